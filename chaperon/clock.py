@@ -1,0 +1,94 @@
+"""The only room that knows the time."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Protocol
+
+from chaperon.errors import PlanError
+
+
+class Timer(Protocol):
+    """A call that is due later and can still be called off."""
+
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    """What waits or measures is handed one of these."""
+
+    def now(self) -> float: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+    def after(self, seconds: float, deed: Callable[[], object]) -> Timer: ...
+
+
+class _HubTimer:
+    __slots__ = ("_timer",)
+
+    def __init__(self, seconds: float, deed: Callable[[], object]) -> None:
+        from gevent import get_hub  # late: importing chaperon must stay light
+
+        self._timer = get_hub().loop.timer(max(seconds, 0.0))
+        self._timer.start(deed)
+
+    def cancel(self) -> None:
+        self._timer.stop()
+        self._timer.close()
+
+
+class HubClock:
+    """The monotonic clock, waiting on gevent's hub."""
+
+    now = staticmethod(time.perf_counter)
+
+    def sleep(self, seconds: float) -> None:
+        """Let other greenlets run for at least *seconds*."""
+        from gevent import sleep  # late: importing chaperon must stay light
+
+        sleep(max(seconds, 0.0))
+
+    def after(self, seconds: float, deed: Callable[[], object]) -> Timer:
+        """Call *deed* from the hub in *seconds*; it must not block."""
+        return _HubTimer(seconds, deed)
+
+
+def today() -> str:
+    """Return the wall-clock moment as an ISO 8601 string in UTC, for labels only."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def cpu() -> float:
+    """Return the CPU seconds this process has used so far."""
+    return time.process_time()
+
+
+_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(us|ms|s|m|h|d)")
+
+
+def seconds(span: float | str) -> float:
+    """Read a time span: a number of seconds, or text such as "250ms", "30s", "1m30s".
+
+    Raises PlanError for negative, infinite or unreadable spans.
+    """
+    if isinstance(span, str):
+        text = span.strip()
+        parts = _PART.findall(text)
+        if parts and "".join(n + unit for n, unit in parts) == text.replace(" ", ""):
+            return sum(float(n) * _UNITS[unit] for n, unit in parts)
+        try:
+            value = float(text)
+        except ValueError:
+            raise PlanError(f"{span!r} is not a time span: write 30s, 5m, 250ms or 1m30s") from None
+    elif isinstance(span, (int, float)) and not isinstance(span, bool):
+        value = float(span)
+    else:
+        raise PlanError(f"{span!r} is not a time span: write a number of seconds or text such as '30s'")
+    if not 0.0 <= value < float("inf"):
+        raise PlanError(f"a time span must be finite and not negative, got {span!r}")
+    return value

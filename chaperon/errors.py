@@ -1,0 +1,61 @@
+"""Every error Chaperon raises, under one root, grouped by who is at fault."""
+
+
+class ChaperonError(Exception):
+    """Anything Chaperon raises on purpose; the message is a sentence with the remedy in it."""
+
+
+class UsageError(ChaperonError):
+    """What was asked for on the command line or in a call makes no sense."""
+
+
+class PlanError(UsageError):
+    """A load, a duration or another quantity is out of range."""
+
+
+class LimitError(UsageError):
+    """A limit cannot be read; the message shows where."""
+
+
+class NotPatched(ChaperonError):
+    """The socket module is not gevent's, so every session would block all the others."""
+
+
+class LoadError(ChaperonError):
+    """A scenario file or an environment cannot be loaded or is wrong."""
+
+
+class ConfigMissing(ChaperonError, KeyError):
+    """A configuration key that is required is not there."""
+
+    __str__ = Exception.__str__
+
+
+class TaskMissing(ChaperonError, KeyError):
+    """A task was joined that was never spawned."""
+
+    __str__ = Exception.__str__
+
+
+class JoinTimeout(ChaperonError, TimeoutError):
+    """A joined task did not end in time."""
+
+
+class StepTimeout(ChaperonError, TimeoutError):
+    """A step took longer than its own time limit."""
+
+
+class OutputError(ChaperonError):
+    """A report could not be written."""
+
+
+class Ended(BaseException):
+    """Work that was ended by us rather than by a fault; not for `except Exception` to swallow."""
+
+
+class SessionAborted(Ended):
+    """The scenario ended its session with `session.abort`."""
+
+
+class Interrupted(Ended):
+    """The run ended while this visit was still going."""

@@ -1,0 +1,1 @@
+"""What happened, turned into numbers."""

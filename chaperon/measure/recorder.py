@@ -1,0 +1,161 @@
+"""The one place samples go to, cut into windows once a second."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from chaperon.measure.sample import Key, Sample
+from chaperon.measure.series import Series
+from chaperon.measure.window import Counts, Trouble, TroubleKey, Window
+
+NAMES = 1_000
+KEYS = 10_000
+TROUBLES = 200
+WORDS = 500
+BATCH = 512
+
+OTHER = "(other names)"
+NAMES_CAPPED = f"names beyond the first {NAMES:,} counted as «{OTHER}»"
+TAGS_CAPPED = f"keys beyond the first {KEYS:,} counted without their tags"
+ERRORS_CAPPED = f"error messages beyond the first {TROUBLES} counted as «other errors»"
+REFUSED = "samples refused: not a finite number, or negative"
+
+Fate = Literal["planned", "done", "failed", "interrupted", "dropped", "lost"]
+Tap = Callable[[Sample], None]
+
+
+class Recorder:
+    """Gathers the samples of one worker; only `cut` hands anything out.
+
+    *began* is the clock's reading at the start of the run. A *tap* sees every sample that
+    is taken. Memory is bounded by the caps above, however many samples come.
+    """
+
+    def __init__(self, worker: str, *, began: float, tap: Tap | None = None) -> None:
+        self.worker = worker
+        self.began = began
+        self._tap = tap
+        self._seq = 0
+        self._open: dict[Key, list[Sample]] = {}
+        self._series: dict[Key, Series] = {}
+        self._ledger: dict[tuple[str, int], Counts] = {}
+        self._errors: dict[TroubleKey, Trouble] = {}
+        self._notes: Counter[str] = Counter()
+        self._names: set[tuple[str, str]] = set()
+        self._keys: set[Key] = set()
+        self._troubles: set[TroubleKey] = set()
+
+    def __repr__(self) -> str:
+        return f"<Recorder {self.worker} at window {self._seq}>"
+
+    def record(self, sample: Sample) -> None:
+        """Take one sample: under a microsecond, whatever comes of it later.
+
+        Values that are no finite number, or negative, are refused and counted; only a gauge
+        may be negative.
+        """
+        value = sample[6]
+        if value is None:
+            value = sample[2] - sample[1]
+        if not 0.0 <= value < math.inf and not (sample[0].kind == "gauge" and math.isfinite(value)):
+            self._notes[REFUSED] += 1
+            return
+        batch = self._open.get(sample[0])
+        if batch is None:
+            sample, batch = self._admit(sample)
+        batch.append(sample)
+        if self._tap is not None:
+            self._tap(sample)
+        if len(batch) >= BATCH:
+            self._settle(sample[0], batch)
+
+    def account(self, label: str, due: float, fate: Fate) -> None:
+        """Note in the ledger what became of a visit due at *due*, on the recorder's clock."""
+        second = (label, max(int(due - self.began), 0))
+        counts = self._ledger.get(second)
+        if counts is None:
+            counts = self._ledger[second] = Counts()
+        setattr(counts, fate, getattr(counts, fate) + 1)
+
+    def note(self, what: str) -> None:
+        """Count something the reader of the report has to know."""
+        self._notes[what] += 1
+
+    def cut(
+        self,
+        *,
+        users: int = 0,
+        health: Mapping[str, float] | None = None,
+        progress: Mapping[str, tuple[int, int, int]] | None = None,
+    ) -> Window:
+        """Return what was recorded since the last cut as the window of the next second."""
+        for key, batch in self._open.items():
+            self._settle(key, batch)
+        self._seq += 1
+        window = Window(
+            worker=self.worker,
+            seq=self._seq,
+            at=self._seq - 1,
+            series=self._series,
+            ledger=self._ledger,
+            errors=self._errors,
+            health=health or {},
+            progress=progress or {},
+            users=users,
+            notes=self._notes,
+        )
+        self._open, self._series, self._ledger = {}, {}, {}
+        self._errors, self._notes = {}, Counter()
+        return window
+
+    def _admit(self, sample: Sample) -> tuple[Sample, list[Sample]]:
+        """Open a batch for a key that has none in this window; past the caps, a common one."""
+        key = self._capped(sample.key)
+        if key is not sample.key:
+            sample = sample._replace(key=key)
+        return sample, self._open.setdefault(key, [])
+
+    def _capped(self, key: Key) -> Key:
+        if key in self._keys:
+            return key
+        named = (key.scenario, key.name)
+        if named not in self._names and key.name != OTHER:
+            if len(self._names) >= NAMES:
+                self._notes[NAMES_CAPPED] += 1
+                return key._replace(name=OTHER, tags=())
+            self._names.add(named)
+        if len(self._keys) >= KEYS:
+            self._notes[TAGS_CAPPED] += 1
+            return key._replace(tags=())
+        self._keys.add(key)
+        return key
+
+    def _settle(self, key: Key, batch: list[Sample]) -> None:
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = Series()
+        series.add(batch)
+        for sample in batch:
+            if sample[3] is not None and sample[3].listed:
+                self._list(sample)
+        batch.clear()
+
+    def _list(self, sample: Sample) -> None:
+        key, failure, at = sample.key, sample.failure, sample.end - self.began
+        assert failure is not None
+        where = (key.scenario, key.name, failure.error)
+        if where not in self._troubles:
+            if len(self._troubles) >= TROUBLES:
+                self._notes[ERRORS_CAPPED] += 1
+                where = (key.scenario, OTHER, "other errors")
+            else:
+                self._troubles.add(where)
+        trouble = Trouble(1, at, at, failure.message[:WORDS])
+        known = self._errors.get(where)
+        if known is None:
+            self._errors[where] = trouble
+        else:
+            known.add(trouble)

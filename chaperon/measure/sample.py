@@ -1,0 +1,59 @@
+"""One fact: what was measured, when, with which outcome."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+REQUEST_KINDS_NOT = frozenset({"step", "call", "task", "visit", "check", "value", "count", "gauge"})
+
+
+class Key(NamedTuple):
+    """What a sample is a sample of.
+
+    *kind* is "http", "ws", "step", "call", "task", "visit", "check", "value", "count",
+    "gauge", or the user's own. *tags* are sorted (name, value) pairs.
+    """
+
+    scenario: str
+    name: str
+    kind: str = "http"
+    phase: str = "steady"
+    tags: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_request(self) -> bool:
+        """Whether the series counts among the requests: traffic, not bookkeeping."""
+        return self.kind not in REQUEST_KINDS_NOT
+
+
+class Failure(NamedTuple):
+    """Why a sample is bad.
+
+    *error* is the class it is counted under; *listed* is false where an inner series has
+    named the same exception already.
+    """
+
+    error: str
+    message: str = ""
+    listed: bool = True
+
+
+class Sample(NamedTuple):
+    """One measurement; moments are seconds of one monotonic clock, *bytes* came in.
+
+    *due* is None where nothing said when it should have started. *value* is None for
+    durations; counts, gauges and custom values carry theirs.
+    """
+
+    key: Key
+    start: float
+    end: float
+    failure: Failure | None = None
+    bytes: int = 0
+    due: float | None = None
+    value: float | None = None
+
+    @property
+    def took(self) -> float:
+        """The service time in seconds, or the value that was recorded."""
+        return self.end - self.start if self.value is None else self.value

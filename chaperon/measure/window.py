@@ -1,0 +1,84 @@
+"""One second of every series, numbered, from one worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+
+from chaperon.measure.sample import Key
+from chaperon.measure.series import Series
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of visits: planned = done + failed + interrupted + dropped + lost."""
+
+    planned: int = 0
+    done: int = 0
+    failed: int = 0
+    interrupted: int = 0
+    dropped: int = 0
+    lost: int = 0
+
+    def add(self, other: Counts) -> None:
+        """Add *other* to this."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
+    @property
+    def ended(self) -> int:
+        """How many of the planned visits are accounted for."""
+        return self.done + self.failed + self.interrupted + self.dropped + self.lost
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every planned visit is accounted for, once."""
+        return self.planned == self.ended
+
+
+@dataclass(slots=True)
+class Trouble:
+    """One class of error of one series: how often, when (seconds from the start), in whose words."""
+
+    count: int
+    first: float
+    last: float
+    sample: str
+
+    def add(self, other: Trouble) -> None:
+        """Add *other* to this; the words are those of the earlier one."""
+        if other.first < self.first:
+            self.sample = other.sample
+        self.count += other.count
+        self.first = min(self.first, other.first)
+        self.last = max(self.last, other.last)
+
+
+TroubleKey = tuple[str, str, str]
+"""(scenario, series name, error class)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What one worker recorded in one second.
+
+    *seq* counts 1, 2, 3 … per worker; *at* is the second of the run, from 0. *ledger* holds
+    changes by (scenario label, second in which the visits were due), so that each second
+    balances by itself in the end. *users* were busy at the cut. *health* has "late_p99"
+    (seconds), "cpu" (cores) and "stalls". *notes* counts what was refused or capped.
+    *progress* is, by share: arrivals started, visits ended, rows taken.
+    """
+
+    worker: str
+    seq: int
+    at: int
+    series: Mapping[Key, Series] = field(default_factory=dict)
+    ledger: Mapping[tuple[str, int], Counts] = field(default_factory=dict)
+    errors: Mapping[TroubleKey, Trouble] = field(default_factory=dict)
+    health: Mapping[str, float] = field(default_factory=dict)
+    progress: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    users: int = 0
+    notes: Mapping[str, int] = field(default_factory=dict)
+
+
+Sink = Callable[[Window], None]
