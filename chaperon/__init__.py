@@ -1,0 +1,101 @@
+"""Load testing for HTTP and WebSocket services, in plain Python.
+
+Names are loaded when first used: importing chaperon patches nothing, starts nothing, logs
+nothing. The rooms, from the ground up: `errors` `clock`, `measure`, `load`, `client`
+`report`, `script`, `local` `demo` `testing`, `cli`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from chaperon._version import VERSION
+
+if TYPE_CHECKING:
+    from chaperon.client.service import Service
+    from chaperon.errors import (
+        ChaperonError,
+        ConfigMissing,
+        JoinTimeout,
+        LimitError,
+        LoadError,
+        NotPatched,
+        PlanError,
+        StepTimeout,
+    )
+    from chaperon.load.profile import between, iterations, rate, users
+    from chaperon.report.summary import Report, Verdict
+    from chaperon.script.environment import Environment, run
+    from chaperon.script.running import Running
+    from chaperon.script.scenario import Scenario
+    from chaperon.script.series_rules import metric
+    from chaperon.script.session import Session
+    from chaperon.script.steps import measured, step
+
+__version__ = VERSION
+
+_ROOMS = {
+    # what a scenario is made of
+    "chaperon.script.steps": ("measured", "step"),
+    "chaperon.script.scenario": ("Scenario",),
+    "chaperon.script.session": ("Session",),
+    # what it is run against, how much of it
+    "chaperon.script.environment": ("Environment", "run"),
+    "chaperon.client.service": ("Service",),
+    "chaperon.script.series_rules": ("metric",),
+    "chaperon.load.profile": ("between", "iterations", "rate", "users"),
+    # what comes of it
+    "chaperon.script.running": ("Running",),
+    "chaperon.report.summary": ("Report", "Verdict"),
+    # what can go wrong
+    "chaperon.errors": (
+        "ChaperonError",
+        "ConfigMissing",
+        "JoinTimeout",
+        "LimitError",
+        "LoadError",
+        "NotPatched",
+        "PlanError",
+        "StepTimeout",
+    ),
+}
+_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [
+    "ChaperonError",
+    "ConfigMissing",
+    "Environment",
+    "JoinTimeout",
+    "LimitError",
+    "LoadError",
+    "NotPatched",
+    "PlanError",
+    "Report",
+    "Running",
+    "Scenario",
+    "Service",
+    "Session",
+    "StepTimeout",
+    "Verdict",
+    "__version__",
+    "between",
+    "iterations",
+    "measured",
+    "metric",
+    "rate",
+    "run",
+    "step",
+    "users",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'chaperon' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOME[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

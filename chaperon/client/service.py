@@ -1,0 +1,51 @@
+"""A named target: where it is, what goes with every request to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from chaperon.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Service:
+    """A named target.
+
+    *headers* go with every request, *auth* is what `requests` takes, *verify* and *cert*
+    are its TLS settings, *timeout* in seconds is for connecting, and for each read.
+    """
+
+    url: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    auth: Any = None
+    verify: bool | str = True
+    cert: Any = None
+    timeout: float | tuple[float, float] | None = 30.0
+    trust_env: bool = False
+
+    def locate(self, path: str) -> str:
+        """Return the URL of *path*: joined to the base by one slash, or itself if it is whole."""
+        if "://" in path.partition("?")[0]:
+            return path
+        if not self.url:
+            raise UsageError(f"{path!r} has no base URL to go to: give the environment one, or pass --url")
+        if not path or path[0] == "?":
+            return self.url + path
+        return f"{self.url.rstrip('/')}/{path.lstrip('/')}"
+
+    def label(self, method: str, path: str) -> str:
+        """Return the series name of a request: method and path, without base, query or fragment."""
+        place = path.partition("#")[0].partition("?")[0]
+        if "://" in place:
+            base = self.url.rstrip("/")
+            if base and (place == base or place.startswith(base + "/")):
+                place = place[len(base) :]
+            else:
+                parts = urlsplit(place)
+                place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        if not place.startswith("/") and "://" not in place:
+            place = "/" + place
+        return f"{method} {place}"

@@ -1,0 +1,1 @@
+"""Numbers turned into what should happen, then made to happen."""

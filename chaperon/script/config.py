@@ -1,0 +1,49 @@
+"""Configuration: nested mappings, merged deeply, read by dotted keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chaperon.errors import ConfigMissing
+
+
+def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the deep sum of *layers*; later ones win, mappings inside mappings are merged too."""
+    result: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            known = result.get(key)
+            if isinstance(known, Mapping) and isinstance(value, Mapping):
+                result[key] = merged(known, value)
+            else:
+                result[key] = merged(value) if isinstance(value, Mapping) else value
+    return result
+
+
+class Config(Mapping[str, Any]):
+    """Read-only configuration: `config["a.b"]` raises ConfigMissing, `config.get("a.b", default)` does not."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def __getitem__(self, key: str) -> Any:
+        value: Any = self._values
+        for part in key.split("."):
+            if not isinstance(value, Mapping) or part not in value:
+                raise ConfigMissing(
+                    f"no configuration for {key!r}: give it in the environment or with --set {key}=VALUE"
+                )
+            value = value[part]
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"<Config of {', '.join(self._values) or 'nothing'}>"

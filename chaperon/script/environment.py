@@ -1,0 +1,232 @@
+"""What is to be run: services, entries, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from chaperon.client.service import Service
+from chaperon.clock import seconds
+from chaperon.errors import LoadError, PlanError, UsageError
+from chaperon.load.profile import Iterations, Load, Rate, Users
+from chaperon.report.limits import Limit, parse
+from chaperon.script.config import merged
+from chaperon.script.scenario import Scenario
+from chaperon.script.series_rules import Rules, read
+from chaperon.script.session import DEFAULT
+from chaperon.script.steps import POLICIES, OnError
+
+if TYPE_CHECKING:
+    from chaperon.measure.sample import Sample
+    from chaperon.report.summary import Report
+    from chaperon.script.running import Running
+
+ONE_VISIT = Users(1)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A scenario with its load, its label, its configuration."""
+
+    scenario: Scenario
+    load: Load = ONE_VISIT
+    name: str | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """What its series are labelled with."""
+        return self.name or self.scenario.label
+
+
+def run(scenario: Scenario, load: Load = ONE_VISIT, /, *, name: str | None = None, **config: Any) -> Entry:
+    """Return an entry of an environment; without a load, one user makes one visit. Raises LoadError."""
+    if not isinstance(scenario, Scenario):
+        raise LoadError(f"run() takes a Scenario first, got {scenario!r}")
+    if not isinstance(load, (Users, Rate, Iterations)):
+        raise LoadError(f"run() takes a load second, such as users(10); got {load!r}")
+    return Entry(scenario, load, name, config)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Services, entries, limits: all that a run needs to know.
+
+    *url*, *headers*, *auth*, *verify*, *cert* describe the default service, *services* the
+    others. *timeout* (seconds, or a pair for connecting and reading) is theirs unless they
+    have one. *grace* is how long visits in flight may go on at the end, *brake* after how
+    long of nothing but failing requests the run stops (None: never). *metrics* renames,
+    leaves out or derives series. Raises LoadError, LimitError, PlanError.
+    """
+
+    url: str = ""
+    _: KW_ONLY
+    scenarios: Sequence[Entry | Scenario] = ()
+    services: Mapping[str, Service | str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    auth: Any = None
+    verify: bool | str = True
+    cert: Any = None
+    timeout: float | str | tuple[float, float] | None = 30.0
+    trust_env: bool = False
+    config: Mapping[str, Any] = field(default_factory=dict)
+    limits: Sequence[str] = ()
+    metrics: Rules = None
+    name: str = "environment"
+    seed: int = 0
+    grace: float | str = 10.0
+    brake: float | str | None = 30.0
+    on_error: OnError = "next-visit"
+
+    def __post_init__(self) -> None:
+        for url in (self.url, *(s if isinstance(s, str) else s.url for s in self.services.values())):
+            _well_formed(url)
+        for each in self.scenarios:
+            if not isinstance(each, (Entry, Scenario)):
+                raise LoadError(f"scenarios= takes run(scenario, load) entries, got {each!r}")
+        if isinstance(self.limits, str):
+            raise LoadError(f"limits= takes a list: limits=[{self.limits!r}]")
+        if self.on_error not in POLICIES:
+            raise LoadError(f"on_error must be one of {', '.join(POLICIES)}; got {self.on_error!r}")
+        seconds(self.grace)
+        if self.brake is not None:
+            seconds(self.brake)
+        for limit in self.limits:
+            parse(limit)
+        read(self.metrics)
+        object.__setattr__(self, "timeout", _timeout(self.timeout))
+
+    def __repr__(self) -> str:
+        return f"<Environment {self.name} of {', '.join(e.label for e in self.entries) or 'nothing'}>"
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The entries; a bare scenario is one user making one visit."""
+        return tuple(e if isinstance(e, Entry) else Entry(e) for e in self.scenarios)
+
+    @property
+    def parsed_limits(self) -> list[Limit]:
+        """The limits, parsed."""
+        return [parse(text) for text in self.limits]
+
+    @property
+    def targets(self) -> dict[str, Service]:
+        """Every service by name; the environment itself is the default one."""
+        timeout: Any = self.timeout
+        default = Service(
+            self.url, self.headers, self.auth, self.verify, self.cert, timeout, self.trust_env
+        )
+        named = {
+            name: replace(default, url=s, headers={}, auth=None) if isinstance(s, str) else s
+            for name, s in self.services.items()
+        }
+        return {DEFAULT: default, **named}
+
+    def checked(self) -> Environment:
+        """Return this environment; raises LoadError where it cannot be run as it is."""
+        if not self.entries:
+            raise LoadError(f"environment {self.name!r} has nothing to run: give it scenarios=[run(…)]")
+        seen: set[str] = set()
+        for entry in self.entries:
+            if entry.label in seen:
+                raise LoadError(f"two entries are labelled {entry.label!r}: give one of them another name=")
+            seen.add(entry.label)
+        return self
+
+    def adapt(
+        self,
+        *,
+        url: str | None = None,
+        load: Load | None = None,
+        only: str | None = None,
+        hold: float | str | None = None,
+        ramp: float | str | None = None,
+        config: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | str | None = None,
+        insecure: bool = False,
+        limits: Sequence[str] = (),
+        seed: int | None = None,
+        grace: float | str | None = None,
+        brake: bool = True,
+    ) -> Environment:
+        """Return this environment as the command line changes it.
+
+        *load* replaces the load of the only entry, or of *only*; *hold* and *ramp* alone cut
+        every entry's. *brake* False turns it off. Raises UsageError.
+        """
+        entries = self._chosen(only)
+        if load is not None and len(entries) > 1:
+            raise UsageError(f"several entries: say whose load it is with --only {_names(entries)}")
+        if load is not None:
+            entries = [replace(entries[0], load=load)]
+        if hold is not None or ramp is not None:
+            entries = [replace(e, load=_cut(e.load, hold, ramp)) for e in entries]
+        if config:
+            entries = [replace(e, config=merged(e.config, config)) for e in entries]
+        return replace(
+            self,
+            scenarios=entries,
+            url=self.url if url is None else url,
+            headers={**self.headers, **(headers or {})},
+            timeout=self.timeout if timeout is None else timeout,
+            verify=False if insecure else self.verify,
+            services={n: self._insecure(s) for n, s in self.services.items()} if insecure else self.services,
+            limits=(*self.limits, *limits),
+            seed=self.seed if seed is None else seed,
+            grace=self.grace if grace is None else grace,
+            brake=self.brake if brake else None,
+        )
+
+    def _chosen(self, only: str | None) -> list[Entry]:
+        entries = list(self.entries)
+        if only is None:
+            return entries
+        chosen = [e for e in entries if e.label == only]
+        if not chosen:
+            raise UsageError(f"no entry {only!r} in {self.name!r}; there are {_names(entries)}")
+        return chosen
+
+    @staticmethod
+    def _insecure(service: Service | str) -> Service | str:
+        return service if isinstance(service, str) else replace(service, verify=False)
+
+    def start(self, tap: Callable[[Sample], None] | None = None) -> Running:
+        """Start the run and return at once; *tap* sees every sample. Raises LoadError, NotPatched."""
+        from chaperon.script.running import Running  # late: running puts environments to work
+
+        return Running(self.checked(), tap=tap).start()
+
+    def execute(self) -> Report:
+        """Run to the end, blocking this greenlet; return the report. Raises LoadError, NotPatched."""
+        with self.start() as running:
+            running.wait()
+        return running.report()
+
+
+def _names(entries: Sequence[Entry]) -> str:
+    return ", ".join(repr(e.label) for e in entries)
+
+
+def _well_formed(url: str) -> None:
+    if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+        raise LoadError(f"{url!r} is not a base URL: write one like http://localhost:8080")
+
+
+def _timeout(timeout: Any) -> Any:
+    if timeout is None or isinstance(timeout, tuple):
+        return timeout
+    span = seconds(timeout)
+    if span == 0.0:
+        raise PlanError("a timeout of 0 s would fail every request: give it more, or None for no timeout")
+    return span
+
+
+def _cut(load: Load, hold: float | str | None, ramp: float | str | None) -> Load:
+    if hold is not None:
+        load = replace(load, hold=seconds(hold))
+    if ramp is not None:
+        load = replace(load, ramp=seconds(ramp))
+    return load

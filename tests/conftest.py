@@ -1,0 +1,72 @@
+"""What every test stands on: patched sockets, a clock that obeys, a server that counts."""
+
+# first: requests brings ssl, which must be patched before
+from gevent import monkey
+
+monkey.patch_all()
+
+import gevent  # noqa: E402 - see above
+import pytest  # noqa: E402
+from gevent.pywsgi import WSGIServer  # noqa: E402
+
+from chaperon.testing import VirtualClock  # noqa: E402
+
+
+@pytest.fixture
+def clock():
+    return VirtualClock()
+
+
+class Target:
+    """A loopback server that remembers what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+        self.cookies = []
+        self.headers = []
+        self._server = WSGIServer(("127.0.0.1", 0), self._answer, log=None)
+        self._server.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def count(self, line):
+        return self.asked.count(line)
+
+    def close(self):
+        self._server.stop(timeout=0.1)
+
+    def _answer(self, environ, start_response):
+        path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+        self.asked.append(f"{method} {path}")
+        self.cookies.append(environ.get("HTTP_COOKIE"))
+        self.headers.append({k: v for k, v in environ.items() if k.startswith("HTTP_")})
+        body = environ["wsgi.input"].read() or b"hello"
+        headers = [("Content-Type", "text/plain")]
+        if path.startswith("/status/"):
+            status = f"{path.rpartition('/')[2]} As Asked"
+        elif path == "/redirect":
+            status, headers = "302 Found", [*headers, ("Location", "/landed")]
+        else:
+            status = "200 OK"
+        if path == "/slow":
+            gevent.sleep(3600)
+        if path == "/login":
+            headers.append(("Set-Cookie", "who=admin; Path=/"))
+        start_response(status, headers)
+        return [b"" if method == "HEAD" else body]
+
+
+@pytest.fixture
+def target():
+    server = Target()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def dead_port():
+    """A loopback port nobody listens on."""
+    server = WSGIServer(("127.0.0.1", 0), lambda e, s: [], log=None)
+    server.start()
+    port = server.server_port
+    server.stop()
+    return port
