@@ -146,9 +146,9 @@ class Http(requests.Session):
             self._settle(response, name, start, end, expect)
         return response
 
-    def resolve_redirects(self, resp: Any, req: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:  # type: ignore[override]
+    def resolve_redirects(self, resp: Any, req: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
         """Follow redirects within the sample of the request that began them."""
-        return super().resolve_redirects(resp, req, *args, **kwargs, hop=True)
+        yield from super().resolve_redirects(resp, req, *args, **kwargs, hop=True)
 
     def let_go(self) -> None:
         """Close what was streamed and left open, so that it is counted."""

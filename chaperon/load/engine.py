@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import gevent
 from gevent.event import Event
@@ -19,6 +19,13 @@ from chaperon.load.share import Share
 from chaperon.measure.recorder import Fate, Recorder
 
 PATIENCE = 15.0
+
+if TYPE_CHECKING:
+    Greenlet = gevent.Greenlet[..., Any]
+
+
+def _me() -> Greenlet:
+    return cast("Greenlet", gevent.getcurrent())
 
 
 class _Woken(BaseException):
@@ -70,9 +77,9 @@ class Engine:
         self._health = health or Health(clock)
         self._patience = patience
         self._stopped: float | None = None
-        self._resting: set[gevent.Greenlet] = set()
-        self._busy: dict[gevent.Greenlet, tuple[Share, float]] = {}
-        self._alive: set[gevent.Greenlet] = set()
+        self._resting: set[Greenlet] = set()
+        self._busy: dict[Greenlet, tuple[Share, float]] = {}
+        self._alive: set[Greenlet] = set()
         self._idle: dict[int, list[int]] = defaultdict(list)
         self._opened: dict[str, int] = defaultdict(int)
         self._progress: dict[str, list[int]] = {share.name: [0, 0, 0] for share in shares}
@@ -130,7 +137,7 @@ class Engine:
     def _after(self, seconds: float, deed: Callable[[], object]) -> None:
         self._timers.append(self._clock.after(seconds, deed))
 
-    def _spawn(self, deed: Callable[..., None], *args: object) -> gevent.Greenlet:
+    def _spawn(self, deed: Callable[..., None], *args: object) -> Greenlet:
         greenlet = gevent.spawn(self._run, deed, *args)
         self._alive.add(greenlet)
         return greenlet
@@ -144,9 +151,9 @@ class Engine:
             self.fault = self.fault or exc
             self.stop(0.0)
         finally:
-            self._gone(gevent.getcurrent())
+            self._gone(_me())
 
-    def _gone(self, greenlet: gevent.Greenlet) -> None:
+    def _gone(self, greenlet: Greenlet) -> None:
         self._alive.discard(greenlet)
         if not self._alive:
             self._over.set()
@@ -155,7 +162,7 @@ class Engine:
         """Wait for a moment, or until the run is stopped."""
         if self._stopped is not None:
             return
-        me = gevent.getcurrent()
+        me = _me()
         self._resting.add(me)
         try:
             self._clock.sleep(until - self._clock.now())
@@ -248,7 +255,7 @@ class Engine:
             self._visitor.leave(share.entry, user)
 
     def _visit(self, share: Share, arrival: Arrival, due: float) -> Visited:
-        me = gevent.getcurrent()
+        me = _me()
         self._busy[me] = (share, due)
         self._progress[share.name][0] += 1
         try:

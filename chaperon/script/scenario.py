@@ -65,7 +65,7 @@ class Scenario:
         for place in places:
             for name, value in place.items():
                 if value is self and not name.startswith("__"):
-                    return name
+                    return str(name)
         return Path(places[0].get("__file__", "scenario")).stem if places else "scenario"
 
     def perform(self, session: Session) -> None:

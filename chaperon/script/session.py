@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -106,19 +107,19 @@ class Session:
 
     def __init__(self, scene: Scene, user: int, *, parent: Session | None = None) -> None:
         self.scene = scene
-        self._user = user
-        self._random: Random | None = None
-        self._hands = Hands(scene) if parent is None else parent._hands
-        self._children = 0
-        self.parent = parent
-        self.id = f"{scene.meter.scenario}-{user}" if parent is None else f"{parent.id}.{parent._children}"
-        self.clock = scene.clock
-        self.meter = scene.meter
+        self.clock: Clock = scene.clock
+        self.meter: Meter = scene.meter
         self.on_error: OnError = scene.on_error
         self.config = Config(scene.config)
-        self.assigned = State() if parent is None else State(parent.assigned)
         self.tasks = Tasks(scene.clock)
+        self.parent = parent
         self.first_due: float | None = None
+        self._user = user
+        self._children = 0
+        self._random: Random | None = None
+        self._hands: Hands = Hands(scene) if parent is None else parent._hands
+        self.id: str = f"{scene.meter.scenario}-{user}" if parent is None else f"{parent.id}.{parent._children}"
+        self.assigned: State = State() if parent is None else State(parent.assigned)
         self.visit: Visit = Visit(0, user, 0.0, 0.0) if parent is None else parent.visit
 
     def __repr__(self) -> str:
@@ -223,9 +224,8 @@ class Session:
         child = Session(self.scene, self._user, parent=self)
         name = task or str(getattr(work, "__name__", type(work).__name__))
         if getattr(work, "__self__", None) is self:
-            method = getattr(child, work.__name__)
-            return self.tasks.add(Task(name, child, lambda: method(*args, **keywords)))
-        return self.tasks.add(Task(name, child, lambda: work(child, *args, **keywords)))
+            return self.tasks.add(Task(name, child, partial(getattr(child, work.__name__), *args, **keywords)))
+        return self.tasks.add(Task(name, child, partial(work, child, *args, **keywords)))
 
     def join(self, *tasks: str | Task, timeout: float | None = None) -> Any:
         """Wait for tasks by name and return their values in order; one task, its value.

@@ -1,0 +1,21 @@
+"""`chaperon demo`: a first run, against a target of our own."""
+
+from __future__ import annotations
+
+import click
+
+from chaperon.cli.options import Orders, load_options
+from chaperon.cli.perform import perform
+
+
+@click.command()
+@load_options
+def demo(orders: Orders) -> int:
+    """Start a small target on a free loopback port and run the sample scenario against it."""
+    from chaperon.demo import target  # late: only this command needs a server
+    from chaperon.demo_scenario import production
+
+    environment = orders.applied(production)
+    with target() as url:
+        click.echo(f"the target is at {url}; the scenario is chaperon/demo_scenario.py", err=True)
+        return perform(environment.adapt(url=url), orders)

@@ -1,0 +1,62 @@
+"""The command `chaperon` with its subcommands."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from chaperon._version import VERSION
+from chaperon.cli.check import check
+from chaperon.cli.demo import demo
+from chaperon.cli.local import local
+from chaperon.cli.ls import ls
+from chaperon.cli.new import new
+from chaperon.errors import ChaperonError, LoadError, NotPatched, UsageError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(VERSION, prog_name="chaperon")
+def chaperon() -> None:
+    """Load tests for HTTP and WebSocket services, in plain Python."""
+
+
+for command in (local, check, demo, ls, new):
+    chaperon.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        code = chaperon.main(standalone_mode=False)
+    except click.ClickException as exc:
+        exc.show()
+        code = exc.exit_code
+    except click.Abort:
+        code = 130
+    except BrokenPipeError:
+        code = _silenced()
+    except ChaperonError as exc:
+        click.echo(f"chaperon: {exc}", err=True)
+        code = exit_code(exc)
+    except Exception as exc:
+        if os.environ.get("CHAPERON_DEBUG"):
+            raise
+        fault = f"{type(exc).__name__}: {exc}"
+        click.echo(f"chaperon: a fault of its own: {fault} (CHAPERON_DEBUG=1 shows where)", err=True)
+        code = 1
+    sys.exit(code or 0)
+
+
+def exit_code(exc: ChaperonError) -> int:
+    """Return what a command that ends with *exc* exits with."""
+    if isinstance(exc, UsageError):
+        return 2
+    return 3 if isinstance(exc, (LoadError, NotPatched)) else 1
+
+
+def _silenced() -> int:
+    """Nobody reads our output any more: keep the interpreter from complaining at its exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1

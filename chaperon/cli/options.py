@@ -1,0 +1,146 @@
+"""The options of every command that runs a load."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from chaperon.errors import UsageError
+from chaperon.load.profile import Load, iterations, rate, users
+from chaperon.script.config import merged
+from chaperon.script.environment import Environment
+from chaperon.script.loader import load
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What was asked for on the command line."""
+
+    url: str | None
+    users: int | None
+    rate: str | None
+    iterations: int | None
+    ramp: str | None
+    hold: str | None
+    only: str | None
+    limits: tuple[str, ...]
+    settings: tuple[str, ...]
+    headers: tuple[str, ...]
+    timeout: str | None
+    insecure: bool
+    seed: int | None
+    grace: str | None
+    no_brake: bool
+    json: str | None
+    quiet: bool
+    log: str | None
+
+    def environment(self, target: str) -> Environment:
+        """Load FILE[:NAME] and change it as ordered; raises LoadError, UsageError."""
+        return self.applied(load(target))
+
+    def applied(self, environment: Environment) -> Environment:
+        """Return *environment* as the options change it."""
+        wanted = self._load()
+        return environment.adapt(
+            url=self.url,
+            load=wanted,
+            only=self.only,
+            hold=None if wanted else self.hold,
+            ramp=None if wanted else self.ramp,
+            config=merged(*(_setting(text) for text in self.settings)),
+            headers=dict(_header(text) for text in self.headers),
+            timeout=self.timeout,
+            insecure=self.insecure,
+            limits=self.limits,
+            seed=self.seed,
+            grace=self.grace,
+            brake=not self.no_brake,
+        ).checked()
+
+    def _load(self) -> Load | None:
+        ramp = self.ramp or 0.0
+        if self.rate is not None:
+            if self.users is not None or self.iterations is not None:
+                raise UsageError("--rate does not go with --users or --iterations: an open load has no fixed users")
+            n, per = _rate(self.rate)
+            return rate(n, per=per, ramp=ramp, hold=self.hold)
+        if self.iterations is not None:
+            return iterations(self.iterations, users=1 if self.users is None else self.users, ramp=ramp, hold=self.hold)
+        if self.users is not None:
+            return users(self.users, ramp=ramp, hold=self.hold)
+        return None
+
+
+_OPTIONS = (
+    click.option("--url", help="Base URL of the default service."),
+    click.option("--users", type=int, help="Closed load: so many users, visit after visit."),
+    click.option("--rate", help="Open load: visits a second, or such as 300/m."),
+    click.option("--iterations", type=int, help="So many visits in all, shared by --users."),
+    click.option("--ramp", help="Grow to the full load over this span, such as 30s."),
+    click.option("--hold", help="Keep the load up for this span after the ramp."),
+    click.option("--only", metavar="NAME", help="Only this entry of the environment."),
+    click.option("--limit", "limits", multiple=True, help="A statement that must hold: 'p95(GET /) < 300ms'."),
+    click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Configuration; dots nest."),
+    click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Sent with every request."),
+    click.option("--timeout", help="For connecting, and for each read (30s)."),
+    click.option("--insecure", is_flag=True, help="Do not verify TLS certificates."),
+    click.option("--seed", type=int, help="Where everything random comes from (0)."),
+    click.option("--grace", help="How long visits in flight may go on at the end (10s)."),
+    click.option("--no-brake", is_flag=True, help="Go on even if every request fails for 30 s."),
+    click.option("--json", metavar="PATH", help="Write the report there."),
+    click.option("--quiet", is_flag=True, help="No progress, no table: the verdict alone."),
+    click.option(
+        "--log",
+        type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+        help="Show what the scenario logs from this level up.",
+    ),
+)
+
+
+def load_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command all of them, handed over as one `Orders`."""
+
+    def gathered(**given: Any) -> Any:
+        names = Orders.__dataclass_fields__
+        orders = Orders(**{name: given.pop(name) for name in names})
+        return command(orders=orders, **given)
+
+    gathered.__name__, gathered.__doc__ = command.__name__, command.__doc__
+    for option in reversed(_OPTIONS):
+        gathered = option(gathered)
+    return gathered
+
+
+def _rate(text: str) -> tuple[float, str]:
+    number, slash, unit = text.partition("/")
+    try:
+        if slash and unit not in ("s", "m"):
+            raise ValueError
+        return float(number), unit or "s"
+    except ValueError:
+        raise UsageError(f"--rate {text!r} is not a rate: write 50, 50/s or 300/m") from None
+
+
+def _setting(text: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip("."):
+        raise UsageError(f"--set {text!r} is not KEY=VALUE")
+    try:
+        nested: Any = json.loads(value)
+    except ValueError:
+        nested = value
+    for part in reversed(key.split(".")):
+        nested = {part: nested}
+    return dict(nested)
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise UsageError(f"--header {text!r} is not 'NAME: VALUE'")
+    return name.strip(), value.strip()

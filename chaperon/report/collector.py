@@ -1,0 +1,228 @@
+"""Where windows come together, second by second."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+
+from chaperon.measure.sample import Key
+from chaperon.measure.series import Series
+from chaperon.measure.sketch import Sketch
+from chaperon.measure.window import Counts, Trouble, TroubleKey, Window
+
+RECENT = 5
+LATE = "windows that came after their second was closed, added all the same"
+TWICE = "windows that came twice, counted once"
+MISSING = "windows that never came"
+
+
+@dataclass(slots=True)
+class SecondRow:
+    """What one second of the run amounts to; *users* were busy at its end, p50 and p95 in seconds."""
+
+    at: int
+    requests: int = 0
+    errors: int = 0
+    users: int = 0
+    p50: float | None = None
+    p95: float | None = None
+    counts: Counts = field(default_factory=Counts)
+
+
+@dataclass(slots=True)
+class WorkerTally:
+    """What one worker has sent so far; *health* is the worst that was seen."""
+
+    name: str
+    windows: int = 0
+    visits: int = 0
+    next_seq: int = 1
+    missing: set[int] = field(default_factory=set)
+    health: dict[str, float] = field(default_factory=dict)
+
+    def take(self, window: Window) -> bool:
+        """Note a window's number; return whether it is new."""
+        if window.seq >= self.next_seq:
+            self.missing.update(range(self.next_seq, window.seq))
+            self.next_seq = window.seq + 1
+        elif window.seq in self.missing:
+            self.missing.discard(window.seq)
+        else:
+            return False
+        self.windows += 1
+        self.visits += sum(c.done + c.failed + c.interrupted for c in window.ledger.values())
+        for name, value in window.health.items():
+            worst = self.health.get(name, 0.0)
+            self.health[name] = worst + value if name == "stalls" else max(worst, value)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """The run as it is now, over the last closed seconds; times in seconds, rates per second."""
+
+    elapsed: int = 0
+    users: int = 0
+    requests_rate: float = 0.0
+    visits_rate: float = 0.0
+    errors: int = 0
+    error_share: float = 0.0
+    p50: float | None = None
+    p95: float | None = None
+    visits: int = 0
+    requests: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """All that is known at one moment."""
+
+    series: Mapping[Key, Series]
+    ledger: Mapping[str, Counts]
+    seconds: Sequence[SecondRow]
+    errors: Mapping[TroubleKey, Trouble]
+    workers: Sequence[WorkerTally]
+    notes: Mapping[str, int]
+
+
+class Collector:
+    """Adds windows up; the same windows give the same figures in whatever order they come.
+
+    A second is closed when every worker has sent it, or one *patience* seconds younger has
+    come; then its windows are merged in the order of *workers*. *failing_for* is for how
+    many seconds every request has been in error.
+    """
+
+    def __init__(self, workers: Sequence[str] = ("local",), *, patience: float = 10.0) -> None:
+        self._workers = {name: WorkerTally(name) for name in workers}
+        self._patience = patience
+        self._open: dict[int, dict[str, Window]] = {}
+        self._closed = -1
+        self._series: dict[Key, Series] = {}
+        self._ledger: dict[str, Counts] = {}
+        self._seconds: dict[int, SecondRow] = {}
+        self._errors: dict[TroubleKey, Trouble] = {}
+        self._notes: Counter[str] = Counter()
+        self._recent: deque[tuple[int, Sketch]] = deque(maxlen=RECENT)
+        self._failing_since: int | None = None
+        self.failing_for = 0
+
+    def __repr__(self) -> str:
+        return f"<Collector of {', '.join(self._workers)} at second {self._closed}>"
+
+    def add(self, window: Window) -> None:
+        """Take in one window: the sink of a run."""
+        worker = self._workers.setdefault(window.worker, WorkerTally(window.worker))
+        if not worker.take(window):
+            self._notes[TWICE] += 1
+            return
+        if window.at <= self._closed:
+            self._notes[LATE] += 1
+            self._merge(window.at, [window], late=True)
+            return
+        self._open.setdefault(window.at, {})[window.worker] = window
+        for second in sorted(self._open):
+            whole = len(self._open[second]) >= len(self._workers)
+            if not whole and max(self._open) - second < self._patience:
+                break
+            self._close(second)
+
+    def pulse(self) -> Pulse:
+        """Return the live figures: rates and percentiles over the last seconds."""
+        if not self._seconds:
+            return Pulse()
+        rows = [self._seconds[at] for at, _ in self._recent if at in self._seconds]
+        sketch = Sketch.merge_all([s for _, s in self._recent])
+        requests, errors = sum(r.requests for r in rows), sum(r.errors for r in rows)
+        visits = sum(c.done + c.failed + c.interrupted for c in self._ledger.values())
+        recent_visits = sum(r.counts.done + r.counts.failed for r in rows)
+        return Pulse(
+            elapsed=self._closed + 1,
+            users=rows[-1].users if rows else 0,
+            requests_rate=requests / max(len(rows), 1),
+            visits_rate=recent_visits / max(len(rows), 1),
+            errors=sum(r.errors for r in self._seconds.values()),
+            error_share=errors / requests if requests else 0.0,
+            p50=sketch.quantile(0.5),
+            p95=sketch.quantile(0.95),
+            visits=visits,
+            requests=sum(r.requests for r in self._seconds.values()),
+        )
+
+    def totals(self) -> Totals:
+        """Return all that is known so far, seconds that are still open included."""
+        whole = self
+        if self._open:
+            whole = copy(self)
+            whole._series, whole._open = dict(self._series), dict(self._open)
+            whole._ledger = {label: copy(c) for label, c in self._ledger.items()}
+            whole._seconds = {at: _copied(row) for at, row in self._seconds.items()}
+            whole._errors = {key: copy(t) for key, t in self._errors.items()}
+            whole._notes, whole._recent = Counter(self._notes), deque(self._recent, maxlen=RECENT)
+            for second in sorted(whole._open):
+                whole._close(second)
+        notes = dict(whole._notes)
+        missing = sum(len(w.missing) for w in self._workers.values())
+        if missing:
+            notes[MISSING] = missing
+        return Totals(
+            dict(whole._series),
+            {label: copy(c) for label, c in whole._ledger.items()},
+            [_copied(whole._seconds[at]) for at in sorted(whole._seconds)],
+            {key: copy(t) for key, t in whole._errors.items()},
+            [copy(w) for w in self._workers.values()],
+            notes,
+        )
+
+    def _close(self, second: int) -> None:
+        windows = self._open.pop(second)
+        self._closed = max(self._closed, second)
+        self._merge(second, [windows[name] for name in self._workers if name in windows])
+
+    def _merge(self, second: int, windows: Sequence[Window], *, late: bool = False) -> None:
+        row = self._row(second)
+        by_key: dict[Key, list[Series]] = {}
+        for window in windows:
+            row.users += window.users
+            for key, series in window.series.items():
+                by_key.setdefault(key, []).append(series)
+            for (label, due), counts in window.ledger.items():
+                self._ledger.setdefault(label, Counts()).add(counts)
+                self._row(due).counts.add(counts)
+            for where, trouble in window.errors.items():
+                known = self._errors.get(where)
+                if known is None:
+                    self._errors[where] = copy(trouble)
+                else:
+                    known.add(trouble)
+            self._notes.update(window.notes)
+        for key, parts in by_key.items():
+            known_series = self._series.get(key)
+            self._series[key] = Series.merge_all(parts if known_series is None else [known_series, *parts])
+        requests = [s for key, parts in by_key.items() if key.is_request for s in parts]
+        count, errors = sum(s.count for s in requests), sum(s.errors for s in requests)
+        row.requests += count
+        row.errors += errors
+        if not late:
+            self._note_live(row, Sketch.merge_all([s.good for s in requests]), failing=count == errors > 0)
+
+    def _note_live(self, row: SecondRow, sketch: Sketch, *, failing: bool) -> None:
+        if sketch:
+            row.p50, row.p95 = sketch.quantile(0.5), sketch.quantile(0.95)
+        self._recent.append((row.at, sketch))
+        if failing:
+            self._failing_since = row.at if self._failing_since is None else self._failing_since
+            self.failing_for = row.at - self._failing_since + 1
+        elif sketch:
+            self._failing_since, self.failing_for = None, 0
+
+    def _row(self, second: int) -> SecondRow:
+        return self._seconds.setdefault(second, SecondRow(second))
+
+
+def _copied(row: SecondRow) -> SecondRow:
+    new = copy(row)
+    new.counts = copy(row.counts)
+    return new

@@ -1,0 +1,115 @@
+"""The report as JSON: the names in it are a contract."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from chaperon.errors import OutputError
+from chaperon.measure.sketch import Sketch
+from chaperon.report.masking import masked
+from chaperon.report.summary import PERCENTILES, Report, Row
+
+SCHEMA = "chaperon-report/1"
+
+def as_dict(report: Report) -> dict[str, Any]:
+    """Return the report as plain values; times in seconds, no value is None."""
+    return {
+        "schema": SCHEMA,
+        "verdict": report.verdict.value,
+        "reasons": [masked(reason) for reason in report.reasons],
+        "started": report.started,
+        "duration": report.duration,
+        "environment": report.environment,
+        "chaperon": report.chaperon,
+        "seed": report.seed,
+        "series": [_series(row) for row in report.rows],
+        "errors": [{**asdict(e), "series": masked(e.series), "sample": masked(e.sample)} for e in report.errors],
+        "ledger": [{"scenario": label, **asdict(counts)} for label, counts in report.ledger.items()],
+        "limits": [asdict(limit) for limit in report.limits],
+        "seconds": [
+            {
+                "at": s.at,
+                "requests": s.requests,
+                "errors": s.errors,
+                "users": s.users,
+                **asdict(s.counts),
+                "p50": s.p50,
+                "p95": s.p95,
+            }
+            for s in report.seconds
+        ],
+        "generator": {name: _worst(report, name) for name in ("late_p99", "cpu", "stalls")},
+        "workers": [
+            {
+                "name": w.name,
+                "visits": w.visits,
+                "windows": w.windows,
+                "lost": False,
+                "late_p99": w.health.get("late_p99", 0.0),
+                "cpu": w.health.get("cpu", 0.0),
+            }
+            for w in report.workers
+        ],
+        "notes": dict(report.notes),
+    }
+
+
+def write_json(report: Report, path: str | Path) -> None:
+    """Write the report to *path*, whole or not at all; raises OutputError."""
+    place = Path(path)
+    text = json.dumps(as_dict(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    try:
+        if place.exists() and not place.is_file():
+            place.write_text(text, encoding="utf-8")
+        else:
+            _replace(place, text)
+    except OSError as exc:
+        raise OutputError(f"cannot write {place}: {exc.strerror or exc}; give --json another path") from exc
+
+
+def _replace(place: Path, text: str) -> None:
+    handle, temporary = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, place)
+    except OSError:
+        os.unlink(temporary)
+        raise
+
+
+def _series(row: Row) -> dict[str, Any]:
+    return {
+        "scenario": row.scenario,
+        "name": masked(row.name),
+        "kind": row.kind,
+        "count": row.count,
+        "errors": row.errors,
+        "rate": row.rate,
+        "bytes": row.bytes,
+        "total": row.total,
+        "last": row.last,
+        "min": row.min,
+        "mean": row.mean,
+        "max": row.max,
+        **_percentiles(row.good),
+        "response": None if row.response is None else _percentiles(row.response),
+        "bad": _percentiles(row.bad),
+    }
+
+
+def _percentiles(sketch: Sketch) -> dict[str, float | None]:
+    return {name: sketch.quantile(q) for name, q in PERCENTILES.items()}
+
+
+def _worst(report: Report, name: str) -> float | None:
+    values = [w.health[name] for w in report.workers if name in w.health]
+    return max(values) if values else None

@@ -1,0 +1,163 @@
+"""The report as a person likes to read it; milliseconds exist only here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from chaperon.measure.sketch import Sketch
+from chaperon.report.collector import Pulse
+from chaperon.report.masking import masked
+from chaperon.report.summary import PERCENTILES, ErrorRow, LimitResult, Report, Row, Verdict
+
+_COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INVALID: "magenta", Verdict.ABORTED: "yellow"}
+_CUSTOM = ("value", "count", "gauge")
+_UNTIMED = (*_CUSTOM, "check")
+ERRORS_SHOWN = 20
+NARROW = 100
+
+
+def time_text(span: float | None) -> str:
+    """Return seconds as text: "0.41ms", "23.0ms", "1.20s"; "–" for no value."""
+    if span is None:
+        return "–"
+    for bound, factor, digits, unit in ((1e-2, 1e3, 2, "ms"), (0.1, 1e3, 1, "ms"), (1.0, 1e3, 0, "ms")):
+        if span < bound:
+            return f"{span * factor:.{digits}f}{unit}"
+    return f"{span:.2f}s" if span < 100 else f"{span:,.0f}s"
+
+
+def number_text(value: float | None) -> str:
+    """Return a plain value: "3", "2.75"; "–" for none."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
+
+
+def pulse_line(pulse: Pulse, target: str) -> str:
+    """Return the live figures as one line."""
+    errors = f"{pulse.errors:,} errors"
+    if pulse.error_share:
+        errors += f" ({pulse.error_share:.0%} now)"
+    parts = (
+        f"{pulse.elapsed // 60}:{pulse.elapsed % 60:02d}",
+        f"{pulse.users:,} busy, {pulse.visits_rate:,.0f} visits/s of {target}",
+        f"{pulse.requests_rate:,.0f} requests/s",
+        errors,
+        f"p50 {time_text(pulse.p50)}",
+        f"p95 {time_text(pulse.p95)}",
+    )
+    return " · ".join(parts)
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print series, errors, limits, ledger, notes, the verdict last."""
+    scenarios = list(dict.fromkeys(row.scenario for row in report.rows))
+    for scenario in scenarios:
+        console.print(_series_table(scenario, report, console.width < NARROW))
+        custom = [r for r in report.rows if r.scenario == scenario and r.kind in _CUSTOM]
+        if custom:
+            console.print(_custom_table(custom))
+    if report.errors:
+        console.print(_errors_table(report.errors))
+    if report.limits:
+        console.print(_limits_table(report.limits))
+    for label, counts in report.ledger.items():
+        fates = ("done", "failed", "interrupted", "dropped", "lost")
+        ends = ", ".join(f"{getattr(counts, f):,} {f}" for f in fates if getattr(counts, f))
+        planned = f"visits of {escape(label)}: {counts.planned:,} planned"
+        console.print(f"{planned} = {ends or 'none ended'}", highlight=False)
+    for note, times in report.notes.items():
+        console.print(f"note: {escape(note)} ({times:,} times)", highlight=False)
+    colour = _COLOURS[report.verdict]
+    console.print(f"\n[bold {colour}]{report.verdict.value}[/] in {report.duration:.1f} s", highlight=False)
+    for reason in report.reasons:
+        console.print(f"  {escape(masked(reason))}", highlight=False)
+
+
+def _series_table(scenario: str, report: Report, narrow: bool) -> Table:
+    shown = ("p50", "p95", "p99") if narrow else tuple(PERCENTILES)
+    table = Table(box=box.SIMPLE_HEAD, title=escape(scenario), title_justify="left", title_style="bold", pad_edge=False)
+    table.padding = (0, 1, 0, 0)
+    table.add_column("series", overflow="fold", min_width=16)
+    for name in ("count", "errors", "rate/s", *shown, "max"):
+        table.add_column(name, justify="right", no_wrap=True)
+    group = None
+    for row in report.rows:
+        if row.scenario != scenario or row.kind in _CUSTOM:
+            continue
+        if group not in (None, row.kind):
+            table.add_section()
+        group = row.kind
+        errors = f"[red]{row.errors:,}[/]" if row.errors else "0"
+        counts = (f"{row.count:,}", errors, f"{row.rate:,.1f}")
+        times = ["" for _ in (*shown, "max")] if row.kind in _UNTIMED else _times(row.good, shown)
+        table.add_row(escape(masked(row.name)), *counts, *times)
+        if row.response is not None:
+            table.add_row("  ↳ from when due", "", "", "", *_times(row.response, shown), style="bold")
+    return table
+
+
+def _times(sketch: Sketch, shown: Sequence[str]) -> list[str]:
+    times = [time_text(sketch.quantile(PERCENTILES[name])) for name in shown]
+    return [*times, time_text(sketch.high if sketch else None)]
+
+
+def _custom_table(rows: Sequence[Row]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("of your own", overflow="fold", min_width=16)
+    for name in ("count", "sum", "last", "min", "mean", "p50", "p95", "max"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        spread = (row.min, row.mean, row.p50, row.p95, row.max)
+        if row.kind == "count":
+            figures = [number_text(row.total), *("" for _ in range(6))]
+        elif row.kind == "gauge":
+            figures = ["", *(number_text(v) for v in (row.last, row.min, row.mean)), "", "", number_text(row.max)]
+        else:
+            figures = [number_text(row.total), "", *(number_text(v) for v in spread)]
+        table.add_row(escape(masked(row.name)), f"{row.count:,}", *figures)
+    return table
+
+
+def _errors_table(errors: Sequence[ErrorRow]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("error", style="red", overflow="fold")
+    table.add_column("series", overflow="fold")
+    table.add_column("count", justify="right", no_wrap=True)
+    table.add_column("first – last", no_wrap=True)
+    table.add_column("sample", overflow="ellipsis", no_wrap=True, ratio=1)
+    for row in errors[:ERRORS_SHOWN]:
+        span = f"{row.first:.1f} – {row.last:.1f} s"
+        where = f"{row.series} in {row.scenario}"
+        table.add_row(escape(row.error), escape(masked(where)), f"{row.count:,}", span, escape(masked(row.sample)))
+    if len(errors) > ERRORS_SHOWN:
+        rest = sum(row.count for row in errors[ERRORS_SHOWN:])
+        table.add_row("…", f"{len(errors) - ERRORS_SHOWN} more classes", f"{rest:,}", "", "")
+    return table
+
+
+def _limits_table(limits: Sequence[LimitResult]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("limit", overflow="fold")
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("")
+    for limit in limits:
+        held = "[green]held[/]" if limit.held else "[red]broke[/]"
+        table.add_row(escape(limit.limit), _limit_value(limit), held)
+    return table
+
+
+def _limit_value(limit: LimitResult) -> str:
+    if limit.value is None:
+        return "no data"
+    if "%" in limit.limit:
+        return f"{limit.value:.2%}"
+    what = limit.limit.split("(")[0].split()[-1 if "(" in limit.limit else 0]
+    if what in ("rate", "count", "errors", "last"):
+        return number_text(limit.value) + ("/s" if what == "rate" else "")
+    return time_text(limit.value)

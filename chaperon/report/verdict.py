@@ -1,0 +1,76 @@
+"""What the run comes to: the limits judged, the ledger checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chaperon._version import VERSION
+from chaperon.report.collector import Totals
+from chaperon.report.limits import Limit
+from chaperon.report.summary import LimitResult, Report, Verdict, error_rows, rows_of
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a report says of the run besides what was measured; *duration* in seconds."""
+
+    environment: str
+    seed: int
+    started: str
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the run ended: *aborted* and *failed* say why, *faults* are our own."""
+
+    aborted: str | None = None
+    failed: str | None = None
+    faults: tuple[str, ...] = ()
+    finished: bool = True
+
+
+def conclude(totals: Totals, limits: Sequence[Limit], facts: Facts, ending: Ending) -> Report:
+    """Return the report: INVALID before FAIL before ABORTED before PASS."""
+    judged = tuple(limit.judge(totals, facts.duration) for limit in limits)
+    verdict, reasons = _judge(totals, judged, ending)
+    return Report(
+        verdict=verdict,
+        reasons=tuple(reasons),
+        started=facts.started,
+        duration=facts.duration,
+        environment=facts.environment,
+        chaperon=VERSION,
+        seed=facts.seed,
+        rows=rows_of(totals.series, facts.duration),
+        errors=error_rows(totals.errors),
+        ledger=dict(sorted(totals.ledger.items())),
+        limits=judged,
+        seconds=tuple(totals.seconds),
+        workers=tuple(totals.workers),
+        notes=dict(sorted(totals.notes.items())),
+        finished=ending.finished,
+    )
+
+
+def _judge(totals: Totals, limits: Sequence[LimitResult], ending: Ending) -> tuple[Verdict, list[str]]:
+    invalid = list(ending.faults)
+    failed = [f"limit broke: {limit.limit}" for limit in limits if not limit.held]
+    if ending.failed:
+        failed.append(ending.failed)
+    if ending.finished:
+        for label, counts in totals.ledger.items():
+            if not counts.balanced:
+                invalid.append(f"the ledger of {label} does not balance: {counts.planned - counts.ended:+d} visits")
+        if not any(counts.done for counts in totals.ledger.values()):
+            failed.append("no visit was done")
+    reasons = invalid + failed + ([ending.aborted] if ending.aborted else [])
+    for verdict, why in (
+        (Verdict.INVALID, invalid),
+        (Verdict.FAIL, failed),
+        (Verdict.ABORTED, [ending.aborted] if ending.aborted else []),
+    ):
+        if why:
+            return verdict, reasons
+    return Verdict.PASS, reasons
