@@ -1,4 +1,4 @@
-"""Load testing for HTTP and WebSocket services, in plain Python.
+"""Load testing for HTTP services, WebSocket ones too, in plain Python.
 
 Names are loaded when first used: importing chaperon patches nothing, starts nothing, logs
 nothing. The rooms, from the ground up: `errors` `clock`, `measure`, `load`, `client`

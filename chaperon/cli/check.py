@@ -7,31 +7,63 @@ from dataclasses import replace
 import click
 
 from chaperon.cli.options import Orders, load_options
-from chaperon.cli.perform import perform
+from chaperon.cli.perform import deliver, perform
 from chaperon.measure.sample import Sample
 from chaperon.report.masking import masked
+from chaperon.report.summary import Report, Verdict
 from chaperon.report.text import number_text, time_text
 from chaperon.script.environment import ONE_VISIT
 
 
-@click.command()
+@click.command(short_help="Run one visit and print it as it happens.")
 @click.argument("file", metavar="FILE[:NAME]")
 @load_options
 def check(file: str, orders: Orders) -> int:
-    """Run one visit of every entry of FILE, and print each request, step and error as it happens."""
+    """Run one visit of every entry of FILE, and print each request, step and error as it happens.
+
+    Whatever load is asked for, it is one visit. Any error at all is a FAIL.
+    """
     environment = orders.environment(file)
     once = replace(environment, scenarios=[replace(e, load=ONE_VISIT) for e in environment.entries], limits=())
-    return perform(once, orders, tap=_tell, live=False)
+    return perform(once, orders, tap=Teller(labelled=len(once.entries) > 1), live=False, outputs=_outputs)
 
 
-def _tell(sample: Sample) -> None:
-    """Print one sample: its mark, its time or value, its name, what went wrong."""
+class Teller:
+    """Prints every sample it is given, until nobody reads any more."""
+
+    def __init__(self, *, labelled: bool) -> None:
+        self._labelled = labelled
+        self._heard = True
+
+    def __call__(self, sample: Sample) -> None:
+        """Print one sample; never raises, for it is called from within the visit."""
+        if not self._heard:
+            return
+        try:
+            click.echo(f"{sample.key.scenario}: {told(sample)}" if self._labelled else told(sample))
+        except OSError:
+            self._heard = False
+
+
+def told(sample: Sample) -> str:
+    """Return one sample as a line: its mark, its time or value, its name, what went wrong."""
     failure = sample.failure
     mark = click.style("ok  ", fg="green") if failure is None else click.style("FAIL", fg="red")
     figure = time_text(sample.took) if sample.value is None else number_text(sample.value)
-    line = f"{mark} {figure:>10}  {masked(sample.key.name)}"
+    line = f"{mark} {figure:>8}  {masked(sample.key.name)}"
     if sample.bytes:
         line += f"  {sample.bytes:,} B"
-    if failure is not None:
-        line += f"  {failure.error}: {masked(failure.message)}" if failure.listed else f"  {failure.error}"
-    click.echo(line)
+    if failure is None:
+        return line
+    if failure.listed and failure.message:
+        return f"{line}  {failure.error}: {masked(failure.message.removeprefix(f'{failure.error}: '))}"
+    return f"{line}  {failure.error}"
+
+
+def _outputs(report: Report, orders: Orders) -> int:
+    """Deliver the verdict without a table: all of it was told already."""
+    errors = sum(error.count for error in report.errors)
+    if errors and report.verdict is Verdict.PASS:
+        reason = f"{errors} error{'s' if errors > 1 else ''}"
+        report = replace(report, verdict=Verdict.FAIL, reasons=(*report.reasons, reason))
+    return deliver(report, replace(orders, quiet=True))

@@ -6,16 +6,20 @@ import click
 
 from chaperon.cli.options import Orders, load_options
 from chaperon.cli.perform import perform
+from chaperon.errors import UsageError
 
 
-@click.command()
+@click.command(short_help="Run the sample scenario against a small target of its own.")
 @load_options
 def demo(orders: Orders) -> int:
     """Start a small target on a free loopback port and run the sample scenario against it."""
     from chaperon.demo import target  # late: only this command needs a server
     from chaperon.demo_scenario import production
 
+    if orders.url is not None:
+        raise UsageError("the demo brings its own target: leave --url out, or use chaperon local")
     environment = orders.applied(production)
     with target() as url:
-        click.echo(f"the target is at {url}; the scenario is chaperon/demo_scenario.py", err=True)
-        return perform(environment.adapt(url=url), orders)
+        if not orders.quiet:
+            click.echo(f"the target is at {url}; the scenario is chaperon/demo_scenario.py", err=True)
+        return perform(environment.adapt(url=url, brake=not orders.no_brake), orders)

@@ -1,4 +1,4 @@
-"""The progress line: redrawn on a terminal, now and then a plain line in a pipe."""
+"""The progress line: redrawn on a terminal, a plain line every few seconds in a pipe."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ PLAIN = 5.0
 
 
 class Live:
-    """Shows how *running* is doing, as long as the block lasts."""
+    """Shows on standard error how *running* is doing, as long as the block lasts."""
 
     def __init__(self, running: Running, *, shown: bool = True) -> None:
         self._running = running
-        self._shown = shown
+        self._shown = shown and sys.stderr is not None
         self._greenlet: gevent.Greenlet[..., object] | None = None
 
     def __enter__(self) -> Live:
         if self._shown:
-            self._greenlet = gevent.spawn(self._redraw if sys.stdout.isatty() else self._plain)
+            console = Console(stderr=True)
+            redrawn = sys.stderr.isatty() and not console.is_dumb_terminal
+            self._greenlet = gevent.spawn(self._redraw, console) if redrawn else gevent.spawn(self._plain)
         return self
 
     def __exit__(
@@ -39,9 +41,10 @@ class Live:
     def _line(self) -> str:
         return pulse_line(self._running.pulse(), self._running.target)
 
-    def _redraw(self) -> None:
-        # prints of the scenario go through the console, so that they scroll above the line
-        with Screen(console=Console(), auto_refresh=False, transient=True, redirect_stderr=False) as screen:
+    def _redraw(self, console: Console) -> None:
+        # what others print on this terminal goes through the console, to scroll above the line
+        shared = sys.stdout is not None and sys.stdout.isatty()
+        with Screen(console=console, auto_refresh=False, transient=True, redirect_stdout=shared) as screen:
             while True:
                 screen.update(Text(self._line(), no_wrap=True, overflow="ellipsis"), refresh=True)
                 gevent.sleep(REDRAW)

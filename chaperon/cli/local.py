@@ -8,7 +8,7 @@ from chaperon.cli.options import Orders, load_options
 from chaperon.cli.perform import perform
 
 
-@click.command()
+@click.command(short_help="Run a load from this process.")
 @click.argument("file", metavar="FILE[:NAME]")
 @load_options
 def local(file: str, orders: Orders) -> int:

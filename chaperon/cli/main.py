@@ -13,13 +13,21 @@ from chaperon.cli.demo import demo
 from chaperon.cli.local import local
 from chaperon.cli.ls import ls
 from chaperon.cli.new import new
+from chaperon.cli.streams import give_up_stdout
 from chaperon.errors import ChaperonError, LoadError, NotPatched, UsageError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    invoke_without_command=True,
+)
 @click.version_option(VERSION, prog_name="chaperon")
-def chaperon() -> None:
+@click.pass_context
+def chaperon(context: click.Context) -> None:
     """Load tests for HTTP and WebSocket services, in plain Python."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+        context.exit(2)
 
 
 for command in (local, check, demo, ls, new):
@@ -30,13 +38,18 @@ def main() -> None:
     """Run the command line and exit with its code."""
     try:
         code = chaperon.main(standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.ClickException as exc:
-        exc.show()
+        context = getattr(exc, "ctx", None)
+        where = f"; {context.command_path} --help says more" if context else ""
+        click.echo(f"chaperon: {exc.format_message().rstrip('.')}{where}", err=True)
         code = exc.exit_code
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         code = 130
     except BrokenPipeError:
-        code = _silenced()
+        give_up_stdout()
+        code = 1
     except ChaperonError as exc:
         click.echo(f"chaperon: {exc}", err=True)
         code = exit_code(exc)
@@ -54,9 +67,3 @@ def exit_code(exc: ChaperonError) -> int:
     if isinstance(exc, UsageError):
         return 2
     return 3 if isinstance(exc, (LoadError, NotPatched)) else 1
-
-
-def _silenced() -> int:
-    """Nobody reads our output any more: keep the interpreter from complaining at its exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 1

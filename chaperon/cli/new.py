@@ -8,30 +8,34 @@ import click
 
 from chaperon.errors import OutputError, UsageError
 
-FIRST = '''"""What one user does. Try it: chaperon check {file} --url http://localhost:8080"""
+FIRST = '''"""What one user does.
+
+Once:        chaperon check {file} --url http://localhost:8080
+As a load:   chaperon local {file} --url http://localhost:8080 --users 10 --hold 30s
+"""
 
 from chaperon import step
 
 
-@step
-def look_around(session):
-    session.get("/")
-
-
 @step(think="1s")
-def sign_up(session):
-    response = session.post("/sign-up", json={{"name": f"user {{session.visit.user}}"}})
-    session.check("has an answer", response.text)
+def arrive(session):
+    response = session.get("/")
+    session.check("the page is not empty", response.content)
+
+
+@step
+def look_again(session):
+    session.get("/", name="GET / again")
 '''
 
 
-@click.command()
+@click.command(short_help="Write a first scenario file.")
 @click.argument("name")
 def new(name: str) -> int:
     """Write a first scenario file, NAME.py."""
     path = Path(name if name.endswith(".py") else f"{name}.py")
-    if not path.stem.isidentifier():
-        raise UsageError(f"{path.stem!r} cannot be imported: use letters, digits and underscores")
+    if not path.stem.replace("-", "_").isidentifier():
+        raise UsageError(f"{path.stem!r} is no name for a Python file: use letters, digits, _ and -")
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(FIRST.format(file=path.name))

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from chaperon.errors import UsageError
+from chaperon.clock import seconds
+from chaperon.errors import PlanError, UsageError
 from chaperon.load.profile import Load, iterations, rate, users
 from chaperon.script.config import merged
 from chaperon.script.environment import Environment
@@ -22,18 +23,18 @@ class Orders:
 
     url: str | None
     users: int | None
-    rate: str | None
+    rate: tuple[float, str] | None
     iterations: int | None
-    ramp: str | None
-    hold: str | None
+    ramp: float | None
+    hold: float | None
     only: str | None
     limits: tuple[str, ...]
     settings: tuple[str, ...]
     headers: tuple[str, ...]
-    timeout: str | None
+    timeout: float | None
     insecure: bool
     seed: int | None
-    grace: str | None
+    grace: float | None
     no_brake: bool
     json: str | None
     quiet: bool
@@ -67,7 +68,7 @@ class Orders:
         if self.rate is not None:
             if self.users is not None or self.iterations is not None:
                 raise UsageError("--rate does not go with --users or --iterations: an open load has no fixed users")
-            n, per = _rate(self.rate)
+            n, per = self.rate
             return rate(n, per=per, ramp=ramp, hold=self.hold)
         if self.iterations is not None:
             return iterations(self.iterations, users=1 if self.users is None else self.users, ramp=ramp, hold=self.hold)
@@ -76,21 +77,52 @@ class Orders:
         return None
 
 
+class _Span(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """A time span such as 30s or 250ms, as seconds."""
+
+    name = "span"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return seconds(value)
+        except PlanError as exc:
+            self.fail(str(exc), param, ctx)
+
+
+class _Rate(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """Visits a second or a minute, as their number with its unit."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, str]:
+        if isinstance(value, tuple):
+            return value
+        number, slash, unit = value.partition("/")
+        try:
+            if slash and unit.strip() not in ("s", "m"):
+                raise ValueError
+            return float(number), unit.strip() or "s"
+        except ValueError:
+            self.fail(f"{value!r} is not a rate: write 50, 50/s or 3000/m", param, ctx)
+
+
+SPAN = _Span()
+
 _OPTIONS = (
     click.option("--url", help="Base URL of the default service."),
     click.option("--users", type=int, help="Closed load: so many users, visit after visit."),
-    click.option("--rate", help="Open load: visits a second, or such as 300/m."),
+    click.option("--rate", type=_Rate(), help="Open load: visits a second, or such as 3000/m."),
     click.option("--iterations", type=int, help="So many visits in all, shared by --users."),
-    click.option("--ramp", help="Grow to the full load over this span, such as 30s."),
-    click.option("--hold", help="Keep the load up for this span after the ramp."),
+    click.option("--ramp", type=SPAN, help="Grow to the full load over this span, such as 30s."),
+    click.option("--hold", type=SPAN, help="Keep the load up for this span after the ramp."),
     click.option("--only", metavar="NAME", help="Only this entry of the environment."),
     click.option("--limit", "limits", multiple=True, help="A statement that must hold: 'p95(GET /) < 300ms'."),
     click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Configuration; dots nest."),
     click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Sent with every request."),
-    click.option("--timeout", help="For connecting, and for each read (30s)."),
+    click.option("--timeout", type=SPAN, help="For connecting, and for each read (30s)."),
     click.option("--insecure", is_flag=True, help="Do not verify TLS certificates."),
     click.option("--seed", type=int, help="Where everything random comes from (0)."),
-    click.option("--grace", help="How long visits in flight may go on at the end (10s)."),
+    click.option("--grace", type=SPAN, help="How long visits in flight may go on at the end (10s)."),
     click.option("--no-brake", is_flag=True, help="Go on even if every request fails for 30 s."),
     click.option("--json", metavar="PATH", help="Write the report there."),
     click.option("--quiet", is_flag=True, help="No progress, no table: the verdict alone."),
@@ -116,20 +148,10 @@ def load_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return gathered
 
 
-def _rate(text: str) -> tuple[float, str]:
-    number, slash, unit = text.partition("/")
-    try:
-        if slash and unit not in ("s", "m"):
-            raise ValueError
-        return float(number), unit or "s"
-    except ValueError:
-        raise UsageError(f"--rate {text!r} is not a rate: write 50, 50/s or 300/m") from None
-
-
 def _setting(text: str) -> dict[str, Any]:
     key, equals, value = text.partition("=")
-    if not equals or not key.strip("."):
-        raise UsageError(f"--set {text!r} is not KEY=VALUE")
+    if not equals or not all(key.split(".")):
+        raise UsageError(f"--set {text!r} is not KEY=VALUE, such as basket.size=3")
     try:
         nested: Any = json.loads(value)
     except ValueError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from collections.abc import Callable
 
 import click
@@ -12,40 +13,17 @@ from rich.console import Console
 from chaperon.cli.ends import minded
 from chaperon.cli.live import Live
 from chaperon.cli.options import Orders
+from chaperon.cli.streams import Told, give_up_stdout
 from chaperon.errors import OutputError
 from chaperon.measure.sample import Sample
+from chaperon.report.masking import masked
 from chaperon.report.records import write_json
 from chaperon.report.summary import Report
 from chaperon.report.text import print_report
 from chaperon.script.environment import Environment
 
-
 PIPED = 140
 """Columns where there is no terminal to ask."""
-
-
-def perform(
-    environment: Environment,
-    orders: Orders,
-    *,
-    tap: Callable[[Sample], None] | None = None,
-    live: bool = True,
-) -> int:
-    """Run it, show it, write every output; return the exit code."""
-    prepare(orders)
-    with environment.start(tap) as running, minded(running), Live(running, shown=live and not orders.quiet):
-        running.wait()
-    return deliver(running.report(), orders)
-
-
-def prepare(orders: Orders) -> None:
-    """Set up logging and warnings as ordered."""
-    if orders.log:
-        logging.basicConfig(level=orders.log.upper(), format="%(levelname)s %(message)s", stream=sys.stderr)
-    if orders.insecure:
-        import urllib3  # late: only here is its warning noise, and it brings ssl
-
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
 
 def deliver(report: Report, orders: Orders) -> int:
@@ -57,9 +35,12 @@ def deliver(report: Report, orders: Orders) -> int:
     except OutputError as exc:
         click.echo(f"chaperon: {exc}", err=True)
         code = 1
+    if sys.stdout is None:
+        click.echo("chaperon: cannot print the table: standard output is closed", err=True)
+        return 1
     try:
         if orders.quiet:
-            click.echo("\n  ".join([report.verdict.value, *report.reasons]))
+            click.echo("\n  ".join([report.verdict.value, *map(masked, report.reasons)]))
         else:
             print_report(report, Console(width=None if sys.stdout.isatty() else PIPED))
         sys.stdout.flush()
@@ -67,5 +48,37 @@ def deliver(report: Report, orders: Orders) -> int:
         raise
     except OSError as exc:
         click.echo(f"chaperon: cannot print the table: {exc.strerror}", err=True)
+        give_up_stdout()
         code = 1
     return code
+
+
+def perform(
+    environment: Environment,
+    orders: Orders,
+    *,
+    tap: Callable[[Sample], None] | None = None,
+    live: bool = True,
+    outputs: Callable[[Report, Orders], int] = deliver,
+) -> int:
+    """Run it, show it, write every output; return the exit code."""
+    _prepare(environment, orders)
+    with environment.start(tap) as running:
+        try:
+            with minded(running), Live(running, shown=live and not orders.quiet):
+                running.wait()
+        except KeyboardInterrupt:  # asked for the third time: write what is known, then wait no longer than it takes
+            pass
+        return outputs(running.report(), orders)
+
+
+def _prepare(environment: Environment, orders: Orders) -> None:
+    """Set up logging and warnings as ordered."""
+    if orders.log:
+        told = Told()
+        told.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        logger = logging.getLogger("chaperon")
+        logger.handlers = [told]
+        logger.setLevel(orders.log.upper())
+    if not all(service.verify for service in environment.targets.values()):
+        warnings.filterwarnings("ignore", message="Unverified HTTPS request")  # it was asked for

@@ -90,8 +90,8 @@ class Totals:
 class Collector:
     """Adds windows up; the same windows give the same figures in whatever order they come.
 
-    A second is closed when every worker has sent it, or one *patience* seconds younger has
-    come; then its windows are merged in the order of *workers*. *failing_for* is for how
+    Seconds are closed in their order, each when every worker has sent it or one *patience*
+    seconds younger has come; then its windows are merged in the order of *workers*. *failing_for* is for how
     many seconds every request has been in error.
     """
 
@@ -124,8 +124,8 @@ class Collector:
             return
         self._open.setdefault(window.at, {})[window.worker] = window
         for second in sorted(self._open):
-            whole = len(self._open[second]) >= len(self._workers)
-            if not whole and max(self._open) - second < self._patience:
+            next_and_whole = second == self._closed + 1 and len(self._open[second]) >= len(self._workers)
+            if not next_and_whole and max(self._open) - second < self._patience:
                 break
             self._close(second)
 

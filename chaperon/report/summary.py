@@ -1,4 +1,4 @@
-"""The report: frozen, and read by every output."""
+"""The report: frozen, read by every output."""
 
 from __future__ import annotations
 

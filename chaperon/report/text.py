@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from chaperon.measure.sketch import Sketch
 from chaperon.report.collector import Pulse
@@ -63,7 +64,7 @@ def print_report(report: Report, console: Console) -> None:
         if custom:
             console.print(_custom_table(custom))
     if report.errors:
-        console.print(_errors_table(report.errors))
+        _print_errors(report.errors, console)
     if report.limits:
         console.print(_limits_table(report.limits))
     for label, counts in report.ledger.items():
@@ -98,7 +99,7 @@ def _series_table(scenario: str, report: Report, narrow: bool) -> Table:
         times = ["" for _ in (*shown, "max")] if row.kind in _UNTIMED else _times(row.good, shown)
         table.add_row(escape(masked(row.name)), *counts, *times)
         if row.response is not None:
-            table.add_row("  ↳ from when due", "", "", "", *_times(row.response, shown), style="bold")
+            table.add_row("  from when due", "", "", "", *_times(row.response, shown), style="bold")
     return table
 
 
@@ -124,21 +125,21 @@ def _custom_table(rows: Sequence[Row]) -> Table:
     return table
 
 
-def _errors_table(errors: Sequence[ErrorRow]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("error", style="red", overflow="fold")
-    table.add_column("series", overflow="fold")
-    table.add_column("count", justify="right", no_wrap=True)
-    table.add_column("first – last", no_wrap=True)
-    table.add_column("sample", overflow="ellipsis", no_wrap=True, ratio=1)
-    for row in errors[:ERRORS_SHOWN]:
-        span = f"{row.first:.1f} – {row.last:.1f} s"
-        where = f"{row.series} in {row.scenario}"
-        table.add_row(escape(row.error), escape(masked(where)), f"{row.count:,}", span, escape(masked(row.sample)))
+def _print_errors(errors: Sequence[ErrorRow], console: Console) -> None:
+    rows = errors[:ERRORS_SHOWN]
+    shown = [(f"{row.count:,} ×", row.error, masked(f"{row.series} in {row.scenario}")) for row in rows]
+    counts, names, places = (max(map(len, column)) for column in zip(*shown, strict=True))
+    console.print("[bold]errors[/]")
+    for (count, error, where), row in zip(shown, rows, strict=True):
+        line = Text(f"  {count:>{counts}} ")
+        line.append(f"{error:<{names}}", style="red")
+        line.append(f"  {where:<{places}}  from {row.first:.1f} to {row.last:.1f} s")
+        console.print(line, overflow="fold")
+        console.print(Text(f"  {'':>{counts}} {masked(row.sample)}", style="dim"), overflow="ellipsis", no_wrap=True)
     if len(errors) > ERRORS_SHOWN:
         rest = sum(row.count for row in errors[ERRORS_SHOWN:])
-        table.add_row("…", f"{len(errors) - ERRORS_SHOWN} more classes", f"{rest:,}", "", "")
-    return table
+        console.print(f"  {len(errors) - ERRORS_SHOWN} more classes of errors, {rest:,} in all", highlight=False)
+    console.print()
 
 
 def _limits_table(limits: Sequence[LimitResult]) -> Table:

@@ -11,6 +11,7 @@ import gevent
 from gevent import monkey
 from gevent.event import Event
 
+import chaperon.client.http  # noqa: F401 - now, lest the first visit pay for it
 from chaperon.clock import Clock, HubClock, seconds, today
 from chaperon.errors import NotPatched
 from chaperon.load.engine import Engine

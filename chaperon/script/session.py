@@ -111,7 +111,7 @@ class Session:
         self.meter: Meter = scene.meter
         self.on_error: OnError = scene.on_error
         self.config = Config(scene.config)
-        self.tasks = Tasks(scene.clock)
+        self.tasks: Tasks = Tasks(scene.clock)
         self.parent = parent
         self.first_due: float | None = None
         self._user = user
@@ -224,8 +224,10 @@ class Session:
         child = Session(self.scene, self._user, parent=self)
         name = task or str(getattr(work, "__name__", type(work).__name__))
         if getattr(work, "__self__", None) is self:
-            return self.tasks.add(Task(name, child, partial(getattr(child, work.__name__), *args, **keywords)))
-        return self.tasks.add(Task(name, child, partial(work, child, *args, **keywords)))
+            deed = partial(getattr(child, work.__name__), *args, **keywords)
+        else:
+            deed = partial(work, child, *args, **keywords)
+        return self.tasks.add(Task(name, child, deed))
 
     def join(self, *tasks: str | Task, timeout: float | None = None) -> Any:
         """Wait for tasks by name and return their values in order; one task, its value.

@@ -1,0 +1,335 @@
+"""The command line, as a person meets it: real processes, real exit codes."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BROWSE = """
+from chaperon import step
+
+@step
+def browse(session):
+    session.get("/")
+"""
+
+
+@pytest.fixture
+def chaperon(tmp_path):
+    """Run a command in an empty folder that may hold shop.py."""
+
+    def run(*args, file=BROWSE, **kwargs):
+        (tmp_path / "shop.py").write_text(file)
+        return subprocess.run(
+            [sys.executable, ROOT / "bin" / "chaperon", *args],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            timeout=40,
+            **kwargs,
+        )
+
+    run.folder = tmp_path
+    return run
+
+
+@pytest.fixture
+def started(tmp_path, target):
+    """Start a run that would last a minute, wait until it sends load."""
+    made = []
+
+    def start(*args, path="/slow", signals=()):
+        (tmp_path / "shop.py").write_text(BROWSE.replace('"/"', f'"{path}"'))
+        child = subprocess.Popen(
+            [sys.executable, ROOT / "bin" / "chaperon", "local", "shop.py", "--url", target.url, *args],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+        )
+        made.append(child)
+        for _ in range(400):
+            if target.asked:
+                break
+            try:
+                child.wait(timeout=0.05)
+            except subprocess.TimeoutExpired:
+                continue
+        return child
+
+    yield start
+    for child in made:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+
+
+def report_in(folder):
+    return json.loads((folder / "out.json").read_text())
+
+
+def test_local_runs_a_file_and_tells(chaperon, target):
+    done = chaperon(
+        "local", "shop.py", "--url", target.url, "--users", "3", "--hold", "1s", "--limit", "errors < 1%",
+        "--json", "out.json", "--header", "X-Who: me", "--seed", "5",
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "PASS" in done.stdout
+    assert "GET /" in done.stdout
+    report = report_in(chaperon.folder)
+    assert report["seed"] == 5
+    assert report["ledger"][0]["done"] == target.count("GET /") > 3
+    assert {h["HTTP_X_WHO"] for h in target.headers} == {"me"}
+
+
+def test_a_limit_that_breaks_exits_4(chaperon, target):
+    done = chaperon("local", "shop.py", "--url", target.url, "--limit", "p95(GET /) < 0ms", "--quiet")
+
+    assert done.returncode == 4
+    assert done.stdout.splitlines()[0] == "FAIL"
+
+
+def test_an_unreachable_target_is_a_report_not_a_crash(chaperon, dead_port):
+    done = chaperon("local", "shop.py", "--url", f"http://127.0.0.1:{dead_port}", "--iterations", "3")
+
+    assert done.returncode == 4
+    assert "connect refused" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+WRONG = {
+    "no such file": (["local", "nowhere.py"], BROWSE, 3, "no such file: nowhere.py"),
+    "syntax error": (["local", "shop.py"], "import chaperon\ndef broken(:\n", 3, "shop.py, line 2: syntax error"),
+    "raises on import": (["local", "shop.py"], "x = 1\ny = 1 / 0\n", 3, "line 2: ZeroDivisionError"),
+    "exits on import": (["local", "shop.py"], "raise SystemExit(0)\n", 3, "SystemExit"),
+    "no steps": (["local", "shop.py"], "x = 1\n", 3, "holds no @step function"),
+    "unknown name": (["local", "shop.py:nope"], BROWSE, 3, "no environment or scenario 'nope'"),
+    "a directory": (["local", "."], BROWSE, 3, "is a directory"),
+    "two scenarios": (
+        ["local", "shop.py"],
+        BROWSE + "from chaperon import Scenario\na, b = Scenario(browse), Scenario(browse)\n",
+        3,
+        "holds several scenarios: a, b",
+    ),
+    "wrong limit": (["local", "shop.py", "--limit", "p95(GET / < 1s"], BROWSE, 2, "never closed"),
+    "wrong unit": (["local", "shop.py", "--users", "1", "--hold", "3 parsecs"], BROWSE, 2, "not a time span"),
+    "negative rate": (["local", "shop.py", "--rate", "-5", "--hold", "1s"], BROWSE, 2, "rate must be positive"),
+    "rate without hold": (["local", "shop.py", "--rate", "5"], BROWSE, 2, "--hold"),
+    "rate with users": (["local", "shop.py", "--rate", "5", "--users", "1"], BROWSE, 2, "does not go with"),
+    "no users": (["local", "shop.py", "--users", "0"], BROWSE, 2, "at least 1"),
+    "unknown flag": (["local", "shop.py", "--nope"], BROWSE, 2, "No such option"),
+    "wrong header": (["local", "shop.py", "--header", "nope"], BROWSE, 2, "is not 'NAME: VALUE'"),
+    "wrong setting": (["local", "shop.py", "--set", "nope"], BROWSE, 2, "is not KEY=VALUE"),
+    "wrong url": (["local", "shop.py", "--url", "localhost:8080"], BROWSE, 3, "is not a base URL"),
+    "unknown entry": (["local", "shop.py", "--only", "nope"], BROWSE, 2, "no entry 'nope'"),
+    "bad file name": (["new", "what?"], BROWSE, 2, "is no name for a Python file"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_bad_input_gets_one_clear_line_and_the_right_code(chaperon, case):
+    args, file, code, words = WRONG[case]
+
+    done = chaperon(*args, file=file)
+
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_no_base_url_is_said_per_request(chaperon):
+    done = chaperon("local", "shop.py")
+
+    assert done.returncode == 4
+    assert "pass --url" in done.stdout
+
+
+def test_several_entries_want_to_know_whose_load_it_is(chaperon, target):
+    file = BROWSE + (
+        "from chaperon import Environment, Scenario, run, users\n"
+        f"e = Environment('{target.url}', scenarios=[run(Scenario(browse), name=n) for n in ('one', 'two')])\n"
+    )
+
+    refused = chaperon("local", "shop.py", "--users", "2", file=file)
+    done = chaperon("local", "shop.py", "--users", "2", "--only", "two", "--json", "out.json", file=file)
+
+    assert (refused.returncode, "--only 'one', 'two'" in refused.stderr) == (2, True)
+    assert done.returncode == 0
+    assert [entry["scenario"] for entry in report_in(chaperon.folder)["ledger"]] == ["two"]
+    assert len(target.asked) == 2
+
+
+def test_settings_reach_the_scenario(chaperon):
+    file = """
+from chaperon import step
+
+@step
+def tell(session):
+    print(session.config["shop.size"] + 1, session.config["shop.name"])
+"""
+
+    done = chaperon("local", "shop.py", "--set", "shop.size=41", "--set", "shop.name=big", "--quiet", file=file)
+
+    assert done.stdout.splitlines()[0] == "42 big"
+
+
+def test_a_scenario_that_raises_everywhere_fails_but_reports(chaperon, target):
+    file = BROWSE + "    raise RuntimeError('on purpose')\n"
+
+    done = chaperon("local", "shop.py", "--url", target.url, "--users", "2", "--hold", "300ms", file=file)
+
+    assert done.returncode == 4
+    assert "RuntimeError: on purpose" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_a_million_names_are_capped_and_it_is_said(chaperon, target):
+    file = """
+from chaperon import step
+
+@step
+def many(session):
+    for i in range(5000):
+        session.record(f"name {i}", 1)
+"""
+
+    done = chaperon("local", "shop.py", "--json", "out.json", "--quiet", file=file)
+
+    assert done.returncode == 0
+    report = report_in(chaperon.folder)
+    assert len(report["series"]) < 1010
+    assert sum(s["count"] for s in report["series"] if s["kind"] == "value") == 5000
+    assert any("names beyond the first 1,000" in note for note in report["notes"])
+
+
+def test_an_output_that_cannot_be_written_exits_1_but_the_table_is_printed(chaperon, target):
+    done = chaperon("local", "shop.py", "--url", target.url, "--json", "/nowhere/out.json")
+
+    assert done.returncode == 1
+    assert "PASS" in done.stdout
+    assert "cannot write /nowhere/out.json" in done.stderr
+
+
+def test_nobody_reading_the_output_is_no_crash(chaperon, target):
+    read, write = os.pipe()
+    os.close(read)
+    (chaperon.folder / "shop.py").write_text(BROWSE)
+
+    done = subprocess.run(
+        [sys.executable, ROOT / "bin" / "chaperon", "local", "shop.py", "--url", target.url, "--json", "out.json"],
+        stdout=write, stderr=subprocess.PIPE, text=True, cwd=chaperon.folder, timeout=40,
+    )  # fmt: skip
+    os.close(write)
+
+    assert "Traceback" not in done.stderr
+    assert report_in(chaperon.folder)["verdict"] == "PASS"
+
+
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+def test_a_signal_lets_visits_finish_and_writes_everything(started, tmp_path, target, number, name):
+    child = started("--users", "2", "--hold", "60s", "--json", "out.json", path="/")
+
+    child.send_signal(number)
+    out, err = child.communicate(timeout=20)
+
+    assert child.returncode == 130, err
+    report = report_in(tmp_path)
+    assert report["verdict"] == "ABORTED"
+    assert report["reasons"] == [f"ended early by {name}"]
+    assert report["ledger"][0]["done"] == report["ledger"][0]["planned"] == target.count("GET /")
+    assert "ABORTED" in out
+
+
+def test_a_second_ctrl_c_ends_it_now_and_still_writes(started, tmp_path):
+    child = started("--users", "2", "--hold", "60s", "--json", "out.json", "--grace", "60s")
+
+    child.send_signal(signal.SIGINT)
+    assert "once more" in child.stderr.readline() + child.stderr.readline()
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=20)
+
+    ledger = report_in(tmp_path)["ledger"][0]
+    assert (ledger["planned"], ledger["interrupted"]) == (2, 2)
+    assert child.returncode in (4, 130)
+
+
+def test_check_tells_everything_as_it_happens(chaperon, target):
+    file = BROWSE + '    session.get("/status/500")\n    session.check("sane", False)\n'
+
+    done = chaperon("check", "shop.py", "--url", target.url, file=file)
+
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("ok", "FAIL "))]
+    assert [line.split("  ")[-1] for line in lines if "GET / " in line] == ["5 B"]
+    assert any("GET /status/500" in line and "http 500" in line for line in lines)
+    assert any("check sane" in line for line in lines)
+    assert target.asked == ["GET /", "GET /status/500"]
+
+
+def test_ls_says_what_a_file_holds(chaperon):
+    done = chaperon("ls", str(ROOT / "examples" / "basic_account_login.py"))
+
+    assert done.returncode == 0
+    assert "environment production  http://localhost:8080" in done.stdout
+    assert "custom_name: 10 users" in done.stdout
+    assert "scenario basic_account_login: login → look_around → logout" in done.stdout
+
+
+def test_new_writes_a_file_that_runs_and_never_overwrites(chaperon, target):
+    made, again = chaperon("new", "first"), chaperon("new", "first")
+
+    done = chaperon("local", "first.py", "--url", target.url)
+
+    assert (made.returncode, again.returncode, done.returncode) == (0, 2, 0)
+    assert target.asked == ["GET /", "GET /"]
+
+
+def test_the_seeds_scenario_runs_as_written(chaperon, target):
+    example = str(ROOT / "examples" / "basic_account_login.py")
+
+    done = chaperon(
+        "local", f"{example}:production", "--url", target.url, "--only", "custom_name", "--json", "out.json"
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    series = {s["name"]: s["count"] for s in report_in(chaperon.folder)["series"]}
+    assert (series["step login"], series["step logout"], target.count("POST /login")) == (10, 10, 10)
+
+
+def test_the_embedded_example_passes():
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / "embedded.py"],
+        capture_output=True, text=True, timeout=30, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "PASS" in done.stdout
+
+
+def test_the_demo_runs_from_anywhere_and_leaves_nothing_behind(chaperon):
+    done = chaperon("demo", "--hold", "1s", "--ramp", "0s", "--json", "out.json")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    port = int(done.stderr.split("127.0.0.1:")[1].split(";")[0])
+    labels = [entry["scenario"] for entry in report_in(chaperon.folder)["ledger"]]
+    assert labels == ["basic_account_login", "custom_name"]
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=1)
+
+
+def test_embedding_unpatched_is_refused_with_the_remedy():
+    code = "from chaperon import *\nEnvironment('http://127.0.0.1', scenarios=[Scenario(lambda s: None)]).execute()"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, timeout=30, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+
+    assert "NotPatched: put `from gevent import monkey; monkey.patch_all()` first" in done.stderr

@@ -1,0 +1,159 @@
+"""The drawing of the house in CONTRIBUTING.md, as a walk over the imports."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).resolve().parent.parent / "chaperon"
+MODULES = sorted(p for p in HOUSE.rglob("*.py"))
+
+# within a floor, rooms further right may look left
+FLOORS = [
+    ["_version", "errors", "clock"],
+    ["measure.sample", "measure.sketch", "measure.series", "measure.window", "measure.recorder", "measure.meter"],
+    ["load.profile", "load.arrivals", "load.share", "load.health", "load.engine"],
+    [
+        "client.service", "client.response", "client.http",
+        "report.masking", "report.collector", "report.summary", "report.limits", "report.verdict", "report.records",
+        "report.text",
+    ],
+    [
+        "script.state", "script.config", "script.series_rules", "script.measuring", "script.tasks", "script.steps",
+        "script.session", "script.scenario", "script.visitor", "script.environment", "script.running", "script.loader",
+    ],
+    ["demo", "testing", "demo_scenario"],
+    [
+        "cli.streams", "cli.options", "cli.ends", "cli.live", "cli.perform", "cli.local", "cli.check", "cli.demo", "cli.ls",
+        "cli.new", "cli.main", "cli",
+    ],
+    ["__init__", "__main__"],
+]  # fmt: skip
+PLACE = {room: (floor, place) for floor, rooms in enumerate(FLOORS) for place, room in enumerate(rooms)}
+
+# seen from below for types alone: what a module says it returns or takes
+TYPES_ONLY = {
+    ("script.tasks", "script.session"),
+    ("script.environment", "script.running"),
+}
+# neighbours who never see each other, and jumps that are closed
+CLOSED = [("client", "report"), ("report", "client"), ("client", "load"), ("report", "load")]
+
+DOORS = {
+    "requests": {"client"},
+    "urllib3": {"client"},
+    "websocket": {"client.websocket"},
+    "httptools": {"client.transport"},
+    "zmq": {"cluster.link", "cluster.keys"},
+    "msgpack": {"cluster.wire"},
+    "time": {"clock"},
+    "datetime": {"clock"},
+    "click": {"cli"},
+    "rich": {"cli", "report.text"},
+    "fastdigest": {"measure.sketch"},
+    "tdigest": {"measure.sketch", "report.summary"},
+    "random": {"load.profile", "load.arrivals", "load.feeder", "script"},
+}
+NO_GEVENT = ("measure.", "load.profile", "load.arrivals", "load.share", "report.")
+
+
+def name_of(path):
+    parts = path.relative_to(HOUSE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+def imports_of(path):
+    """Yield (module, name, only for types) of every import, those inside functions too."""
+    tree = ast.parse(path.read_text())
+    typing = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, None, id(node) in typing
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                yield node.module, alias.name, id(node) in typing
+
+
+def rooms_seen(path):
+    for module, name, typing in imports_of(path):
+        if module.split(".")[0] == "chaperon":
+            room = module.removeprefix("chaperon").lstrip(".")
+            inner = f"{room}.{name}".lstrip(".")
+            yield (inner if inner in PLACE else room), typing
+
+
+def packages(path):
+    return path.name == "__init__.py" and path.parent != HOUSE and name_of(path) not in PLACE
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_go_down_only(path):
+    room = name_of(path)
+    if packages(path):
+        assert not list(rooms_seen(path))
+        return
+    assert room in PLACE, f"{room} has no place on the drawing"
+
+    for seen, typing in rooms_seen(path):
+        if (room, seen) in TYPES_ONLY or room == "__init__":
+            continue
+        assert seen in PLACE, f"{room} imports {seen}, which has no place on the drawing"
+        assert PLACE[seen] < PLACE[room], f"{room} looks up at {seen}{' for a type' if typing else ''}"
+        assert not any(room.startswith(a) and seen.startswith(b) for a, b in CLOSED), f"{room} may not see {seen}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_foreign_libraries_come_in_by_their_own_doors(path):
+    room = name_of(path)
+
+    for module, _, typing in imports_of(path):
+        library = module.split(".")[0]
+        doors = DOORS.get(library)
+        if doors is not None and not typing:
+            assert any(room == d or room.startswith(d + ".") for d in doors), f"{room} brings in {library}"
+        if library == "gevent":
+            assert not room.startswith(NO_GEVENT), f"{room} is arithmetic: no gevent"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_is_one_idea_in_a_small_room(path):
+    text = path.read_text()
+    said = ast.get_docstring(ast.parse(text))
+
+    assert len(text.splitlines()) <= 400
+    assert said, "a module opens with a sentence that says what it is"
+    assert " and " not in said.splitlines()[0]
+    assert path.stem not in {"utils", "common", "helpers", "core", "base", "manager"}
+
+
+LIGHT = """
+import sys, threading, signal, socket, logging
+before = signal.getsignal(signal.SIGINT), socket.socket, threading.active_count(), list(logging.root.handlers)
+from time import perf_counter
+start = perf_counter()
+import chaperon
+took = perf_counter() - start
+after = signal.getsignal(signal.SIGINT), socket.socket, threading.active_count(), list(logging.root.handlers)
+assert before == after, (before, after)
+from chaperon import Environment, Scenario, measured, run, step, users
+heavy = {"ssl", "requests", "urllib3", "websocket", "zmq", "rich", "click"} & set(sys.modules)
+assert not heavy, heavy
+print(took)
+"""
+
+
+def test_importing_chaperon_is_light_and_changes_nothing():
+    took = [
+        float(subprocess.run([sys.executable, "-c", LIGHT], check=True, capture_output=True, text=True).stdout)
+        for _ in range(3)
+    ]
+
+    assert min(took) < 0.1

@@ -1,0 +1,331 @@
+"""From windows to words: collector, limits, verdict, text, JSON."""
+
+import io
+import itertools
+import json
+import os
+import random
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from chaperon.errors import LimitError, OutputError
+from chaperon.measure.recorder import Recorder
+from chaperon.measure.sample import Failure, Key, Sample
+from chaperon.report.collector import LATE, MISSING, TWICE, Collector
+from chaperon.report.limits import parse
+from chaperon.report.masking import masked
+from chaperon.report.records import as_dict, write_json
+from chaperon.report.summary import NoSuchSeries, Verdict
+from chaperon.report.text import print_report, time_text
+from chaperon.report.verdict import Ending, Facts, conclude
+
+GET = Key("shop", "GET /")
+VISIT = Key("shop", "visit", "visit")
+FACTS = Facts("production", 7, "2026-01-01T00:00:00Z", 10.0)
+
+
+def windows(worker, seconds=5, seed=1, each=40):
+    """The windows of one worker that makes *each* requests a second."""
+    chance = random.Random(f"{worker}{seed}")
+    record = Recorder(worker, began=0.0)
+    made = []
+    for second in range(seconds):
+        for _ in range(each):
+            took = chance.lognormvariate(-4, 0.5)
+            bad = Failure("http 503", "503 Busy") if chance.random() < 0.1 else None
+            record.record(Sample(GET, second, second + took, bad, 100))
+            record.record(Sample(VISIT, second, second + took, due=second - 0.1))
+            record.account("shop", second, "planned")
+            record.account("shop", second, "done")
+        made.append(record.cut(users=3, health={"late_p99": 0.001 * second, "cpu": 0.5, "stalls": 0.0}))
+    return made
+
+
+def collected(*made, workers=("a",)):
+    collector = Collector(workers)
+    for window in itertools.chain(*made):
+        collector.add(window)
+    return collector
+
+
+def report_of(collector=None, limits=(), ending=None, facts=FACTS):
+    totals = (collector or collected(windows("a"))).totals()
+    return conclude(totals, [parse(text) for text in limits], facts, ending or Ending())
+
+
+# the collector
+
+
+def test_seconds_add_up_to_the_whole():
+    report = report_of()
+
+    assert report["GET /"].count == sum(s.requests for s in report.seconds) == 200
+    assert report["GET /"].errors == sum(s.errors for s in report.seconds)
+    assert [s.counts.done for s in report.seconds] == [40] * 5
+    assert report["GET /"].bytes == 20_000
+
+
+@settings(max_examples=20)
+@given(st.randoms(use_true_random=False))
+def test_the_same_windows_give_the_same_figures_in_whatever_order_they_come(chance):
+    one, two = windows("a"), windows("b")
+    shuffled = [*one, *two]
+    chance.shuffle(shuffled)
+
+    figures = {
+        json.dumps(as_dict(report_of(collected(order, workers=("a", "b"))))["series"])
+        for order in ([*one, *two], shuffled)
+    }
+
+    assert len(figures) == 1
+
+
+def test_a_window_that_comes_twice_is_counted_once():
+    once, twice = windows("a"), windows("a")
+
+    totals = collected(once, twice[2:4]).totals()
+
+    assert totals.notes[TWICE] == 2
+    assert totals.series[GET].count == 200
+
+
+def test_a_window_that_never_comes_is_said():
+    made = windows("a")
+
+    assert collected(made[:2], made[3:]).totals().notes[MISSING] == 1
+
+
+def test_a_second_is_closed_without_a_worker_that_is_silent_for_ten():
+    collector = collected(windows("a", seconds=12), workers=("a", "b"))
+
+    assert collector.pulse().elapsed == 2
+    collector.add(windows("b", seconds=1)[0])
+    totals = collector.totals()
+
+    assert totals.notes[LATE] == 1
+    assert totals.series[GET].count == 13 * 40
+
+
+def test_totals_include_seconds_that_are_still_open_and_leave_them_open():
+    collector = collected(windows("a"), workers=("a", "b"))
+
+    first = collector.totals().series[GET].count
+    for window in windows("b"):
+        collector.add(window)
+
+    assert (first, collector.totals().series[GET].count) == (200, 400)
+
+
+def test_the_pulse_is_of_the_last_seconds():
+    pulse = collected(windows("a", seconds=20)).pulse()
+
+    assert (pulse.elapsed, pulse.users, pulse.requests_rate, pulse.visits) == (20, 3, 40.0, 800)
+    assert 0 < pulse.p50 < pulse.p95
+
+
+def test_failing_for_counts_the_seconds_in_which_nothing_else_happened():
+    record, collector = Recorder("a", began=0.0), Collector(["a"])
+    seen = []
+
+    for failure in (None, Failure("e"), Failure("e"), "quiet", Failure("e"), None):
+        if failure != "quiet":
+            record.record(Sample(GET, 0.0, 1.0, failure))
+        collector.add(record.cut())
+        seen.append(collector.failing_for)
+
+    assert seen == [0, 1, 2, 2, 4, 0]
+
+
+# the report
+
+
+def test_a_series_is_found_by_name_by_scenario_and_by_its_visit():
+    report = report_of()
+
+    assert report["GET /"].count == report["GET /", "shop"].count == 200
+    assert report["visit"].count == report["visit shop"].count == 200
+    assert report["visit"].response.low >= 0.1
+    assert "GET /" in report
+    assert "GET /x" not in report
+    with pytest.raises(NoSuchSeries, match=r"did you mean 'GET /'"):
+        report["GET"]
+
+
+# limits
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "p95(GET /) < 300ms",
+        "errors(GET /) < 20%",
+        "errors < 20%",
+        "rate(GET /) > 10/s",
+        "rate > 600/m",
+        "count(visit) >= 200",
+        "max(visit shop) < 5s",
+        "p99.9(GET / in shop) <= 5s",
+        "mean < 1",
+        "service p95(visit) < 80ms",
+        "response p95(visit) > 100ms",
+        "p50(visit) > 100ms",
+        "errors(GET / : http 503) > 0",
+        "errors(GET /: http 404) == 0",
+    ],
+)
+def test_limits_that_hold(text):
+    (result,) = report_of(limits=[text]).limits
+
+    assert result.held, result
+
+
+@pytest.mark.parametrize("text", ["p95(GET /) < 1ms", "errors < 1%", "p95(GET /nowhere) < 300ms", "count > 1000"])
+def test_limits_that_break_and_no_data_breaks_a_limit(text):
+    report = report_of(limits=[text])
+
+    assert report.verdict is Verdict.FAIL
+    assert report.reasons == (f"limit broke: {text}",)
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "why"),
+    [
+        ("", 0, "expected p95"),
+        ("q95 < 1s", 0, "expected p95"),
+        ("p101 < 1s", 0, "between 0 and 100"),
+        ("p95(GET / < 1s", 3, "never closed"),
+        ("p95() < 1s", 4, "series is missing"),
+        ("p95(GET /) 1s", 11, "a comparison"),
+        ("p95(GET /) < fast", 13, "a number"),
+        ("p95(GET /) < 300 m/s", 18, "nothing more"),
+        ("p95(GET /) < 300parsecs", 13, "a number"),
+        ("p95 < 5%", 5, "not a share"),
+        ("errors < 5s", 8, "not a time"),
+        ("count > 5/s", 7, "not a rate"),
+        ("p95 < 1s over 30s", 9, "not built yet"),
+        ("p95 < 1s during steady", 9, "not built yet"),
+        ("p95 < 1s abort", 9, "not built yet"),
+        ("p95(GET / {area=x}) < 1s", 10, "not built yet"),
+    ],
+)
+def test_a_wrong_limit_is_shown_where_it_is_wrong(text, at, why):
+    with pytest.raises(LimitError) as caught:
+        parse(text)
+
+    message, shown, pointer = str(caught.value).split("\n")
+    assert why in message
+    assert shown == f"  {text}"
+    assert pointer.index("^") - 2 == at
+
+
+@given(st.text(alphabet="p95(GET /){}<>=% :sin0.errors\n", max_size=30))
+def test_whatever_is_typed_is_read_or_refused(text):
+    with suppress(LimitError):
+        assert parse(text).text == text
+
+
+# the verdict
+
+
+def test_invalid_comes_before_fail_before_aborted_before_pass():
+    broken = ["errors < 1%"]
+
+    verdicts = [
+        report_of(limits=broken, ending=Ending(aborted="Ctrl-C", faults=("a fault",))).verdict,
+        report_of(limits=broken, ending=Ending(aborted="Ctrl-C")).verdict,
+        report_of(ending=Ending(aborted="Ctrl-C")).verdict,
+        report_of().verdict,
+    ]
+
+    assert verdicts == [Verdict.INVALID, Verdict.FAIL, Verdict.ABORTED, Verdict.PASS]
+    assert [v.exit_code for v in verdicts] == [5, 4, 130, 0]
+
+
+def test_a_run_without_a_visit_done_fails():
+    assert report_of(Collector(["a"])).reasons == ("no visit was done",)
+
+
+def test_a_ledger_that_does_not_balance_is_invalid():
+    record, collector = Recorder("a", began=0.0), Collector(["a"])
+    record.account("shop", 0.0, "planned")
+    collector.add(record.cut())
+
+    assert report_of(collector).verdict is Verdict.INVALID
+    assert report_of(collector, ending=Ending(finished=False)).verdict is Verdict.PASS
+
+
+# outputs
+
+
+def test_the_json_keeps_its_contract():
+    found = json.loads(json.dumps(as_dict(report_of(limits=["p95(GET /) < 300ms"]))))
+
+    assert {"schema", "verdict", "reasons", "started", "duration", "environment", "chaperon", "seed"} <= set(found)
+    series = {s["name"]: s for s in found["series"]}
+    percentiles = {"p50", "p90", "p95", "p99", "p99.9"}
+    assert {"scenario", "name", "kind", "count", "errors", "rate", "bytes", "min", "mean", "max", "bad"} <= set(
+        series["GET /"]
+    )
+    assert percentiles <= set(series["GET /"])
+    assert series["GET /"]["response"] is None
+    assert percentiles == set(series["visit"]["response"])
+    assert series["visit"]["bad"]["p50"] is None
+    assert set(found["errors"][0]) == {"scenario", "series", "error", "count", "first", "last", "sample"}
+    assert set(found["ledger"][0]) == {"scenario", "planned", "done", "failed", "interrupted", "dropped", "lost"}
+    assert set(found["limits"][0]) == {"limit", "held", "value"}
+    assert {"at", "requests", "errors", "users", "planned", "done", "p50", "p95"} <= set(found["seconds"][0])
+    assert found["generator"] == {"late_p99": 0.004, "cpu": 0.5, "stalls": 0.0}
+    assert {"name", "visits", "windows", "lost", "late_p99", "cpu"} == set(found["workers"][0])
+
+
+def test_the_json_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "out.json"
+    write_json(report_of(), path)
+
+    with pytest.raises(OutputError, match="cannot write"):
+        write_json(report_of(), tmp_path / "no such folder" / "out.json")
+    with pytest.raises(OutputError, match="No space left"):
+        write_json(report_of(), "/dev/full")
+
+    assert json.loads(path.read_text())["schema"] == "chaperon-report/1"
+    assert os.listdir(tmp_path) == ["out.json"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("http://me:secret@host/", "http://***@host/"),
+        ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+        ("GET /x?token=abc&y=1", "GET /x?token=***&y=1"),
+    ],
+)
+def test_secrets_are_masked(text, hidden):
+    assert masked(text) == hidden
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table_holds_every_series_and_fits(width):
+    out = io.StringIO()
+
+    print_report(report_of(limits=["p95(GET /) < 300ms"]), Console(file=out, width=width))
+
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert lines[-1].startswith("PASS")
+    for word in ("GET /", "visit", "from when due", "http 503", "held", "200 planned = 200 done", "p95", "max"):
+        assert word in out.getvalue()
+
+
+def test_times_are_written_as_people_read_them():
+    assert [time_text(t) for t in (None, 0.0004, 0.0234, 0.203, 1.5, 250.0)] == [
+        "–",
+        "0.40ms",
+        "23.4ms",
+        "203ms",
+        "1.50s",
+        "250s",
+    ]
