@@ -10,27 +10,78 @@ import pytest
 HOUSE = Path(__file__).resolve().parent.parent / "chaperon"
 MODULES = sorted(p for p in HOUSE.rglob("*.py"))
 
-# within a floor, rooms further right may look left
+# within a floor, rooms further down may look up the list; a line a room
 FLOORS = [
-    ["_version", "errors", "clock"],
-    ["measure.sample", "measure.sketch", "measure.series", "measure.window", "measure.recorder", "measure.meter"],
-    ["load.profile", "load.arrivals", "load.share", "load.health", "load.engine"],
     [
-        "client.service", "client.response", "client.http",
-        "report.masking", "report.collector", "report.summary", "report.limits", "report.verdict", "report.records",
+        "_version",
+        "errors",
+        "clock",
+    ],
+    [
+        "measure.sample",
+        "measure.sketch",
+        "measure.series",
+        "measure.window",
+        "measure.recorder",
+        "measure.meter",
+    ],
+    [
+        "load.profile",
+        "load.arrivals",
+        "load.share",
+        "load.health",
+        "load.engine",
+    ],
+    [
+        "client.service",
+        "client.response",
+        "client.http",
+        "report.masking",
+        "report.collector",
+        "report.summary",
+        "report.limits",
+        "report.verdict",
+        "report.records",
         "report.text",
     ],
     [
-        "script.state", "script.config", "script.series_rules", "script.measuring", "script.tasks", "script.steps",
-        "script.session", "script.scenario", "script.visitor", "script.environment", "script.running", "script.loader",
+        "script.state",
+        "script.config",
+        "script.series_rules",
+        "script.measuring",
+        "script.tasks",
+        "script.steps",
+        "script.session",
+        "script.scenario",
+        "script.visitor",
+        "script.environment",
+        "script.running",
+        "script.loader",
     ],
-    ["demo", "testing", "demo_scenario"],
     [
-        "cli.streams", "cli.options", "cli.ends", "cli.live", "cli.perform", "cli.local", "cli.check", "cli.demo", "cli.ls",
-        "cli.new", "cli.main", "cli",
+        "demo",
+        "testing",
+        "demo_scenario",
     ],
-    ["__init__", "__main__"],
-]  # fmt: skip
+    [
+        "cli.streams",
+        "cli.options",
+        "cli.ends",
+        "cli.live",
+        "cli.perform",
+        "cli.local",
+        "cli.check",
+        "cli.demo",
+        "cli.ls",
+        "cli.new",
+        "cli.main",
+        "cli",
+    ],
+    [
+        "__init__",
+        "__main__",
+    ],
+]
 PLACE = {room: (floor, place) for floor, rooms in enumerate(FLOORS) for place, room in enumerate(rooms)}
 
 # seen from below for types alone: what a module says it returns or takes
