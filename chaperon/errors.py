@@ -1,5 +1,7 @@
 """Every error Chaperon raises, under one root, grouped by who is at fault."""
 
+from typing import Any
+
 
 class ChaperonError(Exception):
     """Anything Chaperon raises on purpose; the message is a sentence with the remedy in it."""
@@ -23,6 +25,12 @@ class NotPatched(ChaperonError):
 
 class LoadError(ChaperonError):
     """A scenario file or an environment cannot be loaded or is wrong."""
+
+
+class TeardownError(LoadError):
+    """The run is over, but its environment could not be torn down; *report* is what was measured."""
+
+    report: Any = None
 
 
 class ConfigMissing(ChaperonError, KeyError):

@@ -54,6 +54,7 @@ FLOORS = [
         "script.session",
         "script.scenario",
         "script.visitor",
+        "script.preparation",
         "script.environment",
         "script.running",
         "script.loader",

@@ -61,7 +61,7 @@ def perform(
     live: bool = True,
     outputs: Callable[[Report, Orders], int] = deliver,
 ) -> int:
-    """Run it, show it, write every output; return the exit code."""
+    """Run it, show it, write every output; return the exit code. Raises LoadError, TeardownError."""
     _prepare(environment, orders)
     with environment.start(tap) as running:
         try:
@@ -69,7 +69,10 @@ def perform(
                 running.wait()
         except KeyboardInterrupt:  # asked for the third time: write what is known, then wait no longer than it takes
             pass
-        return outputs(running.report(), orders)
+        code = outputs(running.report(), orders)
+    if running.teardown_error is not None:
+        raise running.teardown_error
+    return code
 
 
 def _prepare(environment: Environment, orders: Orders) -> None:

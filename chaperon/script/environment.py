@@ -13,6 +13,7 @@ from chaperon.errors import LoadError, PlanError, UsageError
 from chaperon.load.profile import Iterations, Load, Rate, Users
 from chaperon.report.limits import Limit, parse
 from chaperon.script.config import merged
+from chaperon.script.preparation import Preparation
 from chaperon.script.scenario import Scenario
 from chaperon.script.series_rules import Rules, read
 from chaperon.script.session import DEFAULT
@@ -59,6 +60,12 @@ class Environment:
     have one. *grace* is how long visits in flight may go on at the end, *brake* after how
     long of nothing but failing requests the run stops (None: never). *metrics* renames,
     leaves out or derives series. Raises LoadError, LimitError, PlanError.
+
+    *setup* runs once per run before it, *teardown* after it, whatever happened; each may take
+    the config as its argument. *setup* may be a generator function or a context manager,
+    too. The mapping it returns (plain values: they travel to the workers of a cluster) is
+    merged into the config that every session sees, above the environment's own and below
+    that of an entry; its "url" becomes the base URL, unless the command line gave one.
     """
 
     url: str = ""
@@ -79,6 +86,9 @@ class Environment:
     grace: float | str = 10.0
     brake: float | str | None = 30.0
     on_error: OnError = "next-visit"
+    setup: Any = None
+    teardown: Callable[..., object] | None = None
+    url_ordered: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         for url in (self.url, *(s if isinstance(s, str) else s.url for s in self.services.values())):
@@ -96,6 +106,10 @@ class Environment:
         for limit in self.limits:
             parse(limit)
         read(self.metrics)
+        if not (self.setup is None or callable(self.setup) or hasattr(type(self.setup), "__enter__")):
+            raise LoadError(f"setup= takes a function or a context manager, got {self.setup!r}")
+        if not (self.teardown is None or callable(self.teardown)):
+            raise LoadError(f"teardown= takes a function, got {self.teardown!r}")
         object.__setattr__(self, "timeout", _timeout(self.timeout))
 
     def __repr__(self) -> str:
@@ -170,6 +184,7 @@ class Environment:
             self,
             scenarios=entries,
             url=self.url if url is None else url,
+            url_ordered=self.url_ordered or url is not None,
             headers={**self.headers, **(headers or {})},
             timeout=self.timeout if timeout is None else timeout,
             verify=False if insecure else self.verify,
@@ -193,17 +208,37 @@ class Environment:
     def _insecure(service: Service | str) -> Service | str:
         return service if isinstance(service, str) else replace(service, verify=False)
 
+    def preparation(self) -> Preparation:
+        """Return what does the setup and the teardown of one run: `with environment.preparation() as given`."""
+        return Preparation(self.setup, self.teardown, self.config, name=self.name)
+
+    def furnished(self, given: Mapping[str, Any]) -> Environment:
+        """Return this environment with what its setup returned. Raises LoadError."""
+        if not given:
+            return self
+        url = given.get("url", self.url)
+        if not isinstance(url, str):
+            raise LoadError(f"the setup of {self.name!r} returned a url that is no text: {url!r}")
+        return replace(self, config=merged(self.config, given), url=self.url if self.url_ordered else url)
+
     def start(self, tap: Callable[[Sample], None] | None = None) -> Running:
-        """Start the run and return at once; *tap* sees every sample. Raises LoadError, NotPatched."""
+        """Set up, start the run and return at once; *tap* sees every sample. Raises LoadError, NotPatched."""
         from chaperon.script.running import Running  # late: running puts environments to work
 
-        return Running(self.checked(), tap=tap).start()
+        return Running(self.checked(), tap=tap, preparation=self.preparation()).start()
 
     def execute(self) -> Report:
-        """Run to the end, blocking this greenlet; return the report. Raises LoadError, NotPatched."""
+        """Run to the end, blocking this greenlet; return the report.
+
+        Raises LoadError, NotPatched, and TeardownError, which brings the report with it.
+        """
         with self.start() as running:
             running.wait()
-        return running.report()
+        report = running.report()
+        if running.teardown_error is not None:
+            running.teardown_error.report = report
+            raise running.teardown_error
+        return report
 
 
 def _names(entries: Sequence[Entry]) -> str:

@@ -13,7 +13,7 @@ from gevent.event import Event
 
 import chaperon.client.http  # noqa: F401 - now, lest the first visit pay for it
 from chaperon.clock import Clock, HubClock, seconds, today
-from chaperon.errors import NotPatched
+from chaperon.errors import NotPatched, TeardownError
 from chaperon.load.engine import Engine
 from chaperon.load.health import Health
 from chaperon.load.share import deal
@@ -30,12 +30,18 @@ if TYPE_CHECKING:
     from chaperon.measure.sample import Sample
     from chaperon.report.summary import Report
     from chaperon.script.environment import Environment
+    from chaperon.script.preparation import Preparation
 
 WORKER = "local"
 
 
 class Running:
-    """A run that is going on, or has ended; as a context manager it is over when the block is."""
+    """A run that is going on, or has ended; as a context manager it is over when the block is.
+
+    With a *preparation* the run does it: sets up before it starts, tears down in the end. A
+    worker has none, for its master has done it. What went wrong in the teardown is kept
+    in *teardown_error*, for the report stands all the same.
+    """
 
     def __init__(
         self,
@@ -43,6 +49,7 @@ class Running:
         *,
         clock: Clock | None = None,
         tap: Callable[[Sample], None] | None = None,
+        preparation: Preparation | None = None,
     ) -> None:
         self.environment = environment
         self.grace = seconds(environment.grace)
@@ -51,6 +58,8 @@ class Running:
         self._limits = environment.parsed_limits
         self._collector = Collector([WORKER])
         self._tap = tap
+        self._preparation = preparation
+        self.teardown_error: TeardownError | None = None
         self._ended = Event()
         self._aborted: str | None = None
         self._failed: str | None = None
@@ -85,42 +94,20 @@ class Running:
         return " + ".join(str(entry.load) for entry in self.environment.entries)
 
     def start(self) -> Running:
-        """Start the run; raises NotPatched where sockets would block every other session."""
+        """Set up and start the run.
+
+        Raises NotPatched where sockets would block every other session, LoadError where the
+        setup failed.
+        """
         if not monkey.is_module_patched("socket"):
             raise NotPatched("put `from gevent import monkey; monkey.patch_all()` first in your script")
-        environment = self.environment
-        began = self._began = self._clock.now()
-        self._started = today()
-        self._recorder = Recorder(WORKER, began=began, tap=self._tap)
-        self._health = Health(self._clock)
-        naming, derived = read(environment.metrics)
-        parts = [
-            Part(
-                entry.scenario,
-                Scene(
-                    entry=place,
-                    meter=Meter(self._recorder, self._clock, entry.label, naming=naming, derived=derived),
-                    clock=self._clock,
-                    config=merged(environment.config, entry.config),
-                    services=environment.targets,
-                    seed=environment.seed,
-                    stop_run=self.abort,
-                    on_error=environment.on_error,
-                ),
-            )
-            for place, entry in enumerate(environment.entries)
-        ]
-        self._engine = Engine(
-            deal([(e.label, e.load) for e in environment.entries], seed=environment.seed),
-            Visitor(parts, began=began),
-            self._recorder,
-            self._clock,
-            began=began,
-            grace=self.grace,
-            health=self._health,
-        )
-        self._beside = [gevent.spawn(self._tick), gevent.spawn(self._health.tick)]
-        self._greenlet = gevent.spawn(self._perform)
+        given = self._preparation.begin() if self._preparation is not None else {}
+        try:
+            self.environment = self.environment.furnished(given)
+            self._launch()
+        except BaseException:
+            self._tear_down()
+            raise
         return self
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -155,6 +142,41 @@ class Running:
             Ending(self._aborted, self._failed, tuple(self._faults), self.ended),
         )
 
+    def _launch(self) -> None:
+        environment = self.environment
+        began = self._began = self._clock.now()
+        self._started = today()
+        self._recorder = Recorder(WORKER, began=began, tap=self._tap)
+        self._health = Health(self._clock)
+        naming, derived = read(environment.metrics)
+        parts = [
+            Part(
+                entry.scenario,
+                Scene(
+                    entry=place,
+                    meter=Meter(self._recorder, self._clock, entry.label, naming=naming, derived=derived),
+                    clock=self._clock,
+                    config=merged(environment.config, entry.config),
+                    services=environment.targets,
+                    seed=environment.seed,
+                    stop_run=self.abort,
+                    on_error=environment.on_error,
+                ),
+            )
+            for place, entry in enumerate(environment.entries)
+        ]
+        self._engine = Engine(
+            deal([(e.label, e.load) for e in environment.entries], seed=environment.seed),
+            Visitor(parts, began=began),
+            self._recorder,
+            self._clock,
+            began=began,
+            grace=self.grace,
+            health=self._health,
+        )
+        self._beside = [gevent.spawn(self._tick), gevent.spawn(self._health.tick)]
+        self._greenlet = gevent.spawn(self._perform)
+
     def _perform(self) -> None:
         try:
             self._engine.perform()
@@ -164,7 +186,16 @@ class Running:
             gevent.killall(self._beside)
             self._finish = self._clock.now()
             self._cut()
+            self._tear_down()
             self._ended.set()
+
+    def _tear_down(self) -> None:
+        if self._preparation is None:
+            return
+        try:
+            self._preparation.end()
+        except TeardownError as exc:
+            self.teardown_error = exc
 
     def _tick(self) -> None:
         for second in count(1):
