@@ -1,0 +1,1 @@
+"""How fast Chaperon is, beside its peers in one run; `python -m benchmarks --help`."""

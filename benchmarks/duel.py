@@ -1,0 +1,98 @@
+"""Chaperon beside its peers: requests a second on one core, alternating, the median of several rounds."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from benchmarks.cases import Case
+from benchmarks.machine import cores, cpu_of, many_files, pinned
+from benchmarks.peers import PEERS, Job, Peer
+from benchmarks.target import nginx
+
+WARM = 0.5
+MARGIN = 1.5
+PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What one run came to: requests a second as the target counted them, CPU seconds a request."""
+
+    rate: float
+    cost: float
+
+
+def duel(case: Case, *, peers: Sequence[Peer] = PEERS, users: int = 64, seconds: float = 2.0, rounds: int = 5) -> str:
+    """Measure every peer on *case* in turn, round after round; return the table."""
+    many_files()
+    peers = [peer for peer in peers if peer.can(case)]
+    seen: dict[str, list[Figure]] = {peer.name: [] for peer in peers}
+    target_core, generator_core = cores()
+    with tempfile.TemporaryDirectory(prefix="chaperon-bench-") as folder, nginx(Path(folder), target_core) as target:
+        for lap in range(rounds):
+            for peer in peers if lap % 2 == 0 else reversed(peers):  # so that a drift weighs on all alike
+                own = Path(folder) / f"{lap} {peer.name}".replace(" ", "-")
+                own.mkdir()
+                job = Job(case, target, own, users, WARM + seconds + MARGIN)
+                seen[peer.name].append(_measured(peer, job, generator_core, seconds))
+    return table(case, {name: _median(figures) for name, figures in seen.items()}, users, seconds, rounds)
+
+
+def _measured(peer: Peer, job: Job, core: int, seconds: float) -> Figure:
+    target, before = job.target, job.target.requests()
+    with (job.folder / "stdout").open("w") as out, (job.folder / "stderr").open("w") as err:
+        child = subprocess.Popen(pinned(core, list(peer.command(job))), stdout=out, stderr=err)
+        try:
+            _first_request(peer, job, before, child)
+            time.sleep(WARM)
+            count, used, at = target.requests(), cpu_of(child.pid), time.perf_counter()
+            time.sleep(seconds)
+            count, used, at = target.requests() - count, cpu_of(child.pid) - used, time.perf_counter() - at
+            child.wait(timeout=PATIENCE)
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+    if not count:
+        raise _useless(peer, job, "sent nothing while it was measured")
+    failures = peer.failures((job.folder / "stdout").read_text(), job)
+    if failures:
+        raise _useless(peer, job, f"had {failures:,} failed requests")
+    return Figure(count / at, used / count)
+
+
+def _first_request(peer: Peer, job: Job, before: int, child: subprocess.Popen[bytes]) -> None:
+    deadline = time.perf_counter() + PATIENCE
+    while job.target.requests() == before:
+        if child.poll() is not None or time.perf_counter() > deadline:
+            raise _useless(peer, job, "sent nothing")
+        time.sleep(0.02)
+
+
+def _useless(peer: Peer, job: Job, why: str) -> SystemExit:
+    said = "".join((job.folder / name).read_text()[-2000:] for name in ("stdout", "stderr"))
+    return SystemExit(f"benchmarks: {peer.name} {why}; its last words:\n{said}")
+
+
+def _median(figures: Sequence[Figure]) -> Figure:
+    return Figure(median(f.rate for f in figures), median(f.cost for f in figures))
+
+
+def table(case: Case, figures: dict[str, Figure], users: int, seconds: float, rounds: int) -> str:
+    """Return the figures as lines, each peer's with Chaperon's ratio to it."""
+    ours = figures["Chaperon"]
+    lines = [
+        f"{case.name}: {users} users, one core, median of {rounds} alternating runs of {seconds:g} s",
+        f"  {'':<22}{'requests/s':>12}{'CPU each':>12}{'Chaperon is':>14}",
+    ]
+    for name, figure in figures.items():
+        lines.append(
+            f"  {name:<22}{figure.rate:>12,.0f}{figure.cost * 1e6:>9,.0f} µs{ours.rate / figure.rate:>12.2f} ×"
+        )
+    return "\n".join(lines)

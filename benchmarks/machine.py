@@ -1,0 +1,61 @@
+"""The machine that measures: which core does what, what a process used of it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+from pathlib import Path
+
+_TICK = os.sysconf("SC_CLK_TCK")
+
+INSTALL = {
+    "nginx": "the target: apt-get install nginx (Debian, Ubuntu), dnf install nginx (Fedora)",
+    "wrk": "the ceiling: apt-get install wrk (Debian, Ubuntu), dnf install wrk (Fedora)",
+    "taskset": "pins processes to cores: apt-get install util-linux",
+}
+
+
+class Missing(SystemExit):
+    """Something that has to be installed first."""
+
+
+def program(name: str) -> str:
+    """Return the path of a program; raises Missing with how to install it."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise Missing(f"benchmarks: {name} is not installed. {name} is {INSTALL[name]}")
+    return found
+
+
+def cores() -> tuple[int, int]:
+    """Return the core of the target, then that of the generator; raises Missing on a machine with one."""
+    allowed = sorted(os.sched_getaffinity(0))
+    if len(allowed) < 2:
+        raise Missing("benchmarks: two cores are needed, one for the target, one for the generator")
+    return allowed[0], allowed[1]
+
+
+def pinned(core: int, command: list[str]) -> list[str]:
+    """Return *command* bound to one core."""
+    return [program("taskset"), "-c", str(core), *command]
+
+
+def many_files() -> None:
+    """Raise the limit of open files as far as it goes; child processes inherit it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def cpu_of(pid: int) -> float:
+    """Return the CPU seconds a process has used so far, all its threads included."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICK
+
+
+def memory_of(pid: int, what: str = "VmRSS") -> int:
+    """Return the resident bytes of a process: "VmRSS" now, "VmHWM" the most so far."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{what}:"):
+            return int(line.split()[1]) * 1024
+    raise ProcessLookupError(f"process {pid} has no {what}: it has ended")

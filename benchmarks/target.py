@@ -1,0 +1,122 @@
+"""The target of every benchmark: nginx on free loopback ports, on a core of its own."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import trustme
+
+from benchmarks.machine import pinned, program
+
+LARGE = 100_000
+
+# every place of it takes any method; bodies sent are read and thrown away
+_CONFIG = """
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile 20000;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 19000; }}
+http {{
+    access_log off;
+    keepalive_requests 1000000000;
+    keepalive_timeout 1h;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    default_type text/plain;
+    root {folder}/pages;
+    open_file_cache max=100;
+    server {{
+        listen 127.0.0.1:{plain} backlog=4096;
+        listen 127.0.0.1:{tls} ssl backlog=4096;
+        ssl_certificate {folder}/server.pem;
+        ssl_certificate_key {folder}/server.key;
+        location = / {{ return 200 "hello\\n"; }}
+        location = /json {{ default_type application/json; return 200 '{{"stored": true}}'; }}
+        location = /login {{ add_header Set-Cookie "session=abcdef0123456789; Path=/"; return 200 "hello\\n"; }}
+        location = /large {{ try_files /large =404; }}
+    }}
+    server {{
+        listen 127.0.0.1:{status};
+        location = /status {{ stub_status; }}
+    }}
+}}
+"""
+
+
+@dataclass
+class Target:
+    """A running nginx: where it is, what it has counted itself."""
+
+    url: str
+    tls_url: str
+    certificate: Path
+    status_url: str
+    questions: int = 0
+
+    def requests(self) -> int:
+        """Return how many requests it has answered so far, questions such as this not among them."""
+        with urlopen(self.status_url, timeout=5) as reply:
+            self.questions += 1
+            return int(reply.read().splitlines()[2].split()[2]) - self.questions
+
+
+@contextmanager
+def nginx(folder: Path, core: int) -> Iterator[Target]:
+    """Start nginx in *folder* on one core, yield it, end it whatever happens."""
+    plain, tls, status = _free_ports(3)
+    (folder / "pages").mkdir()
+    (folder / "pages" / "large").write_bytes(b"x" * LARGE)
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    certificate = authority.issue_cert("localhost", "127.0.0.1")
+    certificate.private_key_pem.write_to_path(folder / "server.key")
+    for part in certificate.cert_chain_pems:
+        part.write_to_path(folder / "server.pem", append=True)
+    config = folder / "nginx.conf"
+    config.write_text(_CONFIG.format(folder=folder, plain=plain, tls=tls, status=status))
+    server = subprocess.Popen(pinned(core, [program("nginx"), "-e", f"{folder}/error.log", "-c", str(config)]))
+    try:
+        target = Target(
+            f"http://127.0.0.1:{plain}",
+            f"https://127.0.0.1:{tls}",
+            folder / "ca.pem",
+            f"http://127.0.0.1:{status}/status",
+        )
+        _wait_for(target, server)
+        yield target
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+def _free_ports(n: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def _wait_for(target: Target, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(100):
+        if server.poll() is not None:
+            break
+        try:
+            with urlopen(target.url, timeout=1):
+                return
+        except (URLError, OSError):
+            time.sleep(0.05)
+    raise SystemExit("benchmarks: nginx did not start: see its lines above")
