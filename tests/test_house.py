@@ -33,6 +33,8 @@ FLOORS = [
         "load.engine",
     ],
     [
+        "client.timings",
+        "client.tls",
         "client.service",
         "client.response",
         "client.http",
