@@ -1,6 +1,7 @@
 """The engine makes every visit when it is due, and accounts for each of them."""
 
 from collections import Counter
+from dataclasses import replace
 
 import gevent
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from chaperon.errors import Interrupted
 from chaperon.load.engine import Engine, Visited
-from chaperon.load.profile import between, iterations, rate, users
+from chaperon.load.profile import Users, between, iterations, rate, users
 from chaperon.load.share import deal
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.window import Counts
@@ -33,17 +34,26 @@ class Visitors:
 
 
 class Stage:
-    def __init__(self, load, visitors=None, *, shares=1, grace=10.0, **kwargs):
+    def __init__(self, load, visitors=None, *, shares=1, grace=10.0, staying=False, **kwargs):
         self.clock = VirtualClock()
         self.visitors = (visitors or Visitors)(self.clock, **kwargs)
         self.began = self.clock.now()
         self.recorder = Recorder("test", began=self.began)
-        self.engine = Engine(
-            deal([("shop", load)], shares), self.visitors, self.recorder, self.clock, began=self.began, grace=grace
-        )
-        self.greenlet = gevent.spawn(self.engine.perform)
+        self.shares = deal([("shop", load)], shares)
+        self.grace, self.staying, self.greenlet = grace, staying, None
 
     def play(self, until=None):
+        if self.greenlet is None:
+            self.engine = Engine(
+                self.shares,
+                self.visitors,
+                self.recorder,
+                self.clock,
+                began=self.began,
+                grace=self.grace,
+                staying=self.staying,
+            )
+            self.greenlet = gevent.spawn(self.engine.perform)
         if until is None:
             self.clock.run(lambda: self.greenlet.dead)
         else:
@@ -227,3 +237,56 @@ def test_the_ledger_balances_whatever_the_load_and_whenever_it_is_stopped(load, 
 
     window = stage.recorder.cut()
     assert all(counts.balanced for counts in window.ledger.values())
+
+
+def numbers_of(stage):
+    return [arrival.number for arrival, _ in stage.visitors.visits]
+
+
+def test_a_share_taken_while_running_goes_on_from_where_it_stood():
+    stage = Stage(rate(1, hold=20), shares=2)
+    second = stage.shares.pop()
+
+    stage.play(until=10.5)
+    stage.engine.take(replace(second, start=5))
+    stage.play()
+
+    assert sorted(numbers_of(stage)) == sorted([*range(0, 20, 2), *range(11, 20, 2)])
+
+
+@pytest.mark.parametrize("load", [rate(4, hold=20), users(4, hold=20), iterations(80, users=4)], ids=str)
+def test_a_released_share_is_returned_with_its_place_and_another_makes_the_rest(load):
+    stage = Stage(load, shares=2, took=1.0).play(until=5.5)
+    released = stage.shares[0]
+
+    stage.engine.release(released.name)
+    stage.play(until=8)
+    taken = stage.engine.progress[released.name][0]
+    standings = stage.engine.standings
+    stage.engine.take(replace(released, start=taken))
+    stage.play()
+
+    assert standings == {stage.shares[0].name: "returned", stage.shares[1].name: "going"}
+    assert stage.ledger().balanced
+    if not isinstance(load, Users):
+        assert Counter(numbers_of(stage)) == Counter(range(80))
+
+
+def test_a_share_that_was_made_to_its_end_is_done_and_the_rest_goes_on():
+    stage = Stage(users(1), took=1.0, staying=True).play(until=3)
+
+    standings = stage.engine.standings
+    stage.engine.finish()
+    stage.play()
+
+    assert standings == {"0:0/1": "done"}
+    assert stage.clock.now() == stage.began + 3
+
+
+def test_an_engine_that_stays_without_shares_ends_when_it_is_told():
+    stage = Stage(users(1), shares=0, staying=True).play(until=50)
+
+    stage.engine.stop()
+    stage.play()
+
+    assert stage.ledger() == Counts()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import gevent
@@ -15,7 +16,7 @@ from chaperon.errors import Interrupted
 from chaperon.load.arrivals import Arrival, chance, numbers, offsets, starts
 from chaperon.load.health import Health
 from chaperon.load.profile import Iterations, Rate, Users
-from chaperon.load.share import Share
+from chaperon.load.share import Holding, Share, Standing
 from chaperon.measure.recorder import Fate, Recorder
 
 PATIENCE = 15.0
@@ -54,6 +55,7 @@ class Engine:
     *began* is the clock's reading that offsets count from. When a share's time is over, or
     after `stop`, visits in flight have *grace* seconds, then they are interrupted. Whoever
     does not end within *patience* after that is counted as interrupted and left behind.
+    While it is *staying*, the engine waits for further shares when it has none.
     """
 
     def __init__(
@@ -67,8 +69,8 @@ class Engine:
         grace: float,
         health: Health | None = None,
         patience: float = PATIENCE,
+        staying: bool = False,
     ) -> None:
-        self._shares = shares
         self._visitor = visitor
         self._recorder = recorder
         self._clock = clock
@@ -78,11 +80,13 @@ class Engine:
         self._patience = patience
         self._stopped: float | None = None
         self._resting: set[Greenlet] = set()
-        self._busy: dict[Greenlet, tuple[Share, float]] = {}
-        self._alive: set[Greenlet] = set()
+        self._busy: dict[Greenlet, tuple[Holding, float]] = {}
+        self._alive: dict[Greenlet, Holding | None] = {}
         self._idle: dict[int, list[int]] = defaultdict(list)
         self._opened: dict[str, int] = defaultdict(int)
-        self._progress: dict[str, list[int]] = {share.name: [0, 0, 0] for share in shares}
+        self._holdings: dict[str, Holding] = {share.name: Holding(share) for share in shares}
+        self._staying = staying
+        self._performing = False
         self._timers: list[Timer] = []
         self._present = 0
         self._over = Event()
@@ -100,21 +104,45 @@ class Engine:
 
     @property
     def progress(self) -> dict[str, tuple[int, int, int]]:
-        """By share: visits started, visits ended, rows taken."""
-        return {name: (p[0], p[1], p[2]) for name, p in self._progress.items()}
+        """By share: arrivals taken from its schedule, those before its *start* included; visits ended; rows taken."""
+        return {name: (h.taken, h.ended, h.share.rows) for name, h in self._holdings.items()}
+
+    @property
+    def standings(self) -> dict[str, Standing]:
+        """By share: whether it is going on, done to its end, or was given back when it was released."""
+        return {
+            name: h.standing if self._performing else "going" for name, h in self._holdings.items()
+        }
+
+    def take(self, share: Share) -> None:
+        """Perform *share* too, from its *start*: what was due before is started late."""
+        holding = self._holdings[share.name] = Holding(share)
+        if self._performing:
+            self._begin(holding)
+
+    def release(self, name: str) -> None:
+        """Start nothing more of a share; it is returned when its visits in flight have ended."""
+        holding = self._holdings.get(name)
+        if holding is not None and holding.alive:
+            holding.released = True
+            self._after(0.0, self._wake)
+
+    def finish(self) -> None:
+        """Stay no longer than the shares that are here take."""
+        self._staying = False
+        if not self._alive:
+            self._over.set()
 
     def perform(self) -> None:
         """Make all visits; raises only for a fault of the visitor itself."""
-        for share in self._shares:
-            self._spawn(self._open if isinstance(share.load, Rate) else self._closed, share)
-            if share.load.until is not None:
-                over = self._began + share.load.until + self._grace - self._clock.now()
-                self._after(over, partial(self._interrupt, share))
-                self._after(over + self._patience, partial(self._abandon, share))
+        self._performing = True
+        for holding in self._holdings.values():
+            self._begin(holding)
+        self._end_if_idle()
         self._over.wait()
         for entry, idle in self._idle.items():
             for user in idle:
-                self._spawn(self._visitor.leave, entry, user)
+                self._spawn(None, self._visitor.leave, entry, user)
         if self._alive:
             self._over.clear()
             self._after(self._patience, self._over.set)
@@ -131,15 +159,27 @@ class Engine:
             self._stopped = self._clock.now()
             self._after(0.0, self._wake)
         within = self._grace if grace is None else grace
+        self._staying = False
+        self._end_if_idle()
         self._after(within, self._interrupt)
         self._after(within + self._patience, self._over.set)
 
     def _after(self, seconds: float, deed: Callable[[], object]) -> None:
         self._timers.append(self._clock.after(seconds, deed))
 
-    def _spawn(self, deed: Callable[..., None], *args: object) -> Greenlet:
+    def _begin(self, holding: Holding) -> None:
+        share = holding.share
+        self._spawn(holding, self._open if isinstance(share.load, Rate) else self._closed, holding)
+        if share.load.until is not None:
+            over = self._began + share.load.until + self._grace - self._clock.now()
+            self._after(over, partial(self._interrupt, holding))
+            self._after(over + self._patience, partial(self._abandon, holding))
+
+    def _spawn(self, holding: Holding | None, deed: Callable[..., None], *args: object) -> Greenlet:
         greenlet = gevent.spawn(self._run, deed, *args)
-        self._alive.add(greenlet)
+        self._alive[greenlet] = holding
+        if holding is not None:
+            holding.alive += 1
         return greenlet
 
     def _run(self, deed: Callable[..., None], *args: object) -> None:
@@ -154,13 +194,19 @@ class Engine:
             self._gone(_me())
 
     def _gone(self, greenlet: Greenlet) -> None:
-        self._alive.discard(greenlet)
-        if not self._alive:
+        if greenlet in self._alive:
+            holding = self._alive.pop(greenlet)
+            if holding is not None:
+                holding.alive -= 1
+        self._end_if_idle()
+
+    def _end_if_idle(self) -> None:
+        if not self._alive and not self._staying:
             self._over.set()
 
-    def _rest(self, until: float) -> None:
-        """Wait for a moment, or until the run is stopped."""
-        if self._stopped is not None:
+    def _rest(self, holding: Holding, until: float) -> None:
+        """Wait for a moment, or until the run is stopped or the share released."""
+        if self._stopped is not None or holding.released:
             return
         me = _me()
         self._resting.add(me)
@@ -172,33 +218,41 @@ class Engine:
             self._resting.discard(me)
 
     def _wake(self) -> None:
-        """End every rest; runs in the hub, so that nobody can leave a rest meanwhile."""
+        """End every rest that has no more reason; runs in the hub, so that nobody can leave a rest meanwhile."""
         for greenlet in list(self._resting):
-            greenlet.throw(_Woken())
+            holding = self._alive.get(greenlet)
+            if self._stopped is not None or (holding is not None and holding.released):
+                greenlet.throw(_Woken())
 
-    def _open(self, share: Share) -> None:
+    def _open(self, holding: Holding) -> None:
+        share = holding.share
         assert isinstance(share.load, Rate)
-        for number, offset in offsets(share.load, share.index, share.of):
+        for number, offset in islice(offsets(share.load, share.index, share.of), share.start, None):
             due = self._began + offset
             if self._stopped is None:
-                self._rest(due)
+                self._rest(holding, due)
+            if holding.released and due > self._clock.now():
+                return
             if self._stopped is not None:
                 if due > self._stopped:
                     return
+                holding.taken += 1
                 self._recorder.account(share.label, due, "planned")
                 self._recorder.account(share.label, due, "dropped")
                 continue
+            holding.taken += 1
             self._recorder.account(share.label, due, "planned")
-            self._spawn(self._arrive, share, number, due)
+            self._spawn(holding, self._arrive, holding, number, due)
 
-    def _arrive(self, share: Share, number: int, due: float) -> None:
+    def _arrive(self, holding: Holding, number: int, due: float) -> None:
+        share = holding.share
         assert isinstance(share.load, Rate)
         idle = self._idle[share.entry]
         user = idle.pop() if idle else self._newcomer(share)
         self._health.late(self._clock.now() - due)
         self._present += 1
         try:
-            visited = self._visit(share, Arrival(share.entry, number, user, due), due)
+            visited = self._visit(holding, Arrival(share.entry, number, user, due), due)
         finally:
             self._present -= 1
         if visited.stays and not share.load.fresh:
@@ -211,79 +265,87 @@ class Engine:
         self._opened[share.name] += 1
         return share.index + opened * share.of
 
-    def _closed(self, share: Share) -> None:
-        load = share.load
+    def _closed(self, holding: Holding) -> None:
+        share, load = holding.share, holding.share.load
         assert not isinstance(load, Rate)
-        left = numbers(load, share.index, share.of) if isinstance(load, Iterations) else None
+        left = None
+        if isinstance(load, Iterations):
+            left = islice(numbers(load, share.index, share.of), share.start, None)
         crowd = []
-        for user, offset in starts(load, share.index, share.of):
+        # without an end each user makes one visit, so that whoever has begun it is past
+        past = share.start if left is None and load.until is None else 0
+        for user, offset in islice(starts(load, share.index, share.of), past, None):
             if offset:
-                self._rest(self._began + offset)
-            if self._stopped is not None:
+                self._rest(holding, self._began + offset)
+            if self._stopped is not None or holding.released:
                 break
-            crowd.append(self._spawn(self._live, share, user, left))
+            crowd.append(self._spawn(holding, self._live, holding, user, left))
         if left is None:
             return
         gevent.joinall(crowd)
+        if holding.released:
+            return
         now = self._clock.now()
         for _ in left:  # nobody is there any more to take these
+            holding.taken += 1
             self._recorder.account(share.label, now, "planned")
             self._recorder.account(share.label, now, "dropped")
 
-    def _live(self, share: Share, user: int, left: Iterator[int] | None) -> None:
-        load = share.load
+    def _live(self, holding: Holding, user: int, left: Iterator[int] | None) -> None:
+        share, load = holding.share, holding.share.load
         assert not isinstance(load, Rate)
         end = None if load.until is None else self._began + load.until
-        visits = 0
+        mine = count(share.start if end is not None else 0) if left is None else left
         self._present += 1
         try:
-            while self._stopped is None and (end is None or self._clock.now() < end):
-                number = visits if left is None else next(left, None)
+            while self._stopped is None and not holding.released and (end is None or self._clock.now() < end):
+                number = next(mine, None)
                 if number is None:
                     return
                 due = self._clock.now()
+                holding.taken += 1
                 self._recorder.account(share.label, due, "planned")
-                visited = self._visit(share, Arrival(share.entry, number, user), due)
-                visits += 1
+                visited = self._visit(holding, Arrival(share.entry, number, user), due)
                 if not visited.stays or (end is None and isinstance(load, Users)):
                     return
-                think = load.think.draw(chance(share.seed, share.entry, user, visits, "think")) if load.think else 0.0
+                think = 0.0
+                if load.think:
+                    think = load.think.draw(chance(share.seed, share.entry, user, number, "think"))
                 wake = self._clock.now() + think
-                self._rest(wake if end is None else min(wake, end))
+                self._rest(holding, wake if end is None else min(wake, end))
         finally:
             self._present -= 1
             self._visitor.leave(share.entry, user)
 
-    def _visit(self, share: Share, arrival: Arrival, due: float) -> Visited:
+    def _visit(self, holding: Holding, arrival: Arrival, due: float) -> Visited:
         me = _me()
-        self._busy[me] = (share, due)
-        self._progress[share.name][0] += 1
+        self._busy[me] = (holding, due)
         try:
             visited = self._visitor.visit(arrival)
         except (Interrupted, gevent.GreenletExit):
             visited = Visited("interrupted", stays=False)
         except BaseException:
-            self._ended(share, due, "failed")
+            self._ended(holding, due, "failed")
             self._busy.pop(me, None)
             raise
         if self._busy.pop(me, None) is not None:
-            self._ended(share, due, visited.fate)
+            self._ended(holding, due, visited.fate)
         return visited
 
-    def _ended(self, share: Share, due: float, fate: Fate) -> None:
-        self._recorder.account(share.label, due, fate)
-        self._progress[share.name][1] += 1
+    def _ended(self, holding: Holding, due: float, fate: Fate) -> None:
+        self._recorder.account(holding.share.label, due, fate)
+        holding.ended += 1
 
-    def _interrupt(self, share: Share | None = None) -> None:
-        """End the visits in flight of *share*, or of all; runs in the hub."""
+    def _interrupt(self, holding: Holding | None = None) -> None:
+        """End the visits in flight of a share, or of all; runs in the hub."""
         for greenlet, (whose, _) in list(self._busy.items()):
-            if (share is None or whose is share) and greenlet in self._busy:
+            if holding in (None, whose) and greenlet in self._busy:
                 greenlet.throw(Interrupted("the run ended"))
 
-    def _abandon(self, share: Share | None = None) -> None:
+    def _abandon(self, holding: Holding | None = None) -> None:
         """Count who would not be interrupted as interrupted all the same."""
         for greenlet, (whose, due) in list(self._busy.items()):
-            if share is None or whose is share:
+            if holding in (None, whose):
                 del self._busy[greenlet]
                 self._ended(whose, due, "interrupted")
                 greenlet.kill(block=False)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from chaperon.load.profile import Iterations, Load, Users
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Stride *index* of *of* of the load of one entry."""
+    """Stride *index* of *of* of the load of one entry.
+
+    Whoever takes it over from another goes on where that one was: *start* arrivals of the
+    stride were taken before, and *rows* unique rows.
+    """
 
     entry: int
     label: str
@@ -18,6 +23,8 @@ class Share:
     seed: int = 0
     index: int = 0
     of: int = 1
+    start: int = 0
+    rows: int = 0
 
     @property
     def name(self) -> str:
@@ -33,3 +40,33 @@ def deal(loads: Sequence[tuple[str, Load]], n: int = 1, *, seed: int = 0) -> lis
         of = min(n, most)
         shares += [Share(entry, label, load, seed, index, of) for index in range(of)]
     return shares
+
+
+Standing = Literal["going", "done", "returned"]
+
+
+class Holding:
+    """A share as somebody performs it: how far it has come.
+
+    *taken* counts the arrivals of its stride that are past, those before its *start* too;
+    *alive* greenlets are at it.
+    """
+
+    __slots__ = ("alive", "ended", "released", "share", "taken")
+
+    def __init__(self, share: Share) -> None:
+        self.share = share
+        self.taken = share.start
+        self.ended = 0
+        self.alive = 0
+        self.released = False
+
+    def __repr__(self) -> str:
+        return f"<Holding {self.share.name}, {self.standing}>"
+
+    @property
+    def standing(self) -> Standing:
+        """Whether it is going on, done to its end, or was given back when it was released."""
+        if self.alive:
+            return "going"
+        return "returned" if self.released else "done"

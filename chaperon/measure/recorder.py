@@ -30,15 +30,16 @@ Tap = Callable[[Sample], None]
 class Recorder:
     """Gathers the samples of one worker; only `cut` hands anything out.
 
-    *began* is the clock's reading at the start of the run. A *tap* sees every sample that
-    is taken. Memory is bounded by the caps above, however many samples come.
+    *began* is the clock's reading at the start of the run, *second* the one the first window
+    is of. A *tap* sees every sample that is taken. Memory is bounded by the caps above, however many samples come.
     """
 
-    def __init__(self, worker: str, *, began: float, tap: Tap | None = None) -> None:
+    def __init__(self, worker: str, *, began: float, second: int = 0, tap: Tap | None = None) -> None:
         self.worker = worker
         self.began = began
         self._tap = tap
         self._seq = 0
+        self._second = second
         self._open: dict[Key, list[Sample]] = {}
         self._series: dict[Key, Series] = {}
         self._ledger: dict[tuple[str, int], Counts] = {}
@@ -98,7 +99,7 @@ class Recorder:
         window = Window(
             worker=self.worker,
             seq=self._seq,
-            at=self._seq - 1,
+            at=self._second + self._seq - 1,
             series=self._series,
             ledger=self._ledger,
             errors=self._errors,

@@ -1,9 +1,8 @@
-"""One run, put together: shares, engine, recorder, collector, health."""
+"""One run on this machine, put together: what is sent, who watches it, how it ends."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -11,23 +10,17 @@ import gevent
 from gevent import monkey
 from gevent.event import Event
 
-import chaperon.client.http  # noqa: F401 - now, lest the first visit pay for it
 from chaperon.clock import Clock, HubClock, seconds, today
 from chaperon.errors import NotPatched, TeardownError
-from chaperon.load.engine import Engine
-from chaperon.load.health import Health
 from chaperon.load.share import deal
-from chaperon.measure.meter import Meter
-from chaperon.measure.recorder import Recorder
 from chaperon.report.collector import Collector, Pulse
-from chaperon.report.verdict import Ending, Facts, conclude
-from chaperon.script.config import merged
-from chaperon.script.series_rules import read
-from chaperon.script.session import Scene
-from chaperon.script.visitor import Part, Visitor
+from chaperon.report.verdict import Facts
+from chaperon.report.watch import Watch
+from chaperon.script.sending import Sending
 
 if TYPE_CHECKING:
     from chaperon.measure.sample import Sample
+    from chaperon.measure.window import Window
     from chaperon.report.summary import Report
     from chaperon.script.environment import Environment
     from chaperon.script.preparation import Preparation
@@ -53,17 +46,16 @@ class Running:
     ) -> None:
         self.environment = environment
         self.grace = seconds(environment.grace)
-        self._brake = None if environment.brake is None else seconds(environment.brake)
+        self._watch = Watch(
+            Collector([WORKER]),
+            environment.parsed_limits,
+            brake=None if environment.brake is None else seconds(environment.brake),
+        )
         self._clock: Clock = clock or HubClock()
-        self._limits = environment.parsed_limits
-        self._collector = Collector([WORKER])
         self._tap = tap
         self._preparation = preparation
         self.teardown_error: TeardownError | None = None
         self._ended = Event()
-        self._aborted: str | None = None
-        self._failed: str | None = None
-        self._faults: list[str] = []
         self._finish = 0.0
 
     def __repr__(self) -> str:
@@ -116,8 +108,8 @@ class Running:
 
     def stop(self, reason: str = "stopped") -> None:
         """Start no further visit; those in flight have the grace time. The verdict is ABORTED."""
-        self._aborted = self._aborted or reason
-        self._engine.stop()
+        self._watch.aborted(reason)
+        self._sending.engine.stop()
 
     def abort(self, reason: str) -> None:
         """The same as `stop`, with a reason that must be given."""
@@ -125,67 +117,46 @@ class Running:
 
     def kill(self, reason: str = "stopped at once") -> None:
         """End every visit now; what is known is kept."""
-        self._aborted = self._aborted or reason
-        self._engine.stop(0.0)
+        self._watch.aborted(reason)
+        self._sending.engine.stop(0.0)
 
     def pulse(self) -> Pulse:
         """Return the live figures of the last seconds."""
-        return self._collector.pulse()
+        return self._watch.pulse()
 
     def report(self) -> Report:
         """Return the report: so far, or in the end."""
         finish = self._finish if self.ended else self._clock.now()
-        return conclude(
-            self._collector.totals(),
-            self._limits,
-            Facts(self.environment.name, self.environment.seed, self._started, finish - self._began),
-            Ending(self._aborted, self._failed, tuple(self._faults), self.ended),
-        )
+        facts = Facts(self.environment.name, self.environment.seed, self._started, finish - self._began)
+        return self._watch.report(facts, finished=self.ended)
 
     def _launch(self) -> None:
         environment = self.environment
-        began = self._began = self._clock.now()
+        self._began = self._clock.now()
         self._started = today()
-        self._recorder = Recorder(WORKER, began=began, tap=self._tap)
-        self._health = Health(self._clock)
-        naming, derived = read(environment.metrics)
-        parts = [
-            Part(
-                entry.scenario,
-                Scene(
-                    entry=place,
-                    meter=Meter(self._recorder, self._clock, entry.label, naming=naming, derived=derived),
-                    clock=self._clock,
-                    config=merged(environment.config, entry.config),
-                    services=environment.targets,
-                    seed=environment.seed,
-                    stop_run=self.abort,
-                    on_error=environment.on_error,
-                ),
-            )
-            for place, entry in enumerate(environment.entries)
-        ]
-        self._engine = Engine(
+        self._sending = Sending(
+            environment,
             deal([(e.label, e.load) for e in environment.entries], seed=environment.seed),
-            Visitor(parts, began=began),
-            self._recorder,
+            self._hear,
             self._clock,
-            began=began,
-            grace=self.grace,
-            health=self._health,
+            worker=WORKER,
+            began=self._began,
+            stop_run=self.abort,
+            tap=self._tap,
         )
-        self._beside = [gevent.spawn(self._tick), gevent.spawn(self._health.tick)]
         self._greenlet = gevent.spawn(self._perform)
+
+    def _hear(self, window: Window) -> None:
+        if self._watch.add(window):
+            self._sending.engine.stop()
 
     def _perform(self) -> None:
         try:
-            self._engine.perform()
+            self._sending.perform()
         except Exception as exc:
-            self._faults.append(f"a fault of Chaperon's own: {type(exc).__name__}: {exc}")
+            self._watch.fault(f"a fault of Chaperon's own: {type(exc).__name__}: {exc}")
         finally:
-            gevent.killall(self._beside)
             self._finish = self._clock.now()
-            self._cut()
             self._tear_down()
             self._ended.set()
 
@@ -196,18 +167,3 @@ class Running:
             self._preparation.end()
         except TeardownError as exc:
             self.teardown_error = exc
-
-    def _tick(self) -> None:
-        for second in count(1):
-            self._clock.sleep(self._began + second - self._clock.now())
-            self._cut()
-            if self._brake and self._failed is None and self._collector.failing_for >= self._brake:
-                self._failed = f"every request failed for {self._brake:g} s (--no-brake goes on all the same)"
-                self._engine.stop()
-
-    def _cut(self) -> None:
-        self._collector.add(
-            self._recorder.cut(
-                users=self._engine.present, health=self._health.cut(), progress=self._engine.progress
-            )
-        )

@@ -1,0 +1,103 @@
+"""One process's part of a run: shares performed, samples recorded, a window handed on every second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import count
+from typing import TYPE_CHECKING
+
+import gevent
+
+import chaperon.client.http  # noqa: F401 - now, lest the first visit pay for it
+from chaperon.clock import Clock, seconds
+from chaperon.load.engine import Engine
+from chaperon.load.health import Health
+from chaperon.load.share import Share
+from chaperon.measure.meter import Meter
+from chaperon.measure.recorder import Recorder, Tap
+from chaperon.measure.window import Sink
+from chaperon.script.config import merged
+from chaperon.script.series_rules import read
+from chaperon.script.session import Scene, StopRun
+from chaperon.script.visitor import Part, Visitor
+
+if TYPE_CHECKING:
+    from chaperon.script.environment import Environment
+
+
+class Sending:
+    """Sends the load of its *shares*, from *began* on, a reading of the clock that may lie ahead.
+
+    The *sink* gets a window every second and one at the end. *stop_run* is called when a
+    scenario wants to end the run for all. While *staying*, it waits for further shares. The
+    *environment* is furnished: what its setup returned is in it.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        shares: Iterable[Share],
+        sink: Sink,
+        clock: Clock,
+        *,
+        worker: str,
+        began: float,
+        stop_run: StopRun,
+        tap: Tap | None = None,
+        staying: bool = False,
+    ) -> None:
+        self.began = began
+        self._sink = sink
+        self._clock = clock
+        self._second = max(int(clock.now() - began), 0)
+        self._recorder = Recorder(worker, began=began, second=self._second, tap=tap)
+        self._health = Health(clock)
+        naming, derived = read(environment.metrics)
+        parts = [
+            Part(
+                entry.scenario,
+                Scene(
+                    entry=place,
+                    meter=Meter(self._recorder, clock, entry.label, naming=naming, derived=derived),
+                    clock=clock,
+                    config=merged(environment.config, entry.config),
+                    services=environment.targets,
+                    seed=environment.seed,
+                    stop_run=stop_run,
+                    on_error=environment.on_error,
+                ),
+            )
+            for place, entry in enumerate(environment.entries)
+        ]
+        self.engine = Engine(
+            tuple(shares),
+            Visitor(parts, began=began),
+            self._recorder,
+            clock,
+            began=began,
+            grace=seconds(environment.grace),
+            health=self._health,
+            staying=staying,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Sending by {self._recorder}>"
+
+    def perform(self) -> None:
+        """Send it all, blocking; raises only what is a fault of ours. The last window is out in any case."""
+        self._clock.sleep(self.began - self._clock.now())
+        beside = [gevent.spawn(self._tick), gevent.spawn(self._health.tick)]
+        try:
+            self.engine.perform()
+        finally:
+            gevent.killall(beside)
+            self._cut()
+
+    def _tick(self) -> None:
+        for second in count(self._second + 1):
+            self._clock.sleep(self.began + second - self._clock.now())
+            self._cut()
+
+    def _cut(self) -> None:
+        engine = self.engine
+        self._sink(self._recorder.cut(users=engine.present, health=self._health.cut(), progress=engine.progress))
