@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import ERRORS_CAPPED, KEYS, NAMES, NAMES_CAPPED, OTHER, REFUSED, TAGS_CAPPED, Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.series import Series
@@ -266,3 +267,20 @@ def test_no_sample_is_lost_or_counted_twice_however_it_is_cut(facts, every):
 
     assert sum(s.count for w in windows for s in w.series.values()) == len(facts)
     assert sum(t.count for w in windows for t in w.errors.values()) == sum(bad for *_, bad in facts)
+
+
+def test_a_meter_counts_to_the_phase_and_the_tags_it_was_turned_to(clock):
+    record = recorder()
+    meter = Meter(record, clock, "shop")
+    other = meter.fork()
+
+    meter.turn("ramp", (("area", "checkout"),))
+    meter.take("GET /", "http", 0.0, 1.0)
+    meter.take("GET /", "http", 0.0, 1.0, tags=())
+    other.take("GET /", "http", 0.0, 1.0)
+
+    assert set(record.cut().series) == {
+        Key("shop", "GET /", "http", "ramp", (("area", "checkout"),)),
+        Key("shop", "GET /", "http", "ramp"),
+        Key("shop", "GET /"),
+    }

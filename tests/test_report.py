@@ -15,6 +15,7 @@ from rich.console import Console
 from chaperon.errors import LimitError, OutputError
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
+from chaperon.measure.window import Happening
 from chaperon.report.collector import LATE, MISSING, TWICE, Collector
 from chaperon.report.limits import parse
 from chaperon.report.masking import masked
@@ -138,6 +139,28 @@ def test_failing_for_counts_the_seconds_in_which_nothing_else_happened():
         seen.append(collector.failing_for)
 
     assert seen == [0, 1, 2, 2, 4, 0]
+
+
+def test_of_a_phase_every_worker_tells_the_same_length():
+    made = [
+        [Recorder(name, began=0.0).cut(phases={("shop", "steady"): 1.0}, health={}) for _ in range(1)]
+        for name in ("a", "b")
+    ]
+
+    totals = collected(*made, workers=("a", "b")).totals()
+
+    assert totals.phases == {("shop", "steady"): 1.0}
+
+
+def test_what_happened_is_told_with_its_worker_in_order():
+    one, two = Recorder("a", began=0.0), Recorder("b", began=0.0)
+    late, early = Happening(0.7, "blocked", "shop.py:3", 0.3), Happening(0.2, "change", "paused")
+    one.happened(late)
+    two.happened(early)
+
+    totals = collected([one.cut()], [two.cut()], workers=("a", "b")).totals()
+
+    assert totals.happenings == [("b", early), ("a", late)]
 
 
 # the report
@@ -275,7 +298,7 @@ def test_the_json_keeps_its_contract():
     assert percentiles == set(series["visit"]["response"])
     assert series["visit"]["bad"]["p50"] is None
     assert set(found["errors"][0]) == {"scenario", "series", "error", "count", "first", "last", "sample"}
-    assert set(found["ledger"][0]) == {"scenario", "planned", "done", "failed", "interrupted", "dropped", "lost"}
+    assert {"scenario", "planned", "done", "failed", "interrupted", "dropped", "lost"} <= set(found["ledger"][0])
     assert set(found["limits"][0]) == {"limit", "held", "value"}
     assert {"at", "requests", "errors", "users", "planned", "done", "p50", "p95"} <= set(found["seconds"][0])
     assert found["generator"] == {"late_p99": 0.004, "cpu": 0.5, "stalls": 0.0}

@@ -9,6 +9,10 @@ from chaperon.clock import Clock
 from chaperon.measure.recorder import NAMES, Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 
+STEADY = "steady"
+BOOKS = 500
+"""How many combinations of phase with tags are kept at hand; the rest are looked up anew each time."""
+
 Naming = Callable[[str], str | None]
 """From the name of a series to the one it is kept under; None leaves it out."""
 
@@ -26,8 +30,19 @@ class _Lane(NamedTuple):
     derived: tuple[tuple[Key, Callable[[Sample], float]], ...]
 
 
+Tags = tuple[tuple[str, str], ...]
+"""Sorted (name, value) pairs."""
+_Lanes = dict[tuple[str, str], _Lane]
+
+
 class Meter:
-    """The recorder as the sessions of one scenario label see it."""
+    """The recorder as one session of a scenario label sees it.
+
+    *phase* and *tags* are those of whatever is taken until they change. Meters that came
+    of one another by `fork` share what they know of the keys.
+    """
+
+    __slots__ = ("_books", "_derived", "_lanes", "_naming", "clock", "phase", "recorder", "scenario", "tags")
 
     def __init__(
         self,
@@ -41,9 +56,26 @@ class Meter:
         self.recorder = recorder
         self.clock = clock
         self.scenario = scenario
+        self.phase = STEADY
+        self.tags: Tags = ()
         self._naming = naming
         self._derived = derived
-        self._lanes: dict[tuple[str, str], _Lane] = {}
+        self._lanes: _Lanes = {}
+        self._books: dict[tuple[str, Tags], _Lanes] = {(STEADY, ()): self._lanes}
+
+    def fork(self) -> Meter:
+        """Return a meter for another session, which starts with the same phase and tags."""
+        other = Meter.__new__(Meter)
+        for name in self.__slots__:
+            setattr(other, name, getattr(self, name))
+        return other
+
+    def turn(self, phase: str, tags: Tags | None = None) -> None:
+        """Count what follows to *phase*, and to *tags* if there are any given."""
+        self.phase = phase
+        if tags is not None:
+            self.tags = tags
+        self._lanes = self._book(self.phase, self.tags)
 
     def take(
         self,
@@ -55,22 +87,40 @@ class Meter:
         bytes: int = 0,
         due: float | None = None,
         value: float | None = None,
+        tags: Tags | None = None,
     ) -> None:
-        """Record one sample under this scenario, unless the environment leaves its series out."""
-        lane = self._lanes.get((name, kind)) or self._lane(name, kind)
+        """Record one sample under this scenario, unless the environment leaves its series out.
+
+        *tags* stand in place of the meter's own.
+        """
+        lanes = self._lanes if tags is None else self._book(self.phase, tags)
+        lane = lanes.get((name, kind)) or self._lane(lanes, name, kind, self.tags if tags is None else tags)
         if lane.key is not None:
             self.recorder.record(Sample(lane.key, start, end, failure, bytes, due, value))
         if lane.derived:
-            sample = Sample(lane.key or Key(self.scenario, name, kind), start, end, failure, bytes, due, value)
+            key = lane.key or Key(self.scenario, name, kind, self.phase)
+            sample = Sample(key, start, end, failure, bytes, due, value)
             for key, compute in lane.derived:
                 self.recorder.record(Sample(key, start, end, None, 0, None, float(compute(sample))))
 
-    def _lane(self, name: str, kind: str) -> _Lane:
+    def _book(self, phase: str, tags: Tags) -> _Lanes:
+        book = self._books.get((phase, tags))
+        if book is None:
+            book = {}
+            if len(self._books) < BOOKS:
+                self._books[phase, tags] = book
+        return book
+
+    def _lane(self, lanes: _Lanes, name: str, kind: str, tags: Tags) -> _Lane:
         kept = name if self._naming is None else self._naming(name)
         lane = _Lane(
-            None if kept is None else Key(self.scenario, kept, kind),
-            tuple((Key(self.scenario, d.name, "value"), d.value) for d in self._derived if d.applies(name)),
+            None if kept is None else Key(self.scenario, kept, kind, self.phase, tags),
+            tuple(
+                (Key(self.scenario, d.name, "value", self.phase, tags), d.value)
+                for d in self._derived
+                if d.applies(name)
+            ),
         )
-        if len(self._lanes) < 2 * NAMES:
-            self._lanes[name, kind] = lane
+        if len(lanes) < 2 * NAMES:
+            lanes[name, kind] = lane
         return lane

@@ -9,18 +9,20 @@ from typing import Literal
 
 from chaperon.measure.sample import Key, Sample
 from chaperon.measure.series import Series
-from chaperon.measure.window import Counts, Trouble, TroubleKey, Window
+from chaperon.measure.window import Counts, Happening, Trouble, TroubleKey, Window
 
 NAMES = 1_000
 KEYS = 10_000
 TROUBLES = 200
 WORDS = 500
+HAPPENINGS = 100
 BATCH = 512
 
 OTHER = "(other names)"
 NAMES_CAPPED = f"names beyond the first {NAMES:,} counted as «{OTHER}»"
 TAGS_CAPPED = f"keys beyond the first {KEYS:,} counted without their tags"
 ERRORS_CAPPED = f"error messages beyond the first {TROUBLES} counted as «other errors»"
+HAPPENINGS_CAPPED = f"happenings beyond the first {HAPPENINGS} of a second left out"
 REFUSED = "samples refused: not a finite number, or negative"
 
 Fate = Literal["planned", "done", "failed", "interrupted", "dropped", "lost"]
@@ -45,6 +47,7 @@ class Recorder:
         self._ledger: dict[tuple[str, int], Counts] = {}
         self._errors: dict[TroubleKey, Trouble] = {}
         self._notes: Counter[str] = Counter()
+        self._happenings: list[Happening] = []
         self._names: set[tuple[str, str]] = set()
         self._keys: set[Key] = set()
         self._troubles: set[TroubleKey] = set()
@@ -73,13 +76,25 @@ class Recorder:
         if len(batch) >= BATCH:
             self._settle(sample[0], batch)
 
-    def account(self, label: str, due: float, fate: Fate) -> None:
-        """Note in the ledger what became of a visit due at *due*, on the recorder's clock."""
+    def account(self, label: str, due: float, fate: Fate, waited: float = 0.0) -> None:
+        """Note in the ledger what became of a visit due at *due*, on the recorder's clock.
+
+        A dropped one had *waited* so many seconds.
+        """
         second = (label, max(int(due - self.began), 0))
         counts = self._ledger.get(second)
         if counts is None:
             counts = self._ledger[second] = Counts()
         setattr(counts, fate, getattr(counts, fate) + 1)
+        if waited:
+            counts.waited += waited
+
+    def happened(self, what: Happening) -> None:
+        """Note what the reader of the report has to know of; beyond a hundred in a window only their number."""
+        if len(self._happenings) < HAPPENINGS:
+            self._happenings.append(what)
+        else:
+            self._notes[HAPPENINGS_CAPPED] += 1
 
     def note(self, what: str) -> None:
         """Count something the reader of the report has to know."""
@@ -91,6 +106,7 @@ class Recorder:
         users: int = 0,
         health: Mapping[str, float] | None = None,
         progress: Mapping[str, tuple[int, int, int]] | None = None,
+        phases: Mapping[tuple[str, str], float] | None = None,
     ) -> Window:
         """Return what was recorded since the last cut as the window of the next second."""
         for key, batch in self._open.items():
@@ -107,9 +123,11 @@ class Recorder:
             progress=progress or {},
             users=users,
             notes=self._notes,
+            phases=phases or {},
+            happenings=self._happenings,
         )
         self._open, self._series, self._ledger = {}, {}, {}
-        self._errors, self._notes = {}, Counter()
+        self._errors, self._notes, self._happenings = {}, Counter(), []
         return window
 
     def _admit(self, sample: Sample) -> tuple[Sample, list[Sample]]:

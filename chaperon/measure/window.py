@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from chaperon.measure.sample import Key
@@ -11,7 +11,10 @@ from chaperon.measure.series import Series
 
 @dataclass(slots=True)
 class Counts:
-    """What became of visits: planned = done + failed + interrupted + dropped + lost."""
+    """What became of visits: planned = done + failed + interrupted + dropped + lost.
+
+    *waited* is for how many seconds, in sum, the dropped ones had been due.
+    """
 
     planned: int = 0
     done: int = 0
@@ -19,6 +22,7 @@ class Counts:
     interrupted: int = 0
     dropped: int = 0
     lost: int = 0
+    waited: float = 0.0
 
     def add(self, other: Counts) -> None:
         """Add *other* to this."""
@@ -54,6 +58,21 @@ class Trouble:
         self.last = max(self.last, other.last)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Happening:
+    """Something a reader of the report has to know of: *at* is seconds from the start of the run.
+
+    *kind* is "change" (somebody scaled or paused the load), "blocked" (a call stopped the
+    hub), "held" (a call kept the interpreter lock), "starved" (the process was not run),
+    "collected" (garbage was). *took* is in seconds, *text* says what and where.
+    """
+
+    at: float
+    kind: str
+    text: str
+    took: float = 0.0
+
+
 TroubleKey = tuple[str, str, str]
 """(scenario, series name, error class)"""
 
@@ -65,8 +84,10 @@ class Window:
     *seq* counts 1, 2, 3 … per worker; *at* is the second of the run, from 0. *ledger* holds
     changes by (scenario label, second in which the visits were due), so that each second
     balances by itself in the end. *users* were busy at the cut. *health* has "late_p99"
-    (seconds), "cpu" (cores) and "stalls". *notes* counts what was refused or capped.
-    *progress* is, by share: arrivals started, visits ended, rows taken.
+    (seconds), "cpu" (cores), "stalls" and what else the generator saw of itself. *notes*
+    counts what was refused or capped. *progress* is, by share: arrivals started, visits
+    ended, rows taken. *phases* is, by (scenario label, phase), for how many seconds of this
+    window the load was in it. *happenings* are rare.
     """
 
     worker: str
@@ -79,6 +100,8 @@ class Window:
     progress: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     users: int = 0
     notes: Mapping[str, int] = field(default_factory=dict)
+    phases: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    happenings: Sequence[Happening] = ()
 
 
 Sink = Callable[[Window], None]

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
-from chaperon.measure.window import Counts, Trouble, TroubleKey, Window
+from chaperon.measure.window import Counts, Happening, Trouble, TroubleKey, Window
 
 RECENT = 5
+HAPPENINGS = 1_000
 LATE = "windows that came after their second was closed, added all the same"
 TWICE = "windows that came twice, counted once"
 MISSING = "windows that never came"
@@ -77,7 +78,11 @@ class Pulse:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """All that is known at one moment."""
+    """All that is known at one moment.
+
+    *phases* is by (scenario label, phase) for how many seconds the load was in it,
+    *happenings* are with the worker they came from, in their order.
+    """
 
     series: Mapping[Key, Series]
     ledger: Mapping[str, Counts]
@@ -85,6 +90,8 @@ class Totals:
     errors: Mapping[TroubleKey, Trouble]
     workers: Sequence[WorkerTally]
     notes: Mapping[str, int]
+    phases: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    happenings: Sequence[tuple[str, Happening]] = ()
 
 
 class Collector:
@@ -105,6 +112,8 @@ class Collector:
         self._seconds: dict[int, SecondRow] = {}
         self._errors: dict[TroubleKey, Trouble] = {}
         self._notes: Counter[str] = Counter()
+        self._phases: dict[tuple[str, str], float] = {}
+        self._happenings: list[tuple[str, Happening]] = []
         self._recent: deque[tuple[int, Sketch]] = deque(maxlen=RECENT)
         self._failing_since: int | None = None
         self.failing_for = 0
@@ -160,6 +169,7 @@ class Collector:
             whole._ledger = {label: copy(c) for label, c in self._ledger.items()}
             whole._seconds = {at: _copied(row) for at, row in self._seconds.items()}
             whole._errors = {key: copy(t) for key, t in self._errors.items()}
+            whole._phases, whole._happenings = dict(self._phases), list(self._happenings)
             whole._notes, whole._recent = Counter(self._notes), deque(self._recent, maxlen=RECENT)
             for second in sorted(whole._open):
                 whole._close(second)
@@ -174,6 +184,8 @@ class Collector:
             {key: copy(t) for key, t in whole._errors.items()},
             [copy(w) for w in self._workers.values()],
             notes,
+            dict(whole._phases),
+            sorted(whole._happenings, key=lambda pair: pair[1]),
         )
 
     def _close(self, second: int) -> None:
@@ -184,6 +196,7 @@ class Collector:
     def _merge(self, second: int, windows: Sequence[Window], *, late: bool = False) -> None:
         row = self._row(second)
         by_key: dict[Key, list[Series]] = {}
+        spans: dict[tuple[str, str], float] = {}
         for window in windows:
             row.users += window.users
             for key, series in window.series.items():
@@ -197,6 +210,11 @@ class Collector:
                     self._errors[where] = copy(trouble)
                 else:
                     known.add(trouble)
+            for where_in, span in window.phases.items():
+                spans[where_in] = max(spans.get(where_in, 0.0), span)
+            for happening in window.happenings:
+                if len(self._happenings) < HAPPENINGS:
+                    self._happenings.append((window.worker, happening))
             self._notes.update(window.notes)
         for key, parts in by_key.items():
             known_series = self._series.get(key)
@@ -205,7 +223,9 @@ class Collector:
         count, errors = sum(s.count for s in requests), sum(s.errors for s in requests)
         row.requests += count
         row.errors += errors
-        if not late:
+        if not late:  # of a phase, every worker tells the same length
+            for where_in, span in spans.items():
+                self._phases[where_in] = self._phases.get(where_in, 0.0) + span
             self._note_live(row, Sketch.merge_all([s.good for s in requests]), failing=count == errors > 0)
 
     def _note_live(self, row: SecondRow, sketch: Sketch, *, failing: bool) -> None:

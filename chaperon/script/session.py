@@ -64,10 +64,11 @@ class Visit:
 class Hands:
     """One cookie jar, with a `requests` session for each service that is used."""
 
-    __slots__ = ("_cookies", "_https", "_scene")
+    __slots__ = ("_cookies", "_https", "_meter", "_scene")
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, meter: Meter) -> None:
         self._scene = scene
+        self._meter = meter
         self._https: dict[str, Http] = {}
         self._cookies: RequestsCookieJar | None = None
 
@@ -82,7 +83,7 @@ class Hands:
                 raise UsageError(
                     f"no service {name!r} in this environment; there are {', '.join(self._scene.services)}"
                 )
-            http = self._https[name] = Http(self._scene.meter, service, self._cookies)
+            http = self._https[name] = Http(self._meter, service, self._cookies)
             self._cookies = http.cookies
         return http
 
@@ -108,7 +109,7 @@ class Session:
     def __init__(self, scene: Scene, user: int, *, parent: Session | None = None) -> None:
         self.scene = scene
         self.clock: Clock = scene.clock
-        self.meter: Meter = scene.meter
+        self.meter: Meter = (scene if parent is None else parent).meter.fork()
         self.on_error: OnError = scene.on_error
         self.config = Config(scene.config)
         self.tasks: Tasks = Tasks(scene.clock)
@@ -117,7 +118,7 @@ class Session:
         self._user = user
         self._children = 0
         self._random: Random | None = None
-        self._hands: Hands = Hands(scene) if parent is None else parent._hands
+        self._hands: Hands = Hands(scene, self.meter) if parent is None else parent._hands
         self.id: str = f"{scene.meter.scenario}-{user}" if parent is None else f"{parent.id}.{parent._children}"
         self.assigned: State = State() if parent is None else State(parent.assigned)
         self.visit: Visit = Visit(0, user, 0.0, 0.0) if parent is None else parent.visit

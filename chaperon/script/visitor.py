@@ -44,8 +44,11 @@ class Visitor:
         now = clock.now()
         due = now if arrival.due is None else arrival.due
         place = Visit(arrival.number, arrival.user, due - self._began, now - self._began)
+        fresh = session is None
         if session is None:
             session = self._sessions[arrival.entry, arrival.user] = Session(part.scene, arrival.user)
+        session.meter.turn(arrival.phase, ())
+        if fresh:
             session.begin(place)
             entered = self._guarded(session, lambda: self._init(part, session))
             if entered.visited.fate != "done":
@@ -56,9 +59,8 @@ class Visitor:
         session.first_due = arrival.due
         outcome = self._guarded(session, lambda: part.scenario.perform(session))
         session.first_due = None
-        part.scene.meter.take(
-            "visit", "visit", start, clock.now(), outcome.failure, due=arrival.due
-        )
+        session.meter.turn(arrival.phase, ())
+        session.meter.take("visit", "visit", start, clock.now(), outcome.failure, due=arrival.due)
         return outcome.visited
 
     def leave(self, entry: int, user: int) -> None:
