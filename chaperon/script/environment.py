@@ -15,8 +15,8 @@ from chaperon.report.limits import Limit, parse
 from chaperon.script.config import merged
 from chaperon.script.preparation import Preparation
 from chaperon.script.scenario import Scenario
+from chaperon.script.scene import DEFAULT
 from chaperon.script.series_rules import Rules, read
-from chaperon.script.session import DEFAULT
 from chaperon.script.steps import POLICIES, OnError
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from chaperon.client.response import failure_of
 from chaperon.measure.sample import Failure
 
 if TYPE_CHECKING:
+    from chaperon.clock import Clock
     from chaperon.measure.meter import Meter
 
 _SPOKEN = frozenset({"step", "call", "task", "check"})
@@ -51,3 +52,42 @@ class Measure:
         self._meter.take(
             self.name, self.kind, self._start, self._meter.clock.now(), self._failure, self.bytes, self.due
         )
+
+
+class Metrics:
+    """What a session measures, counts, checks beside its requests."""
+
+    clock: Clock
+    meter: Meter
+    first_due: float | None
+
+    def measure(self, name: str, *, kind: str = "call") -> Measure:
+        """Time a `with` block as a series: «call NAME», or NAME itself under a *kind* of your own."""
+        due = None
+        if kind == "step" and self.first_due is not None:
+            due, self.first_due = self.first_due, None  # response time is for a visit's first step
+        return Measure(self.meter, name, kind, due)
+
+    def record(self, name: str, value: float, *, unit: str | None = None) -> None:
+        """Record one value of a distribution, under NAME or «NAME (UNIT)»."""
+        self._take(f"{name} ({unit})" if unit else name, "value", value)
+
+    def count(self, name: str, n: float = 1) -> None:
+        """Add *n* to a sum."""
+        self._take(name, "count", n)
+
+    def gauge(self, name: str, value: float) -> None:
+        """Say what a level is now: its last, lowest, mean, highest are kept."""
+        self._take(name, "gauge", value)
+
+    def check(self, name: str, condition: object) -> bool:
+        """Count whether *condition* held, as «check NAME»; return it as a bool and never raise."""
+        held = bool(condition)
+        now = self.clock.now()
+        failure = None if held else Failure("check failed", f"check {name} did not hold")
+        self.meter.take(f"check {name}", "check", now, now, failure)
+        return held
+
+    def _take(self, name: str, kind: str, value: float) -> None:
+        now = self.clock.now()
+        self.meter.take(name, kind, now, now, value=float(value))

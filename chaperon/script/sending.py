@@ -17,8 +17,8 @@ from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder, Tap
 from chaperon.measure.window import Sink
 from chaperon.script.config import merged
+from chaperon.script.scene import Scene, StopRun
 from chaperon.script.series_rules import read
-from chaperon.script.session import Scene, StopRun
 from chaperon.script.visitor import Part, Visitor
 
 if TYPE_CHECKING:

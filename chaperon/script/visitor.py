@@ -14,7 +14,8 @@ from chaperon.load.arrivals import Arrival
 from chaperon.load.engine import Visited
 from chaperon.measure.sample import Failure
 from chaperon.script.scenario import Scenario, StepFailed
-from chaperon.script.session import Scene, Session, Visit
+from chaperon.script.scene import Scene, Visit
+from chaperon.script.session import Session
 from chaperon.script.steps import bounded, options_of
 
 CLEANUP = 10.0

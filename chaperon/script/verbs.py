@@ -1,0 +1,61 @@
+"""The HTTP verbs of a session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chaperon.script.hands import Hands
+from chaperon.script.scene import DEFAULT
+
+if TYPE_CHECKING:
+    from requests import Response
+
+    from chaperon.client.http import Http
+
+
+class Verbs:
+    """Requests with every keyword of `requests`.
+
+    Beside them: *name* (of the series), *expect* (which responses are good) and *service* (a
+    named one of the environment). They raise what `requests` raises.
+    """
+
+    _hands: Hands
+
+    @property
+    def http(self) -> Http:
+        """The `requests.Session` beneath, for an SDK that wants one; measured like the verbs."""
+        return self._hands.of(DEFAULT)
+
+    def request(self, method: str, path: str = "", *, service: str = DEFAULT, **keywords: Any) -> Response:
+        """Send a request with any method."""
+        return self._hands.of(service).request(method, path, **keywords)
+
+    def get(self, path: str = "", params: Any = None, **keywords: Any) -> Response:
+        """Send a GET request."""
+        return self.request("GET", path, params=params, **keywords)
+
+    def options(self, path: str = "", **keywords: Any) -> Response:
+        """Send an OPTIONS request."""
+        return self.request("OPTIONS", path, **keywords)
+
+    def head(self, path: str = "", **keywords: Any) -> Response:
+        """Send a HEAD request; redirects are not followed unless asked for."""
+        keywords.setdefault("allow_redirects", False)
+        return self.request("HEAD", path, **keywords)
+
+    def post(self, path: str = "", data: Any = None, json: Any = None, **keywords: Any) -> Response:
+        """Send a POST request."""
+        return self.request("POST", path, data=data, json=json, **keywords)
+
+    def put(self, path: str = "", data: Any = None, **keywords: Any) -> Response:
+        """Send a PUT request."""
+        return self.request("PUT", path, data=data, **keywords)
+
+    def patch(self, path: str = "", data: Any = None, **keywords: Any) -> Response:
+        """Send a PATCH request."""
+        return self.request("PATCH", path, data=data, **keywords)
+
+    def delete(self, path: str = "", **keywords: Any) -> Response:
+        """Send a DELETE request."""
+        return self.request("DELETE", path, **keywords)
