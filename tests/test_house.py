@@ -37,6 +37,7 @@ FLOORS = [
         "client.tls",
         "client.service",
         "client.response",
+        "client.pools",
         "client.http",
         "report.masking",
         "report.collector",

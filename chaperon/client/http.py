@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
-from requests.cookies import RequestsCookieJar
+from requests.cookies import RequestsCookieJar, merge_cookies
+from requests.structures import CaseInsensitiveDict
 
 from chaperon._version import VERSION
+from chaperon.client.pools import Pools
 from chaperon.client.response import Expect, failure_of, judge, wire_bytes
 from chaperon.client.service import Service
 from chaperon.measure.meter import Meter
 from chaperon.measure.sample import Failure
 
+HOSTS = 6
 CONNECTIONS = 6
 """Kept open per user and host, as browsers do."""
 
@@ -55,7 +57,7 @@ class Http(requests.Session):
 
     def __init__(self, meter: Meter, service: Service, cookies: RequestsCookieJar | None = None) -> None:
         super().__init__()
-        adapter = HTTPAdapter(pool_connections=CONNECTIONS, pool_maxsize=CONNECTIONS)
+        adapter = Pools(hosts=HOSTS, connections=CONNECTIONS)
         self.adapters.clear()
         self.mount("https://", adapter)
         self.mount("http://", adapter)
@@ -122,6 +124,42 @@ class Http(requests.Session):
             expect=expect,
             **settings,
         )
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """Prepare a request as `requests` does, at less cost where there is nothing to merge."""
+        if self.trust_env or self.params or request.cookies:
+            return super().prepare_request(request)
+        headers = self.headers
+        if request.headers or None in headers.values():
+            headers = CaseInsensitiveDict(headers)
+            headers.update(request.headers)
+            for name in [name for name, value in headers.items() if value is None]:
+                del headers[name]
+        prepared = requests.PreparedRequest()
+        prepared.prepare(
+            method=request.method,
+            url=request.url,
+            files=request.files,
+            data=request.data,
+            json=request.json,
+            headers=headers,
+            params=request.params or None,
+            auth=self.auth if request.auth is None else request.auth,
+            cookies=merge_cookies(RequestsCookieJar(), self.cookies),  # type: ignore[no-untyped-call]
+            hooks=request.hooks if request.hooks.get("response") else self.hooks,
+        )
+        return prepared
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """Return a request's settings over the session's, at less cost where nothing has to be merged."""
+        if self.trust_env or proxies:
+            return super().merge_environment_settings(url, proxies, stream, verify, cert)
+        return {
+            "proxies": self.proxies,
+            "stream": self.stream if stream is None else stream,
+            "verify": self.verify if verify is None else verify,
+            "cert": self.cert if cert is None else cert,
+        }
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send a prepared request, measured as one sample; see `request`."""

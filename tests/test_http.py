@@ -1,0 +1,107 @@
+"""Our `requests.Session` prepares and routes as the stock one does."""
+
+import weakref
+
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaperon.client.http import HOSTS, Http
+from chaperon.client.pools import Pools
+from chaperon.client.service import Service
+from chaperon.measure.meter import Meter
+from chaperon.measure.recorder import Recorder
+
+words = st.text("abcXYZ-09", min_size=1, max_size=8)
+dicts = st.dictionaries(words, st.one_of(st.none(), words), max_size=3)
+asked = st.fixed_dictionaries(
+    {"method": st.sampled_from(["GET", "post", "PUT", "HEAD"])},
+    optional={
+        "headers": dicts,
+        "params": st.one_of(dicts, st.lists(st.tuples(words, words), max_size=2), words),
+        "data": st.one_of(dicts, words, st.binary(max_size=9)),
+        "json": dicts,
+        "auth": st.sampled_from([("a", "b"), "", None]),
+        "cookies": st.dictionaries(words, words, max_size=2),
+    },
+)
+kept = st.fixed_dictionaries(
+    {"headers": dicts, "params": st.dictionaries(words, words, max_size=2)},
+    optional={"auth": st.just(("c", "d")), "cookies": st.dictionaries(words, words, max_size=2)},
+)
+
+
+def ours(clock, **service):
+    return Http(Meter(Recorder("local", began=0.0), clock, "shop"), Service(**service))
+
+
+@given(request=asked, session=kept)
+def test_a_request_is_prepared_as_requests_does(request, session):
+    stock, mine = requests.Session(), ours(None)
+    for each in (stock, mine):
+        each.trust_env = False
+        each.headers = requests.structures.CaseInsensitiveDict({"Accept": "*/*", **session["headers"]})
+        each.params = session["params"]
+        each.auth = session.get("auth")
+        each.cookies.update(session.get("cookies", {}))
+
+    wanted, got = (s.prepare_request(requests.Request(url="http://h/p?q=1", **request)) for s in (stock, mine))
+
+    assert (got.method, got.url, got.body) == (wanted.method, wanted.url, wanted.body)
+    assert list(got.headers.items()) == list(wanted.headers.items())
+    assert got.hooks == wanted.hooks
+    assert got._cookies.get_dict() == wanted._cookies.get_dict()
+
+
+@given(
+    proxies=st.one_of(st.none(), st.just({}), st.just({"http": "http://proxy:1"})),
+    stream=st.sampled_from([None, True, False]),
+    verify=st.sampled_from([None, True, False, "ca.pem"]),
+    cert=st.sampled_from([None, "cert.pem", ("cert.pem", "key.pem")]),
+)
+def test_settings_are_merged_as_requests_does(proxies, stream, verify, cert):
+    stock, mine = requests.Session(), ours(None, verify="own.pem", cert="own-cert.pem")
+    stock.trust_env, stock.verify, stock.cert = False, "own.pem", "own-cert.pem"
+
+    wanted, got = (s.merge_environment_settings("http://h/", proxies, stream, verify, cert) for s in (stock, mine))
+
+    assert dict(got) == dict(wanted)
+
+
+def pool_of(pools, host, **tls):
+    request = requests.Request("GET", f"https://{host}:80/").prepare()
+    return pools.get_connection_with_tls_context(request, **{"verify": True, **tls})
+
+
+def test_the_pool_of_a_host_is_found_again():
+    pools = Pools(hosts=HOSTS, connections=1)
+
+    found = [pool_of(pools, host) for host in ("one", "two", "one", "two")]
+
+    assert found[0] is found[2]
+    assert found[1] is found[3]
+    assert [pool.host for pool in found] == ["one", "two", "one", "two"]
+
+
+def test_other_tls_settings_are_another_pool():
+    pools = Pools(hosts=HOSTS, connections=1)
+
+    tls = [{"verify": v, "cert": c} for v in (True, False) for c in (None, "a.pem", ("a.pem", "b.key"))]
+    found = [pool_of(pools, "one", **each) for each in tls]
+
+    assert len(set(map(id, found))) == 6
+
+
+def test_what_is_pushed_out_or_closed_is_not_kept():
+    pools = Pools(hosts=HOSTS, connections=1)
+
+    first = weakref.ref(pool_of(pools, "first"))
+    for n in range(HOSTS):
+        pool_of(pools, f"other-{n}")
+    last = weakref.ref(pool_of(pools, "last"))
+    pushed_out = first() is None
+    pools.close()
+
+    assert pushed_out
+    assert last() is None
+    assert pool_of(pools, "first").host == "first"
