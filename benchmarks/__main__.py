@@ -5,22 +5,35 @@ from __future__ import annotations
 import argparse
 
 from benchmarks.cases import CASES
+from benchmarks.crowd import crowd
 from benchmarks.duel import duel
+from benchmarks.recording import recording
+
+WHAT = (*CASES, "recording", "crowd")
 
 
 def main() -> None:
     """Run what was asked for, all of it by default."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("case", nargs="*", help=f"which of {', '.join(CASES)} (all)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of each measurement (2)")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Chaperon beside its peers.")
+    parser.add_argument("what", nargs="*", metavar="NAME", help=f"which of {', '.join(WHAT)} (all)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of each measurement beside peers (2)")
     parser.add_argument("--rounds", type=int, default=5, help="how many alternating rounds (5)")
-    parser.add_argument("--users", type=int, default=64, help="users, which is connections too (64)")
+    parser.add_argument("--users", type=int, default=64, help="users beside peers, which is connections too (64)")
+    parser.add_argument("--crowd", type=int, default=10_000, help="how many users a crowd is (10,000)")
     args = parser.parse_args()
-    unknown = [name for name in args.case if name not in CASES]
+    unknown = [name for name in args.what if name not in WHAT]
     if unknown:
-        parser.error(f"no case {', '.join(unknown)}; there are {', '.join(CASES)}")
-    for name in args.case or CASES:
-        print(duel(CASES[name], users=args.users, seconds=args.seconds, rounds=args.rounds), flush=True)
+        parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(WHAT)}")
+    for name in args.what or WHAT:
+        print(_measured(name, args), flush=True)
+
+
+def _measured(name: str, args: argparse.Namespace) -> str:
+    if name == "recording":
+        return recording()
+    if name == "crowd":
+        return crowd(args.crowd)
+    return duel(CASES[name], users=args.users, seconds=args.seconds, rounds=args.rounds)
 
 
 if __name__ == "__main__":

@@ -94,14 +94,16 @@ class Meter:
         *tags* stand in place of the meter's own.
         """
         lanes = self._lanes if tags is None else self._book(self.phase, tags)
-        lane = lanes.get((name, kind)) or self._lane(lanes, name, kind, self.tags if tags is None else tags)
-        if lane.key is not None:
-            self.recorder.record(Sample(lane.key, start, end, failure, bytes, due, value))
-        if lane.derived:
-            key = lane.key or Key(self.scenario, name, kind, self.phase)
-            sample = Sample(key, start, end, failure, bytes, due, value)
-            for key, compute in lane.derived:
-                self.recorder.record(Sample(key, start, end, None, 0, None, float(compute(sample))))
+        lane = lanes.get((name, kind))
+        if lane is None:
+            lane = self._lane(lanes, name, kind, self.tags if tags is None else tags)
+        key, derived = lane
+        if key is not None:
+            self.recorder.take(key, start, end, failure, bytes, due, value)
+        if derived:
+            sample = Sample(key or Key(self.scenario, name, kind, self.phase), start, end, failure, bytes, due, value)
+            for own, compute in derived:
+                self.recorder.take(own, start, end, None, 0, None, float(compute(sample)))
 
     def _book(self, phase: str, tags: Tags) -> _Lanes:
         book = self._books.get((phase, tags))

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from chaperon.measure.sample import Key, Sample
+from chaperon.measure.sample import Failure, Key, Row, Sample
 from chaperon.measure.series import Series
 from chaperon.measure.window import Counts, Happening, Trouble, TroubleKey, Window
 
@@ -16,7 +16,8 @@ KEYS = 10_000
 TROUBLES = 200
 WORDS = 500
 HAPPENINGS = 100
-BATCH = 512
+BATCH = 256
+INFINITE = math.inf
 
 OTHER = "(other names)"
 NAMES_CAPPED = f"names beyond the first {NAMES:,} counted as «{OTHER}»"
@@ -42,7 +43,7 @@ class Recorder:
         self._tap = tap
         self._seq = 0
         self._second = second
-        self._open: dict[Key, list[Sample]] = {}
+        self._open: dict[Key, list[Row]] = {}
         self._series: dict[Key, Series] = {}
         self._ledger: dict[tuple[str, int], Counts] = {}
         self._errors: dict[TroubleKey, Trouble] = {}
@@ -56,25 +57,37 @@ class Recorder:
         return f"<Recorder {self.worker} at window {self._seq}>"
 
     def record(self, sample: Sample) -> None:
-        """Take one sample: under a microsecond, whatever comes of it later.
+        """Take one sample; see `take`."""
+        self.take(*sample)
+
+    def take(
+        self,
+        key: Key,
+        start: float,
+        end: float,
+        failure: Failure | None,
+        bytes: int,
+        due: float | None,
+        value: float | None,
+    ) -> None:
+        """Take the fields of one sample: under a microsecond, whatever comes of it later.
 
         Values that are no finite number, or negative, are refused and counted; only a gauge
         may be negative.
         """
-        value = sample[6]
-        if value is None:
-            value = sample[2] - sample[1]
-        if not 0.0 <= value < math.inf and not (sample[0].kind == "gauge" and math.isfinite(value)):
+        took = end - start if value is None else value
+        if not 0.0 <= took < INFINITE and not (key.kind == "gauge" and math.isfinite(took)):
             self._notes[REFUSED] += 1
             return
-        batch = self._open.get(sample[0])
+        batch = self._open.get(key)
         if batch is None:
-            sample, batch = self._admit(sample)
-        batch.append(sample)
+            key = self._capped(key)
+            batch = self._open.setdefault(key, [])
+        batch.append((key, start, end, failure, bytes, due, value))
         if self._tap is not None:
-            self._tap(sample)
+            self._tap(Sample(key, start, end, failure, bytes, due, value))
         if len(batch) >= BATCH:
-            self._settle(sample[0], batch)
+            self._settle(key, batch)
 
     def account(self, label: str, due: float, fate: Fate, waited: float = 0.0) -> None:
         """Note in the ledger what became of a visit due at *due*, on the recorder's clock.
@@ -130,14 +143,8 @@ class Recorder:
         self._errors, self._notes, self._happenings = {}, Counter(), []
         return window
 
-    def _admit(self, sample: Sample) -> tuple[Sample, list[Sample]]:
-        """Open a batch for a key that has none in this window; past the caps, a common one."""
-        key = self._capped(sample.key)
-        if key is not sample.key:
-            sample = sample._replace(key=key)
-        return sample, self._open.setdefault(key, [])
-
     def _capped(self, key: Key) -> Key:
+        """Return the key itself, or past the caps a common one."""
         if key in self._keys:
             return key
         named = (key.scenario, key.name)
@@ -152,19 +159,19 @@ class Recorder:
         self._keys.add(key)
         return key
 
-    def _settle(self, key: Key, batch: list[Sample]) -> None:
+    def _settle(self, key: Key, batch: list[Row]) -> None:
         series = self._series.get(key)
         if series is None:
             series = self._series[key] = Series()
+        before = series.errors
         series.add(batch)
-        for sample in batch:
-            if sample[3] is not None and sample[3].listed:
-                self._list(sample)
+        if series.errors > before:
+            for _, _, end, failure, *_ in batch:
+                if failure is not None and failure.listed:
+                    self._list(key, failure, end - self.began)
         batch.clear()
 
-    def _list(self, sample: Sample) -> None:
-        key, failure, at = sample.key, sample.failure, sample.end - self.began
-        assert failure is not None
+    def _list(self, key: Key, failure: Failure, at: float) -> None:
         where = (key.scenario, key.name, failure.error)
         if where not in self._troubles:
             if len(self._troubles) >= TROUBLES:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Sequence
+from operator import sub
 
-from chaperon.measure.sample import Sample
+from chaperon.measure.sample import Row
 from chaperon.measure.sketch import TOTAL, WINDOW, Sketch
 
 EXEMPLARS = 5
@@ -47,23 +48,29 @@ class Series:
         """The sum of the values, errors included."""
         return self.good.total + self.bad.total
 
-    def add(self, samples: Sequence[Sample]) -> None:
+    def add(self, samples: Sequence[Row]) -> None:
         """Take in a batch, in the order in which it was recorded."""
         if not samples:
             return
-        good = [s[2] - s[1] if s[6] is None else s[6] for s in samples if s[3] is None]
-        if len(good) != len(samples):
-            self.bad.add([s[2] - s[1] if s[6] is None else s[6] for s in samples if s[3] is not None])
+        n = len(samples)
+        _, starts, ends, failures, sizes, dues, values = zip(*samples, strict=True)  # columns are cheaper than rows
+        if values.count(None) == n:
+            took = list(map(sub, ends, starts))
+        else:
+            spans = zip(starts, ends, values, strict=True)
+            took = [end - start if value is None else value for start, end, value in spans]
+        good = took
+        if failures.count(None) != n:
+            good = [t for t, failure in zip(took, failures, strict=True) if failure is None]
+            self.bad.add([t for t, failure in zip(took, failures, strict=True) if failure is not None])
         self.good.add(good)
-        self.response.add([max(s[2] - s[5], 0.0) for s in samples if s[5] is not None and s[3] is None])
-        self.bytes += sum([s[4] for s in samples])
-        self.last = (samples[-1].end, samples[-1].took)
-        self.slowest = heapq.nlargest(EXEMPLARS, self.slowest + self._slowest_of(samples, good))
-
-    def _slowest_of(self, samples: Sequence[Sample], good: list[float]) -> list[tuple[float, float]]:
-        if len(self.slowest) == EXEMPLARS and good and len(good) == len(samples) and max(good) <= self.slowest[-1][0]:
-            return []
-        return [(s.took, s.end) for s in samples]
+        if dues.count(None) != n:
+            late = zip(ends, dues, failures, strict=True)
+            self.response.add([max(end - due, 0.0) for end, due, f in late if due is not None and f is None])
+        self.bytes += sum(sizes)
+        self.last = (ends[-1], took[-1])
+        if len(self.slowest) < EXEMPLARS or max(took) > self.slowest[-1][0]:
+            self.slowest = heapq.nlargest(EXEMPLARS, [*self.slowest, *zip(took, ends, strict=True)])
 
     @classmethod
     def merge_all(cls, many: Iterable[Series], centroids: int = TOTAL) -> Series:
