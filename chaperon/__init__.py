@@ -23,6 +23,10 @@ if TYPE_CHECKING:
         NotPatched,
         PlanError,
         StepTimeout,
+        WebSocketClosed,
+        WebSocketError,
+        WebSocketRefused,
+        WebSocketTimeout,
     )
     from chaperon.load.profile import between, iterations, rate, users
     from chaperon.report.summary import Report, Verdict
@@ -58,6 +62,10 @@ _ROOMS = {
         "NotPatched",
         "PlanError",
         "StepTimeout",
+        "WebSocketClosed",
+        "WebSocketError",
+        "WebSocketRefused",
+        "WebSocketTimeout",
     ),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
@@ -78,6 +86,10 @@ __all__ = [
     "Session",
     "StepTimeout",
     "Verdict",
+    "WebSocketClosed",
+    "WebSocketError",
+    "WebSocketRefused",
+    "WebSocketTimeout",
     "__version__",
     "between",
     "iterations",

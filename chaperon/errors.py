@@ -57,6 +57,41 @@ class OutputError(ChaperonError):
     """A report could not be written."""
 
 
+class WebSocketError(ChaperonError):
+    """A WebSocket failed; *counted_as* is the class of error it is reported under."""
+
+    counted_as = "websocket"
+
+
+class WebSocketRefused(WebSocketError):
+    """A WebSocket could not be opened; *status* is what the server answered, if it did."""
+
+    def __init__(self, message: str, *, counted_as: str, status: int | None = None, body: bytes = b"") -> None:
+        super().__init__(message)
+        self.counted_as = counted_as
+        self.status = status
+        self.body = body
+
+
+class WebSocketClosed(WebSocketError):
+    """A WebSocket is closed: *code* as in RFC 6455, 1006 where the connection was just lost."""
+
+    def __init__(self, code: int, reason: str = "", *, counted_as: str | None = None) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+        self.counted_as = counted_as or f"ws closed {code}"
+
+    def __str__(self) -> str:
+        return f"the WebSocket is closed with code {self.code}{self.reason and f': {self.reason}'}"
+
+
+class WebSocketTimeout(WebSocketError, TimeoutError):
+    """What was waited for on a WebSocket did not come in time; it stays usable."""
+
+    counted_as = "timeout"
+
+
 class Ended(BaseException):
     """Work that was ended by us rather than by a fault; not for `except Exception` to swallow."""
 

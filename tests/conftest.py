@@ -8,6 +8,7 @@ monkey.patch_all()
 import gevent  # noqa: E402 - see above
 import pytest  # noqa: E402
 from gevent.pywsgi import WSGIServer  # noqa: E402
+from peer import Peer, WebSocketServer  # noqa: E402
 
 from chaperon.testing import VirtualClock  # noqa: E402
 
@@ -70,3 +71,17 @@ def dead_port():
     port = server.server_port
     server.stop()
     return port
+
+
+@pytest.fixture
+def websocket_server():
+    """Start WebSocket servers that talk as they are told."""
+    servers = []
+
+    def start(talk=Peer.echo, **options):
+        servers.append(WebSocketServer(talk, **options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()

@@ -7,7 +7,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
-from chaperon.errors import Ended
+from chaperon.errors import Ended, WebSocketError
 from chaperon.measure.sample import Failure
 
 Expect = int | Collection[int] | Callable[[Any], object]
@@ -68,6 +68,8 @@ def classify(exc: BaseException) -> str:
     """Return the class an exception is counted under: "timeout", "dns", …, or its own name."""
     if isinstance(exc, (Ended, GeneratorExit)) or type(exc).__name__ == "GreenletExit":
         return "interrupted"
+    if isinstance(exc, WebSocketError):
+        return exc.counted_as
     transport = type(exc).__module__.partition(".")[0] in {"requests", "urllib3", "http"} or isinstance(exc, OSError)
     if type(exc).__name__ not in _CLASSES and not transport:
         return type(exc).__name__

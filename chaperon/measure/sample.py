@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-REQUEST_KINDS_NOT = frozenset({"step", "call", "task", "visit", "check", "value", "count", "gauge"})
+REQUEST_KINDS_NOT = frozenset({"step", "call", "task", "visit", "check", "trip", "value", "count", "gauge"})
 
 
 class Key(NamedTuple):
     """What a sample is a sample of.
 
-    *kind* is "http", "ws", "step", "call", "task", "visit", "check", "value", "count",
+    *kind* is "http", "ws", "step", "call", "task", "visit", "check", "trip", "value", "count",
     "gauge", or the user's own. *tags* are sorted (name, value) pairs.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chaperon.errors import UsageError
 from chaperon.measure.meter import Meter
@@ -12,18 +12,20 @@ if TYPE_CHECKING:
     from requests.cookies import RequestsCookieJar
 
     from chaperon.client.http import Http
+    from chaperon.client.websocket.connection import WebSocket
 
 
 class Hands:
-    """One cookie jar, with a `requests` session for each service that is used."""
+    """One cookie jar, with a `requests` session for each service that is used, and the open WebSockets."""
 
-    __slots__ = ("_cookies", "_https", "_meter", "_scene")
+    __slots__ = ("_cookies", "_https", "_meter", "_scene", "_sockets")
 
     def __init__(self, scene: Scene, meter: Meter) -> None:
         self._scene = scene
         self._meter = meter
         self._https: dict[str, Http] = {}
         self._cookies: RequestsCookieJar | None = None
+        self._sockets: set[WebSocket] = set()
 
     def of(self, name: str) -> Http:
         """Return the session's HTTP towards one service; raises UsageError for an unknown one."""
@@ -40,12 +42,23 @@ class Hands:
             self._cookies = http.cookies
         return http
 
+    def ws(self, service: str, path: str, **settings: Any) -> WebSocket:
+        """Open a WebSocket towards one service, to be closed in the end if nobody does."""
+        from chaperon.client.websocket.opening import open_websocket  # late, as above
+
+        opened = open_websocket(self.of(service), path, ended=self._sockets.discard, **settings)
+        if not opened.closed:
+            self._sockets.add(opened)
+        return opened
+
     def let_go(self) -> None:
         """Close what was streamed and left open."""
         for http in self._https.values():
             http.let_go()
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, WebSockets without waiting for their peers."""
+        while self._sockets:
+            self._sockets.pop().abandon()
         for http in self._https.values():
             http.close()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from chaperon.clock import Clock
+from chaperon.measure.marks import Marks
 from chaperon.measure.meter import Meter
 from chaperon.script.steps import OnError
 
@@ -35,6 +36,7 @@ class Scene:
     seed: int
     stop_run: StopRun
     on_error: OnError = "next-visit"
+    marks: Marks = field(default_factory=Marks)
 
 
 @dataclass(frozen=True, slots=True)

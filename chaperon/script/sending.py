@@ -13,6 +13,7 @@ from chaperon.clock import Clock, seconds
 from chaperon.load.engine import Engine
 from chaperon.load.health import Health
 from chaperon.load.share import Share
+from chaperon.measure.marks import Marks
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder, Tap
 from chaperon.measure.window import Sink
@@ -53,6 +54,7 @@ class Sending:
         self._recorder = Recorder(worker, began=began, second=self._second, tap=tap)
         self._health = Health(clock)
         naming, derived = read(environment.metrics)
+        marks = Marks()
         parts = [
             Part(
                 entry.scenario,
@@ -65,6 +67,7 @@ class Sending:
                     seed=environment.seed,
                     stop_run=stop_run,
                     on_error=environment.on_error,
+                    marks=marks,
                 ),
             )
             for place, entry in enumerate(environment.entries)

@@ -16,6 +16,7 @@ from chaperon.script.config import Config
 from chaperon.script.hands import Hands
 from chaperon.script.measuring import Metrics
 from chaperon.script.scene import Scene, Visit
+from chaperon.script.sockets import Sockets
 from chaperon.script.state import State
 from chaperon.script.steps import OnError
 from chaperon.script.tasks import Task, Tasks
@@ -24,7 +25,7 @@ from chaperon.script.verbs import Verbs
 LOG = logging.getLogger("chaperon.scenario")
 
 
-class Session(Verbs, Metrics):
+class Session(Verbs, Sockets, Metrics):
     """What a scenario function gets as its first argument; methods return what they did, never the session."""
 
     def __init__(self, scene: Scene, user: int, *, parent: Session | None = None) -> None:

@@ -1,0 +1,1 @@
+"""WebSockets of a session: opened, measured, never left open."""

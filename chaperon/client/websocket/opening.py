@@ -1,0 +1,108 @@
+"""Opening a WebSocket with all that belongs to a session's requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import gevent
+from requests import PreparedRequest, Request
+
+from chaperon.client.dial import dial
+from chaperon.client.http import Http
+from chaperon.client.response import classify
+from chaperon.client.timings import Timings
+from chaperon.client.tls import context_for
+from chaperon.client.websocket.channel import Channel
+from chaperon.client.websocket.connection import WebSocket
+from chaperon.client.websocket.handshake import Answer, agree, keep_cookies, new_key, shake_hands, upgrade
+from chaperon.client.websocket.tally import Tally
+from chaperon.clock import seconds
+from chaperon.errors import WebSocketRefused, WebSocketTimeout
+
+BUFFER = 1_000
+MAX_SIZE = 16 * 1024 * 1024
+_WS = re.compile("^ws(?=s?://)")
+
+
+class _Late(Exception):
+    pass
+
+
+def open_websocket(
+    http: Http,
+    path: str,
+    *,
+    ended: Callable[[WebSocket], object],
+    headers: Mapping[str, str] | None = None,
+    params: Any = None,
+    subprotocols: Sequence[str] = (),
+    timeout: Any = ...,
+    name: str | None = None,
+    buffer: int = BUFFER,
+    max_size: int = MAX_SIZE,
+) -> WebSocket:
+    """Open a WebSocket where *http* sends its requests, with its headers, cookies, auth, TLS.
+
+    *path* may be a whole URL, ws:// or wss:// too. *timeout* bounds the opening as a whole,
+    and is what later waits take; a pair is for the one and the others. *buffer* messages are
+    kept until they are taken, none longer than *max_size* bytes. Raises WebSocketRefused,
+    WebSocketTimeout.
+    """
+    service, meter = http.service, http.meter
+    path = _WS.sub("http", path)
+    opening, waiting = _spans(service.timeout if timeout is ... else timeout)
+    tally = Tally(meter, name or service.label("", path).strip())
+    key = new_key()
+    request = http.prepare_request(
+        Request("GET", service.locate(path), headers={**(headers or {}), **upgrade(key, subprotocols)}, params=params)
+    )
+    start = tally.now()
+    try:
+        sock, answer, timings, chosen = _open(http, request, key, subprotocols, opening)
+    except BaseException as exc:
+        tally.opened(start, exc)
+        raise
+    tally.opened(start)
+    channel = Channel(
+        sock, answer.rest, meter.clock, tally, buffer=buffer, max_size=max_size, ended=lambda: ended(websocket)
+    )
+    websocket = WebSocket(
+        channel, tally, timeout=waiting, subprotocol=chosen, headers=answer.headers, timings=timings
+    )
+    channel.begin()
+    return websocket
+
+
+def _open(
+    http: Http, request: PreparedRequest, key: str, subprotocols: Sequence[str], within: float | None
+) -> tuple[Any, Answer, Timings, str | None]:
+    url = urlsplit(request.url or "")
+    secure = url.scheme == "https"
+    port = url.port or (443 if secure else 80)
+    tls = context_for(True if http.verify is None else http.verify, http.cert) if secure else None
+    now = http.meter.clock.now
+    sock = None
+    try:
+        with gevent.Timeout(within, _Late()):
+            sock, dialled = dial(url.hostname or "", port, tls, now)
+            answer, shaken = shake_hands(sock, request, url.netloc.rpartition("@")[2], now)
+        keep_cookies(http.cookies, request, answer.headers)
+        chosen = agree(answer, key, subprotocols)
+    except BaseException as exc:
+        if sock is not None:
+            sock.close()
+        if isinstance(exc, _Late):
+            raise WebSocketTimeout(f"{url.hostname}:{port} did not open it within {within:g} s") from None
+        if isinstance(exc, OSError):
+            raise WebSocketRefused(f"{url.hostname}:{port}: {exc}", counted_as=classify(exc)) from exc
+        raise
+    return sock, answer, shaken._replace(dns=dialled.dns, tcp=dialled.tcp, tls=dialled.tls), chosen
+
+
+def _spans(timeout: Any) -> tuple[float | None, float | None]:
+    pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    opening, waiting = (None if each is None else seconds(each) for each in pair)
+    return opening, waiting

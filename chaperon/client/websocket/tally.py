@@ -1,0 +1,95 @@
+"""What is measured of one WebSocket, under which names."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from chaperon.client.response import failure_of
+from chaperon.errors import WebSocketClosed
+from chaperon.measure.meter import Meter
+
+USUAL_ENDS = (1000, 1001, 1005)
+
+
+class Names(NamedTuple):
+    """The series of the WebSockets of one place."""
+
+    connect: str
+    sent: str
+    received: str
+    recv: str
+    request: str
+    trip: str
+    ping: str
+    dropped: str
+
+
+@lru_cache(maxsize=4096)
+def names_of(place: str) -> Names:
+    """Return the names for a place; thousands of sockets share them."""
+    return Names(
+        f"ws connect {place}",
+        f"ws sent {place}",
+        f"ws received {place}",
+        f"ws recv {place}",
+        f"ws request {place}",
+        f"round trip {place}",
+        f"ws ping {place}",
+        f"ws dropped {place}",
+    )
+
+
+class Tally:
+    """Records what happens on one WebSocket.
+
+    «ws connect», «ws recv» (the time waited in it), «ws request», «ws ping» are requests;
+    «round trip» is the time from a message sent to the one that answers it; «ws sent», «ws
+    received», «ws dropped», «ws closed CODE» are counts, with the bytes of what was counted.
+    """
+
+    __slots__ = ("_take", "names", "now", "place")
+
+    def __init__(self, meter: Meter, place: str) -> None:
+        self.place = place
+        self.names = names_of(place)
+        self.now = meter.clock.now
+        self._take = meter.take
+
+    def opened(self, start: float, failure: BaseException | None = None) -> None:
+        """Record an attempt to connect."""
+        self._take(self.names.connect, "ws", start, self.now(), failure_of(failure) if failure else None)
+
+    def sent(self, at: float, size: int) -> None:
+        """Count a message on its way."""
+        self._take(self.names.sent, "count", at, at, None, size, None, 1.0)
+
+    def unsent(self, exc: BaseException) -> None:
+        """Count a message that could not be sent."""
+        now = self.now()
+        self._take(self.names.sent, "count", now, now, failure_of(exc), 0, None, 0.0)
+
+    def received(self, size: int) -> float:
+        """Count a message that arrived now; return the moment."""
+        now = self.now()
+        self._take(self.names.received, "count", now, now, None, size, None, 1.0)
+        return now
+
+    def dropped(self) -> None:
+        """Count a message that nobody took before the buffer was full."""
+        now = self.now()
+        self._take(self.names.dropped, "count", now, now, None, 0, None, 1.0)
+
+    def waited(self, name: str, start: float, end: float, failure: BaseException | None = None, size: int = 0) -> None:
+        """Record a wait that has ended: in recv, for a reply, for a pong."""
+        self._take(name, "ws", start, end, failure_of(failure) if failure else None, size)
+
+    def trip(self, name: str, since: float, at: float) -> None:
+        """Record the round trip of a message."""
+        self._take(name, "trip", min(since, at), at)
+
+    def ended(self, ended: WebSocketClosed, *, expected: bool) -> None:
+        """Count a close by its code; an unusual one is an error, unless we asked for it."""
+        now = self.now()
+        failure = None if expected or ended.code in USUAL_ENDS else failure_of(ended)
+        self._take(f"ws closed {ended.code} {self.place}", "count", now, now, failure, 0, None, 1.0)

@@ -1,0 +1,137 @@
+"""Greenlets that wait for something, at most until their deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from gevent import get_hub, getcurrent
+
+from chaperon.clock import Clock, Timer
+
+T = TypeVar("T")
+
+
+class Expired(Exception):
+    """A wait was over before what it was for came."""
+
+
+class Waiter(Generic[T]):
+    """One greenlet's wait for a value."""
+
+    __slots__ = ("deadline", "error", "greenlet", "served", "value", "wants")
+
+    def __init__(self, wants: Callable[[Any], bool] | None = None) -> None:
+        self.wants = wants
+        self.greenlet: Any = None
+        self.deadline: float | None = None
+        self.served = False
+        self.value: T | None = None
+        self.error: BaseException | None = None
+
+
+class Waiting:
+    """All who wait for one thing, in the order in which they came.
+
+    Serving only notes the outcome; `wake` lets those who were served go on. One timer
+    is kept for all deadlines, so that a wait that ends in time costs none.
+    """
+
+    __slots__ = ("_clock", "_line", "_served", "_timer", "_timer_at")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._line: list[Waiter[Any]] = []
+        self._served: list[Waiter[Any]] = []
+        self._timer: Timer | None = None
+        self._timer_at = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Waiting {len(self._line)}>"
+
+    def __bool__(self) -> bool:
+        return bool(self._line)
+
+    @property
+    def line(self) -> list[Waiter[Any]]:
+        """Who waits, first come first."""
+        return self._line
+
+    def wait(self, waiter: Waiter[T], within: float | None) -> T:
+        """Block until the waiter is served; raises its error, or Expired after *within* seconds."""
+        hub = get_hub()
+        waiter.greenlet = getcurrent()
+        self._line.append(waiter)
+        if within is not None:
+            waiter.deadline = self._clock.now() + within
+            self._watch(waiter.deadline)
+        try:
+            while not waiter.served:
+                hub.switch()
+        finally:
+            waiter.greenlet = None
+            if waiter in self._line:
+                self._line.remove(waiter)
+        if waiter.error is not None:
+            raise waiter.error
+        return waiter.value  # type: ignore[return-value]  # served without an error: the value is there
+
+    def serve(self, waiter: Waiter[T], value: T) -> None:
+        """Give a waiter what it waits for."""
+        waiter.value = value
+        self._end(waiter)
+
+    def fail(self, waiter: Waiter[Any], error: BaseException) -> None:
+        """Make a waiter raise."""
+        waiter.error = error
+        self._end(waiter)
+
+    def fail_all(self, error: Callable[[], BaseException]) -> None:
+        """Make everybody in line raise an error of their own."""
+        for waiter in list(self._line):
+            self.fail(waiter, error())
+
+    def wake(self) -> None:
+        """Let all who were served go on."""
+        hub = get_hub()
+        within_hub = getcurrent() is hub
+        while self._served:
+            waiter = self._served.pop(0)
+            if waiter.greenlet is not None:
+                if within_hub:
+                    waiter.greenlet.switch()
+                else:
+                    hub.loop.run_callback(_go_on, waiter)
+
+    def close(self) -> None:
+        """Call the timer off; nobody may wait any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _end(self, waiter: Waiter[Any]) -> None:
+        waiter.served = True
+        self._line.remove(waiter)
+        self._served.append(waiter)
+
+    def _watch(self, deadline: float) -> None:
+        if self._timer is not None and self._timer_at <= deadline:
+            return
+        self.close()
+        self._timer_at = deadline
+        self._timer = self._clock.after(deadline - self._clock.now(), self._expire)
+
+    def _expire(self) -> None:
+        self.close()
+        now = self._clock.now()
+        for waiter in [w for w in self._line if w.deadline is not None and w.deadline <= now]:
+            self.fail(waiter, Expired())
+        left = [w.deadline for w in self._line if w.deadline is not None]
+        if left:
+            self._watch(min(left))
+        self.wake()
+
+
+def _go_on(waiter: Waiter[Any]) -> None:
+    if waiter.greenlet is not None:
+        waiter.greenlet.switch()

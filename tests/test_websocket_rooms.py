@@ -1,0 +1,208 @@
+"""The rooms beneath a WebSocket, each by itself: frames, the inbox, who waits, marks."""
+
+import itertools
+
+import gevent
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from peer import BINARY, PING, TEXT, frame
+
+from chaperon.client.websocket.correlation import answering, field_of
+from chaperon.client.websocket.frames import Broken, Dry, Frames, decode_close, encode_close
+from chaperon.client.websocket.inbox import Inbox, Message
+from chaperon.client.websocket.waiting import Expired, Waiter, Waiting
+from chaperon.measure.marks import Marks
+
+
+def taken(pieces, most=1 << 20):
+    """Return all that can be taken from bytes that come in *pieces*."""
+    waiting = list(pieces)
+
+    def read(size):
+        if not waiting:
+            raise Dry
+        return waiting.pop(0)
+
+    frames, got = Frames(read, most), []
+    while True:
+        try:
+            got.append(frames.take())
+        except Dry:
+            if not waiting:
+                return got
+        except Broken as exc:
+            return [*got, exc]
+
+
+def split(data, cuts):
+    edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
+    return [data[a:b] for a, b in itertools.pairwise(edges)]
+
+
+messages = st.lists(st.one_of(st.text(max_size=300), st.binary(max_size=300)), max_size=8)
+cuts = st.lists(st.integers(0, 10_000), max_size=30)
+
+
+@given(messages, cuts, st.integers(1, 50))
+def test_messages_are_the_same_however_they_are_split_and_fragmented(sent, cuts, piece):
+    data = b""
+    for message in sent:
+        opcode, payload = (TEXT, message.encode()) if isinstance(message, str) else (BINARY, message)
+        parts = [payload[at : at + piece] for at in range(0, len(payload), piece)] or [b""]
+        for place, part in enumerate(parts):
+            data += frame(opcode if place == 0 else 0, part, fin=place == len(parts) - 1) + frame(PING, "x")
+
+    got = taken(split(data, cuts))
+
+    assert [payload for opcode, payload, size in got if opcode != PING] == sent
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=400), cuts)
+def test_any_bytes_at_all_end_as_frames_or_as_one_violation(data, cuts):
+    got = taken(split(data, cuts), most=1000)
+
+    broken = [each for each in got if isinstance(each, Broken)]
+    assert broken in ([], got[-1:])
+    assert all(each.code in (1002, 1007, 1009) for each in broken)
+
+
+def test_thousands_of_empty_fragments_are_one_message():
+    first, more = frame(TEXT, "", fin=False), frame(0, "", fin=False)
+
+    (got,) = taken([first, *(more * 1000 for _ in range(20)), frame(0, "end")])
+
+    assert got == (TEXT, "end", 3)
+
+
+@given(st.sampled_from([1000, 1001, 3000, 4999]), st.text(max_size=200))
+def test_a_close_frame_fits_whatever_the_reason_is(code, reason):
+    ((_, payload, _),) = taken([unmasked(encode_close(code, reason))])
+
+    assert decode_close(payload)[0] == code
+    assert reason.startswith(decode_close(payload)[1])
+
+
+def unmasked(data):
+    size, mask = data[1] & 0x7F, data[2:6]
+    return bytes([data[0], size]) + bytes(b ^ mask[i % 4] for i, b in enumerate(data[6:]))
+
+
+def message(body, at=0.0):
+    return Message(body, at, len(body))
+
+
+def test_a_wait_ends_at_its_deadline_and_no_later(clock):
+    waiting, told = Waiting(clock), []
+
+    def wait(within):
+        try:
+            waiting.wait(Waiter(), within)
+        except Expired:
+            told.append((within, clock.now() - 1000.0))
+
+    for within in (3.0, 1.0, 2.0):
+        gevent.spawn(wait, within)
+    clock.run(lambda: len(told) == 3)
+
+    assert told == [(1.0, 1.0), (2.0, 2.0), (3.0, 3.0)]
+    assert not waiting
+
+
+def test_one_timer_serves_any_number_of_waits(clock):
+    waiting = Waiting(clock)
+    armed = []
+    after, clock.after = clock.after, lambda *args: armed.append(args[0]) or after(*args)
+
+    for n in range(100):
+        waiter = Waiter()
+        task = gevent.spawn(waiting.wait, waiter, 30.0)
+        gevent.sleep(0)
+        waiting.serve(waiter, n)
+        waiting.wake()
+        assert task.get() == n
+
+    assert armed == [30.0]
+
+
+def test_messages_go_to_the_first_in_line_who_wants_them(clock):
+    inbox = Inbox(clock, most=10, most_bytes=1000, dropped=lambda: None)
+    picky = gevent.spawn(inbox.pick, lambda m: m.body == "b", None)
+    anyone = gevent.spawn(inbox.take, None)
+    gevent.sleep(0)
+
+    for body in "abc":
+        inbox.put(message(body))
+    inbox.waiting.wake()
+
+    assert (picky.get().body, anyone.get().body, inbox.take(None).body) == ("b", "a", "c")
+    assert len(inbox) == 0
+
+
+def test_passing_over_lets_go_only_of_what_nobody_else_in_line_wants(clock):
+    inbox = Inbox(clock, most=10, most_bytes=1000, dropped=lambda: None)
+    passing = gevent.spawn(inbox.pass_over, lambda m: m.body == "end", None)
+    picky = gevent.spawn(inbox.pick, lambda m: m.body == "mine", None)
+    gevent.sleep(0)
+
+    for body in ("noise", "mine", "end", "kept"):
+        inbox.put(message(body))
+    inbox.waiting.wake()
+
+    assert (passing.get().body, picky.get().body, inbox.take(None).body) == ("end", "mine", "kept")
+
+
+@given(st.lists(st.integers(0, 40), max_size=60), st.integers(1, 10), st.integers(1, 100))
+def test_the_inbox_never_holds_more_than_its_bounds_and_counts_the_rest(sizes, most, most_bytes):
+    dropped = []
+    inbox = Inbox(None, most=most, most_bytes=most_bytes, dropped=lambda: dropped.append(1))
+
+    for size in sizes:
+        inbox.put(message("x" * size))
+
+    held = [inbox.take(None).size for _ in range(len(inbox))]
+    assert len(held) + len(dropped) == len(sizes)
+    assert len(held) <= most
+    assert sum(held) <= most_bytes
+    assert held == sizes[len(sizes) - len(held) :]
+
+
+def test_after_the_end_what_is_held_can_be_taken_and_then_it_raises(clock):
+    inbox = Inbox(clock, most=10, most_bytes=1000, dropped=lambda: None)
+    inbox.put(message("last"))
+
+    inbox.end(lambda: EOFError("over"))
+
+    assert inbox.take(None).body == "last"
+    for attempt in (inbox.take, lambda within: inbox.pick(lambda m: True, within)):
+        with pytest.raises(EOFError):
+            attempt(None)
+
+
+def test_a_field_is_found_at_a_dotted_path():
+    value = {"payload": [{"ref": 7}], "id": None}
+
+    assert field_of(value, "payload.0.ref") == 7
+    assert field_of(value, "id") is None
+    assert field_of(value, "payload.ref") is field_of(value, "id.x") is field_of(7, "x")
+
+
+def test_a_reply_without_the_field_is_none_and_text_that_is_json_has_fields_too():
+    wants = answering('{"id": 1}', "id")
+
+    assert wants(message('{"id": 1, "ok": true}'))
+    assert not wants(message('{"id": 2}'))
+    assert not wants(message("[]"))
+    assert not wants(message("not json"))
+    assert wants.form(message('{"id": 1}')) == '{"id": 1}'
+
+
+def test_marks_keep_the_newest_keys_alone():
+    marks = Marks(most=2)
+
+    forgotten = [marks.mark(key, at) for key, at in [("a", 1.0), ("b", 2.0), ("a", 3.0), ("c", 4.0)]]
+
+    assert forgotten == [False, False, False, True]
+    assert [marks.since(key) for key in "abc"] == [3.0, None, 4.0]
+    assert len(marks) == 2
