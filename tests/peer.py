@@ -24,9 +24,14 @@ def frame(opcode, payload=b"", *, fin=True, rsv=0, mask=None, claim=None):
     else:
         head += bytes([flag | 127]) + struct.pack("!Q", size)
     if mask:
-        payload = bytes(b ^ mask[i % 4] for i, b in enumerate(payload))
-        return head + mask + payload
+        return head + mask + masked(payload, mask)
     return head + payload
+
+
+def masked(payload, mask):
+    """Return a payload masked, or unmasked, which is the same."""
+    stream = (mask * (len(payload) // 4 + 1))[: len(payload)]
+    return (int.from_bytes(payload, "big") ^ int.from_bytes(stream, "big")).to_bytes(len(payload), "big")
 
 
 def closing(code, reason=""):
@@ -79,7 +84,7 @@ class Peer:
         assert head[1] & 0x80, "a client must mask"
         mask = self.file.read(4)
         payload = self.file.read(size)
-        return head[0] & 0xF, bytes(b ^ mask[i % 4] for i, b in enumerate(payload))
+        return head[0] & 0xF, masked(payload, mask)
 
     def messages(self):
         """Yield what is sent until it closes, which is answered."""

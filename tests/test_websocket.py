@@ -682,7 +682,8 @@ def test_a_peer_that_takes_messages_slowly_blocks_the_sender_but_not_the_others(
     def talk(peer):
         if "/slow" in peer.line:
             gevent.sleep(0.1)
-        peer.echo() if "/slow" not in peer.line else peer.read()
+            peer.read()
+        peer.echo()
 
     def other(session):
         with session.ws("/fast") as ws:

@@ -260,7 +260,7 @@ def test_a_peer_that_takes_nothing_is_given_up(websocket_server):
             ws.send(b"x" * 12_000_000)
         assert ws.closed
 
-    report = perform(websocket_server(lambda peer: gevent.sleep(0.5)).url, steps)
+    report = perform(websocket_server(lambda peer: gevent.sleep(30)).url, steps)
 
     assert errors_of(report) == {("ws closed 1006 /feed", "timeout"): 1}
     assert report["ws sent /feed"].errors == 1

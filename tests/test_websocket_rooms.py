@@ -6,7 +6,7 @@ import gevent
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from peer import BINARY, PING, TEXT, frame
+from peer import BINARY, PING, TEXT, frame, masked
 
 from chaperon.client.websocket.correlation import answering, field_of
 from chaperon.client.websocket.frames import Broken, Dry, Frames, decode_close, encode_close
@@ -85,8 +85,7 @@ def test_a_close_frame_fits_whatever_the_reason_is(code, reason):
 
 
 def unmasked(data):
-    size, mask = data[1] & 0x7F, data[2:6]
-    return bytes([data[0], size]) + bytes(b ^ mask[i % 4] for i, b in enumerate(data[6:]))
+    return bytes([data[0], data[1] & 0x7F]) + masked(data[6:], data[2:6])
 
 
 def message(body, at=0.0):
