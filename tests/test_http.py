@@ -1,6 +1,8 @@
 """Our `requests.Session` prepares and routes as the stock one does."""
 
+import pickle
 import weakref
+from unittest import mock
 
 import requests
 from hypothesis import given
@@ -105,3 +107,31 @@ def test_what_is_pushed_out_or_closed_is_not_kept():
     assert pushed_out
     assert last() is None
     assert pool_of(pools, "first").host == "first"
+
+
+def test_a_pickled_session_sends_as_before(target, clock):
+    session = ours(clock, url=target.url)
+    session.headers["X-Who"] = "admin"
+
+    again = pickle.loads(pickle.dumps(session))
+    response = again.get("/thing")
+
+    assert response.text == "hello"
+    assert target.asked == ["GET /thing"]
+    assert target.headers[0]["HTTP_X_WHO"] == "admin"
+
+
+def test_closing_a_session_leaves_what_is_being_streamed_to_its_reader(target, clock):
+    with ours(clock, url=target.url) as session:
+        response = session.get("/", stream=True)
+
+    assert response.raw.read() == b"hello"
+
+
+def test_an_adapter_mounted_twice_is_closed_once(clock):
+    session = ours(clock)
+
+    with mock.patch.object(session.adapters["http://"], "close") as closed:
+        session.close()
+
+    closed.assert_called_once_with()

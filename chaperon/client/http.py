@@ -13,7 +13,9 @@ from chaperon._version import VERSION
 from chaperon.client.pools import Pools
 from chaperon.client.response import Expect, failure_of, judge, wire_bytes
 from chaperon.client.service import Service
+from chaperon.clock import HubClock
 from chaperon.measure.meter import Meter
+from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure
 
 HOSTS = 6
@@ -24,7 +26,7 @@ CONNECTIONS = 6
 class Reply(requests.Response):
     """A streamed response: its sample ends when the body is read or closed."""
 
-    _ending: Callable[[BaseException | None], None] | None
+    _ending: Callable[[BaseException | None], None] | None = None
 
     def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
         return self._watched(super().iter_content(chunk_size, decode_unicode))
@@ -53,7 +55,11 @@ class Http(requests.Session):
     It is a `requests.Session`, so an SDK written on `requests` can be handed it. A call is
     one sample, its redirects included; redirects are counted beside it. Raises what
     `requests` raises, after it has been recorded.
+
+    It can be pickled; what comes of that is outside of any run, where nobody asks what it measured.
     """
+
+    __attrs__ = [*requests.Session.__attrs__, "service"]  # noqa: RUF012 - as its base
 
     def __init__(self, meter: Meter, service: Service, cookies: RequestsCookieJar | None = None) -> None:
         super().__init__()
@@ -72,6 +78,11 @@ class Http(requests.Session):
         self.headers["User-Agent"] = f"chaperon/{VERSION}"
         self.headers.update(service.headers)
         self._streams: set[Reply] = set()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[misc]
+        self.meter = Meter(Recorder("nobody", began=0.0), HubClock(), "")
+        self._streams = set()
 
     def request(  # type: ignore[override]
         self,
@@ -194,8 +205,9 @@ class Http(requests.Session):
             reply.close()
 
     def close(self) -> None:
-        self.let_go()
-        super().close()
+        """Close the connections; what is being streamed keeps its own."""
+        for adapter in set(self.adapters.values()):  # one may be mounted in several places
+            adapter.close()
 
     def _settle(
         self, response: requests.Response, name: str, start: float, end: float, expect: Expect | None

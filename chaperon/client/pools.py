@@ -14,10 +14,16 @@ class Pools(HTTPAdapter):
     It keeps so many *connections* to each of so many *hosts*.
     """
 
+    __attrs__ = [*HTTPAdapter.__attrs__, "_hosts"]  # noqa: RUF012 - as its base
+
     def __init__(self, hosts: int, connections: int) -> None:
         super().__init__(pool_connections=hosts, pool_maxsize=connections)
         self._hosts = hosts
         self._found: dict[tuple[Any, ...], weakref.ref[Any]] = {}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[misc]
+        self._found = {}
 
     def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
         """Return the pool of connections for a request."""

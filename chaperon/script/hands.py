@@ -60,5 +60,6 @@ class Hands:
         """Close every connection, WebSockets without waiting for their peers."""
         while self._sockets:
             self._sockets.pop().abandon()
+        self.let_go()
         for http in self._https.values():
             http.close()
