@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,8 @@ def started(tmp_path, target):
     """Start a run that would last a minute, wait until it sends load."""
     made = []
 
-    def start(*args, path="/slow", signals=()):
-        (tmp_path / "shop.py").write_text(BROWSE.replace('"/"', f'"{path}"'))
+    def start(*args, path="/slow", then="pass"):
+        (tmp_path / "shop.py").write_text(BROWSE.replace('"/"', f'"{path}"') + f"    {then}\n")
         child = subprocess.Popen(
             [sys.executable, ROOT / "bin" / "chaperon", "local", "shop.py", "--url", target.url, *args],
             stdout=subprocess.PIPE,
@@ -127,7 +128,10 @@ WRONG = {
     "unknown flag": (["local", "shop.py", "--nope"], BROWSE, 2, "No such option"),
     "wrong header": (["local", "shop.py", "--header", "nope"], BROWSE, 2, "is not 'NAME: VALUE'"),
     "wrong setting": (["local", "shop.py", "--set", "nope"], BROWSE, 2, "is not KEY=VALUE"),
+    "null bytes": (["local", "shop.py"], "x = 1\0", 3, "shop.py, line ?: syntax error"),
     "wrong url": (["local", "shop.py", "--url", "localhost:8080"], BROWSE, 3, "is not a base URL"),
+    "wrong bracket": (["local", "shop.py", "--url", "http://[::1"], BROWSE, 3, "is not a base URL"),
+    "wrong port": (["local", "shop.py", "--url", "http://localhost:99999"], BROWSE, 3, "is not a base URL"),
     "unknown entry": (["local", "shop.py", "--only", "nope"], BROWSE, 2, "no entry 'nope'"),
     "bad file name": (["new", "what?"], BROWSE, 2, "is no name for a Python file"),
 }
@@ -258,6 +262,20 @@ def test_a_second_ctrl_c_ends_it_now_and_still_writes(started, tmp_path):
 
     ledger = report_in(tmp_path)["ledger"][0]
     assert (ledger["planned"], ledger["interrupted"]) == (2, 2)
+    assert child.returncode in (4, 130)
+
+
+def test_a_third_ctrl_c_ends_a_visit_that_lets_nobody_else_run(started, tmp_path):
+    child = started("--users", "2", "--hold", "60s", "--json", "out.json", path="/", then="while True: pass")
+
+    for _ in range(3):
+        child.send_signal(signal.SIGINT)
+        time.sleep(0.1)  # signals that come at once are one signal
+    out, err = child.communicate(timeout=20)
+
+    ledger = report_in(tmp_path)["ledger"][0]
+    assert (ledger["planned"], ledger["interrupted"]) == (2, 2)
+    assert "Traceback" not in out + err
     assert child.returncode in (4, 130)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
-import click
 import gevent
 
+from chaperon.errors import Interrupted
 from chaperon.script.running import Running
 
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
@@ -19,8 +20,9 @@ NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 def minded(running: Running) -> Iterator[None]:
     """Let signals end *running* in order, as long as the block lasts.
 
-    The first lets visits end, the second interrupts them. The third raises KeyboardInterrupt
-    wherever the process is, for a visit that computes for ever lets nobody else run.
+    The first lets visits end, the second interrupts them. The third is raised wherever the
+    process is, for a visit that computes for ever lets nobody else run: in a greenlet as
+    Interrupted, else as KeyboardInterrupt.
     """
     loop = gevent.get_hub().loop
     asked = 0
@@ -31,7 +33,7 @@ def minded(running: Running) -> Iterator[None]:
         name = NAMES[signal.Signals(number)]
         if asked > 2:
             running.kill(f"ended at once by {name}")
-            raise KeyboardInterrupt
+            raise Interrupted(name) if isinstance(gevent.getcurrent(), gevent.Greenlet) else KeyboardInterrupt
         # what is printed must not fall into the middle of another print: leave it to the hub
         loop.run_callback_threadsafe(_end, running, asked, name)
 
@@ -46,7 +48,13 @@ def minded(running: Running) -> Iterator[None]:
 def _end(running: Running, asked: int, name: str) -> None:
     if asked == 1:
         running.stop(f"ended early by {name}")
-        click.echo(f"{name}: visits in flight have {running.grace:g} s to end; once more ends them now", err=True)
+        _say(f"{name}: visits in flight have {running.grace:g} s to end; once more ends them now")
     else:
         running.kill(f"ended at once by {name}")
-        click.echo(f"{name}: visits in flight are interrupted", err=True)
+        _say(f"{name}: visits in flight are interrupted")
+
+
+def _say(line: str) -> None:
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):  # nobody reads it any more: the run ends all the same
+            print(line, file=sys.stderr, flush=True)  # not click.echo, which writes past the progress line

@@ -246,7 +246,12 @@ def _names(entries: Sequence[Entry]) -> str:
 
 
 def _well_formed(url: str) -> None:
-    if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port beyond 65535, a bracket left open
+        good = False
+    if url and not good:
         raise LoadError(f"{url!r} is not a base URL: write one like http://localhost:8080")
 
 

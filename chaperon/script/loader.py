@@ -129,7 +129,8 @@ def _imported(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except SyntaxError as exc:
-        raise LoadError(f"{exc.filename or path}, line {exc.lineno}: syntax error: {exc.msg}") from exc
+        file = path if exc.filename in (None, str(path.resolve())) else exc.filename
+        raise LoadError(f"{file}, line {exc.lineno or '?'}: syntax error: {exc.msg}") from exc
     except ChaperonError as exc:
         raise LoadError(f"{path}, line {_line(exc, path)}: {exc}") from exc
     except (Exception, SystemExit) as exc:
