@@ -15,14 +15,22 @@ from chaperon._version import VERSION
 if TYPE_CHECKING:
     from chaperon.client.service import Service
     from chaperon.errors import (
+        BlockTimeout,
         ChaperonError,
         ConfigMissing,
+        FeedEmpty,
         JoinTimeout,
         LimitError,
         LoadError,
+        NotAssigned,
         NotPatched,
         PlanError,
+        RendezvousTimeout,
+        SignalTimeout,
         StepTimeout,
+        TaskEnded,
+        TeardownError,
+        VisitTimeout,
         WebSocketClosed,
         WebSocketError,
         WebSocketRefused,
@@ -30,9 +38,10 @@ if TYPE_CHECKING:
     )
     from chaperon.load.profile import between, iterations, rate, users
     from chaperon.report.summary import Report, Verdict
+    from chaperon.script.data import feed
     from chaperon.script.environment import Environment, run
     from chaperon.script.running import Running
-    from chaperon.script.scenario import Scenario
+    from chaperon.script.scenario import Scenario, mix
     from chaperon.script.series_rules import metric
     from chaperon.script.session import Session
     from chaperon.script.steps import measured, step
@@ -42,7 +51,8 @@ __version__ = VERSION
 _ROOMS = {
     # what a scenario is made of
     "chaperon.script.steps": ("measured", "step"),
-    "chaperon.script.scenario": ("Scenario",),
+    "chaperon.script.scenario": ("Scenario", "mix"),
+    "chaperon.script.data": ("feed",),
     "chaperon.script.session": ("Session",),
     # what it is run against, how much of it
     "chaperon.script.environment": ("Environment", "run"),
@@ -54,47 +64,65 @@ _ROOMS = {
     "chaperon.report.summary": ("Report", "Verdict"),
     # what can go wrong
     "chaperon.errors": (
+        "BlockTimeout",
         "ChaperonError",
         "ConfigMissing",
+        "FeedEmpty",
         "JoinTimeout",
         "LimitError",
         "LoadError",
+        "NotAssigned",
         "NotPatched",
         "PlanError",
+        "RendezvousTimeout",
+        "SignalTimeout",
         "StepTimeout",
         "WebSocketClosed",
         "WebSocketError",
         "WebSocketRefused",
         "WebSocketTimeout",
+        "TaskEnded",
+        "TeardownError",
+        "VisitTimeout",
     ),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
+    "BlockTimeout",
     "ChaperonError",
     "ConfigMissing",
     "Environment",
+    "FeedEmpty",
     "JoinTimeout",
     "LimitError",
     "LoadError",
+    "NotAssigned",
     "NotPatched",
     "PlanError",
+    "RendezvousTimeout",
     "Report",
     "Running",
     "Scenario",
     "Service",
     "Session",
+    "SignalTimeout",
     "StepTimeout",
+    "TaskEnded",
+    "TeardownError",
     "Verdict",
+    "VisitTimeout",
     "WebSocketClosed",
     "WebSocketError",
     "WebSocketRefused",
     "WebSocketTimeout",
     "__version__",
     "between",
+    "feed",
     "iterations",
     "measured",
     "metric",
+    "mix",
     "rate",
     "run",
     "step",

@@ -49,8 +49,34 @@ class JoinTimeout(ChaperonError, TimeoutError):
     """A joined task did not end in time."""
 
 
-class StepTimeout(ChaperonError, TimeoutError):
+class TaskEnded(ChaperonError):
+    """A task that is joined was ended before it was done."""
+
+
+class SignalTimeout(ChaperonError, TimeoutError):
+    """The signal that was waited for did not come in time."""
+
+
+class RendezvousTimeout(ChaperonError, TimeoutError):
+    """Not enough sessions came to a rendezvous in time."""
+
+
+class BlockTimeout(ChaperonError, TimeoutError):
+    """What a `with session.timeout(…)` block did took longer than that."""
+
+
+class StepTimeout(BlockTimeout):
     """A step took longer than its own time limit."""
+
+
+class VisitTimeout(BlockTimeout):
+    """A visit took longer than its scenario lets it."""
+
+
+class NotAssigned(ChaperonError, KeyError, AttributeError):
+    """A value was read that was never assigned to the session."""
+
+    __str__ = Exception.__str__
 
 
 class OutputError(ChaperonError):
@@ -98,6 +124,21 @@ class Ended(BaseException):
 
 class SessionAborted(Ended):
     """The scenario ended its session with `session.abort`."""
+
+
+class FeedEmpty(Ended):
+    """A feed has no row left for this session, which is done with that."""
+
+
+class TimeIsUp(Ended):
+    """Stops what a time limit is set on; where the limit stands it *becomes* an ordinary exception."""
+
+    def __init__(self, becomes: BlockTimeout) -> None:
+        super().__init__(becomes)
+        self.becomes = becomes
+
+    def __str__(self) -> str:
+        return str(self.becomes)
 
 
 class Interrupted(Ended):

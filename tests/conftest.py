@@ -25,6 +25,8 @@ class Target:
         self.asked = []
         self.cookies = []
         self.headers = []
+        self.types = []
+        self.bodies = []
         self._server = WSGIServer(("127.0.0.1", 0), self._answer, log=None)
         self._server.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -40,7 +42,9 @@ class Target:
         self.asked.append(f"{method} {path}")
         self.cookies.append(environ.get("HTTP_COOKIE"))
         self.headers.append({k: v for k, v in environ.items() if k.startswith("HTTP_")})
-        body = environ["wsgi.input"].read() or b"hello"
+        self.types.append(environ.get("CONTENT_TYPE"))
+        self.bodies.append(environ["wsgi.input"].read())
+        body = self.bodies[-1] or b"hello"
         headers = [("Content-Type", "text/plain")]
         if path.startswith("/status/"):
             status = f"{path.rpartition('/')[2]} As Asked"

@@ -29,7 +29,9 @@ FLOORS = [
     [
         "load.profile",
         "load.arrivals",
+        "load.weights",
         "load.share",
+        "load.feeder",
         "load.health",
         "load.engine",
     ],
@@ -61,16 +63,26 @@ FLOORS = [
         "report.text",
     ],
     [
+        "script.calling",
+        "script.waiting",
         "script.state",
         "script.config",
         "script.series_rules",
         "script.measuring",
         "script.tasks",
+        "script.bounds",
         "script.steps",
+        "script.signals",
+        "script.rendezvous",
         "script.scene",
+        "script.luck",
         "script.hands",
         "script.verbs",
         "script.sockets",
+        "script.flow",
+        "script.spreading",
+        "script.spawning",
+        "script.data",
         "script.session",
         "script.scenario",
         "script.visitor",
@@ -109,6 +121,8 @@ PLACE = {room: (floor, place) for floor, rooms in enumerate(FLOORS) for place, r
 # seen from below for types alone: what a module says it returns or takes
 TYPES_ONLY = {
     ("script.tasks", "script.session"),
+    ("script.spreading", "script.session"),
+    ("script.spawning", "script.session"),
     ("script.environment", "script.running"),
 }
 # neighbours who never see each other, and jumps that are closed

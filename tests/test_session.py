@@ -3,6 +3,7 @@
 import gevent
 import pytest
 import requests
+from scenes import errors_of, once
 
 from chaperon import (
     ConfigMissing,
@@ -21,17 +22,6 @@ from chaperon import (
     users,
 )
 from chaperon.errors import TaskMissing
-
-
-def once(target, *steps, load=None, scenario=None, **options):
-    """Run the steps against the target, by default once."""
-    scenario = scenario or Scenario(*steps, name="shop")
-    url = getattr(target, "url", target)
-    return Environment(url, scenarios=[run(scenario, load or users(1))], **options).execute()
-
-
-def errors_of(report):
-    return {(e.series, e.error): e.count for e in report.errors}
 
 
 def test_what_is_reported_is_what_the_server_saw(target):

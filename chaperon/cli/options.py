@@ -12,7 +12,7 @@ import click
 from chaperon.clock import seconds
 from chaperon.errors import PlanError, UsageError
 from chaperon.load.profile import Load, iterations, rate, users
-from chaperon.script.config import merged
+from chaperon.script.config import merged, nested
 from chaperon.script.environment import Environment
 from chaperon.script.loader import load
 
@@ -153,12 +153,9 @@ def _setting(text: str) -> dict[str, Any]:
     if not equals or not all(key.split(".")):
         raise UsageError(f"--set {text!r} is not KEY=VALUE, such as basket.size=3")
     try:
-        nested: Any = json.loads(value)
+        return nested(key, json.loads(value))
     except ValueError:
-        nested = value
-    for part in reversed(key.split(".")):
-        nested = {part: nested}
-    return dict(nested)
+        return nested(key, value)
 
 
 def _header(text: str) -> tuple[str, str]:

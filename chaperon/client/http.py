@@ -172,6 +172,14 @@ class Http(requests.Session):
             "cert": self.cert if cert is None else cert,
         }
 
+    def through(self, meter: Meter) -> Http:
+        """Return the same HTTP, cookies and connections included, measured by another meter."""
+        if meter is self.meter:
+            return self
+        twin = Http.__new__(Http)
+        twin.__dict__ = {**self.__dict__, "meter": meter}
+        return twin
+
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send a prepared request, measured as one sample; see `request`."""
         if kwargs.pop("hop", False):

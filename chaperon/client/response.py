@@ -7,7 +7,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
-from chaperon.errors import Ended, WebSocketError
+from chaperon.errors import Ended, TimeIsUp, WebSocketError
 from chaperon.measure.sample import Failure
 
 Expect = int | Collection[int] | Callable[[Any], object]
@@ -83,6 +83,8 @@ def failure_of(exc: BaseException) -> Failure:
 
     An exception is known again by a mark on it, or on one that it was raised from.
     """
+    if isinstance(exc, TimeIsUp):
+        exc = exc.becomes
     listed = not any(getattr(e, "_chaperon_listed", False) for e in _chain(exc))
     with suppress(AttributeError):  # a class with slots: it may be named twice
         exc._chaperon_listed = True  # type: ignore[attr-defined]

@@ -84,7 +84,7 @@ class Engine:
         self._alive: dict[Greenlet, Holding | None] = {}
         self._idle: dict[int, list[int]] = defaultdict(list)
         self._opened: dict[str, int] = defaultdict(int)
-        self._holdings: dict[str, Holding] = {share.name: Holding(share) for share in shares}
+        self.holdings: dict[str, Holding] = {share.name: Holding(share) for share in shares}
         self._staying = staying
         self._performing = False
         self._timers: list[Timer] = []
@@ -105,24 +105,24 @@ class Engine:
     @property
     def progress(self) -> dict[str, tuple[int, int, int]]:
         """By share: arrivals taken from its schedule, those before its *start* included; visits ended; rows taken."""
-        return {name: (h.taken, h.ended, h.share.rows) for name, h in self._holdings.items()}
+        return {name: (h.taken, h.ended, h.rows) for name, h in self.holdings.items()}
 
     @property
     def standings(self) -> dict[str, Standing]:
         """By share: whether it is going on, done to its end, or was given back when it was released."""
         return {
-            name: h.standing if self._performing else "going" for name, h in self._holdings.items()
+            name: h.standing if self._performing else "going" for name, h in self.holdings.items()
         }
 
     def take(self, share: Share) -> None:
         """Perform *share* too, from its *start*: what was due before is started late."""
-        holding = self._holdings[share.name] = Holding(share)
+        holding = self.holdings[share.name] = Holding(share)
         if self._performing:
             self._begin(holding)
 
     def release(self, name: str) -> None:
         """Start nothing more of a share; it is returned when its visits in flight have ended."""
-        holding = self._holdings.get(name)
+        holding = self.holdings.get(name)
         if holding is not None and holding.alive:
             holding.released = True
             self._after(0.0, self._wake)
@@ -136,7 +136,7 @@ class Engine:
     def perform(self) -> None:
         """Make all visits; raises only for a fault of the visitor itself."""
         self._performing = True
-        for holding in self._holdings.values():
+        for holding in self.holdings.values():
             self._begin(holding)
         self._end_if_idle()
         self._over.wait()

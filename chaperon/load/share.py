@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from chaperon.load.profile import Iterations, Load, Users
@@ -14,7 +14,8 @@ class Share:
     """Stride *index* of *of* of the load of one entry.
 
     Whoever takes it over from another goes on where that one was: *start* arrivals of the
-    stride were taken before, and *rows* unique rows.
+    stride were taken before, and *rows* unique rows. It is number *place* of all *total*
+    shares of the run, whatever their entry.
     """
 
     entry: int
@@ -25,6 +26,8 @@ class Share:
     of: int = 1
     start: int = 0
     rows: int = 0
+    place: int = 0
+    total: int = 1
 
     @property
     def name(self) -> str:
@@ -39,7 +42,7 @@ def deal(loads: Sequence[tuple[str, Load]], n: int = 1, *, seed: int = 0) -> lis
         most = load.n if isinstance(load, Users) else load.users if isinstance(load, Iterations) else n
         of = min(n, most)
         shares += [Share(entry, label, load, seed, index, of) for index in range(of)]
-    return shares
+    return [replace(share, place=place, total=len(shares)) for place, share in enumerate(shares)]
 
 
 Standing = Literal["going", "done", "returned"]
@@ -49,14 +52,15 @@ class Holding:
     """A share as somebody performs it: how far it has come.
 
     *taken* counts the arrivals of its stride that are past, those before its *start* too;
-    *alive* greenlets are at it.
+    *rows* likewise the unique rows; *alive* greenlets are at it.
     """
 
-    __slots__ = ("alive", "ended", "released", "share", "taken")
+    __slots__ = ("alive", "ended", "released", "rows", "share", "taken")
 
     def __init__(self, share: Share) -> None:
         self.share = share
         self.taken = share.start
+        self.rows = share.rows
         self.ended = 0
         self.alive = 0
         self.released = False

@@ -42,7 +42,7 @@ class Meter:
     of one another by `fork` share what they know of the keys.
     """
 
-    __slots__ = ("_books", "_derived", "_lanes", "_naming", "clock", "phase", "recorder", "scenario", "tags")
+    __slots__ = ("_books", "_derived", "_inner", "_lanes", "_naming", "clock", "phase", "recorder", "scenario", "tags")
 
     def __init__(
         self,
@@ -62,12 +62,26 @@ class Meter:
         self._derived = derived
         self._lanes: _Lanes = {}
         self._books: dict[tuple[str, Tags], _Lanes] = {(STEADY, ()): self._lanes}
+        self._inner: dict[str, Meter] = {}
 
     def fork(self) -> Meter:
         """Return a meter for another session, which starts with the same phase and tags."""
         other = Meter.__new__(Meter)
         for name in self.__slots__:
             setattr(other, name, getattr(self, name))
+        return other
+
+    def inner(self, label: str) -> Meter:
+        """Return a meter for a scenario that runs within this one: it is labelled "outer/inner"."""
+        first = self._inner.get(label)
+        if first is None:
+            first = Meter(
+                self.recorder, self.clock, f"{self.scenario}/{label}", naming=self._naming, derived=self._derived
+            )
+            if len(self._inner) < NAMES:
+                self._inner[label] = first
+        other = first.fork()
+        other.turn(self.phase, self.tags)
         return other
 
     def turn(self, phase: str, tags: Tags | None = None) -> None:

@@ -73,7 +73,7 @@ def print_report(report: Report, console: Console) -> None:
         planned = f"visits of {escape(label)}: {counts.planned:,} planned"
         console.print(f"{planned} = {ends or 'none ended'}", highlight=False)
     for note, times in report.notes.items():
-        console.print(f"note: {escape(note)} ({times:,} times)", highlight=False)
+        console.print(f"note: {times:,} {escape(note)}", highlight=False)
     colour = _COLOURS[report.verdict]
     console.print(f"\n[bold {colour}]{report.verdict.value}[/] in {report.duration:.1f} s", highlight=False)
     for reason in report.reasons:

@@ -22,12 +22,25 @@ def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Config(Mapping[str, Any]):
-    """Read-only configuration: `config["a.b"]` raises ConfigMissing, `config.get("a.b", default)` does not."""
+    """One session's configuration: `config["a.b"]` raises ConfigMissing, `config.get("a.b", default)` does not.
+
+    What `update` changes is seen by this session alone, and by tasks it spawns later.
+    """
 
     __slots__ = ("_values",)
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
+
+    def update(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> None:
+        """Merge *values* in, deeply: `config.update(size=3)`, `config.update({"basket.size": 3})`."""
+        self._values = merged(self._values, *(nested(key, value) for key, value in (values or {}).items()), more)
+
+    def within(self, values: Mapping[str, Any] | None) -> Config:
+        """Return a config of its own, with *values* merged in."""
+        inner = Config(self._values)
+        inner.update(values)
+        return inner
 
     def __getitem__(self, key: str) -> Any:
         value: Any = self._values
@@ -37,7 +50,7 @@ class Config(Mapping[str, Any]):
                     f"no configuration for {key!r}: give it in the environment or with --set {key}=VALUE"
                 )
             value = value[part]
-        return value
+        return merged(value) if isinstance(value, Mapping) else value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -47,3 +60,10 @@ class Config(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"<Config of {', '.join(self._values) or 'nothing'}>"
+
+
+def nested(key: str, value: Any) -> dict[str, Any]:
+    """Return a mapping in which dots nest."""
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return dict(value)

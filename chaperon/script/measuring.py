@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from chaperon.client.response import failure_of
+from chaperon.errors import FeedEmpty
 from chaperon.measure.sample import Failure
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Measure:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if exc is not None:
+        if exc is not None and not isinstance(exc, FeedEmpty):
             self._failure = failure_of(exc)
         self._meter.take(
             self.name, self.kind, self._start, self._meter.clock.now(), self._failure, self.bytes, self.due

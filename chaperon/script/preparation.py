@@ -6,12 +6,14 @@ import inspect
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import gevent
 
 from chaperon.errors import ChaperonError, LoadError, TeardownError
+from chaperon.script.calling import offered
 from chaperon.script.config import Config, merged
 
 PATIENCE = 30.0
@@ -59,7 +61,7 @@ class Preparation:
         except (Exception, SystemExit) as exc:
             raise LoadError(f"the setup of {self._name!r} failed: {_told(exc)}") from exc
         if self._teardown is not None:
-            self._undo.callback(_called, self._teardown, Config(merged(self._config, _mapping(given))))
+            self._undo.callback(offered, self._teardown, Config(merged(self._config, _mapping(given))))
         if given is not None and not isinstance(given, Mapping):
             self.end()
             raise LoadError(
@@ -83,7 +85,7 @@ class Preparation:
             return self._undo.enter_context(setup)
         if inspect.isgeneratorfunction(setup):
             setup = contextmanager(setup)
-        made = _called(setup, Config(merged(self._config)))
+        made = offered(setup, Config(merged(self._config)))
         return self._undo.enter_context(made) if hasattr(type(made), "__enter__") else made
 
 
@@ -91,20 +93,10 @@ def _mapping(given: Any) -> Mapping[str, Any]:
     return given if isinstance(given, Mapping) else {}
 
 
-def _called(function: Callable[..., Any], config: Config) -> Any:
-    """Call a function without arguments, or with the config if it cannot do without one."""
-    try:
-        inspect.signature(function).bind()
-    except TypeError:
-        return function(config)
-    except ValueError:  # a builtin that does not tell its signature
-        return function()
-    return function()
-
-
 def _told(exc: BaseException) -> str:
     """Say what was raised, and where in the author's own file."""
     what = str(exc) if isinstance(exc, ChaperonError) else f"{type(exc).__name__}: {exc}"
-    frames = [f for f in traceback.extract_tb(exc.__traceback__) if f.filename != __file__]
-    own = [f for f in frames if "contextlib" not in f.filename]
+    ours = str(Path(__file__).parent)
+    frames = traceback.extract_tb(exc.__traceback__)
+    own = [f for f in frames if not f.filename.startswith(ours) and "contextlib" not in f.filename]
     return f"{what} ({own[0].filename}, line {own[0].lineno})" if own else what

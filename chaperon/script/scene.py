@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from chaperon.clock import Clock
+from chaperon.load.feeder import Dealer
 from chaperon.measure.marks import Marks
 from chaperon.measure.meter import Meter
+from chaperon.script.rendezvous import Rendezvous
 from chaperon.script.steps import OnError
 
 if TYPE_CHECKING:
@@ -26,7 +28,11 @@ class StopRun(Protocol):
 
 @dataclass(frozen=True)
 class Scene:
-    """What all sessions of one entry have in common."""
+    """What all sessions of one entry have in common.
+
+    *crowd* is how many users a closed load has, None where visits are numbered throughout.
+    *rendezvous* and *dealer* are the same for all entries of an engine.
+    """
 
     entry: int
     meter: Meter
@@ -35,8 +41,15 @@ class Scene:
     services: Mapping[str, Service]
     seed: int
     stop_run: StopRun
+    rendezvous: Rendezvous
+    dealer: Dealer
+    crowd: int | None = None
     on_error: OnError = "next-visit"
     marks: Marks = field(default_factory=Marks)
+
+    def turn(self, visit: Visit) -> tuple[int, ...]:
+        """Return what tells a visit from all others, whoever makes it: what is random derives from it."""
+        return (visit.number,) if self.crowd is None else (visit.user, visit.number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,16 @@ import gevent
 import chaperon.client.http  # noqa: F401 - now, lest the first visit pay for it
 from chaperon.clock import Clock, seconds
 from chaperon.load.engine import Engine
+from chaperon.load.feeder import Dealer
 from chaperon.load.health import Health
+from chaperon.load.profile import Users
 from chaperon.load.share import Share
 from chaperon.measure.marks import Marks
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder, Tap
 from chaperon.measure.window import Sink
 from chaperon.script.config import merged
+from chaperon.script.rendezvous import Rendezvous
 from chaperon.script.scene import Scene, StopRun
 from chaperon.script.series_rules import read
 from chaperon.script.visitor import Part, Visitor
@@ -55,6 +58,7 @@ class Sending:
         self._health = Health(clock)
         naming, derived = read(environment.metrics)
         marks = Marks()
+        rendezvous, dealer = Rendezvous(clock), Dealer()
         parts = [
             Part(
                 entry.scenario,
@@ -66,6 +70,9 @@ class Sending:
                     services=environment.targets,
                     seed=environment.seed,
                     stop_run=stop_run,
+                    rendezvous=rendezvous,
+                    dealer=dealer,
+                    crowd=entry.load.n if isinstance(entry.load, Users) else None,
                     on_error=environment.on_error,
                     marks=marks,
                 ),
@@ -82,6 +89,7 @@ class Sending:
             health=self._health,
             staying=staying,
         )
+        dealer.holdings = self.engine.holdings
 
     def __repr__(self) -> str:
         return f"<Sending by {self._recorder}>"

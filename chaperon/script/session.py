@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
+from copy import copy
+from itertools import count
 from random import Random
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from chaperon.clock import Clock
-from chaperon.errors import SessionAborted
-from chaperon.load.arrivals import chance
+from chaperon.clock import Clock, seconds
+from chaperon.errors import SessionAborted, UsageError
 from chaperon.measure.meter import Meter
 from chaperon.script.config import Config
+from chaperon.script.data import Data, Feed
+from chaperon.script.flow import Flow
 from chaperon.script.hands import Hands
 from chaperon.script.measuring import Metrics
 from chaperon.script.scene import Scene, Visit
+from chaperon.script.signals import ANY, Mailbox
 from chaperon.script.sockets import Sockets
-from chaperon.script.state import State
+from chaperon.script.spawning import Spawning
+from chaperon.script.spreading import Every
+from chaperon.script.state import Memory, State
 from chaperon.script.steps import OnError
-from chaperon.script.tasks import Task, Tasks
+from chaperon.script.tasks import Life, Tasks
 from chaperon.script.verbs import Verbs
 
 LOG = logging.getLogger("chaperon.scenario")
 
 
-class Session(Verbs, Sockets, Metrics):
+class Nestable(Protocol):
+    """A scenario, as a session that runs it within another sees it."""
+
+    @property
+    def label(self) -> str: ...
+
+    def whole(self, session: Any) -> None:
+        """Run `init`, the steps, `cleanup`."""
+
+
+class Session(Verbs, Sockets, Metrics, Memory, Flow, Spawning, Data):
     """What a scenario function gets as its first argument; methods return what they did, never the session."""
 
     def __init__(self, scene: Scene, user: int, *, parent: Session | None = None) -> None:
@@ -33,68 +48,115 @@ class Session(Verbs, Sockets, Metrics):
         self.clock: Clock = scene.clock
         self.meter: Meter = (scene if parent is None else parent).meter.fork()
         self.on_error: OnError = scene.on_error
-        self.config = Config(scene.config)
         self.tasks: Tasks = Tasks(scene.clock)
-        self.parent = parent
         self.first_due: float | None = None
+        self._parent = parent
         self._user = user
-        self._children = 0
+        self._children = count(1)
         self._random: Random | None = None
-        self._hands: Hands = Hands(scene, self.meter) if parent is None else parent._hands
-        self.id: str = f"{scene.meter.scenario}-{user}" if parent is None else f"{parent.id}.{parent._children}"
-        self.assigned: State = State() if parent is None else State(parent.assigned)
-        self.visit: Visit = Visit(0, user, 0.0, 0.0) if parent is None else parent.visit
+        self._mailbox = Mailbox(scene.clock)
+        if parent is None:
+            self.id: str = f"{scene.meter.scenario}-{user}"
+            self.config = Config(scene.config)
+            self.assigned: State = State()
+            self.life = Life()
+            self._hands: Hands = Hands(scene, self.meter)
+            self.visit: Visit = Visit(0, user, 0.0, 0.0)
+            self._luck = ""
+            self._paced = 0.0
+            self._taken: dict[Feed, int] = {}
+        else:
+            place = next(parent._children)
+            self.id = f"{parent.id}.{place}"
+            self.config = parent.config.within(None)
+            self.assigned = parent.assigned.copied()
+            self.life = parent.life
+            self._hands = parent._hands.fork(self.meter)
+            self.visit = parent.visit
+            self._luck = f"{parent._luck}.{place}"
+            self._paced = scene.clock.now()
+            self._taken = parent._taken
 
     def __repr__(self) -> str:
         return f"<Session {self.id}>"
 
-    # Memory
-
-    def assign(self, **values: Any) -> None:
-        """Remember *values*: `session.assigned.name` or `session.assigned["name"]`."""
-        self.assigned.update(values)
-
     @property
-    def random(self) -> Random:
-        """A random source that depends on the seed, the entry, the user, the visit alone."""
-        if self._random is None:
-            self._random = chance(self.scene.seed, self.scene.entry, self.id, self.visit.number)
-        return self._random
+    def parent(self) -> Session:
+        """The session that spawned this one; raises UsageError where nobody did."""
+        if self._parent is None:
+            raise UsageError(f"session {self.id} has no parent: only what `session.spawn` starts has one")
+        return self._parent
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
         """A logger that says which session speaks; quiet unless logging is set up."""
         return _Prefixed(LOG, {"session": self.id})
 
-    # Tasks
+    # Waiting for others
 
-    def spawn(self, work: Callable[..., Any], *args: Any, task: str | None = None, **keywords: Any) -> Task:
-        """Start `work(child, *args)` beside this session, as «task NAME»; return at once.
+    def child(self) -> Session:
+        """Return a session for a task."""
+        return Session(self.scene, self._user, parent=self)
 
-        The child is a session of its own that shares hands and config and has a copy of
-        what is assigned. A method of this session is called on the child instead.
+    def signal(self, value: Any) -> None:
+        """Send this session a signal, for its `wait_signal`: `session.parent.signal("ready")`."""
+        self._mailbox.put(value)
+
+    def wait_signal(self, expected: Any = ANY, *, timeout: float | str | None = None) -> Any:
+        """Return the oldest signal that is *expected*, waiting for it at most *timeout* (None: for ever).
+
+        *expected* is a value, or a predicate of the signal; without it, any will do. What does
+        not fit is kept for a later call. Raises SignalTimeout.
         """
-        self._children += 1
-        child = Session(self.scene, self._user, parent=self)
-        name = task or str(getattr(work, "__name__", type(work).__name__))
-        if getattr(work, "__self__", None) is self:
-            deed = partial(getattr(child, work.__name__), *args, **keywords)
-        else:
-            deed = partial(work, child, *args, **keywords)
-        return self.tasks.add(Task(name, child, deed))
+        return self._mailbox.take(expected, None if timeout is None else seconds(timeout))
 
-    def join(self, *tasks: str | Task, timeout: float | None = None) -> Any:
-        """Wait for tasks by name and return their values in order; one task, its value.
+    def every(self, span: float | str, work: Callable[..., Any]) -> Every:
+        """Call *work*, with this session if it takes an argument, every *span* while a `with` block waits.
 
-        One name that was spawned often means all of them, oldest first. Raises what a task
-        raised, TaskMissing, JoinTimeout.
+        It is what keeps a connection alive meanwhile: `with session.every("30s", ws.ping): …`.
         """
-        return self.tasks.join(tasks, timeout)
+        return Every(self, seconds(span), work)
+
+    def rendezvous(self, name: str, n: int, *, timeout: float | str = 60.0) -> int:
+        """Wait until *n* sessions of this process are here, go on together; return one's place, from 0.
+
+        Raises RendezvousTimeout.
+        """
+        return self.scene.rendezvous.meet(name, n, seconds(timeout))
+
+    # Scenarios within this one
+
+    def run(self, scenario: Nestable, config: Mapping[str, Any] | None = None) -> None:
+        """Run a scenario whole, from `init` to `cleanup`, within this visit, timed as «call LABEL».
+
+        It has this session's cookies and assigned values, and a config of its own: this one
+        with *config* merged in, which nobody sees afterwards. Its series are labelled
+        "outer/inner". Raises what its steps raise; an abort ends this session, too.
+        """
+        if not hasattr(scenario, "whole"):
+            raise UsageError(f"session.run takes a Scenario, got {scenario!r}")
+        with self.measure(scenario.label):
+            inner = self._within(scenario.label, config)
+            try:
+                scenario.whole(inner)
+            finally:
+                inner.tasks.end()
+
+    def _within(self, label: str, config: Mapping[str, Any] | None) -> Session:
+        """Return this session as a nested scenario sees it."""
+        self.random  # noqa: B018 - from here on, both draw from one source
+        inner = copy(self)
+        inner.meter = self.meter.inner(label)
+        inner.config = self.config.within(config)
+        inner.tasks = Tasks(self.clock)
+        inner.first_due = None
+        inner._hands = self._hands.fork(inner.meter)
+        return inner
 
     # Endings
 
     def abort(self, reason: str) -> NoReturn:
-        """End this session: its visit counts as interrupted, its cleanup still runs."""
+        """End this session with all its tasks: its visit counts as interrupted, its cleanup still runs."""
         raise SessionAborted(reason)
 
     def stop_run(self, reason: str) -> NoReturn:
@@ -106,6 +168,11 @@ class Session(Verbs, Sockets, Metrics):
         """Take up a visit: what is random starts anew."""
         self.visit = visit
         self._random = None
+        self._luck = "/".join(map(str, self.scene.turn(visit)))
+        if self.scene.crowd is None:
+            self._taken.clear()
+        self._children = count(1)
+        self._paced = self.clock.now()
 
     def settle(self) -> None:
         """Wait for tasks that nobody joined; close streams that nobody read."""

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast, overload
 
-import gevent
-
-from chaperon.clock import Clock, seconds
+from chaperon.clock import seconds
 from chaperon.errors import PlanError, StepTimeout
 from chaperon.load.profile import Between, Think, thinking
+from chaperon.script.bounds import Bound
+from chaperon.script.calling import name_of
 
 OnError = Literal["next-visit", "continue", "stop-session", "stop-run"]
 POLICIES = ("next-visit", "continue", "stop-session", "stop-run")
@@ -28,22 +28,15 @@ class StepOptions:
     on_error: OnError | None = None
 
 
+def step_bound(session: Any, name: str, within: float) -> Bound:
+    """Return the time limit of a step."""
+    return Bound(session.clock, within, StepTimeout(f"step {name} took longer than {within:g} s"), session.tasks)
+
+
 def options_of(function: Callable[..., Any]) -> StepOptions | None:
     """Return the options of a function that `@step` decorates, else None."""
     found = getattr(function, "_chaperon_step", None)
     return found if isinstance(found, StepOptions) else None
-
-
-def bounded(clock: Clock, within: float | None, what: str, work: Callable[[], Any]) -> Any:
-    """Do *work* in at most *within* seconds; raises StepTimeout inside it when they are over."""
-    if within is None:
-        return work()
-    me = gevent.getcurrent()
-    timer = clock.after(within, lambda: me.throw(StepTimeout(f"{what} took longer than {within:g} s")))
-    try:
-        return work()
-    finally:
-        timer.cancel()
 
 
 @overload
@@ -103,7 +96,10 @@ def _step(
 
     def once(session: Any, args: Any, kwargs: Any) -> Any:
         with session.measure(label, kind="step"):
-            return bounded(session.clock, within, f"step {label}", lambda: function(session, *args, **kwargs))
+            if within is None:
+                return function(session, *args, **kwargs)
+            with step_bound(session, label, within):
+                return function(session, *args, **kwargs)
 
     def patiently(session: Any, args: Any, kwargs: Any) -> Any:
         for _ in range(retries):
@@ -120,6 +116,7 @@ def _step(
             value = patiently(session, args, kwargs)
         return value
 
+    timed._chaperon_timed = True  # type: ignore[attr-defined]
     timed._chaperon_step = StepOptions(label, thinking(think), on_error)  # type: ignore[attr-defined]
     return cast(F, timed)
 
@@ -147,10 +144,11 @@ def _measured(function: F, name: str | None) -> F:
         with session.measure(label):
             return function(session, *args, **kwargs)
 
+    timed._chaperon_timed = True  # type: ignore[attr-defined]
     return cast(F, timed)
 
 
 def _name_of(function: Callable[..., Any]) -> str:
     if not callable(function):
         raise PlanError(f"@step and @measured decorate functions, not {function!r}")
-    return str(getattr(function, "__name__", type(function).__name__))
+    return name_of(function)

@@ -2,26 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import gevent
 
 from chaperon.clock import Clock
-from chaperon.errors import Ended, JoinTimeout, TaskMissing
+from chaperon.errors import Ended, FeedEmpty, JoinTimeout, SessionAborted, TaskEnded, TaskMissing
 from chaperon.script.measuring import Measure
+from chaperon.script.waiting import awaited
 
 if TYPE_CHECKING:
     from chaperon.script.session import Session
 
 
-class Task:
-    """A function running in a greenlet of its own, with a child session."""
+class Life:
+    """The greenlet that makes a session's visit: what ends one of its tasks for good ends it, too."""
 
-    def __init__(self, name: str, child: Session, work: Callable[[], Any]) -> None:
+    __slots__ = ("_greenlet",)
+
+    def __init__(self) -> None:
+        self._greenlet: Any = None
+
+    def begin(self) -> None:
+        """Make this greenlet the one."""
+        self._greenlet = gevent.getcurrent()
+
+    def over(self) -> None:
+        """Let nobody end this greenlet any more."""
+        self._greenlet = None
+
+    def end(self, why: Ended) -> None:
+        """Raise *why* in the greenlet, soon."""
+        if self._greenlet is not None:
+            gevent.get_hub().loop.run_callback(self._strike, self._greenlet, why)
+
+    def _strike(self, greenlet: Any, why: Ended) -> None:
+        if greenlet is self._greenlet:
+            self._greenlet = None
+            greenlet.throw(why)
+
+
+class Task:
+    """A function running in a greenlet of its own, with a child session; *timed* as «task NAME»."""
+
+    def __init__(self, name: str, child: Session, work: Callable[[], Any], *, timed: bool = True) -> None:
         self.name = name
         self.child = child
         self._work = work
+        self._timed = timed
         self.value: Any = None
         self.error: BaseException | None = None
         self._greenlet = gevent.spawn(self._run)
@@ -35,27 +65,46 @@ class Task:
         """Whether the task has run to its end, good or bad."""
         return bool(self._greenlet.dead)
 
-    def _run(self) -> None:
-        try:
-            with Measure(self.child.meter, self.name, "task"):
-                self.value = self._work()
-        except (Exception, Ended, gevent.GreenletExit) as exc:
-            self.error = exc
-        finally:
-            try:
-                self.child.tasks.settle()
-            except (Exception, Ended, gevent.GreenletExit) as exc:
-                self.error = self.error or exc
+    def signal(self, value: Any) -> None:
+        """Send the task a signal, for its `session.wait_signal`."""
+        self.child.signal(value)
 
-    def wait(self, timeout: float | None) -> bool:
-        """Wait until the task has ended, at most *timeout* seconds; return whether it has."""
-        self._greenlet.join(timeout)
-        return self.ended
+    def wait(self, clock: Clock, within: float | None) -> bool:
+        """Wait until the task has ended, at most *within* seconds; return whether it has."""
+        return awaited(self._greenlet, clock, within)
 
     def end(self) -> None:
-        """End the task with all that it spawned."""
-        self.child.tasks.end()
+        """End the task with all that it spawned; joining it raises TaskEnded."""
+        if self.error is None and not self.ended:
+            self.error = TaskEnded(f"task «{self.name}» was ended before it was done")
         self._greenlet.kill()
+
+    def result(self) -> Any:
+        """Return the value of a task that has ended; raises what it raised."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+    def _run(self) -> None:
+        try:
+            with Measure(self.child.meter, self.name, "task") if self._timed else nullcontext():
+                self.value = self._work()
+        except Exception as exc:
+            self.error = exc
+        except (Ended, gevent.GreenletExit) as exc:
+            self._cut(exc)
+            return
+        try:
+            self.child.tasks.settle()
+        except (Ended, gevent.GreenletExit) as exc:
+            self._cut(exc)
+
+    def _cut(self, why: BaseException) -> None:
+        """End what it spawned; what ends a session for good is passed up at once."""
+        self.error = self.error or why
+        if isinstance(why, (SessionAborted, FeedEmpty)):
+            self.child.life.end(why)
+        self.child.tasks.end()
 
 
 class Tasks:
@@ -67,52 +116,59 @@ class Tasks:
         self._clock = clock
         self._open: list[Task] = []
 
+    def __repr__(self) -> str:
+        return f"<Tasks {', '.join(task.name for task in self._open) or 'none'}>"
+
+    @property
+    def open(self) -> list[Task]:
+        """Those not joined yet, oldest first."""
+        return list(self._open)
+
+    def named(self, name: str) -> list[Task]:
+        """Return those called *name* that nobody has joined, oldest first."""
+        return [task for task in self._open if task.name == name]
+
     def add(self, task: Task) -> Task:
         """Keep *task* until it is joined."""
         self._open.append(task)
         return task
 
-    def join(self, wanted: tuple[str | Task, ...], timeout: float | None) -> Any:
-        """Wait for tasks by name; return their values in order, or the one value.
+    def join(self, wanted: Sequence[str | Task], within: float | None) -> list[Any]:
+        """Wait for tasks by name; return their values in order, once all have ended.
 
         Raises what a task raised, TaskMissing for a name nobody bears, JoinTimeout.
         """
-        deadline = None if timeout is None else self._clock.now() + timeout
+        deadline = None if within is None else self._clock.now() + within
         found = [task for each in wanted for task in self._find(each)]
         for task in found:
             left = None if deadline is None else max(deadline - self._clock.now(), 0.0)
-            if not task.wait(left):
-                raise JoinTimeout(f"task «{task.name}» did not end within {timeout:g} s")
+            if not task.wait(self._clock, left):
+                raise JoinTimeout(f"task «{task.name}» did not end within {within:g} s")
         self._open = [task for task in self._open if task not in found]
-        for task in found:
-            if task.error is not None:
-                raise task.error
-        values = [task.value for task in found]
-        return values[0] if len(wanted) == len(values) == 1 else values
+        return [task.result() for task in found]
 
     def settle(self) -> None:
         """Wait for what was not joined; a failure stays recorded, an ended session is passed on."""
         while self._open:
             task = self._open.pop(0)
             try:
-                task.wait(None)
+                task.wait(self._clock, None)
             except BaseException:
                 task.end()
-                self.end()
                 raise
             if isinstance(task.error, Ended):
-                self.end()
                 raise task.error
 
-    def end(self) -> None:
-        """End every task."""
-        while self._open:
-            self._open.pop().end()
+    def end(self, but: Sequence[Task] = ()) -> None:
+        """End every task *but* these."""
+        while ending := [task for task in self._open if task not in but]:
+            self._open.remove(ending[-1])
+            ending[-1].end()
 
     def _find(self, wanted: str | Task) -> list[Task]:
         if isinstance(wanted, Task):
             return [wanted]
-        named = [task for task in self._open if task.name == wanted]
+        named = self.named(wanted)
         if not named:
             known = ", ".join(f"«{task.name}»" for task in self._open) or "none"
             raise TaskMissing(f"no task «{wanted}» to join; spawned and not joined yet: {known}")

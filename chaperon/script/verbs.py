@@ -27,6 +27,15 @@ class Verbs:
         """The `requests.Session` beneath, for an SDK that wants one; measured like the verbs."""
         return self._hands.of(DEFAULT)
 
+    @property
+    def headers(self) -> Any:
+        """Headers of this session's own, sent to the default service with every request and handshake."""
+        return self._hands.of(DEFAULT).headers
+
+    def service(self, name: str) -> Http:
+        """Return what reaches a named service: `session.service("api").get("/users")`."""
+        return self._hands.of(name)
+
     def request(self, method: str, path: str = "", *, service: str = DEFAULT, **keywords: Any) -> Response:
         """Send a request with any method."""
         return self._hands.of(service).request(method, path, **keywords)

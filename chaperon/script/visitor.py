@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import gevent
 
 from chaperon.client.response import failure_of
-from chaperon.errors import Ended
+from chaperon.errors import Ended, FeedEmpty, VisitTimeout
 from chaperon.load.arrivals import Arrival
 from chaperon.load.engine import Visited
 from chaperon.measure.sample import Failure
-from chaperon.script.scenario import Scenario, StepFailed
+from chaperon.script.scenario import Mix, Scenario, StepFailed
 from chaperon.script.scene import Scene, Visit
 from chaperon.script.session import Session
-from chaperon.script.steps import bounded, options_of
-
-CLEANUP = 10.0
 
 
 @dataclass(frozen=True)
@@ -28,87 +24,98 @@ class Part:
     scenario: Scenario
     scene: Scene
 
+    def cast(self) -> tuple[Part, ...]:
+        """Return this part, or one for each scenario of a mix."""
+        if not isinstance(self.scenario, Mix):
+            return (self,)
+        return tuple(
+            Part(each, replace(self.scene, meter=self.scene.meter.inner(each.label))) for each in self.scenario.members
+        )
+
+    def turn(self, visit: Visit) -> int:
+        """Return which of the cast makes a visit."""
+        return self.scenario.member(self.scene, visit) if isinstance(self.scenario, Mix) else 0
+
 
 class Visitor:
     """Makes the visits of a run; the engine says when."""
 
     def __init__(self, parts: Sequence[Part], *, began: float) -> None:
         self._parts = parts
+        self._casts = [part.cast() for part in parts]
         self._began = began
-        self._sessions: dict[tuple[int, int], Session] = {}
+        self._sessions: dict[tuple[int, int], dict[int, Session]] = {}
 
     def visit(self, arrival: Arrival) -> Visited:
         """Run one visit, its session's `init` first if it is new."""
-        part = self._parts[arrival.entry]
-        clock = part.scene.clock
-        session = self._sessions.get((arrival.entry, arrival.user))
-        now = clock.now()
-        due = now if arrival.due is None else arrival.due
-        place = Visit(arrival.number, arrival.user, due - self._began, now - self._began)
-        fresh = session is None
+        now = self._parts[arrival.entry].scene.clock.now
+        due = now() if arrival.due is None else arrival.due
+
+        def place() -> Visit:
+            return Visit(arrival.number, arrival.user, due - self._began, now() - self._began)
+
+        turn = self._parts[arrival.entry].turn(place())
+        part = self._casts[arrival.entry][turn]
+        sessions = self._sessions.setdefault((arrival.entry, arrival.user), {})
+        session = sessions.get(turn)
         if session is None:
-            session = self._sessions[arrival.entry, arrival.user] = Session(part.scene, arrival.user)
-        session.meter.turn(arrival.phase, ())
-        if fresh:
-            session.begin(place)
-            entered = self._guarded(session, lambda: self._init(part, session))
-            if entered.visited.fate != "done":
+            session = sessions[turn] = Session(part.scene, arrival.user)
+            session.meter.turn(arrival.phase, ())
+            session.begin(place())
+            entered = self._guarded(session, part.scenario.enter)
+            if entered.visited != Visited("done"):
                 self.leave(arrival.entry, arrival.user)
                 return entered.visited
-        start = clock.now()
-        session.begin(Visit(arrival.number, arrival.user, due - self._began, start - self._began))
+        session.meter.turn(arrival.phase, ())
+        start = now()
+        session.begin(place())
         session.first_due = arrival.due
-        outcome = self._guarded(session, lambda: part.scenario.perform(session))
+        outcome = self._guarded(session, part.scenario.perform)
         session.first_due = None
         session.meter.turn(arrival.phase, ())
-        session.meter.take("visit", "visit", start, clock.now(), outcome.failure, due=arrival.due)
+        session.meter.take("visit", "visit", start, now(), outcome.failure, due=arrival.due)
         return outcome.visited
 
     def leave(self, entry: int, user: int) -> None:
-        """Run a session's `cleanup`, in bounded time, and close it."""
-        session = self._sessions.pop((entry, user), None)
-        if session is None:
-            return
-        part = self._parts[entry]
-        cleanup = part.scenario.cleanup
-        try:
-            if cleanup is not None:
-                self._timed(session, "cleanup", cleanup, CLEANUP)
-                session.settle()
-        except (Exception, Ended, gevent.GreenletExit):
-            pass  # recorded as «step cleanup»; the session is over all the same
-        finally:
-            session.close()
+        """Run a user's `cleanup`, in bounded time, and close what it has open."""
+        for turn, session in self._sessions.pop((entry, user), {}).items():
+            session.life.begin()
+            try:
+                self._casts[entry][turn].scenario.leave(session)
+            except (Exception, Ended, gevent.GreenletExit):
+                pass  # recorded as «step cleanup»; the session is over all the same
+            finally:
+                session.life.over()
+                session.close()
 
-    def _init(self, part: Part, session: Session) -> None:
-        if part.scenario.init is not None:
-            self._timed(session, "init", part.scenario.init, None)
-
-    def _timed(self, session: Session, name: str, work: Callable[[Session], Any], within: float | None) -> None:
-        if options_of(work) is not None:
-            bounded(session.clock, within, f"step {name}", lambda: work(session))
-            return
-        with session.measure(name, kind="step"):
-            bounded(session.clock, within, f"step {name}", lambda: work(session))
-
-    def _guarded(self, session: Session, work: Callable[[], None]) -> _Outcome:
+    def _guarded(self, session: Session, work: Callable[[Session], None]) -> _Outcome:
         """Do *work*, then wait for its tasks; whatever is raised becomes an outcome."""
         outcome = _Outcome(Visited("done"))
+        session.life.begin()
         try:
             try:
-                work()
+                work(session)
             except Exception as exc:
                 outcome = self._failed(session, exc)
             session.settle()
+        except FeedEmpty:
+            session.life.over()
+            session.tasks.end()
+            outcome = _Outcome(Visited("done", stays=False))
         except (Ended, gevent.GreenletExit) as exc:
+            session.life.over()
             session.tasks.end()
             outcome = _Outcome(Visited("interrupted", stays=False), failure_of(exc)._replace(listed=False))
         except Exception as exc:
             outcome = self._failed(session, exc)
+        finally:
+            session.life.over()
         return outcome
 
     @staticmethod
     def _failed(session: Session, exc: Exception) -> _Outcome:
+        if isinstance(exc, VisitTimeout):
+            return _Outcome(Visited("interrupted"), failure_of(exc))
         if not isinstance(exc, StepFailed):
             return _Outcome(Visited("failed"), failure_of(exc))
         if exc.policy == "stop-run":

@@ -1,0 +1,69 @@
+"""Which row of a feed is whose: pure arithmetic, whoever performs the visits."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Mapping
+from functools import lru_cache
+from typing import Literal
+
+from chaperon.load.arrivals import chance
+from chaperon.load.share import Holding
+
+Order = Literal["sequential", "shuffle", "random", "circular", "unique"]
+ORDERS = ("sequential", "shuffle", "random", "circular", "unique")
+
+
+def position(user: int, number: int, taken: int, crowd: int | None) -> int:
+    """Return the place in the common queue of a row to be taken.
+
+    With a *crowd* of so many users, each takes every so-many-th; *taken* were taken before.
+    Without (arrivals, iterations) visit *number* i takes from the i-th on.
+    """
+    return number + taken if crowd is None else user + taken * crowd
+
+
+def ordered(order: Order, place: int, size: int, *luck: object) -> int | None:
+    """Return the row at a *place* of the queue, or None where a sequence is over; *luck* seeds a shuffle."""
+    if order == "sequential":
+        return place if place < size else None
+    turn, at = divmod(place, size)
+    return _shuffled(size, turn, *luck)[at] if order == "shuffle" else at
+
+
+@lru_cache(maxsize=8)
+def _shuffled(size: int, turn: int, *luck: object) -> tuple[int, ...]:
+    """Return the order of all rows in the *turn*-th time through."""
+    rows = list(range(size))
+    chance(*luck, turn, "shuffle").shuffle(rows)
+    return tuple(rows)
+
+
+class Dealer:
+    """Deals rows that must go out once in a run: each share owns those of its own stride.
+
+    Whoever performs shares deals the rows of all of them, the first ones first, to whichever
+    session asks. A share that is taken over goes on after the *rows* it had dealt.
+    """
+
+    def __init__(self) -> None:
+        self.holdings: Mapping[str, Holding] = {}
+        self._dealt: dict[Hashable, dict[str, int]] = defaultdict(dict)
+
+    def next(self, feed: Hashable, size: int) -> int | None:
+        """Return the next row of a feed of *size* rows, or None when the shares held here own no more."""
+        dealt = self._dealt[feed]
+        best: tuple[int, Holding] | None = None
+        for name, holding in self.holdings.items():
+            if holding.standing == "returned":
+                continue
+            share = holding.share
+            row = share.place + max(dealt.get(name, 0), share.rows) * share.total
+            if row < size and (best is None or row < best[0]):
+                best = row, holding
+        if best is None:
+            return None
+        row, holding = best
+        dealt[holding.share.name] = max(dealt.get(holding.share.name, 0), holding.share.rows) + 1
+        holding.rows = max(holding.rows, dealt[holding.share.name])
+        return row

@@ -1,0 +1,88 @@
+"""Calls that start evenly over a stretch of time, or again every so often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from itertools import count, takewhile
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import gevent
+
+from chaperon.clock import Clock
+from chaperon.errors import Ended, PlanError
+from chaperon.script.calling import is_timed, name_of, offered
+from chaperon.script.measuring import Measure
+from chaperon.script.tasks import Task
+
+if TYPE_CHECKING:
+    from chaperon.script.session import Session
+
+
+def evenly(rate: float, per: float) -> Iterator[float]:
+    """Yield the offsets in seconds of *rate* calls over *per* seconds, the first at once. Raises PlanError."""
+    if rate <= 0 or per <= 0:
+        raise PlanError(f"spread needs a rate and a span above 0, got rate={rate!r} and per={per!r}")
+    return takewhile(lambda at: at < per - 1e-9, (n * per / rate for n in count()))
+
+
+def conduct(clock: Clock, moments: Iterator[float], start: Callable[[], Task]) -> list[Any]:
+    """Start a task at each of *moments*, seconds from now; return their values once all have ended.
+
+    The moments are absolute: one that is late does not push the next ones back. Raises what
+    the first of them raised.
+    """
+    began = clock.now()
+    tasks = []
+    try:
+        for at in moments:
+            clock.sleep(began + at - clock.now())
+            tasks.append(start())
+        for task in tasks:
+            task.wait(clock, None)
+    except BaseException:
+        for task in tasks:
+            task.end()
+        raise
+    return [task.result() for task in tasks]
+
+
+class Every:
+    """A `with` block during which something is done again and again, whenever the session waits.
+
+    What it raises is counted as an error of «call NAME», and it goes on; only what ends the
+    session is passed on to it.
+    """
+
+    def __init__(self, session: Session, period: float, work: Callable[..., Any]) -> None:
+        if period <= 0:
+            raise PlanError(f"every needs a span above 0, got {period!r}")
+        self._session = session
+        self._period = period
+        self._work = work
+        self._greenlet: gevent.Greenlet[[], None] | None = None
+
+    def __enter__(self) -> None:
+        self._greenlet = gevent.spawn(self._run)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._greenlet is not None:
+            self._greenlet.kill()
+
+    def _run(self) -> None:
+        session, clock = self._session, self._session.clock
+        due = clock.now()
+        while True:
+            due = max(due + self._period, clock.now())
+            clock.sleep(due - clock.now())
+            try:
+                with nullcontext() if is_timed(self._work) else Measure(session.meter, name_of(self._work), "call"):
+                    offered(self._work, session)
+            except Exception:  # counted as «call NAME»
+                continue
+            except Ended as exc:
+                session.life.end(exc)
+                return

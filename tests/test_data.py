@@ -1,0 +1,266 @@
+"""Rows are read once, told apart by their order, and unique ones dealt once."""
+
+import json
+import sys
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scenes import simulated
+
+from chaperon import Environment, LoadError, Scenario, Verdict, feed, iterations, rate, run, users
+from chaperon.errors import UsageError
+from chaperon.load.feeder import Dealer, ordered, position
+from chaperon.load.profile import Rate, Users
+from chaperon.load.share import Holding, deal
+from chaperon.script.loader import load as load_file
+
+
+def taken(rows, load, seed=0, takes=1):
+    """Return (user, visit, row) of every take, in the order of users and visits."""
+    seen = []
+
+    def takes_rows(session):
+        for _ in range(takes):
+            seen.append((session.visit.user, session.visit.number, session.take(rows)))
+            session.sleep(0.1 + session.random.random())
+
+    report = simulated(takes_rows, load=load, seed=seed)
+    return sorted(seen), report
+
+
+def rows_of(seen):
+    return [row for *_, row in seen]
+
+
+def test_users_take_rows_in_turns():
+    seen, _ = taken(feed(range(100)), users(3, hold=4))
+
+    assert all(row % 3 == user for user, _, row in seen)
+    for user in range(3):
+        assert [row for u, _, row in seen if u == user][:3] == [user, user + 3, user + 6]
+
+
+def test_an_iteration_takes_the_row_of_its_number():
+    seen, report = taken(feed(range(50), name="people"), iterations(50, users=7))
+
+    assert [(number, row) for _, number, row in sorted(seen, key=lambda s: s[1])] == [(i, i) for i in range(50)]
+    assert report.notes["of 50 rows of people used"] == 50
+
+
+def test_an_arrival_takes_the_row_of_its_number_and_a_second_take_the_next():
+    seen, _ = taken(feed(range(100)), rate(10, hold=1), takes=2)
+
+    assert sorted((number, row) for _, number, row in seen) == sorted(
+        (number, number + take) for number in range(10) for take in range(2)
+    )
+
+
+def test_a_circular_feed_begins_again_and_a_sequence_ends_its_users_as_done():
+    around, _ = taken(feed(list("abc"), order="circular"), iterations(7))
+    ended, report = taken(feed(list("abc"), name="letters"), iterations(7, users=2))
+
+    assert rows_of(around) == list("abcabca")
+    assert sorted(rows_of(ended)) == list("abc")
+    assert report.verdict is Verdict.PASS
+    assert (report.visits.done, report.visits.dropped, report.visits.balanced) == (5, 2, True)
+    assert report.errors == ()
+    assert report["step takes_rows"].errors == 0
+    assert report.notes["visits ended because letters had no row left"] == 2
+
+
+def test_a_shuffle_deals_each_row_once_before_any_again_by_the_seed():
+    first, _ = taken(feed(range(10), order="shuffle", name="n"), iterations(20), seed=1)
+    again, _ = taken(feed(range(10), order="shuffle", name="n"), iterations(20, users=3), seed=1)
+    other, _ = taken(feed(range(10), order="shuffle", name="n"), iterations(20), seed=2)
+
+    by_number = [row for _, _, row in sorted(first, key=lambda s: s[1])]
+    assert sorted(by_number[:10]) == sorted(by_number[10:]) == list(range(10))
+    assert by_number[:10] != by_number[10:]
+    assert by_number == [row for _, _, row in sorted(again, key=lambda s: s[1])]
+    assert by_number != [row for _, _, row in sorted(other, key=lambda s: s[1])]
+
+
+def test_random_rows_come_from_the_seed_and_never_end():
+    first, _ = taken(feed(range(5), order="random"), iterations(100), seed=1)
+    again, _ = taken(feed(range(5), order="random"), iterations(100, users=4), seed=1)
+
+    assert sorted((n, row) for _, n, row in first) == sorted((n, row) for _, n, row in again)
+    assert set(rows_of(first)) == set(range(5))
+
+
+@pytest.mark.parametrize("load", [users(10, hold=60), iterations(500, users=10), rate(20, hold=10)], ids=str)
+def test_unique_rows_go_out_once_in_a_run_to_whoever_asks(load):
+    people = feed([{"n": i} for i in range(40)], order="unique", name="people")
+
+    seen, report = taken(people, load)
+
+    assert sorted(row["n"] for row in rows_of(seen)) == list(range(40))
+    assert report.notes["of 40 rows of people used"] == 40
+    assert report.visits.balanced
+    assert report.errors == ()
+
+
+def test_two_entries_share_the_unique_rows_of_one_feed():
+    people = feed(range(30), order="unique")
+    seen = []
+    entries = [
+        run(Scenario(lambda s: seen.append(s.take(people)), name=name), iterations(20, users=2)) for name in "ab"
+    ]
+
+    Environment(scenarios=entries).execute()
+
+    assert sorted(seen) == list(range(30))
+
+
+def test_the_next_run_begins_with_all_rows_again():
+    people = feed(range(3), order="unique")
+
+    runs = [rows_of(taken(people, iterations(3))[0]) for _ in range(2)]
+
+    assert runs == [[0, 1, 2]] * 2
+
+
+def test_a_row_taken_in_init_is_the_users_own_and_an_empty_feed_ends_him_there():
+    people = feed([{"name": n} for n in "ab"], order="unique")
+    seen = []
+    scenario = Scenario(
+        lambda s: seen.append((s.visit.user, s.assigned.me["name"])),
+        init=lambda s: s.assign(me=s.take(people)),
+        name="shop",
+    )
+
+    report = simulated(scenario=scenario, load=users(3, hold=2, think=1))
+
+    assert sorted(seen) == [(0, "a"), (0, "a"), (1, "b"), (1, "b")]
+    assert (report.visits.done, report.visits.balanced, report.errors) == (5, True, ())
+
+
+def test_a_task_that_finds_no_row_ends_its_user_as_done():
+    nothing = feed([1], order="unique")
+
+    def takes(session):
+        session.take(nothing)
+        session.spawn(lambda child: child.take(nothing), task="takes")
+        session.sleep("1h")
+
+    report = simulated(takes)
+
+    assert (report.visits.done, report.duration) == (1, pytest.approx(0))
+
+
+def test_what_a_session_does_to_its_row_nobody_else_sees():
+    people = feed([{"n": 0}], order="circular")
+
+    def changes(session):
+        row = session.take(people)
+        assert row["n"] == 0
+        row["n"] = 1
+
+    assert simulated(changes, load=iterations(2)).visits.done == 2
+
+
+def test_taking_from_something_else_says_what_it_takes():
+    def takes(session):
+        with pytest.raises(UsageError, match="what feed"):
+            session.take([1, 2])
+
+    assert simulated(takes).visits.done == 1
+
+
+@given(st.integers(1, 60), st.integers(1, 7), st.integers(1, 3), st.randoms(use_true_random=False))
+def test_workers_together_deal_each_row_once_whoever_holds_which_share(size, shares, entries, chance):
+    loads = [(f"e{i}", Rate(1, 1) if i % 2 else Users(20)) for i in range(entries)]
+    workers = [Dealer(), Dealer(), Dealer()]
+    held = [{}, {}, {}]
+    for share in deal(loads, shares):
+        held[chance.randrange(3)][share.name] = Holding(share)
+    for worker, holdings in zip(workers, held, strict=True):
+        worker.holdings = holdings
+
+    dealt = []
+    for worker in workers:
+        while (row := worker.next("feed", size)) is not None:
+            dealt.append(row)
+
+    assert sorted(dealt) == list(range(size))
+
+
+@given(st.integers(1, 60), st.integers(1, 7), st.integers(0, 20))
+def test_a_share_that_is_taken_over_goes_on_where_it_was(size, shares, before):
+    first, second = Dealer(), Dealer()
+    first.holdings = {share.name: Holding(share) for share in deal([("e", Rate(1, 1))], shares)}
+    dealt = [row for _ in range(before) if (row := first.next("feed", size)) is not None]
+    second.holdings = {
+        name: Holding(replace(holding.share, rows=holding.rows)) for name, holding in first.holdings.items()
+    }
+    while (row := second.next("feed", size)) is not None:
+        dealt.append(row)
+
+    assert sorted(dealt) == list(range(size))
+
+
+@given(st.integers(1, 50), st.integers(1, 20), st.integers(1, 6))
+def test_the_queue_is_dealt_without_gap_or_double_to_a_crowd(size, crowd, rounds):
+    places = [position(user, 0, turn, crowd) for user in range(crowd) for turn in range(rounds)]
+
+    assert sorted(places) == list(range(crowd * rounds))
+    rows = Counter(ordered("shuffle", place, size, "seed") for place in range(size * rounds))
+    assert rows == dict.fromkeys(range(size), rounds)
+
+
+def test_a_file_is_found_beside_the_scenario(tmp_path, monkeypatch):
+    folder = tmp_path / "scenarios"
+    folder.mkdir()
+    (folder / "people.csv").write_text("name,city\nAda,London\n\nGrace,\"New York, NY\"\n", encoding="utf-8-sig")
+    (folder / "shop_with_people.py").write_text(
+        "from chaperon import feed, step\npeople = feed('people.csv')\n@step\ndef buy(session):\n    pass\n"
+    )
+    monkeypatch.chdir(tmp_path)
+
+    load_file(str(folder / "shop_with_people.py"))
+
+    people = sys.modules["shop_with_people"].people
+    assert people.rows == [{"name": "Ada", "city": "London"}, {"name": "Grace", "city": "New York, NY"}]
+    assert repr(people) == "<Feed people.csv of 2 rows, sequential>"
+
+
+def test_lines_of_json_and_lists_of_json_are_rows(tmp_path):
+    rows = [{"a": 1}, {"a": [2]}]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n")
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+
+    assert feed(tmp_path / "a.jsonl").rows == feed(tmp_path / "a.json").rows == rows
+    assert feed(iter(rows), name="mine").rows == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("a.csv", "a,b\n1,2\n3\n", "line 3: 1 cells under 2 columns"),
+        ("a.csv", "a,a\n1,2\n", "line 1: two columns have one name"),
+        ("a.csv", 'a\n"open', "line 2"),
+        ("a.csv", "a,b\n", "has no rows"),
+        ("a.csv", "", "has no rows"),
+        ("a.jsonl", '{"a": 1}\nnot json\n', "line 2: not JSON"),
+        ("a.json", '{"a": 1}', "must hold a list"),
+        ("a.txt", "a", r"must end in \.csv"),
+    ],
+)
+def test_a_file_that_is_no_feed_is_refused_with_the_place(tmp_path, name, text, says):
+    (tmp_path / name).write_text(text)
+
+    with pytest.raises(LoadError, match=says):
+        feed(tmp_path / name)
+
+
+def test_what_is_wrong_with_a_feed_is_said(tmp_path):
+    (tmp_path / "latin.csv").write_bytes("name\nJos\xe9\n".encode("latin-1"))
+
+    for source, says in (("nowhere.csv", "no such file: nowhere.csv"), (tmp_path / "latin.csv", "cannot read")):
+        with pytest.raises(LoadError, match=says):
+            feed(source)
+    with pytest.raises(LoadError, match="must be one of sequential"):
+        feed([1], order="sorted")
