@@ -93,6 +93,12 @@ FLOORS = [
         "script.loader",
     ],
     [
+        "cluster.facts",
+        "cluster.journal",
+        "cluster.recovery",
+        "cluster.shelter",
+    ],
+    [
         "demo",
         "testing",
         "demo_scenario",

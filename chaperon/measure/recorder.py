@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Literal, Protocol
 
 from chaperon.measure.sample import Failure, Key, Row, Sample
 from chaperon.measure.series import Series
@@ -30,16 +30,42 @@ Fate = Literal["planned", "done", "failed", "interrupted", "dropped", "lost"]
 Tap = Callable[[Sample], None]
 
 
+class Witness(Protocol):
+    """Whoever is told of everything a recorder takes, before the call that brought it returns."""
+
+    def take(
+        self,
+        key: Key,
+        start: float,
+        end: float,
+        failure: Failure | None,
+        bytes: int,
+        due: float | None,
+        value: float | None,
+    ) -> None: ...
+
+    def account(self, label: str, due: float, fate: Fate, waited: float, share: str) -> None: ...
+
+    def note(self, what: str) -> None: ...
+
+    def happened(self, what: Happening) -> None: ...
+
+
 class Recorder:
     """Gathers the samples of one worker; only `cut` hands anything out.
 
     *began* is the clock's reading at the start of the run, *second* the one the first window
-    is of. A *tap* sees every sample that is taken. Memory is bounded by the caps above, however many samples come.
+    is of. A *tap* sees every sample that is taken, a *journal* all that is taken.
+    Memory is bounded by the caps above, however many samples come.
     """
 
-    def __init__(self, worker: str, *, began: float, second: int = 0, tap: Tap | None = None) -> None:
+    def __init__(
+        self, worker: str, *, began: float, second: int = 0, tap: Tap | None = None, journal: Witness | None = None
+    ) -> None:
         self.worker = worker
         self.began = began
+        self._journal = journal
+        self._keep = None if journal is None else journal.take
         self._tap = tap
         self._seq = 0
         self._second = second
@@ -77,22 +103,24 @@ class Recorder:
         """
         took = end - start if value is None else value
         if not 0.0 <= took < INFINITE and not (key.kind == "gauge" and math.isfinite(took)):
-            self._notes[REFUSED] += 1
+            self.note(REFUSED)
             return
         batch = self._open.get(key)
         if batch is None:
             key = self._capped(key)
             batch = self._open.setdefault(key, [])
         batch.append((key, start, end, failure, bytes, due, value))
+        if self._keep is not None:
+            self._keep(key, start, end, failure, bytes, due, value)
         if self._tap is not None:
             self._tap(Sample(key, start, end, failure, bytes, due, value))
         if len(batch) >= BATCH:
             self._settle(key, batch)
 
-    def account(self, label: str, due: float, fate: Fate, waited: float = 0.0) -> None:
+    def account(self, label: str, due: float, fate: Fate, waited: float = 0.0, *, share: str = "") -> None:
         """Note in the ledger what became of a visit due at *due*, on the recorder's clock.
 
-        A dropped one had *waited* so many seconds.
+        A dropped one had *waited* so many seconds. It was of *share*, as that stands in the progress.
         """
         second = (label, max(int(due - self.began), 0))
         counts = self._ledger.get(second)
@@ -101,17 +129,23 @@ class Recorder:
         setattr(counts, fate, getattr(counts, fate) + 1)
         if waited:
             counts.waited += waited
+        if self._journal is not None:
+            self._journal.account(label, due, fate, waited, share)
 
     def happened(self, what: Happening) -> None:
         """Note what the reader of the report has to know of; beyond a hundred in a window only their number."""
         if len(self._happenings) < HAPPENINGS:
             self._happenings.append(what)
+            if self._journal is not None:
+                self._journal.happened(what)
         else:
-            self._notes[HAPPENINGS_CAPPED] += 1
+            self.note(HAPPENINGS_CAPPED)
 
     def note(self, what: str) -> None:
         """Count something the reader of the report has to know."""
         self._notes[what] += 1
+        if self._journal is not None:
+            self._journal.note(what)
 
     def cut(
         self,
@@ -150,11 +184,11 @@ class Recorder:
         named = (key.scenario, key.name)
         if named not in self._names and key.name != OTHER:
             if len(self._names) >= NAMES:
-                self._notes[NAMES_CAPPED] += 1
+                self.note(NAMES_CAPPED)
                 return key._replace(name=OTHER, tags=())
             self._names.add(named)
         if len(self._keys) >= KEYS:
-            self._notes[TAGS_CAPPED] += 1
+            self.note(TAGS_CAPPED)
             return key._replace(tags=())
         self._keys.add(key)
         return key

@@ -17,7 +17,7 @@ from chaperon.load.profile import Users
 from chaperon.load.share import Share
 from chaperon.measure.marks import Marks
 from chaperon.measure.meter import Meter
-from chaperon.measure.recorder import Recorder, Tap
+from chaperon.measure.recorder import Recorder, Tap, Witness
 from chaperon.measure.window import Sink
 from chaperon.script.config import merged
 from chaperon.script.rendezvous import Rendezvous
@@ -33,8 +33,9 @@ class Sending:
     """Sends the load of its *shares*, from *began* on, a reading of the clock that may lie ahead.
 
     The *sink* gets a window every second and one at the end. *stop_run* is called when a
-    scenario wants to end the run for all. While *staying*, it waits for further shares. The
-    *environment* is furnished: what its setup returned is in it.
+    scenario wants to end the run for all. A *journal* is told of whatever is recorded. While
+    *staying*, it waits for further shares. The *environment* is furnished: what its setup
+    returned is in it.
     """
 
     def __init__(
@@ -48,13 +49,14 @@ class Sending:
         began: float,
         stop_run: StopRun,
         tap: Tap | None = None,
+        journal: Witness | None = None,
         staying: bool = False,
     ) -> None:
         self.began = began
         self._sink = sink
         self._clock = clock
         self._second = max(int(clock.now() - began), 0)
-        self._recorder = Recorder(worker, began=began, second=self._second, tap=tap)
+        self._recorder = Recorder(worker, began=began, second=self._second, tap=tap, journal=journal)
         self._health = Health(clock)
         naming, derived = read(environment.metrics)
         marks = Marks()

@@ -1,0 +1,1 @@
+"""Many processes, many machines, as one."""
