@@ -9,7 +9,7 @@ from statistics import median
 from time import perf_counter
 
 from chaperon.clock import HubClock
-from chaperon.cluster.facts import Identity
+from chaperon.cluster.facts import Owner
 from chaperon.cluster.journal import Journal
 from chaperon.cluster.shelter import Shelter
 from chaperon.measure.meter import Meter
@@ -38,7 +38,7 @@ def recording(rounds: int = 7) -> str:
 
 
 def _meter(folder: Path | None = None) -> Meter:
-    journal = None if folder is None else Journal(folder, Identity("local", 1, 1, began=0.0))
+    journal = None if folder is None else Journal(folder, Owner("local", 1, 1, began=0.0))
     return Meter(Recorder("local", began=0.0, journal=journal), HubClock(), "shop")
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaperon.cluster.facts import COMMIT, FATES, FRONT, MISSED, Identity, JournalError
+from chaperon.cluster.facts import COMMIT, FATES, FRONT, MISSED, JournalError, Owner
 from chaperon.cluster.journal import SEALED, Journal, window_file
 from chaperon.cluster.recovery import CUT_OFF, NO_ROOM, recover
 from chaperon.cluster.shelter import Shelter
@@ -24,7 +24,7 @@ from chaperon.measure.recorder import REFUSED, Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.window import Happening
 
-WHO = Identity("worker-1", 2**62 + 1, 7, began=100.0, second=3)
+WHO = Owner("worker-1", 2**62 + 1, 7, began=100.0, second=3)
 KEY = Key("shop", "GET /")
 SMALL = 1 << 14
 
@@ -143,7 +143,7 @@ def test_whenever_it_dies_what_is_recovered_is_all_that_was_not_acknowledged(his
         assert dict(found.sealed) == life.unacknowledged
         assert [contents(w) for w in found.rest] == ([] if is_empty(whole) else [contents(whole)])
         assert found.cut == (whole.seq - 1 if is_empty(whole) else whole.seq)
-        assert found.identity == WHO
+        assert found.owner == WHO
 
 
 @settings(deadline=None, max_examples=15)
@@ -211,7 +211,7 @@ def test_a_file_that_is_cut_off_gives_every_fact_before_the_cut():
             assert all(w.notes.get(CUT_OFF, 0) == (length < ends[-1]) for w in found.rest)
 
 
-@pytest.mark.parametrize("damage", ["short", "magic", "identity", "gone"])
+@pytest.mark.parametrize("damage", ["short", "magic", "owner", "gone"])
 def test_what_is_no_journal_is_refused(tmp_path, damage):
     Journal(tmp_path / "life", WHO, size=SMALL).close()
     journal = Journal(tmp_path / "life", WHO, size=SMALL)
@@ -222,7 +222,7 @@ def test_what_is_no_journal_is_refused(tmp_path, damage):
             path.write_bytes(data[: FRONT - 1])
         case "magic":
             path.write_bytes(b"CHAPJRN2" + data[8:])
-        case "identity":
+        case "owner":
             data[40] ^= 1
             path.write_bytes(data)
         case "gone":
@@ -430,7 +430,7 @@ RECORDS_FOR_EVER = """
 import mmap, struct, sys
 from itertools import count
 from pathlib import Path
-from chaperon.cluster.facts import Identity
+from chaperon.cluster.facts import Owner
 from chaperon.cluster.journal import Journal
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key
@@ -439,7 +439,7 @@ folder, acknowledging = Path(sys.argv[1]), int(sys.argv[2])
 file = (folder / "tally").open("r+b")
 tally = mmap.mmap(file.fileno(), 64)
 words = memoryview(tally).cast("Q")
-journal = Journal(folder / "journal", Identity("w", 1, 1, began=0.0), size=1 << 14)
+journal = Journal(folder / "journal", Owner("w", 1, 1, began=0.0), size=1 << 14)
 recorder = Recorder("w", began=0.0, journal=journal)
 keys = [Key("shop", f"GET /{n}") for n in range(7)]
 failure = Failure("timeout", "no answer")

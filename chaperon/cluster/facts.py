@@ -59,7 +59,7 @@ class JournalError(ChaperonError):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class Owner:
     """Whose journal it is.
 
     *began* is the recorder's, on the clock of this machine, *second* the one of its first window.
@@ -94,7 +94,7 @@ class Facts:
         "any",
     )
 
-    def __init__(self, path: Path, identity: Identity, *, size: int = SIZE, most: int = MOST) -> None:
+    def __init__(self, path: Path, owner: Owner, *, size: int = SIZE, most: int = MOST) -> None:
         self.any = False
         self._most = most
         self._end = FRONT
@@ -102,9 +102,9 @@ class Facts:
         self._failures: dict[Failure, int] = {}
         self._places: dict[tuple[str, str], int] = {}
         self._wordings: dict[str, int] = {}
-        front = json.dumps(asdict(identity)).encode()
+        front = json.dumps(asdict(owner)).encode()
         if len(front) > FRONT - IDENTITY_AT - IDENTITY.size:
-            raise JournalError(f"the name of a worker is too long to keep: {identity.worker[:60]!r}")
+            raise JournalError(f"the name of a worker is too long to keep: {owner.worker[:60]!r}")
         fresh = path.with_suffix(".new")
         self._fd = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         _fill(self._fd, 0, FRONT + size)

@@ -8,7 +8,7 @@ A worker keeps one journal for each run it joins and gives it to its `Recorder`.
 each window, seals it here, then hands it to the link; nothing may be recorded between the cut
 of a window and its sealing, so nothing on that way may wait::
 
-    journal = Journal(shelter / f"{run}-{incarnation}", Identity(worker, incarnation, run, began, second))
+    journal = Journal(shelter / f"{run}-{incarnation}", Owner(worker, incarnation, run, began, second))
     recorder = Recorder(worker, began=began, second=second, journal=journal)
     ...
     journal.stands(share.name, share.start, share.rows)   # whenever it takes a share up
@@ -38,7 +38,7 @@ import zlib
 from collections import deque
 from pathlib import Path
 
-from chaperon.cluster.facts import MAGIC, MOST, SIZE, Facts, Identity, JournalError, write_all
+from chaperon.cluster.facts import MAGIC, MOST, SIZE, Facts, JournalError, Owner, write_all
 from chaperon.measure.window import Window
 
 SEALED = struct.Struct("=8sQII")
@@ -57,14 +57,14 @@ class Journal:
     engine dies. Raises JournalError where *size* bytes cannot be had.
     """
 
-    def __init__(self, folder: Path, identity: Identity, *, size: int = SIZE, most: int = MOST) -> None:
+    def __init__(self, folder: Path, owner: Owner, *, size: int = SIZE, most: int = MOST) -> None:
         self.folder = folder
         self.seq = 1
         self.fault: str | None = None
         self._sealed: deque[int] = deque()
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
-            self._facts = Facts(folder / "open", identity, size=size, most=most)
+            self._facts = Facts(folder / "open", owner, size=size, most=most)
         except OSError as exc:
             raise JournalError(f"no journal can be kept in {folder}: {exc.strerror}") from exc
         self.take = self._facts.take

@@ -6,7 +6,7 @@ number once, has then all that was recorded, whatever had reached it before::
 
     for folder in shelter.folders():
         found = recover(folder)
-        windows = [*found.sealed, *((w.seq, pack_window(w, began=found.identity.began)) for w in found.rest)]
+        windows = [*found.sealed, *((w.seq, pack_window(w, began=found.owner.began)) for w in found.rest)]
         ...                                   # send each as a Frame until it is acknowledged
         Dead(worker, incarnation, code, cut=found.cut)
 """
@@ -39,8 +39,8 @@ from chaperon.cluster.facts import (
     PLAIN,
     TEXT,
     WHOLE,
-    Identity,
     JournalError,
+    Owner,
 )
 from chaperon.cluster.journal import SEALED
 from chaperon.measure.recorder import Recorder
@@ -59,7 +59,7 @@ class Recovered:
     last window of this incarnation, whoever has it.
     """
 
-    identity: Identity
+    owner: Owner
     sealed: Sequence[tuple[int, bytes]]
     rest: Sequence[Window]
     cut: int
@@ -71,24 +71,24 @@ def recover(folder: Path) -> Recovered:
         data = (folder / "open").read_bytes()
     except OSError as exc:
         raise JournalError(f"no journal can be read in {folder}: {exc.strerror}") from exc
-    identity = _identity(data)
+    owner = _identity(data)
     (commit,), (missed,) = struct.unpack_from("=Q", data, COMMIT * 8), struct.unpack_from("=Q", data, MISSED * 8)
     seq, end = commit >> 32, commit & 0xFFFFFFFF
     sealed = _sealed(folder)
     if any(number >= seq for number, _ in sealed):  # it died between sealing the window and turning to the next
-        return Recovered(identity, sealed, (), seq)
-    facts = _Replay(identity)
+        return Recovered(owner, sealed, (), seq)
+    facts = _Replay(owner)
     whole = facts.read(memoryview(data)[FRONT:end]) and end <= len(data)
     if missed:
         facts.notes[NO_ROOM] += missed
     if not whole:
         facts.notes[CUT_OFF] += 1
     if not facts.any:
-        return Recovered(identity, sealed, (), seq - 1)
-    return Recovered(identity, sealed, (facts.window(seq),), seq)
+        return Recovered(owner, sealed, (), seq - 1)
+    return Recovered(owner, sealed, (facts.window(seq),), seq)
 
 
-def _identity(data: bytes) -> Identity:
+def _identity(data: bytes) -> Owner:
     if len(data) < FRONT:
         raise JournalError("a journal that is cut off before its first fact")
     if data[: len(MAGIC)] != MAGIC:
@@ -97,7 +97,7 @@ def _identity(data: bytes) -> Identity:
     front = data[IDENTITY_AT + IDENTITY.size :][:size]
     if zlib.crc32(front) != crc:
         raise JournalError("a journal whose front is damaged")
-    return Identity(**json.loads(front))
+    return Owner(**json.loads(front))
 
 
 def _sealed(folder: Path) -> list[tuple[int, bytes]]:
@@ -116,11 +116,11 @@ def _sealed(folder: Path) -> list[tuple[int, bytes]]:
 class _Replay:
     """The facts of one open window, taken in by a recorder as they were by the one that died."""
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, owner: Owner) -> None:
         self.notes: Counter[str] = Counter()
         self.any = False
-        self._identity = identity
-        self._recorder = Recorder(identity.worker, began=identity.began)
+        self._identity = owner
+        self._recorder = Recorder(owner.worker, began=owner.began)
         self._keys: list[Key] = []
         self._failures: list[Failure | None] = [None]
         self._places: list[tuple[str, str]] = []
