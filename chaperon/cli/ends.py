@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -37,12 +37,33 @@ def minded(running: Running) -> Iterator[None]:
         # what is printed must not fall into the middle of another print: leave it to the hub
         loop.run_callback_threadsafe(_end, running, asked, name)
 
-    before = {number: signal.signal(number, heard) for number in NAMES}
+    with _handled(heard):
+        yield
+
+
+@contextmanager
+def unhurried() -> Iterator[None]:
+    """Let the block come to its end before signals are heeded; only the third in it is."""
+    asked = 0
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 2:
+            raise KeyboardInterrupt
+
+    with _handled(heard):
+        yield
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in NAMES}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, handled in before.items():
+            signal.signal(number, handled)
 
 
 def _end(running: Running, asked: int, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import click
@@ -59,6 +60,7 @@ def main() -> None:
         fault = f"{type(exc).__name__}: {exc}"
         click.echo(f"chaperon: a fault of its own: {fault} (CHAPERON_DEBUG=1 shows where)", err=True)
         code = 1
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # one that comes now would take the place of the exit code
     sys.exit(code or 0)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import click
 from rich.console import Console
 
-from chaperon.cli.ends import minded
+from chaperon.cli.ends import minded, unhurried
 from chaperon.cli.live import Live
 from chaperon.cli.options import Orders
 from chaperon.cli.streams import Told, give_up_stdout
@@ -69,7 +69,8 @@ def perform(
                 running.wait()
         except KeyboardInterrupt:  # asked for the third time: write what is known, then wait no longer than it takes
             pass
-        code = outputs(running.report(), orders)
+        with unhurried():
+            code = outputs(running.report(), orders)
     if running.teardown_error is not None:
         raise running.teardown_error
     return code
