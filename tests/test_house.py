@@ -100,6 +100,13 @@ FLOORS = [
     ],
     [
         "demo",
+        "testing.clock",
+        "testing.hostile.server",
+        "testing.hostile.connections",
+        "testing.hostile.heads",
+        "testing.hostile.bodies",
+        "testing.hostile.secure",
+        "testing.hostile",
         "testing",
         "demo_scenario",
     ],

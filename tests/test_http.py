@@ -13,6 +13,7 @@ from chaperon.client.pools import Pools
 from chaperon.client.service import Service
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder
+from chaperon.testing import hostile
 
 words = st.text("abcXYZ-09", min_size=1, max_size=8)
 dicts = st.dictionaries(words, st.one_of(st.none(), words), max_size=3)
@@ -135,3 +136,15 @@ def test_an_adapter_mounted_twice_is_closed_once(clock):
         session.close()
 
     closed.assert_called_once_with()
+
+
+def test_closing_a_session_closes_its_connections_though_a_response_is_kept(clock):
+    with hostile.saying(hostile.ANSWER) as server:
+        session = ours(clock, url=server.url)
+        kept = session.get("/")
+        held = server.open
+
+        session.close()
+
+        assert (kept.text, held) == ("hello", 1)
+        assert server.settled()

@@ -39,3 +39,10 @@ class Pools(HTTPAdapter):
                 self._found.clear()
             self._found[place] = weakref.ref(pool)
         return pool
+
+    def close(self) -> None:
+        """Close the connections that are not in use, though responses that came over them are still looked at."""
+        pools = self.poolmanager.pools
+        for place in pools.keys():  # noqa: SIM118 - it cannot be iterated over
+            pools[place].close()
+        super().close()

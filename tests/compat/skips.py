@@ -1,6 +1,6 @@
 """Which tests of `requests` are not run with our session in place of its own."""
 
-OUTSIDE = "connects to 10.255.255.1, which is outside"
+OUTSIDE = "connects to 10.255.255.1, which is outside; tests/test_hostile.py has a deaf server on loopback"
 
 SKIPS = {
     "TestTimeout::test_connect_timeout[timeout0]": OUTSIDE,

@@ -1,0 +1,98 @@
+"""Servers that misbehave, one way each, to see what becomes of those who ask them.
+
+    with hostile.closed_early() as server:
+        report = Environment(server.url, scenarios=[shop]).execute()
+    assert server.connections == 1
+
+Each is a context manager that gives a `Port` with a *url*, a count of its *connections*, and
+for TLS the *authority* that a client must trust. They are on loopback, for tests.
+"""
+
+from chaperon.testing.hostile.bodies import (
+    bare_head,
+    chunk_extensions,
+    dripping_body,
+    endless_body,
+    forbidden_body,
+    gzip_bomb,
+    head_with_body,
+    trailers,
+    truncated_gzip,
+    wrong_chunk_size,
+)
+from chaperon.testing.hostile.connections import (
+    closed_early,
+    deaf,
+    half_closed,
+    half_open,
+    refused,
+    reset_after_head,
+    reset_before_head,
+    reset_in_head,
+    stalled,
+)
+from chaperon.testing.hostile.heads import (
+    bad_cookies,
+    continued,
+    dripping_head,
+    endless_head,
+    garbage,
+    huge_header,
+    informed,
+    million_headers,
+    odd_length,
+    redirect_loop,
+    saying,
+    two_framings,
+)
+from chaperon.testing.hostile.secure import cut_handshake, expired, other_host, self_signed, trusted
+from chaperon.testing.hostile.server import ANSWER, Gone, Peer, Port, Server
+
+__all__ = [  # noqa: RUF022 - in groups
+    # the connection breaks
+    "refused",
+    "deaf",
+    "reset_before_head",
+    "reset_in_head",
+    "reset_after_head",
+    "stalled",
+    "half_open",
+    "half_closed",
+    "closed_early",
+    # the head is wrong, odd, endless
+    "garbage",
+    "huge_header",
+    "million_headers",
+    "dripping_head",
+    "endless_head",
+    "odd_length",
+    "two_framings",
+    "continued",
+    "informed",
+    "redirect_loop",
+    "bad_cookies",
+    # the body is
+    "wrong_chunk_size",
+    "chunk_extensions",
+    "trailers",
+    "forbidden_body",
+    "head_with_body",
+    "bare_head",
+    "dripping_body",
+    "endless_body",
+    "gzip_bomb",
+    "truncated_gzip",
+    # TLS
+    "trusted",
+    "expired",
+    "other_host",
+    "self_signed",
+    "cut_handshake",
+    # to write another
+    "ANSWER",
+    "Gone",
+    "Peer",
+    "Port",
+    "Server",
+    "saying",
+]

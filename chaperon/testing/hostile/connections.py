@@ -1,0 +1,107 @@
+"""Servers that break the connection."""
+
+from __future__ import annotations
+
+from gevent import socket
+
+from chaperon.testing.hostile.server import ANSWER, OK, Peer, Port, Server
+
+HEAD = len(ANSWER) - len(b"hello")
+
+
+def refused() -> Port:
+    """Refuse every connection: nobody listens there."""
+    return Port()
+
+
+class Deaf(Port):
+    """A port that is listened on by somebody who accepts nothing."""
+
+    def __enter__(self) -> Deaf:
+        self._socket.listen(0)
+        self._waiting = [socket.socket() for _ in range(4)]
+        for each in self._waiting:  # until the queue of the kernel is full
+            each.setblocking(False)
+            each.connect_ex(self._socket.getsockname())
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for each in self._waiting:
+            each.close()
+        super().__exit__(*exc)
+
+
+def deaf() -> Port:
+    """Neither accept a connection nor refuse it, as behind a firewall: on Linux."""
+    return Deaf()
+
+
+def reset_before_head() -> Server:
+    """Reset the connection once the request has come."""
+    return _reset(after=0)
+
+
+def reset_in_head() -> Server:
+    """Reset the connection in the middle of the head."""
+    return _reset(after=HEAD // 2)
+
+
+def reset_after_head() -> Server:
+    """Reset the connection between head and body."""
+    return _reset(after=HEAD)
+
+
+def _reset(after: int) -> Server:
+    def treat(peer: Peer) -> None:
+        peer.hear()
+        peer.say(ANSWER[:after])
+        peer.reset()
+
+    return Server(treat)
+
+
+def stalled(after: int | None = None) -> Server:
+    """Say no more after so many bytes of the answer, but keep the connection.
+
+    Without a number each connection gets one byte more than the one before it, none at
+    first, so that `len(ANSWER)` of them stall at every byte.
+    """
+
+    def treat(peer: Peer) -> None:
+        peer.hear()
+        peer.say(ANSWER[: peer.number % len(ANSWER) if after is None else after])
+        peer.stay()
+
+    return Server(treat)
+
+
+def half_open() -> Server:
+    """Answer the first request of each connection, then be silent, as a peer that crashed."""
+
+    def treat(peer: Peer) -> None:
+        peer.hear()
+        peer.say(ANSWER)
+        peer.stay()
+
+    return Server(treat)
+
+
+def half_closed() -> Server:
+    """Close for sending instead of an answer, but go on listening."""
+
+    def treat(peer: Peer) -> None:
+        peer.hear()
+        peer.shut()
+        peer.stay()
+
+    return Server(treat)
+
+
+def closed_early() -> Server:
+    """Close the connection when the body is ten of a hundred bytes long."""
+
+    def treat(peer: Peer) -> None:
+        peer.hear()
+        peer.say(OK, b"Content-Length: 100\r\n\r\n", b"0123456789")
+
+    return Server(treat)
