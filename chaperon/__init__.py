@@ -36,7 +36,8 @@ if TYPE_CHECKING:
         WebSocketRefused,
         WebSocketTimeout,
     )
-    from chaperon.load.profile import between, iterations, rate, users
+    from chaperon.load.profile import between
+    from chaperon.load.shapes import iterations, pause, rate, spike, stages, stairs, users
     from chaperon.report.summary import Report, Verdict
     from chaperon.script.data import feed
     from chaperon.script.environment import Environment, run
@@ -58,7 +59,8 @@ _ROOMS = {
     "chaperon.script.environment": ("Environment", "run"),
     "chaperon.client.service": ("Service",),
     "chaperon.script.series_rules": ("metric",),
-    "chaperon.load.profile": ("between", "iterations", "rate", "users"),
+    "chaperon.load.profile": ("between",),
+    "chaperon.load.shapes": ("iterations", "pause", "rate", "spike", "stages", "stairs", "users"),
     # what comes of it
     "chaperon.script.running": ("Running",),
     "chaperon.report.summary": ("Report", "Verdict"),
@@ -123,8 +125,12 @@ __all__ = [
     "measured",
     "metric",
     "mix",
+    "pause",
     "rate",
     "run",
+    "spike",
+    "stages",
+    "stairs",
     "step",
     "users",
 ]

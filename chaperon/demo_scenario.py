@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from chaperon.load.profile import between, rate, users
+from chaperon.load.profile import between
+from chaperon.load.shapes import rate, users
 from chaperon.script.environment import Environment, run
 from chaperon.script.scenario import Scenario
 from chaperon.script.session import Session

@@ -27,12 +27,19 @@ FLOORS = [
         "measure.marks",
     ],
     [
+        "load.curve",
         "load.profile",
+        "load.shapes",
+        "load.expression",
+        "load.phases",
         "load.arrivals",
         "load.weights",
         "load.share",
         "load.feeder",
         "load.health",
+        "load.flight",
+        "load.open_load",
+        "load.closed_load",
         "load.engine",
     ],
     [
@@ -56,6 +63,8 @@ FLOORS = [
         "report.masking",
         "report.collector",
         "report.summary",
+        "report.split",
+        "report.chart",
         "report.limits",
         "report.verdict",
         "report.watch",
@@ -121,6 +130,7 @@ FLOORS = [
         "cli.demo",
         "cli.ls",
         "cli.new",
+        "cli.plan",
         "cli.main",
         "cli",
     ],
@@ -156,7 +166,11 @@ DOORS = {
     "tdigest": {"measure.sketch", "report.summary"},
     "random": {"load.profile", "load.arrivals", "load.feeder", "script"},
 }
-NO_GEVENT = ("measure.", "load.profile", "load.arrivals", "load.share", "report.")
+NO_GEVENT = (
+    "measure.",
+    "report.",
+    *(f"load.{room}" for room in ("curve", "profile", "shapes", "expression", "phases", "arrivals", "share")),
+)
 
 
 def name_of(path):

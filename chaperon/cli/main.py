@@ -14,6 +14,7 @@ from chaperon.cli.demo import demo
 from chaperon.cli.local import local
 from chaperon.cli.ls import ls
 from chaperon.cli.new import new
+from chaperon.cli.plan import plan
 from chaperon.cli.streams import give_up_stdout
 from chaperon.errors import ChaperonError, LoadError, NotPatched, UsageError
 
@@ -31,7 +32,7 @@ def chaperon(context: click.Context) -> None:
         context.exit(2)
 
 
-for command in (local, check, demo, ls, new):
+for command in (local, check, demo, ls, new, plan):
     chaperon.add_command(command)
 
 

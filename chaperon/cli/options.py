@@ -11,7 +11,9 @@ import click
 
 from chaperon.clock import seconds
 from chaperon.errors import PlanError, UsageError
-from chaperon.load.profile import Load, iterations, rate, users
+from chaperon.load.expression import read_load
+from chaperon.load.profile import Load
+from chaperon.load.shapes import iterations, rate, users
 from chaperon.script.config import merged, nested
 from chaperon.script.environment import Environment
 from chaperon.script.loader import load
@@ -25,6 +27,7 @@ class Orders:
     users: int | None
     rate: tuple[float, str] | None
     iterations: int | None
+    load: str | None
     ramp: float | None
     hold: float | None
     only: str | None
@@ -35,6 +38,9 @@ class Orders:
     insecure: bool
     seed: int | None
     grace: float | None
+    warmup: float | None
+    in_flight: int | None
+    by: tuple[str, ...]
     no_brake: bool
     json: str | None
     quiet: bool
@@ -60,16 +66,24 @@ class Orders:
             limits=self.limits,
             seed=self.seed,
             grace=self.grace,
+            warmup=self.warmup,
             brake=not self.no_brake,
         ).checked()
 
     def _load(self) -> Load | None:
         ramp = self.ramp or 0.0
+        if self.load is not None:
+            others = [name for name in ("users", "rate", "iterations", "ramp", "in_flight") if getattr(self, name)]
+            if others:
+                raise UsageError(f"--load says it all: leave --{', --'.join(others).replace('_', '-')} out")
+            return read_load(self.load).held(self.hold)
+        if self.in_flight is not None and self.rate is None:
+            raise UsageError("--in-flight goes with --rate: users are never more than there are")
         if self.rate is not None:
             if self.users is not None or self.iterations is not None:
                 raise UsageError("--rate does not go with --users or --iterations: an open load has no fixed users")
             n, per = self.rate
-            return rate(n, per=per, ramp=ramp, hold=self.hold)
+            return rate(n, per=per, ramp=ramp, hold=self.hold, in_flight=self.in_flight)
         if self.iterations is not None:
             return iterations(self.iterations, users=1 if self.users is None else self.users, ramp=ramp, hold=self.hold)
         if self.users is not None:
@@ -113,6 +127,10 @@ _OPTIONS = (
     click.option("--users", type=int, help="Closed load: so many users, visit after visit."),
     click.option("--rate", type=_Rate(), help="Open load: visits a second, or such as 3000/m."),
     click.option("--iterations", type=int, help="So many visits in all, shared by --users."),
+    click.option(
+        "--load", metavar="EXPRESSION", help="Any load, as in Python: 'rate(100, hold=\"1m\") >> pause(\"10s\") >> …'."
+    ),
+    click.option("--in-flight", type=click.IntRange(1), help="With --rate: drop what is due beyond so many visits."),
     click.option("--ramp", type=SPAN, help="Grow to the full load over this span, such as 30s."),
     click.option("--hold", type=SPAN, help="Keep the load up for this span after the ramp."),
     click.option("--only", metavar="NAME", help="Only this entry of the environment."),
@@ -123,6 +141,8 @@ _OPTIONS = (
     click.option("--insecure", is_flag=True, help="Do not verify TLS certificates."),
     click.option("--seed", type=int, help="Where everything random comes from (0)."),
     click.option("--grace", type=SPAN, help="How long visits in flight may go on at the end (10s)."),
+    click.option("--warmup", type=SPAN, help="What is due before counts to no headline, no limit."),
+    click.option("--by", multiple=True, metavar="phase|TAG", help="Split the table by phase, or by a tag."),
     click.option("--no-brake", is_flag=True, help="Go on even if every request fails for 30 s."),
     click.option("--json", metavar="PATH", help="Write the report there."),
     click.option("--quiet", is_flag=True, help="No progress, no table: the verdict alone."),

@@ -42,7 +42,7 @@ def deliver(report: Report, orders: Orders) -> int:
         if orders.quiet:
             click.echo("\n  ".join([report.verdict.value, *map(masked, report.reasons)]))
         else:
-            print_report(report, Console(width=None if sys.stdout.isatty() else PIPED))
+            print_report(report, Console(width=None if sys.stdout.isatty() else PIPED), orders.by)
         sys.stdout.flush()
     except BrokenPipeError:
         raise

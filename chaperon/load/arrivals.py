@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
-from math import sqrt
+from itertools import chain, count, islice
 from random import Random
 from typing import NamedTuple
 
-from chaperon.load.profile import Iterations, Rate, Users
+from chaperon.load.curve import Curve, Segment, Spell
+from chaperon.load.profile import Iterations, Rate, Shaped
+
+CLOSE = 1e-9
+"""What rounding may take from an area or a moment."""
 
 
 class Arrival(NamedTuple):
@@ -25,32 +28,79 @@ class Arrival(NamedTuple):
     phase: str = "steady"
 
 
-def offsets(load: Rate, index: int = 0, of: int = 1) -> Iterator[tuple[int, float]]:
-    """Yield (number, seconds from the start) of every *of*-th arrival, from number *index*.
+def offsets(load: Rate, index: int = 0, of: int = 1, *, seed: object = 0, skip: int = 0) -> Iterator[tuple[int, float]]:
+    """Yield (number, seconds from the start) of every *of*-th arrival from number *index*, but for the first *skip*.
 
-    On a ramp the rate grows linearly, so arrival i is due where the area under it is i.
+    Arrival i is due where the area under the curve comes to i; of a Poisson process, to
+    the i-th sum of exponential distances drawn from *seed* alone (time-change theorem:
+    Çinlar, "Introduction to Stochastic Processes", 4.7). So that a bent curve keeps every
+    arrival that was due before the bend.
     """
-    ramping = load.n * load.ramp / (2 * load.per)
-    for i in count(index, of):
-        if i < ramping:
-            at = sqrt(2 * i * load.ramp * load.per / load.n)
-        else:
-            at = load.ramp + (i - ramping) * load.per / load.n
-        if at >= load.until - 1e-9:
+    segments = load.curve.segments
+    if not segments:
+        return
+    place, segment, brink = 0, segments[0], _brink(segments[0])
+    last = len(segments) - 1
+    end = load.curve.until - CLOSE
+    for number, area in _areas(load, index + skip * of, of, seed):
+        while area >= brink and place < last:
+            place += 1
+            segment = segments[place]
+            brink = _brink(segment)
+        if area >= brink:
             return
-        yield i, at
+        at = segment.when(area)
+        if at >= end:
+            return
+        yield number, at
 
 
-def starts(load: Users | Iterations, index: int = 0, of: int = 1) -> Iterator[tuple[int, float]]:
-    """Yield (user, seconds from the start) of every *of*-th user: evenly over the ramp."""
-    crowd = load.n if isinstance(load, Users) else load.users
-    for user in range(index, crowd, of):
-        yield user, user * load.ramp / crowd
+def _brink(segment: Segment) -> float:
+    whole = segment.area + segment.size
+    return whole - CLOSE - 1e-14 * whole
+
+
+def _areas(load: Rate, first: int, of: int, seed: object) -> Iterator[tuple[int, float]]:
+    if not load.poisson:
+        return ((i, float(i)) for i in count(first, of))
+    return islice(enumerate(_distances(seed)), first, None, of)
+
+
+def _distances(seed: object) -> Iterator[float]:
+    draw = chance(seed, "arrivals").expovariate
+    at = 0.0
+    while True:
+        at += draw(1.0)
+        yield at
+
+
+def spells(curve: Curve, index: int = 0, of: int = 1) -> list[Spell]:
+    """Return when each *of*-th user is there, from user *index*, in the order in which they come."""
+    crowd = int(curve.peak) + 1
+    found = chain.from_iterable(curve.spells(user) for user in range(index, crowd, of))
+    return sorted(found, key=lambda spell: (spell.on, spell.user))
 
 
 def numbers(load: Iterations, index: int = 0, of: int = 1) -> Iterator[int]:
     """Yield the iterations of one share: those of its users, i going to user i modulo the users."""
-    return (i for i in range(load.n) if i % load.users % of == index)
+    crowd = load.users
+    mine = range(index, crowd, of)
+    return (i for base in range(0, load.total, crowd) for user in mine if (i := base + user) < load.total)
+
+
+def quota(load: Iterations, index: int = 0, of: int = 1) -> int:
+    """Return how many iterations one share has."""
+    mine = range(index, min(load.users, load.total), of)
+    return sum((load.total - user + load.users - 1) // load.users for user in mine)
+
+
+def planned(load: Shaped, *, seed: object = 0) -> int | None:
+    """Return how many visits a load has planned, or None where that is for the target to say."""
+    if isinstance(load, Rate):
+        return sum(1 for _ in offsets(load, seed=seed))
+    if isinstance(load, Iterations):
+        return load.total
+    return None if load.until is not None else len(spells(load.curve))
 
 
 def chance(*parts: object) -> Random:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from chaperon.clock import Clock, cpu
 from chaperon.measure.sketch import Sketch
 
@@ -19,6 +21,9 @@ class Health:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._late: list[float] = []
+        self._started = 0
+        self._dropped: Counter[str] = Counter()
+        self._waited = 0.0
         self._stalls = 0
         self._since = clock.now()
         self._used = cpu()
@@ -26,6 +31,11 @@ class Health:
     def late(self, by: float) -> None:
         """Note that a visit started *by* seconds after it was due."""
         self._late.append(max(by, 0.0))
+
+    def dropped(self, why: str, waited: float) -> None:
+        """Note that an arrival was dropped: "late" or "cap" says why; it had *waited* so many seconds."""
+        self._dropped[why] += 1
+        self._waited = max(self._waited, waited)
 
     def tick(self) -> None:
         """Watch the hub for ever."""

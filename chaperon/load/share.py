@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from chaperon.load.profile import Iterations, Load, Users
+from chaperon.load.phases import Phases, phases
+from chaperon.load.profile import Iterations, Load, Shaped, Users
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Stride *index* of *of* of the load of one entry.
+    """Stride *index* of *of* of one leg of the load of an entry.
 
     Whoever takes it over from another goes on where that one was: *start* arrivals of the
-    stride were taken before, and *rows* unique rows. It is number *place* of all *total*
-    shares of the run, whatever their entry.
+    stride were taken before, and *rows* unique rows. *at* is the offset from which its load
+    counts; it is leg number *leg* of *legs* of the entry, and number *place* of all *total*
+    shares of the run.
     """
 
     entry: int
     label: str
-    load: Load
+    load: Shaped
     seed: int = 0
     index: int = 0
     of: int = 1
@@ -28,21 +30,53 @@ class Share:
     rows: int = 0
     place: int = 0
     total: int = 1
+    at: float = 0.0
+    leg: int = 0
+    legs: int = 1
+    phases: Phases = field(default_factory=Phases, compare=False)
 
     @property
     def name(self) -> str:
         """The share as it stands in a window's progress."""
-        return f"{self.entry}:{self.index}/{self.of}"
+        return f"{self.entry}{f'.{self.leg}' if self.leg else ''}:{self.index}/{self.of}"
+
+    @property
+    def source(self) -> str:
+        """What its chance depends on, whoever performs it."""
+        return f"{self.seed}/{self.entry}{f'.{self.leg}' if self.leg else ''}"
+
+    @property
+    def until(self) -> float | None:
+        """The offset of the run from which no visit of it starts, or None."""
+        end = self.load.until
+        return None if end is None else self.at + end
+
+    def unique(self, number: int) -> int:
+        """Return a number of this leg, of a user or an arrival, as one that no other leg of the entry has."""
+        return number * self.legs + self.leg
 
 
-def deal(loads: Sequence[tuple[str, Load]], n: int = 1, *, seed: int = 0) -> list[Share]:
-    """Return *n* shares of each (label, load), fewer where a load has fewer users."""
+def deal(
+    loads: Sequence[tuple[str, Load]], n: int = 1, *, seed: int = 0, warmup: float = 0.0
+) -> list[Share]:
+    """Return *n* shares of each leg of each (label, load), fewer where one has fewer users.
+
+    What is due in the first *warmup* seconds is warm-up.
+    """
     shares = []
     for entry, (label, load) in enumerate(loads):
-        most = load.n if isinstance(load, Users) else load.users if isinstance(load, Iterations) else n
-        of = min(n, most)
-        shares += [Share(entry, label, load, seed, index, of) for index in range(of)]
+        legs = load.legs
+        for leg, ((at, shaped), named) in enumerate(zip(legs, phases(load, warmup), strict=True)):
+            of = min(n, _crowd(shaped, n))
+            shares += [
+                Share(entry, label, shaped, seed, index, of, at=at, leg=leg, legs=len(legs), phases=named)
+                for index in range(of)
+            ]
     return [replace(share, place=place, total=len(shares)) for place, share in enumerate(shares)]
+
+
+def _crowd(load: Shaped, n: int) -> int:
+    return load.n if isinstance(load, Users) else load.users if isinstance(load, Iterations) else n
 
 
 Standing = Literal["going", "done", "returned"]
@@ -51,14 +85,16 @@ Standing = Literal["going", "done", "returned"]
 class Holding:
     """A share as somebody performs it: how far it has come.
 
-    *taken* counts the arrivals of its stride that are past, those before its *start* too;
-    *rows* likewise the unique rows; *alive* greenlets are at it.
+    *load* is the share's, as it was bent since. *taken* counts the arrivals of its stride
+    that are past, those before its *start* too, *rows* likewise the unique rows; *alive*
+    greenlets are at it.
     """
 
-    __slots__ = ("alive", "ended", "released", "rows", "share", "taken")
+    __slots__ = ("alive", "ended", "load", "released", "rows", "share", "taken")
 
     def __init__(self, share: Share) -> None:
         self.share = share
+        self.load = share.load
         self.taken = share.start
         self.rows = share.rows
         self.ended = 0

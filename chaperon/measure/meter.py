@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from chaperon.clock import Clock
 from chaperon.measure.recorder import NAMES, Recorder
-from chaperon.measure.sample import Failure, Key, Sample
+from chaperon.measure.sample import STEADY, Failure, Key, Sample
 
-STEADY = "steady"
 BOOKS = 500
 """How many combinations of phase with tags are kept at hand; the rest are looked up anew each time."""
 

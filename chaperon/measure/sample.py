@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+STEADY = "steady"
+WARM_UP = "warm-up"
+"""The phase that counts to no headline, no limit."""
 REQUEST_KINDS_NOT = frozenset({"step", "call", "task", "visit", "check", "trip", "value", "count", "gauge"})
 
 
@@ -17,7 +20,7 @@ class Key(NamedTuple):
     scenario: str
     name: str
     kind: str = "http"
-    phase: str = "steady"
+    phase: str = STEADY
     tags: tuple[tuple[str, str], ...] = ()
 
     @property

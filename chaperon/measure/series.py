@@ -73,6 +73,11 @@ class Series:
             self.slowest = heapq.nlargest(EXEMPLARS, [*self.slowest, *zip(took, ends, strict=True)])
 
     @classmethod
+    def sum_of(cls, many: Sequence[Series]) -> Series:
+        """Return the sum of *many*, one of them itself if it is the only one."""
+        return many[0] if len(many) == 1 else cls.merge_all(many)
+
+    @classmethod
     def merge_all(cls, many: Iterable[Series], centroids: int = TOTAL) -> Series:
         """Return the sum of *many*, always merged in the order given."""
         parts = list(many)

@@ -10,7 +10,7 @@ from typing import Literal, NoReturn
 
 from chaperon.clock import seconds
 from chaperon.errors import LimitError, PlanError
-from chaperon.measure.sample import Key
+from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
 from chaperon.report.collector import Totals
@@ -73,7 +73,9 @@ class Limit:
         if self.share:
             return number / whole.count if whole.count else None
         if self.what == "rate":
-            return number / duration if duration > 0 else None
+            warm = [span for (label, phase), span in totals.phases.items() if phase == WARM_UP and self._of(label)]
+            length = duration - max(warm, default=0.0)
+            return number / length if length > 0 else None
         return float(number)
 
     def _timed(self, whole: Series) -> float | None:
@@ -86,7 +88,12 @@ class Limit:
             return {"min": sketch.low, "mean": sketch.mean, "max": sketch.high}[self.what]
         return sketch.quantile(float(self.what[1:]) / 100)
 
+    def _of(self, label: str) -> bool:
+        return self.scenario in (None, label)
+
     def _means(self, key: Key) -> bool:
+        if key.phase == WARM_UP:
+            return False
         if self.series is None:
             return key.is_request
         if self.scenario is not None and key.scenario != self.scenario:

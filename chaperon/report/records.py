@@ -12,6 +12,7 @@ from typing import Any
 from chaperon.errors import OutputError
 from chaperon.measure.sketch import Sketch
 from chaperon.report.masking import masked
+from chaperon.report.split import PHASE, by_tags, split
 from chaperon.report.summary import PERCENTILES, Report, Row
 
 SCHEMA = "chaperon-report/1"
@@ -28,6 +29,12 @@ def as_dict(report: Report) -> dict[str, Any]:
         "chaperon": report.chaperon,
         "seed": report.seed,
         "series": [_series(row) for row in report.rows],
+        "phases": [
+            {**_series(row), "phase": phase, "length": row.duration}
+            for phase, rows in split(report, PHASE).items()
+            for row in rows
+        ],
+        "tags": [{**_series(row), "tags": dict(tags)} for tags, row in by_tags(report)],
         "errors": [{**asdict(e), "series": masked(e.series), "sample": masked(e.sample)} for e in report.errors],
         "ledger": [{"scenario": label, **asdict(counts)} for label, counts in report.ledger.items()],
         "limits": [asdict(limit) for limit in report.limits],

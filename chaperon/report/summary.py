@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from chaperon.errors import ChaperonError
-from chaperon.measure.sample import Key
+from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
-from chaperon.measure.window import Counts, Trouble, TroubleKey
+from chaperon.measure.window import Counts, Happening, Trouble, TroubleKey
 from chaperon.report.collector import SecondRow, WorkerTally
 
 if TYPE_CHECKING:
@@ -170,7 +170,11 @@ class LimitResult:
 
 @dataclass(frozen=True)
 class Report:
-    """The frozen result of a run, or of one so far (*finished* is False)."""
+    """The frozen result of a run, or of one so far (*finished* is False).
+
+    *series* has every key apart, with its phase and its tags; *phases* is by (scenario,
+    phase) how long the load was in it; *happenings* stand beside the worker they are from.
+    """
 
     verdict: Verdict
     reasons: tuple[str, ...]
@@ -187,6 +191,9 @@ class Report:
     workers: tuple[WorkerTally, ...]
     notes: Mapping[str, int]
     finished: bool = True
+    series: Mapping[Key, Series] = field(default_factory=dict)
+    phases: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    happenings: tuple[tuple[str, Happening], ...] = ()
 
     def __repr__(self) -> str:
         return f"<Report {self.verdict.value} of {self.environment}, {self.duration:.1f} s>"
@@ -228,13 +235,20 @@ class Report:
 _ORDER = ("step", "call", "task", "visit", "check", "value", "count", "gauge")
 
 
-def rows_of(series: Mapping[Key, Series], duration: float) -> tuple[Row, ...]:
-    """Return one row per (scenario, name): requests first, then the other kinds."""
+def rows_of(
+    series: Mapping[Key, Series], duration: float, phases: Mapping[tuple[str, str], float] | None = None
+) -> tuple[Row, ...]:
+    """Return one row per (scenario, name): requests first, then the other kinds.
+
+    Warm-up is left out, its time as well: *phases* says how long it was.
+    """
     parts: dict[tuple[str, str, str], list[Series]] = {}
     for key in sorted(series):
-        parts.setdefault((key.scenario, key.name, key.kind), []).append(series[key])
+        if key.phase != WARM_UP:
+            parts.setdefault((key.scenario, key.name, key.kind), []).append(series[key])
+    warm = {label: span for (label, phase), span in (phases or {}).items() if phase == WARM_UP}
     rows = [
-        Row(scenario, name, kind, many[0] if len(many) == 1 else Series.merge_all(many), duration)
+        Row(scenario, name, kind, Series.sum_of(many), max(duration - warm.get(scenario, 0.0), 0.0))
         for (scenario, name, kind), many in parts.items()
     ]
     return tuple(sorted(rows, key=lambda r: (r.scenario, _place(r.kind), r.kind, r.name)))

@@ -13,6 +13,7 @@ from rich.text import Text
 from chaperon.measure.sketch import Sketch
 from chaperon.report.collector import Pulse
 from chaperon.report.masking import masked
+from chaperon.report.split import PHASE, split, tag_names
 from chaperon.report.summary import PERCENTILES, ErrorRow, LimitResult, Report, Row, Verdict
 
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INVALID: "magenta", Verdict.ABORTED: "yellow"}
@@ -55,14 +56,19 @@ def pulse_line(pulse: Pulse, target: str) -> str:
     return " · ".join(parts)
 
 
-def print_report(report: Report, console: Console) -> None:
-    """Print series, errors, limits, ledger, notes, the verdict last."""
-    scenarios = list(dict.fromkeys(row.scenario for row in report.rows))
-    for scenario in scenarios:
-        console.print(_series_table(scenario, report, console.width < NARROW))
-        custom = [r for r in report.rows if r.scenario == scenario and r.kind in _CUSTOM]
-        if custom:
-            console.print(_custom_table(custom))
+def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> None:
+    """Print series, errors, limits, ledger, notes, the verdict last.
+
+    The series follow once more, split by each of *by*: "phase", or the name of a tag.
+    """
+    _print_series(report.rows, "", console)
+    for name in by:
+        parts = split(report, name)
+        if not parts:
+            known = ", ".join(tag_names(report)) or "none"
+            console.print(escape(f"by {name}: no series has that tag; there are {known}"), highlight=False)
+        for part, rows in parts.items():
+            _print_series(rows, part if name == PHASE else f"{name}={part}", console)
     if report.errors:
         _print_errors(report.errors, console)
     if report.limits:
@@ -80,17 +86,25 @@ def print_report(report: Report, console: Console) -> None:
         console.print(f"  {escape(masked(reason))}", highlight=False)
 
 
-def _series_table(scenario: str, report: Report, narrow: bool) -> Table:
+def _print_series(rows: Sequence[Row], part: str, console: Console) -> None:
+    for scenario in dict.fromkeys(row.scenario for row in rows):
+        mine = [r for r in rows if r.scenario == scenario]
+        custom = [r for r in mine if r.kind in _CUSTOM]
+        title = f"{scenario} · {part}" if part else scenario
+        console.print(_series_table(title, [r for r in mine if r.kind not in _CUSTOM], console.width < NARROW))
+        if custom:
+            console.print(_custom_table(custom))
+
+
+def _series_table(title: str, rows: Sequence[Row], narrow: bool) -> Table:
     shown = ("p50", "p95", "p99") if narrow else tuple(PERCENTILES)
-    table = Table(box=box.SIMPLE_HEAD, title=escape(scenario), title_justify="left", title_style="bold", pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, title=escape(title), title_justify="left", title_style="bold", pad_edge=False)
     table.padding = (0, 1, 0, 0)
     table.add_column("series", overflow="fold", min_width=16)
     for name in ("count", "errors", "rate/s", *shown, "max"):
         table.add_column(name, justify="right", no_wrap=True)
     group = None
-    for row in report.rows:
-        if row.scenario != scenario or row.kind in _CUSTOM:
-            continue
+    for row in rows:
         if group not in (None, row.kind):
             table.add_section()
         group = row.kind

@@ -43,7 +43,7 @@ def conclude(totals: Totals, limits: Sequence[Limit], facts: Facts, ending: Endi
         environment=facts.environment,
         chaperon=VERSION,
         seed=facts.seed,
-        rows=rows_of(totals.series, facts.duration),
+        rows=rows_of(totals.series, facts.duration, totals.phases),
         errors=error_rows(totals.errors),
         ledger=dict(sorted(totals.ledger.items())),
         limits=judged,
@@ -51,6 +51,9 @@ def conclude(totals: Totals, limits: Sequence[Limit], facts: Facts, ending: Endi
         workers=tuple(totals.workers),
         notes=dict(sorted(totals.notes.items())),
         finished=ending.finished,
+        series=totals.series,
+        phases=totals.phases,
+        happenings=tuple(totals.happenings),
     )
 
 

@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 from chaperon.client.service import Service
 from chaperon.clock import seconds
 from chaperon.errors import LoadError, PlanError, UsageError
-from chaperon.load.profile import Iterations, Load, Rate, Users
+from chaperon.load.profile import Load
+from chaperon.load.shapes import users
+from chaperon.load.share import Share, deal
 from chaperon.report.limits import Limit, parse
 from chaperon.script.config import merged
 from chaperon.script.preparation import Preparation
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from chaperon.report.summary import Report
     from chaperon.script.running import Running
 
-ONE_VISIT = Users(1)
+ONE_VISIT: Load = users(1)
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def run(scenario: Scenario, load: Load = ONE_VISIT, /, *, name: str | None = Non
     """Return an entry of an environment; without a load, one user makes one visit. Raises LoadError."""
     if not isinstance(scenario, Scenario):
         raise LoadError(f"run() takes a Scenario first, got {scenario!r}")
-    if not isinstance(load, (Users, Rate, Iterations)):
+    if not isinstance(load, Load):
         raise LoadError(f"run() takes a load second, such as users(10); got {load!r}")
     return Entry(scenario, load, name, config)
 
@@ -58,7 +60,9 @@ class Environment:
     *url*, *headers*, *auth*, *verify*, *cert* describe the default service, *services* the
     others. *timeout* (seconds, or a pair for connecting and reading) is theirs unless they
     have one. *grace* is how long visits in flight may go on at the end, *brake* after how
-    long of nothing but failing requests the run stops (None: never). *metrics* renames,
+    long of nothing but failing requests the run stops (None: never). What is due in the
+    first *warmup* counts to no headline, no limit. An arrival that would begin more than
+    *late* after it was due is dropped (None: it begins all the same). *metrics* renames,
     leaves out or derives series. Raises LoadError, LimitError, PlanError.
 
     *setup* runs once per run before it, *teardown* after it, whatever happened; each may take
@@ -84,6 +88,8 @@ class Environment:
     name: str = "environment"
     seed: int = 0
     grace: float | str = 10.0
+    warmup: float | str = 0.0
+    late: float | str | None = 1.0
     brake: float | str | None = 30.0
     on_error: OnError = "next-visit"
     setup: Any = None
@@ -101,6 +107,9 @@ class Environment:
         if self.on_error not in POLICIES:
             raise LoadError(f"on_error must be one of {', '.join(POLICIES)}; got {self.on_error!r}")
         seconds(self.grace)
+        seconds(self.warmup)
+        if self.late is not None:
+            seconds(self.late)
         if self.brake is not None:
             seconds(self.brake)
         for limit in self.limits:
@@ -164,6 +173,7 @@ class Environment:
         limits: Sequence[str] = (),
         seed: int | None = None,
         grace: float | str | None = None,
+        warmup: float | str | None = None,
         brake: bool = True,
     ) -> Environment:
         """Return this environment as the command line changes it.
@@ -177,7 +187,8 @@ class Environment:
         if load is not None:
             entries = [replace(entries[0], load=load)]
         if hold is not None or ramp is not None:
-            entries = [replace(e, load=_cut(e.load, hold, ramp)) for e in entries]
+            spans = [None if span is None else seconds(span) for span in (hold, ramp)]
+            entries = [replace(e, load=e.load.held(*spans)) for e in entries]
         if config:
             entries = [replace(e, config=merged(e.config, config)) for e in entries]
         return replace(
@@ -192,6 +203,7 @@ class Environment:
             limits=(*self.limits, *limits),
             seed=self.seed if seed is None else seed,
             grace=self.grace if grace is None else grace,
+            warmup=self.warmup if warmup is None else warmup,
             brake=self.brake if brake else None,
         )
 
@@ -220,6 +232,11 @@ class Environment:
         if not isinstance(url, str):
             raise LoadError(f"the setup of {self.name!r} returned a url that is no text: {url!r}")
         return replace(self, config=merged(self.config, given), url=self.url if self.url_ordered else url)
+
+    def shares(self, n: int = 1) -> list[Share]:
+        """Return the loads of all entries, each dealt into *n* shares or as many as it has users."""
+        loads = [(entry.label, entry.load) for entry in self.entries]
+        return deal(loads, n, seed=self.seed, warmup=seconds(self.warmup))
 
     def start(self, tap: Callable[[Sample], None] | None = None) -> Running:
         """Set up, start the run and return at once; *tap* sees every sample. Raises LoadError, NotPatched."""
@@ -262,11 +279,3 @@ def _timeout(timeout: Any) -> Any:
     if span == 0.0:
         raise PlanError("a timeout of 0 s would fail every request: give it more, or None for no timeout")
     return span
-
-
-def _cut(load: Load, hold: float | str | None, ramp: float | str | None) -> Load:
-    if hold is not None:
-        load = replace(load, hold=seconds(hold))
-    if ramp is not None:
-        load = replace(load, ramp=seconds(ramp))
-    return load

@@ -12,7 +12,6 @@ from gevent.event import Event
 
 from chaperon.clock import Clock, HubClock, seconds, today
 from chaperon.errors import NotPatched, TeardownError
-from chaperon.load.share import deal
 from chaperon.report.collector import Collector, Pulse
 from chaperon.report.verdict import Facts
 from chaperon.report.watch import Watch
@@ -136,7 +135,7 @@ class Running:
         self._started = today()
         self._sending = Sending(
             environment,
-            deal([(e.label, e.load) for e in environment.entries], seed=environment.seed),
+            environment.shares(),
             self._hear,
             self._clock,
             worker=WORKER,

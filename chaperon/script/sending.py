@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from itertools import count
 from typing import TYPE_CHECKING
@@ -56,6 +57,7 @@ class Sending:
         self._sink = sink
         self._clock = clock
         self._second = max(int(clock.now() - began), 0)
+        self._told = float(self._second)
         self._recorder = Recorder(worker, began=began, second=self._second, tap=tap, journal=journal)
         self._health = Health(clock)
         naming, derived = read(environment.metrics)
@@ -90,6 +92,7 @@ class Sending:
             grace=seconds(environment.grace),
             health=self._health,
             staying=staying,
+            late=math.inf if environment.late is None else seconds(environment.late),
         )
         dealer.holdings = self.engine.holdings
 
@@ -112,5 +115,11 @@ class Sending:
             self._cut()
 
     def _cut(self) -> None:
-        engine = self.engine
-        self._sink(self._recorder.cut(users=engine.present, health=self._health.cut(), progress=engine.progress))
+        engine, until = self.engine, self._clock.now() - self.began
+        phases = engine.phases(self._told, until)
+        self._told = until
+        self._sink(
+            self._recorder.cut(
+                users=engine.present, health=self._health.cut(), progress=engine.progress, phases=phases
+            )
+        )

@@ -1,0 +1,107 @@
+"""`chaperon plan`: what would be sent, when."""
+
+from __future__ import annotations
+
+import math
+from itertools import islice
+
+import click
+
+from chaperon.cli.options import Orders, load_options
+from chaperon.load.arrivals import offsets, planned
+from chaperon.load.profile import Iterations, Rate, Shaped, Users
+from chaperon.load.share import Share
+from chaperon.report.chart import framed
+from chaperon.report.text import time_text
+from chaperon.script.environment import Environment
+
+WIDE = 72
+FIRST = 5
+
+
+@click.command(short_help="Draw what would be sent, send nothing.")
+@click.argument("file", metavar="FILE[:NAME]")
+@load_options
+def plan(file: str, orders: Orders) -> int:
+    """Print and draw what would be sent and when, stage by stage; no request is made."""
+    environment = orders.environment(file)
+    for entry, load in enumerate(environment.entries):
+        whole = environment.shares()
+        legs = [share for share in whole if share.entry == entry]
+        click.echo(f"{click.style(load.label, bold=True)}: {load.load}")
+        for leg in legs:
+            _print_leg(leg)
+        click.echo()
+    click.echo(_sum(environment))
+    return 0
+
+
+def _print_leg(leg: Share) -> None:
+    load = leg.load
+    end = leg.until
+    unit = "visits/s" if isinstance(load, Rate) else "users"
+    drawn = _span(load)
+    for line in framed(_levels(load, drawn), (_number(load.curve.peak), "0"), _axis(leg.at, drawn, unit), height=6):
+        click.echo(f"  {line}")
+    for stage in leg.phases.stages:
+        until = "the end" if math.isinf(stage.end) else _at(stage.end)
+        level = _number(stage.low) if stage.low == stage.high else f"{_number(stage.low)} → {_number(stage.high)}"
+        click.echo(f"  {stage.phase:<24} {_at(stage.at):>8} to {until:<8} {level} {unit}")
+    click.echo(f"  {_told(load, leg)}")
+    if isinstance(load, Rate):
+        first = islice(offsets(load, seed=leg.source), FIRST)
+        click.echo(f"  due at {', '.join(f'{leg.at + at:.3f}' for _, at in first)} … s")
+    if end is None:
+        click.echo("  it ends when the visits are made")
+
+
+def _told(load: Shaped, leg: Share) -> str:
+    number = planned(load, seed=leg.source)
+    if isinstance(load, Rate):
+        kind = "a Poisson process, seeded" if load.poisson else "at even distances"
+        cap = "" if load.in_flight is None else f", at most {load.in_flight:,} in flight"
+        return f"{number:,} arrivals, {kind}{cap}"
+    if number is not None:
+        return f"{number:,} visits"
+    assert isinstance(load, (Users, Iterations))
+    rest = [f"{name} {_rest(span.low, span.high)}" for name in ("think", "pacing") if (span := getattr(load, name))]
+    return "visit after visit, as fast as the target answers" + (f"; {', '.join(rest)}" if rest else "")
+
+
+def _rest(low: float, high: float) -> str:
+    return time_text(low) if low == high else f"{time_text(low)} to {time_text(high)}"
+
+
+def _sum(environment: Environment) -> str:
+    shares = environment.shares()
+    ends = [share.until for share in shares]
+    due = [planned(s.load, seed=s.source) for s in shares if isinstance(s.load, (Rate, Iterations))]
+    length = "until their visits are made" if None in ends else f"over {_at(max(e or 0.0 for e in ends))}"
+    visits = f"{sum(n or 0 for n in due):,} visits planned" if due else "as many visits as the target answers"
+    return f"in all: {visits}, {length}; seed {environment.seed}"
+
+
+def _span(load: Shaped) -> float:
+    """How much of a load to draw: all of it, or the beginning of one without an end."""
+    if load.until is not None:
+        return load.until
+    return max(load.curve.segments[-1].at * 1.25, 1.0)
+
+
+def _levels(load: Shaped, span: float) -> list[float | None]:
+    return [load.curve.level(span * (i + 0.5) / WIDE) for i in range(WIDE)]
+
+
+def _axis(at: float, span: float, unit: str) -> str:
+    left, right = _at(at), _at(at + span)
+    return left + f"{unit} over time".center(WIDE - len(left) - len(right)) + right
+
+
+def _at(moment: float) -> str:
+    minutes, rest = divmod(round(moment, 2), 60)
+    return f"{minutes:.0f}:{rest:05.2f}".removesuffix(".00")
+
+
+def _number(level: float) -> str:
+    return f"{level:,.4g}" if level < 10_000 else f"{level:,.0f}"
+

@@ -1,0 +1,195 @@
+"""Visits in flight, each seen to its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+
+import gevent
+from gevent.event import Event
+
+from chaperon.clock import Clock, Timer
+from chaperon.errors import Interrupted
+from chaperon.load.arrivals import Arrival
+from chaperon.load.health import Health
+from chaperon.load.share import Holding
+from chaperon.measure.recorder import Fate, Recorder
+
+if TYPE_CHECKING:
+    Greenlet = gevent.Greenlet[..., Any]
+
+
+def _me() -> Greenlet:
+    return cast("Greenlet", gevent.getcurrent())
+
+
+class _Woken(BaseException):
+    """Something changed while somebody rested."""
+
+
+class Visited(NamedTuple):
+    """How a visit ended, and whether its user goes on."""
+
+    fate: Fate
+    stays: bool = True
+
+
+class Visitor(Protocol):
+    """Who makes the visits; neither verb may raise anything but `Interrupted`."""
+
+    def visit(self, arrival: Arrival) -> Visited: ...
+
+    def leave(self, entry: int, user: int) -> None:
+        """Bid farewell to a user who makes no further visit."""
+
+
+class Flight:
+    """What the loads of one engine have in common: its clock, its books, who is at work for which share.
+
+    *began* is the clock's reading that offsets count from. *stopped* is when it was stopped.
+    *present* counts the users that are there, *flying* by leg the open visits that were
+    begun and have not ended.
+    """
+
+    def __init__(self, visitor: Visitor, recorder: Recorder, clock: Clock, health: Health, *, began: float) -> None:
+        self.visitor = visitor
+        self.recorder = recorder
+        self.clock = clock
+        self.health = health
+        self.began = began
+        self.stopped: float | None = None
+        self.paused = False
+        self.staying = False
+        self.present = 0
+        self.flying: Counter[tuple[int, int]] = Counter()
+        self.over = Event()
+        self.fault: BaseException | None = None
+        self._resting: set[Greenlet] = set()
+        self._busy: dict[Greenlet, tuple[Holding, float]] = {}
+        self._alive: dict[Greenlet, Holding | None] = {}
+        self._timers: list[Timer] = []
+
+    def __repr__(self) -> str:
+        return f"<Flight of {self.busy} visits>"
+
+    @property
+    def busy(self) -> int:
+        """How many visits are in flight."""
+        return len(self._busy)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nobody is at work."""
+        return not self._alive
+
+    def going(self, holding: Holding) -> bool:
+        """Whether a share may begin further visits."""
+        return self.stopped is None and not holding.released
+
+    def after(self, seconds: float, deed: Callable[[], object]) -> None:
+        """Call *deed* from the hub in *seconds*, unless it all ends before."""
+        self._timers.append(self.clock.after(seconds, deed))
+
+    def spawn(self, holding: Holding | None, deed: Callable[..., None], *args: object) -> None:
+        """Let somebody work for a share, or for nobody in particular."""
+        greenlet = gevent.spawn(self._run, deed, *args)
+        self._alive[greenlet] = holding
+        if holding is not None:
+            holding.alive += 1
+
+    def rest(self, holding: Holding, until: float) -> None:
+        """Wait for a moment, or until something changes for the share; whoever rests looks again."""
+        if not self.going(holding):
+            return
+        me = _me()
+        self._resting.add(me)
+        try:
+            self.clock.sleep(until - self.clock.now())
+        except _Woken:
+            pass
+        finally:
+            self._resting.discard(me)
+
+    def rouse(self) -> None:
+        """End every rest soon: from the hub, so that nobody can leave a rest meanwhile."""
+        self.after(0.0, self._wake)
+
+    def visit(self, holding: Holding, arrival: Arrival, due: float) -> Visited:
+        """Make one visit, and write into the ledger what became of it."""
+        me = _me()
+        self._busy[me] = (holding, due)
+        try:
+            visited = self.visitor.visit(arrival)
+        except (Interrupted, gevent.GreenletExit):
+            visited = Visited("interrupted", stays=False)
+        except BaseException:
+            self._ended(holding, due, "failed")
+            self._busy.pop(me, None)
+            raise
+        if self._busy.pop(me, None) is not None:
+            self._ended(holding, due, visited.fate)
+        return visited
+
+    def stop(self, grace: float, patience: float) -> None:
+        """Begin nothing more; what is in flight has *grace* seconds, then *patience* to be interrupted."""
+        if self.stopped is None:
+            self.stopped = self.clock.now()
+            self.rouse()
+        self.staying = False
+        self.end_if_idle()
+        self.after(grace, self.interrupt)
+        self.after(grace + patience, self.over.set)
+
+    def end_if_idle(self) -> None:
+        """It is over when nobody is at work, unless more is to come."""
+        if not self._alive and not self.staying:
+            self.over.set()
+
+    def interrupt(self, holding: Holding | None = None) -> None:
+        """End the visits in flight of a share, or of all; runs in the hub."""
+        for greenlet, (whose, _) in list(self._busy.items()):
+            if holding in (None, whose) and greenlet in self._busy:
+                greenlet.throw(Interrupted("the run ended"))
+
+    def abandon(self, holding: Holding | None = None) -> None:
+        """Count who would not be interrupted as interrupted all the same."""
+        for greenlet, (whose, due) in list(self._busy.items()):
+            if holding in (None, whose):
+                del self._busy[greenlet]
+                self._ended(whose, due, "interrupted")
+                greenlet.kill(block=False)
+                self._gone(greenlet)
+
+    def close(self) -> None:
+        """Call off every timer; leave nobody uncounted."""
+        for timer in self._timers:
+            timer.cancel()
+        self.abandon()
+
+    def _run(self, deed: Callable[..., None], *args: object) -> None:
+        try:
+            deed(*args)
+        except (Interrupted, gevent.GreenletExit):
+            pass
+        except BaseException as exc:  # a fault of ours: end the run and let perform raise it
+            self.fault = self.fault or exc
+            self.stop(0.0, 0.0)
+        finally:
+            self._gone(_me())
+
+    def _gone(self, greenlet: Greenlet) -> None:
+        if greenlet in self._alive:
+            holding = self._alive.pop(greenlet)
+            if holding is not None:
+                holding.alive -= 1
+        self.end_if_idle()
+
+    def _wake(self) -> None:
+        for greenlet in list(self._resting):
+            if greenlet in self._resting:
+                greenlet.throw(_Woken())
+
+    def _ended(self, holding: Holding, due: float, fate: Fate) -> None:
+        self.recorder.account(holding.share.label, due, fate)
+        holding.ended += 1

@@ -1,0 +1,89 @@
+"""The stages a load goes through, by name: pure arithmetic."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from chaperon.load.curve import Segment
+from chaperon.load.profile import Leg, Load, Rate
+from chaperon.measure.sample import STEADY, WARM_UP
+
+STAGES = 40
+"""Beyond so many stages of one kind they are not told apart by name."""
+
+
+class Stage(NamedTuple):
+    """A stretch of one leg, from one offset of the run to another, with the levels at its ends."""
+
+    phase: str
+    at: float
+    end: float
+    low: float
+    high: float
+
+
+class Phases:
+    """Which phase of a leg it is at an offset of the run."""
+
+    __slots__ = ("_bounds", "_names", "stages")
+
+    def __init__(self, stages: Sequence[Stage] = ()) -> None:
+        self.stages = tuple(stages)
+        self._bounds = [stage.at for stage in stages]
+        self._names = [stage.phase for stage in stages] or [STEADY]
+
+    def __call__(self, offset: float) -> str:
+        """Return the name of the phase; before the first stage it is that one's."""
+        return self._names[max(bisect_right(self._bounds, offset) - 1, 0)]
+
+    def within(self, since: float, until: float) -> dict[str, float]:
+        """Return how long each phase is between two offsets."""
+        spans: dict[str, float] = {}
+        for phase, at, end, _, _ in self.stages:
+            span = min(end, until) - max(at, since)
+            if span > 0.0:
+                spans[phase] = spans.get(phase, 0.0) + span
+        return spans
+
+
+def phases(load: Load, warmup: float = 0.0) -> list[Phases]:
+    """Return the phases of each leg of a load; what is due before *warmup* is warm-up.
+
+    A kind of stage that occurs once in a track is called by it alone, "steady"; else the
+    level it comes to is told, "steady at 200/s", with a number where that is not enough.
+    """
+    return [found for track in load.tracks() for found in _track(track, warmup)]
+
+
+def _track(legs: Sequence[Leg], warmup: float) -> list[Phases]:
+    ends = [max(warmup, leg.at + leg.load.warmup if leg.load.warmup else 0.0) for leg in legs]
+    kinds = Counter(
+        s.kind for leg, end in zip(legs, ends, strict=True) for s in leg.load.curve.segments if leg.at + s.end > end
+    )
+    seen: Counter[str] = Counter()
+    found = []
+    for leg, end in zip(legs, ends, strict=True):
+        stages = []
+        for s in leg.load.curve.segments:
+            at, until = leg.at + s.at, leg.at + s.end
+            if at < end:
+                middle = min(end, until)
+                stages.append(Stage(WARM_UP, at, middle, s.low, s.level(middle - leg.at)))
+                at = middle
+            if at < until:
+                stages.append(Stage(_name(s, leg, kinds, seen), at, until, s.level(at - leg.at), s.high))
+        found.append(Phases(stages))
+    return found
+
+
+def _name(segment: Segment, leg: Leg, kinds: Counter[str], seen: Counter[str]) -> str:
+    name = segment.kind
+    if name == "pause" or not 1 < kinds[name] <= STAGES:
+        return name
+    unit = "/s" if isinstance(leg.load, Rate) else " users"
+    name = f"{name} {'at' if name == 'steady' else 'to'} {segment.high:g}{unit}"
+    seen[name] += 1
+    return name if seen[name] == 1 else f"{name} ({seen[name]})"

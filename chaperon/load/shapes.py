@@ -1,0 +1,218 @@
+"""The words loads are written with: users, rate, iterations, stages, stairs, spike, pause."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from chaperon.clock import seconds
+from chaperon.errors import PlanError
+from chaperon.load.curve import Curve, Piece
+from chaperon.load.profile import Iterations, Load, Pause, Rate, S, Shaped, Think, Users, plain, thinking
+
+Shape = Callable[..., Load]
+MOST_STAIRS = 10_000
+
+
+def users(
+    n: int,
+    *,
+    ramp: float | str = 0.0,
+    hold: float | str | None = None,
+    think: Think | None = None,
+    pacing: Think | None = None,
+    delay: float | str = 0.0,
+    warmup: float | str = 0.0,
+) -> Users:
+    """Return a closed load of *n* users, started evenly over *ramp*, going on for *hold* after it.
+
+    Without *hold* each user makes one visit. *think* passes after each visit; *pacing* is
+    the least time from the beginning of one to that of the next. It all begins after
+    *delay*. The first *warmup* of it counts to no headline, no limit. Spans are seconds, or
+    text such as "30s". Raises PlanError.
+    """
+    curve = plain(_whole("users", n), _span("ramp", ramp), _hold(hold))
+    load = Users(curve, 0.0, 1 if hold is None else None, thinking(think), thinking(pacing))
+    return _placed(load, delay, warmup)
+
+
+def rate(
+    n: float,
+    *,
+    per: float | str = 1.0,
+    ramp: float | str = 0.0,
+    hold: float | str | None = None,
+    fresh: bool = False,
+    poisson: bool = False,
+    in_flight: int | None = None,
+    delay: float | str = 0.0,
+    warmup: float | str = 0.0,
+) -> Rate:
+    """Return an open load: *n* visits due every *per*, rising from nothing over *ramp*, then for *hold*.
+
+    They are due at even distances, or with *poisson* at random ones, the same for the same
+    seed. With *fresh* every arrival is a session of its own; else it takes an idle one.
+    What is due while *in_flight* visits are going on is dropped, and counted as such.
+    *delay* and *warmup* are as for `users`. Raises PlanError, also where *hold* is missing:
+    an open load has no end of its own.
+    """
+    if hold is None:
+        raise PlanError("a rate needs an end: say how long with hold= (--hold on the command line)")
+    curve = plain(_pace(n, per), _span("ramp", ramp), _hold(hold))
+    most = None if in_flight is None else _whole("in_flight", in_flight)
+    return _placed(Rate(curve, 0.0, _flag("fresh", fresh), _flag("poisson", poisson), most), delay, warmup)
+
+
+def iterations(
+    n: int,
+    *,
+    users: int = 1,
+    each: bool = False,
+    ramp: float | str = 0.0,
+    hold: float | str | None = None,
+    think: Think | None = None,
+    pacing: Think | None = None,
+    delay: float | str = 0.0,
+    warmup: float | str = 0.0,
+) -> Iterations:
+    """Return a load of *n* visits shared by *users*, or *n* for *each* of them.
+
+    What *hold* leaves undone is dropped. The rest is as for `users`. Raises PlanError.
+    """
+    curve = plain(_whole("users", users), _span("ramp", ramp), _hold(hold))
+    number = _whole("iterations", n)
+    load = Iterations(curve, 0.0, number, thinking(think), thinking(pacing), _flag("each", each))
+    return _placed(load, delay, warmup)
+
+
+def stages(*steps: tuple[float | str, float], of: Shape = rate, **options: Any) -> Load:
+    """Return a load that goes straight to each level in turn: `stages(("30s", 100), ("5m", 100), of=users)`.
+
+    A step is a span with the level at its end; the first starts from nothing. *of* is
+    `users`, or `rate` in visits a second; *options* are those of that. Raises PlanError.
+    """
+    if not steps:
+        raise PlanError('stages need at least one step: stages(("30s", 100), ("5m", 100))')
+    pieces = []
+    for step in steps:
+        if not isinstance(step, tuple) or len(step) != 2:
+            raise PlanError(f"a stage is a span with the level at its end, such as ('30s', 100); got {step!r}")
+        pieces.append(Piece(_span("stage", step[0]), _level(step[1], of)))
+    return _along(pieces, of, options)
+
+
+def stairs(
+    start: float, to: float, *, by: float, each: float | str, of: Shape = rate, **options: Any
+) -> Load:
+    """Return a load that stays *each* on every level from *start* to *to*, *by* apart, down too if *to* is lower.
+
+    *of* and *options* are as for `stages`. Raises PlanError.
+    """
+    low, high, step = _level(start, of), _level(to, of), abs(_level(by, of))
+    if step == 0.0:
+        raise PlanError("stairs need by= to be more than nothing")
+    count = math.floor(abs(high - low) / step + 1e-9) + 1
+    if count > MOST_STAIRS:
+        raise PlanError(f"{count:,} stairs are more than {MOST_STAIRS:,}: take larger steps with by=")
+    span = _span("each", each)
+    up = 1.0 if high >= low else -1.0
+    levels = [low + up * step * i for i in range(count)]
+    return _along([Piece(span, level, level) for level in levels], of, options)
+
+
+def spike(
+    to: float,
+    *,
+    base: float = 0.0,
+    ramp: float | str = 0.0,
+    hold: float | str,
+    of: Shape = rate,
+    **options: Any,
+) -> Load:
+    """Return a load that goes from *base* to *to* within *ramp*, stays for *hold*, comes back as fast.
+
+    *of* and *options* are as for `stages`. Raises PlanError.
+    """
+    foot, top, slope = _level(base, of), _level(to, of), _span("ramp", ramp)
+    return _along([Piece(slope, top, foot), Piece(_span("hold", hold), top, top), Piece(slope, foot)], of, options)
+
+
+def pause(span: float | str) -> Pause:
+    """Return nothing at all for *span*: for between two loads. Raises PlanError."""
+    return Pause(_span("pause", span))
+
+
+WORDS: dict[str, Callable[..., Any]] = {
+    word.__name__: word for word in (users, rate, iterations, stages, stairs, spike, pause)
+}
+
+
+def _along(pieces: list[Piece], of: Shape, options: dict[str, Any]) -> Load:
+    """Return a load of the kind *of* that follows *pieces*."""
+    if of not in (users, rate):
+        raise PlanError(f"of= takes users or rate, got {getattr(of, '__name__', of)!r}")
+    for taken in ("ramp", "hold", "per"):
+        if taken in options:
+            raise PlanError(f"{taken}= does not go with stages: their spans say it all")
+    delay = options.pop("delay", 0.0)
+    curve = Curve.of(pieces)
+    if not curve.segments or curve.peak == 0.0:
+        raise PlanError("stages that are over at once, or never above nothing, make no load")
+    warmup = options.pop("warmup", 0.0)
+    try:
+        kind = of(1, hold=1.0, **options)
+    except TypeError as exc:
+        raise PlanError(str(exc)) from None
+    assert isinstance(kind, Shaped)
+    return _placed(replace(kind, curve=curve), delay, warmup)
+
+
+def _placed(load: S, delay: float | str, warmup: float | str) -> S:
+    load = replace(load, warmup=_span("warmup", warmup))
+    late = _span("delay", delay)
+    if not late:
+        return load
+    curve = Curve.of((Piece(late, 0.0, 0.0), *load.curve.pieces))  # its warm-up begins after the delay
+    return replace(load, curve=curve, warmup=load.warmup + late if load.warmup else 0.0)
+
+
+def _pace(n: float, per: float | str) -> float:
+    if isinstance(n, bool) or not isinstance(n, (int, float)) or not 0 < n < math.inf:
+        raise PlanError(f"rate must be positive, got {n!r} visits")
+    each = 1.0 if per in ("s", "second") else 60.0 if per in ("m", "min", "minute") else _span("per", per)
+    if each <= 0:
+        raise PlanError(f"per= must be longer than nothing, got {per!r}")
+    return n / each
+
+
+def _level(level: float, of: Shape) -> float:
+    if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 <= level < math.inf:
+        raise PlanError(f"a level must be a number, not negative, got {level!r}")
+    if of is users and level != int(level):
+        raise PlanError(f"there are no {level!r} users: take a whole number")
+    return float(level)
+
+
+def _whole(what: str, n: int) -> int:
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise PlanError(f"{what} must be a whole number of at least 1, got {n!r}")
+    return n
+
+
+def _flag(what: str, given: bool) -> bool:
+    if not isinstance(given, bool):
+        raise PlanError(f"{what}= is True or False, got {given!r}")
+    return given
+
+
+def _span(what: str, span: float | str) -> float:
+    try:
+        return seconds(span)
+    except PlanError as exc:
+        raise PlanError(f"{what}: {exc}") from None
+
+
+def _hold(hold: float | str | None) -> float | None:
+    return None if hold is None else _span("hold", hold)

@@ -1,0 +1,70 @@
+"""An engine on a virtual clock, with visits that only take time."""
+
+import gevent
+
+from chaperon.load.engine import Engine, Visited
+from chaperon.load.share import deal
+from chaperon.measure.recorder import Recorder
+from chaperon.measure.window import Counts
+from chaperon.testing import VirtualClock
+
+
+class Visitors:
+    """Visits that take *took* simulated seconds, noted with when they began."""
+
+    def __init__(self, clock, took=0.0, stays=True, fate="done"):
+        self.clock, self.took, self.stays, self.fate = clock, took, stays, fate
+        self.visits, self.left = [], []
+
+    def visit(self, arrival):
+        self.visits.append((arrival, self.clock.now()))
+        self.clock.sleep(self.took(arrival) if callable(self.took) else self.took)
+        return Visited(self.fate, self.stays)
+
+    def leave(self, entry, user):
+        self.left.append(user)
+
+
+class Stage:
+    def __init__(self, load, visitors=None, *, shares=1, grace=10.0, staying=False, engine=None, warmup=0.0, **kwargs):
+        self.clock = VirtualClock()
+        self.visitors = (visitors or Visitors)(self.clock, **kwargs)
+        self.began = self.clock.now()
+        self.recorder = Recorder("test", began=self.began)
+        self.shares = deal([("shop", load)], shares, warmup=warmup)
+        self.grace, self.staying, self.greenlet = grace, staying, None
+        self.options = engine or {}
+
+    def play(self, until=None):
+        if self.greenlet is None:
+            self.engine = Engine(
+                self.shares,
+                self.visitors,
+                self.recorder,
+                self.clock,
+                began=self.began,
+                grace=self.grace,
+                staying=self.staying,
+                **self.options,
+            )
+            self.greenlet = gevent.spawn(self.engine.perform)
+        if until is None:
+            self.clock.run(lambda: self.greenlet.dead)
+        else:
+            reached = []
+            self.clock.after(self.began + until - self.clock.now(), lambda: reached.append(True))
+            self.clock.run(lambda: bool(reached))
+        return self
+
+    def ledger(self):
+        total = Counts()
+        for counts in self.recorder.cut().ledger.values():
+            total.add(counts)
+        return total
+
+    def starts(self):
+        return [round(at - self.began, 6) for _, at in self.visitors.visits]
+
+    def busy(self, at):
+        """How many visits were in flight at an offset, if each took as long as it was told."""
+        return sum(s <= at < s + self.visitors.took for s in self.starts())

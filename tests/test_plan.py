@@ -1,0 +1,83 @@
+"""`chaperon plan` tells what would be sent, and sends nothing."""
+
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from chaperon.cli.main import chaperon
+from chaperon.errors import ChaperonError
+
+SHOP = """
+from chaperon import Environment, Scenario, pause, rate, run, spike, stages, step, users
+
+@step
+def browse(session):
+    session.get("/")
+
+shop = Scenario(browse)
+production = Environment(
+    "{url}",
+    scenarios=[
+        run(shop, stages(("30s", 100), ("1m", 100), ("10s", 0), of=users, think="2s")),
+        run(shop, rate(20, hold="1m") >> pause("10s") >> spike(200, base=20, ramp="5s", hold="20s"), name="api"),
+    ],
+)
+"""
+
+
+@pytest.fixture
+def plan(tmp_path, target):
+    file = tmp_path / "shop.py"
+    file.write_text(SHOP.replace("{url}", target.url))
+
+    def run(*args):
+        done = CliRunner().invoke(chaperon, ["plan", f"{file}:production", *args], standalone_mode=False)
+        if done.exception is not None:
+            raise done.exception
+        return done.output
+
+    run.target = target
+    return run
+
+
+def test_the_plan_tells_every_stage_and_draws_it(plan):
+    told = plan("--warmup", "10s")
+
+    assert re.search(r"warm-up +0:00 to 0:10 +0 → 33.33 users", told)
+    assert re.search(r"ramp-down +1:30 to 1:40 +100 → 0 users", told)
+    assert re.search(r"pause +1:00 to 1:10", told)
+    assert re.search(r"steady at 200/s +1:15 to 1:35 +200 visits/s", told)
+    assert "think 2.00s" in told
+    assert "6,300 arrivals, at even distances" in told
+    assert "due at 0.000, 0.050, 0.100, 0.150, 0.200 … s" in told
+    assert "in all: 6,300 visits planned, over 1:40" in told
+    assert "█" in told
+    assert max(map(len, told.splitlines())) < 100
+
+
+def test_nothing_is_sent(plan):
+    plan()
+
+    assert plan.target.asked == []
+
+
+def test_any_load_can_be_given_as_text(plan):
+    told = plan("--only", "api", "--load", "rate(3, hold=10, poisson=True) | users(2)", "--seed", "7")
+
+    assert "3/s + 2 users" in told
+    assert "a Poisson process, seeded" in told
+    assert "it ends when the visits are made" in told
+
+
+@pytest.mark.parametrize(
+    ("args", "why"),
+    [
+        (("--load", "rate(3)"), "needs an end"),
+        (("--load", "users(3)", "--users", "4"), "leave --users out"),
+        (("--users", "3", "--in-flight", "4"), "--in-flight goes with --rate"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(plan, args, why):
+    with pytest.raises(ChaperonError, match=why):
+        plan("--only", "api", *args)
