@@ -7,12 +7,12 @@ import gevent
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stage import Stage, Visitors
 
 from chaperon.errors import Interrupted
 from chaperon.load.profile import Users, between
 from chaperon.load.shapes import iterations, rate, users
 from chaperon.measure.window import Counts
-from tests.stage import Stage, Visitors
 
 
 def test_a_rate_starts_each_visit_from_absolute_times_for_an_hour():

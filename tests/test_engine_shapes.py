@@ -7,11 +7,11 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stage import Stage
 
 from chaperon.errors import PlanError
 from chaperon.load.shapes import iterations, pause, rate, spike, stages, stairs, users
 from chaperon.measure.window import Counts
-from tests.stage import Stage
 
 
 def begun(stage, since, until):
