@@ -257,7 +257,7 @@ import chaperon
 took = perf_counter() - start
 after = signal.getsignal(signal.SIGINT), socket.socket, threading.active_count(), list(logging.root.handlers)
 assert before == after, (before, after)
-from chaperon import Environment, Scenario, measured, run, step, users
+from chaperon import *
 heavy = {"ssl", "requests", "urllib3", "websocket", "zmq", "rich", "click"} & set(sys.modules)
 assert not heavy, heavy
 print(took)

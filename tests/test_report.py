@@ -141,6 +141,20 @@ def test_failing_for_counts_the_seconds_in_which_nothing_else_happened():
     assert seen == [0, 1, 2, 2, 4, 0]
 
 
+def test_visits_that_fail_without_a_good_request_count_as_failing_too():
+    record, collector = Recorder("a", began=0.0), Collector(["a"])
+    seen = []
+
+    for fate, request in zip(["failed"] * 4 + ["done"], ["none", "bad", "good", "none", "none"], strict=True):
+        record.account("shop", 0.0, fate)
+        if request != "none":
+            record.record(Sample(GET, 0.0, 1.0, Failure("e") if request == "bad" else None))
+        collector.add(record.cut())
+        seen.append(collector.failing_for)
+
+    assert seen == [1, 2, 0, 1, 0]
+
+
 def test_of_a_phase_every_worker_tells_the_same_length():
     made = [
         [Recorder(name, began=0.0).cut(phases={("shop", "steady"): 1.0}, health={}) for _ in range(1)]
@@ -328,6 +342,18 @@ def test_the_json_is_written_whole_or_not_at_all(tmp_path):
 )
 def test_secrets_are_masked(text, hidden):
     assert masked(text) == hidden
+
+
+def test_what_others_say_cannot_steer_the_terminal():
+    record, out = Recorder("a", began=0.0), io.StringIO()
+    evil = "a\x1b[2Jb\x9bc\nd\re"
+    record.record(Sample(Key(evil, evil), 0.0, 1.0, Failure(evil, evil)))
+    record.account(evil, 0.0, "planned")
+
+    print_report(report_of(collected([record.cut()])), Console(file=out, width=200))
+
+    assert "a\\x1b[2Jb\\x9bc\\nd\\re" in out.getvalue()
+    assert not set(out.getvalue()) & set("\x1b\x9b\r")
 
 
 @pytest.mark.parametrize("width", [80, 120])

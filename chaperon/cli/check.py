@@ -9,9 +9,8 @@ import click
 from chaperon.cli.options import Orders, load_options
 from chaperon.cli.perform import deliver, perform
 from chaperon.measure.sample import Sample
-from chaperon.report.masking import masked
 from chaperon.report.summary import Report, Verdict
-from chaperon.report.text import number_text, time_text
+from chaperon.report.text import number_text, plain, time_text
 from chaperon.script.environment import ONE_VISIT
 
 
@@ -50,13 +49,13 @@ def told(sample: Sample) -> str:
     failure = sample.failure
     mark = click.style("ok  ", fg="green") if failure is None else click.style("FAIL", fg="red")
     figure = time_text(sample.took) if sample.value is None else number_text(sample.value)
-    line = f"{mark} {figure:>8}  {masked(sample.key.name)}"
+    line = f"{mark} {figure:>8}  {plain(sample.key.name)}"
     if sample.bytes:
         line += f"  {sample.bytes:,} B"
     if failure is None:
         return line
     if failure.listed and failure.message:
-        return f"{line}  {failure.error}: {masked(failure.message.removeprefix(f'{failure.error}: '))}"
+        return f"{line}  {failure.error}: {plain(failure.message.removeprefix(f'{failure.error}: '))}"
     return f"{line}  {failure.error}"
 
 

@@ -60,6 +60,22 @@ class WorkerTally:
         return True
 
 
+@dataclass(slots=True)
+class Streak:
+    """For how many seconds there has been nothing but bad; seconds with neither count with those before."""
+
+    length: int = 0
+    _since: int | None = None
+
+    def note(self, second: int, *, bad: int, good: int) -> None:
+        """Note how many were bad, how many good in *second*."""
+        if good:
+            self.length, self._since = 0, None
+        elif bad:
+            self._since = second if self._since is None else self._since
+            self.length = second - self._since + 1
+
+
 @dataclass(frozen=True, slots=True)
 class Pulse:
     """The run as it is now, over the last closed seconds; times in seconds, rates per second."""
@@ -98,8 +114,7 @@ class Collector:
     """Adds windows up; the same windows give the same figures in whatever order they come.
 
     Seconds are closed in their order, each when every worker has sent it or one *patience*
-    seconds younger has come; then its windows are merged in the order of *workers*. *failing_for* is for how
-    many seconds every request has been in error.
+    seconds younger has come; then its windows are merged in the order of *workers*.
     """
 
     def __init__(self, workers: Sequence[str] = ("local",), *, patience: float = 10.0) -> None:
@@ -115,11 +130,16 @@ class Collector:
         self._phases: dict[tuple[str, str], float] = {}
         self._happenings: list[tuple[str, Happening]] = []
         self._recent: deque[tuple[int, Sketch]] = deque(maxlen=RECENT)
-        self._failing_since: int | None = None
-        self.failing_for = 0
+        self._requests_failing = Streak()
+        self._visits_failing = Streak()
 
     def __repr__(self) -> str:
         return f"<Collector of {', '.join(self._workers)} at second {self._closed}>"
+
+    @property
+    def failing_for(self) -> int:
+        """For how many seconds every request has been in error, or every visit failed without a good request."""
+        return max(self._requests_failing.length, self._visits_failing.length)
 
     def add(self, window: Window) -> None:
         """Take in one window: the sink of a run."""
@@ -226,17 +246,14 @@ class Collector:
         if not late:  # of a phase, every worker tells the same length
             for where_in, span in spans.items():
                 self._phases[where_in] = self._phases.get(where_in, 0.0) + span
-            self._note_live(row, Sketch.merge_all([s.good for s in requests]), failing=count == errors > 0)
-
-    def _note_live(self, row: SecondRow, sketch: Sketch, *, failing: bool) -> None:
-        if sketch:
-            row.p50, row.p95 = sketch.quantile(0.5), sketch.quantile(0.95)
-        self._recent.append((row.at, sketch))
-        if failing:
-            self._failing_since = row.at if self._failing_since is None else self._failing_since
-            self.failing_for = row.at - self._failing_since + 1
-        elif sketch:
-            self._failing_since, self.failing_for = None, 0
+            good = Sketch.merge_all([s.good for s in requests])
+            if good:
+                row.p50, row.p95 = good.quantile(0.5), good.quantile(0.95)
+            self._recent.append((row.at, good))
+            fates = [counts for window in windows for counts in window.ledger.values()]
+            done, failed = sum(c.done for c in fates), sum(c.failed for c in fates)
+            self._requests_failing.note(row.at, bad=errors, good=count - errors)
+            self._visits_failing.note(row.at, bad=failed, good=done + count - errors)
 
     def _row(self, second: int) -> SecondRow:
         return self._seconds.setdefault(second, SecondRow(second))

@@ -23,6 +23,14 @@ ERRORS_SHOWN = 20
 NARROW = 100
 
 
+_CONTROL = {**{code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}, 9: "\\t", 10: "\\n", 13: "\\r"}
+
+
+def plain(text: str) -> str:
+    """Return what others named or said as one line: secrets masked, nothing in it that steers a terminal."""
+    return masked(text).translate(_CONTROL)
+
+
 def time_text(span: float | None) -> str:
     """Return seconds as text: "0.41ms", "23.0ms", "1.20s"; "–" for no value."""
     if span is None:
@@ -76,14 +84,14 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
     for label, counts in report.ledger.items():
         fates = ("done", "failed", "interrupted", "dropped", "lost")
         ends = ", ".join(f"{getattr(counts, f):,} {f}" for f in fates if getattr(counts, f))
-        planned = f"visits of {escape(label)}: {counts.planned:,} planned"
+        planned = f"visits of {escape(plain(label))}: {counts.planned:,} planned"
         console.print(f"{planned} = {ends or 'none ended'}", highlight=False)
     for note, times in report.notes.items():
         console.print(f"note: {times:,} {escape(note)}", highlight=False)
     colour = _COLOURS[report.verdict]
     console.print(f"\n[bold {colour}]{report.verdict.value}[/] in {report.duration:.1f} s", highlight=False)
     for reason in report.reasons:
-        console.print(f"  {escape(masked(reason))}", highlight=False)
+        console.print(f"  {escape(plain(reason))}", highlight=False)
 
 
 def _print_series(rows: Sequence[Row], part: str, console: Console) -> None:
@@ -98,7 +106,8 @@ def _print_series(rows: Sequence[Row], part: str, console: Console) -> None:
 
 def _series_table(title: str, rows: Sequence[Row], narrow: bool) -> Table:
     shown = ("p50", "p95", "p99") if narrow else tuple(PERCENTILES)
-    table = Table(box=box.SIMPLE_HEAD, title=escape(title), title_justify="left", title_style="bold", pad_edge=False)
+    title = escape(plain(title))
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
     table.padding = (0, 1, 0, 0)
     table.add_column("series", overflow="fold", min_width=16)
     for name in ("count", "errors", "rate/s", *shown, "max"):
@@ -111,7 +120,7 @@ def _series_table(title: str, rows: Sequence[Row], narrow: bool) -> Table:
         errors = f"[red]{row.errors:,}[/]" if row.errors else "0"
         counts = (f"{row.count:,}", errors, f"{row.rate:,.1f}")
         times = ["" for _ in (*shown, "max")] if row.kind in _UNTIMED else _times(row.good, shown)
-        table.add_row(escape(masked(row.name)), *counts, *times)
+        table.add_row(escape(plain(row.name)), *counts, *times)
         if row.response is not None:
             table.add_row("  from when due", "", "", "", *_times(row.response, shown), style="bold")
     return table
@@ -135,13 +144,13 @@ def _custom_table(rows: Sequence[Row]) -> Table:
             figures = ["", *(number_text(v) for v in (row.last, row.min, row.mean)), "", "", number_text(row.max)]
         else:
             figures = [number_text(row.total), "", *(number_text(v) for v in spread)]
-        table.add_row(escape(masked(row.name)), f"{row.count:,}", *figures)
+        table.add_row(escape(plain(row.name)), f"{row.count:,}", *figures)
     return table
 
 
 def _print_errors(errors: Sequence[ErrorRow], console: Console) -> None:
     rows = errors[:ERRORS_SHOWN]
-    shown = [(f"{row.count:,} ×", row.error, masked(f"{row.series} in {row.scenario}")) for row in rows]
+    shown = [(f"{row.count:,} ×", plain(row.error), plain(f"{row.series} in {row.scenario}")) for row in rows]
     counts, names, places = (max(map(len, column)) for column in zip(*shown, strict=True))
     console.print("[bold]errors[/]")
     for (count, error, where), row in zip(shown, rows, strict=True):
@@ -149,7 +158,7 @@ def _print_errors(errors: Sequence[ErrorRow], console: Console) -> None:
         line.append(f"{error:<{names}}", style="red")
         line.append(f"  {where:<{places}}  from {row.first:.1f} to {row.last:.1f} s")
         console.print(line, overflow="fold")
-        console.print(Text(f"  {'':>{counts}} {masked(row.sample)}", style="dim"), overflow="ellipsis", no_wrap=True)
+        console.print(Text(f"  {'':>{counts}} {plain(row.sample)}", style="dim"), overflow="ellipsis", no_wrap=True)
     if len(errors) > ERRORS_SHOWN:
         rest = sum(row.count for row in errors[ERRORS_SHOWN:])
         console.print(f"  {len(errors) - ERRORS_SHOWN} more classes of errors, {rest:,} in all", highlight=False)

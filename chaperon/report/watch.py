@@ -33,7 +33,7 @@ class Watch:
         """Take in one window; return whether the run must stop because of what is known now."""
         self.collector.add(window)
         if self._brake and self._failed is None and self.collector.failing_for >= self._brake:
-            self._failed = f"every request failed for {self._brake:g} s (--no-brake goes on all the same)"
+            self._failed = f"nothing but failures for {self._brake:g} s (--no-brake goes on all the same)"
         return self._failed is not None
 
     def aborted(self, reason: str) -> None:

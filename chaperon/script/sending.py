@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import gevent
 
-import chaperon.client.http  # noqa: F401 - now, lest the first visit pay for it
 from chaperon.clock import Clock, seconds
 from chaperon.load.engine import Engine
 from chaperon.load.feeder import Dealer
@@ -53,6 +52,8 @@ class Sending:
         journal: Witness | None = None,
         staying: bool = False,
     ) -> None:
+        import chaperon.client.http  # noqa: F401 - late: it brings ssl; now, lest the first visit pay for it
+
         self.began = began
         self._sink = sink
         self._clock = clock
