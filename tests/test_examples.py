@@ -1,0 +1,76 @@
+"""Each example runs by itself, and what it reports is what its server counted."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from chaperon import Verdict
+from chaperon.script.loader import load
+from scenes import errors_of
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+@pytest.fixture
+def counts_of(monkeypatch):
+    """Return a server's own counts, empty at first."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+
+    def of(server):
+        __import__(f"servers.{server}")
+        counts = sys.modules[f"servers.{server}"].counts
+        counts.clear()
+        return counts
+
+    return of
+
+
+def played(name, **config):
+    """Run an example and return its report."""
+    return load(str(EXAMPLES / f"{name}.py")).adapt(config=config).execute()
+
+
+def test_the_noise_in_the_background_grows_evenly(counts_of):
+    counts = counts_of("search")
+
+    report = played("background_noise", seconds=1.5, rate=40.0)
+
+    assert report.verdict is Verdict.PASS
+    assert report["GET /"].count == counts["GET"] == 4
+    assert report["POST /"].count == report["task post_data"].count == counts["POST"] == 2 * (40 + 41)
+    assert report["noise rate"].max == pytest.approx(41)
+    assert report.duration < 4
+
+
+def test_without_noise_there_are_only_the_searchers(counts_of):
+    counts = counts_of("search")
+
+    played("background_noise", post_data=False)
+
+    assert counts == {"GET": 4}
+
+
+def test_a_publisher_waits_for_its_subscriber_and_everything_arrives(counts_of):
+    counts = counts_of("channels")
+
+    report = played("publish_and_await", messages=10)
+
+    assert report.verdict is Verdict.PASS
+    assert report["PUT /:channel"].count == counts["PUT"] == 50
+    assert report["GET /:channel"].count + report["GET /:channel next"].count == counts["GET"]
+    assert report["round trip"].count == 50
+    assert report["check nothing is missing"].errors == 0
+
+
+def test_a_protocol_of_lines_is_measured_like_http(counts_of):
+    counts = counts_of("lines")
+
+    report = played("tcp_lines")
+
+    assert report.verdict is Verdict.PASS
+    assert (report["lines SET"].count, report["lines GET"].count) == (counts["SET"], counts["GET"]) == (200, 220)
+    assert report.requests.count == 200 + 220 + 20
+    assert report["lines GET"].errors == 20
+    assert report["lines GET"].bytes == 20 * sum(len(f"VALUE {n}\n") for n in range(10)) + 20 * len("NONE\n")
+    assert errors_of(report) == {("lines GET", "none"): 20}
