@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from scenes import errors_of
 
 from chaperon import Verdict
 from chaperon.script.loader import load
-from scenes import errors_of
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
