@@ -26,11 +26,23 @@ class Visitors:
 
 
 class Stage:
-    def __init__(self, load, visitors=None, *, shares=1, grace=10.0, staying=False, engine=None, warmup=0.0, **kwargs):
+    def __init__(
+        self,
+        load,
+        visitors=None,
+        *,
+        shares=1,
+        grace=10.0,
+        staying=False,
+        engine=None,
+        warmup=0.0,
+        journal=None,
+        **kwargs,
+    ):
         self.clock = VirtualClock()
         self.visitors = (visitors or Visitors)(self.clock, **kwargs)
         self.began = self.clock.now()
-        self.recorder = Recorder("test", began=self.began)
+        self.recorder = Recorder("test", began=self.began, journal=journal)
         self.shares = deal([("shop", load)], shares, warmup=warmup)
         self.grace, self.staying, self.greenlet = grace, staying, None
         self.options = engine or {}

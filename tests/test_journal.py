@@ -9,20 +9,24 @@ import sys
 import tempfile
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stage import Stage
 
 from chaperon.cluster.facts import COMMIT, FATES, FRONT, MISSED, JournalError, Owner
 from chaperon.cluster.journal import SEALED, Journal, window_file
 from chaperon.cluster.recovery import CUT_OFF, NO_ROOM, recover
 from chaperon.cluster.shelter import Shelter
+from chaperon.load.feeder import Dealer
+from chaperon.load.shapes import iterations, rate, users
 from chaperon.measure.recorder import REFUSED, Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.window import Happening
+from chaperon.testing import VirtualClock
 
 WHO = Owner("worker-1", 2**62 + 1, 7, began=100.0, second=3)
 KEY = Key("shop", "GET /")
@@ -258,12 +262,36 @@ def test_progress_counts_on_from_where_a_share_was_taken_up():
             life.recorder.account("shop", 101.0, fate, share="0:1/4")
         early = recover(life.journal.folder).rest[0].progress
 
-        life.cut(progress={"0:1/4": (45, 2, 3), "0:2/4": (7, 7, 0)})
+        life.recorder.dealt("0:1/4", 4)
+        dealt = recover(life.journal.folder).rest[0].progress
+
+        life.cut(progress={"0:1/4": (45, 2, 4), "0:2/4": (7, 7, 0)})
         life.recorder.account("shop", 102.0, "planned", share="0:2/4")
         (later,) = recover(life.journal.folder).rest
 
         assert early == {"0:1/4": (45, 2, 3)}
-        assert later.progress == {"0:1/4": (45, 2, 3), "0:2/4": (8, 7, 0)}
+        assert dealt == {"0:1/4": (45, 2, 4)}
+        assert later.progress == {"0:1/4": (45, 2, 4), "0:2/4": (8, 7, 0)}
+
+
+@pytest.mark.parametrize("load", [rate(20, hold=10), users(9, hold=6), iterations(50, users=6)], ids=str)
+@pytest.mark.parametrize("until", [0.0, 1.03, 2.47, 7.3])
+def test_whoever_takes_over_a_share_knows_to_the_visit_where_it_stood(load, until):
+    with a_folder() as folder:
+        journal = Journal(folder / "life", replace(WHO, began=VirtualClock().now()), size=SMALL)
+        stage = Stage(load, shares=4, took=0.35, journal=journal)
+        dealer = Dealer(stage.recorder.dealt)
+        for share in stage.shares:
+            journal.stands(share.name, share.start, share.rows)
+
+        stage.play(until=until)
+        dealer.holdings = stage.engine.holdings
+        for _ in range(5):
+            dealer.next("people", 1_000)
+
+        (found,) = recover(journal.folder).rest
+        assert found.progress == stage.engine.progress
+        assert found.ledger == stage.recorder.cut().ledger
 
 
 def test_it_grows_to_its_bound_then_counts_what_it_has_no_room_for():

@@ -38,13 +38,14 @@ COMMIT, MISSED = 1, 2
 IDENTITY = struct.Struct("=II")
 IDENTITY_AT = 24
 
-PLAIN, WHOLE, ACCOUNT, NOTE, TEXT = 1, 2, 3, 4, 5
+PLAIN, WHOLE, ACCOUNT, DEALT, NOTE, TEXT = 1, 2, 3, 4, 5, 6
 KIND_BITS = 3
 HEAD = struct.Struct("=II")
 LAYOUTS = {
     PLAIN: struct.Struct("=IIdd"),  # key, bytes, start, end
     WHOLE: struct.Struct("=IIddddq"),  # key, failure, start, end, due, value, bytes
     ACCOUNT: struct.Struct("=IIdd"),  # place, fate, due, waited
+    DEALT: HEAD,  # place, rows
     NOTE: HEAD,  # words
 }
 FATES: tuple[Fate, ...] = get_args(Fate)
@@ -143,6 +144,12 @@ class Facts:
         place = self._places.get((label, share)) or self._define(self._places, (label, share), "place", label, share)
         if place:
             self._append(ACCOUNT, place, _FATE[fate], due, waited)
+
+    def dealt(self, share: str, rows: int) -> None:
+        """Keep how many unique rows of a share have been given out."""
+        place = self._places.get(("", share)) or self._define(self._places, ("", share), "place", "", share)
+        if place:
+            self._append(DEALT, place, rows)
 
     def note(self, what: str) -> None:
         """Keep that something is to be counted."""

@@ -69,6 +69,7 @@ class Journal:
             raise JournalError(f"no journal can be kept in {folder}: {exc.strerror}") from exc
         self.take = self._facts.take
         self.account = self._facts.account
+        self.dealt = self._facts.dealt
         self.note = self._facts.note
         self.happened = self._facts.happened
 

@@ -26,6 +26,7 @@ from typing import Any
 from chaperon.cluster.facts import (
     ACCOUNT,
     COMMIT,
+    DEALT,
     FATES,
     FRONT,
     HEAD,
@@ -167,6 +168,10 @@ class _Replay:
         elif kind == ACCOUNT:
             fate, due, waited = rest
             self._account(*self._places[number], fate, due, waited)
+        elif kind == DEALT:
+            _, share = self._places[number]
+            if share in self._progress:
+                self._progress[share][2] = rest[0]
         elif kind == NOTE:
             self.notes[self._wordings[number]] += 1
 

@@ -96,7 +96,7 @@ class ClosedLoad:
                     return
                 due = clock.now()
                 holding.taken += 1
-                flight.recorder.account(share.label, due, "planned")
+                flight.account(holding, due, "planned")
                 arrival = Arrival(share.entry, share.unique(number), me, None, share.phases(due - flight.began))
                 visited = flight.visit(holding, arrival, due)
                 if not visited.stays or (isinstance(load, Users) and load.visits == 1):
@@ -144,8 +144,8 @@ class ClosedLoad:
         now = flight.clock.now()
         for _ in range(quota(load, holding.share.index, holding.share.of) - holding.taken):
             holding.taken += 1
-            flight.recorder.account(holding.share.label, now, "planned")
-            flight.recorder.account(holding.share.label, now, "dropped")
+            flight.account(holding, now, "planned")
+            flight.account(holding, now, "dropped")
 
     def _spells(self) -> list[Spell]:
         share = self._holding.share

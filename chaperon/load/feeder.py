@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
 from typing import Literal
 
@@ -43,10 +43,12 @@ class Dealer:
     """Deals rows that must go out once in a run: each share owns those of its own stride.
 
     Whoever performs shares deals the rows of all of them, the first ones first, to whichever
-    session asks. A share that is taken over goes on after the *rows* it had dealt.
+    session asks. A share that is taken over goes on after the *rows* it had dealt. Somebody
+    is *told* of a share's name and how many of its rows are dealt before one goes out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[str, int], None] = lambda share, rows: None) -> None:
+        self._told = told
         self.holdings: Mapping[str, Holding] = {}
         self._dealt: dict[Hashable, dict[str, int]] = defaultdict(dict)
 
@@ -64,6 +66,7 @@ class Dealer:
         if best is None:
             return None
         row, holding = best
-        dealt[holding.share.name] = max(dealt.get(holding.share.name, 0), holding.share.rows) + 1
-        holding.rows = max(holding.rows, dealt[holding.share.name])
+        dealt[holding.name] = max(dealt.get(holding.name, 0), holding.share.rows) + 1
+        holding.rows = max(holding.rows, dealt[holding.name])
+        self._told(holding.name, holding.rows)
         return row

@@ -131,6 +131,10 @@ class Flight:
             self._ended(holding, due, visited.fate)
         return visited
 
+    def account(self, holding: Holding, due: float, fate: Fate, waited: float = 0.0) -> None:
+        """Write into the ledger what became of a visit of a share."""
+        self.recorder.account(holding.share.label, due, fate, waited, share=holding.name)
+
     def stop(self, grace: float, patience: float) -> None:
         """Begin nothing more; what is in flight has *grace* seconds, then *patience* to be interrupted."""
         if self.stopped is None:
@@ -191,5 +195,5 @@ class Flight:
                 greenlet.throw(_Woken())
 
     def _ended(self, holding: Holding, due: float, fate: Fate) -> None:
-        self.recorder.account(holding.share.label, due, fate)
+        self.account(holding, due, fate)
         holding.ended += 1

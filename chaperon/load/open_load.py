@@ -69,7 +69,6 @@ class OpenLoad:
     def run(self) -> None:
         """Begin every visit of the share; returns when its time is over."""
         flight, holding = self._flight, self._holding
-        label = holding.share.label
         end = self._begun + self._load.curve.until
         while True:
             if self._next is None:  # nothing more is due, unless the load is changed
@@ -90,9 +89,9 @@ class OpenLoad:
                 continue  # woken because something changed: look again
             self._next = next(self._schedule, None)
             holding.taken += 1
-            flight.recorder.account(label, due, "planned")
+            flight.account(holding, due, "planned")
             if flight.stopped is not None:
-                flight.recorder.account(label, due, "dropped", now - due)
+                flight.account(holding, due, "dropped", now - due)
             elif now - due > self._late:
                 self._drop(due, now, "late")
             elif self._cap is not None and flight.flying[self._leg] >= self._cap:
@@ -125,7 +124,7 @@ class OpenLoad:
             flight.visitor.leave(share.entry, user)
 
     def _drop(self, due: float, now: float, why: str) -> None:
-        self._flight.recorder.account(self._holding.share.label, due, "dropped", now - due)
+        self._flight.account(self._holding, due, "dropped", now - due)
         self._flight.health.dropped(why, now - due)
 
     def _restart(self) -> None:

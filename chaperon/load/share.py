@@ -90,10 +90,11 @@ class Holding:
     greenlets are at it.
     """
 
-    __slots__ = ("alive", "ended", "load", "released", "rows", "share", "taken")
+    __slots__ = ("alive", "ended", "load", "name", "released", "rows", "share", "taken")
 
     def __init__(self, share: Share) -> None:
         self.share = share
+        self.name = share.name
         self.load = share.load
         self.taken = share.start
         self.rows = share.rows

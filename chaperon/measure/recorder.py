@@ -46,6 +46,8 @@ class Witness(Protocol):
 
     def account(self, label: str, due: float, fate: Fate, waited: float, share: str) -> None: ...
 
+    def dealt(self, share: str, rows: int) -> None: ...
+
     def note(self, what: str) -> None: ...
 
     def happened(self, what: Happening) -> None: ...
@@ -131,6 +133,11 @@ class Recorder:
             counts.waited += waited
         if self._journal is not None:
             self._journal.account(label, due, fate, waited, share)
+
+    def dealt(self, share: str, rows: int) -> None:
+        """Let the journal know how many rows of a share have been given out; windows tell it as progress."""
+        if self._journal is not None:
+            self._journal.dealt(share, rows)
 
     def happened(self, what: Happening) -> None:
         """Note what the reader of the report has to know of; beyond a hundred in a window only their number."""

@@ -63,7 +63,7 @@ class Sending:
         self._health = Health(clock)
         naming, derived = read(environment.metrics)
         marks = Marks()
-        rendezvous, dealer = Rendezvous(clock), Dealer()
+        rendezvous, dealer = Rendezvous(clock), Dealer(self._recorder.dealt)
         parts = [
             Part(
                 entry.scenario,
