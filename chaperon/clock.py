@@ -62,6 +62,10 @@ def today() -> str:
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+epoch = time.time
+"""The wall clock in seconds since 1970, for what others date by it: cookies."""
+
+
 def cpu() -> float:
     """Return the CPU seconds this process has used so far."""
     return time.process_time()

@@ -8,9 +8,10 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaperon.client.http import HOSTS, Http
+from chaperon.client.http import Http
 from chaperon.client.pools import Pools
 from chaperon.client.service import Service
+from chaperon.client.wired import HOSTS
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder
 from chaperon.testing import hostile

@@ -2,92 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from math import inf
 from typing import Any
 
 import requests
-from requests.cookies import RequestsCookieJar, merge_cookies
-from requests.structures import CaseInsensitiveDict
+from requests.cookies import extract_cookies_to_jar
+from requests.exceptions import RequestException
+from requests.models import REDIRECT_STATI
 
-from chaperon._version import VERSION
-from chaperon.client.pools import Pools
+from chaperon.client.adapter import Bounds, bind, bounds_of, terms_of
+from chaperon.client.connection import Terms
+from chaperon.client.decoding import decoded
+from chaperon.client.faults import BaseMissing
+from chaperon.client.heads import Composed
+from chaperon.client.memory import Jar
+from chaperon.client.reply import Reply
 from chaperon.client.response import Expect, failure_of, judge, wire_bytes
 from chaperon.client.service import Service
+from chaperon.client.timings import Timings
+from chaperon.client.transport import Wire
+from chaperon.client.wired import WireSession
 from chaperon.clock import HubClock
+from chaperon.errors import UsageError
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure
 
-HOSTS = 6
-CONNECTIONS = 6
-"""Kept open per user and host, as browsers do."""
+LABELS = 1_000
+_now = HubClock.now
+OPENING = frozenset({"dns", "tcp", "tls"})
 
 
-class Reply(requests.Response):
-    """A streamed response: its sample ends when the body is read or closed."""
-
-    _ending: Callable[[BaseException | None], None] | None = None
-
-    def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
-        return self._watched(super().iter_content(chunk_size, decode_unicode))
-
-    def _watched(self, chunks: Iterator[Any]) -> Iterator[Any]:
-        try:
-            yield from chunks
-        except BaseException as exc:
-            self._end(None if isinstance(exc, GeneratorExit) else exc)
-            raise
-        self._end(None)
-
-    def close(self) -> None:
-        self._end(None)
-        super().close()
-
-    def _end(self, exc: BaseException | None) -> None:
-        ending, self._ending = self._ending, None
-        if ending is not None:
-            ending(exc)
-
-
-class Http(requests.Session):
+class Http(WireSession):
     """The HTTP hands of one session towards one service.
 
     It is a `requests.Session`, so an SDK written on `requests` can be handed it. A call is
-    one sample, its redirects included; redirects are counted beside it. Raises what
-    `requests` raises, after it has been recorded.
+    one sample, its redirects included; redirects and retries are counted beside it. Raises
+    what `requests` raises, after it has been recorded.
 
-    It can be pickled; what comes of that is outside of any run, where nobody asks what it measured.
+    A usual request takes the short way: its head is composed from what the last one of its
+    shape had, sent, and the answer is kept as bytes until somebody looks at it. Whatever
+    else `requests` can do goes through `requests` itself, over the same connections.
     """
 
-    __attrs__ = [*requests.Session.__attrs__, "service"]  # noqa: RUF012 - as its base
+    def __init__(
+        self,
+        meter: Meter | None = None,
+        service: Service | None = None,
+        cookies: Jar | None = None,
+        wire: Wire | None = None,
+    ) -> None:
+        super().__init__(service or Service(), cookies, wire)
+        self._begin(meter or _unheard())
 
-    def __init__(self, meter: Meter, service: Service, cookies: RequestsCookieJar | None = None) -> None:
-        super().__init__()
-        adapter = Pools(hosts=HOSTS, connections=CONNECTIONS)
-        self.adapters.clear()
-        self.mount("https://", adapter)
-        self.mount("http://", adapter)
+    def _begin(self, meter: Meter) -> None:
         self.meter = meter
-        self.service = service
-        self.trust_env = service.trust_env
-        self.auth = service.auth
-        self.verify = service.verify
-        self.cert = service.cert
-        if cookies is not None:
-            self.cookies = cookies
-        self.headers["User-Agent"] = f"chaperon/{VERSION}"
-        self.headers.update(service.headers)
         self._streams: set[Reply] = set()
+        self._labels: dict[tuple[str, str], str] = {}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)  # type: ignore[misc]
-        self.meter = Meter(Recorder("nobody", began=0.0), HubClock(), "")
-        self._streams = set()
+        super().__setstate__(state)
+        self._begin(_unheard())
 
     def request(  # type: ignore[override]
         self,
         method: str,
-        url: str,
+        url: Any,
         params: Any = None,
         data: Any = None,
         headers: Any = None,
@@ -105,17 +86,38 @@ class Http(requests.Session):
         *,
         name: str | None = None,
         expect: Expect | None = None,
+        deadline: Any = ...,
+        max_body: Any = ...,
     ) -> requests.Response:
         """Send a request; *url* may be a path of the service.
 
         *name* is the series it is counted under, *expect* says which responses are good.
+        *deadline* (seconds, for the call as a whole) and *max_body* (bytes) are the
+        service's unless given; None lifts them.
         """
-        method = method.upper()
-        whole = self.service.locate(url)
-        prepared = self.prepare_request(
+        if (
+            cookies is None
+            and files is None
+            and auth is None
+            and proxies is None
+            and hooks is None
+            and not stream
+            and verify is None
+            and cert is None
+        ):
+            composed = self._composed(method, url, params, data, json, headers)
+            if composed is not None:
+                terms = self._terms if timeout is ... else terms_of(timeout, self._total)
+                if deadline is not ...:
+                    terms = terms._replace(total=inf if deadline is None else deadline)
+                limit = self._limit if max_body is ... else inf if max_body is None else max_body
+                label = name or self._labels.get((method, url)) or self._label(method, url)
+                return self._swift(composed, label, terms, limit, allow_redirects, expect)
+        url = url.decode() if isinstance(url, bytes) else str(url)
+        return self._in_full(
             requests.Request(
-                method,
-                whole,
+                method.upper(),
+                self._locate(url),
                 headers=headers,
                 files=files,
                 data=data or {},
@@ -124,53 +126,15 @@ class Http(requests.Session):
                 auth=auth,
                 cookies=cookies,
                 hooks=hooks,
-            )
-        )
-        settings = self.merge_environment_settings(prepared.url or whole, proxies or {}, stream, verify, cert)
-        return self.send(
-            prepared,
+            ),
+            (proxies, stream, verify, cert),
             timeout=self.service.timeout if timeout is ... else timeout,
             allow_redirects=allow_redirects,
-            name=name or self.service.label(method, url),
+            name=name or self.service.label(method.upper(), url),
             expect=expect,
-            **settings,
+            deadline=deadline,
+            max_body=max_body,
         )
-
-    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        """Prepare a request as `requests` does, at less cost where there is nothing to merge."""
-        if self.trust_env or self.params or request.cookies:
-            return super().prepare_request(request)
-        headers = self.headers
-        if request.headers or None in headers.values():
-            headers = CaseInsensitiveDict(headers)
-            headers.update(request.headers)
-            for name in [name for name, value in headers.items() if value is None]:
-                del headers[name]
-        prepared = requests.PreparedRequest()
-        prepared.prepare(
-            method=request.method,
-            url=request.url,
-            files=request.files,
-            data=request.data,
-            json=request.json,
-            headers=headers,
-            params=request.params or None,
-            auth=self.auth if request.auth is None else request.auth,
-            cookies=merge_cookies(RequestsCookieJar(), self.cookies),  # type: ignore[no-untyped-call]
-            hooks=request.hooks if request.hooks.get("response") else self.hooks,
-        )
-        return prepared
-
-    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        """Return a request's settings over the session's, at less cost where nothing has to be merged."""
-        if self.trust_env or proxies:
-            return super().merge_environment_settings(url, proxies, stream, verify, cert)
-        return {
-            "proxies": self.proxies,
-            "stream": self.stream if stream is None else stream,
-            "verify": self.verify if verify is None else verify,
-            "cert": self.cert if cert is None else cert,
-        }
 
     def through(self, meter: Meter) -> Http:
         """Return the same HTTP, cookies and connections included, measured by another meter."""
@@ -182,11 +146,16 @@ class Http(requests.Session):
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send a prepared request, measured as one sample; see `request`."""
-        if kwargs.pop("hop", False):
+        hop = kwargs.pop("hop", None)
+        if hop is not None:
+            bind(request, hop)
             return super().send(request, **kwargs)
         name = kwargs.pop("name", None) or self.service.label(request.method or "GET", request.url or "")
         expect = kwargs.pop("expect", None)
+        total, limit = kwargs.pop("deadline", ...), kwargs.pop("max_body", ...)
         kwargs.setdefault("timeout", self.service.timeout)
+        if isinstance(request, requests.PreparedRequest):
+            bind(request, self._bounds(_now(), total, limit))
         now = self.meter.clock.now
         start = now()
         try:
@@ -195,8 +164,7 @@ class Http(requests.Session):
             self.meter.take(name, "http", start, now(), failure_of(exc))
             raise
         end = now()
-        if response.history:
-            self.meter.take(f"redirects {name}", "count", start, end, value=float(len(response.history)))
+        self._count_beside(response, name, start, end)
         if kwargs.get("stream", self.stream) and not response._content_consumed:  # type: ignore[attr-defined]
             self._follow(response, name, start, expect)
         else:
@@ -204,18 +172,110 @@ class Http(requests.Session):
         return response
 
     def resolve_redirects(self, resp: Any, req: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        """Follow redirects within the sample of the request that began them."""
-        yield from super().resolve_redirects(resp, req, *args, **kwargs, hop=True)
+        """Follow redirects within the sample, the bounds of the request that began them."""
+        kwargs.setdefault("hop", bounds_of(req) or self._bounds(_now()))
+        yield from super().resolve_redirects(resp, req, *args, **kwargs)
 
     def let_go(self) -> None:
         """Close what was streamed and left open, so that it is counted."""
         for reply in list(self._streams):
             reply.close()
 
-    def close(self) -> None:
-        """Close the connections; what is being streamed keeps its own."""
-        for adapter in set(self.adapters.values()):  # one may be mounted in several places
-            adapter.close()
+    # the short way
+
+    def _swift(
+        self,
+        composed: Composed,
+        name: str,
+        terms: Terms,
+        limit: float,
+        allow_redirects: bool,
+        expect: Expect | None,
+    ) -> Reply:
+        sheet, shape, wire, target, _ = composed
+        now = self.meter.clock.now
+        start = now()
+        try:
+            arrived = sheet.lane.exchange(wire, target, terms, limit, shape.bare, shape.safe)
+            body, head = arrived.body, arrived.head.lower()
+            if body and b"\r\ncontent-encoding:" in head:
+                body = decoded(arrived.head, body, limit)
+        except BaseException as exc:
+            if isinstance(exc, RequestException):
+                exc.request = composed.prepared
+            self.meter.take(name, "http", start, now(), failure_of(exc))
+            raise
+        end = now()
+        reply: Any = Reply.__new__(Reply)
+        reply.status_code = status = arrived.status
+        reply._content = body
+        reply._content_consumed = True
+        reply._next = None
+        reply.url = sheet.origin + target
+        reply._arrived = arrived
+        reply._composed = composed
+        reply._began = start
+        reply._ended = end
+        reply.connection = sheet.adapter
+        if b"\r\nset-cookie:" in head:
+            extract_cookies_to_jar(self.cookies, reply.request, reply.raw)  # type: ignore[no-untyped-call]
+        if status in REDIRECT_STATI and b"\r\nlocation:" in head:
+            return self._redirected(reply, name, terms, limit, allow_redirects, expect)
+        if arrived.retried or self.service.timings:
+            self._count_beside(reply, name, start, end)
+        if expect is None and status < 400:
+            self.meter.take(name, "http", start, end, None, len(arrived.body))
+        else:
+            self._settle(reply, name, start, end, expect)
+        return reply  # type: ignore[no-any-return]
+
+    def _redirected(
+        self, reply: Reply, name: str, terms: Terms, limit: float, allow: bool, expect: Expect | None
+    ) -> Reply:
+        """Follow a redirect as `requests` does, within one sample."""
+        now, start = self.meter.clock.now, reply._began
+        reply.request = request = reply._composed.prepared
+        bind(request, Bounds(reply._arrived.ready + terms.total, limit))
+        timeout = tuple(None if t == inf else t for t in terms[:2])
+        settings = {"stream": False, "timeout": timeout, "verify": self.verify, "cert": self.cert, "proxies": {}}
+        found = reply
+        try:
+            if allow:
+                history = [reply, *self.resolve_redirects(reply, request, **settings)]
+                found = history.pop()
+                found.history = history
+            else:
+                reply._next = next(  # type: ignore[attr-defined]
+                    self.resolve_redirects(reply, request, yield_requests=True, **settings), None)
+        except BaseException as exc:
+            self.meter.take(name, "http", start, now(), failure_of(exc))
+            raise
+        end = now()
+        self._count_beside(found, name, start, end)
+        self._settle(found, name, start, end, expect)
+        return found
+
+    def _label(self, method: str, url: str) -> str:
+        if len(self._labels) >= LABELS:
+            self._labels.clear()
+        label = self._labels[method, url] = self.service.label(method, url)
+        return label
+
+    # the long way
+
+    def _locate(self, url: str) -> str:
+        if ":" in url and not self.service.url:
+            return url  # `requests` says what is wrong with it, if anything is
+        try:
+            return self.service.locate(url)
+        except UsageError as exc:
+            raise BaseMissing(str(exc)) from None
+
+    def _in_full(self, request: requests.Request, settings: tuple[Any, ...], **kwargs: Any) -> requests.Response:
+        proxies, stream, verify, cert = settings
+        prepared = self.prepare_request(request)
+        merged = self.merge_environment_settings(prepared.url or "", proxies or {}, stream, verify, cert)
+        return self.send(prepared, **kwargs, **merged)
 
     def _settle(
         self, response: requests.Response, name: str, start: float, end: float, expect: Expect | None
@@ -228,8 +288,25 @@ class Http(requests.Session):
             raise
         self.meter.take(name, "http", start, end, failure, wire_bytes(response))
 
+    def _count_beside(self, response: requests.Response, name: str, start: float, end: float) -> None:
+        """Count what stands beside the sample: redirects, retries, where the time went."""
+        replies: list[Any] = [r for r in (*response.history, response) if hasattr(r, "_arrived")]
+        retried = sum(r._arrived.retried for r in replies)
+        for what, n in (("redirects", len(response.history)), ("retries", retried)):
+            if n:
+                self.meter.take(f"{what} {name}", "count", start, end, value=float(n))
+        if not self.service.timings:
+            return
+        for reply in replies:
+            timings: Timings = reply.timings
+            for part, spent in zip(Timings._fields, timings, strict=True):
+                if not (reply.reused and part in OPENING):
+                    self.meter.take(f"{part} {name}", "value", start, end, value=spent)
+            self.meter.take(f"connections {'reused' if reply.reused else 'opened'}", "count", start, end, value=1.0)
+
     def _follow(self, response: requests.Response, name: str, start: float, expect: Expect | None) -> None:
-        response.__class__ = Reply
+        if not isinstance(response, Reply):
+            response.__class__ = Reply
         assert isinstance(response, Reply)
 
         def ending(exc: BaseException | None) -> None:
@@ -242,3 +319,9 @@ class Http(requests.Session):
 
         response._ending = ending
         self._streams.add(response)
+
+
+def _unheard() -> Meter:
+    """Return a meter nobody reads, for a session that has left its run: unpickled, or made by hand."""
+    clock = HubClock()
+    return Meter(Recorder("nobody", began=clock.now()), clock, "nobody")

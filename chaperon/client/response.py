@@ -24,6 +24,10 @@ _CLASSES = {
     "CertificateError": "tls",
     "ConnectTimeout": "timeout",
     "ConnectTimeoutError": "timeout",
+    "DeadlineExceeded": "deadline",
+    "BodyTooLarge": "body too large",
+    "DescriptorsExhausted": "out of descriptors",
+    "PortsExhausted": "out of ports",
     "ReadTimeout": "timeout",
     "ReadTimeoutError": "timeout",
     "TimeoutError": "timeout",
@@ -41,13 +45,14 @@ _CLASSES = {
     "InvalidChunkLength": "protocol",
     "BadStatusLine": "protocol",
     "LineTooLong": "protocol",
+    "InvalidHeader": "protocol",
     "HeaderParsingError": "protocol",
     "ProtocolError": "protocol",
     "ChunkedEncodingError": "protocol",
 }
 
 
-def _chain(exc: BaseException) -> Iterator[BaseException]:
+def chain(exc: BaseException) -> Iterator[BaseException]:
     """Yield *exc* with all it wraps, the outermost first."""
     seen: set[int] = set()
     waiting = [exc]
@@ -73,7 +78,7 @@ def classify(exc: BaseException) -> str:
     transport = type(exc).__module__.partition(".")[0] in {"requests", "urllib3", "http"} or isinstance(exc, OSError)
     if type(exc).__name__ not in _CLASSES and not transport:
         return type(exc).__name__
-    found = [_CLASSES[type(e).__name__] for e in _chain(exc) if type(e).__name__ in _CLASSES]
+    found = [_CLASSES[type(e).__name__] for e in chain(exc) if type(e).__name__ in _CLASSES]
     precise = [name for name in found if name != "protocol"]
     return (precise or found or [type(exc).__name__])[-1]
 
@@ -85,7 +90,7 @@ def failure_of(exc: BaseException) -> Failure:
     """
     if isinstance(exc, TimeIsUp):
         exc = exc.becomes
-    listed = not any(getattr(e, "_chaperon_listed", False) for e in _chain(exc))
+    listed = not any(getattr(e, "_chaperon_listed", False) for e in chain(exc))
     with suppress(AttributeError):  # a class with slots: it may be named twice
         exc._chaperon_listed = True  # type: ignore[attr-defined]
     return Failure(classify(exc), f"{type(exc).__name__}: {exc}", listed)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from chaperon.errors import UsageError
+
+TRANSPORTS = ("wire", "urllib3")
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,10 @@ class Service:
 
     *headers* go with every request, *auth* is what `requests` takes, *verify* and *cert*
     are its TLS settings, *timeout* in seconds is for connecting, and for each read.
+    *deadline* bounds a request as a whole, in seconds, *max_body* what its decoded body may
+    take, in bytes; None lifts either. *transport* is "wire", Chaperon's own, or "urllib3".
+    Connections go out from *local_addresses* in turn. *timings* keeps a series of each part
+    of every request. Raises UsageError.
     """
 
     url: str = ""
@@ -25,6 +31,19 @@ class Service:
     cert: Any = None
     timeout: float | tuple[float, float] | None = 30.0
     trust_env: bool = False
+    deadline: float | None = 120.0
+    max_body: int | None = 16 * 1024 * 1024
+    transport: str = "wire"
+    local_addresses: Sequence[str] = ()
+    timings: bool = False
+
+    def __post_init__(self) -> None:
+        if self.transport not in TRANSPORTS:
+            raise UsageError(f"transport must be one of {', '.join(TRANSPORTS)}; got {self.transport!r}")
+        if isinstance(self.local_addresses, str):
+            raise UsageError(f"local_addresses= takes a list: local_addresses=[{self.local_addresses!r}]")
+        if self.local_addresses and self.transport != "wire":
+            raise UsageError("local_addresses needs transport='wire'")
 
     def locate(self, path: str) -> str:
         """Return the URL of *path*: joined to the base by one slash, or itself if it is whole."""

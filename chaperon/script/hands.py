@@ -9,9 +9,8 @@ from chaperon.measure.meter import Meter
 from chaperon.script.scene import Scene
 
 if TYPE_CHECKING:
-    from requests.cookies import RequestsCookieJar
-
     from chaperon.client.http import Http
+    from chaperon.client.memory import Jar
     from chaperon.client.websocket.connection import WebSocket
 
 
@@ -22,7 +21,7 @@ class _Kept:
 
     def __init__(self) -> None:
         self.https: dict[str, Http] = {}
-        self.cookies: RequestsCookieJar | None = None
+        self.cookies: Jar | None = None
         self.sockets: set[WebSocket] = set()
 
 
@@ -82,6 +81,6 @@ class Hands:
         service = self._scene.services.get(name)
         if service is None:
             raise UsageError(f"no service {name!r} in this environment; there are {', '.join(self._scene.services)}")
-        http = self._kept.https[name] = Http(self._meter, service, self._kept.cookies)
+        http = self._kept.https[name] = Http(self._meter, service, self._kept.cookies, self._scene.wire)
         self._kept.cookies = http.cookies
         return http

@@ -15,6 +15,7 @@ from chaperon.script.steps import OnError
 
 if TYPE_CHECKING:
     from chaperon.client.service import Service
+    from chaperon.client.transport import Wire
 
 DEFAULT = "default"
 """The service that an environment's own url is."""
@@ -46,6 +47,7 @@ class Scene:
     crowd: int | None = None
     on_error: OnError = "next-visit"
     marks: Marks = field(default_factory=Marks)
+    wire: Wire | None = None
 
     def turn(self, visit: Visit) -> tuple[int, ...]:
         """Return what tells a visit from all others, whoever makes it: what is random derives from it."""

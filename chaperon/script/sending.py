@@ -53,6 +53,7 @@ class Sending:
         staying: bool = False,
     ) -> None:
         import chaperon.client.http  # noqa: F401 - late: it brings ssl; now, lest the first visit pay for it
+        from chaperon.client.transport import Wire
 
         self.began = began
         self._sink = sink
@@ -61,6 +62,7 @@ class Sending:
         self._told = float(self._second)
         self._recorder = Recorder(worker, began=began, second=self._second, tap=tap, journal=journal)
         self._health = Health(clock)
+        self._wire = Wire()
         naming, derived = read(environment.metrics)
         marks = Marks()
         rendezvous, dealer = Rendezvous(clock), Dealer(self._recorder.dealt)
@@ -80,6 +82,7 @@ class Sending:
                     crowd=entry.load.n if isinstance(entry.load, Users) else None,
                     on_error=environment.on_error,
                     marks=marks,
+                    wire=self._wire,
                 ),
             )
             for place, entry in enumerate(environment.entries)
@@ -119,8 +122,7 @@ class Sending:
         engine, until = self.engine, self._clock.now() - self.began
         phases = engine.phases(self._told, until)
         self._told = until
+        health = {**self._health.cut(), **self._wire.facts()}
         self._sink(
-            self._recorder.cut(
-                users=engine.present, health=self._health.cut(), progress=engine.progress, phases=phases
-            )
+            self._recorder.cut(users=engine.present, health=health, progress=engine.progress, phases=phases)
         )

@@ -1,0 +1,178 @@
+"""Bytes from a server taken apart into one response, by llhttp."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httptools
+
+HEAD = 262_144
+"""The largest head, in bytes, that is read."""
+
+INTERIM = 50
+"""How many 1xx responses may precede the final one."""
+
+Fields = list[tuple[str, str]]
+
+_END = b"\r\n\r\n"
+
+
+class Garbled(Exception):
+    """What came is not a response in HTTP; the message says why."""
+
+
+class Inbox:
+    """Takes the responses of one connection apart, one at a time.
+
+    After `feed`, *head* is the head of the final response without its last empty line, b""
+    as long as it is incomplete; *pieces* are what has come of the body, its transfer coding
+    undone; *done* says that the message is complete, *keep* that the connection outlives it.
+    """
+
+    __slots__ = (
+        "_bare",
+        "_begun",
+        "_interim",
+        "_parser",
+        "_told",
+        "done",
+        "head",
+        "keep",
+        "on_body",
+        "pieces",
+        "status",
+    )
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.on_body = self.pieces.append
+        self._parser: Any = httptools.HttpResponseParser(self)
+        self.expect()
+
+    def __repr__(self) -> str:
+        return f"<Inbox {self.status or 'waiting'}{', done' if self.done else ''}>"
+
+    def expect(self, bare: bool = False) -> None:
+        """Make ready for the next response; a *bare* one, to HEAD, has no body whatever its head says."""
+        self.head = b""
+        self.status = 0
+        self.done = False
+        self.keep = False
+        self._told = b""
+        self._begun = 0
+        self._interim = 0
+        self._bare = bare
+
+    def feed(self, data: bytes) -> None:
+        """Take in bytes as they came. Raises Garbled."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.keep = False
+        except httptools.HttpParserError as exc:
+            if not self.head:
+                self._look(data)
+                self.head = self.head if _sound(self.head) else b""
+            if not self.done:
+                raise Garbled(str(exc) or type(exc).__name__) from exc
+            self.keep = False
+            return
+        if not self.head:
+            self._look(data)
+
+    @property
+    def clean(self) -> bool:
+        """Whether the connection can be used again, and nothing came that nobody asked for."""
+        return self.keep and self._begun == 1 + self._interim
+
+    @property
+    def heard(self) -> bool:
+        """Whether anything has come."""
+        return self._begun > 0
+
+    def end(self) -> bool:
+        """Note that the peer has closed; return whether what came is complete all the same."""
+        self.keep = False
+        if self.head and not self.done and not _framed(fields(self.head)):
+            self.done = True
+        return self.done
+
+    def forget(self) -> None:
+        """Let go of the parser, which knows this inbox as it is known by it."""
+        self._parser = None
+
+    # llhttp calls these; `on_body` is the list's own `append`
+
+    def on_message_begin(self) -> None:
+        self._begun += 1
+
+    def on_message_complete(self) -> None:
+        if self.done:
+            return
+        status: int = self._parser.get_status_code()
+        if status < 200 and status != 101:
+            self._interim += 1
+            return
+        self.status = status
+        self.keep = self._parser.should_keep_alive()
+        self.done = True
+
+    def _look(self, data: bytes) -> None:
+        """Find the end of the head in what has come so far."""
+        told = self._told + data if self._told else data
+        start = 0
+        for _ in range(self._interim):
+            start = told.find(_END, start) + len(_END)
+        while told[start : start + 1] in (b"\r", b"\n"):
+            start += 1
+        end = told.find(_END, start)
+        if self._interim > INTERIM:
+            raise Garbled(f"more than {INTERIM} interim responses")
+        if (len(told) if end < 0 else end) - start > HEAD:
+            raise Garbled(f"a head of more than {HEAD:,} bytes")
+        if end < 0:
+            self._told = told
+            return
+        self.head = told[start:end]
+        self._told = b""
+        if not self.status:
+            self.status = self._parser.get_status_code()
+        if self._bare:
+            self._finish_bare(len(told) == end + len(_END))
+
+    def _finish_bare(self, alone: bool) -> None:
+        self.pieces.clear()
+        said = [v.lower() for n, v in fields(self.head) if n.lower() == "connection"]
+        again = "keep-alive" in said if self.head.startswith(b"HTTP/1.0") else "close" not in said
+        self.keep = again and alone
+        self.done = True
+        self._begun = 1 + self._interim
+        self._parser = httptools.HttpResponseParser(self)  # the old one waits for the body that was announced
+
+
+def _sound(head: bytes) -> bool:
+    """Whether a head by itself is well-formed."""
+    try:
+        httptools.HttpResponseParser(object()).feed_data(head + _END)
+    except httptools.HttpParserUpgrade:
+        return True
+    except httptools.HttpParserError:
+        return False
+    return True
+
+
+def fields(head: bytes) -> Fields:
+    """Return the header fields of a head, in order, as latin-1 text."""
+    listed = []
+    for line in head.decode("latin-1").split("\r\n")[1:]:
+        name, _, value = line.partition(":")
+        listed.append((name, value.strip(" \t")))
+    return listed
+
+
+def _framed(listed: Fields) -> bool:
+    """Whether the end of a body is told by anything but the end of the connection."""
+    coding = [v.lower() for n, v in listed if n.lower() == "transfer-encoding"]
+    if coding:
+        return coding[-1].rpartition(",")[2].strip() == "chunked"
+    return any(n.lower() == "content-length" for n, _ in listed)

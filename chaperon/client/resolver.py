@@ -1,0 +1,69 @@
+"""Addresses of hosts, looked up once for all sessions."""
+
+from __future__ import annotations
+
+import socket as constants
+from typing import Any
+
+from gevent import socket
+from gevent.event import AsyncResult
+
+from chaperon.clock import HubClock
+
+LIVES = 60.0
+"""Seconds for which an answer is believed; a resolver's own time-to-live is not told to programs."""
+
+Address = tuple[int, Any]
+"""(family, socket address)"""
+
+_now = HubClock.now
+
+
+class Resolver:
+    """Looks each host up once per *lives* seconds; who asks meanwhile waits for the same answer."""
+
+    def __init__(self, lives: float = LIVES) -> None:
+        self.lives = lives
+        self.asked = 0
+        self._known: dict[tuple[str, int], tuple[float, list[Address]]] = {}
+        self._asking: dict[tuple[str, int], AsyncResult[list[Address]]] = {}
+
+    def resolve(self, host: str, port: int) -> list[Address]:
+        """Return the addresses of a host, best first. Raises OSError (`socket.gaierror`)."""
+        key = host, port
+        found: list[Address]
+        known = self._known.get(key)
+        if known is not None and known[0] > _now():
+            return known[1]
+        asking = self._asking.get(key)
+        if asking is not None:
+            found = asking.get() or []
+            return found
+        asking = self._asking[key] = AsyncResult()
+        try:
+            found = self._look_up(host, port)
+        except BaseException as exc:
+            asking.set_exception(exc if isinstance(exc, OSError) else OSError(f"looking {host} up was interrupted"))
+            raise
+        else:
+            self._known[key] = (_now() + self.lives, found)
+            asking.set(found)
+            return found
+        finally:
+            del self._asking[key]
+
+    def forget(self) -> None:
+        """Look everything up anew."""
+        self._known.clear()
+
+    def _look_up(self, host: str, port: int) -> list[Address]:
+        self.asked += 1
+        try:
+            found = socket.getaddrinfo(host, port, 0, constants.SOCK_STREAM)
+        except UnicodeError as exc:
+            raise constants.gaierror(constants.EAI_NONAME, f"{host!r} is no host name: {exc}") from exc
+        return [(family, address) for family, _, _, _, address in found]
+
+
+SHARED = Resolver()
+"""The answers of this process."""

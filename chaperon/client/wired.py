@@ -1,0 +1,187 @@
+"""A `requests.Session` that sends over Chaperon's own connections."""
+
+from __future__ import annotations
+
+import re
+from http.cookiejar import DefaultCookiePolicy
+from math import inf
+from typing import Any
+
+import requests
+from requests.auth import HTTPBasicAuth
+from requests.cookies import RequestsCookieJar, merge_cookies
+from requests.exceptions import RequestException
+from requests.structures import CaseInsensitiveDict
+
+from chaperon._version import VERSION
+from chaperon.client.adapter import Bounds, WireAdapter, terms_of
+from chaperon.client.heads import Composed, Sheet
+from chaperon.client.memory import Headers, Jar
+from chaperon.client.pools import Pools
+from chaperon.client.service import Service
+from chaperon.client.transport import Wire
+
+HOSTS = 6
+CONNECTIONS = 6
+"""Kept open per user and host, as browsers do."""
+
+ORIGINS = 100
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+
+_STATE = frozenset({"headers", "cookies", "auth", "verify", "cert", "stream", "trust_env", "adapters"})
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::\d{1,5})?", re.ASCII)
+
+
+class WireSession(requests.Session):
+    """A session towards one service: furnished, prepared, composed, but not measured."""
+
+    cookies: Jar
+    def __init__(self, service: Service, cookies: Jar | None = None, wire: Wire | None = None) -> None:
+        super().__init__()
+        self.service = service
+        self.headers = Headers(self.headers)  # type: ignore[assignment, arg-type]
+        self.cookies = Jar() if cookies is None else cookies
+        self._furnish(wire)
+        self.trust_env = service.trust_env
+        self.auth = service.auth
+        self.verify = service.verify
+        self.cert = service.cert
+        self.headers["User-Agent"] = f"chaperon/{VERSION}"
+        self.headers.update(service.headers)
+
+    def _furnish(self, wire: Wire | None) -> None:
+        service = self.service
+        self._sheets: dict[str, Sheet | None] = {}
+        self._limit = inf if service.max_body is None else service.max_body
+        self._total = inf if service.deadline is None else service.deadline
+        self._terms = terms_of(service.timeout, self._total)
+        self._base = _base_of(service.url)
+        adapter: WireAdapter | Pools
+        if service.transport == "wire":
+            adapter = WireAdapter(
+                wire, deadline=self._total, limit=self._limit, local_addresses=service.local_addresses
+            )
+        else:
+            adapter = Pools(hosts=HOSTS, connections=CONNECTIONS)
+        self.adapters.clear()
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in _STATE:
+            self.__dict__["_sheets"] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept: Any = super().__getstate__()
+        return {**kept, "service": self.service}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.service = state["service"]
+        self.adapters = {}
+        self._furnish(None)
+        super().__setstate__(state)  # type: ignore[misc]
+
+    def mount(self, prefix: Any, adapter: Any) -> None:
+        """Send what begins with *prefix* through an adapter of one's own."""
+        super().mount(prefix, adapter)
+        self._sheets = {}
+
+    def close(self) -> None:
+        """Close every connection that is kept."""
+        for adapter in dict.fromkeys(self.adapters.values()):
+            adapter.close()
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """Prepare a request as `requests` does, at less cost where there is nothing to merge."""
+        if self.trust_env or self.params or request.cookies:
+            return super().prepare_request(request)
+        headers = self.headers
+        if request.headers or None in headers.values():
+            headers = CaseInsensitiveDict(headers)
+            headers.update(request.headers)
+            for name in [name for name, value in headers.items() if value is None]:
+                del headers[name]
+        prepared = requests.PreparedRequest()
+        prepared.prepare(
+            method=request.method,
+            url=request.url,
+            files=request.files,
+            data=request.data,
+            json=request.json,
+            headers=headers,
+            params=request.params or None,
+            auth=self.auth if request.auth is None else request.auth,
+            cookies=merge_cookies(RequestsCookieJar(), self.cookies),  # type: ignore[no-untyped-call]
+            hooks=request.hooks if request.hooks.get("response") else self.hooks,
+        )
+        return prepared
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """Return a request's settings over the session's, at less cost where nothing has to be merged."""
+        if self.trust_env or proxies:
+            return super().merge_environment_settings(url, proxies, stream, verify, cert)
+        return {
+            "proxies": self.proxies,
+            "stream": self.stream if stream is None else stream,
+            "verify": self.verify if verify is None else verify,
+            "cert": self.cert if cert is None else cert,
+        }
+
+    def _composed(self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any) -> Composed | None:
+        """Return the request ready to be sent, or None where it must go the long way."""
+        if self.hooks.get("response") or self.proxies or self.params or method not in METHODS:
+            return None
+        if not isinstance(url, str):
+            return None
+        if url.startswith("/") and self._base is not None:
+            origin, prefix = self._base
+            path = url if not prefix and not url.startswith("//") else f"{prefix}/{url.lstrip('/')}"
+        elif url.startswith(("http://", "https://")):
+            slash = url.find("/", 8)
+            if slash < 0:
+                return None
+            origin, path = url[:slash], url[slash:]
+        else:
+            return None
+        sheet = self._sheets.get(origin, ...)
+        if sheet is ...:
+            sheet = self._sheet(origin)
+        return None if sheet is None else sheet.compose(method, path, params, data, json, headers)
+
+    def _sheet(self, origin: str) -> Sheet | None:
+        """Return the heads for an origin, or None where what is set needs the long way."""
+        if len(self._sheets) >= ORIGINS:
+            self._sheets.clear()
+        self._sheets[origin] = None
+        adapter = next((a for p, a in self.adapters.items() if origin.lower().startswith(p.lower())), None)
+        narrower = any(p.lower().startswith(origin.lower()) for p in self.adapters)
+        usual = (
+            type(self.headers) is Headers
+            and type(self.cookies) is Jar
+            and type(self.cookies._policy) is DefaultCookiePolicy  # type: ignore[attr-defined]
+            and (self.auth is None or isinstance(self.auth, tuple) or type(self.auth) is HTTPBasicAuth)
+            and not self.trust_env
+            and not self.stream
+        )
+        if usual and type(adapter) is WireAdapter and not narrower and _ORIGIN.fullmatch(origin):
+            try:
+                lane = adapter.lane(origin, self.verify, self.cert)
+            except (OSError, RequestException):
+                return None  # the long way says what is wrong
+            self._sheets[origin] = Sheet(self, origin, adapter, lane)
+        return self._sheets[origin]
+
+    def _bounds(self, start: float, total: Any = ..., limit: Any = ...) -> Bounds:
+        total = self._total if total is ... else inf if total is None else total
+        limit = self._limit if limit is ... else inf if limit is None else limit
+        return Bounds(start + total, limit)
+
+
+def _base_of(url: str) -> tuple[str, str] | None:
+    """Return the origin of a base URL with the path it goes on with, or None without one."""
+    scheme, mark, rest = url.partition("://")
+    if not mark or "?" in rest or "#" in rest:
+        return None
+    authority, _, path = rest.partition("/")
+    return f"{scheme}://{authority}", f"/{path.strip('/')}" if path.strip("/") else ""
