@@ -7,7 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import errors_of, once, simulated
 
-from chaperon import ConfigMissing, Environment, LoadError, PlanError, Scenario, iterations, mix, rate, run, step, users
+from chaperon import (
+    ConfigMissing,
+    Environment,
+    LoadError,
+    PlanError,
+    Scenario,
+    iterations,
+    mix,
+    pause,
+    rate,
+    run,
+    step,
+    users,
+)
 from chaperon.load.weights import pattern, whole
 
 
@@ -196,7 +209,15 @@ def test_a_choice_goes_on_in_one_session_with_an_init_of_its_own(target):
 
 
 @pytest.mark.parametrize(
-    "load", [users(100), iterations(100, users=100), iterations(100), rate(100, hold=1)], ids=str
+    "load",
+    [
+        users(100),
+        iterations(100, users=100),
+        iterations(100),
+        rate(100, hold=1),
+        rate(40, hold=1) >> pause(1) >> rate(60, hold=1, fresh=True),
+    ],
+    ids=str,
 )
 def test_a_mix_is_exact(load):
     seen = []

@@ -5,22 +5,44 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from chaperon.load.arrivals import chance
+from chaperon.load.profile import Load, Users
 from chaperon.load.share import Holding
 
 Order = Literal["sequential", "shuffle", "random", "circular", "unique"]
 ORDERS = ("sequential", "shuffle", "random", "circular", "unique")
 
 
-def position(user: int, number: int, taken: int, crowd: int | None) -> int:
+class Crowd(NamedTuple):
+    """How the visits of a load are told apart.
+
+    *users* is how many there are where it is closed throughout, else None; visits are
+    *numbered* where none of it is; *legs* is of how many loads it consists, which share the
+    numbers in turns.
+    """
+
+    users: int | None = None
+    numbered: bool = True
+    legs: int = 1
+
+
+def crowd_of(load: Load) -> Crowd:
+    """Return how the visits of a load are told apart."""
+    legs = load.legs
+    counts = [leg.load.n for leg in legs if isinstance(leg.load, Users)]
+    closed = len(counts) == len(legs) > 0
+    return Crowd(max(counts) * len(legs) if closed else None, not counts, max(len(legs), 1))
+
+
+def position(user: int, number: int, taken: int, users: int | None) -> int:
     """Return the place in the common queue of a row to be taken.
 
-    With a *crowd* of so many users, each takes every so-many-th; *taken* were taken before.
-    Without (arrivals, iterations) visit *number* i takes from the i-th on.
+    With so many *users*, each takes every so-many-th; *taken* were taken before. Without
+    (arrivals, iterations) visit *number* i takes from the i-th on.
     """
-    return number + taken if crowd is None else user + taken * crowd
+    return number + taken if users is None else user + taken * users
 
 
 def ordered(order: Order, place: int, size: int, *luck: object) -> int | None:

@@ -88,7 +88,7 @@ class Data(Luck):
             return self.random.randrange(len(feed))
         taken = self._taken.get(feed, 0)
         self._taken[feed] = taken + 1
-        place = position(self._user, self.visit.number, taken, self.scene.crowd)
+        place = position(self._user, self.visit.number, taken, self.scene.crowd.users)
         return ordered(feed.order, place, len(feed), self.scene.seed, self.scene.entry, feed.name)
 
 

@@ -222,9 +222,9 @@ class Mix(_Several):
     what = "mix"
 
     def member(self, scene: Scene, visit: Visit) -> int:
-        turn = visit.number if scene.crowd is None else visit.user
+        turn, leg = divmod(visit.number if scene.crowd.numbered else visit.user, scene.crowd.legs)
         start = chance(scene.seed, scene.entry, "mix").randrange(len(self.turns))
-        return self.turns[(start + turn) % len(self.turns)]
+        return self.turns[(start + turn + leg) % len(self.turns)]
 
 
 def mix(weights: Mapping[Scenario, float], *, name: str | None = None) -> Mix:

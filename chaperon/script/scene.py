@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from chaperon.clock import Clock
-from chaperon.load.feeder import Dealer
+from chaperon.load.feeder import Crowd, Dealer
 from chaperon.measure.marks import Marks
 from chaperon.measure.meter import Meter
 from chaperon.script.rendezvous import Rendezvous
@@ -31,8 +31,7 @@ class StopRun(Protocol):
 class Scene:
     """What all sessions of one entry have in common.
 
-    *crowd* is how many users a closed load has, None where visits are numbered throughout.
-    *rendezvous* and *dealer* are the same for all entries of an engine.
+    *rendezvous*, *dealer*, *marks* are the same for all entries of an engine.
     """
 
     entry: int
@@ -44,14 +43,14 @@ class Scene:
     stop_run: StopRun
     rendezvous: Rendezvous
     dealer: Dealer
-    crowd: int | None = None
+    crowd: Crowd
     on_error: OnError = "next-visit"
     marks: Marks = field(default_factory=Marks)
     wire: Wire | None = None
 
     def turn(self, visit: Visit) -> tuple[int, ...]:
         """Return what tells a visit from all others, whoever makes it: what is random derives from it."""
-        return (visit.number,) if self.crowd is None else (visit.user, visit.number)
+        return (visit.number,) if self.crowd.numbered else (visit.user, visit.number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,8 @@ import gevent
 
 from chaperon.clock import Clock, seconds
 from chaperon.load.engine import Engine
-from chaperon.load.feeder import Dealer
+from chaperon.load.feeder import Dealer, crowd_of
 from chaperon.load.health import Health
-from chaperon.load.profile import Users
 from chaperon.load.share import Share
 from chaperon.measure.marks import Marks
 from chaperon.measure.meter import Meter
@@ -79,7 +78,7 @@ class Sending:
                     stop_run=stop_run,
                     rendezvous=rendezvous,
                     dealer=dealer,
-                    crowd=entry.load.n if isinstance(entry.load, Users) else None,
+                    crowd=crowd_of(entry.load),
                     on_error=environment.on_error,
                     marks=marks,
                     wire=self._wire,

@@ -169,7 +169,7 @@ class Session(Verbs, Sockets, Metrics, Memory, Flow, Spawning, Data):
         self.visit = visit
         self._random = None
         self._luck = "/".join(map(str, self.scene.turn(visit)))
-        if self.scene.crowd is None:
+        if self.scene.crowd.users is None:
             self._taken.clear()
         self._children = count(1)
         self._paced = self.clock.now()
