@@ -73,6 +73,10 @@ class VisitTimeout(BlockTimeout):
     """A visit took longer than its scenario lets it."""
 
 
+class NotInReply(ChaperonError, LookupError):
+    """What a scenario looks for is not in the response."""
+
+
 class NotAssigned(ChaperonError, KeyError, AttributeError):
     """A value was read that was never assigned to the session."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from scenes import errors_of
 
-from chaperon import Verdict
+from chaperon import Verdict, users
 from chaperon.script.loader import load
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -74,3 +74,27 @@ def test_a_protocol_of_lines_is_measured_like_http(counts_of):
     assert report["lines GET"].errors == 20
     assert report["lines GET"].bytes == 20 * sum(len(f"VALUE {n}\n") for n in range(10)) + 20 * len("NONE\n")
     assert errors_of(report) == {("lines GET", "none"): 20}
+
+
+def test_each_customer_of_the_shop_is_somebody_else_and_three_in_four_only_look(counts_of):
+    counts = counts_of("shop")
+
+    report = load(str(EXAMPLES / "shop.py")).adapt(ramp="200ms", hold="500ms").execute()
+
+    logins = [name for name in counts if name.startswith("login of")]
+    assert report.verdict is Verdict.PASS
+    assert len(logins) == report["POST /login"].count == counts["POST /login"] == 10
+    assert report.notes["of 12 rows of people.csv used"] == 10
+    for name in ("GET /login", "GET /products", "POST /basket", "POST /checkout"):
+        assert report[name].count == counts[name] > 0
+
+
+def test_when_there_are_no_more_customers_the_others_go_on(counts_of):
+    counts = counts_of("shop")
+
+    report = load(str(EXAMPLES / "shop.py")).adapt(load=users(80)).execute()
+
+    assert counts["POST /login"] == 12
+    assert report.visits.done == 80
+    assert report.errors == ()
+    assert report.notes["visits ended because people.csv had no row left"] == 8

@@ -59,6 +59,7 @@ FLOORS = [
         "client.memory",
         "client.heads",
         "client.decoding",
+        "client.reading",
         "client.reply",
         "client.adapter",
         "client.pools",
@@ -169,6 +170,7 @@ CLOSED = [("client", "report"), ("report", "client"), ("client", "load"), ("repo
 DOORS = {
     "requests": {"client"},
     "urllib3": {"client"},
+    "lxml": {"client.reading"},
     "websocket": {"client.websocket"},
     "httptools": {"client.parser"},
     "zmq": {"cluster.link", "cluster.keys"},

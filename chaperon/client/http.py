@@ -164,6 +164,8 @@ class Http(WireSession):
             self.meter.take(name, "http", start, now(), failure_of(exc))
             raise
         end = now()
+        if type(response) is requests.Response:  # another adapter's: it is read in the same way
+            response.__class__ = Reply
         self._count_beside(response, name, start, end)
         if kwargs.get("stream", self.stream) and not response._content_consumed:  # type: ignore[attr-defined]
             self._follow(response, name, start, expect)
@@ -305,8 +307,6 @@ class Http(WireSession):
             self.meter.take(f"connections {'reused' if reply.reused else 'opened'}", "count", start, end, value=1.0)
 
     def _follow(self, response: requests.Response, name: str, start: float, expect: Expect | None) -> None:
-        if not isinstance(response, Reply):
-            response.__class__ = Reply
         assert isinstance(response, Reply)
 
         def ending(exc: BaseException | None) -> None:

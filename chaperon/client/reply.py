@@ -20,6 +20,7 @@ from urllib3.exceptions import DecodeError
 from chaperon.client.decoding import STEP, TRUNCATED, cut_off
 from chaperon.client.faults import BodyTooLarge, DeadlineExceeded, too_large
 from chaperon.client.parser import fields
+from chaperon.client.reading import Readable
 from chaperon.client.response import chain
 from chaperon.client.stream import Body
 from chaperon.client.timings import Timings
@@ -55,7 +56,7 @@ class Told:
         self.headers = HTTPHeaderDict(fields(head))
 
 
-class Reply(requests.Response):
+class Reply(Readable, requests.Response):
     """A response; *timings* says where its time went, *reused* whether its connection was kept from before.
 
     A streamed one tells who waits for it when its body has been read or closed.

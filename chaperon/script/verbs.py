@@ -8,16 +8,16 @@ from chaperon.script.hands import Hands
 from chaperon.script.scene import DEFAULT
 
 if TYPE_CHECKING:
-    from requests import Response
-
     from chaperon.client.http import Http
+    from chaperon.client.reply import Reply
 
 
 class Verbs:
     """Requests with every keyword of `requests`.
 
     Beside them: *name* (of the series), *expect* (which responses are good) and *service* (a
-    named one of the environment). They raise what `requests` raises.
+    named one of the environment). They raise what `requests` raises. A response is one of
+    `requests`, and can `find`, `json_at`, `form`, `csrf` besides.
     """
 
     _hands: Hands
@@ -36,35 +36,35 @@ class Verbs:
         """Return what reaches a named service: `session.service("api").get("/users")`."""
         return self._hands.of(name)
 
-    def request(self, method: str, path: str = "", *, service: str = DEFAULT, **keywords: Any) -> Response:
+    def request(self, method: str, path: str = "", *, service: str = DEFAULT, **keywords: Any) -> Reply:
         """Send a request with any method."""
-        return self._hands.of(service).request(method, path, **keywords)
+        return self._hands.of(service).request(method, path, **keywords)  # type: ignore[return-value]  # it is one
 
-    def get(self, path: str = "", params: Any = None, **keywords: Any) -> Response:
+    def get(self, path: str = "", params: Any = None, **keywords: Any) -> Reply:
         """Send a GET request."""
         return self.request("GET", path, params=params, **keywords)
 
-    def options(self, path: str = "", **keywords: Any) -> Response:
+    def options(self, path: str = "", **keywords: Any) -> Reply:
         """Send an OPTIONS request."""
         return self.request("OPTIONS", path, **keywords)
 
-    def head(self, path: str = "", **keywords: Any) -> Response:
+    def head(self, path: str = "", **keywords: Any) -> Reply:
         """Send a HEAD request; redirects are not followed unless asked for."""
         keywords.setdefault("allow_redirects", False)
         return self.request("HEAD", path, **keywords)
 
-    def post(self, path: str = "", data: Any = None, json: Any = None, **keywords: Any) -> Response:
+    def post(self, path: str = "", data: Any = None, json: Any = None, **keywords: Any) -> Reply:
         """Send a POST request."""
         return self.request("POST", path, data=data, json=json, **keywords)
 
-    def put(self, path: str = "", data: Any = None, **keywords: Any) -> Response:
+    def put(self, path: str = "", data: Any = None, **keywords: Any) -> Reply:
         """Send a PUT request."""
         return self.request("PUT", path, data=data, **keywords)
 
-    def patch(self, path: str = "", data: Any = None, **keywords: Any) -> Response:
+    def patch(self, path: str = "", data: Any = None, **keywords: Any) -> Reply:
         """Send a PATCH request."""
         return self.request("PATCH", path, data=data, **keywords)
 
-    def delete(self, path: str = "", **keywords: Any) -> Response:
+    def delete(self, path: str = "", **keywords: Any) -> Reply:
         """Send a DELETE request."""
         return self.request("DELETE", path, **keywords)

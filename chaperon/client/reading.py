@@ -1,0 +1,112 @@
+"""What a scenario looks for in a response, beyond what `requests` finds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin
+
+from chaperon.errors import NotInReply, UsageError
+
+TOKENS = re.compile(r"csrf|xsrf|authenticity_?token|requestverificationtoken|^_token$", re.IGNORECASE)
+"""Names that web frameworks give to what protects their forms."""
+_WANTED: Any = object()
+_SHOWN = 60
+_BUTTONS = frozenset({"submit", "image", "reset", "button", "file"})
+
+
+@dataclass(frozen=True)
+class Form:
+    """An HTML form as a browser would send it untouched: where to, how, with which fields."""
+
+    action: str
+    method: str
+    fields: dict[str, Any]
+
+    def filled(self, **fields: Any) -> dict[str, Any]:
+        """Return its fields with some filled in, for `data=`; raises NotInReply for one it does not have."""
+        unknown = sorted(set(fields) - set(self.fields))
+        if unknown:
+            raise NotInReply(f"the form has no field {unknown[0]!r}; there are {', '.join(self.fields) or 'none'}")
+        return {**self.fields, **fields}
+
+
+class Readable:
+    """The text of a response, searched; each raises NotInReply unless a *default* is given."""
+
+    text: Any
+    url: Any
+    json: Any
+
+    def find(self, pattern: str, default: Any = _WANTED) -> Any:
+        """Return what a regular expression matches first: its group, its groups as a tuple, or all of it."""
+        found = re.search(pattern, self.text)
+        if found is not None:
+            groups = found.groups()
+            return found.group() if not groups else groups[0] if len(groups) == 1 else groups
+        return self._or(default, f"nothing in the response matches {pattern!r}: {self.text[:_SHOWN]!r}")
+
+    def json_at(self, path: str, default: Any = _WANTED) -> Any:
+        """Return a part of the JSON body: "items.0.name" is the name of the first of the items."""
+        value = self.json()
+        for place, part in enumerate(path.split(".")):
+            try:
+                value = value[int(part)] if isinstance(value, list) else value[part]
+            except (KeyError, IndexError, TypeError, ValueError):
+                before = ".".join(path.split(".")[:place]) or "the body"
+                return self._or(default, f"no {part!r} in {before} of the JSON response: {_shown(value)}")
+        return value
+
+    def form(self, which: str | int = 0) -> Form:
+        """Return a form of the HTML body, by its number, id or name. Needs `lxml`."""
+        forms = _html(self.text).forms if self.text.strip() else []
+        for place, form in enumerate(forms):
+            if which in (place, form.get("id"), form.get("name")):
+                fields = {each.name: _value(each) for each in form.inputs if _is_sent(each)}
+                return Form(urljoin(self.url, form.action or ""), form.method.upper(), fields)
+        raise NotInReply(f"no form {which!r} in the response, which has {len(forms)}: {self.text[:_SHOWN]!r}")
+
+    def csrf(self, default: Any = _WANTED) -> Any:
+        """Return the token against cross-site request forgery in a form or meta element of the body. Needs `lxml`."""
+        elements = _html(self.text).iter("input", "meta") if self.text.strip() else ()
+        for element in elements:
+            if TOKENS.search(element.get("name") or ""):
+                return element.get("value") or element.get("content")
+        return self._or(default, f"no CSRF token in the response: {self.text[:_SHOWN]!r}")
+
+    @staticmethod
+    def _or(default: Any, otherwise: str) -> Any:
+        if default is _WANTED:
+            raise NotInReply(otherwise)
+        return default
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"it has {', '.join(map(str, value)) or 'nothing'}"[:_SHOWN]
+    return f"it has {len(value)} items" if isinstance(value, list) else repr(value)[:_SHOWN]
+
+
+def _html(text: str) -> Any:
+    try:
+        from lxml import html  # late: most scenarios read no HTML, and lxml is optional
+    except ImportError:
+        raise UsageError("reading HTML needs lxml: pip install 'chaperon[html]'") from None
+    return html.document_fromstring(text.encode(), parser=html.HTMLParser(encoding="utf-8"))
+
+
+def _is_sent(element: Any) -> bool:
+    """Return whether a browser sends an element of a form that nobody touched."""
+    kind = (element.get("type") or "").lower()
+    if not element.name or element.get("disabled") is not None or element.tag == "button":
+        return False
+    return element.get("checked") is not None if kind in ("checkbox", "radio") else kind not in _BUTTONS
+
+
+def _value(element: Any) -> Any:
+    if element.get("type") in ("checkbox", "radio"):
+        return element.get("value", "on")
+    value = element.value
+    return value or "" if isinstance(value, (str, type(None))) else list(value)
