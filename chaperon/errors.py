@@ -83,6 +83,10 @@ class NotAssigned(ChaperonError, KeyError, AttributeError):
     __str__ = Exception.__str__
 
 
+class ClusterError(ChaperonError):
+    """Master and workers did not come together."""
+
+
 class OutputError(ChaperonError):
     """A report could not be written."""
 

@@ -10,14 +10,18 @@ from types import FrameType
 
 import gevent
 
+from chaperon.cluster.master import Fleet
 from chaperon.errors import Interrupted
 from chaperon.script.running import Running
+
+Run = Running | Fleet
+"""A run, by this process or by many."""
 
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 
 @contextmanager
-def minded(running: Running) -> Iterator[None]:
+def minded(running: Run) -> Iterator[None]:
     """Let signals end *running* in order, as long as the block lasts.
 
     The first lets visits end, the second interrupts them. The third is raised wherever the
@@ -66,7 +70,7 @@ def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]
             signal.signal(number, handled)
 
 
-def _end(running: Running, asked: int, name: str) -> None:
+def _end(running: Run, asked: int, name: str) -> None:
     if asked == 1:
         running.stop(f"ended early by {name}")
         _say(f"{name}: visits in flight have {running.grace:g} s to end; once more ends them now")

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.live import Live as Screen
 from rich.text import Text
 
+from chaperon.cli.ends import Run
 from chaperon.report.text import pulse_line
-from chaperon.script.running import Running
 
 REDRAW = 0.5
 PLAIN = 5.0
@@ -20,7 +20,7 @@ PLAIN = 5.0
 class Live:
     """Shows on standard error how *running* is doing, as long as the block lasts."""
 
-    def __init__(self, running: Running, *, shown: bool = True) -> None:
+    def __init__(self, running: Run, *, shown: bool = True) -> None:
         self._running = running
         self._shown = shown and sys.stderr is not None
         self._greenlet: gevent.Greenlet[..., object] | None = None

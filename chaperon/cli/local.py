@@ -1,19 +1,31 @@
-"""`chaperon local`: one process sends the load."""
+"""`chaperon local`: this machine sends the load."""
 
 from __future__ import annotations
 
 import click
 
+from chaperon.cli.master import fleet_options, parcel_of, share_of
 from chaperon.cli.options import Orders, load_options
 from chaperon.cli.perform import perform
+from chaperon.cli.worker import count_of
+from chaperon.cluster.master import Patience
+from chaperon.local import GATHER, processes
 
 
-@click.command(short_help="Run a load from this process.")
+@click.command(short_help="Run a load from this machine.")
 @click.argument("file", metavar="FILE[:NAME]")
+@click.option("--processes", "count", default="1", metavar="N|auto", help="Send from so many processes (1).")
+@fleet_options
 @load_options
-def local(file: str, orders: Orders) -> int:
-    """Run the load of FILE from this process.
+def local(file: str, orders: Orders, count: str, silence: float, dead_man: float, max_lost: str) -> int:
+    """Run the load of FILE from this machine.
 
     NAME is an environment or a scenario in it; a file of @step functions alone needs none.
     """
-    return perform(orders.environment(file), orders)
+    environment = orders.environment(file)
+    n = count_of(count)
+    if n == 1:
+        return perform(environment, orders)
+    patience = Patience(silence, dead_man, GATHER)
+    with processes(n, environment, parcel_of(file, orders), patience=patience, lost=share_of(max_lost)) as fleet:
+        return perform(environment, orders, start=fleet.start)

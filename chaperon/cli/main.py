@@ -11,12 +11,15 @@ import click
 from chaperon._version import VERSION
 from chaperon.cli.check import check
 from chaperon.cli.demo import demo
+from chaperon.cli.engine import engine
 from chaperon.cli.local import local
 from chaperon.cli.ls import ls
+from chaperon.cli.master import master
 from chaperon.cli.new import new
 from chaperon.cli.plan import plan
 from chaperon.cli.streams import give_up_stdout
-from chaperon.errors import ChaperonError, LoadError, NotPatched, UsageError
+from chaperon.cli.worker import worker
+from chaperon.errors import ChaperonError, ClusterError, LoadError, NotPatched, UsageError
 
 
 @click.group(
@@ -32,7 +35,7 @@ def chaperon(context: click.Context) -> None:
         context.exit(2)
 
 
-for command in (local, check, demo, ls, new, plan):
+for command in (local, master, worker, engine, check, demo, ls, new, plan):
     chaperon.add_command(command)
 
 
@@ -69,4 +72,6 @@ def exit_code(exc: ChaperonError) -> int:
     """Return what a command that ends with *exc* exits with."""
     if isinstance(exc, UsageError):
         return 2
+    if isinstance(exc, ClusterError):
+        return 6
     return 3 if isinstance(exc, (LoadError, NotPatched)) else 1

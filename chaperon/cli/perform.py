@@ -10,7 +10,7 @@ from collections.abc import Callable
 import click
 from rich.console import Console
 
-from chaperon.cli.ends import minded, unhurried
+from chaperon.cli.ends import Run, minded, unhurried
 from chaperon.cli.live import Live
 from chaperon.cli.options import Orders
 from chaperon.cli.streams import Told, give_up_stdout
@@ -60,10 +60,14 @@ def perform(
     tap: Callable[[Sample], None] | None = None,
     live: bool = True,
     outputs: Callable[[Report, Orders], int] = deliver,
+    start: Callable[[], Run] | None = None,
 ) -> int:
-    """Run it, show it, write every output; return the exit code. Raises LoadError, TeardownError."""
+    """Run it, here unless *start* says otherwise, show it, write every output; return the exit code.
+
+    Raises LoadError, TeardownError, and what *start* raises.
+    """
     _prepare(environment, orders)
-    with environment.start(tap) as running:
+    with start() if start else environment.start(tap) as running:
         try:
             with minded(running), Live(running, shown=live and not orders.quiet):
                 running.wait()

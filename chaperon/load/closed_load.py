@@ -90,6 +90,9 @@ class ClosedLoad:
                 if flight.paused:
                     flight.rest(holding, clock.now() + LONG if seat.off is None else seat.off)
                     continue
+                if flight.held():
+                    flight.wait_while_held(holding)
+                    continue
                 number = next(mine, None)
                 if number is None:
                     self._finished.add(user)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from chaperon.clock import Clock
@@ -31,7 +32,8 @@ class Engine:
     does not end within *patience* after that is counted as interrupted and left behind.
     While it is *staying*, the engine waits for further shares when it has none. An arrival
     that would begin more than *late* seconds after it was due is dropped. The caps on visits
-    in flight are divided by so many *engines*.
+    in flight are divided by so many *engines*. Nothing is begun while *held* says so; *changed*
+    is called when a share is done or given back.
     """
 
     def __init__(
@@ -48,9 +50,12 @@ class Engine:
         staying: bool = False,
         late: float = LATE,
         engines: int = 1,
+        held: Callable[[], bool] = lambda: False,
+        changed: Callable[[], object] = lambda: None,
     ) -> None:
         self._flight = Flight(visitor, recorder, clock, health or Health(clock), began=began)
         self._flight.staying = staying
+        self._flight.held, self._flight.changed = held, changed
         self._clock = clock
         self._began = began
         self._grace = grace
@@ -100,9 +105,9 @@ class Engine:
                 spans[share.label, phase] = max(spans.get((share.label, phase), 0.0), span)
         return spans
 
-    def take(self, share: Share) -> None:
-        """Perform *share* too, from its *start*: what was due before is started late."""
-        holding = self.holdings[share.name] = Holding(share)
+    def take(self, share: Share, *, forgo: bool = False) -> None:
+        """Perform *share* too, from its *start*: what was due before now is started late, or with *forgo* lost."""
+        holding = self.holdings[share.name] = Holding(share, since=self._clock.now() if forgo else -math.inf)
         if self._performing:
             self._begin(holding)
 

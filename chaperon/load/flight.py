@@ -44,15 +44,21 @@ class Visitor(Protocol):
         """Bid farewell to a user who makes no further visit."""
 
 
+HELD = 0.05
+
+
 class Flight:
     """What the loads of one engine have in common: its clock, its books, who is at work for which share.
 
-    *began* is the clock's reading that offsets count from. *stopped* is when it was stopped.
+    Nothing is begun while *held* says so; *changed* is called when a share is done or given
+    back. *began* is the clock's reading that offsets count from. *stopped* is when it was stopped.
     *present* counts the users that are there, *flying* by leg the open visits that were
     begun and have not ended.
     """
 
     def __init__(self, visitor: Visitor, recorder: Recorder, clock: Clock, health: Health, *, began: float) -> None:
+        self.held: Callable[[], bool] = lambda: False
+        self.changed: Callable[[], object] = lambda: None
         self.visitor = visitor
         self.recorder = recorder
         self.clock = clock
@@ -86,6 +92,11 @@ class Flight:
     def going(self, holding: Holding) -> bool:
         """Whether a share may begin further visits."""
         return self.stopped is None and not holding.released
+
+    def wait_while_held(self, holding: Holding) -> None:
+        """Wait as long as nothing is to be begun."""
+        while self.going(holding) and self.held():
+            self.clock.sleep(HELD)
 
     def after(self, seconds: float, deed: Callable[[], object]) -> None:
         """Call *deed* from the hub in *seconds*, unless it all ends before."""
@@ -187,6 +198,8 @@ class Flight:
             holding = self._alive.pop(greenlet)
             if holding is not None:
                 holding.alive -= 1
+                if not holding.alive:
+                    self.changed()
         self.end_if_idle()
 
     def _wake(self) -> None:

@@ -27,7 +27,7 @@ class Pool:
             return idle.pop()
         opened = self._opened.get(share.name, 0)
         self._opened[share.name] = opened + 1
-        return share.unique(share.index + opened * share.of)
+        return share.unique(share.index + (share.start + opened) * share.of)
 
     def put_back(self, entry: int, user: int) -> None:
         """Let a user wait for the next visit."""
@@ -79,18 +79,23 @@ class OpenLoad:
             number, offset = self._next
             due = self._begun + offset
             flight.rest(holding, due)
+            flight.wait_while_held(holding)
+            if holding.released:
+                holding.handed = True
+                flight.changed()
+                return
             now = flight.clock.now()
             if flight.stopped is not None:
                 if due > flight.stopped:
                     return
             elif due > now:
-                if holding.released:
-                    return
                 continue  # woken because something changed: look again
             self._next = next(self._schedule, None)
             holding.taken += 1
             flight.account(holding, due, "planned")
-            if flight.stopped is not None:
+            if due < holding.since:
+                flight.account(holding, due, "lost")
+            elif flight.stopped is not None:
                 flight.account(holding, due, "dropped", now - due)
             elif now - due > self._late:
                 self._drop(due, now, "late")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -86,21 +87,24 @@ class Holding:
     """A share as somebody performs it: how far it has come.
 
     *load* is the share's, as it was bent since. *taken* counts the arrivals of its stride
-    that are past, those before its *start* too, *rows* likewise the unique rows; *alive*
-    greenlets are at it.
+    that are past, those before its *start* too, *rows* likewise the unique rows. What was due
+    before the moment *since* is lost. It is *alive* as long as greenlets are at it, *handed*
+    over once none of them will begin a visit.
     """
 
-    __slots__ = ("alive", "ended", "load", "name", "released", "rows", "share", "taken")
+    __slots__ = ("alive", "ended", "handed", "load", "name", "released", "rows", "share", "since", "taken")
 
-    def __init__(self, share: Share) -> None:
+    def __init__(self, share: Share, *, since: float = -math.inf) -> None:
         self.share = share
         self.name = share.name
+        self.since = since
         self.load = share.load
         self.taken = share.start
         self.rows = share.rows
         self.ended = 0
         self.alive = 0
         self.released = False
+        self.handed = False
 
     def __repr__(self) -> str:
         return f"<Holding {self.share.name}, {self.standing}>"
@@ -108,6 +112,6 @@ class Holding:
     @property
     def standing(self) -> Standing:
         """Whether it is going on, done to its end, or was given back when it was released."""
-        if self.alive:
-            return "going"
-        return "returned" if self.released else "done"
+        if self.handed or (self.released and not self.alive):
+            return "returned"
+        return "going" if self.alive else "done"

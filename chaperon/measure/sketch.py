@@ -66,6 +66,25 @@ class Sketch:
             merged._digest = fastdigest.merge_all([s._digest for s in filled], max_centroids=centroids)
         return merged
 
+    @classmethod
+    def of(
+        cls, means: Sequence[float], weights: Sequence[int] | None, *, total: float, low: float, high: float
+    ) -> Sketch:
+        """Return a sketch made of the centroids of another, in order, with what is exact beside them.
+
+        Without *weights* each is one sample.
+        """
+        sketch = cls(max(len(means), WINDOW))
+        sketch.count, sketch.total = len(means) if weights is None else sum(weights), total
+        sketch.low, sketch.high = low, high
+        sketch._digest = fastdigest.TDigest.from_values(means, weights, max_centroids=sketch.centroids)
+        return sketch
+
+    @property
+    def clusters(self) -> list[tuple[float, float]]:
+        """The centroids of the digest as (mean, weight) pairs, in order."""
+        return [] if self._digest is None else list(self._digest.centroids)
+
     @property
     def mean(self) -> float | None:
         """The exact mean, or None without samples."""
@@ -91,10 +110,9 @@ class Sketch:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the sketch in the dictionary form of the `tdigest` library."""
-        centroids = [] if self._digest is None else self._digest.centroids
         return {
             "n": self.count,
             "delta": 0.01,
             "K": 25,
-            "centroids": [{"c": weight, "m": mean} for mean, weight in centroids],
+            "centroids": [{"c": weight, "m": mean} for mean, weight in self.clusters],
         }

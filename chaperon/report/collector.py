@@ -34,12 +34,18 @@ class SecondRow:
 
 @dataclass(slots=True)
 class WorkerTally:
-    """What one worker has sent so far; *health* is the worst that was seen."""
+    """What one worker has sent so far; *health* is the worst that was seen.
+
+    No window is waited for of one that is *away*; one that is *lost* went away with windows
+    it never sent.
+    """
 
     name: str
     windows: int = 0
     visits: int = 0
     next_seq: int = 1
+    away: bool = False
+    lost: bool = False
     missing: set[int] = field(default_factory=set)
     health: dict[str, float] = field(default_factory=dict)
 
@@ -152,11 +158,35 @@ class Collector:
             self._merge(window.at, [window], late=True)
             return
         self._open.setdefault(window.at, {})[window.worker] = window
+        self._close_whole()
+
+    def _close_whole(self) -> None:
+        present = {name for name, tally in self._workers.items() if not tally.away}
         for second in sorted(self._open):
-            next_and_whole = second == self._closed + 1 and len(self._open[second]) >= len(self._workers)
+            next_and_whole = second == self._closed + 1 and present <= self._open[second].keys()
             if not next_and_whole and max(self._open) - second < self._patience:
                 break
             self._close(second)
+
+    def join(self, worker: str) -> None:
+        """Wait for the windows of one more worker before closing a second."""
+        self._workers.setdefault(worker, WorkerTally(worker)).away = False
+
+    def leave(self, worker: str, *, lost: bool = False) -> None:
+        """Wait for a worker's windows no longer; *lost* ones have not said all they had to say."""
+        tally = self._workers.setdefault(worker, WorkerTally(worker))
+        tally.away, tally.lost = True, lost or tally.lost
+        self._close_whole()
+
+    def correct(self, ledger: Mapping[tuple[str, int], Counts]) -> None:
+        """Add changes to the ledger that no window brings: what was lost with a worker."""
+        for (label, due), counts in ledger.items():
+            self._ledger.setdefault(label, Counts()).add(counts)
+            self._row(due).counts.add(counts)
+
+    def note(self, what: str, times: int = 1) -> None:
+        """Count something the reader of the report has to know."""
+        self._notes[what] += times
 
     def pulse(self) -> Pulse:
         """Return the live figures: rates and percentiles over the last seconds."""

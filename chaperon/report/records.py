@@ -56,7 +56,7 @@ def as_dict(report: Report) -> dict[str, Any]:
                 "name": w.name,
                 "visits": w.visits,
                 "windows": w.windows,
-                "lost": False,
+                "lost": w.lost,
                 "late_p99": w.health.get("late_p99", 0.0),
                 "cpu": w.health.get("cpu", 0.0),
             }

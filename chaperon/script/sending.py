@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -32,9 +32,10 @@ class Sending:
     """Sends the load of its *shares*, from *began* on, a reading of the clock that may lie ahead.
 
     The *sink* gets a window every second and one at the end. *stop_run* is called when a
-    scenario wants to end the run for all. A *journal* is told of whatever is recorded. While
-    *staying*, it waits for further shares. The *environment* is furnished: what its setup
-    returned is in it.
+    scenario wants to end the run for all. A *journal* is told of whatever is recorded. So many
+    *engines* send the whole. While *staying*, it waits for further shares; nothing is started
+    while *held* says so; *changed* is called when a share is done or given back. The
+    *environment* is furnished: what its setup returned is in it.
     """
 
     def __init__(
@@ -49,7 +50,10 @@ class Sending:
         stop_run: StopRun,
         tap: Tap | None = None,
         journal: Witness | None = None,
+        engines: int = 1,
         staying: bool = False,
+        held: Callable[[], bool] = lambda: False,
+        changed: Callable[[], object] = lambda: None,
     ) -> None:
         import chaperon.client.http  # noqa: F401 - late: it brings ssl; now, lest the first visit pay for it
         from chaperon.client.transport import Wire
@@ -96,6 +100,9 @@ class Sending:
             health=self._health,
             staying=staying,
             late=math.inf if environment.late is None else seconds(environment.late),
+            engines=engines,
+            held=held,
+            changed=changed,
         )
         dealer.holdings = self.engine.holdings
 

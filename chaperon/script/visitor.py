@@ -52,7 +52,7 @@ class Visitor:
         due = now() if arrival.due is None else arrival.due
 
         def place() -> Visit:
-            return Visit(arrival.number, arrival.user, due - self._began, now() - self._began)
+            return Visit(arrival.number, arrival.user, round(due - self._began, 9), now() - self._began)
 
         turn = self._parts[arrival.entry].turn(place())
         part = self._casts[arrival.entry][turn]

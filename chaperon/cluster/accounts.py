@@ -1,0 +1,166 @@
+"""What every worker's windows have said so far, with what they never will."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+
+from chaperon.measure.window import Counts, Window
+
+Place = tuple[str, int]
+"""(scenario label, second in which the visits were due)"""
+
+Changes = dict[Place, Counts]
+
+
+class Account:
+    """The windows of one incarnation of a worker.
+
+    They are let through in their order and once each: what is let through is all that
+    *progress* speaks of. Once *closed*, whatever comes is let through as it comes. *planned*
+    counts the visits of every label that were said to have begun, but not what came late.
+    """
+
+    def __init__(self) -> None:
+        self.planned: Counter[str] = Counter()
+        self._unseen: dict[str, tuple[int, int]] = {}
+        self.acked = 0
+        self.twice = 0
+        self.closed = False
+        self.progress: dict[str, tuple[int, int]] = {}
+        self.open: defaultdict[Place, int] = defaultdict(int)
+        self._waiting: dict[int, Window] = {}
+        self._seen_late: set[int] = set()
+
+    def __repr__(self) -> str:
+        return f"<Account up to window {self.acked}, {len(self._waiting)} waiting>"
+
+    def take(self, window: Window) -> list[Window]:
+        """Take in one window; return those that can be added up now."""
+        if window.seq <= self.acked or window.seq in self._waiting or window.seq in self._seen_late:
+            self.twice += 1
+            return []
+        self._waiting[window.seq] = window
+        ready = []
+        while self.acked + 1 in self._waiting or self.acked + 1 in self._seen_late:
+            self.acked += 1
+            self._seen_late.discard(self.acked)
+            if self.acked in self._waiting:
+                ready.append(self._waiting.pop(self.acked))
+        if self.closed:
+            ready += self._flushed()
+        for each in ready:
+            self._note(each)
+        return ready
+
+    def close(self) -> list[Window]:
+        """Wait for no gap any longer; return what was waiting behind one."""
+        self.closed = True
+        ready = self._flushed()
+        for each in ready:
+            self._note(each, late=True)
+        return ready
+
+    @property
+    def ahead(self) -> tuple[int, ...]:
+        """The numbers of the windows that came before their turn."""
+        return tuple(sorted({*self._waiting, *self._seen_late}))
+
+    def write_off(self, begun: Mapping[str, int], second: int) -> Changes:
+        """Return what is lost, by label, of visits known to have *begun* but of which no window tells."""
+        changes: Changes = {}
+        for label, count in begun.items():
+            unseen = count - self.planned[label]
+            if unseen > 0:
+                self._unseen[label] = (second, unseen)
+                changes[label, second] = Counts(planned=unseen, lost=unseen)
+        return changes
+
+    def turned_up(self, window: Window) -> Changes:
+        """Return what a window that comes late takes back of what was written off."""
+        changes: Changes = {}
+        for (label, _), counts in window.ledger.items():
+            second, unseen = self._unseen.get(label, (0, 0))
+            found = min(unseen, counts.planned)
+            if found:
+                self._unseen[label] = (second, unseen - found)
+                changes.setdefault((label, second), Counts()).add(Counts(planned=-found, lost=-found))
+        return changes
+
+    def _flushed(self) -> list[Window]:
+        ready = [self._waiting.pop(seq) for seq in sorted(self._waiting)]
+        self._seen_late.update(window.seq for window in ready)
+        return ready
+
+    def _note(self, window: Window, *, late: bool = False) -> None:
+        for place, counts in window.ledger.items():
+            self.open[place] += counts.planned - counts.ended
+            if not self.open[place]:
+                del self.open[place]
+        if not (late or self.closed):
+            for (label, _), counts in window.ledger.items():
+                self.planned[label] += counts.planned
+            for share, (taken, _, rows) in window.progress.items():
+                self.progress[share] = (taken, rows)
+
+
+class Losses:
+    """What the ledger lacks because workers were lost: corrections, each said once.
+
+    A visit that a lost worker had begun is lost, unless a window that comes late tells its
+    end. An arrival that passed while nobody had its share was declared lost by whoever took
+    it up; if the one given up turns out to have made it, it is lost no more.
+    """
+
+    def __init__(self) -> None:
+        self._in_flight: dict[Place, int] = {}
+        self._declared: defaultdict[Place, int] = defaultdict(int)
+        self._late: defaultdict[Place, int] = defaultdict(int)
+        self._corrected: defaultdict[Place, int] = defaultdict(int)
+
+    @property
+    def made_twice(self) -> int:
+        """How many visits both a worker that was given up and its successor have made."""
+        return sum(self._late.values()) - sum(self._corrected.values())
+
+    def hear(self, window: Window, *, given_up: bool, scheduled: frozenset[str], found: Changes) -> Changes:
+        """Note a window, of a worker that was given up before it came, or not.
+
+        What was *found* in it had been written off. *scheduled* are the labels whose visits
+        are set beforehand, so that making one again is making it twice.
+        """
+        changed = []
+        spare = Counter[str]()
+        for (label, _), counts in found.items():
+            spare[label] -= counts.planned
+        for place, counts in window.ledger.items():
+            if counts.lost:
+                self._declared[place] += counts.lost
+                changed.append(place)
+            if given_up and counts.planned and place[0] in scheduled:
+                known = min(spare[place[0]], counts.planned)
+                spare[place[0]] -= known
+                self._late[place] += counts.planned - known
+                changed.append(place)
+        changes: Changes = {}
+        for place in changed:
+            known = min(self._declared[place], self._late[place])
+            more = known - self._corrected[place]
+            if more:
+                self._corrected[place] = known
+                changes[place] = Counts(planned=-more, lost=-more)
+        return changes
+
+    def settle(self, accounts: Mapping[object, Account]) -> Changes:
+        """Return what changed in the visits whose end the given-up *accounts* never told."""
+        now: defaultdict[Place, int] = defaultdict(int)
+        for account in accounts.values():
+            for place, count in account.open.items():
+                now[place] += count
+        changes = {
+            place: Counts(lost=now.get(place, 0) - self._in_flight.get(place, 0))
+            for place in {*now, *self._in_flight}
+            if now.get(place, 0) != self._in_flight.get(place, 0)
+        }
+        self._in_flight = dict(now)
+        return changes

@@ -1,0 +1,134 @@
+"""How a worker comes to know what it is to run: it knocks, fetches the scenario, imports it."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import gevent
+
+from chaperon._version import VERSION
+from chaperon.clock import Clock
+from chaperon.cluster.link import WorkerLink
+from chaperon.cluster.messages import Blob, Fetch, Hello, Welcome
+from chaperon.errors import ChaperonError
+from chaperon.load.share import Share
+
+if TYPE_CHECKING:
+    from chaperon.script.environment import Environment
+
+DIAL = 0.5
+"""Seconds between two attempts to be let in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a worker is: a name of its own, a number for this life of it, how much it takes."""
+
+    name: str
+    incarnation: int
+    capacity: float = 1.0
+
+    @property
+    def peer(self) -> bytes:
+        """What its sockets are known by."""
+        return f"{self.name}/{self.incarnation}".encode()
+
+    @property
+    def hello(self) -> Hello:
+        """What it says at the door."""
+        return Hello(
+            self.name,
+            self.incarnation,
+            VERSION,
+            platform.python_version(),
+            socket.gethostname(),
+            os.cpu_count() or 1,
+            self.capacity,
+        )
+
+
+Furnish = Callable[[Welcome, bytes], "Environment"]
+"""From what a master says, with the scenario it ships, to what is to be run; raises ChaperonError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What came of it: an environment with its shares by name, or why there is none."""
+
+    environment: Environment | None = None
+    shares: Mapping[str, Share] | None = None
+    why: str = ""
+
+
+class Joining:
+    """Gets a worker to the point where it could send; then calls *joined*, once."""
+
+    def __init__(
+        self,
+        link: WorkerLink,
+        identity: Identity,
+        furnish: Furnish,
+        clock: Clock,
+        joined: Callable[[Joined], None],
+    ) -> None:
+        self.welcome: Welcome | None = None
+        self._link = link
+        self._identity = identity
+        self._furnish = furnish
+        self._clock = clock
+        self._joined = joined
+        self._parcel = bytearray()
+        self._dialled = -math.inf
+        self._loading = False
+
+    def tick(self) -> None:
+        """Knock again, or ask again for what has not come."""
+        if self.welcome is None:
+            if self._clock.now() - self._dialled >= DIAL:
+                self._dialled = self._clock.now()
+                self._link.send(self._identity.hello)
+        elif len(self._parcel) < self.welcome.size:
+            self._fetch(self.welcome)
+
+    def enter(self, welcome: Welcome) -> bool:
+        """Take the master's welcome; return whether it is the first."""
+        if self.welcome is not None:
+            return False
+        self.welcome = welcome
+        self._proceed(welcome)
+        return True
+
+    def piece(self, blob: Blob) -> None:
+        """Take a piece of the scenario, if it is the one that is missing."""
+        welcome = self.welcome
+        if welcome is None or blob.digest != welcome.digest or blob.offset != len(self._parcel):
+            return
+        self._parcel += blob.data
+        self._proceed(welcome)
+
+    def _proceed(self, welcome: Welcome) -> None:
+        if len(self._parcel) < welcome.size:
+            self._fetch(welcome)
+        elif not self._loading:
+            self._loading = True
+            gevent.spawn(self._load, welcome)
+
+    def _fetch(self, welcome: Welcome) -> None:
+        self._link.send(Fetch(welcome.digest, len(self._parcel)))
+
+    def _load(self, welcome: Welcome) -> None:
+        try:
+            environment = self._furnish(welcome, bytes(self._parcel)).furnished(welcome.given)
+            shares = {share.name: share for share in environment.shares(welcome.shares)}
+        except ChaperonError as exc:
+            self._joined(Joined(why=str(exc)))
+        except Exception as exc:  # the scenario's own fault, whatever it is: the master is to hear of it
+            self._joined(Joined(why=f"{type(exc).__name__}: {exc}"))
+        else:
+            self._joined(Joined(environment, shares))

@@ -1,0 +1,342 @@
+"""A fleet: many workers conducted as if they were one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import SystemRandom
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.event import Event
+
+from chaperon.clock import Clock, HubClock, seconds, today
+from chaperon.cluster.link import MasterLink
+from chaperon.cluster.messages import (
+    Blob,
+    Bye,
+    Dead,
+    Fetch,
+    Frame,
+    Hello,
+    Message,
+    Offer,
+    Order,
+    Ping,
+    Reject,
+    Welcome,
+)
+from chaperon.cluster.muster import Muster
+from chaperon.cluster.roster import Hand
+from chaperon.errors import ClusterError, LoadError, TeardownError
+from chaperon.load.engine import PATIENCE
+from chaperon.report.collector import Collector, Pulse
+from chaperon.report.verdict import Facts
+from chaperon.report.watch import Watch
+
+if TYPE_CHECKING:
+    from chaperon.report.summary import Report
+    from chaperon.script.environment import Environment
+
+SHARES = 8
+"""Shares a worker has of each load: so fine can it be dealt again."""
+
+PIECE = 256 << 10
+"""Bytes of the scenario that travel at once."""
+
+
+class WorkersMissing(ClusterError):
+    """The workers that were asked for did not come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What workers need to run the scenario: where it is, or what is shipped, with the orders for it."""
+
+    target: str
+    recipe: dict[str, Any] = field(default_factory=dict)
+    digest: str = ""
+    content: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long is waited for whom, in seconds.
+
+    A worker that is silent for *silence* is given up. Without a master a worker stops after
+    *dead_man*. For the workers to come the master waits *gather*, or for ever.
+    """
+
+    silence: float = 10.0
+    dead_man: float = 30.0
+    gather: float | None = None
+
+    @property
+    def beat(self) -> float:
+        """Seconds between two signs of life."""
+        return self.silence / 10
+
+
+class Fleet:
+    """A run on *workers* workers; has the face of `Running`.
+
+    *lost* is the share of visits that may be lost before the run is INVALID.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        link: MasterLink,
+        parcel: Parcel,
+        *,
+        workers: int,
+        patience: Patience | None = None,
+        lost: float = 0.01,
+        clock: Clock | None = None,
+        tell: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.environment = environment
+        self.grace = seconds(environment.grace)
+        self.teardown_error: TeardownError | None = None
+        self._link = link
+        self._parcel = parcel
+        self._workers = workers
+        self._patience = patience or Patience()
+        self._lost = lost
+        self._clock: Clock = clock or HubClock()
+        self._tell = tell
+        self._preparation = environment.preparation()
+        self._watch = Watch(
+            Collector(()),
+            environment.parsed_limits,
+            brake=None if environment.brake is None else seconds(environment.brake),
+        )
+        self._muster = Muster(
+            SystemRandom().getrandbits(53),
+            self._watch,
+            environment.shares(SHARES * workers),
+            silence=self._patience.silence,
+        )
+        self._started = ""
+        self._until: float | None = None
+        self._ended = Event()
+
+    def __repr__(self) -> str:
+        return f"<Fleet of {self._muster}>"
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self.ended:
+            if exc is None:
+                self.stop("the block it ran in was left")
+            else:
+                self.kill(f"the block it ran in raised {type(exc).__name__}")
+            self.wait()
+        self._dismiss()
+
+    # The face of Running
+
+    @property
+    def ended(self) -> bool:
+        """Whether every worker's last window is in, or is not waited for any longer."""
+        return bool(self._ended.is_set())
+
+    @property
+    def target(self) -> str:
+        """What is asked for, as a person would say it."""
+        load = " + ".join(str(entry.load) for entry in self.environment.entries)
+        n = len(self._muster.roster.ready)
+        return f"{load} from {n} worker{'s' if n != 1 else ''}"
+
+    def start(self) -> Fleet:
+        """Set up, wait for the workers, deal, start them all at one moment.
+
+        Raises WorkersMissing, and LoadError where one of them cannot run the scenario.
+        """
+        try:
+            self._given = dict(self._preparation.begin())
+            self.environment = self.environment.furnished(self._given)
+            self._link.listen(self._hear, self._foreign)
+            self._gather()
+        except BaseException:
+            self._muster.halt("kill", self._clock.now())
+            self._dismiss()
+            self._tear_down()
+            raise
+        self._greenlet = gevent.spawn(self._conduct)
+        return self
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the end, at most *timeout* seconds; return whether it has come."""
+        return bool(self._ended.wait(timeout))
+
+    def stop(self, reason: str = "stopped") -> None:
+        """Let no worker start a further visit; those in flight have the grace time."""
+        self._watch.aborted(reason)
+        self._halt("stop")
+
+    def kill(self, reason: str = "stopped at once") -> None:
+        """End every visit now; what is known is kept."""
+        self._watch.aborted(reason)
+        self._halt("kill")
+
+    def pulse(self) -> Pulse:
+        """Return the live figures of the last seconds."""
+        return self._watch.pulse()
+
+    def report(self) -> Report:
+        """Return the report: so far, or in the end."""
+        began, finished = self._muster.began, self._muster.finished
+        finish = self._clock.now() if finished is None else finished
+        duration = 0.0 if began is None else max(finish - began, 0.0)
+        facts = Facts(self.environment.name, self.environment.seed, self._started, duration)
+        return self._watch.report(facts, finished=self.ended)
+
+    # What is heard
+
+    def _hear(self, sender: bytes, message: Message) -> None:
+        now = self._clock.now()
+        match message:
+            case Frame():
+                if self._muster.take(message):
+                    self._halt("stop")
+            case Ping():
+                self._answer(sender, message, now)
+            case Hello():
+                self._greet(sender, message, now)
+            case Fetch(digest=digest, offset=offset):
+                if digest == self._parcel.digest and 0 <= offset < len(self._parcel.content):
+                    piece = self._parcel.content[offset : offset + PIECE]
+                    self._link.send(sender, Blob(digest, offset, piece))
+            case Dead():
+                if self._muster.died(message, now):
+                    self._tend()
+            case Bye():
+                self._muster.farewell(message)
+            case _:
+                pass
+
+    def _foreign(self, sender: bytes) -> None:
+        self._link.send(sender, Reject("it speaks another protocol: install the same Chaperon on both"))
+
+    def _greet(self, sender: bytes, hello: Hello, now: float) -> None:
+        admitted = self._muster.greet(hello, now)
+        if isinstance(admitted, Hand):
+            self._link.send(sender, self._welcome())
+        elif admitted is not None:
+            self._link.send(sender, Reject(admitted))
+
+    def _welcome(self) -> Welcome:
+        parcel = self._parcel
+        return Welcome(
+            self._muster.run,
+            parcel.target,
+            parcel.digest,
+            len(parcel.content),
+            parcel.recipe,
+            self._given,
+            SHARES * self._workers,
+            self._workers,
+            self._patience.silence,
+            self._patience.dead_man,
+        )
+
+    def _answer(self, sender: bytes, ping: Ping, now: float) -> None:
+        if ping.stop and self._muster.order == "run":
+            self.stop(ping.stop)
+        self._link.send(sender, self._muster.answer(ping, now, grace=self.grace))
+        if ping.claims or ping.returned or ping.over or ping.state == "failed":
+            self._tend()
+
+    # What is done
+
+    def _gather(self) -> None:
+        """Wait until all workers are ready and everything is dealt."""
+        roster, ledger = self._muster.roster, self._muster.ledger
+        asked = self._clock.now()
+        told = None
+        while len(roster.ready) < self._workers or not ledger.all_dealt:
+            now = self._clock.now()
+            self._muster.give_up(now)
+            for hand in roster.present:
+                if hand.state == "failed":
+                    raise LoadError(f"{hand.title} on {hand.hello.host} cannot run it: {hand.note}")
+            ready, waited = len(roster.ready), now - asked
+            if self._patience.gather is not None and waited > self._patience.gather:
+                raise WorkersMissing(
+                    f"{ready} of {self._workers} workers were ready after {waited:.0f} s: "
+                    "start the others, or ask for fewer with --workers"
+                )
+            if told != ready:
+                told = ready
+                self._tell(f"{ready} of {self._workers} workers are ready")
+            if ready >= self._workers:
+                self._offer(now)
+            self._clock.sleep(self._patience.beat / (100 if ready >= self._workers else 10))
+        self._started = today()
+        self._muster.begin(self._clock.now() + self._patience.beat)
+
+    def _conduct(self) -> None:
+        while not self.ended:
+            self._clock.sleep(self._patience.beat / 5)
+            try:
+                self._tend()
+            except Exception as exc:  # a fault of ours must not leave everybody waiting for ever
+                self._watch.fault(f"a fault of Chaperon's own: {type(exc).__name__}: {exc}")
+                self._conclude()
+
+    def _tend(self) -> None:
+        """Do whatever is due: all of it may be done at any time, and again."""
+        muster, now = self._muster, self._clock.now()
+        if self.ended or muster.began is None:
+            return
+        muster.give_up(now)
+        if muster.order == "run":
+            self._offer(now)
+            if muster.ledger.all_done:
+                self._halt("end")
+            elif muster.alone(now):
+                self._watch.fault("no worker is left")
+                self._halt("stop")
+        if self._until is not None and (muster.settled or now > self._until):
+            self._conclude()
+
+    def _offer(self, now: float) -> None:
+        for lease in self._muster.offers(now):
+            self._link.offer(Offer(self._muster.run, lease))
+
+    def _halt(self, order: Order) -> None:
+        now = self._clock.now()
+        if self._muster.halt(order, now):
+            grace = self.grace if order == "stop" else 0.0
+            self._until = now + grace + 2 * PATIENCE + self._patience.silence
+
+    def _conclude(self) -> None:
+        if self.ended:
+            return
+        self._muster.conclude(self._clock.now())
+        totals = self._watch.collector.totals().ledger.values()
+        planned, lost = sum(c.planned for c in totals), sum(c.lost for c in totals)
+        if planned and lost / planned > self._lost:
+            share = f"{lost / planned:.1%}, more than {self._lost:.4g} of all"
+            self._watch.fault(f"{lost:,} of {planned:,} visits were lost with their workers: {share}")
+        self._tear_down()
+        self._ended.set()
+
+    def _dismiss(self) -> None:
+        """Let the workers hear that they may go, but wait only a little for those who do not answer."""
+        until = self._clock.now() + 2 * self._patience.beat
+        while self._muster.roster.present and self._clock.now() < until:
+            self._clock.sleep(self._patience.beat / 20)
+        self._link.close()
+
+    def _tear_down(self) -> None:
+        try:
+            self._preparation.end()
+        except TeardownError as exc:
+            self.teardown_error = exc

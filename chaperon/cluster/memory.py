@@ -1,0 +1,131 @@
+"""Links within one process: every message is still made bytes, can be lost, doubled, held up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import gevent
+
+from chaperon.clock import Clock
+from chaperon.cluster.link import FromMaster, FromWorker
+from chaperon.cluster.messages import Frame, Message, Offer
+from chaperon.cluster.wire import OtherProtocol, decode, encode
+
+
+class Net:
+    """Joins one master with many workers; the twin of the sockets, for tests.
+
+    Each message is lost with the chance *losing*, doubled with *doubling*, held up for up to
+    *holding* seconds. Peers in *cut* neither send nor receive.
+    """
+
+    def __init__(
+        self, clock: Clock, *, losing: float = 0.0, doubling: float = 0.0, holding: float = 0.0, seed: int = 0
+    ) -> None:
+        self.cut: set[bytes] = set()
+        self.losing, self.doubling, self.holding = losing, doubling, holding
+        self.carried = 0
+        self._clock = clock
+        self._chance = Random(seed)
+        self.master = MasterEnd(self)
+        self.workers: dict[bytes, WorkerEnd] = {}
+
+    def __repr__(self) -> str:
+        return f"<Net of {len(self.workers)} workers>"
+
+    def connect(self, peer: bytes) -> WorkerEnd:
+        """Return a worker's end of the net."""
+        self.workers[peer] = WorkerEnd(self, peer)
+        return self.workers[peer]
+
+    def carry(self, peer: bytes, data: bytes, deliver: Callable[[Message], None]) -> None:
+        """Bring *data* to or from *peer*."""
+        for _ in range(2 if self._chance.random() < self.doubling else 1):
+            if peer not in self.cut and self._chance.random() >= self.losing:
+                gevent.spawn(self._deliver, peer, data, deliver)
+
+    def _deliver(self, peer: bytes, data: bytes, deliver: Callable[[Message], None]) -> None:
+        if self.holding:
+            self._clock.sleep(self._chance.random() * self.holding)
+        if peer not in self.cut:
+            self.carried += 1
+            deliver(decode(data))
+
+
+class MasterEnd:
+    """The master's end of a net."""
+
+    def __init__(self, net: Net) -> None:
+        self._net = net
+        self._next = 0
+        self.hear: FromWorker = lambda peer, message: None
+
+    def listen(self, hear: FromWorker, foreign: Callable[[bytes], None]) -> None:
+        """Call *hear* with every message and whom it is from."""
+        self.hear = hear
+
+    def send(self, peer: bytes, message: Message) -> None:
+        """Say something to one worker."""
+        worker = self._net.workers.get(peer)
+        if worker is not None:
+            self._net.carry(peer, encode(message), worker.take)
+
+    def offer(self, offer: Offer) -> bool:
+        """Offer a share to whoever is next."""
+        open_ones = [worker for worker in self._net.workers.values() if worker.working]
+        if not open_ones:
+            return False
+        self._next += 1
+        worker = open_ones[self._next % len(open_ones)]
+        self._net.carry(worker.peer, encode(offer), worker.take)
+        return True
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        self.hear = lambda peer, message: None
+
+
+class WorkerEnd:
+    """A worker's end of a net."""
+
+    def __init__(self, net: Net, peer: bytes) -> None:
+        self._net = net
+        self._hear: FromMaster = lambda message: None
+        self.peer = peer
+        self.working = False
+        self.reconnected = 0
+
+    def listen(self, hear: FromMaster, foreign: Callable[[OtherProtocol], None]) -> None:
+        """Call *hear* with every message."""
+        self._hear = hear
+
+    def take(self, message: Message) -> None:
+        """Deliver a message."""
+        self._hear(message)
+
+    def send(self, message: Message) -> None:
+        """Say something to the master."""
+        self._net.carry(self.peer, encode(message), lambda said: self._net.master.hear(self.peer, said))
+
+    def pour(self, frame: Frame) -> bool:
+        """Send a window."""
+        self.send(frame)
+        return True
+
+    def open_work(self) -> None:
+        """Take offers from now on."""
+        self.working = True
+
+    def close_work(self) -> None:
+        """Take offers no longer."""
+        self.working = False
+
+    def reconnect(self) -> None:
+        """Count that it was asked for."""
+        self.reconnected += 1
+
+    def close(self) -> None:
+        """Leave the net."""
+        self._net.workers.pop(self.peer, None)
+        self._hear = lambda message: None

@@ -1,0 +1,166 @@
+"""What masters say to workers, workers to masters: plain values, each a type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Order = Literal["wait", "run", "end", "stop", "kill", "over"]
+"""What a master wants of its workers: wait; send; end when the shares are done; end in the
+grace time; end now; leave, for the last window is in."""
+
+State = Literal["loading", "ready", "failed", "sending", "leaving", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A share in somebody's hands: the *attempt* tells one handing-out from the next.
+
+    *start* arrivals and *rows* unique rows of it were taken before. With *forgo* whoever had
+    it is gone: what is due before it is taken up again is lost.
+    """
+
+    share: str
+    attempt: int
+    start: int = 0
+    rows: int = 0
+    forgo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """A worker asks to be let in; *capacity* is how much it takes, 1 being the usual."""
+
+    worker: str
+    incarnation: int
+    chaperon: str
+    python: str
+    host: str
+    cores: int
+    capacity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The master lets a worker in: what is to be run, how patient both are, in seconds."""
+
+    run: int
+    target: str
+    digest: str
+    size: int
+    recipe: dict[str, Any]
+    given: dict[str, Any]
+    shares: int
+    workers: int
+    silence: float
+    dead_man: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """The master does not let a worker in; it is not to come back as it is."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """A worker asks for a piece of the scenario."""
+
+    digest: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A piece of the scenario."""
+
+    digest: str
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """All that a worker is, said again and again; *asked* is a reading of its own clock.
+
+    *claims* are offers it would take. *leases* are the shares it sends, from their first
+    arrival to where it stands; *done* those it has made to the end, *returned* those it gave
+    back. *cut* is the number of its newest window, *over* whether that is its last.
+    """
+
+    worker: str
+    incarnation: int
+    run: int
+    state: State
+    asked: float
+    note: str = ""
+    claims: tuple[Lease, ...] = ()
+    leases: tuple[Lease, ...] = ()
+    done: tuple[Lease, ...] = ()
+    returned: tuple[Lease, ...] = ()
+    cut: int = 0
+    over: bool = False
+    stop: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """All that a master wants, said again and again.
+
+    *heard* and *said* are readings of the master's clock, *asked* is what the worker said;
+    *began* is when the run starts or started. *acked* windows are in without a gap, those
+    in *ahead* beyond it. *leases* are all the shares that the worker has; what is not among them it is to give back.
+    """
+
+    run: int
+    order: Order
+    asked: float
+    heard: float
+    said: float
+    began: float | None
+    grace: float
+    acked: int
+    ahead: tuple[int, ...] = ()
+    leases: tuple[Lease, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A share anybody may claim."""
+
+    run: int
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A window on its way, numbered; *body* is packed."""
+
+    worker: str
+    incarnation: int
+    run: int
+    seq: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """A supervisor says that an engine of its own has ended, having cut *cut* windows as far as is known."""
+
+    worker: str
+    incarnation: int
+    code: int
+    cut: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bye:
+    """A worker leaves in order: all it had to say has been heard."""
+
+    worker: str
+    incarnation: int
+
+
+Message = Hello | Welcome | Reject | Fetch | Blob | Ping | Pong | Offer | Frame | Dead | Bye
+KINDS: tuple[type[Message], ...] = (Hello, Welcome, Reject, Fetch, Blob, Ping, Pong, Offer, Frame, Dead, Bye)

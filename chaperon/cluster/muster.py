@@ -1,0 +1,246 @@
+"""The state of a fleet: who is there, who has which share, what is lost; nothing here sends or waits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+
+from chaperon.cluster.accounts import Changes, Losses
+from chaperon.cluster.ledger import Ledger, Task
+from chaperon.cluster.messages import Bye, Dead, Frame, Hello, Lease, Order, Ping, Pong
+from chaperon.cluster.packing import unpack_window
+from chaperon.cluster.roster import Hand, Roster
+from chaperon.load.arrivals import offsets, quota
+from chaperon.load.profile import Iterations, Rate, Users
+from chaperon.load.share import Share
+from chaperon.measure.window import Counts, Window
+from chaperon.report.collector import Collector
+from chaperon.report.watch import Watch
+
+MADE_TWICE = "visits that a worker given up has made, and its successor again"
+_STRICT: tuple[Order, ...] = ("wait", "run", "end", "stop", "kill", "over")
+
+
+class Muster:
+    """What a master knows, changed by what it hears; every moment is handed in.
+
+    *silence* is after how many seconds without a word a worker is given up.
+    """
+
+    def __init__(self, run: int, watch: Watch, shares: Sequence[Share], *, silence: float) -> None:
+        self.run = run
+        self.order: Order = "wait"
+        self.began: float | None = None
+        self.finished: float | None = None
+        self.roster = Roster(silence)
+        self.ledger = Ledger(shares, again=silence / 10)
+        self._silence = silence
+        self._watch = watch
+        self._losses = Losses()
+        free = {share.label for share in shares if isinstance(share.load, Users) and share.load.until is not None}
+        self._labels = {share.name: share.label for share in shares}
+        self._scheduled = frozenset({share.label for share in shares} - free)
+        self._cut: float | None = None
+        self._alone_since: float | None = None
+
+    def __repr__(self) -> str:
+        return f"<Muster at «{self.order}»: {self.roster}, {self.ledger}>"
+
+    @property
+    def collector(self) -> Collector:
+        """Where windows are added up."""
+        return self._watch.collector
+
+    # What is heard
+
+    def greet(self, hello: Hello, now: float) -> Hand | str | None:
+        """Let a worker in, or say why not, or None: let it ask again."""
+        if self.order not in ("wait", "run"):
+            return None
+        admitted = self.roster.admit(hello, now)
+        if isinstance(admitted, Hand):
+            admitted.heard = now
+        return admitted
+
+    def answer(self, ping: Ping, now: float, *, grace: float) -> Pong:
+        """Take in what a worker says of itself, and return what is wanted of it."""
+        hand = self.roster[ping.worker, ping.incarnation]
+        if hand is None or ping.run != self.run:
+            # of another master's run: let it see that this is not its own
+            return Pong(self.run, "wait", ping.asked, now, now, None, 0.0, 0)
+        hand.note_ping(ping, now)
+        if hand.present:
+            for lease in ping.done:
+                self.ledger.done(hand.peer, lease)
+            for lease in ping.returned:
+                self.ledger.returned(hand.peer, lease)
+            for lease in ping.claims:
+                if self.ledger.claim(hand.peer, lease):
+                    hand.spans.setdefault((lease.share, lease.attempt), [lease.start, lease.start])
+        if hand.over and self.order in ("end", "stop", "kill"):
+            self.finished = now if self.finished is None or self.order != "end" else self.finished
+        return Pong(
+            self.run,
+            self._order_for(hand),
+            ping.asked,
+            now,
+            now,
+            self.began,
+            grace,
+            hand.account.acked,
+            hand.account.ahead,
+            self.ledger.leases(hand.peer) if hand.present else (),
+        )
+
+    def take(self, frame: Frame) -> bool:
+        """Take in a window; return whether the run must stop because of it. Raises WireError."""
+        hand = self.roster[frame.worker, frame.incarnation]
+        if hand is None or frame.run != self.run or self.began is None or self.order == "over":
+            return False
+        window = unpack_window(frame.body, hand.title, began=self.began)
+        stop = False
+        for each in hand.account.take(window):
+            stop = self._hear(hand, each) or stop
+        if hand.account.closed:
+            self._settle()
+        return stop
+
+    def died(self, dead: Dead, now: float) -> bool:
+        """Note that an engine has ended; its last windows may still be on their way. Return whether it is news."""
+        hand = self.roster[dead.worker, dead.incarnation]
+        if hand is None or not hand.present or hand.ending is not None:
+            return False
+        hand.cut = max(hand.cut, dead.cut)
+        hand.ending = now + self._silence / 10
+        return True
+
+    def farewell(self, bye: Bye) -> None:
+        """Note that a worker has gone in order."""
+        hand = self.roster[bye.worker, bye.incarnation]
+        if hand is not None and hand.settled and not hand.lost:
+            hand.left = True
+            self.collector.leave(hand.title)
+
+    # What follows from it
+
+    def begin(self, at: float) -> None:
+        """Let the run begin at a moment to come."""
+        self.began, self.order = at, "run"
+
+    def halt(self, order: Order, now: float) -> bool:
+        """Give an order that ends the run, unless a stricter one is given; return whether it is given now."""
+        if _STRICT.index(order) <= _STRICT.index(self.order):
+            return False
+        if self._cut is None and order in ("stop", "kill"):
+            self._cut = now
+        if order == "end":
+            self.finished = now
+        self.order = order
+        return True
+
+    def offers(self, now: float) -> list[Lease]:
+        """Return what is to be offered, those who joined or fell silent taken into account."""
+        if self.began is not None:
+            for hand in self.roster.ready:
+                self.collector.join(hand.title)
+        self.ledger.among({hand.peer: hand.hello.capacity for hand in self.roster.dealable(now)})
+        return self.ledger.offers(now)
+
+    def give_up(self, now: float) -> list[Hand]:
+        """Take everything from those who are gone; return them."""
+        gone = self.roster.silent(now)
+        for hand in gone:
+            held = {lease.share: lease.attempt for lease in self.ledger.all_leases(hand.peer)}
+            self.ledger.give_up(hand.peer, hand.account.progress)
+            self._write_off(hand, held, now)
+        if gone:
+            self._settle()
+        return gone
+
+    def _write_off(self, hand: Hand, held: Mapping[str, int], now: float) -> None:
+        """Reckon with a worker no longer; the shares it *held* are told of by whoever takes them up."""
+        hand.lost = True
+        if self.began is None:
+            return
+        begun: Counter[str] = Counter()
+        for (share, attempt), (start, reached) in hand.spans.items():
+            if held.get(share) == attempt:
+                reached = hand.account.progress.get(share, (start, 0))[0]
+            begun[self._labels[share]] += reached - start
+        begun = Counter({label: count for label, count in begun.items() if label in self._scheduled})
+        self._correct(hand.account.write_off(begun, max(int(now - self.began), 0)))
+        for window in hand.account.close():
+            self._hear(hand, window)
+        self.collector.leave(hand.title, lost=True)
+
+    def _hear(self, hand: Hand, window: Window) -> bool:
+        late = hand.account.closed
+        found = hand.account.turned_up(window) if late else {}
+        self._correct(found)
+        self._correct(self._losses.hear(window, given_up=late, scheduled=self._scheduled, found=found))
+        return self._watch.add(window)
+
+    def alone(self, now: float) -> bool:
+        """Return whether no worker has been there for too long."""
+        if self.roster.present:
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = now
+        return self._alone_since is not None and now - self._alone_since > self._silence
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more is to come from anybody."""
+        return all(hand.settled for hand in self.roster)
+
+    def conclude(self, now: float) -> None:
+        """Write off what nobody has made, and note what the reader of the report has to know."""
+        self.finished = now if self.finished is None else self.finished
+        for hand in self.roster:
+            if not hand.settled:
+                self._watch.fault(f"{hand.title} has not said its last word: what it did last is unknown")
+                reached = {share: (span[1], 0) for (share, _), span in hand.spans.items()}
+                self.ledger.give_up(hand.peer, reached)
+                self._write_off(hand, {}, self.finished)
+        for task in self.ledger.unowned:
+            self._correct(self._never_made(task))
+        self._settle()
+        if self._losses.made_twice > 0:
+            self.collector.note(MADE_TWICE, self._losses.made_twice)
+        self.order = "over"
+
+    def _order_for(self, hand: Hand) -> Order:
+        if hand.over and hand.account.acked >= hand.cut:
+            return "over"
+        if (hand.lost or hand.state == "leaving") and self.order in ("wait", "run", "end"):
+            return "stop"
+        return self.order
+
+    def _settle(self) -> None:
+        self._correct(self._losses.settle({hand.peer: hand.account for hand in self.roster if hand.lost}))
+
+    def _correct(self, changes: Mapping[tuple[str, int], Counts]) -> None:
+        if changes:
+            self.collector.correct(changes)
+
+    def _never_made(self, task: Task) -> Changes:
+        """Return what became due of a share that nobody has had since it was lost."""
+        share, load = task.share, task.share.load
+        if self.began is None or self.finished is None:
+            return {}
+        until = (self.finished if self._cut is None else self._cut) - self.began
+        if isinstance(load, Rate):
+            due = offsets(load, share.index, share.of, seed=share.source, skip=task.start)
+            missed = [int(at) for at in takewhile(lambda at: at <= until, (share.at + offset for _, offset in due))]
+        elif isinstance(load, Iterations):
+            left = quota(load, share.index, share.of) - task.start
+            missed = [max(int(until), 0)] * left
+        else:
+            missed = []
+        changes: Changes = {}
+        for second in missed:
+            counts = changes.setdefault((share.label, second), Counts())
+            counts.planned += 1
+            counts.lost += 1
+        return changes

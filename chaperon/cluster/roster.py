@@ -1,0 +1,133 @@
+"""Who is there: the workers as their master knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from chaperon._version import VERSION
+from chaperon.cluster.accounts import Account
+from chaperon.cluster.ledger import Peer
+from chaperon.cluster.messages import Hello, Ping, State
+
+SUSPECT = 0.3
+"""Of the silence after which a worker is given up: from then on it gets nothing more."""
+
+
+@dataclass(slots=True)
+class Hand:
+    """One life of one worker; *title* is its name, with a number from its second life on.
+
+    *heard* is when. It is *lost* when it was given up, *left* when it went in order. *ending*
+    is until when the last windows of one that has died may come. *spans* are, by share and
+    attempt, from which to which arrival it says to have come.
+    """
+
+    hello: Hello
+    title: str
+    heard: float
+    state: State = "loading"
+    note: str = ""
+    account: Account = field(default_factory=Account)
+    cut: int = 0
+    over: bool = False
+    lost: bool = False
+    left: bool = False
+    ending: float | None = None
+    spans: dict[tuple[str, int], list[int]] = field(default_factory=dict)
+
+    @property
+    def peer(self) -> Peer:
+        """Its name with its incarnation."""
+        return self.hello.worker, self.hello.incarnation
+
+    @property
+    def present(self) -> bool:
+        """Whether it is still reckoned with."""
+        return not (self.lost or self.left)
+
+    @property
+    def settled(self) -> bool:
+        """Whether all it will ever have to say is in."""
+        return self.lost or self.left or (self.over and self.account.acked >= self.cut)
+
+    def note_ping(self, ping: Ping, now: float) -> None:
+        """Take in what it says of itself."""
+        self.heard, self.state, self.note = now, ping.state, ping.note
+        self.cut, self.over = max(self.cut, ping.cut), self.over or ping.over
+        for lease in (*ping.leases, *ping.done, *ping.returned):
+            span = self.spans.get((lease.share, lease.attempt))
+            if span is not None:
+                span[1] = max(span[1], lease.start)
+
+
+class Roster:
+    """Lets workers in, one life of a name at a time."""
+
+    def __init__(self, silence: float) -> None:
+        self._silence = silence
+        self._hands: dict[Peer, Hand] = {}
+        self._lives: dict[str, int] = {}
+        self._doubted: dict[Peer, float] = {}
+
+    def __repr__(self) -> str:
+        return f"<Roster of {', '.join(hand.title for hand in self.present) or 'nobody'}>"
+
+    def __iter__(self) -> Iterator[Hand]:
+        return iter(list(self._hands.values()))
+
+    def __getitem__(self, peer: Peer) -> Hand | None:
+        return self._hands.get(peer)
+
+    @property
+    def present(self) -> list[Hand]:
+        """Those who are reckoned with."""
+        return [hand for hand in self if hand.present]
+
+    @property
+    def ready(self) -> list[Hand]:
+        """Those who could send, or do."""
+        return [hand for hand in self.present if hand.state in ("ready", "sending") and hand.ending is None]
+
+    def dealable(self, now: float) -> list[Hand]:
+        """Return those who may be dealt shares: ready, and heard of lately."""
+        return [hand for hand in self.ready if now - hand.heard < SUSPECT * self._silence]
+
+    def silent(self, now: float) -> list[Hand]:
+        """Return those who are to be given up: unheard of for too long, or dead with nothing more to come."""
+        return [
+            hand
+            for hand in self.present
+            if now - hand.heard > self._silence
+            or (hand.ending is not None and (now >= hand.ending or hand.account.acked >= hand.cut))
+        ]
+
+    def admit(self, hello: Hello, now: float) -> Hand | str | None:
+        """Let a worker in, or say why not, or None while it is not yet known whether its name is taken."""
+        peer = hello.worker, hello.incarnation
+        known = self._hands.get(peer)
+        if known is not None:
+            return known
+        why = self._unfit(hello)
+        if why:
+            return why
+        for other in self.present:
+            if other.hello.worker != hello.worker:
+                continue
+            since = self._doubted.setdefault(peer, now)
+            if other.heard > since:
+                return f"a worker named {hello.worker!r} is here already: give one of them another --name"
+            if other.ending is None and now - other.heard < SUSPECT * self._silence:
+                return None
+        lives = self._lives[hello.worker] = self._lives.get(hello.worker, 0) + 1
+        title = hello.worker if lives == 1 else f"{hello.worker}#{lives}"
+        hand = self._hands[peer] = Hand(hello, title, now)
+        return hand
+
+    @staticmethod
+    def _unfit(hello: Hello) -> str | None:
+        if hello.chaperon.split(".")[:2] != VERSION.split(".")[:2]:
+            return f"it is Chaperon {hello.chaperon}, this is {VERSION}: install the same on both"
+        if not 0.0 < hello.capacity < float("inf"):
+            return f"its capacity is {hello.capacity:g}: it must be more than nothing"
+        return None

@@ -1,0 +1,171 @@
+"""The parent of engine processes: it says when one dies, starts the next, never outlives itself in them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from random import SystemRandom
+
+import gevent
+from gevent import subprocess
+from gevent.event import Event
+
+from chaperon.clock import Clock
+from chaperon.cluster.link import WorkerLink
+from chaperon.cluster.messages import Dead
+
+OVER, REFUSED, LEFT, ORPHANED = 0, 6, 130, 75
+"""How an engine ends in order: its run is over; the master does not want it; it was told to
+leave; the master fell silent. Everything else is a death."""
+
+REPEATED = 3
+MOST_DEATHS = 10
+PAUSE = 1.0
+_PDEATHSIG = 1
+
+Command = Callable[[str, int], Sequence[str]]
+"""From the name of a worker and the number of its life to the arguments of `chaperon`."""
+
+
+class Supervisor:
+    """Keeps one engine process for each of *names* until it is told to leave.
+
+    An engine performs one run; then the next is started, unless *once*. *link* is for telling
+    the master of deaths, *tell* for telling people.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        command: Command,
+        link: WorkerLink,
+        clock: Clock,
+        *,
+        once: bool = False,
+        environ: Mapping[str, str] | None = None,
+        tell: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._names = names
+        self._command = command
+        self._link = link
+        self._clock = clock
+        self._once = once
+        self._environ = environ or {}
+        self._tell = tell
+        self._engines: dict[str, subprocess.Popen[bytes]] = {}
+        self._leaving = 0
+        self._codes: list[int] = []
+        self._idle = Event()
+        self._keepers: list[gevent.Greenlet[..., object]] = []
+
+    def __repr__(self) -> str:
+        return f"<Supervisor of {', '.join(self._engines) or 'nobody'}>"
+
+    def start(self) -> Supervisor:
+        """Start all engines."""
+        self._link.listen(lambda message: None, lambda exc: None)
+        self._keepers = [gevent.spawn(self._keep, name) for name in self._names]
+        return self
+
+    def wait(self) -> int:
+        """Wait until no engine is left; return the worst of their exit codes."""
+        gevent.joinall(self._keepers)
+        self._link.close()
+        return max(self._codes, default=0)
+
+    def leave(self) -> None:
+        """Tell every engine to give its shares back and go; the more often, the sooner."""
+        self._leaving += 1
+        for engine in self._engines.values():
+            _signal(engine, signal.SIGTERM if self._leaving < 3 else signal.SIGKILL)
+
+    def end(self, within: float = 2.0) -> None:
+        """End every engine, asking first; none is left when this returns."""
+        self._leaving += 1
+        for keeper in self._keepers:
+            keeper.kill()
+        for engine in self._engines.values():
+            _signal(engine, signal.SIGTERM)
+        until = self._clock.now() + within
+        for engine in self._engines.values():
+            try:
+                engine.wait(timeout=max(until - self._clock.now(), 0.0))
+            except subprocess.TimeoutExpired:
+                _signal(engine, signal.SIGKILL)
+                engine.wait()
+        self._link.close()
+
+    def _keep(self, name: str) -> None:
+        deaths = 0
+        while True:
+            incarnation = SystemRandom().getrandbits(53)
+            code = self._run(name, incarnation)
+            if code in (REFUSED, LEFT) or self._leaving or (self._once and code in (OVER, ORPHANED)):
+                self._codes.append(REFUSED if code == ORPHANED else code)
+                return
+            if code in (OVER, ORPHANED):
+                deaths = 0
+                continue
+            deaths += 1
+            self._tell(f"worker {name}: its engine {_ended(code)}")
+            for _ in range(REPEATED):
+                self._link.send(Dead(name, incarnation, code))
+                self._clock.sleep(PAUSE / REPEATED)
+            if deaths >= MOST_DEATHS:
+                self._tell(f"worker {name}: given up after {deaths} deaths in a row")
+                self._codes.append(1)
+                return
+
+    def _run(self, name: str, incarnation: int) -> int:
+        package = str(Path(__file__).resolve().parents[2])
+        path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+        engine = subprocess.Popen(
+            [sys.executable, "-m", "chaperon", *self._command(name, incarnation)],
+            stdin=subprocess.PIPE,  # its end is ours: see `bound_to_parent`
+            env={**os.environ, **self._environ, "PYTHONPATH": path},
+            start_new_session=True,  # a Ctrl-C on this terminal is ours to deal with
+        )
+        self._engines[name] = engine
+        try:
+            return int(engine.wait())
+        finally:
+            if engine.returncode is not None:
+                del self._engines[name]
+                if engine.stdin is not None:
+                    engine.stdin.close()
+
+
+def bound_to_parent() -> None:
+    """End this process at once when its supervisor ends, however that comes.
+
+    The supervisor holds the other end of standard input and never writes; on Linux the
+    kernel is asked as well.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PDEATHSIG, signal.SIGKILL)
+    pipe = os.dup(0)
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nowhere, 0)
+    os.close(nowhere)
+
+    def watch() -> None:
+        while os.read(pipe, 1):
+            pass
+        os._exit(ORPHANED)
+
+    gevent.get_hub().threadpool.spawn(watch)  # a thread of its own: the hub may be busy
+
+
+def _signal(engine: subprocess.Popen[bytes], number: int) -> None:
+    if engine.poll() is None:
+        engine.send_signal(number)
+
+
+def _ended(code: int) -> str:
+    if code >= 0:
+        return f"ended with code {code}"
+    return f"was ended by {signal.Signals(-code).name}"

@@ -1,0 +1,43 @@
+"""How the clock of another machine stands to ours, estimated from messages there with their answers."""
+
+from __future__ import annotations
+
+from collections import deque
+
+KEPT = 8
+
+
+class Timepiece:
+    """Cristian's estimate of a remote clock: the exchange that was quickest of the last few counts.
+
+    Both clocks are monotonic; the error is at most half the round trip.
+    """
+
+    def __init__(self) -> None:
+        self._exchanges: deque[tuple[float, float]] = deque(maxlen=KEPT)
+
+    def __repr__(self) -> str:
+        if not self._exchanges:
+            return "<Timepiece that knows nothing>"
+        return f"<Timepiece {self.ahead:+.6f} s, good to {self.trip / 2:.6f} s>"
+
+    def note(self, asked: float, heard: float, said: float, got: float) -> None:
+        """Note one exchange: *asked* and *got* by our clock, *heard* and *said* by theirs."""
+        trip = (got - asked) - (said - heard)
+        if trip >= 0.0:
+            self._exchanges.append((trip, ((heard - asked) + (said - got)) / 2))
+
+    @property
+    def exchanges(self) -> int:
+        """How many exchanges the estimate rests on."""
+        return len(self._exchanges)
+
+    @property
+    def trip(self) -> float:
+        """The quickest round trip, in seconds."""
+        return min(self._exchanges)[0]
+
+    @property
+    def ahead(self) -> float:
+        """By how many seconds their clock is ahead of ours."""
+        return min(self._exchanges)[1]

@@ -1,0 +1,336 @@
+"""A worker: one engine process that sends what its master deals it, once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import gevent
+from gevent.event import Event
+
+from chaperon.clock import Clock, seconds
+from chaperon.cluster.joining import DIAL, Furnish, Identity, Joined, Joining
+from chaperon.cluster.link import WorkerLink
+from chaperon.cluster.messages import (
+    Blob,
+    Bye,
+    Frame,
+    Lease,
+    Message,
+    Offer,
+    Ping,
+    Pong,
+    Reject,
+    State,
+    Welcome,
+)
+from chaperon.cluster.outbox import Outbox
+from chaperon.cluster.packing import pack_window
+from chaperon.cluster.supervisor import LEFT, ORPHANED, OVER, REFUSED
+from chaperon.cluster.timepiece import KEPT, Timepiece
+from chaperon.cluster.wire import OtherProtocol
+from chaperon.load.share import Share
+from chaperon.measure.window import Window
+from chaperon.script.sending import Sending
+
+if TYPE_CHECKING:
+    from chaperon.script.environment import Environment
+
+
+class Worker:
+    """Joins a master, sends the shares it is dealt, leaves when all its windows are in.
+
+    *run* blocks until then and returns the exit code; *told* is why, where there is a why.
+    """
+
+    def __init__(self, link: WorkerLink, identity: Identity, furnish: Furnish, clock: Clock) -> None:
+        self.told = ""
+        self._link = link
+        self._identity = identity
+        self._clock = clock
+        self._joining = Joining(link, identity, furnish, clock, self._ready)
+        self._timepiece = Timepiece()
+        self._outbox = Outbox()
+        self._over = Event()
+        self._code = OVER
+        self._state: State = "loading"
+        self._note = ""
+        self._stop_run = ""
+        self._environment: Environment | None = None
+        self._shares: Mapping[str, Share] = {}
+        self._held: dict[str, Lease] = {}
+        self._sending: Sending | None = None
+        self._last = False
+        self._beat = DIAL
+        self._order = ""
+        self._said = -math.inf
+        self._heard = self._alive = clock.now()
+        self._stalled = False
+        self._backoff = 1.0
+        self._asked_to_leave = 0
+
+    def __repr__(self) -> str:
+        return f"<Worker {self._identity.name}, {self._state}>"
+
+    def run(self) -> int:
+        """Do all that a worker does, blocking; return what its process exits with."""
+        self._link.listen(self._hear, self._foreign)
+        ticking = gevent.spawn(self._tick_on)
+        try:
+            self._over.wait()
+        finally:
+            ticking.kill()
+            self._link.close()
+        return self._code
+
+    def leave(self) -> None:
+        """Give all shares back, then go; a second time: interrupt visits; a third time: go now."""
+        self._asked_to_leave += 1
+        sending = self._sending
+        if sending is None or self._asked_to_leave > 2:
+            self._end(LEFT, "told to leave")
+        elif self._asked_to_leave == 2:
+            sending.engine.stop(0.0)
+        else:
+            self._state, self._code, self.told = "leaving", LEFT, "told to leave"
+            self._link.close_work()
+            for name in self._held:
+                sending.engine.release(name)
+            sending.engine.finish()
+            assert self._environment is not None
+            self._clock.after(seconds(self._environment.grace), lambda: sending.engine.stop(0.0))
+            self._ping()
+
+    # What is heard
+
+    def _hear(self, message: Message) -> None:
+        welcome = self._joining.welcome
+        match message:
+            case Pong():
+                self._obey(message)
+            case Offer(run=run, lease=lease):
+                if welcome is not None and run == welcome.run and self._state in ("ready", "sending"):
+                    self._ping(claims=(lease,))
+            case Welcome():
+                if self._joining.enter(message):
+                    self._heard = self._clock.now()
+                    self._beat = message.silence / 10
+                    self._outbox = Outbox(beat=self._beat)
+            case Blob():
+                self._joining.piece(message)
+            case Reject(why=why):
+                self._end(REFUSED, f"the master does not take this worker: {why}")
+            case _:
+                pass
+
+    def _foreign(self, exc: OtherProtocol) -> None:
+        self._end(REFUSED, str(exc))
+
+    def _ready(self, joined: Joined) -> None:
+        if joined.environment is None or joined.shares is None:
+            self._state, self._note = "failed", joined.why
+        else:
+            self._environment, self._shares = joined.environment, joined.shares
+            if self._state == "loading":
+                self._state = "ready"
+                self._link.open_work()
+        self._alive = self._clock.now()  # importing took its time, and that is no standstill
+        self._ping()
+
+    def _obey(self, pong: Pong) -> None:
+        welcome, now = self._joining.welcome, self._clock.now()
+        if welcome is None:
+            return
+        if pong.run != welcome.run:
+            if self._sending is not None:
+                self._sending.engine.stop(0.0)
+            self._end(ORPHANED, "the master has begun another run")
+            return
+        if pong.said < self._said:
+            return
+        self._said, self._heard, self._backoff = pong.said, now, 1.0
+        if pong.asked >= self._alive:
+            self._stalled = False
+        self._timepiece.note(pong.asked, pong.heard, pong.said, now)
+        self._outbox.acked(pong.acked, pong.ahead)
+        if pong.order == "over":
+            if not self._outbox:
+                self._link.send(Bye(self._identity.name, self._identity.incarnation))
+                self._end(self._code, self.told)
+            return
+        self._take(pong.leases)
+        if pong.order == "run" and self._sending is None and pong.began is not None and self._state == "ready":
+            self._begin(pong.began - self._timepiece.ahead)
+        if pong.order != self._order:
+            self._order = pong.order
+            self._follow(pong)
+
+    def _follow(self, pong: Pong) -> None:
+        if self._sending is None:
+            if pong.order in ("end", "stop", "kill"):
+                self._ended()
+            return
+        match pong.order:
+            case "end":
+                self._sending.engine.finish()
+            case "stop":
+                self._sending.engine.stop(pong.grace)
+            case "kill":
+                self._sending.engine.stop(0.0)
+            case _:
+                pass
+
+    def _take(self, leases: tuple[Lease, ...]) -> None:
+        """Have what the master says we have: take what is new, give back what is not among it."""
+        wanted = {lease.share: lease for lease in leases}
+        for name, lease in wanted.items():
+            known = self._held.get(name)
+            if (known is not None and known.attempt >= lease.attempt) or name not in self._shares:
+                continue
+            self._held[name] = lease
+            if self._sending is not None and self._state == "sending":
+                self._sending.engine.take(self._resumed(lease), forgo=lease.forgo)
+        for name in self._held.keys() - wanted.keys():
+            if self._sending is None:
+                del self._held[name]
+            else:
+                self._sending.engine.release(name)
+
+    def _resumed(self, lease: Lease) -> Share:
+        return replace(self._shares[lease.share], start=lease.start, rows=lease.rows)
+
+    # What is done
+
+    def _begin(self, began: float) -> None:
+        assert self._environment is not None
+        self._state = "sending"
+        self._sending = Sending(
+            self._environment,
+            (),
+            self._keep,
+            self._clock,
+            worker=self._identity.name,
+            began=began,
+            stop_run=self._stop,
+            engines=self._joining.welcome.workers if self._joining.welcome else 1,
+            staying=True,
+            held=self._is_held,
+            changed=self._ping,
+        )
+        for lease in self._held.values():
+            self._sending.engine.take(self._resumed(lease), forgo=lease.forgo)
+        gevent.spawn(self._perform, self._sending)
+
+    def _perform(self, sending: Sending) -> None:
+        try:
+            sending.perform()
+        except Exception as exc:  # a fault of ours ends the run for all, and is told
+            self._stop(f"a fault of Chaperon's own on {self._identity.name}: {type(exc).__name__}: {exc}")
+        self._ended()
+
+    def _ended(self) -> None:
+        if self._state != "leaving":
+            self._state = "ended"
+        self._last = True
+        self._ping()
+
+    def _stop(self, reason: str) -> None:
+        self._stop_run = self._stop_run or reason
+        self._ping()
+
+    def _keep(self, window: Window) -> None:
+        assert self._sending is not None
+        self._outbox.put(window.seq, pack_window(window, began=self._sending.began))
+        self._flush()
+
+    def _flush(self) -> None:
+        self._outbox.flush(self._clock.now(), self._pour)
+
+    def _pour(self, seq: int, body: bytes) -> bool:
+        welcome, mine = self._joining.welcome, self._identity
+        assert welcome is not None
+        return self._link.pour(Frame(mine.name, mine.incarnation, welcome.run, seq, body))
+
+    def _ping(self, claims: tuple[Lease, ...] = ()) -> None:
+        welcome, mine = self._joining.welcome, self._identity
+        if welcome is None:
+            return
+        going, done, returned = self._standing()
+        self._link.send(
+            Ping(
+                mine.name,
+                mine.incarnation,
+                welcome.run,
+                self._state,
+                self._clock.now(),
+                self._note,
+                claims,
+                going,
+                done,
+                returned,
+                self._outbox.cut,
+                self._last,
+                self._stop_run,
+            )
+        )
+
+    def _standing(self) -> tuple[tuple[Lease, ...], tuple[Lease, ...], tuple[Lease, ...]]:
+        if self._sending is None:
+            return tuple(self._held.values()), (), ()
+        standings, progress = self._sending.engine.standings, self._sending.engine.progress
+        by: dict[str, list[Lease]] = {"going": [], "done": [], "returned": []}
+        for name, lease in self._held.items():
+            if name not in progress:  # it came when no more could be begun
+                by["returned"].append(lease)
+                continue
+            taken, _, rows = progress[name]
+            by[standings[name]].append(replace(lease, start=taken, rows=rows))
+        return tuple(by["going"]), tuple(by["done"]), tuple(by["returned"])
+
+    # What time brings
+
+    def _tick_on(self) -> None:
+        while True:
+            self._tick()
+            settled = self._timepiece.exchanges >= KEPT
+            self._clock.sleep(self._beat / (2 if settled else 10))
+
+    def _tick(self) -> None:
+        now = self._clock.now()
+        self._is_held()
+        self._alive = now
+        self._joining.tick()
+        welcome = self._joining.welcome
+        if welcome is None:
+            return
+        silent = now - self._heard
+        if silent > welcome.dead_man:
+            self._orphan(silent)
+        elif silent > 5 * self._beat * self._backoff:
+            self._backoff *= 2
+            self._link.reconnect()
+            self._outbox.hurry()
+        self._ping()
+        self._flush()
+
+    def _is_held(self) -> bool:
+        """Return whether to start nothing: after a standstill of this process, until the master has spoken.
+
+        It may have given us up meanwhile, dealing our shares to others.
+        """
+        now, welcome = self._clock.now(), self._joining.welcome
+        if welcome is not None and now - self._alive > 0.8 * welcome.silence:
+            self._stalled, self._alive = True, now
+        return self._stalled
+
+    def _orphan(self, silent: float) -> None:
+        if self._sending is not None:
+            self._sending.engine.stop(0.0)
+        self._end(ORPHANED, f"no word from the master for {silent:.0f} s: nothing more is sent")
+
+    def _end(self, code: int, told: str) -> None:
+        if not self._over.is_set():
+            self._code, self.told = code, told
+            self._over.set()

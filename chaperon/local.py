@@ -1,0 +1,82 @@
+"""Many engine processes on this machine, as one run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chaperon.clock import HubClock
+from chaperon.cluster.address import Address
+from chaperon.cluster.link import Bound, Connected
+from chaperon.cluster.master import Fleet, Parcel, Patience
+from chaperon.cluster.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from chaperon.script.environment import Environment
+
+GATHER = 60.0
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def processes(
+    n: int,
+    environment: Environment,
+    parcel: Parcel,
+    *,
+    patience: Patience | None = None,
+    lost: float = 0.01,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Iterator[Fleet]:
+    """Give a fleet of *n* engine processes on this machine, to be started; none is left when the block is."""
+    folder = tempfile.mkdtemp(prefix="chp-")
+    supervisor = None
+    try:
+        address = Address.parse(f"ipc://{Path(folder) / 'm'}")
+        fleet = Fleet(
+            environment,
+            Bound(address),
+            parcel,
+            workers=n,
+            patience=patience or Patience(gather=GATHER),
+            lost=lost,
+        )
+        supervisor = crew(address, [f"local-{k}" for k in range(1, n + 1)], tell=tell)
+        yield fleet
+    finally:
+        if supervisor is not None:
+            supervisor.end()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def crew(
+    address: Address,
+    names: list[str],
+    *,
+    capacity: float = 1.0,
+    once: bool = False,
+    environ: dict[str, str] | None = None,
+    secure: Callable[[object], None] | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Supervisor:
+    """Start one engine process for each of *names*, to join the master at *address*."""
+
+    def command(name: str, incarnation: int) -> list[str]:
+        return [
+            *("engine", "--master", str(address), "--name", name),
+            *("--incarnation", str(incarnation), "--capacity", f"{capacity:g}"),
+            *(["--once"] if once else []),
+        ]
+
+    link = Connected(address, f"supervisor/{names[0]}/{os.getpid()}".encode(), secure)
+    supervisor = Supervisor(names, command, link, HubClock(), once=once, environ=environ, tell=tell)
+    return supervisor.start()

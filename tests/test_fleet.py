@@ -1,0 +1,378 @@
+"""Many workers are one: the same load, a balanced ledger, whatever happens to them; on simulated time."""
+
+from collections import Counter
+
+import gevent
+import pytest
+
+from chaperon import Environment, Scenario, iterations, rate, run, step, users
+from chaperon.cluster.joining import Identity
+from chaperon.cluster.master import Fleet, Parcel, Patience, WorkersMissing
+from chaperon.cluster.memory import Net
+from chaperon.cluster.supervisor import LEFT, ORPHANED, OVER
+from chaperon.cluster.worker import Worker
+from chaperon.errors import LoadError
+from chaperon.report.summary import Verdict
+from chaperon.testing import VirtualClock
+
+
+class Ground:
+    """A master with workers, all in this process, on one simulated clock."""
+
+    def __init__(self, load, *, took=0.1, grace=2.0, **net):
+        self.clock = VirtualClock()
+        self.net = Net(self.clock, **net)
+        self.made = []
+        self.codes = {}
+        self.crew = {}
+
+        @step
+        def visit(session):
+            self.made.append((session.visit.due, session.visit.number, session.visit.user))
+            session.clock.sleep(took)
+
+        self.environment = Environment(
+            scenarios=[run(Scenario(visit, name="shop"), load)], grace=grace, name="ground", seed=7
+        )
+
+    def worker(self, name, *, life=1, capacity=1.0, furnish=None):
+        identity = Identity(name, life, capacity)
+        worker = Worker(
+            self.net.connect(identity.peer), identity, furnish or (lambda welcome, data: self.environment), self.clock
+        )
+        self.crew[name] = worker
+        gevent.spawn(lambda: self.codes.__setitem__(f"{name}/{life}", worker.run()))
+        return worker
+
+    def fleet(self, workers, **patience):
+        self.master = Fleet(
+            self.environment,
+            self.net.master,
+            Parcel("shop.py"),
+            workers=workers,
+            patience=Patience(**patience),
+            clock=self.clock,
+        )
+        starting = gevent.spawn(self.master.start)
+        self.clock.run(starting.ready)
+        starting.get()
+        return self.master
+
+    def after(self, seconds, deed):
+        self.clock.after(self.master._muster.began - self.clock.now() + seconds, deed)
+
+    def kill(self, name, life=1):
+        """End a worker as a machine that loses its power does."""
+        self.net.cut.add(f"{name}/{life}".encode())
+        sending = self.crew[name]._sending
+        sending.engine.stop(0.0)
+
+    def play(self):
+        self.clock.run(lambda: self.master.ended)
+        leaving = gevent.spawn(self.master.__exit__, None, None, None)
+        self.clock.run(leaving.ready)
+        return self.master.report()
+
+
+@pytest.fixture
+def ground():
+    return Ground
+
+
+LOADS = [rate(20, hold=10), users(9, ramp=3, hold=6, think=0.5), iterations(50, users=6), users(10)]
+
+
+@pytest.mark.parametrize("load", LOADS, ids=str)
+def test_three_workers_make_the_same_visits_as_one(ground, load):
+    made = []
+    for n in (1, 3):
+        stage = ground(load)
+        for k in range(n):
+            stage.worker(f"w{k}")
+        stage.fleet(n)
+        report = stage.play()
+        made.append(stage.made)
+        assert report.verdict is Verdict.PASS
+        assert report.ledger["shop"].balanced
+        assert report["visit"].count == len(stage.made) == report.ledger["shop"].done
+
+    one, three = made
+    if isinstance(load, type(LOADS[0])):
+        assert [(due, number) for due, number, _ in one] == [(due, number) for due, number, _ in three]
+    elif load in (LOADS[2], LOADS[3]):
+        assert Counter((n, u) for _, n, u in one) == Counter((n, u) for _, n, u in three)
+    else:
+        assert len(one) == pytest.approx(len(three), rel=0.05)
+        assert {u for *_, u in one} == {u for *_, u in three}
+
+
+def test_all_workers_start_at_the_same_instant(ground):
+    stage = ground(users(3))
+    for k in range(3):
+        stage.worker(f"w{k}")
+    stage.fleet(3)
+    stage.play()
+
+    assert {due for due, *_ in stage.made} == {0.0}
+
+
+def test_workers_leave_in_order_when_all_windows_are_in(ground):
+    stage = ground(rate(10, hold=5))
+    for k in range(2):
+        stage.worker(f"w{k}")
+    stage.fleet(2)
+
+    report = stage.play()
+
+    stage.clock.run(lambda: len(stage.codes) == 2)
+    assert stage.codes == {"w0/1": OVER, "w1/1": OVER}
+    assert [(w.name, w.lost) for w in report.workers] == [("w0", False), ("w1", False)]
+
+
+def test_uneven_workers_get_uneven_numbers_of_shares(ground):
+    stage = ground(rate(80, hold=5))
+    stage.worker("small")
+    stage.worker("large", capacity=3)
+    stage.fleet(2)
+    ledger = stage.master._muster.ledger
+
+    held = {name: len(ledger.held((name, 1))) for name in ("small", "large")}
+    stage.play()
+
+    assert held == {"small": 4, "large": 12}
+
+
+@pytest.mark.parametrize("trouble", [{"losing": 0.3}, {"doubling": 0.5}, {"holding": 0.8}], ids=str)
+def test_lost_doubled_late_messages_change_nothing(ground, trouble):
+    stage = ground(rate(20, hold=10), seed=3, **trouble)
+    for k in range(3):
+        stage.worker(f"w{k}")
+    stage.fleet(3)
+
+    report = stage.play()
+
+    ledger = report.ledger["shop"]
+    assert ledger.planned == ledger.done + ledger.dropped == 200  # who hears late of the start drops what is too late
+    assert len(stage.made) == ledger.done >= 190
+    assert report.verdict is Verdict.PASS
+
+
+def test_a_worker_that_falls_silent_is_given_up_and_its_load_goes_on_elsewhere(ground):
+    stage = ground(rate(30, hold=60))
+    for k in range(3):
+        stage.worker(f"w{k}")
+    stage.fleet(3)
+    stage.after(20.0, lambda: stage.kill("w1"))
+
+    report = stage.play()
+    ledger = report.ledger["shop"]
+
+    assert ledger.planned == 1800
+    assert ledger.balanced
+    assert 90 <= ledger.lost <= 120
+    assert {row.at for row in report.seconds if row.counts.lost} <= set(range(18, 33))
+    assert sum(row.counts.planned for row in report.seconds) == 1800
+    assert report.verdict is Verdict.INVALID
+    assert [w.name for w in report.workers if w.lost] == ["w1"]
+
+
+@pytest.mark.parametrize("load", [users(9, hold=60), iterations(900, users=9)], ids=str)
+def test_closed_loads_go_on_when_a_worker_is_gone(ground, load):
+    stage = ground(load, took=0.5)
+    for k in range(3):
+        stage.worker(f"w{k}")
+    stage.fleet(3)
+    stage.after(20.0, lambda: stage.kill("w1"))
+
+    report = stage.play()
+
+    assert report.ledger["shop"].balanced
+    assert report.ledger["shop"].lost <= 3
+    assert {u for due, _, u in stage.made if due > 35} == set(range(9))
+
+
+def test_a_late_joiner_takes_shares_over_and_nothing_is_lost(ground):
+    stage = ground(rate(40, hold=30))
+    stage.worker("w0")
+    stage.fleet(1)
+    stage.after(10.0, lambda: stage.worker("w1"))
+
+    report = stage.play()
+
+    assert report.ledger["shop"].planned == report.ledger["shop"].done == 1200
+    assert sorted(n for _, n, _ in stage.made) == list(range(1200))
+    visits = {w.name: w.visits for w in report.workers}
+    assert visits["w1"] == pytest.approx(400, abs=30)
+    assert report["visit"].response.high < 1.2
+
+
+def test_a_worker_that_leaves_hands_its_shares_back(ground):
+    stage = ground(rate(40, hold=30))
+    for k in range(2):
+        stage.worker(f"w{k}")
+    stage.fleet(2)
+    stage.after(10.0, lambda: stage.crew["w1"].leave())
+
+    report = stage.play()
+
+    assert report.ledger["shop"].planned == report.ledger["shop"].done == 1200
+    assert stage.codes["w1/1"] == LEFT
+    assert report.verdict is Verdict.PASS
+
+
+def test_a_worker_cut_off_for_long_is_fenced_and_counts_nothing_twice(ground):
+    stage = ground(rate(30, hold=60))
+    for k in range(3):
+        stage.worker(f"w{k}")
+    stage.fleet(3)
+    stage.after(15.0, lambda: stage.net.cut.add(b"w1/1"))
+    stage.after(35.0, lambda: stage.net.cut.discard(b"w1/1"))
+
+    report = stage.play()
+    ledger = report.ledger["shop"]
+
+    assert ledger.balanced
+    assert ledger.done == len(stage.made)
+    twice = len(stage.made) - len({n for _, n, _ in stage.made})
+    assert ledger.planned == 1800 + twice
+    assert report.notes["visits that a worker given up has made, and its successor again"] == twice
+
+
+def test_a_cut_that_heals_before_patience_ends_changes_nothing(ground):
+    stage = ground(rate(30, hold=40))
+    for k in range(3):
+        stage.worker(f"w{k}")
+    stage.fleet(3)
+    stage.after(15.0, lambda: stage.net.cut.add(b"w1/1"))
+    stage.after(22.0, lambda: stage.net.cut.discard(b"w1/1"))
+
+    report = stage.play()
+
+    assert report.ledger["shop"].done == report.ledger["shop"].planned == 1200
+    assert report.verdict is Verdict.PASS
+
+
+def test_without_its_master_a_worker_stops_after_the_dead_mans_time(ground):
+    stage = ground(rate(10, hold=200))
+    stage.worker("w0")
+    stage.fleet(1)
+    stage.after(20.0, lambda: stage.net.cut.add(b"w0/1"))
+
+    stage.clock.run(lambda: "w0/1" in stage.codes)
+
+    assert stage.codes["w0/1"] == ORPHANED
+    assert max(due for due, *_ in stage.made) == pytest.approx(50, abs=1.5)
+
+
+def test_when_all_workers_are_gone_the_run_ends_with_what_is_known(ground):
+    stage = ground(rate(10, hold=300))
+    for k in range(2):
+        stage.worker(f"w{k}")
+    stage.fleet(2)
+    stage.after(20.0, lambda: [stage.kill("w0"), stage.kill("w1")])
+
+    report = stage.play()
+    ledger = report.ledger["shop"]
+
+    assert report.verdict is Verdict.INVALID
+    assert "no worker is left" in report.reasons
+    assert report.duration < 60
+    assert ledger.balanced
+    assert ledger.done == pytest.approx(200, abs=25)
+    assert ledger.planned == pytest.approx(10 * report.duration, abs=12)
+
+
+def test_stopping_the_fleet_stops_every_worker_within_the_grace(ground):
+    stage = ground(rate(30, hold=100))
+    for k in range(3):
+        stage.worker(f"w{k}")
+    stage.fleet(3)
+    stage.after(10.0, lambda: stage.master.stop("ended early"))
+
+    report = stage.play()
+
+    assert report.verdict is Verdict.ABORTED
+    assert report.ledger["shop"].planned == report.ledger["shop"].done == len(stage.made)
+    assert report.duration == pytest.approx(10, abs=1)
+
+
+def test_a_scenario_on_one_worker_can_stop_the_run_for_all(ground):
+    stage = ground(rate(30, hold=100))
+
+    @step
+    def stop(session):
+        stage.made.append((session.visit.due, session.visit.number, 0))
+        if session.visit.number == 100:
+            session.stop_run("enough")
+
+    stage.environment = Environment(scenarios=[run(Scenario(stop, name="shop"), rate(30, hold=100))], name="g")
+    for k in range(3):
+        stage.worker(f"w{k}")
+    stage.fleet(3)
+
+    report = stage.play()
+
+    assert report.verdict is Verdict.ABORTED
+    assert report.reasons == ("enough",)
+    assert report.duration < 5
+
+
+def test_a_worker_that_cannot_run_it_says_why_before_the_start(ground):
+    def broken(welcome, data):
+        raise LoadError("shop.py, line 3: no module named numpy")
+
+    stage = ground(users(2))
+    stage.worker("w0")
+    stage.worker("w1", furnish=broken)
+
+    with pytest.raises(LoadError, match=r"w1 on .* line 3: no module named numpy"):
+        stage.fleet(2)
+    assert not stage.made
+
+
+def test_workers_that_do_not_come_are_not_waited_for_longer_than_asked(ground):
+    stage = ground(users(2))
+    stage.worker("w0")
+
+    with pytest.raises(WorkersMissing, match="1 of 2 workers were ready after 5 s"):
+        stage.fleet(2, gather=5.0)
+
+
+def test_a_second_worker_of_the_same_name_is_refused_and_the_first_not_disturbed(ground):
+    stage = ground(rate(10, hold=20))
+    stage.worker("w0")
+    stage.fleet(1)
+    stage.after(5.0, lambda: stage.worker("w0", life=2))
+
+    report = stage.play()
+
+    assert stage.codes["w0/2"] == 6
+    assert "a worker named 'w0' is here already" in stage.crew["w0"].told
+    assert report.ledger["shop"].done == 200
+
+
+def test_a_run_for_another_master_is_left_for_the_new_one(ground):
+    stage = ground(rate(10, hold=200))
+    stage.worker("w0")
+    stage.fleet(1)
+    first = stage.master
+    stage.after(5.0, lambda: setattr(first._muster, "run", 12345))
+
+    stage.clock.run(lambda: "w0/1" in stage.codes)
+
+    assert stage.codes["w0/1"] == ORPHANED
+    assert max(due for due, *_ in stage.made) < 6.5
+
+
+def test_lateness_of_order_is_no_loss_when_the_share_was_given_back(ground):
+    stage = ground(rate(40, hold=30), took=3.0, grace=5.0)
+    for k in range(2):
+        stage.worker(f"w{k}")
+    stage.fleet(2)
+    stage.after(10.0, lambda: stage.crew["w1"].leave())
+
+    report = stage.play()
+
+    assert report.ledger["shop"].planned == 1200
+    assert report.ledger["shop"].lost == 0
+    assert report["visit"].response.high < 3.5

@@ -1,0 +1,167 @@
+"""Messages and windows survive the wire whole, and nothing else is taken for one."""
+
+import math
+from dataclasses import astuple, replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chaperon.cluster.messages import KINDS, Frame, Hello, Lease, Offer, Ping, Pong
+from chaperon.cluster.packing import pack_window, unpack_window
+from chaperon.cluster.wire import LARGEST, OtherProtocol, WireError, decode, encode, pack
+from chaperon.measure.recorder import Recorder
+from chaperon.measure.sample import Failure, Key, Sample
+from chaperon.measure.sketch import Sketch
+from chaperon.measure.window import Counts, Happening, Window
+
+PING = Ping("alpha", 7, 3, "sending", 1.5, leases=(Lease("0:1/8", 2, 30),), cut=4)
+PONG = Pong(3, "run", 1.5, 2.0, 2.1, None, 10.0, 4, (6, 7), (Lease("0:1/8", 2, 0, 5, True),))
+
+
+@pytest.mark.parametrize("message", [PING, PONG, Hello("a", 1, "0.1", "3.11", "host", 2, 1.0), Offer(1, Lease("x", 1))])
+def test_a_message_arrives_as_it_was_said(message):
+    assert decode(encode(message)) == message
+
+
+@pytest.mark.parametrize(
+    "data",
+    {
+        "nothing": b"",
+        "text": b"GET / HTTP/1.1\r\n\r\n",
+        "no list": pack({"a": 1}),
+        "too short": pack((1, "Ping")),
+        "unknown kind": pack((1, "Delete", ())),
+        "kind no text": pack((1, ["Ping"], ())),
+        "too few fields": pack((1, "Bye", ("alpha",))),
+        "text for a number": pack((1, "Bye", ("alpha", "7"))),
+        "truth for a number": pack((1, "Bye", ("alpha", True))),
+        "not a number": pack((1, "Ping", (*astuple(PING)[:4], math.nan, *astuple(PING)[5:]))),
+        "unknown state": pack((1, "Ping", (*astuple(PING)[:3], "dancing", *astuple(PING)[4:]))),
+        "lease with a hole": pack((1, "Offer", (1, ("x",)))),
+        "two at once": encode(PING) * 2,
+        "cut off": encode(PING)[:-1],
+        "oversized": b"\xc6" + (LARGEST + 1).to_bytes(4, "big") + bytes(LARGEST + 1),
+        "deep": b"\x91" * 5000,
+    }.values(),
+)
+def test_what_is_none_of_our_messages_is_refused(data):
+    with pytest.raises(WireError):
+        decode(data)
+
+
+def test_another_protocol_is_told_apart_from_nonsense():
+    with pytest.raises(OtherProtocol, match="protocol 2"):
+        decode(pack((2, "Whatever", "of any form")))
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=200), st.sampled_from([encode(PING), encode(PONG)]), st.data())
+def test_bytes_changed_on_the_way_are_read_or_refused_and_never_more(noise, message, data):
+    at = data.draw(st.integers(0, len(message)))
+    changed = message[:at] + noise + message[at + data.draw(st.integers(0, 20)) :]
+
+    try:
+        read = decode(changed)
+    except WireError:
+        return
+
+    assert type(read) in KINDS
+
+
+def recorded(samples, began=1000.0):
+    recorder = Recorder("alpha", began=began)
+    for sample in samples:
+        recorder.record(sample)
+    return recorder
+
+
+def sample(name="GET /", took=0.1, start=1000.2, failure=None, due=None, kind="http", value=None):
+    return Sample(Key("shop", name, kind, tags=(("zone", "eu"),)), start, start + took, failure, 120, due, value)
+
+
+def whole(window):
+    return [
+        (key, s.bytes, s.last, [(v.count, v.total, v.low, v.high) for v in (s.good, s.bad, s.response)])
+        for key, s in window.series.items()
+    ]
+
+
+def test_a_window_arrives_with_every_count_exact():
+    recorder = recorded(
+        [sample(took=0.1 * n, due=1000.1) for n in range(1, 8)]
+        + [sample("POST /", failure=Failure("timeout", "after 1 s"))]
+        + [sample("level", kind="gauge", value=-3.25), sample("size", kind="value", value=1e300)]
+    )
+    recorder.account("shop", 1000.4, "planned")
+    recorder.account("shop", 1000.4, "done")
+    recorder.note("something")
+    window = recorder.cut(users=3, health={"cpu": 0.5}, progress={"0:0/8": (4, 3, 0)})
+    window = replace(window, phases={("shop", "hold"): 0.5}, happenings=(Happening(0.5, "blocked", "time.sleep", 2.0),))
+
+    arrived = unpack_window(pack_window(window, began=1000.0), "alpha", began=1000.0)
+
+    assert whole(arrived) == whole(window)
+    assert arrived.ledger == {("shop", 0): Counts(planned=1, done=1)}
+    assert arrived.errors == window.errors
+    for name in ("worker", "seq", "at", "users", "health", "progress", "notes", "phases", "happenings"):
+        assert getattr(arrived, name) == getattr(window, name)
+
+
+def test_moments_are_moved_to_the_clock_of_the_receiver():
+    window = recorded([sample(start=1003.0, took=0.5)]).cut()
+
+    arrived = unpack_window(pack_window(window, began=1000.0), "alpha", began=50.0)
+
+    series = next(iter(arrived.series.values()))
+    assert series.last[0] == 53.5
+    assert series.slowest == [(0.5, 53.5)]
+
+
+values = st.lists(st.floats(0, 1e9, allow_subnormal=False), min_size=1, max_size=600)
+
+
+@settings(max_examples=60, deadline=None)
+@given(values)
+def test_quantiles_survive_to_the_stated_precision(numbers):
+    window = recorded([sample("size", kind="value", value=v) for v in numbers]).cut()
+
+    arrived = unpack_window(pack_window(window, began=0.0), "alpha", began=0.0)
+
+    before, after = (next(iter(w.series.values())).good for w in (window, arrived))
+    for q in (0.0, 0.01, 0.5, 0.9, 0.99, 1.0):
+        assert after.quantile(q) == pytest.approx(before.quantile(q), rel=6.2e-5, abs=1e-30)
+
+
+def test_a_window_of_nothing_is_a_window():
+    assert unpack_window(pack_window(Window("alpha", 1, 0), began=0.0), "alpha", began=0.0) == Window("alpha", 1, 0)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_window_that_was_tampered_with_is_read_or_refused(data):
+    body = bytearray(pack_window(recorded([sample(took=0.1 * n) for n in range(1, 30)]).cut(), began=1000.0))
+    for _ in range(data.draw(st.integers(1, 4))):
+        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+
+    try:
+        window = unpack_window(bytes(body), "alpha", began=0.0)
+    except WireError:
+        return
+
+    for series in window.series.values():
+        assert isinstance(series.good, Sketch)
+        assert series.good.low <= series.good.high or not series.good
+
+
+def test_a_window_that_blows_up_when_inflated_is_refused():
+    import zlib
+
+    with pytest.raises(WireError):
+        unpack_window(zlib.compress(bytes(64 << 20), 9), "alpha", began=0.0)
+
+
+def test_a_frame_carries_its_window_untouched():
+    frame = Frame("alpha", 7, 3, 1, bytes(range(256)))
+
+    assert decode(encode(frame)).body == bytes(range(256))
