@@ -8,7 +8,7 @@ from rich.console import Console
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Key, Sample
 from chaperon.report.collector import Collector
-from chaperon.report.limits import parse
+from chaperon.report.limit_text import parse
 from chaperon.report.records import as_dict
 from chaperon.report.split import by_tags, split
 from chaperon.report.text import print_report
@@ -23,7 +23,8 @@ def report_of(*samples, phases, duration, limits=()):
     record.account("shop", 0.0, "done")
     collector.add(record.cut(phases=phases))
     facts = Facts("e", 1, "2026-01-01T00:00:00Z", duration)
-    return conclude(collector.totals(), [parse(text) for text in limits], facts, Ending())
+    totals = collector.totals()
+    return conclude(totals, [parse(text).judge(totals, duration) for text in limits], facts, Ending())
 
 
 COLD = [(Key("shop", "GET /", phase="warm-up"), 5.0)] * 100

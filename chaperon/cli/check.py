@@ -9,8 +9,9 @@ import click
 from chaperon.cli.options import Orders, load_options
 from chaperon.cli.perform import deliver, perform
 from chaperon.measure.sample import Sample
+from chaperon.report.figures import number_text, time_text
+from chaperon.report.masking import plain
 from chaperon.report.summary import Report, Verdict
-from chaperon.report.text import number_text, plain, time_text
 from chaperon.script.environment import ONE_VISIT
 
 

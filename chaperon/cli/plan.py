@@ -12,7 +12,7 @@ from chaperon.load.arrivals import offsets, planned
 from chaperon.load.profile import Iterations, Rate, Shaped, Users
 from chaperon.load.share import Share
 from chaperon.report.chart import framed
-from chaperon.report.text import time_text
+from chaperon.report.figures import time_text
 from chaperon.script.environment import Environment
 
 WIDE = 72

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import fastdigest
 
+from chaperon.measure.confidence import Interval, known_from, ranks
+
 if TYPE_CHECKING:
     from tdigest import TDigest
 
@@ -99,6 +101,24 @@ class Sketch:
         if q >= 1.0:
             return self.high
         return float(min(max(self._digest.quantile(q), self.low), self.high))
+
+    def known(self, q: float) -> float | None:
+        """Return the quantile *q*, or None where there are too few samples to know it."""
+        return None if self.count < known_from(q) else self.quantile(q)
+
+    def interval(self, q: float) -> Interval | None:
+        """Return where the quantile *q* lies with 95 % confidence, or None where that has no upper end."""
+        found = ranks(self.count, q) if 0.0 < q < 1.0 else None
+        if found is None:
+            return None
+        low, high = (self._ranked(rank) for rank in found)
+        value = self.quantile(q) or 0.0
+        return Interval(min(low, value), max(high, value))
+
+    def _ranked(self, rank: int) -> float:
+        """Return the value at a rank, from 1."""
+        at_end = self.low if rank <= 1 else self.high if rank >= self.count else None
+        return at_end if at_end is not None else self.quantile((rank - 0.5) / self.count) or 0.0
 
     def tdigest(self) -> TDigest:
         """Return the same distribution as a `tdigest.TDigest`, the form other tools read."""

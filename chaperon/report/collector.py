@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 
@@ -116,6 +116,10 @@ class Totals:
     happenings: Sequence[tuple[str, Happening]] = ()
 
 
+Listener = Callable[[int, Mapping[Key, Sequence[Series]], Sequence[Window]], None]
+"""Is told of every second when it is closed, and of what comes late to one."""
+
+
 class Collector:
     """Adds windows up; the same windows give the same figures in whatever order they come.
 
@@ -138,6 +142,7 @@ class Collector:
         self._recent: deque[tuple[int, Sketch]] = deque(maxlen=RECENT)
         self._requests_failing = Streak()
         self._visits_failing = Streak()
+        self.listeners: list[Listener] = []
 
     def __repr__(self) -> str:
         return f"<Collector of {', '.join(self._workers)} at second {self._closed}>"
@@ -188,6 +193,16 @@ class Collector:
         """Count something the reader of the report has to know."""
         self._notes[what] += times
 
+    @property
+    def closed(self) -> int:
+        """The last second that is closed, -1 before the first."""
+        return self._closed
+
+    def close(self) -> None:
+        """Close every second that is still open: nothing more is to come, or it will be late."""
+        for second in sorted(self._open):
+            self._close(second)
+
     def pulse(self) -> Pulse:
         """Return the live figures: rates and percentiles over the last seconds."""
         if not self._seconds:
@@ -215,6 +230,7 @@ class Collector:
         whole = self
         if self._open:
             whole = copy(self)
+            whole.listeners = []
             whole._series, whole._open = dict(self._series), dict(self._open)
             whole._ledger = {label: copy(c) for label, c in self._ledger.items()}
             whole._seconds = {at: _copied(row) for at, row in self._seconds.items()}
@@ -269,6 +285,8 @@ class Collector:
         for key, parts in by_key.items():
             known_series = self._series.get(key)
             self._series[key] = Series.merge_all(parts if known_series is None else [known_series, *parts])
+        for listener in self.listeners:
+            listener(second, by_key, windows)
         requests = [s for key, parts in by_key.items() if key.is_request for s in parts]
         count, errors = sum(s.count for s in requests), sum(s.errors for s in requests)
         row.requests += count
@@ -278,7 +296,7 @@ class Collector:
                 self._phases[where_in] = self._phases.get(where_in, 0.0) + span
             good = Sketch.merge_all([s.good for s in requests])
             if good:
-                row.p50, row.p95 = good.quantile(0.5), good.quantile(0.95)
+                row.p50, row.p95 = good.known(0.5), good.known(0.95)
             self._recent.append((row.at, good))
             fates = [counts for window in windows for counts in window.ledger.values()]
             done, failed = sum(c.done for c in fates), sum(c.failed for c in fates)

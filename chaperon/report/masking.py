@@ -17,3 +17,11 @@ def masked(text: str) -> str:
     for pattern in _SECRETS:
         text = pattern.sub("***", text)
     return text
+
+
+_CONTROL = {**{code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}, 9: "\\t", 10: "\\n", 13: "\\r"}
+
+
+def plain(text: str) -> str:
+    """Return what others named or said as one line: secrets masked, nothing in it that steers a terminal."""
+    return masked(text).translate(_CONTROL)

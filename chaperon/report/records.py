@@ -62,6 +62,7 @@ def as_dict(report: Report) -> dict[str, Any]:
             }
             for w in report.workers
         ],
+        "happenings": [{"worker": worker, **asdict(what)} for worker, what in report.happenings],
         "notes": dict(report.notes),
     }
 
@@ -108,13 +109,19 @@ def _series(row: Row) -> dict[str, Any]:
         "mean": row.mean,
         "max": row.max,
         **_percentiles(row.good),
+        "intervals": _intervals(row.good),
         "response": None if row.response is None else _percentiles(row.response),
+        "response_intervals": None if row.response is None else _intervals(row.response),
         "bad": _percentiles(row.bad),
     }
 
 
 def _percentiles(sketch: Sketch) -> dict[str, float | None]:
-    return {name: sketch.quantile(q) for name, q in PERCENTILES.items()}
+    return {name: sketch.known(q) for name, q in PERCENTILES.items()}
+
+
+def _intervals(sketch: Sketch) -> dict[str, tuple[float, float] | None]:
+    return {name: sketch.interval(q) for name, q in PERCENTILES.items()}
 
 
 def _worst(report: Report, name: str) -> float | None:

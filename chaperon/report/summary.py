@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from chaperon.errors import ChaperonError
+from chaperon.measure.confidence import Interval
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
@@ -118,8 +119,15 @@ class Row:
         return self.series.response or None
 
     def percentile(self, p: float) -> float | None:
-        """Return the time that *p* percent of the good samples did not exceed."""
-        return self.good.quantile(p / 100)
+        """Return the time that *p* percent of the good samples did not exceed.
+
+        None where there are too few samples to know: 72 are needed for p95, 368 for p99.
+        """
+        return self.good.known(p / 100)
+
+    def interval(self, p: float) -> Interval | None:
+        """Return where that time lies with 95 % confidence, or None where there are too few samples to know."""
+        return self.good.interval(p / 100)
 
     @property
     def p50(self) -> float | None:
@@ -161,11 +169,18 @@ class ErrorRow:
 
 @dataclass(frozen=True, slots=True)
 class LimitResult:
-    """Whether a limit held, by which value: seconds for times, a share for percentages."""
+    """Whether a limit held, by which value: seconds for times, a share for percentages.
+
+    *shown* is the value as a person reads it, *note* what has to be said of it, *at* the
+    second in which a limit broke that is judged while the run goes on.
+    """
 
     limit: str
     held: bool
     value: float | None
+    shown: str = ""
+    note: str | None = None
+    at: int | None = None
 
 
 @dataclass(frozen=True)

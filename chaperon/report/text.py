@@ -12,7 +12,8 @@ from rich.text import Text
 
 from chaperon.measure.sketch import Sketch
 from chaperon.report.collector import Pulse
-from chaperon.report.masking import masked
+from chaperon.report.figures import MARKS, number_text, percentile_text, time_text
+from chaperon.report.masking import plain
 from chaperon.report.split import PHASE, split, tag_names
 from chaperon.report.summary import PERCENTILES, ErrorRow, LimitResult, Report, Row, Verdict
 
@@ -20,32 +21,8 @@ _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INVALID: "magent
 _CUSTOM = ("value", "count", "gauge")
 _UNTIMED = (*_CUSTOM, "check")
 ERRORS_SHOWN = 20
+HAPPENINGS_SHOWN = 30
 NARROW = 100
-
-
-_CONTROL = {**{code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}, 9: "\\t", 10: "\\n", 13: "\\r"}
-
-
-def plain(text: str) -> str:
-    """Return what others named or said as one line: secrets masked, nothing in it that steers a terminal."""
-    return masked(text).translate(_CONTROL)
-
-
-def time_text(span: float | None) -> str:
-    """Return seconds as text: "0.41ms", "23.0ms", "1.20s"; "–" for no value."""
-    if span is None:
-        return "–"
-    for bound, factor, digits, unit in ((1e-2, 1e3, 2, "ms"), (0.1, 1e3, 1, "ms"), (1.0, 1e3, 0, "ms")):
-        if span < bound:
-            return f"{span * factor:.{digits}f}{unit}"
-    return f"{span:.2f}s" if span < 100 else f"{span:,.0f}s"
-
-
-def number_text(value: float | None) -> str:
-    """Return a plain value: "3", "2.75"; "–" for none."""
-    if value is None:
-        return "–"
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
 
 
 def pulse_line(pulse: Pulse, target: str) -> str:
@@ -77,6 +54,10 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
             console.print(escape(f"by {name}: no series has that tag; there are {known}"), highlight=False)
         for part, rows in parts.items():
             _print_series(rows, part if name == PHASE else f"{name}={part}", console)
+    told = "".join(cell for row in report.rows if row.kind not in _UNTIMED for cell in _all_times(row))
+    marks = [f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in told]
+    if marks:
+        console.print("  ".join(marks), style="dim", highlight=False)
     if report.errors:
         _print_errors(report.errors, console)
     if report.limits:
@@ -86,6 +67,10 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
         ends = ", ".join(f"{getattr(counts, f):,} {f}" for f in fates if getattr(counts, f))
         planned = f"visits of {escape(plain(label))}: {counts.planned:,} planned"
         console.print(f"{planned} = {ends or 'none ended'}", highlight=False)
+    for worker, what in report.happenings[:HAPPENINGS_SHOWN]:
+        if what.kind == "change":
+            who = f" on {worker}" if len(report.workers) > 1 else ""
+            console.print(f"at {what.at:.1f} s: {escape(plain(what.text))}{escape(plain(who))}", highlight=False)
     for note, times in report.notes.items():
         console.print(f"note: {times:,} {escape(note)}", highlight=False)
     colour = _COLOURS[report.verdict]
@@ -119,16 +104,22 @@ def _series_table(title: str, rows: Sequence[Row], narrow: bool) -> Table:
         group = row.kind
         errors = f"[red]{row.errors:,}[/]" if row.errors else "0"
         counts = (f"{row.count:,}", errors, f"{row.rate:,.1f}")
+        name = escape(plain(row.name))
         times = ["" for _ in (*shown, "max")] if row.kind in _UNTIMED else _times(row.good, shown)
-        table.add_row(escape(plain(row.name)), *counts, *times)
-        if row.response is not None:
-            table.add_row("  from when due", "", "", "", *_times(row.response, shown), style="bold")
+        if row.response is not None:  # where something was due, the time from then on is the headline
+            table.add_row(f"{name}, from when due", *counts, *_times(row.response, shown), style="bold")
+            name, counts = "  from its start", ("", "", "")
+        table.add_row(name, *counts, *times)
     return table
 
 
 def _times(sketch: Sketch, shown: Sequence[str]) -> list[str]:
-    times = [time_text(sketch.quantile(PERCENTILES[name])) for name in shown]
-    return [*times, time_text(sketch.high if sketch else None)]
+    return [*(percentile_text(sketch, PERCENTILES[name]) for name in shown), time_text(sketch.high if sketch else None)]
+
+
+def _all_times(row: Row) -> list[str]:
+    shown = tuple(PERCENTILES)
+    return [*_times(row.good, shown), *(_times(row.response, shown) if row.response is not None else [])]
 
 
 def _custom_table(rows: Sequence[Row]) -> Table:
@@ -172,16 +163,7 @@ def _limits_table(limits: Sequence[LimitResult]) -> Table:
     table.add_column("")
     for limit in limits:
         held = "[green]held[/]" if limit.held else "[red]broke[/]"
-        table.add_row(escape(limit.limit), _limit_value(limit), held)
+        when = "" if limit.at is None else f" at {limit.at} s"
+        note = f"  {escape(limit.note)}" if limit.note else ""
+        table.add_row(escape(limit.limit), limit.shown, f"{held}{when}{note}")
     return table
-
-
-def _limit_value(limit: LimitResult) -> str:
-    if limit.value is None:
-        return "no data"
-    if "%" in limit.limit:
-        return f"{limit.value:.2%}"
-    what = limit.limit.split("(")[0].split()[-1 if "(" in limit.limit else 0]
-    if what in ("rate", "count", "errors", "last"):
-        return number_text(limit.value) + ("/s" if what == "rate" else "")
-    return time_text(limit.value)

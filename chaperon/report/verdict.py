@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from chaperon._version import VERSION
 from chaperon.report.collector import Totals
-from chaperon.report.limits import Limit
 from chaperon.report.summary import LimitResult, Report, Verdict, error_rows, rows_of
 
 
@@ -31,10 +30,9 @@ class Ending:
     finished: bool = True
 
 
-def conclude(totals: Totals, limits: Sequence[Limit], facts: Facts, ending: Ending) -> Report:
+def conclude(totals: Totals, limits: Sequence[LimitResult], facts: Facts, ending: Ending) -> Report:
     """Return the report: INVALID before FAIL before ABORTED before PASS."""
-    judged = tuple(limit.judge(totals, facts.duration) for limit in limits)
-    verdict, reasons = _judge(totals, judged, ending)
+    verdict, reasons = _judge(totals, limits, ending)
     return Report(
         verdict=verdict,
         reasons=tuple(reasons),
@@ -46,7 +44,7 @@ def conclude(totals: Totals, limits: Sequence[Limit], facts: Facts, ending: Endi
         rows=rows_of(totals.series, facts.duration, totals.phases),
         errors=error_rows(totals.errors),
         ledger=dict(sorted(totals.ledger.items())),
-        limits=judged,
+        limits=tuple(limits),
         seconds=tuple(totals.seconds),
         workers=tuple(totals.workers),
         notes=dict(sorted(totals.notes.items())),
@@ -59,7 +57,7 @@ def conclude(totals: Totals, limits: Sequence[Limit], facts: Facts, ending: Endi
 
 def _judge(totals: Totals, limits: Sequence[LimitResult], ending: Ending) -> tuple[Verdict, list[str]]:
     invalid = list(ending.faults)
-    failed = [f"limit broke: {limit.limit}" for limit in limits if not limit.held]
+    failed = [_broken(limit) for limit in limits if not limit.held]
     if ending.failed:
         failed.append(ending.failed)
     if ending.finished:
@@ -77,3 +75,9 @@ def _judge(totals: Totals, limits: Sequence[LimitResult], ending: Ending) -> tup
         if why:
             return verdict, reasons
     return Verdict.PASS, reasons
+
+
+def _broken(limit: LimitResult) -> str:
+    when = "" if limit.at is None else f" at {limit.at} s"
+    note = f" ({limit.note})" if limit.note else ""
+    return f"limit broke{when}: {limit.limit}, but was {limit.shown}{note}"

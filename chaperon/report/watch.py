@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from chaperon.measure.sample import Key
+from chaperon.measure.series import Series
 from chaperon.measure.window import Window
 from chaperon.report.collector import Collector, Pulse
 from chaperon.report.limits import Limit
-from chaperon.report.summary import Report
+from chaperon.report.sliding import Sliding
+from chaperon.report.summary import LimitResult, Report
 from chaperon.report.verdict import Ending, Facts, conclude
 
 
@@ -21,10 +24,13 @@ class Watch:
     def __init__(self, collector: Collector, limits: Sequence[Limit], *, brake: float | None) -> None:
         self.collector = collector
         self._limits = limits
+        self._sliding = {limit: Sliding(limit) for limit in limits if limit.over is not None}
         self._brake = brake
         self._aborted: str | None = None
         self._failed: str | None = None
         self._faults: list[str] = []
+        self._judged = -1
+        collector.listeners.append(self._hear)
 
     def __repr__(self) -> str:
         return f"<Watch over {self.collector}>"
@@ -34,6 +40,9 @@ class Watch:
         self.collector.add(window)
         if self._brake and self._failed is None and self.collector.failing_for >= self._brake:
             self._failed = f"nothing but failures for {self._brake:g} s (--no-brake goes on all the same)"
+        if self._failed is None and self._second > self._judged:
+            self._judged = self._second
+            self._failed = self._abort()
         return self._failed is not None
 
     def aborted(self, reason: str) -> None:
@@ -50,5 +59,48 @@ class Watch:
 
     def report(self, facts: Facts, *, finished: bool) -> Report:
         """Return the report: so far, or in the end."""
+        if finished:
+            self.collector.close()
         ending = Ending(self._aborted, self._failed, tuple(self._faults), finished)
-        return conclude(self.collector.totals(), self._limits, facts, ending)
+        totals = self.collector.totals()
+        judged = tuple(
+            self._sliding[limit].result() if limit in self._sliding else limit.judge(totals, facts.duration)
+            for limit in self._limits
+        )
+        return conclude(totals, judged, facts, ending)
+
+    @property
+    def _second(self) -> int:
+        return self.collector.closed
+
+    def _hear(self, second: int, series: Mapping[Key, Sequence[Series]], windows: Sequence[Window]) -> None:
+        if not self._sliding:
+            return
+        errors: dict[tuple[str, str, str], int] = {}
+        for window in windows:
+            for where, trouble in window.errors.items():
+                errors[where] = errors.get(where, 0) + trouble.count
+        busy = any(window.users or window.ledger for window in windows)
+        for sliding in self._sliding.values():
+            sliding.add(second, series, errors, busy=busy)
+
+    def _abort(self) -> str | None:
+        """Return why the run is to be aborted now, if a limit says so."""
+        aborting = [limit for limit in self._limits if limit.abort and self._second + 1 >= (limit.after or 0.0)]
+        if not aborting:
+            return None
+        totals = self.collector.totals() if any(limit.over is None for limit in aborting) else None
+        for limit in aborting:
+            result: LimitResult
+            if limit in self._sliding:
+                if self._sliding[limit].broke_at is None:
+                    continue
+                result = self._sliding[limit].result()
+            else:
+                assert totals is not None
+                result = limit.judge(totals, self._second + 1.0)
+                if result.value is None and limit.after is None:
+                    continue  # nothing has come yet; only a span that was given makes that a reason
+            if not result.held:
+                return f"stopped in second {self._second + 1}: {limit.text} was {result.shown}"
+        return None

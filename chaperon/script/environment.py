@@ -13,7 +13,8 @@ from chaperon.errors import LoadError, PlanError, UsageError
 from chaperon.load.profile import Load
 from chaperon.load.shapes import users
 from chaperon.load.share import Share, deal
-from chaperon.report.limits import Limit, parse
+from chaperon.report.limit_text import parse
+from chaperon.report.limits import Limit
 from chaperon.script.config import merged
 from chaperon.script.preparation import Preparation
 from chaperon.script.scenario import Scenario

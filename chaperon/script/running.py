@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from chaperon.script.preparation import Preparation
 
 WORKER = "local"
+ABORT_GRACE = 1.0
+"""How long visits in flight have where a limit stops the run."""
 
 
 class Running:
@@ -119,6 +121,18 @@ class Running:
         self._watch.aborted(reason)
         self._sending.engine.stop(0.0)
 
+    def scale(self, factor: float) -> None:
+        """From now on, send *factor* times what was planned: visits a second, or users. Raises PlanError."""
+        self._sending.engine.scale(factor)
+
+    def pause(self) -> None:
+        """Begin no further visit until `resume`; what would be due meanwhile is not planned."""
+        self._sending.engine.pause()
+
+    def resume(self) -> None:
+        """Go on after `pause`, where the plan is by now."""
+        self._sending.engine.resume()
+
     def pulse(self) -> Pulse:
         """Return the live figures of the last seconds."""
         return self._watch.pulse()
@@ -147,7 +161,7 @@ class Running:
 
     def _hear(self, window: Window) -> None:
         if self._watch.add(window):
-            self._sending.engine.stop()
+            self._sending.engine.stop(min(self.grace, ABORT_GRACE))
 
     def _perform(self) -> None:
         try:

@@ -1,0 +1,74 @@
+"""How sure a percentile is: binomial order statistics."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+LEVEL = 0.95
+SPREAD = 0.1
+"""How far an interval may reach, as a share of the value, before the value is called rough."""
+_EXACT = 100.0
+
+
+class Interval(NamedTuple):
+    """Where a percentile lies with 95 % confidence, in the unit of the samples."""
+
+    low: float
+    high: float
+
+    def rough(self, value: float) -> bool:
+        """Whether the interval reaches further from *value* than a tenth of it."""
+        return max(value - self.low, self.high - value) > SPREAD * value
+
+
+@lru_cache(maxsize=1024)
+def known_from(q: float) -> int:
+    """Return from how many samples on the quantile *q* is known: its interval has an upper end.
+
+    That is where the greatest sample exceeds the quantile with 97.5 % probability: 72
+    samples for q = 0.95, 368 for 0.99, 3,688 for 0.999.
+    """
+    if not 0.0 < q < 1.0:
+        return 1
+    return math.ceil(math.log((1 - LEVEL) / 2) / math.log(q))
+
+
+@lru_cache(maxsize=65_536)
+def ranks(n: int, q: float) -> tuple[int, int] | None:
+    """Return the ranks, from 1, of the ordered samples between which the quantile *q* of *n* samples lies.
+
+    Distribution-free (David & Nagaraja, "Order Statistics", 7.1): the number of samples
+    below the quantile is binomial. Exact where few samples lie beyond it, else by the
+    normal approximation. None where there are too few samples for an upper end.
+    """
+    if n < known_from(q):
+        return None
+    if n * min(q, 1 - q) > _EXACT:
+        half = 1.959964 * math.sqrt(n * q * (1 - q))
+        return max(math.floor(n * q - half), 1), min(math.ceil(n * q + half) + 1, n)
+    return _lower(n, q), n + 1 - _lower(n, 1 - q)
+
+
+def _lower(n: int, q: float) -> int:
+    """Return the greatest rank l, at least 1, with P(fewer than l samples lie below the quantile) ≤ 2.5 %."""
+    tail = (1 - LEVEL) / 2
+    if q > 0.5:  # count those above instead: there are few
+        return max(n + 1 - _upper(n, 1 - q), 1)
+    total, rank, chance = 0.0, 0, (1 - q) ** n
+    while total + chance <= tail and rank < n:
+        total += chance
+        chance *= (n - rank) / (rank + 1) * q / (1 - q)
+        rank += 1
+    return max(rank, 1)
+
+
+def _upper(n: int, q: float) -> int:
+    """Return the least rank u with P(at least u samples lie below the quantile) ≤ 2.5 %."""
+    total, rank, chance = 0.0, 0, (1 - q) ** n
+    while total + chance < 1 - (1 - LEVEL) / 2 and rank < n:
+        total += chance
+        chance *= (n - rank) / (rank + 1) * q / (1 - q)
+        rank += 1
+    return rank + 1

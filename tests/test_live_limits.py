@@ -1,0 +1,180 @@
+"""Limits that watch the run: over a sliding window, during a phase, by tag, with an abort."""
+
+import gevent
+import pytest
+
+from chaperon import Environment, Scenario, rate, run, step, users
+from chaperon.measure.recorder import Recorder
+from chaperon.measure.sample import Failure, Key, Sample
+from chaperon.report.collector import Collector
+from chaperon.report.limit_text import parse
+from chaperon.report.summary import Verdict
+from chaperon.report.verdict import Facts
+from chaperon.report.watch import Watch
+
+GET = Key("shop", "GET /")
+SEARCH = Key("shop", "GET /", tags=(("kind", "search"),))
+
+
+class Told:
+    """A watch that is told second by second how long requests took, or that they failed."""
+
+    def __init__(self, *limits):
+        self.record = Recorder("a", began=0.0)
+        self.watch = Watch(Collector(["a"]), [parse(text) for text in limits], brake=None)
+        self.second, self.stopped = 0, None
+
+    def hear(self, *tooks, key=GET, users=1, phase="steady", each=1, planned=1):
+        for took in tooks:
+            for _ in range(each):
+                bad = Failure("http 503", "503") if took is None else None
+                self.record.record(Sample(key._replace(phase=phase), self.second, self.second + (took or 0.01), bad))
+        for _ in range(planned):
+            self.record.account("shop", self.second, "planned")
+            self.record.account("shop", self.second, "done")
+        stop = self.watch.add(self.record.cut(users=users, phases={("shop", phase): 1.0}))
+        self.stopped = self.second if stop and self.stopped is None else self.stopped
+        self.second += 1
+        return self
+
+    def limit(self):
+        return self.report().limits[0]
+
+    def report(self):
+        return self.watch.report(Facts("e", 1, "2026-01-01T00:00:00Z", float(self.second)), finished=True)
+
+
+def test_a_sliding_limit_breaks_where_one_stretch_breaks_it():
+    told = Told("mean(GET /) < 300ms over 3s", "mean(GET /) < 300ms")
+    for took in (0.1, 0.1, 0.1, 0.5, 0.5, 0.1, 0.1, 0.1, 0.1, 0.1):
+        told.hear(took)
+
+    sliding, whole = told.report().limits
+
+    assert (sliding.held, sliding.at, round(sliding.value, 3)) == (False, 4, 0.367)
+    assert whole.held
+
+
+def test_a_sliding_limit_holds_where_no_whole_stretch_breaks_it():
+    told = Told("mean(GET /) < 300ms over 5s")
+    for took in (0.9, 0.1, 0.1, 0.1, 0.1, 0.9, 0.1):
+        told.hear(took)
+
+    assert told.limit().held
+
+
+def test_a_run_shorter_than_the_stretch_is_judged_whole():
+    assert not Told("mean(GET /) < 300ms over 30s").hear(0.4).hear(0.4).limit().held
+    assert Told("mean(GET /) < 300ms over 30s").hear(0.1).hear(0.1).limit().held
+
+
+def test_a_stretch_without_data_breaks_it_while_somebody_is_busy_and_not_in_a_pause():
+    frozen, paused = Told("p50 < 1s over 2s"), Told("p50 < 1s over 2s")
+    for told, busy in ((frozen, 1), (paused, 0)):
+        told.hear(0.1, each=9).hear(0.1, each=9)
+        for _ in range(5):
+            told.hear(users=busy, planned=0)
+
+    assert (frozen.limit().held, frozen.limit().note) == (False, "no data for 2 s")
+    assert paused.limit().held
+
+
+def test_a_rate_over_a_stretch():
+    told = Told("rate > 5/s over 2s")
+    for many in (10, 10, 2, 2, 10):
+        told.hear(0.1, each=many)
+
+    assert (told.limit().held, told.limit().value, told.limit().at) == (False, 2.0, 3)
+
+
+def test_a_class_of_errors_over_a_stretch():
+    told = Told("errors(GET /: http 503) < 3 over 2s")
+    for tooks in ((0.1, None), (0.1,), (None, None), (None, 0.1), (0.1,)):
+        told.hear(*tooks)
+
+    assert (told.limit().held, told.limit().value, told.limit().at) == (False, 3.0, 3)
+
+
+def test_a_limit_during_a_phase_speaks_of_that_phase_alone():
+    limits = ["max < 1s during steady", "rate > 1/s during steady", "max < 1s during ramp", "count < 5 during cool-off"]
+    told = Told(*limits)
+    told.hear(5.0, phase="ramp")
+    for level in (10, 10, 20):
+        told.hear(0.1, 0.1, phase=f"steady at {level}/s")
+
+    assert [limit.held for limit in told.report().limits] == [True, True, False, False]
+
+
+def test_a_limit_by_tag_speaks_of_what_has_it():
+    limits = ["max(GET / {kind=search}) < 1s", "max(GET /) < 1s", "count({kind=search}) == 2", "max(GET /x/{id}) < 1s"]
+    told = Told(*limits)
+    told.hear(0.1, 0.2, key=SEARCH).hear(5.0)
+
+    assert [limit.held for limit in told.report().limits] == [True, False, True, False]
+
+
+def test_a_limit_that_aborts_stops_the_run_when_it_breaks():
+    told = Told("errors < 10% abort")
+    told.hear(0.1, each=20).hear(0.1, each=20).hear(None, each=20).hear(0.1)
+
+    assert told.stopped == 2
+    report = told.report()
+    assert report.verdict is Verdict.FAIL
+    assert any("stopped in second 3: errors < 10% abort was 33.33%" in reason for reason in report.reasons)
+
+
+def test_an_abort_waits_for_as_long_as_it_was_told():
+    told = Told("errors < 10% abort after 4s")
+    for _ in range(6):
+        told.hear(None)
+
+    assert told.stopped == 3
+
+
+def test_an_abort_waits_for_data_unless_it_was_told_for_how_long():
+    patient, strict = Told("p50 < 1s abort"), Told("p50 < 1s abort after 3s")
+    for _ in range(6):
+        patient.hear()
+        strict.hear()
+
+    assert (patient.stopped, strict.stopped) == (None, 2)
+
+
+def test_a_sliding_limit_aborts_too():
+    told = Told("mean < 300ms over 2s abort")
+    for took in (0.1, 0.1, 0.4, 0.6, 0.1):
+        told.hear(took)
+
+    assert told.stopped == 3
+
+
+def test_seconds_that_workers_send_late_count_in_a_stretch_that_is_still_open():
+    watch = Watch(Collector(["a", "b"], patience=1.0), [parse("count > 0 over 3s")], brake=None)
+    a, b = Recorder("a", began=0.0), Recorder("b", began=0.0)
+    windows = []
+    for second in range(4):
+        b.record(Sample(GET, second, second + 0.1))
+        windows.append(b.cut(users=1))
+        watch.add(a.cut(users=1))
+
+    for window in windows:
+        watch.add(window)
+
+    limit = watch.report(Facts("e", 1, "", 4.0), finished=True).limits[0]
+    assert limit.value is not None
+
+
+@pytest.mark.parametrize("load", [users(5, hold="1m"), rate(20, hold="1m")], ids=str)
+def test_a_run_is_aborted_within_two_seconds_though_its_visits_would_last(target, load):
+    @step
+    def failing(session):
+        session.get("/status/500")
+        gevent.sleep(30)
+
+    scenario = Scenario(failing, name="shop")
+    environment = Environment(target.url, scenarios=[run(scenario, load)], limits=["errors < 50% abort"])
+
+    report = environment.execute()
+
+    assert report.verdict is Verdict.FAIL
+    assert report.duration < 1 + 2
