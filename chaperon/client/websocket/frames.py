@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from contextlib import nullcontext
+from os import urandom
 from typing import Any, NamedTuple
 
 from websocket import ABNF, WebSocketProtocolException, frame_buffer
@@ -12,6 +13,7 @@ from websocket import ABNF, WebSocketProtocolException, frame_buffer
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 NORMAL, GOING_AWAY, PROTOCOL, NO_CODE, LOST, BAD_DATA, TOO_BIG = 1000, 1001, 1002, 1005, 1006, 1007, 1009
 CONTROL_MOST = 125
+BULK = 4096
 
 _ALONE: Any = nullcontext()  # one reader a socket, so that the library needs no lock
 
@@ -38,9 +40,28 @@ class Frame(NamedTuple):
     size: int
 
 
+class _Masks:
+    """Random bytes, asked of the system in bulk: a call for each frame took a fifth of an echo's time."""
+
+    def __init__(self) -> None:
+        self._bytes = b""
+        self._at = 0
+
+    def take(self, size: int) -> bytes:
+        if self._at + size > len(self._bytes):
+            self._bytes, self._at = urandom(BULK), 0
+        self._at += size
+        return self._bytes[self._at - size : self._at]
+
+
+_MASKS = _Masks()
+
+
 def encode(payload: str | bytes, opcode: int) -> bytes:
     """Return a message as one masked frame."""
-    return ABNF.create_frame(payload, opcode).format()
+    frame = ABNF.create_frame(payload, opcode)
+    frame.get_mask_key = _MASKS.take
+    return frame.format()
 
 
 def encode_close(code: int, reason: str = "") -> bytes:
