@@ -21,6 +21,7 @@ def counts_of(monkeypatch):
         __import__(f"servers.{server}")
         counts = sys.modules[f"servers.{server}"].counts
         counts.clear()
+        getattr(sys.modules[f"servers.{server}"], "channels", {}).clear()
         return counts
 
     return of
@@ -98,3 +99,74 @@ def test_when_there_are_no_more_customers_the_others_go_on(counts_of):
     assert report.visits.done == 80
     assert report.errors == ()
     assert report.notes["visits ended because people.csv had no row left"] == 8
+
+
+def test_a_hundred_users_echo_ten_messages_each(counts_of):
+    counts = counts_of("echo")
+
+    report = played("ws_echo")
+
+    assert report.verdict is Verdict.PASS
+    assert report["ws connect /"].count == counts["connections"] == report["ws closed 1000 /"].total == 100
+    assert report["call echo"].count == report["round trip /"].count == counts["messages"] == 1000
+    assert report["ws sent /"].total == report["ws received /"].total == 1000
+
+
+@pytest.mark.parametrize("path", ["/?greeting=welcome", "/?ping=7", "/?slow=0.001"])
+def test_echoes_come_through_whatever_else_the_server_does(counts_of, path):
+    counts = counts_of("echo")
+
+    report = played("ws_echo", path=path, iterations=3)
+
+    assert report.verdict is Verdict.PASS
+    assert report["call echo"].count == counts["messages"] == 300
+    assert counts["pings"] == (300 // 7 if "ping" in path else 0)
+    assert report["ws received /"].total == 300 + (100 if "greeting" in path else 0)
+
+
+def test_a_server_that_closes_midway_fails_that_user_alone(counts_of):
+    counts = counts_of("echo")
+
+    report = played("ws_echo", path="/?close=500")
+
+    assert report.verdict is Verdict.FAIL
+    assert (report.visits.done, report.visits.failed) == (99, 1)
+    assert errors_of(report) == {("ws recv /", "ws closed 1012"): 1}
+    assert report["ws closed 1012 /"].total == 1
+    assert report["ws received /"].total == counts["messages"]
+
+
+def test_pings_are_answered_by_pongs_on_a_socket_that_lives_as_long_as_its_user(counts_of):
+    counts = counts_of("echo")
+
+    report = played("ping_pong")
+
+    assert report.verdict is Verdict.PASS
+    assert report["ws request /ping"].count == report["step ping_pong"].count == counts["messages"] == 1000
+    assert report["ws connect /ping"].count == counts["connections"] == 100
+
+
+@pytest.mark.parametrize("batch", [1, 10])
+def test_the_time_from_publishing_to_receiving_is_measured_for_each_message(counts_of, batch):
+    counts = counts_of("firehose")
+
+    report = played("firehose_publish_roundtrip", publications=105, batch=batch)
+
+    assert report.verdict is Verdict.PASS
+    assert counts["PUT"] == report["call publish_roundtrip"].count == (105 if batch == 1 else 11)
+    assert report["round trip publish to receive"].count == counts["published"] == counts["delivered"] == 105
+    assert report["round trip publish to receive"].min > 0
+
+
+def test_ten_sessions_share_a_channel_and_count_what_its_server_counts(counts_of):
+    counts = counts_of("firehose")
+
+    report = played("firehose", scale=0.05, messages=40)
+
+    assert report.verdict is Verdict.PASS
+    assert report.visits.done == 10
+    assert report["PUT /testchannel"].count == report["task publish"].count == counts["PUT"] == counts["published"]
+    assert report["GET /testchannel"].count == report["task subscribe"].count == counts["GET"]
+    assert report["task subscribe_loop"].count == 5 + 5 + 20 + 1
+    assert report["ws connect /testchannel"].count == counts["connections"] == 4
+    assert report["ws recv /testchannel"].count == 4 * 40

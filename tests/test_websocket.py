@@ -374,7 +374,7 @@ def test_an_unusual_end_leaves_the_loop_as_an_error(websocket_server):
 
     report = perform(websocket_server(talk), steps)
 
-    assert errors_of(report) == {("ws closed 1011 /i", "ws closed 1011"): 1}
+    assert errors_of(report) == {("ws recv /i", "ws closed 1011"): 1}
 
 
 def test_a_remote_close_is_raised_at_once_in_all_who_wait(websocket_server):
@@ -401,7 +401,9 @@ def test_a_remote_close_is_raised_at_once_in_all_who_wait(websocket_server):
     report = perform(websocket_server(talk), steps)
 
     assert report.visits.done == 1
-    assert errors_of(report) == {("ws closed 4001 /", "ws closed 4001"): 1}
+    assert errors_of(report) == {("ws recv /", "ws closed 4001"): 1}
+    assert report["ws recv /"].errors == 2
+    assert report["ws closed 4001 /"].total == 1
 
 
 def test_what_came_before_a_close_can_still_be_taken(websocket_server):

@@ -75,16 +75,22 @@ class Channel:
         error.__cause__ = over  # so that it is listed once
         return error
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return bool(self.closed or self._farewell)
+
     def send(self, payload: bytes, opcode: int, within: float | None) -> None:
         """Send a message, blocking while the peer does not take it; raises WebSocketClosed."""
-        if self.closed or self._farewell:
+        if self.over:
             raise self.again()
         if self._write(frames.encode(payload, opcode)):
             return
         try:
             self._stream.drain(within)
         except Expired:
-            self._end(WebSocketClosed(frames.LOST, f"the peer took nothing for {within:g} s", counted_as="timeout"))
+            gone = WebSocketClosed(frames.LOST, f"the peer took nothing for {within:g} s", counted_as="timeout")
+            self._end(gone, known=True)
             raise self.again()
 
     def ping(self, within: float | None) -> float:
@@ -112,7 +118,7 @@ class Channel:
         self._end(self._farewell or WebSocketClosed(code))
 
     def _say_goodbye(self, farewell: WebSocketClosed) -> None:
-        if self.closed or self._farewell:
+        if self.over:
             return
         self._farewell = farewell
         with suppress(WebSocketClosed):  # lost in this very moment: then there is nobody to say it to
@@ -170,11 +176,14 @@ class Channel:
         self._end(WebSocketClosed(frames.LOST, str(exc), counted_as=classify(exc)))
         self._wake()
 
-    def _end(self, over: WebSocketClosed) -> None:
+    def _end(self, over: WebSocketClosed, *, known: bool = False) -> None:
         if self.closed:
             return
+        if self._leaving and self._farewell:
+            over = self._farewell  # whatever the peer made of it
         self.closed = over
-        self._tally.ended(over, expected=self._leaving)
+        waited = self.inbox.waiting or self._pongs or self._stream.waited
+        self._tally.ended(over, known=known or self._leaving or bool(waited))
         self._stream.close(self.again)
         self.inbox.end(self.again)
         self._pongs.fail_all(self.again)

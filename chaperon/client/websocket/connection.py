@@ -108,10 +108,11 @@ class WebSocket:
         else:
             raise UsageError(f"send() takes text or bytes, got {type(message).__name__}; send_json() takes the rest")
         at = self._tally.now()
+        over = self._channel.over
         try:
             self._channel.send(payload, opcode, self._timeout)
         except BaseException as exc:
-            self._tally.unsent(exc)
+            self._failed(self._tally.names.send, at, exc, over)
             raise
         self._tally.sent(at, len(payload))
         return at
@@ -163,11 +164,12 @@ class WebSocket:
         series = self._names(name).request
         wants = answering(message, reply_to)
         start = self._tally.now()
+        over = self._channel.over
         try:
             start = self.send(message) if isinstance(message, (str, bytes)) else self.send_json(message)
             reply = self._within(timeout, lambda within: self._channel.inbox.pick(wants, within))
         except BaseException as exc:
-            self._tally.waited(series, start, self._tally.now(), exc)
+            self._failed(series, start, exc, over)
             raise
         self.received_at = reply.at
         self._tally.waited(series, start, reply.at, None, reply.size)
@@ -179,10 +181,11 @@ class WebSocket:
         """Send a PING, wait for its PONG; return the round trip in seconds."""
         series = self._tally.names.ping
         start = self._tally.now()
+        over = self._channel.over
         try:
             answered: float = self._within(timeout, self._channel.ping)
         except BaseException as exc:
-            self._tally.waited(series, start, self._tally.now(), exc)
+            self._failed(series, start, exc, over)
             raise
         self._tally.waited(series, start, answered)
         return answered - start
@@ -204,17 +207,22 @@ class WebSocket:
 
     def _take(self, how: Callable[[float | None], Message], timeout: Within, *, may_end: bool) -> Message | None:
         now = self._tally.now
-        start = now()
+        start, over = now(), self.closed
         try:
             message: Message = self._within(timeout, how)
         except BaseException as exc:
             if may_end and isinstance(exc, WebSocketClosed) and exc.code in USUAL_ENDS:
                 return None
-            self._tally.waited(self._tally.names.recv, start, now(), exc)
+            self._failed(self._tally.names.recv, start, exc, over)
             raise
         self.received_at = message.at
         self._tally.waited(self._tally.names.recv, start, now(), None, message.size)
         return message
+
+    def _failed(self, series: str, start: float, exc: BaseException, over: bool) -> None:
+        """Record a call that failed, unless the WebSocket was over before: its end is recorded already."""
+        if not (over and isinstance(exc, WebSocketClosed)):
+            self._tally.waited(series, start, self._tally.now(), exc)
 
     def _within(self, timeout: Within, wait: Callable[[float | None], Any]) -> Any:
         within = self._span(timeout)

@@ -115,6 +115,11 @@ class Stream:
         """How many bytes wait to be sent."""
         return len(self._backlog)
 
+    @property
+    def waited(self) -> bool:
+        """Whether somebody waits for it to send."""
+        return bool(self._sending)
+
     def drain(self, within: float | None) -> None:
         """Block until all is sent; raises Expired, or what `close` was given."""
         self._sending.wait(Waiter[None](), within)

@@ -16,6 +16,7 @@ class Names(NamedTuple):
     """The series of the WebSockets of one place."""
 
     connect: str
+    send: str
     sent: str
     received: str
     recv: str
@@ -30,6 +31,7 @@ def names_of(place: str) -> Names:
     """Return the names for a place; thousands of sockets share them."""
     return Names(
         f"ws connect {place}",
+        f"ws send {place}",
         f"ws sent {place}",
         f"ws received {place}",
         f"ws recv {place}",
@@ -43,9 +45,11 @@ def names_of(place: str) -> Names:
 class Tally:
     """Records what happens on one WebSocket.
 
-    «ws connect», «ws recv» (the time waited in it), «ws request», «ws ping» are requests;
-    «round trip» is the time from a message sent to the one that answers it; «ws sent», «ws
-    received», «ws dropped», «ws closed CODE» are counts, with the bytes of what was counted.
+    «ws connect», «ws recv» (the time waited in it), «ws request», «ws ping» are requests, and
+    «ws send» is where it failed; «round trip» is the time from a message sent to the one that
+    answers it; «ws sent», «ws received», «ws dropped», «ws closed CODE» are counts, with the
+    bytes of what was counted. An end that is a fault is one error: of whoever waited, or
+    of «ws recv» where nobody did.
     """
 
     __slots__ = ("_take", "names", "now", "place")
@@ -58,16 +62,11 @@ class Tally:
 
     def opened(self, start: float, failure: BaseException | None = None) -> None:
         """Record an attempt to connect."""
-        self._take(self.names.connect, "ws", start, self.now(), failure_of(failure) if failure else None)
+        self.waited(self.names.connect, start, self.now(), failure)
 
     def sent(self, at: float, size: int) -> None:
         """Count a message on its way."""
         self._take(self.names.sent, "count", at, at, None, size, None, 1.0)
-
-    def unsent(self, exc: BaseException) -> None:
-        """Count a message that could not be sent."""
-        now = self.now()
-        self._take(self.names.sent, "count", now, now, failure_of(exc), 0, None, 0.0)
 
     def received(self, size: int) -> float:
         """Count a message that arrived now; return the moment."""
@@ -82,14 +81,20 @@ class Tally:
 
     def waited(self, name: str, start: float, end: float, failure: BaseException | None = None, size: int = 0) -> None:
         """Record a wait that has ended: in recv, for a reply, for a pong."""
-        self._take(name, "ws", start, end, failure_of(failure) if failure else None, size)
+        found = None
+        if failure is not None:
+            found = failure_of(failure)
+            if isinstance(failure.__cause__, WebSocketClosed):
+                failure_of(failure.__cause__)  # all who waited raise an error of their own for one end, listed once
+        self._take(name, "ws", start, end, found, size)
 
     def trip(self, name: str, since: float, at: float) -> None:
         """Record the round trip of a message."""
         self._take(name, "trip", min(since, at), at)
 
-    def ended(self, ended: WebSocketClosed, *, expected: bool) -> None:
-        """Count a close by its code; an unusual one is an error, unless we asked for it."""
+    def ended(self, ended: WebSocketClosed, *, known: bool) -> None:
+        """Count a close by its code; an unusual one that is not *known* to anybody is an error."""
         now = self.now()
-        failure = None if expected or ended.code in USUAL_ENDS else failure_of(ended)
-        self._take(f"ws closed {ended.code} {self.place}", "count", now, now, failure, 0, None, 1.0)
+        self._take(f"ws closed {ended.code} {self.place}", "count", now, now, None, 0, None, 1.0)
+        if not known and ended.code not in USUAL_ENDS:
+            self.waited(self.names.recv, now, now, ended)

@@ -1,0 +1,34 @@
+"""A hundred users who each send ten messages and wait for the echo of each.
+
+chaperon local examples/ws_echo.py
+"""
+
+from chaperon import Environment, Scenario, measured, run, users
+
+
+def setup():
+    from geventwebsocket.handler import WebSocketHandler
+    from servers import served
+    from servers.echo import application
+
+    return served(application, handler_class=WebSocketHandler)
+
+
+@measured
+def echo(session, ws, message):
+    sent = ws.send(message)
+    ws.expect(message, since=sent)  # whatever comes before, a greeting say, is let go
+
+
+def converse(session):
+    with session.ws(session.config["path"], timeout="5s") as ws:
+        for counter in range(session.config["iterations"]):
+            echo(session, ws, f"Echo {counter}")
+
+
+environment = Environment(
+    scenarios=[run(Scenario(converse), users(100))],
+    config={"iterations": 10, "path": "/"},
+    setup=setup,
+    limits=["errors == 0"],
+)
