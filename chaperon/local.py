@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 from chaperon.clock import HubClock
 from chaperon.cluster.address import Address
+from chaperon.cluster.facts import JournalError
 from chaperon.cluster.link import Bound, Connected
 from chaperon.cluster.master import Fleet, Parcel, Patience
+from chaperon.cluster.shelter import Shelter
 from chaperon.cluster.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -78,5 +80,15 @@ def crew(
         ]
 
     link = Connected(address, f"supervisor/{names[0]}/{os.getpid()}".encode(), secure)
-    supervisor = Supervisor(names, command, link, HubClock(), once=once, environ=environ, tell=tell)
+    supervisor = Supervisor(
+        names, command, link, HubClock(), once=once, environ=environ, shelter=_shelter(tell), tell=tell
+    )
     return supervisor.start()
+
+
+def _shelter(tell: Callable[[str], None]) -> Shelter | None:
+    try:
+        return Shelter()
+    except JournalError as exc:
+        tell(f"{exc}: should an engine be killed, its last second is lost")
+        return None

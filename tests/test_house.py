@@ -139,6 +139,7 @@ FLOORS = [
         "cluster.accounts",
         "cluster.roster",
         "cluster.muster",
+        "cluster.estate",
         "cluster.supervisor",
         "cluster.joining",
         "cluster.worker",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import click
 import gevent
@@ -24,18 +25,23 @@ from chaperon.script.environment import Environment
 @click.option("--incarnation", type=int, required=True)
 @click.option("--capacity", type=float, default=1.0)
 @click.option("--once", is_flag=True)
-def engine(master: str, name: str, incarnation: int, capacity: float, once: bool) -> int:
+@click.option("--journal", type=click.Path(path_type=Path))
+def engine(master: str, name: str, incarnation: int, capacity: float, once: bool, journal: Path | None) -> int:
     """Join a master for one run. `chaperon worker` starts this."""
     bound_to_parent()
     identity = Identity(name, incarnation, capacity)
     link = Connected(Address.parse(master), identity.peer)
-    worker = Worker(link, identity, _furnished, HubClock())
+    worker = Worker(link, identity, _furnished, HubClock(), journal=journal, tell=_tell)
     gevent.signal_handler(signal.SIGTERM, worker.leave)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     code = worker.run()
     if worker.told:
-        click.echo(f"worker {name}: {worker.told}", err=True)
+        _tell(f"worker {name}: {worker.told}")
     return code
+
+
+def _tell(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _furnished(welcome: Welcome, content: bytes) -> Environment:

@@ -216,6 +216,7 @@ class Fleet:
             case Dead():
                 if self._muster.died(message, now):
                     self._tend()
+                self._link.send(sender, self._muster.received(message))
             case Bye():
                 self._muster.farewell(message)
             case _:

@@ -155,6 +155,16 @@ class Dead:
 
 
 @dataclass(frozen=True, slots=True)
+class Received:
+    """A master has the windows of a dead engine up to a number, with those *ahead*, or wants no more of them."""
+
+    worker: str
+    incarnation: int
+    upto: int
+    ahead: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Bye:
     """A worker leaves in order: all it had to say has been heard."""
 
@@ -162,5 +172,5 @@ class Bye:
     incarnation: int
 
 
-Message = Hello | Welcome | Reject | Fetch | Blob | Ping | Pong | Offer | Frame | Dead | Bye
-KINDS: tuple[type[Message], ...] = (Hello, Welcome, Reject, Fetch, Blob, Ping, Pong, Offer, Frame, Dead, Bye)
+Message = Hello | Welcome | Reject | Fetch | Blob | Ping | Pong | Offer | Frame | Dead | Received | Bye
+KINDS: tuple[type[Message], ...] = (Hello, Welcome, Reject, Fetch, Blob, Ping, Pong, Offer, Frame, Dead, Received, Bye)

@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from chaperon.cluster.accounts import Changes, Losses
 from chaperon.cluster.ledger import Ledger, Task
-from chaperon.cluster.messages import Bye, Dead, Frame, Hello, Lease, Order, Ping, Pong
+from chaperon.cluster.messages import Bye, Dead, Frame, Hello, Lease, Order, Ping, Pong, Received
 from chaperon.cluster.packing import unpack_window
 from chaperon.cluster.roster import Hand, Roster
 from chaperon.load.arrivals import offsets, quota
@@ -114,6 +114,13 @@ class Muster:
         hand.cut = max(hand.cut, dead.cut)
         hand.ending = now + self._silence / 10
         return True
+
+    def received(self, dead: Dead) -> Received:
+        """Return which windows of a dead engine are here; all, where none is wanted."""
+        hand = self.roster[dead.worker, dead.incarnation]
+        if hand is None or self.order == "over":
+            return Received(dead.worker, dead.incarnation, dead.cut)
+        return Received(dead.worker, dead.incarnation, hand.account.acked, hand.account.ahead)
 
     def farewell(self, bye: Bye) -> None:
         """Note that a worker has gone in order."""

@@ -37,6 +37,11 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._windows)
 
+    @property
+    def owed(self) -> int:
+        """How many windows are not there yet."""
+        return sum(not window.there for window in self._windows.values())
+
     def put(self, seq: int, body: bytes) -> None:
         """Keep a window; what was put once does not change any more."""
         self._windows[seq] = _Parcelled(body)

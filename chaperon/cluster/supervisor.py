@@ -15,14 +15,18 @@ from gevent import subprocess
 from gevent.event import Event
 
 from chaperon.clock import Clock
+from chaperon.cluster.estate import Estate
 from chaperon.cluster.link import WorkerLink
-from chaperon.cluster.messages import Dead
+from chaperon.cluster.messages import Message, Received
+from chaperon.cluster.shelter import Shelter
 
 OVER, REFUSED, LEFT, ORPHANED = 0, 6, 130, 75
 """How an engine ends in order: its run is over; the master does not want it; it was told to
 leave; the master fell silent. Everything else is a death."""
 
-REPEATED = 3
+FAREWELL = 5.0
+"""Seconds that what dead engines owed is waited for when all is over."""
+
 MOST_DEATHS = 10
 PAUSE = 1.0
 _PDEATHSIG = 1
@@ -35,7 +39,7 @@ class Supervisor:
     """Keeps one engine process for each of *names* until it is told to leave.
 
     An engine performs one run; then the next is started, unless *once*. *link* is for telling
-    the master of deaths, *tell* for telling people.
+    the master of deaths, *tell* for telling people. In the *shelter* engines keep their journals.
     """
 
     def __init__(
@@ -47,6 +51,7 @@ class Supervisor:
         *,
         once: bool = False,
         environ: Mapping[str, str] | None = None,
+        shelter: Shelter | None = None,
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._names = names
@@ -55,6 +60,9 @@ class Supervisor:
         self._clock = clock
         self._once = once
         self._environ = environ or {}
+        self._shelter = shelter
+        self._estates: dict[tuple[str, int], Estate] = {}
+        self._executors: list[gevent.Greenlet[..., object]] = []
         self._tell = tell
         self._engines: dict[str, subprocess.Popen[bytes]] = {}
         self._leaving = 0
@@ -67,14 +75,15 @@ class Supervisor:
 
     def start(self) -> Supervisor:
         """Start all engines."""
-        self._link.listen(lambda message: None, lambda exc: None)
+        self._link.listen(self._hear, lambda exc: None)
         self._keepers = [gevent.spawn(self._keep, name) for name in self._names]
         return self
 
     def wait(self) -> int:
         """Wait until no engine is left; return the worst of their exit codes."""
         gevent.joinall(self._keepers)
-        self._link.close()
+        gevent.joinall(self._executors, timeout=FAREWELL)
+        self._close()
         return max(self._codes, default=0)
 
     def leave(self) -> None:
@@ -97,13 +106,26 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 _signal(engine, signal.SIGKILL)
                 engine.wait()
+        self._close()
+
+    def _close(self) -> None:
+        gevent.killall(self._executors)
         self._link.close()
+        if self._shelter is not None:
+            self._shelter.close()
+
+    def _hear(self, message: Message) -> None:
+        if isinstance(message, Received):
+            estate = self._estates.get((message.worker, message.incarnation))
+            if estate is not None:
+                estate.received(message)
 
     def _keep(self, name: str) -> None:
         deaths = 0
         while True:
             incarnation = SystemRandom().getrandbits(53)
             code = self._run(name, incarnation)
+            self._wind_up(name, incarnation, code)
             if code in (REFUSED, LEFT) or self._leaving or (self._once and code in (OVER, ORPHANED)):
                 self._codes.append(REFUSED if code == ORPHANED else code)
                 return
@@ -112,19 +134,34 @@ class Supervisor:
                 continue
             deaths += 1
             self._tell(f"worker {name}: its engine {_ended(code)}")
-            for _ in range(REPEATED):
-                self._link.send(Dead(name, incarnation, code))
-                self._clock.sleep(PAUSE / REPEATED)
+            self._clock.sleep(PAUSE)
             if deaths >= MOST_DEATHS:
                 self._tell(f"worker {name}: given up after {deaths} deaths in a row")
                 self._codes.append(1)
                 return
 
+    def _wind_up(self, name: str, incarnation: int, code: int) -> None:
+        """See to it that the master hears of an engine's end, with all that the engine still owed."""
+        estate = Estate(name, incarnation, code, self._journal(incarnation), self._link, self._clock)
+        if estate or code not in (OVER, REFUSED, LEFT, ORPHANED):
+            self._estates[name, incarnation] = estate
+            self._executors = [executor for executor in self._executors if not executor.dead]
+            self._executors.append(gevent.spawn(self._execute, name, incarnation))
+
+    def _execute(self, name: str, incarnation: int) -> None:
+        self._estates[name, incarnation].settle()
+        del self._estates[name, incarnation]
+
+    def _journal(self, incarnation: int) -> Path | None:
+        return None if self._shelter is None else self._shelter.folder / str(incarnation)
+
     def _run(self, name: str, incarnation: int) -> int:
+        journal = self._journal(incarnation)
         package = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+        kept = () if journal is None else ("--journal", str(journal))
         engine = subprocess.Popen(
-            [sys.executable, "-m", "chaperon", *self._command(name, incarnation)],
+            [sys.executable, "-m", "chaperon", *self._command(name, incarnation), *kept],
             stdin=subprocess.PIPE,  # its end is ours: see `bound_to_parent`
             env={**os.environ, **self._environ, "PYTHONPATH": path},
             start_new_session=True,  # a Ctrl-C on this terminal is ours to deal with

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gevent
 from gevent.event import Event
 
 from chaperon.clock import Clock, seconds
+from chaperon.cluster.facts import JournalError, Owner
 from chaperon.cluster.joining import DIAL, Furnish, Identity, Joined, Joining
+from chaperon.cluster.journal import Journal
 from chaperon.cluster.link import WorkerLink
 from chaperon.cluster.messages import (
     Blob,
@@ -42,14 +46,27 @@ if TYPE_CHECKING:
 class Worker:
     """Joins a master, sends the shares it is dealt, leaves when all its windows are in.
 
-    *run* blocks until then and returns the exit code; *told* is why, where there is a why.
+    *run* blocks until then and returns the exit code; *told* is why, where there is a why. Its
+    *journal* is kept in that folder.
     """
 
-    def __init__(self, link: WorkerLink, identity: Identity, furnish: Furnish, clock: Clock) -> None:
+    def __init__(
+        self,
+        link: WorkerLink,
+        identity: Identity,
+        furnish: Furnish,
+        clock: Clock,
+        *,
+        journal: Path | None = None,
+        tell: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self.told = ""
         self._link = link
         self._identity = identity
         self._clock = clock
+        self._folder = journal
+        self._journal: Journal | None = None
+        self._tell = tell
         self._joining = Joining(link, identity, furnish, clock, self._ready)
         self._timepiece = Timepiece()
         self._outbox = Outbox()
@@ -83,6 +100,8 @@ class Worker:
         finally:
             ticking.kill()
             self._link.close()
+            if self._journal is not None:
+                self._journal.close()
         return self._code
 
     def leave(self) -> None:
@@ -155,6 +174,8 @@ class Worker:
             self._stalled = False
         self._timepiece.note(pong.asked, pong.heard, pong.said, now)
         self._outbox.acked(pong.acked, pong.ahead)
+        if self._journal is not None:
+            self._journal.acknowledged(pong.acked)
         if pong.order == "over":
             if not self._outbox:
                 self._link.send(Bye(self._identity.name, self._identity.incarnation))
@@ -191,15 +212,18 @@ class Worker:
                 continue
             self._held[name] = lease
             if self._sending is not None and self._state == "sending":
-                self._sending.engine.take(self._resumed(lease), forgo=lease.forgo)
+                self._take_up(self._sending, lease)
         for name in self._held.keys() - wanted.keys():
             if self._sending is None:
                 del self._held[name]
             else:
                 self._sending.engine.release(name)
 
-    def _resumed(self, lease: Lease) -> Share:
-        return replace(self._shares[lease.share], start=lease.start, rows=lease.rows)
+    def _take_up(self, sending: Sending, lease: Lease) -> None:
+        if self._journal is not None:
+            self._journal.stands(lease.share, lease.start, lease.rows)
+        share = replace(self._shares[lease.share], start=lease.start, rows=lease.rows)
+        sending.engine.take(share, forgo=lease.forgo)
 
     # What is done
 
@@ -214,14 +238,26 @@ class Worker:
             worker=self._identity.name,
             began=began,
             stop_run=self._stop,
+            journal=partial(self._open_journal, began),
             engines=self._joining.welcome.workers if self._joining.welcome else 1,
             staying=True,
             held=self._is_held,
             changed=self._ping,
         )
         for lease in self._held.values():
-            self._sending.engine.take(self._resumed(lease), forgo=lease.forgo)
+            self._take_up(self._sending, lease)
         gevent.spawn(self._perform, self._sending)
+
+    def _open_journal(self, began: float, second: int) -> Journal | None:
+        """Return the journal of this run, or None: a run without one is better than none, and it is said."""
+        welcome, mine = self._joining.welcome, self._identity
+        if self._folder is None or welcome is None:
+            return None
+        try:
+            self._journal = Journal(self._folder, Owner(mine.name, mine.incarnation, welcome.run, began, second))
+        except JournalError as exc:
+            self._tell(f"worker {mine.name}: {exc}: should it be killed, its last second is lost")
+        return self._journal
 
     def _perform(self, sending: Sending) -> None:
         try:
@@ -242,7 +278,10 @@ class Worker:
 
     def _keep(self, window: Window) -> None:
         assert self._sending is not None
-        self._outbox.put(window.seq, pack_window(window, began=self._sending.began))
+        body = pack_window(window, began=self._sending.began)
+        if self._journal is not None:
+            self._journal.seal(window, body)
+        self._outbox.put(window.seq, body)
         self._flush()
 
     def _flush(self) -> None:

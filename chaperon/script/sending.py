@@ -32,10 +32,11 @@ class Sending:
     """Sends the load of its *shares*, from *began* on, a reading of the clock that may lie ahead.
 
     The *sink* gets a window every second and one at the end. *stop_run* is called when a
-    scenario wants to end the run for all. A *journal* is told of whatever is recorded. So many
-    *engines* send the whole. While *staying*, it waits for further shares; nothing is started
-    while *held* says so; *changed* is called when a share is done or given back. The
-    *environment* is furnished: what its setup returned is in it.
+    scenario wants to end the run for all. *journal* opens what is told of
+    all that is recorded, from a second of the run on. So many *engines* send the whole. While
+    *staying*, it waits for further shares; nothing is started while *held* says so; *changed*
+    is called when a share is done or given back. The *environment* is furnished: what its
+    setup returned is in it.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Sending:
         began: float,
         stop_run: StopRun,
         tap: Tap | None = None,
-        journal: Witness | None = None,
+        journal: Callable[[int], Witness | None] = lambda second: None,
         engines: int = 1,
         staying: bool = False,
         held: Callable[[], bool] = lambda: False,
@@ -63,7 +64,7 @@ class Sending:
         self._clock = clock
         self._second = max(int(clock.now() - began), 0)
         self._told = float(self._second)
-        self._recorder = Recorder(worker, began=began, second=self._second, tap=tap, journal=journal)
+        self._recorder = Recorder(worker, began=began, second=self._second, tap=tap, journal=journal(self._second))
         self._health = Health(clock)
         self._wire = Wire()
         naming, derived = read(environment.metrics)

@@ -1,0 +1,86 @@
+"""What a dead engine left behind, on its way to the master."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from gevent.event import Event
+
+from chaperon.clock import Clock
+from chaperon.cluster.facts import JournalError
+from chaperon.cluster.link import WorkerLink
+from chaperon.cluster.messages import Dead, Frame, Received
+from chaperon.cluster.outbox import Outbox
+from chaperon.cluster.packing import pack_window
+from chaperon.cluster.recovery import Recovered, recover
+
+AGAIN = 0.3
+PATIENCE = 15.0
+"""Seconds from the master's first answer after which what it does not take is let go."""
+
+
+class Estate:
+    """Tells the master of an engine's end, sends it every window that the engine still owed.
+
+    They go under the engine's own name, incarnation, numbers, so that none counts twice.
+    *folder* is where its journal was, None where it kept none.
+    """
+
+    def __init__(
+        self, name: str, incarnation: int, code: int, folder: Path | None, link: WorkerLink, clock: Clock
+    ) -> None:
+        self._dead = Dead(name, incarnation, code)
+        self._folder = folder
+        self._link = link
+        self._clock = clock
+        self._outbox = Outbox()
+        self._run = 0
+        self._answered: float | None = None
+        self._news = Event()
+        if folder is not None:
+            with suppress(JournalError):  # it died before it had recorded anything
+                self._enter(recover(folder))
+
+    def __repr__(self) -> str:
+        return f"<Estate of {self._dead.worker}: {self._outbox}>"
+
+    def __bool__(self) -> bool:
+        return self._outbox.owed > 0
+
+    def received(self, message: Received) -> None:
+        """Let go of what the master has."""
+        if self._answered is None:
+            self._answered = self._clock.now()
+        self._outbox.acked(message.upto, message.ahead)
+        self._news.set()
+
+    def settle(self) -> None:
+        """Say it again and again until the master has all of it; the journal is gone then."""
+        while not self._settled():
+            self._link.send(self._dead)
+            self._outbox.flush(self._clock.now(), self._pour)
+            self._news.clear()
+            call = self._clock.after(AGAIN, self._news.set)
+            self._news.wait()
+            call.cancel()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _enter(self, found: Recovered) -> None:
+        owner = found.owner
+        self._run = owner.run
+        self._dead = Dead(owner.worker, owner.incarnation, self._dead.code, found.cut)
+        for seq, body in found.sealed:
+            self._outbox.put(seq, body)
+        for window in found.rest:
+            self._outbox.put(window.seq, pack_window(window, began=owner.began))
+
+    def _settled(self) -> bool:
+        if self._answered is None:
+            return False
+        return not self or self._clock.now() - self._answered > PATIENCE
+
+    def _pour(self, seq: int, body: bytes) -> bool:
+        return self._link.pour(Frame(self._dead.worker, self._dead.incarnation, self._run, seq, body))

@@ -1,0 +1,112 @@
+"""What a killed engine owed reaches the master, and its shares go on where it stood."""
+
+import shutil
+from collections import Counter
+
+import gevent
+import pytest
+from test_fleet import Ground
+
+from chaperon import iterations, rate, users
+from chaperon.cluster.estate import Estate
+from chaperon.cluster.joining import Identity
+from chaperon.cluster.messages import Received
+from chaperon.cluster.worker import Worker
+
+
+class Mortal(Ground):
+    """Workers that keep journals and can be killed as an engine process is."""
+
+    def __init__(self, folder, load, **options):
+        super().__init__(load, **options)
+        self.folder = folder
+        self.ended = 0
+
+    def worker(self, name, *, life=1):
+        identity = Identity(name, life)
+        link = self.net.connect(identity.peer)
+        worker = Worker(
+            link, identity, lambda welcome, data: self.environment, self.clock, journal=self.folder / f"{name}-{life}"
+        )
+        self.crew[name] = worker
+        gevent.spawn(lambda: self.codes.__setitem__(f"{name}/{life}", worker.run()))
+        return worker
+
+    def kill(self, name, life=1):
+        """End an engine at once, and let its supervisor find what is on the disk at that moment."""
+        left = self.folder / f"{name}-{life}-left"
+        shutil.copytree(self.folder / f"{name}-{life}", left)
+        self.in_flight = self.crew[name]._sending.engine.busy
+        super().kill(name, life)
+        link = self.net.connect(f"supervisor of {name}".encode())
+        self.estate = Estate(name, life, -9, left, link, self.clock)
+        link.listen(lambda message: self.estate.received(message) if isinstance(message, Received) else None, None)
+        self.settling = gevent.spawn(self.estate.settle)
+
+
+@pytest.mark.parametrize("losing", [0.0, 0.3])
+@pytest.mark.parametrize("at", [0.02, 3.0, 3.47, 7.99])
+def test_killed_at_any_moment_an_engine_owes_nothing(tmp_path, at, losing):
+    stage = Mortal(tmp_path, rate(40, hold=10), took=0.3, losing=losing, doubling=losing)
+    for name in ("alpha", "beta", "gamma"):
+        stage.worker(name)
+    stage.fleet(3)
+
+    stage.after(at, lambda: stage.kill("beta"))
+    report = stage.play()
+
+    ledger = report.ledger["shop"]
+    numbers = Counter(number for _, number, _ in stage.made)
+    assert ledger.balanced
+    assert ledger.planned == 400
+    assert max(numbers.values()) == 1
+    assert len(numbers) == ledger.done + stage.in_flight
+    assert report["visit"].count == ledger.done
+    assert stage.settling.ready()
+    assert not list(tmp_path.glob("*-left"))
+
+
+def test_what_is_made_once_is_made_once_whoever_is_killed(tmp_path):
+    stage = Mortal(tmp_path, iterations(300, users=9), took=0.2)
+    for name in ("alpha", "beta", "gamma"):
+        stage.worker(name)
+    stage.fleet(3)
+
+    stage.after(1.73, lambda: stage.kill("alpha"))
+    report = stage.play()
+
+    ledger = report.ledger["shop"]
+    assert ledger.planned == 300 == len(stage.made)
+    assert ledger.lost == stage.in_flight == 3
+    assert Counter((n, u) for _, n, u in stage.made).most_common(1)[0][1] == 1
+    assert report["visit"].count == ledger.done == 297
+
+
+def test_users_of_a_killed_engine_come_back_and_every_visit_is_told(tmp_path):
+    stage = Mortal(tmp_path, users(6, hold=8), took=0.25)
+    stage.worker("alpha")
+    stage.worker("beta")
+    stage.fleet(2)
+
+    stage.after(2.61, lambda: stage.kill("beta"))
+    report = stage.play()
+
+    ledger = report.ledger["shop"]
+    assert ledger.balanced
+    assert ledger.planned == len(stage.made)
+    assert ledger.lost == stage.in_flight == 3
+    assert {user for *_, user in stage.made} == set(range(6))
+
+
+def test_a_master_that_knows_nothing_of_the_dead_wants_nothing(tmp_path):
+    stage = Mortal(tmp_path, rate(40, hold=10))
+    stage.worker("alpha")
+    stage.fleet(1)
+    stranger = Estate("nobody", 5, -9, tmp_path / "nothing", link := stage.net.connect(b"supervisor"), stage.clock)
+    link.listen(lambda message: stranger.received(message), None)
+
+    settling = gevent.spawn(stranger.settle)
+    stage.play()
+
+    assert settling.ready()
+    assert not stranger
