@@ -8,19 +8,36 @@ from functools import partial
 import gevent
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3.util import Timeout
 
-from chaperon import Environment, Scenario, Verdict, iterations, run
+from chaperon import Environment, Scenario, Service, Verdict, iterations, run
 from chaperon.testing import hostile
 
 PATIENCE = 0.2
 """Seconds without a byte, after which the client gives up."""
+DEADLINE = 0.4
+"""Seconds after which it gives up whatever comes."""
 EXPECTED = requests.RequestException, ValueError
 """What a request may raise; urllib3 lets the errors of its own parsing out as they are."""
 
 
+def whole(session):
+    return session.get("/")
+
+
+def streamed(session):
+    response = session.get("/", stream=True)
+    assert response.content is not None
+    return response
+
+
+WAYS = pytest.mark.parametrize("way", [whole, streamed])
+TRANSPORTS = pytest.mark.parametrize("transport", ["wire", "urllib3"])
+
+
 def living():
-    """Return the greenlets that run, with the number of files that are open."""
+    """Return how many greenlets run, how many files are open."""
     greenlets = [g for g in gc.get_objects() if isinstance(g, gevent.Greenlet) and g]
     return len(greenlets), len(os.listdir("/proc/self/fd"))
 
@@ -35,22 +52,19 @@ def nothing_leaks(target):
     assert living() == before
 
 
-def visit(server, sane, *calls, load=None, **options):
-    """Make the calls, by default GET /, whatever comes of them, then ask a sane server; return report, answers."""
+def visit(server, sane, *calls, load=None, **service):
+    """Make the calls, whatever comes of them, then ask a sane server; return report, answers."""
     answers = []
 
     def shop(session):
-        for call in calls or (lambda session: session.get("/"),):
+        for call in calls:
             with suppress(*EXPECTED):
                 answers.append(call(session))
         session.get(f"{sane.url}/sane")
 
     report = Environment(
-        server.url,
+        services={"default": Service(server.url, timeout=PATIENCE, verify=server.authority or True, **service)},
         scenarios=[run(Scenario(shop, name="shop"), load or iterations(1))],
-        timeout=PATIENCE,
-        verify=server.authority or True,
-        **options,
     ).execute()
 
     assert report[f"GET {sane.url}/sane"].count == sane.count("GET /sane")
@@ -76,6 +90,7 @@ BAD = {
     "a header of 10 MB": (hostile.huge_header, "protocol"),
     "a million headers": (hostile.million_headers, "protocol"),
     "an endless head": (hostile.endless_head, "protocol"),
+    "1xx without an end": (partial(hostile.informed, 1000), "protocol"),
     "a chunk larger than said": (partial(hostile.wrong_chunk_size, b"3"), "protocol"),
     "a chunk smaller than said": (partial(hostile.wrong_chunk_size, b"64"), "truncated"),
     "a negative chunk": (partial(hostile.wrong_chunk_size, b"-5"), "protocol"),
@@ -87,27 +102,78 @@ BAD = {
     "a length beyond what comes": (partial(hostile.odd_length, b"9" * 15), "truncated"),
     "two framings": (hostile.two_framings, "protocol"),
     "truncated gzip": (hostile.truncated_gzip, "bad encoding"),
+    "a gzip bomb": (hostile.gzip_bomb, "body too large"),
+    "an endless body": (hostile.endless_body, "body too large"),
+    "a dripping head": (hostile.dripping_head, "deadline"),
+    "a dripping body": (hostile.dripping_body, "deadline"),
     "a redirect loop": (hostile.redirect_loop, "too many redirects"),
     "an expired certificate": (hostile.expired, "tls"),
     "a self-signed certificate": (hostile.self_signed, "tls"),
     "a certificate for another host": (hostile.other_host, "tls"),
     "a handshake cut off": (hostile.cut_handshake, "tls"),
 }
+STOCK = {
+    "1xx without an end": None,
+    "a negative chunk": "ValueError",
+    "an absurd chunk": "truncated",
+    "a negative length": None,
+    "an absurd length": "truncated",
+    "a length of no number": None,
+    "two framings": None,
+}
+"""What urllib3 makes of it instead; None where it takes the answer for good."""
 
+
+@WAYS
+@TRANSPORTS
 @pytest.mark.parametrize("name", BAD)
-def test_a_hostile_server_costs_one_recorded_error(name, target):
+def test_a_hostile_server_costs_one_recorded_error(name, transport, way, target):
     behaviour, error = BAD[name]
+    if transport == "urllib3":
+        error = STOCK.get(name, error)
 
     with behaviour() as server:
-        report, answers = visit(server, target)
+        report, answers = visit(server, target, way, transport=transport, deadline=DEADLINE)
 
     assert errors_of(report) == ({("GET /", error): 1} if error else {})
     assert report["GET /"].count == 1
     assert len(answers) == 1 - report["GET /"].errors
 
 
+UNBOUNDED = ["a gzip bomb", "an endless body", "a dripping head", "a dripping body"]
+
+
+@WAYS
+@pytest.mark.parametrize("name", UNBOUNDED)
+def test_what_a_mounted_adapter_receives_is_bounded_all_the_same(name, way, target):
+    behaviour, error = BAD[name]
+
+    def mounted(session):
+        session.http.mount("http://", HTTPAdapter())
+        return way(session)
+
+    with behaviour() as server:
+        report, answers = visit(server, target, mounted, deadline=DEADLINE)
+
+    assert errors_of(report) == {("GET /", error): 1}
+    assert answers == []
+
+
+@pytest.mark.parametrize("name", ["truncated gzip", *UNBOUNDED])
+def test_what_comes_through_a_proxy_is_bounded_all_the_same(name, target):
+    behaviour, error = BAD[name]
+
+    with behaviour() as server:
+        ask = lambda session: session.get("/", proxies={"http": server.url})  # noqa: E731 - as a call is written
+        report, answers = visit(server, target, ask, deadline=DEADLINE)
+
+    assert errors_of(report) == {("GET /", error): 1}
+    assert answers == []
+
+
 @pytest.mark.parametrize("timeout", [(0.1, None), (0.1, 0.1), Timeout(connect=0.1, read=None)])
-def test_a_connection_that_nobody_takes_is_a_connect_timeout(timeout, target):
+@TRANSPORTS
+def test_a_connection_that_nobody_takes_is_a_connect_timeout(timeout, transport, target):
     raised = []
 
     def ask(session):
@@ -117,31 +183,33 @@ def test_a_connection_that_nobody_takes_is_a_connect_timeout(timeout, target):
             raised.append(exc)
 
     with hostile.deaf() as server:
-        report, _ = visit(server, target, ask)
+        report, _ = visit(server, target, ask, transport=transport)
 
     assert errors_of(report) == {("GET /", "timeout"): 1}
     assert isinstance(raised[0], requests.ConnectionError)
     assert isinstance(raised[0], requests.Timeout)
 
 
-def test_a_server_may_stall_at_every_byte(target):
+@WAYS
+@TRANSPORTS
+def test_a_server_may_stall_at_every_byte(way, transport, target):
     places = len(hostile.ANSWER)
 
     with hostile.stalled() as server:
-        report, answers = visit(server, target, load=iterations(places, users=places))
+        report, answers = visit(server, target, way, load=iterations(places, users=places), transport=transport)
 
     assert server.connections == places
     assert errors_of(report) == {("GET /", "timeout"): places}
     assert answers == []
 
 
-def test_a_connection_that_goes_silent_costs_the_request_that_is_sent_over_it(target):
-    ask = lambda session: session.get("/").text  # noqa: E731 - as a call is written
-
+@WAYS
+@TRANSPORTS
+def test_a_connection_that_goes_silent_costs_the_request_that_is_sent_over_it(way, transport, target):
     with hostile.half_open() as server:
-        report, answers = visit(server, target, ask, ask)
+        report, answers = visit(server, target, way, way, transport=transport)
 
-    assert answers == ["hello"]
+    assert [a.text for a in answers] == ["hello"]
     assert errors_of(report) == {("GET /", "timeout"): 1}
     assert report["GET /"].count == 2
     assert server.connections == 1
@@ -151,6 +219,7 @@ GOOD = {
     "chunk extensions": (hostile.chunk_extensions, 200, "hello"),
     "trailers": (hostile.trailers, 200, "hello"),
     "100-continue": (hostile.continued, 200, "hello"),
+    "1xx in a row": (hostile.informed, 200, "hello"),
     "204 with a body": (partial(hostile.forbidden_body, 204), 204, ""),
     "304 with a body": (partial(hostile.forbidden_body, 304), 304, ""),
     "bad cookies": (hostile.bad_cookies, 200, "hello"),
@@ -158,13 +227,16 @@ GOOD = {
 }
 
 
+@WAYS
+@TRANSPORTS
 @pytest.mark.parametrize("name", GOOD)
-def test_what_http_lets_be_is_a_good_answer_each_time(name, target):
+def test_what_http_lets_be_is_a_good_answer_each_time(name, transport, way, target):
     behaviour, status, text = GOOD[name]
-    ask = lambda session: session.get("/")  # noqa: E731 - as a call is written
+    if (name, transport) == ("1xx in a row", "urllib3"):
+        status, text = 102, ""  # http.client knows no other interim response than 100
 
     with behaviour() as server:
-        report, answers = visit(server, target, ask, ask, ask)
+        report, answers = visit(server, target, way, way, way, transport=transport)
 
     assert [(a.status_code, a.text) for a in answers] == [(status, text)] * 3
     assert errors_of(report) == {}
@@ -172,18 +244,20 @@ def test_what_http_lets_be_is_a_good_answer_each_time(name, target):
     assert report.verdict is Verdict.PASS
 
 
+@TRANSPORTS
 @pytest.mark.parametrize("behaviour", [hostile.bare_head, hostile.head_with_body])
-def test_an_answer_to_head_has_no_body_whatever_follows_it(behaviour, target):
+def test_an_answer_to_head_has_no_body_whatever_follows_it(behaviour, transport, target):
     ask = lambda session: session.head("/")  # noqa: E731 - as a call is written
 
     with behaviour() as server:
-        report, answers = visit(server, target, ask, ask)
+        report, answers = visit(server, target, ask, ask, transport=transport)
 
     assert [(a.status_code, a.headers["Content-Length"], a.text) for a in answers] == [(200, "5", "")] * 2
     assert errors_of(report) == {}
 
 
-def test_a_sane_cookie_among_bad_ones_is_kept(target):
+@TRANSPORTS
+def test_a_sane_cookie_among_bad_ones_is_kept(transport, target):
     kept = []
 
     def ask(session):
@@ -191,6 +265,6 @@ def test_a_sane_cookie_among_bad_ones_is_kept(target):
         kept.append(session.http.cookies.get("sane"))
 
     with hostile.bad_cookies() as server:
-        visit(server, target, ask)
+        visit(server, target, ask, transport=transport)
 
     assert kept == ["yes"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import ssl
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
-from requests.adapters import HTTPAdapter
+import requests
 from requests.cookies import extract_cookies_to_jar
 from requests.exceptions import InvalidURL, RequestException
 from requests.models import PreparedRequest
@@ -17,10 +17,12 @@ from requests.utils import get_encoding_from_headers, select_proxy
 from urllib3 import HTTPResponse
 from urllib3.util import Timeout
 
+from chaperon.client.bounds import Bounds, bounds_of
 from chaperon.client.connection import Terms
 from chaperon.client.faults import Peer
 from chaperon.client.heads import SAFE, render
 from chaperon.client.reply import Original, Reply, Told
+from chaperon.client.stock import Stock
 from chaperon.client.stream import Body, blocks, in_chunks
 from chaperon.client.tls import context_for
 from chaperon.client.transport import KEPT, Lane, Wire
@@ -31,7 +33,7 @@ PORTS = {"http": 80, "https": 443}
 _now = HubClock.now
 
 
-class WireAdapter(HTTPAdapter):
+class WireAdapter(Stock):
     """Sends prepared requests; what goes through a proxy is left to urllib3.
 
     *deadline* (seconds) and *limit* (bytes of the decoded body) are those of the requests
@@ -94,11 +96,11 @@ class WireAdapter(HTTPAdapter):
         verify: Any = True,
         cert: Any = None,
         proxies: Any = None,
-    ) -> Reply:
+    ) -> requests.Response:
         """Send *request*, return its response with the body still to come; see `requests`."""
         url = request.url or ""
         if select_proxy(url, proxies):
-            return super().send(request, stream, timeout, verify, cert, proxies)  # type: ignore[return-value]
+            return super().send(request, stream, timeout, verify, cert, proxies)
         began = _now()
         bounds = bounds_of(request) or Bounds(began + self.deadline, self.limit)
         try:
@@ -128,10 +130,7 @@ class WireAdapter(HTTPAdapter):
         """Close every connection that is kept."""
         for lane in self._lanes.values():
             lane.close()
-        if "poolmanager" in self.__dict__:
-            self.poolmanager.clear()
-        for proxy in self.proxy_manager.values():
-            proxy.clear()
+        super().close()
 
     def _reply(self, request: PreparedRequest, body: Body, began: float, limit: float) -> Reply:
         told = Told(body.arrived.head)
@@ -169,24 +168,6 @@ def _context(verify: Any, cert: Any) -> ssl.SSLContext:
         if path and not os.path.exists(path):
             raise OSError(f"Could not find the TLS {what} file, invalid path: {path}")
     return context_for(verify or False, cert)
-
-
-class Bounds(NamedTuple):
-    """The moment at which a call must be over, the bytes its decoded body may have."""
-
-    until: float
-    limit: float
-
-
-def bounds_of(request: Any) -> Bounds | None:
-    """Return the bounds that go with a prepared request."""
-    found: Bounds | None = getattr(request, "_chaperon_bounds", None)
-    return found
-
-
-def bind(request: Any, bounds: Bounds) -> None:
-    """Send *bounds* with a prepared request: adapters are handed nothing that `requests` does not know."""
-    request._chaperon_bounds = bounds
 
 
 def terms_of(timeout: Any, deadline: float) -> Terms:

@@ -58,4 +58,4 @@ def cut_off(raw: Any) -> bool:
     `requests` takes such a body for whole; it is an error here.
     """
     unzip = getattr(getattr(raw, "_decoder", None), "_obj", None)
-    return raw.tell() > 0 and getattr(unzip, "eof", True) is False
+    return getattr(unzip, "eof", True) is False and raw.tell() > 0

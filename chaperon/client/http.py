@@ -11,7 +11,8 @@ from requests.cookies import extract_cookies_to_jar
 from requests.exceptions import RequestException
 from requests.models import REDIRECT_STATI
 
-from chaperon.client.adapter import Bounds, bind, bounds_of, terms_of
+from chaperon.client.adapter import terms_of
+from chaperon.client.bounds import Bounds, bind, bounds_of
 from chaperon.client.connection import Terms
 from chaperon.client.decoding import decoded
 from chaperon.client.faults import BaseMissing
@@ -20,6 +21,7 @@ from chaperon.client.memory import Jar
 from chaperon.client.reply import Reply
 from chaperon.client.response import Expect, failure_of, judge, wire_bytes
 from chaperon.client.service import Service
+from chaperon.client.stock import Stock, within
 from chaperon.client.timings import Timings
 from chaperon.client.transport import Wire
 from chaperon.client.wired import WireSession
@@ -149,7 +151,7 @@ class Http(WireSession):
         hop = kwargs.pop("hop", None)
         if hop is not None:
             bind(request, hop)
-            return super().send(request, **kwargs)
+            return self._dispatch(request, **kwargs)
         name = kwargs.pop("name", None) or self.service.label(request.method or "GET", request.url or "")
         expect = kwargs.pop("expect", None)
         total, limit = kwargs.pop("deadline", ...), kwargs.pop("max_body", ...)
@@ -159,7 +161,7 @@ class Http(WireSession):
         now = self.meter.clock.now
         start = now()
         try:
-            response = super().send(request, **kwargs)
+            response = self._dispatch(request, **kwargs)
         except BaseException as exc:
             self.meter.take(name, "http", start, now(), failure_of(exc))
             raise
@@ -278,6 +280,12 @@ class Http(WireSession):
         prepared = self.prepare_request(request)
         merged = self.merge_environment_settings(prepared.url or "", proxies or {}, stream, verify, cert)
         return self.send(prepared, **kwargs, **merged)
+
+    def _dispatch(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        bounds = bounds_of(request)
+        if bounds is None or isinstance(self.get_adapter(request.url or ""), Stock):
+            return super().send(request, **kwargs)
+        return within(bounds, super().send, request, **{"stream": self.stream, **kwargs})
 
     def _settle(
         self, response: requests.Response, name: str, start: float, end: float, expect: Expect | None

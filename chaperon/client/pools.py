@@ -5,16 +5,16 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from requests.adapters import HTTPAdapter
+from chaperon.client.stock import Stock
 
 
-class Pools(HTTPAdapter):
-    """An `HTTPAdapter` that works out the pool of a host once; with proxies it does as it always did.
+class Pools(Stock):
+    """An adapter that works out the pool of a host once; with proxies it does as it always did.
 
     It keeps so many *connections* to each of so many *hosts*.
     """
 
-    __attrs__ = [*HTTPAdapter.__attrs__, "_hosts"]  # noqa: RUF012 - as its base
+    __attrs__ = [*Stock.__attrs__, "_hosts"]  # noqa: RUF012 - as its base
 
     def __init__(self, hosts: int, connections: int) -> None:
         super().__init__(pool_connections=hosts, pool_maxsize=connections)
@@ -39,10 +39,3 @@ class Pools(HTTPAdapter):
                 self._found.clear()
             self._found[place] = weakref.ref(pool)
         return pool
-
-    def close(self) -> None:
-        """Close the connections that are not in use, though responses that came over them are still looked at."""
-        pools = self.poolmanager.pools
-        for place in pools.keys():  # noqa: SIM118 - it cannot be iterated over
-            pools[place].close()
-        super().close()

@@ -17,6 +17,7 @@ from requests.utils import get_encoding_from_headers
 from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.exceptions import DecodeError
 
+from chaperon.client.bounds import Bounds, in_time
 from chaperon.client.decoding import STEP, TRUNCATED, cut_off
 from chaperon.client.faults import BodyTooLarge, DeadlineExceeded, too_large
 from chaperon.client.parser import fields
@@ -67,6 +68,7 @@ class Reply(Readable, requests.Response):
     _body: Body | None = None
     _ending: Callable[[BaseException | None], None] | None = None
     _limit = inf
+    _until = inf
 
     def __getattr__(self, name: str) -> Any:
         build = _LAZY.get(name)
@@ -81,6 +83,10 @@ class Reply(Readable, requests.Response):
         """Read from *body*, which was asked for at the moment *began*, up to *limit* bytes when decoded."""
         self._body, self._arrived, self._began, self._limit = body, body.arrived, began, limit
 
+    def heed(self, bounds: Bounds) -> None:
+        """Keep within *bounds* what urllib3 reads, which knows of none."""
+        self._until, self._limit = bounds
+
     def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
         """Iterate over the decoded body; see `requests.Response.iter_content`."""
         if chunk_size is None and self._limit < inf and "content-encoding" in self.headers:
@@ -91,7 +97,7 @@ class Reply(Readable, requests.Response):
     def _watched(self, chunks: Iterator[Any]) -> Iterator[Any]:
         got = 0
         try:
-            for chunk in chunks:
+            for chunk in self._timely(chunks):
                 got += len(chunk)
                 if got > self._limit:
                     raise too_large(self._limit)
@@ -101,12 +107,23 @@ class Reply(Readable, requests.Response):
         except BaseException as exc:
             told = self._told_of(exc)
             self._end(None if isinstance(exc, GeneratorExit) else told)
-            if self._body is not None and not isinstance(exc, GeneratorExit):
-                self._body.close()
+            if not isinstance(exc, GeneratorExit):
+                (self._body or self.raw).close()
             if told is not exc:
                 raise told from exc
             raise
         self._end(None)
+
+    def _timely(self, chunks: Iterator[Any]) -> Iterator[Any]:
+        if self._until == inf:
+            yield from chunks
+            return
+        while True:
+            with in_time(self._until):
+                chunk = next(chunks, None)
+            if chunk is None:
+                return
+            yield chunk
 
     def _told_of(self, exc: BaseException) -> BaseException:
         """Return the fault of ours that urllib3 has wrapped, or *exc*; with its request, as `requests` has it."""

@@ -14,7 +14,8 @@ from requests.exceptions import RequestException
 from requests.structures import CaseInsensitiveDict
 
 from chaperon._version import VERSION
-from chaperon.client.adapter import Bounds, WireAdapter, terms_of
+from chaperon.client.adapter import WireAdapter, terms_of
+from chaperon.client.bounds import Bounds
 from chaperon.client.heads import Composed, Sheet
 from chaperon.client.memory import Headers, Jar
 from chaperon.client.pools import Pools

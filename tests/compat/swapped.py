@@ -1,6 +1,7 @@
-"""Pytest with Chaperon's session in place of `requests.Session`: `python swapped.py LIBRARIES [what pytest takes]`.
+"""Pytest with Chaperon's session in place of that of `requests`: `swapped.py LIBRARIES WAY [what pytest takes]`.
 
-LIBRARIES is a folder of packages that is searched after all others.
+LIBRARIES is a folder of packages that is searched after all others. WAY is the transport, or "short": the wire for
+sessions that do not heed the environment, as those of scenarios do not, which lets them compose requests themselves.
 """
 
 # first: requests brings ssl, which must be patched before
@@ -10,7 +11,8 @@ monkey.patch_all()
 
 import sys  # noqa: E402 - see above
 
-sys.path.append(sys.argv[1])  # now: requests looks for PySocks when it is imported
+libraries, way, *options = sys.argv[1:]
+sys.path.append(libraries)  # now: requests looks for PySocks when it is imported
 
 import pytest  # noqa: E402
 import requests  # noqa: E402
@@ -31,12 +33,12 @@ class Anywhere(Service):
 
 
 class Session(Http):
-    """Ours outside of any run: made without arguments, heeding the environment, without a timeout."""
+    """Ours outside of any run: made without arguments, without a timeout."""
 
     def __init__(self):
         super().__init__(
             Meter(Recorder("compat", began=0.0), HubClock(), "compat"),
-            Anywhere(trust_env=True, timeout=None),
+            Anywhere(trust_env=way != "short", timeout=None, transport="urllib3" if way == "urllib3" else "wire"),
         )
 
 
@@ -45,7 +47,7 @@ class Skipping:
 
     def pytest_collection_modifyitems(self, items):
         for item in items:
-            reason = SKIPS.get(item.nodeid.partition("::")[2])
+            reason = SKIPS[way].get(item.nodeid.partition("::")[2])
             if reason is not None:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
@@ -54,4 +56,4 @@ if __name__ == "__main__":
     sys.modules["swapped"] = sys.modules[__name__]  # where pickle looks for the session
     Session.__module__ = "swapped"
     requests.Session = requests.sessions.Session = Session
-    sys.exit(pytest.main(sys.argv[2:], plugins=[Skipping()]))
+    sys.exit(pytest.main(options, plugins=[Skipping()]))
