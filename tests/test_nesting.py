@@ -21,7 +21,7 @@ from chaperon import (
     step,
     users,
 )
-from chaperon.load.weights import pattern, whole
+from chaperon.load.weights import turn, whole
 
 
 def told(word, log):
@@ -261,19 +261,22 @@ def test_each_scenario_of_a_mix_has_an_init_once_per_session():
     assert Counter(log)[-1] == Counter(log)["a"] + Counter(log)["b"]
 
 
-@given(st.lists(st.integers(1, 30), min_size=1, max_size=6), st.data())
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=6), st.integers(0, 5))
 @settings(deadline=None, max_examples=60)
-def test_any_stretch_of_a_pattern_gives_each_its_part(weights, data):
-    turns = pattern(weights)
+def test_every_round_is_exact(weights, rounds):
     counts = whole(weights)
-    start = data.draw(st.integers(0, len(turns) - 1))
-    length = data.draw(st.integers(0, 3 * len(turns)))
+    size = sum(counts)
 
-    stretch = Counter(turns[(start + i) % len(turns)] for i in range(length))
+    turns = [turn(counts, number, "seed") for number in range(rounds * size)]
 
-    for place, count in enumerate(counts):
-        assert abs(stretch[place] - length * count / sum(counts)) < len(weights)
-    assert Counter(turns) == dict(enumerate(counts))
+    for place in range(rounds):
+        assert Counter(turns[place * size : (place + 1) * size]) == dict(enumerate(counts))
+
+
+def test_the_users_of_a_mix_do_not_keep_step_with_the_shares_of_workers():
+    mine = [turn([3, 1], user, "seed") for user in range(0, 400, 4)]
+
+    assert 10 < mine.count(1) < 45
 
 
 def test_weights_are_any_positive_numbers():

@@ -1,15 +1,17 @@
-"""Which of several gets a turn, by weight: exact over any stretch, in an order of its own."""
+"""Which of several gets a turn, by weight: exact in every round, in an order that the seed decides."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from math import gcd, lcm
 
 from chaperon.errors import PlanError
+from chaperon.load.arrivals import chance
 
-MOST = 10_000
-"""Turns after which a pattern must repeat."""
+MOST = 1_000
+"""Turns of a round."""
 
 
 def whole(weights: Sequence[float]) -> list[int]:
@@ -27,19 +29,18 @@ def whole(weights: Sequence[float]) -> list[int]:
     return found
 
 
-def pattern(weights: Sequence[float]) -> tuple[int, ...]:
-    """Return whose turn it is, by place in *weights*, until it repeats. Raises PlanError.
+def turn(counts: Sequence[int], number: int, *luck: object) -> int:
+    """Return whose turn *number* is, by place in *counts*: in each round of their sum everybody has his count.
 
-    Turns of one are as far apart as can be, so that any stretch is within one of its share:
-    the smooth weighted round robin of nginx.
+    Each round has an order of its own, drawn from *luck*, lest it keep step with the strides
+    in which workers take turns.
     """
-    counts = whole(weights)
-    total = sum(counts)
-    owed = [0] * len(counts)
-    turns = []
-    for _ in range(total):
-        owed = [debt + count for debt, count in zip(owed, counts, strict=True)]
-        turn = max(range(len(owed)), key=owed.__getitem__)
-        owed[turn] -= total
-        turns.append(turn)
+    among, place = divmod(number, sum(counts))
+    return _round(tuple(counts), among, *luck)[place]
+
+
+@lru_cache(maxsize=256)
+def _round(counts: tuple[int, ...], among: int, *luck: object) -> tuple[int, ...]:
+    turns = [place for place, count in enumerate(counts) for _ in range(count)]
+    chance(*luck, among, "round").shuffle(turns)
     return tuple(turns)

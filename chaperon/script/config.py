@@ -39,7 +39,8 @@ class Config(Mapping[str, Any]):
     def within(self, values: Mapping[str, Any] | None) -> Config:
         """Return a config of its own, with *values* merged in."""
         inner = Config(self._values)
-        inner.update(values)
+        if values:
+            inner.update(values)
         return inner
 
     def __getitem__(self, key: str) -> Any:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from chaperon.clock import seconds
 from chaperon.errors import LoadError, VisitTimeout
 from chaperon.load.arrivals import chance
-from chaperon.load.weights import pattern
+from chaperon.load.weights import turn, whole
 from chaperon.script.bounds import Bound
 from chaperon.script.steps import OnError, StepOptions, options_of, step, step_bound
 
@@ -188,9 +188,8 @@ class _Several(Scenario):
         if not weights:
             raise LoadError(f"{self.what} needs at least one scenario")
         self.members = tuple(weights)
-        self.turns = pattern(list(weights.values()))
+        self.counts = whole(list(weights.values()))
         labels = [member.label for member in self.members]
-        self._weights = dict(zip(self.members, weights.values(), strict=True))
         super().__init__(step(name=" | ".join(labels))(self._perform), **options)
 
     def member(self, scene: Scene, visit: Visit) -> int:
@@ -213,7 +212,7 @@ class _Choice(_Several):
 
     def member(self, scene: Scene, visit: Visit) -> int:
         luck = chance(scene.seed, scene.entry, *scene.turn(visit), "choose")
-        return luck.choices(range(len(self.members)), list(self._weights.values()))[0]
+        return luck.choices(range(len(self.members)), self.counts)[0]
 
 
 class Mix(_Several):
@@ -222,9 +221,8 @@ class Mix(_Several):
     what = "mix"
 
     def member(self, scene: Scene, visit: Visit) -> int:
-        turn, leg = divmod(visit.number if scene.crowd.numbered else visit.user, scene.crowd.legs)
-        start = chance(scene.seed, scene.entry, "mix").randrange(len(self.turns))
-        return self.turns[(start + turn + leg) % len(self.turns)]
+        number, leg = divmod(visit.number if scene.crowd.numbered else visit.user, scene.crowd.legs)
+        return turn(self.counts, number, scene.seed, scene.entry, leg)
 
 
 def mix(weights: Mapping[Scenario, float], *, name: str | None = None) -> Mix:
