@@ -36,6 +36,7 @@ class Target:
         self.cookies = []
         self.headers = []
         self.types = []
+        self.queries = []
         self.bodies = []
         self._server = PromptServer(("127.0.0.1", 0), self._answer, log=None)
         self._server.start()
@@ -52,6 +53,7 @@ class Target:
         self.asked.append(f"{method} {path}")
         self.cookies.append(environ.get("HTTP_COOKIE"))
         self.headers.append({k: v for k, v in environ.items() if k.startswith("HTTP_")})
+        self.queries.append(environ.get("QUERY_STRING", ""))
         self.types.append(environ.get("CONTENT_TYPE"))
         self.bodies.append(environ["wsgi.input"].read())
         body = self.bodies[-1] or b"hello"
@@ -64,6 +66,8 @@ class Target:
             status = "200 OK"
         if path == "/slow":
             gevent.sleep(3600)
+        if path.startswith("/cookie/"):
+            headers.append(("Set-Cookie", f"{path.rpartition('/')[2]}=1; Path=/"))
         if path == "/login":
             headers.append(("Set-Cookie", "who=admin; Path=/"))
         start_response(status, headers)

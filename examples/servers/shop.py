@@ -40,8 +40,13 @@ def _answer(method, path, body, user):
             return "200 OK", page, LOGIN.format(token=token)
         case "POST", "/login":
             return _log_in({name: values[0] for name, values in parse_qs(body).items()}, page)
+        case "GET" | "HEAD", "/":
+            return "200 OK", page, "<h1>a shop</h1>"
         case "GET", "/products":
             return "200 OK", data, json.dumps({"products": PRODUCTS})
+        case "GET", _ if path.startswith("/products/"):
+            found = [product for product in PRODUCTS if str(product["id"]) == path.rpartition("/")[2]]
+            return ("200 OK", data, json.dumps(found[0])) if found else ("404 Not Found", data, "{}")
         case _ if user is None:
             return "401 Unauthorized", data, json.dumps({"error": "log in first"})
         case "POST", "/basket":
