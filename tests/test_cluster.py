@@ -1,88 +1,7 @@
 """A master with its workers as a person starts them: real processes on loopback."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
-
-import gevent
 import pytest
-from gevent import subprocess as green
-
-SHOP = '''
-from chaperon import step
-
-
-@step
-def look(session):
-    session.get("/look", headers={"X-Due": repr(session.visit.due), "X-Number": str(session.visit.number)})
-'''
-
-
-class Shells:
-    """Several shells side by side; none of their processes is left when the test is over."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.processes = []
-        (folder / "shop.py").write_text(SHOP)
-
-    def start(self, *args, **kwargs):
-        process = green.Popen(
-            [sys.executable, "-m", "chaperon", *map(str, args)],
-            cwd=self.folder,
-            stdout=green.PIPE,
-            stderr=green.PIPE,
-            text=True,
-            start_new_session=True,
-            **kwargs,
-        )
-        process.told = []
-        process.ears = [gevent.spawn(self._listen, process, stream) for stream in (process.stdout, process.stderr)]
-        self.processes.append(process)
-        return process
-
-    def master(self, *args, workers=2):
-        """Start a master on a free port; its address is where it says it is."""
-        process = self.start("master", "shop.py", "--workers", workers, "--bind", "tcp://127.0.0.1:*", *args)
-        process.address = self.told(process, "the master is at ").split()[-1]
-        return process
-
-    def worker(self, address, *args):
-        return self.start("worker", "--master", address, *args)
-
-    def told(self, process, start, within=40.0):
-        """Wait until a process says something."""
-        with gevent.Timeout(within, AssertionError(f"never said {start!r}: {process.told}")):
-            while True:
-                for line in process.told:
-                    if start in line:
-                        return line
-                gevent.sleep(0.02)
-
-    def ends(self, process, within=50.0):
-        """Return what a process exits with."""
-        try:
-            return process.wait(timeout=within)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"never ended: {process.told}") from None
-
-    def report(self, name="out.json"):
-        return json.loads((self.folder / name).read_text())
-
-    def close(self):
-        for process in self.processes:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-            gevent.joinall(process.ears, timeout=2)
-
-    @staticmethod
-    def _listen(process, stream):
-        for line in stream:
-            process.told.append(line.rstrip())
+from shells import Shells, engines
 
 
 @pytest.fixture
@@ -90,19 +9,6 @@ def shells(tmp_path):
     opened = Shells(tmp_path)
     yield opened
     opened.close()
-
-
-def engines(shells):
-    """Return the engine processes that were started below one of the shells' folders."""
-    found = []
-    for entry in os.listdir("/proc"):
-        try:
-            here = entry.isdigit() and os.readlink(f"/proc/{entry}/cwd") == str(shells.folder)
-            if here and "engine" in Path(f"/proc/{entry}/cmdline").read_text().split("\0"):
-                found.append(int(entry))
-        except OSError:
-            continue
-    return found
 
 
 def due_times(target):
