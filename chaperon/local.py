@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from chaperon.clock import HubClock
 from chaperon.cluster.address import Address
 from chaperon.cluster.facts import JournalError
+from chaperon.cluster.keys import VARIABLE, WorkerKey
 from chaperon.cluster.link import Bound, Connected
-from chaperon.cluster.master import Fleet, Parcel, Patience
+from chaperon.cluster.master import Fleet, Patience
+from chaperon.cluster.parcel import Parcel
 from chaperon.cluster.shelter import Shelter
 from chaperon.cluster.supervisor import Supervisor
 
@@ -66,20 +68,27 @@ def crew(
     *,
     capacity: float = 1.0,
     once: bool = False,
-    environ: dict[str, str] | None = None,
-    secure: Callable[[object], None] | None = None,
+    key: WorkerKey | None = None,
+    own: str | None = None,
+    patience: float | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Supervisor:
-    """Start one engine process for each of *names*, to join the master at *address*."""
+    """Start one engine process for each of *names*, to join the master at *address*.
+
+    *own* is a scenario file of theirs, to be used in place of what the master ships. For a
+    master to answer they wait *patience* seconds, or for ever.
+    """
 
     def command(name: str, incarnation: int) -> list[str]:
         return [
             *("engine", "--master", str(address), "--name", name),
             *("--incarnation", str(incarnation), "--capacity", f"{capacity:g}"),
-            *(["--once"] if once else []),
+            *(["--no-ship", own] if own else []),
+            *(["--wait", f"{patience:g}"] if patience is not None else []),
         ]
 
-    link = Connected(address, f"supervisor/{names[0]}/{os.getpid()}".encode(), secure)
+    link = Connected(address, f"supervisor/{names[0]}/{os.getpid()}".encode(), key)
+    environ = {} if key is None else {VARIABLE: str(key)}
     supervisor = Supervisor(
         names, command, link, HubClock(), once=once, environ=environ, shelter=_shelter(tell), tell=tell
     )

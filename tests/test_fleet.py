@@ -7,8 +7,9 @@ import pytest
 
 from chaperon import Environment, Scenario, iterations, rate, run, step, users
 from chaperon.cluster.joining import Identity
-from chaperon.cluster.master import Fleet, Parcel, Patience, WorkersMissing
+from chaperon.cluster.master import Fleet, Patience, WorkersMissing
 from chaperon.cluster.memory import Net
+from chaperon.cluster.parcel import Parcel
 from chaperon.cluster.supervisor import LEFT, ORPHANED, OVER
 from chaperon.cluster.worker import Worker
 from chaperon.errors import LoadError

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -12,10 +16,13 @@ from chaperon.cli.options import Orders
 from chaperon.clock import HubClock
 from chaperon.cluster.address import Address
 from chaperon.cluster.joining import Identity
+from chaperon.cluster.keys import VARIABLE, WorkerKey, find
 from chaperon.cluster.link import Connected
 from chaperon.cluster.messages import Welcome
+from chaperon.cluster.parcel import Trail, belongings, digest_of, split, unpack
 from chaperon.cluster.supervisor import bound_to_parent
 from chaperon.cluster.worker import Worker
+from chaperon.errors import LoadError
 from chaperon.script.environment import Environment
 
 
@@ -24,16 +31,36 @@ from chaperon.script.environment import Environment
 @click.option("--name", required=True)
 @click.option("--incarnation", type=int, required=True)
 @click.option("--capacity", type=float, default=1.0)
-@click.option("--once", is_flag=True)
 @click.option("--journal", type=click.Path(path_type=Path))
-def engine(master: str, name: str, incarnation: int, capacity: float, once: bool, journal: Path | None) -> int:
+@click.option("--no-ship", "own")
+@click.option("--wait", "patience", type=float)
+def engine(
+    master: str,
+    name: str,
+    incarnation: int,
+    capacity: float,
+    journal: Path | None,
+    own: str | None,
+    patience: float | None,
+) -> int:
     """Join a master for one run. `chaperon worker` starts this."""
     bound_to_parent()
-    identity = Identity(name, incarnation, capacity)
-    link = Connected(Address.parse(master), identity.peer)
-    worker = Worker(link, identity, _furnished, HubClock(), journal=journal, tell=_tell)
-    gevent.signal_handler(signal.SIGTERM, worker.leave)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    key = find(None, os.environ, WorkerKey)
+    os.environ.pop(VARIABLE, None)  # no scenario is to see it
+    identity = Identity(name, incarnation, capacity)
+
+    worker = Worker(
+        Connected(Address.parse(master), identity.peer, key if isinstance(key, WorkerKey) else None),
+        identity,
+        _shipped(journal) if own is None else _own(own),
+        HubClock(),
+        journal=journal,
+        fetching=own is None,
+        patience=patience,
+        tell=_tell,
+    )
+    gevent.signal_handler(signal.SIGTERM, worker.leave)
     code = worker.run()
     if worker.told:
         _tell(f"worker {name}: {worker.told}")
@@ -44,5 +71,31 @@ def _tell(text: str) -> None:
     click.echo(text, err=True)
 
 
-def _furnished(welcome: Welcome, content: bytes) -> Environment:
-    return Orders(**welcome.recipe).environment(welcome.target)
+def _shipped(journal: Path | None) -> Callable[[Welcome, bytes], Environment]:
+    """Return what makes an environment of the file the master ships, or names where it is on this machine."""
+
+    def furnish(welcome: Welcome, content: bytes) -> Environment:
+        target = welcome.target
+        if welcome.digest:
+            folder = Path(tempfile.mkdtemp(prefix="scenario-", dir=None if journal is None else journal.parent))
+            unpack(content, welcome.digest, folder)
+            sys.path.insert(0, str(folder))
+            target = str(folder / target)
+        return Orders(**welcome.recipe).environment(target)
+
+    return furnish
+
+
+def _own(own: str) -> Callable[[Welcome, bytes], Environment]:
+    """Return what makes an environment of a file of this machine, if it is what the master has."""
+
+    def furnish(welcome: Welcome, content: bytes) -> Environment:
+        file, name = split(own)
+        theirs = welcome.target.rpartition(":")[2] if ":" in welcome.target else ""
+        with Trail() as trail:
+            environment = Orders(**welcome.recipe).environment(f"{file}{name or (theirs and f':{theirs}')}")
+        if digest_of(belongings(file, trail.seen)) != welcome.digest:
+            raise LoadError(f"{file} here is not what the master has, or not with the same files beside it")
+        return environment
+
+    return furnish

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from chaperon.cli.master import fleet_options, parcel_of, share_of
+from chaperon.cli.master import fleet_options, recipe_of, share_of
 from chaperon.cli.options import Orders, load_options
 from chaperon.cli.perform import perform
 from chaperon.cli.worker import count_of
 from chaperon.cluster.master import Patience
+from chaperon.cluster.parcel import Parcel, split
 from chaperon.local import GATHER, processes
 
 
@@ -27,5 +28,7 @@ def local(file: str, orders: Orders, count: str, silence: float, dead_man: float
     if n == 1:
         return perform(environment, orders)
     patience = Patience(silence, dead_man, GATHER)
-    with processes(n, environment, parcel_of(file, orders), patience=patience, lost=share_of(max_lost)) as fleet:
+    path, name = split(file)
+    parcel = Parcel(f"{path}{name}", recipe_of(orders))
+    with processes(n, environment, parcel, patience=patience, lost=share_of(max_lost)) as fleet:
         return perform(environment, orders, start=fleet.start)

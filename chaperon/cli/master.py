@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,12 @@ import click
 from chaperon.cli.options import SPAN, Orders, load_options
 from chaperon.cli.perform import perform
 from chaperon.cluster.address import PORT, Address
+from chaperon.cluster.keys import VARIABLE, MasterKey, find, guarded
 from chaperon.cluster.link import Bound
-from chaperon.cluster.master import Fleet, Parcel, Patience
+from chaperon.cluster.master import Fleet, Patience
+from chaperon.cluster.parcel import Trail, belongings, pack, split
 from chaperon.errors import UsageError
+from chaperon.local import crew
 
 _OPTIONS = (
     click.option("--silence", type=SPAN, default=10.0, help="A worker unheard of for so long is given up (10s)."),
@@ -35,6 +40,9 @@ def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--bind", default=f"tcp://127.0.0.1:{PORT}", metavar="ADDRESS", help="Where workers find this master.")
 @click.option("--workers", type=click.IntRange(1), required=True, help="How many to wait for.")
 @click.option("--gather", type=SPAN, help="Wait for them at most so long (for ever).")
+@click.option("--key", metavar="FILE", help="master.key; CHAPERON_KEY_FILE or CHAPERON_KEY (its line) do as well.")
+@click.option("--ship", multiple=True, metavar="PATH", type=click.Path(path_type=Path), help="Send this along.")
+@click.option("--work", is_flag=True, help="Let one process of this machine be one of the workers.")
 @fleet_options
 @load_options
 def master(
@@ -43,40 +51,52 @@ def master(
     bind: str,
     workers: int,
     gather: float | None,
+    key: str | None,
+    ship: tuple[Path, ...],
+    work: bool,
     silence: float,
     dead_man: float,
     max_lost: str,
 ) -> int:
     """Wait for workers, deal the load of FILE among them, start all at one moment, report as one.
 
-    NAME is an environment or a scenario in it; a file of @step functions alone needs none.
+    NAME is an environment or a scenario in it; a file of @step functions alone needs none. The
+    file goes to the workers, with the package it is in, or what it reads beside it.
     """
-    environment = orders.environment(file)
-    link = Bound(Address.parse(bind))
-    click.echo(f"the master is at {link.address}", err=True)
+    address = Address.parse(bind)
+    found = find(key, os.environ, MasterKey)
+    os.environ.pop(VARIABLE, None)
+    guarded(address, found, "bind")
+    with Trail() as trail:
+        environment = orders.environment(file)
+    lost = share_of(max_lost)
+    parcel = pack(file, recipe_of(orders), belongings(split(file)[0], trail.seen, ship))
+    mine, own_key = found.admitting() if isinstance(found, MasterKey) else (None, None)
+    link = Bound(address, mine)
+    _tell(f"the master is at {link.address}")
     fleet = Fleet(
         environment,
         link,
-        parcel_of(file, orders),
+        parcel,
         workers=workers,
         patience=Patience(silence, dead_man, gather),
-        lost=share_of(max_lost),
-        tell=lambda text: click.echo(text, err=True),
+        lost=lost,
+        tell=_tell,
     )
-    return perform(environment, orders, start=fleet.start)
+    with ExitStack() as stack:
+        if work:
+            own = crew(link.address.near, ["master"], key=own_key, tell=_tell)
+            stack.callback(own.end)
+        return perform(environment, orders, start=fleet.start)
 
 
-def parcel_of(file: str, orders: Orders) -> Parcel:
-    """Return what workers need to make the same environment of the same file."""
-    path = Path(file)
-    if not path.exists() and ":" in file:
-        place, _, name = file.rpartition(":")
-        return Parcel(f"{Path(place).resolve()}:{name}", _recipe(orders))
-    return Parcel(str(path.resolve()), _recipe(orders))
-
-
-def _recipe(orders: Orders) -> dict[str, Any]:
+def recipe_of(orders: Orders) -> dict[str, Any]:
+    """Return what workers are told of the orders: all that makes the environment."""
     return {**asdict(orders), "json": None, "log": None, "quiet": True}
+
+
+def _tell(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def share_of(text: str) -> float:

@@ -9,26 +9,51 @@ import socket
 import click
 import gevent
 
-from chaperon.cluster.address import Address
+from chaperon.cli.options import SPAN
+from chaperon.cluster.address import PORT, Address
+from chaperon.cluster.keys import VARIABLE, WorkerKey, find, guarded
 from chaperon.errors import UsageError
 from chaperon.local import crew, processors
 
 
 @click.command(short_help="Join a master and send what it deals.")
-@click.option("--master", required=True, metavar="ADDRESS", help="Where the master is: tcp://HOST[:PORT].")
+@click.option("--master", required=True, metavar="ADDRESS", help=f"Where the master is: tcp://HOST[:{PORT}].")
 @click.option("--processes", default="1", metavar="N|auto", help="Engine processes, auto: one for each processor (1).")
 @click.option("--name", help="What this worker is called in reports (the host's name with a number).")
 @click.option("--capacity", type=float, default=1.0, help="How much each process takes, 1 being the usual.")
+@click.option("--key", metavar="FILE", help="worker.key; CHAPERON_KEY_FILE or CHAPERON_KEY (its line) do as well.")
+@click.option("--no-ship", "own", metavar="FILE[:NAME]", help="Use this file, and refuse if the master has another.")
 @click.option("--once", is_flag=True, help="Leave after one run.")
-def worker(master: str, processes: str, name: str | None, capacity: float, once: bool) -> int:
+@click.option("--wait", "patience", type=SPAN, help="Wait so long for a master to answer (for ever; --once: 60s).")
+def worker(
+    master: str,
+    processes: str,
+    name: str | None,
+    capacity: float,
+    key: str | None,
+    own: str | None,
+    once: bool,
+    patience: float | None,
+) -> int:
     """Join the master at ADDRESS, send what it deals, stay for the next run."""
     n = count_of(processes)
     if not 0.0 < capacity < float("inf"):
         raise UsageError(f"--capacity must be more than nothing, got {capacity:g}")
     address = Address.parse(master)
+    found = find(key, os.environ, WorkerKey)
+    os.environ.pop(VARIABLE, None)
+    guarded(address, found, "join")
     called = name or f"{socket.gethostname().split('.')[0]}-{os.getpid()}"
-    names = [called] if n == 1 else [f"{called}.{k}" for k in range(1, n + 1)]
-    supervisor = crew(address, names, capacity=capacity, once=once, tell=_tell)
+    supervisor = crew(
+        address,
+        [called] if n == 1 else [f"{called}.{k}" for k in range(1, n + 1)],
+        capacity=capacity,
+        key=found if isinstance(found, WorkerKey) else None,
+        own=own,
+        once=once,
+        patience=60.0 if once and patience is None else patience,
+        tell=_tell,
+    )
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, supervisor.leave)
     _tell(f"worker {called} looks for a master at {address}")

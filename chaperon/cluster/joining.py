@@ -26,6 +26,10 @@ DIAL = 0.5
 """Seconds between two attempts to be let in."""
 
 
+UNANSWERED = 3.0
+"""Seconds after which it is said that nobody answers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who a worker is: a name of its own, a number for this life of it, how much it takes."""
@@ -59,15 +63,23 @@ Furnish = Callable[[Welcome, bytes], "Environment"]
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """What came of it: an environment with its shares by name, or why there is none."""
+    """What came of it: an environment with its shares by name, or why there is none.
+
+    It is *hopeless* where no master will ever let this worker in.
+    """
 
     environment: Environment | None = None
     shares: Mapping[str, Share] | None = None
     why: str = ""
+    hopeless: bool = False
 
 
 class Joining:
-    """Gets a worker to the point where it could send; then calls *joined*, once."""
+    """Gets a worker to the point where it could send; then calls *joined*, once.
+
+    Not *fetching*, it does without what the master ships. For the master's answer it waits
+    *patience* seconds, or for ever; *tell* hears when that takes long.
+    """
 
     def __init__(
         self,
@@ -76,6 +88,10 @@ class Joining:
         furnish: Furnish,
         clock: Clock,
         joined: Callable[[Joined], None],
+        *,
+        fetching: bool = True,
+        patience: float | None = None,
+        tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.welcome: Welcome | None = None
         self._link = link
@@ -83,6 +99,12 @@ class Joining:
         self._furnish = furnish
         self._clock = clock
         self._joined = joined
+        self._fetching = fetching
+        self._patience = patience
+        self._tell = tell
+        self._began = clock.now()
+        self._unanswered = "no master lets this worker in"
+        self._told = False
         self._parcel = bytearray()
         self._dialled = -math.inf
         self._loading = False
@@ -93,8 +115,16 @@ class Joining:
             if self._clock.now() - self._dialled >= DIAL:
                 self._dialled = self._clock.now()
                 self._link.send(self._identity.hello)
-        elif len(self._parcel) < self.welcome.size:
+                self._mind(self._clock.now() - self._began)
+        elif self._lacks(self.welcome):
             self._fetch(self.welcome)
+
+    def refused(self, why: str, final: bool) -> None:
+        """Note why there is no way through the door; *final* where trying again is of no use."""
+        if self.welcome is None:
+            self._unanswered = why
+            if final:
+                self._joined(Joined(why=why, hopeless=True))
 
     def enter(self, welcome: Welcome) -> bool:
         """Take the master's welcome; return whether it is the first."""
@@ -113,11 +143,21 @@ class Joining:
         self._proceed(welcome)
 
     def _proceed(self, welcome: Welcome) -> None:
-        if len(self._parcel) < welcome.size:
+        if self._lacks(welcome):
             self._fetch(welcome)
         elif not self._loading:
             self._loading = True
             gevent.spawn(self._load, welcome)
+
+    def _mind(self, waited: float) -> None:
+        if self._patience is not None and waited > self._patience:
+            self._joined(Joined(why=f"{self._unanswered}, after {waited:.0f} s", hopeless=True))
+        elif waited > UNANSWERED and not self._told:
+            self._told = True
+            self._tell(f"worker {self._identity.name}: {self._unanswered}; still trying")
+
+    def _lacks(self, welcome: Welcome) -> bool:
+        return self._fetching and len(self._parcel) < welcome.size
 
     def _fetch(self, welcome: Welcome) -> None:
         self._link.send(Fetch(welcome.digest, len(self._parcel)))

@@ -12,8 +12,10 @@ from typing import Any, Protocol
 import gevent
 import zmq
 import zmq.green
+from zmq.utils.monitor import parse_monitor_message
 
 from chaperon.cluster.address import Address
+from chaperon.cluster.keys import Key, MasterKey, WorkerKey
 from chaperon.cluster.messages import Frame, Message, Offer
 from chaperon.cluster.wire import LARGEST, OtherProtocol, WireError, decode, encode
 from chaperon.errors import UsageError
@@ -25,19 +27,22 @@ MALFORMED = "messages that were none of ours"
 FOREIGN = "messages of another protocol"
 FAULTS = "messages that could not be dealt with"
 
-Secure = Callable[[Any], None]
-"""What makes a socket speak only to those who have the key."""
-
 FromWorker = Callable[[bytes, Message], None]
 FromMaster = Callable[[Message], None]
 
 
-class InUse(UsageError):
-    """Somebody else listens there."""
+TORN = 8
+"""Handshakes broken off in a row, at most a second apart, after which it is the key."""
+
+Refused = Callable[[str, bool], None]
+"""Told why a worker gets no further, and whether trying again is of no use."""
 
 
 class MasterLink(Protocol):
-    """The master's end."""
+    """The master's end; *tally* counts what was dropped, by why."""
+
+    @property
+    def tally(self) -> Counter[str]: ...
 
     def listen(self, hear: FromWorker, foreign: Callable[[bytes], None]) -> None: ...
 
@@ -51,7 +56,9 @@ class MasterLink(Protocol):
 class WorkerLink(Protocol):
     """A worker's end; it takes offers only once it is `open_work`."""
 
-    def listen(self, hear: FromMaster, foreign: Callable[[OtherProtocol], None]) -> None: ...
+    def listen(
+        self, hear: FromMaster, foreign: Callable[[OtherProtocol], None], refused: Refused = ...
+    ) -> None: ...
 
     def send(self, message: Message) -> None: ...
 
@@ -77,10 +84,12 @@ class _Context(zmq.green.Context):  # type: ignore[type-arg]  # as above
 class _Sockets:
     """A context with its sockets, one reading greenlet for each that is read."""
 
-    def __init__(self, secure: Secure | None) -> None:
+    def __init__(self, key: Key | None) -> None:
         self.tally: Counter[str] = Counter()
-        self._secure = secure
+        self._key = key
         self._context = _Context()
+        if key is not None:
+            key.guard(self._context)
         self._sockets: list[Any] = []
         self._readers: dict[Any, gevent.Greenlet[..., None]] = {}
 
@@ -101,8 +110,8 @@ class _Sockets:
         }
         for name, value in tuning.items():
             socket.setsockopt(getattr(zmq, name), value)
-        if self._secure is not None:
-            self._secure(socket)
+        if self._key is not None:
+            self._key.apply(socket)
         self._sockets.append(socket)
         return socket
 
@@ -128,6 +137,13 @@ class _Sockets:
                     raise
             if n % BREATH == 0:
                 gevent.sleep(0)
+
+    def monitor(self, socket: Any) -> Any:
+        """Return what tells of every event of a socket's connections: before it has any, lest one be missed."""
+        monitor = socket.get_monitor_socket()
+        monitor.setsockopt(zmq.LINGER, 0)
+        self._sockets.append(monitor)
+        return monitor
 
     def write(self, socket: Any, parts: list[bytes]) -> bool:
         """Send without waiting; return whether it was taken: what matters is said again."""
@@ -155,8 +171,8 @@ class _Sockets:
 class Bound:
     """The master's end over ZeroMQ: bound to *address*, or to a free port where that has none."""
 
-    def __init__(self, address: Address, secure: Secure | None = None) -> None:
-        self._sockets = _Sockets(secure)
+    def __init__(self, address: Address, key: MasterKey | None = None) -> None:
+        self._sockets = _Sockets(key)
         self._control = self._sockets.open(zmq.ROUTER, ROUTER_MANDATORY=1, ROUTER_HANDOVER=1)
         self._work = self._sockets.open(zmq.PUSH, SNDHWM=1)
         self._sink = self._sockets.open(zmq.PULL, RCVHWM=2000)
@@ -211,43 +227,47 @@ class Bound:
 
     def _bind(self, address: Address) -> Address:
         if address.path or address.port:
-            return self._bind_three(address)
+            self._bind_one(self._control, address.control)
+            self._bind_one(self._work, address.work)
+            self._bind_one(self._sink, address.sink)
+            return address
         for _ in range(50):
-            self._control.bind(f"tcp://{address.host}:*")
+            self._bind_one(self._control, f"tcp://{address.host}:*")
             endpoint = self._control.last_endpoint.decode()
             chosen = Address(address.host, int(endpoint.rpartition(":")[2]))
-            self._control.unbind(endpoint)
+            bound = [(self._control, endpoint)]
             try:
-                return self._bind_three(chosen)
-            except InUse:
-                continue
+                for socket, place in ((self._work, chosen.work), (self._sink, chosen.sink)):
+                    self._bind_one(socket, place)
+                    bound.append((socket, place))
+            except UsageError:
+                for socket, place in bound:
+                    socket.unbind(place)
+            else:
+                return chosen
         raise UsageError(f"no three free ports in a row on {address.host}")
 
-    def _bind_three(self, address: Address) -> Address:
-        bound = []
-        pairs = ((self._control, address.control), (self._work, address.work), (self._sink, address.sink))
-        for socket, endpoint in pairs:
-            try:
-                socket.bind(endpoint)
-                bound.append((socket, endpoint))
-            except zmq.ZMQError as exc:
-                for done, where in bound:
-                    done.unbind(where)
-                if exc.errno == zmq.EADDRINUSE:
-                    raise InUse(f"{endpoint} is in use: give --bind another port, or end who has it") from None
-                raise UsageError(f"cannot bind {endpoint}: {exc.strerror}") from None
-        return address
+    @staticmethod
+    def _bind_one(socket: Any, endpoint: str) -> None:
+        try:
+            socket.bind(endpoint)
+        except zmq.ZMQError as exc:
+            if exc.errno == zmq.EADDRINUSE:
+                raise UsageError(f"{endpoint} is in use: give --bind another port, or end who has it") from None
+            raise UsageError(f"cannot bind {endpoint}: {exc.strerror}") from None
 
 
 class Connected:
     """A worker's end over ZeroMQ, *identity* telling it from every other."""
 
-    def __init__(self, address: Address, identity: bytes, secure: Secure | None = None) -> None:
+    def __init__(self, address: Address, identity: bytes, key: WorkerKey | None = None) -> None:
         self.address = address
         self._identity = identity
-        self._secure = secure
+        self._key = key
         self._hear: FromMaster | None = None
         self._foreign: Callable[[OtherProtocol], None] | None = None
+        self._refused: Refused = lambda why, final: None
+        self._failures = 0
         self._working = False
         self.tally: Counter[str] = Counter()
         self._open()
@@ -256,10 +276,11 @@ class Connected:
         return f"<Connected to {self.address}>"
 
     def _open(self) -> None:
-        self._sockets = _Sockets(self._secure)
+        self._sockets = _Sockets(self._key)
         self._sockets.tally = self.tally
         self._control = self._sockets.open(zmq.DEALER, ROUTING_ID=self._identity)
         self._sink = self._sockets.open(zmq.PUSH, SNDHWM=1000)
+        self._monitor = self._sockets.monitor(self._control)
         self._work: Any = None
         try:
             self._control.connect(self.address.control)
@@ -268,10 +289,30 @@ class Connected:
             self._sockets.close()
             raise UsageError(f"cannot connect to {self.address}: {exc.strerror}") from None
 
-    def listen(self, hear: FromMaster, foreign: Callable[[OtherProtocol], None]) -> None:
-        """Call *hear* with every message, *foreign* when the master speaks otherwise."""
-        self._hear, self._foreign = hear, foreign
+    def listen(
+        self, hear: FromMaster, foreign: Callable[[OtherProtocol], None], refused: Refused = lambda why, final: None
+    ) -> None:
+        """Call *hear* with every message, *foreign* if the master speaks otherwise, *refused* if we get no further."""
+        self._hear, self._foreign, self._refused = hear, foreign, refused
         self._sockets.read(self._control, self._take)
+        self._sockets.read(self._monitor, lambda parts: self._happened(parse_monitor_message(parts)["event"]))
+
+    def _happened(self, event: int) -> None:
+        """Tell what a handshake came to: the kinds of failure that libzmq knows."""
+        if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self._failures = 0
+        elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+            self._refused(f"the master at {self.address} does not know this worker's key", True)
+        elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
+            why = "asks for a key: give --key worker.key" if self._key is None else "has no key, this worker has one"
+            self._refused(f"the master at {self.address} {why}", True)
+        elif event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+            self._failures += 1
+            if self._failures >= TORN:
+                why = "asks for a key, or is no master" if self._key is None else "has another key, or none"
+                self._refused(f"what is at {self.address} {why}", True)
+        elif event == zmq.EVENT_CLOSED:
+            self._refused(f"nobody answers at {self.address}", False)
 
     def _take(self, parts: list[bytes]) -> None:
         if len(parts) != 1:
@@ -314,7 +355,7 @@ class Connected:
         self._sockets.close()
         self._open()
         if self._hear is not None and self._foreign is not None:
-            self.listen(self._hear, self._foreign)
+            self.listen(self._hear, self._foreign, self._refused)
         if self._working:
             self.open_work()
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import SystemRandom
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gevent
 from gevent.event import Event
@@ -28,6 +28,7 @@ from chaperon.cluster.messages import (
     Welcome,
 )
 from chaperon.cluster.muster import Muster
+from chaperon.cluster.parcel import Parcel
 from chaperon.cluster.roster import Hand
 from chaperon.errors import ClusterError, LoadError, TeardownError
 from chaperon.load.engine import PATIENCE
@@ -48,16 +49,6 @@ PIECE = 256 << 10
 
 class WorkersMissing(ClusterError):
     """The workers that were asked for did not come."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """What workers need to run the scenario: where it is, or what is shipped, with the orders for it."""
-
-    target: str
-    recipe: dict[str, Any] = field(default_factory=dict)
-    digest: str = ""
-    content: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +230,7 @@ class Fleet:
             parcel.target,
             parcel.digest,
             len(parcel.content),
-            parcel.recipe,
+            dict(parcel.recipe),
             self._given,
             SHARES * self._workers,
             self._workers,
@@ -320,6 +311,8 @@ class Fleet:
     def _conclude(self) -> None:
         if self.ended:
             return
+        for what, times in self._link.tally.items():
+            self._watch.collector.note(f"{what}, dropped", times)
         self._muster.conclude(self._clock.now())
         totals = self._watch.collector.totals().ledger.values()
         planned, lost = sum(c.planned for c in totals), sum(c.lost for c in totals)

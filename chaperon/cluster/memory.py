@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from random import Random
 
 import gevent
 
 from chaperon.clock import Clock
-from chaperon.cluster.link import FromMaster, FromWorker
+from chaperon.cluster.link import FromMaster, FromWorker, Refused
 from chaperon.cluster.messages import Frame, Message, Offer
 from chaperon.cluster.wire import OtherProtocol, decode, encode
 
@@ -59,6 +60,7 @@ class MasterEnd:
     def __init__(self, net: Net) -> None:
         self._net = net
         self._next = 0
+        self.tally: Counter[str] = Counter()
         self.hear: FromWorker = lambda peer, message: None
 
     def listen(self, hear: FromWorker, foreign: Callable[[bytes], None]) -> None:
@@ -96,7 +98,9 @@ class WorkerEnd:
         self.working = False
         self.reconnected = 0
 
-    def listen(self, hear: FromMaster, foreign: Callable[[OtherProtocol], None]) -> None:
+    def listen(
+        self, hear: FromMaster, foreign: Callable[[OtherProtocol], None], refused: Refused = lambda why, final: None
+    ) -> None:
         """Call *hear* with every message."""
         self._hear = hear
 

@@ -111,7 +111,7 @@ class Muster:
         hand = self.roster[dead.worker, dead.incarnation]
         if hand is None or not hand.present or hand.ending is not None:
             return False
-        hand.cut = max(hand.cut, dead.cut)
+        hand.cut, hand.whole = max(hand.cut, dead.cut), dead.cut > 0
         hand.ending = now + self._silence / 10
         return True
 
@@ -179,7 +179,7 @@ class Muster:
         self._correct(hand.account.write_off(begun, max(int(now - self.began), 0)))
         for window in hand.account.close():
             self._hear(hand, window)
-        self.collector.leave(hand.title, lost=True)
+        self.collector.leave(hand.title, lost=not (hand.whole and hand.account.acked >= hand.cut))
 
     def _hear(self, hand: Hand, window: Window) -> bool:
         late = hand.account.closed

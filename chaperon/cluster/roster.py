@@ -19,8 +19,8 @@ class Hand:
     """One life of one worker; *title* is its name, with a number from its second life on.
 
     *heard* is when. It is *lost* when it was given up, *left* when it went in order. *ending*
-    is until when the last windows of one that has died may come. *spans* are, by share and
-    attempt, from which to which arrival it says to have come.
+    is until when the last windows of one that has died may come, all of them where it is
+    *whole*. *spans* are, by share and attempt, from which to which arrival it says to have come.
     """
 
     hello: Hello
@@ -34,6 +34,7 @@ class Hand:
     lost: bool = False
     left: bool = False
     ending: float | None = None
+    whole: bool = False
     spans: dict[tuple[str, int], list[int]] = field(default_factory=dict)
 
     @property

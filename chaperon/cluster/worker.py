@@ -42,12 +42,12 @@ from chaperon.script.sending import Sending
 if TYPE_CHECKING:
     from chaperon.script.environment import Environment
 
-
 class Worker:
     """Joins a master, sends the shares it is dealt, leaves when all its windows are in.
 
     *run* blocks until then and returns the exit code; *told* is why, where there is a why. Its
-    *journal* is kept in that folder.
+    *journal* is kept in that folder. For a master to answer it waits *patience* seconds, or for
+    ever. Without *fetching* the scenario is one of its own.
     """
 
     def __init__(
@@ -58,6 +58,8 @@ class Worker:
         clock: Clock,
         *,
         journal: Path | None = None,
+        fetching: bool = True,
+        patience: float | None = None,
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.told = ""
@@ -67,7 +69,9 @@ class Worker:
         self._folder = journal
         self._journal: Journal | None = None
         self._tell = tell
-        self._joining = Joining(link, identity, furnish, clock, self._ready)
+        self._joining = Joining(
+            link, identity, furnish, clock, self._ready, fetching=fetching, patience=patience, tell=tell
+        )
         self._timepiece = Timepiece()
         self._outbox = Outbox()
         self._over = Event()
@@ -93,7 +97,7 @@ class Worker:
 
     def run(self) -> int:
         """Do all that a worker does, blocking; return what its process exits with."""
-        self._link.listen(self._hear, self._foreign)
+        self._link.listen(self._hear, self._foreign, self._joining.refused)
         ticking = gevent.spawn(self._tick_on)
         try:
             self._over.wait()
@@ -148,6 +152,9 @@ class Worker:
         self._end(REFUSED, str(exc))
 
     def _ready(self, joined: Joined) -> None:
+        if joined.hopeless:
+            self._end(REFUSED, joined.why)
+            return
         if joined.environment is None or joined.shares is None:
             self._state, self._note = "failed", joined.why
         else:

@@ -1,0 +1,22 @@
+"""`chaperon keygen`: keys for a master with its workers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from chaperon.cluster.keys import write
+
+
+@click.command(short_help="Make the keys of a cluster.")
+@click.argument("folder", metavar="DIR", default="keys", type=click.Path(file_okay=False, path_type=Path))
+def keygen(folder: Path) -> int:
+    """Write master.key and worker.key to DIR (keys), readable by you alone.
+
+    Copy worker.key to every worker. It lets a machine join; it does not let it pose as the master.
+    """
+    master, worker = write(folder)
+    click.echo(f"wrote {master}: for chaperon master --key {master}")
+    click.echo(f"wrote {worker}: for chaperon worker --key {worker}, on every machine that sends")
+    return 0

@@ -1,0 +1,278 @@
+"""Strangers stay outside, whatever they send; a wrong key is told from a wrong address."""
+
+import os
+import socket
+import stat
+from random import Random
+
+import gevent
+import pytest
+import zmq.green as zmq
+
+from chaperon.cluster import keys
+from chaperon.cluster.address import Address
+from chaperon.cluster.keys import MasterKey, WorkerKey, find, guarded, make, parse, write
+from chaperon.cluster.link import MALFORMED, Bound, Connected
+from chaperon.cluster.messages import Bye, Frame, Hello, Lease, Offer, Ping, Reject
+from chaperon.cluster.wire import encode
+from chaperon.errors import OutputError, UsageError
+
+HERE = Address("127.0.0.1")
+
+
+class Desk:
+    """A bound link that notes what it hears, and answers every Hello."""
+
+    def __init__(self, key=None):
+        self.link = Bound(HERE, key)
+        self.heard = []
+        self.link.listen(self._hear, lambda sender: None)
+
+    def _hear(self, sender, message):
+        self.heard.append(message)
+        if isinstance(message, Hello):
+            self.link.send(sender, Reject("heard"))
+
+
+@pytest.fixture
+def desk():
+    opened = []
+
+    def open_one(key=None):
+        opened.append(Desk(key))
+        return opened[-1]
+
+    yield open_one
+    for each in opened:
+        each.link.close()
+
+
+HELLO = Hello("alpha", 1, "0.1", "3.11", "host", 2, 1.0)
+
+
+def knock(address, key, within=5.0):
+    """Try to be let in; return what comes of it first."""
+    came = gevent.event.AsyncResult()
+    link = Connected(address, b"alpha/1", key)
+    link.listen(
+        lambda message: came.set(message.why),
+        lambda exc: came.set("foreign"),
+        lambda why, final: final and came.set(why),
+    )
+    link.send(HELLO)
+    try:
+        return came.get(timeout=within)
+    except gevent.Timeout:
+        return "nothing"
+    finally:
+        link.close()
+
+
+def test_who_has_the_key_is_heard(desk):
+    master, worker = make()
+
+    assert knock(desk(master).link.address, worker) == "heard"
+
+
+def test_without_keys_on_either_side_a_worker_is_heard(desk):
+    assert knock(desk().link.address, None) == "heard"
+
+
+@pytest.mark.parametrize(
+    ("masters", "workers", "words"),
+    [
+        ("its own", "another's", "has another key, or none"),
+        ("its own", "unknown", "does not know this worker's key"),
+        ("its own", None, "asks for a key"),
+        (None, "its own", "has no key, this worker has one|has another key, or none"),
+    ],
+)
+def test_a_wrong_key_is_told_within_five_seconds_and_nothing_is_heard(desk, masters, workers, words):
+    master, worker = make()
+    other = make()[1]
+    keys_of = {"its own": worker, "another's": other, "unknown": WorkerKey(worker.master, other.secret), None: None}
+    door = desk(master if masters else None)
+
+    said = knock(door.link.address, keys_of[workers])
+
+    assert any(w in said for w in words.split("|")), said
+    assert door.heard == []
+
+
+def test_a_wrong_address_is_no_wrong_key(dead_port):
+    said = []
+    link = Connected(Address("127.0.0.1", dead_port), b"alpha/1", make()[1])
+    link.listen(lambda message: None, lambda exc: None, lambda why, final: said.append((why, final)))
+    gevent.sleep(0.5)
+    link.close()
+
+    assert said
+    assert set(said) == {(f"nobody answers at tcp://127.0.0.1:{dead_port}", False)}
+
+
+def test_a_worker_of_the_masters_own_is_let_in_beside_the_others(desk):
+    master, worker = make()
+    admitting, own = master.admitting()
+    address = desk(admitting).link.address
+
+    assert [knock(address, key) for key in (own, worker)] == ["heard", "heard"]
+
+
+def test_a_workers_key_cannot_pose_as_the_masters(desk):
+    _, worker = make()
+    pretended = MasterKey(worker.secret, worker.master)
+
+    assert knock(desk(pretended).link.address, worker) != "heard"
+
+
+def raw(address, data, place=0):
+    with socket.create_connection(("127.0.0.1", address.port + place), timeout=2) as stranger:
+        stranger.sendall(data)
+        stranger.settimeout(0.001)
+        try:
+            while stranger.recv(4096):
+                pass
+        except OSError:
+            pass
+
+
+def nonsense(chance):
+    greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16) + b"\x00" + bytes(31)
+    kinds = [
+        chance.randbytes(chance.randrange(200)),
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        greeting[: chance.randrange(len(greeting))],
+        greeting + b"\x02" + (1 << 62).to_bytes(8, "big") + chance.randbytes(50),
+        greeting + b"\x04\x29\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER" + chance.randbytes(chance.randrange(99)),
+        b"\x16\x03\x01" + chance.randbytes(100),
+    ]
+    return chance.choice(kinds)
+
+
+def test_thousands_of_hostile_bytes_at_the_door_of_one_with_a_key_change_nothing(desk):
+    master, worker = make()
+    door, chance = desk(master), Random(7)
+
+    for n in range(3_000):
+        raw(door.link.address, nonsense(chance), n % 3)
+
+    assert door.heard == []
+    assert knock(door.link.address, worker) == "heard"
+
+
+def mutated(chance):
+    """Return a message as a peer gone mad might send it."""
+    lease = Lease("0:1/8", 3, 5)
+    message = chance.choice(
+        [
+            encode(HELLO),
+            encode(Ping("a", 1, 2, "sending", 1.0, claims=(lease,))),
+            encode(Offer(1, lease)),
+            encode(Frame("a", 1, 2, 3, b"body")),
+            encode(Bye("a", 1)),
+        ]
+    )
+    raw_bytes = bytearray(message)
+    for _ in range(chance.randrange(1, 6)):
+        place = chance.randrange(len(raw_bytes))
+        kind = chance.randrange(3)
+        if kind == 0:
+            raw_bytes[place] = chance.randrange(256)
+        elif kind == 1:
+            del raw_bytes[place:]
+            raw_bytes += chance.randbytes(chance.randrange(1, 30))
+        else:
+            raw_bytes[place:place] = chance.randbytes(chance.randrange(9))
+    return bytes(raw_bytes) if chance.random() < 0.9 else chance.randbytes(chance.randrange(400))
+
+
+def test_thousands_of_mutated_messages_on_open_ports_are_counted_and_dropped(desk):
+    door, chance, context = desk(), Random(11), zmq.Context()
+    control, sink = context.socket(zmq.DEALER), context.socket(zmq.PUSH)
+    for stranger, endpoint in ((control, door.link.address.control), (sink, door.link.address.sink)):
+        stranger.setsockopt(zmq.LINGER, 0)
+        stranger.connect(endpoint)
+    sent = 8_000
+
+    for n in range(sent):
+        pieces = [mutated(chance)] if n % 50 else [b"in", b"pieces"]
+        (control if n % 2 else sink).send_multipart(pieces)
+        if n % 200 == 0:
+            gevent.sleep(0.001)
+    with gevent.Timeout(20):
+        while sum(door.link.tally.values()) + len(door.heard) < sent:
+            gevent.sleep(0.01)
+    context.destroy(0)
+
+    assert door.link.tally[MALFORMED] > sent * 0.8
+    assert set(door.link.tally) <= {MALFORMED, "messages of another protocol"}
+    assert knock(door.link.address, None) == "heard"
+
+
+def test_keys_are_for_their_owner_alone_and_never_overwritten(tmp_path):
+    paths = write(tmp_path / "keys")
+
+    assert [path.name for path in paths] == ["master.key", "worker.key"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o600}
+    assert len(paths[0].read_text().splitlines()) == 1
+    with pytest.raises(OutputError, match="is there already"):
+        write(tmp_path / "keys")
+
+
+def test_a_key_survives_its_line_and_shows_no_secret():
+    for key in make():
+        assert parse(str(key)) == key
+        assert keys._text(key.secret) not in repr(key)
+
+
+@pytest.mark.parametrize("text", ["", "chp1-master", "chp1-master:abc:def", "chp2-worker:" + "A" * 43 + ":" + "A" * 43])
+def test_what_is_no_key_is_refused(text):
+    with pytest.raises(UsageError, match="no key of Chaperon's"):
+        parse(text)
+
+
+def test_a_key_is_found_in_a_file_or_in_the_environment(tmp_path):
+    master, worker = write(tmp_path)
+    line = worker.read_text()
+
+    assert find(str(master), {}, MasterKey) == parse(master.read_text())
+    assert find(None, {"CHAPERON_KEY_FILE": str(worker)}, WorkerKey) == parse(line)
+    assert find(None, {"CHAPERON_KEY": line}, WorkerKey) == parse(line)
+    assert find(None, {}, WorkerKey) is None
+
+
+def test_a_key_others_can_read_is_refused_with_the_remedy(tmp_path):
+    path = write(tmp_path)[1]
+    os.chmod(path, 0o640)
+
+    with pytest.raises(UsageError, match="chmod 600"):
+        find(str(path), {}, WorkerKey)
+
+
+def test_the_other_sides_key_is_refused(tmp_path):
+    master, worker = write(tmp_path)
+
+    with pytest.raises(UsageError, match=r"takes master\.key"):
+        find(str(worker), {}, MasterKey)
+    with pytest.raises(UsageError, match=r"takes worker\.key"):
+        find(str(master), {}, WorkerKey)
+
+
+@pytest.mark.parametrize("text", ["tcp://*:5570", "tcp://0.0.0.0", "tcp://192.0.2.7:1", "tcp://build-7", "tcp://[::]:9"])
+def test_nothing_beyond_loopback_without_a_key(text):
+    address = Address.parse(text)
+
+    with pytest.raises(UsageError, match="chaperon keygen"):
+        guarded(address, None, "bind")
+    guarded(address, make()[0], "bind")
+
+
+@pytest.mark.parametrize("text", ["tcp://127.0.0.1", "tcp://localhost:7", "tcp://[::1]:7", "ipc:///tmp/x", "[::1]"])
+def test_loopback_needs_no_key(text):
+    guarded(Address.parse(text), None, "bind")
+
+
+@pytest.mark.parametrize("text", ["", "udp://x", "tcp://", "tcp://a:b", "tcp://a:65534", f"ipc://{'x' * 103}"])
+def test_what_is_no_address_is_refused(text):
+    with pytest.raises(UsageError):
+        Address.parse(text)
