@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Protocol
+from typing import Any, Protocol
 
 from chaperon.errors import PlanError
 
@@ -69,6 +69,39 @@ epoch = time.time
 def cpu() -> float:
     """Return the CPU seconds this process has used so far."""
     return time.process_time()
+
+
+def thread_cpu() -> float:
+    """Return the CPU seconds this thread has used so far."""
+    return time.thread_time()
+
+
+class _Apart:
+    """Threads that are real, whatever gevent has patched: for what must run while the hub does not."""
+
+    def current(self) -> int:
+        """Return the identity of the thread that asks."""
+        return int(self._real("get_ident")())
+
+    def start(self, deed: Callable[[], object]) -> None:
+        """Do *deed* in a thread of its own, which ends with the process."""
+        self._real("start_new_thread")(deed, ())
+
+    @staticmethod
+    def _real(name: str) -> Any:
+        from gevent.monkey import get_original  # late: importing chaperon must stay light
+
+        return get_original("_thread", name)
+
+
+apart = _Apart()
+
+
+def doze(seconds: float) -> None:
+    """Let this thread wait, not the greenlet: for threads that are `apart`."""
+    from gevent.monkey import get_original  # late: importing chaperon must stay light
+
+    get_original("time", "sleep")(seconds)
 
 
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

@@ -41,6 +41,7 @@ class Orders:
     warmup: float | None
     in_flight: int | None
     by: tuple[str, ...]
+    trust: tuple[str, ...]
     no_brake: bool
     json: str | None
     quiet: bool
@@ -67,6 +68,7 @@ class Orders:
             seed=self.seed,
             grace=self.grace,
             warmup=self.warmup,
+            trust=dict(_rule(text) for text in self.trust),
             brake=not self.no_brake,
         ).checked()
 
@@ -142,6 +144,9 @@ _OPTIONS = (
     click.option("--seed", type=int, help="Where everything random comes from (0)."),
     click.option("--grace", type=SPAN, help="How long visits in flight may go on at the end (10s)."),
     click.option("--warmup", type=SPAN, help="What is due before counts to no headline, no limit."),
+    click.option(
+        "--trust", multiple=True, metavar="RULE=VALUE", help="When a run is INVALID: late=100ms, dropped=2%, cpu=off …."
+    ),
     click.option("--by", multiple=True, metavar="phase|TAG", help="Split the table by phase, or by a tag."),
     click.option("--no-brake", is_flag=True, help="Go on even if every request fails for 30 s."),
     click.option("--json", metavar="PATH", help="Write the report there."),
@@ -166,6 +171,13 @@ def load_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_OPTIONS):
         gathered = option(gathered)
     return gathered
+
+
+def _rule(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not value.strip():
+        raise UsageError(f"--trust {text!r} is not RULE=VALUE, such as late=100ms or cpu=off")
+    return name.strip(), value.strip()
 
 
 def _setting(text: str) -> dict[str, Any]:

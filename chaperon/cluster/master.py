@@ -102,6 +102,7 @@ class Fleet:
             Collector(()),
             environment.parsed_limits,
             brake=None if environment.brake is None else seconds(environment.brake),
+            trust=environment.trusted,
         )
         self._muster = Muster(
             SystemRandom().getrandbits(53),

@@ -3,34 +3,55 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
-from chaperon.clock import Clock, cpu
-from chaperon.measure.sketch import Sketch
+from chaperon.clock import Clock, HubClock
+from chaperon.load.machine import Collections, Load, cores, ports
+from chaperon.load.sentinel import Sentinel
+from chaperon.measure.window import Happening
 
-EVERY = 0.1
+EVERY = 0.05
 STALL = 1.0
 
 
 class Health:
-    """Watches lateness of starts, processor use, stalls of the hub.
+    """Watches lateness of starts, drops, lag of the hub, what stops it, processor, garbage, descriptors, ports.
 
-    `tick` belongs in a greenlet of its own: it wakes ten times a second, and whatever kept
-    it from waking kept every visit from going on.
+    `tick` belongs in a greenlet of its own: it wakes twenty times a second, and whatever
+    kept it from waking kept every visit from going on. Between `start` and `stop` a thread
+    looks on from outside; it hands what it saw to `happened`. Moments count from *began*.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, began: float | None = None) -> None:
         self._clock = clock
         self._late: list[float] = []
-        self._started = 0
+        self._lag: list[float] = []
         self._dropped: Counter[str] = Counter()
         self._waited = 0.0
         self._stalls = 0
-        self._since = clock.now()
-        self._used = cpu()
+        self._load = Load(clock)
+        self._garbage = Collections(clock.now)
+        self._sentinel = Sentinel(clock.now, clock.now() if began is None else began)
+        self._watched = False
+
+    def __repr__(self) -> str:
+        return f"<Health of {len(self._late)} starts>"
+
+    def start(self) -> None:
+        """Begin to watch from outside the hub; a clock that only simulates time has nothing to be seen."""
+        if isinstance(self._clock, HubClock) and not self._watched:
+            self._watched = True
+            self._sentinel.start()
+            self._garbage.start()
+
+    def stop(self) -> None:
+        """Watch no more from outside."""
+        self._sentinel.stop()
+        self._garbage.stop()
 
     def late(self, by: float) -> None:
         """Note that a visit started *by* seconds after it was due."""
-        self._late.append(max(by, 0.0))
+        self._late.append(by if by > 0.0 else 0.0)
 
     def dropped(self, why: str, waited: float) -> None:
         """Note that an arrival was dropped: "late" or "cap" says why; it had *waited* so many seconds."""
@@ -42,18 +63,44 @@ class Health:
         while True:
             meant = self._clock.now() + EVERY
             self._clock.sleep(EVERY)
-            if self._clock.now() - meant > STALL:
+            lag = self._clock.now() - meant
+            self._sentinel.beat()
+            self._lag.append(lag if lag > 0.0 else 0.0)
+            if lag > STALL:
                 self._stalls += 1
 
-    def cut(self) -> dict[str, float]:
-        """Return what was seen since the last cut: "late_p99" (s), "cpu" (cores), "stalls"."""
-        now, used = self._clock.now(), cpu()
-        late = Sketch()
-        late.add(self._late)
+    def cut(self, happened: Callable[[Happening], None] = lambda _: None) -> dict[str, float]:
+        """Return what was seen since the last cut, times in seconds.
+
+        "starts", "late_p50", "late_p99", "late_max" of visits that were due; "dropped_late",
+        "dropped_cap", "waited_max" of those that were dropped; "lag_p50", "lag_p90",
+        "lag_max", "stalls" of the hub; "cpu", "hub_cpu", "machine", "cores"; "gc",
+        "gc_longest"; "ports", "ports_limit".
+        """
+        for happening in self._sentinel.seen():
+            happened(happening)
+        late, lag = sorted(self._late), sorted(self._lag)
         seen = {
-            "late_p99": late.quantile(0.99) or 0.0,
-            "cpu": (used - self._used) / (now - self._since) if now > self._since else 0.0,
+            "starts": float(len(late)),
+            "late_p50": _ranked(late, 0.5),
+            "late_p99": _ranked(late, 0.99),
+            "late_max": _ranked(late, 1.0),
+            "dropped_late": float(self._dropped["late"]),
+            "dropped_cap": float(self._dropped["cap"]),
+            "waited_max": self._waited,
+            "lag_p50": _ranked(lag, 0.5),
+            "lag_p90": _ranked(lag, 0.9),
+            "lag_max": _ranked(lag, 1.0),
             "stalls": float(self._stalls),
+            "cores": float(cores()),
+            **self._load.cut(),
+            **self._garbage.cut(),
+            **ports(),
         }
-        self._late, self._stalls, self._since, self._used = [], 0, now, used
+        self._late, self._lag, self._stalls, self._waited = [], [], 0, 0.0
+        self._dropped.clear()
         return seen
+
+
+def _ranked(ordered: list[float], q: float) -> float:
+    return ordered[min(int(q * len(ordered)), len(ordered) - 1)] if ordered else 0.0

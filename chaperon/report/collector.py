@@ -13,6 +13,8 @@ from chaperon.measure.sketch import Sketch
 from chaperon.measure.window import Counts, Happening, Trouble, TroubleKey, Window
 
 RECENT = 5
+COUNTED = frozenset({"stalls", "starts", "dropped_late", "dropped_cap", "gc"})
+"""What a window's health counts anew each time."""
 HAPPENINGS = 1_000
 LATE = "windows that came after their second was closed, added all the same"
 TWICE = "windows that came twice, counted once"
@@ -21,7 +23,10 @@ MISSING = "windows that never came"
 
 @dataclass(slots=True)
 class SecondRow:
-    """What one second of the run amounts to; *users* were busy at its end, p50 and p95 in seconds."""
+    """What one second of the run amounts to; *users* were busy at its end, p50 and p95 in seconds.
+
+    *health* is the worst of any worker.
+    """
 
     at: int
     requests: int = 0
@@ -30,6 +35,7 @@ class SecondRow:
     p50: float | None = None
     p95: float | None = None
     counts: Counts = field(default_factory=Counts)
+    health: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -60,10 +66,15 @@ class WorkerTally:
             return False
         self.windows += 1
         self.visits += sum(c.done + c.failed + c.interrupted for c in window.ledger.values())
-        for name, value in window.health.items():
-            worst = self.health.get(name, 0.0)
-            self.health[name] = worst + value if name == "stalls" else max(worst, value)
+        worsen(self.health, window.health)
         return True
+
+
+def worsen(known: dict[str, float], seen: Mapping[str, float]) -> None:
+    """Make *known* the worse of both: what is counted anew in each window is added up."""
+    for name, value in seen.items():
+        worst = known.get(name, 0.0)
+        known[name] = worst + value if name in COUNTED else max(worst, value)
 
 
 @dataclass(slots=True)
@@ -265,6 +276,7 @@ class Collector:
         spans: dict[tuple[str, str], float] = {}
         for window in windows:
             row.users += window.users
+            worsen(row.health, window.health)
             for key, series in window.series.items():
                 by_key.setdefault(key, []).append(series)
             for (label, due), counts in window.ledger.items():
@@ -309,5 +321,5 @@ class Collector:
 
 def _copied(row: SecondRow) -> SecondRow:
     new = copy(row)
-    new.counts = copy(row.counts)
+    new.counts, new.health = copy(row.counts), dict(row.health)
     return new

@@ -23,6 +23,7 @@ def as_dict(report: Report) -> dict[str, Any]:
         "schema": SCHEMA,
         "verdict": report.verdict.value,
         "reasons": [masked(reason) for reason in report.reasons],
+        "warnings": [masked(warning) for warning in report.warnings],
         "started": report.started,
         "duration": report.duration,
         "environment": report.environment,
@@ -47,10 +48,11 @@ def as_dict(report: Report) -> dict[str, Any]:
                 **asdict(s.counts),
                 "p50": s.p50,
                 "p95": s.p95,
+                "generator": s.health,
             }
             for s in report.seconds
         ],
-        "generator": {name: _worst(report, name) for name in ("late_p99", "cpu", "stalls")},
+        "generator": {name: _worst(report, name) for name in _generator(report)},
         "workers": [
             {
                 "name": w.name,
@@ -59,6 +61,7 @@ def as_dict(report: Report) -> dict[str, Any]:
                 "lost": w.lost,
                 "late_p99": w.health.get("late_p99", 0.0),
                 "cpu": w.health.get("cpu", 0.0),
+                "health": w.health,
             }
             for w in report.workers
         ],
@@ -122,6 +125,10 @@ def _percentiles(sketch: Sketch) -> dict[str, float | None]:
 
 def _intervals(sketch: Sketch) -> dict[str, tuple[float, float] | None]:
     return {name: sketch.interval(q) for name, q in PERCENTILES.items()}
+
+
+def _generator(report: Report) -> list[str]:
+    return list(dict.fromkeys(["late_p99", "cpu", "stalls", *(name for w in report.workers for name in w.health)]))
 
 
 def _worst(report: Report, name: str) -> float | None:

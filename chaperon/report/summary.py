@@ -206,6 +206,7 @@ class Report:
     workers: tuple[WorkerTally, ...]
     notes: Mapping[str, int]
     finished: bool = True
+    warnings: tuple[str, ...] = ()
     series: Mapping[Key, Series] = field(default_factory=dict)
     phases: Mapping[tuple[str, str], float] = field(default_factory=dict)
     happenings: tuple[tuple[str, Happening], ...] = ()

@@ -73,6 +73,8 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
             console.print(f"at {what.at:.1f} s: {escape(plain(what.text))}{escape(plain(who))}", highlight=False)
     for note, times in report.notes.items():
         console.print(f"note: {times:,} {escape(note)}", highlight=False)
+    for warning in report.warnings:
+        console.print(f"[yellow]warning:[/] {escape(plain(warning))}", highlight=False)
     colour = _COLOURS[report.verdict]
     console.print(f"\n[bold {colour}]{report.verdict.value}[/] in {report.duration:.1f} s", highlight=False)
     for reason in report.reasons:

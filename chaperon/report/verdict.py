@@ -22,12 +22,13 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the run ended: *aborted* and *failed* say why, *faults* are our own."""
+    """How the run ended: *aborted* and *failed* say why, *faults* are our own, *warnings* less than that."""
 
     aborted: str | None = None
     failed: str | None = None
     faults: tuple[str, ...] = ()
     finished: bool = True
+    warnings: tuple[str, ...] = ()
 
 
 def conclude(totals: Totals, limits: Sequence[LimitResult], facts: Facts, ending: Ending) -> Report:
@@ -49,6 +50,7 @@ def conclude(totals: Totals, limits: Sequence[LimitResult], facts: Facts, ending
         workers=tuple(totals.workers),
         notes=dict(sorted(totals.notes.items())),
         finished=ending.finished,
+        warnings=ending.warnings,
         series=totals.series,
         phases=totals.phases,
         happenings=tuple(totals.happenings),

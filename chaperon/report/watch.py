@@ -8,9 +8,11 @@ from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import Window
 from chaperon.report.collector import Collector, Pulse
+from chaperon.report.doubts import Doubts
 from chaperon.report.limits import Limit
 from chaperon.report.sliding import Sliding
 from chaperon.report.summary import LimitResult, Report
+from chaperon.report.trust import Trust
 from chaperon.report.verdict import Ending, Facts, conclude
 
 
@@ -18,10 +20,12 @@ class Watch:
     """Adds windows up, says when to stop, concludes: the sink of a run on one machine or many.
 
     *brake* is after how many seconds of nothing but failing requests the run is to stop,
-    None for never.
+    None for never. *trust* are the rules by which the run is INVALID.
     """
 
-    def __init__(self, collector: Collector, limits: Sequence[Limit], *, brake: float | None) -> None:
+    def __init__(
+        self, collector: Collector, limits: Sequence[Limit], *, brake: float | None, trust: Trust | None = None
+    ) -> None:
         self.collector = collector
         self._limits = limits
         self._sliding = {limit: Sliding(limit) for limit in limits if limit.over is not None}
@@ -30,6 +34,7 @@ class Watch:
         self._failed: str | None = None
         self._faults: list[str] = []
         self._judged = -1
+        self._doubts = Doubts(trust or Trust())
         collector.listeners.append(self._hear)
 
     def __repr__(self) -> str:
@@ -61,8 +66,10 @@ class Watch:
         """Return the report: so far, or in the end."""
         if finished:
             self.collector.close()
-        ending = Ending(self._aborted, self._failed, tuple(self._faults), finished)
         totals = self.collector.totals()
+        doubts = self._doubts.judge(totals)
+        faults = (*self._faults, *doubts.invalid)
+        ending = Ending(self._aborted, self._failed, faults, finished, tuple(doubts.warnings))
         judged = tuple(
             self._sliding[limit].result() if limit in self._sliding else limit.judge(totals, facts.duration)
             for limit in self._limits
@@ -74,6 +81,8 @@ class Watch:
         return self.collector.closed
 
     def _hear(self, second: int, series: Mapping[Key, Sequence[Series]], windows: Sequence[Window]) -> None:
+        for window in windows:
+            self._doubts.add(window)
         if not self._sliding:
             return
         errors: dict[tuple[str, str, str], int] = {}

@@ -15,6 +15,7 @@ from chaperon.load.shapes import users
 from chaperon.load.share import Share, deal
 from chaperon.report.limit_text import parse
 from chaperon.report.limits import Limit
+from chaperon.report.trust import Trust
 from chaperon.script.config import merged
 from chaperon.script.preparation import Preparation
 from chaperon.script.scenario import Scenario
@@ -63,8 +64,9 @@ class Environment:
     have one. *grace* is how long visits in flight may go on at the end, *brake* after how
     long of nothing but failing requests the run stops (None: never). What is due in the
     first *warmup* counts to no headline, no limit. An arrival that would begin more than
-    *late* after it was due is dropped (None: it begins all the same). *metrics* renames,
-    leaves out or derives series. Raises LoadError, LimitError, PlanError.
+    *late* after it was due is dropped (None: it begins all the same). *trust* changes the
+    rules by which a run is INVALID, such as {"late": "100ms", "cpu": None}. *metrics*
+    renames, leaves out or derives series. Raises LoadError, LimitError, PlanError.
 
     *setup* runs once per run before it, *teardown* after it, whatever happened; each may take
     the config as its argument. *setup* may be a generator function or a context manager,
@@ -92,6 +94,7 @@ class Environment:
     warmup: float | str = 0.0
     late: float | str | None = 1.0
     brake: float | str | None = 30.0
+    trust: Mapping[str, Any] = field(default_factory=dict)
     on_error: OnError = "next-visit"
     setup: Any = None
     teardown: Callable[..., object] | None = None
@@ -109,6 +112,7 @@ class Environment:
             raise LoadError(f"on_error must be one of {', '.join(POLICIES)}; got {self.on_error!r}")
         seconds(self.grace)
         seconds(self.warmup)
+        Trust.of(self.trust)
         if self.late is not None:
             seconds(self.late)
         if self.brake is not None:
@@ -134,6 +138,11 @@ class Environment:
     def parsed_limits(self) -> list[Limit]:
         """The limits, parsed."""
         return [parse(text) for text in self.limits]
+
+    @property
+    def trusted(self) -> Trust:
+        """By which rules a run is INVALID."""
+        return Trust.of(self.trust)
 
     @property
     def targets(self) -> dict[str, Service]:
@@ -175,6 +184,7 @@ class Environment:
         seed: int | None = None,
         grace: float | str | None = None,
         warmup: float | str | None = None,
+        trust: Mapping[str, Any] | None = None,
         brake: bool = True,
     ) -> Environment:
         """Return this environment as the command line changes it.
@@ -205,6 +215,7 @@ class Environment:
             seed=self.seed if seed is None else seed,
             grace=self.grace if grace is None else grace,
             warmup=self.warmup if warmup is None else warmup,
+            trust={**self.trust, **(trust or {})},
             brake=self.brake if brake else None,
         )
 

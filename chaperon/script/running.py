@@ -51,6 +51,7 @@ class Running:
             Collector([WORKER]),
             environment.parsed_limits,
             brake=None if environment.brake is None else seconds(environment.brake),
+            trust=environment.trusted,
         )
         self._clock: Clock = clock or HubClock()
         self._tap = tap

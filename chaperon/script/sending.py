@@ -65,7 +65,7 @@ class Sending:
         self._second = max(int(clock.now() - began), 0)
         self._told = float(self._second)
         self._recorder = Recorder(worker, began=began, second=self._second, tap=tap, journal=journal(self._second))
-        self._health = Health(clock)
+        self._health = Health(clock, began)
         self._wire = Wire()
         naming, derived = read(environment.metrics)
         marks = Marks()
@@ -114,9 +114,11 @@ class Sending:
         """Send it all, blocking; raises only what is a fault of ours. The last window is out in any case."""
         self._clock.sleep(self.began - self._clock.now())
         beside = [gevent.spawn(self._tick), gevent.spawn(self._health.tick)]
+        self._health.start()
         try:
             self.engine.perform()
         finally:
+            self._health.stop()
             gevent.killall(beside)
             self._cut()
 
@@ -129,7 +131,7 @@ class Sending:
         engine, until = self.engine, self._clock.now() - self.began
         phases = engine.phases(self._told, until)
         self._told = until
-        health = {**self._health.cut(), **self._wire.facts()}
+        health = {**self._health.cut(self._recorder.happened), **self._wire.facts()}
         self._sink(
             self._recorder.cut(users=engine.present, health=health, progress=engine.progress, phases=phases)
         )

@@ -1,0 +1,140 @@
+"""A real thread that sees what stops the hub, by which line."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+import sysconfig
+from collections import deque
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import NamedTuple
+
+from chaperon.clock import apart, cpu, doze
+from chaperon.measure.window import Happening
+
+EVERY = 0.02
+BLOCKED = 0.1
+"""From so many seconds on, a hub that does not turn or a thread that does not run is worth a line."""
+MOST = 20
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_LIBRARIES = tuple(
+    dict.fromkeys(p for p in (*map(sysconfig.get_paths().get, ("stdlib", "platstdlib", "purelib", "platlib")),) if p)
+)
+
+
+class _Stop(NamedTuple):
+    """What keeps the hub: a frame that has stayed on top since a moment."""
+
+    frame: int
+    since: float
+    where: str
+
+
+class Sentinel:
+    """Tells apart, from outside the hub: a call that blocks it, one that keeps the interpreter lock, a paused process.
+
+    The hub calls `beat` whenever it turns. A thread that is on time while the hub does not
+    turn sees the frame that keeps it (`sys._current_frames`). A thread that is late itself
+    could not get the interpreter lock, where the process used CPU meanwhile; else the
+    process did not run at all. Moments are seconds from *began*.
+    """
+
+    def __init__(self, now: Callable[[], float], began: float) -> None:
+        self._now = now
+        self._began = began
+        self._hub = apart.current()
+        self._beat = now()
+        self._over = False
+        self._seen: deque[Happening] = deque(maxlen=MOST)
+        self._stop: _Stop | None = None
+        self._told = False
+
+    def __repr__(self) -> str:
+        return f"<Sentinel of thread {self._hub}>"
+
+    def start(self) -> None:
+        """Begin to watch the hub of the thread that made this."""
+        self._beat = self._now()
+        apart.start(self._watch)
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._over = True
+
+    def beat(self) -> None:
+        """Say that the hub turns."""
+        self._beat = self._now()
+
+    def seen(self) -> Iterator[Happening]:
+        """Yield what was seen since the last time."""
+        while self._seen:
+            yield self._seen.popleft()
+
+    def _watch(self) -> None:
+        last, used = self._now(), cpu()
+        while not self._over:
+            doze(EVERY)
+            at, burnt = self._now(), cpu()
+            missed = at - last - EVERY
+            if missed > BLOCKED:
+                self._missed(last, missed, (burnt - used) / (at - last))
+            elif at - self._beat > BLOCKED:
+                self._look(at)
+            else:
+                self._relieved(at)
+            last, used = at, burnt
+
+    def _missed(self, last: float, missed: float, busy: float) -> None:
+        """Tell of a stretch in which this thread did not run, though nothing was asked of it."""
+        self._stop = None
+        if busy > 0.5:
+            self._tell(last, "held", f"a call kept the interpreter lock, at or just before {self._line()}", missed)
+        else:
+            self._tell(last, "starved", "the process was not run: the machine was paused, or busy with others", missed)
+
+    def _look(self, at: float) -> None:
+        frame = sys._current_frames().get(self._hub)
+        if frame is None:
+            return
+        own = _scenario(frame)
+        top = id(own[-1]) if own else None  # the step itself: what it calls may come and go
+        if self._stop is None or self._stop.frame != top:
+            self._relieved(at)
+            self._stop = None if top is None else _Stop(top, at, _told(own))
+
+    def _relieved(self, at: float) -> None:
+        """Tell of a frame that kept the hub for long, now that it does no more."""
+        stop, self._stop = self._stop, None
+        if stop is not None and at - stop.since > BLOCKED:
+            since = min(self._beat, stop.since) if at - self._beat > BLOCKED else stop.since - BLOCKED
+            self._tell(since, "blocked", f"a call blocked every other visit, at {stop.where}", at - since)
+
+    def _line(self) -> str:
+        frame = sys._current_frames().get(self._hub)
+        return _told(_scenario(frame) or [frame]) if frame is not None else "no line that could be seen"
+
+    def _tell(self, at: float, kind: str, text: str, took: float) -> None:
+        self._seen.append(Happening(round(at - self._began, 3), kind, text, round(took, 3)))
+
+
+def _scenario(frame: FrameType) -> list[FrameType]:
+    """Return the frames that are neither ours nor a library's, the innermost first."""
+    own, each = [], frame
+    while True:
+        file = each.f_code.co_filename
+        if not file.startswith((_HERE, "<", *_LIBRARIES)) and "gevent" not in file:
+            own.append(each)
+        if each.f_back is None:
+            return own
+        each = each.f_back
+
+
+def _told(frames: list[FrameType]) -> str:
+    """Return the line of the innermost frame, with the function it belongs to and the step that called it."""
+    inner, step = frames[0], frames[-1].f_code.co_name
+    code, line = inner.f_code, inner.f_lineno
+    source = linecache.getline(code.co_filename, line).strip()
+    within = "" if code.co_name == step else f", called by {step}"
+    return f"{os.path.basename(code.co_filename)}:{line} in {code.co_name}{within}{f': {source}' if source else ''}"

@@ -1,0 +1,168 @@
+"""Rules turn the generator's faults into INVALID, with the reason, the seconds, the remedy."""
+
+import pytest
+
+from chaperon.errors import PlanError
+from chaperon.measure.recorder import Recorder
+from chaperon.measure.sample import Key, Sample
+from chaperon.measure.window import Happening
+from chaperon.report.collector import Collector
+from chaperon.report.doubts import running, told
+from chaperon.report.summary import Verdict
+from chaperon.report.trust import Trust
+from chaperon.report.verdict import Facts
+from chaperon.report.watch import Watch
+
+FINE = {
+    "starts": 100.0, "late_p50": 0.0, "late_p99": 0.001, "lag_p50": 0.0, "lag_p90": 0.001, "lag_max": 0.002,
+    "hub_cpu": 0.4, "cpu": 0.4, "machine": 0.5, "cores": 4.0, "dropped_late": 0.0, "dropped_cap": 0.0,
+}  # fmt: skip
+
+
+def report(*seconds, workers=("local",), took=0.01, planned=100, happenings=(), trust=None):
+    """The report of a run whose windows had these figures, in which all went well besides."""
+    watch = Watch(Collector(workers), [], brake=None, trust=Trust.of(trust or {}))
+    recorders = {name: Recorder(name, began=0.0) for name in workers}
+    for at, figures in enumerate(seconds):
+        for name, record in recorders.items():
+            own = figures.get(name, {}) if name in figures or set(figures) & set(workers) else figures
+            for _ in range(planned):
+                record.account("shop", at, "planned")
+                record.account("shop", at, "done")
+                record.record(Sample(Key("shop", "visit", "visit"), at, at + took, due=float(at)))
+            if at == 0:
+                for what in happenings:
+                    record.happened(what)
+            watch.add(record.cut(health={**FINE, **own}))
+    return watch.report(Facts("e", 1, "", float(len(seconds))), finished=True)
+
+
+def test_a_generator_that_is_well_is_trusted():
+    found = report(*[{}] * 10)
+
+    assert (found.verdict, found.reasons, found.warnings) == (Verdict.PASS, (), ())
+
+
+def test_drops_beyond_one_percent_are_invalid_with_their_seconds():
+    found = report({}, {"dropped_late": 5.0}, {"dropped_late": 5.0}, {})
+
+    assert found.verdict is Verdict.INVALID
+    assert "10 of 410 arrivals (2.4%) were dropped, seconds 1–2: 10 too late to begin" in found.reasons[0]
+
+
+def test_fewer_drops_are_a_warning():
+    found = report({"dropped_cap": 2.0}, *[{}] * 9)
+
+    assert found.verdict is Verdict.PASS
+    assert "2 beyond the cap of visits in flight; raise in_flight=" in found.warnings[0]
+
+
+def test_lateness_is_invalid_after_three_seconds_running():
+    late = {"late_p99": 0.08, "hub_cpu": 0.99}
+
+    three, two = report({}, late, late, late, {}), report({}, late, late, {}, late, {})
+
+    assert three.verdict is Verdict.INVALID
+    assert "up to 80.0ms late (p99 of a second), seconds 1–3" in three.reasons[0]
+    assert two.verdict is Verdict.PASS
+    assert "seconds 1–2 and 4" in two.warnings[0]
+
+
+def test_lateness_may_be_a_tenth_of_a_slow_visit():
+    late = {"late_p99": 0.08}
+
+    assert report(late, late, late, took=2.0).verdict is Verdict.PASS
+    assert report(late, late, late, took=0.5).verdict is Verdict.INVALID
+
+
+def test_a_lagging_hub_is_as_bad_as_late_starts():
+    lag = {"starts": 0.0, "late_p99": 0.0, "lag_p90": 0.2}
+
+    assert report(lag, lag, lag).verdict is Verdict.INVALID
+
+
+def test_a_core_that_is_used_up_for_five_seconds_is_invalid_where_visits_wait():
+    busy = {"hub_cpu": 0.99, "lag_p90": 0.02}
+
+    assert report(*[busy] * 5).verdict is Verdict.INVALID
+    assert report(*[busy] * 4).verdict is Verdict.PASS
+    assert report(*[{"hub_cpu": 0.99}] * 9).verdict is Verdict.PASS
+
+
+def test_the_remedy_says_how_many_processes_it_takes():
+    late = {"late_p99": 0.5, "hub_cpu": 1.0, "dropped_late": 100.0}
+
+    enough, few = report(*[late] * 5, planned=100), report(*[{**late, "cores": 1.0}] * 5, planned=100)
+
+    assert "1 core is not enough for 100/s of this scenario: use --processes 2" in " ".join(enough.reasons)
+    assert "but this machine has 1: use more machines" in " ".join(few.reasons)
+
+
+def test_a_busy_machine_is_a_warning_and_invalid_where_visits_wait_for_it():
+    waiting, bearable = {"machine": 1.0, "lag_p50": 0.02}, {"machine": 1.0, "lag_p50": 0.003}
+
+    assert report(*[waiting] * 5).verdict is Verdict.INVALID
+    found = report(*[bearable] * 5)
+    assert found.verdict is Verdict.PASS
+    assert "the machine's cores were all busy, seconds 0–4" in found.warnings[0]
+
+
+def test_a_stall_is_invalid_with_what_was_seen_of_it():
+    seen = Happening(1.0, "blocked", "a call blocked every other visit, at shop.py:7 in browse: sleep(2)", 2.0)
+
+    found = report({}, {"lag_max": 2.0}, {}, happenings=[seen])
+
+    assert found.verdict is Verdict.INVALID
+    assert found.reasons == ("nothing went on for 2.00s, second 1: " + seen.text,)
+
+
+def test_a_brief_block_is_a_warning_with_its_line():
+    seen = Happening(1.0, "blocked", "a call blocked every other visit, at shop.py:7 in browse: sleep(.3)", 0.3)
+
+    found = report({}, {"lag_max": 0.3}, {}, happenings=[seen])
+
+    assert found.verdict is Verdict.PASS
+    assert "shop.py:7" in found.warnings[0]
+
+
+@pytest.mark.parametrize("what", ["descriptors", "ports"])
+def test_what_runs_out_is_invalid_and_nearly_so_a_warning(what):
+    out = report({}, {f"out_of_{what}": 3.0})
+    near = report({}, {what: 95.0, f"{what}_limit": 100.0})
+
+    assert out.verdict is Verdict.INVALID
+    assert f"3 connections could not be made for want of {what}" in out.reasons[0]
+    assert near.verdict is Verdict.PASS
+    assert f"95 of 100 {what} were in use" in near.warnings[0]
+
+
+def test_the_worker_at_fault_is_named():
+    workers = ("alpha", "beta", "gamma")
+
+    found = report(*[{"beta": {"late_p99": 0.3, "dropped_late": 50.0}}] * 4, workers=workers)
+
+    assert found.verdict is Verdict.INVALID
+    assert all("on beta" in reason for reason in found.reasons)
+    assert not any("alpha" in reason or "gamma" in reason for reason in found.reasons)
+
+
+def test_rules_can_be_set_and_turned_off():
+    late = {"late_p99": 0.08}
+
+    assert report(late, late, late, trust={"late": "100ms"}).verdict is Verdict.PASS
+    assert report(late, late, late, trust={"late": None}).warnings == ()
+    assert report({"dropped_late": 5.0}, trust={"dropped": "10%"}).verdict is Verdict.PASS
+    assert report({"lag_max": 3.0}, trust={"stall": "off"}).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("rules", [{"lateness": 1}, {"late": "soon"}, {"dropped": "x%"}])
+def test_a_rule_that_makes_no_sense_is_refused(rules):
+    with pytest.raises(PlanError, match="trust"):
+        Trust.of(rules)
+
+
+def test_seconds_are_told_as_people_say_them():
+    assert told([3]) == "second 3"
+    assert told([3, 4, 5, 9]) == "seconds 3–5 and 9"
+    assert told(range(0, 20, 2)) == "seconds 0, 2, 4, 6, 8 and 5 more"
+    assert running([1, 2, 3, 5, 6, 8, 9, 10, 11], 3) == [1, 2, 3, 8, 9, 10, 11]
