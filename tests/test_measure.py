@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import sys
 from itertools import chain, repeat, starmap
 from pathlib import Path
 
@@ -283,3 +284,9 @@ def test_a_meter_counts_to_the_phase_and_the_tags_it_was_turned_to(clock):
         Key("shop", "GET /", "http", "ramp"),
         Key("shop", "GET /"),
     }
+
+
+def test_a_sum_beyond_any_float_stays_the_greatest_float():
+    sketch = filled([1.7e308, 1.7e308], WINDOW)
+
+    assert sketch.total == Sketch.merge_all([sketch, sketch]).total == sys.float_info.max

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ class Sketch:
         if not values:
             return
         self.count += len(values)
-        self.total += math.fsum(values)
+        self.total = _sum((self.total, *values))
         self.low = min(self.low, min(values))
         self.high = max(self.high, max(values))
         if self._digest is None:
@@ -62,7 +63,7 @@ class Sketch:
         merged = cls(centroids)
         if filled:
             merged.count = sum(s.count for s in filled)
-            merged.total = math.fsum(s.total for s in filled)
+            merged.total = _sum([s.total for s in filled])
             merged.low = min(s.low for s in filled)
             merged.high = max(s.high for s in filled)
             merged._digest = fastdigest.merge_all([s._digest for s in filled], max_centroids=centroids)
@@ -136,3 +137,11 @@ class Sketch:
             "K": 25,
             "centroids": [{"c": weight, "m": mean} for mean, weight in self.clusters],
         }
+
+
+def _sum(values: Sequence[float]) -> float:
+    """Return the sum, which is never beyond what a float can hold."""
+    try:
+        return math.fsum(values)
+    except OverflowError:
+        return sys.float_info.max
