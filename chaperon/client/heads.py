@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as plain_json
 import re
 from collections.abc import Mapping
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 SHAPES = 200
 """Heads remembered per session and origin; they are forgotten together when there are more."""
 
-TARGETS = 1_000
+TARGETS = 100
 """Paths remembered per session and origin."""
 
 # a path, with a query perhaps, that `requests` sends as it is
@@ -118,7 +119,9 @@ class Sheet:
     __slots__ = (
         "_expires",
         "_headers",
+        "_headers_version",
         "_jar",
+        "_jar_version",
         "_rooted",
         "_session",
         "_shapes",
@@ -126,36 +129,43 @@ class Sheet:
         "adapter",
         "lane",
         "origin",
+        "ready",
     )
 
     def __init__(self, session: requests.Session, origin: str, adapter: HTTPAdapter, lane: Lane) -> None:
         self.origin = origin
         self.adapter = adapter
         self.lane = lane
-        self._session = session
+        self.ready: dict[tuple[str, Any], Composed] = {}
+        self._session: Any = session
+        self._headers: Any = session.headers
+        self._jar: Any = session.cookies
         self._shapes: dict[Any, Shape] = {}
-        self._targets: dict[str, str | None] = {}
+        self._targets: dict[str, str] = {}
         self._note()
 
+    @property
+    def current(self) -> bool:
+        """Whether headers and cookies are still what they were; *ready* requests are as good as new then."""
+        same = self._headers.version == self._headers_version and self._jar.version == self._jar_version
+        return bool(same and (self._expires == inf or epoch() < self._expires))
+
     def _note(self) -> None:
-        session: Any = self._session
-        self._headers, self._jar = session.headers.version, session.cookies.version
-        self._rooted, self._expires = session.cookies.rooted, session.cookies.expires
+        self._jar.clear_expired_cookies()
+        self._headers_version, self._jar_version = self._headers.version, self._jar.version
+        self._rooted, self._expires = self._jar.rooted, self._jar.expires
         self._shapes.clear()
+        self.ready.clear()
 
     def compose(self, method: str, path: str, params: Any, data: Any, json: Any, headers: Any) -> Composed | None:
         """Return a request, or None where its shape is none that is known to be safe to reuse.
 
         Raises what preparing such a request raises.
         """
-        session: Any = self._session
-        if session.headers.version != self._headers or session.cookies.version != self._jar:
+        if not self.current:
             self._note()
         if not self._rooted:
             return None
-        if epoch() >= self._expires:
-            session.cookies.clear_expired_cookies()
-            self._note()
         target = self._targets.get(path)
         if target is None:
             target = self._known(path)
@@ -196,6 +206,7 @@ class Sheet:
             return None
         if len(self._targets) >= TARGETS:
             self._targets.clear()
+            self.ready.clear()
         self._targets[path] = path
         return path
 

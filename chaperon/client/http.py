@@ -182,8 +182,9 @@ class Http(WireSession):
 
     def let_go(self) -> None:
         """Close what was streamed and left open, so that it is counted."""
-        for reply in list(self._streams):
-            reply.close()
+        if self._streams:
+            for reply in list(self._streams):
+                reply.close()
 
     # the short way
 

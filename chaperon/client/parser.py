@@ -77,7 +77,11 @@ class Inbox:
                 raise Garbled(str(exc) or type(exc).__name__) from exc
             self.keep = False
             return
-        if not self.head:
+        if self.head:
+            return
+        if self.done and not (self._told or self._interim or self._bare) and data[0] == 72:  # whole at once, from its "H"
+            self.head = data[: data.index(_END)]
+        else:
             self._look(data)
 
     @property

@@ -52,7 +52,7 @@ class WireSession(requests.Session):
 
     def _furnish(self, wire: Wire | None) -> None:
         service = self.service
-        self._sheets: dict[str, Sheet | None] = {}
+        self._forget()
         self._limit = inf if service.max_body is None else service.max_body
         self._total = inf if service.deadline is None else service.deadline
         self._terms = terms_of(service.timeout, self._total)
@@ -71,7 +71,11 @@ class WireSession(requests.Session):
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name in _STATE:
-            self.__dict__["_sheets"] = {}
+            self._forget()
+
+    def _forget(self) -> None:
+        self._sheets: dict[str, Sheet | None] = {}
+        self._main: Sheet | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         kept: Any = super().__getstate__()
@@ -86,7 +90,7 @@ class WireSession(requests.Session):
     def mount(self, prefix: Any, adapter: Any) -> None:
         """Send what begins with *prefix* through an adapter of one's own."""
         super().mount(prefix, adapter)
-        self._sheets = {}
+        self._forget()
 
     def close(self) -> None:
         """Close every connection that is kept."""
@@ -131,9 +135,20 @@ class WireSession(requests.Session):
 
     def _composed(self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any) -> Composed | None:
         """Return the request ready to be sent, or None where it must go the long way."""
-        if self.hooks.get("response") or self.proxies or self.params or method not in METHODS:
+        if self.hooks.get("response") or self.proxies or self.params:
             return None
-        if not isinstance(url, str):
+        main = self._main
+        if main is not None and params is None and data is None and json is None and not headers and main.current:
+            ready = main.ready.get((method, url))
+            if ready is None:
+                ready = self._compose(method, url, None, None, None, None)
+                if ready is not None and ready.sheet is main:
+                    main.ready[method, url] = ready
+            return ready
+        return self._compose(method, url, params, data, json, headers)
+
+    def _compose(self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any) -> Composed | None:
+        if method not in METHODS or not isinstance(url, str):
             return None
         if url.startswith("/") and self._base is not None:
             origin, prefix = self._base
@@ -153,7 +168,7 @@ class WireSession(requests.Session):
     def _sheet(self, origin: str) -> Sheet | None:
         """Return the heads for an origin, or None where what is set needs the long way."""
         if len(self._sheets) >= ORIGINS:
-            self._sheets.clear()
+            self._forget()
         self._sheets[origin] = None
         adapter = next((a for p, a in self.adapters.items() if origin.lower().startswith(p.lower())), None)
         narrower = any(p.lower().startswith(origin.lower()) for p in self.adapters)
@@ -170,7 +185,9 @@ class WireSession(requests.Session):
                 lane = adapter.lane(origin, self.verify, self.cert)
             except (OSError, RequestException):
                 return None  # the long way says what is wrong
-            self._sheets[origin] = Sheet(self, origin, adapter, lane)
+            sheet = self._sheets[origin] = Sheet(self, origin, adapter, lane)
+            if self._base is not None and origin == self._base[0]:
+                self._main = sheet
         return self._sheets[origin]
 
     def _bounds(self, start: float, total: Any = ..., limit: Any = ...) -> Bounds:

@@ -84,6 +84,7 @@ class ClosedLoad:
         flight, holding, share, load = self._flight, self._holding, self._holding.share, self._load
         clock, me = flight.clock, share.unique(user)
         mine = self._numbers(user)
+        restless = load.think is None and load.pacing is None
         flight.present += 1
         try:
             while flight.going(holding) and (seat.off is None or clock.now() < seat.off):
@@ -101,11 +102,13 @@ class ClosedLoad:
                 holding.taken += 1
                 flight.account(holding, due, "planned")
                 arrival = Arrival(share.entry, share.unique(number), me, None, share.phases(due - flight.began))
+                turns = flight.turns
                 visited = flight.visit(holding, arrival, due)
                 if not visited.stays or (isinstance(load, Users) and load.visits == 1):
                     self._finished.add(user)
                     return
-                self._rest(seat, self._wake(user, number, due))
+                if not restless or flight.turns == turns:  # else the others have had their turn meanwhile
+                    self._rest(seat, self._wake(user, number, due))
         finally:
             flight.present -= 1
             del self._seats[user]

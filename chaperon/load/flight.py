@@ -71,6 +71,7 @@ class Flight:
         self.flying: Counter[tuple[int, int]] = Counter()
         self.over = Event()
         self.fault: BaseException | None = None
+        self._loop: Any = gevent.get_hub().loop
         self._resting: set[Greenlet] = set()
         self._busy: dict[Greenlet, tuple[Holding, float]] = {}
         self._alive: dict[Greenlet, Holding | None] = {}
@@ -83,6 +84,11 @@ class Flight:
     def busy(self) -> int:
         """How many visits are in flight."""
         return len(self._busy)
+
+    @property
+    def turns(self) -> int:
+        """How often the hub has gone round: between two numbers everybody could go on."""
+        return int(self._loop.iteration)
 
     @property
     def empty(self) -> bool:

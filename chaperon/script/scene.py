@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from chaperon.clock import Clock
 from chaperon.load.feeder import Crowd, Dealer
@@ -53,8 +53,7 @@ class Scene:
         return (visit.number,) if self.crowd.numbered else (visit.user, visit.number)
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(NamedTuple):
     """The visit a session is on: moments are seconds from the start of the run."""
 
     number: int

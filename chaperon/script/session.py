@@ -62,7 +62,7 @@ class Session(Verbs, Sockets, Metrics, Memory, Flow, Spawning, Data):
             self.life = Life()
             self._hands: Hands = Hands(scene, self.meter)
             self.visit: Visit = Visit(0, user, 0.0, 0.0)
-            self._luck = ""
+            self._luck: str | None = ""
             self._paced = 0.0
             self._taken: dict[Feed, int] = {}
         else:
@@ -73,7 +73,7 @@ class Session(Verbs, Sockets, Metrics, Memory, Flow, Spawning, Data):
             self.life = parent.life
             self._hands = parent._hands.fork(self.meter)
             self.visit = parent.visit
-            self._luck = f"{parent._luck}.{place}"
+            self._luck = f"{parent.luck}.{place}"
             self._paced = scene.clock.now()
             self._taken = parent._taken
 
@@ -168,7 +168,7 @@ class Session(Verbs, Sockets, Metrics, Memory, Flow, Spawning, Data):
         """Take up a visit: what is random starts anew."""
         self.visit = visit
         self._random = None
-        self._luck = "/".join(map(str, self.scene.turn(visit)))
+        self._luck = None
         if self.scene.crowd.users is None:
             self._taken.clear()
         self._children = count(1)

@@ -109,15 +109,20 @@ def _step(
                 continue
         return once(session, args, kwargs)
 
-    @functools.wraps(function)
-    def timed(session: Any, /, *args: Any, **kwargs: Any) -> Any:
+    def often(session: Any, /, *args: Any, **kwargs: Any) -> Any:
         value = None
         for _ in range(repeat):
             value = patiently(session, args, kwargs)
         return value
 
-    timed._chaperon_timed = True  # type: ignore[attr-defined]
-    timed._chaperon_step = StepOptions(label, thinking(think), on_error)  # type: ignore[attr-defined]
+    def plainly(session: Any, /, *args: Any, **kwargs: Any) -> Any:
+        with session.measure(label, kind="step"):
+            return function(session, *args, **kwargs)
+
+    plain = repeat == 1 and not retries and within is None
+    timed: Any = functools.wraps(function)(plainly if plain else often)
+    timed._chaperon_timed = True
+    timed._chaperon_step = StepOptions(label, thinking(think), on_error)
     return cast(F, timed)
 
 

@@ -48,32 +48,32 @@ class Visitor:
 
     def visit(self, arrival: Arrival) -> Visited:
         """Run one visit, its session's `init` first if it is new."""
-        now = self._parts[arrival.entry].scene.clock.now
-        due = now() if arrival.due is None else arrival.due
-
-        def place() -> Visit:
-            return Visit(arrival.number, arrival.user, round(due - self._began, 9), now() - self._began)
-
-        turn = self._parts[arrival.entry].turn(place())
-        part = self._casts[arrival.entry][turn]
-        sessions = self._sessions.setdefault((arrival.entry, arrival.user), {})
-        session = sessions.get(turn)
+        entry, number, user, due, phase = arrival
+        whole = self._parts[entry]
+        start = whole.scene.clock.now()
+        visit = Visit(number, user, round((start if due is None else due) - self._began, 9), start - self._began)
+        turn = whole.turn(visit)
+        part = self._casts[entry][turn]
+        session = self._sessions.get((entry, user), _NOBODY).get(turn)
         if session is None:
-            session = sessions[turn] = Session(part.scene, arrival.user)
-            session.meter.turn(arrival.phase, ())
-            session.begin(place())
+            session = Session(part.scene, user)
+            self._sessions.setdefault((entry, user), {})[turn] = session
+            session.meter.turn(phase, ())
+            session.begin(visit)
             entered = self._guarded(session, part.scenario.enter)
-            if entered.visited != Visited("done"):
-                self.leave(arrival.entry, arrival.user)
+            if entered is not _DONE:
+                self.leave(entry, user)
                 return entered.visited
-        session.meter.turn(arrival.phase, ())
-        start = now()
-        session.begin(place())
-        session.first_due = arrival.due
+            start = whole.scene.clock.now()
+            visit = visit._replace(started=start - self._began)
+        meter = session.meter
+        meter.turn(phase, ())
+        session.begin(visit)
+        session.first_due = due
         outcome = self._guarded(session, part.scenario.perform)
         session.first_due = None
-        session.meter.turn(arrival.phase, ())
-        session.meter.take("visit", "visit", start, now(), outcome.failure, due=arrival.due)
+        meter.turn(phase, ())
+        meter.take("visit", "visit", start, meter.clock.now(), outcome.failure, 0, due)
         return outcome.visited
 
     def leave(self, entry: int, user: int) -> None:
@@ -90,7 +90,7 @@ class Visitor:
 
     def _guarded(self, session: Session, work: Callable[[Session], None]) -> _Outcome:
         """Do *work*, then wait for its tasks; whatever is raised becomes an outcome."""
-        outcome = _Outcome(Visited("done"))
+        outcome = _DONE
         session.life.begin()
         try:
             try:
@@ -127,3 +127,7 @@ class Visitor:
 class _Outcome:
     visited: Visited
     failure: Failure | None = None
+
+
+_DONE = _Outcome(Visited("done"))
+_NOBODY: dict[int, Session] = {}
