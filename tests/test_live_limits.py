@@ -11,6 +11,7 @@ from chaperon.report.limit_text import parse
 from chaperon.report.summary import Verdict
 from chaperon.report.verdict import Facts
 from chaperon.report.watch import Watch
+from chaperon.script.running import Running
 
 GET = Key("shop", "GET /")
 SEARCH = Key("shop", "GET /", tags=(("kind", "search"),))
@@ -178,3 +179,20 @@ def test_a_run_is_aborted_within_two_seconds_though_its_visits_would_last(target
 
     assert report.verdict is Verdict.FAIL
     assert report.duration < 1 + 2
+
+
+def test_a_run_is_scaled_paused_resumed_and_the_report_says_when(clock):
+    scenario = Scenario(lambda session: clock.sleep(0.1), name="shop")
+    environment = Environment(scenarios=[run(scenario, rate(10, hold=30))])
+    running = Running(environment.checked(), clock=clock).start()
+    deeds = {5: lambda: running.scale(2), 10: running.pause, 15: running.resume}
+    for at, deed in deeds.items():
+        clock.after(at, deed)
+
+    clock.run(lambda: running.ended)
+
+    report = running.report()
+    assert report.visits.done == pytest.approx(50 + 100 + 0 + 300, abs=2)
+    assert [(what.at, what.text) for _, what in report.happenings] == [
+        (5.0, "scaled to 2 times the plan"), (10.0, "paused"), (15.0, "resumed"),
+    ]  # fmt: skip

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from chaperon.clock import Clock
 from chaperon.measure.recorder import NAMES, Recorder
 from chaperon.measure.sample import STEADY, Failure, Key, Sample
 
+LONG = 100
+"""Characters of a tag's name, and of its value."""
 BOOKS = 500
 """How many combinations of phase with tags are kept at hand; the rest are looked up anew each time."""
 
@@ -32,6 +34,11 @@ class _Lane(NamedTuple):
 Tags = tuple[tuple[str, str], ...]
 """Sorted (name, value) pairs."""
 _Lanes = dict[tuple[str, str], _Lane]
+
+
+def with_tags(own: Tags, more: Mapping[str, object]) -> Tags:
+    """Return *own* tags with *more*, as text of bounded length; later ones win."""
+    return tuple(sorted({**dict(own), **{str(k)[:LONG]: str(v)[:LONG] for k, v in more.items()}}.items()))
 
 
 class Meter:
@@ -81,6 +88,12 @@ class Meter:
                 self._inner[label] = first
         other = first.fork()
         other.turn(self.phase, self.tags)
+        return other
+
+    def tagged(self, tags: Mapping[str, object]) -> Meter:
+        """Return a meter that counts to *tags* besides its own; later ones win."""
+        other = self.fork()
+        other.turn(self.phase, with_tags(self.tags, tags))
         return other
 
     def turn(self, phase: str, tags: Tags | None = None) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from chaperon.measure.meter import Meter
 from chaperon.script.hands import Hands
 from chaperon.script.scene import DEFAULT
 
@@ -15,12 +17,14 @@ if TYPE_CHECKING:
 class Verbs:
     """Requests with every keyword of `requests`.
 
-    Beside them: *name* (of the series), *expect* (which responses are good) and *service* (a
-    named one of the environment). They raise what `requests` raises. A response is one of
-    `requests`, and can `find`, `json_at`, `form`, `csrf` besides.
+    Beside them: *name* (of the series), *expect* (which responses are good), *service* (a
+    named one of the environment) and *tags* (such as {"kind": "search"}). They raise what
+    `requests` raises. A response is one of `requests`, and can `find`, `json_at`, `form`,
+    `csrf` besides.
     """
 
     _hands: Hands
+    meter: Meter
 
     @property
     def http(self) -> Http:
@@ -36,9 +40,20 @@ class Verbs:
         """Return what reaches a named service: `session.service("api").get("/users")`."""
         return self._hands.of(name)
 
-    def request(self, method: str, path: str = "", *, service: str = DEFAULT, **keywords: Any) -> Reply:
-        """Send a request with any method."""
-        return self._hands.of(service).request(method, path, **keywords)  # type: ignore[return-value]  # it is one
+    def request(
+        self,
+        method: str,
+        path: str = "",
+        *,
+        service: str = DEFAULT,
+        tags: Mapping[str, object] | None = None,
+        **keywords: Any,
+    ) -> Reply:
+        """Send a request with any method; *tags* tell it apart in limits, tables, the report."""
+        http = self._hands.of(service)
+        if tags:
+            http = http.through(self.meter.tagged(tags))
+        return http.request(method, path, **keywords)  # type: ignore[return-value]  # it is one
 
     def get(self, path: str = "", params: Any = None, **keywords: Any) -> Reply:
         """Send a GET request."""
