@@ -86,6 +86,7 @@ def target() -> Iterator[str]:
     path = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))
     child = subprocess.Popen(
         [sys.executable, "-m", "chaperon.demo"],
+        cwd=folder,  # not where we are: a re.py there would be imported in place of Python's own
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

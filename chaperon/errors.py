@@ -87,6 +87,10 @@ class ClusterError(ChaperonError):
     """Master and workers did not come together."""
 
 
+class ScenarioExit(ChaperonError):
+    """A scenario called `sys.exit`: an error of what called it, not the end of the run."""
+
+
 class OutputError(ChaperonError):
     """A report could not be written."""
 

@@ -1,6 +1,7 @@
 """The engine makes every visit when it is due, and accounts for each of them."""
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 
 import gevent
@@ -148,6 +149,19 @@ def test_a_visit_that_will_not_end_is_counted_and_left_behind():
     stage = Stage(users(1, hold=1), Stubborn, grace=1.0).play()
 
     assert stage.ledger() == Counts(planned=1, interrupted=1)
+
+
+class Clinging(Visitors):
+    def leave(self, entry, user):
+        while True:
+            with suppress(BaseException):
+                self.clock.sleep(3600)
+
+
+def test_a_user_who_never_leaves_is_left_behind():
+    stage = Stage(users(2, hold=1), Clinging, took=0.5, grace=1.0).play()
+
+    assert stage.ledger() == Counts(planned=4, done=4)
 
 
 class Broken(Visitors):

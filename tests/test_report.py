@@ -339,6 +339,16 @@ def test_the_json_is_written_whole_or_not_at_all(tmp_path):
     assert os.listdir(tmp_path) == ["out.json"]
 
 
+def test_the_json_goes_where_a_link_leads(tmp_path):
+    place, link = tmp_path / "place.json", tmp_path / "link.json"
+    link.symlink_to(place)
+
+    write_json(report_of(), link)
+
+    assert link.is_symlink()
+    assert json.loads(place.read_text())["schema"] == "chaperon-report/1"
+
+
 @pytest.mark.parametrize(
     ("text", "hidden"),
     [

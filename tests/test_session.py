@@ -1,5 +1,7 @@
 """Scenarios run against a real server, and what is reported is what the server saw."""
 
+import sys
+
 import gevent
 import pytest
 import requests
@@ -270,6 +272,24 @@ def test_one_exception_never_touches_another_session(target):
     report = once(target, odd_ones_break, load=users(10))
 
     assert (report.visits.done, report.visits.failed) == (5, 5)
+
+
+def test_a_scenario_that_exits_ends_no_process(target):
+    def leave(session):
+        sys.exit(3)
+
+    def spawns(session):
+        session.spawn(leave)
+        session.clock.sleep(0.01)
+
+    report = once(target, spawns, leave, load=users(2))
+
+    assert report.ledger["shop"].failed == 2
+    assert (report["task leave"].errors, report["step leave"].errors) == (2, 2)
+    assert {(e.series, e.error, e.count) for e in report.errors} == {
+        ("task leave", "SystemExit", 2),
+        ("step leave", "SystemExit", 2),
+    }
 
 
 def test_init_runs_once_a_session_and_cleanup_always(target):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,10 @@ from chaperon.load.shapes import iterations, rate, users
 from chaperon.script.config import merged, nested
 from chaperon.script.environment import Environment
 from chaperon.script.loader import load
+
+# RFC 9110: a field name is a token; a value has visible characters, spaces, tabs
+_TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 @dataclass(frozen=True)
@@ -192,6 +197,8 @@ def _setting(text: str) -> dict[str, Any]:
 
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
-    if not colon or not name.strip():
+    if not colon or not _TOKEN.fullmatch(name.strip()):
         raise UsageError(f"--header {text!r} is not 'NAME: VALUE'")
+    if not _VALUE.fullmatch(value.strip()):
+        raise UsageError(f"--header {text!r}: a value has no line breaks in it, and no characters beyond Latin-1")
     return name.strip(), value.strip()

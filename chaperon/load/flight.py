@@ -174,11 +174,17 @@ class Flight:
                 greenlet.throw(Interrupted("the run ended"))
 
     def abandon(self, holding: Holding | None = None) -> None:
-        """Count who would not be interrupted as interrupted all the same."""
+        """Count who would not be interrupted as interrupted all the same; let nobody of a share stay."""
         for greenlet, (whose, due) in list(self._busy.items()):
             if holding in (None, whose):
                 del self._busy[greenlet]
                 self._ended(whose, due, "interrupted")
+                greenlet.kill(block=False)
+                self._gone(greenlet)
+        if holding is None:
+            return
+        for greenlet, served in list(self._alive.items()):  # no visit is left: these bid too long a farewell
+            if served is holding:
                 greenlet.kill(block=False)
                 self._gone(greenlet)
 

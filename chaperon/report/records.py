@@ -78,7 +78,7 @@ def write_json(report: Report, path: str | Path) -> None:
         if place.exists() and not place.is_file():
             place.write_text(text, encoding="utf-8")
         else:
-            _replace(place, text)
+            _replace(Path(os.path.realpath(place)), text)  # a link stays, what it leads to is written
     except OSError as exc:
         raise OutputError(f"cannot write {place}: {exc.strerror or exc}; give --json another path") from exc
 

@@ -277,7 +277,8 @@ def _names(entries: Sequence[Entry]) -> str:
 def _well_formed(url: str) -> None:
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        good = whole and not parts.query and not parts.fragment
     except ValueError:  # a port beyond 65535, a bracket left open
         good = False
     if url and not good:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from chaperon.client.response import failure_of
-from chaperon.errors import FeedEmpty
+from chaperon.errors import FeedEmpty, ScenarioExit
 from chaperon.measure.meter import with_tags
 from chaperon.measure.sample import Failure
 
@@ -56,6 +56,8 @@ class Measure:
         self._meter.take(
             self.name, self.kind, self._start, self._meter.clock.now(), self._failure, self.bytes, self.due
         )
+        if isinstance(exc, SystemExit):  # it would end the process, with nothing written
+            raise ScenarioExit(f"{self.name} called sys.exit: that ends no run; session.stop_run(reason) does") from exc
 
 
 class Metrics:
