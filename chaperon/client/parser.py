@@ -79,7 +79,7 @@ class Inbox:
             return
         if self.head:
             return
-        if self.done and not (self._told or self._interim or self._bare) and data[0] == 72:  # whole at once, from its "H"
+        if self.done and not (self._told or self._interim or self._bare) and data[0] == 72:  # "H", and all at once
             self.head = data[: data.index(_END)]
         else:
             self._look(data)
