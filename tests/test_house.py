@@ -40,6 +40,7 @@ FLOORS = [
         "load.sentinel",
         "load.machine",
         "load.health",
+        "load.search",
         "load.flight",
         "load.open_load",
         "load.closed_load",
@@ -87,6 +88,7 @@ FLOORS = [
         "report.summary",
         "report.split",
         "report.chart",
+        "report.capacity",
         "report.limits",
         "report.limit_text",
         "report.sliding",
@@ -122,6 +124,7 @@ FLOORS = [
         "script.scenario",
         "script.visitor",
         "script.preparation",
+        "script.finding",
         "script.environment",
         "script.sending",
         "script.running",
@@ -181,6 +184,7 @@ FLOORS = [
         "cli.ls",
         "cli.new",
         "cli.plan",
+        "cli.find",
         "cli.main",
         "cli",
     ],
@@ -197,6 +201,7 @@ TYPES_ONLY = {
     ("script.spreading", "script.session"),
     ("script.spawning", "script.session"),
     ("script.environment", "script.running"),
+    ("script.finding", "script.environment"),
 }
 # neighbours who never see each other, and jumps that are closed
 CLOSED = [("client", "report"), ("report", "client"), ("client", "load"), ("report", "load")]

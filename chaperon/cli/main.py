@@ -12,6 +12,7 @@ from chaperon._version import VERSION
 from chaperon.cli.check import check
 from chaperon.cli.demo import demo
 from chaperon.cli.engine import engine
+from chaperon.cli.find import find
 from chaperon.cli.keygen import keygen
 from chaperon.cli.local import local
 from chaperon.cli.ls import ls
@@ -36,7 +37,7 @@ def chaperon(context: click.Context) -> None:
         context.exit(2)
 
 
-for command in (local, master, worker, engine, keygen, check, demo, ls, new, plan):
+for command in (local, find, master, worker, engine, keygen, check, demo, ls, new, plan, find):
     chaperon.add_command(command)
 
 

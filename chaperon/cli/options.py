@@ -128,11 +128,12 @@ class _Rate(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
 
 
 SPAN = _Span()
+RATE = _Rate()
 
 _OPTIONS = (
     click.option("--url", help="Base URL of the default service."),
     click.option("--users", type=int, help="Closed load: so many users, visit after visit."),
-    click.option("--rate", type=_Rate(), help="Open load: visits a second, or such as 3000/m."),
+    click.option("--rate", type=RATE, help="Open load: visits a second, or such as 3000/m."),
     click.option("--iterations", type=int, help="So many visits in all, shared by --users."),
     click.option(
         "--load", metavar="EXPRESSION", help="Any load, as in Python: 'rate(100, hold=\"1m\") >> pause(\"10s\") >> …'."

@@ -66,7 +66,7 @@ def perform(
 
     Raises LoadError, TeardownError, and what *start* raises.
     """
-    _prepare(environment, orders)
+    prepare(environment, orders)
     with start() if start else environment.start(tap) as running:
         try:
             with minded(running), Live(running, shown=live and not orders.quiet):
@@ -80,7 +80,7 @@ def perform(
     return code
 
 
-def _prepare(environment: Environment, orders: Orders) -> None:
+def prepare(environment: Environment, orders: Orders) -> None:
     """Set up logging and warnings as ordered."""
     if orders.log:
         told = Told()

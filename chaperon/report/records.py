@@ -72,8 +72,13 @@ def as_dict(report: Report) -> dict[str, Any]:
 
 def write_json(report: Report, path: str | Path) -> None:
     """Write the report to *path*, whole or not at all; raises OutputError."""
+    write_plain(as_dict(report), path)
+
+
+def write_plain(values: dict[str, Any], path: str | Path) -> None:
+    """Write plain values to *path* as JSON, whole or not at all; raises OutputError."""
     place = Path(path)
-    text = json.dumps(as_dict(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     try:
         if place.exists() and not place.is_file():
             place.write_text(text, encoding="utf-8")

@@ -187,8 +187,9 @@ class LimitResult:
 class Report:
     """The frozen result of a run, or of one so far (*finished* is False).
 
-    *series* has every key apart, with its phase and its tags; *phases* is by (scenario,
-    phase) how long the load was in it; *happenings* stand beside the worker they are from.
+    *aborted* says why it was ended early, if it was. *series* has every key apart, with its
+    phase and its tags; *phases* is by (scenario, phase) how long the load was in it;
+    *happenings* stand beside the worker they are from.
     """
 
     verdict: Verdict
@@ -207,6 +208,7 @@ class Report:
     notes: Mapping[str, int]
     finished: bool = True
     warnings: tuple[str, ...] = ()
+    aborted: str | None = None
     series: Mapping[Key, Series] = field(default_factory=dict)
     phases: Mapping[tuple[str, str], float] = field(default_factory=dict)
     happenings: tuple[tuple[str, Happening], ...] = ()

@@ -51,6 +51,7 @@ def conclude(totals: Totals, limits: Sequence[LimitResult], facts: Facts, ending
         notes=dict(sorted(totals.notes.items())),
         finished=ending.finished,
         warnings=ending.warnings,
+        aborted=ending.aborted,
         series=totals.series,
         phases=totals.phases,
         happenings=tuple(totals.happenings),

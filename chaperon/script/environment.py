@@ -25,6 +25,7 @@ from chaperon.script.steps import POLICIES, OnError
 
 if TYPE_CHECKING:
     from chaperon.measure.sample import Sample
+    from chaperon.report.capacity import Capacity, Probe
     from chaperon.report.summary import Report
     from chaperon.script.running import Running
 
@@ -268,6 +269,36 @@ class Environment:
             running.teardown_error.report = report
             raise running.teardown_error
         return report
+
+    def find(
+        self,
+        *,
+        start: float,
+        to: float,
+        step: float | str = 10.0,
+        settle: float | str = 5.0,
+        within: float = 0.05,
+        perform: Callable[[Environment], Report] | None = None,
+        told: Callable[[Probe], None] = lambda _: None,
+    ) -> Capacity:
+        """Run at one rate after another, from *start* up to *to* visits a second, to find the highest that holds.
+
+        Each is measured for *step* after it *settled*, until the highest is known *within* a
+        share of it; that one is confirmed over twice the time. *perform* makes a run if it is
+        not `execute`, *told* hears of each. Raises UsageError and what a run raises.
+        """
+        from chaperon.script.finding import find  # late: it puts environments to work
+
+        return find(
+            self.checked(),
+            start=start,
+            to=to,
+            step=seconds(step),
+            settle=seconds(settle),
+            within=within,
+            perform=perform or Environment.execute,
+            told=told,
+        )
 
 
 def _names(entries: Sequence[Entry]) -> str:

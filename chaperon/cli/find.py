@@ -1,0 +1,72 @@
+"""`chaperon find`: the highest rate that holds the limits."""
+
+from __future__ import annotations
+
+import click
+
+from chaperon.cli.ends import minded
+from chaperon.cli.live import Live
+from chaperon.cli.options import RATE, SPAN, Orders, load_options
+from chaperon.cli.perform import prepare
+from chaperon.errors import UsageError
+from chaperon.report.capacity import Probe, columns
+from chaperon.report.figures import number_text, time_text
+from chaperon.report.masking import plain
+from chaperon.report.records import write_plain
+from chaperon.report.summary import Report
+from chaperon.script.environment import Environment
+
+
+@click.command(short_help="Find the highest rate that holds the limits.")
+@click.argument("file", metavar="FILE[:NAME]")
+@click.option("--from", "start", type=RATE, default="10", show_default=True, help="The lowest rate to try.")
+@click.option("--to", type=RATE, default="10000", show_default=True, help="The highest rate to try.")
+@click.option("--step", type=SPAN, default="10s", show_default=True, help="How long each rate is measured.")
+@click.option("--settle", type=SPAN, default="5s", show_default=True, help="How long each rate warms up before.")
+@click.option("--within", type=float, default=0.05, show_default=True, help="How exactly, as a share of the rate.")
+@load_options
+def find(
+    file: str,
+    start: tuple[float, str],
+    to: tuple[float, str],
+    step: float,
+    settle: float,
+    within: float,
+    orders: Orders,
+) -> int:
+    """Run FILE at one rate after another in search of the highest that holds every limit.
+
+    The rate doubles until a limit breaks, then the gap is halved; what is found is confirmed
+    over twice the time. When the generator is spent before the target, it says so.
+    """
+    if orders.users or orders.rate or orders.iterations or orders.load:
+        raise UsageError("find chooses the load itself: leave --users, --rate, --iterations and --load out")
+    environment = orders.environment(file)
+    prepare(environment, orders)
+
+    def perform(each: Environment) -> Report:
+        with each.start() as running:
+            with minded(running), Live(running, shown=not orders.quiet):
+                running.wait()
+            return running.report()
+
+    def told(probe: Probe) -> None:
+        if not orders.quiet:
+            why = "" if probe.outcome == "held" else f": {plain(probe.reason)}"
+            held = "confirmed" if probe.confirming and probe.outcome == "held" else probe.outcome
+            click.echo(f"{number_text(probe.rate)}/s  p95 {time_text(probe.p95)}  {held}{why}", err=True)
+
+    capacity = environment.find(
+        start=_a_second(start), to=_a_second(to), step=step, settle=settle, within=within, perform=perform, told=told
+    )
+    if orders.json:
+        write_plain(capacity.as_dict(), orders.json)
+    if not orders.quiet:
+        click.echo("\n".join([columns(), *capacity.lines(), ""]))
+    click.echo(capacity.said)
+    return capacity.verdict.exit_code
+
+
+def _a_second(given: tuple[float, str]) -> float:
+    n, per = given
+    return n / (60.0 if per == "m" else 1.0)
