@@ -10,8 +10,11 @@ from test_fleet import Ground
 from chaperon import iterations, rate, users
 from chaperon.cluster.estate import Estate
 from chaperon.cluster.joining import Identity
+from chaperon.cluster.memory import Net
 from chaperon.cluster.messages import Received
+from chaperon.cluster.supervisor import LEFT, PAUSE, Supervisor
 from chaperon.cluster.worker import Worker
+from chaperon.testing import VirtualClock
 
 
 class Mortal(Ground):
@@ -110,3 +113,41 @@ def test_a_master_that_knows_nothing_of_the_dead_wants_nothing(tmp_path):
 
     assert settling.ready()
     assert not stranger
+
+
+@pytest.fixture
+def supervised(monkeypatch):
+    """Return a supervisor whose engines end with codes that are told beforehand."""
+
+    def make(codes, **options):
+        clock, started = VirtualClock(), []
+
+        def run(self, name, incarnation):
+            started.append(incarnation)
+            return codes(len(started), self)
+
+        monkeypatch.setattr(Supervisor, "_run", run)
+        link = Net(clock).connect(b"supervisor")
+        return clock, started, Supervisor(["alpha"], lambda name, life: [], link, clock, **options).start()
+
+    return make
+
+
+def test_told_to_leave_between_two_engines_it_starts_no_other(supervised):
+    clock, started, supervisor = supervised(lambda n, self: -9)
+    clock.after(PAUSE / 2, supervisor.leave)
+
+    waiting = gevent.spawn(supervisor.wait)
+    clock.run(lambda: len(started) == 1)
+    gevent.sleep(0)
+    clock.run(lambda: clock.now() >= 1000 + PAUSE)
+
+    assert waiting.get(timeout=10) == LEFT
+    assert len(started) == 1
+
+
+def test_an_engine_ended_by_our_own_signal_has_left(supervised):
+    _, _, supervisor = supervised(lambda n, self: self.leave() or -15)
+
+    assert supervisor.wait() == LEFT
+    assert not supervisor._estates

@@ -25,7 +25,7 @@ class Estate:
     """Tells the master of an engine's end, sends it every window that the engine still owed.
 
     They go under the engine's own name, incarnation, numbers, so that none counts twice.
-    *folder* is where its journal was, None where it kept none.
+    *folder* is where its journal was, None where it kept none; *known* says whether there was one.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Estate:
         self._clock = clock
         self._outbox = Outbox()
         self._run = 0
+        self.known = False
         self._answered: float | None = None
         self._news = Event()
         if folder is not None:
@@ -70,7 +71,7 @@ class Estate:
 
     def _enter(self, found: Recovered) -> None:
         owner = found.owner
-        self._run = owner.run
+        self.known, self._run = True, owner.run
         self._dead = Dead(owner.worker, owner.incarnation, self._dead.code, found.cut)
         for seq, body in found.sealed:
             self._outbox.put(seq, body)

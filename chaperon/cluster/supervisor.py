@@ -122,12 +122,13 @@ class Supervisor:
 
     def _keep(self, name: str) -> None:
         deaths = 0
-        while True:
+        while not self._leaving:
             incarnation = SystemRandom().getrandbits(53)
             code = self._run(name, incarnation)
             self._wind_up(name, incarnation, code)
-            if code in (REFUSED, LEFT) or self._leaving or (self._once and code in (OVER, ORPHANED)):
-                self._codes.append(REFUSED if code == ORPHANED else code)
+            final = self._final(code)
+            if final is not None:
+                self._codes.append(final)
                 return
             if code in (OVER, ORPHANED):
                 deaths = 0
@@ -139,11 +140,21 @@ class Supervisor:
                 self._tell(f"worker {name}: given up after {deaths} deaths in a row")
                 self._codes.append(1)
                 return
+        self._codes.append(LEFT)
+
+    def _final(self, code: int) -> int | None:
+        """Return what to exit with, since an engine ended with *code*; None where another is to be started."""
+        if self._leaving and code < 0:  # it was we who sent the signal
+            return LEFT
+        if code in (REFUSED, LEFT) or self._leaving or (self._once and code in (OVER, ORPHANED)):
+            return REFUSED if code == ORPHANED else code
+        return None
 
     def _wind_up(self, name: str, incarnation: int, code: int) -> None:
         """See to it that the master hears of an engine's end, with all that the engine still owed."""
         estate = Estate(name, incarnation, code, self._journal(incarnation), self._link, self._clock)
-        if estate or code not in (OVER, REFUSED, LEFT, ORPHANED):
+        died = code not in (OVER, REFUSED, LEFT, ORPHANED)
+        if estate or (died and (estate.known or not self._leaving)):
             self._estates[name, incarnation] = estate
             self._executors = [executor for executor in self._executors if not executor.dead]
             self._executors.append(gevent.spawn(self._execute, name, incarnation))
