@@ -288,7 +288,7 @@ def test_stopping_the_fleet_stops_every_worker_within_the_grace(ground):
     for k in range(3):
         stage.worker(f"w{k}")
     stage.fleet(3)
-    stage.after(10.0, lambda: stage.master.stop("ended early"))
+    stage.after(10.01, lambda: stage.master.stop("ended early"))
 
     report = stage.play()
 

@@ -196,3 +196,16 @@ def test_a_run_is_scaled_paused_resumed_and_the_report_says_when(clock):
     assert [(what.at, what.text) for _, what in report.happenings] == [
         (5.0, "scaled to 2 times the plan"), (10.0, "paused"), (15.0, "resumed"),
     ]  # fmt: skip
+
+
+def test_a_hundred_scenarios_side_by_side_each_get_their_load(clock):
+    made = []
+    steps = [lambda session, i=i: (made.append(i), clock.sleep(0.05)) for i in range(100)]
+    loads = [rate(2, hold=3) if i % 2 else users(1, hold=3, pacing=1) for i in range(100)]
+    entries = [run(Scenario(each, name=f"s{i}"), loads[i]) for i, each in enumerate(steps)]
+    running = Running(Environment(scenarios=entries).checked(), clock=clock).start()
+
+    clock.run(lambda: running.ended)
+
+    assert [made.count(i) for i in range(100)] == [6 if i % 2 else 3 for i in range(100)]
+    assert len(running.report().ledger) == 100

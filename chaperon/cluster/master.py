@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import SystemRandom
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import gevent
 from gevent.event import Event
@@ -16,6 +17,7 @@ from chaperon.cluster.link import MasterLink
 from chaperon.cluster.messages import (
     Blob,
     Bye,
+    Change,
     Dead,
     Fetch,
     Frame,
@@ -30,11 +32,11 @@ from chaperon.cluster.messages import (
 from chaperon.cluster.muster import Muster
 from chaperon.cluster.parcel import Parcel
 from chaperon.cluster.roster import Hand
-from chaperon.errors import ClusterError, LoadError, TeardownError
+from chaperon.errors import ClusterError, LoadError, PlanError, TeardownError, UsageError
 from chaperon.load.engine import PATIENCE
 from chaperon.report.collector import Collector, Pulse
 from chaperon.report.verdict import Facts
-from chaperon.report.watch import Watch
+from chaperon.report.watch import ABORT_GRACE, Watch
 
 if TYPE_CHECKING:
     from chaperon.report.summary import Report
@@ -42,6 +44,9 @@ if TYPE_CHECKING:
 
 SHARES = 8
 """Shares a worker has of each load: so fine can it be dealt again."""
+
+AHEAD = 0.5
+"""Seconds in which every worker has heard of a change to the load."""
 
 PIECE = 256 << 10
 """Bytes of the scenario that travel at once."""
@@ -113,6 +118,8 @@ class Fleet:
         self._started = ""
         self._until: float | None = None
         self._ended = Event()
+        self._grace = self.grace
+        self._pings: dict[bytes, tuple[Ping, float]] = {}
 
     def __repr__(self) -> str:
         return f"<Fleet of {self._muster}>"
@@ -177,6 +184,20 @@ class Fleet:
         self._watch.aborted(reason)
         self._halt("kill")
 
+    def scale(self, factor: float) -> None:
+        """Soon, on all workers at once, send *factor* times what was planned. Raises PlanError."""
+        if not 0.0 < factor < math.inf:
+            raise PlanError(f"a load is scaled by a positive number, got {factor!r}; pause() sends nothing")
+        self._change("scale", factor)
+
+    def pause(self) -> None:
+        """Soon, on all workers at once, begin nothing more until `resume`."""
+        self._change("pause")
+
+    def resume(self) -> None:
+        """Soon, on all workers at once, go on after `pause`, where the plan is by then."""
+        self._change("resume")
+
     def pulse(self) -> Pulse:
         """Return the live figures of the last seconds."""
         return self._watch.pulse()
@@ -196,6 +217,7 @@ class Fleet:
         match message:
             case Frame():
                 if self._muster.take(message):
+                    self._grace = min(self._grace, ABORT_GRACE)
                     self._halt("stop")
             case Ping():
                 self._answer(sender, message, now)
@@ -242,7 +264,8 @@ class Fleet:
     def _answer(self, sender: bytes, ping: Ping, now: float) -> None:
         if ping.stop and self._muster.order == "run":
             self.stop(ping.stop)
-        self._link.send(sender, self._muster.answer(ping, now, grace=self.grace))
+        self._link.send(sender, self._muster.answer(ping, now, grace=self._grace))
+        self._pings[sender] = replace(ping, claims=(), done=(), returned=()), now
         if ping.claims or ping.returned or ping.over or ping.state == "failed":
             self._tend()
 
@@ -306,8 +329,24 @@ class Fleet:
     def _halt(self, order: Order) -> None:
         now = self._clock.now()
         if self._muster.halt(order, now):
-            grace = self.grace if order == "stop" else 0.0
+            grace = self._grace if order == "stop" else 0.0
             self._until = now + grace + 2 * PATIENCE + self._patience.silence
+            self._say()
+
+    def _change(self, what: Literal["scale", "pause", "resume"], factor: float = 1.0) -> None:
+        """Change the load of all workers at one moment, far enough ahead for everybody to hear of it."""
+        began, now = self._muster.began, self._clock.now()
+        if began is None:
+            raise UsageError("the run has not begun: a load is changed while it goes on")
+        at = max(now - began, 0.0) + AHEAD
+        self._muster.changes.append(Change(what, at, factor))
+        self._say()
+
+    def _say(self) -> None:
+        """Answer once more what every worker said last, so that it need not ask to hear what is new."""
+        now = self._clock.now()
+        for sender, (ping, heard) in self._pings.items():
+            self._link.send(sender, replace(self._muster.answer(ping, now, grace=self._grace), heard=heard))
 
     def _conclude(self) -> None:
         if self.ended:

@@ -28,6 +28,15 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """The load is "scale"d by a factor, "pause"d or "resume"d from an offset of the run on."""
+
+    what: Literal["scale", "pause", "resume"]
+    at: float
+    factor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Hello:
     """A worker asks to be let in; *capacity* is how much it takes, 1 being the usual."""
 
@@ -110,7 +119,8 @@ class Pong:
 
     *heard* and *said* are readings of the master's clock, *asked* is what the worker said;
     *began* is when the run starts or started. *acked* windows are in without a gap, those
-    in *ahead* beyond it. *leases* are all the shares that the worker has; what is not among them it is to give back.
+    in *ahead* beyond it. *leases* are all the shares that the worker has; what is not among
+    them it is to give back. *changes* are all that were made to the load, in their order.
     """
 
     run: int
@@ -123,6 +133,7 @@ class Pong:
     acked: int
     ahead: tuple[int, ...] = ()
     leases: tuple[Lease, ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

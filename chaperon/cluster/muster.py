@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from chaperon.cluster.accounts import Changes, Losses
 from chaperon.cluster.ledger import Ledger, Task
-from chaperon.cluster.messages import Bye, Dead, Frame, Hello, Lease, Order, Ping, Pong, Received
+from chaperon.cluster.messages import Bye, Change, Dead, Frame, Hello, Lease, Order, Ping, Pong, Received
 from chaperon.cluster.packing import unpack_window
 from chaperon.cluster.roster import Hand, Roster
 from chaperon.load.arrivals import offsets, quota
@@ -36,6 +36,7 @@ class Muster:
         self.roster = Roster(silence)
         self.ledger = Ledger(shares, again=silence / 10)
         self._silence = silence
+        self.changes: list[Change] = []
         self._watch = watch
         self._losses = Losses()
         free = {share.label for share in shares if isinstance(share.load, Users) and share.load.until is not None}
@@ -91,6 +92,7 @@ class Muster:
             hand.account.acked,
             hand.account.ahead,
             self.ledger.leases(hand.peer) if hand.present else (),
+            tuple(self.changes),
         )
 
     def take(self, frame: Frame) -> bool:

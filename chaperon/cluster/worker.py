@@ -20,6 +20,7 @@ from chaperon.cluster.link import WorkerLink
 from chaperon.cluster.messages import (
     Blob,
     Bye,
+    Change,
     Frame,
     Lease,
     Message,
@@ -86,6 +87,7 @@ class Worker:
         self._last = False
         self._beat = DIAL
         self._order = ""
+        self._changed = 0
         self._said = -math.inf
         self._heard = self._alive = clock.now()
         self._stalled = False
@@ -191,9 +193,25 @@ class Worker:
         self._take(pong.leases)
         if pong.order == "run" and self._sending is None and pong.began is not None and self._state == "ready":
             self._begin(pong.began - self._timepiece.ahead)
+        self._change(pong.changes)
         if pong.order != self._order:
             self._order = pong.order
             self._follow(pong)
+
+    def _change(self, changes: tuple[Change, ...]) -> None:
+        """Make the changes to the load that are new, at their moments of the run."""
+        if self._sending is None:
+            return
+        engine = self._sending.engine
+        for change in changes[self._changed :]:
+            match change.what:
+                case "scale":
+                    engine.scale(change.factor, change.at)
+                case "pause":
+                    engine.pause(change.at)
+                case "resume":
+                    engine.resume(change.at)
+        self._changed = max(self._changed, len(changes))
 
     def _follow(self, pong: Pong) -> None:
         if self._sending is None:

@@ -130,25 +130,15 @@ class Engine:
         """
         if not 0.0 < factor < float("inf"):
             raise PlanError(f"a load is scaled by a positive number, got {factor!r}; pause() sends nothing")
-        self._factor = factor
-        if not self._flight.paused:
-            self._change(OPEN, factor, at)
-        self._change(CLOSED, factor, at)
-        self._tell(f"scaled to {factor:.4g} times the plan", at)
+        self._when(at, partial(self._scale, factor))
 
     def pause(self, at: float | None = None) -> None:
         """Begin nothing more until `resume`: what would be due meanwhile is not planned."""
-        if not self._flight.paused:
-            self._flight.paused = True
-            self._change(OPEN, 0.0, at)
-            self._tell("paused", at)
+        self._when(at, self._pause)
 
     def resume(self, at: float | None = None) -> None:
         """Go on after `pause`, where the plan is by now."""
-        if self._flight.paused:
-            self._flight.paused = False
-            self._change(OPEN, self._factor, at)
-            self._tell("resumed", at)
+        self._when(at, self._resume)
 
     def perform(self) -> None:
         """Make all visits; raises only for a fault of the visitor itself."""
@@ -189,8 +179,35 @@ class Engine:
             flight.after(over, partial(flight.interrupt, holding))
             flight.after(over + self._patience, partial(flight.abandon, holding))
 
-    def _change(self, kind: int, factor: float, at: float | None) -> None:
-        self._changes[kind].append((self._offset(at), factor))
+    def _when(self, at: float | None, deed: Callable[[float], None]) -> None:
+        """Change the load at an offset of the run: later, if it is ahead."""
+        now = max(self._clock.now() - self._began, 0.0)
+        if at is None or at <= now:
+            deed(now if at is None else at)
+        else:
+            self._flight.after(at - now, partial(deed, at))
+
+    def _scale(self, factor: float, at: float) -> None:
+        self._factor = factor
+        if not self._flight.paused:
+            self._change(OPEN, factor, at)
+        self._change(CLOSED, factor, at)
+        self._tell(f"scaled to {factor:.4g} times the plan", at)
+
+    def _pause(self, at: float) -> None:
+        if not self._flight.paused:
+            self._flight.paused = True
+            self._change(OPEN, 0.0, at)
+            self._tell("paused", at)
+
+    def _resume(self, at: float) -> None:
+        if self._flight.paused:
+            self._flight.paused = False
+            self._change(OPEN, self._factor, at)
+            self._tell("resumed", at)
+
+    def _change(self, kind: int, factor: float, at: float) -> None:
+        self._changes[kind].append((at, factor))
         for name, load in self._loads.items():
             share = self.holdings[name].share
             if isinstance(share.load, Rate) is (kind == OPEN):
@@ -203,8 +220,5 @@ class Engine:
         if changes:
             load.bend(share.load.curve.scaled([(at - share.at, factor) for at, factor in changes]))
 
-    def _tell(self, what: str, at: float | None) -> None:
-        self._flight.recorder.happened(Happening(self._offset(at), "change", what))
-
-    def _offset(self, at: float | None) -> float:
-        return max(self._clock.now() - self._began, 0.0) if at is None else at
+    def _tell(self, what: str, at: float) -> None:
+        self._flight.recorder.happened(Happening(at, "change", what))

@@ -291,7 +291,8 @@ class Collector:
             for where_in, span in window.phases.items():
                 spans[where_in] = max(spans.get(where_in, 0.0), span)
             for happening in window.happenings:
-                if len(self._happenings) < HAPPENINGS:
+                told = happening.kind == "change" and any(known == happening for _, known in self._happenings)
+                if len(self._happenings) < HAPPENINGS and not told:  # every worker tells of a change
                     self._happenings.append((window.worker, happening))
             self._notes.update(window.notes)
         for key, parts in by_key.items():

@@ -15,6 +15,9 @@ from chaperon.report.summary import LimitResult, Report
 from chaperon.report.trust import Trust
 from chaperon.report.verdict import Ending, Facts, conclude
 
+ABORT_GRACE = 1.0
+"""How long visits in flight have, in seconds, where a limit stops the run."""
+
 
 class Watch:
     """Adds windows up, says when to stop, concludes: the sink of a run on one machine or many.

@@ -14,7 +14,7 @@ from chaperon.clock import Clock, HubClock, seconds, today
 from chaperon.errors import NotPatched, TeardownError
 from chaperon.report.collector import Collector, Pulse
 from chaperon.report.verdict import Facts
-from chaperon.report.watch import Watch
+from chaperon.report.watch import ABORT_GRACE, Watch
 from chaperon.script.sending import Sending
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from chaperon.script.preparation import Preparation
 
 WORKER = "local"
-ABORT_GRACE = 1.0
-"""How long visits in flight have where a limit stops the run."""
 
 
 class Running:
