@@ -1,8 +1,10 @@
 """The files in deploy/ are what their engines take, as far as that can be known without the engines."""
 
+import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,10 @@ from pathlib import Path
 import kubernetes_validate
 import pytest
 import yaml
+from shells import Shells
+
+from chaperon.cli.main import chaperon
+from chaperon.cluster.keys import make
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
@@ -126,3 +132,90 @@ def test_the_unit_reads_what_its_file_of_variables_sets():
     assert variables == {"CHAPERON_MASTER", "CHAPERON_KEY"}
     assert shlex.split(start)[1:4] == ["worker", "--master", "${CHAPERON_MASTER}"]
     assert "EnvironmentFile=/etc/chaperon-worker.env" in UNIT
+
+
+GUIDE = (ROOT / "examples" / "cluster.md").read_text()
+SHOWN = [
+    *re.findall(r"^    chaperon (.*)$", GUIDE, re.MULTILINE),
+    *re.findall(r"^#   chaperon (.*)$", "\n".join(p.read_text() for p in sorted(DEPLOY.iterdir())), re.MULTILINE),
+]
+
+
+def interpolated(value, variables):
+    """Fill in ${NAME}, ${NAME:-default}, ${NAME:?why} as compose does."""
+
+    def fill(match):
+        name, kind, rest = match.groups()
+        return variables[name] if name in variables or kind != ":-" else rest
+
+    return re.sub(r"\$\{(\w+)(?:(:[-?])([^}]*))?\}", fill, value)
+
+
+def commands(target):
+    """Return what each file in deploy/ runs, as (master's arguments, worker's arguments); a unit has no master."""
+    said = {"TARGET": target, "CHAPERON_MASTER": "tcp://master.example:5570"}
+    composed = [[interpolated(a, said) for a in COMPOSE["services"][name]["command"]] for name in ("master", "worker")]
+    pods = [m["spec"]["template"]["spec"]["containers"][0]["args"] for m in (JOB, DEPLOYMENT)]
+    (start,) = re.findall(r"^ExecStart=(.*)$", UNIT, re.MULTILINE)
+    unit = shlex.split(interpolated(start.replace("%H", "host"), said))[1:]
+    return {"compose": composed, "kubernetes": pods, "systemd": (None, unit)}
+
+
+@pytest.mark.parametrize("line", SHOWN)
+def test_every_command_that_is_shown_is_one(line):
+    name, *args = shlex.split(line.partition("  ")[0])
+
+    chaperon.commands[name].make_context(name, args)
+
+
+@pytest.mark.parametrize("kind", ["compose", "kubernetes", "systemd"])
+def test_what_the_files_run_are_commands(kind):
+    for args in commands("http://127.0.0.1:8080")[kind]:
+        if args is not None:
+            chaperon.commands[args[0]].make_context(args[0], list(args[1:]))
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("kind", ["compose", "kubernetes", "systemd"])
+def test_what_the_files_run_runs(kind, tmp_path, target):
+    shells = Shells(tmp_path)
+    masters, workers = ({**os.environ, "CHAPERON_KEY": str(key)} for key in make())
+    master, worker = commands(target.url)[kind]
+    try:
+        told = [
+            re.sub(r"^/scenarios?/.*\.py$", str(ROOT / "examples" / "basic_account_login.py"), arg)
+            .replace("tcp://0.0.0.0:5570", "tcp://127.0.0.1:*")
+            .replace("http://target.default.svc:8080", target.url)
+            for arg in master or commands(target.url)["compose"][0]
+        ]
+        small = ("--only", "custom_name", "--users", 2, "--hold", "500ms", "--workers", 1, "--json", "out.json")
+        conducting = shells.start(*told, *small, env=masters)
+        address = shells.told(conducting, "the master is at ").split()[-1]
+        joined = re.sub(r"tcp://[a-z.-]+:5570", address, " ".join(map(str, worker))).replace("$(POD_NAME)", "pod-1")
+        working = shells.start(*shlex.split(joined), env=workers)
+
+        assert shells.ends(conducting) == 0, (conducting.told, working.told)
+        assert shells.report()["ledger"][0]["done"] > 0
+        working.send_signal(signal.SIGTERM)
+        assert shells.ends(working) == 130, working.told
+    finally:
+        shells.close()
+
+
+@pytest.mark.faults
+def test_the_guides_two_shells_work_as_they_are_shown(tmp_path):
+    shells = Shells(tmp_path)
+    conduct, work = (next(line for line in SHOWN if line.startswith(start)) for start in ("master", "worker"))
+    try:
+        master = shells.start(
+            *shlex.split(conduct.replace("examples/", f"{ROOT}/examples/")),
+            *("--bind", "tcp://127.0.0.1:*", "--hold", "1s", "--ramp", "500ms", "--quiet", "--json", "out.json"),
+        )
+        address = shells.told(master, "the master is at ").split()[-1]
+        shells.start(*shlex.split(work.replace("tcp://127.0.0.1", address)))
+
+        assert shells.ends(master) == 0, master.told
+        assert {row["scenario"] for row in shells.report()["ledger"]} == {"customers", "passers_by"}
+        assert len(shells.report()["workers"]) == 2
+    finally:
+        shells.close()
