@@ -43,14 +43,14 @@ class Shells:
         self.processes.append(process)
         return process
 
-    def master(self, *args, workers=2):
+    def master(self, *args, workers=2, file="shop.py"):
         """Start a master on a free port; its address is where it says it is."""
-        process = self.start("master", "shop.py", "--workers", workers, "--bind", "tcp://127.0.0.1:*", *args)
+        process = self.start("master", file, "--workers", workers, "--bind", "tcp://127.0.0.1:*", *args)
         process.address = self.told(process, "the master is at ").split()[-1]
         return process
 
-    def worker(self, address, *args):
-        return self.start("worker", "--master", address, *args)
+    def worker(self, address, *args, **kwargs):
+        return self.start("worker", "--master", address, *args, **kwargs)
 
     def told(self, process, start, within=40.0):
         """Wait until a process says something."""
@@ -90,13 +90,14 @@ class Shells:
             process.told.append(line.rstrip())
 
 
-def engines(shells, of=None):
-    """Return the engine processes that were started below one of the shells' folders, or by one supervisor."""
+def engines(shells, of=None, named=None):
+    """Return the engine processes that were started from the shells' folder, by one supervisor, for one worker."""
     found = []
     for entry in os.listdir("/proc"):
         try:
             here = entry.isdigit() and os.readlink(f"/proc/{entry}/cwd") == str(shells.folder)
-            if here and "engine" in Path(f"/proc/{entry}/cmdline").read_text().split("\0"):
+            words = Path(f"/proc/{entry}/cmdline").read_text().split("\0") if here else []
+            if "engine" in words and (named is None or named in words):
                 parent = int(Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[1])
                 if of is None or of.pid == parent:
                     found.append(int(entry))

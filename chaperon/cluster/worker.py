@@ -172,9 +172,7 @@ class Worker:
         if welcome is None:
             return
         if pong.run != welcome.run:
-            if self._sending is not None:
-                self._sending.engine.stop(0.0)
-            self._end(ORPHANED, "the master has begun another run")
+            self._abandon(ORPHANED, "the master has begun another run")
             return
         if pong.said < self._said:
             return
@@ -371,7 +369,7 @@ class Worker:
             return
         silent = now - self._heard
         if silent > welcome.dead_man:
-            self._orphan(silent)
+            self._abandon(ORPHANED, f"no word from the master for {silent:.0f} s: nothing more is sent")
         elif silent > 5 * self._beat * self._backoff:
             self._backoff *= 2
             self._link.reconnect()
@@ -386,13 +384,16 @@ class Worker:
         """
         now, welcome = self._clock.now(), self._joining.welcome
         if welcome is not None and now - self._alive > 0.8 * welcome.silence:
-            self._stalled, self._alive = True, now
+            self._stalled, self._alive, self._heard = True, now, now
         return self._stalled
 
-    def _orphan(self, silent: float) -> None:
+    def _abandon(self, code: int, told: str) -> None:
+        """Send nothing more, for nobody wants it: what is due from now on is not this worker's to drop."""
         if self._sending is not None:
+            for name in self._held:
+                self._sending.engine.release(name)
             self._sending.engine.stop(0.0)
-        self._end(ORPHANED, f"no word from the master for {silent:.0f} s: nothing more is sent")
+        self._end(code, told)
 
     def _end(self, code: int, told: str) -> None:
         if not self._over.is_set():

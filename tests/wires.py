@@ -1,0 +1,69 @@
+"""A way between a worker and its master that can be cut, healed."""
+
+import gevent
+from gevent import socket
+from gevent.server import StreamServer
+
+
+class Wire:
+    """Three ports in a row that lead to a master's, and can be cut."""
+
+    def __init__(self, address):
+        host, _, port = address.removeprefix("tcp://").rpartition(":")
+        self._to = host, int(port)
+        self._open = True
+        self._pairs = set()
+        self.address = None
+        while self.address is None:
+            self._servers = [StreamServer(("127.0.0.1", 0), self._carry)]
+            self._servers[0].start()
+            first = self._servers[0].server_port
+            try:
+                for place in (1, 2):
+                    server = StreamServer(("127.0.0.1", first + place), self._carry)
+                    server.start()
+                    self._servers.append(server)
+            except OSError:
+                self.close()
+            else:
+                self.address = f"tcp://127.0.0.1:{first}"
+        self._first = first
+
+    def cut(self):
+        """Let nothing pass any more, without a word to either side."""
+        self._open = False
+
+    def heal(self):
+        """Break what was stalled, as a router that comes back does, and carry what is new."""
+        self._open = True
+        for each in list(self._pairs):
+            each.close()
+
+    def close(self):
+        for server in self._servers:
+            server.stop(timeout=0)
+        for each in list(self._pairs):
+            each.close()
+
+    def _carry(self, near, _):
+        place = near.getsockname()[1] - self._first
+        try:
+            far = socket.create_connection((self._to[0], self._to[1] + place))
+        except OSError:
+            near.close()
+            return
+        self._pairs |= {near, far}
+        gevent.joinall([gevent.spawn(self._pump, near, far), gevent.spawn(self._pump, far, near)])
+        self._pairs -= {near, far}
+
+    def _pump(self, source, sink):
+        try:
+            while data := source.recv(65536):
+                while not self._open:
+                    gevent.sleep(0.05)
+                sink.sendall(data)
+        except OSError:
+            pass
+        finally:
+            for each in (source, sink):
+                each.close()
