@@ -52,7 +52,7 @@ def nothing_leaks(target):
     assert living() == before
 
 
-def visit(server, sane, *calls, load=None, **service):
+def visit(server, sane, *calls, load=None, settles=True, timeout=PATIENCE, **service):
     """Make the calls, whatever comes of them, then ask a sane server; return report, answers."""
     answers = []
 
@@ -63,14 +63,14 @@ def visit(server, sane, *calls, load=None, **service):
         session.get(f"{sane.url}/sane")
 
     report = Environment(
-        services={"default": Service(server.url, timeout=PATIENCE, verify=server.authority or True, **service)},
+        services={"default": Service(server.url, timeout=timeout, verify=server.authority or True, **service)},
         scenarios=[run(Scenario(shop, name="shop"), load or iterations(1))],
     ).execute()
 
     assert report[f"GET {sane.url}/sane"].count == sane.count("GET /sane")
     assert report[f"GET {sane.url}/sane"].errors == 0
     assert report.ledger["shop"].done == report.ledger["shop"].planned == sane.count("GET /sane")
-    assert server.settled()
+    assert not settles or server.settled()
     return report, answers
 
 
@@ -107,6 +107,10 @@ BAD = {
     "a dripping head": (hostile.dripping_head, "deadline"),
     "a dripping body": (hostile.dripping_body, "deadline"),
     "a redirect loop": (hostile.redirect_loop, "too many redirects"),
+    "a redirect to no URL": (hostile.bad_redirect, "bad url"),
+    "a redirect in no text": (partial(hostile.bad_redirect, b"/\xff\xfe"), "bad url"),
+    "a status of zero": (hostile.odd_status, "protocol"),
+    "a status of four digits": (partial(hostile.odd_status, b"2000"), "protocol"),
     "an expired certificate": (hostile.expired, "tls"),
     "a self-signed certificate": (hostile.self_signed, "tls"),
     "a certificate for another host": (hostile.other_host, "tls"),
@@ -220,6 +224,8 @@ GOOD = {
     "trailers": (hostile.trailers, 200, "hello"),
     "100-continue": (hostile.continued, 200, "hello"),
     "1xx in a row": (hostile.informed, 200, "hello"),
+    "a folded header": (hostile.folded_header, 200, "hello"),
+    "an answer nobody asked for": (hostile.two_answers, 200, "hello"),
     "204 with a body": (partial(hostile.forbidden_body, 204), 204, ""),
     "304 with a body": (partial(hostile.forbidden_body, 304), 304, ""),
     "bad cookies": (hostile.bad_cookies, 200, "hello"),
@@ -254,6 +260,38 @@ def test_an_answer_to_head_has_no_body_whatever_follows_it(behaviour, transport,
 
     assert [(a.status_code, a.headers["Content-Length"], a.text) for a in answers] == [(200, "5", "")] * 2
     assert errors_of(report) == {}
+
+
+@WAYS
+@TRANSPORTS
+def test_a_folded_header_is_one_line(way, transport, target):
+    with hostile.folded_header() as server:
+        _, answers = visit(server, target, way, transport=transport)
+
+    assert answers[0].headers["X-Folded"].split() == ["two", "words"]
+
+
+UPLOADS = pytest.mark.parametrize("body", [lambda: b"x" * 16_000_000, lambda: iter([b"x" * 1_000_000] * 16)])
+
+
+@UPLOADS
+@TRANSPORTS
+@pytest.mark.parametrize(
+    ("behaviour", "timeout", "error"),
+    [
+        (hostile.unread, PATIENCE, "timeout"),
+        (hostile.slow_reader, 5.0, "deadline"),
+        (hostile.early_answer, 5.0, "http 413"),
+    ],
+)
+def test_an_upload_that_is_not_taken_costs_one_recorded_error(behaviour, timeout, error, body, transport, target):
+    ask = lambda session: session.post("/", data=body())  # noqa: E731 - as a call is written
+
+    with behaviour() as server:
+        report, _ = visit(server, target, ask, settles=False, timeout=timeout, transport=transport, deadline=DEADLINE)
+
+    assert errors_of(report) == {("POST /", error): 1}
+    assert server.connections == 1
 
 
 @TRANSPORTS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httptools
@@ -14,6 +15,7 @@ INTERIM = 50
 
 Fields = list[tuple[str, str]]
 
+_FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
 _END = b"\r\n\r\n"
 
 
@@ -46,7 +48,7 @@ class Inbox:
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
         self.on_body = self.pieces.append
-        self._parser: Any = httptools.HttpResponseParser(self)
+        self._parser = _parser(self)
         self.expect()
 
     def __repr__(self) -> str:
@@ -109,12 +111,14 @@ class Inbox:
 
     def on_message_begin(self) -> None:
         self._begun += 1
+        if self.done:  # nobody asked for this one: it goes to the list that is left behind
+            self.pieces = self.pieces[:]
 
     def on_message_complete(self) -> None:
         if self.done:
             return
         status: int = self._parser.get_status_code()
-        if status < 200 and status != 101:
+        if 100 <= status < 200 and status != 101:
             self._interim += 1
             return
         self.status = status
@@ -137,10 +141,13 @@ class Inbox:
         if end < 0:
             self._told = told
             return
-        self.head = told[start:end]
+        head = told[start:end]
+        status = self.status or self._parser.get_status_code()
+        if status < 100 or b"\0" in head:
+            raise Garbled(f"a status of {status}" if status < 100 else "a NUL in the head")
+        self.head = head
+        self.status = status
         self._told = b""
-        if not self.status:
-            self.status = self._parser.get_status_code()
         if self._bare:
             self._finish_bare(len(told) == end + len(_END))
 
@@ -151,13 +158,20 @@ class Inbox:
         self.keep = again and alone
         self.done = True
         self._begun = 1 + self._interim
-        self._parser = httptools.HttpResponseParser(self)  # the old one waits for the body that was announced
+        self._parser = _parser(self)  # the old one waits for the body that was announced
+
+
+def _parser(protocol: object) -> Any:
+    """Return a parser that takes what `requests` does in a field: continued lines, odd characters."""
+    parser = httptools.HttpResponseParser(protocol)
+    parser.set_dangerous_leniencies(lenient_headers=True)
+    return parser
 
 
 def _sound(head: bytes) -> bool:
     """Whether a head by itself is well-formed."""
     try:
-        httptools.HttpResponseParser(object()).feed_data(head + _END)
+        _parser(object()).feed_data(head + _END)
     except httptools.HttpParserUpgrade:
         return True
     except httptools.HttpParserError:
@@ -168,9 +182,12 @@ def _sound(head: bytes) -> bool:
 def fields(head: bytes) -> Fields:
     """Return the header fields of a head, in order, as latin-1 text."""
     listed = []
-    for line in head.decode("latin-1").split("\r\n")[1:]:
+    text = head.decode("latin-1")
+    if "\r\n " in text or "\r\n\t" in text:
+        text = _FOLD.sub(" ", text)
+    for line in text.split("\r\n")[1:]:
         name, _, value = line.partition(":")
-        listed.append((name, value.strip(" \t")))
+        listed.append((name.rstrip(" \t"), value.strip(" \t")))
     return listed
 
 

@@ -96,7 +96,12 @@ class Lane:
             sent = 0.0
             try:
                 inbox.expect(bare)
-                channel.send(request)
+                try:
+                    channel.send(request)
+                except (BrokenPipeError, ConnectionResetError):
+                    if connection.opening is None:
+                        raise
+                    # it hung up, but may have answered before
                 sent = _now()
                 data = channel.receive()
                 first = _now()

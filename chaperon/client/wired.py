@@ -6,11 +6,12 @@ import re
 from http.cookiejar import DefaultCookiePolicy
 from math import inf
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.auth import HTTPBasicAuth
 from requests.cookies import RequestsCookieJar, merge_cookies
-from requests.exceptions import RequestException
+from requests.exceptions import InvalidURL, RequestException
 from requests.structures import CaseInsensitiveDict
 
 from chaperon._version import VERSION
@@ -132,6 +133,15 @@ class WireSession(requests.Session):
             "verify": self.verify if verify is None else verify,
             "cert": self.cert if cert is None else cert,
         }
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return where a response sends one. Raises InvalidURL where `requests` lets a bare ValueError out."""
+        try:
+            target = super().get_redirect_target(resp)
+            urlsplit(target or "")
+        except ValueError as exc:
+            raise InvalidURL(f"redirected to what is no URL: {exc}", response=resp) from exc
+        return target
 
     def _composed(self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any) -> Composed | None:
         """Return the request ready to be sent, or None where it must go the long way."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gevent import socket
+from gevent import sleep, socket
+from gevent.event import Event
 
 from chaperon.testing.hostile.server import ANSWER, OK, Peer, Port, Server
 
@@ -103,5 +104,31 @@ def closed_early() -> Server:
     def treat(peer: Peer) -> None:
         peer.hear()
         peer.say(OK, b"Content-Length: 100\r\n\r\n", b"0123456789")
+
+    return Server(treat)
+
+
+def unread() -> Server:
+    """Read nothing, not even the request, as long as the context lasts."""
+    return Server(lambda peer: Event().wait())
+
+
+def slow_reader(every: float = 0.02) -> Server:
+    """Read 64 kB of the request every so many seconds, and never answer."""
+
+    def treat(peer: Peer) -> None:
+        while True:
+            peer.receive()
+            sleep(every)
+
+    return Server(treat, ahead=65_536)
+
+
+def early_answer() -> Server:
+    """Refuse a request with 413 before its body has come, and close."""
+
+    def treat(peer: Peer) -> None:
+        peer.receive()
+        peer.say(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
     return Server(treat)

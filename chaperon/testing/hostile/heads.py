@@ -65,6 +65,21 @@ def odd_length(said: bytes) -> Server:
     return Server(treat)
 
 
+def odd_status(said: bytes = b"000") -> Server:
+    """Answer with a status that is none."""
+    return saying(b"HTTP/1.1 ", said, b" Odd\r\nContent-Length: 5\r\n\r\nhello")
+
+
+def folded_header() -> Server:
+    """Continue a field on a second line, as was once allowed: clients put a space there (RFC 9112, 5.2)."""
+    return saying(OK, b"X-Folded: two\r\n\t words\r\nContent-Length: 5\r\n\r\nhello")
+
+
+def two_answers() -> Server:
+    """Send two answers to each request, the second of which nobody asked for."""
+    return saying(ANSWER + OK + b"Content-Length: 8\r\n\r\nsmuggled")
+
+
 def two_framings() -> Server:
     """Send a chunked body with a Content-Length beside it, as a smuggler does (RFC 9112, 6.3)."""
     return saying(OK, b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", b"5\r\nhello\r\n0\r\n\r\n")
@@ -84,6 +99,11 @@ def informed(times: int = 20) -> Server:
 def redirect_loop() -> Server:
     """Redirect each request to where it came."""
     return saying(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n")
+
+
+def bad_redirect(to: bytes = b"http://[::nowhere/") -> Server:
+    """Redirect each request to what is no URL."""
+    return saying(b"HTTP/1.1 302 Found\r\nLocation: ", to, b"\r\nContent-Length: 0\r\n\r\n")
 
 
 def bad_cookies() -> Server:

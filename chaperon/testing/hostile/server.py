@@ -81,7 +81,7 @@ class Peer:
         self._socket = context.wrap_socket(self._socket, server_side=True)
 
     def receive(self) -> bytes:
-        """Return what comes next. Raises Gone."""
+        """Return what comes next, 64 kB at most. Raises Gone."""
         data: bytes = self._socket.recv(65_536)
         if not data:
             raise Gone
@@ -129,11 +129,14 @@ class Port:
 class Server(Port):
     """A raw server that gives each connection the same treatment, as long as the context lasts.
 
+    The kernel takes in up to *ahead* bytes before they are read, as many as it likes without.
     What the context leaves behind is nothing: its greenlets are ended, its connections closed.
     """
 
-    def __init__(self, treat: Treatment, *, authority: str | None = None) -> None:
+    def __init__(self, treat: Treatment, *, authority: str | None = None, ahead: int | None = None) -> None:
         super().__init__(authority=authority)
+        if ahead is not None:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ahead)
         self._treat = treat
         self._numbers = count()
         self._pool = Pool()
