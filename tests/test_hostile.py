@@ -111,6 +111,7 @@ BAD = {
     "a redirect in no text": (partial(hostile.bad_redirect, b"/\xff\xfe"), "bad url"),
     "a status of zero": (hostile.odd_status, "protocol"),
     "a status of four digits": (partial(hostile.odd_status, b"2000"), "protocol"),
+    "a NUL in the head": (partial(hostile.saying, hostile.OK + b"X-Nul: \0\r\nContent-Length: 0\r\n\r\n"), "protocol"),
     "an expired certificate": (hostile.expired, "tls"),
     "a self-signed certificate": (hostile.self_signed, "tls"),
     "a certificate for another host": (hostile.other_host, "tls"),
@@ -124,6 +125,7 @@ STOCK = {
     "an absurd length": "truncated",
     "a length of no number": None,
     "two framings": None,
+    "a NUL in the head": None,
 }
 """What urllib3 makes of it instead; None where it takes the answer for good."""
 

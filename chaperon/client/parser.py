@@ -81,10 +81,14 @@ class Inbox:
             return
         if self.head:
             return
-        if self.done and not (self._told or self._interim or self._bare) and data[0] == 72:  # "H", and all at once
+        plain = self.status >= 100 and not (self._told or self._interim or self._bare)
+        if plain and data[0] == 72:  # whole at once, from its "H"
             self.head = data[: data.index(_END)]
         else:
             self._look(data)
+        if b"\0" in self.head:
+            self.head = b""
+            raise Garbled("a NUL in the head")
 
     @property
     def clean(self) -> bool:
@@ -141,11 +145,10 @@ class Inbox:
         if end < 0:
             self._told = told
             return
-        head = told[start:end]
         status = self.status or self._parser.get_status_code()
-        if status < 100 or b"\0" in head:
-            raise Garbled(f"a status of {status}" if status < 100 else "a NUL in the head")
-        self.head = head
+        if status < 100:
+            raise Garbled(f"a status of {status}")
+        self.head = told[start:end]
         self.status = status
         self._told = b""
         if self._bare:

@@ -53,7 +53,7 @@ from chaperon.testing.hostile.heads import (
     two_framings,
 )
 from chaperon.testing.hostile.secure import cut_handshake, expired, other_host, self_signed, trusted
-from chaperon.testing.hostile.server import ANSWER, Gone, Peer, Port, Server
+from chaperon.testing.hostile.server import ANSWER, OK, Gone, Peer, Port, Server
 
 __all__ = [  # noqa: RUF022 - in groups
     # the connection breaks
@@ -104,6 +104,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "cut_handshake",
     # to write another
     "ANSWER",
+    "OK",
     "Gone",
     "Peer",
     "Port",
