@@ -6,9 +6,11 @@ from gevent import monkey
 monkey.patch_all()
 
 import socket  # noqa: E402 - see above
+import ssl  # noqa: E402 - see above
 
 import gevent  # noqa: E402
 import pytest  # noqa: E402
+import trustme  # noqa: E402
 from gevent.pywsgi import WSGIServer  # noqa: E402
 from peer import Peer, WebSocketServer  # noqa: E402
 
@@ -31,16 +33,16 @@ class PromptServer(WSGIServer):
 class Target:
     """A loopback server that remembers what it was asked."""
 
-    def __init__(self):
+    def __init__(self, **tls):
         self.asked = []
         self.cookies = []
         self.headers = []
         self.types = []
         self.queries = []
         self.bodies = []
-        self._server = PromptServer(("127.0.0.1", 0), self._answer, log=None)
+        self._server = PromptServer(("127.0.0.1", 0), self._answer, log=None, **tls)
         self._server.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
 
     def count(self, line):
         return self.asked.count(line)
@@ -77,6 +79,21 @@ class Target:
 @pytest.fixture
 def target():
     server = Target()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def tls_target(tmp_path):
+    """A target over TLS, with a certificate that only *ca* vouches for."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "own.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "own.pem")
+    server = Target(ssl_context=context)
+    server.ca = str(tmp_path / "ca.pem")
     yield server
     server.close()
 

@@ -22,6 +22,7 @@ from chaperon import (
     users,
 )
 from chaperon.load.weights import turn, whole
+from chaperon.script.environment import Entry
 
 
 def told(word, log):
@@ -304,3 +305,15 @@ def test_what_is_made_of_scenarios_is_labelled_by_its_variable():
     assert bound_choice.label == "bound_choice"
     assert mix({shop: 1}).label == "mix"
     assert Environment(scenarios=[run(mix({shop: 1}), users(2))]).entries[0].label == "mix"
+
+
+def test_a_check_of_a_mix_makes_a_visit_of_each():
+    other = Scenario(lambda s: None, name="other")
+
+    apart = Entry(mix({shop: 3, other: 1}, name="both"), config={"a": 1}).apart
+
+    assert [(entry.label, entry.scenario, entry.config) for entry in apart] == [
+        ("both/shop", shop, {"a": 1}),
+        ("both/other", other, {"a": 1}),
+    ]
+    assert Entry(shop).apart == (Entry(shop),)

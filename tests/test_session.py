@@ -12,6 +12,7 @@ from chaperon import (
     Environment,
     JoinTimeout,
     LoadError,
+    PlanError,
     Scenario,
     Service,
     Verdict,
@@ -533,3 +534,34 @@ def test_a_run_whose_every_request_fails_is_braked_as_a_failure(dead_port):
     assert report.verdict is Verdict.FAIL
     assert any("nothing but failures" in reason for reason in report.reasons)
     assert report.duration < 10
+
+
+def test_what_would_not_run_when_it_is_called_is_no_step():
+    async def later(session):
+        pass
+
+    def piecemeal(session):
+        yield
+
+    for wrong in (later, piecemeal):
+        for used in (step, measured, Scenario, lambda f: Scenario(print, init=f), lambda f: Scenario(print, cleanup=f)):
+            with pytest.raises(PlanError, match=f"{wrong.__name__} is .*: write it as an ordinary function"):
+                used(wrong)
+
+
+def test_services_have_tls_settings_of_their_own(tls_target):
+    services = {
+        "trusting": Service(tls_target.url, verify=tls_target.ca),
+        "careless": Service(tls_target.url, verify=False),
+    }
+
+    def asks(session):
+        session.service("trusting").get("/trusted")
+        session.service("careless").get("/careless")
+        with pytest.raises(requests.exceptions.SSLError):
+            session.get("/wary")
+
+    report = once(tls_target, asks, services=services)
+
+    assert tls_target.asked == ["GET /trusted", "GET /careless"]
+    assert errors_of(report) == {("GET /wary", "tls"): 1}

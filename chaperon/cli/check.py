@@ -21,10 +21,12 @@ from chaperon.script.environment import ONE_VISIT
 def check(file: str, orders: Orders) -> int:
     """Run one visit of every entry of FILE, and print each request, step and error as it happens.
 
-    Whatever load is asked for, it is one visit. Any error at all is a FAIL.
+    Whatever load is asked for, it is one visit, of a mix one of each scenario. Any error at
+    all is a FAIL.
     """
     environment = orders.environment(file)
-    once = replace(environment, scenarios=[replace(e, load=ONE_VISIT) for e in environment.entries], limits=())
+    entries = [replace(each, load=ONE_VISIT) for entry in environment.entries for each in entry.apart]
+    once = replace(environment, scenarios=entries, limits=())
     return perform(once, orders, tap=Teller(labelled=len(once.entries) > 1), live=False, outputs=_outputs)
 
 

@@ -7,10 +7,20 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from chaperon.errors import PlanError
+
 
 def name_of(function: Callable[..., Any]) -> str:
     """Return what a function is called in reports."""
     return str(getattr(function, "__name__", type(function).__name__))
+
+
+def ordinary(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that does its work when it is called; raises PlanError for any other."""
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        kind = "async" if inspect.iscoroutinefunction(function) else "a generator"
+        raise PlanError(f"{name_of(function)} is {kind}: write it as an ordinary function, which may block")
+    return function
 
 
 def is_timed(function: Callable[..., Any]) -> bool:

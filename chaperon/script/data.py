@@ -14,7 +14,6 @@ from chaperon.errors import FeedEmpty, LoadError, UsageError
 from chaperon.load.feeder import ORDERS, Order, ordered, position
 from chaperon.measure.meter import Meter
 from chaperon.script.luck import Luck
-from chaperon.script.scene import Visit
 
 MOST = 5_000_000
 """Rows after which an iterable is taken to be endless."""
@@ -63,7 +62,6 @@ class Data(Luck):
     """How a session takes rows."""
 
     meter: Meter
-    visit: Visit
     _user: int
     _taken: dict[Feed, int]
 

@@ -18,7 +18,7 @@ from chaperon.report.limits import Limit
 from chaperon.report.trust import Trust
 from chaperon.script.config import merged
 from chaperon.script.preparation import Preparation
-from chaperon.script.scenario import Scenario
+from chaperon.script.scenario import Mix, Scenario
 from chaperon.script.scene import DEFAULT
 from chaperon.script.series_rules import Rules, read
 from chaperon.script.steps import POLICIES, OnError
@@ -45,6 +45,13 @@ class Entry:
     def label(self) -> str:
         """What its series are labelled with."""
         return self.name or self.scenario.label
+
+    @property
+    def apart(self) -> tuple[Entry, ...]:
+        """This entry, or one for each scenario of a mix."""
+        if not isinstance(self.scenario, Mix):
+            return (self,)
+        return tuple(replace(self, scenario=m, name=f"{self.label}/{m.label}") for m in self.scenario.members)
 
 
 def run(scenario: Scenario, load: Load = ONE_VISIT, /, *, name: str | None = None, **config: Any) -> Entry:

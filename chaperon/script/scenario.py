@@ -14,6 +14,7 @@ from chaperon.errors import LoadError, VisitTimeout
 from chaperon.load.arrivals import chance
 from chaperon.load.weights import turn, whole
 from chaperon.script.bounds import Bound
+from chaperon.script.calling import ordinary
 from chaperon.script.steps import OnError, StepOptions, options_of, step, step_bound
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ class Scenario:
         if not steps:
             raise LoadError("a scenario needs at least one step: Scenario(login, look_around)")
         self.steps: tuple[Step, ...] = tuple(s if options_of(s) else step(s) for s in steps)
-        self.init = init
-        self.cleanup = cleanup
+        self.init = None if init is None else ordinary(init)
+        self.cleanup = None if cleanup is None else ordinary(cleanup)
         self.name = name
         self.timeout = None if timeout is None else seconds(timeout)
 

@@ -11,7 +11,7 @@ from chaperon.clock import seconds
 from chaperon.errors import PlanError, StepTimeout
 from chaperon.load.profile import Between, Think, thinking
 from chaperon.script.bounds import Bound
-from chaperon.script.calling import name_of
+from chaperon.script.calling import name_of, ordinary
 
 OnError = Literal["next-visit", "continue", "stop-session", "stop-run"]
 POLICIES = ("next-visit", "continue", "stop-session", "stop-run")
@@ -94,33 +94,29 @@ def _step(
     if on_error is not None and on_error not in POLICIES:
         raise PlanError(f"step {label}: on_error must be one of {', '.join(POLICIES)}; got {on_error!r}")
 
-    def once(session: Any, args: Any, kwargs: Any) -> Any:
+    @functools.wraps(function)
+    def once(session: Any, /, *args: Any, **kwargs: Any) -> Any:
         with session.measure(label, kind="step"):
             if within is None:
                 return function(session, *args, **kwargs)
             with step_bound(session, label, within):
                 return function(session, *args, **kwargs)
 
-    def patiently(session: Any, args: Any, kwargs: Any) -> Any:
-        for _ in range(retries):
-            try:
-                return once(session, args, kwargs)
-            except Exception:
-                continue
-        return once(session, args, kwargs)
-
+    @functools.wraps(function)
     def often(session: Any, /, *args: Any, **kwargs: Any) -> Any:
         value = None
         for _ in range(repeat):
-            value = patiently(session, args, kwargs)
+            for _ in range(retries):
+                try:
+                    value = once(session, *args, **kwargs)
+                    break
+                except Exception:
+                    continue
+            else:
+                value = once(session, *args, **kwargs)
         return value
 
-    def plainly(session: Any, /, *args: Any, **kwargs: Any) -> Any:
-        with session.measure(label, kind="step"):
-            return function(session, *args, **kwargs)
-
-    plain = repeat == 1 and not retries and within is None
-    timed: Any = functools.wraps(function)(plainly if plain else often)
+    timed: Any = once if repeat == 1 and not retries else often
     timed._chaperon_timed = True
     timed._chaperon_step = StepOptions(label, thinking(think), on_error)
     return cast(F, timed)
@@ -156,4 +152,4 @@ def _measured(function: F, name: str | None) -> F:
 def _name_of(function: Callable[..., Any]) -> str:
     if not callable(function):
         raise PlanError(f"@step and @measured decorate functions, not {function!r}")
-    return name_of(function)
+    return name_of(ordinary(function))

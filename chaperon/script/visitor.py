@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import gevent
 
@@ -48,32 +49,34 @@ class Visitor:
 
     def visit(self, arrival: Arrival) -> Visited:
         """Run one visit, its session's `init` first if it is new."""
-        entry, number, user, due, phase = arrival
-        whole = self._parts[entry]
-        start = whole.scene.clock.now()
-        visit = Visit(number, user, round((start if due is None else due) - self._began, 9), start - self._began)
-        turn = whole.turn(visit)
-        part = self._casts[entry][turn]
-        session = self._sessions.get((entry, user), _NOBODY).get(turn)
+        whole = self._parts[arrival.entry]
+        now, began = whole.scene.clock.now, self._began
+        start = now()
+        due = start if arrival.due is None else arrival.due
+        place = Visit(arrival.number, arrival.user, due - began, start - began)
+        turn = whole.turn(place)
+        part = self._casts[arrival.entry][turn]
+        sessions = self._sessions.get((arrival.entry, arrival.user))
+        if sessions is None:
+            sessions = self._sessions[arrival.entry, arrival.user] = {}
+        session = sessions.get(turn)
         if session is None:
-            session = Session(part.scene, user)
-            self._sessions.setdefault((entry, user), {})[turn] = session
-            session.meter.turn(phase, ())
-            session.begin(visit)
+            session = sessions[turn] = Session(part.scene, arrival.user)
+            session.meter.turn(arrival.phase, ())
+            session.begin(place)
             entered = self._guarded(session, part.scenario.enter)
-            if entered is not _DONE:
-                self.leave(entry, user)
+            if entered.visited != Visited("done"):
+                self.leave(arrival.entry, arrival.user)
                 return entered.visited
-            start = whole.scene.clock.now()
-            visit = visit._replace(started=start - self._began)
-        meter = session.meter
-        meter.turn(phase, ())
-        session.begin(visit)
-        session.first_due = due
+            start = now()
+            place = Visit(arrival.number, arrival.user, due - began, start - began)
+        session.meter.turn(arrival.phase, ())
+        session.begin(place)
+        session.first_due = arrival.due
         outcome = self._guarded(session, part.scenario.perform)
         session.first_due = None
-        meter.turn(phase, ())
-        meter.take("visit", "visit", start, meter.clock.now(), outcome.failure, 0, due)
+        session.meter.turn(arrival.phase, ())
+        session.meter.take("visit", "visit", start, now(), outcome.failure, due=arrival.due)
         return outcome.visited
 
     def leave(self, entry: int, user: int) -> None:
@@ -123,10 +126,12 @@ class Visitor:
         return _Outcome(Visited("failed", stays=False), failure_of(exc))
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
+class _Outcome(NamedTuple):
     visited: Visited
     failure: Failure | None = None
+
+
+_DONE = _Outcome(Visited("done"))
 
 
 _DONE = _Outcome(Visited("done"))
