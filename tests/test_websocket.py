@@ -16,6 +16,7 @@ from chaperon import (
     run,
     users,
 )
+from chaperon.client.timings import Timings
 from chaperon.errors import UsageError
 
 
@@ -167,6 +168,18 @@ def test_tls_settings_go_with_it_and_its_time_is_told(websocket_server, tmp_path
     assert perform(server, steps, verify=str(bundle)).errors == ()
     refused = perform(server, steps)
     assert errors_of(refused) == {("ws connect /", "tls"): 1}
+
+
+def test_the_stages_of_connecting_are_series_where_the_service_wants_them(websocket_server):
+    server = websocket_server()
+
+    report = perform(server, lambda session: session.ws("/s", service="chat").close(), services={
+        "chat": Service(server.url, timings=True)
+    })
+
+    assert all(report[f"{stage} ws connect /s"].count == 1 for stage in Timings._fields)
+    assert report["tcp ws connect /s"].max > 0
+    assert report.requests.count == 1
 
 
 def _server_context(issued):

@@ -1,5 +1,6 @@
 """What a server can do wrong costs one recorded error each, and nothing more."""
 
+import errno
 import socket
 import struct
 
@@ -17,6 +18,7 @@ from chaperon import (
     run,
     users,
 )
+from chaperon.client import dial
 
 
 def perform(url, *steps, **options):
@@ -57,6 +59,25 @@ def test_a_name_that_is_nowhere_is_one_error():
     report = perform("http://nowhere.invalid", opening(kept))
 
     assert errors_of(report) == {("ws connect /feed", "dns"): 1}
+
+
+def test_running_out_of_descriptors_says_what_to_raise(websocket_server, monkeypatch):
+    kept = []
+
+    def exhausted(*args):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    def steps(session):
+        monkeypatch.setattr(dial.socket, "socket", exhausted)
+        try:
+            opening(kept)(session)
+        finally:
+            monkeypatch.undo()
+
+    report = perform(websocket_server().url, steps)
+
+    assert errors_of(report) == {("ws connect /feed", "out of descriptors"): 1}
+    assert "ulimit" in str(kept[0])
 
 
 @pytest.mark.parametrize(

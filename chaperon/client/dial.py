@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Sequence
 from ssl import SSLContext
 from typing import Any, NamedTuple
 
 from gevent import socket
 
+from chaperon.client import capacity
 from chaperon.client.timings import Timings
-
-Address = tuple[Any, Any, int, str, Any]
+from chaperon.client.transport import Wire
 
 
 class Dialled(NamedTuple):
@@ -20,16 +21,33 @@ class Dialled(NamedTuple):
     timings: Timings
 
 
-def dial(host: str, port: int, tls: SSLContext | None, now: Callable[[], float]) -> Dialled:
+def dial(
+    host: str,
+    port: int,
+    tls: SSLContext | None,
+    now: Callable[[], float],
+    *,
+    wire: Wire,
+    local_addresses: Sequence[str] = (),
+) -> Dialled:
     """Connect to the first address of *host* that answers; with *tls*, encrypted.
 
     Blocks without bound: whoever calls it sets the time limit. Raises OSError: gaierror,
     SSLError, ConnectionRefusedError and their like.
     """
     start = now()
-    addresses = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+    addresses = wire.resolver.resolve(host, port)
     resolved = now()
-    sock = _connected(addresses)
+    failed: OSError = OSError(f"{host} has no address")
+    for family, address in addresses:
+        try:
+            sock = _connected(family, address, wire.source(local_addresses))
+            break
+        except OSError as exc:
+            failed = exc
+    else:
+        raise failed
+    wire.opened += 1
     try:
         connected = now()
         if tls is None:
@@ -41,19 +59,24 @@ def dial(host: str, port: int, tls: SSLContext | None, now: Callable[[], float])
         raise
 
 
-def _connected(addresses: list[Address]) -> Any:
-    failed: OSError = OSError("the name has no addresses")
-    for family, kind, protocol, _, address in addresses:
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.connect(address)
-        except OSError as exc:
-            sock.close()
-            failed = exc
-        except BaseException:
-            sock.close()
+def _connected(family: int, address: Any, local: str | None) -> Any:
+    sock = _socket(family)
+    try:
+        if local is not None:
+            sock.bind((local, 0))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.connect(address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _socket(family: int) -> Any:
+    """Make a socket, with the limit of descriptors raised as far as it goes if that is needed."""
+    try:
+        return socket.socket(family, socket.SOCK_STREAM)
+    except OSError as exc:
+        if exc.errno != errno.EMFILE or not capacity.widen():
             raise
-        else:
-            return sock
-    raise failed
+        return socket.socket(family, socket.SOCK_STREAM)

@@ -57,7 +57,7 @@ class Hands:
         from chaperon.client.websocket.opening import open_websocket  # late, as below
 
         sockets = self._kept.sockets
-        opened = open_websocket(self.of(service), path, ended=sockets.discard, **settings)
+        opened = open_websocket(self.of(service), path, wire=self._scene.wire, ended=sockets.discard, **settings)
         if not opened.closed:
             sockets.add(opened)
         return opened

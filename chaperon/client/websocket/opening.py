@@ -10,11 +10,13 @@ from urllib.parse import urlsplit
 import gevent
 from requests import PreparedRequest, Request
 
+from chaperon.client import faults
 from chaperon.client.dial import dial
 from chaperon.client.http import Http
 from chaperon.client.response import classify
 from chaperon.client.timings import Timings
 from chaperon.client.tls import context_for
+from chaperon.client.transport import Wire
 from chaperon.client.websocket.channel import Channel
 from chaperon.client.websocket.connection import WebSocket
 from chaperon.client.websocket.handshake import Answer, agree, keep_cookies, new_key, shake_hands, upgrade
@@ -35,6 +37,7 @@ def open_websocket(
     http: Http,
     path: str,
     *,
+    wire: Wire | None,
     ended: Callable[[WebSocket], object],
     headers: Mapping[str, str] | None = None,
     params: Any = None,
@@ -61,11 +64,13 @@ def open_websocket(
     )
     start = tally.now()
     try:
-        sock, answer, timings, chosen = _open(http, request, key, subprotocols, opening)
+        sock, answer, timings, chosen = _open(http, wire or Wire(), request, key, subprotocols, opening)
     except BaseException as exc:
         tally.opened(start, exc)
         raise
     tally.opened(start)
+    if service.timings:
+        tally.stages(start, timings)
     channel = Channel(
         sock, answer.rest, meter.clock, tally, buffer=buffer, max_size=max_size, ended=lambda: ended(websocket)
     )
@@ -77,7 +82,7 @@ def open_websocket(
 
 
 def _open(
-    http: Http, request: PreparedRequest, key: str, subprotocols: Sequence[str], within: float | None
+    http: Http, wire: Wire, request: PreparedRequest, key: str, subprotocols: Sequence[str], within: float | None
 ) -> tuple[Any, Answer, Timings, str | None]:
     url = urlsplit(request.url or "")
     secure = url.scheme == "https"
@@ -87,7 +92,9 @@ def _open(
     sock = None
     try:
         with gevent.Timeout(within, _Late()):
-            sock, dialled = dial(url.hostname or "", port, tls, now)
+            sock, dialled = dial(
+                url.hostname or "", port, tls, now, wire=wire, local_addresses=http.service.local_addresses
+            )
             answer, shaken = shake_hands(sock, request, url.netloc.rpartition("@")[2], now)
         keep_cookies(http.cookies, request, answer.headers)
         chosen = agree(answer, key, subprotocols)
@@ -97,9 +104,18 @@ def _open(
         if isinstance(exc, _Late):
             raise WebSocketTimeout(f"{url.hostname}:{port} did not open it within {within:g} s") from None
         if isinstance(exc, OSError):
-            raise WebSocketRefused(f"{url.hostname}:{port}: {exc}", counted_as=classify(exc)) from exc
+            raise _refused(exc, faults.Peer(url.scheme, url.hostname or "", port), wire) from exc
         raise
     return sock, answer, shaken._replace(dns=dialled.dns, tcp=dialled.tcp, tls=dialled.tls), chosen
+
+
+def _refused(exc: OSError, peer: faults.Peer, wire: Wire) -> WebSocketRefused:
+    """Return what a failure to connect is raised as: named, counted, told as for requests."""
+    found = faults.unreachable(exc, peer, "", 0.0)
+    wire.short_of_descriptors += isinstance(found, faults.DescriptorsExhausted)
+    wire.short_of_ports += isinstance(found, faults.PortsExhausted)
+    ours = isinstance(found, (faults.DescriptorsExhausted, faults.PortsExhausted))
+    return WebSocketRefused(f"{peer.host}:{peer.port}: {found if ours else exc}", counted_as=classify(found))
 
 
 def _spans(timeout: Any) -> tuple[float | None, float | None]:

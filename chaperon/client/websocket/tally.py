@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from chaperon.client.response import failure_of
+from chaperon.client.timings import Timings
 from chaperon.errors import WebSocketClosed
 from chaperon.measure.meter import Meter
 
@@ -63,6 +64,12 @@ class Tally:
     def opened(self, start: float, failure: BaseException | None = None) -> None:
         """Record an attempt to connect."""
         self.waited(self.names.connect, start, self.now(), failure)
+
+    def stages(self, start: float, timings: Timings) -> None:
+        """Record where the time to connect went, each stage as a value."""
+        end = self.now()
+        for stage, spent in zip(Timings._fields, timings, strict=True):
+            self._take(f"{stage} {self.names.connect}", "value", start, end, None, 0, None, spent)
 
     def sent(self, at: float, size: int) -> None:
         """Count a message on its way."""
