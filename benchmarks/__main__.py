@@ -7,9 +7,11 @@ import argparse
 from benchmarks.cases import CASES
 from benchmarks.crowd import crowd
 from benchmarks.duel import duel
+from benchmarks.echo import SIZES, echo
 from benchmarks.recording import recording
+from benchmarks.sockets import sockets
 
-WHAT = (*CASES, "recording", "crowd")
+WHAT = (*CASES, "recording", "crowd", *SIZES, "sockets")
 
 
 def main() -> None:
@@ -20,6 +22,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="how many alternating rounds (5)")
     parser.add_argument("--users", type=int, default=64, help="users beside peers, which is connections too (64)")
     parser.add_argument("--crowd", type=int, default=10_000, help="how many users a crowd is (10,000)")
+    parser.add_argument("--sockets", type=int, default=5_000, help="how many WebSockets are held open (5,000)")
     args = parser.parse_args()
     unknown = [name for name in args.what if name not in WHAT]
     if unknown:
@@ -33,6 +36,10 @@ def _measured(name: str, args: argparse.Namespace) -> str:
         return recording()
     if name == "crowd":
         return crowd(args.crowd)
+    if name == "sockets":
+        return sockets(args.sockets)
+    if name in SIZES:
+        return echo(name, sockets=args.users, seconds=args.seconds, rounds=args.rounds)
     return duel(CASES[name], users=args.users, seconds=args.seconds, rounds=args.rounds)
 
 

@@ -12,6 +12,7 @@ _TICK = os.sysconf("SC_CLK_TCK")
 INSTALL = {
     "nginx": "the target: apt-get install nginx (Debian, Ubuntu), dnf install nginx (Fedora)",
     "wrk": "the ceiling: apt-get install wrk (Debian, Ubuntu), dnf install wrk (Fedora)",
+    "cc": "what builds the echo server: apt-get install gcc libc6-dev (Debian, Ubuntu), dnf install gcc (Fedora)",
     "taskset": "pins processes to cores: apt-get install util-linux",
 }
 
