@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from peer import BINARY, PING, TEXT, frame, masked
+from websocket import frame_buffer
 
 from chaperon.client.websocket.correlation import answering, field_of
-from chaperon.client.websocket.frames import Broken, Dry, Frames, decode_close, encode_close
+from chaperon.client.websocket.frames import Broken, Dry, Frames, decode_close, encode, encode_close
 from chaperon.client.websocket.inbox import Inbox, Message
 from chaperon.client.websocket.waiting import Expired, Waiter, Waiting
 from chaperon.measure.marks import Marks
@@ -205,3 +206,19 @@ def test_marks_keep_the_newest_keys_alone():
     assert forgotten == [False, False, False, True]
     assert [marks.since(key) for key in "abc"] == [3.0, None, 4.0]
     assert len(marks) == 2
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 4095, 65_535, 65_536, 65_537, 70_001])
+def test_what_is_sent_is_what_another_implementation_reads(size):
+    payload = bytes(n % 251 for n in range(size))
+    waiting = [encode(payload, BINARY)]
+
+    read = frame_buffer(lambda size: waiting.pop(0), skip_utf8_validation=True).recv_frame()
+
+    assert (read.fin, read.opcode, read.mask_value, read.data) == (1, BINARY, 1, payload)
+
+
+def test_no_two_frames_have_the_same_mask():
+    keys = {encode(b"", PING)[2:6] for _ in range(2000)}
+
+    assert len(keys) > 1990

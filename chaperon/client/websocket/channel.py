@@ -152,19 +152,20 @@ class Channel:
         if opcode <= frames.BINARY:
             at = self._tally.received(size)
             self.inbox.put(Message(payload, at, size))
-        elif opcode == frames.PING:
+            return
+        assert isinstance(payload, bytes)
+        if opcode == frames.PING:
             if self._stream.behind < PONGS_BEHIND and not self._farewell:
                 with suppress(WebSocketClosed):
                     self._write(frames.encode(payload, frames.PONG))
         elif opcode == frames.PONG:
             self._answered(payload)
         else:
-            assert isinstance(payload, bytes)
             over = WebSocketClosed(*frames.decode_close(payload))
             self._say_goodbye(over)
             self._end(self._farewell or over)
 
-    def _answered(self, payload: str | bytes) -> None:
+    def _answered(self, payload: bytes) -> None:
         """A PONG answers its PING, with all those before it; one nobody asked for is let go."""
         at = self._tally.now()
         number = int(payload) if payload.isdigit() else 0

@@ -8,12 +8,13 @@ from contextlib import nullcontext
 from os import urandom
 from typing import Any, NamedTuple
 
-from websocket import ABNF, WebSocketProtocolException, frame_buffer
+from websocket import WebSocketProtocolException, frame_buffer
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 NORMAL, GOING_AWAY, PROTOCOL, NO_CODE, LOST, BAD_DATA, TOO_BIG = 1000, 1001, 1002, 1005, 1006, 1007, 1009
 CONTROL_MOST = 125
 BULK = 4096
+WORDS = 16 * 1024
 
 _ALONE: Any = nullcontext()  # one reader a socket, so that the library needs no lock
 
@@ -40,28 +41,38 @@ class Frame(NamedTuple):
     size: int
 
 
-class _Masks:
-    """Random bytes, asked of the system in bulk: a call for each frame took a fifth of an echo's time."""
+class _Keys:
+    """Masking keys, asked of the system in bulk: a call for each frame took a fifth of an echo's time."""
 
     def __init__(self) -> None:
         self._bytes = b""
         self._at = 0
 
-    def take(self, size: int) -> bytes:
-        if self._at + size > len(self._bytes):
+    def take(self) -> bytes:
+        if self._at == len(self._bytes):
             self._bytes, self._at = urandom(BULK), 0
-        self._at += size
-        return self._bytes[self._at - size : self._at]
+        self._at += 4
+        return self._bytes[self._at - 4 : self._at]
 
 
-_MASKS = _Masks()
+_KEYS = _Keys()
+_ONES = int.from_bytes(b"\1\0\0\0" * WORDS, "little")
 
 
-def encode(payload: str | bytes, opcode: int) -> bytes:
-    """Return a message as one masked frame."""
-    frame = ABNF.create_frame(payload, opcode)
-    frame.get_mask_key = _MASKS.take
-    return frame.format()
+def encode(payload: bytes, opcode: int) -> bytes:
+    """Return a message as one masked frame: websocket-client's way takes three times as long for a short one."""
+    size = len(payload)
+    if size < 126:
+        head = bytes((0x80 | opcode, 0x80 | size))
+    elif size < 1 << 16:
+        head = struct.pack("!BBH", 0x80 | opcode, 0x80 | 126, size)
+    else:
+        head = struct.pack("!BBQ", 0x80 | opcode, 0x80 | 127, size)
+    key = _KEYS.take()
+    words = (size + 3) // 4
+    ones = _ONES >> 32 * (WORDS - words) if words <= WORDS else int.from_bytes(b"\1\0\0\0" * words, "little")
+    masked = int.from_bytes(payload, "little") ^ int.from_bytes(key, "little") * ones
+    return head + key + masked.to_bytes(words * 4, "little")[:size]
 
 
 def encode_close(code: int, reason: str = "") -> bytes:
