@@ -41,6 +41,8 @@ def publish(session):
     channel, batch = f"/testchannel-{session.random.randint(1, 1_000_000)}", session.config["batch"]
     with session.ws(channel, timeout="5s", name="/:channel") as ws:
         ws.send_json({"last_message_sequence": 0})
+        ws.send_json({"ping": "PING"})
+        ws.expect({"pong": "PONG"})  # answered in order: from here on nothing published is missed
         for first in range(0, session.config["publications"], batch):
             last = min(first + batch, session.config["publications"])
             publish_roundtrip(session, ws, channel, range(first, last))

@@ -141,15 +141,19 @@ def _converse(ws, path):
                 if "ping" in asked:
                     ws.send(json.dumps({"pong": "PONG"}))
                 for each in asked.get("multiplex_subscribe", []):
-                    feeds.append(gevent.spawn(_feed, ws, each["channel"], each.get("last_message_sequence", 0), True))
+                    feeds.append(_feed(ws, each["channel"], each.get("last_message_sequence", 0), named=True))
                 if "last_message_sequence" in asked:
-                    feeds.append(gevent.spawn(_feed, ws, path, asked["last_message_sequence"], False))
+                    feeds.append(_feed(ws, path, asked["last_message_sequence"], named=False))
     finally:
         gevent.killall(feeds)
 
 
-def _feed(ws, channel, last, named):
-    last = channels[channel].position(last)
+def _feed(ws, channel, last, *, named):
+    """Send what follows *last*, as of now, in a greenlet of its own."""
+    return gevent.spawn(_send_all, ws, channel, channels[channel].position(last), named)
+
+
+def _send_all(ws, channel, last, named):
     with suppress(WebSocketError):
         while True:
             message, last = channels[channel].after(last)
