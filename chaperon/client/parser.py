@@ -74,7 +74,8 @@ class Inbox:
         except httptools.HttpParserError as exc:
             if not self.head:
                 self._look(data)
-                self.head = self.head if _sound(self.head) else b""
+                if not _sound(self.head):
+                    self.head, self.done = b"", False
             if not self.done:
                 raise Garbled(str(exc) or type(exc).__name__) from exc
             self.keep = False
@@ -82,10 +83,13 @@ class Inbox:
         if self.head:
             return
         plain = self.status >= 100 and not (self._told or self._interim or self._bare)
-        if plain and data[0] == 72:  # whole at once, from its "H"
-            self.head = data[: data.index(_END)]
+        end = data.find(_END) if plain and data[0] == 72 else -1  # whole at once, from its "H"
+        if end > 0:
+            self.head = data[:end]
         else:
             self._look(data)
+            if self.done and not self.head:
+                raise Garbled("a head without an end")
         if b"\0" in self.head:
             self.head = b""
             raise Garbled("a NUL in the head")
