@@ -1,12 +1,15 @@
 """Each example runs by itself, and what it reports is what its server counted."""
 
+import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from geventwebsocket.handler import WebSocketHandler
 from scenes import errors_of
 
-from chaperon import Verdict, users
+from chaperon import Environment, Scenario, Verdict, users
 from chaperon.script.loader import load
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -122,6 +125,33 @@ def test_echoes_come_through_whatever_else_the_server_does(counts_of, path):
     assert report["call echo"].count == counts["messages"] == 300
     assert counts["pings"] == (300 // 7 if "ping" in path else 0)
     assert report["ws received /"].total == 300 + (100 if "greeting" in path else 0)
+
+
+def test_binary_messages_come_back_as_bytes_from_the_same_server(counts_of):
+    counts_of("echo")
+    from servers import served
+    from servers.echo import application
+
+    def steps(session):
+        with session.ws() as ws:
+            ws.send(b"\x00\xff")
+            assert ws.recv() == b"\x00\xff"
+
+    with served(application, handler_class=WebSocketHandler) as given:
+        report = Environment(given["url"], scenarios=[Scenario(steps)]).execute()
+
+    assert report.errors == ()
+
+
+def test_an_example_needs_nothing_but_its_name(tmp_path):
+    out = tmp_path / "out.json"
+    command = [sys.executable, "-m", "chaperon", "local", str(EXAMPLES / "ping_pong.py"), "--quiet", "--json", str(out)]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=tmp_path)
+
+    series = {row["name"]: row["count"] for row in json.loads(out.read_text())["series"]}
+    assert done.returncode == 0, done.stderr
+    assert series["ws request /ping"] == 1000
 
 
 def test_a_server_that_closes_midway_fails_that_user_alone(counts_of):

@@ -101,7 +101,9 @@ def test_the_handshake_takes_headers_cookies_auth_and_a_subprotocol_with_it(webs
 
     def steps(session):
         session.http.cookies.set("who", "admin")
-        with session.ws("/feed?from=0", headers={"X-Mine": "1"}, subprotocols=["chat.v1", "chat.v2"]) as ws:
+        with session.ws(
+            "/feed", params={"from": 0}, headers={"X-Mine": "1"}, subprotocols=["chat.v1", "chat.v2"]
+        ) as ws:
             assert ws.subprotocol == "chat.v2"
             assert ws.headers["set-cookie"].startswith("ticket")
         assert session.http.cookies["ticket"] == "7"
@@ -157,8 +159,8 @@ def test_tls_settings_go_with_it_and_its_time_is_told(websocket_server, tmp_path
     def steps(session):
         with session.ws() as ws:
             session.assign(stages=ws.timings)
-            ws.send("x" * 100_000)
-            assert len(ws.recv()) == 100_000
+            ws.send("x" * 1_000_000)
+            assert len(ws.recv()) == 1_000_000
         stages = session.assigned.stages
         assert stages.tls > 0
         assert stages.tcp > 0
@@ -166,6 +168,7 @@ def test_tls_settings_go_with_it_and_its_time_is_told(websocket_server, tmp_path
         assert stages.queued == 0
 
     assert perform(server, steps, verify=str(bundle)).errors == ()
+    assert perform(server, steps, verify=False).errors == ()
     refused = perform(server, steps)
     assert errors_of(refused) == {("ws connect /", "tls"): 1}
 
@@ -229,6 +232,28 @@ def test_a_ping_is_answered_while_the_scenario_is_busy_elsewhere(websocket_serve
     perform(websocket_server(talk), steps)
 
     assert answers == [(PONG, b"are you there")]
+
+
+def test_heartbeats_go_out_while_the_scenario_waits_for_a_message(websocket_server):
+    def talk(peer):
+        beats = 0
+        for opcode, payload in peer.messages():
+            beats += payload == b"beat"
+            if opcode == PING:
+                peer.raw(frame(PONG, payload))
+                peer.send(f"after {beats}")
+
+    def steps(session):
+        with session.ws("/h") as ws:
+            with session.every(0.01, lambda session: ws.send("beat")), pytest.raises(WebSocketTimeout):
+                ws.recv(timeout=0.05)
+            with session.every(0.01, ws.ping):
+                assert ws.recv() > "after 2"
+
+    report = perform(websocket_server(talk), steps)
+
+    assert report["ws ping /h"].count >= 1
+    assert report["ws sent /h"].total >= 3
 
 
 def test_a_ping_measures_its_round_trip(websocket_server):
@@ -479,8 +504,9 @@ def test_a_peer_that_does_not_answer_a_close_is_left(websocket_server):
         lambda session: session.abort("enough"),
         lambda session: 1 / 0,
         lambda session: session.scene.stop_run("stop") or gevent.sleep(30),
+        lambda session: session.timeout(0.01).__enter__() and gevent.sleep(30),
     ],
-    ids=["done", "aborted", "failed", "killed"],
+    ids=["done", "aborted", "failed", "killed", "out of time"],
 )
 def test_nothing_is_left_open_after_the_session_whatever_ended_it(websocket_server, ending):
     closes = []
