@@ -10,7 +10,8 @@ class Case:
     """A request that every peer knows how to send.
 
     *chaperon* is the line of a step (`session`), *locust* that of a task (`self.client`),
-    *wrk* a Lua script, none for a plain GET of *path*. *tls* sends it to the TLS port.
+    *wrk* a Lua script, none for a plain GET of *path*. *tls* sends it to the TLS port. *bare*
+    is what a loop on a socket sends, and *login* what every user asks for once, before.
     """
 
     name: str
@@ -19,11 +20,49 @@ class Case:
     path: str = "/"
     wrk: str = ""
     tls: bool = False
+    bare: bytes = b""
+    login: str = ""
 
+
+HOST = (
+    b"Host: 127.0.0.1\r\nUser-Agent: bare\r\nAccept-Encoding: gzip, deflate\r\nAccept: */*\r\n"
+    b"Connection: keep-alive\r\n"
+)
+ORDER = '{"item": 7, "name": "a name", "tags": ["a", "b"]}'
+POST = f'''wrk.method = "POST"
+wrk.body = [[{ORDER}]]
+wrk.headers["Content-Type"] = "application/json"
+'''
+COOKIE = 'wrk.headers["Cookie"] = "session=abcdef0123456789"\n'
 
 CASES = {
     case.name: case
     for case in (
-        Case("get", 'session.get("/")', 'self.client.get("/")'),
+        Case("get", 'session.get("/")', 'self.client.get("/")', bare=b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"),
+        Case(
+            "json",
+            f'session.post("/json", json={ORDER}).json()',
+            f'self.client.post("/json", json={ORDER}).json()',
+            path="/json",
+            wrk=POST,
+            bare=b"POST /json HTTP/1.1\r\n%bContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+            % (HOST, len(ORDER), ORDER.encode()),
+        ),
+        Case(
+            "cookies",
+            'session.get("/")',
+            'self.client.get("/")',
+            wrk=COOKIE,
+            bare=b"GET / HTTP/1.1\r\n" + HOST + b"Cookie: session=abcdef0123456789\r\n\r\n",
+            login="/login",
+        ),
+        Case("tls", 'session.get("/")', 'self.client.get("/")', tls=True),
+        Case(
+            "large",
+            'session.get("/large")',
+            'self.client.get("/large")',
+            path="/large",
+            bare=b"GET /large HTTP/1.1\r\n" + HOST + b"\r\n",
+        ),
     )
 }

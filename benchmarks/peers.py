@@ -64,6 +64,9 @@ def locust_home() -> Path:
 _SCENARIO = """
 from chaperon import step
 
+def init(session):
+    {login}
+
 @step
 def send(session):
     {line}
@@ -72,7 +75,8 @@ def send(session):
 
 def _chaperon(job: Job) -> list[str]:
     file = job.folder / "scenario.py"
-    file.write_text(_SCENARIO.format(line=job.case.chaperon))
+    login = f"session.get({job.case.login!r})" if job.case.login else "pass"
+    file.write_text(_SCENARIO.format(line=job.case.chaperon, login=login))
     # as the command on PATH is, in the environment that runs the benchmark
     start = [sys.executable, "-m", "chaperon", "local", str(file), "--url", job.url, "--json", f"{job.folder}/out.json"]
     load = ["--users", str(job.users), "--hold", f"{job.seconds:g}s", *(["--insecure"] if job.case.tls else [])]
@@ -93,6 +97,7 @@ class Someone({kind}):
 
     def on_start(self):
         self.client.verify = False
+        {login}
 
     @task
     def send(self):
@@ -103,7 +108,8 @@ class Someone({kind}):
 def _locust(kind: str) -> Callable[[Job], list[str]]:
     def command(job: Job) -> list[str]:
         file = job.folder / "locustfile.py"
-        file.write_text(_LOCUSTFILE.format(kind=kind, line=job.case.locust))
+        login = f"self.client.get({job.case.login!r})" if job.case.login else "pass"
+        file.write_text(_LOCUSTFILE.format(kind=kind, line=job.case.locust, login=login))
         start = [str(locust_home() / "bin" / "locust"), "-f", str(file), "--host", job.url]
         load = ["-u", str(job.users), "-r", str(job.users), "-t", f"{round(job.seconds)}s"]
         return [*start, *load, "--headless", "--json", "--loglevel", "ERROR"]
@@ -113,6 +119,17 @@ def _locust(kind: str) -> Callable[[Job], list[str]]:
 
 def _locust_failures(said: str, job: Job) -> int:
     return sum(int(row["num_failures"]) for row in json.loads(said))
+
+
+def _bare(job: Job) -> list[str]:
+    (job.folder / "request").write_bytes(job.case.bare)
+    loop = str(Path(__file__).with_name("bare.py"))
+    port = job.url.rpartition(":")[2]
+    return [sys.executable, loop, port, str(job.folder / "request"), str(job.users), f"{job.seconds:g}"]
+
+
+def _bare_failures(said: str, job: Job) -> int:
+    return int(said.split()[-1])
 
 
 def _wrk(job: Job) -> list[str]:
@@ -133,6 +150,7 @@ def _wrk_failures(said: str, job: Job) -> int:
 CHAPERON = Peer("Chaperon", _chaperon, _chaperon_failures)
 HTTP_USER = Peer("Locust HttpUser", _locust("HttpUser"), _locust_failures)
 FAST_HTTP_USER = Peer("Locust FastHttpUser", _locust("FastHttpUser"), _locust_failures)
+BARE = Peer("a bare gevent loop", _bare, _bare_failures, lambda case: bool(case.bare))
 WRK = Peer("wrk", _wrk, _wrk_failures)
 
-PEERS = (CHAPERON, HTTP_USER, FAST_HTTP_USER, WRK)
+PEERS = (CHAPERON, HTTP_USER, FAST_HTTP_USER, BARE, WRK)

@@ -126,6 +126,7 @@ FLOORS = [
         "script.preparation",
         "script.finding",
         "script.environment",
+        "script.garbage",
         "script.sending",
         "script.running",
         "script.loader",

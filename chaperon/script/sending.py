@@ -19,6 +19,7 @@ from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder, Tap, Witness
 from chaperon.measure.window import Sink
 from chaperon.script.config import merged
+from chaperon.script.garbage import seldom_collected
 from chaperon.script.rendezvous import Rendezvous
 from chaperon.script.scene import Scene, StopRun
 from chaperon.script.series_rules import read
@@ -116,7 +117,8 @@ class Sending:
         beside = [gevent.spawn(self._tick), gevent.spawn(self._health.tick)]
         self._health.start()
         try:
-            self.engine.perform()
+            with seldom_collected():
+                self.engine.perform()
         finally:
             self._health.stop()
             gevent.killall(beside)

@@ -1,0 +1,33 @@
+"""The garbage collector, made to look less often while a load is sent."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+THRESHOLDS = (50_000, 20, 50)
+"""How many objects are made before the youngest are looked at, then how often the older ones are."""
+
+_restore: list[tuple[int, int, int]] = []
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Collect garbage seldom within the context; what is there already is left out of it.
+
+    Samples that wait to be counted make the collector look every few hundred of them, and
+    what it looks at is thousands of sessions that are no garbage. Contexts may overlap: the
+    last to be left restores what the first one found.
+    """
+    if not _restore:
+        gc.freeze()
+    _restore.append(_restore[0] if _restore else gc.get_threshold())
+    gc.set_threshold(*THRESHOLDS)
+    try:
+        yield
+    finally:
+        found = _restore.pop()
+        if not _restore:
+            gc.set_threshold(*found)
+            gc.unfreeze()

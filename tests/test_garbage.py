@@ -1,0 +1,31 @@
+"""The collector is left as it was found."""
+
+import gc
+
+import pytest
+
+from chaperon.script.garbage import THRESHOLDS, seldom_collected
+
+
+def test_overlapping_runs_restore_what_the_first_one_found():
+    found = gc.get_threshold()
+    first, second = seldom_collected(), seldom_collected()
+
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    within = gc.get_threshold()
+    second.__exit__(None, None, None)
+
+    assert within == THRESHOLDS
+    assert gc.get_threshold() == found
+    assert gc.get_freeze_count() == 0
+
+
+def test_a_run_that_fails_restores_it_too():
+    found = gc.get_threshold()
+
+    with pytest.raises(RuntimeError), seldom_collected():
+        raise RuntimeError
+
+    assert gc.get_threshold() == found
