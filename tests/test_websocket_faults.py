@@ -19,6 +19,7 @@ from chaperon import (
     users,
 )
 from chaperon.client import dial
+from chaperon.client.websocket.stream import Stream
 
 
 def perform(url, *steps, **options):
@@ -266,6 +267,21 @@ def test_a_reset_is_one_error(websocket_server):
 
     assert [e.series for e in report.errors] == ["ws recv /feed"]
     assert sum(e.count for e in report.errors) == 1
+
+
+def test_a_violation_is_told_as_such_though_the_answer_to_it_cannot_be_sent(websocket_server, monkeypatch):
+    def broken_pipe(stream, data):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    def steps(session):
+        ws = session.ws("/feed")
+        monkeypatch.setattr(Stream, "write", broken_pipe)
+        with pytest.raises(WebSocketClosed):
+            ws.recv()
+
+    report = perform(websocket_server(lambda peer: peer.raw(frame(TEXT, "x", rsv=1))).url, steps)
+
+    assert errors_of(report) == {("ws recv /feed", "ws protocol"): 1}
 
 
 def test_a_fault_that_nobody_meets_is_recorded_all_the_same(websocket_server):

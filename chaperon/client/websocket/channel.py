@@ -121,8 +121,8 @@ class Channel:
         if self.over:
             return
         self._farewell = farewell
-        with suppress(WebSocketClosed):  # lost in this very moment: then there is nobody to say it to
-            self._write(frames.encode_close(farewell.code, farewell.reason))
+        with suppress(OSError):  # lost in this very moment: then there is nobody to say it to
+            self._stream.write(frames.encode_close(farewell.code, farewell.reason))
 
     def _write(self, data: bytes) -> bool:
         try:

@@ -120,9 +120,11 @@ class Frames(frame_buffer):
             return Frame(opcode, _text(data) if opcode == TEXT else data, len(data))
 
     def recv_length(self) -> None:
-        """Refuse what is too long before any of it is read."""
+        """Refuse what is too long, or of another protocol, before any of it is read."""
         super().recv_length()
         assert self.header is not None
+        if any(self.header[1:4]):
+            raise Broken(PROTOCOL, "reserved bits that no extension was agreed on for")
         size = self.length or 0
         if self.header[4] >= CLOSE:
             if size > CONTROL_MOST or not self.header[0]:
