@@ -1,0 +1,110 @@
+"""A link that is cut and healed for real: a worker in a network namespace of its own, its cable unplugged.
+
+Run by test_partition.py inside `unshare --net --pid`, with the folder to work in, the span of the
+cut in seconds, and the silence after which a worker is given up. What came of it is printed as JSON.
+Beside the cable to the master (10.9.1.0/24) the worker has another to the target (10.9.2.0/24).
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from conftest import PromptServer, Target  # first: it patches
+
+import gevent  # isort: skip
+
+SHOP = """
+from chaperon import step
+
+
+@step
+def look(session):
+    session.get("/look", headers={"X-Number": str(session.visit.number)})
+"""
+CHAPERON = (sys.executable, "-m", "chaperon")
+HOLD, RATE = 9, 40
+
+
+class Reachable(Target):
+    """A target that is reached over the other cable."""
+
+    def __init__(self):
+        super().__init__()
+        self.close()
+        self._server = PromptServer(("10.9.2.1", 0), self._answer, log=None)
+        self._server.start()
+        self.url = f"http://10.9.2.1:{self._server.server_port}"
+
+
+def ip(*args, within=()):
+    subprocess.run([*within, "ip", *args], check=True)
+
+
+def started(*command, **kwargs):
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True, **kwargs)
+
+
+def apart():
+    """Return a process in a namespace of its own, joined to this one by two cables, and what runs others there."""
+    holder = started("unshare", "--net", "sleep", "600")
+    here = os.readlink("/proc/self/ns/net")
+    while os.readlink(f"/proc/{holder.pid}/ns/net") == here:
+        gevent.sleep(0.01)
+    there = ("nsenter", "--net", f"--target={holder.pid}")
+    ip("link", "set", "dev", "lo", "up")
+    ip("link", "set", "dev", "lo", "up", within=there)
+    for name, net in (("cluster", "10.9.1"), ("target", "10.9.2")):
+        ip("link", "add", "name", name, "type", "veth", "peer", "name", f"{name}-far", "netns", str(holder.pid))
+        ip("address", "add", f"{net}.1/24", "dev", name)
+        ip("address", "add", f"{net}.2/24", "dev", f"{name}-far", within=there)
+        ip("link", "set", "dev", name, "up")
+        ip("link", "set", "dev", f"{name}-far", "up", within=there)
+    return holder, there
+
+
+def keys(folder):
+    subprocess.run([*CHAPERON, "keygen", folder / "keys"], check=True, stdout=subprocess.DEVNULL)
+    return [("--key", str(folder / "keys" / name)) for name in ("master.key", "worker.key")]
+
+
+def main(folder, cut, silence):
+    (folder / "shop.py").write_text(SHOP)
+    holder, there = apart()
+    ours, theirs = keys(folder)
+    target = Reachable()
+    crew = [holder]
+    try:
+        master = started(
+            *(*CHAPERON, "master", "shop.py", "--workers", "2", "--bind", "tcp://10.9.1.1:5570", *ours),
+            *("--url", target.url, "--rate", str(RATE), "--hold", f"{HOLD}s", "--silence", f"{silence}s"),
+            *("--max-lost", "100%", "--json", "out.json", "--quiet"),
+            cwd=folder,
+        )
+        crew.append(master)
+        joining = ("worker", "--master", "tcp://10.9.1.1:5570", *theirs, "--once", "--name")
+        crew.append(started(*CHAPERON, *joining, "near", cwd=folder))
+        crew.append(started(*there, *CHAPERON, *joining, "far", cwd=folder))
+        while not target.asked and master.poll() is None:
+            gevent.sleep(0.02)
+        gevent.sleep(1.0)
+        ip("link", "set", "dev", "cluster", "down")
+        gevent.sleep(cut)
+        ip("link", "set", "dev", "cluster", "up")
+        codes = []
+        for process in crew[1:]:
+            while process.poll() is None:
+                gevent.sleep(0.05)
+            codes.append(process.returncode)
+    finally:
+        for process in crew:
+            process.kill()
+            process.wait()
+    numbers = Counter(headers["HTTP_X_NUMBER"] for headers in target.headers)
+    print(json.dumps({"codes": codes, "asked": len(target.asked), "numbers": len(numbers)}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]))
