@@ -565,3 +565,55 @@ def test_services_have_tls_settings_of_their_own(tls_target):
 
     assert tls_target.asked == ["GET /trusted", "GET /careless"]
     assert errors_of(report) == {("GET /wary", "tls"): 1}
+
+
+def waits_too_long(session):
+    with gevent.Timeout(0.01):
+        gevent.sleep(60)
+
+
+def leaves_the_process(session):
+    sys.exit(3)
+
+
+def never_ends_calling(session):
+    never_ends_calling(session)
+
+
+def kills_itself(session):
+    gevent.getcurrent().kill()
+
+
+@pytest.mark.parametrize(
+    ("work", "error", "fate"),
+    [
+        (waits_too_long, "Timeout", "failed"),
+        (leaves_the_process, "SystemExit", "failed"),
+        (never_ends_calling, "RecursionError", "failed"),
+        (kills_itself, "interrupted", "interrupted"),
+    ],
+)
+@pytest.mark.parametrize("place", ["step", "task", "init", "cleanup", "beat"])
+def test_nothing_a_scenario_raises_ends_the_run(target, work, error, fate, place, capfd):
+    def joins(session):
+        session.spawn(work)
+        session.join(work.__name__)
+
+    def beats(session):
+        with session.every(0.01, work):
+            gevent.sleep(0.03)
+
+    scenario = {
+        "step": Scenario(work, name="shop"),
+        "task": Scenario(joins, name="shop"),
+        "init": Scenario(lambda s: None, init=work, name="shop"),
+        "cleanup": Scenario(lambda s: None, cleanup=work, name="shop"),
+        "beat": Scenario(beats, name="shop"),
+    }[place]
+
+    report = once(target, scenario=scenario, load=users(2))
+
+    assert error in {e.error for e in report.errors}
+    ends = "done" if place in ("cleanup", "beat") else "failed" if place == "task" and fate == "interrupted" else fate
+    assert getattr(report.visits, ends) == 2
+    assert "Traceback" not in capfd.readouterr().err

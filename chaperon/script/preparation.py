@@ -13,7 +13,7 @@ from typing import Any
 import gevent
 
 from chaperon.errors import ChaperonError, LoadError, TeardownError
-from chaperon.script.calling import offered
+from chaperon.script.calling import FAULTS, offered
 from chaperon.script.config import Config, merged
 
 PATIENCE = 30.0
@@ -58,7 +58,7 @@ class Preparation:
         """Set up, and return what is to be merged into the config; raises LoadError."""
         try:
             given = self._set_up()
-        except (Exception, SystemExit) as exc:
+        except FAULTS as exc:
             raise LoadError(f"the setup of {self._name!r} failed: {_told(exc)}") from exc
         if self._teardown is not None:
             self._undo.callback(offered, self._teardown, Config(merged(self._config, _mapping(given))))
@@ -74,7 +74,7 @@ class Preparation:
         try:
             with gevent.Timeout(self._patience, TimeoutError(f"it took longer than {self._patience:g} s")):
                 self._undo.close()
-        except (Exception, SystemExit) as exc:
+        except FAULTS as exc:
             raise TeardownError(f"the teardown of {self._name!r} failed: {_told(exc)}") from exc
 
     def _set_up(self) -> Any:

@@ -14,7 +14,7 @@ from chaperon.errors import LoadError, VisitTimeout
 from chaperon.load.arrivals import chance
 from chaperon.load.weights import turn, whole
 from chaperon.script.bounds import Bound
-from chaperon.script.calling import ordinary
+from chaperon.script.calling import FAULTS, ordinary
 from chaperon.script.steps import OnError, StepOptions, options_of, step, step_bound
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Scenario:
             session.tasks.end()
             try:
                 self.leave(session)
-            except Exception:
+            except FAULTS:
                 session.tasks.end()  # recorded as «step cleanup»
 
     def _perform(self, session: Session) -> None:
@@ -158,7 +158,7 @@ class Scenario:
                 each(session)
             except StepFailed:
                 raise  # of a scenario within this one, which said what is to end
-            except Exception as exc:
+            except FAULTS as exc:
                 policy = options.on_error or session.on_error
                 if policy == "next-visit":
                     raise
@@ -253,11 +253,11 @@ def _one_after_another(name: str, functions: list[Step]) -> Step | None:
     """Return a function that calls them all, even if one fails; it raises what the first of them raised."""
 
     def together(session: Session) -> None:
-        failed: list[Exception] = []
+        failed: list[BaseException] = []
         for function in functions:
             try:
                 function(session)
-            except Exception as exc:
+            except FAULTS as exc:
                 failed.append(exc)
                 if name == "init":
                     break

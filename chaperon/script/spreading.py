@@ -12,7 +12,7 @@ import gevent
 
 from chaperon.clock import Clock
 from chaperon.errors import Ended, PlanError
-from chaperon.script.calling import is_timed, name_of, offered
+from chaperon.script.calling import FAULTS, is_timed, name_of, offered
 from chaperon.script.measuring import Measure
 from chaperon.script.tasks import Task
 
@@ -81,7 +81,7 @@ class Every:
             try:
                 with nullcontext() if is_timed(self._work) else Measure(session.meter, name_of(self._work), "call"):
                     offered(self._work, session)
-            except Exception:  # counted as «call NAME»
+            except FAULTS:  # counted as «call NAME»
                 continue
             except Ended as exc:
                 session.life.end(exc)

@@ -10,6 +10,7 @@ import gevent
 
 from chaperon.clock import Clock
 from chaperon.errors import Ended, FeedEmpty, JoinTimeout, SessionAborted, TaskEnded, TaskMissing
+from chaperon.script.calling import FAULTS
 from chaperon.script.measuring import Measure
 from chaperon.script.waiting import awaited
 
@@ -76,7 +77,7 @@ class Task:
     def end(self) -> None:
         """End the task with all that it spawned; joining it raises TaskEnded."""
         if self.error is None and not self.ended:
-            self.error = TaskEnded(f"task «{self.name}» was ended before it was done")
+            self.error = self._early()
         self._greenlet.kill()
 
     def result(self) -> Any:
@@ -89,7 +90,7 @@ class Task:
         try:
             with Measure(self.child.meter, self.name, "task") if self._timed else nullcontext():
                 self.value = self._work()
-        except Exception as exc:
+        except FAULTS as exc:
             self.error = exc
         except (Ended, gevent.GreenletExit) as exc:
             self._cut(exc)
@@ -99,9 +100,13 @@ class Task:
         except (Ended, gevent.GreenletExit) as exc:
             self._cut(exc)
 
+    def _early(self) -> TaskEnded:
+        return TaskEnded(f"task «{self.name}» was ended before it was done")
+
     def _cut(self, why: BaseException) -> None:
         """End what it spawned; what ends a session for good is passed up at once."""
-        self.error = self.error or why
+        if self.error is None:
+            self.error = why if isinstance(why, Ended) else self._early()
         if isinstance(why, (SessionAborted, FeedEmpty)):
             self.child.life.end(why)
         self.child.tasks.end()

@@ -13,6 +13,7 @@ from chaperon.errors import Ended, FeedEmpty, VisitTimeout
 from chaperon.load.arrivals import Arrival
 from chaperon.load.engine import Visited
 from chaperon.measure.sample import Failure
+from chaperon.script.calling import FAULTS
 from chaperon.script.scenario import Mix, Scenario, StepFailed
 from chaperon.script.scene import Scene, Visit
 from chaperon.script.session import Session
@@ -85,7 +86,7 @@ class Visitor:
             session.life.begin()
             try:
                 self._casts[entry][turn].scenario.leave(session)
-            except (Exception, Ended, gevent.GreenletExit):
+            except (*FAULTS, Ended, gevent.GreenletExit):
                 pass  # recorded as «step cleanup»; the session is over all the same
             finally:
                 session.life.over()
@@ -98,7 +99,7 @@ class Visitor:
         try:
             try:
                 work(session)
-            except Exception as exc:
+            except FAULTS as exc:
                 outcome = self._failed(session, exc)
             session.settle()
         except FeedEmpty:
@@ -109,14 +110,14 @@ class Visitor:
             session.life.over()
             session.tasks.end()
             outcome = _Outcome(Visited("interrupted", stays=False), failure_of(exc)._replace(listed=False))
-        except Exception as exc:
+        except FAULTS as exc:
             outcome = self._failed(session, exc)
         finally:
             session.life.over()
         return outcome
 
     @staticmethod
-    def _failed(session: Session, exc: Exception) -> _Outcome:
+    def _failed(session: Session, exc: BaseException) -> _Outcome:
         if isinstance(exc, VisitTimeout):
             return _Outcome(Visited("interrupted"), failure_of(exc))
         if not isinstance(exc, StepFailed):
