@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from chaperon.load.shapes import iterations, pause, rate, spike, stages, stairs, users
     from chaperon.report.summary import Report, Verdict
     from chaperon.script.data import feed
-    from chaperon.script.environment import Environment, run
+    from chaperon.script.entry import run
+    from chaperon.script.environment import Environment
     from chaperon.script.running import Running
     from chaperon.script.scenario import Scenario, mix
     from chaperon.script.series_rules import metric
@@ -56,7 +57,8 @@ _ROOMS = {
     "chaperon.script.data": ("feed",),
     "chaperon.script.session": ("Session",),
     # what it is run against, how much of it
-    "chaperon.script.environment": ("Environment", "run"),
+    "chaperon.script.environment": ("Environment",),
+    "chaperon.script.entry": ("run",),
     "chaperon.client.service": ("Service",),
     "chaperon.script.series_rules": ("metric",),
     "chaperon.load.profile": ("between",),

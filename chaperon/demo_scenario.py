@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from chaperon.load.profile import between
 from chaperon.load.shapes import rate, users
-from chaperon.script.environment import Environment, run
+from chaperon.script.entry import run
+from chaperon.script.environment import Environment
 from chaperon.script.scenario import Scenario
 from chaperon.script.session import Session
 from chaperon.script.steps import measured, step

@@ -124,6 +124,7 @@ FLOORS = [
         "script.scenario",
         "script.visitor",
         "script.preparation",
+        "script.entry",
         "script.finding",
         "script.environment",
         "script.garbage",

@@ -22,7 +22,7 @@ from chaperon import (
     users,
 )
 from chaperon.load.weights import turn, whole
-from chaperon.script.environment import Entry
+from chaperon.script.entry import Entry
 
 
 def told(word, log):

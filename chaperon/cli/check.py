@@ -12,7 +12,7 @@ from chaperon.measure.sample import Sample
 from chaperon.report.figures import number_text, time_text
 from chaperon.report.masking import plain
 from chaperon.report.summary import Report, Verdict
-from chaperon.script.environment import ONE_VISIT
+from chaperon.script.entry import ONE_VISIT
 
 
 @click.command(short_help="Run one visit and print it as it happens.")

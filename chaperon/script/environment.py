@@ -11,14 +11,14 @@ from chaperon.client.service import Service
 from chaperon.clock import seconds
 from chaperon.errors import LoadError, PlanError, UsageError
 from chaperon.load.profile import Load
-from chaperon.load.shapes import users
 from chaperon.load.share import Share, deal
 from chaperon.report.limit_text import parse
 from chaperon.report.limits import Limit
 from chaperon.report.trust import Trust
 from chaperon.script.config import merged
+from chaperon.script.entry import Entry
 from chaperon.script.preparation import Preparation
-from chaperon.script.scenario import Mix, Scenario
+from chaperon.script.scenario import Scenario
 from chaperon.script.scene import DEFAULT
 from chaperon.script.series_rules import Rules, read
 from chaperon.script.steps import POLICIES, OnError
@@ -28,39 +28,6 @@ if TYPE_CHECKING:
     from chaperon.report.capacity import Capacity, Probe
     from chaperon.report.summary import Report
     from chaperon.script.running import Running
-
-ONE_VISIT: Load = users(1)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A scenario with its load, its label, its configuration."""
-
-    scenario: Scenario
-    load: Load = ONE_VISIT
-    name: str | None = None
-    config: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def label(self) -> str:
-        """What its series are labelled with."""
-        return self.name or self.scenario.label
-
-    @property
-    def apart(self) -> tuple[Entry, ...]:
-        """This entry, or one for each scenario of a mix."""
-        if not isinstance(self.scenario, Mix):
-            return (self,)
-        return tuple(replace(self, scenario=m, name=f"{self.label}/{m.label}") for m in self.scenario.members)
-
-
-def run(scenario: Scenario, load: Load = ONE_VISIT, /, *, name: str | None = None, **config: Any) -> Entry:
-    """Return an entry of an environment; without a load, one user makes one visit. Raises LoadError."""
-    if not isinstance(scenario, Scenario):
-        raise LoadError(f"run() takes a Scenario first, got {scenario!r}")
-    if not isinstance(load, Load):
-        raise LoadError(f"run() takes a load second, such as users(10); got {load!r}")
-    return Entry(scenario, load, name, config)
 
 
 @dataclass(frozen=True)

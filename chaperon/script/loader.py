@@ -13,7 +13,8 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from chaperon.errors import ChaperonError, LoadError
-from chaperon.script.environment import Entry, Environment
+from chaperon.script.entry import Entry
+from chaperon.script.environment import Environment
 from chaperon.script.scenario import Scenario
 from chaperon.script.steps import options_of
 
