@@ -320,23 +320,11 @@ class Worker:
         if welcome is None:
             return
         going, done, returned = self._standing()
-        self._link.send(
-            Ping(
-                mine.name,
-                mine.incarnation,
-                welcome.run,
-                self._state,
-                self._clock.now(),
-                self._note,
-                claims,
-                going,
-                done,
-                returned,
-                self._outbox.cut,
-                self._last,
-                self._stop_run,
-            )
+        ping = Ping(
+            mine.name, mine.incarnation, welcome.run, self._state, self._clock.now(), self._note, claims,
+            going, done, returned, self._outbox.cut, self._last, self._stop_run,
         )
+        self._link.send(ping)
 
     def _standing(self) -> tuple[tuple[Lease, ...], tuple[Lease, ...], tuple[Lease, ...]]:
         if self._sending is None:
