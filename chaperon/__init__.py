@@ -14,7 +14,6 @@ from chaperon._version import VERSION
 
 if TYPE_CHECKING:
     from chaperon.client.service import Service
-    from chaperon.client.websocket.connection import WebSocket
     from chaperon.errors import (
         BlockTimeout,
         ChaperonError,
@@ -57,7 +56,6 @@ _ROOMS = {
     "chaperon.script.scenario": ("Scenario", "mix"),
     "chaperon.script.data": ("feed",),
     "chaperon.script.session": ("Session",),
-    "chaperon.client.websocket.connection": ("WebSocket",),
     # what it is run against, how much of it
     "chaperon.script.environment": ("Environment",),
     "chaperon.script.entry": ("run",),
@@ -118,7 +116,6 @@ __all__ = [
     "TeardownError",
     "Verdict",
     "VisitTimeout",
-    "WebSocket",
     "WebSocketClosed",
     "WebSocketError",
     "WebSocketRefused",
