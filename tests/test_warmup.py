@@ -6,7 +6,7 @@ import json
 from rich.console import Console
 
 from chaperon.measure.recorder import Recorder
-from chaperon.measure.sample import Key, Sample
+from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.report.collector import Collector
 from chaperon.report.limit_text import parse
 from chaperon.report.records import as_dict
@@ -15,10 +15,12 @@ from chaperon.report.text import print_report
 from chaperon.report.verdict import Ending, Facts, conclude
 
 
-def report_of(*samples, phases, duration, limits=()):
+def report_of(*samples, phases, duration, limits=(), bad=()):
     record, collector = Recorder("a", began=0.0), Collector(["a"])
     for key, took in samples:
         record.record(Sample(key, 0.0, took))
+    for key in bad:
+        record.record(Sample(key, 0.0, 0.1, Failure("http 503", "503")))
     record.account("shop", 0.0, "planned")
     record.account("shop", 0.0, "done")
     collector.add(record.cut(phases=phases))
@@ -72,3 +74,13 @@ def test_the_table_is_split_by_what_is_asked_for():
     assert "shop · warm-up" in out.getvalue()
     assert "shop · steady" in out.getvalue()
     assert "by kind: no series has that tag" in out.getvalue()
+
+
+def test_errors_of_the_warm_up_count_to_no_limit_but_are_listed():
+    bad = [key for key, _ in (*COLD[:7], *WARM[:3])]
+
+    limits = ["errors(GET /: http 503) == 3", "errors == 3"]
+    report = report_of(*WARM, phases=PHASES, duration=50.0, bad=bad, limits=limits)
+
+    assert [limit.held for limit in report.limits] == [True, True], report.limits
+    assert report.errors[0].count == 10

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
-from chaperon.measure.sample import Failure, Key, Row, Sample
+from chaperon.measure.sample import WARM_UP, Failure, Key, Row, Sample
 from chaperon.measure.series import Series
 from chaperon.measure.window import Counts, Happening, Trouble, TroubleKey, Window
 
@@ -220,7 +220,7 @@ class Recorder:
                 where = (key.scenario, OTHER, "other errors")
             else:
                 self._troubles.add(where)
-        trouble = Trouble(1, at, at, failure.message[:WORDS])
+        trouble = Trouble(1, at, at, failure.message[:WORDS], int(key.phase == WARM_UP))
         known = self._errors.get(where)
         if known is None:
             self._errors[where] = trouble

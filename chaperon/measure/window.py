@@ -42,18 +42,23 @@ class Counts:
 
 @dataclass(slots=True)
 class Trouble:
-    """One class of error of one series: how often, when (seconds from the start), in whose words."""
+    """One class of error of one series: how often, when (seconds from the start), in whose words.
+
+    *warm* of them belong to the warm-up.
+    """
 
     count: int
     first: float
     last: float
     sample: str
+    warm: int = 0
 
     def add(self, other: Trouble) -> None:
         """Add *other* to this; the words are those of the earlier one."""
         if other.first < self.first:
             self.sample = other.sample
         self.count += other.count
+        self.warm += other.warm
         self.first = min(self.first, other.first)
         self.last = max(self.last, other.last)
 

@@ -107,6 +107,7 @@ class Pulse:
     p95: float | None = None
     visits: int = 0
     requests: int = 0
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +235,7 @@ class Collector:
             p95=sketch.quantile(0.95),
             visits=visits,
             requests=sum(r.requests for r in self._seconds.values()),
+            dropped=sum(c.dropped for c in self._ledger.values()),
         )
 
     def totals(self) -> Totals:

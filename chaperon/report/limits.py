@@ -125,7 +125,7 @@ class Limit:
         return time_text(value)
 
     def _evidence(self, totals: Totals, duration: float) -> Evidence:
-        errors = {where: trouble.count for where, trouble in totals.errors.items()}
+        errors = {where: trouble.count - trouble.warm for where, trouble in totals.errors.items()}
         series = {key: (each,) for key, each in totals.series.items()}
         mine = {where: span for where, span in totals.phases.items() if self.scenario in (None, where[0])}
         if self.during is None:

@@ -30,6 +30,8 @@ def pulse_line(pulse: Pulse, target: str) -> str:
     errors = f"{pulse.errors:,} errors"
     if pulse.error_share:
         errors += f" ({pulse.error_share:.0%} now)"
+    if pulse.dropped:
+        errors += f", {pulse.dropped:,} dropped"
     parts = (
         f"{pulse.elapsed // 60}:{pulse.elapsed % 60:02d}",
         f"{pulse.users:,} busy, {pulse.visits_rate:,.0f} visits/s of {target}",

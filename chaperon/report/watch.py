@@ -91,7 +91,7 @@ class Watch:
         errors: dict[tuple[str, str, str], int] = {}
         for window in windows:
             for where, trouble in window.errors.items():
-                errors[where] = errors.get(where, 0) + trouble.count
+                errors[where] = errors.get(where, 0) + trouble.count - trouble.warm
         busy = any(window.users or window.ledger for window in windows)
         for sliding in self._sliding.values():
             sliding.add(second, series, errors, busy=busy)
