@@ -252,6 +252,17 @@ def test_a_factor_that_makes_no_sense_is_refused(factor):
         stage.engine.scale(factor)
 
 
+def test_a_run_that_is_over_is_not_changed_any_more():
+    stage = Stage(users(2), took=1.0).play()
+
+    stage.engine.scale(5)
+    stage.engine.pause()
+    stage.play()
+
+    assert len(stage.visitors.visits) == 2
+    assert stage.recorder.cut().happenings == []
+
+
 def test_stopping_during_a_pause_ends_it():
     stage = Stage(users(3, hold=1000) | rate(1, hold=1000), took=1.0).play(until=5)
 

@@ -106,6 +106,12 @@ def test_a_limit_during_a_phase_speaks_of_that_phase_alone():
     assert [limit.held for limit in told.report().limits] == [True, True, False, False]
 
 
+def test_a_limit_during_a_phase_that_never_was_says_which_there_were():
+    limit = Told("max < 1s during spike").hear(0.1).limit()
+
+    assert (limit.held, limit.note) == (False, "no phase was 'spike': there were steady")
+
+
 def test_a_limit_by_tag_speaks_of_what_has_it():
     limits = ["max(GET / {kind=search}) < 1s", "max(GET /) < 1s", "count({kind=search}) == 2", "max(GET /x/{id}) < 1s"]
     told = Told(*limits)

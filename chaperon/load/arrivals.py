@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain, count, islice
+from math import log
 from random import Random
 from typing import NamedTuple
 
@@ -67,10 +68,9 @@ def _areas(load: Rate, first: int, of: int, seed: object) -> Iterator[tuple[int,
 
 
 def _distances(seed: object) -> Iterator[float]:
-    draw = chance(seed, "arrivals").expovariate
-    at = 0.0
+    draw, at = chance(seed, "arrivals").random, 0.0
     while True:
-        at += draw(1.0)
+        at -= log(1.0 - draw())  # exponential; every share walks here, so it is written out
         yield at
 
 

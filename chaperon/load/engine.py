@@ -68,6 +68,7 @@ class Engine:
         self._factor = 1.0
         self._changes: tuple[list[tuple[float, float]], list[tuple[float, float]]] = ([], [])
         self._performing = False
+        self._finished = False
 
     def __repr__(self) -> str:
         return f"<Engine of {len(self.holdings)} shares, {self.busy} visits in flight>"
@@ -154,6 +155,7 @@ class Engine:
             flight.over.clear()
             flight.after(self._patience, flight.over.set)
             flight.over.wait()
+        self._finished = True
         flight.close()
         if flight.fault is not None:
             raise flight.fault
@@ -181,6 +183,8 @@ class Engine:
 
     def _when(self, at: float | None, deed: Callable[[float], None]) -> None:
         """Change the load at an offset of the run: later, if it is ahead."""
+        if self._finished:
+            return
         now = max(self._clock.now() - self._began, 0.0)
         if at is None or at <= now:
             deed(now if at is None else at)

@@ -70,7 +70,12 @@ class Limit:
 
     def judge(self, totals: Totals, duration: float) -> LimitResult:
         """Return whether the limit holds over the whole run, or its phase; no data breaks it."""
-        return self.result(self.finding(self._evidence(totals, duration)))
+        finding = self.finding(self._evidence(totals, duration))
+        if finding.value is None and self.during is not None:
+            phases = dict.fromkeys(phase for _, phase in totals.phases)
+            if not any(map(self._spans, phases)):
+                finding = Finding(None, f"no phase was {self.during!r}: there were {', '.join(phases) or 'none'}")
+        return self.result(finding)
 
     def result(self, finding: Finding, at: int | None = None) -> LimitResult:
         """Return what a finding means; *at* is the second in which it was made."""

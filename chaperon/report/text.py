@@ -49,6 +49,7 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
     The series follow once more, split by each of *by*: "phase", or the name of a tag.
     """
     _print_series(report.rows, "", console)
+    printed = list(report.rows)
     for name in by:
         parts = split(report, name)
         if not parts:
@@ -56,7 +57,8 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
             console.print(escape(f"by {name}: no series has that tag; there are {known}"), highlight=False)
         for part, rows in parts.items():
             _print_series(rows, part if name == PHASE else f"{name}={part}", console)
-    told = "".join(cell for row in report.rows if row.kind not in _UNTIMED for cell in _all_times(row))
+            printed += rows
+    told = "".join(cell for row in printed if row.kind not in _UNTIMED for cell in _all_times(row))
     marks = [f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in told]
     if marks:
         console.print("  ".join(marks), style="dim", highlight=False)
