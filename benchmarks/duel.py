@@ -12,7 +12,7 @@ from statistics import median
 
 from benchmarks.cases import Case
 from benchmarks.machine import cores, cpu_of, many_files, pinned
-from benchmarks.peers import PEERS, Job, Peer
+from benchmarks.peers import HTTP_USER, PEERS, STOCK, Job, Peer
 from benchmarks.target import nginx
 
 WARM = 0.5
@@ -95,4 +95,7 @@ def table(case: Case, figures: dict[str, Figure], users: int, seconds: float, ro
         lines.append(
             f"  {name:<22}{figure.rate:>12,.0f}{figure.cost * 1e6:>9,.0f} µs{ours.rate / figure.rate:>12.2f} ×"
         )
+    if STOCK.name in figures and HTTP_USER.name in figures:
+        ratio = figures[STOCK.name].rate / figures[HTTP_USER.name].rate
+        lines.append(f"  with the stock adapter of requests Chaperon is {ratio:.2f} × Locust HttpUser")
     return "\n".join(lines)

@@ -83,6 +83,23 @@ def _chaperon(job: Job) -> list[str]:
     return start + load
 
 
+_STOCK = """
+from chaperon import Environment, Scenario, Service
+
+environment = Environment(
+    services={"default": Service(transport="urllib3")},
+    scenarios=[Scenario(send, init=globals().get("init"))],
+)
+"""
+
+
+def _stock(job: Job) -> list[str]:
+    command = _chaperon(job)
+    with (job.folder / "scenario.py").open("a") as file:
+        file.write(_STOCK)
+    return command
+
+
 def _chaperon_failures(said: str, job: Job) -> int:
     report = json.loads((job.folder / "out.json").read_text())
     return sum(row["errors"] for row in report["series"] if row["kind"] == "http")
@@ -148,9 +165,10 @@ def _wrk_failures(said: str, job: Job) -> int:
 
 
 CHAPERON = Peer("Chaperon", _chaperon, _chaperon_failures)
+STOCK = Peer("Chaperon on urllib3", _stock, _chaperon_failures)
 HTTP_USER = Peer("Locust HttpUser", _locust("HttpUser"), _locust_failures)
 FAST_HTTP_USER = Peer("Locust FastHttpUser", _locust("FastHttpUser"), _locust_failures)
 BARE = Peer("a bare gevent loop", _bare, _bare_failures, lambda case: bool(case.bare))
 WRK = Peer("wrk", _wrk, _wrk_failures)
 
-PEERS = (CHAPERON, HTTP_USER, FAST_HTTP_USER, BARE, WRK)
+PEERS = (CHAPERON, STOCK, HTTP_USER, FAST_HTTP_USER, BARE, WRK)

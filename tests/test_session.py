@@ -193,6 +193,17 @@ def test_services_have_their_own_base_and_headers_but_one_cookie_jar(target):
     assert target.cookies == [None, "who=admin", "who=admin"]
 
 
+def test_a_default_service_of_ones_own_obeys_the_command_line(target):
+    services = {"default": Service("http://nowhere", headers={"X-A": "a"}, transport="urllib3")}
+    shop = Scenario(step(lambda session: session.get("/")), name="shop")
+    environment = Environment(services=services, scenarios=[shop])
+
+    report = environment.adapt(url=target.url, headers={"X-B": "b"}, timeout="5s").execute()
+
+    assert report.verdict is Verdict.PASS
+    assert (target.headers[0]["HTTP_X_A"], target.headers[0]["HTTP_X_B"]) == ("a", "b")
+
+
 def test_the_proxies_of_the_machine_are_left_alone_unless_wanted(target, monkeypatch, dead_port):
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{dead_port}")
     monkeypatch.setenv("NO_PROXY", "")

@@ -35,9 +35,10 @@ class Environment:
     """Services, entries, limits: all that a run needs to know.
 
     *url*, *headers*, *auth*, *verify*, *cert* describe the default service, *services* the
-    others. *timeout* (seconds, or a pair for connecting and reading) is theirs unless they
-    have one. *grace* is how long visits in flight may go on at the end, *brake* after how
-    long of nothing but failing requests the run stops (None: never). What is due in the
+    others; one named "default" takes its place. *timeout* (seconds, or a pair for
+    connecting and reading) is theirs unless they have one. *grace* is how long visits in
+    flight may go on at the end, *brake* after how long of nothing but failing requests the
+    run stops (None: never). What is due in the
     first *warmup* counts to no headline, no limit. An arrival that would begin more than
     *late* after it was due is dropped (None: it begins all the same). *trust* changes the
     rules by which a run is INVALID, such as {"late": "100ms", "cpu": None}. *metrics*
@@ -185,7 +186,7 @@ class Environment:
             headers={**self.headers, **(headers or {})},
             timeout=self.timeout if timeout is None else timeout,
             verify=False if insecure else self.verify,
-            services={n: self._insecure(s) for n, s in self.services.items()} if insecure else self.services,
+            services=self._served(url, headers or {}, timeout, insecure),
             limits=(*self.limits, *limits),
             seed=self.seed if seed is None else seed,
             grace=self.grace if grace is None else grace,
@@ -203,9 +204,18 @@ class Environment:
             raise UsageError(f"no entry {only!r} in {self.name!r}; there are {_names(entries)}")
         return chosen
 
-    @staticmethod
-    def _insecure(service: Service | str) -> Service | str:
-        return service if isinstance(service, str) else replace(service, verify=False)
+    def _served(
+        self, url: str | None, headers: Mapping[str, str], timeout: float | str | None, insecure: bool
+    ) -> dict[str, Service | str]:
+        """Return the services as changed: *url*, *headers*, *timeout* are for the default one, if it is among them."""
+        served = dict(self.services)
+        own = served.get(DEFAULT)
+        if isinstance(own, Service):
+            changed = {"url": url, "timeout": _timeout(timeout), "headers": {**own.headers, **headers}}
+            served[DEFAULT] = replace(own, **{name: value for name, value in changed.items() if value is not None})
+        if insecure:
+            served = {n: s if isinstance(s, str) else replace(s, verify=False) for n, s in served.items()}
+        return served
 
     def preparation(self) -> Preparation:
         """Return what does the setup and the teardown of one run: `with environment.preparation() as given`."""
@@ -218,7 +228,10 @@ class Environment:
         url = given.get("url", self.url)
         if not isinstance(url, str):
             raise LoadError(f"the setup of {self.name!r} returned a url that is no text: {url!r}")
-        return replace(self, config=merged(self.config, given), url=self.url if self.url_ordered else url)
+        if self.url_ordered:
+            return replace(self, config=merged(self.config, given))
+        services = self._served(given.get("url"), {}, None, False)
+        return replace(self, config=merged(self.config, given), url=url, services=services)
 
     def shares(self, n: int = 1) -> list[Share]:
         """Return the loads of all entries, each dealt into *n* shares or as many as it has users."""
