@@ -1,6 +1,7 @@
 """Rows are read once, told apart by their order, and unique ones dealt once."""
 
 import json
+import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -263,3 +264,25 @@ def test_what_is_wrong_with_a_feed_is_said(tmp_path):
             feed(source)
     with pytest.raises(LoadError, match="must be one of sequential"):
         feed([1], order="sorted")
+
+
+PEOPLE = """
+from chaperon import Environment, Scenario, feed, iterations, run
+people = feed([{"n": n} for n in range(40)], order="unique")
+def greet(session):
+    session.get(f"/row/{session.take(people)['n']}", name="/row/:n")
+environment = Environment(scenarios=[run(Scenario(greet, name="greet"), iterations(60, users=20))])
+"""
+
+
+def test_two_processes_deal_each_unique_row_once(target, tmp_path):
+    (tmp_path / "greet.py").write_text(PEOPLE)
+    command = ["-m", "chaperon", "local", "greet.py", "--processes", "2", "--url", target.url, "--json", "out.json"]
+
+    done = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, timeout=50)
+
+    report = json.loads((tmp_path / "out.json").read_text())
+    used = report["notes"]["of 40 rows of feed used"]
+    assert done.returncode == 0, done.stderr
+    assert len(set(target.asked)) == len(target.asked) == used
+    assert 20 <= used <= 40

@@ -1,6 +1,7 @@
 """What an environment sets up once is there for every session, and is torn down whatever happens."""
 
 import json
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -179,3 +180,23 @@ def test_the_command_line_exits_with_three_and_still_reports(tmp_path, target):
     assert "chaperon: the teardown of 'production' failed: ValueError: stuck" in done.stderr
     assert "Traceback" not in done.stderr
     assert json.loads((tmp_path / "out.json").read_text())["verdict"] == "PASS"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_the_setup_undoes_what_it_has_done(tmp_path, number):
+    (tmp_path / "shop.py").write_text(
+        "import gevent\n"
+        "from chaperon import Environment, Scenario\n"
+        "def setup():\n"
+        "    try:\n        print('up', flush=True)\n        gevent.sleep(60)\n        yield\n"
+        "    finally:\n        print('down', flush=True)\n"
+        "production = Environment(scenarios=[Scenario(print, name='s')], setup=setup)\n"
+    )
+    command = [sys.executable, "-m", "chaperon", "local", "shop.py"]
+    child = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    assert child.stdout.readline() == "up\n"
+    child.send_signal(number)
+    out, err = child.communicate(timeout=20)
+
+    assert (child.returncode, out, err.strip()) == (130, "down\n", "")

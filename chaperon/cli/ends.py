@@ -46,6 +46,20 @@ def minded(running: Run) -> Iterator[None]:
 
 
 @contextmanager
+def starting() -> Iterator[None]:
+    """Raise signals as KeyboardInterrupt in this greenlet, where a run is being set up in the block."""
+    me, hub = gevent.getcurrent(), gevent.get_hub()
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        if gevent.getcurrent() is me:
+            raise KeyboardInterrupt
+        hub.loop.run_callback_threadsafe(me.throw, KeyboardInterrupt)  # elsewhere it would only be printed
+
+    with _handled(heard):
+        yield
+
+
+@contextmanager
 def unhurried() -> Iterator[None]:
     """Let the block come to its end before signals are heeded; only the third in it is."""
     asked = 0

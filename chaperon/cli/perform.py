@@ -10,7 +10,7 @@ from collections.abc import Callable
 import click
 from rich.console import Console
 
-from chaperon.cli.ends import Run, minded, unhurried
+from chaperon.cli.ends import Run, minded, starting, unhurried
 from chaperon.cli.live import Live
 from chaperon.cli.options import Orders
 from chaperon.cli.streams import Told, give_up_stdout
@@ -67,7 +67,9 @@ def perform(
     Raises LoadError, TeardownError, and what *start* raises.
     """
     prepare(environment, orders)
-    with start() if start else environment.start(tap) as running:
+    with starting():
+        started = start() if start else environment.start(tap)
+    with started as running:
         try:
             with minded(running), Live(running, shown=live and not orders.quiet):
                 running.wait()

@@ -95,7 +95,8 @@ def _found(path: Path, asked_by: str) -> Path:
     for place in (beside, path):
         if place.is_file():
             return place
-    raise LoadError(f"no such file: {path}, neither in {beside.parent} nor in {Path.cwd()}")
+    looked = dict.fromkeys((str(beside.parent), str(path.resolve().parent)))
+    raise LoadError(f"no such file: {path.name}, looked for in {' and in '.join(looked)}")
 
 
 def _read(path: Path) -> list[Any]:
