@@ -395,3 +395,16 @@ def test_times_are_written_as_people_read_them():
         "1.50s",
         "250s",
     ]
+
+
+def test_what_was_counted_with_bytes_shows_them():
+    recorder, out = Recorder("a", began=0.0), io.StringIO()
+    for size in (1_000, 500):
+        recorder.record(Sample(Key("chat", "ws sent /", "count"), 0.1, 0.1, None, size, None, 1.0))
+    recorder.record(Sample(Key("chat", "basket", "value"), 0.2, 0.2, value=3.0))
+
+    print_report(report_of(collected([recorder.cut()])), Console(file=out, width=200))
+
+    lines = [line.split() for line in out.getvalue().splitlines()]
+    assert ["ws", "sent", "/", "2", "1,500", "2"] in lines
+    assert ["basket", "1", "3"] in [line[:3] for line in lines]

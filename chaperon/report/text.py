@@ -130,8 +130,9 @@ def _all_times(row: Row) -> list[str]:
 
 def _custom_table(rows: Sequence[Row]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("of your own", overflow="fold", min_width=16)
-    for name in ("count", "sum", "last", "min", "mean", "p50", "p95", "max"):
+    table.add_column("counts, values", overflow="fold", min_width=16)
+    weighed = any(row.bytes for row in rows)  # messages of WebSockets have bytes beside their number
+    for name in ("count", *(["bytes"] if weighed else []), "sum", "last", "min", "mean", "p50", "p95", "max"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         spread = (row.min, row.mean, row.p50, row.p95, row.max)
@@ -141,7 +142,8 @@ def _custom_table(rows: Sequence[Row]) -> Table:
             figures = ["", *(number_text(v) for v in (row.last, row.min, row.mean)), "", "", number_text(row.max)]
         else:
             figures = [number_text(row.total), "", *(number_text(v) for v in spread)]
-        table.add_row(escape(plain(row.name)), f"{row.count:,}", *figures)
+        weight = [f"{row.bytes:,}" if row.bytes else ""] if weighed else []
+        table.add_row(escape(plain(row.name)), f"{row.count:,}", *weight, *figures)
     return table
 
 
