@@ -17,6 +17,13 @@ from peer import Peer, WebSocketServer  # noqa: E402
 from chaperon.testing import VirtualClock  # noqa: E402
 
 
+def pytest_collection_modifyitems(items):
+    """Let what needs real time try again: the machine may have been somebody else's just then."""
+    for item in items:
+        if item.get_closest_marker("faults"):
+            item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))
+
+
 @pytest.fixture
 def clock():
     return VirtualClock()
