@@ -1,5 +1,8 @@
 """WebSockets of a session, against a server that tells what it saw."""
 
+import gc
+from contextlib import suppress
+
 import gevent
 import pytest
 import trustme
@@ -11,12 +14,17 @@ from chaperon import (
     Service,
     Verdict,
     WebSocketClosed,
+    WebSocketError,
     WebSocketTimeout,
     iterations,
     run,
     users,
 )
 from chaperon.client.timings import Timings
+from chaperon.client.websocket.channel import Channel
+from chaperon.client.websocket.connection import WebSocket
+from chaperon.client.websocket.inbox import Inbox
+from chaperon.client.websocket.stream import Stream
 from chaperon.errors import UsageError
 
 
@@ -547,6 +555,33 @@ def test_a_socket_lives_as_long_as_its_session_over_all_its_visits(websocket_ser
     assert server.seen == 2
     assert report["ws recv /"].count == 20
     assert server.drained()
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [Peer.echo, lambda peer: peer.raw(closing(1011)), lambda peer: peer.raw(frame(TEXT, "x", rsv=1))],
+    ids=["closed by us", "closed by the peer", "broken"],
+)
+def test_what_is_over_does_not_wait_for_the_garbage_collector(websocket_server, talk):
+    def steps(session):
+        for _ in range(5):
+            ws = session.ws()
+            ws.send("x")
+            with suppress(WebSocketError):
+                ws.recv()
+            ws.close()
+
+    server = websocket_server(talk)
+    perform(server, steps)
+    gc.collect()
+    gc.disable()
+    try:
+        perform(server, steps)
+        left = [each for each in gc.get_objects() if isinstance(each, (WebSocket, Channel, Stream, Inbox))]
+    finally:
+        gc.enable()
+
+    assert left == []
 
 
 def test_a_failed_block_closes_its_socket(websocket_server):

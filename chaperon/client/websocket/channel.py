@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from chaperon.client.response import classify
@@ -70,10 +71,7 @@ class Channel:
 
     def again(self) -> WebSocketClosed:
         """Return why it is closed, as an error of its own for each who asks."""
-        over = self.closed or self._farewell or WebSocketClosed(frames.LOST)
-        error = WebSocketClosed(over.code, over.reason, counted_as=over.counted_as)
-        error.__cause__ = over  # so that it is listed once
-        return error
+        return _again(self.closed or self._farewell or WebSocketClosed(frames.LOST))
 
     @property
     def over(self) -> bool:
@@ -185,14 +183,16 @@ class Channel:
         self.closed = over
         waited = self.inbox.waiting or self._pongs or self._stream.waited
         self._tally.ended(over, known=known or self._leaving or bool(waited))
-        self._stream.close(self.again)
-        self.inbox.end(self.again)
-        self._pongs.fail_all(self.again)
+        again = partial(_again, over)
+        self._stream.close(again)
+        self.inbox.end(again)
+        self._pongs.fail_all(again)
         self._pongs.close()
         for waiter in list(self._farewells.line):
             self._farewells.serve(waiter, None)
         self._farewells.close()
-        self._ended()
+        ended, self._ended = self._ended, _told
+        ended()
         self._wake()
 
     def _wake(self) -> None:
@@ -200,3 +200,13 @@ class Channel:
         self._pongs.wake()
         self._stream.wake()
         self._farewells.wake()
+
+
+def _again(over: WebSocketClosed) -> WebSocketClosed:
+    error = WebSocketClosed(over.code, over.reason, counted_as=over.counted_as)
+    error.__cause__ = over  # so that it is listed once
+    return error
+
+
+def _told() -> None:
+    """Do nothing: the end has been told."""

@@ -133,6 +133,7 @@ class Stream:
                 watcher.stop()
                 watcher.close()
         sock, self._sock, self._reading, self._writing = self._sock, None, None, None
+        self._readable = self._lost = _unheard  # nothing that is over waits for the garbage collector
         self._backlog.clear()
         self._sending.fail_all(error)
         self._sending.close()
@@ -169,3 +170,7 @@ class Stream:
             for waiter in list(self._sending.line):
                 self._sending.serve(waiter, None)
             self.wake()
+
+
+def _unheard(*_: object) -> None:
+    """Do nothing: whoever would have been told is gone."""

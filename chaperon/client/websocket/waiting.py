@@ -73,7 +73,11 @@ class Waiting:
             if waiter in self._line:
                 self._line.remove(waiter)
         if waiter.error is not None:
-            raise waiter.error
+            error, waiter.error = waiter.error, None
+            try:
+                raise error
+            finally:
+                del error  # its traceback has this frame, which would have it
         return waiter.value  # type: ignore[return-value]  # served without an error: the value is there
 
     def serve(self, waiter: Waiter[T], value: T) -> None:
