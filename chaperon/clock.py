@@ -87,21 +87,19 @@ class _Apart:
         """Do *deed* in a thread of its own, which ends with the process."""
         self._real("start_new_thread")(deed, ())
 
+    @property
+    def doze(self) -> Callable[[float], None]:
+        """What lets such a thread wait for so many seconds."""
+        return self._real("sleep", "time")  # type: ignore[no-any-return]
+
     @staticmethod
-    def _real(name: str) -> Any:
+    def _real(name: str, module: str = "_thread") -> Any:
         from gevent.monkey import get_original  # late: importing chaperon must stay light
 
-        return get_original("_thread", name)
+        return get_original(module, name)
 
 
 apart = _Apart()
-
-
-def doze(seconds: float) -> None:
-    """Let this thread wait, not the greenlet: for threads that are `apart`."""
-    from gevent.monkey import get_original  # late: importing chaperon must stay light
-
-    get_original("time", "sleep")(seconds)
 
 
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

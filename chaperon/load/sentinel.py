@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import NamedTuple
 
-from chaperon.clock import apart, cpu, doze
+from chaperon.clock import apart, cpu
 from chaperon.measure.window import Happening
 
-EVERY = 0.02
+EVERY = 0.04
 BLOCKED = 0.1
 """From so many seconds on, a hub that does not turn or a thread that does not run is worth a line."""
 MOST = 20
@@ -73,16 +73,17 @@ class Sentinel:
             yield self._seen.popleft()
 
     def _watch(self) -> None:
-        last, used = self._now(), cpu()
+        now, doze = self._now, apart.doze
+        last, used = now(), cpu()
         while not self._over:
             doze(EVERY)
-            at, burnt = self._now(), cpu()
+            at, burnt = now(), cpu()
             missed = at - last - EVERY
             if missed > BLOCKED:
                 self._missed(last, missed, (burnt - used) / (at - last))
             elif at - self._beat > BLOCKED:
                 self._look(at)
-            else:
+            elif self._stop is not None:
                 self._relieved(at)
             last, used = at, burnt
 
