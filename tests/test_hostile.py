@@ -122,6 +122,8 @@ BAD = {
     "a self-signed certificate": (hostile.self_signed, "tls"),
     "a certificate for another host": (hostile.other_host, "tls"),
     "a handshake cut off": (hostile.cut_handshake, "tls"),
+    "a stalled handshake": (hostile.stalled_handshake, "timeout"),
+    "a dripping handshake": (hostile.dripping_handshake, "deadline"),
 }
 STOCK = {
     "1xx without an end": None,

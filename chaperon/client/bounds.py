@@ -49,6 +49,7 @@ def in_time(until: float) -> Iterator[None]:
     except Timeout as exc:
         if exc is not timer:
             raise
+        exc.__traceback__ = None  # it would hold on to the sockets of what was ended
         raise DeadlineExceeded("the response was not complete before the deadline") from None
     finally:
         timer.close()

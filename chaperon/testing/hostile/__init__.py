@@ -52,7 +52,15 @@ from chaperon.testing.hostile.heads import (
     two_answers,
     two_framings,
 )
-from chaperon.testing.hostile.secure import cut_handshake, expired, other_host, self_signed, trusted
+from chaperon.testing.hostile.secure import (
+    cut_handshake,
+    dripping_handshake,
+    expired,
+    other_host,
+    self_signed,
+    stalled_handshake,
+    trusted,
+)
 from chaperon.testing.hostile.server import ANSWER, OK, Gone, Peer, Port, Server
 
 __all__ = [  # noqa: RUF022 - in groups
@@ -102,6 +110,8 @@ __all__ = [  # noqa: RUF022 - in groups
     "other_host",
     "self_signed",
     "cut_handshake",
+    "stalled_handshake",
+    "dripping_handshake",
     # to write another
     "ANSWER",
     "OK",

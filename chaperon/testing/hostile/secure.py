@@ -62,6 +62,30 @@ def cut_handshake() -> Iterator[Server]:
         yield server
 
 
+@contextmanager
+def stalled_handshake() -> Iterator[Server]:
+    """Answer nothing to the first message of the TLS handshake."""
+
+    def treat(peer: Peer) -> None:
+        peer.receive()
+        peer.stay()
+
+    with _trusting(_authority()) as bundle, Server(treat, authority=bundle) as server:
+        yield server
+
+
+@contextmanager
+def dripping_handshake(every: float = 0.01) -> Iterator[Server]:
+    """Send the answer to the first message of the TLS handshake a byte every so many seconds."""
+
+    def treat(peer: Peer) -> None:
+        peer.receive()
+        peer.drip((bytes([byte]) for byte in b"\x16\x03\x03\x40\x00\x02" + bytes(0x3FFF)), every)
+
+    with _trusting(_authority()) as bundle, Server(treat, authority=bundle) as server:
+        yield server
+
+
 def _authority() -> trustme.CA:
     try:
         import trustme  # late: for tests alone, so not among what Chaperon needs
