@@ -69,6 +69,7 @@ FLOORS = [
         "client.stock",
         "client.adapter",
         "client.pools",
+        "client.prepared",
         "client.wired",
         "client.http",
         "client.dial",

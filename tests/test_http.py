@@ -1,9 +1,11 @@
 """Our `requests.Session` prepares and routes as the stock one does."""
 
 import pickle
+import socket
 import weakref
 from unittest import mock
 
+import gevent
 import pytest
 import requests
 from hypothesis import given
@@ -50,7 +52,7 @@ def test_a_request_is_prepared_as_requests_does(request, session):
         each.auth = session.get("auth")
         each.cookies.update(session.get("cookies", {}))
 
-    wanted, got = (s.prepare_request(requests.Request(url="http://h/p?q=1", **request)) for s in (stock, mine))
+    wanted, got = (s.prepare_request(requests.Request(url="HTTP://h/p?q=1", **request)) for s in (stock, mine))
 
     assert (got.method, got.url, got.body) == (wanted.method, wanted.url, wanted.body)
     assert list(got.headers.items()) == list(wanted.headers.items())
@@ -86,6 +88,24 @@ def test_the_pool_of_a_host_is_found_again():
     assert found[0] is found[2]
     assert found[1] is found[3]
     assert [pool.host for pool in found] == ["one", "two", "one", "two"]
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "a stray byte", "its end"])
+def test_a_connection_is_used_again_only_if_nothing_came_over_it_meanwhile(meanwhile):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        pools = Pools(hosts=1, connections=1)
+        request = requests.Request("GET", f"http://127.0.0.1:{listener.getsockname()[1]}/").prepare()
+        connection = pools.get_connection_with_tls_context(request, verify=True)._new_conn()
+        connection.connect()
+        server, _ = listener.accept()
+
+        if meanwhile == "a stray byte":
+            server.send(b"x")
+        elif meanwhile == "its end":
+            server.close()
+        gevent.sleep(0.01)
+
+        assert connection.is_connected == (meanwhile == "nothing")
 
 
 def test_other_tls_settings_are_another_pool():

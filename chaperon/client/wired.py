@@ -20,6 +20,7 @@ from chaperon.client.bounds import Bounds
 from chaperon.client.heads import Composed, Sheet
 from chaperon.client.memory import Headers, Jar
 from chaperon.client.pools import Pools
+from chaperon.client.prepared import Prepared
 from chaperon.client.service import Service
 from chaperon.client.transport import Wire
 
@@ -108,7 +109,7 @@ class WireSession(requests.Session):
             headers.update(request.headers)
             for name in [name for name, value in headers.items() if value is None]:
                 del headers[name]
-        prepared = requests.PreparedRequest()
+        prepared = Prepared()
         prepared.prepare(
             method=request.method,
             url=request.url,
