@@ -155,6 +155,7 @@ FLOORS = [
         "cluster.estate",
         "cluster.supervisor",
         "cluster.joining",
+        "cluster.dispatch",
         "cluster.worker",
         "cluster.master",
     ],

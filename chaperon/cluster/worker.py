@@ -13,15 +13,13 @@ import gevent
 from gevent.event import Event
 
 from chaperon.clock import Clock, seconds
-from chaperon.cluster.facts import JournalError, Owner
+from chaperon.cluster.dispatch import Dispatch
 from chaperon.cluster.joining import DIAL, Furnish, Identity, Joined, Joining
-from chaperon.cluster.journal import Journal
 from chaperon.cluster.link import WorkerLink
 from chaperon.cluster.messages import (
     Blob,
     Bye,
     Change,
-    Frame,
     Lease,
     Message,
     Offer,
@@ -31,13 +29,10 @@ from chaperon.cluster.messages import (
     State,
     Welcome,
 )
-from chaperon.cluster.outbox import Outbox
-from chaperon.cluster.packing import pack_window
 from chaperon.cluster.supervisor import LEFT, ORPHANED, OVER, REFUSED
 from chaperon.cluster.timepiece import KEPT, Timepiece
 from chaperon.cluster.wire import OtherProtocol
 from chaperon.load.share import Share
-from chaperon.measure.window import Window
 from chaperon.script.sending import Sending
 
 if TYPE_CHECKING:
@@ -67,14 +62,11 @@ class Worker:
         self._link = link
         self._identity = identity
         self._clock = clock
-        self._folder = journal
-        self._journal: Journal | None = None
-        self._tell = tell
         self._joining = Joining(
             link, identity, furnish, clock, self._ready, fetching=fetching, patience=patience, tell=tell
         )
         self._timepiece = Timepiece()
-        self._outbox = Outbox()
+        self._dispatch = Dispatch(identity, link, clock, journal, tell)
         self._over = Event()
         self._code = OVER
         self._state: State = "loading"
@@ -106,8 +98,7 @@ class Worker:
         finally:
             ticking.kill()
             self._link.close()
-            if self._journal is not None:
-                self._journal.close()
+            self._dispatch.close()
         return self._code
 
     def leave(self) -> None:
@@ -142,7 +133,7 @@ class Worker:
                 if self._joining.enter(message):
                     self._heard = self._clock.now()
                     self._beat = message.silence / 10
-                    self._outbox = Outbox(beat=self._beat)
+                    self._dispatch.expect(message.run, beat=self._beat)
             case Blob():
                 self._joining.piece(message)
             case Reject(why=why):
@@ -180,11 +171,9 @@ class Worker:
         if pong.asked >= self._alive:
             self._stalled = False
         self._timepiece.note(pong.asked, pong.heard, pong.said, now)
-        self._outbox.acked(pong.acked, pong.ahead)
-        if self._journal is not None:
-            self._journal.acknowledged(pong.acked)
+        self._dispatch.acknowledged(pong)
         if pong.order == "over":
-            if not self._outbox:
+            if not self._dispatch:
                 self._link.send(Bye(self._identity.name, self._identity.incarnation))
                 self._end(self._code, self.told)
             return
@@ -243,8 +232,7 @@ class Worker:
                 self._sending.engine.release(name)
 
     def _take_up(self, sending: Sending, lease: Lease) -> None:
-        if self._journal is not None:
-            self._journal.stands(lease.share, lease.start, lease.rows)
+        self._dispatch.stands(lease)
         share = replace(self._shares[lease.share], start=lease.start, rows=lease.rows)
         sending.engine.take(share, forgo=lease.forgo)
 
@@ -256,12 +244,12 @@ class Worker:
         self._sending = Sending(
             self._environment,
             (),
-            self._keep,
+            self._dispatch.send,
             self._clock,
             worker=self._identity.name,
             began=began,
             stop_run=self._stop,
-            journal=partial(self._open_journal, began),
+            journal=partial(self._dispatch.open, began),
             engines=self._joining.welcome.workers if self._joining.welcome else 1,
             staying=True,
             held=self._is_held,
@@ -270,17 +258,6 @@ class Worker:
         for lease in self._held.values():
             self._take_up(self._sending, lease)
         gevent.spawn(self._perform, self._sending)
-
-    def _open_journal(self, began: float, second: int) -> Journal | None:
-        """Return the journal of this run, or None: a run without one is better than none, and it is said."""
-        welcome, mine = self._joining.welcome, self._identity
-        if self._folder is None or welcome is None:
-            return None
-        try:
-            self._journal = Journal(self._folder, Owner(mine.name, mine.incarnation, welcome.run, began, second))
-        except JournalError as exc:
-            self._tell(f"worker {mine.name}: {exc}: should it be killed, its last second is lost")
-        return self._journal
 
     def _perform(self, sending: Sending) -> None:
         try:
@@ -299,22 +276,6 @@ class Worker:
         self._stop_run = self._stop_run or reason
         self._ping()
 
-    def _keep(self, window: Window) -> None:
-        assert self._sending is not None
-        body = pack_window(window, began=self._sending.began)
-        if self._journal is not None:
-            self._journal.seal(window, body)
-        self._outbox.put(window.seq, body)
-        self._flush()
-
-    def _flush(self) -> None:
-        self._outbox.flush(self._clock.now(), self._pour)
-
-    def _pour(self, seq: int, body: bytes) -> bool:
-        welcome, mine = self._joining.welcome, self._identity
-        assert welcome is not None
-        return self._link.pour(Frame(mine.name, mine.incarnation, welcome.run, seq, body))
-
     def _ping(self, claims: tuple[Lease, ...] = ()) -> None:
         welcome, mine = self._joining.welcome, self._identity
         if welcome is None:
@@ -322,7 +283,7 @@ class Worker:
         going, done, returned = self._standing()
         ping = Ping(
             mine.name, mine.incarnation, welcome.run, self._state, self._clock.now(), self._note, claims,
-            going, done, returned, self._outbox.cut, self._last, self._stop_run,
+            going, done, returned, self._dispatch.cut, self._last, self._stop_run,
         )
         self._link.send(ping)
 
@@ -361,9 +322,9 @@ class Worker:
         elif silent > 5 * self._beat * self._backoff:
             self._backoff *= 2
             self._link.reconnect()
-            self._outbox.hurry()
+            self._dispatch.hurry()
         self._ping()
-        self._flush()
+        self._dispatch.flush()
 
     def _is_held(self) -> bool:
         """Return whether to start nothing: after a standstill of this process, until the master has spoken.
