@@ -10,6 +10,10 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from scenes import simulated
+
+from chaperon import rate, users
+from chaperon.testing import VirtualClock
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVER = """
@@ -116,6 +120,45 @@ def frozen_quantile(q, freeze, every):
     """The q-quantile of even arrivals at a server that answers at once, but is frozen for *freeze* in every *every*."""
     beyond = (1 - q) * every  # an arrival waits longer than freeze - beyond in this part of a period
     return max(freeze - beyond, 0.0)
+
+
+def frozen(clock, freeze, every):
+    """A visit to a server that answers in 2 ms, but not while it is frozen at the end of each period."""
+
+    def visit(session):
+        into = (clock.now() - 1000.0) % every
+        clock.sleep(0.002 if into < every - freeze else every - into + 0.002)
+
+    return visit
+
+
+def test_a_server_frozen_two_seconds_in_ten_shows_in_open_arrivals_alone(clock):
+    opened = simulated(frozen(clock, 2.0, 10.0), load=rate(200, hold=60), clock=clock)
+    other = VirtualClock()
+    closed = simulated(frozen(other, 2.0, 10.0), load=users(1, hold=20), clock=other)
+
+    assert opened["visit"].response.known(0.95) == pytest.approx(frozen_quantile(0.95, 2.0, 10.0), rel=0.05)
+    assert opened["visit"].response.known(0.99) == pytest.approx(frozen_quantile(0.99, 2.0, 10.0), rel=0.05)
+    assert closed["visit"].p95 < 0.005  # which is what a closed load would have us believe
+
+
+def test_a_visit_that_waits_for_the_one_before_is_late_by_the_response_clock_alone(clock):
+    # one connection, as wrk2 has it: a stall of 2 s in the middle, then the queue is worked off
+    free = [0.0]
+
+    def visit(session):
+        begin = max(clock.now(), free[0])
+        stalled = 2.0 if session.visit.number == 500 else 0.0
+        free[0] = begin + 0.001 + stalled
+        clock.sleep(free[0] - clock.now())
+
+    report = simulated(visit, load=rate(100, hold=20), clock=clock)
+
+    # the queue drains at 1,000 - 100 a second: for 2 s and 2/9 s more arrivals wait, evenly from 2 s down
+    waiting = 100 * (2.0 + 2.0 / 9)
+    for q in (0.9, 0.95, 0.99):
+        worst_share = (1 - q) * 2_000 / waiting
+        assert report["visit"].response.known(q) == pytest.approx(2.0 * (1 - worst_share), rel=0.05), q
 
 
 @pytest.mark.faults
