@@ -60,7 +60,7 @@ class Http(WireSession):
 
     def _begin(self, meter: Meter) -> None:
         self.meter = meter
-        self._streams: set[Reply] = set()
+        self.streams: set[Reply] = set()
         self._labels: dict[tuple[str, str], str] = {}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -182,9 +182,8 @@ class Http(WireSession):
 
     def let_go(self) -> None:
         """Close what was streamed and left open, so that it is counted."""
-        if self._streams:
-            for reply in list(self._streams):
-                reply.close()
+        for reply in list(self.streams):
+            reply.close()
 
     # the short way
 
@@ -319,7 +318,7 @@ class Http(WireSession):
         assert isinstance(response, Reply)
 
         def ending(exc: BaseException | None) -> None:
-            self._streams.discard(response)
+            self.streams.discard(response)
             end = self.meter.clock.now()
             if exc is not None:
                 self.meter.take(name, "http", start, end, failure_of(exc), wire_bytes(response))
@@ -327,7 +326,7 @@ class Http(WireSession):
                 self._settle(response, name, start, end, expect)
 
         response._ending = ending
-        self._streams.add(response)
+        self.streams.add(response)
 
 
 def _unheard() -> Meter:

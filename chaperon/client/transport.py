@@ -86,7 +86,11 @@ class Lane:
         deadline = ready + terms.total
         retried = False
         while True:
-            connection = None if retried else self.take(safe)
+            if safe and self.idle and not retried:
+                connection: Connection | None = self.idle.pop()
+                self._wire.reused += 1
+            else:
+                connection = None if retried else self.take(safe)
             if connection is None:
                 connection = self.open(terms, deadline, url)
                 ready = _now()

@@ -149,7 +149,7 @@ class WireSession(requests.Session):
         if self.hooks.get("response") or self.proxies or self.params:
             return None
         main = self._main
-        if main is not None and params is None and data is None and json is None and not headers and main.current:
+        if params is None and data is None and json is None and not headers and main is not None and main.current:
             ready = main.ready.get((method, url))
             if ready is None:
                 ready = self._compose(method, url, None, None, None, None)

@@ -85,6 +85,8 @@ class ClosedLoad:
         clock, me = flight.clock, share.unique(user)
         mine = self._numbers(user)
         restless = load.think is None and load.pacing is None
+        once = isinstance(load, Users) and load.visits == 1
+        account, loop = flight.recorder.account, flight.loop
         flight.present += 1
         try:
             while flight.going(holding) and (seat.off is None or clock.now() < seat.off):
@@ -100,14 +102,14 @@ class ClosedLoad:
                     return
                 due = clock.now()
                 holding.taken += 1
-                flight.account(holding, due, "planned")
+                account(share.label, due, "planned", 0.0, share=holding.name)
                 arrival = Arrival(share.entry, share.unique(number), me, None, share.phases(due - flight.began))
-                turns = flight.turns
+                turn = loop.iteration
                 visited = flight.visit(holding, arrival, due)
-                if not visited.stays or (isinstance(load, Users) and load.visits == 1):
+                if once or not visited.stays:
                     self._finished.add(user)
                     return
-                if not restless or flight.turns == turns:  # else the others have had their turn meanwhile
+                if not restless or loop.iteration == turn:  # else the others have had their turn meanwhile
                     self._rest(seat, self._wake(user, number, due))
         finally:
             flight.present -= 1

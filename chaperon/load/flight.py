@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import gevent
 from gevent.event import Event
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     Greenlet = gevent.Greenlet[..., Any]
 
 
-def _me() -> Greenlet:
-    return cast("Greenlet", gevent.getcurrent())
+_me: Callable[[], Greenlet] = gevent.getcurrent  # type: ignore[assignment]  # who works here is no bare greenlet
 
 
 class _Woken(BaseException):
@@ -52,6 +51,7 @@ class Flight:
 
     Nothing is begun while *held* says so; *changed* is called when a share is done or given
     back. *began* is the clock's reading that offsets count from. *stopped* is when it was stopped.
+    *loop* is the hub's: its `iteration` grows whenever everybody could go on.
     *present* counts the users that are there, *flying* by leg the open visits that were
     begun and have not ended.
     """
@@ -71,7 +71,7 @@ class Flight:
         self.flying: Counter[tuple[int, int]] = Counter()
         self.over = Event()
         self.fault: BaseException | None = None
-        self._loop: Any = gevent.get_hub().loop
+        self.loop: Any = gevent.get_hub().loop
         self._resting: set[Greenlet] = set()
         self._busy: dict[Greenlet, tuple[Holding, float]] = {}
         self._alive: dict[Greenlet, Holding | None] = {}
@@ -84,11 +84,6 @@ class Flight:
     def busy(self) -> int:
         """How many visits are in flight."""
         return len(self._busy)
-
-    @property
-    def turns(self) -> int:
-        """How often the hub has gone round: between two numbers everybody could go on."""
-        return int(self._loop.iteration)
 
     @property
     def empty(self) -> bool:
@@ -145,7 +140,8 @@ class Flight:
             self._busy.pop(me, None)
             raise
         if self._busy.pop(me, None) is not None:
-            self._ended(holding, due, visited.fate)
+            self.recorder.account(holding.share.label, due, visited.fate, 0.0, share=holding.name)
+            holding.ended += 1
         return visited
 
     def account(self, holding: Holding, due: float, fate: Fate, waited: float = 0.0) -> None:

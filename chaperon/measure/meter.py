@@ -98,6 +98,8 @@ class Meter:
 
     def turn(self, phase: str, tags: Tags | None = None) -> None:
         """Count what follows to *phase*, and to *tags* if there are any given."""
+        if phase == self.phase and (tags is None or tags == self.tags):
+            return
         self.phase = phase
         if tags is not None:
             self.tags = tags

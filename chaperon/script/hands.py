@@ -65,7 +65,8 @@ class Hands:
     def let_go(self) -> None:
         """Close what was streamed and left open."""
         for http in self._kept.https.values():
-            http.let_go()
+            if http.streams:
+                http.let_go()
 
     def close(self) -> None:
         """Close every connection, WebSockets without waiting for their peers."""

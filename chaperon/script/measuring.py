@@ -35,7 +35,7 @@ class Measure:
     def __init__(self, meter: Meter, name: str, kind: str, due: float | None = None) -> None:
         self._meter = meter
         self._failure: Failure | None = None
-        self.name = series_name(name, kind)
+        self.name = f"{kind} {name}" if kind in _SPOKEN else name
         self.kind = kind
         self.due = due
         self.bytes = 0

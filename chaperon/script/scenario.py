@@ -56,6 +56,7 @@ class Scenario:
         if not steps:
             raise LoadError("a scenario needs at least one step: Scenario(login, look_around)")
         self.steps: tuple[Step, ...] = tuple(s if options_of(s) else step(s) for s in steps)
+        self._stages = [(s, _options(s)) for s in self.steps]
         self.init = None if init is None else ordinary(init)
         self.cleanup = None if cleanup is None else ordinary(cleanup)
         self.name = name
@@ -152,8 +153,7 @@ class Scenario:
 
     def _perform(self, session: Session) -> None:
         last = len(self.steps) - 1
-        for place, each in enumerate(self.steps):
-            options = _options(each)
+        for place, (each, options) in enumerate(self._stages):
             try:
                 each(session)
             except StepFailed:

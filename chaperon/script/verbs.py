@@ -57,6 +57,8 @@ class Verbs:
 
     def get(self, path: str = "", params: Any = None, **keywords: Any) -> Reply:
         """Send a GET request."""
+        if not keywords:  # the usual one, without a detour
+            return self._hands.of(DEFAULT).request("GET", path, params)  # type: ignore[return-value]  # it is one
         return self.request("GET", path, params=params, **keywords)
 
     def options(self, path: str = "", **keywords: Any) -> Reply:

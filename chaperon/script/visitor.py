@@ -71,13 +71,14 @@ class Visitor:
                 return entered.visited
             start = now()
             place = Visit(arrival.number, arrival.user, due - began, start - began)
-        session.meter.turn(arrival.phase, ())
+        meter = session.meter
+        meter.turn(arrival.phase, ())
         session.begin(place)
         session.first_due = arrival.due
         outcome = self._guarded(session, part.scenario.perform)
         session.first_due = None
-        session.meter.turn(arrival.phase, ())
-        session.meter.take("visit", "visit", start, now(), outcome.failure, due=arrival.due)
+        meter.turn(arrival.phase, ())
+        meter.take("visit", "visit", start, now(), outcome.failure, 0, arrival.due)
         return outcome.visited
 
     def leave(self, entry: int, user: int) -> None:
