@@ -180,6 +180,8 @@ class Sheet:
                 kind, body = "raw", data
             elif isinstance(data, Mapping):
                 kind, body = "form", RequestEncodingMixin._encode_params(data)  # type: ignore[attr-defined]
+                if not body:
+                    return None  # a form of empty lists
             else:
                 return None
         elif json is not None:
@@ -235,10 +237,9 @@ def _octets(body: str | bytes) -> bytes:
     return body.encode("utf-8") if isinstance(body, str) else body
 
 
-def _json(value: Any) -> str | bytes:
+def _json(value: Any) -> bytes:
     try:
-        if _encode is not None:
-            return _encode(value)
-        return _JSON.dumps(value, allow_nan=False)  # type: ignore[no-any-return]
+        said = _JSON.dumps(value, allow_nan=False) if _encode is None else _encode(value)
+        return _octets(said)
     except ValueError as exc:
         raise InvalidJSONError(exc) from exc
