@@ -1,6 +1,7 @@
 """Tasks run beside their session, are joined, and never outlive it."""
 
 from itertools import count
+from weakref import WeakSet
 
 import gevent
 import pytest
@@ -337,3 +338,36 @@ def test_an_interrupted_visit_takes_its_spread_with_it():
 
     assert len(starts) in (3, 4)
     assert report.visits.interrupted == 1
+
+
+def test_many_tasks_are_joined_and_ended_in_a_moment():
+    def many(session):
+        for _ in range(5000):
+            session.spawn(lambda child: 1, task="quick")
+        assert sum(session.join("quick")) == 5000
+        for _ in range(5000):
+            session.spawn(lambda child: child.sleep(60), task="slow")
+        session.tasks.end()
+
+    report = simulated(many)
+
+    assert report["task quick"].count == 5000
+    assert report.duration == 0
+
+
+def test_a_long_spread_keeps_only_the_values_of_calls_that_have_ended():
+    alive = WeakSet()
+
+    def call(child):
+        alive.add(child)
+        most.append(len(alive))
+        return len(most)
+
+    most = []
+
+    def spreads(session):
+        assert session.join(session.spread(call, rate=2000, per=20)) == list(range(1, 2001))
+
+    simulated(spreads)
+
+    assert max(most) < 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from itertools import count, takewhile
@@ -31,21 +32,35 @@ def conduct(clock: Clock, moments: Iterator[float], start: Callable[[], Task]) -
     """Start a task at each of *moments*, seconds from now; return their values once all have ended.
 
     The moments are absolute: one that is late does not push the next ones back. Raises what
-    the first of them raised.
+    the first of them raised. Of those that have ended only the values are kept.
     """
     began = clock.now()
-    tasks = []
+    going: deque[Task] = deque()
+    values: list[Any] = []
+    failed: BaseException | None = None
+
+    def reap() -> None:
+        nonlocal failed
+        while going and going[0].ended:
+            task = going.popleft()
+            values.append(task.value)
+            failed = failed or task.error
+
     try:
         for at in moments:
             clock.sleep(began + at - clock.now())
-            tasks.append(start())
-        for task in tasks:
-            task.wait(clock, None)
+            going.append(start())
+            reap()
+        while going:
+            going[0].wait(clock, None)
+            reap()
     except BaseException:
-        for task in tasks:
+        for task in going:
             task.end()
         raise
-    return [task.result() for task in tasks]
+    if failed is not None:
+        raise failed
+    return values
 
 
 class Every:

@@ -46,12 +46,17 @@ class Life:
 
 
 class Task:
-    """A function running in a greenlet of its own, with a child session; *timed* as «task NAME»."""
+    """A function running in a greenlet of its own, with a child session; *timed* as «task NAME».
+
+    When it has ended, only what it returned or raised is kept.
+    """
+
+    __slots__ = ("_child", "_greenlet", "_timed", "_work", "error", "name", "value")
 
     def __init__(self, name: str, child: Session, work: Callable[[], Any], *, timed: bool = True) -> None:
         self.name = name
-        self.child = child
-        self._work = work
+        self._child: Session | None = child
+        self._work: Callable[[], Any] | None = work
         self._timed = timed
         self.value: Any = None
         self.error: BaseException | None = None
@@ -68,7 +73,8 @@ class Task:
 
     def signal(self, value: Any) -> None:
         """Send the task a signal, for its `session.wait_signal`."""
-        self.child.signal(value)
+        if self._child is not None:
+            self._child.signal(value)
 
     def wait(self, clock: Clock, within: float | None) -> bool:
         """Wait until the task has ended, at most *within* seconds; return whether it has."""
@@ -87,29 +93,38 @@ class Task:
         return self.value
 
     def _run(self) -> None:
+        child, work = self._child, self._work
+        assert child is not None
+        assert work is not None
         try:
-            with Measure(self.child.meter, self.name, "task") if self._timed else nullcontext():
-                self.value = self._work()
+            self._perform(child, work)
+        finally:
+            self._child = self._work = None
+
+    def _perform(self, child: Session, work: Callable[[], Any]) -> None:
+        try:
+            with Measure(child.meter, self.name, "task") if self._timed else nullcontext():
+                self.value = work()
         except FAULTS as exc:
             self.error = exc
         except (Ended, gevent.GreenletExit) as exc:
-            self._cut(exc)
+            self._cut(child, exc)
             return
         try:
-            self.child.tasks.settle()
+            child.tasks.settle()
         except (Ended, gevent.GreenletExit) as exc:
-            self._cut(exc)
+            self._cut(child, exc)
 
     def _early(self) -> TaskEnded:
         return TaskEnded(f"task «{self.name}» was ended before it was done")
 
-    def _cut(self, why: BaseException) -> None:
+    def _cut(self, child: Session, why: BaseException) -> None:
         """End what it spawned; what ends a session for good is passed up at once."""
         if self.error is None:
             self.error = why if isinstance(why, Ended) else self._early()
         if isinstance(why, (SessionAborted, FeedEmpty)):
-            self.child.life.end(why)
-        self.child.tasks.end()
+            child.life.end(why)
+        child.tasks.end()
 
 
 class Tasks:
@@ -149,7 +164,8 @@ class Tasks:
             left = None if deadline is None else max(deadline - self._clock.now(), 0.0)
             if not task.wait(self._clock, left):
                 raise JoinTimeout(f"task «{task.name}» did not end within {within:g} s")
-        self._open = [task for task in self._open if task not in found]
+        joined = set(found)
+        self._open = [task for task in self._open if task not in joined]
         return [task.result() for task in found]
 
     def settle(self) -> None:
@@ -165,10 +181,17 @@ class Tasks:
                 raise task.error
 
     def end(self, but: Sequence[Task] = ()) -> None:
-        """End every task *but* these."""
-        while ending := [task for task in self._open if task not in but]:
-            self._open.remove(ending[-1])
-            ending[-1].end()
+        """End every task *but* these, the youngest first."""
+        kept = set(but)
+        doomed = [task for task in self._open if task not in kept]
+        self._open = [task for task in self._open if task in kept]
+        try:
+            while doomed:
+                doomed[-1].end()
+                doomed.pop()
+        except BaseException:
+            self._open += doomed
+            raise
 
     def _find(self, wanted: str | Task) -> list[Task]:
         if isinstance(wanted, Task):
