@@ -27,6 +27,9 @@ leave; the master fell silent. Everything else is a death."""
 FAREWELL = 5.0
 """Seconds that what dead engines owed is waited for when all is over."""
 
+FOR_GOOD = 3
+"""How often it has to be told to leave until engines are killed."""
+
 MOST_DEATHS = 10
 PAUSE = 1.0
 _PDEATHSIG = 1
@@ -66,8 +69,8 @@ class Supervisor:
         self._tell = tell
         self._engines: dict[str, subprocess.Popen[bytes]] = {}
         self._leaving = 0
+        self._resting: set[Event] = set()
         self._codes: list[int] = []
-        self._idle = Event()
         self._keepers: list[gevent.Greenlet[..., object]] = []
 
     def __repr__(self) -> str:
@@ -89,24 +92,23 @@ class Supervisor:
     def leave(self) -> None:
         """Tell every engine to give its shares back and go; the more often, the sooner."""
         self._leaving += 1
-        for engine in self._engines.values():
-            _signal(engine, signal.SIGTERM if self._leaving < 3 else signal.SIGKILL)
+        self._tell_engines(signal.SIGTERM if self._leaving < FOR_GOOD else signal.SIGKILL)
 
     def end(self, within: float = 2.0) -> None:
         """End every engine, asking first; none is left when this returns."""
         self._leaving += 1
-        for keeper in self._keepers:
-            keeper.kill()
-        for engine in self._engines.values():
-            _signal(engine, signal.SIGTERM)
-        until = self._clock.now() + within
-        for engine in self._engines.values():
-            try:
-                engine.wait(timeout=max(until - self._clock.now(), 0.0))
-            except subprocess.TimeoutExpired:
-                _signal(engine, signal.SIGKILL)
-                engine.wait()
+        self._tell_engines(signal.SIGTERM)
+        gevent.joinall(self._keepers, timeout=within)  # not killed: one may be in the middle of starting an engine
+        self._leaving += FOR_GOOD
+        self._tell_engines(signal.SIGKILL)
+        gevent.joinall(self._keepers)
         self._close()
+
+    def _tell_engines(self, number: int) -> None:
+        for engine in list(self._engines.values()):
+            _signal(engine, number)
+        for rest in self._resting:
+            rest.set()
 
     def _close(self) -> None:
         gevent.killall(self._executors)
@@ -135,12 +137,21 @@ class Supervisor:
                 continue
             deaths += 1
             self._tell(f"worker {name}: its engine {_ended(code)}")
-            self._clock.sleep(PAUSE)
+            self._rest()
             if deaths >= MOST_DEATHS:
                 self._tell(f"worker {name}: given up after {deaths} deaths in a row")
                 self._codes.append(1)
                 return
         self._codes.append(LEFT)
+
+    def _rest(self) -> None:
+        """Wait a little before the next engine is started, unless it is told that there is none to come."""
+        rest = Event()
+        self._resting.add(rest)
+        call = self._clock.after(PAUSE, rest.set)
+        rest.wait()
+        call.cancel()
+        self._resting.discard(rest)
 
     def _final(self, code: int) -> int | None:
         """Return what to exit with, since an engine ended with *code*; None where another is to be started."""
@@ -178,6 +189,8 @@ class Supervisor:
             start_new_session=True,  # a Ctrl-C on this terminal is ours to deal with
         )
         self._engines[name] = engine
+        if self._leaving:  # it was said while this one was being started
+            _signal(engine, signal.SIGTERM if self._leaving < FOR_GOOD else signal.SIGKILL)
         try:
             return int(engine.wait())
         finally:
