@@ -211,3 +211,19 @@ def test_what_is_measured_is_finer_than_a_millisecond(target):
     row = report["GET /"]
     assert 0 < row.min <= row.mean <= row.max
     assert row.min % 0.001 != 0
+
+
+def test_whatever_is_called_for_somebody_takes_its_keywords(target):
+    def calls(session):
+        session.spread(session.put, "/spread", json={"a": 1}, rate=3, per="30ms", name="puts")
+        session.retry(session.put, "/retry", json={"a": 2}, attempts=2)
+        session.repeat(session.put, 2, "/repeat", json={"a": 3})
+        session.spawn(session.put, "/spawn", json={"a": 4}, name="PUT named", task="spawned")
+        session.join("puts", "spawned")
+
+    report = once(target, calls)
+
+    assert sorted(target.asked) == sorted(3 * ["PUT /spread"] + ["PUT /retry"] + 2 * ["PUT /repeat"] + ["PUT /spawn"])
+    assert sorted(json.loads(body)["a"] for body in target.bodies) == [1, 1, 1, 2, 3, 3, 4]
+    assert report["PUT named"].count == report["task spawned"].count == 1
+    assert report["task puts"].count == 3

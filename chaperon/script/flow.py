@@ -83,8 +83,9 @@ class Flow(Luck):
         delay: float | str = 0.0,
         jitter: float | str = 0.0,
         on: Retryable | Sequence[Retryable] = Exception,
+        **keywords: Any,
     ) -> Any:
-        """Call `work(session, *args)` up to *attempts* times, and return its value.
+        """Call `work(session, *args, …)` up to *attempts* times, and return its value.
 
         *on* says what makes it try again: an exception class, or a predicate of the value
         (`lambda response: response.status_code == 503`), or several of them. Before each new
@@ -99,7 +100,7 @@ class Flow(Luck):
         call = bound(work, self, self)
         for left in reversed(range(attempts)):
             try:
-                value = call(*args)
+                value = call(*args, **keywords)
             except classes:
                 if not left:
                     raise

@@ -42,8 +42,9 @@ class Spawning:
         rate: float,
         per: float | str = 1.0,
         name: str | None = None,
+        **keywords: Any,
     ) -> Task:
-        """Start *rate* calls of `work(child, *args)` evenly over *per*, the first now; return at once.
+        """Start *rate* calls of `work(child, *args, …)` evenly over *per*, the first now; return at once.
 
         Each is timed as «task NAME». Joining the name, or the task returned, gives the list of
         their values. Raises PlanError.
@@ -52,7 +53,7 @@ class Spawning:
 
         def start() -> Task:
             child = self.child()
-            return Task(title, child, partial(bound(work, self, child), *args))
+            return Task(title, child, partial(bound(work, self, child), *args, **keywords))
 
         moments = evenly(rate, seconds(per))
         conductor = self.child()
