@@ -27,7 +27,7 @@ TARGETS = 100
 """Paths remembered per session and origin."""
 
 # a path, with a query perhaps, that `requests` sends as it is
-_PLAIN = re.compile(r"/(?:[A-Za-z0-9_~-][A-Za-z0-9._~:@,;=+*/-]*)?(?:\?[A-Za-z0-9._~:@,;=+*/?&-]*)?", re.ASCII)
+_PLAIN = re.compile(r"/(?:[A-Za-z0-9_~-][A-Za-z0-9._~:@,;=+*/-]*)?(?:\?[A-Za-z0-9._~:@,;=+*/?&-]+)?", re.ASCII)
 _JSON: Any = compat.json  # type: ignore[attr-defined]  # simplejson where that is installed
 _encode = plain_json.JSONEncoder(allow_nan=False).encode if _JSON is plain_json else None
 
@@ -174,7 +174,9 @@ class Sheet:
         if params:
             if not isinstance(params, Mapping):
                 return None
-            target += ("&" if "?" in target else "?") + RequestEncodingMixin._encode_params(params)  # type: ignore[attr-defined]
+            asked = RequestEncodingMixin._encode_params(params)  # type: ignore[attr-defined]
+            if asked:
+                target += ("&" if "?" in target else "?") + asked
         if data:
             if isinstance(data, (str, bytes)):
                 kind, body = "raw", data
