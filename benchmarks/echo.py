@@ -55,11 +55,18 @@ def echo_server(folder: Path, core: int) -> Iterator[str]:
     binary = folder / "echo_server"
     source = Path(__file__).with_name("echo_server.c")
     subprocess.run([program("cc"), "-O2", "-D_GNU_SOURCE", "-o", str(binary), str(source)], check=True)
-    child = subprocess.Popen(pinned(core, [str(binary)]), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with listening(pinned(core, [str(binary)])) as port:
+        yield f"ws://127.0.0.1:{port}"
+
+
+@contextmanager
+def listening(command: list[str]) -> Iterator[int]:
+    """Run a server that says its port, and ends when its standard input does; yield the port."""
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert child.stdin is not None
     assert child.stdout is not None
     try:
-        yield f"ws://127.0.0.1:{int(child.stdout.readline())}"
+        yield int(child.stdout.readline())
     finally:
         child.stdin.close()
         child.wait()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.echo import echo_server
+from benchmarks.echo import echo_server, listening
 from benchmarks.machine import cores, many_files, memory_of, pinned
 
 ARRIVALS = 500.0
@@ -101,12 +101,5 @@ def _most(users: int, url: str, folder: Path, core: int) -> int:
 
 @contextmanager
 def _tls_server(core: int) -> Iterator[str]:
-    command = pinned(core, [sys.executable, "-c", _TLS_SERVER])
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert child.stdin is not None
-    assert child.stdout is not None
-    try:
-        yield f"wss://127.0.0.1:{int(child.stdout.readline())}"
-    finally:
-        child.stdin.close()
-        child.wait()
+    with listening(pinned(core, [sys.executable, "-c", _TLS_SERVER])) as port:
+        yield f"wss://127.0.0.1:{port}"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def widen() -> bool:
@@ -16,6 +21,16 @@ def widen() -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+def opened(make: Callable[[], T]) -> T:
+    """Return what *make* opens, with the limit raised and a second try where descriptors ran out. Raises OSError."""
+    try:
+        return make()
+    except OSError as exc:
+        if exc.errno != errno.EMFILE or not widen():
+            raise
+        return make()
 
 
 def facts() -> dict[str, float]:

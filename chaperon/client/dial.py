@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Sequence
 from ssl import SSLContext
 from typing import Any, NamedTuple
@@ -60,7 +59,7 @@ def dial(
 
 
 def _connected(family: int, address: Any, local: str | None) -> Any:
-    sock = _socket(family)
+    sock = capacity.opened(lambda: socket.socket(family, socket.SOCK_STREAM))
     try:
         if local is not None:
             sock.bind((local, 0))
@@ -70,13 +69,3 @@ def _connected(family: int, address: Any, local: str | None) -> Any:
         sock.close()
         raise
     return sock
-
-
-def _socket(family: int) -> Any:
-    """Make a socket, with the limit of descriptors raised as far as it goes if that is needed."""
-    try:
-        return socket.socket(family, socket.SOCK_STREAM)
-    except OSError as exc:
-        if exc.errno != errno.EMFILE or not capacity.widen():
-            raise
-        return socket.socket(family, socket.SOCK_STREAM)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import ssl
 from collections.abc import Iterable, Sequence
 from math import inf
@@ -257,14 +256,8 @@ class Lane:
         raise failed or OSError(f"{self.peer.host} has no address")
 
     def _socket(self, family: int) -> Channel:
-        """Make a socket, with the limit of descriptors raised as far as it goes if that is needed."""
         kind = Channel if self._context is None else SecureChannel
-        try:
-            return kind(family)
-        except OSError as exc:
-            if exc.errno != errno.EMFILE or not capacity.widen():
-                raise
-            return kind(family)
+        return capacity.opened(lambda: kind(family))
 
     def _unreachable(self, exc: BaseException, url: str, terms: Terms) -> Exception:
         found = faults.unreachable(exc, self.peer, url, terms.connect)
