@@ -86,7 +86,8 @@ def test_a_core_that_is_used_up_for_five_seconds_is_invalid_where_visits_wait():
 
     assert report(*[busy] * 5).verdict is Verdict.INVALID
     assert report(*[busy] * 4).verdict is Verdict.PASS
-    assert report(*[{"hub_cpu": 0.99}] * 9).verdict is Verdict.PASS
+    assert report(*[{"hub_cpu": 0.99}] * 9, took=0.05).verdict is Verdict.PASS
+    assert report(*[{"hub_cpu": 0.99}] * 9, took=0.001).verdict is Verdict.INVALID
 
 
 def test_the_remedy_says_how_many_processes_it_takes():

@@ -239,3 +239,43 @@ def test_users_that_saturate_the_generator_are_invalid_too(server, chaperon):
     done = chaperon(BURN, "--url", target.url, "--users", "30", "--hold", "7s")
 
     assert done.returncode == 5
+
+
+SLOWING = """
+    import gevent
+    from chaperon import step
+
+    @step
+    def browse(session):
+        session.get("/")
+        session.check("quick", session.visit.started < 2)
+        gevent.sleep(0.05 if session.visit.started < 2 else 30)
+"""
+
+
+@pytest.mark.faults
+def test_three_processes_are_aborted_within_two_seconds(server, chaperon):
+    target = server()
+
+    done = chaperon(
+        SLOWING, "--url", target.url, "--rate", "30", "--hold", "30s", "--processes", "3",
+        "--limit", "errors(check quick) < 1% abort", "--trust", "late=off",
+    )  # fmt: skip
+
+    assert done.returncode == 4
+    assert len(done.report["workers"]) == 3
+    assert done.report["duration"] < 2 + 1 + 2  # it breaks in the third second
+    assert max(arrivals(target)) < 2 + 1 + 2
+
+
+@pytest.mark.faults
+def test_of_three_processes_the_one_that_was_blocked_is_named(server, chaperon):
+    target = server()
+    blocks = BLOCK.replace("visit.number == 200", "visit.number == 91")
+
+    done = chaperon(blocks, "--url", target.url, "--rate", "60", "--hold", "4s", "--processes", "3")
+
+    assert done.returncode == 5
+    (reason,) = [reason for reason in done.report["reasons"] if "nothing went on for 1." in reason]
+    assert any(f"on {worker['name']}, second" in reason for worker in done.report["workers"])
+    assert "blocking(1.5)" in reason

@@ -168,6 +168,7 @@ def test_a_share_taken_over_goes_on_where_the_other_was(load, n, skip):
 def test_as_many_arrivals_are_due_as_there_is_area(load):
     if not load.poisson:
         assert abs(planned(load) - load.curve.area) <= 1.0
+    assert planned(load) == sum(1 for _ in offsets(load))
 
 
 @settings(max_examples=60, deadline=None)
@@ -218,6 +219,12 @@ def test_an_arrival_of_an_hour_later_does_not_drift():
 
     assert len(found) == 777 * 3600
     assert max(abs(at - i / 777) for i, at in found) < 1e-6
+
+
+def test_a_day_of_much_or_ten_thousand_stairs_take_no_time_to_plan():
+    assert planned(rate(100_000, hold="1d")) == 8_640_000_000
+    assert planned(rate(100_000, hold="1d", poisson=True)) is None
+    assert len(spells(stairs(1, 10_000, by=1, each=1, of=users).curve)) == 10_000
 
 
 # phases

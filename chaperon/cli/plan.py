@@ -60,7 +60,8 @@ def _told(load: Shaped, leg: Share) -> str:
     if isinstance(load, Rate):
         kind = "a Poisson process, seeded" if load.poisson else "at even distances"
         cap = "" if load.in_flight is None else f", at most {load.in_flight:,} in flight"
-        return f"{number:,} arrivals, {kind}{cap}"
+        many = f"about {load.curve.area:,.0f}" if number is None else f"{number:,}"
+        return f"{many} arrivals, {kind}{cap}"
     if number is not None:
         return f"{number:,} visits"
     assert isinstance(load, (Users, Iterations))
@@ -75,10 +76,15 @@ def _rest(low: float, high: float) -> str:
 def _sum(environment: Environment) -> str:
     shares = environment.shares()
     ends = [share.until for share in shares]
-    due = [planned(s.load, seed=s.source) for s in shares if isinstance(s.load, (Rate, Iterations))]
+    due = [_due(share) for share in shares if isinstance(share.load, (Rate, Iterations))]
     length = "until their visits are made" if None in ends else f"over {_at(max(e or 0.0 for e in ends))}"
-    visits = f"{sum(n or 0 for n in due):,} visits planned" if due else "as many visits as the target answers"
+    visits = f"{sum(due):,} visits planned" if due else "as many visits as the target answers"
     return f"in all: {visits}, {length}; seed {environment.seed}"
+
+
+def _due(share: Share) -> int:
+    number = planned(share.load, seed=share.source)
+    return round(share.load.curve.area) if number is None else number
 
 
 def _span(load: Shaped) -> float:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, count, islice
-from math import log
+from itertools import count, islice
+from math import ceil, log
 from random import Random
 from typing import NamedTuple
 
-from chaperon.load.curve import Curve, Segment, Spell
+from chaperon.load.curve import CLOSE, Curve, Segment, Spell
 from chaperon.load.profile import Iterations, Rate, Shaped
 
-CLOSE = 1e-9
-"""What rounding may take from an area or a moment."""
+COUNTED = 2_000_000
+"""Arrivals of a Poisson process beyond which they are not counted beforehand."""
 
 
 class Arrival(NamedTuple):
@@ -76,8 +76,7 @@ def _distances(seed: object) -> Iterator[float]:
 
 def spells(curve: Curve, index: int = 0, of: int = 1) -> list[Spell]:
     """Return when each *of*-th user is there, from user *index*, in the order in which they come."""
-    crowd = int(curve.peak) + 1
-    found = chain.from_iterable(curve.spells(user) for user in range(index, crowd, of))
+    found = (spell for spell in curve.spells() if spell.user % of == index)
     return sorted(found, key=lambda spell: (spell.on, spell.user))
 
 
@@ -95,12 +94,14 @@ def quota(load: Iterations, index: int = 0, of: int = 1) -> int:
 
 
 def planned(load: Shaped, *, seed: object = 0) -> int | None:
-    """Return how many visits a load has planned, or None where that is for the target to say."""
+    """Return how many visits a load has planned, or None where that is for the target to say, or for chance."""
     if isinstance(load, Rate):
-        return sum(1 for _ in offsets(load, seed=seed))
+        if not load.poisson:
+            return max(ceil(_brink(load.curve.segments[-1])), 0) if load.curve.segments else 0
+        return sum(1 for _ in offsets(load, seed=seed)) if load.curve.area < COUNTED else None
     if isinstance(load, Iterations):
         return load.total
-    return None if load.until is not None else len(spells(load.curve))
+    return None if load.until is not None else sum(1 for _ in load.curve.spells())
 
 
 def chance(*parts: object) -> Random:

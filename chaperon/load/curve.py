@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
+CLOSE = 1e-9
+"""What rounding may take from a level, an area or a moment."""
+
 
 class Piece(NamedTuple):
     """A stretch of *span* seconds towards the level *to*; *since* None begins where the one before ended."""
@@ -137,20 +140,22 @@ class Curve:
         """Return the curve up to the offset *until*."""
         return Curve.of(self._between(0.0, until))
 
-    def spells(self, user: int) -> Iterator[Spell]:
-        """Yield when a user is there: whenever the level is above the user's number."""
-        on: float | None = None
+    def spells(self) -> Iterator[Spell]:
+        """Yield when each user is there: whenever the level is above the user's number; in the order of their ends.
+
+        Those that are there are always the first so many, so that each coming and each going
+        is looked at once.
+        """
+        on: list[float] = []
         for s in self.segments:
-            here = s.low > user or (s.low == user and s.high > user)
-            if here and on is None:
-                on = s.at
-            elif not here and on is not None:
-                yield Spell(user, on, s.at)
-                on = None
-            if on is None and s.high > user > s.low:
-                on = s.at + (user - s.low) * s.span / (s.high - s.low)
-            elif on is not None and s.high <= user:
-                yield Spell(user, on, s.at + (s.low - user) * s.span / (s.low - s.high))
-                on = None
-        if on is not None:
-            yield Spell(user, on, None if math.isinf(self.until) else self.until)
+            while on and len(on) - 1 >= s.low - CLOSE:
+                yield Spell(len(on) - 1, on.pop(), s.at)
+            on += [s.at] * (math.ceil(s.low - CLOSE) - len(on))
+            slope = (s.high - s.low) / s.span
+            while slope > 0 and len(on) < s.high - CLOSE:
+                on.append(max(s.at + (len(on) - s.low) / slope, s.at))
+            while slope < 0 and on and len(on) - 1 >= s.high - CLOSE:
+                yield Spell(len(on) - 1, on.pop(), s.at + (len(on) - s.low) / slope)
+        end = None if math.isinf(self.until) else self.until
+        while on:
+            yield Spell(len(on) - 1, on.pop(), end)

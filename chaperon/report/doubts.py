@@ -13,7 +13,7 @@ from chaperon.report.figures import time_text
 from chaperon.report.trust import Trust
 
 NOTICEABLE = 0.002
-"""From so many seconds on, lateness beside a busy processor is a sign of saturation."""
+"""From so much on, or a share of a visit that is shorter, lateness beside a busy processor is saturation."""
 CROWDED = 0.005
 """From so much on, beyond a tenth of a visit, what visits wait for a core of a busy machine is too much."""
 ROOM = 0.65
@@ -60,8 +60,8 @@ class Doubts:
         if trust.late is not None and lateness > trust.late:
             record.late[second] = lateness
         if trust.cpu is not None:
-            if health.get("hub_cpu", 0.0) > trust.cpu and max(lateness, lag) > NOTICEABLE:
-                record.busy[second] = health["hub_cpu"]
+            if health.get("hub_cpu", 0.0) > trust.cpu:
+                record.busy[second] = max(lateness, lag)
             elif health.get("machine", 0.0) > trust.cpu and lag > NOTICEABLE:
                 record.crowded[second] = lag
         if trust.stall is not None and health.get("lag_max", 0.0) > trust.stall:
@@ -124,12 +124,15 @@ class Doubts:
         self, tally: WorkerTally, record: _Record, totals: Totals, where: str, found: Verdicts
     ) -> None:
         least = math.ceil(self._trust.cpu_for or 1.0)
-        if record.busy:
-            lasting = running(record.busy, least)
-            said = f"the generator used up its core{where}, {told(lasting or record.busy)}, and its times are its own"
+        share = (self._trust.late_share or 0.0) * _median(totals)
+        bound = min(NOTICEABLE, share) if share else NOTICEABLE
+        busy = [s for s, lag in record.busy.items() if lag > bound]
+        if busy:
+            lasting = running(busy, least)
+            said = f"the generator used up its core{where}, {told(lasting or busy)}, and its times are its own"
             (found.invalid if lasting else found.warnings).append(f"{said}: {self._cure(tally, totals)}")
         if record.crowded:
-            bound = max(CROWDED, (self._trust.late_share or 0.0) * _median(totals))
+            bound = max(CROWDED, share)
             lasting = running([s for s, lag in record.crowded.items() if lag > bound], least)
             said = f"the machine's cores were all busy{where}, {told(lasting or record.crowded)}, and visits waited"
             cure = "keep the target and the generator on different cores, or on different machines"
