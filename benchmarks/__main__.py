@@ -8,10 +8,11 @@ from benchmarks.cases import CASES
 from benchmarks.crowd import crowd
 from benchmarks.duel import duel
 from benchmarks.echo import SIZES, echo
+from benchmarks.profile import profile
 from benchmarks.recording import recording
 from benchmarks.sockets import sockets
 
-WHAT = (*CASES, "recording", "crowd", *SIZES, "sockets")
+WHAT = (*CASES, "recording", "crowd", *SIZES, "sockets", "profile")
 
 
 FIRST = ("get", "recording", "crowd")
@@ -40,6 +41,8 @@ def _measured(name: str, args: argparse.Namespace) -> str:
         return recording()
     if name == "crowd":
         return crowd(args.crowd)
+    if name == "profile":
+        return profile(CASES["get"], users=args.users)
     if name == "sockets":
         return sockets(args.sockets)
     if name in SIZES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import sys
 from pathlib import Path
 
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -13,6 +14,7 @@ INSTALL = {
     "nginx": "the target: apt-get install nginx (Debian, Ubuntu), dnf install nginx (Fedora)",
     "wrk": "the ceiling: apt-get install wrk (Debian, Ubuntu), dnf install wrk (Fedora)",
     "cc": "what builds the echo server: apt-get install gcc libc6-dev (Debian, Ubuntu), dnf install gcc (Fedora)",
+    "py-spy": "what looks into the loop: pip install py-spy",
     "taskset": "pins processes to cores: apt-get install util-linux",
 }
 
@@ -23,7 +25,8 @@ class Missing(SystemExit):
 
 def program(name: str) -> str:
     """Return the path of a program; raises Missing with how to install it."""
-    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    own = os.path.dirname(sys.executable)
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{own}:/usr/sbin:/usr/local/sbin")
     if found is None:
         raise Missing(f"benchmarks: {name} is not installed. {name} is {INSTALL[name]}")
     return found

@@ -12,6 +12,7 @@ import trustme
 from gevent.pywsgi import WSGIServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from chaperon import Environment, Scenario, run, users
 from chaperon.client import capacity, channel
@@ -19,6 +20,7 @@ from chaperon.client.faults import DescriptorsExhausted, PortsExhausted
 from chaperon.client.heads import render
 from chaperon.client.http import Http
 from chaperon.client.memory import Jar
+from chaperon.client.reply import Original
 from chaperon.client.resolver import Resolver
 from chaperon.client.response import classify
 from chaperon.client.service import Service
@@ -481,6 +483,56 @@ def test_descriptors_are_facts_of_a_windows_health(wire):
     facts = wire.facts()
 
     assert 0 < facts["descriptors"] <= facts["descriptors_limit"]
+
+
+def set_cookie(jar, line):
+    response = requests.Response()
+    response.raw = HTTPResponse(headers=HTTPHeaderDict([("Set-Cookie", line)]), preload_content=False)
+    response.raw._original_response = Original(response.raw.headers, 11)
+    requests.cookies.extract_cookies_to_jar(jar, requests.Request("GET", "http://h.local/").prepare(), response.raw)
+
+
+def test_a_jar_is_the_same_after_a_cookie_that_only_lives_on():
+    jar = Jar()
+    set_cookie(jar, "sid=7; Max-Age=10")
+    first = jar.version
+
+    set_cookie(jar, "sid=7; Max-Age=1000")
+    longer = jar.version
+    set_cookie(jar, "sid=7; Max-Age=5")
+    shorter = jar.version
+    set_cookie(jar, "sid=8; Max-Age=5")
+
+    assert longer == first
+    assert shorter > longer
+    assert jar.version > shorter
+
+
+def test_a_server_that_sets_its_cookie_again_and_again_is_heard_when_it_changes(target):
+    http = client(target.url)
+
+    for _ in range(3):
+        http.get("/login")
+    http.cookies.set("who", "somebody", domain="127.0.0.1", path="/")
+    http.get("/login")
+    http.get("/")
+
+    assert target.cookies == [None, "who=admin", "who=admin", "who=somebody", "who=admin"]
+
+
+def test_the_same_cookie_from_another_path_is_another_cookie():
+    def setting(peer):
+        while True:
+            peer.hear()
+            peer.say(OK + b"Set-Cookie: a=1\r\nContent-Length: 0\r\n\r\n")
+
+    with serving(setting) as server:
+        http = client(server.url)
+        http.get("/one/x")
+        http.get("/two/x")
+        seen_paths = sorted(cookie.path for cookie in http.cookies)
+
+    assert seen_paths == ["/one", "/two"]
 
 
 def test_a_jar_knows_when_it_was_changed():

@@ -222,7 +222,10 @@ class Http(WireSession):
         reply._ended = end
         reply.connection = sheet.adapter
         if b"\r\nset-cookie:" in head:
-            extract_cookies_to_jar(self.cookies, reply.request, reply.raw)  # type: ignore[no-untyped-call]
+            lines = [reply.url.partition("?")[0], *reply._told.headers.getlist("set-cookie")]
+            if not self.cookies.familiar(lines):
+                extract_cookies_to_jar(self.cookies, reply.request, reply.raw)  # type: ignore[no-untyped-call]
+                self.cookies.remember(lines)
         if status in REDIRECT_STATI and b"\r\nlocation:" in head:
             return self._redirected(reply, name, terms, limit, allow_redirects, expect)
         if arrived.retried or self.service.timings:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from http.cookiejar import Cookie
 from math import inf
 from typing import Any
 
 from requests.cookies import RequestsCookieJar
 from requests.structures import CaseInsensitiveDict
+
+_DATED = re.compile("expires|max-age", re.IGNORECASE)
 
 
 class Headers(CaseInsensitiveDict[str]):
@@ -25,13 +28,15 @@ class Headers(CaseInsensitiveDict[str]):
 
 
 class Jar(RequestsCookieJar):
-    """A session's cookies; *version* grows with every change."""
+    """A session's cookies; *version* grows with every change but that one is to live longer."""
 
     version = 0
+    _last: tuple[int, list[str]] | None = None
 
     def set_cookie(self, cookie: Cookie, *args: Any, **kwargs: Any) -> Any:
         """Take in a cookie."""
-        self.version += 1
+        if not self._prolongs(cookie):
+            self.version += 1
         return super().set_cookie(cookie, *args, **kwargs)
 
     def clear(self, domain: str | None = None, path: str | None = None, name: str | None = None) -> None:
@@ -43,6 +48,21 @@ class Jar(RequestsCookieJar):
         """Say which cookies are taken in, which are sent."""
         self.version += 1
         super().set_policy(policy)
+
+    def familiar(self, lines: list[str]) -> bool:
+        """Whether taking in these, a URL with its Set-Cookie lines, the last that came, would change nothing."""
+        return self._last == (self.version, lines) and not any(_DATED.search(line) for line in lines)
+
+    def remember(self, lines: list[str]) -> None:
+        """Remember what came last, and was taken in."""
+        self._last = self.version, lines
+
+    def _prolongs(self, cookie: Cookie) -> bool:
+        """Whether a cookie is there already, and would only live on for longer, or as long."""
+        old = self._cookies.get(cookie.domain, {}).get(cookie.path, {}).get(cookie.name)  # type: ignore[attr-defined]
+        if old is None or {**vars(old), "expires": 0} != {**vars(cookie), "expires": 0}:
+            return False
+        return cookie.expires is None or (old.expires is not None and cookie.expires >= old.expires)
 
     @property
     def expires(self) -> float:
