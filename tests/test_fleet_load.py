@@ -125,6 +125,20 @@ def test_a_worker_that_comes_later_knows_what_was_changed():
     assert report.ledger["shop"].balanced
 
 
+def test_what_nobody_made_of_a_scaled_load_is_lost_to_the_unit():
+    stage = Wide(rate(30, hold=20), took=0.1, workers=2).begin()
+    stage.after(3.5, lambda: stage.master.scale(2))
+    for name in ("w0", "w1"):
+        stage.after(9.0, lambda name=name: stage.kill(name))
+
+    report = stage.play()
+
+    ledger = report.ledger["shop"]
+    assert ledger.balanced
+    assert ledger.lost > 60 * 5
+    assert report.verdict is Verdict.INVALID
+
+
 def test_what_makes_no_sense_is_refused():
     stage = Wide(rate(30, hold=2))
     for k in range(3):

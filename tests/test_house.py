@@ -39,6 +39,7 @@ FLOORS = [
         "load.feeder",
         "load.sentinel",
         "load.machine",
+        "load.steering",
         "load.health",
         "load.search",
         "load.flight",
@@ -229,7 +230,8 @@ DOORS = {
 NO_GEVENT = (
     "measure.",
     "report.",
-    *(f"load.{room}" for room in ("curve", "profile", "shapes", "expression", "phases", "arrivals", "share")),
+    *(f"load.{room}" for room in ("curve", "profile", "shapes", "expression", "phases")),
+    *(f"load.{room}" for room in ("arrivals", "share", "steering")),
 )
 
 

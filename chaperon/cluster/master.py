@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import SystemRandom
@@ -32,8 +31,9 @@ from chaperon.cluster.messages import (
 from chaperon.cluster.muster import Muster
 from chaperon.cluster.parcel import Parcel
 from chaperon.cluster.roster import Hand
-from chaperon.errors import ClusterError, LoadError, PlanError, TeardownError, UsageError
+from chaperon.errors import ClusterError, LoadError, TeardownError, UsageError
 from chaperon.load.engine import PATIENCE
+from chaperon.load.steering import positive
 from chaperon.report.collector import Collector, Pulse
 from chaperon.report.verdict import Facts
 from chaperon.report.watch import ABORT_GRACE, Watch
@@ -186,9 +186,7 @@ class Fleet:
 
     def scale(self, factor: float) -> None:
         """Soon, on all workers at once, send *factor* times what was planned. Raises PlanError."""
-        if not 0.0 < factor < math.inf:
-            raise PlanError(f"a load is scaled by a positive number, got {factor!r}; pause() sends nothing")
-        self._change("scale", factor)
+        self._change("scale", positive(factor))
 
     def pause(self) -> None:
         """Soon, on all workers at once, begin nothing more until `resume`."""

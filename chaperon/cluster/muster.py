@@ -14,6 +14,7 @@ from chaperon.cluster.roster import Hand, Roster
 from chaperon.load.arrivals import offsets, quota
 from chaperon.load.profile import Iterations, Rate, Users
 from chaperon.load.share import Share
+from chaperon.load.steering import Steering
 from chaperon.measure.window import Counts, Window
 from chaperon.report.collector import Collector
 from chaperon.report.watch import Watch
@@ -233,9 +234,23 @@ class Muster:
         if changes:
             self.collector.correct(changes)
 
+    def _steered(self) -> Steering:
+        """Return how the load was changed so far."""
+        found = Steering()
+        for change in self.changes:
+            match change.what:
+                case "scale":
+                    found.scale(change.factor, change.at)
+                case "pause":
+                    found.pause(change.at)
+                case "resume":
+                    found.resume(change.at)
+        return found
+
     def _never_made(self, task: Task) -> Changes:
         """Return what became due of a share that nobody has had since it was lost."""
-        share, load = task.share, task.share.load
+        share = task.share
+        load = self._steered().load(share) or share.load
         if self.began is None or self.finished is None:
             return {}
         until = (self.finished if self._cut is None else self._cut) - self.began

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from chaperon.clock import Clock
-from chaperon.errors import PlanError
 from chaperon.load.closed_load import ClosedLoad
 from chaperon.load.flight import Flight, Visited, Visitor
 from chaperon.load.health import Health
 from chaperon.load.open_load import OpenLoad, Pool
 from chaperon.load.profile import Rate
 from chaperon.load.share import Holding, Share, Standing
+from chaperon.load.steering import Steering, positive
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.window import Happening
 
@@ -21,7 +21,6 @@ __all__ = ["Engine", "Visited", "Visitor"]
 
 PATIENCE = 15.0
 LATE = 1.0
-OPEN, CLOSED = 0, 1
 
 
 class Engine:
@@ -65,8 +64,7 @@ class Engine:
         self._pool = Pool()
         self.holdings: dict[str, Holding] = {share.name: Holding(share) for share in shares}
         self._loads: dict[str, OpenLoad | ClosedLoad] = {}
-        self._factor = 1.0
-        self._changes: tuple[list[tuple[float, float]], list[tuple[float, float]]] = ([], [])
+        self._steering = Steering()
         self._performing = False
         self._finished = False
 
@@ -129,9 +127,7 @@ class Engine:
 
         Raises PlanError.
         """
-        if not 0.0 < factor < float("inf"):
-            raise PlanError(f"a load is scaled by a positive number, got {factor!r}; pause() sends nothing")
-        self._when(at, partial(self._scale, factor))
+        self._when(at, partial(self._scale, positive(factor)))
 
     def pause(self, at: float | None = None) -> None:
         """Begin nothing more until `resume`: what would be due meanwhile is not planned."""
@@ -192,37 +188,27 @@ class Engine:
             self._flight.after(at - now, partial(deed, at))
 
     def _scale(self, factor: float, at: float) -> None:
-        self._factor = factor
-        if not self._flight.paused:
-            self._change(OPEN, factor, at)
-        self._change(CLOSED, factor, at)
+        self._steering.scale(factor, at)
         self._tell(f"scaled to {factor:.4g} times the plan", at)
 
     def _pause(self, at: float) -> None:
-        if not self._flight.paused:
+        if self._steering.pause(at):
             self._flight.paused = True
-            self._change(OPEN, 0.0, at)
             self._tell("paused", at)
 
     def _resume(self, at: float) -> None:
-        if self._flight.paused:
+        if self._steering.resume(at):
             self._flight.paused = False
-            self._change(OPEN, self._factor, at)
             self._tell("resumed", at)
 
-    def _change(self, kind: int, factor: float, at: float) -> None:
-        self._changes[kind].append((at, factor))
-        for name, load in self._loads.items():
-            share = self.holdings[name].share
-            if isinstance(share.load, Rate) is (kind == OPEN):
-                self._follow(share, load)
-        self._flight.rouse()
-
     def _follow(self, share: Share, load: OpenLoad | ClosedLoad) -> None:
-        """Let a load follow its curve as it was changed while the engine ran."""
-        changes = self._changes[OPEN if isinstance(share.load, Rate) else CLOSED]
-        if changes:
-            load.bend(share.load.curve.scaled([(at - share.at, factor) for at, factor in changes]))
+        """Let a load go on as it was changed while the engine ran."""
+        changed = self._steering.load(share)
+        if changed is not None:
+            load.bend(changed.curve)
 
     def _tell(self, what: str, at: float) -> None:
+        for name, load in self._loads.items():
+            self._follow(self.holdings[name].share, load)
+        self._flight.rouse()
         self._flight.recorder.happened(Happening(at, "change", what))
