@@ -8,11 +8,12 @@ from benchmarks.cases import CASES
 from benchmarks.crowd import crowd
 from benchmarks.duel import duel
 from benchmarks.echo import SIZES, echo
+from benchmarks.fleet import master, processes
 from benchmarks.profile import profile
 from benchmarks.recording import recording
 from benchmarks.sockets import sockets
 
-WHAT = (*CASES, "recording", "crowd", *SIZES, "sockets", "profile")
+WHAT = (*CASES, "recording", "crowd", *SIZES, "sockets", "profile", "master", "processes")
 
 
 FIRST = ("get", "recording", "crowd")
@@ -41,6 +42,8 @@ def _measured(name: str, args: argparse.Namespace) -> str:
         return recording()
     if name == "crowd":
         return crowd(args.crowd)
+    if name in ("master", "processes"):
+        return master() if name == "master" else processes()
     if name == "profile":
         return profile(CASES["get"], users=args.users)
     if name == "sockets":

@@ -137,7 +137,7 @@ def test_uneven_workers_get_uneven_numbers_of_shares(ground):
     stage.fleet(2)
     ledger = stage.master._muster.ledger
 
-    held = {name: len(ledger.held((name, 1))) for name in ("small", "large")}
+    held = {name: len(ledger.leases((name, 1))) for name in ("small", "large")}
     stage.play()
 
     assert held == {"small": 4, "large": 12}

@@ -77,7 +77,7 @@ def test_a_late_joiner_gets_its_part_from_those_who_have_more():
 
     ledger.among({A: 1, B: 1})
     wanted = ledger.leases(A)
-    for name in set(ledger.held(A)) - {lease.share for lease in wanted}:
+    for name in {lease.share for lease in ledger.all_leases(A)} - {lease.share for lease in wanted}:
         ledger.returned(A, Lease(name, 1, start=11))
     dealt(ledger, [B])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -50,7 +50,12 @@ class Ledger:
         self._tasks = {share.name: Task(share) for share in shares}
         self._again = again
         self._capacities: dict[Peer, float] = {}
+        self._capacity = 0.0
+        self._free: dict[str, Task] = dict(self._tasks)
+        self._theirs: defaultdict[Peer, dict[str, Task]] = defaultdict(dict)
+        self._open = Counter(task.share.entry for task in self._tasks.values())
         self._back: set[str] = set()
+        self._even = False
 
     def __repr__(self) -> str:
         states = Counter(task.state for task in self._tasks.values())
@@ -59,51 +64,44 @@ class Ledger:
     @property
     def all_dealt(self) -> bool:
         """Whether every share is in somebody's hands, or done."""
-        return all(task.state in ("leased", "done") for task in self._tasks.values())
+        return not self._free
 
     @property
     def all_done(self) -> bool:
         """Whether every share was made to its end."""
-        return all(task.state == "done" for task in self._tasks.values())
+        return not self._open
 
     @property
     def unowned(self) -> list[Task]:
         """The shares that nobody has and that are not done."""
-        return [task for task in self._tasks.values() if task.state in ("pending", "offered")]
+        return list(self._free.values())
 
     def leases(self, peer: Peer) -> tuple[Lease, ...]:
         """Return what *peer* is to have: not what it is to give back."""
-        return tuple(
-            task.lease for name, task in self._tasks.items() if task.owner == peer and name not in self._back
-        )
+        return tuple(task.lease for name, task in self._theirs[peer].items() if name not in self._back)
 
     def all_leases(self, peer: Peer) -> list[Lease]:
         """Return all that *peer* has, what it is to give back too."""
-        return [task.lease for task in self._tasks.values() if task.owner == peer]
-
-    def held(self, peer: Peer) -> list[str]:
-        """Return the names of all shares that are in the hands of *peer*, those it is to give back too."""
-        return [name for name, task in self._tasks.items() if task.owner == peer]
+        return [task.lease for task in self._theirs[peer].values()]
 
     def among(self, capacities: Mapping[Peer, float]) -> None:
         """Deal among these workers from now on; who has too much is to give some back."""
-        self._capacities = dict(capacities)
-        if any(task.state != "leased" for task in self._tasks.values() if task.state != "done"):
+        if capacities != self._capacities:
+            self._capacities, self._even = dict(capacities), False
+            self._capacity = sum(capacities.values())
+        if self._even or self._free:
             return  # what is still to be dealt goes to those with less
+        self._even = True
         for peer in sorted(capacities):
-            theirs = [t for t in self._tasks.values() if t.owner == peer and t.state == "leased"]
-            for entry in {task.share.entry for task in theirs}:
-                mine = [t for t in theirs if t.share.entry == entry and t.share.name not in self._back]
-                surplus = len(mine) - self._quota(peer, self._open(entry))
-                if surplus > 0 and self._wanting(entry):
-                    self._back.update(task.share.name for task in mine[-surplus:])
+            for entry in {task.share.entry for task in self._theirs[peer].values()}:
+                self._level(peer, entry)
 
     def offers(self, now: float) -> list[Lease]:
         """Return what is to be offered now to whoever claims it."""
         due = [
             task
-            for task in self._tasks.values()
-            if task.state == "pending" or (task.state == "offered" and now - task.offered >= self._again)
+            for task in self._free.values()
+            if task.state == "pending" or now - task.offered >= self._again
         ]
         for task in due:
             task.state, task.offered, task.attempt = "offered", now, task.attempt + 1
@@ -118,71 +116,86 @@ class Ledger:
             return True
         if task.state != "offered" or task.attempt != lease.attempt or peer not in self._capacities:
             return False
-        if peer not in self._entitled(task.share.entry):
+        if not self._entitled(peer, task.share.entry):
             task.state = "pending"
             return False
-        task.state, task.owner = "leased", peer
+        task.state, task.owner, self._even = "leased", peer, False
+        self._theirs[peer][lease.share] = self._free.pop(lease.share)
         return True
 
     def done(self, peer: Peer, lease: Lease) -> None:
         """Note that *peer* has made a share to its end."""
         task = self._owned(peer, lease)
         if task is not None:
-            task.state, task.owner = "done", None
-            self._back.discard(lease.share)
+            self._taken_from(peer, task)
+            task.state = "done"
+            self._open[task.share.entry] -= 1
+            self._open += Counter()  # without those that have come to nothing
 
     def returned(self, peer: Peer, lease: Lease) -> bool:
         """Take a share back from where *peer* has left it; return whether it was its to give."""
         task = self._owned(peer, lease)
         if task is None:
             return False
-        self._free(task, lease.start, lease.rows, orphaned=False)
+        self._freed(peer, task, lease.start, lease.rows, orphaned=False)
         return True
 
     def give_up(self, peer: Peer, known: Mapping[str, tuple[int, int]]) -> list[str]:
         """Take all shares of *peer* away, from where they stood when last heard of: (start, rows) by name."""
-        freed = [task for task in self._tasks.values() if task.owner == peer]
+        freed = list(self._theirs[peer].values())
         for task in freed:
             start, rows = known.get(task.share.name, (task.start, task.rows))
-            self._free(task, max(start, task.start), max(rows, task.rows), orphaned=True)
+            self._freed(peer, task, max(start, task.start), max(rows, task.rows), orphaned=True)
         self._capacities.pop(peer, None)
+        self._capacity = sum(self._capacities.values())
         return [task.share.name for task in freed]
 
-    def _free(self, task: Task, start: int, rows: int, *, orphaned: bool) -> None:
-        task.state, task.owner = "pending", None
+    def _freed(self, peer: Peer, task: Task, start: int, rows: int, *, orphaned: bool) -> None:
+        self._taken_from(peer, task)
+        task.state = "pending"
         task.start, task.rows, task.orphaned = start, rows, orphaned or (task.orphaned and start == task.start)
+        self._free[task.share.name] = task
+
+    def _taken_from(self, peer: Peer, task: Task) -> None:
+        del self._theirs[peer][task.share.name]
+        task.owner, self._even = None, False
         self._back.discard(task.share.name)
 
     def _owned(self, peer: Peer, lease: Lease) -> Task | None:
         task = self._tasks.get(lease.share)
         return task if task is not None and task.owner == peer and task.attempt == lease.attempt else None
 
-    def _open(self, entry: int | None = None) -> int:
-        return sum(t.state != "done" and entry in (None, t.share.entry) for t in self._tasks.values())
+    def _level(self, peer: Peer, entry: int) -> None:
+        """Let a worker give back what it has too much of an entry, if another has too little."""
+        mine = [name for name, t in self._theirs[peer].items() if t.share.entry == entry and name not in self._back]
+        surplus = len(mine) - self._quota(peer, self._open[entry])
+        if surplus > 0 and self._wanting(entry):
+            self._back.update(mine[-surplus:])
 
     def _has(self, peer: Peer, entry: int | None = None) -> int:
-        return sum(
-            t.owner == peer and entry in (None, t.share.entry) and t.share.name not in self._back
-            for t in self._tasks.values()
-        )
+        theirs = self._theirs[peer].items()
+        return sum(entry in (None, task.share.entry) and name not in self._back for name, task in theirs)
 
     def _quota(self, peer: Peer, shares: int) -> int:
-        return math.ceil(shares * self._capacities[peer] / sum(self._capacities.values()) - 1e-9)
+        return math.ceil(shares * self._capacities[peer] / self._capacity - 1e-9)
 
     def _wanting(self, entry: int) -> bool:
         """Return whether some worker has less of an entry than it could take whole."""
-        shares, total = self._open(entry), sum(self._capacities.values())
-        return any(self._has(p, entry) < math.floor(shares * c / total + 1e-9) for p, c in self._capacities.items())
+        shares = self._open[entry]
+        return any(
+            self._has(p, entry) < math.floor(shares * c / self._capacity + 1e-9) for p, c in self._capacities.items()
+        )
 
-    def _entitled(self, entry: int) -> list[Peer]:
-        """Return who may have one more share of an entry: who has less than a fair part, else who has least."""
-        allowed = [
-            peer
-            for peer in self._capacities
-            if self._has(peer, entry) < self._quota(peer, self._open(entry))
-            and self._has(peer) < self._quota(peer, self._open())
-        ]
-        if allowed:
-            return allowed
-        least = min(self._has(peer) / capacity for peer, capacity in self._capacities.items())
-        return [peer for peer, capacity in self._capacities.items() if self._has(peer) / capacity == least]
+    def _entitled(self, peer: Peer, entry: int) -> bool:
+        """Return whether *peer* may have one more share of an entry: it has less than a fair part, or least of all."""
+        if self._below(peer, entry):
+            return True
+        if any(self._below(other, entry) for other in self._capacities):
+            return False
+        least = min(self._has(other) / capacity for other, capacity in self._capacities.items())
+        return self._has(peer) / self._capacities[peer] == least
+
+    def _below(self, peer: Peer, entry: int) -> bool:
+        return self._has(peer, entry) < self._quota(peer, self._open[entry]) and self._has(peer) < self._quota(
+            peer, self._open.total()
+        )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import zlib
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import astuple
+from functools import lru_cache
 from typing import Any
 
 from chaperon.cluster.wire import LARGEST, WireError, pack, reader, unpack
@@ -18,8 +20,8 @@ from chaperon.measure.window import Counts, Happening, Trouble, Window
 MOST = 5_000
 """Centroids a sketch may have."""
 
-_CUT = 10
-"""Bits of a mean's 23-bit mantissa that are not sent: what is left is good to 0.006 %."""
+_CUT = 11
+"""Bits of a mean's 23-bit mantissa that are not sent: what is left is good to 0.012 %."""
 
 _LARGEST = 3.4e38
 _INTS = 9  # of a series: bytes, whether there is a last, exemplars, count with centroids of three sketches
@@ -35,10 +37,18 @@ _Packed = tuple[
     dict[str, int],
     tuple[tuple[tuple[str, str], float], ...],
     tuple[Happening, ...],
-    tuple[tuple[str, str, str, str, tuple[tuple[str, str], ...]], ...],
+    tuple[Any, ...],
     tuple[bytes, bytes, bytes, bytes, bytes],
 ]
 _read = reader(_Packed)
+_read_key = reader(tuple[str, str, str, str, tuple[tuple[str, str], ...]])
+_KNOWN = 20_000
+
+
+@lru_cache(maxsize=_KNOWN)
+def _key(raw: Any) -> Key:
+    """Return the key that *raw* is; the same ones come again every second."""
+    return Key(*_read_key(raw))
 
 
 def pack_window(window: Window, *, began: float) -> bytes:
@@ -82,7 +92,7 @@ def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
     if seq < 1 or at < 0 or users < 0:
         raise WireError("a window with numbers that cannot be")
     source = _Source(planes)
-    series = {Key(*key): source.series(began) for key in keys}
+    series = {_key(key): source.series(began) for key in keys}
     source.close()
     return Window(
         worker=worker,
@@ -118,7 +128,8 @@ class _Columns:
             if clusters:
                 self._exact.extend((sketch.total, sketch.low, sketch.high))
                 self._means.extend([_near(mean) for mean, _ in clusters])
-                self._weights.extend([round(weight) for _, weight in clusters])
+                if sketch.count > len(clusters):  # else each is one sample
+                    self._weights.extend([round(weight) for _, weight in clusters])
         for value, moment in series.slowest:
             self._slowest.extend((_near(value), moment - began))
 
@@ -139,22 +150,20 @@ class _Source:
             raise WireError("a window with what is no number")
         self._ints, self._exact, self._means, self._slowest = map(_Reel, columns)
         self._weights = _Reel(_column("I", weights))
+        self._nothing = Sketch()
 
     def series(self, began: float) -> Series:
-        size, has_last, exemplars, *lengths = self._ints.take(_INTS)
-        series = Series()
-        series.bytes = size
+        size, has_last, exemplars, good, goods, bad, bads, response, responses = self._ints.take(_INTS)
+        last = None
         if has_last:
             moment, value = self._exact.take(2)
-            series.last = (moment + began, value)
-        series.good = self._sketch(*lengths[0:2])
-        series.bad = self._sketch(*lengths[2:4])
-        series.response = self._sketch(*lengths[4:6])
+            last = (moment + began, value)
+        sketches = self._sketch(good, goods), self._sketch(bad, bads), self._sketch(response, responses)
         if exemplars > EXEMPLARS:
             raise WireError("a series with too many exemplars")
         pairs = self._slowest.take(2 * exemplars)
-        series.slowest = [(pairs[i], pairs[i + 1] + began) for i in range(0, len(pairs), 2)]
-        return series
+        slowest = [(pairs[i], pairs[i + 1] + began) for i in range(0, len(pairs), 2)]
+        return Series.of(sketches, size, last, slowest)
 
     def close(self) -> None:
         for reel in (self._ints, self._exact, self._means, self._weights, self._slowest):
@@ -162,16 +171,21 @@ class _Source:
 
     def _sketch(self, count: int, length: int) -> Sketch:
         if not length:
-            return Sketch()
+            return self._nothing
         if length > MOST:
             raise WireError("a sketch that is too large")
         total, low, high = self._exact.take(3)
-        means, weights = self._means.take(length), self._weights.take(length)
-        if low > high or min(weights) < 1 or sum(weights) != count:
+        means = self._means.take(length)
+        weights = self._weights.take(length) if count > length else None
+        if low > high or count < length or (weights and (min(weights) < 1 or sum(weights) != count)):
             raise WireError("a sketch that does not add up")
-        if min(means) < low or max(means) > high:
-            means = [min(max(mean, low), high) for mean in means]
-        return Sketch.of(means, None if count == length else weights, total=total, low=low, high=high)
+        if means != sorted(means):
+            raise WireError("a sketch out of order")
+        if means[0] < low:
+            means[: bisect_left(means, low)] = [low] * bisect_left(means, low)
+        if means[-1] > high:
+            means[bisect_right(means, high) :] = [high] * (length - bisect_right(means, high))
+        return Sketch.of(means, weights, total=total, low=low, high=high)
 
 
 class _Reel:

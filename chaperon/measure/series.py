@@ -30,6 +30,20 @@ class Series:
         self.last: tuple[float, float] | None = None
         self.slowest: list[tuple[float, float]] = []
 
+    @classmethod
+    def of(
+        cls,
+        sketches: tuple[Sketch, Sketch, Sketch],
+        size: int,
+        last: tuple[float, float] | None,
+        slowest: list[tuple[float, float]],
+    ) -> Series:
+        """Return a series of its parts: good, bad, response."""
+        series = cls.__new__(cls)
+        series.good, series.bad, series.response = sketches
+        series.bytes, series.last, series.slowest = size, last, slowest
+        return series
+
     def __repr__(self) -> str:
         return f"<Series of {self.count}, {self.errors} in error>"
 

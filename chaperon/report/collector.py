@@ -297,12 +297,14 @@ class Collector:
                 if len(self._happenings) < HAPPENINGS and not told:  # every worker tells of a change
                     self._happenings.append((window.worker, happening))
             self._notes.update(window.notes)
-        for key, parts in by_key.items():
+        # each series first by itself: merging the parts of all at once takes ten times as long
+        sums = {key: parts[0] if len(parts) == 1 else Series.merge_all(parts) for key, parts in by_key.items()}
+        for key, new in sums.items():
             known_series = self._series.get(key)
-            self._series[key] = Series.merge_all(parts if known_series is None else [known_series, *parts])
+            self._series[key] = Series.merge_all([new] if known_series is None else [known_series, new])
         for listener in self.listeners:
             listener(second, by_key, windows)
-        requests = [s for key, parts in by_key.items() if key.is_request for s in parts]
+        requests = [new for key, new in sums.items() if key.is_request]
         count, errors = sum(s.count for s in requests), sum(s.errors for s in requests)
         row.requests += count
         row.errors += errors

@@ -1,0 +1,53 @@
+"""A master under measurement: prints its address, then what it took."""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import json  # noqa: E402 - late: see above
+import os  # noqa: E402
+import sys  # noqa: E402
+import time  # noqa: E402
+
+import gevent  # noqa: E402
+
+from benchmarks.machine import memory_of  # noqa: E402
+from chaperon import Environment, Scenario, run, users  # noqa: E402
+from chaperon.cluster.address import Address  # noqa: E402
+from chaperon.cluster.link import Bound  # noqa: E402
+from chaperon.cluster.master import Fleet, Patience  # noqa: E402
+from chaperon.cluster.parcel import Parcel  # noqa: E402
+
+
+def main() -> None:
+    """Conduct the simulated workers for a while, then say what it cost."""
+    workers, seconds = int(sys.argv[1]), float(sys.argv[4])
+
+    def idle(session: object) -> None:
+        """Nobody makes these visits."""
+
+    environment = Environment(scenarios=[run(Scenario(idle), users(workers * 8, hold="1h"), name="shop")], brake=None)
+    link = Bound(Address("127.0.0.1"))
+    print(link.address, flush=True)
+    fleet = Fleet(environment, link, Parcel("played"), workers=workers, patience=Patience(gather=120.0)).start()
+    gevent.sleep(5)
+    early, used, since, windows = memory_of(os.getpid()), time.process_time(), time.monotonic(), _windows(fleet)
+    gevent.sleep(seconds)
+    lasted = time.monotonic() - since
+    seen = {
+        "cores": (time.process_time() - used) / lasted,
+        "seconds": lasted,
+        "windows": _windows(fleet) - windows,
+        "early": early,
+        "late": memory_of(os.getpid()),
+    }
+    print(json.dumps(seen), flush=True)
+    os._exit(0)
+
+
+def _windows(fleet: Fleet) -> int:
+    return sum(worker.windows for worker in fleet.report().workers)
+
+
+if __name__ == "__main__":
+    main()
