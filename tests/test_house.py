@@ -99,6 +99,7 @@ FLOORS = [
         "report.verdict",
         "report.watch",
         "report.records",
+        "report.crew",
         "report.text",
     ],
     [

@@ -6,6 +6,7 @@ import json
 import os
 import random
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,8 @@ from chaperon.errors import LimitError, OutputError
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.window import Happening
-from chaperon.report.collector import LATE, MISSING, TWICE, Collector
+from chaperon.report.collector import LATE, MISSING, TWICE, Collector, WorkerTally
+from chaperon.report.crew import crew_lines
 from chaperon.report.figures import time_text
 from chaperon.report.limit_text import parse
 from chaperon.report.masking import masked
@@ -408,3 +410,30 @@ def test_what_was_counted_with_bytes_shows_them():
     lines = [line.split() for line in out.getvalue().splitlines()]
     assert ["ws", "sent", "/", "2", "1,500", "2"] in lines
     assert ["basket", "1", "3"] in [line[:3] for line in lines]
+
+
+def tally(name, **health):
+    return WorkerTally(name, visits=10, health={"cpu": 0.5, **health}, latest={"cpu": 0.1})
+
+
+def test_the_workers_of_a_run_are_told_apart_and_the_lost_one_said():
+    sick = replace(tally("beta", late_p99=0.5, lag_max=1.2), lost=True, losses=3)
+
+    lines = crew_lines([tally("alpha", late_p99=0.001), sick])
+
+    assert lines == [
+        "workers  visits   cpu  late p99  lag max",
+        "alpha        10  0.50    1.00ms   0.00ms",
+        "beta         10  0.50     500ms    1.20s  lost, 3 visits with it",
+    ]
+
+
+def test_of_many_workers_those_are_shown_that_are_worst_off():
+    lines = crew_lines([tally(f"w{n:03}", late_p99=n / 1000) for n in range(50)], most=3)
+
+    assert [line.split()[0] for line in lines] == ["workers", "w047", "w048", "w049", "and"]
+    assert lines[-1] == "and 47 workers that do better"
+
+
+def test_one_worker_alone_is_no_crew():
+    assert crew_lines([tally("local")]) == []

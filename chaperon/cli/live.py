@@ -11,6 +11,7 @@ from rich.live import Live as Screen
 from rich.text import Text
 
 from chaperon.cli.ends import Run
+from chaperon.report.crew import crew_lines
 from chaperon.report.text import pulse_line
 
 REDRAW = 0.5
@@ -46,7 +47,8 @@ class Live:
         shared = sys.stdout is not None and sys.stdout.isatty()
         with Screen(console=console, auto_refresh=False, transient=True, redirect_stdout=shared) as screen:
             while True:
-                screen.update(Text(self._line(), no_wrap=True, overflow="ellipsis"), refresh=True)
+                crew = crew_lines(self._running.crew, now=True)
+                screen.update(Text("\n".join([self._line(), *crew]), no_wrap=True, overflow="ellipsis"), refresh=True)
                 gevent.sleep(REDRAW)
 
     def _plain(self) -> None:

@@ -62,6 +62,11 @@ class Account:
         return ready
 
     @property
+    def lost(self) -> int:
+        """How many visits nobody knows the end of, if no window comes any more."""
+        return sum(self.open.values()) + sum(unseen for _, unseen in self._unseen.values())
+
+    @property
     def ahead(self) -> tuple[int, ...]:
         """The numbers of the windows that came before their turn."""
         return tuple(sorted({*self._waiting, *self._seen_late}))

@@ -34,7 +34,7 @@ from chaperon.cluster.roster import Hand
 from chaperon.errors import ClusterError, LoadError, TeardownError, UsageError
 from chaperon.load.engine import PATIENCE
 from chaperon.load.steering import positive
-from chaperon.report.collector import Collector, Pulse
+from chaperon.report.collector import Collector, Pulse, WorkerTally
 from chaperon.report.verdict import Facts
 from chaperon.report.watch import ABORT_GRACE, Watch
 
@@ -195,6 +195,11 @@ class Fleet:
     def resume(self) -> None:
         """Soon, on all workers at once, go on after `pause`, where the plan is by then."""
         self._change("resume")
+
+    @property
+    def crew(self) -> list[WorkerTally]:
+        """Who sends, with how each of them does."""
+        return self._watch.workers
 
     def pulse(self) -> Pulse:
         """Return the live figures of the last seconds."""

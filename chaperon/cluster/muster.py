@@ -228,7 +228,11 @@ class Muster:
         return self.order
 
     def _settle(self) -> None:
-        self._correct(self._losses.settle({hand.peer: hand.account for hand in self.roster if hand.lost}))
+        lost = [hand for hand in self.roster if hand.lost]
+        self._correct(self._losses.settle({hand.peer: hand.account for hand in lost}))
+        if self.began is not None:
+            for hand in lost:
+                self.collector.lose(hand.title, hand.account.lost)
 
     def _correct(self, changes: Mapping[tuple[str, int], Counts]) -> None:
         if changes:

@@ -40,10 +40,10 @@ class SecondRow:
 
 @dataclass(slots=True)
 class WorkerTally:
-    """What one worker has sent so far; *health* is the worst that was seen.
+    """What one worker has sent so far; *health* is the worst that was seen, *latest* the last.
 
-    No window is waited for of one that is *away*; one that is *lost* went away with windows
-    it never sent.
+    *losses* are the visits nobody knows the end of because it was lost. No window is waited
+    for of one that is *away*; one that is *lost* went away with windows it never sent.
     """
 
     name: str
@@ -54,6 +54,8 @@ class WorkerTally:
     lost: bool = False
     missing: set[int] = field(default_factory=set)
     health: dict[str, float] = field(default_factory=dict)
+    latest: Mapping[str, float] = field(default_factory=dict)
+    losses: int = 0
 
     def take(self, window: Window) -> bool:
         """Note a window's number; return whether it is new."""
@@ -67,6 +69,7 @@ class WorkerTally:
         self.windows += 1
         self.visits += sum(c.done + c.failed + c.interrupted for c in window.ledger.values())
         worsen(self.health, window.health)
+        self.latest = window.health
         return True
 
 
@@ -194,6 +197,15 @@ class Collector:
         tally = self._workers.setdefault(worker, WorkerTally(worker))
         tally.away, tally.lost = True, lost or tally.lost
         self._close_whole()
+
+    def lose(self, worker: str, visits: int) -> None:
+        """Note how many visits nobody knows the end of because *worker* was lost."""
+        self._workers[worker].losses = visits
+
+    @property
+    def workers(self) -> list[WorkerTally]:
+        """Who has sent windows, or is expected to."""
+        return list(self._workers.values())
 
     def correct(self, ledger: Mapping[tuple[str, int], Counts]) -> None:
         """Add changes to the ledger that no window brings: what was lost with a worker."""

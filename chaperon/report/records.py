@@ -59,6 +59,7 @@ def as_dict(report: Report) -> dict[str, Any]:
                 "visits": w.visits,
                 "windows": w.windows,
                 "lost": w.lost,
+                "losses": w.losses,
                 "late_p99": w.health.get("late_p99", 0.0),
                 "cpu": w.health.get("cpu", 0.0),
                 "health": w.health,

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from chaperon.measure.sketch import Sketch
 from chaperon.report.collector import Pulse
+from chaperon.report.crew import crew_lines
 from chaperon.report.figures import MARKS, number_text, percentile_text, time_text
 from chaperon.report.masking import plain
 from chaperon.report.split import PHASE, split, tag_names
@@ -71,6 +72,8 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
         ends = ", ".join(f"{getattr(counts, f):,} {f}" for f in fates if getattr(counts, f))
         planned = f"visits of {escape(plain(label))}: {counts.planned:,} planned"
         console.print(f"{planned} = {ends or 'none ended'}", highlight=False)
+    for line in crew_lines(report.workers):
+        console.print(line, markup=False, highlight=False, no_wrap=True, overflow="ellipsis")
     for worker, what in report.happenings[:HAPPENINGS_SHOWN]:
         if what.kind == "change":
             who = f" on {worker}" if len(report.workers) > 1 else ""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import Window
-from chaperon.report.collector import Collector, Pulse
+from chaperon.report.collector import Collector, Pulse, WorkerTally
 from chaperon.report.doubts import Doubts
 from chaperon.report.limits import Limit
 from chaperon.report.sliding import Sliding
@@ -60,6 +60,11 @@ class Watch:
     def fault(self, what: str) -> None:
         """Note what makes the run worthless: the verdict is INVALID."""
         self._faults.append(what)
+
+    @property
+    def workers(self) -> list[WorkerTally]:
+        """Who has sent windows, or is expected to."""
+        return self.collector.workers
 
     def pulse(self) -> Pulse:
         """Return the live figures of the last seconds."""

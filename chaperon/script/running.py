@@ -12,7 +12,7 @@ from gevent.event import Event
 
 from chaperon.clock import Clock, HubClock, seconds, today
 from chaperon.errors import NotPatched, TeardownError
-from chaperon.report.collector import Collector, Pulse
+from chaperon.report.collector import Collector, Pulse, WorkerTally
 from chaperon.report.verdict import Facts
 from chaperon.report.watch import ABORT_GRACE, Watch
 from chaperon.script.sending import Sending
@@ -131,6 +131,11 @@ class Running:
     def resume(self) -> None:
         """Go on after `pause`, where the plan is by now."""
         self._sending.engine.resume()
+
+    @property
+    def crew(self) -> list[WorkerTally]:
+        """Who sends: this process alone."""
+        return self._watch.workers
 
     def pulse(self) -> Pulse:
         """Return the live figures of the last seconds."""
