@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chaperon import LoadError, Scenario, run
 from chaperon.errors import PlanError
 from chaperon.load.arrivals import numbers, offsets, planned, quota, spells
 from chaperon.load.expression import read_load
@@ -287,6 +288,7 @@ def test_text_is_read_as_python_would(text, load):
         ("rate(1, hold=1) + users(1)", "only loads"),
         ("users(1) >> rate(1, hold=1)", "no end that is known"),
         ("rate(1, hold=1) >> 5", "between loads"),
+        ("pause(5) >> pause(1)", "sends nothing"),
         ("stages((1, 2, 3))", "a span with the level at its end"),
         ("stages(of=users)", "at least one step"),
         ("stairs(1, 5, by=0, each=1)", "more than nothing"),
@@ -307,3 +309,8 @@ def test_what_is_no_load_is_refused_with_the_place(text, why):
 def test_whatever_is_typed_is_read_or_refused(text):
     with suppress(PlanError):
         read_load(text)
+
+
+def test_an_entry_of_nothing_but_a_pause_is_refused():
+    with pytest.raises(LoadError, match="sends nothing"):
+        run(Scenario(lambda session: None), pause(5))

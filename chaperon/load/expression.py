@@ -31,6 +31,8 @@ def read_load(text: str) -> Load:
         raise PlanError(f"load: {exc}: {text[:80]!r}") from None
     if not isinstance(load, Load):
         raise PlanError(f"load: {text.strip()!r} is no load: write one such as rate(100, hold='1m')")
+    if not load.legs:
+        raise PlanError(f"load: {text.strip()!r} sends nothing: a pause stands before or after something")
     return load
 
 

@@ -42,4 +42,6 @@ def run(scenario: Scenario, load: Load = ONE_VISIT, /, *, name: str | None = Non
         raise LoadError(f"run() takes a Scenario first, got {scenario!r}")
     if not isinstance(load, Load):
         raise LoadError(f"run() takes a load second, such as users(10); got {load!r}")
+    if not load.legs:
+        raise LoadError(f"a load of {load} sends nothing: a pause stands before or after something")
     return Entry(scenario, load, name, config)
