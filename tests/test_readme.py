@@ -14,7 +14,7 @@ from chaperon.script.loader import load
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-FIRST, WHOLE, EMBEDDED = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[:3]
+FIRST, WHOLE, SOCKET, EMBEDDED = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 COMMANDS = re.findall(r"^    chaperon (.*)$", README, re.MULTILINE)
 
 
@@ -38,6 +38,15 @@ def test_the_whole_environment_runs(tmp_path, target):
 
     assert report.verdict is Verdict.PASS
     assert target.count("PUT /basket") == report["call save"].count == 10
+
+
+def test_the_socket_scenario_talks_to_a_server_that_echoes(tmp_path, websocket_server):
+    environment = load(written(tmp_path, SOCKET))
+
+    report = environment.adapt(url=websocket_server().url).execute()
+
+    assert report.verdict is Verdict.PASS
+    assert report["ws connect /chat"].count == report["ws recv /chat"].count == 1
 
 
 def test_the_embedded_program_runs(target):
