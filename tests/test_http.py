@@ -170,18 +170,3 @@ def test_closing_a_session_closes_its_connections_though_a_response_is_kept(cloc
 
         assert (kept.text, held) == ("hello", 1)
         assert server.settled()
-
-
-def test_connections_with_other_tls_settings_are_kept_apart(clock):
-    with hostile.trusted() as server, hostile.trusted() as other:
-        session = ours(clock, url=server.url, verify=server.authority)
-
-        session.get("/", verify=False)
-        session.get("/")
-        with pytest.raises(requests.exceptions.SSLError):
-            session.get("/", verify=other.authority)
-        session.get("/")
-        session.get("/", verify=False)
-
-        session.close()
-        assert server.connections == 3  # one for each setting

@@ -1,7 +1,7 @@
 """Which tests of `requests` are not run with our session in place of its own."""
 
 OUTSIDE = "connects to 10.255.255.1, which is outside; tests/test_hostile.py has a deaf server on loopback"
-POOLS = "counts urllib3's pools, which the wire does not use; tests/test_http.py shows that they are kept apart"
+POOLS = "counts urllib3's pools, which the wire does not use; tests/test_transport.py shows that they are kept apart"
 
 EVER = {
     "TestTimeout::test_connect_timeout[timeout0]": OUTSIDE,
