@@ -83,6 +83,10 @@ class _Apart:
         """Return the identity of the thread that asks."""
         return int(self._real("get_ident")())
 
+    def native(self) -> int:
+        """Return the same as the system numbers it."""
+        return int(self._real("get_native_id")())
+
     def start(self, deed: Callable[[], object]) -> None:
         """Do *deed* in a thread of its own, which ends with the process."""
         self._real("start_new_thread")(deed, ())

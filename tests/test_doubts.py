@@ -86,6 +86,7 @@ def test_a_core_that_is_used_up_for_five_seconds_is_invalid_where_visits_wait():
 
     assert report(*[busy] * 5).verdict is Verdict.INVALID
     assert report(*[busy] * 4).verdict is Verdict.PASS
+    assert report(*[{"hub_cpu": 0.5, "hub_wanted": 0.99, "lag_p90": 0.02}] * 5).verdict is Verdict.INVALID
     assert report(*[{"hub_cpu": 0.99}] * 9, took=0.05).verdict is Verdict.PASS
     assert report(*[{"hub_cpu": 0.99}] * 9, took=0.001).verdict is Verdict.INVALID
 

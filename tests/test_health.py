@@ -109,6 +109,7 @@ def test_processor_ports_and_lateness_are_told(watched):
     assert figures["cores"] >= 1
     assert 0 <= figures["machine"] <= 1
     assert figures["hub_cpu"] <= figures["cpu"] + 0.05
+    assert figures["hub_cpu"] <= figures["hub_wanted"] + 0.01
     assert ports()["ports_limit"] > 1_000
 
 

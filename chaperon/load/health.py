@@ -74,7 +74,7 @@ class Health:
 
         "starts", "late_p50", "late_p99", "late_max" of visits that were due; "dropped_late",
         "dropped_cap", "waited_max" of those that were dropped; "lag_p50", "lag_p90",
-        "lag_max", "stalls" of the hub; "cpu", "hub_cpu", "machine", "cores"; "gc",
+        "lag_max", "stalls" of the hub; "cpu", "hub_cpu", "hub_wanted", "machine", "cores"; "gc",
         "gc_longest"; "ports", "ports_limit".
         """
         for happening in self._sentinel.seen():

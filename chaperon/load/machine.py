@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from chaperon.clock import Clock, cpu, thread_cpu
+from chaperon.clock import Clock, apart, cpu, thread_cpu
 
 
 class Load:
@@ -17,20 +17,38 @@ class Load:
         self._clock = clock
         self._since, self._used, self._own = clock.now(), cpu(), thread_cpu()
         self._machine = _machine()
-        self._last: dict[str, float] = {"cpu": 0.0, "hub_cpu": 0.0}
+        self._schedule = f"/proc/self/task/{apart.native()}/schedstat"
+        self._waited = self._queued()
+        self._last: dict[str, float] = {"cpu": 0.0, "hub_cpu": 0.0, "hub_wanted": 0.0}
 
     def cut(self) -> dict[str, float]:
-        """Return "cpu", "hub_cpu" (cores), "machine" (the busy share of all cores, 0 to 1) where that can be known."""
+        """Return "cpu", "hub_cpu" (cores), "hub_wanted" (with what the thread waited for a core), "machine".
+
+        The last is the busy share of all cores, 0 to 1; it is left out where it is unknown.
+        """
         now = self._clock.now()
         if now - self._since < 0.2:  # windows that follow a stall at once: there is nothing to divide by
             return self._last
         used, own, machine, span = cpu(), thread_cpu(), _machine(), now - self._since
-        self._last = {"cpu": (used - self._used) / span, "hub_cpu": (own - self._own) / span}
+        waited = self._queued()
+        ran = (own - self._own) / span
+        wanted = ran + (waited - self._waited) / span
+        self._last = {"cpu": (used - self._used) / span, "hub_cpu": ran, "hub_wanted": min(wanted, 1.0)}
+        self._waited = waited
         if machine is not None and self._machine is not None:
             busy, whole = (a - b for a, b in zip(machine, self._machine, strict=True))
             self._last["machine"] = busy / whole if whole > 0 else 0.0
         self._since, self._used, self._own, self._machine = now, used, own, machine
         return self._last
+
+
+    def _queued(self) -> float:
+        """Return for how many seconds the thread was ready, but had no core; 0 where the system does not say."""
+        try:
+            with open(self._schedule, encoding="ascii") as file:
+                return int(file.read().split()[1]) / 1e9
+        except (OSError, ValueError, IndexError):
+            return 0.0
 
 
 class Collections:

@@ -60,7 +60,7 @@ class Doubts:
         if trust.late is not None and lateness > trust.late:
             record.late[second] = lateness
         if trust.cpu is not None:
-            if health.get("hub_cpu", 0.0) > trust.cpu:
+            if max(health.get("hub_cpu", 0.0), health.get("hub_wanted", 0.0)) > trust.cpu:
                 record.busy[second] = max(lateness, lag)
             elif health.get("machine", 0.0) > trust.cpu and lag > NOTICEABLE:
                 record.crowded[second] = lag

@@ -16,8 +16,8 @@ class Trust:
 
     *dropped*: which share of the arrivals. *late*: the lateness of starts, its p99 in a
     second, or *late_share* of the smallest median response where that is larger, for
-    *late_for* seconds running. *cpu*: the cores the hub's thread uses, while starts are
-    late, for *cpu_for* seconds running. *stall*: for how long nothing went on. *exhausted*:
+    *late_for* seconds running. *cpu*: the cores the hub's thread uses or waits for, while
+    visits wait, for *cpu_for* seconds running. *stall*: for how long nothing went on. *exhausted*:
     how many connections could not be made for want of descriptors or ports.
     """
 
