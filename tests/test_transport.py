@@ -25,7 +25,7 @@ from chaperon.client.resolver import Resolver
 from chaperon.client.response import classify
 from chaperon.client.service import Service
 from chaperon.client.transport import Wire
-from chaperon.errors import UsageError
+from chaperon.errors import LoadError, UsageError
 from chaperon.testing.hostile import ANSWER, OK, Server
 
 
@@ -376,6 +376,18 @@ def test_a_service_may_keep_a_series_of_each_stage(target):
     assert report["tcp GET /"].count == 1
     assert report["connections opened"].total == 1
     assert report["connections reused"].total == 1
+
+
+def test_what_an_environment_says_of_its_requests_reaches_every_service():
+    environment = Environment(
+        "http://h", services={"api": "http://api"}, deadline="2s", max_body=10, local_addresses=["127.0.0.2"]
+    )
+
+    for name in ("default", "api"):
+        service = environment.targets[name]
+        assert (service.deadline, service.max_body, service.local_addresses) == (2.0, 10, ["127.0.0.2"])
+    with pytest.raises(LoadError, match="carrier"):
+        Environment("http://h", transport="carrier pigeon")
 
 
 # names, addresses, what the machine has left

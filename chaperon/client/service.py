@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from chaperon.errors import UsageError
 
+MAX_BODY = 16 * 1024 * 1024
 TRANSPORTS = ("wire", "urllib3")
 
 
@@ -32,7 +33,7 @@ class Service:
     timeout: float | tuple[float, float] | None = 30.0
     trust_env: bool = False
     deadline: float | None = 120.0
-    max_body: int | None = 16 * 1024 * 1024
+    max_body: int | None = MAX_BODY
     transport: str = "wire"
     local_addresses: Sequence[str] = ()
     timings: bool = False

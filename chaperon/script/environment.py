@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from chaperon.client.service import Service
+from chaperon.client.service import MAX_BODY, Service
 from chaperon.clock import seconds
 from chaperon.errors import LoadError, PlanError, UsageError
 from chaperon.load.profile import Load
@@ -36,7 +36,8 @@ class Environment:
 
     *url*, *headers*, *auth*, *verify*, *cert* describe the default service, *services* the
     others; one named "default" takes its place. *timeout* (seconds, or a pair for
-    connecting and reading) is theirs unless they have one. *grace* is how long visits in
+    connecting and reading), *deadline*, *max_body*, *transport*, *local_addresses*, *timings*
+    (see `Service`) are theirs unless they have their own. *grace* is how long visits in
     flight may go on at the end, *brake* after how long of nothing but failing requests the
     run stops (None: never). What is due in the
     first *warmup* counts to no headline, no limit. An arrival that would begin more than
@@ -61,6 +62,11 @@ class Environment:
     cert: Any = None
     timeout: float | str | tuple[float, float] | None = 30.0
     trust_env: bool = False
+    deadline: float | str | None = 120.0
+    max_body: int | None = MAX_BODY
+    transport: str = "wire"
+    local_addresses: Sequence[str] = ()
+    timings: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
     limits: Sequence[str] = ()
     metrics: Rules = None
@@ -101,6 +107,10 @@ class Environment:
         if not (self.teardown is None or callable(self.teardown)):
             raise LoadError(f"teardown= takes a function, got {self.teardown!r}")
         object.__setattr__(self, "timeout", _timeout(self.timeout))
+        try:
+            self.targets  # noqa: B018 - a service says what is wrong with it
+        except UsageError as exc:
+            raise LoadError(str(exc)) from None
 
     def __repr__(self) -> str:
         return f"<Environment {self.name} of {', '.join(e.label for e in self.entries) or 'nothing'}>"
@@ -125,7 +135,18 @@ class Environment:
         """Every service by name; the environment itself is the default one."""
         timeout: Any = self.timeout
         default = Service(
-            self.url, self.headers, self.auth, self.verify, self.cert, timeout, self.trust_env
+            self.url,
+            self.headers,
+            self.auth,
+            self.verify,
+            self.cert,
+            timeout,
+            self.trust_env,
+            None if self.deadline is None else seconds(self.deadline),
+            self.max_body,
+            self.transport,
+            self.local_addresses,
+            self.timings,
         )
         named = {
             name: replace(default, url=s, headers={}, auth=None) if isinstance(s, str) else s
