@@ -1,5 +1,8 @@
 """Limits that watch the run: over a sliding window, during a phase, by tag, with an abort."""
 
+import subprocess
+import sys
+
 import gevent
 import pytest
 
@@ -215,3 +218,24 @@ def test_a_hundred_scenarios_side_by_side_each_get_their_load(clock):
 
     assert [made.count(i) for i in range(100)] == [6 if i % 2 else 3 for i in range(100)]
     assert len(running.report().ledger) == 100
+
+
+LOADED = """
+from gevent import monkey; monkey.patch_all()
+import sys
+from chaperon import Environment, Scenario
+from chaperon.clock import HubClock
+from chaperon.script.running import Running
+seen = []
+class Watchful(HubClock):
+    def now(self):
+        seen.append("chaperon.client.http" in sys.modules)
+        return HubClock.now()
+running = Running(Environment(scenarios=[Scenario(lambda session: None, name="shop")]), clock=Watchful()).start()
+running.wait()
+assert seen and all(seen), seen.index(False)
+"""
+
+
+def test_nothing_is_loaded_any_more_when_the_run_begins():
+    subprocess.run([sys.executable, "-c", LOADED], check=True, timeout=30)

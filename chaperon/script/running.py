@@ -149,6 +149,7 @@ class Running:
 
     def _launch(self) -> None:
         environment = self.environment
+        Sending.load()
         self._began = self._clock.now()
         self._started = today()
         self._sending = Sending(

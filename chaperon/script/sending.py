@@ -57,7 +57,7 @@ class Sending:
         held: Callable[[], bool] = lambda: False,
         changed: Callable[[], object] = lambda: None,
     ) -> None:
-        import chaperon.client.http  # noqa: F401 - late: it brings ssl; now, lest the first visit pay for it
+        self.load()
         from chaperon.client.transport import Wire
 
         self.began = began
@@ -110,6 +110,11 @@ class Sending:
 
     def __repr__(self) -> str:
         return f"<Sending by {self._recorder}>"
+
+    @staticmethod
+    def load() -> None:
+        """Load what the first visit would else pay for: to be done before a run begins."""
+        import chaperon.client.http  # noqa: F401 - late: it brings ssl, which must be patched first
 
     def perform(self) -> None:
         """Send it all, blocking; raises only what is a fault of ours. The last window is out in any case."""
