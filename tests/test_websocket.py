@@ -388,6 +388,17 @@ def test_a_failing_predicate_is_the_fault_of_who_asked(websocket_server):
     assert errors_of(perform(websocket_server(), steps)) == {("ws recv /", "ZeroDivisionError"): 1}
 
 
+def test_a_predicate_may_end_its_session(websocket_server):
+    def steps(session):
+        ws = session.ws()
+        ws.send("x")
+        ws.expect(lambda message: session.abort("seen enough"))
+
+    report = perform(websocket_server(), steps)
+
+    assert (report.visits.interrupted, report.duration < 2) == (1, True)
+
+
 def test_messages_are_iterated_until_the_usual_end(websocket_server):
     def talk(peer):
         for n in range(3):

@@ -15,6 +15,7 @@ from chaperon import (
     WebSocketError,
     WebSocketRefused,
     WebSocketTimeout,
+    metric,
     run,
     users,
 )
@@ -318,6 +319,17 @@ def test_a_flood_of_pings_to_a_peer_that_takes_nothing_stays_bounded(websocket_s
         assert session.ws("/feed").recv() == "done"
 
     perform(websocket_server(talk).url, steps)
+
+
+def test_a_metric_that_cannot_be_computed_is_told_to_whoever_waits(websocket_server):
+    def steps(session):
+        session.ws("/feed").recv(timeout=3)
+
+    broken = metric("broken", lambda sample: 1 / 0, of="ws received .*")
+    report = perform(websocket_server(lambda peer: peer.send("x")).url, steps, metrics=[broken])
+
+    assert errors_of(report) == {("ws recv /feed", "ZeroDivisionError"): 1}
+    assert report.duration < 2
 
 
 def test_one_session_that_fails_leaves_the_others_alone(websocket_server):

@@ -143,6 +143,9 @@ class Channel:
             broken = WebSocketClosed(exc.code, exc.reason, counted_as=exc.counted_as)
             self._say_goodbye(broken)
             self._end(broken)
+        except Exception as exc:  # of the scenario's own making, such as a metric that cannot be computed
+            name = type(exc).__name__
+            self._end(WebSocketClosed(frames.LOST, f"{name}: {exc}", counted_as=name))
         self._wake()
 
     def _accept(self, frame: Frame) -> None:
@@ -181,8 +184,7 @@ class Channel:
         if self._leaving and self._farewell:
             over = self._farewell  # whatever the peer made of it
         self.closed = over
-        waited = self.inbox.waiting or self._pongs or self._stream.waited
-        self._tally.ended(over, known=known or self._leaving or bool(waited))
+        known = known or self._leaving or bool(self.inbox.waiting or self._pongs or self._stream.waited)
         again = partial(_again, over)
         self._stream.close(again)
         self.inbox.end(again)
@@ -193,7 +195,10 @@ class Channel:
         self._farewells.close()
         ended, self._ended = self._ended, _told
         ended()
-        self._wake()
+        try:
+            self._tally.ended(over, known=known)
+        finally:
+            self._wake()
 
     def _wake(self) -> None:
         self.inbox.waiting.wake()

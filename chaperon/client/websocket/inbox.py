@@ -9,6 +9,7 @@ from typing import Any
 
 from chaperon.client.websocket.waiting import Waiter, Waiting
 from chaperon.clock import Clock
+from chaperon.errors import Ended
 
 Wants = Callable[["Message"], bool]
 
@@ -69,7 +70,7 @@ class Inbox:
         for waiter in list(self.waiting.line):
             try:
                 wanted = waiter.wants is None or waiter.wants(message)
-            except Exception as exc:
+            except (Exception, Ended) as exc:
                 self.waiting.fail(waiter, exc)  # a predicate of the scenario's own: its fault goes to who asked
                 continue
             if wanted:
