@@ -84,3 +84,14 @@ def test_errors_of_the_warm_up_count_to_no_limit_but_are_listed():
 
     assert [limit.held for limit in report.limits] == [True, True], report.limits
     assert report.errors[0].count == 10
+
+
+def test_of_many_values_of_a_tag_the_busiest_are_printed():
+    out = io.StringIO()
+    tagged = [(Key("shop", "GET /", tags=(("user", f"u{i}"),)), 0.2) for i in range(60) for _ in range(i + 1)]
+
+    print_report(report_of(*tagged, phases=PHASES, duration=50.0), Console(file=out, width=100), ["user"])
+
+    assert out.getvalue().count("shop · user=") == 20
+    assert "user=u59" in out.getvalue()
+    assert "by user: 40 more, with fewer samples, are in the JSON" in out.getvalue()

@@ -23,6 +23,7 @@ _CUSTOM = ("value", "count", "gauge")
 _UNTIMED = (*_CUSTOM, "check")
 ERRORS_SHOWN = 20
 HAPPENINGS_SHOWN = 30
+PARTS_SHOWN = 20
 NARROW = 100
 
 
@@ -56,9 +57,14 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
         if not parts:
             known = ", ".join(tag_names(report)) or "none"
             console.print(escape(f"by {name}: no series has that tag; there are {known}"), highlight=False)
+        busiest = sorted(parts, key=lambda part: -sum(row.count for row in parts[part]))[:PARTS_SHOWN]
         for part, rows in parts.items():
-            _print_series(rows, part if name == PHASE else f"{name}={part}", console)
-            printed += rows
+            if part in busiest:
+                _print_series(rows, part if name == PHASE else f"{name}={part}", console)
+                printed += rows
+        if len(parts) > PARTS_SHOWN:
+            rest = f"{len(parts) - PARTS_SHOWN:,} more, with fewer samples, are in the JSON"
+            console.print(escape(f"by {name}: {rest}"), highlight=False)
     told = "".join(cell for row in printed if row.kind not in _UNTIMED for cell in _all_times(row))
     marks = [f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in told]
     if marks:
