@@ -317,3 +317,21 @@ def test_a_check_of_a_mix_makes_a_visit_of_each():
         ("both/other", other, {"a": 1}),
     ]
     assert Entry(shop).apart == (Entry(shop),)
+
+
+def test_a_websocket_of_a_nested_scenario_is_labelled_like_the_rest_and_kept_alive_in_any_wait(websocket_server):
+    server = websocket_server()
+
+    def talks(session):
+        with session.ws("/news") as ws, session.every("20ms", ws.ping):
+            ws.send("hello")
+            assert ws.recv(timeout=5) == "hello"
+            session.sleep(0.1)
+
+    report = once(server.url, lambda s: s.run(Scenario(talks, name="inner")))
+
+    assert report["ws connect /news", "shop/inner"].count == 1
+    assert report["ws recv /news", "shop/inner"].count == 1
+    assert report["ws ping /news", "shop/inner"].count >= 2
+    assert report.errors == ()
+    assert {row.name for row in report.rows if row.scenario == "shop"} == {"call inner", "step <lambda>", "visit"}

@@ -180,3 +180,18 @@ def test_a_rendezvous_has_one_size():
             session.rendezvous("start", 2)
 
     assert simulated(meets, load=users(2)).visits.done == 2
+
+
+@pytest.mark.parametrize(("takes", "errors", "ends"), [(0.5, 0, 2.5), (60, 1, 3.2)])
+def test_what_is_being_done_when_its_block_ends_may_end_within_a_second(takes, errors, ends):
+    def beat(session):
+        session.sleep(takes)
+
+    def waits(session):
+        with session.every(2, beat):
+            session.sleep(2.2)
+
+    report = simulated(waits)
+
+    assert report["call beat"].errors == errors
+    assert report.duration == pytest.approx(ends)

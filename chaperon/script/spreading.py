@@ -10,15 +10,20 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import gevent
+from gevent.event import Event
 
 from chaperon.clock import Clock
 from chaperon.errors import Ended, PlanError
 from chaperon.script.calling import FAULTS, is_timed, name_of, offered
 from chaperon.script.measuring import Measure
 from chaperon.script.tasks import Task
+from chaperon.script.waiting import awaited
 
 if TYPE_CHECKING:
     from chaperon.script.session import Session
+
+PATIENCE = 1.0
+"""Seconds that what is being done has at the end of its block."""
 
 
 def evenly(rate: float, per: float) -> Iterator[float]:
@@ -67,7 +72,7 @@ class Every:
     """A `with` block during which something is done again and again, whenever the session waits.
 
     What it raises is counted as an error of «call NAME», and it goes on; only what ends the
-    session is passed on to it.
+    session is passed on to it. At the end of the block what is being done may end, too.
     """
 
     def __init__(self, session: Session, period: float, work: Callable[..., Any]) -> None:
@@ -77,6 +82,8 @@ class Every:
         self._period = period
         self._work = work
         self._greenlet: gevent.Greenlet[[], None] | None = None
+        self._busy = False
+        self._over = Event()
 
     def __enter__(self) -> None:
         self._greenlet = gevent.spawn(self._run)
@@ -84,15 +91,23 @@ class Every:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._greenlet is not None:
+        assert self._greenlet is not None
+        self._over.set()
+        try:
+            if self._busy and exc is None:
+                awaited(self._greenlet, self._session.clock, PATIENCE)
+        finally:
             self._greenlet.kill()
 
     def _run(self) -> None:
         session, clock = self._session, self._session.clock
         due = clock.now()
-        while True:
+        while not self._over.is_set():
             due = max(due + self._period, clock.now())
             clock.sleep(due - clock.now())
+            if self._over.is_set():
+                return
+            self._busy = True
             try:
                 with nullcontext() if is_timed(self._work) else Measure(session.meter, name_of(self._work), "call"):
                     offered(self._work, session)
@@ -101,3 +116,5 @@ class Every:
             except Ended as exc:
                 session.life.end(exc)
                 return
+            finally:
+                self._busy = False
