@@ -377,3 +377,22 @@ def test_lateness_of_order_is_no_loss_when_the_share_was_given_back(ground):
     assert report.ledger["shop"].planned == 1200
     assert report.ledger["shop"].lost == 0
     assert report["visit"].response.high < 3.5
+
+
+def test_whoever_leaves_does_not_wait_for_a_master_that_is_gone(ground):
+    stage = ground(rate(10, hold=60))
+    stage.worker("w0")
+    stage.worker("w1")
+    stage.fleet(2, silence=10.0, dead_man=50.0)
+    left = []
+
+    def leave():
+        stage.net.cut.add(b"w0/1")
+        stage.crew["w0"].leave()
+
+    stage.after(5, leave)
+    stage.after(20, lambda: left.append(stage.codes.get("w0/1")))
+    report = stage.play()
+
+    assert left == [LEFT]
+    assert report.ledger["shop"].balanced

@@ -317,7 +317,9 @@ class Worker:
         if welcome is None:
             return
         silent = now - self._heard
-        if silent > welcome.dead_man:
+        if self._state == "leaving" and silent > welcome.silence:  # it has given us up: no need to wait for it
+            self._abandon(LEFT, f"told to leave; no word from the master for {silent:.0f} s")
+        elif silent > welcome.dead_man:
             self._abandon(ORPHANED, f"no word from the master for {silent:.0f} s: nothing more is sent")
         elif silent > 5 * self._beat * self._backoff:
             self._backoff *= 2
