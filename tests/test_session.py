@@ -449,6 +449,33 @@ def test_an_environment_renames_leaves_out_and_derives_series(target):
     assert (report["payload"].kind, report["payload"].count, report["payload"].max) == ("value", 3, 5)
 
 
+def test_a_rule_for_series_that_fails_is_said_and_fails_nothing_else(target):
+    rules = [lambda name: 1 / 0, metric("payload", lambda sample: None)]
+
+    report = once(target, lambda s: s.get("/"), metrics=rules)
+
+    assert report.verdict is Verdict.PASS
+    assert report["GET /"].count == 1
+    assert {"ZeroDivisionError", "TypeError"} <= {note.rpartition(" ")[2] for note in report.notes}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"headers": "X: y"},
+        {"headers": {"X": 5}},
+        {"config": [1]},
+        {"services": {"api": 5}},
+        {"url": 5},
+        {"scenarios": Scenario(print)},
+    ],
+    ids=str,
+)
+def test_an_environment_says_what_it_takes(wrong):
+    with pytest.raises(LoadError, match="takes"):
+        Environment(**wrong)
+
+
 def test_config_is_merged_deeply_and_read_by_dotted_keys(target):
     seen = {}
 

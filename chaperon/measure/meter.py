@@ -131,7 +131,12 @@ class Meter:
         if derived:
             sample = Sample(key or Key(self.scenario, name, kind, self.phase), start, end, failure, bytes, due, value)
             for own, compute in derived:
-                self.recorder.take(own, start, end, None, 0, None, float(compute(sample)))
+                try:
+                    figure = float(compute(sample))
+                except Exception as exc:  # of the author's, and no reason to fail a visit
+                    self.recorder.note(f"samples metric({own.name!r}) could not compute: {type(exc).__name__}")
+                else:
+                    self.recorder.take(own, start, end, None, 0, None, figure)
 
     def _book(self, phase: str, tags: Tags) -> _Lanes:
         book = self._books.get((phase, tags))
@@ -142,7 +147,12 @@ class Meter:
         return book
 
     def _lane(self, lanes: _Lanes, name: str, kind: str, tags: Tags) -> _Lane:
-        kept = name if self._naming is None else self._naming(name)
+        kept: str | None = name
+        try:
+            if self._naming is not None:
+                kept = self._naming(name)
+        except Exception as exc:
+            self.recorder.note(f"series that keep their name, for a rule of metrics= failed: {type(exc).__name__}")
         lane = _Lane(
             None if kept is None else Key(self.scenario, kept, kind, self.phase, tags),
             tuple(

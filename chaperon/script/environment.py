@@ -83,6 +83,15 @@ class Environment:
     url_ordered: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
+        for what, wanted, said in _KINDS:
+            if not isinstance(getattr(self, what), wanted):
+                raise LoadError(f"{what}= takes {said}, got {getattr(self, what)!r}")
+        for name, service in self.services.items():
+            if not isinstance(service, (Service, str)):
+                raise LoadError(f"services= takes a base URL or a Service for each name, got {service!r} for {name!r}")
+        for name, value in self.headers.items():
+            if not isinstance(value, (str, bytes)):
+                raise LoadError(f"headers= takes text for each name, got {value!r} for {name!r}")
         for url in (self.url, *(s if isinstance(s, str) else s.url for s in self.services.values())):
             _well_formed(url)
         for each in self.scenarios:
@@ -307,6 +316,15 @@ class Environment:
             perform=perform or Environment.execute,
             told=told,
         )
+
+
+_KINDS: tuple[tuple[str, Any, str], ...] = (
+    ("url", str, "text"),
+    ("scenarios", Sequence, "a list of run(scenario, load) entries"),
+    ("services", Mapping, "a mapping from names to services"),
+    ("headers", Mapping, "a mapping from names to values"),
+    ("config", Mapping, "a mapping"),
+)
 
 
 def _names(entries: Sequence[Entry]) -> str:

@@ -69,6 +69,8 @@ def _by_pattern(rule: Mapping[str, str | None]) -> Naming:
 def _by_function(rule: Callable[[str], str | bool | None]) -> Naming:
     def named(name: str) -> str | None:
         new = rule(name)
+        if not isinstance(new, (str, bool, type(None))):
+            raise TypeError(f"a rule returns a name, True, False or None; got {new!r}")
         return name if new is True else None if new is False else new
 
     return named
