@@ -16,7 +16,7 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from chaperon import Environment, Scenario, run, users
 from chaperon.client import capacity, channel
-from chaperon.client.faults import DescriptorsExhausted, PortsExhausted
+from chaperon.client.faults import BodyTooLarge, DescriptorsExhausted, PortsExhausted
 from chaperon.client.heads import render
 from chaperon.client.http import Http
 from chaperon.client.memory import Jar
@@ -388,6 +388,17 @@ def test_what_an_environment_says_of_its_requests_reaches_every_service():
         assert (service.deadline, service.max_body, service.local_addresses) == (2.0, 10, ["127.0.0.2"])
     with pytest.raises(LoadError, match="carrier"):
         Environment("http://h", transport="carrier pigeon")
+
+
+@pytest.mark.parametrize("settings", [{}, {"stream": True}, {"auth": lambda request: request}])
+def test_a_body_beyond_the_bound_of_its_call_is_refused_however_it_came(target, settings):
+    http = client(target.url)
+
+    with pytest.raises(BodyTooLarge, match="max_body"):
+        _ = http.get("/", max_body=4, **settings).content
+
+    assert http.get("/", max_body=5, **settings).content == b"hello"
+    assert http.get("/", max_body=None, **settings).content == b"hello"
 
 
 # names, addresses, what the machine has left

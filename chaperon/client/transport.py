@@ -128,6 +128,9 @@ class Lane:
             pieces = inbox.pieces
             body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             pieces.clear()
+            if len(body) > limit:
+                connection.close()
+                raise faults.too_large(limit)
             arrived = Arrived(
                 inbox.head, inbox.status, body, ready, sent, first, connection.opening, retried
             )
