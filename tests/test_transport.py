@@ -316,6 +316,35 @@ def test_an_answer_looked_at_late_is_the_one_that_requests_gives(target):
     assert isinstance(ours, requests.Response)
 
 
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (b"application/json", b'{"a": 1}'),
+        (b"application/json", '"\u00e4"'.encode()),
+        (b"application/json", b'"\xff"'),
+        (b"application/json", b""),
+        (b"application/json", b"no"),
+        (b"text/plain", b"[1]"),
+        (b"text/plain; charset=utf-16", "[1]".encode("utf-16")),
+        (b"", '"\u00e4"'.encode("utf-16")),
+    ],
+)
+def test_json_is_read_as_requests_reads_it(content_type, body):
+    def saying_so(peer):
+        while True:
+            peer.hear()
+            peer.say(OK + b"Content-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (content_type, len(body), body))
+
+    def read(transport):
+        try:
+            return client(server.url, transport=transport).get("/").json()
+        except requests.exceptions.JSONDecodeError as exc:
+            return exc.args
+
+    with serving(saying_so) as server:
+        assert read("wire") == read("urllib3")
+
+
 def test_an_answer_survives_being_pickled(target):
     reply = client(target.url).get("/login")
 

@@ -10,8 +10,9 @@ from math import inf
 from typing import Any
 
 import requests
+from requests import compat
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
-from requests.exceptions import ContentDecodingError, RequestException
+from requests.exceptions import ContentDecodingError, JSONDecodeError, RequestException
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 from urllib3 import HTTPHeaderDict, HTTPResponse
@@ -86,6 +87,16 @@ class Reply(Readable, requests.Response):
     def heed(self, bounds: Bounds) -> None:
         """Keep within *bounds* what urllib3 reads, which knows of none."""
         self._until, self._limit = bounds
+
+    def json(self, **kwargs: Any) -> Any:
+        """Return the body decoded from JSON; see `requests.Response.json`."""
+        if kwargs or not isinstance(self._content, bytes) or self.encoding != "utf-8":
+            return super().json(**kwargs)
+        text = str(self._content, "utf-8", "replace")
+        try:
+            return compat.json.loads(text)  # type: ignore[attr-defined]
+        except compat.JSONDecodeError as exc:
+            raise JSONDecodeError(exc.msg, exc.doc, exc.pos) from exc
 
     def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
         """Iterate over the decoded body; see `requests.Response.iter_content`."""

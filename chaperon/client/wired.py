@@ -156,6 +156,9 @@ class WireSession(requests.Session):
                 if ready is not None and ready.sheet is main:
                     main.ready[method, url] = ready
             return ready
+        path = isinstance(url, str) and url.startswith("/") and not url.startswith("//")
+        if main is not None and path and method in METHODS and self._base == (main.origin, ""):
+            return main.compose(method, url, params, data, json, headers)
         return self._compose(method, url, params, data, json, headers)
 
     def _compose(self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any) -> Composed | None:
