@@ -114,7 +114,8 @@ class Sending:
     @staticmethod
     def load() -> None:
         """Load what the first visit would else pay for: to be done before a run begins."""
-        import chaperon.client.http  # noqa: F401 - late: it brings ssl, which must be patched first
+        import chaperon.client.http
+        import chaperon.client.websocket.opening  # noqa: F401 - late, as above
 
     def perform(self) -> None:
         """Send it all, blocking; raises only what is a fault of ours. The last window is out in any case."""
