@@ -41,7 +41,7 @@ def _measured(name: str, args: argparse.Namespace) -> str:
     if name == "recording":
         return recording()
     if name == "crowd":
-        return crowd(args.crowd)
+        return "\n".join(crowd(args.crowd, transport=transport) for transport in ("wire", "urllib3"))
     if name in ("master", "processes"):
         return master() if name == "master" else processes()
     if name == "profile":
