@@ -103,3 +103,38 @@ def test_what_makes_no_sense_is_refused_in_one_line(shells, args, words):
 
     assert shells.ends(process) == 2
     assert words in process.told[-1]
+
+
+@pytest.mark.faults
+def test_with_keys_beyond_loopback_the_masters_machine_works_too(shells, target):
+    assert shells.ends(shells.start("keygen", "keys")) == 0
+    master = shells.start(
+        *("master", "shop.py", "--workers", 2, "--bind", "tcp://0.0.0.0:*", "--key", "keys/master.key", "--work"),
+        *("--url", target.url, "--iterations", 40, "--users", 8, "--quiet", "--json", "out.json"),
+    )
+    port = shells.told(master, "the master is at ").rpartition(":")[2]
+    at = f"tcp://127.0.0.1:{port}"
+
+    stranger = shells.worker(at, "--once", "--name", "stranger")
+    worker = shells.worker(at, "--once", "--name", "alpha", "--key", "keys/worker.key")
+
+    assert shells.ends(stranger) == 6
+    assert any("asks for a key" in line for line in stranger.told)
+    assert [shells.ends(process) for process in (master, worker)] == [0, 0], master.told
+    assert {w["name"] for w in shells.report()["workers"]} == {"master", "alpha"}
+    assert len(target.asked) == 40
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_file_of_its_own_is_used_if_it_is_what_the_master_has(shells, target, changed):
+    there = shells.folder / "there"
+    there.mkdir()
+    text = (shells.folder / "shop.py").read_text()
+    (there / "shop.py").write_text(text + "\n# changed\n" * changed)
+    master = shells.master("--url", target.url, "--iterations", 10, "--quiet", workers=1)
+
+    shells.worker(master.address, "--once", "--no-ship", there / "shop.py")
+
+    assert shells.ends(master) == (3 if changed else 0), master.told
+    assert not changed or "is not what the master has" in master.told[-1]

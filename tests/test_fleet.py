@@ -5,7 +5,7 @@ from collections import Counter
 import gevent
 import pytest
 
-from chaperon import Environment, Scenario, iterations, rate, run, step, users
+from chaperon import Environment, Scenario, feed, iterations, rate, run, step, users
 from chaperon.cluster.joining import Identity
 from chaperon.cluster.master import Fleet, Patience, WorkersMissing
 from chaperon.cluster.memory import Net
@@ -396,3 +396,29 @@ def test_whoever_leaves_does_not_wait_for_a_master_that_is_gone(ground):
 
     assert left == [LEFT]
     assert report.ledger["shop"].balanced
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_no_row_of_a_feed_is_taken_twice_by_whomever(ground, lost):
+    stage, rows = ground(rate(30, hold=30)), []
+    customers = feed(range(5_000), order="unique")
+
+    @step
+    def take(session):
+        rows.append(session.take(customers))
+
+    stage.environment = Environment(scenarios=[run(Scenario(take, name="shop"), rate(30, hold=30))], name="g")
+    for k in range(3):
+        stage.worker(f"w{k}")
+    stage.fleet(3)
+    if lost:
+        stage.after(10.0, lambda: stage.kill("w1"))
+    else:
+        stage.after(10.0, lambda: stage.crew["w1"].leave())
+
+    report = stage.play()
+
+    twice = len(rows) - len(set(rows))
+    assert twice <= 15 if lost else twice == 0  # what was dealt after the last window that arrived, nobody knows
+    assert report.ledger["shop"].balanced
+    assert len(set(rows)) > 600

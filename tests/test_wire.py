@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import astuple, replace
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.sketch import Sketch
 from chaperon.measure.window import Counts, Happening, Window
+from chaperon.report.collector import Collector
 
 PING = Ping("alpha", 7, 3, "sending", 1.5, leases=(Lease("0:1/8", 2, 30),), cut=4)
 PONG = Pong(3, "run", 1.5, 2.0, 2.1, None, 10.0, 4, (6, 7), (Lease("0:1/8", 2, 0, 5, True),))
@@ -165,3 +167,38 @@ def test_a_frame_carries_its_window_untouched():
     frame = Frame("alpha", 7, 3, 1, bytes(range(256)))
 
     assert decode(encode(frame)).body == bytes(range(256))
+
+
+def windows_of(samples, workers):
+    """Return the packed windows of ten seconds, the samples dealt among workers in turn."""
+    packed = []
+    for worker in range(workers):
+        recorder = Recorder(f"w{worker}", began=0.0)
+        for second in range(10):
+            for took in samples[second][worker::workers]:
+                recorder.record(Sample(Key("shop", "GET /"), second, second + took))
+            packed.append((f"w{worker}", pack_window(recorder.cut(), began=0.0)))
+    return packed
+
+
+def quantiles(packed, workers):
+    collector = Collector([f"w{n}" for n in range(workers)])
+    for worker, body in packed:
+        collector.add(unpack_window(body, worker, began=0.0))
+    (series,) = collector.totals().series.values()
+    return [series.good.quantile(q) for q in (0.5, 0.9, 0.99, 0.999)]
+
+
+def test_quantiles_of_three_workers_are_those_of_one_and_the_same_in_whatever_order_windows_come():
+    chance = Random(5)
+    samples = [[chance.lognormvariate(-4, 0.6) for _ in range(3_000)] for _ in range(10)]
+    everything = sorted(took for second in samples for took in second)
+
+    packed = windows_of(samples, 3)
+    three = quantiles(packed, 3)
+    shuffled = quantiles(chance.sample(packed, len(packed)), 3)
+
+    assert three == shuffled
+    assert three == pytest.approx(quantiles(windows_of(samples, 1), 1), rel=0.01)
+    for q, value in zip((0.5, 0.9, 0.99, 0.999), three, strict=True):
+        assert value == pytest.approx(everything[int(q * len(everything))], rel=0.01)
