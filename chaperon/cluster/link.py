@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 from collections import Counter
 from collections.abc import Callable
 from itertools import count
@@ -22,6 +23,9 @@ from chaperon.errors import UsageError
 
 BREATH = 100
 """Messages after which everybody else gets a turn."""
+
+FREE = range(10_000, 32_000)
+"""Where a port is looked for if none is given: below those that outgoing connections use up, thousands under load."""
 
 MALFORMED = "messages that were none of ours"
 FOREIGN = "messages of another protocol"
@@ -232,20 +236,20 @@ class Bound:
             self._bind_one(self._sink, address.sink)
             return address
         for _ in range(50):
-            self._bind_one(self._control, f"tcp://{address.host}:*")
-            endpoint = self._control.last_endpoint.decode()
-            chosen = Address(address.host, int(endpoint.rpartition(":")[2]))
-            bound = [(self._control, endpoint)]
+            chosen = Address(address.host, FREE.start + secrets.randbelow(len(FREE)))
+            bound: list[tuple[Any, str]] = []
+            pairs = ((self._control, chosen.control), (self._work, chosen.work), (self._sink, chosen.sink))
             try:
-                for socket, place in ((self._work, chosen.work), (self._sink, chosen.sink)):
+                for socket, place in pairs:
                     self._bind_one(socket, place)
                     bound.append((socket, place))
-            except UsageError:
+            except UsageError as exc:
+                why = exc
                 for socket, place in bound:
                     socket.unbind(place)
             else:
                 return chosen
-        raise UsageError(f"no three free ports in a row on {address.host}")
+        raise UsageError(f"no three free ports in a row on {address.host}: {why}")
 
     @staticmethod
     def _bind_one(socket: Any, endpoint: str) -> None:
