@@ -10,7 +10,8 @@ class Case:
     """A request that every peer knows how to send.
 
     *chaperon* is the line of a step (`session`), *locust* that of a task (`self.client`),
-    *wrk* a Lua script, none for a plain GET of *path*. *tls* sends it to the TLS port. *bare*
+    *wrk* a Lua script, none for a plain GET of *path*. *tls* sends it to the TLS port. It is measured
+    *warm* seconds after the first request, when every user has a connection. *bare*
     is what a loop on a socket sends, and *login* what every user asks for once, before.
     """
 
@@ -20,6 +21,7 @@ class Case:
     path: str = "/"
     wrk: str = ""
     tls: bool = False
+    warm: float = 0.5
     bare: bytes = b""
     login: str = ""
 
@@ -56,7 +58,8 @@ CASES = {
             bare=b"GET / HTTP/1.1\r\n" + HOST + b"Cookie: session=abcdef0123456789\r\n\r\n",
             login="/login",
         ),
-        Case("tls", 'session.get("/")', 'self.client.get("/")', tls=True),
+        # FastHttpUser loads the authorities anew for each user before its handshake, which takes seconds
+        Case("tls", 'session.get("/")', 'self.client.get("/")', tls=True, warm=8.0),
         Case(
             "large",
             'session.get("/large")',

@@ -15,7 +15,6 @@ from benchmarks.machine import cores, cpu_of, many_files, pinned
 from benchmarks.peers import HTTP_USER, PEERS, STOCK, Job, Peer
 from benchmarks.target import nginx
 
-WARM = 0.5
 MARGIN = 1.5
 PATIENCE = 30.0
 
@@ -39,7 +38,7 @@ def duel(case: Case, *, peers: Sequence[Peer] = PEERS, users: int = 64, seconds:
             for peer in peers if lap % 2 == 0 else reversed(peers):  # so that a drift weighs on all alike
                 own = Path(folder) / f"{lap} {peer.name}".replace(" ", "-")
                 own.mkdir()
-                job = Job(case, target, own, users, WARM + seconds + MARGIN)
+                job = Job(case, target, own, users, case.warm + seconds + MARGIN)
                 seen[peer.name].append(_measured(peer, job, generator_core, seconds))
     return table(case, {name: _median(figures) for name, figures in seen.items()}, users, seconds, rounds)
 
@@ -50,7 +49,7 @@ def _measured(peer: Peer, job: Job, core: int, seconds: float) -> Figure:
         child = subprocess.Popen(pinned(core, list(peer.command(job))), stdout=out, stderr=err)
         try:
             _first_request(peer, job, before, child)
-            time.sleep(WARM)
+            time.sleep(job.case.warm)
             count, used, at = target.requests(), cpu_of(child.pid), time.perf_counter()
             time.sleep(seconds)
             count, used, at = target.requests() - count, cpu_of(child.pid) - used, time.perf_counter() - at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import time
@@ -22,6 +23,7 @@ LARGE = 100_000
 # every place of it takes any method; bodies sent are read and thrown away
 _CONFIG = """
 daemon off;
+{user}
 worker_processes 1;
 worker_rlimit_nofile 20000;
 pid {folder}/nginx.pid;
@@ -87,7 +89,8 @@ def nginx(folder: Path, core: int) -> Iterator[Target]:
     for part in certificate.cert_chain_pems:
         part.write_to_path(folder / "server.pem", append=True)
     config = folder / "nginx.conf"
-    config.write_text(_CONFIG.format(folder=folder, plain=plain, tls=tls, status=status))
+    user = "user root;" if os.geteuid() == 0 else ""  # else the worker may not look into the folder
+    config.write_text(_CONFIG.format(folder=folder, plain=plain, tls=tls, status=status, user=user))
     server = subprocess.Popen(pinned(core, [program("nginx"), "-e", f"{folder}/error.log", "-c", str(config)]))
     try:
         target = Target(
