@@ -41,6 +41,11 @@ def polite(peer):
         peer.say(ANSWER)
 
 
+def once(peer):
+    peer.hear()
+    peer.say(ANSWER)
+
+
 @pytest.fixture
 def wire():
     return Wire(Resolver())
@@ -66,10 +71,6 @@ def test_a_connection_is_used_again_and_both_are_counted(wire):
 
 
 def test_a_connection_that_the_server_closed_meanwhile_costs_a_safe_request_one_retry(wire):
-    def once(peer):
-        peer.hear()
-        peer.say(ANSWER)
-
     with serving(once) as server:
         http = client(server.url, wire)
         http.get("/")
@@ -101,10 +102,6 @@ def test_what_must_not_be_sent_twice_never_is(wire):
 
 
 def test_a_post_is_not_sent_over_a_connection_known_to_be_closed(wire):
-    def once(peer):
-        peer.hear()
-        peer.say(ANSWER)
-
     with serving(once) as server:
         http = client(server.url, wire)
         http.get("/")
@@ -438,11 +435,11 @@ def test_a_name_is_looked_up_once_for_all_sessions_until_its_time_is_over():
     asking = [gevent.spawn(resolver.resolve, "localhost", 80) for _ in range(20)]
 
     gevent.joinall(asking, raise_error=True)
-    once = resolver.asked
+    first = resolver.asked
     resolver.forget()
     resolver.resolve("localhost", 80)
 
-    assert once == 1
+    assert first == 1
     assert resolver.asked == 2
     assert all(a.value == asking[0].value for a in asking)
 
