@@ -125,7 +125,7 @@ class Facts:
         due: float | None,
         value: float | None,
     ) -> None:
-        """Keep the fields of one sample: about 0.3 microseconds."""
+        """Keep the fields of one sample: about 0.4 microseconds."""
         word = self._keys.get(key)
         at = self._end
         if word is None or at > self._last or failure is not None or due is not None or value is not None:
