@@ -54,7 +54,7 @@ def processes(
             patience=patience or Patience(gather=GATHER),
             lost=lost,
         )
-        supervisor = crew(address, [f"local-{k}" for k in range(1, n + 1)], tell=tell)
+        supervisor = crew(address, [f"local-{k}" for k in range(1, n + 1)], once=True, tell=tell)
         yield fleet
     finally:
         if supervisor is not None:

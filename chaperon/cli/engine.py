@@ -20,7 +20,7 @@ from chaperon.cluster.keys import VARIABLE, WorkerKey, find
 from chaperon.cluster.link import Connected
 from chaperon.cluster.messages import Welcome
 from chaperon.cluster.parcel import Trail, belongings, digest_of, split, unpack
-from chaperon.cluster.supervisor import bound_to_parent
+from chaperon.cluster.supervisor import LEFT, bound_to_parent
 from chaperon.cluster.worker import Worker
 from chaperon.errors import LoadError
 from chaperon.script.environment import Environment
@@ -62,7 +62,7 @@ def engine(
     )
     gevent.signal_handler(signal.SIGTERM, worker.leave)
     code = worker.run()
-    if worker.told:
+    if worker.told and code != LEFT:  # whoever told it to leave knows
         _tell(f"worker {name}: {worker.told}")
     return code
 
