@@ -128,6 +128,15 @@ WRONG = {
     "rate with users": (["local", "shop.py", "--rate", "5", "--users", "1"], BROWSE, 2, "does not go with"),
     "no users": (["local", "shop.py", "--users", "0"], BROWSE, 2, "at least 1"),
     "unknown flag": (["local", "shop.py", "--nope"], BROWSE, 2, "No such option"),
+    "a universe of users": (["local", "shop.py", "--users", "9" * 20], BROWSE, 2, "users must be at most 10,000,000"),
+    "a universe of visits": (
+        ["local", "shop.py", "--rate", "9" * 20, "--hold", "1s"],
+        BROWSE,
+        2,
+        "rate must be at most 10,000,000",
+    ),
+    "iterations for ever": (["local", "shop.py", "--iterations", "9" * 20], BROWSE, 2, "at most 1,000,000,000"),
+    "empty url": (["local", "shop.py", "--url", ""], BROWSE, 2, "--url is empty"),
     "wrong header": (["local", "shop.py", "--header", "nope"], BROWSE, 2, "is not 'NAME: VALUE'"),
     "wrong header name": (["local", "shop.py", "--header", "X Who: me"], BROWSE, 2, "is not 'NAME: VALUE'"),
     "wrong header value": (["local", "shop.py", "--header", "X: €"], BROWSE, 2, "beyond Latin-1"),
@@ -158,6 +167,35 @@ def test_bad_input_gets_one_clear_line_and_the_right_code(tmp_path, monkeypatch,
     assert words in err
     assert "Traceback" not in err
     assert out == ""
+
+
+@pytest.mark.parametrize("args", [(), ("--processes", "2")])
+def test_a_file_beside_the_scenario_is_never_taken_for_a_library(chaperon, target, args):
+    for name in ("requests", "queue", "gevent", "urllib3", "websocket", "idna"):
+        (chaperon.folder / f"{name}.py").write_text("raise RuntimeError('this is a helper of the scenario')\n")
+
+    done = chaperon("local", "shop.py", "--url", target.url, "--iterations", "4", *args)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 planned = 4 done" in done.stdout
+
+
+@pytest.mark.parametrize("args", [("--help",), ("ls", "shop.py"), ("plan", "shop.py", "--load", "users(3)")])
+def test_a_full_disk_behind_standard_output_is_said(tmp_path, args):
+    (tmp_path / "shop.py").write_text(BROWSE)
+
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, ROOT / "bin" / "chaperon", *args],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            timeout=40,
+        )
+
+    assert done.returncode == 1
+    assert done.stderr == "chaperon: cannot print: No space left on device; send the output elsewhere\n"
 
 
 def test_no_base_url_is_said_per_request(chaperon):

@@ -24,6 +24,7 @@ from chaperon.cluster.supervisor import LEFT, bound_to_parent
 from chaperon.cluster.worker import Worker
 from chaperon.errors import LoadError
 from chaperon.script.environment import Environment
+from chaperon.script.sending import Sending
 
 
 @click.command(hidden=True)
@@ -79,6 +80,7 @@ def _shipped(journal: Path | None) -> Callable[[Welcome, bytes], Environment]:
         if welcome.digest:
             folder = Path(tempfile.mkdtemp(prefix="scenario-", dir=None if journal is None else journal.parent))
             unpack(content, welcome.digest, folder)
+            Sending.load()  # before that folder is searched
             sys.path.insert(0, str(folder))
             target = str(folder / target)
         return Orders(**welcome.recipe).environment(target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -63,6 +64,11 @@ def main() -> None:
     except Exception as exc:
         if os.environ.get("CHAPERON_DEBUG"):
             raise
+        if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EIO) and exc.filename is None:
+            give_up_stdout()
+            fault = f"cannot print: {exc.strerror}; send the output elsewhere"
+            click.echo(f"chaperon: {fault}", err=True)
+            sys.exit(1)
         fault = f"{type(exc).__name__}: {exc}"
         click.echo(f"chaperon: a fault of its own: {fault} (CHAPERON_DEBUG=1 shows where)", err=True)
         code = 1

@@ -59,6 +59,8 @@ class Orders:
     def applied(self, environment: Environment) -> Environment:
         """Return *environment* as the options change it."""
         wanted = self._load()
+        if self.url == "":
+            raise UsageError("--url is empty: write one like http://localhost:8080")
         return environment.adapt(
             url=self.url,
             load=wanted,

@@ -33,6 +33,8 @@ FOR_GOOD = 3
 MOST_DEATHS = 10
 PAUSE = 1.0
 _PDEATHSIG = 1
+_DOOR = "import sys; sys.path[:] = filter(None, sys.path); from chaperon.__main__ import main; main()"
+"""As `python -m chaperon`, but never looks where we are: a queue.py there would be taken for Python's own."""
 
 Command = Callable[[str, int], Sequence[str]]
 """From the name of a worker and the number of its life to the arguments of `chaperon`."""
@@ -183,7 +185,7 @@ class Supervisor:
         path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
         kept = () if journal is None else ("--journal", str(journal))
         engine = subprocess.Popen(
-            [sys.executable, "-m", "chaperon", *self._command(name, incarnation), *kept],
+            [sys.executable, "-c", _DOOR, *self._command(name, incarnation), *kept],
             stdin=subprocess.PIPE,  # its end is ours: see `bound_to_parent`
             env={**os.environ, **self._environ, "PYTHONPATH": path},
             start_new_session=True,  # a Ctrl-C on this terminal is ours to deal with

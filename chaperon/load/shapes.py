@@ -14,6 +14,8 @@ from chaperon.load.profile import Iterations, Load, Pause, Rate, S, Shaped, Thin
 
 Shape = Callable[..., Load]
 MOST_STAIRS = 10_000
+MOST = 10_000_000
+MOST_VISITS = 1_000_000_000
 
 
 def users(
@@ -184,7 +186,7 @@ def _pace(n: float, per: float | str) -> float:
     each = 1.0 if per in ("s", "second") else 60.0 if per in ("m", "min", "minute") else _span("per", per)
     if each <= 0:
         raise PlanError(f"per= must be longer than nothing, got {per!r}")
-    return n / each
+    return _within("rate", n / each)
 
 
 def _level(level: float, of: Shape) -> float:
@@ -192,12 +194,18 @@ def _level(level: float, of: Shape) -> float:
         raise PlanError(f"a level must be a number, not negative, got {level!r}")
     if of is users and level != int(level):
         raise PlanError(f"there are no {level!r} users: take a whole number")
-    return float(level)
+    return _within("a level", float(level))
 
 
 def _whole(what: str, n: int) -> int:
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise PlanError(f"{what} must be a whole number of at least 1, got {n!r}")
+    return int(_within(what, n, MOST_VISITS if what == "iterations" else MOST))
+
+
+def _within(what: str, n: float, most: float = MOST) -> float:
+    if n > most:
+        raise PlanError(f"{what} must be at most {most:,}, got {n:,.15g}")
     return n
 
 

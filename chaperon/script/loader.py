@@ -16,6 +16,7 @@ from chaperon.errors import ChaperonError, LoadError
 from chaperon.script.entry import Entry
 from chaperon.script.environment import Environment
 from chaperon.script.scenario import Scenario
+from chaperon.script.sending import Sending
 from chaperon.script.steps import options_of
 
 T = TypeVar("T")
@@ -118,6 +119,8 @@ def _imported(path: Path) -> ModuleType:
         raise LoadError(f"{path} is a directory: name a Python file in it")
     if not path.is_file():
         raise LoadError(f"no such file: {path}")
+    # what a run needs is here before the file's folder is searched: a requests.py there would be taken for the library
+    Sending.load()
     name = path.stem if path.stem not in sys.modules else f"scenario_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:
