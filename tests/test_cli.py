@@ -286,7 +286,9 @@ def test_nobody_reading_the_output_is_no_crash(chaperon, target):
     assert report_in(chaperon.folder)["verdict"] == "PASS"
 
 
-@pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+@pytest.mark.parametrize(
+    ("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM"), (signal.SIGHUP, "SIGHUP")]
+)
 def test_a_signal_lets_visits_finish_and_writes_everything(started, tmp_path, target, number, name):
     child = started("--users", "2", "--hold", "60s", "--json", "out.json", path="/")
 

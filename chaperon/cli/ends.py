@@ -1,4 +1,4 @@
-"""What a person or the system does to end a run: Ctrl-C once, twice, SIGTERM."""
+"""What a person or the system does to end a run: Ctrl-C once, twice, SIGTERM, a terminal that is closed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chaperon.script.running import Running
 Run = Running | Fleet
 """A run, by this process or by many."""
 
-NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 
 
 @contextmanager
@@ -76,7 +76,9 @@ def unhurried() -> Iterator[None]:
 
 @contextmanager
 def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in NAMES}
+    deaf = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # so nohup wants it
+    heeded = [number for number in NAMES if not (deaf and number is signal.SIGHUP)]
+    before = {number: signal.signal(number, handler) for number in heeded}
     try:
         yield
     finally:
