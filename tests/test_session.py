@@ -127,6 +127,8 @@ def test_a_refused_connection_is_named_once_and_counted_everywhere(dead_port):
     report = once(f"http://127.0.0.1:{dead_port}", knock, load=iterations(3))
 
     assert errors_of(report) == {("GET /", "connect refused"): 3}
+    assert "Max retries" not in report.errors[0].sample
+    assert "Connection refused" in report.errors[0].sample
     assert report["step knock"].errors == report["visit"].errors == 3
     assert report.visits.failed == 3
     assert report.verdict is Verdict.FAIL

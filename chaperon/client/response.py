@@ -93,7 +93,13 @@ def failure_of(exc: BaseException) -> Failure:
     listed = not any(getattr(e, "_chaperon_listed", False) for e in chain(exc))
     with suppress(AttributeError):  # a class with slots: it may be named twice
         exc._chaperon_listed = True  # type: ignore[attr-defined]
-    return Failure(classify(exc), f"{type(exc).__name__}: {exc}", listed)
+    return Failure(classify(exc), _told(exc), listed)
+
+
+def _told(exc: BaseException) -> str:
+    """Return what an exception says: of one that wraps a retry, the reason, for it comes last in its words."""
+    reason = getattr(exc.args[0], "reason", None) if exc.args else None
+    return f"{type(exc).__name__}: {reason if isinstance(reason, Exception) else exc}"
 
 
 def judge(response: Any, expect: Expect | None) -> Failure | None:
