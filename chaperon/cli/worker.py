@@ -15,6 +15,9 @@ from chaperon.cluster.keys import VARIABLE, WorkerKey, find, guarded
 from chaperon.errors import UsageError
 from chaperon.local import crew, processors
 
+MOST = 16
+"""Engine processes a core: beyond that they only wait for each other."""
+
 
 @click.command(short_help="Join a master and send what it deals.")
 @click.option("--master", required=True, metavar="ADDRESS", help=f"Where the master is: tcp://HOST[:{PORT}].")
@@ -66,6 +69,9 @@ def count_of(processes: str) -> int:
         return processors()
     if not processes.isdigit() or int(processes) < 1:
         raise UsageError(f"--processes takes a number or auto, got {processes!r}")
+    cores = processors()
+    if int(processes) > MOST * cores:
+        raise UsageError(f"--processes {processes} is too many for {cores} cores: auto takes one a core")
     return int(processes)
 
 
