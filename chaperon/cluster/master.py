@@ -148,9 +148,8 @@ class Fleet:
     @property
     def target(self) -> str:
         """What is asked for, as a person would say it."""
-        load = " + ".join(str(entry.load) for entry in self.environment.entries)
         n = len(self._muster.roster.ready)
-        return f"{load} from {n} worker{'s' if n != 1 else ''}"
+        return f"{self.environment.asked} from {n} worker{'s' if n != 1 else ''}"
 
     def start(self) -> Fleet:
         """Set up, wait for the workers, deal, start them all at one moment.

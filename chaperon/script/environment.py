@@ -130,6 +130,11 @@ class Environment:
         return tuple(e if isinstance(e, Entry) else Entry(e) for e in self.scenarios)
 
     @property
+    def asked(self) -> str:
+        """The loads of all entries, as a person would say them: "100 users + 50/s"."""
+        return " + ".join(str(entry.load) for entry in self.entries)
+
+    @property
     def parsed_limits(self) -> list[Limit]:
         """The limits, parsed."""
         return [parse(text) for text in self.limits]

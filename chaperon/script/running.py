@@ -83,7 +83,7 @@ class Running:
     @property
     def target(self) -> str:
         """What is asked for, as a person would say it: "100 users", "50/s"."""
-        return " + ".join(str(entry.load) for entry in self.environment.entries)
+        return self.environment.asked
 
     def start(self) -> Running:
         """Set up and start the run.
