@@ -26,11 +26,6 @@ if TYPE_CHECKING:
 GATHER = 60.0
 
 
-def processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @contextmanager
 def processes(
     n: int,

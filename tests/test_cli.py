@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from chaperon.cli import main
+from chaperon.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
 BROWSE = """
@@ -167,6 +168,31 @@ def test_bad_input_gets_one_clear_line_and_the_right_code(tmp_path, monkeypatch,
     assert words in err
     assert "Traceback" not in err
     assert out == ""
+
+
+def test_help_speaks_of_every_command_and_loads_none(tmp_path):
+    code = (
+        "import sys; from chaperon.__main__ import main\n"
+        "try: main()\n"
+        "finally: print({'requests', 'rich', 'zmq'} & set(sys.modules), [m for m in sys.modules if 'script' in m])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, cwd=ROOT, timeout=40)
+
+    *listed, loaded = done.stdout.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in listed] == list(COMMANDS)
+    assert loaded == "set() []"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_of_its_own(capsys, monkeypatch, name):
+    monkeypatch.setattr(sys, "argv", ["chaperon", name, "--help"])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 0
+    assert f"{name} [OPTIONS]" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("args", [(), ("--processes", "2")])

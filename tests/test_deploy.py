@@ -165,14 +165,14 @@ def commands(target):
 def test_every_command_that_is_shown_is_one(line):
     name, *args = shlex.split(line.partition("  ")[0])
 
-    chaperon.commands[name].make_context(name, args)
+    chaperon.get_command(None, name).make_context(name, args)
 
 
 @pytest.mark.parametrize("kind", ["compose", "kubernetes", "systemd"])
 def test_what_the_files_run_are_commands(kind):
     for args in commands("http://127.0.0.1:8080")[kind]:
         if args is not None:
-            chaperon.commands[args[0]].make_context(args[0], list(args[1:]))
+            chaperon.get_command(None, args[0]).make_context(args[0], list(args[1:]))
 
 
 @pytest.mark.faults

@@ -182,6 +182,7 @@ FLOORS = [
         "cli.perform",
         "cli.keygen",
         "cli.engine",
+        "cli.fleet",
         "cli.worker",
         "cli.master",
         "cli.local",

@@ -72,7 +72,7 @@ def test_there_is_code_on_the_page_and_a_command():
 def test_every_command_it_shows_is_one(line):
     name, *args = shlex.split(line)
 
-    command = chaperon.commands[name]
+    command = chaperon.get_command(None, name)
 
     command.make_context(name, args)
 

@@ -15,7 +15,7 @@ from chaperon.report.summary import Report, Verdict
 from chaperon.script.entry import ONE_VISIT
 
 
-@click.command(short_help="Run one visit and print it as it happens.")
+@click.command()
 @click.argument("file", metavar="FILE[:NAME]")
 @load_options
 def check(file: str, orders: Orders) -> int:

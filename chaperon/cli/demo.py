@@ -9,7 +9,7 @@ from chaperon.cli.perform import perform
 from chaperon.errors import UsageError
 
 
-@click.command(short_help="Run the sample scenario against a small target of its own.")
+@click.command()
 @load_options
 def demo(orders: Orders) -> int:
     """Start a small target on a free loopback port and run the sample scenario against it."""

@@ -7,15 +7,17 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import gevent
 
-from chaperon.cluster.master import Fleet
 from chaperon.errors import Interrupted
-from chaperon.script.running import Running
 
-Run = Running | Fleet
-"""A run, by this process or by many."""
+if TYPE_CHECKING:
+    from chaperon.cluster.master import Fleet
+    from chaperon.script.running import Running
+
+    Run = Running | Fleet  # by this process or by many
 
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 

@@ -17,7 +17,7 @@ from chaperon.report.summary import Report
 from chaperon.script.environment import Environment
 
 
-@click.command(short_help="Find the highest rate that holds the limits.")
+@click.command()
 @click.argument("file", metavar="FILE[:NAME]")
 @click.option("--from", "start", type=RATE, default="10", show_default=True, help="The lowest rate to try.")
 @click.option("--to", type=RATE, default="10000", show_default=True, help="The highest rate to try.")

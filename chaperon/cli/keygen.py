@@ -9,7 +9,7 @@ import click
 from chaperon.cluster.keys import write
 
 
-@click.command(short_help="Make the keys of a cluster.")
+@click.command()
 @click.argument("folder", metavar="DIR", default="keys", type=click.Path(file_okay=False, path_type=Path))
 def keygen(folder: Path) -> int:
     """Write master.key and worker.key to DIR (keys), readable by you alone.

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import gevent
 from rich.console import Console
 from rich.live import Live as Screen
 from rich.text import Text
 
-from chaperon.cli.ends import Run
 from chaperon.report.crew import crew_lines
 from chaperon.report.text import pulse_line
+
+if TYPE_CHECKING:
+    from chaperon.cli.ends import Run
 
 REDRAW = 0.5
 PLAIN = 5.0

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import click
 
-from chaperon.cli.master import fleet_options, recipe_of, share_of
+from chaperon.cli.fleet import count_of, fleet_options, recipe_of, share_of
 from chaperon.cli.options import Orders, load_options
 from chaperon.cli.perform import perform
-from chaperon.cli.worker import count_of
-from chaperon.cluster.master import Patience
-from chaperon.cluster.parcel import Parcel, split
-from chaperon.local import GATHER, processes
 
 
-@click.command(short_help="Run a load from this machine.")
+@click.command()
 @click.argument("file", metavar="FILE[:NAME]")
 @click.option("--processes", "count", default="1", metavar="N|auto", help="Send from so many processes (1).")
 @fleet_options
@@ -27,6 +23,11 @@ def local(file: str, orders: Orders, count: str, silence: float, dead_man: float
     n = count_of(count)
     if n == 1:
         return perform(environment, orders)
+
+    from chaperon.cluster.master import Patience  # late: one process needs none of it
+    from chaperon.cluster.parcel import Parcel, split
+    from chaperon.local import GATHER, processes
+
     patience = Patience(silence, dead_man, GATHER)
     path, name = split(file)
     parcel = Parcel(f"{path}{name}", recipe_of(orders))

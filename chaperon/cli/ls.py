@@ -7,7 +7,7 @@ import click
 from chaperon.script.loader import contents
 
 
-@click.command(short_help="Say what a scenario file holds.")
+@click.command()
 @click.argument("file")
 def ls(file: str) -> int:
     """Say what FILE holds: environments with their entries, scenarios, steps."""

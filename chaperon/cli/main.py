@@ -6,26 +6,53 @@ import errno
 import os
 import signal
 import sys
+from importlib import import_module
 
 import click
 
 from chaperon._version import VERSION
-from chaperon.cli.check import check
-from chaperon.cli.demo import demo
-from chaperon.cli.engine import engine
-from chaperon.cli.find import find
-from chaperon.cli.keygen import keygen
-from chaperon.cli.local import local
-from chaperon.cli.ls import ls
-from chaperon.cli.master import master
-from chaperon.cli.new import new
-from chaperon.cli.plan import plan
 from chaperon.cli.streams import give_up_stdout
-from chaperon.cli.worker import worker
 from chaperon.errors import ChaperonError, ClusterError, LoadError, NotPatched, UsageError
+
+COMMANDS = {
+    "check": "Run one visit and print it as it happens.",
+    "demo": "Run the sample scenario against a small target of its own.",
+    "find": "Find the highest rate that holds the limits.",
+    "keygen": "Make the keys of a cluster.",
+    "local": "Run a load from this machine.",
+    "ls": "Say what a scenario file holds.",
+    "master": "Conduct a run of many workers.",
+    "new": "Write a first scenario file.",
+    "plan": "Draw what would be sent, send nothing.",
+    "worker": "Join a master and send what it deals.",
+}
+"""Each stands in the module of its name, which is loaded when the command is given."""
+
+UNLISTED = ("engine",)
+
+
+class Commands(click.Group):
+    """The subcommands, of which only the one asked for is loaded: a cluster takes long to load."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names that help speaks of."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load one of them."""
+        if cmd_name not in COMMANDS and cmd_name not in UNLISTED:
+            return None
+        command: click.Command = getattr(import_module(f"chaperon.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each is for, loading none."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     invoke_without_command=True,
 )
@@ -36,10 +63,6 @@ def chaperon(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
         context.exit(2)
-
-
-for command in (local, find, master, worker, engine, keygen, check, demo, ls, new, plan, find):
-    chaperon.add_command(command)
 
 
 def main() -> None:

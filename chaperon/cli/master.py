@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
+from chaperon.cli.fleet import fleet_options, recipe_of, share_of
 from chaperon.cli.options import SPAN, Orders, load_options
 from chaperon.cli.perform import perform
 from chaperon.cluster.address import PORT, Address
@@ -18,24 +16,10 @@ from chaperon.cluster.keys import VARIABLE, MasterKey, find, guarded
 from chaperon.cluster.link import Bound
 from chaperon.cluster.master import Fleet, Patience
 from chaperon.cluster.parcel import Trail, belongings, pack, split
-from chaperon.errors import UsageError
 from chaperon.local import crew
 
-_OPTIONS = (
-    click.option("--silence", type=SPAN, default=10.0, help="A worker unheard of for so long is given up (10s)."),
-    click.option("--dead-man", type=SPAN, default=30.0, help="Workers without a master stop after this (30s)."),
-    click.option("--max-lost", default="1%", metavar="SHARE", help="More visits lost make the run INVALID (1%)."),
-)
 
-
-def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of every run on several workers."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
-@click.command(short_help="Conduct a run of many workers.")
+@click.command()
 @click.argument("file", metavar="FILE[:NAME]")
 @click.option("--bind", default=f"tcp://127.0.0.1:{PORT}", metavar="ADDRESS", help="Where workers find this master.")
 @click.option("--workers", type=click.IntRange(1), required=True, help="How many to wait for.")
@@ -90,21 +74,5 @@ def master(
         return perform(environment, orders, start=fleet.start)
 
 
-def recipe_of(orders: Orders) -> dict[str, Any]:
-    """Return what workers are told of the orders: all that makes the environment."""
-    return {**asdict(orders), "json": None, "log": None, "quiet": True}
-
-
 def _tell(text: str) -> None:
     click.echo(text, err=True)
-
-
-def share_of(text: str) -> float:
-    """Read a share such as 1% or 0.01. Raises UsageError."""
-    try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        value = -1.0
-    if not 0.0 <= value <= 1.0:
-        raise UsageError(f"{text!r} is not a share: write 1% or 0.01")
-    return value

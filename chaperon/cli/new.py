@@ -29,7 +29,7 @@ def look_again(session):
 '''
 
 
-@click.command(short_help="Write a first scenario file.")
+@click.command()
 @click.argument("name")
 def new(name: str) -> int:
     """Write a first scenario file, NAME.py."""

@@ -6,11 +6,12 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
-from chaperon.cli.ends import Run, minded, starting, unhurried
+from chaperon.cli.ends import minded, starting, unhurried
 from chaperon.cli.live import Live
 from chaperon.cli.options import Orders
 from chaperon.cli.streams import Told, give_up_stdout
@@ -21,6 +22,9 @@ from chaperon.report.records import write_json
 from chaperon.report.summary import Report
 from chaperon.report.text import print_report
 from chaperon.script.environment import Environment
+
+if TYPE_CHECKING:
+    from chaperon.cli.ends import Run
 
 PIPED = 140
 """Columns where there is no terminal to ask."""

@@ -19,7 +19,7 @@ WIDE = 72
 FIRST = 5
 
 
-@click.command(short_help="Draw what would be sent, send nothing.")
+@click.command()
 @click.argument("file", metavar="FILE[:NAME]")
 @load_options
 def plan(file: str, orders: Orders) -> int:

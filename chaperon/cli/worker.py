@@ -9,17 +9,15 @@ import socket
 import click
 import gevent
 
+from chaperon.cli.fleet import count_of
 from chaperon.cli.options import SPAN
 from chaperon.cluster.address import PORT, Address
 from chaperon.cluster.keys import VARIABLE, WorkerKey, find, guarded
 from chaperon.errors import UsageError
-from chaperon.local import crew, processors
-
-MOST = 16
-"""Engine processes a core: beyond that they only wait for each other."""
+from chaperon.local import crew
 
 
-@click.command(short_help="Join a master and send what it deals.")
+@click.command()
 @click.option("--master", required=True, metavar="ADDRESS", help=f"Where the master is: tcp://HOST[:{PORT}].")
 @click.option("--processes", default="1", metavar="N|auto", help="Engine processes, auto: one for each processor (1).")
 @click.option("--name", help="What this worker is called in reports (the host's name with a number).")
@@ -61,18 +59,6 @@ def worker(
         gevent.signal_handler(number, supervisor.leave)
     _tell(f"worker {called} looks for a master at {address}")
     return supervisor.wait()
-
-
-def count_of(processes: str) -> int:
-    """Read a number of processes, or "auto". Raises UsageError."""
-    if processes == "auto":
-        return processors()
-    if not processes.isdigit() or int(processes) < 1:
-        raise UsageError(f"--processes takes a number or auto, got {processes!r}")
-    cores = processors()
-    if int(processes) > MOST * cores:
-        raise UsageError(f"--processes {processes} is too many for {cores} cores: auto takes one a core")
-    return int(processes)
 
 
 def _tell(text: str) -> None:

@@ -1,0 +1,57 @@
+"""What is asked of a run by many processes: its options, their values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from chaperon.cli.options import SPAN, Orders
+from chaperon.errors import UsageError
+
+MOST = 16
+"""Engine processes a core: beyond that they only wait for each other."""
+
+_OPTIONS = (
+    click.option("--silence", type=SPAN, default=10.0, help="A worker unheard of for so long is given up (10s)."),
+    click.option("--dead-man", type=SPAN, default=30.0, help="Workers without a master stop after this (30s)."),
+    click.option("--max-lost", default="1%", metavar="SHARE", help="More visits lost make the run INVALID (1%)."),
+)
+
+
+def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of every run on several workers."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def recipe_of(orders: Orders) -> dict[str, Any]:
+    """Return what workers are told of the orders: all that makes the environment."""
+    return {**asdict(orders), "json": None, "log": None, "quiet": True}
+
+
+def share_of(text: str) -> float:
+    """Read a share such as 1% or 0.01. Raises UsageError."""
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value <= 1.0:
+        raise UsageError(f"{text!r} is not a share: write 1% or 0.01")
+    return value
+
+
+def count_of(processes: str) -> int:
+    """Read a number of processes, or "auto". Raises UsageError."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if processes == "auto":
+        return cores
+    if not processes.isdigit() or int(processes) < 1:
+        raise UsageError(f"--processes takes a number or auto, got {processes!r}")
+    if int(processes) > MOST * cores:
+        raise UsageError(f"--processes {processes} is too many for {cores} cores: auto takes one a core")
+    return int(processes)
