@@ -24,6 +24,7 @@ class Ground:
         self.clock = VirtualClock()
         self.net = Net(self.clock, **net)
         self.made = []
+        self.told = []
         self.codes = {}
         self.crew = {}
 
@@ -36,8 +37,8 @@ class Ground:
             scenarios=[run(Scenario(visit, name="shop"), load)], grace=grace, name="ground", seed=7
         )
 
-    def worker(self, name, *, life=1, capacity=1.0, furnish=None):
-        identity = Identity(name, life, capacity)
+    def worker(self, name, *, life=1, capacity=1.0, furnish=None, identify=Identity):
+        identity = identify(name, life, capacity)
         worker = Worker(
             self.net.connect(identity.peer), identity, furnish or (lambda welcome, data: self.environment), self.clock
         )
@@ -53,6 +54,7 @@ class Ground:
             workers=workers,
             patience=Patience(**patience),
             clock=self.clock,
+            tell=self.told.append,
         )
         starting = gevent.spawn(self.master.start)
         self.clock.run(starting.ready)

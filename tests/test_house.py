@@ -154,6 +154,7 @@ FLOORS = [
         "cluster.accounts",
         "cluster.roster",
         "cluster.muster",
+        "cluster.admission",
         "cluster.estate",
         "cluster.supervisor",
         "cluster.joining",

@@ -26,7 +26,7 @@ class Desk:
     def __init__(self, key=None):
         self.link = Bound(HERE, key)
         self.heard = []
-        self.link.listen(self._hear, lambda sender: None)
+        self.link.listen(self._hear, lambda sender, exc: None)
 
     def _hear(self, sender, message):
         self.heard.append(message)

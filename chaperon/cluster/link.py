@@ -48,7 +48,7 @@ class MasterLink(Protocol):
     @property
     def tally(self) -> Counter[str]: ...
 
-    def listen(self, hear: FromWorker, foreign: Callable[[bytes], None]) -> None: ...
+    def listen(self, hear: FromWorker, foreign: Callable[[bytes, OtherProtocol], None]) -> None: ...
 
     def send(self, peer: bytes, message: Message) -> None: ...
 
@@ -194,7 +194,7 @@ class Bound:
         """What was dropped, by why."""
         return self._sockets.tally
 
-    def listen(self, hear: FromWorker, foreign: Callable[[bytes], None]) -> None:
+    def listen(self, hear: FromWorker, foreign: Callable[[bytes, OtherProtocol], None]) -> None:
         """Call *hear* with every message and whom it is from, *foreign* with who speaks otherwise."""
 
         def control(parts: list[bytes]) -> None:
@@ -202,9 +202,9 @@ class Bound:
                 raise WireError("a message in pieces")
             try:
                 message = decode(parts[1])
-            except OtherProtocol:
+            except OtherProtocol as exc:
                 self.tally[FOREIGN] += 1
-                foreign(parts[0])
+                foreign(parts[0], exc)
                 return
             hear(parts[0], message)
 

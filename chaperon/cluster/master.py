@@ -12,9 +12,9 @@ import gevent
 from gevent.event import Event
 
 from chaperon.clock import Clock, HubClock, seconds, today
+from chaperon.cluster.admission import Admission
 from chaperon.cluster.link import MasterLink
 from chaperon.cluster.messages import (
-    Blob,
     Bye,
     Change,
     Dead,
@@ -25,12 +25,10 @@ from chaperon.cluster.messages import (
     Offer,
     Order,
     Ping,
-    Reject,
     Welcome,
 )
 from chaperon.cluster.muster import Muster
 from chaperon.cluster.parcel import Parcel
-from chaperon.cluster.roster import Hand
 from chaperon.errors import ClusterError, LoadError, TeardownError, UsageError
 from chaperon.load.engine import PATIENCE
 from chaperon.load.steering import positive
@@ -47,10 +45,6 @@ SHARES = 8
 
 AHEAD = 0.5
 """Seconds in which every worker has heard of a change to the load."""
-
-PIECE = 256 << 10
-"""Bytes of the scenario that travel at once."""
-
 
 class WorkersMissing(ClusterError):
     """The workers that were asked for did not come."""
@@ -115,6 +109,7 @@ class Fleet:
             environment.shares(SHARES * workers),
             silence=self._patience.silence,
         )
+        self._admission = Admission(link, parcel, self._muster.greet, self._welcome, tell)
         self._started = ""
         self._until: float | None = None
         self._ended = Event()
@@ -159,7 +154,7 @@ class Fleet:
         try:
             self._given = dict(self._preparation.begin())
             self.environment = self.environment.furnished(self._given)
-            self._link.listen(self._hear, self._foreign)
+            self._link.listen(self._hear, self._admission.foreign)
             self._gather()
         except BaseException:
             self._muster.halt("kill", self._clock.now())
@@ -224,11 +219,9 @@ class Fleet:
             case Ping():
                 self._answer(sender, message, now)
             case Hello():
-                self._greet(sender, message, now)
-            case Fetch(digest=digest, offset=offset):
-                if digest == self._parcel.digest and 0 <= offset < len(self._parcel.content):
-                    piece = self._parcel.content[offset : offset + PIECE]
-                    self._link.send(sender, Blob(digest, offset, piece))
+                self._admission.knock(sender, message, now)
+            case Fetch():
+                self._admission.hand_out(sender, message)
             case Dead():
                 if self._muster.died(message, now):
                     self._tend()
@@ -237,16 +230,6 @@ class Fleet:
                 self._muster.farewell(message)
             case _:
                 pass
-
-    def _foreign(self, sender: bytes) -> None:
-        self._link.send(sender, Reject("it speaks another protocol: install the same Chaperon on both"))
-
-    def _greet(self, sender: bytes, hello: Hello, now: float) -> None:
-        admitted = self._muster.greet(hello, now)
-        if isinstance(admitted, Hand):
-            self._link.send(sender, self._welcome())
-        elif admitted is not None:
-            self._link.send(sender, Reject(admitted))
 
     def _welcome(self) -> Welcome:
         parcel = self._parcel
@@ -288,7 +271,7 @@ class Fleet:
             if self._patience.gather is not None and waited > self._patience.gather:
                 raise WorkersMissing(
                     f"{ready} of {self._workers} workers were ready after {waited:.0f} s: "
-                    "start the others, or ask for fewer with --workers"
+                    + (self._admission.told or "start the others, or ask for fewer with --workers")
                 )
             if told != ready:
                 told = ready

@@ -63,7 +63,7 @@ class MasterEnd:
         self.tally: Counter[str] = Counter()
         self.hear: FromWorker = lambda peer, message: None
 
-    def listen(self, hear: FromWorker, foreign: Callable[[bytes], None]) -> None:
+    def listen(self, hear: FromWorker, foreign: Callable[[bytes, OtherProtocol], None]) -> None:
         """Call *hear* with every message and whom it is from."""
         self.hear = hear
 

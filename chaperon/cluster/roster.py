@@ -128,7 +128,7 @@ class Roster:
     @staticmethod
     def _unfit(hello: Hello) -> str | None:
         if hello.chaperon.split(".")[:2] != VERSION.split(".")[:2]:
-            return f"it is Chaperon {hello.chaperon}, this is {VERSION}: install the same on both"
+            return f"it is Chaperon {hello.chaperon}, the master {VERSION}: install the same on both"
         if not 0.0 < hello.capacity < float("inf"):
             return f"its capacity is {hello.capacity:g}: it must be more than nothing"
         return None
