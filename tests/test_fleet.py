@@ -190,7 +190,7 @@ def test_closed_loads_go_on_when_a_worker_is_gone(ground, load):
     report = stage.play()
 
     assert report.ledger["shop"].balanced
-    assert report.ledger["shop"].lost <= 3
+    assert report.ledger["shop"].lost <= 9
     assert {u for due, _, u in stage.made if due > 35} == set(range(9))
 
 
@@ -421,6 +421,6 @@ def test_no_row_of_a_feed_is_taken_twice_by_whomever(ground, lost):
     report = stage.play()
 
     twice = len(rows) - len(set(rows))
-    assert twice <= 15 if lost else twice == 0  # what was dealt after the last window that arrived, nobody knows
+    assert twice <= 5 if lost else twice == 0  # what was dealt after the last ping, half a second ago, nobody knows
     assert report.ledger["shop"].balanced
     assert len(set(rows)) > 600

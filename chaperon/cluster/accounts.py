@@ -17,13 +17,11 @@ class Account:
     """The windows of one incarnation of a worker.
 
     They are let through in their order and once each: what is let through is all that
-    *progress* speaks of. Once *closed*, whatever comes is let through as it comes. *planned*
-    counts the visits of every label that were said to have begun, but not what came late.
+    *progress* speaks of. Once *closed*, whatever comes is let through as it comes.
     """
 
     def __init__(self) -> None:
-        self.planned: Counter[str] = Counter()
-        self._unseen: dict[str, tuple[int, int]] = {}
+        self._unseen: Counter[Place] = Counter()
         self.acked = 0
         self.twice = 0
         self.closed = False
@@ -64,32 +62,30 @@ class Account:
     @property
     def lost(self) -> int:
         """How many visits nobody knows the end of, if no window comes any more."""
-        return sum(self.open.values()) + sum(unseen for _, unseen in self._unseen.values())
+        return sum(self.open.values()) + self._unseen.total()
 
     @property
     def ahead(self) -> tuple[int, ...]:
         """The numbers of the windows that came before their turn."""
         return tuple(sorted({*self._waiting, *self._seen_late}))
 
-    def write_off(self, begun: Mapping[str, int], second: int) -> Changes:
-        """Return what is lost, by label, of visits known to have *begun* but of which no window tells."""
-        changes: Changes = {}
-        for label, count in begun.items():
-            unseen = count - self.planned[label]
-            if unseen > 0:
-                self._unseen[label] = (second, unseen)
-                changes[label, second] = Counts(planned=unseen, lost=unseen)
-        return changes
+    def write_off(self, unseen: Mapping[Place, int]) -> Changes:
+        """Return what is lost: visits that were begun, though no window tells of them."""
+        self._unseen.update(unseen)
+        return {place: Counts(planned=count, lost=count) for place, count in unseen.items() if count}
 
     def turned_up(self, window: Window) -> Changes:
-        """Return what a window that comes late takes back of what was written off."""
+        """Return what a window that comes late takes back of what was written off: first in the same second."""
         changes: Changes = {}
-        for (label, _), counts in window.ledger.items():
-            second, unseen = self._unseen.get(label, (0, 0))
-            found = min(unseen, counts.planned)
-            if found:
-                self._unseen[label] = (second, unseen - found)
-                changes.setdefault((label, second), Counts()).add(Counts(planned=-found, lost=-found))
+        for (label, second), counts in window.ledger.items():
+            left = counts.planned
+            theirs = (place for place in self._unseen if place[0] == label)
+            for place in sorted(theirs, key=lambda place: (place[1] != second, place[1])):
+                found = min(self._unseen[place], left)
+                if found > 0:
+                    left -= found
+                    self._unseen[place] -= found
+                    changes.setdefault(place, Counts()).add(Counts(planned=-found, lost=-found))
         return changes
 
     def _flushed(self) -> list[Window]:
@@ -103,8 +99,6 @@ class Account:
             if not self.open[place]:
                 del self.open[place]
         if not (late or self.closed):
-            for (label, _), counts in window.ledger.items():
-                self.planned[label] += counts.planned
             for share, (taken, _, rows) in window.progress.items():
                 self.progress[share] = (taken, rows)
 

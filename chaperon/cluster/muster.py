@@ -20,6 +20,11 @@ from chaperon.report.collector import Collector
 from chaperon.report.watch import Watch
 
 MADE_TWICE = "visits that a worker given up has made, and its successor again"
+UNHEARD: dict[type, str] = {
+    Rate: "workers lost: arrivals due after their last word count as lost, made or not",
+    Iterations: "workers lost: iterations begun after their last word may have been made again",
+    Users: "workers lost: visits their users began after their last word are in no count",
+}
 _STRICT: tuple[Order, ...] = ("wait", "run", "end", "stop", "kill", "over")
 
 
@@ -41,7 +46,7 @@ class Muster:
         self._watch = watch
         self._losses = Losses()
         free = {share.label for share in shares if isinstance(share.load, Users) and share.load.until is not None}
-        self._labels = {share.name: share.label for share in shares}
+        self._shares = {share.name: share for share in shares}
         self._scheduled = frozenset({share.label for share in shares} - free)
         self._cut: float | None = None
         self._alone_since: float | None = None
@@ -71,7 +76,7 @@ class Muster:
         if hand is None or ping.run != self.run:
             # of another master's run: let it see that this is not its own
             return Pong(self.run, "wait", ping.asked, now, now, None, 0.0, 0)
-        hand.note_ping(ping, now)
+        hand.note_ping(ping, now, self._second(now))
         if hand.present:
             for lease in ping.done:
                 self.ledger.done(hand.peer, lease)
@@ -79,7 +84,7 @@ class Muster:
                 self.ledger.returned(hand.peer, lease)
             for lease in ping.claims:
                 if self.ledger.claim(hand.peer, lease):
-                    hand.spans.setdefault((lease.share, lease.attempt), [lease.start, lease.start])
+                    hand.spans.open(lease)
         if hand.over and self.order in ("end", "stop", "kill"):
             self.finished = now if self.finished is None or self.order != "end" else self.finished
         return Pong(
@@ -161,25 +166,41 @@ class Muster:
         """Take everything from those who are gone; return them."""
         gone = self.roster.silent(now)
         for hand in gone:
-            held = {lease.share: lease.attempt for lease in self.ledger.all_leases(hand.peer)}
-            self.ledger.give_up(hand.peer, hand.account.progress)
-            self._write_off(hand, held, now)
+            self._give_up(hand)
         if gone:
             self._settle()
         return gone
 
-    def _write_off(self, hand: Hand, held: Mapping[str, int], now: float) -> None:
-        """Reckon with a worker no longer; the shares it *held* are told of by whoever takes them up."""
+    def _give_up(self, hand: Hand, *, for_good: bool = False) -> None:
+        """Reckon with a worker no longer: its shares go on from where it has said it was.
+
+        Arrivals of an open load that no window tells of are told of, with the seconds in which
+        they were due, by whoever takes the share up; where nobody will, *for_good*, and for
+        all other loads, they are written off here.
+        """
         hand.lost = True
+        progress = hand.account.progress
+        told_by_others, known = set(), {}
+        for lease in self.ledger.all_leases(hand.peer):
+            taken, rows = progress.get(lease.share, (lease.start, lease.rows))
+            span = hand.spans[lease]
+            if span is not None:
+                rows = max(rows, span.rows)
+                if for_good or not isinstance(self._shares[lease.share].load, Rate):
+                    taken = max(taken, span.reached)
+                else:
+                    told_by_others.add((lease.share, lease.attempt))
+            known[lease.share] = taken, rows
+            hand.kept.add(type(self._shares[lease.share].load))
+        self.ledger.give_up(hand.peer, known)
         if self.began is None:
             return
-        begun: Counter[str] = Counter()
-        for (share, attempt), (start, reached) in hand.spans.items():
-            if held.get(share) == attempt:
-                reached = hand.account.progress.get(share, (start, 0))[0]
-            begun[self._labels[share]] += reached - start
-        begun = Counter({label: count for label, count in begun.items() if label in self._scheduled})
-        self._correct(hand.account.write_off(begun, max(int(now - self.began), 0)))
+        unseen: Counter[tuple[str, int]] = Counter()
+        for span in hand.spans:
+            if (span.share, span.attempt) not in told_by_others:
+                for second, count in span.unseen(progress.get(span.share, (0, 0))[0]):
+                    unseen[self._shares[span.share].label, second] += count
+        self._correct(hand.account.write_off(unseen))
         for window in hand.account.close():
             self._hear(hand, window)
         self.collector.leave(hand.title, lost=not (hand.whole and hand.account.acked >= hand.cut))
@@ -210,15 +231,19 @@ class Muster:
         for hand in self.roster:
             if not hand.settled:
                 self._watch.fault(f"{hand.title} has not said its last word: what it did last is unknown")
-                reached = {share: (span[1], 0) for (share, _), span in hand.spans.items()}
-                self.ledger.give_up(hand.peer, reached)
-                self._write_off(hand, {}, self.finished)
+                self._give_up(hand, for_good=True)
+            if hand.lost and not hand.told_all:
+                for kind in hand.kept:
+                    self.collector.note(UNHEARD[kind])
         for task in self.ledger.unowned:
             self._correct(self._never_made(task))
         self._settle()
         if self._losses.made_twice > 0:
             self.collector.note(MADE_TWICE, self._losses.made_twice)
         self.order = "over"
+
+    def _second(self, now: float) -> int:
+        return 0 if self.began is None else max(int(now - self.began), 0)
 
     def _order_for(self, hand: Hand) -> Order:
         if hand.over and hand.account.acked >= hand.cut:

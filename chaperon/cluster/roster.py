@@ -9,6 +9,7 @@ from chaperon._version import VERSION
 from chaperon.cluster.accounts import Account
 from chaperon.cluster.ledger import Peer
 from chaperon.cluster.messages import Hello, Ping, State
+from chaperon.cluster.spans import Spans
 
 SUSPECT = 0.3
 """Of the silence after which a worker is given up: from then on it gets nothing more."""
@@ -20,7 +21,8 @@ class Hand:
 
     *heard* is when. It is *lost* when it was given up, *left* when it went in order. *ending*
     is until when the last windows of one that has died may come, all of them where it is
-    *whole*. *spans* are, by share and attempt, from which to which arrival it says to have come.
+    *whole*. *spans* are how far it says to have come. Of which kinds the loads were that were
+    taken from it is *kept*.
     """
 
     hello: Hello
@@ -35,7 +37,8 @@ class Hand:
     left: bool = False
     ending: float | None = None
     whole: bool = False
-    spans: dict[tuple[str, int], list[int]] = field(default_factory=dict)
+    spans: Spans = field(default_factory=Spans)
+    kept: set[type] = field(default_factory=set)
 
     @property
     def peer(self) -> Peer:
@@ -52,14 +55,20 @@ class Hand:
         """Whether all it will ever have to say is in."""
         return self.lost or self.left or (self.over and self.account.acked >= self.cut)
 
-    def note_ping(self, ping: Ping, now: float) -> None:
-        """Take in what it says of itself."""
+    @property
+    def told_all(self) -> bool:
+        """Whether every window it cut is in, as far as it or its supervisor has said how many there are."""
+        return (self.over or self.whole) and self.account.acked >= self.cut
+
+    def note_ping(self, ping: Ping, now: float, second: int) -> None:
+        """Take in what it says of itself in a *second* of the run."""
         self.heard, self.state, self.note = now, ping.state, ping.note
         self.cut, self.over = max(self.cut, ping.cut), self.over or ping.over
+        progress = self.account.progress
         for lease in (*ping.leases, *ping.done, *ping.returned):
-            span = self.spans.get((lease.share, lease.attempt))
+            span = self.spans[lease]
             if span is not None:
-                span[1] = max(span[1], lease.start)
+                span.note(lease, second, progress.get(lease.share, (0, 0))[0])
 
 
 class Roster:

@@ -1,0 +1,177 @@
+"""A whole host is lost: what it had begun is lost once, in its seconds, what it was heard to begin not made again."""
+
+import os
+import signal
+from collections import Counter
+
+import gevent
+import pytest
+from shells import Shells, engines
+from test_fleet import Ground
+
+from chaperon import iterations, rate, users
+from chaperon.cluster.muster import UNHEARD
+from chaperon.load.profile import Iterations, Rate, Users
+
+
+def lost_at(at, load, *, took=0.2, heal=None, **options):
+    """Play a load on three workers, of whom one falls silent for good at a moment, or until it heals."""
+    stage = Ground(load, took=took, **options)
+    for k in range(3):
+        stage.worker(f"w{k}")
+    stage.fleet(3)
+    if heal is None:
+        stage.after(at, lambda: stage.kill("w1"))
+    else:
+        stage.after(at, lambda: stage.net.cut.add(b"w1/1"))
+        stage.after(heal, lambda: stage.net.cut.discard(b"w1/1"))
+    return stage, stage.play()
+
+
+def said(stage):
+    """Return how many visits the lost worker had said to have begun."""
+    (hand,) = [hand for hand in stage.master._muster.roster if hand.title == "w1"]
+    return sum(span.reached - span.start for span in hand.spans)
+
+
+MOMENTS = [10.0, 10.21, 10.49, 10.77, 10.98]
+
+
+@pytest.mark.parametrize("at", MOMENTS)
+def test_iterations_a_lost_host_was_heard_to_begin_are_not_made_again(at):
+    stage, report = lost_at(at, iterations(900, users=9))
+
+    made = Counter(number for _, number, _ in stage.made)
+    again = sum(times - 1 for times in made.values())
+    ledger = report.ledger["shop"]
+    assert ledger.planned == 900
+    assert ledger.balanced
+    assert set(made) == set(range(900))
+    assert again <= 9  # three users, half a second between two words, five visits a second each
+    assert len(stage.made) - again == ledger.done + ledger.lost
+    assert report.notes[UNHEARD[Iterations]] == 1
+
+
+@pytest.mark.parametrize("at", MOMENTS)
+def test_visits_of_users_on_a_lost_host_are_counted_as_far_as_it_was_heard(at):
+    stage, report = lost_at(at, users(9, hold=30))
+
+    ledger = report.ledger["shop"]
+    assert ledger.balanced
+    assert 0 <= len(stage.made) - ledger.planned <= 9
+    assert report.notes[UNHEARD[Users]] == 1
+    seconds = {row.at: row.counts.lost for row in report.seconds if row.counts.lost}
+    assert set(seconds) <= set(range(int(at) - 2, int(at) + 1))  # what was in flight at the last cut is among it
+    assert sum(seconds.values()) == ledger.lost
+
+
+@pytest.mark.parametrize("at", MOMENTS)
+def test_one_visit_of_each_user_is_one_visit_though_a_host_is_lost(at):
+    stage, report = lost_at(at, users(300, ramp=30))
+
+    ledger = report.ledger["shop"]
+    assert ledger.planned == 300
+    assert ledger.balanced
+    assert 300 <= len(stage.made) <= 305
+    assert {user for *_, user in stage.made} == set(range(300))
+
+
+@pytest.mark.parametrize("at", MOMENTS)
+def test_arrivals_of_a_lost_host_are_lost_in_the_seconds_they_were_due(at):
+    stage, report = lost_at(at, rate(30, hold=40))
+
+    ledger = report.ledger["shop"]
+    assert ledger.planned == 1200
+    assert ledger.balanced
+    assert {row.at: row.counts.planned for row in report.seconds if row.counts.planned} == dict.fromkeys(range(40), 30)
+    assert max(Counter(number for _, number, _ in stage.made).values()) == 1
+    assert report.notes[UNHEARD[Rate]] == 1
+
+
+@pytest.mark.parametrize("load", [iterations(900, users=9), users(9, hold=30)], ids=str)
+def test_what_was_written_off_is_taken_back_when_the_host_comes_back(load):
+    stage, report = lost_at(8.3, load, heal=25.0)
+
+    ledger = report.ledger["shop"]
+    assert ledger.balanced
+    assert ledger.lost == 0
+    assert ledger.done == ledger.planned == len(stage.made)
+    assert not any(note in report.notes for note in UNHEARD.values())
+
+
+def test_a_host_lost_to_the_end_of_the_run_is_written_off_in_its_seconds():
+    stage = Ground(iterations(200, users=6), took=0.2)
+    stage.worker("w0")
+    stage.worker("w1")
+    stage.fleet(2)
+    stage.after(4.3, lambda: stage.kill("w1"))
+    stage.after(6.0, lambda: stage.master.stop("enough"))
+
+    report = stage.play()
+
+    ledger = report.ledger["shop"]
+    assert ledger.planned == 200
+    assert ledger.balanced
+    assert said(stage) == 60
+    known = len(stage.made) - ledger.done
+    assert {row.at for row in report.seconds if row.counts.lost} <= {3, 4, 5, 6}
+    assert ledger.lost >= known - 6
+    assert report.notes[UNHEARD[Iterations]] == 1
+
+
+PACED = """
+from chaperon import step
+
+
+@step
+def look(session):
+    session.get("/look", headers={"X-Number": str(session.visit.number), "X-User": str(session.visit.user)})
+    session.sleep(0.1)
+"""
+
+
+@pytest.fixture
+def shells(tmp_path):
+    opened = Shells(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("number", "load"),
+    [
+        (signal.SIGKILL, ("--iterations", 160, "--users", 8)),
+        (signal.SIGSTOP, ("--users", 8, "--hold", "3s")),
+    ],
+    ids=str,
+)
+def test_the_target_was_asked_what_is_told_but_for_what_was_under_way(shells, target, number, load):
+    (shells.folder / "paced.py").write_text(PACED)
+    master = shells.master(
+        *("--url", target.url, *load, "--silence", "1500ms", "--dead-man", "2s", "--max-lost", "60%"),
+        *("--json", "out.json", "--quiet", "--no-brake"),
+        file="paced.py",
+    )
+    host, _ = (shells.worker(master.address, "--name", name, "--once") for name in ("alpha", "beta"))
+    shells.until(lambda: len(target.asked) > 50)
+
+    for pid in (*engines(shells, named="alpha"), host.pid):  # the whole host, at one moment
+        os.kill(pid, number)
+
+    assert shells.ends(master) == 0, master.told
+    gevent.sleep(0.2)
+    report = shells.report()
+    (ledger,) = report["ledger"]
+    made = Counter((h["HTTP_X_NUMBER"], h["HTTP_X_USER"]) for h in target.headers)
+    again = sum(times - 1 for times in made.values())
+    assert ledger["planned"] == sum(ledger[fate] for fate in ("done", "failed", "interrupted", "dropped", "lost"))
+    assert 0 < ledger["lost"] < 60
+    under_way = 4 * 3  # its users, with what each may have begun in the tenth of a second since its last word
+    if load[0] == "--iterations":
+        assert ledger["planned"] == len({n for n, _ in made}) == 160
+        assert again <= under_way
+    else:
+        assert ledger["planned"] <= len(target.asked) <= ledger["planned"] + under_way
+    assert ledger["done"] <= len(target.asked) - again <= ledger["done"] + ledger["lost"] + under_way
+    assert any("after their last word" in note for note in report["notes"])
