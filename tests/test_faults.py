@@ -328,7 +328,7 @@ def test_when_no_worker_is_left_the_run_ends_with_what_is_known(shells, target):
         worker.kill()
 
     assert shells.ends(master, within=20) == 5
-    reckoned(shells, target, in_flight=90)
+    assert reckoned(shells, target, in_flight=90)["planned"] == 2400
     assert "no worker is left" in shells.report()["reasons"]
 
 

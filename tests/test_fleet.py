@@ -267,24 +267,6 @@ def test_without_its_master_a_worker_stops_after_the_dead_mans_time(ground):
     assert max(due for due, *_ in stage.made) == pytest.approx(50, abs=1.5)
 
 
-def test_when_all_workers_are_gone_the_run_ends_with_what_is_known(ground):
-    stage = ground(rate(10, hold=300))
-    for k in range(2):
-        stage.worker(f"w{k}")
-    stage.fleet(2)
-    stage.after(20.0, lambda: [stage.kill("w0"), stage.kill("w1")])
-
-    report = stage.play()
-    ledger = report.ledger["shop"]
-
-    assert report.verdict is Verdict.INVALID
-    assert "no worker is left" in report.reasons
-    assert report.duration < 60
-    assert ledger.balanced
-    assert ledger.done == pytest.approx(200, abs=25)
-    assert ledger.planned == pytest.approx(10 * report.duration, abs=12)
-
-
 def test_stopping_the_fleet_stops_every_worker_within_the_grace(ground):
     stage = ground(rate(30, hold=100))
     for k in range(3):

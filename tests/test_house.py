@@ -152,6 +152,7 @@ FLOORS = [
         "cluster.parcel",
         "cluster.ledger",
         "cluster.accounts",
+        "cluster.remnant",
         "cluster.spans",
         "cluster.roster",
         "cluster.muster",

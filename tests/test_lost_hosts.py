@@ -174,4 +174,4 @@ def test_the_target_was_asked_what_is_told_but_for_what_was_under_way(shells, ta
     else:
         assert ledger["planned"] <= len(target.asked) <= ledger["planned"] + under_way
     assert ledger["done"] <= len(target.asked) - again <= ledger["done"] + ledger["lost"] + under_way
-    assert any("after their last word" in note for note in report["notes"])
+    assert any("after the last word" in note for note in report["notes"])

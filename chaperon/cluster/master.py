@@ -303,6 +303,7 @@ class Fleet:
                 self._halt("end")
             elif muster.alone(now):
                 self._watch.fault("no worker is left")
+                muster.desert()
                 self._halt("stop")
         if self._until is not None and (muster.settled or now > self._until):
             self._conclude()

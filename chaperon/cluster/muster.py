@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import takewhile
 
-from chaperon.cluster.accounts import Changes, Losses
-from chaperon.cluster.ledger import Ledger, Task
+from chaperon.cluster.accounts import Losses
+from chaperon.cluster.ledger import Ledger
 from chaperon.cluster.messages import Bye, Change, Dead, Frame, Hello, Lease, Order, Ping, Pong, Received
 from chaperon.cluster.packing import unpack_window
+from chaperon.cluster.remnant import remnant
 from chaperon.cluster.roster import Hand, Roster
-from chaperon.load.arrivals import offsets, quota
 from chaperon.load.profile import Iterations, Rate, Users
 from chaperon.load.share import Share
 from chaperon.load.steering import Steering
@@ -21,9 +20,9 @@ from chaperon.report.watch import Watch
 
 MADE_TWICE = "visits that a worker given up has made, and its successor again"
 UNHEARD: dict[type, str] = {
-    Rate: "workers lost: arrivals due after their last word count as lost, made or not",
-    Iterations: "workers lost: iterations begun after their last word may have been made again",
-    Users: "workers lost: visits their users began after their last word are in no count",
+    Rate: "of the lost workers on an open load: what was due after the last word counts as lost, made or not",
+    Iterations: "of the lost workers on iterations: those begun after the last word may have been made again",
+    Users: "of the lost workers on users: visits begun after the last word are in no count",
 }
 _STRICT: tuple[Order, ...] = ("wait", "run", "end", "stop", "kill", "over")
 
@@ -50,6 +49,7 @@ class Muster:
         self._scheduled = frozenset({share.label for share in shares} - free)
         self._cut: float | None = None
         self._alone_since: float | None = None
+        self._deserted = False
 
     def __repr__(self) -> str:
         return f"<Muster at «{self.order}»: {self.roster}, {self.ledger}>"
@@ -154,6 +154,10 @@ class Muster:
         self.order = order
         return True
 
+    def desert(self) -> None:
+        """Note that nobody is left to send: the ledger is to show all that was planned."""
+        self._deserted = True
+
     def offers(self, now: float) -> list[Lease]:
         """Return what is to be offered, those who joined or fell silent taken into account."""
         if self.began is not None:
@@ -235,8 +239,9 @@ class Muster:
             if hand.lost and not hand.told_all:
                 for kind in hand.kept:
                     self.collector.note(UNHEARD[kind])
-        for task in self.ledger.unowned:
-            self._correct(self._never_made(task))
+        if self.began is not None:
+            until = (self.finished if self._cut is None else self._cut) - self.began
+            self._correct(remnant(self.ledger.unowned, self._steered(), until=until, whole=self._deserted))
         self._settle()
         if self._losses.made_twice > 0:
             self.collector.note(MADE_TWICE, self._losses.made_twice)
@@ -275,25 +280,3 @@ class Muster:
                 case "resume":
                     found.resume(change.at)
         return found
-
-    def _never_made(self, task: Task) -> Changes:
-        """Return what became due of a share that nobody has had since it was lost."""
-        share = task.share
-        load = self._steered().load(share) or share.load
-        if self.began is None or self.finished is None:
-            return {}
-        until = (self.finished if self._cut is None else self._cut) - self.began
-        if isinstance(load, Rate):
-            due = offsets(load, share.index, share.of, seed=share.source, skip=task.start)
-            missed = [int(at) for at in takewhile(lambda at: at <= until, (share.at + offset for _, offset in due))]
-        elif isinstance(load, Iterations):
-            left = quota(load, share.index, share.of) - task.start
-            missed = [max(int(until), 0)] * left
-        else:
-            missed = []
-        changes: Changes = {}
-        for second in missed:
-            counts = changes.setdefault((share.label, second), Counts())
-            counts.planned += 1
-            counts.lost += 1
-        return changes
