@@ -12,7 +12,7 @@ from chaperon.cluster.estate import Estate
 from chaperon.cluster.joining import Identity
 from chaperon.cluster.memory import Net
 from chaperon.cluster.messages import Received
-from chaperon.cluster.supervisor import LEFT, PAUSE, Supervisor
+from chaperon.cluster.supervisor import LEFT, OVER, PAUSE, Supervisor
 from chaperon.cluster.worker import Worker
 from chaperon.testing import VirtualClock
 
@@ -127,6 +127,7 @@ def supervised(monkeypatch):
             return codes(len(started), self)
 
         monkeypatch.setattr(Supervisor, "_run", run)
+        monkeypatch.setattr("chaperon.cluster.supervisor.FAREWELL", 0.01)  # there is no master to take what was owed
         link = Net(clock).connect(b"supervisor")
         return clock, started, Supervisor(["alpha"], lambda name, life: [], link, clock, **options).start()
 
@@ -144,6 +145,13 @@ def test_told_to_leave_between_two_engines_it_starts_no_other(supervised):
 
     assert waiting.get(timeout=10) == LEFT
     assert len(started) == 1
+
+
+@pytest.mark.parametrize(("once", "code"), [(False, LEFT), (True, OVER)])
+def test_told_to_leave_as_its_run_is_over_only_one_that_would_have_stayed_has_left(supervised, once, code):
+    _, _, supervisor = supervised(lambda n, self: self.leave() or OVER, once=once)
+
+    assert supervisor.wait() == code
 
 
 def test_an_engine_ended_by_our_own_signal_has_left(supervised):

@@ -157,7 +157,7 @@ class Supervisor:
 
     def _final(self, code: int) -> int | None:
         """Return what to exit with, since an engine ended with *code*; None where another is to be started."""
-        if self._leaving and code < 0:  # it was we who sent the signal
+        if self._leaving and (code < 0 or (code == OVER and not self._once)):  # it would be here still but for us
             return LEFT
         if code in (REFUSED, LEFT) or self._leaving or (self._once and code in (OVER, ORPHANED)):
             return REFUSED if code == ORPHANED else code
