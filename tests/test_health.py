@@ -2,6 +2,7 @@
 
 import gc
 import time
+from types import SimpleNamespace
 
 import gevent
 import pytest
@@ -10,7 +11,7 @@ from gevent.monkey import get_original
 from chaperon.clock import HubClock
 from chaperon.load.health import Health
 from chaperon.load.machine import ports
-from chaperon.load.sentinel import Sentinel
+from chaperon.load.sentinel import Sentinel, told
 
 blocking_sleep = get_original("time", "sleep")
 
@@ -135,3 +136,12 @@ def test_watching_ends_with_the_run():
     health.stop()
 
     assert gc.callbacks == before
+
+
+def test_a_frame_that_is_between_two_lines_is_told_by_the_first_of_its_function():
+    code = of_kind.__code__
+    between = SimpleNamespace(f_code=code, f_lineno=None)
+
+    said = told([between])
+
+    assert said == f"test_health.py:{code.co_firstlineno} in of_kind: def of_kind(seen, kind):"

@@ -103,7 +103,7 @@ class Sentinel:
         top = id(own[-1]) if own else None  # the step itself: what it calls may come and go
         if self._stop is None or self._stop.frame != top:
             self._relieved(at)
-            self._stop = None if top is None else _Stop(top, at, _told(own))
+            self._stop = None if top is None else _Stop(top, at, told(own))
 
     def _relieved(self, at: float) -> None:
         """Tell of a frame that kept the hub for long, now that it does no more."""
@@ -114,7 +114,7 @@ class Sentinel:
 
     def _line(self) -> str:
         frame = sys._current_frames().get(self._hub)
-        return _told(_scenario(frame) or [frame]) if frame is not None else "no line that could be seen"
+        return told(_scenario(frame) or [frame]) if frame is not None else "no line that could be seen"
 
     def _tell(self, at: float, kind: str, text: str, took: float) -> None:
         self._seen.append(Happening(round(at - self._began, 3), kind, text, round(took, 3)))
@@ -132,10 +132,11 @@ def _scenario(frame: FrameType) -> list[FrameType]:
         each = each.f_back
 
 
-def _told(frames: list[FrameType]) -> str:
+def told(frames: list[FrameType]) -> str:
     """Return the line of the innermost frame, with the function it belongs to and the step that called it."""
     inner, step = frames[0], frames[-1].f_code.co_name
-    code, line = inner.f_code, inner.f_lineno
+    code = inner.f_code
+    line = inner.f_lineno or code.co_firstlineno  # there is none between two lines
     source = linecache.getline(code.co_filename, line).strip()
     within = "" if code.co_name == step else f", called by {step}"
     return f"{os.path.basename(code.co_filename)}:{line} in {code.co_name}{within}{f': {source}' if source else ''}"
