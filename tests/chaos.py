@@ -85,7 +85,7 @@ def _check(seed, blows, code, report, target):
 
 def main():
     """Storm over as many seeds as asked for; stop at the first that does not add up."""
-    from conftest import Target
+    from ground import Target
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=10)

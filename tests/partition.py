@@ -5,6 +5,11 @@ cut in seconds, and the silence after which a worker is given up. What came of i
 Beside the cable to the master (10.9.1.0/24) the worker has another to the target (10.9.2.0/24).
 """
 
+from gevent import monkey
+
+if __name__ == "__main__":
+    monkey.patch_all()
+
 import json
 import os
 import subprocess
@@ -12,9 +17,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from conftest import PromptServer, Target  # first: it patches
-
-import gevent  # isort: skip
+import gevent
+from ground import PromptServer, Target
 
 SHOP = """
 from chaperon import step

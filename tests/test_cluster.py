@@ -99,11 +99,12 @@ def test_a_port_in_use_is_said_in_one_line(shells):
         (("local", "shop.py", "--processes", "2", "--max-lost", "much"), "not a share"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_one_line(shells, args, words):
-    process = shells.start(*args)
+def test_what_makes_no_sense_is_refused_in_one_line(shells, command, args, words):
+    done = command(*args)
 
-    assert shells.ends(process) == 2
-    assert words in process.told[-1]
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert words in line
 
 
 @pytest.mark.faults

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -245,22 +246,23 @@ def name_of(path):
     return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
+@cache
 def imports_of(path):
-    """Yield (module, name, only for types) of every import, those inside functions too."""
-    tree = ast.parse(path.read_text())
+    """Return (module, name, only for types) of every import, those inside functions too."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
     typing = {
         id(inner)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
         for inner in ast.walk(node)
     }
-    for node in ast.walk(tree):
+    found = []
+    for node in nodes:
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, None, id(node) in typing
+            found += [(alias.name, None, id(node) in typing) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                yield node.module, alias.name, id(node) in typing
+            found += [(node.module, alias.name, id(node) in typing) for alias in node.names]
+    return found
 
 
 def rooms_seen(path):

@@ -1,0 +1,137 @@
+"""What every test stands on: a clock that obeys, a server that counts."""
+
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+
+import gevent
+import pytest
+import trustme
+from gevent.pywsgi import WSGIServer
+from peer import Peer, WebSocketServer
+
+from chaperon.cli import main
+from chaperon.testing import VirtualClock
+
+
+@pytest.fixture
+def clock():
+    return VirtualClock()
+
+
+class PromptServer(WSGIServer):
+    """Sends what it has at once: headers and body apart cost the client 40 ms of delayed ACK."""
+
+    def handle(self, client, address):
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().handle(client, address)
+
+
+class Target:
+    """A loopback server that remembers what it was asked."""
+
+    def __init__(self, **tls):
+        self.asked = []
+        self.cookies = []
+        self.headers = []
+        self.types = []
+        self.queries = []
+        self.bodies = []
+        self._server = PromptServer(("127.0.0.1", 0), self._answer, log=None, **tls)
+        self._server.start()
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
+
+    def count(self, line):
+        return self.asked.count(line)
+
+    def close(self):
+        self._server.stop(timeout=0.1)
+
+    def _answer(self, environ, start_response):
+        path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+        self.asked.append(f"{method} {path}")
+        self.cookies.append(environ.get("HTTP_COOKIE"))
+        self.headers.append({k: v for k, v in environ.items() if k.startswith("HTTP_")})
+        self.queries.append(environ.get("QUERY_STRING", ""))
+        self.types.append(environ.get("CONTENT_TYPE"))
+        self.bodies.append(environ["wsgi.input"].read())
+        body = self.bodies[-1] or b"hello"
+        headers = [("Content-Type", "text/plain")]
+        if path.startswith("/status/"):
+            status = f"{path.rpartition('/')[2]} As Asked"
+        elif path == "/redirect":
+            status, headers = "302 Found", [*headers, ("Location", "/landed")]
+        else:
+            status = "200 OK"
+        if path == "/slow":
+            gevent.sleep(3600)
+        if path.startswith("/cookie/"):
+            headers.append(("Set-Cookie", f"{path.rpartition('/')[2]}=1; Path=/"))
+        if path == "/login":
+            headers.append(("Set-Cookie", "who=admin; Path=/"))
+        start_response(status, headers)
+        return [b"" if method == "HEAD" else body]
+
+
+@pytest.fixture
+def target():
+    server = Target()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def tls_target(tmp_path):
+    """A target over TLS, with a certificate that only *ca* vouches for."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "own.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "own.pem")
+    server = Target(ssl_context=context)
+    server.ca = str(tmp_path / "ca.pem")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def dead_port():
+    """A loopback port nobody listens on."""
+    server = WSGIServer(("127.0.0.1", 0), lambda e, s: [], log=None)
+    server.start()
+    port = server.server_port
+    server.stop()
+    return port
+
+
+@pytest.fixture
+def websocket_server():
+    """Start WebSocket servers that talk as they are told."""
+    servers = []
+
+    def start(talk=Peer.echo, **options):
+        servers.append(WebSocketServer(talk, **options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Run commands of Chaperon's in an empty folder, in this process; return what they print, how they exit."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args):
+        monkeypatch.setattr(sys, "argv", ["chaperon", *map(str, args)])
+        interrupt = signal.getsignal(signal.SIGINT)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        signal.signal(signal.SIGINT, interrupt)  # at its end a command hears of none any more
+        return subprocess.CompletedProcess(args, ended.value.code, *capsys.readouterr())
+
+    return run
