@@ -1,6 +1,7 @@
 """Messages and windows survive the wire whole, and nothing else is taken for one."""
 
 import math
+import zlib
 from dataclasses import astuple, replace
 from random import Random
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from chaperon.cluster.messages import KINDS, Frame, Hello, Lease, Offer, Ping, Pong
 from chaperon.cluster.packing import pack_window, unpack_window
-from chaperon.cluster.wire import LARGEST, OtherProtocol, WireError, decode, encode, pack
+from chaperon.cluster.wire import LARGEST, OtherProtocol, WireError, decode, encode, pack, unpack
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.sketch import Sketch
@@ -133,6 +134,36 @@ def test_quantiles_survive_to_the_stated_precision(numbers):
     before, after = (next(iter(w.series.values())).good for w in (window, arrived))
     for q in (0.0, 0.01, 0.5, 0.9, 0.99, 1.0):
         assert after.quantile(q) == pytest.approx(before.quantile(q), rel=1.23e-4, abs=1e-30)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(values, min_size=1, max_size=5), st.integers(0, 5))
+def test_sketches_that_arrived_add_up_to_all_their_samples_whether_looked_at_or_not(parts, looked_at):
+    bodies = [pack_window(recorded([sample("size", kind="value", value=v) for v in p]).cut(), began=0.0) for p in parts]
+    arrived = [next(iter(unpack_window(b, "alpha", began=0.0).series.values())).good for b in bodies]
+    for sketch in arrived[:looked_at]:
+        sketch.quantile(0.5)
+
+    whole = Sketch.merge_all(arrived)
+    more = Sketch.merge_all([whole, *arrived])
+
+    numbers = sorted(v for part in parts for v in part)
+    assert (whole.count, whole.low, whole.high) == (len(numbers), numbers[0], numbers[-1])
+    assert sum(weight for _, weight in whole.clusters) == len(numbers)
+    assert sum(weight for _, weight in more.clusters) == more.count == 2 * len(numbers)
+    assert whole.low <= whole.quantile(0.5) <= whole.high
+    near = len(numbers) // 20 + 1  # ranks by which a sketch of windows may be off
+    assert numbers[max((len(numbers) - 1) // 2 - near, 0)] * (1 - 2e-4) <= whole.quantile(0.5)
+    assert whole.quantile(0.5) <= numbers[min(len(numbers) // 2 + near, len(numbers) - 1)] * (1 + 2e-4) + 1e-30
+
+
+def test_a_window_that_tells_of_a_series_twice_is_refused():
+    window = recorded([sample("a"), sample("b")]).cut()
+    content = list(unpack(zlib.decompress(pack_window(window, began=0.0))))
+    content[10] = (content[10][0], content[10][0])
+
+    with pytest.raises(WireError, match="told twice"):
+        unpack_window(zlib.compress(pack(content)), "alpha", began=0.0)
 
 
 def test_a_window_of_nothing_is_a_window():

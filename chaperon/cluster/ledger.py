@@ -55,6 +55,7 @@ class Ledger:
         self._theirs: defaultdict[Peer, dict[str, Task]] = defaultdict(dict)
         self._open = Counter(task.share.entry for task in self._tasks.values())
         self._back: set[str] = set()
+        self._leases: dict[Peer, tuple[Lease, ...]] = {}
         self._even = False
 
     def __repr__(self) -> str:
@@ -78,7 +79,11 @@ class Ledger:
 
     def leases(self, peer: Peer) -> tuple[Lease, ...]:
         """Return what *peer* is to have: not what it is to give back."""
-        return tuple(task.lease for name, task in self._theirs[peer].items() if name not in self._back)
+        known = self._leases.get(peer)
+        if known is None:
+            theirs = self._theirs[peer].items()
+            known = self._leases[peer] = tuple(task.lease for name, task in theirs if name not in self._back)
+        return known
 
     def all_leases(self, peer: Peer) -> list[Lease]:
         """Return all that *peer* has, what it is to give back too."""
@@ -121,6 +126,7 @@ class Ledger:
             return False
         task.state, task.owner, self._even = "leased", peer, False
         self._theirs[peer][lease.share] = self._free.pop(lease.share)
+        self._leases.pop(peer, None)
         return True
 
     def done(self, peer: Peer, lease: Lease) -> None:
@@ -158,6 +164,7 @@ class Ledger:
 
     def _taken_from(self, peer: Peer, task: Task) -> None:
         del self._theirs[peer][task.share.name]
+        self._leases.pop(peer, None)
         task.owner, self._even = None, False
         self._back.discard(task.share.name)
 
@@ -171,6 +178,7 @@ class Ledger:
         surplus = len(mine) - self._quota(peer, self._open[entry])
         if surplus > 0 and self._wanting(entry):
             self._back.update(mine[-surplus:])
+            self._leases.pop(peer, None)
 
     def _has(self, peer: Peer, entry: int | None = None) -> int:
         theirs = self._theirs[peer].items()

@@ -35,6 +35,7 @@ from chaperon.load.steering import positive
 from chaperon.report.collector import Collector, Pulse, WorkerTally
 from chaperon.report.verdict import Facts
 from chaperon.report.watch import ABORT_GRACE, Watch
+from chaperon.script.garbage import seldom_collected
 
 if TYPE_CHECKING:
     from chaperon.report.summary import Report
@@ -250,7 +251,8 @@ class Fleet:
         if ping.stop and self._muster.order == "run":
             self.stop(ping.stop)
         self._link.send(sender, self._muster.answer(ping, now, grace=self._grace))
-        self._pings[sender] = replace(ping, claims=(), done=(), returned=()), now
+        news = ping.claims or ping.done or ping.returned  # to be dealt with once, not whenever it is answered again
+        self._pings[sender] = replace(ping, claims=(), done=(), returned=()) if news else ping, now
         if ping.claims or ping.returned or ping.over or ping.state == "failed":
             self._tend()
 
@@ -283,13 +285,14 @@ class Fleet:
         self._muster.begin(self._clock.now() + self._patience.beat)
 
     def _conduct(self) -> None:
-        while not self.ended:
-            self._clock.sleep(self._patience.beat / 5)
-            try:
-                self._tend()
-            except Exception as exc:  # a fault of ours must not leave everybody waiting for ever
-                self._watch.fault(f"a fault of Chaperon's own: {type(exc).__name__}: {exc}")
-                self._conclude()
+        with seldom_collected():
+            while not self.ended:
+                self._clock.sleep(self._patience.beat / 5)
+                try:
+                    self._tend()
+                except Exception as exc:  # a fault of ours must not leave everybody waiting for ever
+                    self._watch.fault(f"a fault of Chaperon's own: {type(exc).__name__}: {exc}")
+                    self._conclude()
 
     def _tend(self) -> None:
         """Do whatever is due: all of it may be done at any time, and again."""

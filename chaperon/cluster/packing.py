@@ -7,7 +7,6 @@ import zlib
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import astuple
 from functools import lru_cache
 from typing import Any
 
@@ -60,13 +59,13 @@ def pack_window(window: Window, *, began: float) -> bytes:
         window.seq,
         window.at,
         window.users,
-        [(label, second, astuple(counts)) for (label, second), counts in window.ledger.items()],
-        [(where, astuple(trouble)) for where, trouble in window.errors.items()],
+        [(label, second, counts) for (label, second), counts in window.ledger.items()],
+        list(window.errors.items()),
         dict(window.health),
         dict(window.progress),
         dict(window.notes),
         list(window.phases.items()),
-        [astuple(happening) for happening in window.happenings],
+        list(window.happenings),
         [tuple(key) for key in window.series],
         columns.packed(),
     )
@@ -91,9 +90,9 @@ def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
     ) = _read(_inflated(body))
     if seq < 1 or at < 0 or users < 0:
         raise WireError("a window with numbers that cannot be")
-    source = _Source(planes)
-    series = {_key(key): source.series(began) for key in keys}
-    source.close()
+    series = dict(zip(map(_key, keys), _series(planes, len(keys), began), strict=True))
+    if len(series) != len(keys):
+        raise WireError("a window with a series told twice")
     return Window(
         worker=worker,
         seq=seq,
@@ -140,78 +139,74 @@ class _Columns:
         return tuple(map(_planes, columns))
 
 
-class _Source:
-    """Five columns of numbers, read series by series."""
-
-    def __init__(self, planes: Sequence[bytes]) -> None:
-        ints, exact, means, weights, slowest = planes
-        columns = [_column("Q", ints), _column("d", exact), _column("f", means), _column("f", slowest)]
-        if not all(map(_finite, columns)):
-            raise WireError("a window with what is no number")
-        self._ints, self._exact, self._means, self._slowest = map(_Reel, columns)
-        self._weights = _Reel(_column("I", weights))
-        self._nothing = Sketch()
-
-    def series(self, began: float) -> Series:
-        size, has_last, exemplars, good, goods, bad, bads, response, responses = self._ints.take(_INTS)
-        last = None
-        if has_last:
-            moment, value = self._exact.take(2)
-            last = (moment + began, value)
-        sketches = self._sketch(good, goods), self._sketch(bad, bads), self._sketch(response, responses)
+def _series(planes: Sequence[bytes], number: int, began: float) -> list[Series]:
+    """Return so many series out of five columns of numbers, which have to come out even."""
+    ints, exact, means, weights, slowest = map(_column, "QdfIf", planes)
+    if not (_finite(exact) and _finite(means) and _finite(slowest)):
+        raise WireError("a window with what is no number")
+    if len(ints) != _INTS * number or len(slowest) % 2:
+        raise WireError("a window with numbers missing")
+    pairs = list(zip(slowest[::2], [moment + began for moment in slowest[1::2]], strict=True))
+    made, nothing = [], Sketch()
+    sums = at = first = told = 0  # how far the columns are read: what is exact, pairs, means, weights
+    for place in range(0, len(ints), _INTS):
+        size, has_last, exemplars, good, goods, bad, bads, late, lates = ints[place : place + _INTS]
         if exemplars > EXEMPLARS:
             raise WireError("a series with too many exemplars")
-        pairs = self._slowest.take(2 * exemplars)
-        slowest = [(pairs[i], pairs[i + 1] + began) for i in range(0, len(pairs), 2)]
-        return Series.of(sketches, size, last, slowest)
-
-    def close(self) -> None:
-        for reel in (self._ints, self._exact, self._means, self._weights, self._slowest):
-            reel.close()
-
-    def _sketch(self, count: int, length: int) -> Sketch:
-        if not length:
-            return self._nothing
-        if length > MOST:
-            raise WireError("a sketch that is too large")
-        total, low, high = self._exact.take(3)
-        means = self._means.take(length)
-        weights = self._weights.take(length) if count > length else None
-        if low > high or count < length or (weights and (min(weights) < 1 or sum(weights) != count)):
-            raise WireError("a sketch that does not add up")
-        if means != sorted(means):
-            raise WireError("a sketch out of order")
-        if means[0] < low:
-            means[: bisect_left(means, low)] = [low] * bisect_left(means, low)
-        if means[-1] > high:
-            means[bisect_right(means, high) :] = [high] * (length - bisect_right(means, high))
-        return Sketch.of(means, weights, total=total, low=low, high=high)
-
-
-class _Reel:
-    """Numbers that are taken from the front."""
-
-    def __init__(self, column: array[Any]) -> None:
-        self._numbers: list[Any] = column.tolist()
-        self._at = 0
-
-    def take(self, length: int) -> list[Any]:
-        taken = self._numbers[self._at : self._at + length]
-        if len(taken) != length:
-            raise WireError("a window with numbers missing")
-        self._at += length
-        return taken
-
-    def close(self) -> None:
-        if self._at != len(self._numbers):
-            raise WireError("a window with numbers left over")
+        last = None
+        if has_last:
+            moment, value = _taken(exact, sums, 2)
+            last = moment + began, value
+            sums += 2
+        sketches = []
+        for count, length in ((good, goods), (bad, bads), (late, lates)):
+            if not length:
+                sketches.append(nothing)
+                continue
+            if length > MOST or count < length:
+                raise WireError("a sketch that cannot be")
+            weighed = count > length
+            sketches.append(
+                _sketch(
+                    _taken(means, first, length),
+                    _taken(weights, told, length) if weighed else None,
+                    count,
+                    _taken(exact, sums, 3),
+                )
+            )
+            sums, first, told = sums + 3, first + length, told + length * weighed
+        made.append(Series.of(sketches, size, last, _taken(pairs, at, exemplars)))
+        at += exemplars
+    if (sums, at, first, told) != (len(exact), len(pairs), len(means), len(weights)):
+        raise WireError("a window with numbers left over")
+    return made
 
 
-def _finite(column: array[Any]) -> bool:
-    try:
-        return math.isfinite(math.fsum(column))
-    except (ValueError, OverflowError):  # infinities of both signs; a sum beyond what a float holds
-        return all(map(math.isfinite, column))
+def _taken(column: list[Any], at: int, length: int) -> list[Any]:
+    taken = column[at : at + length]
+    if len(taken) != length:
+        raise WireError("a window with numbers missing")
+    return taken
+
+
+def _sketch(means: list[float], weights: list[int] | None, count: int, exact: list[float]) -> Sketch:
+    total, low, high = exact
+    if low > high or (weights and (min(weights) < 1 or sum(weights) != count)):
+        raise WireError("a sketch that does not add up")
+    if means != sorted(means):
+        raise WireError("a sketch out of order")
+    if means[0] < low:
+        end = bisect_left(means, low)
+        means[:end] = [low] * end
+    if means[-1] > high:
+        start = bisect_right(means, high)
+        means[start:] = [high] * (len(means) - start)
+    return Sketch.of(means, weights, count, total=total, low=low, high=high)
+
+
+def _finite(column: list[float]) -> bool:
+    # infinities add up to what is not finite; so may large numbers, which are then looked at one by one
+    return math.isfinite(sum(column)) or all(map(math.isfinite, column))
 
 
 def _near(value: float) -> float:
@@ -219,7 +214,8 @@ def _near(value: float) -> float:
 
 
 def _sound(counts: Counts) -> Counts:
-    if min(astuple(counts)) < 0:
+    known = counts.done, counts.failed, counts.interrupted, counts.dropped, counts.lost
+    if min(counts.planned, counts.waited, *known) < 0:
         raise WireError("a ledger with less than nothing")
     return counts
 
@@ -230,7 +226,7 @@ def _planes(values: array[Any]) -> bytes:
     return b"".join(raw[place::size] for place in range(size))
 
 
-def _column(kind: str, planes: bytes) -> array[Any]:
+def _column(kind: str, planes: bytes) -> list[Any]:
     column = array(kind)
     size = column.itemsize
     if len(planes) % size:
@@ -238,8 +234,8 @@ def _column(kind: str, planes: bytes) -> array[Any]:
     raw, length = bytearray(len(planes)), len(planes) // size
     for place in range(size):
         raw[place::size] = planes[place * length : (place + 1) * length]
-    column.frombytes(bytes(raw))
-    return column
+    column.frombytes(raw)
+    return column.tolist()
 
 
 def _inflated(body: bytes) -> Any:

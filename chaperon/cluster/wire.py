@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import types
 from collections.abc import Callable
-from dataclasses import astuple, fields, is_dataclass
+from dataclasses import fields, is_dataclass
+from operator import attrgetter
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgpack
@@ -34,9 +35,9 @@ class OtherProtocol(WireError):
 
 
 def pack(value: Any) -> bytes:
-    """Return plain values as bytes. Raises WireError for what is not plain."""
+    """Return plain values as bytes, and dataclasses as the list of their fields. Raises WireError for anything else."""
     try:
-        return bytes(msgpack.packb(value, use_bin_type=True))
+        return bytes(msgpack.packb(value, use_bin_type=True, default=_spread))
     except (TypeError, ValueError, OverflowError) as exc:
         raise WireError(f"only plain values travel: {exc}") from exc
 
@@ -53,7 +54,19 @@ def unpack(data: bytes) -> Any:
 
 def encode(message: Message) -> bytes:
     """Return a message as bytes."""
-    return pack((PROTOCOL, type(message).__name__, astuple(message)))
+    return pack((PROTOCOL, type(message).__name__, message))
+
+
+def _spread(value: Any) -> Any:
+    kind = type(value)
+    taken = _FIELDS.get(kind)
+    if taken is None:
+        names = [f.name for f in fields(kind)]  # TypeError: it is no dataclass
+        taken = _FIELDS[kind] = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
+    return taken(value)
+
+
+_FIELDS: dict[type, Callable[[Any], Any]] = {}
 
 
 def decode(data: bytes) -> Message:
@@ -115,7 +128,10 @@ def reader(hint: Any) -> Check:
         return _either([reader(i) for i in inner])
     if is_dataclass(hint) and isinstance(hint, type):
         hints = get_type_hints(hint)
-        return _made(hint, _each([reader(hints[f.name]) for f in fields(hint)]))
+        theirs = [hints[f.name] for f in fields(hint)]
+        if all(one in (str, bytes, bool, int) for one in theirs):
+            return _made_of(hint, tuple(theirs))
+        return _made(hint, _each([reader(one) for one in theirs]))
     raise TypeError(f"no way to read {hint!r}")
 
 
@@ -170,6 +186,17 @@ def _either(ones: list[Check]) -> Check:
 def _made(kind: type, values: Check) -> Check:
     def check(value: Any) -> Any:
         return kind(*values(value))
+
+    return check
+
+
+def _made_of(kind: type, types: tuple[type, ...]) -> Check:
+    """As `_made`, and faster: where it is enough that every value is of its type."""
+
+    def check(value: Any) -> Any:
+        if type(value) is not tuple or tuple(map(type, value)) != types:
+            raise WireError(f"{value!r:.60} is no {kind.__name__}")
+        return kind(*value)
 
     return check
 

@@ -33,12 +33,12 @@ class Series:
     @classmethod
     def of(
         cls,
-        sketches: tuple[Sketch, Sketch, Sketch],
+        sketches: Sequence[Sketch],
         size: int,
         last: tuple[float, float] | None,
         slowest: list[tuple[float, float]],
     ) -> Series:
-        """Return a series of its parts: good, bad, response."""
+        """Return a series of its parts, the three *sketches* being good, bad, response."""
         series = cls.__new__(cls)
         series.good, series.bad, series.response = sketches
         series.bytes, series.last, series.slowest = size, last, slowest

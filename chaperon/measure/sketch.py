@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import fastdigest
@@ -26,7 +27,7 @@ class Sketch:
     accurate that way.
     """
 
-    __slots__ = ("_digest", "centroids", "count", "high", "low", "total")
+    __slots__ = ("_digest", "_loose", "centroids", "count", "high", "low", "total")
 
     def __init__(self, centroids: int = WINDOW) -> None:
         self.centroids = centroids
@@ -35,6 +36,7 @@ class Sketch:
         self.low = math.inf
         self.high = -math.inf
         self._digest: Any = None
+        self._loose: Sequence[float] = ()  # no digest is made of samples that will soon be merged with others
 
     def __repr__(self) -> str:
         if not self.count:
@@ -52,7 +54,7 @@ class Sketch:
         self.total = _sum((self.total, *values))
         self.low = min(self.low, min(values))
         self.high = max(self.high, max(values))
-        if self._digest is None:
+        if self._whole is None:
             self._digest = fastdigest.TDigest(max_centroids=self.centroids)
         self._digest.batch_update(values)
 
@@ -66,27 +68,42 @@ class Sketch:
             merged.total = _sum([s.total for s in filled])
             merged.low = min(s.low for s in filled)
             merged.high = max(s.high for s in filled)
-            merged._digest = fastdigest.merge_all([s._digest for s in filled], max_centroids=centroids)
+            digests = [s._digest for s in filled if s._digest is not None]
+            merged._loose = list(chain.from_iterable([s._loose for s in filled]))
+            if merged._whole is not None and digests:
+                digests.append(merged._digest)
+            if digests:
+                merged._digest = fastdigest.merge_all(digests, max_centroids=centroids)
         return merged
 
     @classmethod
     def of(
-        cls, means: Sequence[float], weights: Sequence[int] | None, *, total: float, low: float, high: float
+        cls, means: Sequence[float], weights: Sequence[int] | None, count: int, *, total: float, low: float, high: float
     ) -> Sketch:
-        """Return a sketch made of the centroids of another, in order, with what is exact beside them.
+        """Return a sketch of *count* samples made of the centroids of another, in order.
 
-        Without *weights* each is one sample.
+        Without *weights* each is one sample. *total*, *low*, *high* are exact.
         """
         sketch = cls(max(len(means), WINDOW))
-        sketch.count, sketch.total = len(means) if weights is None else sum(weights), total
+        sketch.count, sketch.total = count, total
         sketch.low, sketch.high = low, high
-        sketch._digest = fastdigest.TDigest.from_values(means, weights, max_centroids=sketch.centroids)
+        if weights is None:
+            sketch._loose = means
+        else:
+            sketch._digest = fastdigest.TDigest.from_values(means, weights, max_centroids=sketch.centroids)
         return sketch
+
+    @property
+    def _whole(self) -> Any:
+        """The digest of all samples, or None without any."""
+        if self._loose:
+            self._digest, self._loose = fastdigest.TDigest.from_values(self._loose, max_centroids=self.centroids), ()
+        return self._digest
 
     @property
     def clusters(self) -> list[tuple[float, float]]:
         """The centroids of the digest as (mean, weight) pairs, in order."""
-        return [] if self._digest is None else list(self._digest.centroids)
+        return list(self._whole.centroids) if self.count else []
 
     @property
     def mean(self) -> float | None:
@@ -101,7 +118,7 @@ class Sketch:
             return self.low
         if q >= 1.0:
             return self.high
-        return float(min(max(self._digest.quantile(q), self.low), self.high))
+        return float(min(max(self._whole.quantile(q), self.low), self.high))
 
     def known(self, q: float) -> float | None:
         """Return the quantile *q*, or None where there are too few samples to know it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
@@ -26,8 +26,13 @@ class Counts:
 
     def add(self, other: Counts) -> None:
         """Add *other* to this."""
-        for each in fields(self):
-            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+        self.planned += other.planned
+        self.done += other.done
+        self.failed += other.failed
+        self.interrupted += other.interrupted
+        self.dropped += other.dropped
+        self.lost += other.lost
+        self.waited += other.waited
 
     @property
     def ended(self) -> int:

@@ -145,6 +145,7 @@ class Collector:
     def __init__(self, workers: Sequence[str] = ("local",), *, patience: float = 10.0) -> None:
         self._workers = {name: WorkerTally(name) for name in workers}
         self._patience = patience
+        self._present = set(workers)
         self._open: dict[int, dict[str, Window]] = {}
         self._closed = -1
         self._series: dict[Key, Series] = {}
@@ -169,7 +170,10 @@ class Collector:
 
     def add(self, window: Window) -> None:
         """Take in one window: the sink of a run."""
-        worker = self._workers.setdefault(window.worker, WorkerTally(window.worker))
+        worker = self._workers.get(window.worker)
+        if worker is None:
+            self.join(window.worker)
+            worker = self._workers[window.worker]
         if not worker.take(window):
             self._notes[TWICE] += 1
             return
@@ -181,9 +185,10 @@ class Collector:
         self._close_whole()
 
     def _close_whole(self) -> None:
-        present = {name for name, tally in self._workers.items() if not tally.away}
+        present = self._present
         for second in sorted(self._open):
-            next_and_whole = second == self._closed + 1 and present <= self._open[second].keys()
+            there = self._open[second]
+            next_and_whole = second == self._closed + 1 and len(there) >= len(present) and present <= there.keys()
             if not next_and_whole and max(self._open) - second < self._patience:
                 break
             self._close(second)
@@ -191,11 +196,13 @@ class Collector:
     def join(self, worker: str) -> None:
         """Wait for the windows of one more worker before closing a second."""
         self._workers.setdefault(worker, WorkerTally(worker)).away = False
+        self._present.add(worker)
 
     def leave(self, worker: str, *, lost: bool = False) -> None:
         """Wait for a worker's windows no longer; *lost* ones have not said all they had to say."""
         tally = self._workers.setdefault(worker, WorkerTally(worker))
         tally.away, tally.lost = True, lost or tally.lost
+        self._present.discard(worker)
         self._close_whole()
 
     def lose(self, worker: str, visits: int) -> None:

@@ -17,8 +17,8 @@ def seldom_collected() -> Iterator[None]:
     """Collect garbage seldom within the context; what is there already is left out of it.
 
     Samples that wait to be counted make the collector look every few hundred of them, and
-    what it looks at is thousands of sessions that are no garbage. Contexts may overlap: the
-    last to be left restores what the first one found.
+    what it looks at is thousands of sessions that are no garbage; on a master, windows that
+    wait to be added up. Contexts may overlap: the last to be left restores what the first one found.
     """
     if not _restore:
         gc.freeze()
