@@ -1,9 +1,11 @@
 """The test suite of `requests` passes with our session in place of its own."""
 
+import os
 import subprocess
 import sys
 import tarfile
 import xml.etree.ElementTree as ElementTree
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -30,10 +32,12 @@ def pip(*arguments):
 def kept(request, name, make):
     """Return a folder whose content is made once, and then found again."""
     folder = Path(request.config.cache.mkdir("compat")) / name
-    if not folder.exists():
-        unfinished = Path(mkdtemp(dir=folder.parent))
-        make(unfinished)
-        unfinished.rename(folder)
+    with folder.with_name(f"{name}.lock").open("w") as lock:
+        flock(lock, LOCK_EX)  # those who run beside this one want it too
+        if not folder.exists():
+            unfinished = Path(mkdtemp(dir=folder.parent))
+            make(unfinished)
+            unfinished.rename(folder)
     return folder
 
 
@@ -57,11 +61,17 @@ def libraries(request):
 
 
 @pytest.fixture(scope="module")
-def running(suite, libraries, tmp_path_factory):
-    """The suite each way, all at the same time, for it mostly waits: the process, its results, its output."""
+def ways(suite, libraries, tmp_path_factory):
+    """Start the suite one way: return the process, its results, its output.
+
+    Where one process runs these tests all are started at once, for they mostly wait.
+    """
     options = ["-oaddopts=", "-pno:cacheprovider", "--timeout=30", "--tb=short", "--disable-warnings", "-rfE"]
     started = {}
-    for way in SKIPS:
+
+    def start(way):
+        if way in started:
+            return started[way]
         folder = tmp_path_factory.mktemp(way)
         results, said = folder / "results.xml", folder / "said.txt"
         command = [sys.executable, HERE / "swapped.py", libraries, way, *TESTS, *options, f"--junitxml={results}"]
@@ -70,7 +80,12 @@ def running(suite, libraries, tmp_path_factory):
         with said.open("w") as output:
             process = subprocess.Popen(command, cwd=suite, stdout=output, stderr=subprocess.STDOUT)
         started[way] = process, results, said
-    yield started
+        return started[way]
+
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        for way in SKIPS:
+            start(way)
+    yield start
     for process, _, _ in started.values():
         process.kill()
         process.wait()
@@ -79,8 +94,8 @@ def running(suite, libraries, tmp_path_factory):
 @pytest.mark.compat
 @pytest.mark.timeout(330)
 @pytest.mark.parametrize("way", SKIPS)
-def test_the_suite_of_requests_passes_but_for_the_skips_in_the_table(way, running):
-    process, results, said = running[way]
+def test_the_suite_of_requests_passes_but_for_the_skips_in_the_table(way, ways):
+    process, results, said = ways(way)
 
     process.wait(timeout=115)
 
