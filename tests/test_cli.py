@@ -198,17 +198,6 @@ def test_every_command_has_help_of_its_own(command, name):
     assert f"{name} [OPTIONS]" in done.stdout
 
 
-@pytest.mark.parametrize("args", [(), ("--processes", "2")])
-def test_a_file_beside_the_scenario_is_never_taken_for_a_library(process, target, args):
-    for name in ("requests", "queue", "gevent", "urllib3", "websocket", "idna"):
-        (process.folder / f"{name}.py").write_text("raise RuntimeError('this is a helper of the scenario')\n")
-
-    done = process("local", "shop.py", "--url", target.url, "--iterations", "4", *args)
-
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 planned = 4 done" in done.stdout
-
-
 @pytest.mark.parametrize("args", [("--help",), ("ls", "shop.py"), ("plan", "shop.py", "--load", "users(3)")])
 def test_a_full_disk_behind_standard_output_is_said(process, args):
     with open("/dev/full", "w") as full:

@@ -134,6 +134,7 @@ FLOORS = [
         "script.garbage",
         "script.sending",
         "script.running",
+        "script.beside",
         "script.loader",
     ],
     [

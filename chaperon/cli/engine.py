@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ from chaperon.cluster.parcel import Trail, belongings, digest_of, split, unpack
 from chaperon.cluster.supervisor import LEFT, bound_to_parent
 from chaperon.cluster.worker import Worker
 from chaperon.errors import LoadError
+from chaperon.script.beside import search
 from chaperon.script.environment import Environment
 from chaperon.script.sending import Sending
 
@@ -80,8 +80,8 @@ def _shipped(journal: Path | None) -> Callable[[Welcome, bytes], Environment]:
         if welcome.digest:
             folder = Path(tempfile.mkdtemp(prefix="scenario-", dir=None if journal is None else journal.parent))
             unpack(content, welcome.digest, folder)
-            Sending.load()  # before that folder is searched
-            sys.path.insert(0, str(folder))
+            search(str(folder))
+            Sending.load()
             target = str(folder / target)
         return Orders(**welcome.recipe).environment(target)
 

@@ -33,8 +33,12 @@ FOR_GOOD = 3
 MOST_DEATHS = 10
 PAUSE = 1.0
 _PDEATHSIG = 1
-_DOOR = "import sys; sys.path[:] = filter(None, sys.path); from chaperon.__main__ import main; main()"
-"""As `python -m chaperon`, but never looks where we are: a queue.py there would be taken for Python's own."""
+_HOME = str(Path(__file__).resolve().parents[2])
+_DOOR = (
+    f"import sys; sys.path[:] = [{_HOME!r}, *filter(None, sys.path)]; import chaperon; del sys.path[0]; "
+    "from chaperon.__main__ import main; main()"
+)
+"""As `python -m chaperon`, but this very Chaperon, and nothing from where we are: there may be a queue.py."""
 
 Command = Callable[[str, int], Sequence[str]]
 """From the name of a worker and the number of its life to the arguments of `chaperon`."""
@@ -181,13 +185,11 @@ class Supervisor:
 
     def _run(self, name: str, incarnation: int) -> int:
         journal = self._journal(incarnation)
-        package = str(Path(__file__).resolve().parents[2])
-        path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
         kept = () if journal is None else ("--journal", str(journal))
         engine = subprocess.Popen(
             [sys.executable, "-c", _DOOR, *self._command(name, incarnation), *kept],
             stdin=subprocess.PIPE,  # its end is ours: see `bound_to_parent`
-            env={**os.environ, **self._environ, "PYTHONPATH": path},
+            env={**os.environ, **self._environ},
             start_new_session=True,  # a Ctrl-C on this terminal is ours to deal with
         )
         self._engines[name] = engine

@@ -13,10 +13,10 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from chaperon.errors import ChaperonError, LoadError
+from chaperon.script.beside import search
 from chaperon.script.entry import Entry
 from chaperon.script.environment import Environment
 from chaperon.script.scenario import Scenario
-from chaperon.script.sending import Sending
 from chaperon.script.steps import options_of
 
 T = TypeVar("T")
@@ -119,16 +119,12 @@ def _imported(path: Path) -> ModuleType:
         raise LoadError(f"{path} is a directory: name a Python file in it")
     if not path.is_file():
         raise LoadError(f"no such file: {path}")
-    # what a run needs is here before the file's folder is searched: a requests.py there would be taken for the library
-    Sending.load()
     name = path.stem if path.stem not in sys.modules else f"scenario_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:
         raise LoadError(f"{path} is not a Python file: its name must end in .py")
     module = importlib.util.module_from_spec(spec)
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    search(str(path.resolve().parent))
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)

@@ -1,0 +1,95 @@
+"""Files beside a scenario are imported, but never taken for a library, whatever they are called."""
+
+import json
+import subprocess
+import sys
+from importlib import import_module, metadata
+
+import pytest
+
+from chaperon.script.beside import LIBRARIES, search
+
+SHOP = "import mine\nfrom chaperon import step\n\n@step\ndef look(session):\n    session.get(mine.PATH)\n"
+
+
+def needed(name, seen):
+    """Gather a distribution with all it needs, but for extras."""
+    if name not in seen:
+        seen[name] = metadata.distribution(name)
+        for line in seen[name].requires or ():
+            needs, _, condition = line.partition(";")
+            if "extra" not in condition:
+                for end in "<>=!~[( ":
+                    needs = needs.partition(end)[0]
+                try:
+                    needed(needs, seen)
+                except metadata.PackageNotFoundError:
+                    continue  # for another Python, or another system
+    return seen
+
+
+def test_every_library_that_is_needed_is_known_by_the_name_it_is_imported_by():
+    found = set()
+    for distribution in needed("chaperon", {}).values():
+        for file in distribution.files or ():
+            top = file.parts[0]
+            if file.suffix in {".py", ".so"} and not top.startswith(("_", "..")) and "-" not in top:
+                found.add(top.partition(".")[0])
+
+    assert found - {"benchmark", "benchmarks", "tests", "bin", "src"} <= LIBRARIES  # some install what is of no use
+
+
+@pytest.fixture
+def paths(monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    known = set(sys.modules)
+    yield
+    for name in set(sys.modules) - known:
+        del sys.modules[name]
+
+
+def test_a_module_of_ones_own_is_found_and_one_that_is_called_as_pythons_is_not(tmp_path, paths):
+    for name in ("of_ones_own", "sndhdr", "stringprep"):
+        (tmp_path / f"{name}.py").write_text("HERE = True\n")
+    sys.modules.pop("stringprep", None)
+
+    search(str(tmp_path))
+
+    assert import_module("of_ones_own").HERE
+    assert not hasattr(import_module("stringprep"), "HERE")
+
+
+def test_a_library_that_is_not_there_is_not_there_whatever_lies_beside(tmp_path, paths, monkeypatch):
+    monkeypatch.setattr("chaperon.script.beside.LIBRARIES", LIBRARIES | {"not_installed"})
+    (tmp_path / "not_installed.py").write_text("HERE = True\n")
+
+    search(str(tmp_path))
+
+    with pytest.raises(ModuleNotFoundError, match="'not_installed'"):
+        import_module("not_installed")
+
+
+@pytest.mark.parametrize("args", [(), ("--processes", "2")])
+def test_a_folder_full_of_files_with_the_names_of_libraries_disturbs_nobody(tmp_path, target, args):
+    for name in (LIBRARIES | sys.stdlib_module_names) - {"builtins", "sys"}:
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name}.py was taken for a library')\n")
+    (tmp_path / "mine.py").write_text("PATH = '/mine'\n")
+    (tmp_path / "shop.py").write_text(SHOP)
+    door = "import sys; del sys.path[0]; from chaperon.__main__ import main; main()"  # as the installed command
+
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", door, "local", "shop.py", "--url", target.url),
+            *("--iterations", "4", "--json", "o.json", *args),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=40,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 planned = 4 done" in done.stdout
+    assert json.loads((tmp_path / "o.json").read_text())["verdict"] == "PASS"
+    assert target.count("GET /mine") == 4
