@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from chaperon.clock import HubClock
@@ -37,10 +34,8 @@ def processes(
     tell: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Fleet]:
     """Give a fleet of *n* engine processes on this machine, to be started; none is left when the block is."""
-    folder = tempfile.mkdtemp(prefix="chp-")
-    supervisor = None
-    try:
-        address = Address.parse(f"ipc://{Path(folder) / 'm'}")
+    with Shelter() as shelter, ExitStack() as ending:
+        address = Address.parse(f"ipc://{shelter.folder / 'm'}")
         fleet = Fleet(
             environment,
             Bound(address),
@@ -49,12 +44,8 @@ def processes(
             patience=patience or Patience(gather=GATHER),
             lost=lost,
         )
-        supervisor = crew(address, [f"local-{k}" for k in range(1, n + 1)], once=True, tell=tell)
+        ending.callback(crew(address, [f"local-{k}" for k in range(1, n + 1)], once=True, tell=tell).end)
         yield fleet
-    finally:
-        if supervisor is not None:
-            supervisor.end()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def crew(

@@ -1,5 +1,11 @@
 """A master with its workers as a person starts them: real processes on loopback."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 from shells import Shells, engines
 
@@ -140,3 +146,60 @@ def test_a_file_of_its_own_is_used_if_it_is_what_the_master_has(shells, target, 
 
     assert shells.ends(master) == (3 if changed else 0), master.told
     assert not changed or "is not what the master has" in master.told[-1]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_whatever_ends_local_processes_none_is_left(shells, target, number):
+    local = shells.start(
+        *("local", "shop.py", "--url", target.url, "--rate", 40, "--hold", "60s"),
+        *("--processes", 2, "--json", "out.json", "--quiet"),
+    )
+    shells.until(lambda: len(target.asked) > 20)
+
+    local.send_signal(number)
+
+    if number == signal.SIGINT:
+        assert shells.ends(local, within=10) == 130
+        (ledger,) = shells.report()["ledger"]
+        assert ledger["planned"] == ledger["done"] == len(target.asked)
+    shells.until(lambda: engines(shells) == [], within=1)
+
+
+def _mix(folder):
+    """Write the key of a worker that knows the master, but is not known to it."""
+    kind, master, _ = (folder / "keys" / "worker.key").read_text().strip().split(":")
+    *_, secret = (folder / "others" / "worker.key").read_text().strip().split(":")
+    file = os.open(folder / "mixed.key", os.O_WRONLY | os.O_CREAT, 0o600)
+    os.write(file, f"{kind}:{master}:{secret}\n".encode())
+    os.close(file)
+
+
+@pytest.mark.faults
+def test_a_wrong_key_is_told_apart_from_a_wrong_address_within_five_seconds(shells, target, dead_port):
+    for pair in ("keys", "others"):
+        subprocess.run([sys.executable, "-m", "chaperon", "keygen", pair], cwd=shells.folder, check=True)
+    _mix(shells.folder)
+    master = shells.master("--url", target.url, "--key", "keys/master.key", "--quiet", workers=1)
+    began = time.monotonic()
+
+    unknown, wrong, none, nobody = (
+        shells.worker(address, "--name", name, "--once", *more)
+        for address, name, more in (
+            (master.address, "unknown", ("--key", "mixed.key")),
+            (master.address, "wrong", ("--key", "others/worker.key")),
+            (master.address, "none", ()),
+            (f"tcp://127.0.0.1:{dead_port}", "nobody", ()),
+        )
+    )
+
+    said = {
+        "unknown": shells.told(unknown, "does not know this worker's key"),
+        "wrong": shells.told(wrong, "has another key, or none"),
+        "none": shells.told(none, "asks for a key"),
+        "nobody": shells.told(nobody, f"nobody answers at tcp://127.0.0.1:{dead_port}"),
+    }
+    assert time.monotonic() - began < 5 + 3, said  # three seconds for four interpreters to start side by side
+    assert [shells.ends(worker, within=5) for worker in (unknown, wrong, none)] == [6, 6, 6]
+    assert nobody.poll() is None  # its master may still come
+    assert shells.told(master, "somebody was turned back who has another key", within=5)

@@ -1,9 +1,11 @@
 """Phases, drops, limits, health, changes of the load: three workers are as one; on simulated time."""
 
+from random import Random
+
 import pytest
 from test_fleet import Ground
 
-from chaperon import Environment, Scenario, rate, run, step, users
+from chaperon import Environment, Scenario, iterations, mix, rate, run, step, users
 from chaperon.cli.main import exit_code
 from chaperon.errors import PlanError, UsageError
 from chaperon.report.split import split
@@ -51,6 +53,48 @@ def test_phases_are_the_same_from_three_workers_as_from_one():
 
     assert told[0] == told[1]
     assert told[0][0] == {"warm-up": 1.0, "ramp": 1.0, "steady at 30/s": 3.0, "steady at 60/s": 2.0}
+
+
+@pytest.mark.parametrize("load", [rate(30, hold=10, poisson=True), iterations(200, users=12)], ids=str)
+def test_what_visits_are_of_which_scenario_with_which_chances_is_the_same_whoever_sends_them(load):
+    told = []
+    for workers in (1, 3):
+        stage = Wide(load, workers=workers)
+
+        @step
+        def draw(session, stage=stage):
+            visit = session.visit
+            stage.made.append((session.label, visit.due, visit.number, visit.user, session.random.random()))
+            session.clock.sleep(0.1)
+
+        kinds = mix({Scenario(draw, name="many"): 3, Scenario(draw, name="few"): 1})
+        stage.environment = Environment(scenarios=[run(kinds, load, name="shop")], seed=11)
+        report = stage.begin().play()
+        open_load = isinstance(load, type(rate(1, hold=1)))
+        told.append(sorted((label, due if open_load else 0, n, x) for label, due, n, user, x in stage.made))
+        assert {label: counts.done for label, counts in report.ledger.items()} == {"shop": len(stage.made)}
+
+    assert told[0] == told[1]
+    labels = [label for label, *_ in told[0]]
+    assert labels.count("shop/many") == pytest.approx(0.75 * len(labels), abs=2)
+
+
+def test_merged_quantiles_are_those_of_one_process_on_the_same_samples():
+    chance, took = Random(3), {}
+    for number in range(6_000):
+        took[number] = chance.lognormvariate(-3.0, 0.8)
+
+    reports = [
+        Wide(rate(200, hold=30), took=lambda session: took[session.visit.number], workers=workers).begin().play()
+        for workers in (1, 4)
+    ]
+
+    exact = sorted(took.values())
+    for q in ("p50", "p90", "p99"):
+        one, four = (getattr(report["visit"], q) for report in reports)
+        assert four == pytest.approx(one, rel=0.01)
+        assert four == pytest.approx(exact[int(float(q[1:]) / 100 * len(exact))], rel=0.01)
+    assert [report["visit"].count for report in reports] == [6_000, 6_000]
 
 
 def test_a_cap_on_visits_in_flight_is_divided_and_drops_are_told_by_worker():

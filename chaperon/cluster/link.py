@@ -21,6 +21,10 @@ from chaperon.cluster.messages import Frame, Message, Offer
 from chaperon.cluster.wire import LARGEST, OtherProtocol, WireError, decode, encode
 from chaperon.errors import UsageError
 
+_TURNED_BACK = (
+    zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+)
+
 BREATH = 100
 """Messages after which everybody else gets a turn."""
 
@@ -30,6 +34,7 @@ FREE = range(10_000, 32_000)
 MALFORMED = "messages that were none of ours"
 FOREIGN = "messages of another protocol"
 FAULTS = "messages that could not be dealt with"
+STRANGERS = "connections of no worker, or of one with another key"
 
 FromWorker = Callable[[bytes, Message], None]
 FromMaster = Callable[[Message], None]
@@ -142,9 +147,9 @@ class _Sockets:
             if n % BREATH == 0:
                 gevent.sleep(0)
 
-    def monitor(self, socket: Any) -> Any:
-        """Return what tells of every event of a socket's connections: before it has any, lest one be missed."""
-        monitor = socket.get_monitor_socket()
+    def monitor(self, socket: Any, events: int = zmq.EVENT_ALL) -> Any:
+        """Return what tells of events of a socket's connections: before it has any, lest one be missed."""
+        monitor = socket.get_monitor_socket(events)
         monitor.setsockopt(zmq.LINGER, 0)
         self._sockets.append(monitor)
         return monitor
@@ -180,6 +185,7 @@ class Bound:
         self._control = self._sockets.open(zmq.ROUTER, ROUTER_MANDATORY=1, ROUTER_HANDOVER=1)
         self._work = self._sockets.open(zmq.PUSH, SNDHWM=1)
         self._sink = self._sockets.open(zmq.PULL, RCVHWM=2000)
+        self._monitor = self._sockets.monitor(self._control, _TURNED_BACK)
         try:
             self.address = self._bind(address)
         except BaseException:
@@ -216,6 +222,7 @@ class Bound:
 
         self._sockets.read(self._control, control)
         self._sockets.read(self._sink, sink)
+        self._sockets.read(self._monitor, lambda parts: self.tally.update([STRANGERS]))
 
     def send(self, peer: bytes, message: Message) -> None:
         """Say something to one worker; it may be lost."""

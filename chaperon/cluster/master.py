@@ -13,7 +13,7 @@ from gevent.event import Event
 
 from chaperon.clock import Clock, HubClock, seconds, today
 from chaperon.cluster.admission import Admission
-from chaperon.cluster.link import MasterLink
+from chaperon.cluster.link import STRANGERS, MasterLink
 from chaperon.cluster.messages import (
     Bye,
     Change,
@@ -262,7 +262,7 @@ class Fleet:
         """Wait until all workers are ready and everything is dealt."""
         roster, ledger = self._muster.roster, self._muster.ledger
         asked = self._clock.now()
-        told = None
+        told, strangers = None, False
         while len(roster.ready) < self._workers or not ledger.all_dealt:
             now = self._clock.now()
             self._muster.give_up(now)
@@ -275,6 +275,9 @@ class Fleet:
                     f"{ready} of {self._workers} workers were ready after {waited:.0f} s: "
                     + (self._admission.told or "start the others, or ask for fewer with --workers")
                 )
+            if self._link.tally[STRANGERS] and not strangers:
+                strangers = True
+                self._tell("somebody was turned back who has another key than this master, or none, or is no worker")
             if told != ready:
                 told = ready
                 self._tell(f"{ready} of {self._workers} workers are ready")

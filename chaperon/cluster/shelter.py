@@ -1,4 +1,4 @@
-"""The folder where a supervisor keeps the journals of its engines."""
+"""A folder of one's own, for journals or sockets: taken away when its owner is gone, however that came."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from types import TracebackType
 
 from chaperon.cluster.facts import MOST, JournalError
 
-PREFIX = "chaperon-journals-"
+PREFIX = "chaperon-own-"
 MEMORY = Path("/dev/shm")
 
 
@@ -32,7 +32,7 @@ class Shelter:
             self._lock = _locked(folder, os.O_CREAT)
             self.folder = folder.rename(place / folder.name.replace("chaperon-new-", PREFIX))
         except OSError as exc:
-            raise JournalError(f"no folder for journals can be made in {place}: {exc.strerror}") from exc
+            raise JournalError(f"no folder of our own can be made in {place}: {exc.strerror}") from exc
 
     def __repr__(self) -> str:
         return f"<Shelter {self.folder}>"
