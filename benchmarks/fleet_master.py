@@ -14,7 +14,7 @@ import gevent  # noqa: E402
 from benchmarks.machine import memory_of  # noqa: E402
 from chaperon import Environment, Scenario, run, users  # noqa: E402
 from chaperon.cluster.address import Address  # noqa: E402
-from chaperon.cluster.link import Bound  # noqa: E402
+from chaperon.cluster.bound import Bound  # noqa: E402
 from chaperon.cluster.master import Fleet, Patience  # noqa: E402
 from chaperon.cluster.parcel import Parcel  # noqa: E402
 

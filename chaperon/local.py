@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from chaperon.clock import HubClock
 from chaperon.cluster.address import Address
+from chaperon.cluster.bound import Bound
+from chaperon.cluster.connected import Connected
 from chaperon.cluster.facts import JournalError
 from chaperon.cluster.keys import VARIABLE, WorkerKey
-from chaperon.cluster.link import Bound, Connected
 from chaperon.cluster.master import Fleet, Patience
 from chaperon.cluster.parcel import Parcel
 from chaperon.cluster.shelter import Shelter

@@ -11,8 +11,10 @@ import zmq.green as zmq
 
 from chaperon.cluster import keys
 from chaperon.cluster.address import Address
+from chaperon.cluster.bound import Bound
+from chaperon.cluster.connected import Connected
 from chaperon.cluster.keys import MasterKey, WorkerKey, find, guarded, make, parse, write
-from chaperon.cluster.link import MALFORMED, Bound, Connected
+from chaperon.cluster.link import MALFORMED
 from chaperon.cluster.messages import Bye, Frame, Hello, Lease, Offer, Ping, Reject
 from chaperon.cluster.wire import encode
 from chaperon.errors import OutputError, UsageError

@@ -14,9 +14,9 @@ import gevent
 from chaperon.cli.options import Orders
 from chaperon.clock import HubClock
 from chaperon.cluster.address import Address
+from chaperon.cluster.connected import Connected
 from chaperon.cluster.joining import Identity
 from chaperon.cluster.keys import VARIABLE, WorkerKey, find
-from chaperon.cluster.link import Connected
 from chaperon.cluster.messages import Welcome
 from chaperon.cluster.parcel import Trail, belongings, digest_of, split, unpack
 from chaperon.cluster.supervisor import LEFT, bound_to_parent
