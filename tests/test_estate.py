@@ -39,7 +39,7 @@ class Mortal(Ground):
         """End an engine at once, and let its supervisor find what is on the disk at that moment."""
         left = self.folder / f"{name}-{life}-left"
         shutil.copytree(self.folder / f"{name}-{life}", left)
-        self.in_flight = self.crew[name]._sending.engine.busy
+        self.in_flight = self.crew[name]._stint.sending.engine.busy
         super().kill(name, life)
         link = self.net.connect(f"supervisor of {name}".encode())
         self.estate = Estate(name, life, -9, left, link, self.clock)

@@ -166,6 +166,7 @@ FLOORS = [
         "cluster.supervisor",
         "cluster.joining",
         "cluster.dispatch",
+        "cluster.stint",
         "cluster.worker",
         "cluster.master",
     ],

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import gevent
 from gevent.event import Event
 
-from chaperon.clock import Clock, seconds
+from chaperon.clock import Clock
 from chaperon.cluster.dispatch import Dispatch
 from chaperon.cluster.joining import DIAL, Furnish, Identity, Joined, Joining
 from chaperon.cluster.link import WorkerLink
 from chaperon.cluster.messages import (
     Blob,
     Bye,
-    Change,
     Lease,
     Message,
     Offer,
@@ -29,14 +25,11 @@ from chaperon.cluster.messages import (
     State,
     Welcome,
 )
+from chaperon.cluster.stint import Stint
 from chaperon.cluster.supervisor import LEFT, ORPHANED, OVER, REFUSED
 from chaperon.cluster.timepiece import KEPT, Timepiece
 from chaperon.cluster.wire import OtherProtocol
-from chaperon.load.share import Share
-from chaperon.script.sending import Sending
 
-if TYPE_CHECKING:
-    from chaperon.script.environment import Environment
 
 class Worker:
     """Joins a master, sends the shares it is dealt, leaves when all its windows are in.
@@ -72,14 +65,10 @@ class Worker:
         self._state: State = "loading"
         self._note = ""
         self._stop_run = ""
-        self._environment: Environment | None = None
-        self._shares: Mapping[str, Share] = {}
-        self._held: dict[str, Lease] = {}
-        self._sending: Sending | None = None
+        self._stint: Stint | None = None
         self._last = False
         self._beat = DIAL
         self._order = ""
-        self._changed = 0
         self._said = -math.inf
         self._heard = self._alive = clock.now()
         self._stalled = False
@@ -104,19 +93,15 @@ class Worker:
     def leave(self) -> None:
         """Give all shares back, then go; a second time: interrupt visits; a third time: go now."""
         self._asked_to_leave += 1
-        sending = self._sending
-        if sending is None or self._asked_to_leave > 2:
+        stint = self._stint
+        if stint is None or not stint.sends or self._asked_to_leave > 2:
             self._end(LEFT, "told to leave")
         elif self._asked_to_leave == 2:
-            sending.engine.stop(0.0)
+            stint.stop()
         else:
             self._state, self._code, self.told = "leaving", LEFT, "told to leave"
             self._link.close_work()
-            for name in self._held:
-                sending.engine.release(name)
-            sending.engine.finish()
-            assert self._environment is not None
-            self._clock.after(seconds(self._environment.grace), lambda: sending.engine.stop(0.0))
+            stint.hand_back()
             self._ping()
 
     # What is heard
@@ -151,7 +136,18 @@ class Worker:
         if joined.environment is None or joined.shares is None:
             self._state, self._note = "failed", joined.why
         else:
-            self._environment, self._shares = joined.environment, joined.shares
+            self._stint = Stint(
+                joined.environment,
+                joined.shares,
+                self._dispatch,
+                self._clock,
+                worker=self._identity.name,
+                engines=self._joining.welcome.workers if self._joining.welcome else 1,
+                held=self._is_held,
+                changed=self._ping,
+                stop_run=self._stop,
+                ended=self._ended,
+            )
             if self._state == "loading":
                 self._state = "ready"
                 self._link.open_work()
@@ -177,94 +173,20 @@ class Worker:
                 self._link.send(Bye(self._identity.name, self._identity.incarnation))
                 self._end(self._code, self.told)
             return
-        self._take(pong.leases)
-        if pong.order == "run" and self._sending is None and pong.began is not None and self._state == "ready":
-            self._begin(pong.began - self._timepiece.ahead)
-        self._change(pong.changes)
+        if self._stint is not None:
+            self._stint.hold(pong.leases)
+            if pong.order == "run" and pong.began is not None and self._state == "ready":
+                self._state = "sending"
+                self._stint.begin(pong.began - self._timepiece.ahead)
+            self._stint.change(pong.changes)
         if pong.order != self._order:
             self._order = pong.order
-            self._follow(pong)
-
-    def _change(self, changes: tuple[Change, ...]) -> None:
-        """Make the changes to the load that are new, at their moments of the run."""
-        if self._sending is None:
-            return
-        engine = self._sending.engine
-        for change in changes[self._changed :]:
-            match change.what:
-                case "scale":
-                    engine.scale(change.factor, change.at)
-                case "pause":
-                    engine.pause(change.at)
-                case "resume":
-                    engine.resume(change.at)
-        self._changed = max(self._changed, len(changes))
-
-    def _follow(self, pong: Pong) -> None:
-        if self._sending is None:
-            if pong.order in ("end", "stop", "kill"):
+            if self._stint is not None and self._stint.sends:
+                self._stint.follow(pong.order, pong.grace)
+            elif pong.order in ("end", "stop", "kill"):
                 self._ended()
-            return
-        match pong.order:
-            case "end":
-                self._sending.engine.finish()
-            case "stop":
-                self._sending.engine.stop(pong.grace)
-            case "kill":
-                self._sending.engine.stop(0.0)
-            case _:
-                pass
-
-    def _take(self, leases: tuple[Lease, ...]) -> None:
-        """Have what the master says we have: take what is new, give back what is not among it."""
-        wanted = {lease.share: lease for lease in leases}
-        for name, lease in wanted.items():
-            known = self._held.get(name)
-            if (known is not None and known.attempt >= lease.attempt) or name not in self._shares:
-                continue
-            self._held[name] = lease
-            if self._sending is not None and self._state == "sending":
-                self._take_up(self._sending, lease)
-        for name in self._held.keys() - wanted.keys():
-            if self._sending is None:
-                del self._held[name]
-            else:
-                self._sending.engine.release(name)
-
-    def _take_up(self, sending: Sending, lease: Lease) -> None:
-        self._dispatch.stands(lease)
-        share = replace(self._shares[lease.share], start=lease.start, rows=lease.rows)
-        sending.engine.take(share, forgo=lease.forgo)
 
     # What is done
-
-    def _begin(self, began: float) -> None:
-        assert self._environment is not None
-        self._state = "sending"
-        self._sending = Sending(
-            self._environment,
-            (),
-            self._dispatch.send,
-            self._clock,
-            worker=self._identity.name,
-            began=began,
-            stop_run=self._stop,
-            journal=partial(self._dispatch.open, began),
-            engines=self._joining.welcome.workers if self._joining.welcome else 1,
-            staying=True,
-            held=self._is_held,
-            changed=self._ping,
-        )
-        for lease in self._held.values():
-            self._take_up(self._sending, lease)
-        gevent.spawn(self._perform, self._sending)
-
-    def _perform(self, sending: Sending) -> None:
-        try:
-            sending.perform()
-        except Exception as exc:  # a fault of ours ends the run for all, and is told
-            self._stop(f"a fault of Chaperon's own on {self._identity.name}: {type(exc).__name__}: {exc}")
-        self._ended()
 
     def _ended(self) -> None:
         if self._state != "leaving":
@@ -280,25 +202,12 @@ class Worker:
         welcome, mine = self._joining.welcome, self._identity
         if welcome is None:
             return
-        going, done, returned = self._standing()
+        going, done, returned = self._stint.standing if self._stint else ((), (), ())
         ping = Ping(
             mine.name, mine.incarnation, welcome.run, self._state, self._clock.now(), self._note, claims,
             going, done, returned, self._dispatch.cut, self._last, self._stop_run,
         )
         self._link.send(ping)
-
-    def _standing(self) -> tuple[tuple[Lease, ...], tuple[Lease, ...], tuple[Lease, ...]]:
-        if self._sending is None:
-            return tuple(self._held.values()), (), ()
-        standings, progress = self._sending.engine.standings, self._sending.engine.progress
-        by: dict[str, list[Lease]] = {"going": [], "done": [], "returned": []}
-        for name, lease in self._held.items():
-            if name not in progress:  # it came when no more could be begun
-                by["returned"].append(lease)
-                continue
-            taken, _, rows = progress[name]
-            by[standings[name]].append(replace(lease, start=taken, rows=rows))
-        return tuple(by["going"]), tuple(by["done"]), tuple(by["returned"])
 
     # What time brings
 
@@ -340,10 +249,8 @@ class Worker:
 
     def _abandon(self, code: int, told: str) -> None:
         """Send nothing more, for nobody wants it: what is due from now on is not this worker's to drop."""
-        if self._sending is not None:
-            for name in self._held:
-                self._sending.engine.release(name)
-            self._sending.engine.stop(0.0)
+        if self._stint is not None:
+            self._stint.hand_back(at_once=True)
         self._end(code, told)
 
     def _end(self, code: int, told: str) -> None:

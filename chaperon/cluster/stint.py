@@ -1,0 +1,182 @@
+"""A worker's part in one run: the shares in its hands, sent for as long as they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import gevent
+
+from chaperon.clock import Clock, seconds
+from chaperon.cluster.dispatch import Dispatch
+from chaperon.cluster.messages import Change, Lease, Order
+from chaperon.load.share import Share
+from chaperon.script.scene import StopRun
+from chaperon.script.sending import Sending
+
+if TYPE_CHECKING:
+    from chaperon.script.environment import Environment
+
+Standing = tuple[tuple[Lease, ...], tuple[Lease, ...], tuple[Lease, ...]]
+"""Leases that are going on, that were made to their end, that were given back; each where its share stands."""
+
+
+class Stint:
+    """Holds what the master deals of *shares*, and from `begin` on sends it.
+
+    Windows go by *dispatch*. So many *engines* send the whole. Nothing is started while *held* says so;
+    *changed* is called when a share is done or given back, *stop_run* when a scenario, or a
+    fault of ours, wants to end the run for all, *ended* when the last window is cut.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        shares: Mapping[str, Share],
+        dispatch: Dispatch,
+        clock: Clock,
+        *,
+        worker: str,
+        engines: int,
+        held: Callable[[], bool],
+        changed: Callable[[], object],
+        stop_run: StopRun,
+        ended: Callable[[], object],
+    ) -> None:
+        self.sending: Sending | None = None
+        self._environment = environment
+        self._shares = shares
+        self._dispatch = dispatch
+        self._clock = clock
+        self._worker = worker
+        self._engines = engines
+        self._held_up = held
+        self._changed = changed
+        self._stop_run = stop_run
+        self._ended = ended
+        self._leases: dict[str, Lease] = {}
+        self._over = False
+        self._changes = 0
+
+    def __repr__(self) -> str:
+        return f"<Stint of {self._worker}: {len(self._leases)} shares>"
+
+    @property
+    def sends(self) -> bool:
+        """Whether it has begun."""
+        return self.sending is not None
+
+    @property
+    def standing(self) -> Standing:
+        """Where every share stands."""
+        if self.sending is None:
+            return tuple(self._leases.values()), (), ()
+        standings, progress = self.sending.engine.standings, self.sending.engine.progress
+        by: dict[str, list[Lease]] = {"going": [], "done": [], "returned": []}
+        for name, lease in self._leases.items():
+            if name not in progress:  # it came when no more could be begun
+                by["returned"].append(lease)
+                continue
+            taken, _, rows = progress[name]
+            by[standings[name]].append(replace(lease, start=taken, rows=rows))
+        return tuple(by["going"]), tuple(by["done"]), tuple(by["returned"])
+
+    def hold(self, leases: tuple[Lease, ...]) -> None:
+        """Have what the master says we have: take what is new, give back what is not among it."""
+        wanted = {lease.share: lease for lease in leases}
+        for name, lease in wanted.items():
+            known = self._leases.get(name)
+            if (known is not None and known.attempt >= lease.attempt) or name not in self._shares:
+                continue
+            self._leases[name] = lease
+            if self.sending is not None and not self._over:
+                self._take_up(self.sending, lease)
+        for name in self._leases.keys() - wanted.keys():
+            if self.sending is None:
+                del self._leases[name]
+            else:
+                self.sending.engine.release(name)
+
+    def begin(self, began: float) -> None:
+        """Send what is held from *began* on, a reading of the clock."""
+        self.sending = Sending(
+            self._environment,
+            (),
+            self._dispatch.send,
+            self._clock,
+            worker=self._worker,
+            began=began,
+            stop_run=self._stop_run,
+            journal=partial(self._dispatch.open, began),
+            engines=self._engines,
+            staying=True,
+            held=self._held_up,
+            changed=self._changed,
+        )
+        for lease in self._leases.values():
+            self._take_up(self.sending, lease)
+        gevent.spawn(self._perform, self.sending)
+
+    def change(self, changes: tuple[Change, ...]) -> None:
+        """Make the changes to the load that are new, at their moments of the run."""
+        if self.sending is None:
+            return
+        engine = self.sending.engine
+        for change in changes[self._changes :]:
+            match change.what:
+                case "scale":
+                    engine.scale(change.factor, change.at)
+                case "pause":
+                    engine.pause(change.at)
+                case "resume":
+                    engine.resume(change.at)
+        self._changes = max(self._changes, len(changes))
+
+    def follow(self, order: Order, grace: float) -> None:
+        """Do what ends a run: stay no longer than what is held takes, or stop in the *grace* time, or now."""
+        match order:
+            case "end":
+                self._finish()
+            case "stop":
+                self.stop(grace)
+            case "kill":
+                self.stop()
+            case _:
+                pass
+
+    def stop(self, grace: float = 0.0) -> None:
+        """Start nothing more; visits in flight have *grace* seconds."""
+        if self.sending is not None:
+            self.sending.engine.stop(grace)
+
+    def hand_back(self, *, at_once: bool = False) -> None:
+        """Give every share back, take no other; visits in flight have the grace time, or none."""
+        if self.sending is None:
+            return
+        self._over = True
+        for name in self._leases:
+            self.sending.engine.release(name)
+        if at_once:
+            self.stop()
+        else:
+            self._finish()
+            self._clock.after(seconds(self._environment.grace), self.stop)
+
+    def _finish(self) -> None:
+        if self.sending is not None:
+            self.sending.engine.finish()
+
+    def _take_up(self, sending: Sending, lease: Lease) -> None:
+        self._dispatch.stands(lease)
+        share = replace(self._shares[lease.share], start=lease.start, rows=lease.rows)
+        sending.engine.take(share, forgo=lease.forgo)
+
+    def _perform(self, sending: Sending) -> None:
+        try:
+            sending.perform()
+        except Exception as exc:  # a fault of ours ends the run for all, and is told
+            self._stop_run(f"a fault of Chaperon's own on {self._worker}: {type(exc).__name__}: {exc}")
+        self._over = True
+        self._ended()
