@@ -2,10 +2,12 @@
 
 import os
 import sys
+from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, flock
 from pathlib import Path
 
 import pytest
 
+HERE = Path(__file__).parent
 SIDE_BY_SIDE = 4
 """Processes that the whole suite is dealt to: most of its time it waits."""
 
@@ -36,6 +38,7 @@ def pytest_configure(config):
     monkey.patch_all()
     if hasattr(config, "workerinput"):
         config.pluginmanager.register(Awake())
+        config.pluginmanager.register(Beside())
     config.pluginmanager.import_plugin("ground")
 
 
@@ -58,8 +61,31 @@ class Awake:
             self._watcher.start(lambda: None)
 
 
+class Beside:
+    """Sees to it that nothing runs beside a test that is to be alone, in whatever process."""
+
+    def __init__(self):
+        # what is locked are files that are here anyway
+        self._door, self._room = (os.open(HERE / file, os.O_RDONLY) for file in ("conftest.py", "ground.py"))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item):
+        """Wait until the test may run."""
+        alone = item.get_closest_marker("alone") is not None
+        flock(self._door, LOCK_EX if alone else LOCK_SH)  # nobody comes in any more
+        if not alone:
+            flock(self._door, LOCK_UN)
+        flock(self._room, LOCK_EX if alone else LOCK_SH)
+        try:
+            return (yield)
+        finally:
+            flock(self._room, LOCK_UN)
+            flock(self._door, LOCK_UN)
+
+
 def pytest_collection_modifyitems(items):
     """Let what needs real time try again: the machine may have been somebody else's just then."""
+    items.sort(key=lambda item: item.get_closest_marker("alone") is None)  # nobody is to be waited for yet
     for item in items:
         if item.get_closest_marker("faults"):
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))

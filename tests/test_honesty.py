@@ -223,6 +223,7 @@ def test_twice_what_the_generator_can_send_is_invalid(server, chaperon):
 
 
 @pytest.mark.faults
+@pytest.mark.alone
 def test_a_third_of_what_it_can_send_passes(server, chaperon):
     target = server()
 

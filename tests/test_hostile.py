@@ -72,10 +72,10 @@ def visit(server, sane, *calls, awaiting=None, load=None, settles=True, **servic
         for call in calls:
             with suppress(*EXPECTED):
                 answers.append(call(session))
-        session.get(f"{sane.url}/sane")
+        session.get(f"{sane.url}/sane", timeout=LATE, deadline=LATE)
 
     report = Environment(
-        services={"default": Service(server.url, verify=server.authority or True, **patience, **service)},
+        services={"default": Service(server.url, verify=server.authority or True, **{**patience, **service})},
         scenarios=[run(Scenario(shop, name="shop"), load or iterations(1))],
     ).execute()
 
@@ -230,7 +230,7 @@ def test_a_server_may_stall_at_every_byte(way, transport, target):
 
     with hostile.stalled() as server:
         load = iterations(places, users=places)
-        report, answers = visit(server, target, way, load=load, transport=transport, awaiting="timeout")
+        report, answers = visit(server, target, way, load=load, transport=transport, awaiting="timeout", timeout=0.5)
 
     assert server.connections == places
     assert errors_of(report) == {("GET /", "timeout"): places}
