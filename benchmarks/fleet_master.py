@@ -15,7 +15,8 @@ from benchmarks.machine import memory_of  # noqa: E402
 from chaperon import Environment, Scenario, run, users  # noqa: E402
 from chaperon.cluster.address import Address  # noqa: E402
 from chaperon.cluster.bound import Bound  # noqa: E402
-from chaperon.cluster.master import Fleet, Patience  # noqa: E402
+from chaperon.cluster.conductor import Patience  # noqa: E402
+from chaperon.cluster.master import Fleet  # noqa: E402
 from chaperon.cluster.parcel import Parcel  # noqa: E402
 
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from chaperon.clock import HubClock
 from chaperon.cluster.address import Address
 from chaperon.cluster.bound import Bound
+from chaperon.cluster.conductor import Patience
 from chaperon.cluster.connected import Connected
 from chaperon.cluster.facts import JournalError
 from chaperon.cluster.keys import VARIABLE, WorkerKey
-from chaperon.cluster.master import Fleet, Patience
+from chaperon.cluster.master import Fleet
 from chaperon.cluster.parcel import Parcel
 from chaperon.cluster.shelter import Shelter
 from chaperon.cluster.supervisor import Supervisor

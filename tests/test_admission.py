@@ -14,8 +14,8 @@ import chaperon
 from chaperon import rate, users
 from chaperon._version import VERSION
 from chaperon.cluster.admission import Admission
+from chaperon.cluster.conductor import WorkersMissing
 from chaperon.cluster.joining import Identity
-from chaperon.cluster.master import WorkersMissing
 from chaperon.cluster.messages import Hello, Reject
 from chaperon.cluster.parcel import Parcel
 from chaperon.cluster.supervisor import REFUSED

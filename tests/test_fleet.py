@@ -6,8 +6,9 @@ import gevent
 import pytest
 
 from chaperon import Environment, Scenario, feed, iterations, rate, run, step, users
+from chaperon.cluster.conductor import Patience, WorkersMissing
 from chaperon.cluster.joining import Identity
-from chaperon.cluster.master import Fleet, Patience, WorkersMissing
+from chaperon.cluster.master import Fleet
 from chaperon.cluster.memory import Net
 from chaperon.cluster.parcel import Parcel
 from chaperon.cluster.supervisor import LEFT, ORPHANED, OVER
@@ -265,6 +266,19 @@ def test_without_its_master_a_worker_stops_after_the_dead_mans_time(ground):
 
     assert stage.codes["w0/1"] == ORPHANED
     assert max(due for due, *_ in stage.made) == pytest.approx(50, abs=1.5)
+
+
+def test_a_fault_of_our_own_at_the_end_is_told_and_nobody_waits_for_ever(ground, monkeypatch):
+    stage = ground(rate(10, hold=3))
+    stage.worker("w0")
+    fleet = stage.fleet(1)
+    monkeypatch.setattr(fleet._muster, "conclude", lambda now: 1 / 0)
+
+    report = stage.play()
+
+    assert report.verdict is Verdict.INVALID
+    assert report.reasons[0] == "a fault of Chaperon's own: ZeroDivisionError: division by zero"
+    assert report["visit"].count == 30
 
 
 def test_stopping_the_fleet_stops_every_worker_within_the_grace(ground):

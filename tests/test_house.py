@@ -168,6 +168,7 @@ FLOORS = [
         "cluster.dispatch",
         "cluster.stint",
         "cluster.worker",
+        "cluster.conductor",
         "cluster.master",
     ],
     [

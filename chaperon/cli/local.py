@@ -24,7 +24,7 @@ def local(file: str, orders: Orders, count: str, silence: float, dead_man: float
     if n == 1:
         return perform(environment, orders)
 
-    from chaperon.cluster.master import Patience  # late: one process needs none of it
+    from chaperon.cluster.conductor import Patience  # late: one process needs none of it
     from chaperon.cluster.parcel import Parcel, split
     from chaperon.local import GATHER, processes
 

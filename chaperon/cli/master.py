@@ -13,8 +13,9 @@ from chaperon.cli.options import SPAN, Orders, load_options
 from chaperon.cli.perform import perform
 from chaperon.cluster.address import PORT, Address
 from chaperon.cluster.bound import Bound
+from chaperon.cluster.conductor import Patience
 from chaperon.cluster.keys import VARIABLE, MasterKey, find, guarded
-from chaperon.cluster.master import Fleet, Patience
+from chaperon.cluster.master import Fleet
 from chaperon.cluster.parcel import Trail, belongings, pack, split
 from chaperon.local import crew
 

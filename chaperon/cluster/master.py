@@ -3,39 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from random import SystemRandom
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import gevent
-from gevent.event import Event
 
 from chaperon.clock import Clock, HubClock, seconds, today
 from chaperon.cluster.admission import Admission
-from chaperon.cluster.link import STRANGERS, MasterLink
-from chaperon.cluster.messages import (
-    Bye,
-    Change,
-    Dead,
-    Fetch,
-    Frame,
-    Hello,
-    Message,
-    Offer,
-    Order,
-    Ping,
-    Welcome,
-)
+from chaperon.cluster.conductor import Conductor, Patience
+from chaperon.cluster.link import MasterLink
+from chaperon.cluster.messages import Welcome
 from chaperon.cluster.muster import Muster
 from chaperon.cluster.parcel import Parcel
-from chaperon.errors import ClusterError, LoadError, TeardownError, UsageError
-from chaperon.load.engine import PATIENCE
+from chaperon.errors import TeardownError
 from chaperon.load.steering import positive
 from chaperon.report.collector import Collector, Pulse, WorkerTally
 from chaperon.report.verdict import Facts
-from chaperon.report.watch import ABORT_GRACE, Watch
-from chaperon.script.garbage import seldom_collected
+from chaperon.report.watch import Watch
 
 if TYPE_CHECKING:
     from chaperon.report.summary import Report
@@ -43,30 +28,6 @@ if TYPE_CHECKING:
 
 SHARES = 8
 """Shares a worker has of each load: so fine can it be dealt again."""
-
-AHEAD = 0.5
-"""Seconds in which every worker has heard of a change to the load."""
-
-class WorkersMissing(ClusterError):
-    """The workers that were asked for did not come."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long is waited for whom, in seconds.
-
-    A worker that is silent for *silence* is given up. Without a master a worker stops after
-    *dead_man*. For the workers to come the master waits *gather*, or for ever.
-    """
-
-    silence: float = 10.0
-    dead_man: float = 30.0
-    gather: float | None = None
-
-    @property
-    def beat(self) -> float:
-        """Seconds between two signs of life."""
-        return self.silence / 10
 
 
 class Fleet:
@@ -94,7 +55,6 @@ class Fleet:
         self._parcel = parcel
         self._workers = workers
         self._patience = patience or Patience()
-        self._lost = lost
         self._clock: Clock = clock or HubClock()
         self._tell = tell
         self._preparation = environment.preparation()
@@ -111,11 +71,18 @@ class Fleet:
             silence=self._patience.silence,
         )
         self._admission = Admission(link, parcel, self._muster.greet, self._welcome, tell)
+        self._conductor = Conductor(
+            self._muster,
+            self._watch,
+            link,
+            self._admission,
+            self._clock,
+            patience=self._patience,
+            grace=self.grace,
+            lost=lost,
+            over=self._tear_down,
+        )
         self._started = ""
-        self._until: float | None = None
-        self._ended = Event()
-        self._grace = self.grace
-        self._pings: dict[bytes, tuple[Ping, float]] = {}
 
     def __repr__(self) -> str:
         return f"<Fleet of {self._muster}>"
@@ -132,14 +99,14 @@ class Fleet:
             else:
                 self.kill(f"the block it ran in raised {type(exc).__name__}")
             self.wait()
-        self._dismiss()
+        self._conductor.dismiss()
 
     # The face of Running
 
     @property
     def ended(self) -> bool:
         """Whether every worker's last window is in, or is not waited for any longer."""
-        return bool(self._ended.is_set())
+        return bool(self._conductor.ended.is_set())
 
     @property
     def target(self) -> str:
@@ -155,41 +122,42 @@ class Fleet:
         try:
             self._given = dict(self._preparation.begin())
             self.environment = self.environment.furnished(self._given)
-            self._link.listen(self._hear, self._admission.foreign)
-            self._gather()
+            self._link.listen(self._conductor.hear, self._admission.foreign)
+            self._conductor.gather(self._workers, self._tell)
+            self._started = today()
         except BaseException:
             self._muster.halt("kill", self._clock.now())
-            self._dismiss()
+            self._conductor.dismiss()
             self._tear_down()
             raise
-        self._greenlet = gevent.spawn(self._conduct)
+        self._greenlet = gevent.spawn(self._conductor.conduct)
         return self
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end, at most *timeout* seconds; return whether it has come."""
-        return bool(self._ended.wait(timeout))
+        return bool(self._conductor.ended.wait(timeout))
 
     def stop(self, reason: str = "stopped") -> None:
         """Let no worker start a further visit; those in flight have the grace time."""
         self._watch.aborted(reason)
-        self._halt("stop")
+        self._conductor.halt("stop")
 
     def kill(self, reason: str = "stopped at once") -> None:
         """End every visit now; what is known is kept."""
         self._watch.aborted(reason)
-        self._halt("kill")
+        self._conductor.halt("kill")
 
     def scale(self, factor: float) -> None:
         """Soon, on all workers at once, send *factor* times what was planned. Raises PlanError."""
-        self._change("scale", positive(factor))
+        self._conductor.change("scale", positive(factor))
 
     def pause(self) -> None:
         """Soon, on all workers at once, begin nothing more until `resume`."""
-        self._change("pause")
+        self._conductor.change("pause")
 
     def resume(self) -> None:
         """Soon, on all workers at once, go on after `pause`, where the plan is by then."""
-        self._change("resume")
+        self._conductor.change("resume")
 
     @property
     def crew(self) -> list[WorkerTally]:
@@ -208,30 +176,6 @@ class Fleet:
         facts = Facts(self.environment.name, self.environment.seed, self._started, duration)
         return self._watch.report(facts, finished=self.ended)
 
-    # What is heard
-
-    def _hear(self, sender: bytes, message: Message) -> None:
-        now = self._clock.now()
-        match message:
-            case Frame():
-                if self._muster.take(message):
-                    self._grace = min(self._grace, ABORT_GRACE)
-                    self._halt("stop")
-            case Ping():
-                self._answer(sender, message, now)
-            case Hello():
-                self._admission.knock(sender, message, now)
-            case Fetch():
-                self._admission.hand_out(sender, message)
-            case Dead():
-                if self._muster.died(message, now):
-                    self._tend()
-                self._link.send(sender, self._muster.received(message))
-            case Bye():
-                self._muster.farewell(message)
-            case _:
-                pass
-
     def _welcome(self) -> Welcome:
         parcel = self._parcel
         return Welcome(
@@ -246,120 +190,6 @@ class Fleet:
             self._patience.silence,
             self._patience.dead_man,
         )
-
-    def _answer(self, sender: bytes, ping: Ping, now: float) -> None:
-        if ping.stop and self._muster.order == "run":
-            self.stop(ping.stop)
-        self._link.send(sender, self._muster.answer(ping, now, grace=self._grace))
-        news = ping.claims or ping.done or ping.returned  # to be dealt with once, not whenever it is answered again
-        self._pings[sender] = replace(ping, claims=(), done=(), returned=()) if news else ping, now
-        if ping.claims or ping.returned or ping.over or ping.state == "failed":
-            self._tend()
-
-    # What is done
-
-    def _gather(self) -> None:
-        """Wait until all workers are ready and everything is dealt."""
-        roster, ledger = self._muster.roster, self._muster.ledger
-        asked = self._clock.now()
-        told, strangers = None, False
-        while len(roster.ready) < self._workers or not ledger.all_dealt:
-            now = self._clock.now()
-            self._muster.give_up(now)
-            for hand in roster.present:
-                if hand.state == "failed":
-                    raise LoadError(f"{hand.title} on {hand.hello.host} cannot run it: {hand.note}")
-            ready, waited = len(roster.ready), now - asked
-            if self._patience.gather is not None and waited > self._patience.gather:
-                raise WorkersMissing(
-                    f"{ready} of {self._workers} workers were ready after {waited:.0f} s: "
-                    + (self._admission.told or "start the others, or ask for fewer with --workers")
-                )
-            if self._link.tally[STRANGERS] and not strangers:
-                strangers = True
-                self._tell("somebody was turned back who has another key than this master, or none, or is no worker")
-            if told != ready:
-                told = ready
-                self._tell(f"{ready} of {self._workers} workers are ready")
-            if ready >= self._workers:
-                self._offer(now)
-            self._clock.sleep(self._patience.beat / (100 if ready >= self._workers else 10))
-        self._started = today()
-        self._muster.begin(self._clock.now() + self._patience.beat)
-
-    def _conduct(self) -> None:
-        with seldom_collected():
-            while not self.ended:
-                self._clock.sleep(self._patience.beat / 5)
-                try:
-                    self._tend()
-                except Exception as exc:  # a fault of ours must not leave everybody waiting for ever
-                    self._watch.fault(f"a fault of Chaperon's own: {type(exc).__name__}: {exc}")
-                    self._conclude()
-
-    def _tend(self) -> None:
-        """Do whatever is due: all of it may be done at any time, and again."""
-        muster, now = self._muster, self._clock.now()
-        if self.ended or muster.began is None:
-            return
-        muster.give_up(now)
-        if muster.order == "run":
-            self._offer(now)
-            if muster.ledger.all_done:
-                self._halt("end")
-            elif muster.alone(now):
-                self._watch.fault("no worker is left")
-                muster.desert()
-                self._halt("stop")
-        if self._until is not None and (muster.settled or now > self._until):
-            self._conclude()
-
-    def _offer(self, now: float) -> None:
-        for lease in self._muster.offers(now):
-            self._link.offer(Offer(self._muster.run, lease))
-
-    def _halt(self, order: Order) -> None:
-        now = self._clock.now()
-        if self._muster.halt(order, now):
-            grace = self._grace if order == "stop" else 0.0
-            self._until = now + grace + 2 * PATIENCE + self._patience.silence
-            self._say()
-
-    def _change(self, what: Literal["scale", "pause", "resume"], factor: float = 1.0) -> None:
-        """Change the load of all workers at one moment, far enough ahead for everybody to hear of it."""
-        began, now = self._muster.began, self._clock.now()
-        if began is None:
-            raise UsageError("the run has not begun: a load is changed while it goes on")
-        at = max(now - began, 0.0) + AHEAD
-        self._muster.changes.append(Change(what, at, factor))
-        self._say()
-
-    def _say(self) -> None:
-        """Answer once more what every worker said last, so that it need not ask to hear what is new."""
-        now = self._clock.now()
-        for sender, (ping, heard) in self._pings.items():
-            self._link.send(sender, replace(self._muster.answer(ping, now, grace=self._grace), heard=heard))
-
-    def _conclude(self) -> None:
-        if self.ended:
-            return
-        for what, times in self._link.tally.items():
-            self._watch.collector.note(f"{what}, dropped", times)
-        self._muster.conclude(self._clock.now())
-        totals = self._watch.collector.totals().ledger.values()
-        planned, lost = sum(c.planned for c in totals), sum(c.lost for c in totals)
-        if planned and lost / planned > self._lost:
-            share = f"{lost / planned:.1%}, more than {self._lost:.4g} of all"
-            self._watch.fault(f"{lost:,} of {planned:,} visits were lost with their workers: {share}")
-        self._tear_down()
-        self._ended.set()
-
-    def _dismiss(self) -> None:
-        """Let the workers hear that they may go, but wait only a little for those who do not answer."""
-        until = self._clock.now() + 2 * self._patience.beat
-        while self._muster.roster.present and self._clock.now() < until:
-            self._clock.sleep(self._patience.beat / 20)
-        self._link.close()
 
     def _tear_down(self) -> None:
         try:
