@@ -1,3 +1,48 @@
+"""Builds Chaperon. An install is compiled by mypyc where that works; an editable one stays as it is written."""
+
+import sys
+import warnings
+
 from setuptools import setup
 
-setup()
+COMPILED = [
+    "chaperon/measure/sample.py",
+    "chaperon/measure/window.py",
+    "chaperon/measure/recorder.py",
+    "chaperon/measure/meter.py",
+    "chaperon/load/share.py",
+    "chaperon/load/flight.py",
+    "chaperon/load/closed_load.py",
+    "chaperon/load/open_load.py",
+    "chaperon/client/channel.py",
+    "chaperon/client/secure.py",
+    "chaperon/client/parser.py",
+    "chaperon/client/connection.py",
+    "chaperon/client/transport.py",
+    "chaperon/script/stretch.py",
+    "chaperon/script/tasks.py",
+    "chaperon/script/hands.py",
+    "chaperon/script/visitor.py",
+]
+"""What every visit passes through. The source is the same, with or without a compiler."""
+
+
+def compiled():
+    """Return the extensions to be built: none where nothing is, or mypyc is not at hand."""
+    if not {"bdist_wheel", "build_ext"} & set(sys.argv):
+        return []
+    try:
+        from mypyc.build import mypycify
+
+        found = mypycify(
+            ["--config-file=", "--ignore-missing-imports", *COMPILED], debug_level="1", group_name="chaperon.visit"
+        )
+    except (ImportError, SystemExit) as exc:
+        warnings.warn(f"Chaperon stays as it is written, not compiled, and slower for it: {exc}", stacklevel=1)
+        return []
+    for extension in found:
+        extension.optional = True  # without a C compiler it is as good, only slower
+    return found
+
+
+setup(ext_modules=compiled())

@@ -109,6 +109,7 @@ FLOORS = [
         "script.state",
         "script.config",
         "script.series_rules",
+        "script.stretch",
         "script.measuring",
         "script.tasks",
         "script.bounds",

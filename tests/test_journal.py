@@ -125,14 +125,6 @@ def perform(life, deed):
             life.both(verb, *args)
 
 
-def open_window(life):
-    """The window that is open now, as the recorder would cut it; the twin goes on as if it had not."""
-    state = life.twin.__dict__.copy()
-    window = life.twin.cut()
-    life.twin.__dict__.update(state)
-    return window
-
-
 @settings(deadline=None, max_examples=60)
 @given(st.lists(deeds, max_size=25))
 def test_whenever_it_dies_what_is_recovered_is_all_that_was_not_acknowledged(history):
@@ -143,7 +135,7 @@ def test_whenever_it_dies_what_is_recovered_is_all_that_was_not_acknowledged(his
             perform(life, deed)
 
         found = recover(life.journal.folder)
-        whole = open_window(life)
+        whole = life.twin.cut()
         assert dict(found.sealed) == life.unacknowledged
         assert [contents(w) for w in found.rest] == ([] if is_empty(whole) else [contents(whole)])
         assert found.cut == (whole.seq - 1 if is_empty(whole) else whole.seq)
@@ -335,7 +327,7 @@ def test_a_thousand_words_of_failures_then_their_class_alone():
 
         (rest,) = recover(life.journal.folder).rest
 
-        assert contents(rest) == contents(open_window(life))
+        assert contents(rest) == contents(life.twin.cut())
         assert rest.series[KEY].errors == 3_000
 
 

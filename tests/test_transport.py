@@ -1,7 +1,10 @@
 """Connections of our own under the API of `requests`: kept, kept apart, tried again, timed, looked at late."""
 
 import errno
+import os
 import pickle
+import resource
+import socket
 import ssl
 from contextlib import contextmanager
 
@@ -15,7 +18,7 @@ from hypothesis import strategies as st
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from chaperon import Environment, Scenario, run, users
-from chaperon.client import capacity, channel
+from chaperon.client import capacity
 from chaperon.client.faults import BodyTooLarge, DescriptorsExhausted, PortsExhausted
 from chaperon.client.heads import render
 from chaperon.client.http import Http
@@ -477,35 +480,22 @@ def test_source_addresses_want_the_transport_that_heeds_them():
         Service(transport="carrier pigeon")
 
 
-class Sockets:
-    """The kernel, with so many descriptors left."""
-
-    def __init__(self, made, left):
-        self.made = made
-        self.left = left
-
-    def socket(self, *args):
-        if not self.left:
-            raise OSError(errno.EMFILE, "Too many open files")
-        self.left -= 1
-        return self.made(*args)
+@pytest.fixture
+def no_descriptors():
+    """As many open files as are allowed, until the limit is raised."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    spare = os.dup(0)
+    os.close(spare)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (spare, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
-def test_the_limit_of_descriptors_is_raised_before_it_is_complained_of(target, wire, monkeypatch):
-    sockets = Sockets(channel._socket.socket, 0)
-    monkeypatch.setattr(channel, "_socket", sockets)
-
-    def widen():
-        sockets.left = 1
-        return True
-
-    monkeypatch.setattr(capacity, "widen", widen)
-
+def test_the_limit_of_descriptors_is_raised_before_it_is_complained_of(target, wire, no_descriptors):
     assert client(target.url, wire).get("/").ok
 
 
-def test_running_out_of_descriptors_says_so_and_what_to_raise(target, wire, monkeypatch):
-    monkeypatch.setattr(channel, "_socket", Sockets(channel._socket.socket, 0))
+def test_running_out_of_descriptors_says_so_and_what_to_raise(target, wire, no_descriptors, monkeypatch):
     monkeypatch.setattr(capacity, "widen", lambda: False)
 
     with pytest.raises(DescriptorsExhausted, match="ulimit -n") as raised:
@@ -515,11 +505,22 @@ def test_running_out_of_descriptors_says_so_and_what_to_raise(target, wire, monk
     assert wire.facts()["out_of_descriptors"] == 1
 
 
-def test_running_out_of_ports_says_so_and_what_to_do(target, wire, monkeypatch):
-    def none_left(self, address, local=None):
+class NoneLeft:
+    """A port that the kernel would have to find another one for."""
+
+    def __index__(self):
         raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
 
-    monkeypatch.setattr(channel.Channel, "connect", none_left)
+
+class OfNoPort(Resolver):
+    """Finds hosts where no connection can be begun from."""
+
+    def resolve(self, host, port):
+        return [(socket.AF_INET, (host, NoneLeft()))]
+
+
+def test_running_out_of_ports_says_so_and_what_to_do(target):
+    wire = Wire(OfNoPort())
 
     with pytest.raises(PortsExhausted, match="local_addresses") as raised:
         client(target.url, wire).get("/")

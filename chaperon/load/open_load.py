@@ -36,7 +36,7 @@ class Pool:
     def empty(self) -> Iterator[tuple[int, int]]:
         """Yield every (entry, user) that waits; none of them does afterwards."""
         waiting, self._idle = self._idle, {}
-        return ((entry, user) for entry, idle in waiting.items() for user in idle)
+        return iter([(entry, user) for entry, idle in waiting.items() for user in idle])
 
 
 class OpenLoad:

@@ -72,9 +72,9 @@ class Meter:
 
     def fork(self) -> Meter:
         """Return a meter for another session, which starts with the same phase and tags."""
-        other = Meter.__new__(Meter)
-        for name in self.__slots__:
-            setattr(other, name, getattr(self, name))
+        other = Meter(self.recorder, self.clock, self.scenario, naming=self._naming, derived=self._derived)
+        other.phase, other.tags = self.phase, self.tags
+        other._lanes, other._books, other._inner = self._lanes, self._books, self._inner
         return other
 
     def inner(self, label: str) -> Meter:

@@ -1,63 +1,18 @@
-"""Timing a stretch of a scenario: the mechanism beneath `@step`, `@measured`."""
+"""What a session measures beside its requests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import TYPE_CHECKING
 
-from chaperon.client.response import failure_of
-from chaperon.errors import FeedEmpty, ScenarioExit
 from chaperon.measure.meter import with_tags
 from chaperon.measure.sample import Failure
+from chaperon.script.stretch import Measure
 
 if TYPE_CHECKING:
     from chaperon.clock import Clock
     from chaperon.measure.meter import Meter
-
-_SPOKEN = frozenset({"step", "call", "task", "check"})
-
-
-def series_name(name: str, kind: str) -> str:
-    """Return the name of a series: kinds of ours are spoken before it, as in "step login"."""
-    return f"{kind} {name}" if kind in _SPOKEN else name
-
-
-class Measure:
-    """A stretch being timed; an exception that leaves it makes it an error.
-
-    Set *bytes* to what came in; call `fail` where it failed without an exception.
-    """
-
-    __slots__ = ("_failure", "_meter", "_start", "bytes", "due", "kind", "name")
-
-    def __init__(self, meter: Meter, name: str, kind: str, due: float | None = None) -> None:
-        self._meter = meter
-        self._failure: Failure | None = None
-        self.name = f"{kind} {name}" if kind in _SPOKEN else name
-        self.kind = kind
-        self.due = due
-        self.bytes = 0
-
-    def fail(self, error: str, message: str = "") -> None:
-        """Count the stretch as an error of class *error*."""
-        self._failure = Failure(error, message or error)
-
-    def __enter__(self) -> Measure:
-        self._start = self._meter.clock.now()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if exc is not None and not isinstance(exc, FeedEmpty):
-            self._failure = failure_of(exc)
-        self._meter.take(
-            self.name, self.kind, self._start, self._meter.clock.now(), self._failure, self.bytes, self.due
-        )
-        if isinstance(exc, SystemExit):  # it would end the process, with nothing written
-            raise ScenarioExit(f"{self.name} called sys.exit: that ends no run; session.stop_run(reason) does") from exc
 
 
 class Metrics:

@@ -15,7 +15,7 @@ from gevent.event import Event
 from chaperon.clock import Clock
 from chaperon.errors import Ended, PlanError
 from chaperon.script.calling import FAULTS, is_timed, name_of, offered
-from chaperon.script.measuring import Measure
+from chaperon.script.stretch import Measure
 from chaperon.script.tasks import Task
 from chaperon.script.waiting import awaited
 

@@ -11,7 +11,7 @@ import gevent
 from chaperon.clock import Clock
 from chaperon.errors import Ended, FeedEmpty, JoinTimeout, SessionAborted, TaskEnded, TaskMissing
 from chaperon.script.calling import FAULTS
-from chaperon.script.measuring import Measure
+from chaperon.script.stretch import Measure
 from chaperon.script.waiting import awaited
 
 if TYPE_CHECKING:
