@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from benchmarks.cases import CASES
+from benchmarks.compiled import go_on_compiled
 from benchmarks.crowd import crowd
 from benchmarks.duel import duel
 from benchmarks.echo import SIZES, echo
@@ -28,11 +29,16 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=64, help="users beside peers, which is connections too (64)")
     parser.add_argument("--crowd", type=int, default=10_000, help="how many users a crowd is (10,000)")
     parser.add_argument("--sockets", type=int, default=5_000, help="how many WebSockets are held open (5,000)")
+    parser.add_argument(
+        "--as-written", action="store_true", help="measure the source as it is, not compiled as an install is"
+    )
     args = parser.parse_args()
     what = WHAT if args.what == ["all"] else args.what or FIRST
     unknown = [name for name in what if name not in WHAT]
     if unknown:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(WHAT)}")
+    if not args.as_written:
+        go_on_compiled()
     for name in what:
         print(_measured(name, args), flush=True)
 

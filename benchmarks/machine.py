@@ -32,6 +32,11 @@ def program(name: str) -> str:
     return found
 
 
+def cache() -> Path:
+    """Return the folder for what is made once and used again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chaperon-benchmarks"
+
+
 def cores() -> tuple[int, int]:
     """Return the core of the target, then that of the generator; raises Missing on a machine with one."""
     allowed = sorted(os.sched_getaffinity(0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import venv
@@ -12,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.cases import Case
-from benchmarks.machine import program
+from benchmarks.compiled import CHECKOUT
+from benchmarks.machine import cache, program
 from benchmarks.target import Target
 
 LOCUST = "2.47.0"
@@ -51,8 +51,7 @@ class Peer:
 
 def locust_home() -> Path:
     """Return the virtual environment that Locust lives in, made now if it is not there yet."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    home = cache / "chaperon-benchmarks" / f"locust-{LOCUST}-py{sys.version_info.major}.{sys.version_info.minor}"
+    home = cache() / f"locust-{LOCUST}-py{sys.version_info.major}.{sys.version_info.minor}"
     if not (home / "whole").exists():
         print(f"installing locust {LOCUST} into {home}", flush=True)
         venv.create(home, with_pip=True, clear=True)
@@ -73,14 +72,16 @@ def send(session):
 """
 
 
-def _chaperon(job: Job) -> list[str]:
+def _chaperon(job: Job, *, start: Sequence[str] = (sys.executable, "-m", "chaperon")) -> list[str]:
     file = job.folder / "scenario.py"
     login = f"session.get({job.case.login!r})" if job.case.login else "pass"
     file.write_text(_SCENARIO.format(line=job.case.chaperon, login=login))
-    # as the command on PATH is, in the environment that runs the benchmark
-    start = [sys.executable, "-m", "chaperon", "local", str(file), "--url", job.url, "--json", f"{job.folder}/out.json"]
     load = ["--users", str(job.users), "--hold", f"{job.seconds:g}s", *(["--insecure"] if job.case.tls else [])]
-    return start + load
+    return [*start, "local", str(file), "--url", job.url, "--json", f"{job.folder}/out.json", *load]
+
+
+def _as_written(job: Job) -> list[str]:
+    return _chaperon(job, start=(sys.executable, str(CHECKOUT / "bin" / "chaperon")))
 
 
 _STOCK = """
@@ -165,10 +166,11 @@ def _wrk_failures(said: str, job: Job) -> int:
 
 
 CHAPERON = Peer("Chaperon", _chaperon, _chaperon_failures)
+AS_WRITTEN = Peer("Chaperon as written", _as_written, _chaperon_failures)
 STOCK = Peer("Chaperon on urllib3", _stock, _chaperon_failures)
 HTTP_USER = Peer("Locust HttpUser", _locust("HttpUser"), _locust_failures)
 FAST_HTTP_USER = Peer("Locust FastHttpUser", _locust("FastHttpUser"), _locust_failures)
 BARE = Peer("a bare gevent loop", _bare, _bare_failures, lambda case: bool(case.bare))
 WRK = Peer("wrk", _wrk, _wrk_failures)
 
-PEERS = (CHAPERON, STOCK, HTTP_USER, FAST_HTTP_USER, BARE, WRK)
+PEERS = (CHAPERON, AS_WRITTEN, STOCK, HTTP_USER, FAST_HTTP_USER, BARE, WRK)

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 
 import click
 
@@ -29,6 +30,8 @@ COMMANDS = {
 """Each stands in the module of its name, which is loaded when the command is given."""
 
 UNLISTED = ("engine",)
+
+_BUILD = "compiled" if find_spec("chaperon.visit__mypyc") else "as written"
 
 
 class Commands(click.Group):
@@ -56,7 +59,7 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     invoke_without_command=True,
 )
-@click.version_option(VERSION, prog_name="chaperon")
+@click.version_option(VERSION, prog_name="chaperon", message=f"%(prog)s %(version)s, {_BUILD}")
 @click.pass_context
 def chaperon(context: click.Context) -> None:
     """Load tests for HTTP and WebSocket services, in plain Python."""
