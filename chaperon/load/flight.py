@@ -17,7 +17,9 @@ from chaperon.load.share import Holding
 from chaperon.measure.recorder import Fate, Recorder
 
 if TYPE_CHECKING:
-    Greenlet = gevent.Greenlet[..., Any]
+    from typing import TypeAlias
+
+    Greenlet: TypeAlias = "gevent.Greenlet[..., Any]"
 
 
 _me: Callable[[], Greenlet] = gevent.getcurrent  # type: ignore[assignment]  # who works here is no bare greenlet

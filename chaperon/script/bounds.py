@@ -13,7 +13,9 @@ from chaperon.errors import BlockTimeout, TimeIsUp
 from chaperon.script.tasks import Task, Tasks
 
 if TYPE_CHECKING:
-    Greenlet = gevent.Greenlet[..., object]
+    from typing import TypeAlias
+
+    Greenlet: TypeAlias = "gevent.Greenlet[..., object]"
 
 
 class Bound:
