@@ -34,8 +34,8 @@ def compiled():
     try:
         from mypyc.build import mypycify
 
-        alike_everywhere = ["--config-file=", "--no-site-packages", "--ignore-missing-imports", "--follow-imports=silent"]
-        found = mypycify([*alike_everywhere, *COMPILED], debug_level="1", group_name="chaperon.visit")
+        alike = ["--config-file=", "--no-site-packages", "--ignore-missing-imports", "--follow-imports=silent"]
+        found = mypycify([*alike, *COMPILED], debug_level="1", group_name="chaperon.visit")
     except (ImportError, SystemExit) as exc:
         warnings.warn(f"Chaperon stays as it is written, not compiled, and slower for it: {exc}", stacklevel=1)
         return []
