@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import _socket
 import errno
+import select
 import socket
 from collections.abc import Callable
 from math import inf
 from typing import Any
 
 from gevent import get_hub, getcurrent
+from gevent.monkey import get_original
 
 from chaperon.clock import HubClock
 
@@ -19,6 +21,7 @@ SIZE = 65_536
 BIND_ADDRESS_NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)
 
 _EXPIRED = object()
+_poll = get_original("select", "poll")
 _now = HubClock.now
 
 
@@ -44,6 +47,7 @@ class Channel:
         "_fresh",
         "_hub",
         "_more",
+        "_poller",
         "_reading",
         "_recv",
         "_send",
@@ -65,6 +69,7 @@ class Channel:
         self._send: Callable[[bytes], int] = self._sock.send
         self._waiter: Any = None
         self._timer: Any = None
+        self._poller: Any = None
         self._due = self._armed = inf
         self._more = False
         self.patience = self.deadline = inf
@@ -112,13 +117,10 @@ class Channel:
 
     def quiet(self) -> bool:
         """Whether nothing has come: neither bytes nor the end."""
-        try:
-            self._sock.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
+        if self._poller is None:
+            self._poller = _poll()
+            self._poller.register(self._sock, select.POLLIN)
+        return not self._poller.poll(0)
 
     def close(self) -> None:
         """Close the connection; closing again does nothing."""

@@ -83,17 +83,33 @@ class Connection:
         self.inbox.forget()
 
 
-class Arrived(NamedTuple):
+class Arrived:
     """A whole response: its head as bytes, its body with the transfer coding undone, its moments.
 
     *opening* is None where the connection was used before.
     """
 
-    head: bytes
-    status: int
-    body: bytes
-    ready: float
-    sent: float
-    first: float
-    opening: Opening | None
-    retried: bool
+    __slots__ = ("body", "first", "head", "opening", "ready", "retried", "sent", "status")
+
+    def __init__(
+        self,
+        head: bytes,
+        status: int,
+        body: bytes,
+        ready: float,
+        sent: float,
+        first: float,
+        opening: Opening | None,
+        retried: bool,
+    ) -> None:
+        self.head = head
+        self.status = status
+        self.body = body
+        self.ready = ready
+        self.sent = sent
+        self.first = first
+        self.opening = opening
+        self.retried = retried
+
+    def __repr__(self) -> str:
+        return f"<Arrived {self.status}, {len(self.body):,} bytes>"

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json as plain_json
 import re
 from collections.abc import Mapping
 from math import inf
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
-from requests import compat
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidHeader, InvalidJSONError
 from requests.models import PreparedRequest, RequestEncodingMixin
 
+from chaperon.client.json_text import encode
 from chaperon.clock import epoch
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ TARGETS = 100
 
 # a path, with a query perhaps, that `requests` sends as it is
 _PLAIN = re.compile(r"/(?:[A-Za-z0-9_~-][A-Za-z0-9._~:@,;=+*/-]*)?(?:\?[A-Za-z0-9._~:@,;=+*/?&-]+)?", re.ASCII)
-_JSON: Any = compat.json  # type: ignore[attr-defined]  # simplejson where that is installed
-_encode = plain_json.JSONEncoder(allow_nan=False).encode if _JSON is plain_json else None
 
 _SAMPLES: dict[str, dict[str, Any]] = {
     "": {},
@@ -82,35 +79,21 @@ def _host(url: str) -> str:
     return host.removesuffix(default)
 
 
-class Shape(NamedTuple):
+class Shape:
     """A request without what differs from call to call: target, length, body."""
 
-    template: PreparedRequest
-    before: bytes
-    between: bytes
-    after: bytes
-    bare: bool
-    safe: bool
+    __slots__ = ("after", "bare", "before", "between", "safe", "template")
 
+    def __init__(self, template: PreparedRequest, before: bytes, between: bytes, after: bytes) -> None:
+        self.template = template
+        self.before = before
+        self.between = between
+        self.after = after
+        self.bare = template.method == "HEAD"
+        self.safe = template.method in SAFE
 
-class Composed(NamedTuple):
-    """A request ready to be sent."""
-
-    sheet: Sheet
-    shape: Shape
-    wire: bytes
-    target: str
-    body: str | bytes | None
-
-    @property
-    def prepared(self) -> PreparedRequest:
-        """The same as `requests` has it."""
-        prepared = self.shape.template.copy()
-        prepared.url = self.sheet.origin + self.target
-        if self.body is not None:
-            prepared.body = self.body
-            prepared.headers["Content-Length"] = str(len(_octets(self.body)))
-        return prepared
+    def __repr__(self) -> str:
+        return f"<Shape of {self.template.method}>"
 
 
 class Sheet:
@@ -225,10 +208,34 @@ class Sheet:
             between, after = after[:start], after[after.index(b"\r\n", start) :]
         if len(self._shapes) >= SHAPES:
             self._shapes.clear()
-        shape = self._shapes[key] = Shape(
-            template, before, between, after, method == "HEAD", method in SAFE
-        )
+        shape = self._shapes[key] = Shape(template, before, between, after)
         return shape
+
+
+class Composed:
+    """A request ready to be sent."""
+
+    __slots__ = ("body", "shape", "sheet", "target", "wire")
+
+    def __init__(self, sheet: Sheet, shape: Shape, wire: bytes, target: str, body: str | bytes | None) -> None:
+        self.sheet = sheet
+        self.shape = shape
+        self.wire = wire
+        self.target = target
+        self.body = body
+
+    def __repr__(self) -> str:
+        return f"<Composed {self.shape.template.method} {self.target}>"
+
+    @property
+    def prepared(self) -> PreparedRequest:
+        """The same as `requests` has it."""
+        prepared = self.shape.template.copy()
+        prepared.url = self.sheet.origin + self.target
+        if self.body is not None:
+            prepared.body = self.body
+            prepared.headers["Content-Length"] = str(len(_octets(self.body)))
+        return prepared
 
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
@@ -241,7 +248,6 @@ def _octets(body: str | bytes) -> bytes:
 
 def _json(value: Any) -> bytes:
     try:
-        said = _JSON.dumps(value, allow_nan=False) if _encode is None else _encode(value)
-        return _octets(said)
+        return _octets(encode(value))
     except ValueError as exc:
         raise InvalidJSONError(exc) from exc

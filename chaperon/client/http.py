@@ -7,33 +7,26 @@ from math import inf
 from typing import Any
 
 import requests
-from requests.cookies import extract_cookies_to_jar
-from requests.exceptions import RequestException
-from requests.models import REDIRECT_STATI
 
 from chaperon.client.adapter import terms_of
-from chaperon.client.bounds import Bounds, bind, bounds_of
-from chaperon.client.connection import Terms
-from chaperon.client.decoding import decoded
+from chaperon.client.bounds import bind, bounds_of
+from chaperon.client.counting import count_beside, settle
+from chaperon.client.express import express
 from chaperon.client.faults import BaseMissing
-from chaperon.client.heads import Composed
 from chaperon.client.memory import Jar
 from chaperon.client.reply import Reply
-from chaperon.client.response import Expect, failure_of, judge, wire_bytes
+from chaperon.client.response import Expect, failure_of, wire_bytes
 from chaperon.client.service import Service
 from chaperon.client.stock import Stock, within
-from chaperon.client.timings import Timings
 from chaperon.client.transport import Wire
 from chaperon.client.wired import WireSession
 from chaperon.clock import HubClock
 from chaperon.errors import UsageError
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder
-from chaperon.measure.sample import Failure
 
 LABELS = 1_000
 _now = HubClock.now
-OPENING = frozenset({"dns", "tcp", "tls"})
 
 
 class Http(WireSession):
@@ -114,7 +107,8 @@ class Http(WireSession):
                     terms = terms._replace(total=inf if deadline is None else deadline)
                 limit = self._limit if max_body is ... else inf if max_body is None else max_body
                 label = name or self._labels.get((method, url)) or self._label(method, url)
-                return self._swift(composed, label, terms, limit, allow_redirects, expect)
+                reply: Reply = express(self, composed, label, terms, limit, allow_redirects, expect)
+                return reply
         url = url.decode() if isinstance(url, bytes) else str(url)
         return self._in_full(
             requests.Request(
@@ -168,11 +162,11 @@ class Http(WireSession):
         end = now()
         if type(response) is requests.Response:  # another adapter's: it is read in the same way
             response.__class__ = Reply
-        self._count_beside(response, name, start, end)
+        count_beside(self.meter, response, name, start, end, timed=self.service.timings)
         if kwargs.get("stream", self.stream) and not response._content_consumed:  # type: ignore[attr-defined]
             self._follow(response, name, start, expect)
         else:
-            self._settle(response, name, start, end, expect)
+            settle(self.meter, response, name, start, end, expect)
         return response
 
     def resolve_redirects(self, resp: Any, req: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
@@ -184,83 +178,6 @@ class Http(WireSession):
         """Close what was streamed and left open, so that it is counted."""
         for reply in list(self.streams):
             reply.close()
-
-    # the short way
-
-    def _swift(
-        self,
-        composed: Composed,
-        name: str,
-        terms: Terms,
-        limit: float,
-        allow_redirects: bool,
-        expect: Expect | None,
-    ) -> Reply:
-        sheet, shape, wire, target, _ = composed
-        now = self.meter.clock.now
-        start = now()
-        try:
-            arrived = sheet.lane.exchange(wire, target, terms, limit, shape.bare, shape.safe)
-            body, head = arrived.body, arrived.head.lower()
-            if body and b"\r\ncontent-encoding:" in head:
-                body = decoded(arrived.head, body, limit)
-        except BaseException as exc:
-            if isinstance(exc, RequestException):
-                exc.request = composed.prepared
-            self.meter.take(name, "http", start, now(), failure_of(exc))
-            raise
-        end = now()
-        reply: Any = Reply.__new__(Reply)
-        reply.status_code = status = arrived.status
-        reply._content = body
-        reply._content_consumed = True
-        reply._next = None
-        reply.url = sheet.origin + target
-        reply._arrived = arrived
-        reply._composed = composed
-        reply._began = start
-        reply._ended = end
-        reply.connection = sheet.adapter
-        if b"\r\nset-cookie:" in head:
-            lines = [reply.url.partition("?")[0], *reply._told.headers.getlist("set-cookie")]
-            if not self.cookies.familiar(lines):
-                extract_cookies_to_jar(self.cookies, reply.request, reply.raw)  # type: ignore[no-untyped-call]
-                self.cookies.remember(lines)
-        if status in REDIRECT_STATI and b"\r\nlocation:" in head:
-            return self._redirected(reply, name, terms, limit, allow_redirects, expect)
-        if arrived.retried or self.service.timings:
-            self._count_beside(reply, name, start, end)
-        if expect is None and status < 400:
-            self.meter.take(name, "http", start, end, None, len(arrived.body))
-        else:
-            self._settle(reply, name, start, end, expect)
-        return reply  # type: ignore[no-any-return]
-
-    def _redirected(
-        self, reply: Reply, name: str, terms: Terms, limit: float, allow: bool, expect: Expect | None
-    ) -> Reply:
-        """Follow a redirect as `requests` does, within one sample."""
-        now, start = self.meter.clock.now, reply._began
-        reply.request = request = reply._composed.prepared
-        bind(request, Bounds(reply._arrived.ready + terms.total, limit))
-        timeout = tuple(None if t == inf else t for t in terms[:2])
-        settings = {"stream": False, "timeout": timeout, "verify": self.verify, "cert": self.cert, "proxies": {}}
-        found = reply
-        try:
-            if allow:
-                history = [reply, *self.resolve_redirects(reply, request, **settings)]
-                found = history.pop()
-                found.history = history
-            else:
-                reply._next = next(  # type: ignore[attr-defined]
-                    self.resolve_redirects(reply, request, yield_requests=True, **settings), None)
-        except BaseException as exc:
-            self.meter.take(name, "http", start, now(), failure_of(exc))
-            raise
-        end = now()
-        self._count_beside(found, name, start, end)
-        self._settle(found, name, start, end, expect)
-        return found
 
     def _label(self, method: str, url: str) -> str:
         if len(self._labels) >= LABELS:
@@ -290,33 +207,6 @@ class Http(WireSession):
             return super().send(request, **kwargs)
         return within(bounds, super().send, request, **{"stream": self.stream, **kwargs})
 
-    def _settle(
-        self, response: requests.Response, name: str, start: float, end: float, expect: Expect | None
-    ) -> None:
-        failure: Failure | None
-        try:
-            failure = judge(response, expect)
-        except Exception as exc:
-            self.meter.take(name, "http", start, end, failure_of(exc), wire_bytes(response))
-            raise
-        self.meter.take(name, "http", start, end, failure, wire_bytes(response))
-
-    def _count_beside(self, response: requests.Response, name: str, start: float, end: float) -> None:
-        """Count what stands beside the sample: redirects, retries, where the time went."""
-        replies: list[Any] = [r for r in (*response.history, response) if hasattr(r, "_arrived")]
-        retried = sum(r._arrived.retried for r in replies)
-        for what, n in (("redirects", len(response.history)), ("retries", retried)):
-            if n:
-                self.meter.take(f"{what} {name}", "count", start, end, value=float(n))
-        if not self.service.timings:
-            return
-        for reply in replies:
-            timings: Timings = reply.timings
-            for part, spent in zip(Timings._fields, timings, strict=True):
-                if not (reply.reused and part in OPENING):
-                    self.meter.take(f"{part} {name}", "value", start, end, value=spent)
-            self.meter.take(f"connections {'reused' if reply.reused else 'opened'}", "count", start, end, value=1.0)
-
     def _follow(self, response: requests.Response, name: str, start: float, expect: Expect | None) -> None:
         assert isinstance(response, Reply)
 
@@ -326,7 +216,7 @@ class Http(WireSession):
             if exc is not None:
                 self.meter.take(name, "http", start, end, failure_of(exc), wire_bytes(response))
             else:
-                self._settle(response, name, start, end, expect)
+                settle(self.meter, response, name, start, end, expect)
 
         response._ending = ending
         self.streams.add(response)

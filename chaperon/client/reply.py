@@ -21,6 +21,7 @@ from urllib3.exceptions import DecodeError
 from chaperon.client.bounds import Bounds, in_time
 from chaperon.client.decoding import STEP, TRUNCATED, cut_off
 from chaperon.client.faults import BodyTooLarge, DeadlineExceeded, too_large
+from chaperon.client.json_text import decode
 from chaperon.client.parser import fields
 from chaperon.client.reading import Readable
 from chaperon.client.response import chain
@@ -90,13 +91,21 @@ class Reply(Readable, requests.Response):
 
     def json(self, **kwargs: Any) -> Any:
         """Return the body decoded from JSON; see `requests.Response.json`."""
-        if kwargs or not isinstance(self._content, bytes) or self.encoding != "utf-8":
+        if kwargs or type(self._content) is not bytes or not (self._plainly_json or self.encoding == "utf-8"):
             return super().json(**kwargs)
-        text = str(self._content, "utf-8", "replace")
         try:
-            return compat.json.loads(text)  # type: ignore[attr-defined]
+            return decode(str(self._content, "utf-8", "replace"))
         except compat.JSONDecodeError as exc:
             raise JSONDecodeError(exc.msg, exc.doc, exc.pos) from exc
+
+    @property
+    def _plainly_json(self) -> bool:
+        """Whether the head says so in the usual words, and nobody has named an encoding."""
+        own = self.__dict__
+        if "encoding" in own or "_arrived" not in own:
+            return False
+        head = own["_arrived"].head.lower()
+        return b"\r\ncontent-type: application/json\r\n" in head and head.count(b"\r\ncontent-type:") == 1
 
     def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
         """Iterate over the decoded body; see `requests.Response.iter_content`."""

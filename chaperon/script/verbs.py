@@ -72,6 +72,10 @@ class Verbs:
 
     def post(self, path: str = "", data: Any = None, json: Any = None, **keywords: Any) -> Reply:
         """Send a POST request."""
+        if not keywords:  # as above
+            return self._hands.of(DEFAULT).request(  # type: ignore[return-value]  # it is one
+                "POST", path, None, data, json=json
+            )
         return self.request("POST", path, data=data, json=json, **keywords)
 
     def put(self, path: str = "", data: Any = None, **keywords: Any) -> Reply:
