@@ -61,7 +61,7 @@ def phases(load: Load, warmup: float = 0.0) -> list[Phases]:
 def _track(legs: Sequence[Leg], warmup: float) -> list[Phases]:
     ends = [max(warmup, leg.at + leg.load.warmup if leg.load.warmup else 0.0) for leg in legs]
     kinds = Counter(
-        s.kind for leg, end in zip(legs, ends, strict=True) for s in leg.load.curve.segments if leg.at + s.end > end
+        [s.kind for leg, end in zip(legs, ends, strict=True) for s in leg.load.curve.segments if leg.at + s.end > end]
     )
     seen: Counter[str] = Counter()
     found = []
