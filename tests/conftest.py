@@ -67,25 +67,33 @@ class Beside:
     def __init__(self):
         # what is locked are files that are here anyway
         self._door, self._room = (os.open(HERE / file, os.O_RDONLY) for file in ("conftest.py", "ground.py"))
+        self._kept = False
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item):
+    def pytest_runtest_protocol(self, item, nextitem):
         """Wait until the test may run."""
-        alone = item.get_closest_marker("alone") is not None
-        flock(self._door, LOCK_EX if alone else LOCK_SH)  # nobody comes in any more
-        if not alone:
-            flock(self._door, LOCK_UN)
-        flock(self._room, LOCK_EX if alone else LOCK_SH)
+        if not self._kept:
+            kind = LOCK_EX if alone(item) else LOCK_SH
+            flock(self._door, kind)
+            if kind == LOCK_SH:  # else nobody comes in any more
+                flock(self._door, LOCK_UN)
+            flock(self._room, kind)
         try:
             return (yield)
         finally:
-            flock(self._room, LOCK_UN)
-            flock(self._door, LOCK_UN)
+            self._kept = alone(item) and nextitem is not None and alone(nextitem)
+            if not self._kept:
+                flock(self._room, LOCK_UN)
+                flock(self._door, LOCK_UN)
+
+
+def alone(item):
+    return item.get_closest_marker("alone") is not None
 
 
 def pytest_collection_modifyitems(items):
     """Let what needs real time try again: the machine may have been somebody else's just then."""
-    items.sort(key=lambda item: item.get_closest_marker("alone") is None)  # nobody is to be waited for yet
+    items.sort(key=lambda item: not alone(item))  # nobody is to be waited for yet
     for item in items:
         if item.get_closest_marker("faults"):
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))

@@ -162,6 +162,7 @@ def test_a_visit_that_waits_for_the_one_before_is_late_by_the_response_clock_alo
 
 
 @pytest.mark.faults
+@pytest.mark.alone
 def test_a_server_frozen_for_a_fifth_of_the_time_shows_in_an_open_load(server, chaperon):
     target = server(freeze=0.6, every=3.0)  # the proportions of 2 s in every 10
 
@@ -175,6 +176,7 @@ def test_a_server_frozen_for_a_fifth_of_the_time_shows_in_an_open_load(server, c
 
 
 @pytest.mark.faults
+@pytest.mark.alone
 def test_a_closed_load_does_not_see_it_which_is_why_there_are_open_ones(server, chaperon):
     target = server(freeze=0.6, every=3.0)
 
@@ -184,6 +186,7 @@ def test_a_closed_load_does_not_see_it_which_is_why_there_are_open_ones(server, 
 
 
 @pytest.mark.faults
+@pytest.mark.alone
 def test_a_stall_in_the_middle_is_seen_by_every_visit_that_was_due_meanwhile(server, chaperon):
     # the experiment of wrk2: a constant rate, one stall; what was due in it waited for the rest of it
     target = server(freeze=2.0, every=8.0)
