@@ -11,6 +11,7 @@ import pytest
 import trustme
 from gevent.pywsgi import WSGIServer
 from peer import Peer, WebSocketServer
+from shells import Shells
 
 from chaperon.cli import main
 from chaperon.testing import VirtualClock
@@ -105,6 +106,14 @@ def dead_port():
     port = server.server_port
     server.stop()
     return port
+
+
+@pytest.fixture
+def shells(tmp_path):
+    """Shells side by side in an empty folder but for shop.py."""
+    opened = Shells(tmp_path)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from shells import Shells
 from test_fleet import Ground
 
 import chaperon
@@ -123,13 +122,6 @@ def test_a_crowd_at_the_door_is_told_of_within_bounds():
 
     assert len(door.told) == 1_000
     assert door.admission.told == "'w0' was turned away, for no; 'w1' was turned away, for no; as were 998 more"
-
-
-@pytest.fixture
-def shells(tmp_path):
-    opened = Shells(tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.mark.faults

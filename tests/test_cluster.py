@@ -7,14 +7,7 @@ import sys
 import time
 
 import pytest
-from shells import Shells, engines
-
-
-@pytest.fixture
-def shells(tmp_path):
-    opened = Shells(tmp_path)
-    yield opened
-    opened.close()
+from shells import engines
 
 
 def due_times(target):

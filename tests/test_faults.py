@@ -7,19 +7,12 @@ import time
 import gevent
 import pytest
 from chaos import storm
-from shells import Shells, engines
+from shells import engines
 from wires import Wire
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
 
 QUICK = ("--silence", "2s", "--dead-man", "3s", "--json", "out.json", "--quiet", "--no-brake")
-
-
-@pytest.fixture
-def shells(tmp_path):
-    opened = Shells(tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -4,16 +4,9 @@ import os
 import signal
 
 import pytest
-from shells import Shells, engines
+from shells import engines
 
 pytestmark = pytest.mark.faults
-
-
-@pytest.fixture
-def shells(tmp_path):
-    opened = Shells(tmp_path)
-    yield opened
-    opened.close()
 
 
 FATES = ("done", "failed", "interrupted", "dropped", "lost")

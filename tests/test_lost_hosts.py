@@ -6,7 +6,7 @@ from collections import Counter
 
 import gevent
 import pytest
-from shells import Shells, engines
+from shells import engines
 from test_fleet import Ground
 
 from chaperon import iterations, rate, users
@@ -128,13 +128,6 @@ def look(session):
     session.get("/look", headers={"X-Number": str(session.visit.number), "X-User": str(session.visit.user)})
     session.sleep(0.1)
 """
-
-
-@pytest.fixture
-def shells(tmp_path):
-    opened = Shells(tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.mark.faults
