@@ -58,7 +58,7 @@ def test_another_protocol_is_told_apart_from_nonsense():
         decode(pack((2, "Whatever", "of any form")))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=200), st.sampled_from([encode(PING), encode(PONG)]), st.data())
 def test_bytes_changed_on_the_way_are_read_or_refused_and_never_more(noise, message, data):
     at = data.draw(st.integers(0, len(message)))
