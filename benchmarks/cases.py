@@ -12,7 +12,8 @@ class Case:
     *chaperon* is the line of a step (`session`), *locust* that of a task (`self.client`),
     *wrk* a Lua script, none for a plain GET of *path*. *tls* sends it to the TLS port. It is measured
     *warm* seconds after the first request, when every user has a connection. *bare*
-    is what a loop on a socket sends, and *login* what every user asks for once, before.
+    is what a loop on a socket sends, *order* what it encodes as JSON to go after it each time,
+    and *login* what every user asks for once, before.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Case:
     tls: bool = False
     warm: float = 0.5
     bare: bytes = b""
+    order: str = ""
     login: str = ""
 
 
@@ -47,8 +49,9 @@ CASES = {
             f'self.client.post("/json", json={ORDER}).json()',
             path="/json",
             wrk=POST,
-            bare=b"POST /json HTTP/1.1\r\n%bContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
-            % (HOST, len(ORDER), ORDER.encode()),
+            bare=b"POST /json HTTP/1.1\r\n%bContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+            % (HOST, len(ORDER)),
+            order=ORDER,
         ),
         Case(
             "cookies",

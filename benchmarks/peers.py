@@ -143,7 +143,8 @@ def _bare(job: Job) -> list[str]:
     (job.folder / "request").write_bytes(job.case.bare)
     loop = str(Path(__file__).with_name("bare.py"))
     port = job.url.rpartition(":")[2]
-    return [sys.executable, loop, port, str(job.folder / "request"), str(job.users), f"{job.seconds:g}"]
+    start = [sys.executable, loop, port, str(job.folder / "request"), str(job.users), f"{job.seconds:g}"]
+    return [*start, *([job.case.order] if job.case.order else [])]
 
 
 def _bare_failures(said: str, job: Job) -> int:

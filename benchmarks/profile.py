@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.cases import Case
 from benchmarks.machine import cores, pinned, program
-from benchmarks.peers import CHAPERON, Job
+from benchmarks.peers import AS_WRITTEN, Job
 from benchmarks.target import nginx
 
 RATE = 400
@@ -32,13 +32,16 @@ _FRAME = re.compile(r"(?P<name>.+) \((?P<file>[^:()]+)(?::\d+)?\)")
 
 
 def profile(case: Case, *, users: int = 64, seconds: float = 10.0) -> str:
-    """Send *case* under py-spy; return the table of where its samples fell."""
+    """Send *case* under py-spy; return the table of where its samples fell.
+
+    The source runs as it is written: into compiled code py-spy does not see.
+    """
     target_core, core = cores()
     with tempfile.TemporaryDirectory(prefix="chaperon-bench-") as folder, nginx(Path(folder), target_core) as target:
         raw = Path(folder) / "raw"
         job = Job(case, target, Path(folder), users, seconds)
         spy = [program("py-spy"), "record", "-r", str(RATE), "-f", "raw", "-o", str(raw), "--"]
-        done = subprocess.run(pinned(core, [*spy, *CHAPERON.command(job)]), capture_output=True, text=True)
+        done = subprocess.run(pinned(core, [*spy, *AS_WRITTEN.command(job)]), capture_output=True, text=True)
         if not raw.exists():
             raise SystemExit(f"benchmarks: py-spy said: {done.stderr[-2000:]}")
         return table(case, raw.read_text())
