@@ -529,6 +529,20 @@ def test_running_out_of_ports_says_so_and_what_to_do(target):
     assert wire.facts()["out_of_ports"] == 1
 
 
+def test_a_cookie_policy_changed_in_place_is_asked_again(target):
+    http = client(target.url)
+    policy = http.cookies.get_policy()
+    policy.set_blocked_domains(["127.0.0.1"])
+    http.get("/login")
+    refused = list(http.cookies)
+
+    policy.set_blocked_domains([])
+    http.get("/login")
+
+    assert refused == []
+    assert http.cookies["who"] == "admin"
+
+
 def test_descriptors_are_facts_of_a_windows_health(wire):
     facts = wire.facts()
 

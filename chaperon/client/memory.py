@@ -54,8 +54,10 @@ class Jar(RequestsCookieJar):
         return self._last == (self.version, lines) and not any(_DATED.search(line) for line in lines)
 
     def remember(self, lines: list[str]) -> None:
-        """Remember what came last, and was taken in."""
-        self._last = self.version, lines
+        """Remember what came last, if all of it was taken in: what the policy refused it is asked of again."""
+        kept = {cookie.name for cookie in self}
+        if all(line.partition("=")[0].strip() in kept for line in lines[1:]):
+            self._last = self.version, lines
 
     def _prolongs(self, cookie: Cookie) -> bool:
         """Whether a cookie is there already, and would only live on for longer, or as long."""
