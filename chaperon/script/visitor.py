@@ -134,7 +134,3 @@ class _Outcome(NamedTuple):
 
 
 _DONE = _Outcome(Visited("done"))
-
-
-_DONE = _Outcome(Visited("done"))
-_NOBODY: dict[int, Session] = {}
