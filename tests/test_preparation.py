@@ -182,6 +182,7 @@ def test_the_command_line_exits_with_three_and_still_reports(tmp_path, target):
     assert json.loads((tmp_path / "out.json").read_text())["verdict"] == "PASS"
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_during_the_setup_undoes_what_it_has_done(tmp_path, number):
     (tmp_path / "shop.py").write_text(
