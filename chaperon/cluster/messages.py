@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 Order = Literal["wait", "run", "end", "stop", "kill", "over"]
 """What a master wants of its workers: wait; send; end when the shares are done; end in the
@@ -27,6 +27,16 @@ class Lease:
     forgo: bool = False
 
 
+class Steered(Protocol):
+    """What a change can be made to: a load that is being sent, or the account of how it was changed."""
+
+    def scale(self, factor: float, at: float) -> object: ...
+
+    def pause(self, at: float) -> object: ...
+
+    def resume(self, at: float) -> object: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """The load is "scale"d by a factor, "pause"d or "resume"d from an offset of the run on."""
@@ -34,6 +44,16 @@ class Change:
     what: Literal["scale", "pause", "resume"]
     at: float
     factor: float = 1.0
+
+    def make(self, steered: Steered) -> None:
+        """Make the change."""
+        match self.what:
+            case "scale":
+                steered.scale(self.factor, self.at)
+            case "pause":
+                steered.pause(self.at)
+            case "resume":
+                steered.resume(self.at)
 
 
 @dataclass(frozen=True, slots=True)

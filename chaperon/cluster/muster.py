@@ -272,11 +272,5 @@ class Muster:
         """Return how the load was changed so far."""
         found = Steering()
         for change in self.changes:
-            match change.what:
-                case "scale":
-                    found.scale(change.factor, change.at)
-                case "pause":
-                    found.pause(change.at)
-                case "resume":
-                    found.resume(change.at)
+            change.make(found)
         return found

@@ -123,15 +123,8 @@ class Stint:
         """Make the changes to the load that are new, at their moments of the run."""
         if self.sending is None:
             return
-        engine = self.sending.engine
         for change in changes[self._changes :]:
-            match change.what:
-                case "scale":
-                    engine.scale(change.factor, change.at)
-                case "pause":
-                    engine.pause(change.at)
-                case "resume":
-                    engine.resume(change.at)
+            change.make(self.sending.engine)
         self._changes = max(self._changes, len(changes))
 
     def follow(self, order: Order, grace: float) -> None:
