@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import Any, Protocol
 
 from chaperon.errors import PlanError
+from chaperon.timers import Timers, timers_of
 
 
 class Timer(Protocol):
@@ -27,34 +28,32 @@ class Clock(Protocol):
     def after(self, seconds: float, deed: Callable[[], object]) -> Timer: ...
 
 
-class _HubTimer:
-    __slots__ = ("_timer",)
-
-    def __init__(self, seconds: float, deed: Callable[[], object]) -> None:
-        from gevent import get_hub  # late: importing chaperon must stay light
-
-        self._timer = get_hub().loop.timer(max(seconds, 0.0))
-        self._timer.start(deed)
-
-    def cancel(self) -> None:
-        self._timer.stop()
-        self._timer.close()
-
-
 class HubClock:
-    """The monotonic clock, waiting on gevent's hub."""
+    """The monotonic clock, waiting on gevent's hub; waits end within some 50 µs of when they should on Linux."""
 
     now = staticmethod(time.perf_counter)
 
     def sleep(self, seconds: float) -> None:
-        """Let other greenlets run for at least *seconds*."""
-        from gevent import sleep  # late: importing chaperon must stay light
+        """Let other greenlets run for at least *seconds*. Blocks the calling greenlet alone."""
+        if seconds > 0.0:
+            _timers().sleep(seconds)
+        else:
+            from gevent import sleep  # late: importing chaperon must stay light
 
-        sleep(max(seconds, 0.0))
+            sleep(0)
 
     def after(self, seconds: float, deed: Callable[[], object]) -> Timer:
         """Call *deed* from the hub in *seconds*; it must not block."""
-        return _HubTimer(seconds, deed)
+        return _timers().at(time.perf_counter() + seconds, deed)
+
+
+def _timers() -> Timers:
+    from gevent import get_hub  # late: importing chaperon must stay light
+
+    return timers_of(get_hub(), time.perf_counter, monotonic=_MONOTONIC)
+
+
+_MONOTONIC = "CLOCK_MONOTONIC" in time.get_clock_info("perf_counter").implementation
 
 
 def today() -> str:
