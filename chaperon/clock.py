@@ -29,7 +29,7 @@ class Clock(Protocol):
 
 
 class HubClock:
-    """The monotonic clock, waiting on gevent's hub; waits end within some 50 µs of when they should on Linux."""
+    """The monotonic clock, waiting on gevent's hub; on Linux waits end within a tenth of a millisecond."""
 
     now = staticmethod(time.perf_counter)
 

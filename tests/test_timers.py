@@ -15,6 +15,8 @@ from chaperon.timers import STALE, LoopAlarm, TimerFd, Timers, timers_of
 class Ringer:
     """An alarm that rings when the test says so."""
 
+    precise = False
+
     def __init__(self):
         self.due, self.rings = None, None
 
@@ -110,6 +112,50 @@ def test_cancelled_calls_do_not_pile_up():
     assert len(bench.timers._calls) <= 2 * STALE
     bench.pass_until(20_000.0)
     assert bench.made == [(10_000.0, 10_000.0)]
+
+
+class Slow(Bench):
+    """A machine that takes *latency* seconds to run a thread whose alarm rings, and a microsecond to read the clock."""
+
+    def __init__(self, latency):
+        super().__init__()
+        self.alarm.precise = True
+        self.latency, self.spun = latency, 0.0
+        self.timers._now = self.read
+
+    def read(self):
+        self.now += 1e-6
+        return self.now
+
+    def wake(self, due):
+        late = []
+        self.timers.at(due, lambda: late.append(self.now - due), sharp=True)
+        while not late:
+            self.now = max(self.now, self.alarm.due) + self.latency()
+            woken = self.now
+            self.alarm.rings()
+            self.spun += self.now - woken
+        return late[0]
+
+
+@pytest.mark.parametrize("latency", [20e-6, 120e-6, 250e-6])
+def test_sharp_calls_are_made_on_time_however_long_a_thread_takes_to_run(latency):
+    bench = Slow(lambda: latency)
+
+    late = [bench.wake(i / 100) for i in range(1, 400)]
+
+    assert all(0.0 <= each < 20e-6 for each in late[100:])
+    assert bench.spun < 0.02 * 4
+
+
+def test_the_wait_in_a_loop_is_bounded_where_the_latency_jumps():
+    latencies = iter([250e-6] * 500 + [0.0] * 5_000)
+    bench = Slow(lambda: next(latencies))
+
+    late = [bench.wake(i / 10_000) for i in range(1, 5_000)]
+
+    assert min(late) >= 0.0
+    assert bench.spun < 0.02 * 0.5 + 0.02
 
 
 @pytest.mark.parametrize("kind", [TimerFd, LoopAlarm])
