@@ -12,9 +12,13 @@ from benchmarks.echo import SIZES, echo
 from benchmarks.fleet import master, processes
 from benchmarks.profile import profile
 from benchmarks.recording import recording
+from benchmarks.situations import SITUATIONS
 from benchmarks.sockets import sockets
+from benchmarks.sweep import sweep
+from benchmarks.truth import situations
 
-WHAT = (*CASES, "recording", "crowd", *SIZES, "sockets", "profile", "master", "processes")
+WHAT = (*CASES, "recording", "crowd", *SIZES, "sockets", "profile", "master", "processes", "truth")
+SWEEP = "sweep"
 
 
 FIRST = ("get", "recording", "crowd")
@@ -29,6 +33,13 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=64, help="users beside peers, which is connections too (64)")
     parser.add_argument("--crowd", type=int, default=10_000, help="how many users a crowd is (10,000)")
     parser.add_argument("--sockets", type=int, default=5_000, help="how many WebSockets are held open (5,000)")
+    parser.add_argument("--seeds", type=int, default=1, help="of truth: how often each, with another seed (1)")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=[*(s.name for s in SITUATIONS), SWEEP],
+        help="of truth: this situation, or the sweep, may be repeated (all, then the sweep)",
+    )
     parser.add_argument(
         "--as-written", action="store_true", help="measure the source as it is, not compiled as an install is"
     )
@@ -50,6 +61,8 @@ def _measured(name: str, args: argparse.Namespace) -> str:
         return "\n".join(crowd(args.crowd, transport=transport) for transport in ("wire", "urllib3"))
     if name in ("master", "processes"):
         return master() if name == "master" else processes()
+    if name == "truth":
+        return _truth(args.seeds, args.only or [])
     if name == "profile":
         return profile(CASES["get"], users=args.users)
     if name == "sockets":
@@ -57,6 +70,11 @@ def _measured(name: str, args: argparse.Namespace) -> str:
     if name in SIZES:
         return echo(name, sockets=args.users, seconds=args.seconds, rounds=args.rounds)
     return duel(CASES[name], users=args.users, seconds=args.seconds, rounds=args.rounds)
+
+
+def _truth(seeds: int, only: list[str]) -> str:
+    tables = [situations(seeds, only)] if only != [SWEEP] else []
+    return "\n".join([*tables, *([sweep(seeds)] if not only or SWEEP in only else [])])
 
 
 if __name__ == "__main__":

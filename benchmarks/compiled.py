@@ -54,7 +54,7 @@ def _copy() -> Path:
 
 
 def _digest() -> str:
-    files = [file for part in _PARTS for file in sorted((CHECKOUT / part).rglob("*.py"))]
+    files = [file for part in _PARTS for kind in ("*.py", "*.c") for file in sorted((CHECKOUT / part).rglob(kind))]
     told = hashlib.sha256()
     for file in [*files, CHECKOUT / "setup.py"]:
         told.update(file.read_bytes())
