@@ -6,6 +6,7 @@ import warnings
 from setuptools import setup
 
 COMPILED = [
+    "chaperon/measure/plain_text.py",
     "chaperon/measure/sample.py",
     "chaperon/measure/window.py",
     "chaperon/measure/recorder.py",

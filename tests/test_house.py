@@ -20,6 +20,7 @@ FLOORS = [
         "clock",
     ],
     [
+        "measure.plain_text",
         "measure.sample",
         "measure.confidence",
         "measure.sketch",

@@ -15,6 +15,7 @@ from chaperon.cluster.address import PORT, Address
 from chaperon.cluster.keys import VARIABLE, WorkerKey, find, guarded
 from chaperon.errors import UsageError
 from chaperon.local import crew
+from chaperon.measure.plain_text import LABEL, encodable
 
 
 @click.command()
@@ -44,7 +45,7 @@ def worker(
     found = find(key, os.environ, WorkerKey)
     os.environ.pop(VARIABLE, None)
     guarded(address, found, "join")
-    called = name or f"{socket.gethostname().split('.')[0]}-{os.getpid()}"
+    called = encodable(name or f"{socket.gethostname().split('.')[0]}-{os.getpid()}", LABEL)
     supervisor = crew(
         address,
         [called] if n == 1 else [f"{called}.{k}" for k in range(1, n + 1)],

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from chaperon.errors import ChaperonError
-from chaperon.measure.recorder import WORDS, Fate
+from chaperon.measure.plain_text import WORDS
+from chaperon.measure.recorder import Fate
 from chaperon.measure.sample import Failure, Key
 from chaperon.measure.window import Happening
 

@@ -18,6 +18,7 @@ from chaperon.cluster.link import WorkerLink
 from chaperon.cluster.messages import Blob, Fetch, Hello, Welcome
 from chaperon.errors import ChaperonError
 from chaperon.load.share import Share
+from chaperon.measure.plain_text import LABEL, encodable
 
 if TYPE_CHECKING:
     from chaperon.script.environment import Environment
@@ -38,6 +39,9 @@ class Identity:
     incarnation: int
     capacity: float = 1.0
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", encodable(self.name, LABEL))
+
     @property
     def peer(self) -> bytes:
         """What its sockets are known by."""
@@ -51,7 +55,7 @@ class Identity:
             self.incarnation,
             VERSION,
             platform.python_version(),
-            socket.gethostname(),
+            encodable(socket.gethostname(), LABEL),
             os.cpu_count() or 1,
             self.capacity,
         )

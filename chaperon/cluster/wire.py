@@ -13,6 +13,7 @@ import msgpack
 
 from chaperon.cluster.messages import KINDS, Message
 from chaperon.errors import ChaperonError
+from chaperon.measure.plain_text import encodable
 
 PROTOCOL = 1
 LARGEST = 4 << 20
@@ -37,17 +38,21 @@ class OtherProtocol(WireError):
 def pack(value: Any) -> bytes:
     """Return plain values as bytes, and dataclasses as the list of their fields. Raises WireError for anything else."""
     try:
-        return bytes(msgpack.packb(value, use_bin_type=True, default=_spread))
+        return bytes(msgpack.packb(value, use_bin_type=True, unicode_errors="surrogatepass", default=_spread))
     except (TypeError, ValueError, OverflowError) as exc:
         raise WireError(f"only plain values travel: {exc}") from exc
 
 
 def unpack(data: bytes) -> Any:
-    """Return the plain values in *data*, lists as tuples. Raises WireError."""
+    """Return the plain values in *data*, lists as tuples. Raises WireError.
+
+    A lone surrogate passes, for the config of a setup may hold one; where a field is text
+    that is reported, its reader escapes it.
+    """
     if len(data) > LARGEST:
         raise WireError(f"{len(data):,} bytes are more than a message has")
     try:
-        return msgpack.unpackb(data, raw=False, strict_map_key=False, use_list=False)
+        return msgpack.unpackb(data, raw=False, strict_map_key=False, use_list=False, unicode_errors="surrogatepass")
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as exc:
         raise WireError(f"not msgpack: {data[:40]!r}") from exc
 
@@ -96,6 +101,16 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+def _encodable(value: str) -> str:
+    return value if value.isascii() else encodable(value, LARGEST)
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise WireError(f"{value!r:.60} is not str")
+    return _encodable(value)
+
+
 def _exactly(kind: type) -> Check:
     def check(value: Any) -> Any:
         if type(value) is not kind:
@@ -114,7 +129,9 @@ def reader(hint: Any) -> Check:
         return _whole
     if hint is float:
         return _number
-    if hint in (str, bytes, bool):
+    if hint is str:
+        return _text
+    if hint in (bytes, bool):
         return _exactly(hint)
     if hint is types.NoneType:
         return _exactly(types.NoneType)
@@ -192,11 +209,12 @@ def _made(kind: type, values: Check) -> Check:
 
 def _made_of(kind: type, types: tuple[type, ...]) -> Check:
     """As `_made`, and faster: where it is enough that every value is of its type."""
+    texts = str in types
 
     def check(value: Any) -> Any:
         if type(value) is not tuple or tuple(map(type, value)) != types:
             raise WireError(f"{value!r:.60} is no {kind.__name__}")
-        return kind(*value)
+        return kind(*[_encodable(each) if type(each) is str else each for each in value] if texts else value)
 
     return check
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from chaperon.clock import Clock
-from chaperon.measure.recorder import NAMES, Recorder
+from chaperon.measure.plain_text import LABEL, NAME, encodable
+from chaperon.measure.recorder import NAMES, NAMES_CUT, Recorder
 from chaperon.measure.sample import STEADY, Failure, Key, Sample
 
 LONG = 100
@@ -38,7 +39,7 @@ _Lanes = dict[tuple[str, str], _Lane]
 
 def with_tags(own: Tags, more: Mapping[str, object]) -> Tags:
     """Return *own* tags with *more*, as text of bounded length; later ones win."""
-    return tuple(sorted({**dict(own), **{str(k)[:LONG]: str(v)[:LONG] for k, v in more.items()}}.items()))
+    return tuple(sorted({**dict(own), **{encodable(k, LONG): encodable(v, LONG) for k, v in more.items()}}.items()))
 
 
 class Meter:
@@ -81,9 +82,8 @@ class Meter:
         """Return a meter for a scenario that runs within this one: it is labelled "outer/inner"."""
         first = self._inner.get(label)
         if first is None:
-            first = Meter(
-                self.recorder, self.clock, f"{self.scenario}/{label}", naming=self._naming, derived=self._derived
-            )
+            own = encodable(f"{self.scenario}/{label}", NAME)
+            first = Meter(self.recorder, self.clock, own, naming=self._naming, derived=self._derived)
             if len(self._inner) < NAMES:
                 self._inner[label] = first
         other = first.fork()
@@ -153,10 +153,13 @@ class Meter:
                 kept = self._naming(name)
         except Exception as exc:
             self.recorder.note(f"series that keep their name, for a rule of metrics= failed: {type(exc).__name__}")
+        if isinstance(kept, str) and len(kept) > NAME:
+            self.recorder.note(NAMES_CUT)
+        key = Key(self.scenario, encodable(kept, NAME), encodable(kind, LABEL), self.phase, tags)
         lane = _Lane(
-            None if kept is None else Key(self.scenario, kept, kind, self.phase, tags),
+            None if kept is None else key,
             tuple(
-                (Key(self.scenario, d.name, "value", self.phase, tags), d.value)
+                (Key(self.scenario, encodable(d.name, NAME), "value", self.phase, tags), d.value)
                 for d in self._derived
                 if d.applies(name)
             ),

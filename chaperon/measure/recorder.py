@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Literal, Protocol
 
+from chaperon.measure.plain_text import NAME, encodable
 from chaperon.measure.sample import WARM_UP, Failure, Key, Row, Sample
 from chaperon.measure.series import Series
 from chaperon.measure.window import Counts, Happening, Trouble, TroubleKey, Window
@@ -14,17 +15,21 @@ from chaperon.measure.window import Counts, Happening, Trouble, TroubleKey, Wind
 NAMES = 1_000
 KEYS = 10_000
 TROUBLES = 200
-WORDS = 500
 HAPPENINGS = 100
 BATCH = 256
-INFINITE = math.inf
+LARGEST = 1e290
+"""What a value stays below, so that the sum of all of them is finite; larger ones count as infinite."""
+MOST_BYTES = 1 << 53
+"""What the size of one sample stays below."""
 
 OTHER = "(other names)"
 NAMES_CAPPED = f"names beyond the first {NAMES:,} counted as «{OTHER}»"
 TAGS_CAPPED = f"keys beyond the first {KEYS:,} counted without their tags"
 ERRORS_CAPPED = f"error messages beyond the first {TROUBLES} counted as «other errors»"
+NAMES_CUT = f"names of series longer than {NAME} characters cut"
 HAPPENINGS_CAPPED = f"happenings beyond the first {HAPPENINGS} of a second left out"
 REFUSED = "samples refused: not a finite number, or negative"
+SIZES_REFUSED = "sizes left out: no number of bytes"
 
 Fate = Literal["planned", "done", "failed", "interrupted", "dropped", "lost"]
 Tap = Callable[[Sample], None]
@@ -104,9 +109,14 @@ class Recorder:
         may be negative.
         """
         took = end - start if value is None else value
-        if not 0.0 <= took < INFINITE and not (key.kind == "gauge" and math.isfinite(took)):
+        if not 0.0 <= took < LARGEST and not (key.kind == "gauge" and abs(took) < LARGEST):
             self.note(REFUSED)
             return
+        if failure is not None:
+            failure = failure.plain()
+        if bytes and not (isinstance(bytes, int) and 0 < bytes < MOST_BYTES):
+            self.note(SIZES_REFUSED)
+            bytes = 0
         batch = self._open.get(key)
         if batch is None:
             key = self._capped(key)
@@ -142,6 +152,7 @@ class Recorder:
     def happened(self, what: Happening) -> None:
         """Note what the reader of the report has to know of; beyond a hundred in a window only their number."""
         if len(self._happenings) < HAPPENINGS:
+            what = replace(what, text=encodable(what.text))
             self._happenings.append(what)
             if self._journal is not None:
                 self._journal.happened(what)
@@ -150,6 +161,7 @@ class Recorder:
 
     def note(self, what: str) -> None:
         """Count something the reader of the report has to know."""
+        what = encodable(what)
         self._notes[what] += 1
         if self._journal is not None:
             self._journal.note(what)
@@ -188,6 +200,9 @@ class Recorder:
         """Return the key itself, or past the caps a common one."""
         if key in self._keys:
             return key
+        key = key.plain()
+        if key in self._keys:
+            return key
         named = (key.scenario, key.name)
         if named not in self._names and key.name != OTHER:
             if len(self._names) >= NAMES:
@@ -220,7 +235,7 @@ class Recorder:
                 where = (key.scenario, OTHER, "other errors")
             else:
                 self._troubles.add(where)
-        trouble = Trouble(1, at, at, failure.message[:WORDS], int(key.phase == WARM_UP))
+        trouble = Trouble(1, at, at, failure.message, int(key.phase == WARM_UP))
         known = self._errors.get(where)
         if known is None:
             self._errors[where] = trouble

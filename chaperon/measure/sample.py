@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from chaperon.measure.plain_text import LABEL, NAME, WORDS, encodable
+
 STEADY = "steady"
 WARM_UP = "warm-up"
 """The phase that counts to no headline, no limit."""
@@ -28,6 +30,16 @@ class Key(NamedTuple):
         """Whether the series counts among the requests: traffic, not bookkeeping."""
         return self.kind not in REQUEST_KINDS_NOT
 
+    def plain(self) -> Key:
+        """Return the key with every text of it encodable and of bounded length."""
+        return Key(
+            encodable(self.scenario, NAME),
+            encodable(self.name, NAME),
+            encodable(self.kind, LABEL),
+            encodable(self.phase, LABEL),
+            tuple([(encodable(name, LABEL), encodable(value, LABEL)) for name, value in self.tags]),
+        )
+
 
 class Failure(NamedTuple):
     """Why a sample is bad.
@@ -39,6 +51,11 @@ class Failure(NamedTuple):
     error: str
     message: str = ""
     listed: bool = True
+
+    def plain(self) -> Failure:
+        """Return the failure with every text of it encodable and of bounded length."""
+        error, message = encodable(self.error, LABEL), encodable(self.message, WORDS)
+        return self if error is self.error and message is self.message else Failure(error, message, self.listed)
 
 
 class Sample(NamedTuple):

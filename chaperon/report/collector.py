@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 
+from chaperon.measure.plain_text import encodable
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
@@ -222,7 +223,7 @@ class Collector:
 
     def note(self, what: str, times: int = 1) -> None:
         """Count something the reader of the report has to know."""
-        self._notes[what] += times
+        self._notes[encodable(what)] += times
 
     @property
     def closed(self) -> int:

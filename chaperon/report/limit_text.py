@@ -7,6 +7,7 @@ from typing import Literal, NoReturn
 
 from chaperon.clock import seconds
 from chaperon.errors import LimitError, PlanError
+from chaperon.measure.plain_text import WORDS, encodable
 from chaperon.report.limits import TIMED, Limit
 
 _WHAT = re.compile(r"p\d+(?:\.\d+)?|min|mean|max|rate|count|errors|last")
@@ -24,7 +25,7 @@ def parse(text: str) -> Limit:
 
     Raises LimitError, which shows the character that it stumbled on.
     """
-    return _Reader(text).limit()
+    return _Reader(encodable(text, 10 * WORDS)).limit()
 
 
 class _Reader:

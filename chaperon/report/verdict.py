@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chaperon._version import VERSION
+from chaperon.measure.plain_text import NAME, encodable
 from chaperon.report.collector import Totals
 from chaperon.report.summary import LimitResult, Report, Verdict, error_rows, rows_of
 
@@ -39,7 +40,7 @@ def conclude(totals: Totals, limits: Sequence[LimitResult], facts: Facts, ending
         reasons=tuple(reasons),
         started=facts.started,
         duration=facts.duration,
-        environment=facts.environment,
+        environment=encodable(facts.environment, NAME),
         chaperon=VERSION,
         seed=facts.seed,
         rows=rows_of(totals.series, facts.duration, totals.phases),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from chaperon.measure.plain_text import WORDS, encodable
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import Window
@@ -55,11 +56,13 @@ class Watch:
 
     def aborted(self, reason: str) -> None:
         """Note why the run ends early; the first reason counts."""
-        self._aborted = self._aborted or reason
+        self._aborted = self._aborted or encodable(reason, 2 * WORDS)
 
     def fault(self, what: str) -> None:
         """Note what makes the run worthless: the verdict is INVALID."""
-        self._faults.append(what)
+        what = encodable(what, 2 * WORDS)
+        if what not in self._faults:
+            self._faults.append(what)
 
     @property
     def workers(self) -> list[WorkerTally]:

@@ -9,6 +9,7 @@ from typing import Any
 from chaperon.errors import LoadError
 from chaperon.load.profile import Load
 from chaperon.load.shapes import users
+from chaperon.measure.plain_text import NAME, encodable
 from chaperon.script.scenario import Mix, Scenario
 
 ONE_VISIT: Load = users(1)
@@ -26,7 +27,7 @@ class Entry:
     @property
     def label(self) -> str:
         """What its series are labelled with."""
-        return self.name or self.scenario.label
+        return encodable(self.name or self.scenario.label, NAME)
 
     @property
     def apart(self) -> tuple[Entry, ...]:

@@ -27,7 +27,7 @@ class Metrics:
         due = None
         if kind == "step" and self.first_due is not None:
             due, self.first_due = self.first_due, None  # response time is for a visit's first step
-        return Measure(self.meter, name, kind, due)
+        return Measure(self.meter, f"{name}", f"{kind}", due)
 
     @contextmanager
     def tagged(self, **tags: object) -> Iterator[None]:
@@ -41,15 +41,15 @@ class Metrics:
 
     def record(self, name: str, value: float, *, unit: str | None = None) -> None:
         """Record one value of a distribution, under NAME or «NAME (UNIT)»."""
-        self._take(f"{name} ({unit})" if unit else name, "value", value)
+        self._take(f"{name} ({unit})" if unit else f"{name}", "value", value)
 
     def count(self, name: str, n: float = 1) -> None:
         """Add *n* to a sum."""
-        self._take(name, "count", n)
+        self._take(f"{name}", "count", n)
 
     def gauge(self, name: str, value: float) -> None:
         """Say what a level is now: its last, lowest, mean, highest are kept."""
-        self._take(name, "gauge", value)
+        self._take(f"{name}", "gauge", value)
 
     def check(self, name: str, condition: object) -> bool:
         """Count whether *condition* held, as «check NAME»; return it as a bool and never raise."""
