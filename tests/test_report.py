@@ -21,8 +21,8 @@ from chaperon.report.collector import LATE, MISSING, TWICE, Collector, WorkerTal
 from chaperon.report.crew import crew_lines
 from chaperon.report.figures import time_text
 from chaperon.report.limit_text import parse
-from chaperon.report.masking import masked
 from chaperon.report.records import as_dict, write_json
+from chaperon.report.redaction import redacted
 from chaperon.report.summary import NoSuchSeries, Verdict
 from chaperon.report.text import print_report
 from chaperon.report.verdict import Ending, Facts, conclude
@@ -360,7 +360,7 @@ def test_the_json_goes_where_a_link_leads(tmp_path):
     ],
 )
 def test_secrets_are_masked(text, hidden):
-    assert masked(text) == hidden
+    assert redacted(text) == hidden
 
 
 def test_what_others_say_cannot_steer_the_terminal():

@@ -10,7 +10,7 @@ from chaperon.cli.options import Orders, load_options
 from chaperon.cli.perform import deliver, perform
 from chaperon.measure.sample import Sample
 from chaperon.report.figures import number_text, time_text
-from chaperon.report.masking import plain
+from chaperon.report.redaction import plain
 from chaperon.report.summary import Report, Verdict
 from chaperon.script.entry import ONE_VISIT
 

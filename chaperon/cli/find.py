@@ -11,8 +11,8 @@ from chaperon.cli.perform import prepare
 from chaperon.errors import UsageError
 from chaperon.report.capacity import Probe, columns
 from chaperon.report.figures import number_text, time_text
-from chaperon.report.masking import plain
 from chaperon.report.records import write_plain
+from chaperon.report.redaction import plain
 from chaperon.report.summary import Report
 from chaperon.script.environment import Environment
 

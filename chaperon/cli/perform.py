@@ -17,8 +17,8 @@ from chaperon.cli.options import Orders
 from chaperon.cli.streams import Told, give_up_stdout
 from chaperon.errors import OutputError
 from chaperon.measure.sample import Sample
-from chaperon.report.masking import masked
 from chaperon.report.records import write_json
+from chaperon.report.redaction import redacted
 from chaperon.report.summary import Report
 from chaperon.report.text import print_report
 from chaperon.script.environment import Environment
@@ -44,7 +44,7 @@ def deliver(report: Report, orders: Orders) -> int:
         return 1
     try:
         if orders.quiet:
-            click.echo("\n  ".join([report.verdict.value, *map(masked, report.reasons)]))
+            click.echo("\n  ".join([report.verdict.value, *map(redacted, report.reasons)]))
         else:
             print_report(report, Console(width=None if sys.stdout.isatty() else PIPED), orders.by)
         sys.stdout.flush()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaperon.report.figures import number_text, time_text
-from chaperon.report.masking import plain
+from chaperon.report.redaction import plain
 from chaperon.report.summary import Report, Row, Verdict
 
 SCHEMA = "chaperon-capacity/1"

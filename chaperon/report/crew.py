@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from chaperon.report.collector import WorkerTally
 from chaperon.report.figures import time_text
-from chaperon.report.masking import plain
+from chaperon.report.redaction import plain
 
 SHOWN = 12
 _HEAD = ("workers", "visits", "cpu", "late p99", "lag max", "")

@@ -11,7 +11,7 @@ from typing import Any
 
 from chaperon.errors import OutputError
 from chaperon.measure.sketch import Sketch
-from chaperon.report.masking import masked
+from chaperon.report.redaction import redacted
 from chaperon.report.split import PHASE, by_tags, split
 from chaperon.report.summary import PERCENTILES, Report, Row
 
@@ -22,8 +22,8 @@ def as_dict(report: Report) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "verdict": report.verdict.value,
-        "reasons": [masked(reason) for reason in report.reasons],
-        "warnings": [masked(warning) for warning in report.warnings],
+        "reasons": [redacted(reason) for reason in report.reasons],
+        "warnings": [redacted(warning) for warning in report.warnings],
         "started": report.started,
         "duration": report.duration,
         "environment": report.environment,
@@ -36,7 +36,7 @@ def as_dict(report: Report) -> dict[str, Any]:
             for row in rows
         ],
         "tags": [{**_series(row), "tags": dict(tags)} for tags, row in by_tags(report)],
-        "errors": [{**asdict(e), "series": masked(e.series), "sample": masked(e.sample)} for e in report.errors],
+        "errors": [{**asdict(e), "series": redacted(e.series), "sample": redacted(e.sample)} for e in report.errors],
         "ledger": [{"scenario": label, **asdict(counts)} for label, counts in report.ledger.items()],
         "limits": [asdict(limit) for limit in report.limits],
         "seconds": [
@@ -106,7 +106,7 @@ def _replace(place: Path, text: str) -> None:
 def _series(row: Row) -> dict[str, Any]:
     return {
         "scenario": row.scenario,
-        "name": masked(row.name),
+        "name": redacted(row.name),
         "kind": row.kind,
         "count": row.count,
         "errors": row.errors,

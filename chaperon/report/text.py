@@ -14,7 +14,7 @@ from chaperon.measure.sketch import Sketch
 from chaperon.report.collector import Pulse
 from chaperon.report.crew import crew_lines
 from chaperon.report.figures import MARKS, number_text, percentile_text, time_text
-from chaperon.report.masking import plain
+from chaperon.report.redaction import plain
 from chaperon.report.split import PHASE, split, tag_names
 from chaperon.report.summary import PERCENTILES, ErrorRow, LimitResult, Report, Row, Verdict
 

@@ -1,0 +1,123 @@
+"""Secrets replaced in text: those that are known literally, those that look like one by pattern."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+from chaperon.report.secret_shapes import HIDDEN, hide_shapes
+
+SHORTEST = 4
+"""Characters: a shorter value is not replaced literally, it would be found in half of all words."""
+ANYWHERE = 8
+"""Characters: a shorter value is replaced as a whole word only."""
+MOST = 10_000
+"""Values that are known literally: no more are taken in."""
+KEPT = 4_096
+LONG = 1_000
+"""So many texts, of at most so many characters, are kept redacted: names of series come again every second."""
+
+_WORD = "[A-Za-z0-9]"
+# C0 and C1 controls, line and paragraph separators, bidirectional marks, embeddings, overrides, isolates
+_BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_UNSEEN = {
+    **{code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))},
+    **{code: f"\\u{code:04x}" for code in (*_BIDI, 0x2028, 0x2029, 0xFEFF)},
+    **{ord(char): escaped for char, escaped in (("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))},
+}
+
+
+def one_line(text: str) -> str:
+    """Return *text* as one line that cannot steer a terminal: control, bidi and line characters are escaped."""
+    return text if text.isascii() and text.isprintable() else text.translate(_UNSEEN)
+
+
+class Redactor:
+    """A function of text that replaces the *secrets* it knows, then what looks like one.
+
+    A value of fewer than SHORTEST characters is not taken in, one of fewer than ANYWHERE is
+    replaced as a whole word only. Each is found in its percent-encoded, JSON-escaped,
+    Python-escaped and HTML-escaped form too. Redacting a text again changes nothing more.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets: set[str] = set()
+        self._known: re.Pattern[str] | None = None
+        self._stale = False
+        self._done: dict[str, str] = {}
+        self.add(secrets)
+
+    def __repr__(self) -> str:
+        return f"<Redactor of {len(self._secrets)} secrets>"
+
+    def __call__(self, text: str) -> str:
+        """Return *text* without secrets."""
+        if self._stale:
+            self._compile()
+        known = self._done.get(text)
+        if known is not None:
+            return known
+        hidden = text if self._known is None else self._known.sub(HIDDEN, text)
+        hidden = hide_shapes(hidden)
+        if len(text) <= LONG:
+            if len(self._done) >= KEPT:
+                self._done.clear()
+            self._done[text] = hidden
+        return hidden
+
+    def plain(self, text: str) -> str:
+        """Return *text* without secrets, as one line that cannot steer a terminal."""
+        return one_line(self(text))
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Know more secrets from now on."""
+        for secret in secrets:
+            if len(secret) >= SHORTEST and secret.strip("*") and secret not in self._secrets:
+                if len(self._secrets) >= MOST:
+                    return
+                self._secrets.add(secret)
+                self._stale = True
+
+    def _compile(self) -> None:
+        forms = {form for secret in self._secrets for form in _forms(secret)}
+        self._known = re.compile("|".join(_literal(form) for form in sorted(forms, key=len, reverse=True)))
+        self._done.clear()
+        self._stale = False
+
+
+def redacted(text: str) -> str:
+    """Return *text* with what looks like a secret replaced."""
+    return _by_shape(text)
+
+
+def plain(text: str) -> str:
+    """Return *text* as one line: what looks like a secret is replaced, what steers a terminal escaped."""
+    return one_line(_by_shape(text))
+
+
+_by_shape = Redactor()
+
+
+def _literal(form: str) -> str:
+    if len(form) >= ANYWHERE:
+        return re.escape(form)
+    return f"(?<!{_WORD}){re.escape(form)}(?!{_WORD})"
+
+
+def _forms(secret: str) -> set[str]:
+    """Return how a secret may stand in a text."""
+    lossless = secret.encode("utf-8", "surrogatepass")
+    encoded = {quote(lossless, safe=""), quote(lossless), quote_plus(lossless)}
+    return {
+        secret,
+        *encoded,
+        *(re.sub("%..", lambda code: code[0].lower(), form) for form in encoded),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+        html.escape(secret),
+        one_line(secret),
+    }
