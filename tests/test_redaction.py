@@ -176,7 +176,8 @@ def test_redacting_again_changes_nothing(text):
 
 
 HOSTILE = [
-    "://a:b", "token=", "'password': '", '\\\\"', "eyJa-", "<Cookie a=", "Bearer ", "a.b-", "%3A%2F%2Fa%3A", "password=(",
+    "://a:b", "token=", "'password': '",
+    '\\\\"', "eyJa-", "<Cookie a=", "Bearer ", "a.b-", "%3A%2F%2Fa%3A", "password=(",
 ]  # fmt: skip
 
 

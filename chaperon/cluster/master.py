@@ -19,6 +19,7 @@ from chaperon.cluster.parcel import Parcel
 from chaperon.errors import TeardownError
 from chaperon.load.steering import positive
 from chaperon.report.collector import Collector, Pulse, WorkerTally
+from chaperon.report.redaction import Redactor
 from chaperon.report.verdict import Facts
 from chaperon.report.watch import Watch
 
@@ -63,6 +64,7 @@ class Fleet:
             environment.parsed_limits,
             brake=None if environment.brake is None else seconds(environment.brake),
             trust=environment.trusted,
+            redact=Redactor(environment.secrets),
         )
         self._muster = Muster(
             SystemRandom().getrandbits(53),
@@ -122,6 +124,7 @@ class Fleet:
         try:
             self._given = dict(self._preparation.begin())
             self.environment = self.environment.furnished(self._given)
+            self._watch.redact.add(self.environment.secrets)
             self._link.listen(self._conductor.hear, self._admission.foreign)
             self._conductor.gather(self._workers, self._tell)
             self._started = today()

@@ -14,16 +14,19 @@ from chaperon.measure.sketch import Sketch
 from chaperon.report.redaction import redacted
 from chaperon.report.split import PHASE, by_tags, split
 from chaperon.report.summary import PERCENTILES, Report, Row
+from chaperon.report.texts import through
 
 SCHEMA = "chaperon-report/1"
 
+
 def as_dict(report: Report) -> dict[str, Any]:
-    """Return the report as plain values; times in seconds, no value is None."""
+    """Return the report as plain values; times in seconds, no value is None, no text looks like a secret."""
+    report = through(report, redacted)
     return {
         "schema": SCHEMA,
         "verdict": report.verdict.value,
-        "reasons": [redacted(reason) for reason in report.reasons],
-        "warnings": [redacted(warning) for warning in report.warnings],
+        "reasons": list(report.reasons),
+        "warnings": list(report.warnings),
         "started": report.started,
         "duration": report.duration,
         "environment": report.environment,
@@ -36,7 +39,7 @@ def as_dict(report: Report) -> dict[str, Any]:
             for row in rows
         ],
         "tags": [{**_series(row), "tags": dict(tags)} for tags, row in by_tags(report)],
-        "errors": [{**asdict(e), "series": redacted(e.series), "sample": redacted(e.sample)} for e in report.errors],
+        "errors": [asdict(e) for e in report.errors],
         "ledger": [{"scenario": label, **asdict(counts)} for label, counts in report.ledger.items()],
         "limits": [asdict(limit) for limit in report.limits],
         "seconds": [
@@ -106,7 +109,7 @@ def _replace(place: Path, text: str) -> None:
 def _series(row: Row) -> dict[str, Any]:
     return {
         "scenario": row.scenario,
-        "name": redacted(row.name),
+        "name": row.name,
         "kind": row.kind,
         "count": row.count,
         "errors": row.errors,

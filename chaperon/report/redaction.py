@@ -74,7 +74,7 @@ class Redactor:
 
     def add(self, secrets: Iterable[str]) -> None:
         """Know more secrets from now on."""
-        for secret in secrets:
+        for secret in (part for secret in secrets for part in {secret, *secret.splitlines()}):
             if len(secret) >= SHORTEST and secret.strip("*") and secret not in self._secrets:
                 if len(self._secrets) >= MOST:
                     return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -189,7 +189,8 @@ class Report:
 
     *aborted* says why it was ended early, if it was. *series* has every key apart, with its
     phase and its tags; *phases* is by (scenario, phase) how long the load was in it;
-    *happenings* stand beside the worker they are from.
+    *happenings* stand beside the worker they are from. No text of a run's report holds its
+    secrets: *redact* has replaced them, and a series is found by its name before that too.
     """
 
     verdict: Verdict
@@ -212,6 +213,7 @@ class Report:
     series: Mapping[Key, Series] = field(default_factory=dict)
     phases: Mapping[tuple[str, str], float] = field(default_factory=dict)
     happenings: tuple[tuple[str, Happening], ...] = ()
+    redact: Callable[[str], str] = field(default=str, repr=False, compare=False)
 
     def __repr__(self) -> str:
         return f"<Report {self.verdict.value} of {self.environment}, {self.duration:.1f} s>"
@@ -219,7 +221,8 @@ class Report:
     def __getitem__(self, wanted: str | tuple[str, str]) -> Row:
         """Return a series by name, or by (name, scenario); raises NoSuchSeries."""
         name, scenario = (wanted, None) if isinstance(wanted, str) else wanted
-        found = [r for r in self.rows if r.name == name and scenario in (None, r.scenario)]
+        names, scenarios = {name, self.redact(name)}, {None} if scenario is None else {scenario, self.redact(scenario)}
+        found = [r for r in self.rows if r.name in names and (None in scenarios or r.scenario in scenarios)]
         if not found and name.startswith("visit ") and scenario is None:
             found = [r for r in self.rows if r.kind == "visit" and r.scenario == name[6:]]
         if not found:

@@ -17,6 +17,7 @@ from chaperon.report.figures import MARKS, number_text, percentile_text, time_te
 from chaperon.report.redaction import plain
 from chaperon.report.split import PHASE, split, tag_names
 from chaperon.report.summary import PERCENTILES, ErrorRow, LimitResult, Report, Row, Verdict
+from chaperon.report.texts import through
 
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INVALID: "magenta", Verdict.ABORTED: "yellow"}
 _CUSTOM = ("value", "count", "gauge")
@@ -50,6 +51,7 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
 
     The series follow once more, split by each of *by*: "phase", or the name of a tag.
     """
+    report = through(report, plain)
     _print_series(report.rows, "", console)
     printed = list(report.rows)
     for name in by:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from chaperon.measure.plain_text import WORDS, encodable
 from chaperon.measure.sample import Key
@@ -11,8 +12,10 @@ from chaperon.measure.window import Window
 from chaperon.report.collector import Collector, Pulse, WorkerTally
 from chaperon.report.doubts import Doubts
 from chaperon.report.limits import Limit
+from chaperon.report.redaction import Redactor
 from chaperon.report.sliding import Sliding
 from chaperon.report.summary import LimitResult, Report
+from chaperon.report.texts import through
 from chaperon.report.trust import Trust
 from chaperon.report.verdict import Ending, Facts, conclude
 
@@ -24,13 +27,21 @@ class Watch:
     """Adds windows up, says when to stop, concludes: the sink of a run on one machine or many.
 
     *brake* is after how many seconds of nothing but failing requests the run is to stop,
-    None for never. *trust* are the rules by which the run is INVALID.
+    None for never. *trust* are the rules by which the run is INVALID. *redact* knows the
+    secrets of the run: no text of its report holds one.
     """
 
     def __init__(
-        self, collector: Collector, limits: Sequence[Limit], *, brake: float | None, trust: Trust | None = None
+        self,
+        collector: Collector,
+        limits: Sequence[Limit],
+        *,
+        brake: float | None,
+        trust: Trust | None = None,
+        redact: Redactor | None = None,
     ) -> None:
         self.collector = collector
+        self.redact = redact or Redactor()
         self._limits = limits
         self._sliding = {limit: Sliding(limit) for limit in limits if limit.over is not None}
         self._brake = brake
@@ -85,7 +96,8 @@ class Watch:
             self._sliding[limit].result() if limit in self._sliding else limit.judge(totals, facts.duration)
             for limit in self._limits
         )
-        return conclude(totals, judged, facts, ending)
+        report = through(conclude(totals, judged, facts, ending), self.redact)
+        return replace(report, redact=self.redact)
 
     @property
     def _second(self) -> int:

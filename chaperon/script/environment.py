@@ -17,6 +17,7 @@ from chaperon.report.limits import Limit
 from chaperon.report.trust import Trust
 from chaperon.script.config import merged
 from chaperon.script.entry import Entry
+from chaperon.script.known_secrets import of_auth, of_config, of_headers, of_settings, of_url
 from chaperon.script.preparation import Preparation
 from chaperon.script.scenario import Scenario
 from chaperon.script.scene import DEFAULT
@@ -81,6 +82,7 @@ class Environment:
     setup: Any = None
     teardown: Callable[..., object] | None = None
     url_ordered: bool = field(default=False, repr=False)
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         for what, wanted, said in _KINDS:
@@ -168,6 +170,23 @@ class Environment:
         }
         return {DEFAULT: default, **named}
 
+    @property
+    def secrets(self) -> set[str]:
+        """What no output may show.
+
+        The values of headers and auth of every service, passwords in URLs, what was given with
+        --set, configuration under a key such as "password" or "api_token".
+        """
+        found: set[str] = set()
+        for service in self.targets.values():
+            found.update(of_url(service.url), of_headers(service.headers), of_auth(service.auth))
+        words = {self.name, *self.services}
+        for entry in self.entries:
+            words.update((entry.label, *(name for part in entry.apart for name in part.scenario.names)))
+            found.update(of_config(entry.config))
+        found.update(of_config(self.config), of_settings(self.settings, words))
+        return found
+
     def checked(self) -> Environment:
         """Return this environment; raises LoadError where it cannot be run as it is."""
         if not self.entries:
@@ -218,6 +237,7 @@ class Environment:
             scenarios=entries,
             url=self.url if url is None else url,
             url_ordered=self.url_ordered or url is not None,
+            settings=merged(self.settings, config or {}),
             headers={**self.headers, **(headers or {})},
             timeout=self.timeout if timeout is None else timeout,
             verify=False if insecure else self.verify,

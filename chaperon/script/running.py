@@ -13,6 +13,7 @@ from gevent.event import Event
 from chaperon.clock import Clock, HubClock, seconds, today
 from chaperon.errors import NotPatched, TeardownError
 from chaperon.report.collector import Collector, Pulse, WorkerTally
+from chaperon.report.redaction import Redactor
 from chaperon.report.verdict import Facts
 from chaperon.report.watch import ABORT_GRACE, Watch
 from chaperon.script.sending import Sending
@@ -50,6 +51,7 @@ class Running:
             environment.parsed_limits,
             brake=None if environment.brake is None else seconds(environment.brake),
             trust=environment.trusted,
+            redact=Redactor(environment.secrets),
         )
         self._clock: Clock = clock or HubClock()
         self._tap = tap
@@ -96,6 +98,7 @@ class Running:
         given = self._preparation.begin() if self._preparation is not None else {}
         try:
             self.environment = self.environment.furnished(given)
+            self._watch.redact.add(self.environment.secrets)
             self._launch()
         except BaseException:
             self._tear_down()

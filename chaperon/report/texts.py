@@ -1,0 +1,107 @@
+"""Every text of a report, passed through one function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+from chaperon.measure.sample import Key
+from chaperon.measure.series import Series
+from chaperon.measure.window import Counts, Window
+from chaperon.report.summary import ErrorRow, Report, Row
+
+Change = Callable[[str], str]
+T = TypeVar("T")
+
+_STRUCTURE = frozenset({"kind", "verdict", "chaperon", "started", "seconds", "health", "latest", "redact"})
+"""Fields that hold no text of others."""
+
+
+def through(report: Report, change: Change) -> Report:
+    """Return *report* with each of its texts changed; what has one name by now is merged under it."""
+    changed = _fields(report, change)
+    return replace(changed, rows=_rows(changed.rows), errors=_errors(changed.errors))
+
+
+def window_through(window: Window, change: Change) -> Window:
+    """Return *window* with the words of errors, notes and events changed; names stay, for limits go by them."""
+    if not (window.errors or window.notes or window.happenings):
+        return window
+    return replace(
+        window,
+        errors={where: replace(trouble, sample=change(trouble.sample)) for where, trouble in window.errors.items()},
+        notes=_mapped(window.notes, change),
+        happenings=tuple(replace(what, text=change(what.text)) for what in window.happenings),
+    )
+
+
+def _value(value: Any, change: Change) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Key):
+        tags = tuple((change(name), change(told)) for name, told in value.tags)
+        return value._replace(
+            scenario=change(value.scenario), name=change(value.name), phase=change(value.phase), tags=tags
+        )
+    if isinstance(value, Mapping):
+        return _mapped(value, change)
+    if isinstance(value, (tuple, list)):
+        changed = tuple(_value(each, change) for each in value)
+        return value if all(new is old for new, old in zip(changed, value, strict=True)) else changed
+    if is_dataclass(value) and not isinstance(value, (Series, Counts, type)):
+        return _fields(value, change)
+    return value
+
+
+def _fields(value: T, change: Change) -> T:
+    """Return a dataclass with the texts of its fields changed, itself where none is."""
+    changed: dict[str, Any] = {}
+    for field in fields(value):  # type: ignore[arg-type]
+        old = getattr(value, field.name)
+        if field.name in _STRUCTURE or not field.init or old is None or isinstance(old, (int, float, set)):
+            continue
+        new = _value(old, change)
+        if new is not old:
+            changed[field.name] = new
+    return replace(value, **changed) if changed else value  # type: ignore[type-var]
+
+
+def _mapped(values: Mapping[Any, Any], change: Change) -> dict[Any, Any]:
+    result: dict[Any, Any] = {}
+    for key, value in values.items():
+        name, new = _value(key, change), _value(value, change)
+        result[name] = _sum(result[name], new) if name in result else new
+    return result
+
+
+def _sum(one: Any, other: Any) -> Any:
+    if isinstance(one, Series):
+        return Series.merge_all([one, other])
+    if isinstance(one, Counts):
+        total = copy(one)
+        total.add(other)
+        return total
+    return one + other if isinstance(one, (int, float)) else one
+
+
+def _rows(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    merged: dict[tuple[str, str, str], Row] = {}
+    for row in rows:
+        key = row.scenario, row.name, row.kind
+        same = merged.get(key)
+        merged[key] = row if same is None else replace(same, series=Series.merge_all([same.series, row.series]))
+    return tuple(merged.values())
+
+
+def _errors(errors: tuple[ErrorRow, ...]) -> tuple[ErrorRow, ...]:
+    merged: dict[tuple[str, str, str], ErrorRow] = {}
+    for row in errors:
+        key = row.scenario, row.series, row.error
+        same = merged.get(key)
+        if same is not None:
+            first = min(same, row, key=lambda each: each.first)
+            row = replace(first, count=same.count + row.count, last=max(same.last, row.last))
+        merged[key] = row
+    return tuple(sorted(merged.values(), key=lambda row: -row.count))
