@@ -196,6 +196,7 @@ FLOORS = [
     ],
     [
         "cli.streams",
+        "cli.console",
         "cli.options",
         "cli.ends",
         "cli.live",

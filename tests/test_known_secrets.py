@@ -164,3 +164,16 @@ def _texts(value, seen=0):
     elif isinstance(value, (list, tuple)):
         for each in value:
             yield from _texts(each)
+
+
+def test_a_word_that_was_given_with_set_is_hidden_in_names_and_limits_still_hold():
+    @step
+    def look(session):
+        session.record("GET /users", 1.0)
+
+    environment = Environment(scenarios=[run(Scenario(look), users(3))], limits=["max(GET /users) < 2"])
+    report = environment.adapt(config={"tenant": "users"}).execute()
+
+    assert [row.name for row in report.rows if row.kind == "value"] == ["GET /***"]
+    assert report["GET /users"].count == 3
+    assert [(limit.limit, limit.held) for limit in report.limits] == [("max(GET /***) < 2", True)]

@@ -8,9 +8,9 @@ import click
 
 from chaperon.cli.options import Orders, load_options
 from chaperon.cli.perform import deliver, perform
+from chaperon.cli.streams import Styled, say
 from chaperon.measure.sample import Sample
 from chaperon.report.figures import number_text, time_text
-from chaperon.report.redaction import plain
 from chaperon.report.summary import Report, Verdict
 from chaperon.script.entry import ONE_VISIT
 
@@ -42,24 +42,24 @@ class Teller:
         if not self._heard:
             return
         try:
-            click.echo(f"{sample.key.scenario}: {told(sample)}" if self._labelled else told(sample))
-        except OSError:
+            say(*([f"{sample.key.scenario}: "] if self._labelled else []), *told(sample))
+        except Exception:
             self._heard = False
 
 
-def told(sample: Sample) -> str:
-    """Return one sample as a line: its mark, its time or value, its name, what went wrong."""
+def told(sample: Sample) -> tuple[Styled, str]:
+    """Return one sample as the parts of a line: its mark, then its time or value, its name, what went wrong."""
     failure = sample.failure
-    mark = click.style("ok  ", fg="green") if failure is None else click.style("FAIL", fg="red")
+    mark = Styled("ok  ", fg="green") if failure is None else Styled("FAIL", fg="red")
     figure = time_text(sample.took) if sample.value is None else number_text(sample.value)
-    line = f"{mark} {figure:>8}  {plain(sample.key.name)}"
+    line = f" {figure:>8}  {sample.key.name}"
     if sample.bytes:
         line += f"  {sample.bytes:,} B"
     if failure is None:
-        return line
+        return mark, line
     if failure.listed and failure.message:
-        return f"{line}  {failure.error}: {plain(failure.message.removeprefix(f'{failure.error}: '))}"
-    return f"{line}  {failure.error}"
+        return mark, f"{line}  {failure.error}: {failure.message.removeprefix(f'{failure.error}: ')}"
+    return mark, f"{line}  {failure.error}"
 
 
 def _outputs(report: Report, orders: Orders) -> int:

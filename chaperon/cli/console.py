@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from chaperon.cli.streams import behind, shown
+from chaperon.cli.streams import behind, shown_lines
 
 
 class CleanConsole(Console):
@@ -21,7 +21,7 @@ class CleanConsole(Console):
     def __init__(self, stream: TextIO, *, width: int | None = None) -> None:
         super().__init__(file=behind(stream), width=width)
 
-    def render_str(self, text: str, **options: Any) -> Text:  # type: ignore[override]
+    def render_str(self, text: str, **options: Any) -> Text:
         """Return what *text* is rendered as, clean."""
         return _clean(super().render_str(text, **options))
 
@@ -33,16 +33,12 @@ class CleanConsole(Console):
             if segment.control or segment.text.isprintable():
                 yield segment
             else:
-                yield Segment(_lines(segment.text), segment.style)
+                yield Segment(shown_lines(segment.text), segment.style)
 
 
 def _clean(text: Text) -> Text:
     """Return *text*, or where it is not clean a clean one without the styles of its parts."""
-    clean = _lines(text.plain)
+    clean = shown_lines(text.plain)
     if clean == text.plain:
         return text
     return Text(clean, text.style, justify=text.justify, overflow=text.overflow, no_wrap=text.no_wrap, end=text.end)
-
-
-def _lines(text: str) -> str:
-    return "\n".join(map(shown, text.split("\n"))) if "\n" in text else shown(text)

@@ -6,6 +6,7 @@ import click
 
 from chaperon.cli.options import Orders, load_options
 from chaperon.cli.perform import perform
+from chaperon.cli.streams import say
 from chaperon.errors import UsageError
 
 
@@ -21,5 +22,5 @@ def demo(orders: Orders) -> int:
     environment = orders.applied(production)
     with target() as url:
         if not orders.quiet:
-            click.echo(f"the target is at {url}; the scenario is chaperon/demo_scenario.py", err=True)
+            say(f"the target is at {url}; the scenario is chaperon/demo_scenario.py", err=True)
         return perform(environment.adapt(url=url, brake=not orders.no_brake), orders)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import gevent
 
+from chaperon.cli.streams import say
 from chaperon.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -98,6 +98,5 @@ def _end(running: Run, asked: int, name: str) -> None:
 
 
 def _say(line: str) -> None:
-    if sys.stderr is not None:
-        with suppress(OSError, ValueError):  # nobody reads it any more: the run ends all the same
-            print(line, file=sys.stderr, flush=True)  # not click.echo, which writes past the progress line
+    with suppress(OSError, ValueError):  # nobody reads it any more: the run ends all the same
+        say(line, err=True)

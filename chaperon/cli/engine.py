@@ -12,6 +12,7 @@ import click
 import gevent
 
 from chaperon.cli.options import Orders
+from chaperon.cli.streams import say
 from chaperon.clock import HubClock
 from chaperon.cluster.address import Address
 from chaperon.cluster.connected import Connected
@@ -69,7 +70,7 @@ def engine(
 
 
 def _tell(text: str) -> None:
-    click.echo(text, err=True)
+    say(text, err=True)
 
 
 def _shipped(journal: Path | None) -> Callable[[Welcome, bytes], Environment]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import click
 
 from chaperon.cli.ends import minded
 from chaperon.cli.live import Live
 from chaperon.cli.options import RATE, SPAN, Orders, load_options
-from chaperon.cli.perform import prepare
+from chaperon.cli.perform import attempt, prepare, printing
+from chaperon.cli.streams import hide, say
 from chaperon.errors import UsageError
 from chaperon.report.capacity import Probe, columns
 from chaperon.report.figures import number_text, time_text
 from chaperon.report.records import write_plain
-from chaperon.report.redaction import plain
 from chaperon.report.summary import Report
 from chaperon.script.environment import Environment
 
@@ -46,25 +48,34 @@ def find(
 
     def perform(each: Environment) -> Report:
         with each.start() as running:
+            hide(running.environment.secrets)
             with minded(running), Live(running, shown=not orders.quiet):
                 running.wait()
             return running.report()
 
     def told(probe: Probe) -> None:
         if not orders.quiet:
-            why = "" if probe.outcome == "held" else f": {plain(probe.reason)}"
+            why = "" if probe.outcome == "held" else f": {probe.reason}"
             held = "confirmed" if probe.confirming and probe.outcome == "held" else probe.outcome
-            click.echo(f"{number_text(probe.rate)}/s  p95 {time_text(probe.p95)}  {held}{why}", err=True)
+            with suppress(OSError, ValueError):  # nobody reads it any more: the search goes on
+                say(f"{number_text(probe.rate)}/s  p95 {time_text(probe.p95)}  {held}{why}", err=True)
 
     capacity = environment.find(
         start=_a_second(start), to=_a_second(to), step=step, settle=settle, within=within, perform=perform, told=told
     )
-    if orders.json:
-        write_plain(capacity.as_dict(), orders.json)
+    whole = True
+    if (path := orders.json) is not None:
+        whole = attempt(f"write the result to {path}", lambda: write_plain(capacity.as_dict(), path))
     if not orders.quiet:
-        click.echo("\n".join([columns(), *capacity.lines(), ""]))
-    click.echo(capacity.said)
-    return capacity.verdict.exit_code
+        whole &= attempt("print the curve", lambda: _print_lines([columns(), *capacity.lines(), ""]))
+    whole &= attempt("print the result", lambda: _print_lines([capacity.said]))
+    return capacity.verdict.exit_code if whole else 1
+
+
+def _print_lines(lines: list[str]) -> None:
+    with printing():
+        for line in lines:
+            say(line)
 
 
 def _a_second(given: tuple[float, str]) -> float:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from chaperon.cli.streams import say
 from chaperon.cluster.keys import write
 
 
@@ -17,6 +18,6 @@ def keygen(folder: Path) -> int:
     Copy worker.key to every worker. It lets a machine join; it does not let it pose as the master.
     """
     master, worker = write(folder)
-    click.echo(f"wrote {master}: for chaperon master --key {master}")
-    click.echo(f"wrote {worker}: for chaperon worker --key {worker}, on every machine that sends")
+    say(f"wrote {master}: for chaperon master --key {master}")
+    say(f"wrote {worker}: for chaperon worker --key {worker}, on every machine that sends")
     return 0

@@ -7,10 +7,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 import gevent
-from rich.console import Console
+from rich.console import Group
 from rich.live import Live as Screen
 from rich.text import Text
 
+from chaperon.cli.console import CleanConsole
+from chaperon.cli.streams import say
 from chaperon.report.crew import crew_lines
 from chaperon.report.text import pulse_line
 
@@ -31,7 +33,7 @@ class Live:
 
     def __enter__(self) -> Live:
         if self._shown:
-            console = Console(stderr=True)
+            console = CleanConsole(sys.stderr)
             redrawn = sys.stderr.isatty() and not console.is_dumb_terminal
             self._greenlet = gevent.spawn(self._redraw, console) if redrawn else gevent.spawn(self._plain)
         return self
@@ -45,16 +47,17 @@ class Live:
     def _line(self) -> str:
         return pulse_line(self._running.pulse(), self._running.target)
 
-    def _redraw(self, console: Console) -> None:
+    def _redraw(self, console: CleanConsole) -> None:
         # what others print on this terminal goes through the console, to scroll above the line
         shared = sys.stdout is not None and sys.stdout.isatty()
         with Screen(console=console, auto_refresh=False, transient=True, redirect_stdout=shared) as screen:
             while True:
                 crew = crew_lines(self._running.crew, now=True)
-                screen.update(Text("\n".join([self._line(), *crew]), no_wrap=True, overflow="ellipsis"), refresh=True)
+                lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in (self._line(), *crew)]
+                screen.update(Group(*lines), refresh=True)
                 gevent.sleep(REDRAW)
 
     def _plain(self) -> None:
         while True:
             gevent.sleep(PLAIN)
-            print(self._line(), file=sys.stderr, flush=True)
+            say(self._line(), err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from chaperon.cli.streams import hide, say
 from chaperon.script.loader import contents
 
 
@@ -12,16 +13,18 @@ from chaperon.script.loader import contents
 def ls(file: str) -> int:
     """Say what FILE holds: environments with their entries, scenarios, steps."""
     held = contents(file)
+    for environment in held.environments.values():
+        hide(environment.secrets)
     for name, environment in held.environments.items():
-        click.echo(f"environment {name}  {environment.url or '(no url)'}")
+        say(f"environment {name}  {environment.url or '(no url)'}")
         for entry in environment.entries:
-            click.echo(f"  {entry.label}: {entry.load}")
+            say(f"  {entry.label}: {entry.load}")
         for limit in environment.limits:
-            click.echo(f"  limit {limit}")
+            say(f"  limit {limit}")
     for name, scenario in held.scenarios.items():
-        click.echo(f"scenario {name}: {' → '.join(scenario.names)}")
+        say(f"scenario {name}: {' → '.join(scenario.names)}")
     if held.steps:
-        click.echo(f"steps: {', '.join(held.steps)}")
+        say(f"steps: {', '.join(held.steps)}")
     if not (held.environments or held.scenarios or held.steps):
-        click.echo("no @step function, no Scenario and no Environment")
+        say("no @step function, no Scenario and no Environment")
     return 0

@@ -12,8 +12,8 @@ from importlib.util import find_spec
 import click
 
 from chaperon._version import VERSION
-from chaperon.cli.streams import give_up_stdout
-from chaperon.errors import ChaperonError, ClusterError, LoadError, NotPatched, UsageError
+from chaperon.cli.streams import give_up_stdout, open_doors, say, say_fault
+from chaperon.errors import ChaperonError, ClusterError, LimitError, LoadError, NotPatched, PlanError, UsageError
 
 COMMANDS = {
     "check": "Run one visit and print it as it happens.",
@@ -64,12 +64,14 @@ class Commands(click.Group):
 def chaperon(context: click.Context) -> None:
     """Load tests for HTTP and WebSocket services, in plain Python."""
     if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        for line in context.get_help().splitlines():
+            say(line)
         context.exit(2)
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    open_doors()
     try:
         code = chaperon.main(standalone_mode=False)
         if sys.stdout is not None:
@@ -77,7 +79,7 @@ def main() -> None:
     except click.ClickException as exc:
         context = getattr(exc, "ctx", None)
         where = f"; {context.command_path} --help says more" if context else ""
-        click.echo(f"chaperon: {exc.format_message().rstrip('.')}{where}", err=True)
+        say_fault(f"{exc.format_message().rstrip('.')}{where}")
         code = exc.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = 130
@@ -85,21 +87,25 @@ def main() -> None:
         give_up_stdout()
         code = 1
     except ChaperonError as exc:
-        click.echo(f"chaperon: {exc}", err=True)
+        say_fault(str(exc), lines=_has_lines(exc))
         code = exit_code(exc)
     except Exception as exc:
         if os.environ.get("CHAPERON_DEBUG"):
             raise
         if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EIO) and exc.filename is None:
             give_up_stdout()
-            fault = f"cannot print: {exc.strerror}; send the output elsewhere"
-            click.echo(f"chaperon: {fault}", err=True)
+            say_fault(f"cannot print: {exc.strerror}; send the output elsewhere")
             sys.exit(1)
         fault = f"{type(exc).__name__}: {exc}"
-        click.echo(f"chaperon: a fault of its own: {fault} (CHAPERON_DEBUG=1 shows where)", err=True)
+        say_fault(f"a fault of its own: {fault} (CHAPERON_DEBUG=1 shows where)")
         code = 1
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # one that comes now would take the place of the exit code
     sys.exit(code or 0)
+
+
+def _has_lines(exc: ChaperonError) -> bool:
+    """Whether the message shows beneath itself what it speaks of, with a caret."""
+    return any(isinstance(each, (PlanError, LimitError)) for each in (exc, exc.__cause__))
 
 
 def exit_code(exc: ChaperonError) -> int:

@@ -11,6 +11,7 @@ import click
 from chaperon.cli.fleet import fleet_options, recipe_of, share_of
 from chaperon.cli.options import SPAN, Orders, load_options
 from chaperon.cli.perform import perform
+from chaperon.cli.streams import say
 from chaperon.cluster.address import PORT, Address
 from chaperon.cluster.bound import Bound
 from chaperon.cluster.conductor import Patience
@@ -76,4 +77,4 @@ def master(
 
 
 def _tell(text: str) -> None:
-    click.echo(text, err=True)
+    say(text, err=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from chaperon.cli.streams import say
 from chaperon.errors import OutputError, UsageError
 
 FIRST = '''"""What one user does.
@@ -43,5 +44,5 @@ def new(name: str) -> int:
         raise UsageError(f"{path} is there already: choose another name") from None
     except OSError as exc:
         raise OutputError(f"cannot write {path}: {exc.strerror}") from exc
-    click.echo(f"wrote {path}: try  chaperon check {path} --url http://localhost:8080")
+    say(f"wrote {path}: try  chaperon check {path} --url http://localhost:8080")
     return 0

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from chaperon.cli.streams import hide
 from chaperon.clock import seconds
 from chaperon.errors import PlanError, UsageError
 from chaperon.load.expression import read_load
@@ -17,6 +18,7 @@ from chaperon.load.profile import Load
 from chaperon.load.shapes import iterations, rate, users
 from chaperon.script.config import merged, nested
 from chaperon.script.environment import Environment
+from chaperon.script.known_secrets import of_headers, of_settings, of_url
 from chaperon.script.loader import load
 
 # RFC 9110: a field name is a token; a value has visible characters, spaces, tabs
@@ -53,15 +55,33 @@ class Orders:
     log: str | None
 
     def environment(self, target: str) -> Environment:
-        """Load FILE[:NAME] and change it as ordered; raises LoadError, UsageError."""
-        return self.applied(load(target))
+        """Load FILE[:NAME] and change it as ordered; raises LoadError, UsageError.
+
+        No secret of the options or of the environment is printed from then on.
+        """
+        hide(self.secrets)
+        loaded = load(target)
+        hide(loaded.secrets)
+        return self.applied(loaded)
+
+    @property
+    def secrets(self) -> set[str]:
+        """What was given with --header, --set and --url that no output may show."""
+        headers = [text.partition(":") for text in self.headers]
+        settings = [text.partition("=") for text in self.settings]
+        return {
+            *of_headers({name.strip(): value.strip() for name, _, value in headers}),
+            *of_settings({key: value for key, _, value in settings}),
+            *of_url(self.url or ""),
+        }
 
     def applied(self, environment: Environment) -> Environment:
         """Return *environment* as the options change it."""
+        hide(self.secrets)
         wanted = self._load()
         if self.url == "":
             raise UsageError("--url is empty: write one like http://localhost:8080")
-        return environment.adapt(
+        adapted = environment.adapt(
             url=self.url,
             load=wanted,
             only=self.only,
@@ -78,6 +98,8 @@ class Orders:
             trust=dict(_rule(text) for text in self.trust),
             brake=not self.no_brake,
         ).checked()
+        hide(adapted.secrets)
+        return adapted
 
     def _load(self) -> Load | None:
         ramp = self.ramp or 0.0

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, TextIO
 
-import click
-from rich.console import Console
-
+from chaperon.cli.console import CleanConsole
 from chaperon.cli.ends import minded, starting, unhurried
 from chaperon.cli.live import Live
 from chaperon.cli.options import Orders
-from chaperon.cli.streams import Told, give_up_stdout
+from chaperon.cli.streams import Told, give_up_stdout, hide, say, say_fault
 from chaperon.errors import OutputError
 from chaperon.measure.sample import Sample
 from chaperon.report.records import write_json
-from chaperon.report.redaction import redacted
 from chaperon.report.summary import Report
 from chaperon.report.text import print_report
 from chaperon.script.environment import Environment
@@ -31,30 +30,75 @@ PIPED = 140
 
 
 def deliver(report: Report, orders: Orders) -> int:
-    """Write the JSON, print the table, whatever happens to the other; return the exit code."""
-    code = report.verdict.exit_code
+    """Write the JSON, print the table, whatever happens to the other; return the exit code.
+
+    Where the table cannot be printed the verdict is, without it. Raises BrokenPipeError.
+    """
+    whole = True
+    if (path := orders.json) is not None:
+        whole = attempt(f"write the report to {path}", lambda: write_json(report, path))
+    if orders.quiet:
+        return report.verdict.exit_code if attempt("print the verdict", lambda: _print_verdict(report)) and whole else 1
+    if attempt("print the table", lambda: _print_table(report, orders.by)):
+        return report.verdict.exit_code if whole else 1
+    if sys.stdout is not None:
+        attempt("print the verdict", lambda: _print_verdict(report))
+    return 1
+
+
+def attempt(deed: str, output: Callable[[], None]) -> bool:
+    """Make one output and return whether it was made; what it raises is said in a line, and nothing else is lost.
+
+    *deed* is what could not be done then, such as "print the table". Raises BrokenPipeError:
+    nobody reads any more.
+    """
     try:
-        if orders.json:
-            write_json(report, orders.json)
-    except OutputError as exc:
-        click.echo(f"chaperon: {exc}", err=True)
-        code = 1
+        output()
+    except BrokenPipeError:
+        raise
+    except Exception as exc:
+        with suppress(OSError, ValueError):
+            say_fault(_why(deed, exc))
+        return False
+    return True
+
+
+@contextmanager
+def printing() -> Iterator[TextIO]:
+    """Yield standard output to print on, flushed in the end, given up where it takes no more. Raises OSError."""
     if sys.stdout is None:
-        click.echo("chaperon: cannot print the table: standard output is closed", err=True)
-        return 1
+        raise OSError(errno.EBADF, "standard output is closed")
     try:
-        if orders.quiet:
-            click.echo("\n  ".join([report.verdict.value, *map(redacted, report.reasons)]))
-        else:
-            print_report(report, Console(width=None if sys.stdout.isatty() else PIPED), orders.by)
+        yield sys.stdout
         sys.stdout.flush()
     except BrokenPipeError:
         raise
-    except OSError as exc:
-        click.echo(f"chaperon: cannot print the table: {exc.strerror}", err=True)
+    except OSError:
         give_up_stdout()
-        code = 1
-    return code
+        raise
+
+
+def _why(deed: str, exc: Exception) -> str:
+    if isinstance(exc, OutputError):
+        return str(exc)
+    if isinstance(exc, OSError):
+        return f"cannot {deed}: {exc.strerror or exc}"
+    try:
+        return f"cannot {deed}: {type(exc).__name__}: {exc}"
+    except Exception:  # its text is at fault, too
+        return f"cannot {deed}: {type(exc).__name__}"
+
+
+def _print_table(report: Report, by: Sequence[str]) -> None:
+    with printing() as stdout:
+        print_report(report, CleanConsole(stdout, width=None if stdout.isatty() else PIPED), by)
+
+
+def _print_verdict(report: Report) -> None:
+    with printing():
+        say(report.verdict.value)
+        for reason in report.reasons:
+            say("  ", reason)
 
 
 def perform(
@@ -74,6 +118,7 @@ def perform(
     with starting():
         started = start() if start else environment.start(tap)
     with started as running:
+        hide(running.environment.secrets)  # the setup may have made some
         try:
             with minded(running), Live(running, shown=live and not orders.quiet):
                 running.wait()
@@ -87,7 +132,8 @@ def perform(
 
 
 def prepare(environment: Environment, orders: Orders) -> None:
-    """Set up logging and warnings as ordered."""
+    """Set up logging and warnings as ordered, hide what the environment keeps secret."""
+    hide(environment.secrets)
     if orders.log:
         told = Told()
         told.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))

@@ -8,6 +8,7 @@ from itertools import islice
 import click
 
 from chaperon.cli.options import Orders, load_options
+from chaperon.cli.streams import Styled, say
 from chaperon.load.arrivals import offsets, planned
 from chaperon.load.profile import Iterations, Rate, Shaped, Users
 from chaperon.load.share import Share
@@ -28,11 +29,11 @@ def plan(file: str, orders: Orders) -> int:
     for entry, load in enumerate(environment.entries):
         whole = environment.shares()
         legs = [share for share in whole if share.entry == entry]
-        click.echo(f"{click.style(load.label, bold=True)}: {load.load}")
+        say(Styled(load.label, bold=True), f": {load.load}")
         for leg in legs:
             _print_leg(leg)
-        click.echo()
-    click.echo(_sum(environment))
+        say()
+    say(_sum(environment))
     return 0
 
 
@@ -42,17 +43,17 @@ def _print_leg(leg: Share) -> None:
     unit = "visits/s" if isinstance(load, Rate) else "users"
     drawn = _span(load)
     for line in framed(_levels(load, drawn), (_number(load.curve.peak), "0"), _axis(leg.at, drawn, unit), height=6):
-        click.echo(f"  {line}")
+        say(f"  {line}")
     for stage in leg.phases.stages:
         until = "the end" if math.isinf(stage.end) else _at(stage.end)
         level = _number(stage.low) if stage.low == stage.high else f"{_number(stage.low)} → {_number(stage.high)}"
-        click.echo(f"  {stage.phase:<24} {_at(stage.at):>8} to {until:<8} {level} {unit}")
-    click.echo(f"  {_told(load, leg)}")
+        say(f"  {stage.phase:<24} {_at(stage.at):>8} to {until:<8} {level} {unit}")
+    say(f"  {_told(load, leg)}")
     if isinstance(load, Rate):
         first = islice(offsets(load, seed=leg.source), FIRST)
-        click.echo(f"  due at {', '.join(f'{leg.at + at:.3f}' for _, at in first)} … s")
+        say(f"  due at {', '.join(f'{leg.at + at:.3f}' for _, at in first)} … s")
     if end is None:
-        click.echo("  it ends when the visits are made")
+        say("  it ends when the visits are made")
 
 
 def _told(load: Shaped, leg: Share) -> str:

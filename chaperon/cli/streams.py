@@ -14,6 +14,8 @@ import click
 
 from chaperon.report.redaction import Redactor, one_line
 
+INDENT = "    "
+"""Before what follows a line break within one text: it cannot pass for a line of ours."""
 LONGEST = 65_536
 """Characters of a line that has not ended, before they are printed all the same."""
 
@@ -47,7 +49,8 @@ class Door:
         """Print the lines that are whole; raises OSError as the stream does."""
         if not isinstance(text, str):
             raise TypeError(f"write() takes text, not {type(text).__name__}")
-        *lines, self._rest = (self._rest + text).split("\n")
+        first, *more = text.split("\n")
+        *lines, self._rest = [self._rest + first, *(INDENT * bool(line) + line for line in more)]
         if len(self._rest) > LONGEST:
             lines, self._rest = [*lines, self._rest], ""
         if lines:
@@ -92,6 +95,12 @@ def shown(text: str) -> str:
     """Return *text* as a line that may be printed; tabs stay."""
     hidden = _redact(text)
     return "\t".join(map(one_line, hidden.split("\t"))) if "\t" in hidden else one_line(hidden)
+
+
+def shown_lines(text: str) -> str:
+    """Return *text* as lines that may be printed, all but the first indented."""
+    first, *more = text.split("\n")
+    return "\n".join([shown(first), *(INDENT * bool(line) + shown(line) for line in more)])
 
 
 def behind(stream: TextIO) -> TextIO:
@@ -142,7 +151,7 @@ class Told(logging.Handler):
             beneath = logging.Formatter().formatException(trace) if trace else ""
             for line in f"{beneath}\n{stack or ''}".split("\n"):
                 if line:
-                    say(f"    {line}", err=True)
+                    say(INDENT, line, err=True)
         except Exception:
             self.handleError(record)
 

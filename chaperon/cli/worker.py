@@ -11,6 +11,7 @@ import gevent
 
 from chaperon.cli.fleet import count_of
 from chaperon.cli.options import SPAN
+from chaperon.cli.streams import say
 from chaperon.cluster.address import PORT, Address
 from chaperon.cluster.keys import VARIABLE, WorkerKey, find, guarded
 from chaperon.errors import UsageError
@@ -63,4 +64,4 @@ def worker(
 
 
 def _tell(text: str) -> None:
-    click.echo(text, err=True)
+    say(text, err=True)

@@ -11,12 +11,13 @@ from typing import Any
 
 from chaperon.errors import OutputError
 from chaperon.measure.sketch import Sketch
-from chaperon.report.redaction import redacted
+from chaperon.report.redaction import STEERING, redacted
 from chaperon.report.split import PHASE, by_tags, split
 from chaperon.report.summary import PERCENTILES, Report, Row
 from chaperon.report.texts import through
 
 SCHEMA = "chaperon-report/1"
+_ESCAPED = {code: f"\\u{code:04x}" for code in STEERING if code >= 127}  # the others are, in JSON
 
 
 def as_dict(report: Report) -> dict[str, Any]:
@@ -82,10 +83,10 @@ def write_json(report: Report, path: str | Path) -> None:
 def write_plain(values: dict[str, Any], path: str | Path) -> None:
     """Write plain values to *path* as JSON, whole or not at all; raises OutputError."""
     place = Path(path)
-    text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False).translate(_ESCAPED) + "\n"
     try:
         if place.exists() and not place.is_file():
-            place.write_text(text, encoding="utf-8")
+            place.write_text(text, encoding="utf-8", errors="backslashreplace")
         else:
             _replace(Path(os.path.realpath(place)), text)  # a link stays, what it leads to is written
     except OSError as exc:
@@ -95,13 +96,14 @@ def write_plain(values: dict[str, Any], path: str | Path) -> None:
 def _replace(place: Path, text: str) -> None:
     handle, temporary = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        # half of a surrogate pair, which UTF-8 lacks, is escaped, as JSON may have it
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, place)
-    except OSError:
+    except BaseException:
         os.unlink(temporary)
         raise
 

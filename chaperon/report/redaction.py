@@ -21,11 +21,12 @@ LONG = 1_000
 """So many texts, of at most so many characters, are kept redacted: names of series come again every second."""
 
 _WORD = "[A-Za-z0-9]"
-# C0 and C1 controls, line and paragraph separators, bidirectional marks, embeddings, overrides, isolates
-_BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+# line and paragraph separators, bidirectional marks, embeddings, overrides, isolates
+_MARKS = (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A), 0xFEFF)
+STEERING = (*range(32), *range(127, 160), *_MARKS)
+"""Characters that steer a terminal or change how a line reads: C0 and C1 controls, and those."""
 _UNSEEN = {
-    **{code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))},
-    **{code: f"\\u{code:04x}" for code in (*_BIDI, 0x2028, 0x2029, 0xFEFF)},
+    **{code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in STEERING},
     **{ord(char): escaped for char, escaped in (("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))},
 }
 
@@ -74,7 +75,7 @@ class Redactor:
 
     def add(self, secrets: Iterable[str]) -> None:
         """Know more secrets from now on."""
-        for secret in (part for secret in secrets for part in {secret, *secret.splitlines()}):
+        for secret in [part for whole in secrets for part in {whole, *whole.splitlines()}]:
             if len(secret) >= SHORTEST and secret.strip("*") and secret not in self._secrets:
                 if len(self._secrets) >= MOST:
                     return

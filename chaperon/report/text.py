@@ -91,7 +91,8 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
     for warning in report.warnings:
         console.print(f"[yellow]warning:[/] {escape(plain(warning))}", highlight=False)
     colour = _COLOURS[report.verdict]
-    console.print(f"\n[bold {colour}]{report.verdict.value}[/] in {report.duration:.1f} s", highlight=False)
+    console.print()
+    console.print(f"[bold {colour}]{report.verdict.value}[/] in {report.duration:.1f} s", highlight=False)
     for reason in report.reasons:
         console.print(f"  {escape(plain(reason))}", highlight=False)
 

@@ -1,0 +1,337 @@
+"""Every way out of the command line: no secret passes, nothing steers a terminal, one that fails loses only itself."""
+
+import ast
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.table import Table
+from rich.text import Text
+from test_report import report_of
+
+import chaperon.cli
+from chaperon.cli import perform
+from chaperon.cli.console import CleanConsole
+from chaperon.cli.streams import Door, Told
+from chaperon.errors import OutputError
+
+HEADER, SETTING, PASSWORD, OWN, MADE = "header-5ecret", "setting-5ecret", "passw-5ecret", "config-5ecret", "made-5ecret"
+EVIL = "evil\x1b[2J\x9b\u202e\nPASS in 0.0 s\rover"
+
+LEAKY = f'''
+import logging, sys, traceback, warnings
+from chaperon import Environment, Scenario, run, step, users
+
+EVIL = {EVIL!r}
+ALL = {[HEADER, SETTING, PASSWORD, OWN]!r}
+MADE = "token={MADE}"
+
+
+def words():
+    return [*ALL, MADE, EVIL]
+
+
+@step
+def leak(session):
+    for word in words():
+        session.log.warning("logged %s", word)
+        print("printed", word)
+        print("printed on stderr", word, file=sys.stderr)
+        warnings.warn(f"warned of {{word}}")
+        session.record(f"value {{word}}", 1.0)
+        session.count(f"count {{word}}")
+        session.check(f"check {{word}}", False)
+        with session.measure(f"measured {{word}}"):
+            pass
+    try:
+        raise ValueError(" ".join(words()))
+    except ValueError:
+        session.log.exception("caught")
+        traceback.print_exc()
+    raise RuntimeError(" ".join(words()))
+
+
+scenario = Scenario(leak, name="leaky")
+production = Environment(
+    "http://ann:{PASSWORD}@127.0.0.1:9",
+    headers={{"X-Own": {OWN!r}}},
+    scenarios=[run(scenario, users(2), name=f"label {{ALL[3]}}")],
+    limits=[f"p95(value {{ALL[0]}}) < 1s"],
+)
+'''
+GIVEN = ("--header", f"Authorization: Bearer {HEADER}", "--set", f"who={SETTING}")
+
+
+@pytest.fixture
+def chaperon_in(tmp_path):
+    (tmp_path / "leaky.py").write_text(LEAKY)
+
+    def command(*args, env=None):
+        return subprocess.run(
+            [sys.executable, "-m", "chaperon", *args], cwd=tmp_path, capture_output=True, text=True, timeout=120,
+            env={**os.environ, **(env or {})},
+        )  # fmt: skip
+
+    return command
+
+
+def assert_clean(*texts):
+    for text in texts:
+        for secret in (HEADER, SETTING, PASSWORD, OWN, MADE):
+            assert secret not in text
+        assert not set(text) & set("\x1b\x9b\u202e\r")
+        assert not [line for line in text.splitlines() if line.startswith(("PASS in", "over"))]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("local", "leaky.py:production", "--log", "debug", "--json", "out.json"),
+        ("local", "leaky.py:production", "--log", "debug", "--quiet", "--json", "out.json"),
+        ("check", "leaky.py:production", "--log", "debug", "--json", "out.json"),
+        ("local", "leaky.py:production", "--processes", "2", "--json", "out.json"),
+    ],
+    ids=["local", "quiet", "check", "two processes"],
+)
+def test_no_secret_leaves_a_run_and_nothing_steers_the_terminal(chaperon_in, tmp_path, args):
+    done = chaperon_in(*args, *GIVEN)
+
+    report = (tmp_path / "out.json").read_text()
+    assert done.returncode in (4, 5)
+    assert_clean(done.stdout, done.stderr, report)
+    assert "value ***" in report
+    if "--quiet" not in args:
+        assert "RuntimeError" in done.stdout
+    if "--log" in args:
+        assert "logged ***" in done.stderr
+        assert "printed ***" in done.stdout
+        assert "    Traceback (most recent call last):" in done.stderr
+    assert json.loads(report)["verdict"] in ("FAIL", "INVALID")
+
+
+@pytest.mark.parametrize("command", ["ls", "plan"])
+def test_no_secret_leaves_what_shows_a_plan(chaperon_in, command):
+    args = ("leaky.py",) if command == "ls" else ("leaky.py:production", *GIVEN)
+
+    done = chaperon_in(command, *args)
+
+    assert done.returncode == 0
+    assert "label ***" in done.stdout
+    assert_clean(done.stdout.replace(HEADER, "") if command == "ls" else done.stdout, done.stderr)
+
+
+def test_no_secret_leaves_a_search(chaperon_in, tmp_path):
+    given = ("--from", "5", "--to", "5", "--step", "1s", "--settle", "0s", "--json", "out.json")
+
+    done = chaperon_in("find", "leaky.py:production", *given, *GIVEN)
+
+    assert "5/s" in done.stderr
+    assert_clean(done.stdout, done.stderr, (tmp_path / "out.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("raise ValueError(ALL)", "ValueError"),
+        ("raise SystemExit(ALL)", "SystemExit"),
+        ("import chaperon; chaperon.users('x' + ALL)", "leaky.py"),
+        ("environment = __import__('chaperon').Environment(headers=ALL)", "headers="),
+    ],
+)
+@pytest.mark.parametrize("command", ["local", "check", "plan", "find"])
+def test_no_secret_leaves_a_file_that_cannot_be_loaded(chaperon_in, tmp_path, command, code, said):
+    (tmp_path / "leaky.py").write_text(f"ALL = {' '.join([HEADER, SETTING, 'token=' + MADE, EVIL])!r}\n{code}\n")
+
+    done = chaperon_in(command, "leaky.py", *GIVEN)
+
+    assert done.returncode == 3
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert_clean(done.stdout, done.stderr)
+
+
+def test_a_worker_that_cannot_load_the_file_does_not_say_its_secrets(chaperon_in, tmp_path):
+    crash = f"if not os.environ.pop('PARENT', None): raise ValueError({(HEADER + ' ' + EVIL)!r})"
+    (tmp_path / "leaky.py").write_text(f"import os\n{crash}\n{LEAKY}")
+
+    done = chaperon_in("local", "leaky.py:production", "--processes", "2", *GIVEN, env={"PARENT": "1"})
+
+    assert done.returncode in (3, 6)
+    assert "ValueError: *** evil" in done.stderr
+    assert_clean(done.stdout, done.stderr)
+
+
+def test_a_fault_of_our_own_shows_no_secret_either(chaperon_in, tmp_path):
+    crash = f"def crash(*args): raise KeyError({HEADER!r})"
+    patch = "import chaperon.script.running\nchaperon.script.running.Running.start = crash"
+    (tmp_path / "leaky.py").write_text(f"{LEAKY}\n{crash}\n{patch}\n")
+
+    for debug in ("", "1"):
+        done = chaperon_in("local", "leaky.py:production", *GIVEN, env={"CHAPERON_DEBUG": debug})
+
+        assert done.returncode == 1
+        assert "KeyError: '***'" in done.stderr
+        assert_clean(done.stdout, done.stderr)
+
+
+PAST = ("print", "Console", "click.secho", "click.style", "pprint", "sys.__stdout__", "sys.__stderr__")
+
+
+def test_nothing_is_printed_past_the_door():
+    """A new print in cli cannot forget the door: only these modules write to a stream, or make a console."""
+    past = []
+    for path in Path(chaperon.cli.__file__).parent.glob("*.py"):
+        if path.stem in ("streams", "console"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if called in PAST or called.endswith((".echo", ".write", ".writelines", "pager")):
+                past.append(f"{path.name}: {called}")
+
+    assert past == ["new.py: file.write"]  # a scenario file
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_what_anybody_prints_is_cleaned_line_by_line():
+    out = io.StringIO()
+    door = Door(out)
+
+    print("token=abc", "a\x1b[31mb", "c\rd", file=door)
+    door.write("to")
+    door.write("ken=abc\tx")
+    door.flush()
+
+    assert out.getvalue() == "token=*** a\\x1b[31mb c\\rd\ntoken=***\tx"
+
+
+def test_a_line_that_never_ends_is_printed_all_the_same():
+    out = io.StringIO()
+    door = Door(out)
+
+    for _ in range(3):
+        door.write("x" * 40_000)
+
+    assert len(out.getvalue()) >= 80_000
+
+
+def test_a_console_keeps_its_own_colours_and_nobody_elses():
+    out = Terminal()
+    console = CleanConsole(Door(out), width=80)
+    table = Table("title \x1b[31m")
+    table.add_row("token=abc \x9b \u202e")
+
+    console.print("[red]red[/] token=abc \x1b[2J \u2066", highlight=False)
+    console.print(Text("token=abc \x1b[2J"))
+    console.print(table)
+
+    text = out.getvalue()
+    assert "abc" not in text
+    assert "\x1b[2J" not in text
+    assert not set(text) & set("\x9b\u202e\u2066")
+    assert "\\x1b[2J" in text
+    console.print("[red]red[/]", highlight=False)
+    assert "\x1b[31mred" in out.getvalue()
+
+
+def test_what_is_logged_stays_one_line_and_its_traceback_is_indented(capsys):
+    logger = logging.getLogger("chaperon.test_doors")
+    logger.propagate, logger.handlers = False, [Told()]
+
+    try:
+        raise ValueError("token=abc\nERROR forged")
+    except ValueError:
+        logger.exception("it\nERROR forged too: %s", "password=abc \x1b")
+
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "it\\nERROR forged too: password=*** \\x1b"
+    assert all(line.startswith("    ") for line in lines[1:])
+    assert "abc" not in "".join(lines)
+
+
+RAISED = [
+    ValueError("bad\nvalue"),
+    RecursionError("deep"),
+    KeyError("x"),
+    MemoryError(),
+    OSError(28, "No space left"),
+    OutputError("no"),
+    UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates"),
+    TypeError("not JSON"),
+    AssertionError(),
+    StopIteration(),
+]
+OTHERS = [exc for exc in RAISED if not isinstance(exc, OSError)]
+
+
+@pytest.fixture
+def orders(tmp_path):
+    defaults = dict.fromkeys(chaperon.cli.options.Orders.__dataclass_fields__)
+    return chaperon.cli.options.Orders(**{**defaults, "by": (), "quiet": False, "json": str(tmp_path / "out.json")})
+
+
+@pytest.mark.parametrize("raised", RAISED, ids=lambda exc: type(exc).__name__)
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_json_that_cannot_be_written_loses_only_itself(orders, capsys, monkeypatch, raised, quiet):
+    monkeypatch.setattr(perform, "write_json", raising(raised))
+
+    code = perform.deliver(report_of(), replace(orders, quiet=quiet))
+
+    out, err = capsys.readouterr()
+    assert code == 1
+    assert "FAIL" in out or "PASS" in out
+    assert quiet or "GET /" in out
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("raised", OTHERS, ids=lambda exc: type(exc).__name__)
+def test_a_table_that_fails_loses_neither_the_json_nor_the_verdict(orders, capsys, monkeypatch, raised, tmp_path):
+    monkeypatch.setattr(perform, "print_report", raising(raised))
+    report = report_of()
+
+    code = perform.deliver(report, orders)
+
+    out, err = capsys.readouterr()
+    assert code == 1
+    assert out.splitlines()[0] == report.verdict.value
+    assert json.loads((tmp_path / "out.json").read_text())["verdict"] == report.verdict.value
+    (line,) = err.splitlines()
+    assert raised.args == ("no",) or "cannot print the table" in line
+
+
+def raising(exc):
+    def fail(*args, **kwargs):
+        raise exc
+
+    return fail
+
+
+def test_a_name_that_no_encoding_has_is_printed_and_written_all_the_same(chaperon_in, tmp_path):
+    body = "    session.count('half \\ud83d ≥')\n"
+    (tmp_path / "odd.py").write_text(f"from chaperon import step\n@step\ndef odd(session):\n{body}")
+
+    done = chaperon_in("local", "odd.py", "--json", "out.json", env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+
+    assert done.returncode == 0
+    assert "half" in done.stdout
+    assert json.loads((tmp_path / "out.json").read_text())["verdict"] == "PASS"
+
+
+def test_a_search_whose_result_cannot_be_written_still_says_it(chaperon_in, tmp_path):
+    (tmp_path / "odd.py").write_text("from chaperon import step\n@step\ndef odd(session):\n    pass\n")
+    given = ("--from", "5", "--to", "5", "--step", "1s", "--settle", "0s", "--limit", "p50(visit) < 5s")
+
+    done = chaperon_in("find", "odd.py", *given, "--json", "no such folder/out.json")
+
+    assert done.returncode == 1
+    assert "highest rate that held: 5/s" in done.stdout
+    assert "cannot write" in done.stderr
