@@ -62,7 +62,9 @@ class RendezvousTimeout(ChaperonError, TimeoutError):
 
 
 class BlockTimeout(ChaperonError, TimeoutError):
-    """What a `with session.timeout(…)` block did took longer than that."""
+    """What a `with session.timeout(…)` block did took longer than that; *expired* where a time limit raised it."""
+
+    expired = False
 
 
 class StepTimeout(BlockTimeout):

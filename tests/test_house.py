@@ -17,10 +17,12 @@ FLOORS = [
         "_version",
         "errors",
         "timers",
+        "interrupts",
         "clock",
     ],
     [
         "measure.plain_text",
+        "measure.exception_text",
         "measure.sample",
         "measure.confidence",
         "measure.sketch",

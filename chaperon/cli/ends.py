@@ -12,6 +12,7 @@ import gevent
 
 from chaperon.cli.streams import say
 from chaperon.errors import Interrupted
+from chaperon.interrupts import marked
 
 if TYPE_CHECKING:
     from chaperon.cluster.master import Fleet
@@ -39,7 +40,7 @@ def minded(running: Run) -> Iterator[None]:
         name = NAMES[signal.Signals(number)]
         if asked > 2:
             running.kill(f"ended at once by {name}")
-            raise Interrupted(name) if isinstance(gevent.getcurrent(), gevent.Greenlet) else KeyboardInterrupt
+            raise marked(Interrupted(name)) if isinstance(gevent.getcurrent(), gevent.Greenlet) else KeyboardInterrupt
         # what is printed must not fall into the middle of another print: leave it to the hub
         loop.run_callback_threadsafe(_end, running, asked, name)
 
@@ -55,7 +56,7 @@ def starting() -> Iterator[None]:
     def heard(number: int, frame: FrameType | None) -> None:
         if gevent.getcurrent() is me:
             raise KeyboardInterrupt
-        hub.loop.run_callback_threadsafe(me.throw, KeyboardInterrupt)  # elsewhere it would only be printed
+        hub.loop.run_callback_threadsafe(me.throw, marked(KeyboardInterrupt()))  # elsewhere it would only be printed
 
     with _handled(heard):
         yield

@@ -21,7 +21,7 @@ def settle(
     failure: Failure | None
     try:
         failure = judge(response, expect)
-    except Exception as exc:
+    except BaseException as exc:
         meter.take(name, "http", start, end, failure_of(exc), wire_bytes(response))
         raise
     meter.take(name, "http", start, end, failure, wire_bytes(response))

@@ -16,6 +16,7 @@ from chaperon.client.decoding import decoded
 from chaperon.client.heads import Composed
 from chaperon.client.reply import Reply
 from chaperon.client.response import Expect, failure_of
+from chaperon.interrupts import is_a
 from chaperon.measure.meter import Meter
 
 _new: Any = Reply.__new__
@@ -45,7 +46,7 @@ def express(
         if body and b"\r\ncontent-encoding:" in head:
             body = decoded(arrived.head, body, limit)
     except BaseException as exc:
-        if isinstance(exc, RequestException):
+        if is_a(exc, RequestException):
             exc.request = composed.prepared
         meter.take(name, "http", start, meter.clock.now(), failure_of(exc))
         raise

@@ -27,6 +27,7 @@ from chaperon.client.reading import Readable
 from chaperon.client.response import chain
 from chaperon.client.stream import Body
 from chaperon.client.timings import Timings
+from chaperon.interrupts import is_a
 
 
 class Original:
@@ -126,8 +127,8 @@ class Reply(Readable, requests.Response):
                 raise ContentDecodingError(DecodeError(TRUNCATED))
         except BaseException as exc:
             told = self._told_of(exc)
-            self._end(None if isinstance(exc, GeneratorExit) else told)
-            if not isinstance(exc, GeneratorExit):
+            self._end(None if is_a(exc, GeneratorExit) else told)
+            if not is_a(exc, GeneratorExit):
                 (self._body or self.raw).close()
             if told is not exc:
                 raise told from exc
@@ -147,8 +148,8 @@ class Reply(Readable, requests.Response):
 
     def _told_of(self, exc: BaseException) -> BaseException:
         """Return the fault of ours that urllib3 has wrapped, or *exc*; with its request, as `requests` has it."""
-        found = next((e for e in chain(exc) if isinstance(e, (DeadlineExceeded, BodyTooLarge))), exc)
-        if isinstance(found, RequestException) and found.request is None:
+        found = next((e for e in chain(exc) if is_a(e, DeadlineExceeded, BodyTooLarge)), exc)
+        if is_a(found, RequestException) and found.request is None:
             found.request = self.request
         return found
 

@@ -9,6 +9,7 @@ from gevent import socket
 from gevent.event import AsyncResult
 
 from chaperon.clock import HubClock
+from chaperon.interrupts import is_a
 
 LIVES = 60.0
 """Seconds for which an answer is believed; a resolver's own time-to-live is not told to programs."""
@@ -43,7 +44,7 @@ class Resolver:
         try:
             found = self._look_up(host, port)
         except BaseException as exc:
-            asking.set_exception(exc if isinstance(exc, OSError) else OSError(f"looking {host} up was interrupted"))
+            asking.set_exception(exc if is_a(exc, OSError) else OSError(f"looking {host} up was interrupted"))
             raise
         else:
             self._known[key] = (_now() + self.lives, found)

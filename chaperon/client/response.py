@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
-from chaperon.errors import Ended, TimeIsUp, WebSocketError
+from chaperon.errors import TimeIsUp, WebSocketError
+from chaperon.interrupts import attributes, is_a, is_interrupt, is_ours
+from chaperon.measure.exception_text import class_name, describe, text_of
 from chaperon.measure.sample import Failure
 
 Expect = int | Collection[int] | Callable[[Any], object]
+
+DEEPEST = 100
+_LISTED = "_chaperon_listed"
+_ARGS: Any = vars(BaseException)["args"]
+_CAUSE: Any = vars(BaseException)["__cause__"]
+_CONTEXT: Any = vars(BaseException)["__context__"]
+_NO_CONTEXT: Any = vars(BaseException)["__suppress_context__"]
 
 # Exact class names, so that nothing has to be imported to recognise its errors.
 _CLASSES = {
@@ -53,53 +61,68 @@ _CLASSES = {
 
 
 def chain(exc: BaseException) -> Iterator[BaseException]:
-    """Yield *exc* with all it wraps, the outermost first."""
+    """Yield *exc* with all it wraps, the outermost first, at most a hundred; no code of theirs is run."""
     seen: set[int] = set()
     waiting = [exc]
-    while waiting:
+    while waiting and len(seen) < DEEPEST:
         each = waiting.pop(0)
         if id(each) in seen:
             continue
         seen.add(id(each))
         yield each
-        inner = [a for a in each.args if isinstance(a, BaseException)]
-        inner += [e for e in (getattr(each, "reason", None), each.__cause__) if isinstance(e, BaseException)]
-        if not each.__suppress_context__ and each.__context__ is not None:
-            inner.append(each.__context__)
-        waiting += inner
+        inner = [*_ARGS.__get__(each), attributes(each).get("reason"), _CAUSE.__get__(each)]
+        if not _NO_CONTEXT.__get__(each):
+            inner.append(_CONTEXT.__get__(each))
+        waiting += [e for e in inner if is_a(e, BaseException)]
 
 
 def classify(exc: BaseException) -> str:
     """Return the class an exception is counted under: "timeout", "dns", …, or its own name."""
-    if isinstance(exc, (Ended, GeneratorExit)) or type(exc).__name__ == "GreenletExit":
+    kind, name = type(exc), class_name(exc)
+    if is_interrupt(exc):
         return "interrupted"
-    if isinstance(exc, WebSocketError):
-        return exc.counted_as
-    transport = type(exc).__module__.partition(".")[0] in {"requests", "urllib3", "http"} or isinstance(exc, OSError)
-    if type(exc).__name__ not in _CLASSES and not transport:
-        return type(exc).__name__
-    found = [_CLASSES[type(e).__name__] for e in chain(exc) if type(e).__name__ in _CLASSES]
-    precise = [name for name in found if name != "protocol"]
-    return (precise or found or [type(exc).__name__])[-1]
+    if issubclass(kind, WebSocketError):
+        return str(exc.counted_as)  # type: ignore[attr-defined]
+    transport = kind.__module__.partition(".")[0] in {"requests", "urllib3", "http"} or issubclass(kind, OSError)
+    if name not in _CLASSES and not transport:
+        return name
+    found = [_CLASSES[n] for n in map(class_name, chain(exc)) if n in _CLASSES]
+    precise = [each for each in found if each != "protocol"]
+    return (precise or found or [name])[-1]
 
 
 def failure_of(exc: BaseException) -> Failure:
     """Return *exc* as a failure: listed the first time it is seen, only counted further out.
 
-    An exception is known again by a mark on it, or on one that it was raised from.
+    An exception is known again by a mark on it, or on one that it was raised from, until it
+    is `unlisted`. Raises only an interrupt, where the text of the exception waited for something.
     """
-    if isinstance(exc, TimeIsUp):
+    if type(exc) is TimeIsUp and is_ours(exc):
         exc = exc.becomes
-    listed = not any(getattr(e, "_chaperon_listed", False) for e in chain(exc))
-    with suppress(AttributeError):  # a class with slots: it may be named twice
-        exc._chaperon_listed = True  # type: ignore[attr-defined]
-    return Failure(classify(exc), _told(exc), listed)
+    listed = not any(_LISTED in attributes(e) for e in chain(exc))
+    attributes(exc)[_LISTED] = True
+    try:
+        error = classify(exc)
+    except BaseException as odd:
+        if is_interrupt(odd):
+            raise
+        error = class_name(exc)
+    return Failure(error, _told(exc), listed)
+
+
+def unlisted(exc: BaseException) -> None:
+    """Let *exc*, which nobody handles any further, be listed again where it is raised again."""
+    for each in chain(exc):
+        attributes(each).pop(_LISTED, None)
 
 
 def _told(exc: BaseException) -> str:
     """Return what an exception says: of one that wraps a retry, the reason, for it comes last in its words."""
-    reason = getattr(exc.args[0], "reason", None) if exc.args else None
-    return f"{type(exc).__name__}: {reason if isinstance(reason, Exception) else exc}"
+    for inner in _ARGS.__get__(exc)[:1]:
+        reason: Any = attributes(inner).get("reason") if is_a(inner, BaseException) else None
+        if is_a(reason, Exception):
+            return f"{class_name(exc)}: {text_of(reason)}"
+    return describe(exc)
 
 
 def judge(response: Any, expect: Expect | None) -> Failure | None:

@@ -11,6 +11,7 @@ from chaperon.client.channel import Expired
 from chaperon.client.connection import Arrived, Connection
 from chaperon.client.parser import Garbled
 from chaperon.clock import HubClock
+from chaperon.interrupts import is_a
 
 BLOCK = 16_384
 
@@ -93,7 +94,7 @@ class Body(io.RawIOBase):
         except BaseException as exc:
             self._connection = None
             connection.close()
-            if isinstance(exc, (Expired, Garbled, faults.Incomplete)):
+            if is_a(exc, Expired, Garbled, faults.Incomplete):
                 raise faults.within_body(exc, self.got) from exc
             raise
         self._gather()

@@ -18,6 +18,7 @@ from chaperon.cluster.link import WorkerLink
 from chaperon.cluster.messages import Blob, Fetch, Hello, Welcome
 from chaperon.errors import ChaperonError
 from chaperon.load.share import Share
+from chaperon.measure.exception_text import describe, text_of
 from chaperon.measure.plain_text import LABEL, encodable
 
 if TYPE_CHECKING:
@@ -171,8 +172,8 @@ class Joining:
             environment = self._furnish(welcome, bytes(self._parcel)).furnished(welcome.given)
             shares = {share.name: share for share in environment.shares(welcome.shares)}
         except ChaperonError as exc:
-            self._joined(Joined(why=str(exc)))
-        except Exception as exc:  # the scenario's own fault, whatever it is: the master is to hear of it
-            self._joined(Joined(why=f"{type(exc).__name__}: {exc}"))
+            self._joined(Joined(why=text_of(exc)))
+        except BaseException as exc:  # raised by the scenario's code: the master is told
+            self._joined(Joined(why=describe(exc)))
         else:
             self._joined(Joined(environment, shares))

@@ -13,6 +13,7 @@ from chaperon.clock import Clock, seconds
 from chaperon.cluster.dispatch import Dispatch
 from chaperon.cluster.messages import Change, Lease, Order
 from chaperon.load.share import Share
+from chaperon.measure.exception_text import describe
 from chaperon.script.scene import StopRun
 from chaperon.script.sending import Sending
 
@@ -169,7 +170,7 @@ class Stint:
     def _perform(self, sending: Sending) -> None:
         try:
             sending.perform()
-        except Exception as exc:  # a fault of ours ends the run for all, and is told
-            self._stop_run(f"a fault of Chaperon's own on {self._worker}: {type(exc).__name__}: {exc}")
+        except BaseException as exc:  # a fault of ours ends the run for all, and is told
+            self._stop_run(f"a fault of Chaperon's own on {self._worker}: {describe(exc)}")
         self._over = True
         self._ended()

@@ -11,6 +11,7 @@ from gevent.event import Event
 
 from chaperon.clock import Clock, Timer
 from chaperon.errors import Interrupted
+from chaperon.interrupts import is_interrupt, is_ours, marked
 from chaperon.load.arrivals import Arrival
 from chaperon.load.health import Health
 from chaperon.load.share import Holding
@@ -37,7 +38,7 @@ class Visited(NamedTuple):
 
 
 class Visitor(Protocol):
-    """Who makes the visits; neither verb may raise anything but `Interrupted`."""
+    """Who makes the visits; neither verb may raise anything but an interrupt (`chaperon.interrupts`)."""
 
     def visit(self, arrival: Arrival) -> Visited: ...
 
@@ -135,12 +136,12 @@ class Flight:
         self._busy[me] = (holding, due)
         try:
             visited = self.visitor.visit(arrival)
-        except (Interrupted, gevent.GreenletExit):
+        except BaseException as exc:
+            if not is_ours(exc):  # a signal, or a fault of ours: both end the run
+                if self._busy.pop(me, None) is not None:
+                    self._ended(holding, due, "interrupted" if is_interrupt(exc) else "failed")
+                raise
             visited = Visited("interrupted", stays=False)
-        except BaseException:
-            self._ended(holding, due, "failed")
-            self._busy.pop(me, None)
-            raise
         if self._busy.pop(me, None) is not None:
             self.recorder.account(holding.share.label, due, visited.fate, 0.0, share=holding.name)
             holding.ended += 1
@@ -169,7 +170,7 @@ class Flight:
         """End the visits in flight of a share, or of all; runs in the hub."""
         for greenlet, (whose, _) in list(self._busy.items()):
             if holding in (None, whose) and greenlet in self._busy:
-                greenlet.throw(Interrupted("the run ended"))
+                greenlet.throw(marked(Interrupted("the run ended")))
 
     def abandon(self, holding: Holding | None = None) -> None:
         """Count who would not be interrupted as interrupted all the same; let nobody of a share stay."""
@@ -177,13 +178,13 @@ class Flight:
             if holding in (None, whose):
                 del self._busy[greenlet]
                 self._ended(whose, due, "interrupted")
-                greenlet.kill(block=False)
+                _kill(greenlet)
                 self._gone(greenlet)
         if holding is None:
             return
         for greenlet, served in list(self._alive.items()):  # no visit is left: these bid too long a farewell
             if served is holding:
-                greenlet.kill(block=False)
+                _kill(greenlet)
                 self._gone(greenlet)
 
     def close(self) -> None:
@@ -195,11 +196,10 @@ class Flight:
     def _run(self, deed: Callable[..., None], *args: object) -> None:
         try:
             deed(*args)
-        except (Interrupted, gevent.GreenletExit):
-            pass
-        except BaseException as exc:  # a fault of ours: end the run and let perform raise it
-            self.fault = self.fault or exc
-            self.stop(0.0, 0.0)
+        except BaseException as exc:
+            if not is_ours(exc):  # end the run and let perform raise it
+                self.fault = exc if self.fault is None else self.fault
+                self.stop(0.0, 0.0)
         finally:
             self._gone(_me())
 
@@ -220,3 +220,8 @@ class Flight:
     def _ended(self, holding: Holding, due: float, fate: Fate) -> None:
         self.account(holding, due, fate)
         holding.ended += 1
+
+
+def _kill(greenlet: Greenlet) -> None:
+    """End a greenlet soon, without waiting for it."""
+    greenlet.kill(marked(gevent.GreenletExit()), block=False)

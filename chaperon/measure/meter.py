@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from chaperon.clock import Clock
+from chaperon.interrupts import is_interrupt
+from chaperon.measure.exception_text import class_name
 from chaperon.measure.plain_text import LABEL, NAME, encodable
 from chaperon.measure.recorder import NAMES, NAMES_CUT, Recorder
 from chaperon.measure.sample import STEADY, Failure, Key, Sample
@@ -133,8 +135,10 @@ class Meter:
             for own, compute in derived:
                 try:
                     figure = float(compute(sample))
-                except Exception as exc:  # of the author's, and no reason to fail a visit
-                    self.recorder.note(f"samples metric({own.name!r}) could not compute: {type(exc).__name__}")
+                except BaseException as exc:  # of the author's, and no reason to fail a visit
+                    if is_interrupt(exc):
+                        raise
+                    self.recorder.note(f"samples metric({own.name!r}) could not compute: {class_name(exc)}")
                 else:
                     self.recorder.take(own, start, end, None, 0, None, figure)
 
@@ -151,8 +155,10 @@ class Meter:
         try:
             if self._naming is not None:
                 kept = self._naming(name)
-        except Exception as exc:
-            self.recorder.note(f"series that keep their name, for a rule of metrics= failed: {type(exc).__name__}")
+        except BaseException as exc:
+            if is_interrupt(exc):
+                raise
+            self.recorder.note(f"series that keep their name, for a rule of metrics= failed: {class_name(exc)}")
         if isinstance(kept, str) and len(kept) > NAME:
             self.recorder.note(NAMES_CUT)
         key = Key(self.scenario, encodable(kept, NAME), encodable(kind, LABEL), self.phase, tags)

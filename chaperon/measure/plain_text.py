@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from chaperon.interrupts import class_of, is_interrupt
+
 LABEL = 200
 """Characters of a name: of a scenario, a worker, a host, a unit, a class of error."""
 NAME = 500
@@ -15,7 +17,7 @@ def encodable(text: object, most: int = WORDS) -> str:
 
     A lone surrogate, which is half of a character that was cut, stays readable as its escape
     (`\\ud83d`), so that two texts that differ still do. What is cut ends in an ellipsis. A value
-    that is no text is taken by its `str`. Raises nothing.
+    that is no text is taken by its `str`. Raises only an interrupt, where that waited for something.
     """
     if type(text) is not str:
         text = _text_of(text)
@@ -31,6 +33,8 @@ def encodable(text: object, most: int = WORDS) -> str:
 
 def _text_of(value: object) -> str:
     try:
-        return str.__str__(value if isinstance(value, str) else str(value))
-    except Exception:
-        return f"a {type(value).__name__} that cannot be put into words"
+        return str.__str__(value if issubclass(type(value), str) else str(value))
+    except BaseException as exc:
+        if is_interrupt(exc):
+            raise
+        return f"a {class_of(value)} that cannot be put into words"

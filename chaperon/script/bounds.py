@@ -10,6 +10,7 @@ import gevent
 
 from chaperon.clock import Clock, Timer
 from chaperon.errors import BlockTimeout, TimeIsUp
+from chaperon.interrupts import marked
 from chaperon.script.tasks import Task, Tasks
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Bound:
     def __init__(self, clock: Clock, within: float, error: BlockTimeout, tasks: Tasks) -> None:
         self._clock = clock
         self._within = within
-        self._up = TimeIsUp(error)
+        self._up = marked(TimeIsUp(error))
         self._tasks = tasks
         self._before: list[Task] = []
         self._timer: Timer | None = None
@@ -47,4 +48,5 @@ class Bound:
             self._timer.cancel()
         if exc is self._up:
             self._tasks.end(but=self._before)
+            self._up.becomes.expired = True
             raise self._up.becomes from None

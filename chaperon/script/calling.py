@@ -7,12 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import gevent
-
 from chaperon.errors import PlanError
-
-FAULTS = (Exception, gevent.Timeout, SystemExit, GeneratorExit)
-"""What an author's code raises by its own fault; some of it is no Exception, to be kept from `except` clauses."""
 
 
 def name_of(function: Callable[..., Any]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chaperon.errors import FeedEmpty, LoadError, UsageError
+from chaperon.interrupts import marked
 from chaperon.load.feeder import ORDERS, Order, ordered, position
 from chaperon.measure.meter import Meter
 from chaperon.script.luck import Luck
@@ -73,7 +74,7 @@ class Data(Luck):
         recorder = self.meter.recorder
         if row is None:
             recorder.note(f"visits ended because {feed.name} had no row left")
-            raise FeedEmpty(f"{feed.name} has no row left")
+            raise marked(FeedEmpty(f"{feed.name} has no row left"))
         if feed.order in ("unique", "sequential"):
             recorder.note(f"of {len(feed):,} rows of {feed.name} used")
         value = feed.rows[row]

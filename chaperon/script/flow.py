@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any, cast
 
+from chaperon.client.response import unlisted
 from chaperon.clock import Clock, seconds
 from chaperon.errors import BlockTimeout, PlanError
+from chaperon.interrupts import is_interrupt
 from chaperon.load.profile import Think, thinking
 from chaperon.measure.meter import Meter
 from chaperon.script.bounds import Bound
@@ -101,11 +103,15 @@ class Flow(Luck):
         for left in reversed(range(attempts)):
             try:
                 value = call(*args, **keywords)
-            except classes:
-                if not left:
+            except classes as exc:
+                if not left or is_interrupt(exc):
                     raise
+                unlisted(exc)
             else:
-                if not left or not any(again(value) for again in predicates):
+                for again in predicates:  # in a generator, StopIteration of a predicate would become RuntimeError
+                    if left and again(value):
+                        break
+                else:
                     return value
             now = self.clock.now()
             self.meter.take(f"retries {name_of(work)}", "count", now, now, value=1.0)

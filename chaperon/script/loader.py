@@ -13,6 +13,8 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from chaperon.errors import ChaperonError, LoadError
+from chaperon.interrupts import is_interrupt
+from chaperon.measure.exception_text import describe, text_of
 from chaperon.script.beside import search
 from chaperon.script.entry import Entry
 from chaperon.script.environment import Environment
@@ -132,9 +134,11 @@ def _imported(path: Path) -> ModuleType:
         file = path if exc.filename in (None, str(path.resolve())) else exc.filename
         raise LoadError(f"{file}, line {exc.lineno or '?'}: syntax error: {exc.msg}") from exc
     except ChaperonError as exc:
-        raise LoadError(f"{path}, line {_line(exc, path)}: {exc}") from exc
-    except (Exception, SystemExit) as exc:
-        raise LoadError(f"{path}, line {_line(exc, path)}: {type(exc).__name__}: {exc}") from exc
+        raise LoadError(f"{path}, line {_line(exc, path)}: {text_of(exc)}") from exc
+    except BaseException as exc:
+        if is_interrupt(exc):
+            raise
+        raise LoadError(f"{path}, line {_line(exc, path)}: {describe(exc)}") from exc
     return module
 
 

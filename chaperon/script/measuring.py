@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from chaperon.measure.meter import with_tags
@@ -12,7 +12,7 @@ from chaperon.script.stretch import Measure
 
 if TYPE_CHECKING:
     from chaperon.clock import Clock
-    from chaperon.measure.meter import Meter
+    from chaperon.measure.meter import Meter, Tags
 
 
 class Metrics:
@@ -29,15 +29,9 @@ class Metrics:
             due, self.first_due = self.first_due, None  # response time is for a visit's first step
         return Measure(self.meter, f"{name}", f"{kind}", due)
 
-    @contextmanager
-    def tagged(self, **tags: object) -> Iterator[None]:
+    def tagged(self, **tags: object) -> Tagged:
         """Tag whatever is measured in a `with` block: `with session.tagged(area="checkout"): …`."""
-        before = self.meter.tags
-        self.meter.turn(self.meter.phase, with_tags(before, tags))
-        try:
-            yield
-        finally:
-            self.meter.turn(self.meter.phase, before)
+        return Tagged(self.meter, tags)
 
     def record(self, name: str, value: float, *, unit: str | None = None) -> None:
         """Record one value of a distribution, under NAME or «NAME (UNIT)»."""
@@ -62,3 +56,21 @@ class Metrics:
     def _take(self, name: str, kind: str, value: float) -> None:
         now = self.clock.now()
         self.meter.take(name, kind, now, now, value=float(value))
+
+
+class Tagged:
+    """A `with` block with tags; no `contextmanager`, which sets attributes of the exceptions that pass through it."""
+
+    def __init__(self, meter: Meter, tags: Mapping[str, object]) -> None:
+        self._meter = meter
+        self._tags = tags
+        self._before: Tags = ()
+
+    def __enter__(self) -> None:
+        self._before = self._meter.tags
+        self._meter.turn(self._meter.phase, with_tags(self._before, self._tags))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._meter.turn(self._meter.phase, self._before)

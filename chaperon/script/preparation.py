@@ -13,7 +13,9 @@ from typing import Any
 import gevent
 
 from chaperon.errors import ChaperonError, LoadError, TeardownError
-from chaperon.script.calling import FAULTS, offered
+from chaperon.interrupts import is_interrupt
+from chaperon.measure.exception_text import describe, text_of
+from chaperon.script.calling import offered
 from chaperon.script.config import Config, merged
 
 PATIENCE = 30.0
@@ -58,10 +60,13 @@ class Preparation:
         """Set up, and return what is to be merged into the config; raises LoadError."""
         try:
             given = self._set_up()
-        except FAULTS as exc:
+            config = merged(self._config, _mapping(given))
+        except BaseException as exc:
+            if is_interrupt(exc):
+                raise
             raise LoadError(f"the setup of {self._name!r} failed: {_told(exc)}") from exc
         if self._teardown is not None:
-            self._undo.callback(offered, self._teardown, Config(merged(self._config, _mapping(given))))
+            self._undo.callback(offered, self._teardown, Config(config))
         if given is not None and not isinstance(given, Mapping):
             self.end()
             raise LoadError(
@@ -74,7 +79,9 @@ class Preparation:
         try:
             with gevent.Timeout(self._patience, TimeoutError(f"it took longer than {self._patience:g} s")):
                 self._undo.close()
-        except FAULTS as exc:
+        except BaseException as exc:
+            if is_interrupt(exc):
+                raise
             raise TeardownError(f"the teardown of {self._name!r} failed: {_told(exc)}") from exc
 
     def _set_up(self) -> Any:
@@ -95,7 +102,7 @@ def _mapping(given: Any) -> Mapping[str, Any]:
 
 def _told(exc: BaseException) -> str:
     """Say what was raised, and where in the author's own file."""
-    what = str(exc) if isinstance(exc, ChaperonError) else f"{type(exc).__name__}: {exc}"
+    what = text_of(exc) if issubclass(type(exc), ChaperonError) else describe(exc)
     ours = str(Path(__file__).parent)
     frames = traceback.extract_tb(exc.__traceback__)
     own = [f for f in frames if not f.filename.startswith(ours) and "contextlib" not in f.filename]

@@ -12,6 +12,8 @@ from gevent.event import Event
 
 from chaperon.clock import Clock, HubClock, seconds, today
 from chaperon.errors import NotPatched, TeardownError
+from chaperon.interrupts import is_signal
+from chaperon.measure.exception_text import class_name, describe
 from chaperon.report.collector import Collector, Pulse, WorkerTally
 from chaperon.report.redaction import Redactor
 from chaperon.report.verdict import Facts
@@ -174,8 +176,11 @@ class Running:
     def _perform(self) -> None:
         try:
             self._sending.perform()
-        except Exception as exc:
-            self._watch.fault(f"a fault of Chaperon's own: {type(exc).__name__}: {exc}")
+        except BaseException as exc:
+            if is_signal(exc):
+                self._watch.aborted(f"ended by {class_name(exc)}, which a signal handler raised")
+                raise
+            self._watch.fault(f"a fault of Chaperon's own: {describe(exc)}")
         finally:
             self._finish = self._clock.now()
             self._tear_down()

@@ -9,12 +9,14 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chaperon.client.response import unlisted
 from chaperon.clock import seconds
 from chaperon.errors import LoadError, VisitTimeout
+from chaperon.interrupts import is_interrupt
 from chaperon.load.arrivals import chance
 from chaperon.load.weights import turn, whole
 from chaperon.script.bounds import Bound
-from chaperon.script.calling import FAULTS, ordinary
+from chaperon.script.calling import ordinary
 from chaperon.script.steps import OnError, StepOptions, options_of, step, step_bound
 
 if TYPE_CHECKING:
@@ -27,11 +29,9 @@ CLEANUP = 10.0
 
 
 class StepFailed(Exception):
-    """A step failed under a policy that ends more than the visit."""
+    """A step failed under a policy that ends more than the visit; only `Scenario.perform` sets the *policy*."""
 
-    def __init__(self, policy: OnError) -> None:
-        super().__init__(policy)
-        self.policy = policy
+    policy: OnError | None = None
 
 
 class Scenario:
@@ -148,7 +148,10 @@ class Scenario:
             session.tasks.end()
             try:
                 self.leave(session)
-            except FAULTS:
+            except BaseException as exc:
+                if is_interrupt(exc):
+                    raise
+                unlisted(exc)
                 session.tasks.end()  # recorded as «step cleanup»
 
     def _perform(self, session: Session) -> None:
@@ -156,14 +159,17 @@ class Scenario:
         for place, (each, options) in enumerate(self._stages):
             try:
                 each(session)
-            except StepFailed:
-                raise  # of a scenario within this one, which said what is to end
-            except FAULTS as exc:
+            except BaseException as exc:
+                if type(exc) is StepFailed and exc.policy is not None:
+                    raise  # of a scenario within this one, which said what is to end
                 policy = options.on_error or session.on_error
-                if policy == "next-visit":
+                if policy == "next-visit" or is_interrupt(exc):
                     raise
                 if policy != "continue":
-                    raise StepFailed(policy) from exc
+                    failed = StepFailed()
+                    failed.policy = policy
+                    raise failed from exc
+                unlisted(exc)
             if options.think and place != last:
                 session.clock.sleep(options.think.draw(session.random))
 
@@ -257,7 +263,9 @@ def _one_after_another(name: str, functions: list[Step]) -> Step | None:
         for function in functions:
             try:
                 function(session)
-            except FAULTS as exc:
+            except BaseException as exc:
+                if is_interrupt(exc):
+                    raise
                 failed.append(exc)
                 if name == "init":
                     break

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from chaperon.clock import Clock, seconds
 from chaperon.errors import SessionAborted, UsageError
+from chaperon.interrupts import marked
 from chaperon.measure.meter import Meter
 from chaperon.script.config import Config
 from chaperon.script.data import Data, Feed
@@ -157,12 +158,12 @@ class Session(Verbs, Sockets, Metrics, Memory, Flow, Spawning, Data):
 
     def abort(self, reason: str) -> NoReturn:
         """End this session with all its tasks: its visit counts as interrupted, its cleanup still runs."""
-        raise SessionAborted(reason)
+        raise marked(SessionAborted(reason))
 
     def stop_run(self, reason: str) -> NoReturn:
         """End the whole run as ABORTED; visits in flight may finish within the grace time."""
         self.scene.stop_run(reason)
-        raise SessionAborted(reason)
+        raise marked(SessionAborted(reason))
 
     def begin(self, visit: Visit) -> None:
         """Take up a visit: what is random starts anew."""

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from gevent.event import Event
 
+from chaperon.client.response import unlisted
 from chaperon.clock import Clock
 from chaperon.errors import Ended, PlanError
-from chaperon.script.calling import FAULTS, is_timed, name_of, offered
+from chaperon.interrupts import is_ours, is_signal, marked
+from chaperon.script.calling import is_timed, name_of, offered
 from chaperon.script.stretch import Measure
 from chaperon.script.tasks import Task
 from chaperon.script.waiting import awaited
@@ -49,7 +51,7 @@ def conduct(clock: Clock, moments: Iterator[float], start: Callable[[], Task]) -
         while going and going[0].ended:
             task = going.popleft()
             values.append(task.value)
-            failed = failed or task.error
+            failed = task.error if failed is None else failed
 
     try:
         for at in moments:
@@ -97,7 +99,7 @@ class Every:
             if self._busy and exc is None:
                 awaited(self._greenlet, self._session.clock, PATIENCE)
         finally:
-            self._greenlet.kill()
+            self._greenlet.kill(marked(gevent.GreenletExit()))
 
     def _run(self) -> None:
         session, clock = self._session, self._session.clock
@@ -111,10 +113,13 @@ class Every:
             try:
                 with nullcontext() if is_timed(self._work) else Measure(session.meter, name_of(self._work), "call"):
                     offered(self._work, session)
-            except FAULTS:  # counted as «call NAME»
-                continue
-            except Ended as exc:
-                session.life.end(exc)
-                return
+            except BaseException as exc:
+                if is_ours(exc):
+                    if isinstance(exc, Ended):
+                        session.life.end(exc)
+                    return
+                if is_signal(exc):
+                    raise
+                unlisted(exc)  # counted as «call NAME»
             finally:
                 self._busy = False

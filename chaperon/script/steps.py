@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast, overload
 
+from chaperon.client.response import unlisted
 from chaperon.clock import seconds
 from chaperon.errors import PlanError, StepTimeout
+from chaperon.interrupts import is_interrupt
 from chaperon.load.profile import Between, Think, thinking
 from chaperon.script.bounds import Bound
 from chaperon.script.calling import name_of, ordinary
@@ -110,8 +112,10 @@ def _step(
                 try:
                     value = once(session, *args, **kwargs)
                     break
-                except Exception:
-                    continue
+                except BaseException as exc:
+                    if is_interrupt(exc):
+                        raise
+                    unlisted(exc)
             else:
                 value = once(session, *args, **kwargs)
         return value

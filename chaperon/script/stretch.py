@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from chaperon.client.response import failure_of
 from chaperon.errors import FeedEmpty, ScenarioExit
+from chaperon.interrupts import is_a, is_ours, is_signal
 from chaperon.measure.sample import Failure
 
 if TYPE_CHECKING:
@@ -42,10 +43,11 @@ class Measure:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if exc is not None and not isinstance(exc, FeedEmpty):
+        if exc is not None and not (kind is FeedEmpty and is_ours(exc)):
             self._failure = failure_of(exc)
         self._meter.take(
             self.name, self.kind, self._start, self._meter.clock.now(), self._failure, self.bytes, self.due
         )
-        if isinstance(exc, SystemExit):  # it would end the process, with nothing written
+        if exc is not None and is_a(exc, SystemExit) and not is_signal(exc):
+            # it would end the process, with nothing written
             raise ScenarioExit(f"{self.name} called sys.exit: that ends no run; session.stop_run(reason) does") from exc

@@ -10,7 +10,7 @@ import gevent
 
 from chaperon.clock import Clock
 from chaperon.errors import Ended, FeedEmpty, JoinTimeout, SessionAborted, TaskEnded, TaskMissing
-from chaperon.script.calling import FAULTS
+from chaperon.interrupts import is_ours, is_signal, marked
 from chaperon.script.stretch import Measure
 from chaperon.script.waiting import awaited
 
@@ -84,7 +84,7 @@ class Task:
         """End the task with all that it spawned; joining it raises TaskEnded."""
         if self.error is None and not self.ended:
             self.error = self._early()
-        self._greenlet.kill()
+        self._greenlet.kill(marked(gevent.GreenletExit()))
 
     def result(self) -> Any:
         """Return the value of a task that has ended; raises what it raised."""
@@ -105,14 +105,18 @@ class Task:
         try:
             with Measure(child.meter, self.name, "task") if self._timed else nullcontext():
                 self.value = work()
-        except FAULTS as exc:
+        except BaseException as exc:
+            if is_ours(exc):
+                self._cut(child, exc)
+                return
             self.error = exc
-        except (Ended, gevent.GreenletExit) as exc:
-            self._cut(child, exc)
-            return
+            if is_signal(exc):
+                raise
         try:
             child.tasks.settle()
-        except (Ended, gevent.GreenletExit) as exc:
+        except BaseException as exc:
+            if not is_ours(exc):
+                raise
             self._cut(child, exc)
 
     def _early(self) -> TaskEnded:
@@ -177,7 +181,7 @@ class Tasks:
             except BaseException:
                 task.end()
                 raise
-            if isinstance(task.error, Ended):
+            if task.error is not None and is_ours(task.error):
                 raise task.error
 
     def end(self, but: Sequence[Task] = ()) -> None:

@@ -6,14 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import gevent
-
-from chaperon.client.response import failure_of
-from chaperon.errors import Ended, FeedEmpty, VisitTimeout
+from chaperon.client.response import failure_of, unlisted
+from chaperon.errors import FeedEmpty, VisitTimeout
+from chaperon.interrupts import is_interrupt, is_ours, is_signal
 from chaperon.load.arrivals import Arrival
 from chaperon.load.engine import Visited
+from chaperon.measure.exception_text import text_of
 from chaperon.measure.sample import Failure
-from chaperon.script.calling import FAULTS
 from chaperon.script.scenario import Mix, Scenario, StepFailed
 from chaperon.script.scene import Scene, Visit
 from chaperon.script.session import Session
@@ -87,8 +86,10 @@ class Visitor:
             session.life.begin()
             try:
                 self._casts[entry][turn].scenario.leave(session)
-            except (*FAULTS, Ended, gevent.GreenletExit):
-                pass  # recorded as «step cleanup»; the session is over all the same
+            except BaseException as exc:
+                if is_signal(exc):
+                    raise
+                unlisted(exc)  # recorded as «step cleanup»; the session is over
             finally:
                 session.life.over()
                 session.close()
@@ -100,32 +101,35 @@ class Visitor:
         try:
             try:
                 work(session)
-            except FAULTS as exc:
+            except BaseException as exc:
+                if is_interrupt(exc):
+                    raise
                 outcome = self._failed(session, exc)
             session.settle()
-        except FeedEmpty:
-            session.life.over()
-            session.tasks.end()
-            outcome = _Outcome(Visited("done", stays=False))
-        except (Ended, gevent.GreenletExit) as exc:
-            session.life.over()
-            session.tasks.end()
-            outcome = _Outcome(Visited("interrupted", stays=False), failure_of(exc)._replace(listed=False))
-        except FAULTS as exc:
-            outcome = self._failed(session, exc)
+        except BaseException as exc:
+            if not is_interrupt(exc):
+                outcome = self._failed(session, exc)
+            else:
+                session.life.over()
+                session.tasks.end()
+                if not is_ours(exc):
+                    raise
+                outcome = _ENDED if type(exc) is FeedEmpty else _interrupted(exc)
         finally:
             session.life.over()
         return outcome
 
     @staticmethod
     def _failed(session: Session, exc: BaseException) -> _Outcome:
-        if isinstance(exc, VisitTimeout):
-            return _Outcome(Visited("interrupted"), failure_of(exc))
-        if not isinstance(exc, StepFailed):
-            return _Outcome(Visited("failed"), failure_of(exc))
+        failure = failure_of(exc)
+        unlisted(exc)  # the visit is the outermost that counts it
+        if type(exc) is VisitTimeout and exc.expired:
+            return _Outcome(Visited("interrupted"), failure)
+        if type(exc) is not StepFailed or exc.policy is None:
+            return _Outcome(Visited("failed"), failure)
         if exc.policy == "stop-run":
-            session.scene.stop_run(f"a step failed: {exc.__cause__}")
-        return _Outcome(Visited("failed", stays=False), failure_of(exc))
+            session.scene.stop_run(f"a step failed: {text_of(exc.__cause__ or exc)}")
+        return _Outcome(Visited("failed", stays=False), failure)
 
 
 class _Outcome(NamedTuple):
@@ -133,4 +137,9 @@ class _Outcome(NamedTuple):
     failure: Failure | None = None
 
 
+def _interrupted(exc: BaseException) -> _Outcome:
+    return _Outcome(Visited("interrupted", stays=False), failure_of(exc)._replace(listed=False))
+
+
 _DONE = _Outcome(Visited("done"))
+_ENDED = _Outcome(Visited("done", stays=False))

@@ -16,6 +16,8 @@ from chaperon.client.websocket.tally import Tally
 from chaperon.client.websocket.waiting import Expired, Waiter, Waiting
 from chaperon.clock import Clock
 from chaperon.errors import WebSocketClosed
+from chaperon.interrupts import is_signal
+from chaperon.measure.exception_text import class_name, describe
 
 PONGS_BEHIND = 64 * 1024
 """Bytes that may wait to be sent before a PING goes unanswered, as RFC 6455 5.5.3 allows."""
@@ -143,9 +145,10 @@ class Channel:
             broken = WebSocketClosed(exc.code, exc.reason, counted_as=exc.counted_as)
             self._say_goodbye(broken)
             self._end(broken)
-        except Exception as exc:  # of the scenario's own making, such as a metric that cannot be computed
-            name = type(exc).__name__
-            self._end(WebSocketClosed(frames.LOST, f"{name}: {exc}", counted_as=name))
+        except BaseException as exc:  # raised by the scenario's code, which must not raise into the hub
+            if is_signal(exc):
+                raise
+            self._end(WebSocketClosed(frames.LOST, describe(exc), counted_as=class_name(exc)))
         self._wake()
 
     def _accept(self, frame: Frame) -> None:

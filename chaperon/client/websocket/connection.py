@@ -16,6 +16,7 @@ from chaperon.client.websocket.tally import USUAL_ENDS, Names, Tally, names_of
 from chaperon.client.websocket.waiting import Expired
 from chaperon.clock import seconds
 from chaperon.errors import UsageError, WebSocketClosed, WebSocketTimeout
+from chaperon.interrupts import is_a
 
 FAREWELL = 3.0
 """Seconds to wait for the peer's close frame."""
@@ -211,7 +212,7 @@ class WebSocket:
         try:
             message: Message = self._within(timeout, how)
         except BaseException as exc:
-            if may_end and isinstance(exc, WebSocketClosed) and exc.code in USUAL_ENDS:
+            if may_end and is_a(exc, WebSocketClosed) and exc.code in USUAL_ENDS:
                 return None
             self._failed(self._tally.names.recv, start, exc, over)
             raise
@@ -221,7 +222,7 @@ class WebSocket:
 
     def _failed(self, series: str, start: float, exc: BaseException, over: bool) -> None:
         """Record a call that failed, unless the WebSocket was over before: its end is recorded already."""
-        if not (over and isinstance(exc, WebSocketClosed)):
+        if not (over and is_a(exc, WebSocketClosed)):
             self._tally.waited(series, start, self._tally.now(), exc)
 
     def _within(self, timeout: Within, wait: Callable[[float | None], Any]) -> Any:

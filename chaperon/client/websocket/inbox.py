@@ -9,7 +9,7 @@ from typing import Any
 
 from chaperon.client.websocket.waiting import Waiter, Waiting
 from chaperon.clock import Clock
-from chaperon.errors import Ended
+from chaperon.interrupts import is_signal
 
 Wants = Callable[["Message"], bool]
 
@@ -70,7 +70,9 @@ class Inbox:
         for waiter in list(self.waiting.line):
             try:
                 wanted = waiter.wants is None or waiter.wants(message)
-            except (Exception, Ended) as exc:
+            except BaseException as exc:
+                if is_signal(exc):
+                    raise
                 self.waiting.fail(waiter, exc)  # a predicate of the scenario's own: its fault goes to who asked
                 continue
             if wanted:

@@ -23,6 +23,7 @@ from chaperon.client.websocket.handshake import Answer, agree, keep_cookies, new
 from chaperon.client.websocket.tally import Tally
 from chaperon.clock import seconds
 from chaperon.errors import WebSocketRefused, WebSocketTimeout
+from chaperon.interrupts import is_a
 
 BUFFER = 1_000
 MAX_SIZE = 16 * 1024 * 1024
@@ -101,9 +102,9 @@ def _open(
     except BaseException as exc:
         if sock is not None:
             sock.close()
-        if isinstance(exc, _Late):
+        if is_a(exc, _Late):
             raise WebSocketTimeout(f"{url.hostname}:{port} did not open it within {within:g} s") from None
-        if isinstance(exc, OSError):
+        if is_a(exc, OSError):
             raise _refused(exc, faults.Peer(url.scheme, url.hostname or "", port), wire) from exc
         raise
     return sock, answer, shaken._replace(dns=dialled.dns, tcp=dialled.tcp, tls=dialled.tls), chosen
