@@ -13,7 +13,7 @@ from chaperon.cluster.bound import Bound
 from chaperon.cluster.conductor import Patience
 from chaperon.cluster.connected import Connected
 from chaperon.cluster.facts import JournalError
-from chaperon.cluster.keys import VARIABLE, WorkerKey
+from chaperon.cluster.keys import WorkerKey
 from chaperon.cluster.master import Fleet
 from chaperon.cluster.parcel import Parcel
 from chaperon.cluster.shelter import Shelter
@@ -76,10 +76,8 @@ def crew(
         ]
 
     link = Connected(address, f"supervisor/{names[0]}/{os.getpid()}".encode(), key)
-    environ = {} if key is None else {VARIABLE: str(key)}
-    supervisor = Supervisor(
-        names, command, link, HubClock(), once=once, environ=environ, shelter=_shelter(tell), tell=tell
-    )
+    line = "" if key is None else str(key)
+    supervisor = Supervisor(names, command, link, HubClock(), once=once, key=line, shelter=_shelter(tell), tell=tell)
     return supervisor.start()
 
 

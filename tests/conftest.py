@@ -1,7 +1,9 @@
 """How the tests are run: with patched sockets, all of them side by side."""
 
 import os
+import shutil
 import sys
+import tempfile
 from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, flock
 from pathlib import Path
 
@@ -30,6 +32,8 @@ def pytest_cmdline_main(config):
 
 def pytest_configure(config):
     """Patch, but not the process that only deals: it waits for others in real threads."""
+    if not hasattr(config, "workerinput"):  # keys are made there on first use; the others inherit it
+        os.environ["XDG_CONFIG_HOME"] = config.own_settings = tempfile.mkdtemp(prefix="chaperon-settings-")
     dealing = config.getoption("dist", "no") != "no" and not config.option.collectonly
     if dealing and not hasattr(config, "workerinput"):
         return
@@ -40,6 +44,11 @@ def pytest_configure(config):
         config.pluginmanager.register(Awake())
         config.pluginmanager.register(Beside())
     config.pluginmanager.import_plugin("ground")
+
+
+def pytest_unconfigure(config):
+    """Remove the folder of settings."""
+    shutil.rmtree(getattr(config, "own_settings", ""), ignore_errors=True)
 
 
 class Awake:

@@ -43,9 +43,9 @@ class Shells:
         self.processes.append(process)
         return process
 
-    def master(self, *args, workers=2, file="shop.py"):
+    def master(self, *args, workers=2, file="shop.py", **kwargs):
         """Start a master on a free port; its address is where it says it is."""
-        process = self.start("master", file, "--workers", workers, "--bind", "tcp://127.0.0.1:*", *args)
+        process = self.start("master", file, "--workers", workers, "--bind", "tcp://127.0.0.1:*", *args, **kwargs)
         process.address = self.told(process, "the master is at ").split()[-1]
         return process
 

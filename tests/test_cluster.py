@@ -116,7 +116,7 @@ def test_with_keys_beyond_loopback_the_masters_machine_works_too(shells, target)
     port = shells.told(master, "the master is at ").rpartition(":")[2]
     at = f"tcp://127.0.0.1:{port}"
 
-    stranger = shells.worker(at, "--once", "--name", "stranger")
+    stranger = shells.worker(at, "--once", "--name", "stranger", "--no-key")
     worker = shells.worker(at, "--once", "--name", "alpha", "--key", "keys/worker.key")
 
     assert shells.ends(stranger) == 6
@@ -181,7 +181,7 @@ def test_a_wrong_key_is_told_apart_from_a_wrong_address_within_five_seconds(shel
         for address, name, more in (
             (master.address, "unknown", ("--key", "mixed.key")),
             (master.address, "wrong", ("--key", "others/worker.key")),
-            (master.address, "none", ()),
+            (master.address, "none", ("--no-key",)),
             (f"tcp://127.0.0.1:{dead_port}", "nobody", ()),
         )
     )
@@ -195,4 +195,4 @@ def test_a_wrong_key_is_told_apart_from_a_wrong_address_within_five_seconds(shel
     assert time.monotonic() - began < 5 + 3, said  # three seconds for four interpreters to start side by side
     assert [shells.ends(worker, within=5) for worker in (unknown, wrong, none)] == [6, 6, 6]
     assert nobody.poll() is None  # its master may still come
-    assert shells.told(master, "somebody was turned back who has another key", within=5)
+    assert shells.told(master, "a connection was refused by the key: it has another key", within=5)

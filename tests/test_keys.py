@@ -13,7 +13,8 @@ from chaperon.cluster import keys
 from chaperon.cluster.address import Address
 from chaperon.cluster.bound import Bound
 from chaperon.cluster.connected import Connected
-from chaperon.cluster.keys import MasterKey, WorkerKey, find, guarded, make, parse, write
+from chaperon.cluster.key_files import find, write
+from chaperon.cluster.keys import MasterKey, WorkerKey, guarded, make, parse
 from chaperon.cluster.link import MALFORMED
 from chaperon.cluster.messages import Bye, Frame, Hello, Lease, Offer, Ping, Reject
 from chaperon.cluster.wire import encode

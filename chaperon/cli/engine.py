@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import tempfile
 from collections.abc import Callable
@@ -17,9 +16,10 @@ from chaperon.clock import HubClock
 from chaperon.cluster.address import Address
 from chaperon.cluster.connected import Connected
 from chaperon.cluster.joining import Identity
-from chaperon.cluster.keys import VARIABLE, WorkerKey, find
+from chaperon.cluster.keys import WorkerKey, parse
 from chaperon.cluster.messages import Welcome
 from chaperon.cluster.parcel import Trail, belongings, digest_of, split, unpack
+from chaperon.cluster.parent_pipe import handed_over
 from chaperon.cluster.supervisor import LEFT, bound_to_parent
 from chaperon.cluster.worker import Worker
 from chaperon.errors import LoadError
@@ -46,10 +46,10 @@ def engine(
     patience: float | None,
 ) -> int:
     """Join a master for one run. `chaperon worker` starts this."""
+    line = handed_over()
     bound_to_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    key = find(None, os.environ, WorkerKey)
-    os.environ.pop(VARIABLE, None)  # no scenario is to see it
+    key = parse(line) if line else None
     identity = Identity(name, incarnation, capacity)
 
     worker = Worker(

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from chaperon.cli.streams import say
-from chaperon.cluster.keys import write
+from chaperon.cluster.key_files import write
 
 
 @click.command()

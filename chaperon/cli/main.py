@@ -13,6 +13,7 @@ import click
 
 from chaperon._version import VERSION
 from chaperon.cli.streams import give_up_stdout, open_doors, say, say_fault
+from chaperon.cluster.key_variables import withdraw
 from chaperon.errors import ChaperonError, ClusterError, LimitError, LoadError, NotPatched, PlanError, UsageError
 
 COMMANDS = {
@@ -63,6 +64,7 @@ class Commands(click.Group):
 @click.pass_context
 def chaperon(context: click.Context) -> None:
     """Load tests for HTTP and WebSocket services, in plain Python."""
+    context.obj = withdraw(os.environ)  # before a command loads a scenario
     if context.invoked_subcommand is None:
         for line in context.get_help().splitlines():
             say(line)

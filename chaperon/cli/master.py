@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,10 +15,13 @@ from chaperon.cli.streams import say
 from chaperon.cluster.address import PORT, Address
 from chaperon.cluster.bound import Bound
 from chaperon.cluster.conductor import Patience
-from chaperon.cluster.keys import VARIABLE, MasterKey, find, guarded
+from chaperon.cluster.key_files import choose
+from chaperon.cluster.keys import MasterKey
 from chaperon.cluster.master import Fleet
 from chaperon.cluster.parcel import Trail, belongings, pack, split
 from chaperon.local import crew
+
+OPEN = "the master has no key (--no-key): any user of its machine could join and read the scenario with its settings"
 
 
 @click.command()
@@ -26,18 +29,22 @@ from chaperon.local import crew
 @click.option("--bind", default=f"tcp://127.0.0.1:{PORT}", metavar="ADDRESS", help="Where workers find this master.")
 @click.option("--workers", type=click.IntRange(1), required=True, help="How many to wait for.")
 @click.option("--gather", type=SPAN, help="Wait for them at most so long (for ever).")
-@click.option("--key", metavar="FILE", help="master.key; CHAPERON_KEY_FILE or CHAPERON_KEY (its line) do as well.")
+@click.option("--key", metavar="FILE", help="master.key (CHAPERON_KEY_FILE, CHAPERON_KEY; on one machine: your own).")
+@click.option("--no-key", is_flag=True, help="Let any user of this machine join, and read the scenario.")
 @click.option("--ship", multiple=True, metavar="PATH", type=click.Path(path_type=Path), help="Send this along.")
 @click.option("--work", is_flag=True, help="Let one process of this machine be one of the workers.")
 @fleet_options
 @load_options
+@click.pass_obj
 def master(
+    variables: Mapping[str, str],
     file: str,
     orders: Orders,
     bind: str,
     workers: int,
     gather: float | None,
     key: str | None,
+    no_key: bool,
     ship: tuple[Path, ...],
     work: bool,
     silence: float,
@@ -50,9 +57,7 @@ def master(
     file goes to the workers, with the package it is in, or what it reads beside it.
     """
     address = Address.parse(bind)
-    found = find(key, os.environ, MasterKey)
-    os.environ.pop(VARIABLE, None)
-    guarded(address, found, "bind")
+    found = choose(key, variables, MasterKey, address, "bind", without=no_key)
     with Trail() as trail:
         environment = orders.environment(file)
     lost = share_of(max_lost)
@@ -69,6 +74,9 @@ def master(
         lost=lost,
         tell=_tell,
     )
+    if found is None:
+        _tell(f"WARNING: {OPEN}")
+        fleet.note(OPEN)
     with ExitStack() as stack:
         if work:
             own = crew(link.address.near, ["master"], key=own_key, tell=_tell)

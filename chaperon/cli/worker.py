@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from collections.abc import Mapping
 
 import click
 import gevent
@@ -13,7 +14,8 @@ from chaperon.cli.fleet import count_of
 from chaperon.cli.options import SPAN
 from chaperon.cli.streams import say
 from chaperon.cluster.address import PORT, Address
-from chaperon.cluster.keys import VARIABLE, WorkerKey, find, guarded
+from chaperon.cluster.key_files import choose
+from chaperon.cluster.keys import WorkerKey
 from chaperon.errors import UsageError
 from chaperon.local import crew
 from chaperon.measure.plain_text import LABEL, encodable
@@ -24,16 +26,20 @@ from chaperon.measure.plain_text import LABEL, encodable
 @click.option("--processes", default="1", metavar="N|auto", help="Engine processes, auto: one for each processor (1).")
 @click.option("--name", help="What this worker is called in reports (the host's name with a number).")
 @click.option("--capacity", type=float, default=1.0, help="How much each process takes, 1 being the usual.")
-@click.option("--key", metavar="FILE", help="worker.key; CHAPERON_KEY_FILE or CHAPERON_KEY (its line) do as well.")
+@click.option("--key", metavar="FILE", help="worker.key (CHAPERON_KEY_FILE, CHAPERON_KEY; on one machine: your own).")
+@click.option("--no-key", is_flag=True, help="Run what any user of this machine sends as a master.")
 @click.option("--no-ship", "own", metavar="FILE[:NAME]", help="Use this file, and refuse if the master has another.")
 @click.option("--once", is_flag=True, help="Leave after one run.")
 @click.option("--wait", "patience", type=SPAN, help="Wait so long for a master to answer (for ever; --once: 60s).")
+@click.pass_obj
 def worker(
+    variables: Mapping[str, str],
     master: str,
     processes: str,
     name: str | None,
     capacity: float,
     key: str | None,
+    no_key: bool,
     own: str | None,
     once: bool,
     patience: float | None,
@@ -43,9 +49,9 @@ def worker(
     if not 0.0 < capacity < float("inf"):
         raise UsageError(f"--capacity must be more than nothing, got {capacity:g}")
     address = Address.parse(master)
-    found = find(key, os.environ, WorkerKey)
-    os.environ.pop(VARIABLE, None)
-    guarded(address, found, "join")
+    found = choose(key, variables, WorkerKey, address, "join", without=no_key)
+    if found is None:
+        _tell(f"WARNING: no key (--no-key): any user of this machine who listens at {address} can run code as you")
     called = encodable(name or f"{socket.gethostname().split('.')[0]}-{os.getpid()}", LABEL)
     supervisor = crew(
         address,

@@ -122,10 +122,11 @@ class Conductor:
                 raise WorkersMissing(
                     f"{ready} of {workers} workers were ready after {waited:.0f} s: "
                     + (self._admission.told or "start the others, or ask for fewer with --workers")
+                    + (f"; {self._link.tally[STRANGERS]} {STRANGERS}" if strangers else "")
                 )
             if self._link.tally[STRANGERS] and not strangers:
                 strangers = True
-                tell("somebody was turned back who has another key than this master, or none, or is no worker")
+                tell("a connection was refused by the key: it has another key, or none, or is of no worker")
             if told != ready:
                 told = ready
                 tell(f"{ready} of {workers} workers are ready")

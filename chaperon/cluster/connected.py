@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import zmq
@@ -11,7 +11,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from chaperon.cluster.address import Address
 from chaperon.cluster.keys import WorkerKey
-from chaperon.cluster.link import FOREIGN, FromMaster, Refused
+from chaperon.cluster.link import FOREIGN, REFUSALS, FromMaster, Refused
 from chaperon.cluster.messages import Frame, Message
 from chaperon.cluster.sockets import Sockets
 from chaperon.cluster.wire import OtherProtocol, WireError, decode, encode
@@ -19,6 +19,20 @@ from chaperon.errors import UsageError
 
 TORN = 8
 """Handshakes broken off in a row, at most a second apart, after which it is the key."""
+
+
+_REFUSALS: Mapping[int, tuple[str, str]] = {
+    zmq.EVENT_HANDSHAKE_FAILED_AUTH: ("the master at {} does not know this worker's key",) * 2,
+    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: (
+        "the master at {} has no key, this worker has one",
+        "the master at {} asks for a key",
+    ),
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: (
+        "what is at {} has another key, or none",
+        "what is at {} asks for a key, or is no master",
+    ),
+}
+"""What each failure of a handshake means to a worker with a key, and to one without."""
 
 
 class Connected:
@@ -65,16 +79,13 @@ class Connected:
         """Tell what a handshake came to: the kinds of failure that libzmq knows."""
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self._failures = 0
-        elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
-            self._refused(f"the master at {self.address} does not know this worker's key", True)
-        elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
-            why = "asks for a key: give --key worker.key" if self._key is None else "has no key, this worker has one"
-            self._refused(f"the master at {self.address} {why}", True)
-        elif event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+        elif event in _REFUSALS:
+            self.tally[REFUSALS] += 1
             self._failures += 1
-            if self._failures >= TORN:
-                why = "asks for a key, or is no master" if self._key is None else "has another key, or none"
-                self._refused(f"what is at {self.address} {why}", True)
+            if event != zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL or self._failures >= TORN:
+                why = _REFUSALS[event][self._key is None].format(self.address)
+                times = f"{self._failures} attempt{'s' if self._failures > 1 else ''}"
+                self._refused(f"refused by the key: {why} ({times}); give its worker.key with --key", True)
         elif event == zmq.EVENT_CLOSED:
             self._refused(f"nobody answers at {self.address}", False)
 

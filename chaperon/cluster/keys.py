@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import gevent
@@ -14,11 +13,10 @@ import zmq
 from zmq.utils import z85
 
 from chaperon.cluster.address import Address
-from chaperon.errors import OutputError, UsageError
+from chaperon.errors import UsageError
 
 MASTER, WORKER = "chp1-master", "chp1-worker"
 DOMAIN = b"chaperon"
-VARIABLE, FILE_VARIABLE = "CHAPERON_KEY", "CHAPERON_KEY_FILE"
 _ZAP = "inproc://zeromq.zap.01"
 
 
@@ -33,8 +31,7 @@ class MasterKey:
     def admitting(self) -> tuple[MasterKey, WorkerKey]:
         """Return this key, letting in a worker of the master's own too, with a key for that."""
         public, secret = (z85.decode(part) for part in zmq.curve_keypair())
-        master = z85.decode(zmq.curve_public(z85.encode(self.secret)))
-        return replace(self, own=public), WorkerKey(master, secret)
+        return replace(self, own=public), WorkerKey(_public(self.secret), secret)
 
     def __str__(self) -> str:
         return f"{MASTER}:{_text(self.secret)}:{_text(self.workers)}"
@@ -83,7 +80,7 @@ class WorkerKey:
         socket.setsockopt(zmq.CURVE_PUBLICKEY, zmq.curve_public(secret))
 
     def guard(self, context: Any) -> None:
-        """Nobody comes in at a worker."""
+        """Do nothing: a worker accepts no connections."""
 
 
 Key = MasterKey | WorkerKey
@@ -96,20 +93,28 @@ def make() -> tuple[MasterKey, WorkerKey]:
     return MasterKey(master_secret, worker_public), WorkerKey(master_public, worker_secret)
 
 
-def write(folder: Path) -> tuple[Path, Path]:
-    """Write a new pair as master.key, worker.key, readable by their owner alone; raises OutputError."""
-    paths = folder / "master.key", folder / "worker.key"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path, key in zip(paths, make(), strict=True):
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(file, "w", encoding="ascii") as stream:
-                stream.write(f"{key}\n")
-    except FileExistsError as exc:
-        raise OutputError(f"{exc.filename} is there already: move it away, or choose another folder") from None
-    except OSError as exc:
-        raise OutputError(f"cannot write keys to {folder}: {exc.strerror}") from exc
-    return paths
+def make_related() -> MasterKey:
+    """Return a new master's key whose worker's key follows from it: see `related`."""
+    secret = os.urandom(32)
+    return MasterKey(secret, _public(_worker_secret(secret)))
+
+
+def related(master: MasterKey) -> WorkerKey | None:
+    """Return the worker's key that follows from a master's by HMAC-SHA256; None for one made otherwise.
+
+    The master's secret does not follow from the worker's, so that such a worker cannot pose
+    as the master either.
+    """
+    secret = _worker_secret(master.secret)
+    return WorkerKey(_public(master.secret), secret) if _public(secret) == master.workers else None
+
+
+def _worker_secret(master: bytes) -> bytes:
+    return hmac.new(master, WORKER.encode(), "sha256").digest()
+
+
+def _public(secret: bytes) -> bytes:
+    return z85.decode(zmq.curve_public(z85.encode(secret)))
 
 
 def guarded(address: Address, key: Key | None, verb: str) -> None:
@@ -131,29 +136,6 @@ def parse(text: str) -> Key:
     if kind not in (MASTER, WORKER) or len(first) != 32 or len(second) != 32:
         raise UsageError("this is no key of Chaperon's: it is one line, in a file made by chaperon keygen")
     return MasterKey(first, second) if kind == MASTER else WorkerKey(first, second)
-
-
-def find(path: str | None, environ: Mapping[str, str], kind: type[Key]) -> Key | None:
-    """Return the key in a file, else in the environment, else None. Raises UsageError where it is of no use."""
-    path = path or environ.get(FILE_VARIABLE)
-    text = _read(Path(path)) if path else environ.get(VARIABLE)
-    if not text:
-        return None
-    key = parse(text)
-    if not isinstance(key, kind):
-        wanted, other = ("master", "worker") if kind is MasterKey else ("worker", "master")
-        raise UsageError(f"this is the {other}'s key: a {wanted} takes {wanted}.key")
-    return key
-
-
-def _read(path: Path) -> str:
-    try:
-        if path.stat().st_mode & 0o077 and path.is_file():
-            raise UsageError(f"{path} can be read by others: chmod 600 {path}")
-        return path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as exc:
-        why = getattr(exc, "strerror", None) or "it is no text"
-        raise UsageError(f"cannot read the key in {path}: {why}") from None
 
 
 def _text(raw: bytes) -> str:

@@ -12,7 +12,8 @@ from chaperon.cluster.wire import OtherProtocol
 MALFORMED = "messages that were none of ours"
 FOREIGN = "messages of another protocol"
 FAULTS = "messages that could not be dealt with"
-STRANGERS = "connections of no worker, or of one with another key"
+STRANGERS = "connections refused by the key"
+REFUSALS = "attempts to join refused by the key"
 
 FromWorker = Callable[[bytes, Message], None]
 FromMaster = Callable[[Message], None]

@@ -162,6 +162,10 @@ class Fleet:
         """Soon, on all workers at once, go on after `pause`, where the plan is by then."""
         self._conductor.change("resume")
 
+    def note(self, what: str) -> None:
+        """Add a sentence to the notes of the report."""
+        self._watch.collector.note(what)
+
     @property
     def crew(self) -> list[WorkerTally]:
         """Who sends, with how each of them does."""

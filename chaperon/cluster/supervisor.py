@@ -6,7 +6,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import SystemRandom
 
@@ -16,8 +16,10 @@ from gevent.event import Event
 
 from chaperon.clock import Clock
 from chaperon.cluster.estate import Estate
+from chaperon.cluster.key_variables import without_keys
 from chaperon.cluster.link import WorkerLink
 from chaperon.cluster.messages import Message, Received
+from chaperon.cluster.parent_pipe import hand_over
 from chaperon.cluster.shelter import Shelter
 
 OVER, REFUSED, LEFT, ORPHANED = 0, 6, 130, 75
@@ -49,6 +51,7 @@ class Supervisor:
 
     An engine performs one run; then the next is started, unless *once*. *link* is for telling
     the master of deaths, *tell* for telling people. In the *shelter* engines keep their journals.
+    The line of a *key* reaches each engine by a pipe: an environment or arguments can be read.
     """
 
     def __init__(
@@ -59,7 +62,7 @@ class Supervisor:
         clock: Clock,
         *,
         once: bool = False,
-        environ: Mapping[str, str] | None = None,
+        key: str = "",
         shelter: Shelter | None = None,
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -68,7 +71,7 @@ class Supervisor:
         self._link = link
         self._clock = clock
         self._once = once
-        self._environ = environ or {}
+        self._key = key
         self._shelter = shelter
         self._estates: dict[tuple[str, int], Estate] = {}
         self._executors: list[gevent.Greenlet[..., object]] = []
@@ -189,10 +192,12 @@ class Supervisor:
         engine = subprocess.Popen(
             [sys.executable, "-c", _DOOR, *self._command(name, incarnation), *kept],
             stdin=subprocess.PIPE,  # its end is ours: see `bound_to_parent`
-            env={**os.environ, **self._environ},
+            env=without_keys(os.environ),
             start_new_session=True,  # a Ctrl-C on this terminal is ours to deal with
         )
         self._engines[name] = engine
+        if engine.stdin is not None:
+            hand_over(engine.stdin, self._key)
         if self._leaving:  # it was said while this one was being started
             _signal(engine, signal.SIGTERM if self._leaving < FOR_GOOD else signal.SIGKILL)
         try:
@@ -207,8 +212,8 @@ class Supervisor:
 def bound_to_parent() -> None:
     """End this process at once when its supervisor ends, however that comes.
 
-    The supervisor holds the other end of standard input and never writes; on Linux the
-    kernel is asked as well.
+    The supervisor holds the other end of standard input and writes one line at the start,
+    see `handed_over`; on Linux the kernel is asked as well.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,32 @@
+"""The pipe from a supervisor to its engine: one line with the key, then silence until the supervisor ends."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import IO
+
+LONGEST = 1_000
+
+
+def hand_over(pipe: IO[bytes], line: str) -> None:
+    """Write the line of a key, or an empty one, to the standard input of an engine just started.
+
+    It does not block: a pipe holds more than that. An engine that is gone by then gets nothing.
+    """
+    with suppress(BrokenPipeError):
+        os.write(pipe.fileno(), f"{line}\n".encode("ascii"))
+
+
+def handed_over(fd: int = 0) -> str:
+    """Return the line that the supervisor wrote; empty without a key, or where the supervisor is gone.
+
+    Blocks until the line is there.
+    """
+    line = b""
+    while not line.endswith(b"\n") and len(line) < LONGEST:
+        more = os.read(fd, 1)  # not one byte beyond the line
+        if not more:
+            return ""
+        line += more
+    return line.decode("ascii").strip()
