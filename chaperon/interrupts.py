@@ -18,6 +18,11 @@ from typing import Any, TypeGuard, TypeVar
 
 E = TypeVar("E", bound=BaseException)
 
+LOOP = "loop"
+"""It was in `session.loop`, in `session.every`, or in a `while` loop that the end of a closed load cut."""
+SOCKET = "socket"
+"""It held a WebSocket open, and waited for no request."""
+
 _MARK = "_chaperon_interrupt"
 _ATTRIBUTES: Any = vars(BaseException)["__dict__"]
 _NAME: Any = vars(type)["__name__"]
@@ -42,10 +47,18 @@ def is_a(exc: BaseException, *kinds: type[E]) -> TypeGuard[E]:
     return issubclass(type(exc), kinds)
 
 
-def marked(exc: E) -> E:
-    """Mark *exc* as an interrupt of Chaperon's and return it; to be called where it is raised or thrown."""
-    attributes(exc)[_MARK] = True
+def marked(exc: E, endless: str = "") -> E:
+    """Mark *exc* as an interrupt of Chaperon's and return it; to be called where it is raised or thrown.
+
+    *endless* says why what it ends has no natural end: LOOP, SOCKET, or "" where it has one.
+    """
+    attributes(exc)[_MARK] = endless
     return exc
+
+
+def endless(exc: BaseException) -> str:
+    """Return why what *exc* ends has no natural end, "" where it has one or *exc* is no interrupt of Chaperon's."""
+    return str(attributes(exc).get(_MARK, ""))
 
 
 def is_ours(exc: BaseException) -> bool:

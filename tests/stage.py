@@ -14,7 +14,7 @@ class Visitors:
 
     def __init__(self, clock, took=0.0, stays=True, fate="done"):
         self.clock, self.took, self.stays, self.fate = clock, took, stays, fate
-        self.visits, self.left = [], []
+        self.visits, self.left, self.unbegun, self.given_up = [], [], [], []
 
     def visit(self, arrival):
         self.visits.append((arrival, self.clock.now()))
@@ -23,6 +23,15 @@ class Visitors:
 
     def leave(self, entry, user):
         self.left.append(user)
+
+    def missed(self, arrival, now):
+        self.unbegun.append((arrival, now))
+
+    def abandoned(self, arrival):
+        self.given_up.append(arrival)
+
+    def endless(self, arrival, frame):
+        return ""
 
 
 class Stage:

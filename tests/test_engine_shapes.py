@@ -129,6 +129,9 @@ class Busy:
     def leave(self, entry, user):
         self.left.append(user)
 
+    def missed(self, arrival, now):
+        """Record nothing."""
+
 
 def test_an_arrival_too_late_to_begin_is_dropped_with_the_wait_it_suffered():
     stage = Stage(rate(10, hold=10), Busy, took=0.2).play()

@@ -72,7 +72,7 @@ def contents(window):
     """All that a window says, as plain values that are equal only where every figure is."""
     series = {
         key: [(sketch.count, sketch.total, sketch.low, sketch.high, sketch.as_dict()) for sketch in
-              (s.good, s.bad, s.response)] + [s.bytes, s.last, s.slowest]
+              s.sketches] + [s.bytes, s.last, s.slowest]
         for key, s in window.series.items()
     }  # fmt: skip
     return (
@@ -217,7 +217,7 @@ def test_what_is_no_journal_is_refused(tmp_path, damage):
         case "short":
             path.write_bytes(data[: FRONT - 1])
         case "magic":
-            path.write_bytes(b"CHAPJRN2" + data[8:])
+            path.write_bytes(b"CHAPJRN1" + data[8:])
         case "owner":
             data[40] ^= 1
             path.write_bytes(data)

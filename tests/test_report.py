@@ -316,9 +316,10 @@ def test_the_json_keeps_its_contract():
     assert {"scenario", "name", "kind", "count", "errors", "rate", "bytes", "min", "mean", "max", "bad"} <= set(
         series["GET /"]
     )
+    assert {"censored", "never_begun", "at_least"} <= set(series["GET /"])
     assert percentiles <= set(series["GET /"])
     assert series["GET /"]["response"] is None
-    assert percentiles == set(series["visit"]["response"])
+    assert {*percentiles, "censored", "at_least"} == set(series["visit"]["response"])
     assert series["visit"]["bad"]["p50"] is None
     assert set(found["errors"][0]) == {"scenario", "series", "error", "count", "first", "last", "sample"}
     assert {"scenario", "planned", "done", "failed", "interrupted", "dropped", "lost"} <= set(found["ledger"][0])

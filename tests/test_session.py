@@ -138,7 +138,7 @@ def test_a_timeout_is_counted_like_any_other_outcome(target):
     report = once(target, lambda session: session.get("/slow", timeout=0.05))
 
     assert errors_of(report) == {("GET /slow", "timeout"): 1}
-    assert report["GET /slow"].bad.high >= 0.05
+    assert report["GET /slow"].service.censored.high >= 0.05
 
 
 def test_a_name_that_does_not_resolve_is_a_dns_error():

@@ -373,7 +373,7 @@ def test_expect_has_one_deadline_for_the_whole_wait(websocket_server):
     report = perform(websocket_server(talk), steps)
 
     assert report["ws recv /"].errors == 1
-    assert 0.1 <= report["ws recv /"].bad.high < 0.3
+    assert 0.1 <= report["ws recv /"].service.censored.high < 0.3
 
 
 def test_a_failing_predicate_is_the_fault_of_who_asked(websocket_server):

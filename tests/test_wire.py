@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chaperon.cluster.messages import KINDS, Frame, Hello, Lease, Offer, Ping, Pong
 from chaperon.cluster.packing import pack_window, unpack_window
-from chaperon.cluster.wire import LARGEST, OtherProtocol, WireError, decode, encode, pack, unpack
+from chaperon.cluster.wire import LARGEST, PROTOCOL, OtherProtocol, WireError, decode, encode, pack, unpack
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.sketch import Sketch
@@ -54,8 +54,8 @@ def test_what_is_none_of_our_messages_is_refused(data):
 
 
 def test_another_protocol_is_told_apart_from_nonsense():
-    with pytest.raises(OtherProtocol, match="protocol 2"):
-        decode(pack((2, "Whatever", "of any form")))
+    with pytest.raises(OtherProtocol, match=f"protocol {PROTOCOL + 1}"):
+        decode(pack((PROTOCOL + 1, "Whatever", "of any form")))
 
 
 @settings(max_examples=300, deadline=None)
@@ -85,7 +85,7 @@ def sample(name="GET /", took=0.1, start=1000.2, failure=None, due=None, kind="h
 
 def whole(window):
     return [
-        (key, s.bytes, s.last, [(v.count, v.total, v.low, v.high) for v in (s.good, s.bad, s.response)])
+        (key, s.bytes, s.last, [(v.count, v.total, v.low, v.high) for v in s.sketches])
         for key, s in window.series.items()
     ]
 
@@ -160,7 +160,7 @@ def test_sketches_that_arrived_add_up_to_all_their_samples_whether_looked_at_or_
 def test_a_window_that_tells_of_a_series_twice_is_refused():
     window = recorded([sample("a"), sample("b")]).cut()
     content = list(unpack(zlib.decompress(pack_window(window, began=0.0))))
-    content[10] = (content[10][0], content[10][0])
+    content[11] = (content[11][0], content[11][0])
 
     with pytest.raises(WireError, match="told twice"):
         unpack_window(zlib.compress(pack(content)), "alpha", began=0.0)

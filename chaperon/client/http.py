@@ -214,12 +214,19 @@ class Http(WireSession):
             self.streams.discard(response)
             end = self.meter.clock.now()
             if exc is not None:
-                self.meter.take(name, "http", start, end, failure_of(exc), wire_bytes(response))
+                failure = failure_of(exc)
+                if failure.error == "interrupted" and _is_event_stream(response):
+                    failure = failure._replace(censored=False)  # held open on purpose: it has no natural end
+                self.meter.take(name, "http", start, end, failure, wire_bytes(response))
             else:
                 settle(self.meter, response, name, start, end, expect)
 
         response._ending = ending
         self.streams.add(response)
+
+
+def _is_event_stream(response: requests.Response) -> bool:
+    return response.headers.get("content-type", "").startswith("text/event-stream")
 
 
 def _unheard() -> Meter:

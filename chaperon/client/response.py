@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from chaperon.errors import TimeIsUp, WebSocketError
-from chaperon.interrupts import attributes, is_a, is_interrupt, is_ours
+from chaperon.interrupts import SOCKET, attributes, endless, is_a, is_interrupt, is_ours, marked
 from chaperon.measure.exception_text import class_name, describe, text_of
 from chaperon.measure.sample import Failure
 
@@ -91,23 +91,54 @@ def classify(exc: BaseException) -> str:
     return (precise or found or [name])[-1]
 
 
-def failure_of(exc: BaseException) -> Failure:
+_CUT = frozenset({"timeout", "deadline", "body too large", "interrupted"})
+"""Classes of errors of what did not end by itself."""
+_CUT_NAMES = frozenset({"Timeout", "TimeoutError", "TimeoutException", "TimeoutExpired", "timeout"})
+"""Base classes of errors that say that a time limit was reached: of gevent, requests, httpx, the standard library."""
+_ENDED = frozenset(_CLASSES.values()) - _CUT
+
+
+def is_cut(exc: BaseException) -> bool:
+    """Return whether an exception says that something was cut before it ended: by a time limit, a bound, the run's end.
+
+    An exception that was raised from such a one says so too.
+    """
+    each: BaseException | None = exc
+    for _ in range(DEEPEST):
+        if each is None:
+            return False
+        error = classify(each)
+        if error in _CUT:
+            return True
+        if error not in _ENDED and any(c.__name__ in _CUT_NAMES for c in type(each).__mro__):
+            return True
+        each = _CAUSE.__get__(each)
+    return False
+
+
+def failure_of(exc: BaseException, *, natural: bool = True) -> Failure:
     """Return *exc* as a failure: listed the first time it is seen, only counted further out.
 
     An exception is known again by a mark on it, or on one that it was raised from, until it
-    is `unlisted`. Raises only an interrupt, where the text of the exception waited for something.
+    is `unlisted`. What was cut is censored, unless it had no natural end: without *natural*
+    the interrupt says whether it had one (`interrupts.endless`). A request always has one, and
+    so has the visit that was waiting for it with a WebSocket open.
+
+    Raises only an interrupt, where the text of the exception waited for something.
     """
     if type(exc) is TimeIsUp and is_ours(exc):
         exc = exc.becomes
     listed = not any(_LISTED in attributes(e) for e in chain(exc))
     attributes(exc)[_LISTED] = True
+    if natural and endless(exc) == SOCKET:
+        marked(exc)
     try:
-        error = classify(exc)
+        error, censored = classify(exc), is_cut(exc) and (natural or not endless(exc))
     except BaseException as odd:
         if is_interrupt(odd):
             raise
-        error = class_name(exc)
-    return Failure(error, _told(exc), listed)
+        error, censored = class_name(exc), False
+    return Failure(error, _told(exc), listed, censored)
 
 
 def unlisted(exc: BaseException) -> None:

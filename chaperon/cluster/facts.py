@@ -25,7 +25,7 @@ from chaperon.measure.recorder import Fate
 from chaperon.measure.sample import Failure, Key
 from chaperon.measure.window import Happening
 
-MAGIC = b"CHAPJRN1"
+MAGIC = b"CHAPJRN2"
 SIZE = 4 << 20
 """Bytes there are at first: room for 170,000 samples of the plain kind."""
 MOST = 64 << 20
@@ -203,8 +203,8 @@ class Facts:
         if known is None and len(self._failures) >= WORDINGS:
             failure = failure._replace(message="")
             known = self._failures.get(failure)
-        error, message, listed = failure
-        return known or self._define(self._failures, failure, "failure", error, message[:WORDS], listed)
+        error, message, *rest = failure
+        return known or self._define(self._failures, failure, "failure", error, message[:WORDS], *rest)
 
     def _define(self, table: dict[Any, int], what: Hashable, *text: object) -> int | None:
         """Explain what a number stands for until the next turn; return None where there is no room."""

@@ -23,7 +23,8 @@ _CUT = 11
 """Bits of a mean's 23-bit mantissa that are not sent: what is left is good to 0.012 %."""
 
 _LARGEST = 3.4e38
-_INTS = 9  # of a series: bytes, whether there is a last, exemplars, count with centroids of three sketches
+_SKETCHES = 5
+_INTS = 3 + 2 * _SKETCHES  # of a series: bytes, whether there is a last, exemplars; count and centroids of each sketch
 
 _Packed = tuple[
     int,
@@ -35,6 +36,7 @@ _Packed = tuple[
     dict[str, tuple[int, int, int]],
     dict[str, int],
     tuple[tuple[tuple[str, str], float], ...],
+    dict[str, float],
     tuple[Happening, ...],
     tuple[Any, ...],
     tuple[bytes, bytes, bytes, bytes, bytes],
@@ -65,6 +67,7 @@ def pack_window(window: Window, *, began: float) -> bytes:
         dict(window.progress),
         dict(window.notes),
         list(window.phases.items()),
+        dict(window.due),
         list(window.happenings),
         [tuple(key) for key in window.series],
         columns.packed(),
@@ -84,6 +87,7 @@ def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
         progress,
         notes,
         phases,
+        due,
         happenings,
         keys,
         planes,
@@ -105,6 +109,7 @@ def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
         users=users,
         notes=notes,
         phases=dict(phases),
+        due=due,
         happenings=happenings,
     )
 
@@ -121,7 +126,7 @@ class _Columns:
         self._ints.extend((series.bytes, last is not None, len(series.slowest)))
         if last is not None:
             self._exact.extend((last[0] - began, last[1]))
-        for sketch in (series.good, series.bad, series.response):
+        for sketch in series.sketches:
             clusters = sketch.clusters
             self._ints.extend((sketch.count, len(clusters)))
             if clusters:
@@ -150,7 +155,7 @@ def _series(planes: Sequence[bytes], number: int, began: float) -> list[Series]:
     made, nothing = [], Sketch()
     sums = at = first = told = 0  # how far the columns are read: what is exact, pairs, means, weights
     for place in range(0, len(ints), _INTS):
-        size, has_last, exemplars, good, goods, bad, bads, late, lates = ints[place : place + _INTS]
+        size, has_last, exemplars, *sizes = ints[place : place + _INTS]
         if exemplars > EXEMPLARS:
             raise WireError("a series with too many exemplars")
         last = None
@@ -159,7 +164,7 @@ def _series(planes: Sequence[bytes], number: int, began: float) -> list[Series]:
             last = moment + began, value
             sums += 2
         sketches = []
-        for count, length in ((good, goods), (bad, bads), (late, lates)):
+        for count, length in zip(sizes[::2], sizes[1::2], strict=True):
             if not length:
                 sketches.append(nothing)
                 continue

@@ -8,6 +8,7 @@ from functools import partial
 
 from chaperon.clock import Clock
 from chaperon.load.closed_load import ClosedLoad
+from chaperon.load.due_time import Interval, due_intervals, length_within
 from chaperon.load.flight import Flight, Visited, Visitor
 from chaperon.load.health import Health
 from chaperon.load.open_load import OpenLoad, Pool
@@ -103,6 +104,20 @@ class Engine:
             for phase, span in share.phases.within(since, until).items():
                 spans[share.label, phase] = max(spans.get((share.label, phase), 0.0), span)
         return spans
+
+    def due(self, since: float, until: float) -> dict[str, float]:
+        """Return, by label, for how many seconds visits were due between two offsets of the run, without warm-up.
+
+        Nothing is due after `stop`, or in a pause.
+        """
+        if self._flight.stopped is not None:
+            until = min(until, self._flight.stopped - self._began)
+        legs = {(h.share.entry, h.share.leg): h for h in self.holdings.values()}
+        intervals: dict[str, list[Interval]] = {}
+        for holding in legs.values():
+            intervals.setdefault(holding.share.label, []).extend(due_intervals(holding.share, holding.load))
+        pauses = self._steering.pauses
+        return {label: length_within(spans, since, until, pauses) for label, spans in intervals.items()}
 
     def take(self, share: Share, *, forgo: bool = False) -> None:
         """Perform *share* too, from its *start*: what was due before now is started late, or with *forgo* lost."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import gevent
@@ -45,6 +46,19 @@ class Visitor(Protocol):
     def leave(self, entry: int, user: int) -> None:
         """Bid farewell to a user who makes no further visit."""
 
+    def missed(self, arrival: Arrival, now: float) -> None:
+        """Record the response time of an arrival that was due and never began: at least until *now*."""
+
+    def abandoned(self, arrival: Arrival) -> None:
+        """Record a visit in flight that is given up: it took at least until now."""
+
+    def endless(self, arrival: Arrival, frame: FrameType | None) -> str:
+        """Return why a visit in flight has no natural end, or "".
+
+        A user who is cut in a `while` loop has none; that is looked for where the *frame* in
+        which the visit waits is given.
+        """
+
 
 HELD = 0.05
 
@@ -76,7 +90,7 @@ class Flight:
         self.fault: BaseException | None = None
         self.loop: Any = gevent.get_hub().loop
         self._resting: set[Greenlet] = set()
-        self._busy: dict[Greenlet, tuple[Holding, float]] = {}
+        self._busy: dict[Greenlet, tuple[Holding, float, Arrival]] = {}
         self._alive: dict[Greenlet, Holding | None] = {}
         self._timers: list[Timer] = []
 
@@ -133,7 +147,7 @@ class Flight:
     def visit(self, holding: Holding, arrival: Arrival, due: float) -> Visited:
         """Make one visit, and write into the ledger what became of it."""
         me = _me()
-        self._busy[me] = (holding, due)
+        self._busy[me] = (holding, due, arrival)
         try:
             visited = self.visitor.visit(arrival)
         except BaseException as exc:
@@ -168,16 +182,19 @@ class Flight:
 
     def interrupt(self, holding: Holding | None = None) -> None:
         """End the visits in flight of a share, or of all; runs in the hub."""
-        for greenlet, (whose, _) in list(self._busy.items()):
+        for greenlet, (whose, _, arrival) in list(self._busy.items()):
             if holding in (None, whose) and greenlet in self._busy:
-                greenlet.throw(marked(Interrupted("the run ended")))
+                closed = arrival.due is None and whose.load.until is not None
+                endless = self.visitor.endless(arrival, greenlet.gr_frame if closed else None)
+                greenlet.throw(marked(Interrupted("the run ended"), endless))
 
     def abandon(self, holding: Holding | None = None) -> None:
         """Count who would not be interrupted as interrupted all the same; let nobody of a share stay."""
-        for greenlet, (whose, due) in list(self._busy.items()):
+        for greenlet, (whose, due, arrival) in list(self._busy.items()):
             if holding in (None, whose):
                 del self._busy[greenlet]
                 self._ended(whose, due, "interrupted")
+                self.visitor.abandoned(arrival)
                 _kill(greenlet)
                 self._gone(greenlet)
         if holding is None:

@@ -11,6 +11,9 @@ from chaperon.load.flight import Flight
 from chaperon.load.profile import Rate
 from chaperon.load.share import Holding
 
+NO_USER = -1
+"""The user of an arrival that never began."""
+
 
 class Pool:
     """The users of the open loads of an engine: who is idle, how many there were."""
@@ -95,12 +98,14 @@ class OpenLoad:
             flight.account(holding, due, "planned")
             if due < holding.since:
                 flight.account(holding, due, "lost")
+                self._missed(number, due, now)
             elif flight.stopped is not None:
                 flight.account(holding, due, "dropped", now - due)
+                self._missed(number, due, now)
             elif now - due > self._late:
-                self._drop(due, now, "late")
+                self._drop(number, due, now, "late")
             elif self._cap is not None and flight.flying[self._leg] >= self._cap:
-                self._drop(due, now, "cap")
+                self._drop(number, due, now, "cap")
             else:
                 flight.flying[self._leg] += 1
                 flight.spawn(holding, self._arrive, number, due)
@@ -110,16 +115,13 @@ class OpenLoad:
         now = flight.clock.now()
         if now - due > self._late:
             flight.flying[self._leg] -= 1
-            self._drop(due, now, "late")
+            self._drop(number, due, now, "late")
             return
         flight.health.late(now - due)
         user = self._pool.take(self._holding)
         flight.present += 1
-        phase = share.phases(due - flight.began)
         try:
-            visited = flight.visit(
-                self._holding, Arrival(share.entry, share.unique(number), user, due, phase), due
-            )
+            visited = flight.visit(self._holding, self._arrival(number, user, due), due)
         finally:
             flight.present -= 1
             flight.flying[self._leg] -= 1
@@ -128,9 +130,18 @@ class OpenLoad:
         else:
             flight.visitor.leave(share.entry, user)
 
-    def _drop(self, due: float, now: float, why: str) -> None:
+    def _drop(self, number: int, due: float, now: float, why: str) -> None:
         self._flight.account(self._holding, due, "dropped", now - due)
         self._flight.health.dropped(why, now - due)
+        self._missed(number, due, now)
+
+    def _missed(self, number: int, due: float, now: float) -> None:
+        """Record the response time of a visit that never began: at least what it had waited."""
+        self._flight.visitor.missed(self._arrival(number, NO_USER, due), now)
+
+    def _arrival(self, number: int, user: int, due: float) -> Arrival:
+        share = self._holding.share
+        return Arrival(share.entry, share.unique(number), user, due, share.phases(due - self._flight.began))
 
     def _restart(self) -> None:
         share = self._holding.share

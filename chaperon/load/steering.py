@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from chaperon.errors import PlanError
 from chaperon.load.profile import Rate, Shaped
 from chaperon.load.share import Share
@@ -11,10 +13,12 @@ class Steering:
     """Scalings, pauses, resumptions, each from an offset of the run on, told in their order.
 
     A pause lets nothing of an open load become due; users of closed ones stay, and rest.
+    *pauses* are (from, to), the last of them without end while it goes on.
     """
 
     def __init__(self) -> None:
         self.paused = False
+        self.pauses: list[tuple[float, float]] = []
         self._factor = 1.0
         self._open: list[tuple[float, float]] = []
         self._closed: list[tuple[float, float]] = []
@@ -34,6 +38,7 @@ class Steering:
         if self.paused:
             return False
         self.paused = True
+        self.pauses.append((at, math.inf))
         self._open.append((at, 0.0))
         return True
 
@@ -42,6 +47,7 @@ class Steering:
         if not self.paused:
             return False
         self.paused = False
+        self.pauses[-1] = (self.pauses[-1][0], at)
         self._open.append((at, self._factor))
         return True
 

@@ -173,6 +173,7 @@ class Recorder:
         health: Mapping[str, float] | None = None,
         progress: Mapping[str, tuple[int, int, int]] | None = None,
         phases: Mapping[tuple[str, str], float] | None = None,
+        due: Mapping[str, float] | None = None,
     ) -> Window:
         """Return what was recorded since the last cut as the window of the next second."""
         for key, batch in self._open.items():
@@ -190,6 +191,7 @@ class Recorder:
             users=users,
             notes=self._notes,
             phases=phases or {},
+            due=due or {},
             happenings=self._happenings,
         )
         self._open, self._series, self._ledger = {}, {}, {}

@@ -45,17 +45,25 @@ class Failure(NamedTuple):
     """Why a sample is bad.
 
     *error* is the class it is counted under; *listed* is false where an inner series has
-    named the same exception already.
+    named the same exception already. *censored*: it did not end by itself but was cut (by a
+    time limit, or by the end of the run), so it took at least as long as was measured.
+    *begun* is false for a visit that was due and never began: only the response time since
+    it was due is known, and it is not counted among the samples.
     """
 
     error: str
     message: str = ""
     listed: bool = True
+    censored: bool = False
+    begun: bool = True
 
     def plain(self) -> Failure:
         """Return the failure with every text of it encodable and of bounded length."""
         error, message = encodable(self.error, LABEL), encodable(self.message, WORDS)
-        return self if error is self.error and message is self.message else Failure(error, message, self.listed)
+        return self if error is self.error and message is self.message else self._replace(error=error, message=message)
+
+NEVER_BEGUN = Failure("never begun", listed=False, censored=True, begun=False)
+"""The failure of a visit that was due and never began."""
 
 
 class Sample(NamedTuple):

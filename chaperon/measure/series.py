@@ -6,26 +6,31 @@ import heapq
 from collections.abc import Iterable, Sequence
 from operator import sub
 
-from chaperon.measure.sample import Row
+from chaperon.measure.sample import Failure, Row
 from chaperon.measure.sketch import TOTAL, WINDOW, Sketch
 
 EXEMPLARS = 5
 
 
 class Series:
-    """Counts and sketches of one key's samples.
+    """Counts and sketches of one key's samples, in three populations.
 
-    *good* and *bad* are apart, so that timeouts cannot bend the percentiles of successes.
-    *response* is of good samples that had a due time, measured from it. *slowest* holds
-    (value, moment) pairs, greatest first. *last* is (moment, value) of the newest sample.
+    *good* samples ended well, *bad* ones ended in error, *censored* ones were cut before they
+    ended (timed out, interrupted): their values are the times after which they were cut.
+    *response* and *response_censored* are of the good and censored samples that had a due
+    time, measured from it; the latter also has visits that were due and never began, which
+    are in no other number. *slowest* holds (value, moment) pairs, greatest first. *last* is
+    (moment, value) of the newest sample. Times are in seconds.
     """
 
-    __slots__ = ("bad", "bytes", "good", "last", "response", "slowest")
+    __slots__ = ("bad", "bytes", "censored", "good", "last", "response", "response_censored", "slowest")
 
     def __init__(self, centroids: int = WINDOW) -> None:
         self.good = Sketch(centroids)
         self.bad = Sketch(centroids)
+        self.censored = Sketch(centroids)
         self.response = Sketch(centroids)
+        self.response_censored = Sketch(centroids)
         self.bytes = 0
         self.last: tuple[float, float] | None = None
         self.slowest: list[tuple[float, float]] = []
@@ -38,9 +43,9 @@ class Series:
         last: tuple[float, float] | None,
         slowest: list[tuple[float, float]],
     ) -> Series:
-        """Return a series of its parts, the three *sketches* being good, bad, response."""
+        """Return a series of its parts, the *sketches* being those of `sketches`, in that order."""
         series = cls.__new__(cls)
-        series.good, series.bad, series.response = sketches
+        series.good, series.bad, series.censored, series.response, series.response_censored = sketches
         series.bytes, series.last, series.slowest = size, last, slowest
         return series
 
@@ -48,43 +53,67 @@ class Series:
         return f"<Series of {self.count}, {self.errors} in error>"
 
     @property
+    def sketches(self) -> tuple[Sketch, Sketch, Sketch, Sketch, Sketch]:
+        """The sketches: good, bad, censored, response, response_censored."""
+        return self.good, self.bad, self.censored, self.response, self.response_censored
+
+    @property
     def count(self) -> int:
-        """How many samples there were, errors included."""
-        return self.good.count + self.bad.count
+        """How many samples there were, errors included; visits that never began are not among them."""
+        return self.good.count + self.bad.count + self.censored.count
 
     @property
     def errors(self) -> int:
-        """How many of the samples were bad."""
-        return self.bad.count
+        """How many of the samples were bad or censored."""
+        return self.bad.count + self.censored.count
 
     @property
     def total(self) -> float:
         """The sum of the values, errors included."""
-        return self.good.total + self.bad.total
+        return self.good.total + self.bad.total + self.censored.total
 
     def add(self, samples: Sequence[Row]) -> None:
-        """Take in a batch, in the order in which it was recorded."""
+        """Add a batch, in the order in which it was recorded."""
         if not samples:
             return
         n = len(samples)
         _, starts, ends, failures, sizes, dues, values = zip(*samples, strict=True)  # columns are cheaper than rows
+        if failures.count(None) != n and any(f is not None and not f.begun for f in failures):
+            self._add_never_begun(samples)
+            return
         if values.count(None) == n:
             took = list(map(sub, ends, starts))
         else:
             spans = zip(starts, ends, values, strict=True)
             took = [end - start if value is None else value for start, end, value in spans]
-        good = took
-        if failures.count(None) != n:
-            good = [t for t, failure in zip(took, failures, strict=True) if failure is None]
-            self.bad.add([t for t, failure in zip(took, failures, strict=True) if failure is not None])
-        self.good.add(good)
-        if dues.count(None) != n:
-            late = zip(ends, dues, failures, strict=True)
-            self.response.add([max(end - due, 0.0) for end, due, f in late if due is not None and f is None])
+        if failures.count(None) == n:
+            self.good.add(took)
+            if dues.count(None) != n:
+                late = zip(ends, dues, strict=True)
+                self.response.add([max(end - due, 0.0) for end, due in late if due is not None])
+        else:
+            _add_apart(zip(took, failures, strict=True), self.good, self.censored, self.bad)
+            if dues.count(None) != n:
+                timed = zip(ends, dues, failures, strict=True)
+                since = [(max(end - due, 0.0), failure) for end, due, failure in timed if due is not None]
+                _add_apart(since, self.response, self.response_censored, None)
         self.bytes += sum(sizes)
         self.last = (ends[-1], took[-1])
         if len(self.slowest) < EXEMPLARS or max(took) > self.slowest[-1][0]:
             self.slowest = heapq.nlargest(EXEMPLARS, [*self.slowest, *zip(took, ends, strict=True)])
+
+    def _add_never_begun(self, samples: Sequence[Row]) -> None:
+        """Add a batch in which some visits never began."""
+        begun: list[Row] = []
+        waits: list[float] = []
+        for row in samples:
+            _, _, end, failure, _, due, _ = row
+            if failure is None or failure.begun:
+                begun.append(row)
+            elif due is not None:
+                waits.append(max(end - due, 0.0))
+        self.response_censored.add(waits)
+        self.add(begun)
 
     @classmethod
     def sum_of(cls, many: Sequence[Series]) -> Series:
@@ -98,8 +127,21 @@ class Series:
         merged = cls(centroids)
         merged.good = Sketch.merge_all([p.good for p in parts], centroids)
         merged.bad = Sketch.merge_all([p.bad for p in parts], centroids)
+        merged.censored = Sketch.merge_all([p.censored for p in parts], centroids)
         merged.response = Sketch.merge_all([p.response for p in parts], centroids)
+        merged.response_censored = Sketch.merge_all([p.response_censored for p in parts], centroids)
         merged.bytes = sum(p.bytes for p in parts)
         merged.last = max((p.last for p in parts if p.last is not None), default=None)
         merged.slowest = heapq.nlargest(EXEMPLARS, [pair for p in parts for pair in p.slowest])
         return merged
+
+
+def _add_apart(
+    values: Iterable[tuple[float, Failure | None]], good: Sketch, censored: Sketch, bad: Sketch | None
+) -> None:
+    """Add each value to the sketch of its population; without a *bad* one those are left out."""
+    pairs = list(values)
+    good.add([value for value, failure in pairs if failure is None])
+    censored.add([value for value, failure in pairs if failure is not None and failure.censored])
+    if bad is not None:
+        bad.add([value for value, failure in pairs if failure is not None and not failure.censored])

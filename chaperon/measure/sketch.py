@@ -120,6 +120,12 @@ class Sketch:
             return self.high
         return float(min(max(self._whole.quantile(q), self.low), self.high))
 
+    def share_below(self, value: float) -> float:
+        """Return the share of the samples, 0 to 1, that are at most *value*; 0 without samples."""
+        if not self.count or value < self.low:
+            return 0.0
+        return 1.0 if value >= self.high else float(self._whole.cdf(value))
+
     def known(self, q: float) -> float | None:
         """Return the quantile *q*, or None where there are too few samples to know it."""
         return None if self.count < known_from(q) else self.quantile(q)

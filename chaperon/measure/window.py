@@ -97,7 +97,8 @@ class Window:
     (seconds), "cpu" (cores), "stalls" and what else the generator saw of itself. *notes*
     counts what was refused or capped. *progress* is, by share: arrivals started, visits
     ended, rows taken. *phases* is, by (scenario label, phase), for how many seconds of this
-    window the load was in it. *happenings* are rare.
+    window the load was in it, *due*, by scenario label, for how many seconds visits were due
+    that are no warm-up. *happenings* are rare.
     """
 
     worker: str
@@ -111,6 +112,7 @@ class Window:
     users: int = 0
     notes: Mapping[str, int] = field(default_factory=dict)
     phases: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    due: Mapping[str, float] = field(default_factory=dict)
     happenings: Sequence[Happening] = ()
 
 

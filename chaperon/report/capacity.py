@@ -39,11 +39,16 @@ class Probe:
 
     @property
     def p95(self) -> float | None:
-        """The p95 of the visits from when they were due, in seconds; the maximum where there were too few."""
+        """The p95 of the visits from when they were due, in seconds; the maximum where there were too few.
+
+        Where it falls among censored visits it is the lower bound.
+        """
         row = self.visits
-        if row is None or not (sketch := row.response or row.good):
+        if row is None:
             return None
-        return sketch.known(0.95) or sketch.high
+        population = row.response or row.service
+        bounds = population.bounds(0.95) or population.quantile(1.0)
+        return None if bounds is None else bounds.lower
 
     @property
     def reason(self) -> str:

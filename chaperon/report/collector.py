@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from chaperon.measure.plain_text import encodable
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
-from chaperon.measure.sketch import Sketch
 from chaperon.measure.window import Counts, Happening, Trouble, TroubleKey, Window
+from chaperon.report.percentiles import Population
 
 RECENT = 5
 COUNTED = frozenset({"stalls", "starts", "dropped_late", "dropped_cap", "gc"})
@@ -26,6 +26,7 @@ MISSING = "windows that never came"
 class SecondRow:
     """What one second of the run amounts to; *users* were busy at its end, p50 and p95 in seconds.
 
+    *censored* requests were cut before they ended; a percentile that falls among them is None.
     *health* is the worst of any worker.
     """
 
@@ -35,6 +36,7 @@ class SecondRow:
     users: int = 0
     p50: float | None = None
     p95: float | None = None
+    censored: int = 0
     counts: Counts = field(default_factory=Counts)
     health: dict[str, float] = field(default_factory=dict)
 
@@ -99,7 +101,10 @@ class Streak:
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """The run as it is now, over the last closed seconds; times in seconds, rates per second."""
+    """The run as it is now, over the last closed seconds; times in seconds, rates per second.
+
+    A percentile that falls among censored requests is None, with its lower bound beside it.
+    """
 
     elapsed: int = 0
     users: int = 0
@@ -109,6 +114,8 @@ class Pulse:
     error_share: float = 0.0
     p50: float | None = None
     p95: float | None = None
+    p50_at_least: float | None = None
+    p95_at_least: float | None = None
     visits: int = 0
     requests: int = 0
     dropped: int = 0
@@ -118,8 +125,9 @@ class Pulse:
 class Totals:
     """All that is known at one moment.
 
-    *phases* is by (scenario label, phase) for how many seconds the load was in it,
-    *happenings* are with the worker they came from, in their order.
+    *phases* is by (scenario label, phase) for how many seconds the load was in it, *due* by
+    scenario label for how many seconds visits were due that are no warm-up. *happenings* are
+    with the worker they came from, in their order.
     """
 
     series: Mapping[Key, Series]
@@ -129,6 +137,7 @@ class Totals:
     workers: Sequence[WorkerTally]
     notes: Mapping[str, int]
     phases: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    due: Mapping[str, float] = field(default_factory=dict)
     happenings: Sequence[tuple[str, Happening]] = ()
 
 
@@ -155,8 +164,9 @@ class Collector:
         self._errors: dict[TroubleKey, Trouble] = {}
         self._notes: Counter[str] = Counter()
         self._phases: dict[tuple[str, str], float] = {}
+        self._due: dict[str, float] = {}
         self._happenings: list[tuple[str, Happening]] = []
-        self._recent: deque[tuple[int, Sketch]] = deque(maxlen=RECENT)
+        self._recent: deque[tuple[int, Population]] = deque(maxlen=RECENT)
         self._requests_failing = Streak()
         self._visits_failing = Streak()
         self.listeners: list[Listener] = []
@@ -240,7 +250,8 @@ class Collector:
         if not self._seconds:
             return Pulse()
         rows = [self._seconds[at] for at, _ in self._recent if at in self._seconds]
-        sketch = Sketch.merge_all([s for _, s in self._recent])
+        population = Population.merge_all([p for _, p in self._recent])
+        p50, p95 = population.quantile(0.5), population.quantile(0.95)
         requests, errors = sum(r.requests for r in rows), sum(r.errors for r in rows)
         visits = sum(c.done + c.failed + c.interrupted for c in self._ledger.values())
         recent_visits = sum(r.counts.done + r.counts.failed for r in rows)
@@ -251,8 +262,10 @@ class Collector:
             visits_rate=recent_visits / max(len(rows), 1),
             errors=sum(r.errors for r in self._seconds.values()),
             error_share=errors / requests if requests else 0.0,
-            p50=sketch.quantile(0.5),
-            p95=sketch.quantile(0.95),
+            p50=p50.settled if p50 else None,
+            p95=p95.settled if p95 else None,
+            p50_at_least=p50.at_least if p50 else None,
+            p95_at_least=p95.at_least if p95 else None,
             visits=visits,
             requests=sum(r.requests for r in self._seconds.values()),
             dropped=sum(c.dropped for c in self._ledger.values()),
@@ -268,7 +281,8 @@ class Collector:
             whole._ledger = {label: copy(c) for label, c in self._ledger.items()}
             whole._seconds = {at: _copied(row) for at, row in self._seconds.items()}
             whole._errors = {key: copy(t) for key, t in self._errors.items()}
-            whole._phases, whole._happenings = dict(self._phases), list(self._happenings)
+            whole._phases, whole._due = dict(self._phases), dict(self._due)
+            whole._happenings = list(self._happenings)
             whole._notes, whole._recent = Counter(self._notes), deque(self._recent, maxlen=RECENT)
             for second in sorted(whole._open):
                 whole._close(second)
@@ -284,6 +298,7 @@ class Collector:
             [copy(w) for w in self._workers.values()],
             notes,
             dict(whole._phases),
+            dict(whole._due),
             sorted(whole._happenings, key=lambda pair: pair[1]),
         )
 
@@ -296,6 +311,7 @@ class Collector:
         row = self._row(second)
         by_key: dict[Key, list[Series]] = {}
         spans: dict[tuple[str, str], float] = {}
+        due_for: dict[str, float] = {}
         for window in windows:
             row.users += window.users
             worsen(row.health, window.health)
@@ -312,6 +328,8 @@ class Collector:
                     known.add(trouble)
             for where_in, span in window.phases.items():
                 spans[where_in] = max(spans.get(where_in, 0.0), span)
+            for label, span in window.due.items():
+                due_for[label] = max(due_for.get(label, 0.0), span)
             for happening in window.happenings:
                 told = happening.kind == "change" and any(known == happening for _, known in self._happenings)
                 if len(self._happenings) < HAPPENINGS and not told:  # every worker tells of a change
@@ -328,13 +346,15 @@ class Collector:
         count, errors = sum(s.count for s in requests), sum(s.errors for s in requests)
         row.requests += count
         row.errors += errors
+        row.censored += sum(s.censored.count for s in requests)
         if not late:  # of a phase, every worker tells the same length
             for where_in, span in spans.items():
                 self._phases[where_in] = self._phases.get(where_in, 0.0) + span
-            good = Sketch.merge_all([s.good for s in requests])
-            if good:
-                row.p50, row.p95 = good.known(0.5), good.known(0.95)
-            self._recent.append((row.at, good))
+            for label, span in due_for.items():
+                self._due[label] = self._due.get(label, 0.0) + span
+            population = Population.merge_all(map(Population.service, requests))
+            row.p50, row.p95 = population.known(0.5), population.known(0.95)
+            self._recent.append((row.at, population))
             fates = [counts for window in windows for counts in window.ledger.values()]
             done, failed = sum(c.done for c in fates), sum(c.failed for c in fates)
             self._requests_failing.note(row.at, bad=errors, good=count - errors)

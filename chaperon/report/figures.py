@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from chaperon.measure.sketch import Sketch
-
 UNKNOWN = "?"
 ROUGH = "~"
+AT_LEAST = "≥"
 MARKS = {
     UNKNOWN: "too few samples to know",
     ROUGH: "95 % interval wider than ±10 %",
+    AT_LEAST: "at least: it falls among censored samples, which were cut before they ended",
 }
 
 
@@ -27,13 +27,3 @@ def number_text(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
-
-
-def percentile_text(sketch: Sketch, q: float) -> str:
-    """Return a percentile of times: "?" where there are too few samples, "~" before one that is only roughly known."""
-    if not sketch:
-        return time_text(None)
-    value, interval = sketch.known(q), sketch.interval(q)
-    if value is None or interval is None:
-        return UNKNOWN
-    return f"{ROUGH if interval.rough(value) else ''}{time_text(value)}"

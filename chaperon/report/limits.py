@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,9 @@ from typing import Literal, NamedTuple
 from chaperon.measure.confidence import known_from
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
-from chaperon.measure.sketch import Sketch
 from chaperon.report.collector import Totals
-from chaperon.report.figures import number_text, time_text
+from chaperon.report.figures import AT_LEAST, number_text, time_text
+from chaperon.report.percentiles import Bounds, Population
 from chaperon.report.summary import LimitResult
 
 _OPS: dict[str, Callable[[float, float], bool]] = {
@@ -26,7 +27,7 @@ TIMED = ("min", "mean", "max")
 
 
 class Evidence(NamedTuple):
-    """What a limit is judged on: series, how often each error was listed, over how many seconds."""
+    """What a limit is judged on: series, how often each error was listed, for how many seconds visits were due."""
 
     series: Mapping[Key, Sequence[Series]]
     errors: Mapping[tuple[str, str, str], int]
@@ -34,10 +35,15 @@ class Evidence(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """The value a limit is about, with what has to be said of it."""
+    """The value a limit is about, with what has to be said of it.
+
+    Of a percentile that falls among censored samples it is the bound that is harder to hold,
+    which may be infinite, and *at_least* the lower one.
+    """
 
     value: float | None
     note: str | None = None
+    at_least: float | None = None
 
 
 NOTHING = Finding(None)
@@ -80,16 +86,23 @@ class Limit:
     def result(self, finding: Finding, at: int | None = None) -> LimitResult:
         """Return what a finding means; *at* is the second in which it was made."""
         held = self.holds(finding.value)
-        shown = self.shown(finding.value)
-        return LimitResult(self.text, held, finding.value, shown, finding.note, None if held else at)
+        at = None if held else at
+        if finding.at_least is not None:
+            shown = f"{AT_LEAST}{self.shown(finding.at_least)}"
+            return LimitResult(self.text, held, None, shown, finding.note, at, finding.at_least)
+        return LimitResult(self.text, held, finding.value, self.shown(finding.value), finding.note, at)
 
     def holds(self, value: float | None) -> bool:
-        """Whether a value is within the limit."""
-        return value is not None and _OPS[self.op](value, self.value)
+        """Whether a value is within the limit; an infinite one is within none."""
+        return value is not None and value < math.inf and _OPS[self.op](value, self.value)
 
-    def worse(self, one: float, other: float) -> bool:
-        """Whether *one* is further on the wrong side than *other*."""
-        return one < other if self.op in (">", ">=") else one > other
+    def worse(self, one: Finding, other: Finding) -> bool:
+        """Whether *one* is further on the wrong side than *other*; no value is the worst."""
+        if one.value is None or other.value is None:
+            return other.value is not None
+        if one.value == other.value:  # both may be infinite
+            return (one.at_least or 0.0) > (other.at_least or 0.0)
+        return one.value < other.value if self.op in (">", ">=") else one.value > other.value
 
     def finding(self, evidence: Evidence) -> Finding:
         """Return the value that the limit is about."""
@@ -132,15 +145,32 @@ class Limit:
     def _evidence(self, totals: Totals, duration: float) -> Evidence:
         errors = {where: trouble.count - trouble.warm for where, trouble in totals.errors.items()}
         series = {key: (each,) for key, each in totals.series.items()}
-        mine = {where: span for where, span in totals.phases.items() if self.scenario in (None, where[0])}
         if self.during is None:
-            warm = max((span for (_, phase), span in mine.items() if phase == WARM_UP), default=0.0)
-            return Evidence(series, errors, duration - warm)
+            return Evidence(series, errors, self._length(totals, duration))
         lengths: dict[str, float] = {}
-        for (label, phase), span in mine.items():
-            if self._spans(phase):
+        for (label, phase), span in totals.phases.items():
+            if self._spans(phase) and self._within(label):
                 lengths[label] = lengths.get(label, 0.0) + span
         return Evidence(series, errors, max(lengths.values(), default=0.0))
+
+    def _length(self, totals: Totals, duration: float) -> float:
+        """Return for how many seconds visits were due; where no window said so, all but the warm-up of the run."""
+        due = self.due_for(totals.due)
+        if due is not None:
+            return due
+        warm = [span for (label, phase), span in totals.phases.items() if phase == WARM_UP and self._within(label)]
+        return duration - max(warm, default=0.0)
+
+    def due_for(self, due: Mapping[str, float]) -> float | None:
+        """Return for how many seconds visits that the limit is about were due, None where *due* does not say.
+
+        *due* is seconds by scenario label.
+        """
+        return max((span for label, span in due.items() if self._within(label)), default=None)
+
+    def _within(self, label: str) -> bool:
+        """Whether the limit is about a scenario label, or one within it: "shop" of "mix/shop" is within "mix"."""
+        return self.scenario is None or f"{self.scenario}/".startswith(f"{label}/")
 
     def _spans(self, phase: str) -> bool:
         """Whether the limit's phase is this one, or a kind of which this is one: steady, steady at 200/s."""
@@ -159,14 +189,35 @@ class Limit:
         return float(number)
 
     def _timed(self, whole: Series) -> Finding:
-        sketch: Sketch = whole.good
-        if self.clock == "response" or (self.clock is None and whole.response):
-            sketch = whole.response
-        if not sketch:
+        population = Population.response(whole)
+        if self.clock == "service" or (self.clock is None and not population):
+            population = Population.service(whole)
+        if not population:
             return NOTHING
+        good, cut = population.good, population.censored.count
         if self.what in TIMED:
-            return Finding({"min": sketch.low, "mean": sketch.mean, "max": sketch.high}[self.what])
+            value = {"min": good.low, "mean": good.mean, "max": good.high}[self.what] if good else None
+            return Finding(value, f"of good samples alone: {cut:,} more were cut before they ended" if cut else None)
         q = float(self.what[1:]) / 100
-        if sketch.count < known_from(q):
-            return Finding(sketch.high, f"{sketch.count:,} of {known_from(q):,} samples needed: the maximum counts")
-        return Finding(sketch.quantile(q))
+        bounds, few = population.bounds(q), None
+        if bounds is None:
+            few = f"{population.count:,} of {known_from(q):,} samples needed: the maximum counts"
+            bounds = population.quantile(1.0)
+            assert bounds is not None
+        if bounds.lower == bounds.upper:
+            return Finding(bounds.upper, few)
+        if self.op in (">", ">="):
+            judged, worst = "lower", bounds.lower
+        else:
+            judged, worst = "upper", bounds.upper
+        said = [few] if few else []
+        said.append(f"{cut:,} of {population.count:,} samples were cut before they ended")
+        if _OPS[self.op](bounds.lower, self.value) != _OPS[self.op](bounds.upper, self.value):
+            said.append(f"the value lies {_between(bounds)}, judged by the {judged} bound")
+        return Finding(worst, "; ".join(said), bounds.at_least)
+
+
+def _between(bounds: Bounds) -> str:
+    if bounds.upper == math.inf:
+        return f"at {time_text(bounds.lower)} or above"
+    return f"between {time_text(bounds.lower)} and {time_text(bounds.upper)}"

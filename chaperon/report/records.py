@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chaperon.errors import OutputError
-from chaperon.measure.sketch import Sketch
+from chaperon.report.percentiles import Population
 from chaperon.report.redaction import STEERING, redacted
 from chaperon.report.split import PHASE, by_tags, split
 from chaperon.report.summary import PERCENTILES, Report, Row
@@ -48,6 +48,7 @@ def as_dict(report: Report) -> dict[str, Any]:
                 "at": s.at,
                 "requests": s.requests,
                 "errors": s.errors,
+                "censored": s.censored,
                 "users": s.users,
                 **asdict(s.counts),
                 "p50": s.p50,
@@ -115,6 +116,8 @@ def _series(row: Row) -> dict[str, Any]:
         "kind": row.kind,
         "count": row.count,
         "errors": row.errors,
+        "censored": row.censored,
+        "never_begun": row.never_begun,
         "rate": row.rate,
         "bytes": row.bytes,
         "total": row.total,
@@ -122,20 +125,35 @@ def _series(row: Row) -> dict[str, Any]:
         "min": row.min,
         "mean": row.mean,
         "max": row.max,
-        **_percentiles(row.good),
-        "intervals": _intervals(row.good),
-        "response": None if row.response is None else _percentiles(row.response),
+        **_percentiles(row.service),
+        "at_least": _lower_bounds(row.service),
+        "intervals": _intervals(row.service),
+        "response": None if row.response is None else _response(row.response),
         "response_intervals": None if row.response is None else _intervals(row.response),
-        "bad": _percentiles(row.bad),
+        "bad": {name: row.bad.known(q) for name, q in PERCENTILES.items()},
     }
 
 
-def _percentiles(sketch: Sketch) -> dict[str, float | None]:
-    return {name: sketch.known(q) for name, q in PERCENTILES.items()}
+def _response(population: Population) -> dict[str, Any]:
+    return {
+        **_percentiles(population),
+        "censored": population.censored.count,
+        "at_least": _lower_bounds(population),
+    }
 
 
-def _intervals(sketch: Sketch) -> dict[str, tuple[float, float] | None]:
-    return {name: sketch.interval(q) for name, q in PERCENTILES.items()}
+def _percentiles(population: Population) -> dict[str, float | None]:
+    return {name: population.known(q) for name, q in PERCENTILES.items()}
+
+
+def _lower_bounds(population: Population) -> dict[str, float]:
+    """Return the lower bounds of those percentiles that fall among censored samples."""
+    bounds = {name: population.at_least(q) for name, q in PERCENTILES.items()}
+    return {name: bound for name, bound in bounds.items() if bound is not None}
+
+
+def _intervals(population: Population) -> dict[str, tuple[float, float] | None]:
+    return {name: population.interval(q) for name, q in PERCENTILES.items()}
 
 
 def _generator(report: Report) -> list[str]:

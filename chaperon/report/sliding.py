@@ -26,6 +26,7 @@ class Sliding:
         self._parts: dict[int, dict[Key, list[Series]]] = {}
         self._errors: dict[int, Mapping[tuple[str, str, str], int]] = {}
         self._busy: dict[int, bool] = {}
+        self._due: dict[int, float] = {}
         self._newest = -1
         self._worst: tuple[Finding, int] | None = None
         self._seen = False
@@ -41,8 +42,12 @@ class Sliding:
         errors: Mapping[tuple[str, str, str], int],
         *,
         busy: bool,
+        due: float = 1.0,
     ) -> None:
-        """Take in what one second brought; one that comes late counts where it is still in reach."""
+        """Take in what one second brought; one that comes late counts where it is still in reach.
+
+        For *due* seconds of it visits that the limit is about were due, which is what a rate counts over.
+        """
         if second <= self._newest - self._span:
             return
         mine = self._parts.setdefault(second, {})
@@ -51,11 +56,12 @@ class Sliding:
                 mine.setdefault(key, []).extend(parts)
         self._errors[second] = dict(Counter(self._errors.get(second, {})) + Counter(errors))
         self._busy[second] = busy or self._busy.get(second, False)
+        self._due[second] = max(due, self._due.get(second, 0.0))
         if second <= self._newest:
             return
         self._newest = second
         for old in [s for s in self._parts if s <= second - self._span]:
-            del self._parts[old], self._errors[old], self._busy[old]
+            del self._parts[old], self._errors[old], self._busy[old], self._due[old]
         if second >= self._span - 1:
             self._judge(second)
 
@@ -69,19 +75,16 @@ class Sliding:
     def _judge(self, second: int) -> None:
         finding = self._finding()
         if finding.value is None:
+            if self.limit.what == "rate" and not any(self._due.values()):
+                return  # nothing was due: only visits that had begun before came to their end
             if not self._seen or not any(self._busy.values()):
                 return  # before the beginning, or in a pause
             finding = Finding(None, f"no data for {self._span} s")
         self._seen = True
-        if self._worst is None or self._is_worse(finding, self._worst[0]):
+        if self._worst is None or self.limit.worse(finding, self._worst[0]):
             self._worst = finding, second
         if self.broke_at is None and not self.limit.holds(finding.value):
             self.broke_at = second
-
-    def _is_worse(self, finding: Finding, worst: Finding) -> bool:
-        if worst.value is None:
-            return False
-        return finding.value is None or self.limit.worse(finding.value, worst.value)
 
     def _finding(self) -> Finding:
         series: dict[Key, list[Series]] = {}
@@ -90,4 +93,4 @@ class Sliding:
             for key, parts in self._parts[second].items():
                 series.setdefault(key, []).extend(parts)
             errors.update(self._errors[second])
-        return self.limit.finding(Evidence(series, errors, float(min(self._span, self._newest + 1))))
+        return self.limit.finding(Evidence(series, errors, sum(self._due.values())))

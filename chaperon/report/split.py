@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
-from chaperon.report.summary import Report, Row
+from chaperon.report.summary import Report, Row, due_length
 
 PHASE = "phase"
 OTHERWISE = "–"
@@ -59,7 +59,7 @@ def _part(key: Key, by: str) -> str | None:
 def _length(report: Report, by: str, part: str, scenario: str) -> float:
     if by == PHASE:
         return report.phases.get((scenario, part), 0.0)
-    return max(report.duration - report.phases.get((scenario, WARM_UP), 0.0), 0.0)
+    return due_length(scenario, report.duration, report.phases, report.due)
 
 
 def _place(report: Report, by: str, part: str) -> tuple[int, str]:

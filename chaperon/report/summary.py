@@ -15,6 +15,7 @@ from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
 from chaperon.measure.window import Counts, Happening, Trouble, TroubleKey
 from chaperon.report.collector import SecondRow, WorkerTally
+from chaperon.report.percentiles import Bounds, Population
 
 if TYPE_CHECKING:
     from tdigest import TDigest
@@ -48,7 +49,9 @@ class Row:
     """All that is known of one series of one scenario, or of one name over all of them.
 
     Times are in seconds. *count*, *rate* (a second) and *bytes* include errors; *min*,
-    *mean*, *max* and the percentiles are of good samples, and None without any.
+    *mean*, *max* are of good samples, and None without any. Percentiles are of good and
+    censored samples: None where they fall among the censored ones (`at_least` says more), or
+    where there are too few samples.
     """
 
     scenario: str
@@ -56,6 +59,7 @@ class Row:
     kind: str
     series: Series
     duration: float
+    """For how many seconds visits were due, without warm-up: what *rate* counts over."""
 
     def __repr__(self) -> str:
         return f"<Row {self.scenario} «{self.name}»: {self.count}, {self.errors} in error>"
@@ -66,7 +70,18 @@ class Row:
 
     @property
     def errors(self) -> int:
+        """How many samples were in error: bad or censored."""
         return self.series.errors
+
+    @property
+    def censored(self) -> int:
+        """How many samples were cut before they ended: timed out or interrupted."""
+        return self.series.censored.count
+
+    @property
+    def never_begun(self) -> int:
+        """How many visits were due and never began; they are not in *count*."""
+        return max(self.series.response_censored.count - self.series.censored.count, 0)
 
     @property
     def rate(self) -> float:
@@ -110,24 +125,38 @@ class Row:
 
     @property
     def bad(self) -> Sketch:
-        """The service times of bad samples."""
+        """The service times of bad samples: those that ended in error."""
         return self.series.bad
 
     @property
-    def response(self) -> Sketch | None:
-        """The times from when the good samples were due; None where nothing was due."""
-        return self.series.response or None
+    def service(self) -> Population:
+        """The service times of good and censored samples, or the values."""
+        return Population.service(self.series)
+
+    @property
+    def response(self) -> Population | None:
+        """The times from when the good and censored samples were due; None where nothing was due."""
+        return Population.response(self.series) or None
 
     def percentile(self, p: float) -> float | None:
-        """Return the time that *p* percent of the good samples did not exceed.
+        """Return the time in seconds that *p* percent of the good and censored samples did not exceed.
 
-        None where there are too few samples to know: 72 are needed for p95, 368 for p99.
+        None where there are too few samples to know (72 are needed for p95, 368 for p99), and
+        where the bounds of the percentile differ because it falls among censored samples.
         """
-        return self.good.known(p / 100)
+        return self.service.known(p / 100)
+
+    def at_least(self, p: float) -> float | None:
+        """Return the lower bound, in seconds, of a percentile that falls among censored samples; else None."""
+        return self.service.at_least(p / 100)
+
+    def bounds(self, p: float) -> Bounds | None:
+        """Return the bounds of a percentile, in seconds, or None where there are too few samples to know it."""
+        return self.service.bounds(p / 100)
 
     def interval(self, p: float) -> Interval | None:
-        """Return where that time lies with 95 % confidence, or None where there are too few samples to know."""
-        return self.good.interval(p / 100)
+        """Return where a percentile lies with 95 % confidence, or None where there are too few samples to know."""
+        return self.service.interval(p / 100)
 
     @property
     def p50(self) -> float | None:
@@ -172,7 +201,8 @@ class LimitResult:
     """Whether a limit held, by which value: seconds for times, a share for percentages.
 
     *shown* is the value as a person reads it, *note* what has to be said of it, *at* the
-    second in which a limit broke that is judged while the run goes on.
+    second in which a limit broke that is judged while the run goes on. Where the value is a
+    percentile that falls among censored samples it is None, and *at_least* is its lower bound.
     """
 
     limit: str
@@ -181,6 +211,7 @@ class LimitResult:
     shown: str = ""
     note: str | None = None
     at: int | None = None
+    at_least: float | None = None
 
 
 @dataclass(frozen=True)
@@ -188,9 +219,10 @@ class Report:
     """The frozen result of a run, or of one so far (*finished* is False).
 
     *aborted* says why it was ended early, if it was. *series* has every key apart, with its
-    phase and its tags; *phases* is by (scenario, phase) how long the load was in it;
-    *happenings* stand beside the worker they are from. No text of a run's report holds its
-    secrets: *redact* has replaced them, and a series is found by its name before that too.
+    phase and its tags; *phases* is by (scenario, phase) how long the load was in it, *due* by
+    scenario for how long its visits were due; *happenings* stand beside the worker they are
+    from. No text of a run's report holds its secrets: *redact* has replaced them, and a series
+    is found by its name before that too.
     """
 
     verdict: Verdict
@@ -212,6 +244,7 @@ class Report:
     aborted: str | None = None
     series: Mapping[Key, Series] = field(default_factory=dict)
     phases: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    due: Mapping[str, float] = field(default_factory=dict)
     happenings: tuple[tuple[str, Happening], ...] = ()
     redact: Callable[[str], str] = field(default=str, repr=False, compare=False)
 
@@ -257,22 +290,39 @@ _ORDER = ("step", "call", "task", "visit", "check", "value", "count", "gauge")
 
 
 def rows_of(
-    series: Mapping[Key, Series], duration: float, phases: Mapping[tuple[str, str], float] | None = None
+    series: Mapping[Key, Series],
+    duration: float,
+    phases: Mapping[tuple[str, str], float] | None = None,
+    due: Mapping[str, float] | None = None,
 ) -> tuple[Row, ...]:
     """Return one row per (scenario, name): requests first, then the other kinds.
 
-    Warm-up is left out, its time as well: *phases* says how long it was.
+    Warm-up is left out, its time as well: *phases* says how long it was. *due* says for how
+    long visits were due, which is what rates count over.
     """
     parts: dict[tuple[str, str, str], list[Series]] = {}
     for key in sorted(series):
         if key.phase != WARM_UP:
             parts.setdefault((key.scenario, key.name, key.kind), []).append(series[key])
-    warm = {label: span for (label, phase), span in (phases or {}).items() if phase == WARM_UP}
     rows = [
-        Row(scenario, name, kind, Series.sum_of(many), max(duration - warm.get(scenario, 0.0), 0.0))
+        Row(scenario, name, kind, Series.sum_of(many), due_length(scenario, duration, phases or {}, due or {}))
         for (scenario, name, kind), many in parts.items()
     ]
     return tuple(sorted(rows, key=lambda r: (r.scenario, _place(r.kind), r.kind, r.name)))
+
+
+def due_length(label: str, duration: float, phases: Mapping[tuple[str, str], float], due: Mapping[str, float]) -> float:
+    """Return for how many seconds visits of a scenario label were due, without its warm-up.
+
+    A label within another, "outer/inner", has the length of the outer one. Where *due* says
+    nothing of a label it is the *duration* of the run but for its warm-up, as in *phases*.
+    """
+    outer = label
+    while "/" in outer and outer not in due:
+        outer = outer.rpartition("/")[0]
+    if outer in due:
+        return due[outer]
+    return max(duration - phases.get((outer, WARM_UP), 0.0), 0.0)
 
 
 def _place(kind: str) -> int:
@@ -281,7 +331,7 @@ def _place(kind: str) -> int:
 
 def _summed(scenario: str, name: str, kind: str, rows: Sequence[Row], duration: float = 0.0) -> Row:
     merged = Series.merge_all([r.series for r in rows])
-    return Row(scenario, name, kind, merged, rows[0].duration if rows else duration)
+    return Row(scenario, name, kind, merged, max((r.duration for r in rows), default=duration))
 
 
 def error_rows(errors: Mapping[TroubleKey, Trouble]) -> tuple[ErrorRow, ...]:

@@ -10,10 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from chaperon.measure.sketch import Sketch
 from chaperon.report.collector import Pulse
 from chaperon.report.crew import crew_lines
-from chaperon.report.figures import MARKS, number_text, percentile_text, time_text
+from chaperon.report.figures import AT_LEAST, MARKS, number_text, time_text
+from chaperon.report.percentiles import Population, percentile_text
 from chaperon.report.redaction import plain
 from chaperon.report.split import PHASE, split, tag_names
 from chaperon.report.summary import PERCENTILES, ErrorRow, LimitResult, Report, Row, Verdict
@@ -40,10 +40,14 @@ def pulse_line(pulse: Pulse, target: str) -> str:
         f"{pulse.users:,} busy, {pulse.visits_rate:,.0f} visits/s of {target}",
         f"{pulse.requests_rate:,.0f} requests/s",
         errors,
-        f"p50 {time_text(pulse.p50)}",
-        f"p95 {time_text(pulse.p95)}",
+        f"p50 {_live(pulse.p50, pulse.p50_at_least)}",
+        f"p95 {_live(pulse.p95, pulse.p95_at_least)}",
     )
     return " · ".join(parts)
+
+
+def _live(value: float | None, at_least: float | None) -> str:
+    return time_text(value) if at_least is None else f"{AT_LEAST}{time_text(at_least)}"
 
 
 def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> None:
@@ -113,7 +117,8 @@ def _series_table(title: str, rows: Sequence[Row], narrow: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
     table.padding = (0, 1, 0, 0)
     table.add_column("series", overflow="fold", min_width=16)
-    for name in ("count", "errors", "rate/s", *shown, "max"):
+    cut = any(row.censored or row.never_begun for row in rows)
+    for name in ("count", "errors", *(["censored"] if cut else []), "rate/s", *shown, "max"):
         table.add_column(name, justify="right", no_wrap=True)
     group = None
     for row in rows:
@@ -121,23 +126,25 @@ def _series_table(title: str, rows: Sequence[Row], narrow: bool) -> Table:
             table.add_section()
         group = row.kind
         errors = f"[red]{row.errors:,}[/]" if row.errors else "0"
-        counts = (f"{row.count:,}", errors, f"{row.rate:,.1f}")
+        censored = [f"{row.censored + row.never_begun:,}"] if cut else []
+        counts = [f"{row.count:,}", errors, *censored, f"{row.rate:,.1f}"]
         name = escape(plain(row.name))
-        times = ["" for _ in (*shown, "max")] if row.kind in _UNTIMED else _times(row.good, shown)
+        times = ["" for _ in (*shown, "max")] if row.kind in _UNTIMED else _times(row.service, shown)
         if row.response is not None:  # where something was due, the time from then on is the headline
             table.add_row(f"{name}, from when due", *counts, *_times(row.response, shown), style="bold")
-            name, counts = "  from its start", ("", "", "")
+            name, counts = "  from its start", ["" for _ in counts]
         table.add_row(name, *counts, *times)
     return table
 
 
-def _times(sketch: Sketch, shown: Sequence[str]) -> list[str]:
-    return [*(percentile_text(sketch, PERCENTILES[name]) for name in shown), time_text(sketch.high if sketch else None)]
+def _times(population: Population, shown: Sequence[str]) -> list[str]:
+    percentiles = (percentile_text(population, PERCENTILES[name]) for name in shown)
+    return [*percentiles, time_text(population.high if population.good else None)]
 
 
 def _all_times(row: Row) -> list[str]:
     shown = tuple(PERCENTILES)
-    return [*_times(row.good, shown), *(_times(row.response, shown) if row.response is not None else [])]
+    return [*_times(row.service, shown), *(_times(row.response, shown) if row.response is not None else [])]
 
 
 def _custom_table(rows: Sequence[Row]) -> Table:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from chaperon._version import VERSION
 from chaperon.measure.plain_text import NAME, encodable
+from chaperon.measure.sample import WARM_UP
 from chaperon.report.collector import Totals
+from chaperon.report.figures import AT_LEAST
 from chaperon.report.summary import LimitResult, Report, Verdict, error_rows, rows_of
 
 
@@ -43,7 +45,7 @@ def conclude(totals: Totals, limits: Sequence[LimitResult], facts: Facts, ending
         environment=encodable(facts.environment, NAME),
         chaperon=VERSION,
         seed=facts.seed,
-        rows=rows_of(totals.series, facts.duration, totals.phases),
+        rows=rows_of(totals.series, facts.duration, totals.phases, totals.due),
         errors=error_rows(totals.errors),
         ledger=dict(sorted(totals.ledger.items())),
         limits=tuple(limits),
@@ -51,12 +53,40 @@ def conclude(totals: Totals, limits: Sequence[LimitResult], facts: Facts, ending
         workers=tuple(totals.workers),
         notes=dict(sorted(totals.notes.items())),
         finished=ending.finished,
-        warnings=ending.warnings,
+        warnings=(*ending.warnings, *(censored_warnings(totals) if ending.finished else ())),
         aborted=ending.aborted,
         series=totals.series,
         phases=totals.phases,
+        due=totals.due,
         happenings=tuple(totals.happenings),
     )
+
+
+CENSORED = 0.01
+"""The share of all requests, or of all visits, that may be censored without a warning."""
+
+
+def censored_warnings(totals: Totals) -> list[str]:
+    """Return what has to be said where more than 1 % of the requests, or of the visits, never came to an end.
+
+    Warm-up is left out. Each is said whatever the limits are.
+    """
+    found = []
+    counted = [(key, series) for key, series in totals.series.items() if key.phase != WARM_UP]
+    for what, kept in (
+        ("requests", [series for key, series in counted if key.is_request]),
+        ("visits", [series for key, series in counted if key.kind == "visit"]),
+    ):
+        cut = sum(s.censored.count for s in kept)
+        waited = sum(max(s.response_censored.count - s.censored.count, 0) for s in kept)
+        total = sum(s.count for s in kept) + waited
+        if total and cut + waited > CENSORED * total:
+            ways = [f"{n:,} {how}" for n, how in ((cut, "timed out or interrupted"), (waited, "never begun")) if n]
+            found.append(
+                f"{cut + waited:,} of {total:,} {what} ({(cut + waited) / total:.1%}) did not come to an end"
+                f" ({', '.join(ways)}): percentiles that fall among them are lower bounds, marked {AT_LEAST}"
+            )
+    return found
 
 
 def _judge(totals: Totals, limits: Sequence[LimitResult], ending: Ending) -> tuple[Verdict, list[str]]:

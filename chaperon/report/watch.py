@@ -113,8 +113,13 @@ class Watch:
             for where, trouble in window.errors.items():
                 errors[where] = errors.get(where, 0) + trouble.count - trouble.warm
         busy = any(window.users or window.ledger for window in windows)
-        for sliding in self._sliding.values():
-            sliding.add(second, series, errors, busy=busy)
+        due: dict[str, float] = {}
+        for window in windows:
+            for label, span in window.due.items():
+                due[label] = max(span, due.get(label, 0.0))
+        for limit, sliding in self._sliding.items():
+            span_due = limit.due_for(due)
+            sliding.add(second, series, errors, busy=busy, due=1.0 if span_due is None else span_due)
 
     def _abort(self) -> str | None:
         """Return why the run is to be aborted now, if a limit says so."""
@@ -131,7 +136,7 @@ class Watch:
             else:
                 assert totals is not None
                 result = limit.judge(totals, self._second + 1.0)
-                if result.value is None and limit.after is None:
+                if result.value is None and result.at_least is None and limit.after is None:
                     continue  # nothing has come yet; only a span that was given makes that a reason
             if not result.held:
                 return f"stopped in second {self._second + 1}: {limit.text} was {result.shown}"

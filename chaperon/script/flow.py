@@ -14,11 +14,27 @@ from chaperon.load.profile import Think, thinking
 from chaperon.measure.meter import Meter
 from chaperon.script.bounds import Bound
 from chaperon.script.calling import bound, name_of
+from chaperon.script.hands import Hands
 from chaperon.script.luck import Luck
 from chaperon.script.tasks import Tasks
 
 Retryable = type[Exception] | Callable[[Any], object]
 """An exception class, or a predicate of a returned value, that says: once more."""
+
+
+class OpenEnds:
+    """What a session does that has no natural end: it is in so many *loops*, it holds WebSockets open."""
+
+    __slots__ = ("_hands", "loops")
+
+    def __init__(self, hands: Hands) -> None:
+        self.loops = 0
+        self._hands = hands
+
+    @property
+    def holds_socket(self) -> bool:
+        """Whether a WebSocket of the session, or of one of its tasks, is open."""
+        return self._hands.holds_socket
 
 
 class Flow(Luck):
@@ -27,6 +43,7 @@ class Flow(Luck):
     clock: Clock
     meter: Meter
     tasks: Tasks
+    open_ends: OpenEnds
     _paced: float
 
     def sleep(self, span: Think) -> None:
@@ -65,17 +82,21 @@ class Flow(Luck):
         end = None if duration is None else now() + seconds(duration)
         step = None if pace is None else seconds(pace)
         due = now()
-        for turn in count():
-            if end is not None and now() >= end:
-                return
-            yield turn
-            if step is None:
-                continue
-            due = max(due + step, now())
-            if end is not None and due >= end:
-                self.clock.sleep(end - now())
-                return
-            self.clock.sleep(due - now())
+        self.open_ends.loops += 1
+        try:
+            for turn in count():
+                if end is not None and now() >= end:
+                    return
+                yield turn
+                if step is None:
+                    continue
+                due = max(due + step, now())
+                if end is not None and due >= end:
+                    self.clock.sleep(end - now())
+                    return
+                self.clock.sleep(due - now())
+        finally:
+            self.open_ends.loops -= 1
 
     def retry(
         self,

@@ -39,6 +39,11 @@ class Hands:
         self._kept = _Kept()
         self._https: dict[str, Http] = {}
 
+    @property
+    def holds_socket(self) -> bool:
+        """Whether a WebSocket is open."""
+        return bool(self._kept.sockets)
+
     def fork(self, meter: Meter) -> Hands:
         """Return hands on the same connections for whoever measures with *meter*."""
         other = Hands(self._scene, meter)

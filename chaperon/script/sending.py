@@ -137,9 +137,9 @@ class Sending:
 
     def _cut(self) -> None:
         engine, until = self.engine, self._clock.now() - self.began
-        phases = engine.phases(self._told, until)
+        phases, due = engine.phases(self._told, until), engine.due(self._told, until)
         self._told = until
         health = {**self._health.cut(self._recorder.happened), **self._wire.facts()}
         self._sink(
-            self._recorder.cut(users=engine.present, health=health, progress=engine.progress, phases=phases)
+            self._recorder.cut(users=engine.present, health=health, progress=engine.progress, phases=phases, due=due)
         )

@@ -15,7 +15,7 @@ from chaperon.interrupts import marked
 from chaperon.measure.meter import Meter
 from chaperon.script.config import Config
 from chaperon.script.data import Data, Feed
-from chaperon.script.flow import Flow
+from chaperon.script.flow import Flow, OpenEnds
 from chaperon.script.hands import Hands
 from chaperon.script.measuring import Metrics
 from chaperon.script.scene import Scene, Visit
@@ -51,6 +51,7 @@ class Session(Verbs, Sockets, Metrics, Memory, Flow, Spawning, Data):
         self.on_error: OnError = scene.on_error
         self.tasks: Tasks = Tasks(scene.clock)
         self.first_due: float | None = None
+        self.steps_began: float | None = None
         self._parent = parent
         self._user = user
         self._children = count(1)
@@ -77,6 +78,7 @@ class Session(Verbs, Sockets, Metrics, Memory, Flow, Spawning, Data):
             self._luck = f"{parent.luck}.{place}"
             self._paced = scene.clock.now()
             self._taken = parent._taken
+        self.open_ends = OpenEnds(self._hands)
 
     def __repr__(self) -> str:
         return f"<Session {self.id}>"

@@ -15,7 +15,7 @@ from gevent.event import Event
 from chaperon.client.response import unlisted
 from chaperon.clock import Clock
 from chaperon.errors import Ended, PlanError
-from chaperon.interrupts import is_ours, is_signal, marked
+from chaperon.interrupts import LOOP, is_ours, is_signal, marked
 from chaperon.script.calling import is_timed, name_of, offered
 from chaperon.script.stretch import Measure
 from chaperon.script.tasks import Task
@@ -99,7 +99,7 @@ class Every:
             if self._busy and exc is None:
                 awaited(self._greenlet, self._session.clock, PATIENCE)
         finally:
-            self._greenlet.kill(marked(gevent.GreenletExit()))
+            self._greenlet.kill(marked(gevent.GreenletExit(), LOOP))  # repeats until the block ends: not censored
 
     def _run(self) -> None:
         session, clock = self._session, self._session.clock

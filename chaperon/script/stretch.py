@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from chaperon.client.response import failure_of
 from chaperon.errors import FeedEmpty, ScenarioExit
 from chaperon.interrupts import is_a, is_ours, is_signal
-from chaperon.measure.sample import Failure
+from chaperon.measure.sample import REQUEST_KINDS_NOT, Failure
 
 if TYPE_CHECKING:
     from chaperon.measure.meter import Meter
@@ -44,7 +44,7 @@ class Measure:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         if exc is not None and not (kind is FeedEmpty and is_ours(exc)):
-            self._failure = failure_of(exc)
+            self._failure = failure_of(exc, natural=self.kind not in REQUEST_KINDS_NOT)
         self._meter.take(
             self.name, self.kind, self._start, self._meter.clock.now(), self._failure, self.bytes, self.due
         )

@@ -11,6 +11,7 @@ import gevent
 from chaperon.clock import Clock
 from chaperon.errors import Ended, FeedEmpty, JoinTimeout, SessionAborted, TaskEnded, TaskMissing
 from chaperon.interrupts import is_ours, is_signal, marked
+from chaperon.script.endless import why_endless
 from chaperon.script.stretch import Measure
 from chaperon.script.waiting import awaited
 
@@ -33,6 +34,11 @@ class Life:
     def over(self) -> None:
         """Let nobody end this greenlet any more."""
         self._greenlet = None
+
+    @property
+    def active(self) -> bool:
+        """Whether a greenlet makes a visit now."""
+        return self._greenlet is not None
 
     def end(self, why: Ended) -> None:
         """Raise *why* in the greenlet, soon."""
@@ -84,7 +90,8 @@ class Task:
         """End the task with all that it spawned; joining it raises TaskEnded."""
         if self.error is None and not self.ended:
             self.error = self._early()
-        self._greenlet.kill(marked(gevent.GreenletExit()))
+        child = self._child
+        self._greenlet.kill(marked(gevent.GreenletExit(), "" if child is None else why_endless(child, None)))
 
     def result(self) -> Any:
         """Return the value of a task that has ended; raises what it raised."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from types import FrameType
 from typing import NamedTuple
 
 from chaperon.client.response import failure_of, unlisted
@@ -12,10 +13,15 @@ from chaperon.interrupts import is_interrupt, is_ours, is_signal
 from chaperon.load.arrivals import Arrival
 from chaperon.load.engine import Visited
 from chaperon.measure.exception_text import text_of
-from chaperon.measure.sample import Failure
+from chaperon.measure.meter import Meter
+from chaperon.measure.sample import NEVER_BEGUN, Failure
+from chaperon.script.endless import why_endless
 from chaperon.script.scenario import Mix, Scenario, StepFailed
 from chaperon.script.scene import Scene, Visit
 from chaperon.script.session import Session
+
+ABANDONED = Failure("interrupted", listed=False, censored=True)
+"""The failure of a visit that could not be interrupted."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,7 @@ class Visitor:
         self._casts = [part.cast() for part in parts]
         self._began = began
         self._sessions: dict[tuple[int, int], dict[int, Session]] = {}
+        self._meters: dict[tuple[int, int], Meter] = {}
 
     def visit(self, arrival: Arrival) -> Visited:
         """Run one visit, its session's `init` first if it is new."""
@@ -66,6 +73,8 @@ class Visitor:
             session.begin(place)
             entered = self._guarded(session, part.scenario.enter)
             if entered.visited != Visited("done"):
+                if entered.visited.fate == "interrupted":
+                    self.missed(arrival, now())
                 self.leave(arrival.entry, arrival.user)
                 return entered.visited
             start = now()
@@ -74,11 +83,49 @@ class Visitor:
         meter.turn(arrival.phase, ())
         session.begin(place)
         session.first_due = arrival.due
+        session.steps_began = start
         outcome = self._guarded(session, part.scenario.perform)
         session.first_due = None
-        meter.turn(arrival.phase, ())
-        meter.take("visit", "visit", start, now(), outcome.failure, 0, arrival.due)
+        if session.steps_began is not None:  # else `abandoned` has recorded the visit
+            session.steps_began = None
+            meter.turn(arrival.phase, ())
+            meter.take("visit", "visit", start, now(), outcome.failure, 0, arrival.due)
         return outcome.visited
+
+    def missed(self, arrival: Arrival, now: float) -> None:
+        """Record the response time of a visit that was due and never began: at least until *now*."""
+        due = arrival.due
+        if due is None:
+            return
+        place = Visit(arrival.number, arrival.user, due - self._began, now - self._began)
+        turn = self._parts[arrival.entry].turn(place)
+        meter = self._meters.get((arrival.entry, turn))
+        if meter is None:
+            meter = self._casts[arrival.entry][turn].scene.meter.fork()
+            self._meters[arrival.entry, turn] = meter
+        meter.turn(arrival.phase, ())
+        meter.take("visit", "visit", now, now, NEVER_BEGUN, 0, due)
+
+    def abandoned(self, arrival: Arrival) -> None:
+        """Record a visit that could not be interrupted: it took at least until now."""
+        session = self._active(arrival)
+        if session is None or session.steps_began is None:
+            self.missed(arrival, self._parts[arrival.entry].scene.clock.now())
+            return
+        start, session.steps_began = session.steps_began, None
+        meter = session.meter.fork()
+        meter.turn(arrival.phase, ())
+        meter.take("visit", "visit", start, meter.clock.now(), ABANDONED, 0, arrival.due)
+
+    def endless(self, arrival: Arrival, frame: FrameType | None) -> str:
+        """Return why a visit that is interrupted has no natural end, "" where it has one; see `why_endless`."""
+        session = self._active(arrival)
+        return "" if session is None else why_endless(session, frame)
+
+    def _active(self, arrival: Arrival) -> Session | None:
+        """Return the session that makes the visit of an arrival now."""
+        sessions = self._sessions.get((arrival.entry, arrival.user), {})
+        return next((session for session in sessions.values() if session.life.active), None)
 
     def leave(self, entry: int, user: int) -> None:
         """Run a user's `cleanup`, in bounded time, and close what it has open."""
@@ -138,7 +185,7 @@ class _Outcome(NamedTuple):
 
 
 def _interrupted(exc: BaseException) -> _Outcome:
-    return _Outcome(Visited("interrupted", stays=False), failure_of(exc)._replace(listed=False))
+    return _Outcome(Visited("interrupted", stays=False), failure_of(exc, natural=False)._replace(listed=False))
 
 
 _DONE = _Outcome(Visited("done"))

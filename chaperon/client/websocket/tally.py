@@ -90,7 +90,10 @@ class Tally:
         """Record a wait that has ended: in recv, for a reply, for a pong."""
         found = None
         if failure is not None:
-            found = failure_of(failure)
+            asked = name != self.names.recv  # a message that nobody asked for may come whenever it likes
+            found = failure_of(failure, natural=asked)
+            if not asked and found.error == "interrupted":
+                found = found._replace(censored=False)
             if isinstance(failure.__cause__, WebSocketClosed):
                 failure_of(failure.__cause__)  # all who waited raise an error of their own for one end, listed once
         self._take(name, "ws", start, end, found, size)
