@@ -166,6 +166,8 @@ FLOORS = [
         "cluster.key_files",
         "cluster.parent_pipe",
         "cluster.link",
+        "cluster.connections",
+        "cluster.standstill",
         "cluster.sockets",
         "cluster.bound",
         "cluster.connected",

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import zmq
+from zmq.utils.monitor import parse_monitor_message
 
 from chaperon.cluster.address import Address
+from chaperon.cluster.connections import Connections
 from chaperon.cluster.keys import MasterKey
-from chaperon.cluster.link import FOREIGN, STRANGERS, FromWorker
+from chaperon.cluster.link import FOREIGN, STRANGERS, Closed, FromWorker
 from chaperon.cluster.messages import Frame, Message, Offer
 from chaperon.cluster.sockets import Sockets
 from chaperon.cluster.wire import OtherProtocol, WireError, decode, encode
@@ -30,10 +32,11 @@ class Bound:
 
     def __init__(self, address: Address, key: MasterKey | None = None) -> None:
         self._sockets = Sockets(key)
-        self._control = self._sockets.open(zmq.ROUTER, ROUTER_MANDATORY=1, ROUTER_HANDOVER=1)
+        # without keepalive: a cut link must not close this end while the worker still holds its shares
+        self._control = self._sockets.open(zmq.ROUTER, ROUTER_MANDATORY=1, ROUTER_HANDOVER=1, TCP_KEEPALIVE=0)
         self._work = self._sockets.open(zmq.PUSH, SNDHWM=1)
         self._sink = self._sockets.open(zmq.PULL, RCVHWM=2000)
-        self._monitor = self._sockets.monitor(self._control, _TURNED_BACK)
+        self._monitor = self._sockets.monitor(self._control, _TURNED_BACK | zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
         try:
             self.address = self._bind(address)
         except BaseException:
@@ -48,19 +51,44 @@ class Bound:
         """What was dropped, by why."""
         return self._sockets.tally
 
-    def listen(self, hear: FromWorker, foreign: Callable[[bytes, OtherProtocol], None]) -> None:
-        """Call *hear* with every message and whom it is from, *foreign* with who speaks otherwise."""
+    def listen(
+        self,
+        hear: FromWorker,
+        foreign: Callable[[bytes, OtherProtocol], None],
+        closed: Closed = lambda peer: None,
+    ) -> None:
+        """Call *hear* with every message and whom it is from, *foreign* with who speaks otherwise.
 
-        def control(parts: list[bytes]) -> None:
+        *closed* is called within milliseconds with the identity of a worker whose connection was
+        closed by its end or on the way, and again after each message that had come by it before.
+        """
+        connections = Connections()
+
+        def control(parts: list[Any]) -> None:
             if len(parts) != 2:
                 raise WireError("a message in pieces")
+            peer = parts[0].bytes
+            gone = connections.heard(peer, parts[1].get(zmq.SRCFD))
             try:
-                message = decode(parts[1])
+                message = decode(parts[1].bytes)
             except OtherProtocol as exc:
                 self.tally[FOREIGN] += 1
-                foreign(parts[0], exc)
+                foreign(peer, exc)
                 return
-            hear(parts[0], message)
+            hear(peer, message)
+            if gone is not None:
+                closed(gone)
+
+        def monitor(parts: list[Any]) -> None:
+            told = parse_monitor_message(parts)
+            if told["event"] == zmq.EVENT_ACCEPTED:
+                connections.opened(int(told["value"]))
+            elif told["event"] == zmq.EVENT_DISCONNECTED:
+                gone = connections.closed(int(told["value"]))
+                if gone is not None:
+                    closed(gone)
+            else:
+                self.tally[STRANGERS] += 1
 
         def sink(parts: list[bytes]) -> None:
             message = decode(parts[0])
@@ -68,9 +96,9 @@ class Bound:
                 raise WireError("no window")
             hear(b"", message)
 
-        self._sockets.read(self._control, control)
+        self._sockets.read(self._control, control, frames=True)
         self._sockets.read(self._sink, sink)
-        self._sockets.read(self._monitor, lambda parts: self.tally.update([STRANGERS]))
+        self._sockets.read(self._monitor, monitor)
 
     def send(self, peer: bytes, message: Message) -> None:
         """Say something to one worker; it may be lost."""

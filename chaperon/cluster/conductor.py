@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -13,6 +14,7 @@ from chaperon.cluster.admission import Admission
 from chaperon.cluster.link import STRANGERS, MasterLink
 from chaperon.cluster.messages import Bye, Change, Dead, Fetch, Frame, Hello, Message, Offer, Order, Ping
 from chaperon.cluster.muster import Muster
+from chaperon.cluster.standstill import Standstill
 from chaperon.errors import ClusterError, LoadError, UsageError
 from chaperon.load.engine import PATIENCE
 from chaperon.report.watch import ABORT_GRACE, Watch
@@ -75,19 +77,24 @@ class Conductor:
         self._lost = lost
         self._over = over
         self._until: float | None = None
+        self._asked = -math.inf
         self._pings: dict[bytes, tuple[Ping, float]] = {}
+        self._standstill = Standstill(clock, patience.beat)
 
     def __repr__(self) -> str:
         return f"<Conductor of {self._muster}>"
 
     def hear(self, sender: bytes, message: Message) -> None:
         """Deal with what a worker says."""
+        self._stood_still()
         now = self._clock.now()
         match message:
             case Frame():
                 if self._muster.take(message):
                     self._grace = min(self._grace, ABORT_GRACE)
                     self.halt("stop")
+                if self._muster.ending(message):
+                    self._tend()
             case Ping():
                 self._answer(sender, message, now)
             case Hello():
@@ -103,21 +110,28 @@ class Conductor:
             case _:
                 pass
 
+    def closed(self, peer: bytes) -> None:
+        """Note that a worker's connection was closed."""
+        self._stood_still()
+        self._muster.roster.closed(peer, self._clock.now())
+
     def gather(self, workers: int, tell: Callable[[str], None]) -> None:
         """Wait until so many workers are ready and everything is dealt, then let the run begin.
 
         Raises WorkersMissing, and LoadError where one of them cannot run the scenario.
         """
         roster, ledger = self._muster.roster, self._muster.ledger
-        asked = self._clock.now()
+        self._standstill.look()  # what went before is no standstill
+        self._asked = self._clock.now()
         told, strangers = None, False
         while len(roster.ready) < workers or not ledger.all_dealt:
+            self._stood_still()
             now = self._clock.now()
             self._muster.give_up(now)
             for hand in roster.present:
                 if hand.state == "failed":
                     raise LoadError(f"{hand.title} on {hand.hello.host} cannot run it: {hand.note}")
-            ready, waited = len(roster.ready), now - asked
+            ready, waited = len(roster.ready), now - self._asked
             if self._patience.gather is not None and waited > self._patience.gather:
                 raise WorkersMissing(
                     f"{ready} of {workers} workers were ready after {waited:.0f} s: "
@@ -165,9 +179,11 @@ class Conductor:
 
     def dismiss(self) -> None:
         """Let the workers hear that they may go, but wait only a little for those who do not answer."""
+        self._standstill.look()
         until = self._clock.now() + 2 * self._patience.beat
         while self._muster.roster.present and self._clock.now() < until:
             self._clock.sleep(self._patience.beat / 20)
+            until += self._stood_still()
         self._link.close()
 
     def _answer(self, sender: bytes, ping: Ping, now: float) -> None:
@@ -182,6 +198,7 @@ class Conductor:
 
     def _tend(self) -> None:
         """Do whatever is due: all of it may be done at any time, and again."""
+        self._stood_still()
         muster, now = self._muster, self._clock.now()
         if self.ended.is_set() or muster.began is None:
             return
@@ -196,6 +213,15 @@ class Conductor:
                 self.halt("stop")
         if self._until is not None and (muster.settled or now > self._until):
             self._conclude()
+
+    def _stood_still(self) -> float:
+        """Add a standstill of this process to all that is waited for; return how long it was, in seconds."""
+        gap = self._standstill.look()
+        if gap and not self.ended.is_set():
+            self._muster.stood_still(gap)
+            self._asked += gap
+            self._until = None if self._until is None else self._until + gap
+        return gap
 
     def _offer(self, now: float) -> None:
         for lease in self._muster.offers(now):

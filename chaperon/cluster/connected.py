@@ -11,7 +11,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from chaperon.cluster.address import Address
 from chaperon.cluster.keys import WorkerKey
-from chaperon.cluster.link import FOREIGN, REFUSALS, FromMaster, Refused
+from chaperon.cluster.link import FOREIGN, REFUSALS, Connection, FromMaster, Refused
 from chaperon.cluster.messages import Frame, Message
 from chaperon.cluster.sockets import Sockets
 from chaperon.cluster.wire import OtherProtocol, WireError, decode, encode
@@ -45,6 +45,8 @@ class Connected:
         self._hear: FromMaster | None = None
         self._foreign: Callable[[OtherProtocol], None] | None = None
         self._refused: Refused = lambda why, final: None
+        self._connection: Connection = lambda stands: None
+        self._former: Sockets | None = None
         self._failures = 0
         self._working = False
         self.tally: Counter[str] = Counter()
@@ -60,6 +62,7 @@ class Connected:
         self._sink = self._sockets.open(zmq.PUSH, SNDHWM=1000)
         self._monitor = self._sockets.monitor(self._control)
         self._work: Any = None
+        self._stands = False
         try:
             self._control.connect(self.address.control)
             self._sink.connect(self.address.sink)
@@ -68,17 +71,29 @@ class Connected:
             raise UsageError(f"cannot connect to {self.address}: {exc.strerror}") from None
 
     def listen(
-        self, hear: FromMaster, foreign: Callable[[OtherProtocol], None], refused: Refused = lambda why, final: None
+        self,
+        hear: FromMaster,
+        foreign: Callable[[OtherProtocol], None],
+        refused: Refused = lambda why, final: None,
+        connection: Connection = lambda stands: None,
     ) -> None:
-        """Call *hear* with every message, *foreign* if the master speaks otherwise, *refused* if we get no further."""
-        self._hear, self._foreign, self._refused = hear, foreign, refused
+        """Call *hear* with every message, *foreign* if the master speaks otherwise, *refused* if we get no further.
+
+        *connection* is called within milliseconds when the connection is open, or was closed.
+        """
+        self._hear, self._foreign, self._refused, self._connection = hear, foreign, refused, connection
         self._sockets.read(self._control, self._take)
         self._sockets.read(self._monitor, lambda parts: self._happened(parse_monitor_message(parts)["event"]))
 
     def _happened(self, event: int) -> None:
         """Tell what a handshake came to: the kinds of failure that libzmq knows."""
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-            self._failures = 0
+            self._failures, self._stands = 0, True
+            self._connection(True)
+        elif event == zmq.EVENT_DISCONNECTED:
+            if self._stands:  # else it never was one
+                self._stands = False
+                self._connection(False)
         elif event in _REFUSALS:
             self.tally[REFUSALS] += 1
             self._failures += 1
@@ -90,6 +105,7 @@ class Connected:
             self._refused(f"nobody answers at {self.address}", False)
 
     def _take(self, parts: list[bytes]) -> None:
+        self._close_former()
         if len(parts) != 1:
             raise WireError("a message in pieces")
         try:
@@ -126,14 +142,28 @@ class Connected:
             self._work = None
 
     def reconnect(self) -> None:
-        """Begin anew with fresh sockets: the old ones may be waiting for a host that is gone."""
-        self._sockets.close()
+        """Begin anew with fresh sockets: the old ones may be waiting for a host that is gone.
+
+        The old ones are closed when the new ones bring a message, or at the next call: a master
+        that hears of a closed connection deals this worker's shares to others.
+        """
+        self._close_former()
+        if self._work is not None:
+            self._sockets.drop(self._work)
+        self._former = self._sockets
+        self._former.mute()
         self._open()
         if self._hear is not None and self._foreign is not None:
-            self.listen(self._hear, self._foreign, self._refused)
+            self.listen(self._hear, self._foreign, self._refused, self._connection)
         if self._working:
             self.open_work()
 
     def close(self) -> None:
         """Close all sockets at once."""
+        self._close_former()
         self._sockets.close()
+
+    def _close_former(self) -> None:
+        former, self._former = self._former, None
+        if former is not None:
+            former.close()

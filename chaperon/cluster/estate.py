@@ -15,6 +15,7 @@ from chaperon.cluster.messages import Dead, Frame, Received
 from chaperon.cluster.outbox import Outbox
 from chaperon.cluster.packing import pack_window
 from chaperon.cluster.recovery import Recovered, recover
+from chaperon.cluster.standstill import Standstill
 
 AGAIN = 0.3
 PATIENCE = 15.0
@@ -59,6 +60,7 @@ class Estate:
 
     def settle(self) -> None:
         """Say it again and again until the master has all of it; the journal is gone then."""
+        standstill = Standstill(self._clock, 2 * AGAIN)
         while not self._settled():
             self._link.send(self._dead)
             self._outbox.flush(self._clock.now(), self._pour)
@@ -66,6 +68,9 @@ class Estate:
             call = self._clock.after(AGAIN, self._news.set)
             self._news.wait()
             call.cancel()
+            gap = standstill.look()
+            if self._answered is not None:
+                self._answered += gap
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 

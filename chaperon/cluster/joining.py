@@ -124,6 +124,10 @@ class Joining:
         elif self._lacks(self.welcome):
             self._fetch(self.welcome)
 
+    def stood_still(self, gap: float) -> None:
+        """Wait *gap* seconds longer for a master: for so long its answer could not be heard."""
+        self._began += gap
+
     def refused(self, why: str, final: bool) -> None:
         """Note why there is no way through the door; *final* where trying again is of no use."""
         if self.welcome is None:

@@ -156,6 +156,11 @@ class Ledger:
         self._capacity = sum(self._capacities.values())
         return [task.share.name for task in freed]
 
+    def stood_still(self, gap: float) -> None:
+        """Let every offer stand *gap* seconds longer: nobody could claim it meanwhile."""
+        for task in self._free.values():
+            task.offered += gap
+
     def _freed(self, peer: Peer, task: Task, start: int, rows: int, *, orphaned: bool) -> None:
         self._taken_from(peer, task)
         task.state = "pending"

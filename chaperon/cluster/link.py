@@ -20,6 +20,12 @@ FromMaster = Callable[[Message], None]
 Refused = Callable[[str, bool], None]
 """Told why a worker gets no further, and whether trying again is of no use."""
 
+Closed = Callable[[bytes], None]
+"""Called with the identity of the worker whose connection was closed; the worker may open a new one."""
+
+Connection = Callable[[bool], None]
+"""Called with True when a worker's connection to its master is open, with False when it was closed."""
+
 
 class MasterLink(Protocol):
     """The master's end; *tally* counts what was dropped, by why."""
@@ -27,7 +33,9 @@ class MasterLink(Protocol):
     @property
     def tally(self) -> Counter[str]: ...
 
-    def listen(self, hear: FromWorker, foreign: Callable[[bytes, OtherProtocol], None]) -> None: ...
+    def listen(
+        self, hear: FromWorker, foreign: Callable[[bytes, OtherProtocol], None], closed: Closed = ...
+    ) -> None: ...
 
     def send(self, peer: bytes, message: Message) -> None: ...
 
@@ -40,7 +48,11 @@ class WorkerLink(Protocol):
     """A worker's end; it takes offers only once it is `open_work`."""
 
     def listen(
-        self, hear: FromMaster, foreign: Callable[[OtherProtocol], None], refused: Refused = ...
+        self,
+        hear: FromMaster,
+        foreign: Callable[[OtherProtocol], None],
+        refused: Refused = ...,
+        connection: Connection = ...,
     ) -> None: ...
 
     def send(self, message: Message) -> None: ...

@@ -125,7 +125,7 @@ class Fleet:
             self._given = dict(self._preparation.begin())
             self.environment = self.environment.furnished(self._given)
             self._watch.redact.add(self.environment.secrets)
-            self._link.listen(self._conductor.hear, self._admission.foreign)
+            self._link.listen(self._conductor.hear, self._admission.foreign, self._conductor.closed)
             self._conductor.gather(self._workers, self._tell)
             self._started = today()
         except BaseException:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from random import Random
 
 import gevent
+from gevent.event import Event
 
 from chaperon.clock import Clock
-from chaperon.cluster.link import FromMaster, FromWorker, Refused
+from chaperon.cluster.link import Closed, Connection, FromMaster, FromWorker, Refused
 from chaperon.cluster.messages import Frame, Message, Offer
 from chaperon.cluster.wire import OtherProtocol, decode, encode
 
@@ -18,13 +19,18 @@ class Net:
     """Joins one master with many workers; the twin of the sockets, for tests.
 
     Each message is lost with the chance *losing*, doubled with *doubling*, held up for up to
-    *holding* seconds. Peers in *cut* neither send nor receive.
+    *holding* seconds. Peers in *cut* neither send nor receive, and are not told; those in *mute* send, but
+    receive nothing. From `freeze` to `thaw` what is for the master waits. `close` closes the
+    connection of a peer, which both ends are told, `open` opens it again.
     """
 
     def __init__(
         self, clock: Clock, *, losing: float = 0.0, doubling: float = 0.0, holding: float = 0.0, seed: int = 0
     ) -> None:
         self.cut: set[bytes] = set()
+        self.mute: set[bytes] = set()
+        self._awake = Event()
+        self._awake.set()
         self.losing, self.doubling, self.holding = losing, doubling, holding
         self.carried = 0
         self._clock = clock
@@ -40,16 +46,39 @@ class Net:
         self.workers[peer] = WorkerEnd(self, peer)
         return self.workers[peer]
 
-    def carry(self, peer: bytes, data: bytes, deliver: Callable[[Message], None]) -> None:
-        """Bring *data* to or from *peer*."""
+    def close(self, peer: bytes) -> None:
+        """Close the connection of *peer*: what is under way by it is lost."""
+        self.cut.add(peer)
+        gevent.spawn(self.master.closed, peer)
+        if peer in self.workers:
+            gevent.spawn(self.workers[peer].connection, False)
+
+    def open(self, peer: bytes) -> None:
+        """Let *peer* have a connection again."""
+        self.cut.discard(peer)
+        if peer in self.workers:
+            gevent.spawn(self.workers[peer].connection, True)
+
+    def freeze(self) -> None:
+        """Keep all that is for the master, as the system does for a process that is stopped."""
+        self._awake.clear()
+
+    def thaw(self) -> None:
+        """Bring the master all that was kept."""
+        self._awake.set()
+
+    def carry(self, peer: bytes, data: bytes, deliver: Callable[[Message], None], *, down: bool) -> None:
+        """Bring *data* to *peer*, *down* from the master, or up from it."""
         for _ in range(2 if self._chance.random() < self.doubling else 1):
             if peer not in self.cut and self._chance.random() >= self.losing:
-                gevent.spawn(self._deliver, peer, data, deliver)
+                gevent.spawn(self._deliver, peer, data, deliver, down)
 
-    def _deliver(self, peer: bytes, data: bytes, deliver: Callable[[Message], None]) -> None:
+    def _deliver(self, peer: bytes, data: bytes, deliver: Callable[[Message], None], down: bool) -> None:
         if self.holding:
             self._clock.sleep(self._chance.random() * self.holding)
-        if peer not in self.cut:
+        if not down:
+            self._awake.wait()
+        if peer not in self.cut and not (down and peer in self.mute):
             self.carried += 1
             deliver(decode(data))
 
@@ -62,16 +91,22 @@ class MasterEnd:
         self._next = 0
         self.tally: Counter[str] = Counter()
         self.hear: FromWorker = lambda peer, message: None
+        self.closed: Closed = lambda peer: None
 
-    def listen(self, hear: FromWorker, foreign: Callable[[bytes, OtherProtocol], None]) -> None:
-        """Call *hear* with every message and whom it is from."""
-        self.hear = hear
+    def listen(
+        self,
+        hear: FromWorker,
+        foreign: Callable[[bytes, OtherProtocol], None],
+        closed: Closed = lambda peer: None,
+    ) -> None:
+        """Call *hear* with every message and whom it is from, *closed* with whose connection was closed."""
+        self.hear, self.closed = hear, closed
 
     def send(self, peer: bytes, message: Message) -> None:
         """Say something to one worker."""
         worker = self._net.workers.get(peer)
         if worker is not None:
-            self._net.carry(peer, encode(message), worker.take)
+            self._net.carry(peer, encode(message), worker.take, down=True)
 
     def offer(self, offer: Offer) -> bool:
         """Offer a share to whoever is next."""
@@ -80,7 +115,7 @@ class MasterEnd:
             return False
         self._next += 1
         worker = open_ones[self._next % len(open_ones)]
-        self._net.carry(worker.peer, encode(offer), worker.take)
+        self._net.carry(worker.peer, encode(offer), worker.take, down=True)
         return True
 
     def close(self) -> None:
@@ -94,15 +129,20 @@ class WorkerEnd:
     def __init__(self, net: Net, peer: bytes) -> None:
         self._net = net
         self._hear: FromMaster = lambda message: None
+        self.connection: Connection = lambda stands: None
         self.peer = peer
         self.working = False
         self.reconnected = 0
 
     def listen(
-        self, hear: FromMaster, foreign: Callable[[OtherProtocol], None], refused: Refused = lambda why, final: None
+        self,
+        hear: FromMaster,
+        foreign: Callable[[OtherProtocol], None],
+        refused: Refused = lambda why, final: None,
+        connection: Connection = lambda stands: None,
     ) -> None:
-        """Call *hear* with every message."""
-        self._hear = hear
+        """Call *hear* with every message, *connection* when that is closed or open again."""
+        self._hear, self.connection = hear, connection
 
     def take(self, message: Message) -> None:
         """Deliver a message."""
@@ -110,7 +150,7 @@ class WorkerEnd:
 
     def send(self, message: Message) -> None:
         """Say something to the master."""
-        self._net.carry(self.peer, encode(message), lambda said: self._net.master.hear(self.peer, said))
+        self._net.carry(self.peer, encode(message), lambda said: self._net.master.hear(self.peer, said), down=False)
 
     def pour(self, frame: Frame) -> bool:
         """Send a window."""

@@ -19,6 +19,7 @@ from chaperon.report.collector import Collector
 from chaperon.report.watch import Watch
 
 MADE_TWICE = "visits that a worker given up has made, and its successor again"
+STOOD_STILL = "seconds in which the master stood still: no worker's silence meanwhile counts"
 UNHEARD: dict[type, str] = {
     Rate: "of the lost workers on an open load: what was due after the last word counts as lost, made or not",
     Iterations: "of the lost workers on iterations: those begun after the last word may have been made again",
@@ -129,6 +130,19 @@ class Muster:
         if hand is None or self.order == "over":
             return Received(dead.worker, dead.incarnation, dead.cut)
         return Received(dead.worker, dead.incarnation, hand.account.acked, hand.account.ahead)
+
+    def ending(self, frame: Frame) -> bool:
+        """Return whether a window is of a dead engine, whose shares go on once all of them are here."""
+        hand = self.roster[frame.worker, frame.incarnation]
+        return hand is not None and hand.present and hand.ending is not None
+
+    def stood_still(self, gap: float) -> None:
+        """Add *gap* seconds, in which the master itself stood still, to everybody's silence."""
+        self.roster.stood_still(gap)
+        self.ledger.stood_still(gap)
+        if self._alone_since is not None:
+            self._alone_since += gap
+        self.collector.note(STOOD_STILL, max(round(gap), 1))
 
     def farewell(self, bye: Bye) -> None:
         """Note that a worker has gone in order."""

@@ -14,12 +14,16 @@ from chaperon.cluster.spans import Spans
 SUSPECT = 0.3
 """Of the silence after which a worker is given up: from then on it gets nothing more."""
 
+RETURN = 0.2
+"""Of that silence, two beats: so long a worker whose connection was closed may take to open another."""
+
 
 @dataclass(slots=True)
 class Hand:
     """One life of one worker; *title* is its name, with a number from its second life on.
 
-    *heard* is when. It is *lost* when it was given up, *left* when it went in order. *ending*
+    *heard* is when. *closed* is when its connection was closed, None while it has one.
+    It is *lost* when it was given up, *left* when it went in order. *ending*
     is until when the last windows of one that has died may come, all of them where it is
     *whole*. *spans* are how far it says to have come. Of which kinds the loads were that were
     taken from it is *kept*.
@@ -28,6 +32,7 @@ class Hand:
     hello: Hello
     title: str
     heard: float
+    closed: float | None = None
     state: State = "loading"
     note: str = ""
     account: Account = field(default_factory=Account)
@@ -62,7 +67,7 @@ class Hand:
 
     def note_ping(self, ping: Ping, now: float, second: int) -> None:
         """Take in what it says of itself in a *second* of the run."""
-        self.heard, self.state, self.note = now, ping.state, ping.note
+        self.heard, self.closed, self.state, self.note = now, None, ping.state, ping.note
         self.cut, self.over = max(self.cut, ping.cut), self.over or ping.over
         progress = self.account.progress
         for lease in (*ping.leases, *ping.done, *ping.returned):
@@ -100,17 +105,36 @@ class Roster:
         return [hand for hand in self.present if hand.state in ("ready", "sending") and hand.ending is None]
 
     def dealable(self, now: float) -> list[Hand]:
-        """Return those who may be dealt shares: ready, and heard of lately."""
-        return [hand for hand in self.ready if now - hand.heard < SUSPECT * self._silence]
+        """Return those who may be dealt shares: ready, connected, and heard of lately."""
+        return [hand for hand in self.ready if hand.closed is None and now - hand.heard < SUSPECT * self._silence]
 
     def silent(self, now: float) -> list[Hand]:
-        """Return those who are to be given up: unheard of for too long, or dead with nothing more to come."""
+        """Return those who are to be given up.
+
+        Those are unheard of for too long, have had no connection for two beats, or are dead
+        with nothing more to come.
+        """
         return [
             hand
             for hand in self.present
             if now - hand.heard > self._silence
+            or (hand.closed is not None and now - hand.closed > RETURN * self._silence)
             or (hand.ending is not None and (now >= hand.ending or hand.account.acked >= hand.cut))
         ]
+
+    def closed(self, peer: bytes, now: float) -> None:
+        """Note that the connection of a worker was closed: *peer* is its identity on the wire."""
+        for hand in self.present:
+            if hand.closed is None and f"{hand.hello.worker}/{hand.hello.incarnation}".encode() == peer:
+                hand.closed = now
+
+    def stood_still(self, gap: float) -> None:
+        """Add *gap* seconds, in which the master heard nothing, to all that is waited for of workers."""
+        for hand in self.present:
+            hand.heard += gap
+            hand.closed = None if hand.closed is None else hand.closed + gap
+            hand.ending = None if hand.ending is None else hand.ending + gap
+        self._doubted = {peer: since + gap for peer, since in self._doubted.items()}
 
     def admit(self, hello: Hello, now: float) -> Hand | str | None:
         """Let a worker in, or say why not, or None while it is not yet known whether its name is taken."""
@@ -127,7 +151,7 @@ class Roster:
             since = self._doubted.setdefault(peer, now)
             if other.heard > since:
                 return f"a worker named {hello.worker!r} is here already: give one of them another --name"
-            if other.ending is None and now - other.heard < SUSPECT * self._silence:
+            if other.ending is None and other.closed is None and now - other.heard < SUSPECT * self._silence:
                 return None
         lives = self._lives[hello.worker] = self._lives.get(hello.worker, 0) + 1
         title = hello.worker if lives == 1 else f"{hello.worker}#{lives}"

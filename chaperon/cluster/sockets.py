@@ -64,14 +64,17 @@ class Sockets:
         self._sockets.append(socket)
         return socket
 
-    def read(self, socket: Any, hear: Callable[[list[bytes]], None]) -> None:
-        """Call *hear* with whatever comes, in a greenlet, whatever it raises."""
-        self._readers[socket] = gevent.spawn(self._read, socket, hear)
+    def read(self, socket: Any, hear: Callable[[list[Any]], None], *, frames: bool = False) -> None:
+        """Call *hear* with whatever comes, in a greenlet, whatever it raises.
 
-    def _read(self, socket: Any, hear: Callable[[list[bytes]], None]) -> None:
+        Parts are bytes, or `zmq.Frame` where *frames* are asked for: those know their connection.
+        """
+        self._readers[socket] = gevent.spawn(self._read, socket, hear, frames)
+
+    def _read(self, socket: Any, hear: Callable[[list[Any]], None], frames: bool) -> None:
         for n in count(1):
             try:
-                parts = socket.recv_multipart()
+                parts = socket.recv_multipart(copy=not frames)
             except zmq.ZMQError as exc:
                 if exc.errno in (zmq.ENOTSOCK, zmq.ETERM):
                     return
@@ -104,6 +107,12 @@ class Sockets:
                 return False
             raise
         return True
+
+    def mute(self) -> None:
+        """Read nothing more, but leave the connections open."""
+        for reader in self._readers.values():
+            reader.kill(block=False)
+        self._readers.clear()
 
     def drop(self, socket: Any) -> None:
         """Close one socket at once."""

@@ -26,8 +26,8 @@ OVER, REFUSED, LEFT, ORPHANED = 0, 6, 130, 75
 """How an engine ends in order: its run is over; the master does not want it; it was told to
 leave; the master fell silent. Everything else is a death."""
 
-FAREWELL = 5.0
-"""Seconds that what dead engines owed is waited for when all is over."""
+FAREWELL, FAREWELLS = 0.25, 20
+"""What dead engines owed is waited for when all is over: so many seconds at a time, so often."""
 
 FOR_GOOD = 3
 """How often it has to be told to leave until engines are killed."""
@@ -94,7 +94,9 @@ class Supervisor:
     def wait(self) -> int:
         """Wait until no engine is left; return the worst of their exit codes."""
         gevent.joinall(self._keepers)
-        gevent.joinall(self._executors, timeout=FAREWELL)
+        for _ in range(FAREWELLS):  # a standstill of this process costs one of them, not all
+            if gevent.joinall(self._executors, timeout=FAREWELL) == self._executors:
+                break
         self._close()
         return max(self._codes, default=0)
 

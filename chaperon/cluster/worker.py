@@ -30,6 +30,10 @@ from chaperon.cluster.supervisor import LEFT, ORPHANED, OVER, REFUSED
 from chaperon.cluster.timepiece import KEPT, Timepiece
 from chaperon.cluster.wire import OtherProtocol
 
+STANDSTILL = 1.8
+"""Beats after which a standstill of this process may have cost it its shares: a master deals those
+of a worker whose connection was closed after two."""
+
 
 class Worker:
     """Joins a master, sends the shares it is dealt, leaves when all its windows are in.
@@ -55,6 +59,7 @@ class Worker:
         self._link = link
         self._identity = identity
         self._clock = clock
+        self._tell = tell
         self._joining = Joining(
             link, identity, furnish, clock, self._ready, fetching=fetching, patience=patience, tell=tell
         )
@@ -70,8 +75,8 @@ class Worker:
         self._beat = DIAL
         self._order = ""
         self._said = -math.inf
-        self._heard = self._alive = clock.now()
-        self._stalled = False
+        self._heard = self._alive = self._leased = clock.now()
+        self._held_since: float | None = None
         self._backoff = 1.0
         self._asked_to_leave = 0
 
@@ -80,7 +85,7 @@ class Worker:
 
     def run(self) -> int:
         """Do all that a worker does, blocking; return what its process exits with."""
-        self._link.listen(self._hear, self._foreign, self._joining.refused)
+        self._link.listen(self._hear, self._foreign, self._joining.refused, self._connection)
         ticking = gevent.spawn(self._tick_on)
         try:
             self._over.wait()
@@ -107,6 +112,7 @@ class Worker:
     # What is heard
 
     def _hear(self, message: Message) -> None:
+        self._look()
         welcome = self._joining.welcome
         match message:
             case Pong():
@@ -116,7 +122,7 @@ class Worker:
                     self._ping(claims=(lease,))
             case Welcome():
                 if self._joining.enter(message):
-                    self._heard = self._clock.now()
+                    self._heard = self._leased = self._clock.now()
                     self._beat = message.silence / 10
                     self._dispatch.expect(message.run, beat=self._beat)
             case Blob():
@@ -125,6 +131,13 @@ class Worker:
                 self._end(REFUSED, f"the master does not take this worker: {why}")
             case _:
                 pass
+
+    def _connection(self, stands: bool) -> None:
+        """Pause as soon as the connection is closed: the master gives this worker's shares to others soon."""
+        if stands:
+            self._ping()
+        elif self._joining.welcome is not None:
+            self._hold(self._clock.now(), "the connection to the master was closed")
 
     def _foreign(self, exc: OtherProtocol) -> None:
         self._end(REFUSED, str(exc))
@@ -164,8 +177,9 @@ class Worker:
         if pong.said < self._said:
             return
         self._said, self._heard, self._backoff = pong.said, now, 1.0
-        if pong.asked >= self._alive:
-            self._stalled = False
+        self._leased = max(self._leased, pong.asked)
+        if self._held_since is not None and pong.asked >= self._held_since:
+            self._held_since = None
         self._timepiece.note(pong.asked, pong.heard, pong.said, now)
         self._dispatch.acknowledged(pong)
         if pong.order == "over":
@@ -218,9 +232,7 @@ class Worker:
             self._clock.sleep(self._beat / (2 if settled else 10))
 
     def _tick(self) -> None:
-        now = self._clock.now()
-        self._is_held()
-        self._alive = now
+        now = self._look()
         self._joining.tick()
         welcome = self._joining.welcome
         if welcome is None:
@@ -237,15 +249,37 @@ class Worker:
         self._ping()
         self._dispatch.flush()
 
-    def _is_held(self) -> bool:
-        """Return whether to start nothing: after a standstill of this process, until the master has spoken.
+    def _look(self) -> float:
+        """Note that this process goes on, and could not hear its master for as long as it did not; return now."""
+        now = self._clock.now()
+        self._is_held()
+        gap = now - self._alive
+        if gap > self._beat:
+            self._heard += gap
+            self._joining.stood_still(gap)
+        self._alive = now
+        return now
 
-        It may have given us up meanwhile, dealing our shares to others.
+    def _is_held(self) -> bool:
+        """Return whether to start nothing until the master has answered again: it may have given us up.
+
+        A lease ends on its holder's side first: one beat before the master, counting from when we
+        asked what it answered last, so that no share is sent twice (Gray and Cheriton, Leases, 1989).
         """
-        now, welcome = self._clock.now(), self._joining.welcome
-        if welcome is not None and now - self._alive > 0.8 * welcome.silence:
-            self._stalled, self._alive, self._heard = True, now, now
-        return self._stalled
+        welcome = self._joining.welcome
+        if welcome is not None and self._held_since is None:
+            now = self._clock.now()
+            if now - self._alive > STANDSTILL * self._beat:
+                self._hold(now, f"this process stood still for {now - self._alive:.1f} s")
+            elif now - self._leased > welcome.silence - self._beat:
+                self._hold(now, f"no word from the master for {now - self._leased:.1f} s")
+        return self._held_since is not None
+
+    def _hold(self, now: float, why: str) -> None:
+        """Start nothing until the master has answered what is asked from *now* on."""
+        if self._held_since is None and self._state == "sending":
+            self._tell(f"worker {self._identity.name}: {why}: it pauses until the master answers")
+        self._held_since = now
 
     def _abandon(self, code: int, told: str) -> None:
         """Send nothing more, for nobody wants it: what is due from now on is not this worker's to drop."""

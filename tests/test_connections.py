@@ -1,0 +1,273 @@
+"""A closed connection is known at both ends within milliseconds, whatever it runs over."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import gevent
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from shells import engines
+
+from chaperon.cluster.address import Address
+from chaperon.cluster.bound import Bound
+from chaperon.cluster.connected import Connected
+from chaperon.cluster.connections import Connections
+from chaperon.cluster.keys import make
+from chaperon.cluster.messages import Bye, Received
+
+SOON = 0.25  # seconds; alone it takes 2 ms
+
+
+def until(condition, within=5.0):
+    with gevent.Timeout(within, AssertionError("it never came to pass")):
+        while not condition():
+            gevent.sleep(0.001)
+
+
+class Pair:
+    def __init__(self, tmp_path, kind):
+        self.keys = make() if kind == "curve" else (None, None)
+        address = Address.parse(f"ipc://{tmp_path / 'm'}") if kind == "ipc" else Address("127.0.0.1", 0)
+        self.bound = Bound(address, self.keys[0])
+        self.heard, self.closed, self.seen = [], [], {}
+        self.bound.listen(lambda peer, message: self.heard.append(peer), lambda peer, exc: None, self.closed.append)
+        self.links = {}
+
+    def connect(self, name):
+        link = self.links[name] = Connected(self.bound.address, name, self.keys[1])
+        states = self.seen[name] = []
+        link.listen(lambda message: None, lambda exc: None, connection=states.append)
+        self.say(name)
+        until(lambda: states == [True] and name in self.heard)
+        return link
+
+    def say(self, name):
+        self.links[name].send(Bye("w", 1))
+
+    def close(self):
+        for link in (*self.links.values(), self.bound):
+            link.close()
+
+
+@pytest.fixture(params=["tcp", "curve", "ipc"])
+def pair(request, tmp_path):
+    made = Pair(tmp_path, request.param)
+    yield made
+    made.close()
+
+
+def test_the_master_knows_at_once_whose_connection_was_closed(pair):
+    for name in (b"alpha/1", b"beta/1"):
+        pair.connect(name)
+
+    pair.links.pop(b"alpha/1").close()
+    began = time.perf_counter()
+    until(lambda: pair.closed)
+
+    assert time.perf_counter() - began < SOON
+    assert pair.closed == [b"alpha/1"]
+
+
+def test_a_worker_knows_at_once_that_its_master_is_gone(pair):
+    pair.connect(b"alpha/1")
+
+    pair.bound.close()
+    began = time.perf_counter()
+    until(lambda: pair.seen[b"alpha/1"] == [True, False])
+
+    assert time.perf_counter() - began < SOON
+
+
+def test_a_worker_that_begins_anew_keeps_the_old_connection_until_the_new_one_is_open(pair):
+    link = pair.connect(b"alpha/1")
+    heard = len(pair.heard)
+
+    link.reconnect()
+    pair.say(b"alpha/1")
+    until(lambda: len(pair.heard) > heard)
+    pair.bound.send(b"alpha/1", Received("w", 1, 0))
+    until(lambda: link._former is None)
+    pair.say(b"alpha/1")
+    until(lambda: len(pair.heard) > heard + 1)
+
+    assert pair.closed == []
+    assert pair.seen[b"alpha/1"] == [True, True]
+
+
+KILLED = """
+import sys, time, zmq
+context = zmq.Context()
+socket = context.socket(zmq.DEALER)
+socket.setsockopt(zmq.ROUTING_ID, b"alpha/1")
+socket.connect(sys.argv[1])
+socket.send(bytes.fromhex(sys.argv[2]))
+time.sleep(60)
+"""
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_peer_is_known_within_milliseconds(tmp_path, number):
+    from chaperon.cluster.wire import encode
+
+    pair = Pair(tmp_path, "tcp")
+    command = [sys.executable, "-c", KILLED, str(pair.bound.address), encode(Bye("w", 1)).hex()]
+    process = subprocess.Popen(command)
+    try:
+        until(lambda: pair.heard, within=20)
+        process.send_signal(number)
+        began = time.perf_counter()
+        until(lambda: pair.closed)
+        assert time.perf_counter() - began < SOON
+    finally:
+        process.kill()
+        process.wait()
+        pair.close()
+
+
+events = st.lists(
+    st.tuples(st.sampled_from(["open", "close", "say"]), st.integers(0, 3), st.integers(0, 3)), max_size=40
+)
+
+
+@given(events)
+def test_what_is_known_of_connections_is_bounded_by_those_that_are_open(steps):
+    connections, opened, owner = Connections(), set(), {}
+    for what, number, peer in steps:
+        name = b"%d" % peer
+        if what == "open" and number not in opened:
+            opened.add(number)
+            owner.pop(number, None)
+            connections.opened(number)
+        elif what == "close" and number in opened:
+            opened.discard(number)
+            gone = connections.closed(number)
+            assert gone in (None, owner.get(number))
+            owner.pop(number, None)
+        elif what == "say" and number in opened and owner.get(number, name) == name:
+            owner[number] = name
+            connections.heard(name, number)
+    assert len(connections._numbers) <= len(opened)
+    assert len(connections._peers) <= len(opened)
+
+
+def test_what_was_said_before_the_end_and_is_read_after_it_brings_nobody_back():
+    connections = Connections()
+    connections.opened(7)
+    assert connections.heard(b"a", 7) is None
+
+    assert connections.closed(7) == b"a"
+
+    assert connections.heard(b"a", 7) == b"a"
+    connections.opened(7)
+    assert connections.heard(b"b", 7) is None
+
+
+def test_a_number_that_is_used_again_ends_whoever_had_it():
+    connections = Connections()
+    connections.opened(7)
+    connections.heard(b"a", 7)
+
+    assert connections.heard(b"b", 7) == b"a"
+    assert connections.closed(7) == b"b"
+
+
+def test_the_end_of_an_older_connection_is_no_news_of_a_peer_with_a_newer_one():
+    connections = Connections()
+    connections.heard(b"a", 7)
+    connections.heard(b"a", 8)
+
+    assert connections.closed(7) is None
+    assert connections.closed(8) == b"a"
+
+
+# With real processes
+
+
+@pytest.mark.faults
+def test_a_worker_pauses_at_once_when_its_master_is_killed(shells, target):
+    master = shells.master("--url", target.url, "--rate", 100, "--hold", "60s", "--quiet", workers=1)
+    worker = shells.worker(master.address, "--name", "alpha", "--once")
+    shells.until(lambda: len(target.asked) > 50)
+
+    master.kill()
+    gevent.sleep(0.3)
+    asked = len(target.asked)
+    gevent.sleep(1.5)
+
+    assert len(target.asked) == asked
+    assert shells.told(worker, "the connection to the master was closed: it pauses until the master answers")
+    assert worker.poll() is None
+
+
+@pytest.mark.faults
+def test_a_killed_host_is_given_up_after_two_beats(shells, target):
+    master = shells.master(
+        *("--url", target.url, "--rate", 100, "--hold", "6s", "--quiet", "--json", "out.json"),
+        *("--max-lost", "100%", "--no-brake"),
+    )
+    host, _ = (shells.worker(master.address, "--name", name, "--once") for name in ("alpha", "beta"))
+    shells.until(lambda: len(target.asked) > 100)
+
+    for pid in (*engines(shells, named="alpha"), host.pid):
+        os.kill(pid, signal.SIGKILL)
+
+    assert shells.ends(master) == 0, master.told
+    (ledger,) = shells.report()["ledger"]
+    assert ledger["planned"] == 600
+    assert 0 < ledger["lost"] < 50 * 3.6  # two beats of its half of the load, and what no window told of
+    assert max(number for number, _ in times(target).items() if number >= 0) == 599
+    assert max(times(target).values()) == 1
+
+
+@pytest.mark.faults
+def test_a_dead_engines_shares_are_dealt_again_at_once(shells, target):
+    master = shells.master(
+        *("--url", target.url, "--rate", 100, "--hold", "5s", "--quiet", "--json", "out.json"),
+        *("--max-lost", "100%", "--no-brake"),
+    )
+    for name in ("alpha", "beta"):
+        shells.worker(master.address, "--name", name)
+    shells.until(lambda: len(target.asked) > 100)
+
+    (engine,) = engines(shells, named="alpha")
+    os.kill(engine, signal.SIGKILL)
+
+    assert shells.ends(master) == 0, master.told
+    (ledger,) = shells.report()["ledger"]
+    assert ledger["planned"] == 500
+    assert ledger["lost"] <= 25, ledger  # half a second of half the load at the very most, where 0.45 s was usual
+    assert max(times(target).values()) == 1
+
+
+@pytest.mark.faults
+def test_a_master_that_was_stopped_gives_nobody_up(shells, target):
+    master = shells.master(
+        *("--url", target.url, "--rate", 50, "--hold", "9s", "--quiet", "--json", "out.json"),
+        *("--silence", "2s", "--dead-man", "20s", "--no-brake"),
+    )
+    for name in ("alpha", "beta"):
+        shells.worker(master.address, "--name", name, "--once")
+    shells.until(lambda: len(target.asked) > 50)
+
+    os.kill(master.pid, signal.SIGSTOP)
+    gevent.sleep(4.0)
+    os.kill(master.pid, signal.SIGCONT)
+
+    shells.ends(master)
+    report = shells.report()
+    (ledger,) = report["ledger"]
+    assert ledger["planned"] == 450 == ledger["done"] + ledger["dropped"]
+    assert ledger["done"] == len(target.asked)
+    assert not any(worker["lost"] for worker in report["workers"])
+    assert any("in which the master stood still" in note for note in report["notes"])
+
+
+def times(target):
+    from collections import Counter
+
+    return Counter(int(headers["HTTP_X_NUMBER"]) for headers in target.headers)
