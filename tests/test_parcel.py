@@ -1,11 +1,13 @@
 """What is shipped is what the scenario is made of, told by its content."""
 
 import io
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from chaperon.cluster import parcel
 from chaperon.cluster.parcel import Trail, belongings, digest_of, pack, split, unpack
 from chaperon.errors import LoadError, UsageError
 from chaperon.script.loader import load
@@ -76,13 +78,13 @@ def test_what_is_asked_for_travels_too_if_it_is_below_the_folder(alone, tmp_path
 
 def test_what_was_packed_is_unpacked_whole_and_known_by_its_hash(package, tmp_path):
     file = package / "deep" / "shop.py"
-    parcel = pack(f"{file}:production", {"url": "http://x"}, belongings(file))
+    made = pack(f"{file}:production", {"url": "http://x"}, belongings(file))
 
-    unpack(parcel.content, parcel.digest, tmp_path / "there")
+    unpack(made.content, made.digest, tmp_path / "there")
 
-    assert parcel.target == "tests_of_shop/deep/shop.py:production"
+    assert made.target == "tests_of_shop/deep/shop.py:production"
     assert (tmp_path / "there" / "tests_of_shop" / "deep" / "shop.py").read_text() == file.read_text()
-    assert parcel.digest == digest_of(belongings(tmp_path / "there" / "tests_of_shop" / "deep" / "shop.py"))
+    assert made.digest == digest_of(belongings(tmp_path / "there" / "tests_of_shop" / "deep" / "shop.py"))
 
 
 def test_the_hash_is_of_names_and_contents_alone(alone):
@@ -97,13 +99,13 @@ def test_the_hash_is_of_names_and_contents_alone(alone):
 
 
 def test_a_parcel_that_was_tampered_with_is_refused(alone, tmp_path):
-    parcel = pack(str(alone / "shop.py"), {}, belongings(alone / "shop.py"))
+    made = pack(str(alone / "shop.py"), {}, belongings(alone / "shop.py"))
     other = pack(str(alone / "shop.py"), {}, {"shop.py": alone / "secrets.txt"})
 
     with pytest.raises(LoadError, match="its hash is another"):
-        unpack(other.content, parcel.digest, tmp_path / "a")
+        unpack(other.content, made.digest, tmp_path / "a")
     with pytest.raises(LoadError, match="cannot be unpacked"):
-        unpack(parcel.content[:50], parcel.digest, tmp_path / "b")
+        unpack(made.content[:50], made.digest, tmp_path / "b")
 
 
 @pytest.mark.parametrize("name", ["../outside.py", "/tmp/outside.py", "a/../../outside.py"])
@@ -121,3 +123,65 @@ def test_a_name_after_the_file_is_kept_apart(alone):
     assert split(f"{alone}/shop.py:fast") == (alone / "shop.py", ":fast")
     assert split(f"{alone}/shop.py") == (alone / "shop.py", "")
     assert split("elsewhere.py:fast") == (Path("elsewhere.py").resolve(), ":fast")
+
+
+@pytest.mark.parametrize("name", ["venv", "env", ".venv", "my environment"])
+@pytest.mark.parametrize("of", ["alone", "package"])
+def test_a_virtual_environment_beside_the_scenario_is_not_shipped(of, name, request, monkeypatch):
+    folder = request.getfixturevalue(of)
+    site = folder / name / "lib" / "python3.11" / "site-packages" / "boto"
+    site.mkdir(parents=True)
+    (folder / name / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    (folder / name / "lib" / "loose.py").write_text("")
+    (site / "__init__.py").write_text("")
+    file = folder / "shop.py" if of == "alone" else folder / "deep" / "shop.py"
+    for k, path in enumerate((site / "__init__.py", folder / name / "lib" / "loose.py")):
+        module = type(io)(f"installed_{k}")
+        module.__file__ = str(path)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    files = belongings(file, seen=[str(site / "__init__.py")])
+
+    assert not [path for path in files if name in path]
+
+
+@pytest.mark.parametrize("name", ["node_modules", "site-packages", "dist-packages", "__pycache__", ".git", ".tox"])
+def test_what_is_installed_or_hidden_is_not_even_looked_into(package, name):
+    (package / name / "deep").mkdir(parents=True)
+    (package / name / "deep" / "index.js").write_text("")
+
+    assert not [path for path in belongings(package / "deep" / "shop.py") if name in path]
+
+
+def test_what_is_asked_for_by_name_does_not_bring_a_virtual_environment_along(alone):
+    (alone / "data" / "venv").mkdir(parents=True)
+    (alone / "data" / "venv" / "pyvenv.cfg").write_text("")
+    (alone / "data" / "rows.csv").write_text("a\n")
+
+    files = belongings(alone / "shop.py", also=[alone / "data"])
+
+    assert sorted(files) == ["data/rows.csv", "shop.py"]
+
+
+def test_files_that_are_too_large_are_refused_by_name(alone, monkeypatch):
+    monkeypatch.setattr(parcel, "LARGEST", 1_000)
+    for k in range(8):
+        (alone / f"rows_{k}.csv").write_bytes(bytes(250 + k))
+
+    with pytest.raises(UsageError) as told:
+        pack(str(alone / "shop.py"), {}, belongings(alone / "shop.py", also=[alone]))
+
+    assert "1,000 can be shipped; the largest are rows_7.csv (257), rows_6.csv (256), " in str(told.value)
+    assert "rows_2.csv" not in str(told.value)
+    assert "--no-ship" in str(told.value)
+
+
+def test_too_many_files_are_refused_without_reading_all_of_them(package, monkeypatch):
+    monkeypatch.setattr(parcel, "MOST", 20)
+    for k in range(40):
+        (package / f"row_{k}.txt").write_text("")
+
+    with pytest.raises(UsageError, match="more than 20 files would be shipped"):
+        belongings(package / "deep" / "shop.py")
+    with pytest.raises(UsageError, match="more than 20 files would be shipped"):
+        belongings(package / "deep" / "shop.py", also=[package])

@@ -7,7 +7,7 @@ import io
 import os
 import sys
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -18,7 +18,15 @@ from chaperon.errors import LoadError, UsageError
 LARGEST = 64 << 20
 """Bytes all files may have together."""
 
-_SKIPPED = {"__pycache__", "node_modules"}
+MOST = 10_000
+"""Files there may be."""
+
+NAMED = 5
+"""Files that are named where all together are too large."""
+
+_SKIPPED = {"__pycache__", "node_modules", "site-packages", "dist-packages"}
+_MARKS = ("pyvenv.cfg", "conda-meta")
+"""What lies at the top of a virtual environment, whatever its folder is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +73,29 @@ def belongings(file: Path, seen: Iterable[str] = (), also: Iterable[Path] = ()) 
     """Return what belongs to a scenario *file*, by the name it has below the folder that is shipped.
 
     In a package that is the whole package; else the file, with the modules it imported and the
-    files it has *seen* beside it. *also* are files and folders that were asked for. Raises UsageError.
+    files it has *seen* beside it. *also* are files and folders that were asked for. What is hidden,
+    compiled or installed (a virtual environment, node_modules) does not belong to it. Raises
+    UsageError where *also* reaches out of that folder, or there are more than `MOST` files.
     """
     root = _root(file)
+    environments: dict[Path, bool] = {}
+
+    def wanted(path: Path) -> bool:
+        return _wanted(path, root, environments)
+
     if root == file.parent:
         modules = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
         near = (Path(name).resolve() for name in (*seen, *filter(None, modules)))
-        found = {file, *(path for path in near if path.is_relative_to(root) and _wanted(path, root))}
+        found = {file, *(path for path in near if path.is_relative_to(root) and wanted(path))}
     else:
-        top = root / file.relative_to(root).parts[0]
-        found = {path for path in top.rglob("*") if _wanted(path, root)}
+        found = set(_below(root / file.relative_to(root).parts[0], wanted))
     for each in also:
         path = each.resolve()
         if not path.exists() or not path.is_relative_to(root):
             raise UsageError(f"--ship {each}: only what is below {root} travels with {file.name}")
-        found |= {p for p in path.rglob("*") if _wanted(p, root)} if path.is_dir() else {path}
+        found |= set(_below(path, wanted)) if path.is_dir() else {path}
+    if len(found) > MOST:
+        raise _too_many(file)
     return {str(PurePosixPath(path.relative_to(root))): path for path in sorted(found)}
 
 
@@ -94,10 +110,16 @@ def digest_of(files: Mapping[str, Path]) -> str:
 
 
 def pack(target: str, recipe: Mapping[str, Any], files: Mapping[str, Path]) -> Parcel:
-    """Return all *files* in a parcel. Raises UsageError where they are too large."""
-    size = sum(path.stat().st_size for path in files.values())
+    """Return all *files* in a parcel. Raises UsageError where they are too large, which names the largest."""
+    sizes = {name: path.stat().st_size for name, path in files.items()}
+    size = sum(sizes.values())
     if size > LARGEST:
-        raise UsageError(f"the scenario's files have {size:,} bytes, {LARGEST:,} can be shipped: use --no-ship")
+        largest = sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0]))[:NAMED]
+        raise UsageError(
+            f"the scenario's files have {size:,} bytes, {LARGEST:,} can be shipped; the largest are "
+            f"{', '.join(f'{name} ({bytes:,})' for name, bytes in largest)}: move them out of its folder, "
+            "or give workers a file of their own with --no-ship"
+        )
     file, name = split(target)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -135,7 +157,42 @@ def _root(file: Path) -> Path:
     return folder
 
 
-def _wanted(path: Path, root: Path) -> bool:
+def _wanted(path: Path, root: Path, environments: dict[Path, bool]) -> bool:
+    """Return whether a file below *root* is the author's own; *environments* remembers which folders are not."""
     parts = path.relative_to(root).parts
-    hidden = any(part.startswith(".") or part in _SKIPPED for part in parts)
-    return not hidden and path.suffix != ".pyc" and path.is_file() and os.access(path, os.R_OK)
+    if any(part.startswith(".") or part in _SKIPPED for part in parts) or path.suffix == ".pyc":
+        return False
+    for folder in path.parents:
+        if folder == root:
+            break
+        if folder not in environments:
+            environments[folder] = any((folder / mark).exists() for mark in _MARKS)
+        if environments[folder]:
+            return False
+    return path.is_file() and os.access(path, os.R_OK)
+
+
+def _below(top: Path, wanted: Callable[[Path], bool]) -> Iterator[Path]:
+    """Yield the wanted files below a folder without a look into what is never shipped. Raises UsageError."""
+    count = 0
+    for folder, folders, names in os.walk(top):
+        here = Path(folder)
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".")
+            and name not in _SKIPPED
+            and not any((here / name / mark).exists() for mark in _MARKS)
+        ]
+        for path in filter(wanted, map(here.joinpath, names)):
+            count += 1
+            if count > MOST:
+                raise _too_many(top)
+            yield path
+
+
+def _too_many(where: Path) -> UsageError:
+    return UsageError(
+        f"more than {MOST:,} files would be shipped with {where}: move the scenario to a folder of its own, "
+        "or give workers a file of their own with --no-ship"
+    )
