@@ -209,6 +209,7 @@ FLOORS = [
         "cli.console",
         "cli.options",
         "cli.ends",
+        "cli.stray_errors",
         "cli.live",
         "cli.perform",
         "cli.keygen",

@@ -40,7 +40,8 @@ def minded(running: Run) -> Iterator[None]:
         name = NAMES[signal.Signals(number)]
         if asked > 2:
             running.kill(f"ended at once by {name}")
-            raise marked(Interrupted(name)) if isinstance(gevent.getcurrent(), gevent.Greenlet) else KeyboardInterrupt
+            within = isinstance(gevent.getcurrent(), gevent.Greenlet)
+            raise marked(Interrupted(name) if within else KeyboardInterrupt())
         # what is printed must not fall into the middle of another print: leave it to the hub
         loop.run_callback_threadsafe(_end, running, asked, name)
 
@@ -55,7 +56,7 @@ def starting() -> Iterator[None]:
 
     def heard(number: int, frame: FrameType | None) -> None:
         if gevent.getcurrent() is me:
-            raise KeyboardInterrupt
+            raise marked(KeyboardInterrupt())
         hub.loop.run_callback_threadsafe(me.throw, marked(KeyboardInterrupt()))  # elsewhere it would only be printed
 
     with _handled(heard):
@@ -71,7 +72,7 @@ def unhurried() -> Iterator[None]:
         nonlocal asked
         asked += 1
         if asked > 2:
-            raise KeyboardInterrupt
+            raise marked(KeyboardInterrupt())
 
     with _handled(heard):
         yield

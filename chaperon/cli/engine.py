@@ -11,6 +11,7 @@ import click
 import gevent
 
 from chaperon.cli.options import Orders
+from chaperon.cli.stray_errors import stray_errors_contained
 from chaperon.cli.streams import say
 from chaperon.clock import HubClock
 from chaperon.cluster.address import Address
@@ -63,7 +64,8 @@ def engine(
         tell=_tell,
     )
     gevent.signal_handler(signal.SIGTERM, worker.leave)
-    code = worker.run()
+    with stray_errors_contained():
+        code = worker.run()
     if worker.told and code != LEFT:  # whoever told it to leave knows
         _tell(f"worker {name}: {worker.told}")
     return code

@@ -15,6 +15,7 @@ from chaperon._version import VERSION
 from chaperon.cli.streams import give_up_stdout, open_doors, say, say_fault
 from chaperon.cluster.key_variables import withdraw
 from chaperon.errors import ChaperonError, ClusterError, LimitError, LoadError, NotPatched, PlanError, UsageError
+from chaperon.measure.exception_text import describe
 
 COMMANDS = {
     "check": "Run one visit and print it as it happens.",
@@ -91,15 +92,16 @@ def main() -> None:
     except ChaperonError as exc:
         say_fault(str(exc), lines=_has_lines(exc))
         code = exit_code(exc)
-    except Exception as exc:
+    except SystemExit:  # of click, which completes a command for a shell
+        raise
+    except BaseException as exc:
         if os.environ.get("CHAPERON_DEBUG"):
             raise
         if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EIO) and exc.filename is None:
             give_up_stdout()
             say_fault(f"cannot print: {exc.strerror}; send the output elsewhere")
             sys.exit(1)
-        fault = f"{type(exc).__name__}: {exc}"
-        say_fault(f"a fault of its own: {fault} (CHAPERON_DEBUG=1 shows where)")
+        say_fault(f"a fault of its own: {describe(exc)} (CHAPERON_DEBUG=1 shows where)")
         code = 1
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # one that comes now would take the place of the exit code
     sys.exit(code or 0)

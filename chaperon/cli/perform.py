@@ -14,8 +14,11 @@ from chaperon.cli.console import CleanConsole
 from chaperon.cli.ends import minded, starting, unhurried
 from chaperon.cli.live import Live
 from chaperon.cli.options import Orders
+from chaperon.cli.stray_errors import stray_errors_contained
 from chaperon.cli.streams import Told, give_up_stdout, hide, say, say_fault
 from chaperon.errors import OutputError
+from chaperon.interrupts import is_interrupt
+from chaperon.measure.exception_text import describe
 from chaperon.measure.sample import Sample
 from chaperon.report.records import write_json
 from chaperon.report.summary import Report
@@ -117,13 +120,17 @@ def perform(
     prepare(environment, orders)
     with starting():
         started = start() if start else environment.start(tap)
-    with started as running:
+    with started as running, stray_errors_contained():
         hide(running.environment.secrets)  # the setup may have made some
         try:
             with minded(running), Live(running, shown=live and not orders.quiet):
                 running.wait()
-        except KeyboardInterrupt:  # asked for the third time: write what is known, then wait no longer than it takes
-            pass
+        except BaseException as exc:
+            if isinstance(exc, Exception):
+                raise
+            if not is_interrupt(exc):  # the scenario threw it into this greenlet
+                running.kill(f"{describe(exc)}, raised in the main greenlet")
+            # else asked for the third time: write what is known, then wait no longer than it takes
         with unhurried():
             code = outputs(running.report(), orders)
     if running.teardown_error is not None:

@@ -76,6 +76,12 @@ def chain(exc: BaseException) -> Iterator[BaseException]:
         waiting += [e for e in inner if is_a(e, BaseException)]
 
 
+def cause_of(exc: BaseException) -> BaseException | None:
+    """Return the exception that *exc* was raised from, whatever its class makes of attribute access."""
+    cause: BaseException | None = _CAUSE.__get__(exc)
+    return cause
+
+
 def classify(exc: BaseException) -> str:
     """Return the class an exception is counted under: "timeout", "dns", …, or its own name."""
     kind, name = type(exc), class_name(exc)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from chaperon.client.response import failure_of
+from chaperon.client.response import cause_of, failure_of
 from chaperon.client.timings import Timings
 from chaperon.errors import WebSocketClosed
+from chaperon.interrupts import is_a
 from chaperon.measure.meter import Meter
 
 USUAL_ENDS = (1000, 1001, 1005)
@@ -94,8 +95,9 @@ class Tally:
             found = failure_of(failure, natural=asked)
             if not asked and found.error == "interrupted":
                 found = found._replace(censored=False)
-            if isinstance(failure.__cause__, WebSocketClosed):
-                failure_of(failure.__cause__)  # all who waited raise an error of their own for one end, listed once
+            cause = cause_of(failure)
+            if cause is not None and is_a(cause, WebSocketClosed):
+                failure_of(cause)  # all who waited raise an error of their own for one end, listed once
         self._take(name, "ws", start, end, found, size)
 
     def trip(self, name: str, since: float, at: float) -> None:

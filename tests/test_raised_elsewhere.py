@@ -1,0 +1,246 @@
+"""What a scenario raises within requests, WebSockets, a setup, greenlets of its own; what ends its process."""
+
+import signal
+import sys
+
+import gevent
+import pytest
+from test_raised import Faults, every_class, listed_in
+
+from chaperon import Environment, LoadError, Scenario, iterations, run
+from chaperon.errors import Interrupted, TeardownError
+from chaperon.interrupts import is_interrupt, is_ours, is_signal, marked
+from chaperon.measure.exception_text import class_name
+from chaperon.script.loader import load
+from chaperon.script.preparation import Preparation
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(scope="module")
+def batches():
+    return [batch[::3] for batch in every_class()]
+
+
+def in_expect(fault):
+    return lambda session: session.get("/", expect=fault)
+
+
+def in_expect_of_a_stream(fault):
+    return lambda session: session.get("/", expect=fault, stream=True).content
+
+
+def in_auth(fault):
+    return lambda session: session.get("/", auth=fault)
+
+
+def in_a_hook(fault):
+    return lambda session: session.get("/", hooks={"response": fault})
+
+
+@pytest.mark.parametrize("place", [in_expect, in_expect_of_a_stream, in_auth, in_a_hook])
+def test_whatever_is_raised_within_a_request_fails_its_visit(place, target, batches):
+    for batch in batches:
+        fault = Faults(batch)
+        scenario = Scenario(place(fault), name="shop")
+
+        report = Environment(target.url, scenarios=[run(scenario, iterations(len(batch)))]).execute()
+
+        assert report.ledger["shop"].failed == report.ledger["shop"].planned == len(batch)
+        assert listed_in(report, fault.made) == fault.made
+
+
+def test_whatever_a_test_of_messages_raises_fails_its_visit(websocket_server, batches):
+    server = websocket_server()
+    for batch in batches:
+        fault = Faults(batch)
+
+        def waits(session, fault=fault):
+            with session.ws("/") as ws:
+                ws.send("hello")
+                ws.expect(fault, timeout="5s")
+
+        scenario = Scenario(waits, name="shop")
+
+        report = Environment(server.url, scenarios=[run(scenario, iterations(len(batch)))]).execute()
+
+        assert report.ledger["shop"].failed == report.ledger["shop"].planned == len(batch)
+        assert listed_in(report, fault.made) == fault.made
+
+
+@pytest.mark.parametrize("part", ["setup", "teardown"])
+def test_whatever_a_setup_or_a_teardown_raises_is_an_error_of_the_environment(part, batches):
+    for maker, _ in [maker for batch in batches for maker in batch]:
+
+        def raises(maker=maker):
+            raise maker()
+
+        preparation = Preparation(*((raises, None) if part == "setup" else (None, raises)), {}, name="shop")
+
+        with pytest.raises(LoadError if part == "setup" else TeardownError) as raised:
+            preparation.begin()
+            preparation.end()
+
+        assert class_name(maker())[:50] in str(raised.value) or "failed: " in str(raised.value)
+
+
+def test_whatever_a_file_raises_is_an_error_of_the_file(tmp_path):
+    kinds = ("KeyboardInterrupt", "GeneratorExit", "SystemExit(0)", "asyncio.CancelledError", "BaseException('x')")
+    for number, kind in enumerate(kinds):
+        path = tmp_path / f"file_{number}.py"
+        path.write_text(f"import asyncio\n\nraise {kind}\n")
+
+        with pytest.raises(LoadError, match=rf"line 3: {kind.rpartition('.')[2].partition('(')[0]}"):
+            load(str(path))
+
+
+def test_only_what_is_marked_is_ours():
+    for exc in (Interrupted("x"), gevent.GreenletExit(), KeyboardInterrupt(), SystemExit()):
+        assert not is_interrupt(exc)
+        assert is_ours(marked(exc))
+        assert is_interrupt(exc)
+        assert not is_signal(exc)
+
+
+def raised_by(deed):
+    try:
+        deed()
+    except BaseException as exc:
+        return exc
+    raise AssertionError("nothing was raised")
+
+
+def test_what_a_handler_of_a_signal_raises_is_told_from_the_same_class_raised_by_hand():
+    def by_hand():
+        raise KeyboardInterrupt
+
+    def exits(number, frame):
+        sys.exit(3)
+
+    before = signal.signal(signal.SIGUSR1, exits)
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        for number in (signal.SIGINT, signal.SIGUSR1):
+            assert is_signal(raised_by(lambda number=number: signal.raise_signal(number)))
+        assert not is_signal(raised_by(by_hand))
+        assert not is_signal(raised_by(sys.exit))
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        signal.signal(signal.SIGINT, interrupt)
+
+
+def test_a_signal_in_a_visit_of_an_embedded_run_ends_the_run_as_before(tmp_path, shells):
+    (tmp_path / "app.py").write_text(
+        "from gevent import monkey; monkey.patch_all()\n"
+        "import signal\n"
+        "from chaperon import Environment, Scenario, run, users\n"
+        "environment = Environment(scenarios=[run(Scenario(lambda s: signal.raise_signal(2), name='x'), users(1))])\n"
+        "running = environment.start()\n"
+        "try:\n"
+        "    running.wait()\n"
+        "except KeyboardInterrupt:\n"
+        "    print(running.report().verdict.value, running.report().visits.interrupted)\n"
+    )
+    process = gevent.subprocess.run([sys.executable, tmp_path / "app.py"], capture_output=True, text=True, timeout=30)
+
+    assert process.stdout == "ABORTED 1\n", process.stderr
+
+
+STRAY = """
+import sys
+
+import gevent
+
+from chaperon import step
+
+
+def raises(kind):
+    raise kind
+
+
+@step
+def look(session):
+    kinds = {2: KeyboardInterrupt, 4: SystemExit, 6: SystemError, 8: gevent.GreenletExit, 10: BaseException}
+    if session.visit.number in kinds:
+        spawn = gevent.spawn if session.visit.number % 4 else gevent.spawn_raw
+        spawn(raises, kinds[session.visit.number])
+    if session.visit.number == 12:
+        gevent.get_hub().loop.run_callback(sys.exit, 0)
+"""
+
+
+def test_what_leaves_a_greenlet_that_the_scenario_spawned_itself_ends_no_run(shells):
+    (shells.folder / "stray.py").write_text(STRAY)
+
+    process = shells.start("local", "stray.py", "--rate", 20, "--hold", "1s", "--quiet", "--json", "out.json")
+
+    assert shells.ends(process) in (0, 5)
+    (ledger,) = shells.report()["ledger"]
+    assert (ledger["planned"], ledger["done"]) == (20, 20)
+
+
+THROWN = """
+import gevent
+
+from chaperon import step
+
+
+@step
+def look(session):
+    if session.visit.number == 2:
+        gevent.get_hub().parent.throw(SystemExit(0))
+"""
+
+
+def test_what_is_thrown_into_the_main_greenlet_is_no_pass(shells):
+    (shells.folder / "thrown.py").write_text(THROWN)
+
+    process = shells.start("local", "thrown.py", "--rate", 20, "--hold", "1s", "--quiet")
+
+    assert shells.ends(process) in (130, 5)
+    assert any("SystemExit: 0, raised in the main greenlet" in line for line in process.told)
+
+
+GONE = """
+import ctypes
+import os
+import signal
+
+from chaperon import step
+
+
+@step
+def look(session):
+    if session.visit.number == 5:
+        {deed}
+"""
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "os._exit(0)",
+        "os._exit(130)",
+        "os._exit(75)",
+        "ctypes.CDLL(None).exit(0)",
+        "os.kill(os.getpid(), signal.SIGKILL)",
+        "raise KeyboardInterrupt",
+    ],
+)
+def test_an_engine_that_a_scenario_ends_is_lost_whatever_its_exit_code(shells, deed):
+    (shells.folder / "gone.py").write_text(GONE.format(deed=deed))
+
+    process = shells.start(
+        *("local", "gone.py", "--rate", 20, "--hold", "2s", "--processes", 2, "--quiet", "--silence", "2s"),
+        *("--json", "out.json"),
+    )
+    code = shells.ends(process)
+
+    (ledger,) = shells.report()["ledger"]
+    assert ledger["planned"] == 40 == sum(ledger[fate] for fate in ("done", "failed", "interrupted", "dropped", "lost"))
+    if deed.startswith("raise"):
+        assert (ledger["done"], ledger["failed"], ledger["lost"]) == (39, 1, 0)
+    else:
+        assert code == 5
+        assert ledger["lost"] >= 1
