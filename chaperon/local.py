@@ -18,6 +18,7 @@ from chaperon.cluster.master import Fleet
 from chaperon.cluster.parcel import Parcel
 from chaperon.cluster.shelter import Shelter
 from chaperon.cluster.supervisor import Supervisor
+from chaperon.load.background import OnFault
 
 if TYPE_CHECKING:
     from chaperon.script.environment import Environment
@@ -46,7 +47,8 @@ def processes(
             patience=patience or Patience(gather=GATHER),
             lost=lost,
         )
-        ending.callback(crew(address, [f"local-{k}" for k in range(1, n + 1)], once=True, tell=tell).end)
+        names = [f"local-{k}" for k in range(1, n + 1)]
+        ending.callback(crew(address, names, once=True, tell=tell, on_fault=fleet.fault).end)
         yield fleet
 
 
@@ -60,11 +62,12 @@ def crew(
     own: str | None = None,
     patience: float | None = None,
     tell: Callable[[str], None] = lambda text: None,
+    on_fault: OnFault = lambda text: None,
 ) -> Supervisor:
     """Start one engine process for each of *names*, to join the master at *address*.
 
     *own* is a scenario file of theirs, to be used in place of what the master ships. For a
-    master to answer they wait *patience* seconds, or for ever.
+    master to answer they wait *patience* seconds, or for ever. *on_fault* is told of a fault of ours.
     """
 
     def command(name: str, incarnation: int) -> list[str]:
@@ -77,7 +80,17 @@ def crew(
 
     link = Connected(address, f"supervisor/{names[0]}/{os.getpid()}".encode(), key)
     line = "" if key is None else str(key)
-    supervisor = Supervisor(names, command, link, HubClock(), once=once, key=line, shelter=_shelter(tell), tell=tell)
+    supervisor = Supervisor(
+        names,
+        command,
+        link,
+        HubClock(),
+        once=once,
+        key=line,
+        shelter=_shelter(tell),
+        tell=tell,
+        on_fault=on_fault,
+    )
     return supervisor.start()
 
 

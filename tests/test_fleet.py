@@ -277,7 +277,7 @@ def test_a_fault_of_our_own_at_the_end_is_told_and_nobody_waits_for_ever(ground,
     report = stage.play()
 
     assert report.verdict is Verdict.INVALID
-    assert report.reasons[0] == "a fault of Chaperon's own: ZeroDivisionError: division by zero"
+    assert report.reasons[0] == "a fault of Chaperon's own in the master: ZeroDivisionError: division by zero"
     assert report["visit"].count == 30
 
 

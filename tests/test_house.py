@@ -33,6 +33,7 @@ FLOORS = [
         "measure.marks",
     ],
     [
+        "load.background",
         "load.curve",
         "load.profile",
         "load.shapes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from chaperon.cli.console import CleanConsole
 from chaperon.cli.streams import say
+from chaperon.load.background import Watched, spawn_watched
 from chaperon.report.crew import crew_lines
 from chaperon.report.text import pulse_line
 
@@ -29,13 +31,19 @@ class Live:
     def __init__(self, running: Run, *, shown: bool = True) -> None:
         self._running = running
         self._shown = shown and sys.stderr is not None
-        self._greenlet: gevent.Greenlet[..., object] | None = None
+        self._greenlet: Watched | None = None
 
     def __enter__(self) -> Live:
         if self._shown:
             console = CleanConsole(sys.stderr)
             redrawn = sys.stderr.isatty() and not console.is_dumb_terminal
-            self._greenlet = gevent.spawn(self._redraw, console) if redrawn else gevent.spawn(self._plain)
+            self._greenlet = spawn_watched(
+                "the progress line",
+                self._seen,
+                *([self._redraw, console] if redrawn else [self._plain]),
+                on_fault=self._running.fault,
+                ends=True,
+            )
         return self
 
     def __exit__(
@@ -43,6 +51,17 @@ class Live:
     ) -> None:
         if self._greenlet is not None:
             self._greenlet.kill()
+
+    @staticmethod
+    def _seen(show: Callable[..., None], *args: object) -> None:
+        """Show it for as long as somebody reads it: a terminal that is closed is no fault."""
+        try:
+            show(*args)
+        except OSError:
+            pass
+        except ValueError:  # what is written to was closed, or it is a fault of ours
+            if not sys.stderr.closed:
+                raise
 
     def _line(self) -> str:
         return pulse_line(self._running.pulse(), self._running.target)

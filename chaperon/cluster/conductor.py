@@ -11,11 +11,12 @@ from gevent.event import Event
 
 from chaperon.clock import Clock
 from chaperon.cluster.admission import Admission
-from chaperon.cluster.link import STRANGERS, MasterLink
+from chaperon.cluster.link import FAULTS, STRANGERS, MasterLink
 from chaperon.cluster.messages import Bye, Change, Dead, Fetch, Frame, Hello, Message, Offer, Order, Ping
 from chaperon.cluster.muster import Muster
 from chaperon.cluster.standstill import Standstill
 from chaperon.errors import ClusterError, LoadError, UsageError
+from chaperon.load.background import fault_text, say_fault
 from chaperon.load.engine import PATIENCE
 from chaperon.report.watch import ABORT_GRACE, Watch
 from chaperon.script.garbage import seldom_collected
@@ -168,6 +169,18 @@ class Conductor:
             self._until = now + grace + 2 * PATIENCE + self._patience.silence
             self._say()
 
+    def fault(self, what: str) -> None:
+        """Note a fault of Chaperon's own: the verdict is INVALID, and the run ends soon."""
+        self._watch.fault(what)
+        if self._muster.order == "run":
+            self._grace = min(self._grace, ABORT_GRACE)
+            self.halt("stop")
+
+    def crashed(self, what: str) -> None:
+        """End the run at once, where nothing keeps it going any more."""
+        self._watch.fault(what)
+        self._conclude()
+
     def change(self, what: Literal["scale", "pause", "resume"], factor: float = 1.0) -> None:
         """Change the load of all workers at one moment, far enough ahead for everybody to hear of it."""
         began, now = self._muster.began, self._clock.now()
@@ -187,14 +200,22 @@ class Conductor:
         self._link.close()
 
     def _answer(self, sender: bytes, ping: Ping, now: float) -> None:
-        if ping.stop and self._muster.order == "run":
-            self._watch.aborted(ping.stop)
-            self.halt("stop")
+        if ping.run == self._muster.run and not self.ended.is_set():
+            self._mind(ping)
         self._link.send(sender, self._muster.answer(ping, now, grace=self._grace))
         news = ping.claims or ping.done or ping.returned  # to be dealt with once, not whenever it is answered again
         self._pings[sender] = replace(ping, claims=(), done=(), returned=()) if news else ping, now
         if ping.claims or ping.returned or ping.over or ping.state == "failed":
             self._tend()
+
+    def _mind(self, ping: Ping) -> None:
+        """Note why a worker wants the run to end, at whatever moment it says so: both are said until we are over."""
+        if ping.fault:
+            self.fault(ping.fault)
+        if ping.stop:
+            self._watch.aborted(ping.stop)
+            if self._muster.order == "run":
+                self.halt("stop")
 
     def _tend(self) -> None:
         """Do whatever is due: all of it may be done at any time, and again."""
@@ -239,18 +260,23 @@ class Conductor:
         try:
             self._muster.conclude(self._clock.now())
             self._judge()
-        except Exception as exc:
+        except BaseException as exc:
             self._failed(exc)
         finally:  # whatever went wrong, whoever waits for the end must not wait for ever
             self._over()
             self.ended.set()
 
-    def _failed(self, exc: Exception) -> None:
-        self._watch.fault(f"a fault of Chaperon's own: {type(exc).__name__}: {exc}")
+    def _failed(self, exc: BaseException) -> None:
+        text = fault_text("the master", exc)
+        self._watch.fault(text)
+        say_fault(text, exc)
 
     def _judge(self) -> None:
         for what, times in self._link.tally.items():
             self._watch.collector.note(f"{what}, dropped", times)
+        unheard = self._link.tally[FAULTS]
+        if unheard:
+            self._watch.fault(f"{unheard} {FAULTS}")
         totals = self._watch.collector.totals().ledger.values()
         planned, lost = sum(c.planned for c in totals), sum(c.lost for c in totals)
         if planned and lost / planned > self._lost:

@@ -15,6 +15,8 @@ from chaperon.cluster.outbox import Outbox
 from chaperon.cluster.packing import pack_window
 from chaperon.measure.window import Window
 
+UNPACKED = "windows that could not be packed: what they held is lost"
+
 
 class Dispatch:
     """Packs each window, seals it in the journal, sends it until it is acknowledged.
@@ -41,11 +43,6 @@ class Dispatch:
     def __bool__(self) -> bool:
         return len(self._outbox) > 0
 
-    @property
-    def cut(self) -> int:
-        """The number of the newest window."""
-        return self._outbox.cut
-
     def expect(self, run: int, *, beat: float) -> None:
         """Be for the windows of a run; *beat* is the seconds between two signs of life."""
         self._run, self._outbox = run, Outbox(beat=beat)
@@ -68,11 +65,18 @@ class Dispatch:
             self._journal.stands(lease.share, lease.start, lease.rows)
 
     def send(self, window: Window) -> None:
-        """Take a window that was just cut: the sink of a worker."""
-        body = pack_window(window, began=self._began)
-        if self._journal is not None:
-            self._journal.seal(window, body)
-        self._outbox.put(window.seq, body)
+        """Take a window that was just cut: the sink of a worker. Raises what is a fault of ours."""
+        try:
+            body = pack_window(window, began=self._began)
+        except BaseException:  # its number goes all the same, so that the master waits for none
+            empty = Window(window.worker, window.seq, window.at, notes={UNPACKED: 1})
+            self._outbox.put(window.seq, pack_window(empty, began=self._began))
+            raise
+        try:
+            if self._journal is not None:
+                self._journal.seal(window, body)
+        finally:
+            self._outbox.put(window.seq, body)
         self.flush()
 
     def flush(self) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from gevent.event import Event
 
 from chaperon.clock import Clock
-from chaperon.cluster.facts import JournalError
 from chaperon.cluster.link import WorkerLink
 from chaperon.cluster.messages import Dead, Frame, Received
 from chaperon.cluster.outbox import Outbox
@@ -17,6 +16,8 @@ from chaperon.cluster.packing import pack_window
 from chaperon.cluster.recovery import Recovered, recover
 from chaperon.cluster.standstill import Standstill
 
+FAULTED = 70
+"""What an engine exits with that ends by a fault of ours, though it may not have reached its master with it."""
 AGAIN = 0.3
 PATIENCE = 15.0
 """Seconds from the master's first answer after which what it does not take is let go."""
@@ -27,12 +28,15 @@ class Estate:
 
     They go under the engine's own name, incarnation, numbers, so that none counts twice.
     *folder* is where its journal was, None where it kept none; *known* says whether there was one.
+    *fault* is why one that is there cannot be sent, or what the engine ended by, if that is a
+    fault of ours: the master is told, and its run is INVALID.
     """
 
     def __init__(
         self, name: str, incarnation: int, code: int, folder: Path | None, link: WorkerLink, clock: Clock
     ) -> None:
-        self._dead = Dead(name, incarnation, code)
+        self.fault = f"{name} ended by a fault of Chaperon's own" if code == FAULTED else ""
+        self._dead = Dead(name, incarnation, code, fault=self.fault)
         self._folder = folder
         self._link = link
         self._clock = clock
@@ -42,8 +46,7 @@ class Estate:
         self._answered: float | None = None
         self._news = Event()
         if folder is not None:
-            with suppress(JournalError):  # it died before it had recorded anything
-                self._enter(recover(folder))
+            self._open(folder)
 
     def __repr__(self) -> str:
         return f"<Estate of {self._dead.worker}: {self._outbox}>"
@@ -74,10 +77,20 @@ class Estate:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _open(self, folder: Path) -> None:
+        """Read the journal, if there is one: an engine that died before it had recorded anything has none."""
+        if not (folder / "open").exists():
+            return
+        try:
+            self._enter(recover(folder))
+        except Exception as exc:  # whatever it is, the master must hear that something is missing
+            self.fault = f"what {self._dead.worker} left cannot be sent: {type(exc).__name__}: {exc}"
+            self._dead = replace(self._dead, fault=self.fault)
+
     def _enter(self, found: Recovered) -> None:
         owner = found.owner
         self.known, self._run = True, owner.run
-        self._dead = Dead(owner.worker, owner.incarnation, self._dead.code, found.cut)
+        self._dead = Dead(owner.worker, owner.incarnation, self._dead.code, found.cut, self.fault)
         for seq, body in found.sealed:
             self._outbox.put(seq, body)
         for window in found.rest:

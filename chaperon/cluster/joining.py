@@ -10,13 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import gevent
-
 from chaperon._version import VERSION
 from chaperon.clock import Clock
 from chaperon.cluster.link import WorkerLink
 from chaperon.cluster.messages import Blob, Fetch, Hello, Welcome
 from chaperon.errors import ChaperonError
+from chaperon.load.background import spawn_watched
 from chaperon.load.share import Share
 from chaperon.measure.exception_text import describe, text_of
 from chaperon.measure.plain_text import LABEL, encodable
@@ -156,7 +155,7 @@ class Joining:
             self._fetch(welcome)
         elif not self._loading:
             self._loading = True
-            gevent.spawn(self._load, welcome)
+            spawn_watched("loading the scenario", self._load, welcome, on_fault=self._failed, ends=True)
 
     def _mind(self, waited: float) -> None:
         if self._patience is not None and waited > self._patience:
@@ -170,6 +169,9 @@ class Joining:
 
     def _fetch(self, welcome: Welcome) -> None:
         self._link.send(Fetch(welcome.digest, len(self._parcel)))
+
+    def _failed(self, text: str) -> None:
+        self._joined(Joined(why=text))
 
     def _load(self, welcome: Welcome) -> None:
         try:

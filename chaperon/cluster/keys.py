@@ -8,12 +8,12 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import gevent
 import zmq
 from zmq.utils import z85
 
 from chaperon.cluster.address import Address
 from chaperon.errors import UsageError
+from chaperon.load.background import OnFault, spawn_watched
 
 MASTER, WORKER = "chp1-master", "chp1-worker"
 DOMAIN = b"chaperon"
@@ -42,12 +42,12 @@ class MasterKey:
         socket.setsockopt(zmq.CURVE_SECRETKEY, z85.encode(self.secret))
         socket.setsockopt(zmq.ZAP_DOMAIN, DOMAIN)
 
-    def guard(self, context: Any) -> None:
+    def guard(self, context: Any, on_fault: OnFault = lambda text: None) -> None:
         """Answer, in a greenlet, who may come in (RFC 27/ZAP); without it nobody may."""
         door = context.socket(zmq.REP)
         door.setsockopt(zmq.LINGER, 0)
         door.bind(_ZAP)
-        gevent.spawn(self._answer, door)
+        spawn_watched("what lets workers in", self._answer, door, on_fault=on_fault, ends=True)
 
     def _answer(self, door: Any) -> None:
         while True:
@@ -79,7 +79,7 @@ class WorkerKey:
         socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
         socket.setsockopt(zmq.CURVE_PUBLICKEY, zmq.curve_public(secret))
 
-    def guard(self, context: Any) -> None:
+    def guard(self, context: Any, on_fault: OnFault = lambda text: None) -> None:
         """Do nothing: a worker accepts no connections."""
 
 

@@ -45,7 +45,10 @@ class MasterLink(Protocol):
 
 
 class WorkerLink(Protocol):
-    """A worker's end; it takes offers only once it is `open_work`."""
+    """A worker's end; it takes offers only once it is `open_work`. *tally* counts what was dropped, by why."""
+
+    @property
+    def tally(self) -> Counter[str]: ...
 
     def listen(
         self,

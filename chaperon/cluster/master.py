@@ -7,8 +7,6 @@ from random import SystemRandom
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import gevent
-
 from chaperon.clock import Clock, HubClock, seconds, today
 from chaperon.cluster.admission import Admission
 from chaperon.cluster.conductor import Conductor, Patience
@@ -17,6 +15,7 @@ from chaperon.cluster.messages import Welcome
 from chaperon.cluster.muster import Muster
 from chaperon.cluster.parcel import Parcel
 from chaperon.errors import TeardownError
+from chaperon.load.background import spawn_watched
 from chaperon.load.steering import positive
 from chaperon.report.collector import Collector, Pulse, WorkerTally
 from chaperon.report.redaction import Redactor
@@ -133,7 +132,9 @@ class Fleet:
             self._conductor.dismiss()
             self._tear_down()
             raise
-        self._greenlet = gevent.spawn(self._conductor.conduct)
+        self._greenlet = spawn_watched(
+            "the master", self._conductor.conduct, on_fault=self._conductor.crashed, ends=True
+        )
         return self
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -144,6 +145,10 @@ class Fleet:
         """Let no worker start a further visit; those in flight have the grace time."""
         self._watch.aborted(reason)
         self._conductor.halt("stop")
+
+    def fault(self, what: str) -> None:
+        """Note a fault of Chaperon's own: the verdict is INVALID, and the run ends soon."""
+        self._conductor.fault(what)
 
     def kill(self, reason: str = "stopped at once") -> None:
         """End every visit now; what is known is kept."""

@@ -133,6 +133,7 @@ class WorkerEnd:
         self.peer = peer
         self.working = False
         self.reconnected = 0
+        self.tally: Counter[str] = Counter()
 
     def listen(
         self,

@@ -115,7 +115,8 @@ class Ping:
 
     *claims* are offers it would take. *leases* are the shares it sends, from their first
     arrival to where it stands; *done* those it has made to the end, *returned* those it gave
-    back. *cut* is the number of its newest window, *over* whether that is its last.
+    back. *cut* is the number of its newest window, *over* whether that is its last. *stop* is
+    why a scenario wants to end the run for all, *fault* is a fault of ours.
     """
 
     worker: str
@@ -131,6 +132,7 @@ class Ping:
     cut: int = 0
     over: bool = False
     stop: str = ""
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +179,16 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """A supervisor says that an engine of its own has ended, having cut *cut* windows as far as is known."""
+    """A supervisor says that an engine of its own has ended, having cut *cut* windows as far as is known.
+
+    *fault* is a fault of ours: what the engine ended by, or why what it left cannot be sent.
+    """
 
     worker: str
     incarnation: int
     code: int
     cut: int = 0
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)

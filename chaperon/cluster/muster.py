@@ -118,6 +118,8 @@ class Muster:
     def died(self, dead: Dead, now: float) -> bool:
         """Note that an engine has ended; its last windows may still be on their way. Return whether it is news."""
         hand = self.roster[dead.worker, dead.incarnation]
+        if hand is not None and dead.fault and self.order != "over":
+            self._watch.fault(dead.fault)
         if hand is None or not hand.present or hand.ending is not None:
             return False
         hand.cut, hand.whole = max(hand.cut, dead.cut), dead.cut > 0

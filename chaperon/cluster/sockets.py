@@ -16,6 +16,7 @@ import zmq.green
 from chaperon.cluster.keys import Key
 from chaperon.cluster.link import FAULTS, MALFORMED
 from chaperon.cluster.wire import LARGEST, WireError
+from chaperon.load.background import Watched, spawn_watched
 
 BREATH = 100
 """Messages after which everybody else gets a turn."""
@@ -37,9 +38,9 @@ class Sockets:
         self._key = key
         self._context = _Context()
         if key is not None:
-            key.guard(self._context)
+            key.guard(self._context, self._faulted)
         self._sockets: list[Any] = []
-        self._readers: dict[Any, gevent.Greenlet[..., None]] = {}
+        self._readers: dict[Any, Watched] = {}
 
     def open(self, kind: int, **options: int | bytes) -> Any:
         """Return a new socket of a *kind*, with what every one needs and further *options* set."""
@@ -69,7 +70,9 @@ class Sockets:
 
         Parts are bytes, or `zmq.Frame` where *frames* are asked for: those know their connection.
         """
-        self._readers[socket] = gevent.spawn(self._read, socket, hear, frames)
+        self._readers[socket] = spawn_watched(
+            "what reads messages", self._read, socket, hear, frames, on_fault=self._faulted, ends=True
+        )
 
     def _read(self, socket: Any, hear: Callable[[list[Any]], None], frames: bool) -> None:
         for n in count(1):
@@ -90,6 +93,9 @@ class Sockets:
                     raise
             if n % BREATH == 0:
                 gevent.sleep(0)
+
+    def _faulted(self, text: str) -> None:
+        self.tally[FAULTS] += 1  # the master's or the worker's word to the report
 
     def monitor(self, socket: Any, events: int = zmq.EVENT_ALL) -> Any:
         """Return what tells of events of a socket's connections: before it has any, lest one be missed."""

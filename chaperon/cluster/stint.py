@@ -7,13 +7,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import gevent
-
 from chaperon.clock import Clock, seconds
 from chaperon.cluster.dispatch import Dispatch
 from chaperon.cluster.messages import Change, Lease, Order
+from chaperon.load.background import OnFault, fault_text, say_fault, spawn_watched
 from chaperon.load.share import Share
-from chaperon.measure.exception_text import describe
+from chaperon.report.watch import ABORT_GRACE
 from chaperon.script.scene import StopRun
 from chaperon.script.sending import Sending
 
@@ -28,8 +27,8 @@ class Stint:
     """Holds what the master deals of *shares*, and from `begin` on sends it.
 
     Windows go by *dispatch*. So many *engines* send the whole. Nothing is started while *held* says so;
-    *changed* is called when a share is done or given back, *stop_run* when a scenario, or a
-    fault of ours, wants to end the run for all, *ended* when the last window is cut.
+    *changed* is called when a share is done or given back, *stop_run* when a scenario wants to
+    end the run for all, *on_fault* on a fault of ours, *ended* when the last window is cut.
     """
 
     def __init__(
@@ -44,6 +43,7 @@ class Stint:
         held: Callable[[], bool],
         changed: Callable[[], object],
         stop_run: StopRun,
+        on_fault: OnFault,
         ended: Callable[[], object],
     ) -> None:
         self.sending: Sending | None = None
@@ -56,6 +56,7 @@ class Stint:
         self._held_up = held
         self._changed = changed
         self._stop_run = stop_run
+        self._on_fault = on_fault
         self._ended = ended
         self._leases: dict[str, Lease] = {}
         self._over = False
@@ -84,6 +85,11 @@ class Stint:
             by[standings[name]].append(replace(lease, start=taken, rows=rows))
         return tuple(by["going"]), tuple(by["done"]), tuple(by["returned"])
 
+    @property
+    def cut(self) -> int:
+        """The number of the newest window that was cut."""
+        return 0 if self.sending is None else self.sending.cut
+
     def hold(self, leases: tuple[Lease, ...]) -> None:
         """Have what the master says we have: take what is new, give back what is not among it."""
         wanted = {lease.share: lease for lease in leases}
@@ -110,6 +116,7 @@ class Stint:
             worker=self._worker,
             began=began,
             stop_run=self._stop_run,
+            on_fault=self._faulted,
             journal=partial(self._dispatch.open, began),
             engines=self._engines,
             staying=True,
@@ -118,7 +125,7 @@ class Stint:
         )
         for lease in self._leases.values():
             self._take_up(self.sending, lease)
-        gevent.spawn(self._perform, self.sending)
+        spawn_watched("the load", self._perform, self.sending, on_fault=self._faulted, ends=True)
 
     def change(self, changes: tuple[Change, ...]) -> None:
         """Make the changes to the load that are new, at their moments of the run."""
@@ -170,7 +177,15 @@ class Stint:
     def _perform(self, sending: Sending) -> None:
         try:
             sending.perform()
-        except BaseException as exc:  # a fault of ours ends the run for all, and is told
-            self._stop_run(f"a fault of Chaperon's own on {self._worker}: {describe(exc)}")
-        self._over = True
-        self._ended()
+        except BaseException as exc:
+            text = fault_text("the load", exc)
+            say_fault(text, exc)
+            self._faulted(text)
+        finally:
+            self._over = True
+            self._ended()
+
+    def _faulted(self, text: str) -> None:
+        """Say it and stop soon: what is not measured any more must not be sent."""
+        self._on_fault(text)
+        self.stop(ABORT_GRACE)

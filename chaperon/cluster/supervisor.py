@@ -21,6 +21,7 @@ from chaperon.cluster.link import WorkerLink
 from chaperon.cluster.messages import Message, Received
 from chaperon.cluster.parent_pipe import hand_over
 from chaperon.cluster.shelter import Shelter
+from chaperon.load.background import OnFault, spawn_watched
 
 OVER, REFUSED, LEFT, ORPHANED = 0, 6, 130, 75
 """How an engine ends in order: its run is over; the master does not want it; it was told to
@@ -50,8 +51,9 @@ class Supervisor:
     """Keeps one engine process for each of *names* until it is told to leave.
 
     An engine performs one run; then the next is started, unless *once*. *link* is for telling
-    the master of deaths, *tell* for telling people. In the *shelter* engines keep their journals.
-    The line of a *key* reaches each engine by a pipe: an environment or arguments can be read.
+    the master of deaths, *tell* for telling people, *on_fault* for a fault of ours. In the *shelter*
+    engines keep their journals. The line of a *key* reaches each engine by a pipe: an environment or
+    arguments can be read.
     """
 
     def __init__(
@@ -65,7 +67,9 @@ class Supervisor:
         key: str = "",
         shelter: Shelter | None = None,
         tell: Callable[[str], None] = lambda text: None,
+        on_fault: OnFault = lambda text: None,
     ) -> None:
+        self._on_fault = on_fault
         self._names = names
         self._command = command
         self._link = link
@@ -88,7 +92,10 @@ class Supervisor:
     def start(self) -> Supervisor:
         """Start all engines."""
         self._link.listen(self._hear, lambda exc: None)
-        self._keepers = [gevent.spawn(self._keep, name) for name in self._names]
+        self._keepers = [
+            spawn_watched(f"what keeps {name} going", self._keep, name, on_fault=self._faulted, ends=True)
+            for name in self._names
+        ]
         return self
 
     def wait(self) -> int:
@@ -122,10 +129,15 @@ class Supervisor:
             rest.set()
 
     def _close(self) -> None:
-        gevent.killall(self._executors)
+        for executor in self._executors:
+            executor.kill()
         self._link.close()
         if self._shelter is not None:
             self._shelter.close()
+
+    def _faulted(self, text: str) -> None:
+        self._codes.append(1)
+        self._on_fault(text)
 
     def _hear(self, message: Message) -> None:
         if isinstance(message, Received):
@@ -175,11 +187,16 @@ class Supervisor:
     def _wind_up(self, name: str, incarnation: int, code: int) -> None:
         """See to it that the master hears of an engine's end, with all that the engine still owed."""
         estate = Estate(name, incarnation, code, self._journal(incarnation), self._link, self._clock)
+        if estate.fault:
+            self._tell(f"worker {name}: {estate.fault}")
         died = code not in (OVER, REFUSED, LEFT, ORPHANED)
-        if estate or (died and (estate.known or not self._leaving)):
+        if estate or estate.fault or (died and (estate.known or not self._leaving)):
             self._estates[name, incarnation] = estate
             self._executors = [executor for executor in self._executors if not executor.dead]
-            self._executors.append(gevent.spawn(self._execute, name, incarnation))
+            executor = spawn_watched(
+                f"what {name} left", self._execute, name, incarnation, on_fault=self._faulted, ends=True
+            )
+            self._executors.append(executor)
 
     def _execute(self, name: str, incarnation: int) -> None:
         self._estates[name, incarnation].settle()

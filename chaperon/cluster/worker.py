@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-import gevent
 from gevent.event import Event
 
 from chaperon.clock import Clock
 from chaperon.cluster.dispatch import Dispatch
+from chaperon.cluster.estate import FAULTED
 from chaperon.cluster.joining import DIAL, Furnish, Identity, Joined, Joining
-from chaperon.cluster.link import WorkerLink
+from chaperon.cluster.link import FAULTS, WorkerLink
 from chaperon.cluster.messages import (
     Blob,
     Bye,
@@ -29,6 +29,7 @@ from chaperon.cluster.stint import Stint
 from chaperon.cluster.supervisor import LEFT, ORPHANED, OVER, REFUSED
 from chaperon.cluster.timepiece import KEPT, Timepiece
 from chaperon.cluster.wire import OtherProtocol
+from chaperon.load.background import spawn_watched
 
 STANDSTILL = 1.8
 """Beats after which a standstill of this process may have cost it its shares: a master deals those
@@ -70,6 +71,7 @@ class Worker:
         self._state: State = "loading"
         self._note = ""
         self._stop_run = ""
+        self._fault = ""
         self._stint: Stint | None = None
         self._last = False
         self._beat = DIAL
@@ -86,7 +88,7 @@ class Worker:
     def run(self) -> int:
         """Do all that a worker does, blocking; return what its process exits with."""
         self._link.listen(self._hear, self._foreign, self._joining.refused, self._connection)
-        ticking = gevent.spawn(self._tick_on)
+        ticking = spawn_watched("the heartbeat of a worker", self._tick_on, on_fault=self._crashed)
         try:
             self._over.wait()
         finally:
@@ -159,6 +161,7 @@ class Worker:
                 held=self._is_held,
                 changed=self._ping,
                 stop_run=self._stop,
+                on_fault=self._faulted,
                 ended=self._ended,
             )
             if self._state == "loading":
@@ -212,14 +215,29 @@ class Worker:
         self._stop_run = self._stop_run or reason
         self._ping()
 
+    def _faulted(self, text: str) -> None:
+        """Let the master hear of a fault of ours, for as long as it takes."""
+        self._fault = self._fault or f"{text} (on {self._identity.name})"
+        self._ping()
+
+    def _crashed(self, text: str) -> None:
+        """End, for no sign of life follows: the supervisor passes on what it was by the exit code."""
+        try:
+            self._faulted(text)
+        finally:
+            self._end(FAULTED, text)
+
     def _ping(self, claims: tuple[Lease, ...] = ()) -> None:
         welcome, mine = self._joining.welcome, self._identity
         if welcome is None:
             return
         going, done, returned = self._stint.standing if self._stint else ((), (), ())
+        unheard = self._link.tally[FAULTS]
+        fault = self._fault or (f"{unheard} {FAULTS} (on {mine.name})" if unheard else "")
+        cut = self._stint.cut if self._stint else 0
         ping = Ping(
             mine.name, mine.incarnation, welcome.run, self._state, self._clock.now(), self._note, claims,
-            going, done, returned, self._dispatch.cut, self._last, self._stop_run,
+            going, done, returned, cut, self._last, self._stop_run, fault,
         )
         self._link.send(ping)
 

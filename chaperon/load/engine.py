@@ -162,7 +162,7 @@ class Engine:
         flight.over.wait()
         for entry, user in self._pool.empty():
             flight.spawn(None, flight.visitor.leave, entry, user)
-        if not flight.empty:
+        if not flight.empty and flight.fault is None:
             flight.over.clear()
             flight.after(self._patience, flight.over.set)
             flight.over.wait()

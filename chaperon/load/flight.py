@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -118,7 +119,7 @@ class Flight:
 
     def after(self, seconds: float, deed: Callable[[], object]) -> None:
         """Call *deed* from the hub in *seconds*, unless it all ends before."""
-        self._timers.append(self.clock.after(seconds, deed))
+        self._timers.append(self.clock.after(seconds, partial(self._in_hub, deed)))
 
     def spawn(self, holding: Holding | None, deed: Callable[..., None], *args: object) -> None:
         """Let somebody work for a share, or for nobody in particular."""
@@ -209,6 +210,23 @@ class Flight:
         for timer in self._timers:
             timer.cancel()
         self.abandon()
+        if self.fault is not None:  # who rests is not to wake up to a run that is over
+            for greenlet in list(self._alive):
+                _kill(greenlet)
+                self._gone(greenlet)
+
+    def _in_hub(self, deed: Callable[[], object]) -> None:
+        """Do what was due in the hub, which would only print what it raises."""
+        try:
+            deed()
+        except Exception as exc:
+            self._failed(exc)
+
+    def _failed(self, exc: BaseException) -> None:
+        """End the run for a fault of ours, and let perform raise it."""
+        self.fault = exc if self.fault is None else self.fault
+        self.stopped = self.clock.now() if self.stopped is None else self.stopped
+        self.over.set()
 
     def _run(self, deed: Callable[..., None], *args: object) -> None:
         try:

@@ -47,6 +47,7 @@ class Sentinel:
         self._hub = apart.current()
         self._beat = now()
         self._over = False
+        self.fault: BaseException | None = None
         self._seen: deque[Happening] = deque(maxlen=MOST)
         self._stop: _Stop | None = None
         self._told = False
@@ -57,20 +58,29 @@ class Sentinel:
     def start(self) -> None:
         """Begin to watch the hub of the thread that made this."""
         self._beat = self._now()
-        apart.start(self._watch)
+        apart.start(self._watch_or_fail)
 
     def stop(self) -> None:
         """Watch no more."""
         self._over = True
 
     def beat(self) -> None:
-        """Say that the hub turns."""
+        """Say that the hub turns. Raises what the watching thread has died of."""
+        if self.fault is not None:
+            raise self.fault
         self._beat = self._now()
 
     def seen(self) -> Iterator[Happening]:
         """Yield what was seen since the last time."""
         while self._seen:
             yield self._seen.popleft()
+
+    def _watch_or_fail(self) -> None:
+        """Watch, and keep what it dies of for the hub, whose fault it then is: no one else hears of a thread's end."""
+        try:
+            self._watch()
+        except BaseException as exc:
+            self.fault = exc
 
     def _watch(self) -> None:
         now, doze = self._now, apart.doze

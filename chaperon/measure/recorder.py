@@ -89,6 +89,11 @@ class Recorder:
     def __repr__(self) -> str:
         return f"<Recorder {self.worker} at window {self._seq}>"
 
+    @property
+    def cut_so_far(self) -> int:
+        """The number of the newest window that was cut."""
+        return self._seq
+
     def record(self, sample: Sample) -> None:
         """Take one sample; see `take`."""
         self.take(*sample)

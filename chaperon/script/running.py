@@ -6,14 +6,14 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import gevent
 from gevent import monkey
 from gevent.event import Event
 
 from chaperon.clock import Clock, HubClock, seconds, today
 from chaperon.errors import NotPatched, TeardownError
 from chaperon.interrupts import is_signal
-from chaperon.measure.exception_text import class_name, describe
+from chaperon.load.background import fault_text, say_fault, spawn_watched
+from chaperon.measure.exception_text import class_name
 from chaperon.report.collector import Collector, Pulse, WorkerTally
 from chaperon.report.redaction import Redactor
 from chaperon.report.verdict import Facts
@@ -120,6 +120,11 @@ class Running:
         """The same as `stop`, with a reason that must be given."""
         self.stop(reason)
 
+    def fault(self, what: str) -> None:
+        """Note a fault of Chaperon's own: the verdict is INVALID, and the run ends soon."""
+        self._watch.fault(what)
+        self._sending.engine.stop(min(self.grace, ABORT_GRACE))
+
     def kill(self, reason: str = "stopped at once") -> None:
         """End every visit now; what is known is kept."""
         self._watch.aborted(reason)
@@ -165,9 +170,10 @@ class Running:
             worker=WORKER,
             began=self._began,
             stop_run=self.abort,
+            on_fault=self.fault,
             tap=self._tap,
         )
-        self._greenlet = gevent.spawn(self._perform)
+        self._greenlet = spawn_watched("the run", self._perform, on_fault=self._watch.fault, ends=True)
 
     def _hear(self, window: Window) -> None:
         if self._watch.add(window):
@@ -180,7 +186,9 @@ class Running:
             if is_signal(exc):
                 self._watch.aborted(f"ended by {class_name(exc)}, which a signal handler raised")
                 raise
-            self._watch.fault(f"a fault of Chaperon's own: {describe(exc)}")
+            text = fault_text("the run", exc)
+            self._watch.fault(text)
+            say_fault(text, exc)
         finally:
             self._finish = self._clock.now()
             self._tear_down()

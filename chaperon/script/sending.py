@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable
 from itertools import count
 from typing import TYPE_CHECKING
 
-import gevent
-
 from chaperon.clock import Clock, seconds
+from chaperon.load.background import OnFault, spawn_watched
 from chaperon.load.engine import Engine
 from chaperon.load.feeder import Dealer, crowd_of
 from chaperon.load.health import Health
@@ -33,7 +32,8 @@ class Sending:
     """Sends the load of its *shares*, from *began* on, a reading of the clock that may lie ahead.
 
     The *sink* gets a window every second and one at the end. *stop_run* is called when a
-    scenario wants to end the run for all. *journal* opens what is told of
+    scenario wants to end the run for all, *on_fault* when a greenlet that belongs to the load
+    has died. *journal* opens what is told of
     all that is recorded, from a second of the run on. So many *engines* send the whole. While
     *staying*, it waits for further shares; nothing is started while *held* says so; *changed*
     is called when a share is done or given back. The *environment* is furnished: what its
@@ -50,6 +50,7 @@ class Sending:
         worker: str,
         began: float,
         stop_run: StopRun,
+        on_fault: OnFault,
         tap: Tap | None = None,
         journal: Callable[[int], Witness | None] = lambda second: None,
         engines: int = 1,
@@ -63,6 +64,7 @@ class Sending:
         self.began = began
         self._sink = sink
         self._clock = clock
+        self._on_fault = on_fault
         self._second = max(int(clock.now() - began), 0)
         self._told = float(self._second)
         self._recorder = Recorder(worker, began=began, second=self._second, tap=tap, journal=journal(self._second))
@@ -117,17 +119,26 @@ class Sending:
         import chaperon.client.http
         import chaperon.client.websocket.opening  # noqa: F401 - late, as above
 
+    @property
+    def cut(self) -> int:
+        """The number of the newest window that was cut, whatever became of it."""
+        return self._recorder.cut_so_far
+
     def perform(self) -> None:
         """Send it all, blocking; raises only what is a fault of ours. The last window is out in any case."""
         self._clock.sleep(self.began - self._clock.now())
-        beside = [gevent.spawn(self._tick), gevent.spawn(self._health.tick)]
+        beside = [
+            spawn_watched("what cuts windows", self._tick, on_fault=self._on_fault),
+            spawn_watched("what watches the hub", self._health.tick, on_fault=self._on_fault),
+        ]
         self._health.start()
         try:
             with seldom_collected():
                 self.engine.perform()
         finally:
             self._health.stop()
-            gevent.killall(beside)
+            for greenlet in beside:
+                greenlet.kill()
             self._cut()
 
     def _tick(self) -> None:
