@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from rich.table import Table
 from rich.text import Text
+from shells import Shells
 from test_report import report_of
 
 import chaperon.cli
@@ -335,3 +336,42 @@ def test_a_search_whose_result_cannot_be_written_still_says_it(chaperon_in, tmp_
     assert done.returncode == 1
     assert "highest rate that held: 5/s" in done.stdout
     assert "cannot write" in done.stderr
+
+
+OWN_WORDS = """
+import os
+from chaperon import Environment, Scenario, run, step
+
+WORD = os.environ["WORD"]
+
+
+@step
+def look(session):
+    session.http.cookies.set("sid", "cookie-" + WORD)
+    session.count("looked")
+    raise ValueError(f"the word is {WORD}, the cookie cookie-{WORD}")
+
+
+production = Environment("http://127.0.0.1:9", headers={"X-Own": WORD}, scenarios=[run(Scenario(look, name="look"))])
+"""
+
+
+def test_a_worker_hides_the_secrets_that_it_alone_knows(tmp_path):
+    shells = Shells(tmp_path)
+    (tmp_path / "own.py").write_text(OWN_WORDS)
+    try:
+        given = {"file": "own.py:production", "workers": 1}
+        environ = os.environ.copy()
+        os.environ["WORD"] = "word-of-the-master"
+        master = shells.master("--json", "out.json", **given)
+        worker = shells.worker(master.address, "--once", env={**environ, "WORD": "word-of-the-worker"})
+
+        shells.ends(master)
+        shells.ends(worker)
+    finally:
+        os.environ.pop("WORD", None)
+        shells.close()
+
+    said = (tmp_path / "out.json").read_text() + "".join(master.told + worker.told)
+    assert "the word is ***, the cookie ***" in said
+    assert "word-of-the-worker" not in said

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import pickle
 from base64 import b64encode
 from urllib.parse import quote
 
@@ -11,6 +12,11 @@ from requests.auth import HTTPBasicAuth, HTTPDigestAuth
 from rich.console import Console
 
 from chaperon import Environment, Scenario, Service, run, step, users
+from chaperon.client.http import Http
+from chaperon.client.transport import Wire
+from chaperon.clock import HubClock
+from chaperon.measure.meter import Meter
+from chaperon.measure.recorder import Recorder
 from chaperon.report.records import as_dict
 from chaperon.report.text import print_report
 
@@ -78,6 +84,41 @@ def test_no_output_of_a_run_holds_its_secrets(source):
         assert WORD not in text
         assert quote(WORD) not in text
     assert "it is ***" in texts[0]
+
+
+BY_HAND = {
+    "a cookie of the session": lambda session: session.http.cookies.set("sid", WORD),
+    "an item of the jar": lambda session: session.http.cookies.__setitem__("sid", WORD),
+    "an update of the jar": lambda session: session.http.cookies.update({"sid": WORD}),
+    "a cookie of one request": lambda session: session.get("/", cookies={"sid": WORD}),
+}
+
+
+@pytest.mark.parametrize("way", BY_HAND)
+def test_cookies_that_a_scenario_sets_by_hand_are_hidden(way, target):
+    @step
+    def look(session):
+        BY_HAND[way](session)
+        raise ValueError(f"it is {WORD}")
+
+    texts = shown(Environment(target.url, scenarios=[run(Scenario(look))]).execute())
+
+    assert "it is ***" in texts[0]
+    assert not [text for text in texts if WORD in text]
+
+
+def test_a_jar_that_tells_what_is_set_by_hand_can_be_pickled():
+    wire = Wire()
+    http = Http(Meter(Recorder("a", began=0.0), HubClock(), "a"), Service("http://h"), wire=wire)
+
+    http.cookies.set("sid", WORD)
+
+    assert wire.secrets == {WORD}
+    assert pickle.loads(pickle.dumps(http.cookies))["sid"] == WORD
+
+
+def test_a_service_does_not_show_its_secrets():
+    assert WORD not in repr(Service("http://h", headers={"X-Own": WORD}, auth=("ann", WORD)))
 
 
 def test_the_basic_form_of_auth_is_hidden():

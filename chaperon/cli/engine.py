@@ -12,7 +12,7 @@ import gevent
 
 from chaperon.cli.options import Orders
 from chaperon.cli.stray_errors import stray_errors_contained
-from chaperon.cli.streams import say
+from chaperon.cli.streams import REDACT, say
 from chaperon.clock import HubClock
 from chaperon.cluster.address import Address
 from chaperon.cluster.connected import Connected
@@ -62,6 +62,7 @@ def engine(
         fetching=own is None,
         patience=patience,
         tell=_tell,
+        redact=REDACT,
     )
     gevent.signal_handler(signal.SIGTERM, worker.leave)
     with stray_errors_contained():

@@ -19,7 +19,8 @@ INDENT = "    "
 LONGEST = 65_536
 """Characters of a line that has not ended, before they are printed all the same."""
 
-_redact = Redactor()
+REDACT = Redactor()
+"""Knows the secrets of this process."""
 
 
 class Styled(NamedTuple):
@@ -83,17 +84,12 @@ def open_doors() -> None:
 
 def hide(secrets: Iterable[str]) -> None:
     """Print none of these from now on."""
-    _redact.add(secrets)
-
-
-def redact(text: str) -> str:
-    """Return *text* without the secrets this process knows and what looks like one."""
-    return _redact(text)
+    REDACT.add(secrets)
 
 
 def shown(text: str) -> str:
     """Return *text* as a line that may be printed; tabs stay."""
-    hidden = _redact(text)
+    hidden = REDACT(text)
     return "\t".join(map(one_line, hidden.split("\t"))) if "\t" in hidden else one_line(hidden)
 
 

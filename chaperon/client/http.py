@@ -109,6 +109,8 @@ class Http(WireSession):
                 label = name or self._labels.get((method, url)) or self._label(method, url)
                 reply: Reply = express(self, composed, label, terms, limit, allow_redirects, expect)
                 return reply
+        if cookies is not None and isinstance(self.cookies, Jar):
+            self.cookies.tell(cookies)
         url = url.decode() if isinstance(url, bytes) else str(url)
         return self._in_full(
             requests.Request(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from http.cookiejar import Cookie
 from math import inf
 from typing import Any
@@ -31,7 +32,24 @@ class Jar(RequestsCookieJar):
     """A session's cookies; *version* grows with every change but that one is to live longer."""
 
     version = 0
+    by_hand: Callable[[str], None] | None = None
+    """Called with the value of every cookie that the scenario sets, rather than a response."""
     _last: tuple[int, list[str]] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
+        return {name: value for name, value in state.items() if name != "by_hand"}
+
+    def set(self, name: str, value: Any, **kwargs: Any) -> Any:
+        """Set a cookie by hand; its value is a secret of the run."""
+        self.tell({name: value})
+        return super().set(name, value, **kwargs)
+
+    def tell(self, cookies: Any) -> None:
+        """Pass on the values of *cookies* that are set by hand: a mapping, or a jar."""
+        if self.by_hand is not None:
+            for value in cookies.values() if isinstance(cookies, Mapping) else cookies:
+                self.by_hand(str(getattr(value, "value", value)))
 
     def set_cookie(self, cookie: Cookie, *args: Any, **kwargs: Any) -> Any:
         """Take in a cookie."""

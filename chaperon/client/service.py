@@ -26,8 +26,8 @@ class Service:
     """
 
     url: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    auth: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    auth: Any = field(default=None, repr=False)
     verify: bool | str = True
     cert: Any = None
     timeout: float | tuple[float, float] | None = 30.0

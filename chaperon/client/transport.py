@@ -24,8 +24,11 @@ KEPT = 6
 _now = HubClock.now
 
 
+SECRETS = 1_000
+
+
 class Wire:
-    """What all sessions of a run share: answers of the resolver, source addresses, counts."""
+    """What all sessions of a run share: answers of the resolver, source addresses, counts, secrets set by hand."""
 
     def __init__(self, resolver: Resolver | None = None) -> None:
         self.resolver = resolver or SHARED
@@ -34,10 +37,16 @@ class Wire:
         self.retried = 0
         self.short_of_descriptors = 0
         self.short_of_ports = 0
+        self.secrets: set[str] = set()
         self._turn = 0
 
     def __repr__(self) -> str:
         return f"<Wire: {self.opened} connections opened, {self.reused} times reused>"
+
+    def keep_secret(self, value: str) -> None:
+        """Note a value that no output may show; beyond SECRETS of them, none."""
+        if len(self.secrets) < SECRETS:
+            self.secrets.add(value)
 
     def source(self, addresses: Sequence[str]) -> str | None:
         """Return the next of the source addresses, in turn, or None without any."""

@@ -44,6 +44,8 @@ class WireSession(requests.Session):
         self.service = service
         self.headers = Headers(self.headers)  # type: ignore[assignment, arg-type]
         self.cookies = Jar() if cookies is None else cookies
+        if wire is not None:
+            self.cookies.by_hand = wire.keep_secret
         self._furnish(wire)
         self.trust_env = service.trust_env
         self.auth = service.auth

@@ -12,6 +12,9 @@ from chaperon.cluster.dispatch import Dispatch
 from chaperon.cluster.messages import Change, Lease, Order
 from chaperon.load.background import OnFault, fault_text, say_fault, spawn_watched
 from chaperon.load.share import Share
+from chaperon.measure.window import Window
+from chaperon.report.redaction import Redactor
+from chaperon.report.texts import window_through
 from chaperon.report.watch import ABORT_GRACE
 from chaperon.script.scene import StopRun
 from chaperon.script.sending import Sending
@@ -28,7 +31,8 @@ class Stint:
 
     Windows go by *dispatch*. So many *engines* send the whole. Nothing is started while *held* says so;
     *changed* is called when a share is done or given back, *stop_run* when a scenario wants to
-    end the run for all, *on_fault* on a fault of ours, *ended* when the last window is cut.
+    end the run for all, *on_fault* on a fault of ours, *ended* when the last window is cut. The
+    words in windows hold nothing that *redact* knows.
     """
 
     def __init__(
@@ -45,7 +49,9 @@ class Stint:
         stop_run: StopRun,
         on_fault: OnFault,
         ended: Callable[[], object],
+        redact: Redactor,
     ) -> None:
+        self._redact = redact
         self.sending: Sending | None = None
         self._environment = environment
         self._shares = shares
@@ -111,7 +117,7 @@ class Stint:
         self.sending = Sending(
             self._environment,
             (),
-            self._dispatch.send,
+            self._send,
             self._clock,
             worker=self._worker,
             began=began,
@@ -126,6 +132,11 @@ class Stint:
         for lease in self._leases.values():
             self._take_up(self.sending, lease)
         spawn_watched("the load", self._perform, self.sending, on_fault=self._faulted, ends=True)
+
+    def _send(self, window: Window) -> None:
+        if self.sending is not None:
+            self._redact.add(self.sending.secrets)
+        self._dispatch.send(window_through(window, self._redact))
 
     def change(self, changes: tuple[Change, ...]) -> None:
         """Make the changes to the load that are new, at their moments of the run."""

@@ -30,6 +30,7 @@ from chaperon.cluster.supervisor import LEFT, ORPHANED, OVER, REFUSED
 from chaperon.cluster.timepiece import KEPT, Timepiece
 from chaperon.cluster.wire import OtherProtocol
 from chaperon.load.background import spawn_watched
+from chaperon.report.redaction import Redactor
 
 STANDSTILL = 1.8
 """Beats after which a standstill of this process may have cost it its shares: a master deals those
@@ -41,7 +42,8 @@ class Worker:
 
     *run* blocks until then and returns the exit code; *told* is why, where there is a why. Its
     *journal* is kept in that folder. For a master to answer it waits *patience* seconds, or for
-    ever. Without *fetching* the scenario is one of its own.
+    ever. Without *fetching* the scenario is one of its own. What it says to the master holds no
+    secret that *redact* knows, or that the environment has.
     """
 
     def __init__(
@@ -55,8 +57,10 @@ class Worker:
         fetching: bool = True,
         patience: float | None = None,
         tell: Callable[[str], None] = lambda text: None,
+        redact: Redactor | None = None,
     ) -> None:
         self.told = ""
+        self._redact = redact or Redactor()
         self._link = link
         self._identity = identity
         self._clock = clock
@@ -146,11 +150,12 @@ class Worker:
 
     def _ready(self, joined: Joined) -> None:
         if joined.hopeless:
-            self._end(REFUSED, joined.why)
+            self._end(REFUSED, self._redact(joined.why))
             return
         if joined.environment is None or joined.shares is None:
-            self._state, self._note = "failed", joined.why
+            self._state, self._note = "failed", self._redact(joined.why)
         else:
+            self._redact.add(joined.environment.secrets)
             self._stint = Stint(
                 joined.environment,
                 joined.shares,
@@ -163,6 +168,7 @@ class Worker:
                 stop_run=self._stop,
                 on_fault=self._faulted,
                 ended=self._ended,
+                redact=self._redact,
             )
             if self._state == "loading":
                 self._state = "ready"
@@ -212,12 +218,12 @@ class Worker:
         self._ping()
 
     def _stop(self, reason: str) -> None:
-        self._stop_run = self._stop_run or reason
+        self._stop_run = self._stop_run or self._redact(reason)
         self._ping()
 
     def _faulted(self, text: str) -> None:
         """Let the master hear of a fault of ours, for as long as it takes."""
-        self._fault = self._fault or f"{text} (on {self._identity.name})"
+        self._fault = self._fault or f"{self._redact(text)} (on {self._identity.name})"
         self._ping()
 
     def _crashed(self, text: str) -> None:

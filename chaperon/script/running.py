@@ -153,6 +153,7 @@ class Running:
 
     def report(self) -> Report:
         """Return the report: so far, or in the end."""
+        self._watch.redact.add(self._sending.secrets)
         finish = self._finish if self.ended else self._clock.now()
         facts = Facts(self.environment.name, self.environment.seed, self._started, finish - self._began)
         return self._watch.report(facts, finished=self.ended)

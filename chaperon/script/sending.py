@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -109,6 +109,11 @@ class Sending:
             changed=changed,
         )
         dealer.holdings = self.engine.holdings
+
+    @property
+    def secrets(self) -> Set[str]:
+        """What the scenario has set by hand that no output may show: values of cookies."""
+        return self._wire.secrets
 
     def __repr__(self) -> str:
         return f"<Sending by {self._recorder}>"
