@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -375,3 +376,21 @@ def test_a_worker_hides_the_secrets_that_it_alone_knows(tmp_path):
     said = (tmp_path / "out.json").read_text() + "".join(master.told + worker.told)
     assert "the word is ***, the cookie ***" in said
     assert "word-of-the-worker" not in said
+
+
+def test_nothing_forges_a_line_on_a_terminal_with_a_progress_line(tmp_path):
+    (tmp_path / "leaky.py").write_text(LEAKY.replace("users(2)", "users(2, hold='1s', think='300ms')"))
+    spawn = "import pty, sys; pty.spawn(sys.argv[1:])"
+    command = [sys.executable, "-m", "chaperon", "local", "leaky.py:production", "--log", "debug", *GIVEN]
+    said = subprocess.run(
+        [sys.executable, "-c", spawn, *command],
+        cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, env={**os.environ, "TERM": "xterm"},
+    ).stdout.decode()  # fmt: skip
+
+    assert "logged ***" in said
+    assert "printed ***" in said
+    assert "\x1b[2K" in said  # of the progress line
+    assert not [secret for secret in (HEADER, SETTING, PASSWORD, OWN, MADE) if secret in said]
+    assert not [evil for evil in ("\x1b[2J", "\x9b", "\u202e") if evil in said]
+    assert not re.search(r"(?m)(^|\r|\x1b\[2K)PASS in", said)
+

@@ -13,7 +13,7 @@ from rich.live import Live as Screen
 from rich.text import Text
 
 from chaperon.cli.console import CleanConsole
-from chaperon.cli.streams import say
+from chaperon.cli.streams import doors_open, say
 from chaperon.load.background import Watched, spawn_watched
 from chaperon.report.crew import crew_lines
 from chaperon.report.text import pulse_line
@@ -69,7 +69,10 @@ class Live:
     def _redraw(self, console: CleanConsole) -> None:
         # what others print on this terminal goes through the console, to scroll above the line
         shared = sys.stdout is not None and sys.stdout.isatty()
-        with Screen(console=console, auto_refresh=False, transient=True, redirect_stdout=shared) as screen:
+        with (
+            Screen(console=console, auto_refresh=False, transient=True, redirect_stdout=shared) as screen,
+            doors_open(),  # before the screen's own streams, which take a text apart
+        ):
             while True:
                 crew = crew_lines(self._running.crew, now=True)
                 lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in (self._line(), *crew)]

@@ -6,8 +6,8 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, TextIO
 
 import click
@@ -80,6 +80,21 @@ def open_doors() -> None:
         with suppress(AttributeError, ValueError, io.UnsupportedOperation):
             stream.reconfigure(errors="backslashreplace")
         setattr(sys, name, Door(stream))
+
+
+@contextmanager
+def doors_open() -> Iterator[None]:
+    """Let everything that is printed in the block pass the door, whatever stands in the place of the streams in it."""
+    before = sys.stdout, sys.stderr
+    open_doors()
+    try:
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                with suppress(OSError, ValueError):
+                    stream.flush()
+        sys.stdout, sys.stderr = before
 
 
 def hide(secrets: Iterable[str]) -> None:
