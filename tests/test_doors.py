@@ -393,4 +393,3 @@ def test_nothing_forges_a_line_on_a_terminal_with_a_progress_line(tmp_path):
     assert not [secret for secret in (HEADER, SETTING, PASSWORD, OWN, MADE) if secret in said]
     assert not [evil for evil in ("\x1b[2J", "\x9b", "\u202e") if evil in said]
     assert not re.search(r"(?m)(^|\r|\x1b\[2K)PASS in", said)
-
