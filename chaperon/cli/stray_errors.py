@@ -1,4 +1,4 @@
-"""Exceptions of greenlets that a scenario spawned without its session: printed, and kept from the main greenlet."""
+"""Exceptions of greenlets that a scenario spawned without its session: printed, kept from the main greenlet."""
 
 from __future__ import annotations
 
