@@ -1,5 +1,16 @@
 """The door: patches first, then hands over to the command line."""
 
+import sys
+
+from chaperon.descriptors import LEAST, enough
+from chaperon.errors import UsageError
+
+try:
+    enough(LEAST, "any command")
+except UsageError as exc:  # the hub of gevent would abort
+    print(f"chaperon: {exc}", file=sys.stderr)
+    sys.exit(2)
+
 from gevent import monkey
 
 monkey.patch_all()

@@ -16,6 +16,7 @@ FLOORS = [
     [
         "_version",
         "errors",
+        "descriptors",
         "timers",
         "interrupts",
         "clock",

@@ -7,6 +7,7 @@ import click
 from chaperon.cli.fleet import count_of, fleet_options, recipe_of, share_of
 from chaperon.cli.options import Orders, load_options
 from chaperon.cli.perform import perform
+from chaperon.descriptors import enough, takes
 
 
 @click.command()
@@ -24,6 +25,7 @@ def local(file: str, orders: Orders, count: str, silence: float, dead_man: float
     if n == 1:
         return perform(environment, orders)
 
+    enough(takes(n), f"a run of {n} processes")
     from chaperon.cluster.conductor import Patience  # late: one process needs none of it
     from chaperon.cluster.parcel import Parcel, split
     from chaperon.local import GATHER, processes
@@ -31,5 +33,5 @@ def local(file: str, orders: Orders, count: str, silence: float, dead_man: float
     patience = Patience(silence, dead_man, GATHER)
     path, name = split(file)
     parcel = Parcel(f"{path}{name}", recipe_of(orders))
-    with processes(n, environment, parcel, patience=patience, lost=share_of(max_lost)) as fleet:
-        return perform(environment, orders, start=fleet.start)
+    with processes(n, environment, parcel, patience=patience, lost=share_of(max_lost)) as running:
+        return perform(environment, orders, start=running.start)

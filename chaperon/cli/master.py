@@ -19,6 +19,7 @@ from chaperon.cluster.key_files import choose
 from chaperon.cluster.keys import MasterKey
 from chaperon.cluster.master import Fleet
 from chaperon.cluster.parcel import Trail, belongings, pack, split
+from chaperon.descriptors import enough, takes
 from chaperon.local import crew
 
 OPEN = "the master has no key (--no-key): any user of its machine could join and read the scenario with its settings"
@@ -56,6 +57,7 @@ def master(
     NAME is an environment or a scenario in it; a file of @step functions alone needs none. The
     file goes to the workers, with the package it is in, or what it reads beside it.
     """
+    enough(takes(workers), f"a master of {workers} worker{'s' if workers > 1 else ''}")
     address = Address.parse(bind)
     found = choose(key, variables, MasterKey, address, "bind", without=no_key)
     with Trail() as trail:

@@ -16,6 +16,7 @@ from chaperon.cli.streams import say
 from chaperon.cluster.address import PORT, Address
 from chaperon.cluster.key_files import choose
 from chaperon.cluster.keys import WorkerKey
+from chaperon.descriptors import enough, takes
 from chaperon.errors import UsageError
 from chaperon.local import crew
 from chaperon.measure.plain_text import LABEL, encodable
@@ -48,6 +49,7 @@ def worker(
     n = count_of(processes)
     if not 0.0 < capacity < float("inf"):
         raise UsageError(f"--capacity must be more than nothing, got {capacity:g}")
+    enough(takes(n), f"a worker of {n} process{'es' if n > 1 else ''}")
     address = Address.parse(master)
     found = choose(key, variables, WorkerKey, address, "join", without=no_key)
     if found is None:

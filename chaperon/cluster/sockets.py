@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 from collections import Counter
 from collections.abc import Callable
 from itertools import count
@@ -16,6 +17,8 @@ import zmq.green
 from chaperon.cluster.keys import Key
 from chaperon.cluster.link import FAULTS, MALFORMED
 from chaperon.cluster.wire import LARGEST, WireError
+from chaperon.descriptors import short, takes
+from chaperon.errors import UsageError
 from chaperon.load.background import Watched, spawn_watched
 
 BREATH = 100
@@ -43,8 +46,8 @@ class Sockets:
         self._readers: dict[Any, Watched] = {}
 
     def open(self, kind: int, **options: int | bytes) -> Any:
-        """Return a new socket of a *kind*, with what every one needs and further *options* set."""
-        socket = self._context.socket(kind)
+        """Return a new socket of a *kind*, with what every one needs and further *options* set. Raises UsageError."""
+        socket = self._made(lambda: self._context.socket(kind))
         tuning: dict[str, int | bytes] = {
             "LINGER": 0,
             "MAXMSGSIZE": LARGEST + 1024,
@@ -99,10 +102,21 @@ class Sockets:
 
     def monitor(self, socket: Any, events: int = zmq.EVENT_ALL) -> Any:
         """Return what tells of events of a socket's connections: before it has any, lest one be missed."""
-        monitor = socket.get_monitor_socket(events)
+        monitor = self._made(lambda: socket.get_monitor_socket(events))
         monitor.setsockopt(zmq.LINGER, 0)
         self._sockets.append(monitor)
         return monitor
+
+    def _made(self, make: Callable[[], Any]) -> Any:
+        """Return what *make* opens. Raises UsageError, with everything closed, where descriptors have run out."""
+        try:
+            return make()
+        except zmq.ZMQError as exc:
+            if exc.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            self.close()
+            limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+            raise UsageError(short("its connections with other processes", limit, limit + takes(1))) from None
 
     def write(self, socket: Any, parts: list[bytes]) -> bool:
         """Send without waiting; return whether it was taken: what matters is said again."""

@@ -1,0 +1,75 @@
+"""Too few descriptors are said in one line before the start, whatever is started."""
+
+import resource
+import subprocess
+import sys
+
+import pytest
+import zmq
+
+from chaperon import descriptors
+from chaperon.cluster.sockets import Sockets
+from chaperon.errors import UsageError
+
+COMMANDS = {
+    "local": ("local", "shop.py", "--iterations", "2", "--processes", "2", "--quiet"),
+    "master": ("master", "shop.py", "--workers", "2", "--bind", "tcp://127.0.0.1:*", "--gather", "100ms"),
+    "worker": ("worker", "--master", "tcp://127.0.0.1:9", "--processes", "2", "--once", "--wait", "100ms"),
+}
+
+
+def limited(command, folder, n):
+    return subprocess.run(
+        [sys.executable, "-m", "chaperon", *command],
+        cwd=folder,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (n, n)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("n", [12, 20, 31, 32, 40, 59])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_too_few_descriptors_are_one_line_with_the_remedy(shells, command, n):
+    done = limited(COMMANDS[command], shells.folder, n)
+
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert line.startswith(("chaperon: ", "Error: ")) or "may open" in line
+    assert f"may open {n} files and sockets" in line
+    assert "raise the limit with ulimit -n 1024" in line
+    assert not done.stdout
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("n", [60, 64])
+def test_the_least_that_is_asked_for_is_enough(shells, target, n):
+    done = limited((*COMMANDS["local"], "--url", target.url), shells.folder, n)
+
+    assert done.returncode == 0, done.stderr
+    assert len(target.asked) == 2
+
+
+def test_the_soft_limit_is_raised_before_anything_is_refused(monkeypatch):
+    limits = [(40, 4096)]
+    monkeypatch.setattr(resource, "getrlimit", lambda what: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda what, pair: limits.append(pair))
+
+    descriptors.enough(descriptors.takes(100), "a master of 100 workers")
+
+    assert limits[-1] == (4096, 4096)
+    with pytest.raises(UsageError, match=r"may open 4096 .* a master of 1000 workers takes 6048: .*ulimit -n 12096"):
+        descriptors.enough(descriptors.takes(1000), "a master of 1000 workers")
+
+
+def test_sockets_that_cannot_be_opened_are_one_line_too(monkeypatch):
+    sockets = Sockets(None)
+
+    def full(kind):
+        raise zmq.ZMQError(zmq.EMFILE if hasattr(zmq, "EMFILE") else 24)
+
+    monkeypatch.setattr(sockets._context, "socket", full)
+
+    with pytest.raises(UsageError, match="ulimit -n"):
+        sockets.open(zmq.PULL)
