@@ -180,7 +180,7 @@ def test_help_speaks_of_every_command_and_loads_none(tmp_path):
     code = (
         "import sys; from chaperon.__main__ import main\n"
         "try: main()\n"
-        "finally: print({'requests', 'rich', 'zmq'} & set(sys.modules), [m for m in sys.modules if 'script' in m])"
+        "finally: print({'requests', 'rich', 'zmq'} & set(sys.modules), [m for m in sys.modules if '.script' in m])"
     )
 
     done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, cwd=ROOT, timeout=40)
