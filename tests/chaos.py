@@ -42,14 +42,17 @@ def storm(seed, shells, target):
     blows = []
     for _ in range(8):
         gevent.sleep(chance.uniform(0.2, 1.6))
-        blows.append(_blow(chance, shells, wire))
+        blows.append(_blow(chance, shells, wire, master))
     code = shells.ends(master, within=60)
     wire.close()
     _check(seed, blows, code, shells.report(), target)
 
 
-def _blow(chance, shells, wire):
-    what = chance.choice(["kill", "kill", "stop", "long stop", "cut", "long cut"])
+BLOWS = ("kill", "kill", "stop", "long stop", "cut", "long cut", "close", "master", "long master")
+
+
+def _blow(chance, shells, wire, master):
+    what = chance.choice(BLOWS)
     struck = engines(shells, named=chance.choice(NAMES))
     with suppress(ProcessLookupError):
         if what == "kill" and struck:
@@ -57,6 +60,11 @@ def _blow(chance, shells, wire):
         elif "stop" in what and struck:
             os.kill(struck[0], signal.SIGSTOP)
             gevent.spawn_later(0.8 if what == "stop" else 3.5, _go_on, struck[0])
+        elif "master" in what and master.poll() is None:
+            os.kill(master.pid, signal.SIGSTOP)
+            gevent.spawn_later(0.8 if what == "master" else 3.5, _go_on, master.pid)
+        elif what == "close":
+            wire.heal()
         elif "cut" in what:
             wire.cut()
             gevent.spawn_later(0.8 if what == "cut" else 3.5, wire.heal)

@@ -120,7 +120,8 @@ def test_a_crowd_at_the_door_is_told_of_within_bounds():
     for n in range(3_000):
         door.admission.knock(f"w{n}/1".encode(), hello(f"w{n}"), 0.0)
 
-    assert len(door.told) == 1_000
+    assert len(door.told) == 1_001
+    assert door.told[-1] == "more than 1,000 workers were turned away: no further one is named"
     assert door.admission.told == "'w0' was turned away, for no; 'w1' was turned away, for no; as were 998 more"
 
 

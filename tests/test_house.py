@@ -158,6 +158,7 @@ FLOORS = [
         "cluster.messages",
         "cluster.wire",
         "cluster.packing",
+        "cluster.window_size",
         "cluster.facts",
         "cluster.journal",
         "cluster.recovery",

@@ -81,8 +81,11 @@ class Admission:
             self.turned_away[name] = why
 
     def _once(self, sender: bytes, text: str) -> bool:
-        if sender in self._told or len(self._told) >= TOLD:
+        if sender in self._told or len(self._told) > TOLD:
             return False
         self._told.add(sender)
+        if len(self._told) > TOLD:
+            self._tell(f"more than {TOLD:,} workers were turned away: no further one is named")
+            return False
         self._tell(text)
         return True

@@ -12,7 +12,7 @@ from chaperon.cluster.journal import Journal
 from chaperon.cluster.link import WorkerLink
 from chaperon.cluster.messages import Frame, Lease, Pong
 from chaperon.cluster.outbox import Outbox
-from chaperon.cluster.packing import pack_window
+from chaperon.cluster.window_size import pack_within
 from chaperon.measure.window import Window
 
 UNPACKED = "windows that could not be packed: what they held is lost"
@@ -67,10 +67,10 @@ class Dispatch:
     def send(self, window: Window) -> None:
         """Take a window that was just cut: the sink of a worker. Raises what is a fault of ours."""
         try:
-            body = pack_window(window, began=self._began)
+            body = pack_within(window, began=self._began)
         except BaseException:  # its number goes all the same, so that the master waits for none
             empty = Window(window.worker, window.seq, window.at, notes={UNPACKED: 1})
-            self._outbox.put(window.seq, pack_window(empty, began=self._began))
+            self._outbox.put(window.seq, pack_within(empty, began=self._began))
             raise
         try:
             if self._journal is not None:

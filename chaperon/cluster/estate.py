@@ -12,9 +12,9 @@ from chaperon.clock import Clock
 from chaperon.cluster.link import WorkerLink
 from chaperon.cluster.messages import Dead, Frame, Received
 from chaperon.cluster.outbox import Outbox
-from chaperon.cluster.packing import pack_window
 from chaperon.cluster.recovery import Recovered, recover
 from chaperon.cluster.standstill import Standstill
+from chaperon.cluster.window_size import pack_within
 
 FAULTED = 70
 """What an engine exits with that ends by a fault of ours, though it may not have reached its master with it."""
@@ -94,7 +94,7 @@ class Estate:
         for seq, body in found.sealed:
             self._outbox.put(seq, body)
         for window in found.rest:
-            self._outbox.put(window.seq, pack_window(window, began=owner.began))
+            self._outbox.put(window.seq, pack_within(window, began=owner.began))
 
     def _settled(self) -> bool:
         if self._answered is None:

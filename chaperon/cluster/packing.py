@@ -19,6 +19,9 @@ from chaperon.measure.window import Counts, Happening, Trouble, Window
 MOST = 5_000
 """Centroids a sketch may have."""
 
+ENVELOPE = 4_096
+"""Bytes of a message that are left for what a window travels in."""
+
 _CUT = 11
 """Bits of a mean's 23-bit mantissa that are not sent: what is left is good to 0.012 %."""
 
@@ -52,8 +55,15 @@ def _key(raw: Any) -> Key:
     return Key(*_read_key(raw))
 
 
+class TooLarge(WireError):
+    """A window that fits no message."""
+
+
 def pack_window(window: Window, *, began: float) -> bytes:
-    """Return a window as bytes; moments count from *began*, for every machine has its own clock."""
+    """Return a window as bytes; moments count from *began*, for every machine has its own clock.
+
+    Raises TooLarge where they are more than a message has.
+    """
     columns = _Columns()
     for series in window.series.values():
         columns.add(series, began)
@@ -72,7 +82,13 @@ def pack_window(window: Window, *, began: float) -> bytes:
         [tuple(key) for key in window.series],
         columns.packed(),
     )
-    return zlib.compress(pack(content), 1)
+    raw = pack(content)
+    if len(raw) > LARGEST:
+        raise TooLarge(f"a window of {len(raw):,} bytes is more than the {LARGEST:,} of a message")
+    body = zlib.compress(raw, 1)
+    if len(body) > LARGEST - ENVELOPE:
+        raise TooLarge(f"a window of {len(body):,} bytes, compressed, is more than a message takes")
+    return body
 
 
 def unpack_window(body: bytes, worker: str, *, began: float) -> Window:

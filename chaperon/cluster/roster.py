@@ -18,6 +18,13 @@ RETURN = 0.2
 """Of that silence, two beats: so long a worker whose connection was closed may take to open another."""
 
 
+MOST = 10_000
+"""Lives of workers a master keeps the account of."""
+
+NAME = 200
+"""Characters of what a worker says of itself: its name, its host, its versions."""
+
+
 @dataclass(slots=True)
 class Hand:
     """One life of one worker; *title* is its name, with a number from its second life on.
@@ -145,6 +152,8 @@ class Roster:
         why = self._unfit(hello)
         if why:
             return why
+        if len(self._hands) >= MOST or len(self._doubted) >= MOST:
+            return f"this master has the account of {MOST:,} workers, and room for no more"
         for other in self.present:
             if other.hello.worker != hello.worker:
                 continue
@@ -160,6 +169,11 @@ class Roster:
 
     @staticmethod
     def _unfit(hello: Hello) -> str | None:
+        for what, said in (
+            ("name", hello.worker), ("host", hello.host), ("Chaperon", hello.chaperon), ("Python", hello.python)
+        ):
+            if len(said) > NAME:
+                return f"its {what} has {len(said):,} characters, {NAME} are the most"
         if hello.chaperon.split(".")[:2] != VERSION.split(".")[:2]:
             return f"it is Chaperon {hello.chaperon}, the master {VERSION}: install the same on both"
         if not 0.0 < hello.capacity < float("inf"):

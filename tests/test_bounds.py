@@ -1,0 +1,107 @@
+"""What others send is bounded in size, and at twice each bound there is a word that says it was reached."""
+
+import pytest
+
+from chaperon._version import VERSION
+from chaperon.cluster import admission, packing, roster, window_size
+from chaperon.cluster.messages import Frame, Hello
+from chaperon.cluster.packing import TooLarge, pack_window, unpack_window
+from chaperon.cluster.roster import Roster
+from chaperon.cluster.window_size import UNNAMED, UNTAGGED, pack_within
+from chaperon.cluster.wire import LARGEST, encode
+from chaperon.measure.recorder import OTHER, Recorder
+from chaperon.measure.sample import Key, Sample
+
+
+def window_of(keys, each=1):
+    recorder = Recorder("w", began=0.0)
+    for key in keys:
+        for k in range(each):
+            recorder.record(Sample(key, 0.1, 0.2 + k / 1000, None, 3))
+    return recorder.cut()
+
+
+def sizes(window):
+    return sum(series.count for series in window.series.values()), sum(s.bytes for s in window.series.values())
+
+
+def test_a_window_at_twice_the_bound_loses_tags_and_no_sample():
+    keys = [Key("shop", "GET /", "http", tags=(("id", f"{k}-{'x' * 180}"),)) for k in range(9_900)]
+    window = window_of(keys, each=20)
+    with pytest.raises(TooLarge, match="is more than the 4,194,304 of a message"):
+        pack_window(window, began=0.0)
+
+    body = pack_within(window, began=0.0)
+
+    there = unpack_window(body, "w", began=0.0)
+    assert len(encode(Frame("w", 1, 1, 1, body))) <= LARGEST
+    assert sizes(there) == sizes(window)
+    assert there.notes[UNTAGGED] == 1
+    assert [key.tags for key in there.series] == [()]
+
+
+@pytest.mark.parametrize("most", [12_000, 30_000, 60_000])
+def test_a_window_with_too_many_names_keeps_the_ones_with_most_samples(monkeypatch, most):
+    monkeypatch.setattr(packing, "LARGEST", most)
+    keys = [Key("shop", f"GET /{k}", "http") for k in range(900)]
+    often = Key("shop", "GET /often", "http")
+    window = window_of([*keys, *[often] * 50])
+
+    body = pack_within(window, began=0.0)
+
+    there = unpack_window(body, "w", began=0.0)
+    assert sizes(there) == sizes(window)
+    assert there.notes[UNNAMED] == 1
+    assert there.series[often].count == 50
+    assert there.series[Key("shop", OTHER, "http")].count > 100
+
+
+def test_a_window_that_nothing_makes_small_enough_is_said(monkeypatch):
+    monkeypatch.setattr(packing, "LARGEST", 10)
+
+    with pytest.raises(TooLarge, match="is more than the 10 of a message"):
+        pack_within(window_of([Key("shop", "GET /", "http")]), began=0.0)
+    assert window_size.FEWER[-1] == 0
+
+
+HELLO = ("alpha", 1, VERSION, "3.11", "host", 2, 1.0)
+
+
+@pytest.mark.parametrize(("place", "what"), [(0, "name"), (2, "Chaperon"), (3, "Python"), (4, "host")])
+def test_a_hello_at_twice_the_bound_is_refused_by_what_is_too_long(place, what):
+    said = list(HELLO)
+    said[place] = "x" * 2 * roster.NAME
+
+    assert Roster(10.0).admit(Hello(*said), 0.0) == f"its {what} has 400 characters, 200 are the most"
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_twice_as_many_workers_as_there_is_room_for_are_refused(monkeypatch, same):
+    monkeypatch.setattr(roster, "MOST", 50)
+    there = Roster(10.0)
+    answers = [
+        there.admit(Hello("alpha" if same else f"w{k}", k, *HELLO[2:]), 0.0) for k in range(100)
+    ]
+
+    full = "this master has the account of 50 workers, and room for no more"
+    refused = [answer for answer in answers if answer == full]
+    assert len(refused) >= 49
+    assert len(list(there)) <= 50
+    assert len(there._doubted) <= 50
+
+
+def test_twice_as_many_strangers_as_are_told_of_are_not_kept(monkeypatch):
+    monkeypatch.setattr(admission, "TOLD", 20)
+    told = []
+
+    class Link:
+        def send(self, peer, message):
+            pass
+
+    door = admission.Admission(Link(), None, lambda hello, now: "it is too old", lambda: None, told.append)
+    for k in range(40):
+        door.knock(b"%d" % k, Hello(f"w{k}", k, *HELLO[2:]), 0.0)
+
+    assert len(told) == 21
+    assert told[-1] == "more than 20 workers were turned away: no further one is named"
+    assert len(door.turned_away) == 20
