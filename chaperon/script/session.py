@@ -51,7 +51,7 @@ class Session(Verbs, Sockets, Metrics, Memory, Flow, Spawning, Data):
         self.on_error: OnError = scene.on_error
         self.tasks: Tasks = Tasks(scene.clock)
         self.first_due: float | None = None
-        self.steps_began: float | None = None
+        self.steps_began: Any = None  # a moment or None; Any, for mypyc would trust the type it was narrowed to
         self._parent = parent
         self._user = user
         self._children = count(1)

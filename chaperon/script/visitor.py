@@ -109,10 +109,11 @@ class Visitor:
     def abandoned(self, arrival: Arrival) -> None:
         """Record a visit that could not be interrupted: it took at least until now."""
         session = self._active(arrival)
-        if session is None or session.steps_began is None:
+        start = None if session is None else session.steps_began
+        if session is None or start is None:
             self.missed(arrival, self._parts[arrival.entry].scene.clock.now())
             return
-        start, session.steps_began = session.steps_began, None
+        session.steps_began = None
         meter = session.meter.fork()
         meter.turn(arrival.phase, ())
         meter.take("visit", "visit", start, meter.clock.now(), ABANDONED, 0, arrival.due)
