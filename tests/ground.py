@@ -64,6 +64,8 @@ class Target:
             status = f"{path.rpartition('/')[2]} As Asked"
         elif path == "/redirect":
             status, headers = "302 Found", [*headers, ("Location", "/landed")]
+        elif path.startswith("/to/"):  # /to/307?http://elsewhere
+            status, headers = f"{path[4:]} As Asked", [*headers, ("Location", self.queries[-1])]
         else:
             status = "200 OK"
         if path == "/slow":

@@ -82,6 +82,7 @@ FLOORS = [
         "client.adapter",
         "client.pools",
         "client.prepared",
+        "client.origins",
         "client.wired",
         "client.http",
         "client.dial",

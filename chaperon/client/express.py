@@ -94,7 +94,8 @@ def _redirected(
     reply.request = request = reply._composed.prepared
     bind(request, Bounds(reply._arrived.ready + terms.total, limit))
     timeout = tuple([None if t == inf else t for t in (terms.connect, terms.read)])
-    settings = {"stream": False, "timeout": timeout, "verify": http.verify, "cert": http.cert, "proxies": {}}
+    settings = {"stream": False, "timeout": timeout, "verify": http.verify, "proxies": {}}
+    settings["cert"] = http.certificate_for(reply.url)
     found = reply
     try:
         if allow:

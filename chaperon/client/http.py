@@ -19,7 +19,7 @@ from chaperon.client.response import Expect, failure_of, wire_bytes
 from chaperon.client.service import Service
 from chaperon.client.stock import Stock, within
 from chaperon.client.transport import Wire
-from chaperon.client.wired import WireSession
+from chaperon.client.wired import WireSession, is_stranger
 from chaperon.clock import HubClock
 from chaperon.errors import UsageError
 from chaperon.measure.meter import Meter
@@ -147,11 +147,14 @@ class Http(WireSession):
         hop = kwargs.pop("hop", None)
         if hop is not None:
             bind(request, hop)
+            if is_stranger(request):
+                kwargs["cert"] = None
             return self._dispatch(request, **kwargs)
         name = kwargs.pop("name", None) or self.service.label(request.method or "GET", request.url or "")
         expect = kwargs.pop("expect", None)
         total, limit = kwargs.pop("deadline", ...), kwargs.pop("max_body", ...)
         kwargs.setdefault("timeout", self.service.timeout)
+        kwargs.setdefault("cert", self.certificate_for(request.url or ""))
         if isinstance(request, requests.PreparedRequest):
             bind(request, self._bounds(_now(), total, limit))
         now = self.meter.clock.now

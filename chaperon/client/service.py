@@ -22,7 +22,9 @@ class Service:
     *deadline* bounds a request as a whole, in seconds, *max_body* what its decoded body may
     take, in bytes; None lifts either. *transport* is "wire", Chaperon's own, or "urllib3".
     Connections go out from *local_addresses* in turn. *timings* keeps a series of each part
-    of every request. Raises UsageError.
+    of every request. Headers, auth, cert and cookies set without a host go to the origin
+    (scheme, host, port) of *url* and to *trust_origins*, such as "https://cdn.example", but
+    to no other that a whole URL or a redirect leads to. Raises UsageError.
     """
 
     url: str = ""
@@ -37,6 +39,7 @@ class Service:
     transport: str = "wire"
     local_addresses: Sequence[str] = ()
     timings: bool = False
+    trust_origins: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.transport not in TRANSPORTS:
@@ -45,6 +48,11 @@ class Service:
             raise UsageError(f"local_addresses= takes a list: local_addresses=[{self.local_addresses!r}]")
         if self.local_addresses and self.transport != "wire":
             raise UsageError("local_addresses needs transport='wire'")
+        if isinstance(self.trust_origins, str):
+            raise UsageError(f"trust_origins= takes a list: trust_origins=[{self.trust_origins!r}]")
+        for origin in self.trust_origins:
+            if not isinstance(origin, str) or not _is_origin(origin):
+                raise UsageError(f"trust_origins= takes origins such as https://cdn.example:8443, got {origin!r}")
 
     def locate(self, path: str) -> str:
         """Return the URL of *path*: joined to the base by one slash, or itself if it is whole."""
@@ -69,3 +77,12 @@ class Service:
         if not place.startswith("/") and "://" not in place:
             place = "/" + place
         return f"{method} {place}"
+
+
+def _is_origin(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        whole = parts.scheme in ("http", "https", "ws", "wss") and parts.hostname and parts.port != 0
+    except ValueError:  # a port beyond 65535, a bracket left open
+        return False
+    return bool(whole) and parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from http.cookiejar import DefaultCookiePolicy
 from math import inf
@@ -19,6 +20,7 @@ from chaperon.client.adapter import WireAdapter, terms_of
 from chaperon.client.bounds import Bounds
 from chaperon.client.heads import Composed, Sheet
 from chaperon.client.memory import Headers, Jar
+from chaperon.client.origins import Origins, forget_cookies, noting, strip, without_hosts
 from chaperon.client.pools import Pools
 from chaperon.client.prepared import Prepared
 from chaperon.client.service import Service
@@ -57,6 +59,8 @@ class WireSession(requests.Session):
     def _furnish(self, wire: Wire | None) -> None:
         service = self.service
         self._forget()
+        self._origins = Origins(service)
+        self._signed: set[str] = set()
         self._limit = inf if service.max_body is None else service.max_body
         self._total = inf if service.deadline is None else service.deadline
         self._terms = terms_of(service.timeout, self._total)
@@ -103,7 +107,14 @@ class WireSession(requests.Session):
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """Prepare a request as `requests` does, at less cost where there is nothing to merge."""
+        url = request.url
+        if not self._origins.trusts(url.decode(errors="replace") if isinstance(url, bytes) else str(url)):
+            return self._for_stranger(request)
+        auth = noting(self.auth, self._signed) if request.auth is None else request.auth
         if self.trust_env or self.params or request.cookies:
+            if auth is not self.auth and request.auth is None:
+                request = copy.copy(request)
+                request.auth = auth
             return super().prepare_request(request)
         headers = self.headers
         if request.headers or None in headers.values():
@@ -120,7 +131,7 @@ class WireSession(requests.Session):
             json=request.json,
             headers=headers,
             params=request.params or None,
-            auth=self.auth if request.auth is None else request.auth,
+            auth=auth,
             cookies=merge_cookies(RequestsCookieJar(), self.cookies),  # type: ignore[no-untyped-call]
             hooks=request.hooks if request.hooks.get("response") else self.hooks,
         )
@@ -129,13 +140,47 @@ class WireSession(requests.Session):
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         """Return a request's settings over the session's, at less cost where nothing has to be merged."""
         if self.trust_env or proxies:
-            return super().merge_environment_settings(url, proxies, stream, verify, cert)
+            merged = super().merge_environment_settings(url, proxies, stream, verify, cert)
+            return merged if cert is not None else {**merged, "cert": self.certificate_for(url)}
         return {
             "proxies": self.proxies,
             "stream": self.stream if stream is None else stream,
             "verify": self.verify if verify is None else verify,
-            "cert": self.cert if cert is None else cert,
+            "cert": self.certificate_for(url) if cert is None else cert,
         }
+
+    def certificate_for(self, url: str) -> Any:
+        """Return the client certificate to show at *url*: the session's, or None at an origin that is not trusted."""
+        return self.cert if self.cert is None or self._origins.trusts(url) else None
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """Remove from a redirected request what its new origin must not get; then as `requests` does."""
+        before, after = response.request.url or "", prepared_request.url or ""
+        trusted = self._origins.trusts(after)
+        if self._origins.leaves(before, after) or (is_stranger(response.request) and not trusted):
+            prepared_request._chaperon_stranger = True  # type: ignore[attr-defined]
+            strip(prepared_request, self._carried(), self.auth)
+            forget_cookies(prepared_request)
+        elif not trusted:
+            forget_cookies(prepared_request)
+        super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
+
+    def _carried(self) -> set[str]:
+        """Return the names of the headers that the session adds to requests by itself."""
+        service = {name.lower() for name in self.service.headers} | self._signed
+        if self._origins.anywhere:  # then what the scenario sets is for it to look after, as with `requests`
+            return service | ({"authorization"} if self.service.auth is not None else set())
+        usual = {name.lower() for name in requests.utils.default_headers()}
+        custom = {name.lower() for name in self.headers if name.lower() not in usual}
+        return service | custom | {"authorization"}
+
+    def _for_stranger(self, request: requests.Request) -> requests.PreparedRequest:
+        """Prepare a request to an origin that is not trusted: with what it has of its own, nothing of the session's."""
+        stranger = requests.Session()
+        stranger.headers["User-Agent"] = f"chaperon/{VERSION}"
+        stranger.trust_env, stranger.hooks = self.trust_env, self.hooks
+        stranger.cookies = without_hosts(self.cookies)  # type: ignore[assignment]
+        return stranger.prepare_request(request)
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Return where a response sends one. Raises InvalidURL where `requests` lets a bare ValueError out."""
@@ -198,7 +243,7 @@ class WireSession(requests.Session):
         )
         if usual and type(adapter) is WireAdapter and not narrower and _ORIGIN.fullmatch(origin):
             try:
-                lane = adapter.lane(origin, self.verify, self.cert)
+                lane = adapter.lane(origin, self.verify, self.certificate_for(origin))
             except (OSError, RequestException):
                 return None  # the long way says what is wrong
             sheet = self._sheets[origin] = Sheet(self, origin, adapter, lane)
@@ -210,6 +255,11 @@ class WireSession(requests.Session):
         total = self._total if total is ... else inf if total is None else total
         limit = self._limit if limit is ... else inf if limit is None else limit
         return Bounds(start + total, limit)
+
+
+def is_stranger(request: Any) -> bool:
+    """Whether a redirect led this request to an origin that is not trusted: it shows no client certificate there."""
+    return getattr(request, "_chaperon_stranger", False)
 
 
 def _base_of(url: str) -> tuple[str, str] | None:

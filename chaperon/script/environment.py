@@ -37,8 +37,8 @@ class Environment:
 
     *url*, *headers*, *auth*, *verify*, *cert* describe the default service, *services* the
     others; one named "default" takes its place. *timeout* (seconds, or a pair for
-    connecting and reading), *deadline*, *max_body*, *transport*, *local_addresses*, *timings*
-    (see `Service`) are theirs unless they have their own. *grace* is how long visits in
+    connecting and reading), *deadline*, *max_body*, *transport*, *local_addresses*, *timings*,
+    *trust_origins* (see `Service`) are theirs unless they have their own. *grace* is how long visits in
     flight may go on at the end, *brake* after how long of nothing but failing requests the
     run stops (None: never). What is due in the
     first *warmup* counts to no headline, no limit. An arrival that would begin more than
@@ -68,6 +68,7 @@ class Environment:
     transport: str = "wire"
     local_addresses: Sequence[str] = ()
     timings: bool = False
+    trust_origins: Sequence[str] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
     limits: Sequence[str] = ()
     metrics: Rules = None
@@ -163,6 +164,7 @@ class Environment:
             self.transport,
             self.local_addresses,
             self.timings,
+            self.trust_origins,
         )
         named = {
             name: replace(default, url=s, headers={}, auth=None) if isinstance(s, str) else s

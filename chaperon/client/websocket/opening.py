@@ -88,7 +88,7 @@ def _open(
     url = urlsplit(request.url or "")
     secure = url.scheme == "https"
     port = url.port or (443 if secure else 80)
-    tls = context_for(True if http.verify is None else http.verify, http.cert) if secure else None
+    tls = _context(http, request.url or "") if secure else None
     now = http.meter.clock.now
     sock = None
     try:
@@ -108,6 +108,10 @@ def _open(
             raise _refused(exc, faults.Peer(url.scheme, url.hostname or "", port), wire) from exc
         raise
     return sock, answer, shaken._replace(dns=dialled.dns, tcp=dialled.tcp, tls=dialled.tls), chosen
+
+
+def _context(http: Http, url: str) -> Any:
+    return context_for(True if http.verify is None else http.verify, http.certificate_for(url))
 
 
 def _refused(exc: OSError, peer: faults.Peer, wire: Wire) -> WebSocketRefused:

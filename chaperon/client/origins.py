@@ -1,0 +1,125 @@
+"""Which origins get what a service's requests carry: headers, auth, the client certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from http.cookiejar import CookieJar
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.auth import HTTPBasicAuth
+from requests.cookies import RequestsCookieJar
+
+from chaperon.client.prepared import Prepared
+from chaperon.client.service import Service
+
+Origin = tuple[str, str, int]
+"""Scheme, host and port, RFC 6454; ws and wss count as the http and https they begin as."""
+
+SCHEMES = {"ws": "http", "wss": "https"}
+PORTS = {"http": 80, "https": 443}
+KNOWN = 1_000
+
+
+def origin_of(url: str) -> Origin | None:
+    """Return the origin of a URL, the host in lower case, the default port filled in; None where it has none."""
+    try:
+        parts = urlsplit(url)
+        scheme = SCHEMES.get(parts.scheme, parts.scheme)
+        port = PORTS.get(scheme, 0) if parts.port is None else parts.port
+    except ValueError:
+        return None
+    return (scheme, parts.hostname, port) if parts.hostname else None
+
+
+class Origins:
+    """The origins of a service: its own and those in *trust_origins*."""
+
+    def __init__(self, service: Service) -> None:
+        self.anywhere = not service.url
+        self._trusted = {_prepared_origin(url) for url in (service.url, *service.trust_origins) if url} - {None}
+        self._known: dict[str, bool] = {}
+        parts = urlsplit(service.url)
+        self._prefix = f"{parts.scheme}://{parts.netloc}/" if service.url else " "
+
+    def trusts(self, url: str) -> bool:
+        """Whether requests to *url* carry what the service's requests carry.
+
+        A service without a base URL trusts every URL that a scenario names.
+        """
+        return self.anywhere or url.startswith(self._prefix) or self._lists(url)
+
+    def leaves(self, before: str, after: str) -> bool:
+        """Whether a redirect from one URL to another leads out of an origin, to one that is not trusted."""
+        return origin_of(before) != origin_of(after) and not self._lists(after)
+
+    def _lists(self, url: str) -> bool:
+        known = self._known.get(url)
+        if known is None:
+            if len(self._known) >= KNOWN:
+                self._known.clear()
+            known = self._known[url] = _prepared_origin(url) in self._trusted
+        return known
+
+
+def _prepared_origin(url: str) -> Origin | None:
+    """Return the origin that a request to *url* goes to, or None where two readings of it differ.
+
+    `requests` encodes hosts, and urllib3 reads odd URLs in another way than the standard library.
+    """
+    scheme, mark, rest = url.partition("://")
+    url = f"{SCHEMES.get(scheme.lower(), scheme)}{mark}{rest}"
+    prepared = Prepared()
+    try:
+        prepared.prepare_url(url, None)
+    except (requests.RequestException, ValueError):
+        return None
+    found = origin_of(prepared.url or "")
+    return found if not url.isascii() or found == origin_of(url) else None
+
+
+def without_hosts(cookies: CookieJar) -> CookieJar:
+    """Return the cookies that name the host they are for: those set by hand without one go everywhere."""
+    kept = RequestsCookieJar(getattr(cookies, "_policy", None))
+    for cookie in cookies:
+        if cookie.domain:
+            kept.set_cookie(cookie)
+    return kept
+
+
+class HeadersOfAuth:
+    """An auth handler that notes which headers another one adds."""
+
+    def __init__(self, auth: Callable[[Any], Any], names: set[str]) -> None:
+        self._auth = auth
+        self._names = names
+
+    def __call__(self, request: Any) -> Any:
+        """Let the other one sign the request."""
+        before = dict(request.headers)
+        signed = self._auth(request)
+        self._names.update(name.lower() for name, value in signed.headers.items() if before.get(name) != value)
+        return signed
+
+
+def noting(auth: Any, names: set[str]) -> Any:
+    """Return *auth*, noting the headers it adds in *names* unless it is known to add Authorization alone."""
+    usual = auth is None or isinstance(auth, (tuple, HTTPBasicAuth, HeadersOfAuth)) or not callable(auth)
+    return auth if usual else HeadersOfAuth(auth, names)
+
+
+def strip(prepared: requests.PreparedRequest, names: Iterable[str], auth: Any) -> None:
+    """Remove headers from a prepared request, and the hooks of *auth*, which answer challenges."""
+    for name in names:
+        prepared.headers.pop(name, None)
+    hooks: Any = prepared.hooks
+    kept = [hook for hook in hooks.get("response", ()) if auth is None or getattr(hook, "__self__", None) is not auth]
+    prepared.hooks = {**hooks, "response": kept}
+
+
+def forget_cookies(prepared: requests.PreparedRequest) -> None:
+    """Remove from a prepared request the cookies that name no host."""
+    cookies: Any = prepared._cookies  # type: ignore[attr-defined]
+    if prepared.headers.pop("Cookie", None) is not None and cookies is not None:
+        prepared.prepare_cookies(without_hosts(cookies))
