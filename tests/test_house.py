@@ -114,6 +114,7 @@ FLOORS = [
         "report.doubts",
         "report.verdict",
         "report.watch",
+        "report.output_file",
         "report.records",
         "report.crew",
         "report.text",

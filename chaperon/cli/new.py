@@ -8,6 +8,7 @@ import click
 
 from chaperon.cli.streams import say
 from chaperon.errors import OutputError, UsageError
+from chaperon.report.output_file import refuse_links
 
 FIRST = '''"""What one user does.
 
@@ -37,6 +38,7 @@ def new(name: str) -> int:
     path = Path(name if name.endswith(".py") else f"{name}.py")
     if not path.stem.replace("-", "_").isidentifier():
         raise UsageError(f"{path.stem!r} is no name for a Python file: use letters, digits, _ and -")
+    refuse_links(path.parent)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(FIRST.format(file=path.name))

@@ -13,6 +13,7 @@ from chaperon.cluster.address import Address
 from chaperon.cluster.key_variables import FILE_VARIABLE, VARIABLE
 from chaperon.cluster.keys import Key, MasterKey, WorkerKey, guarded, make, make_related, parse, related
 from chaperon.errors import OutputError, UsageError
+from chaperon.report.output_file import refuse_links
 
 NAMES = {MasterKey: "master.key", WorkerKey: "worker.key"}
 REMEDIES = "give one with --key FILE (chaperon keygen makes it), or do without on this machine with --no-key"
@@ -102,6 +103,7 @@ def user_folder(environ: Mapping[str, str]) -> Path:
 def write(folder: Path) -> tuple[Path, Path]:
     """Write a new pair as master.key, worker.key, readable by their owner alone; raises OutputError."""
     paths = folder / NAMES[MasterKey], folder / NAMES[WorkerKey]
+    refuse_links(folder)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         master, worker = make()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from chaperon.errors import OutputError
+from chaperon.report.output_file import write_output
 from chaperon.report.percentiles import Population
 from chaperon.report.redaction import STEERING, redacted
 from chaperon.report.split import PHASE, by_tags, split
@@ -83,30 +82,11 @@ def write_json(report: Report, path: str | Path) -> None:
 
 def write_plain(values: dict[str, Any], path: str | Path) -> None:
     """Write plain values to *path* as JSON, whole or not at all; raises OutputError."""
-    place = Path(path)
     text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False).translate(_ESCAPED) + "\n"
     try:
-        if place.exists() and not place.is_file():
-            place.write_text(text, encoding="utf-8", errors="backslashreplace")
-        else:
-            _replace(Path(os.path.realpath(place)), text)  # a link stays, what it leads to is written
+        write_output(path, text)
     except OSError as exc:
-        raise OutputError(f"cannot write {place}: {exc.strerror or exc}; give --json another path") from exc
-
-
-def _replace(place: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
-    try:
-        # half of a surrogate pair, which UTF-8 lacks, is escaped, as JSON may have it
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, place)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        raise OutputError(f"cannot write {path}: {exc.strerror or exc}; give --json another path") from exc
 
 
 def _series(row: Row) -> dict[str, Any]:
