@@ -7,11 +7,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from configparser import ConfigParser
 from pathlib import Path
 
 import kubernetes_validate
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 from shells import Shells
 
 from chaperon.cli.main import chaperon
@@ -102,6 +104,53 @@ def test_the_image_is_built_from_what_its_context_lets_in_and_starts_what_is_ins
     assert "USER 10001" in DOCKERFILE
     assert DOCKERFILE.split("EXPOSE ")[1].splitlines()[0].split() == [str(port) for port in PORTS]
     assert {t["spec"]["securityContext"]["runAsUser"] for t in (JOB["spec"]["template"],)} == {10001}
+
+
+def requirements(text):
+    """Return the lower and upper bounds of requirements by name, normalized."""
+    found = re.findall(r"^\s*([A-Za-z][\w-]*)((?:[<>=]=?[\w.]+,?)+)\s*$", text, re.MULTILINE)
+    return {name.lower().replace("_", "-"): SpecifierSet(bounds) for name, bounds in found}
+
+
+def test_every_dependency_has_a_lower_and_an_upper_bound():
+    parser = ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    lines = [parser["options"]["install_requires"], *parser["options.extras_require"].values()]
+
+    named = [line for text in lines for line in text.split()]
+
+    assert len(named) > 20
+    for line in named:
+        (bounds,) = requirements(line).values()
+        assert sorted(each.operator for each in bounds) == ["<", ">="], line
+
+
+@pytest.mark.parametrize("file", ["constraints.txt", "build-constraints.txt"])
+def test_what_the_image_installs_is_given_by_version_and_hash(file):
+    text = (DEPLOY / file).read_text()
+    entries = re.split(r"\n(?=\S)", text.strip())
+
+    assert len(entries) > 5
+    for entry in entries:
+        assert re.match(r"[\w.-]+==[\w.]+ \\\n(    --hash=sha256:[0-9a-f]{64}( \\\n)?)+$", entry), entry
+    assert "index" not in text
+    assert "://" not in text
+
+
+def test_the_image_installs_what_the_setup_asks_for():
+    parser = ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    pinned = dict(re.findall(r"^([\w.-]+)==([\w.]+)", (DEPLOY / "constraints.txt").read_text(), re.MULTILINE))
+
+    for name, bounds in requirements(parser["options"]["install_requires"]).items():
+        assert pinned[name] in bounds, name
+
+
+def test_the_base_of_the_image_is_given_by_digest():
+    bases = {base for base, _ in re.findall(r"^FROM (\S+)(?: AS (\S+))?$", DOCKERFILE, re.MULTILINE)}
+
+    (base,) = bases
+    assert re.fullmatch(r"python:3\.13-slim@sha256:[0-9a-f]{64}", base)
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not on this machine")
