@@ -1,16 +1,21 @@
 """What others send is bounded in size, and at twice each bound there is a word that says it was reached."""
 
+from dataclasses import replace
+
 import pytest
 
 from chaperon._version import VERSION
 from chaperon.cluster import admission, packing, roster, window_size
+from chaperon.cluster.fleet_caps import NOTES, OTHER_NOTES, FleetCaps
 from chaperon.cluster.messages import Frame, Hello
 from chaperon.cluster.packing import TooLarge, pack_window, unpack_window
 from chaperon.cluster.roster import Roster
 from chaperon.cluster.window_size import UNNAMED, UNTAGGED, pack_within
 from chaperon.cluster.wire import LARGEST, encode
-from chaperon.measure.recorder import OTHER, Recorder
+from chaperon.measure.recorder import ERRORS_CAPPED, NAMES, NAMES_CAPPED, OTHER, TROUBLES, Recorder
 from chaperon.measure.sample import Key, Sample
+from chaperon.measure.window import Happening, Trouble, Window
+from chaperon.report.collector import HAPPENINGS_CAPPED, Collector
 
 
 def window_of(keys, each=1):
@@ -105,3 +110,42 @@ def test_twice_as_many_strangers_as_are_told_of_are_not_kept(monkeypatch):
     assert len(told) == 21
     assert told[-1] == "more than 20 workers were turned away: no further one is named"
     assert len(door.turned_away) == 20
+
+
+def test_twice_the_names_keys_errors_notes_of_a_run_from_many_workers_are_counted_together():
+    caps, collector = FleetCaps(), Collector([f"w{k}" for k in range(20)])
+    for k in range(20):
+        keys = [Key("shop", f"GET /{k}/{n}", "http") for n in range(NAMES // 10)]
+        window = window_of(keys)
+        errors = {("shop", f"GET /{k}", f"E{n}"): Trouble(1, 0.0, 0.0, "no") for n in range(20)}
+        notes = {f"{k} said {n}": 1 for n in range(NOTES // 10)}
+        collector.add(caps.bound(replace(window, worker=f"w{k}", errors=errors, notes=notes)))
+
+    totals = collector.totals()
+    assert sum(series.count for series in totals.series.values()) == 2 * NAMES
+    assert len(totals.series) == NAMES + 1
+    assert totals.series[Key("shop", OTHER, "http")].count == NAMES
+    assert totals.notes[NAMES_CAPPED] == NAMES
+    assert len(totals.errors) == TROUBLES + 1
+    assert sum(trouble.count for trouble in totals.errors.values()) == 400
+    assert totals.notes[ERRORS_CAPPED] == 200
+    assert totals.notes[OTHER_NOTES] >= NOTES
+    assert len(totals.notes) <= NOTES + 4
+
+
+def test_a_window_of_what_is_known_is_added_as_it_is():
+    caps = FleetCaps()
+    window = window_of([Key("shop", "GET /", "http")])
+
+    assert caps.bound(window) is window
+    assert caps.bound(window) is window
+
+
+def test_twice_the_happenings_of_a_run_are_said_to_be_left_out():
+    collector = Collector(["w"])
+    for seq in range(1, 2_001):
+        collector.add(Window("w", seq, seq - 1, happenings=[Happening(float(seq), "blocked", "x")]))
+
+    totals = collector.totals()
+    assert len(totals.happenings) == 1_000
+    assert totals.notes[HAPPENINGS_CAPPED] == 1_000

@@ -182,6 +182,7 @@ FLOORS = [
         "cluster.parcel",
         "cluster.ledger",
         "cluster.accounts",
+        "cluster.fleet_caps",
         "cluster.remnant",
         "cluster.spans",
         "cluster.roster",

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from chaperon.cluster.accounts import Losses
+from chaperon.cluster.fleet_caps import FleetCaps
 from chaperon.cluster.ledger import Ledger
 from chaperon.cluster.messages import Bye, Change, Dead, Frame, Hello, Lease, Order, Ping, Pong, Received
 from chaperon.cluster.packing import unpack_window
@@ -45,6 +46,7 @@ class Muster:
         self.changes: list[Change] = []
         self._watch = watch
         self._losses = Losses()
+        self._caps = FleetCaps()
         free = {share.label for share in shares if isinstance(share.load, Users) and share.load.until is not None}
         self._shares = {share.name: share for share in shares}
         self._scheduled = frozenset({share.label for share in shares} - free)
@@ -230,7 +232,7 @@ class Muster:
         found = hand.account.turned_up(window) if late else {}
         self._correct(found)
         self._correct(self._losses.hear(window, given_up=late, scheduled=self._scheduled, found=found))
-        return self._watch.add(window)
+        return self._watch.add(self._caps.bound(window))
 
     def alone(self, now: float) -> bool:
         """Return whether no worker has been there for too long."""

@@ -17,6 +17,7 @@ RECENT = 5
 COUNTED = frozenset({"stalls", "starts", "dropped_late", "dropped_cap", "gc"})
 """What a window's health counts anew each time."""
 HAPPENINGS = 1_000
+HAPPENINGS_CAPPED = f"happenings beyond the first {HAPPENINGS:,} of the run left out"
 LATE = "windows that came after their second was closed, added all the same"
 TWICE = "windows that came twice, counted once"
 MISSING = "windows that never came"
@@ -332,7 +333,11 @@ class Collector:
                 due_for[label] = max(due_for.get(label, 0.0), span)
             for happening in window.happenings:
                 told = happening.kind == "change" and any(known == happening for _, known in self._happenings)
-                if len(self._happenings) < HAPPENINGS and not told:  # every worker tells of a change
+                if told:  # every worker tells of a change
+                    continue
+                if len(self._happenings) >= HAPPENINGS:
+                    self._notes[HAPPENINGS_CAPPED] += 1
+                else:
                     self._happenings.append((window.worker, happening))
             self._notes.update(window.notes)
         # each series first by itself: merging the parts of all at once takes ten times as long

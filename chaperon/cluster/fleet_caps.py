@@ -1,0 +1,93 @@
+"""What a report holds of all workers together is bounded as what a single one records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chaperon.measure.recorder import (
+    ERRORS_CAPPED,
+    KEYS,
+    NAMES,
+    NAMES_CAPPED,
+    OTHER,
+    TAGS_CAPPED,
+    TROUBLES,
+)
+from chaperon.measure.sample import Key
+from chaperon.measure.series import Series
+from chaperon.measure.window import Trouble, TroubleKey, Window
+
+NOTES = 1_000
+"""Wordings of notes there may be."""
+OTHER_NOTES = f"notes beyond the first {NOTES:,} wordings, counted as one"
+
+
+class FleetCaps:
+    """Bounds names, keys, errors, notes over the windows of all workers: what is beyond is counted with the others.
+
+    Each worker keeps these bounds by itself; many with names of their own (a number in each
+    path) would together still fill the memory of their master.
+    """
+
+    def __init__(self) -> None:
+        self._names: set[tuple[str, str]] = set()
+        self._keys: set[Key] = set()
+        self._troubles: set[TroubleKey] = set()
+        self._notes = {NAMES_CAPPED, TAGS_CAPPED, ERRORS_CAPPED, OTHER_NOTES}  # of those there is always room
+
+    def __repr__(self) -> str:
+        return f"<FleetCaps of {len(self._keys)} keys>"
+
+    def bound(self, window: Window) -> Window:
+        """Return a window as it may be added up: itself where all in it is known or has room."""
+        notes = dict(window.notes)
+        series = window.series
+        if not self._keys.issuperset(series):
+            parts: dict[Key, list[Series]] = {}
+            for key, each in series.items():
+                parts.setdefault(self._key(key, notes), []).append(each)
+            if len(parts) != len(series) or parts.keys() != series.keys():
+                series = {key: same[0] if len(same) == 1 else Series.merge_all(same) for key, same in parts.items()}
+        errors = window.errors
+        if not self._troubles.issuperset(errors):
+            bounded: dict[TroubleKey, Trouble] = {}
+            for where, trouble in errors.items():
+                place = self._trouble(where, notes)
+                known = bounded.get(place)
+                if known is None:
+                    bounded[place] = replace(trouble)
+                else:
+                    known.add(trouble)
+            errors = bounded
+        for note in notes.keys() - self._notes:
+            if len(self._notes) < NOTES:
+                self._notes.add(note)
+            else:
+                notes[OTHER_NOTES] = notes.get(OTHER_NOTES, 0) + notes.pop(note)
+        if series is window.series and errors is window.errors and notes == window.notes:
+            return window
+        return replace(window, series=series, errors=errors, notes=notes)
+
+    def _key(self, key: Key, notes: dict[str, int]) -> Key:
+        if key in self._keys:
+            return key
+        named = (key.scenario, key.name)
+        if named not in self._names and key.name != OTHER:
+            if len(self._names) >= NAMES:
+                notes[NAMES_CAPPED] = notes.get(NAMES_CAPPED, 0) + 1
+                return key._replace(name=OTHER, tags=())
+            self._names.add(named)
+        if len(self._keys) >= KEYS:
+            notes[TAGS_CAPPED] = notes.get(TAGS_CAPPED, 0) + 1
+            return key._replace(tags=())
+        self._keys.add(key)
+        return key
+
+    def _trouble(self, where: TroubleKey, notes: dict[str, int]) -> TroubleKey:
+        if where in self._troubles:
+            return where
+        if len(self._troubles) >= TROUBLES:
+            notes[ERRORS_CAPPED] = notes.get(ERRORS_CAPPED, 0) + 1
+            return where[0], OTHER, "other errors"
+        self._troubles.add(where)
+        return where
