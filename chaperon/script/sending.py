@@ -66,7 +66,7 @@ class Sending:
         self._clock = clock
         self._on_fault = on_fault
         self._second = max(int(clock.now() - began), 0)
-        self._told = float(self._second)
+        self._told = self._due_until = float(self._second)
         self._recorder = Recorder(worker, began=began, second=self._second, tap=tap, journal=journal(self._second))
         self._health = Health(clock, began)
         self._wire = Wire()
@@ -149,11 +149,15 @@ class Sending:
     def _tick(self) -> None:
         for second in count(self._second + 1):
             self._clock.sleep(self.began + second - self._clock.now())
-            self._cut()
+            self._cut(second)
 
-    def _cut(self) -> None:
+    def _cut(self, second: int | None = None) -> None:
         engine, until = self.engine, self._clock.now() - self.began
-        phases, due = engine.phases(self._told, until), engine.due(self._told, until)
+        phases = engine.phases(self._told, until)
+        # whole seconds, the same on every worker, whenever each of them was woken; the last window ends now
+        edge = until if second is None else float(second)
+        due = engine.due(self._due_until, edge)
+        self._due_until = edge
         self._told = until
         health = {**self._health.cut(self._recorder.happened), **self._wire.facts()}
         self._sink(
