@@ -69,12 +69,16 @@ static double done(double at, double work) {
     if (pause_for <= 0) return at + work;
     for (;;) {
         double begin = first + pause_after;
-        if (pause_every > 0 && at >= begin + pause_for) begin += (floor((at - begin - pause_for) / pause_every) + 1) * pause_every;
-        if (at >= begin + pause_for) return at + work; /* the only pause is over */
+        if (at >= begin + pause_for) {
+            if (pause_every <= 0) return at + work; /* the only pause is over */
+            begin += floor((at - begin) / pause_every) * pause_every;
+            if (at >= begin + pause_for) begin += pause_every;
+        }
         if (at < begin) {
             if (at + work <= begin) return at + work;
             work -= begin - at;
         }
+        if (begin + pause_for <= at) return at + work; /* rounding: this pause is over */
         at = begin + pause_for;
     }
 }

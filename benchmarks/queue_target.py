@@ -26,10 +26,13 @@ class Pause:
 
     def begin(self, at: float) -> float | None:
         """Return the begin of the first pause that has not ended at the moment *at*, None if there is none."""
-        passed = at - self.after - self.length
-        if passed < 0.0:
+        if at < self.after + self.length:
             return self.after
-        return self.after + (math.floor(passed / self.every) + 1) * self.every if self.every else None
+        if not self.every:
+            return None
+        number = math.floor((at - self.after) / self.every)
+        begin = self.after + number * self.every
+        return begin if at < begin + self.length else self.after + (number + 1) * self.every
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,10 @@ class Service:
                 if at + left <= begin:
                     return at + left
                 left -= begin - at
-            at = begin + self.pause.length
+            end = begin + self.pause.length
+            if end <= at:  # rounding: this pause is over
+                break
+            at = end
         return at + left
 
     def ideal(self, due: Iterable[float]) -> list[float]:

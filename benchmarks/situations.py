@@ -69,8 +69,12 @@ SITUATIONS = (
     ),
     Situation(
         "errors",
-        "three of ten requests answered with 500 at once, the others after 20 ms, 20 s",
-        lambda _: Asked('rate(100, hold="20s")', Service(0.02, errors=0.3), options=("--limit", "errors < 50%")),
+        "three of ten requests answered with 500 at once, the others after 20 ms, no work in 0.2 of every 2 s, 20 s",
+        lambda _: Asked(
+            'rate(100, hold="20s")',
+            Service(0.02, errors=0.3, pause=Pause(1.0, 0.2, 2.0)),
+            options=("--limit", "errors < 50%"),
+        ),
         honest=True,
     ),
     Situation(

@@ -4,6 +4,8 @@ import math
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmarks.queue_target import Pause, Request, Service, quantile
 from benchmarks.situations import SITUATIONS
@@ -61,6 +63,26 @@ def test_a_poisson_queue_at_70_percent_has_the_mean_of_pollaczek_and_khinchin():
 )
 def test_no_work_is_done_during_a_pause(pause, at, done):
     assert Service(0.5, pause=pause).done(at) == pytest.approx(done)
+
+
+@given(
+    st.floats(0.0, 30.0), st.floats(0.001, 3.0), st.floats(0.0, 5.0), st.floats(0.01, 1.0), st.floats(1.01, 3.0)
+)
+def test_work_takes_its_time_and_the_pauses_in_it(at, work, after, length, every):
+    pause = Pause(after, length, every)
+
+    done = Service(work, pause=pause).done(at)
+
+    begins = [after + number * every for number in range(200)]
+    idle = sum(max(min(done, begin + length) - max(at, begin), 0.0) for begin in begins)
+    assert done - at == pytest.approx(work + idle, abs=1e-6)
+
+
+@pytest.mark.parametrize("number", range(50))
+def test_work_that_begins_as_a_pause_ends_is_not_kept(number):
+    pause = Pause(0.1, 0.2, 0.7)
+
+    assert Service(0.1, pause=pause).done(0.1 + number * 0.7 + 0.2) == pytest.approx(0.4 + number * 0.7)
 
 
 def test_a_request_that_was_never_answered_took_for_ever():
