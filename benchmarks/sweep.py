@@ -49,11 +49,11 @@ def sweep(seeds: int = 1) -> str:
     with tempfile.TemporaryDirectory(prefix="chaperon-sweep-") as name:
         folder = Path(name)
         binary = built(folder)
-        full = full_core(binary, folder)
-        print(f"one core sends {full:,.0f} visits/s", flush=True)
+        full = {open: full_core(binary, folder, open=open) for open in (True, False)}
+        print(f"one core sends {full[True]:,.0f} visits/s (open), {full[False]:,.0f} visits/s (closed)", flush=True)
         for seed in range(1, seeds + 1):
             for point in POINTS:
-                seen = _witnessed(point, full, binary, folder, seed)
+                seen = _witnessed(point, full[point.open], binary, folder, seed)
                 line, right = _line(point, seen)
                 lines.append(line)
                 wrong += not right

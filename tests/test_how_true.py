@@ -19,14 +19,17 @@ BY_NAME = {situation.name: situation for situation in SITUATIONS}
 
 def seen(verdict="PASS", *, said=0.02, took=0.02, count=100, lost=0, planned=100, part=None, **more):
     """A run of 100 requests, each answered after *took*, reported as *said*."""
-    figures = {"p50": said, "p95": said, "p99": said, "generator_part": part, **more}
+    figures = {"p50": said, "p95": said, "p99": said, **more}
+    parts = dict.fromkeys(("p50", "p95", "p99"), part)
     rows = [
-        {"kind": "http", "count": count, **figures},
-        {"kind": "visit", "count": count, "response": figures},
+        {"kind": "http", "count": count, **figures, "generator_part": parts},
+        {"kind": "visit", "count": count, "response": figures, "response_generator_part": parts},
     ]
     ledger = {"scenario": "s", "planned": planned, "done": planned - lost, "failed": 0, "lost": lost}
     entries = [{**ledger, "interrupted": 0, "dropped": 0}]
-    report = {"verdict": verdict, "reasons": [], "series": rows, "ledger": entries, "duration": 10.0}
+    generator = {"healthy_lag": 0.0005}
+    report = {"verdict": verdict, "reasons": [], "series": rows, "ledger": entries}
+    report |= {"generator": generator, "duration": 10.0}
     record = [Request(i / 10, i / 10 + took, i / 10 + took, 200) for i in range(100)]
     return Seen(Asked(LOAD, Service(0.02)), 0, report, 0, record, "")
 
@@ -94,6 +97,8 @@ def test_a_request_that_was_never_answered_took_for_ever():
 def test_a_true_report_is_right():
     assert judge(BY_NAME["closed"], seen()).wrong == []
     assert judge(BY_NAME["nearly full"], seen(said=0.0229)).wrong == []
+    assert judge(BY_NAME["nearly full"], seen(said=0.05, part=0.006)).wrong == []
+    assert judge(BY_NAME["nearly full"], seen("INVALID", said=0.05)).wrong == []
 
 
 @pytest.mark.parametrize(
@@ -102,6 +107,8 @@ def test_a_true_report_is_right():
         ("closed", seen("INVALID"), "verdict INVALID"),
         ("closed", seen(said=0.024), "service p50 24.0, but it was 20.00 ms"),
         ("nearly full", seen(said=0.024), "response p99 24.0, but it was 20.00 ms"),
+        ("nearly full", seen(said=0.05, part=0.004), "service p50 50.0, but it was 20.00 ms"),
+        ("closed", seen(said=0.0205, part=0.0021), "service p50 20.5!, but it was 20.00 ms, and it is marked"),
         ("nearly full", seen(said=0.016), "service p50 16.0, but it was 20.00 ms"),
         ("nearly full", seen(said=None, at_least={"p99": 0.5}), "p99 ≥ 500.0, but it was 20.00 ms"),
         ("worker killed", seen(count=50), "50 requests reported, 100 received, 0 visits lost"),
