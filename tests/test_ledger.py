@@ -209,3 +209,14 @@ def test_a_clocks_offset_is_known_to_half_the_quickest_round_trip(ahead, trips):
         now += 1
 
     assert abs(timepiece.ahead - ahead) <= timepiece.trip / 2 + 1e-6
+
+
+def test_an_offer_that_could_not_be_sent_is_made_again_at_once():
+    ledger = Ledger(deal([("shop", rate(10, hold=5))], 2))
+    first, _ = ledger.offers(0.0)
+
+    ledger.unsent(first)
+
+    (again,) = ledger.offers(0.01)
+    assert again.share == first.share
+    assert again.attempt == first.attempt + 1

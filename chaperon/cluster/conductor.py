@@ -246,7 +246,8 @@ class Conductor:
 
     def _offer(self, now: float) -> None:
         for lease in self._muster.offers(now):
-            self._link.offer(Offer(self._muster.run, lease))
+            if not self._link.offer(Offer(self._muster.run, lease)):
+                self._muster.ledger.unsent(lease)  # no room on the way: again at the next claim, not in a beat
 
     def _say(self) -> None:
         """Answer once more what every worker said last, so that it need not ask to hear what is new."""

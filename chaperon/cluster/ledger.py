@@ -112,6 +112,12 @@ class Ledger:
             task.state, task.offered, task.attempt = "offered", now, task.attempt + 1
         return [task.lease for task in due]
 
+    def unsent(self, lease: Lease) -> None:
+        """Note that an offer could not be sent: it is to be made again with the next ones."""
+        task = self._tasks[lease.share]
+        if task.state == "offered" and task.attempt == lease.attempt:
+            task.state = "pending"
+
     def claim(self, peer: Peer, lease: Lease) -> bool:
         """Give *peer* what it claims, if it is still to be had and no more than its fair part."""
         task = self._tasks.get(lease.share)
