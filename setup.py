@@ -9,6 +9,7 @@ COMPILED = [
     "chaperon/measure/plain_text.py",
     "chaperon/measure/sample.py",
     "chaperon/measure/window.py",
+    "chaperon/measure/hub_lag.py",
     "chaperon/measure/recorder.py",
     "chaperon/measure/meter.py",
     "chaperon/load/phases.py",

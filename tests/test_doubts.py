@@ -1,5 +1,7 @@
 """Rules turn the generator's faults into INVALID, with the reason, the seconds, the remedy."""
 
+import math
+
 import pytest
 
 from chaperon.errors import PlanError
@@ -60,7 +62,7 @@ def test_fewer_drops_are_a_warning():
 def test_lateness_is_invalid_after_three_seconds_running():
     late = {"late_p99": 0.08, "hub_cpu": 0.99}
 
-    three, two = report({}, late, late, late, {}), report({}, late, late, {}, late, {})
+    three, two = report({}, late, late, late, *[{}] * 5), report({}, late, late, {}, late, *[{}] * 4)
 
     assert three.verdict is Verdict.INVALID
     assert "up to 80.0ms late (p99 of a second), seconds 1–3" in three.reasons[0]
@@ -85,10 +87,37 @@ def test_a_core_that_is_used_up_for_five_seconds_is_invalid_where_visits_wait():
     busy = {"hub_cpu": 0.99, "lag_p90": 0.02}
 
     assert report(*[busy] * 5).verdict is Verdict.INVALID
-    assert report(*[busy] * 4).verdict is Verdict.PASS
+    assert report(*[busy] * 4, *[{}] * 11).verdict is Verdict.PASS
     assert report(*[{"hub_cpu": 0.5, "hub_wanted": 0.99, "lag_p90": 0.02}] * 5).verdict is Verdict.INVALID
     assert report(*[{"hub_cpu": 0.99}] * 9, took=0.05).verdict is Verdict.PASS
-    assert report(*[{"hub_cpu": 0.99}] * 9, took=0.001).verdict is Verdict.INVALID
+    assert report(*[{"hub_cpu": 0.99, "lag_p90": 0.0015}] * 9, took=0.001).verdict is Verdict.INVALID
+
+
+def test_a_core_used_up_by_a_fast_target_is_no_fault_where_nothing_waits():
+    busy = {"hub_cpu": 1.0, "lag_p90": 0.0012, "healthy_lag": 0.0003}
+
+    assert report(*[busy] * 9, took=0.001).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("length", range(1, 13))
+@pytest.mark.parametrize(
+    ("wrong", "rule"), [({"late_p99": 0.08}, 3), ({"hub_cpu": 1.0, "lag_p90": 0.02}, 5)], ids=["late", "cpu"]
+)
+def test_no_run_is_too_short_to_be_invalid(wrong, rule, length):
+    least = max(math.ceil(min(rule, length / 3)), 1)
+
+    enough = report(*[wrong] * least, *[{}] * (length - least))
+    fewer = report(*[wrong] * (least - 1), *[{}] * (length - least + 1))
+
+    assert enough.verdict is Verdict.INVALID
+    assert fewer.verdict is Verdict.PASS
+
+
+def test_a_stop_that_takes_a_third_of_a_short_run_is_invalid_from_half_a_second_on():
+    assert report({"lag_max": 0.6}).verdict is Verdict.INVALID
+    assert report({"lag_max": 0.4}).verdict is Verdict.PASS
+    assert report({"lag_max": 0.8}, {}).verdict is Verdict.INVALID
+    assert report({"lag_max": 0.8}, {}, {}).verdict is Verdict.PASS
 
 
 def test_the_remedy_says_how_many_processes_it_takes():

@@ -14,6 +14,7 @@ from chaperon.cluster.packing import pack_window, unpack_window
 from chaperon.cluster.wire import LARGEST, PROTOCOL, OtherProtocol, WireError, decode, encode, pack, unpack
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
+from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
 from chaperon.measure.window import Counts, Happening, Window
 from chaperon.report.collector import Collector
@@ -33,15 +34,15 @@ def test_a_message_arrives_as_it_was_said(message):
         "nothing": b"",
         "text": b"GET / HTTP/1.1\r\n\r\n",
         "no list": pack({"a": 1}),
-        "too short": pack((1, "Ping")),
-        "unknown kind": pack((1, "Delete", ())),
-        "kind no text": pack((1, ["Ping"], ())),
-        "too few fields": pack((1, "Bye", ("alpha",))),
-        "text for a number": pack((1, "Bye", ("alpha", "7"))),
-        "truth for a number": pack((1, "Bye", ("alpha", True))),
-        "not a number": pack((1, "Ping", (*astuple(PING)[:4], math.nan, *astuple(PING)[5:]))),
-        "unknown state": pack((1, "Ping", (*astuple(PING)[:3], "dancing", *astuple(PING)[4:]))),
-        "lease with a hole": pack((1, "Offer", (1, ("x",)))),
+        "too short": pack((PROTOCOL, "Ping")),
+        "unknown kind": pack((PROTOCOL, "Delete", ())),
+        "kind no text": pack((PROTOCOL, ["Ping"], ())),
+        "too few fields": pack((PROTOCOL, "Bye", ("alpha",))),
+        "text for a number": pack((PROTOCOL, "Bye", ("alpha", "7"))),
+        "truth for a number": pack((PROTOCOL, "Bye", ("alpha", True))),
+        "not a number": pack((PROTOCOL, "Ping", (*astuple(PING)[:4], math.nan, *astuple(PING)[5:]))),
+        "unknown state": pack((PROTOCOL, "Ping", (*astuple(PING)[:3], "dancing", *astuple(PING)[4:]))),
+        "lease with a hole": pack((PROTOCOL, "Offer", (1, ("x",)))),
         "two at once": encode(PING) * 2,
         "cut off": encode(PING)[:-1],
         "oversized": b"\xc6" + (LARGEST + 1).to_bytes(4, "big") + bytes(LARGEST + 1),
@@ -99,7 +100,10 @@ def test_a_window_arrives_with_every_count_exact():
     recorder.account("shop", 1000.4, "planned")
     recorder.account("shop", 1000.4, "done")
     recorder.note("something")
-    window = recorder.cut(users=3, health={"cpu": 0.5}, progress={"0:0/8": (4, 3, 0)})
+    recorder.lag.tick(1000.0, 1000.25, 1000.26)
+    late = Series()
+    late.good.add([0.0, 0.25])
+    window = recorder.cut(users=3, health={"cpu": 0.5}, progress={"0:0/8": (4, 3, 0)}, late=late)
     window = replace(window, phases={("shop", "hold"): 0.5}, happenings=(Happening(0.5, "blocked", "time.sleep", 2.0),))
 
     arrived = unpack_window(pack_window(window, began=1000.0), "alpha", began=1000.0)
@@ -109,6 +113,10 @@ def test_a_window_arrives_with_every_count_exact():
     assert arrived.errors == window.errors
     for name in ("worker", "seq", "at", "users", "health", "progress", "notes", "phases", "happenings"):
         assert getattr(arrived, name) == getattr(window, name)
+    assert set(arrived.generator) == {"late", "lag"}
+    for name, series in window.generator.items():
+        assert arrived.generator[name].good.count == series.good.count
+        assert arrived.generator[name].good.high == series.good.high
 
 
 def test_moments_are_moved_to_the_clock_of_the_receiver():

@@ -37,7 +37,9 @@ def express(
     """
     meter: Meter = http.meter
     sheet, target = composed.sheet, composed.target
+    lag = meter.recorder.lag
     start = meter.clock.now()
+    lag.begin(start)
     try:
         arrived = sheet.lane.exchange(
             composed.wire, target, terms, limit, composed.shape.bare, composed.shape.safe
@@ -48,9 +50,12 @@ def express(
     except BaseException as exc:
         if is_a(exc, RequestException):
             exc.request = composed.prepared
-        meter.take(name, "http", start, meter.clock.now(), failure_of(exc))
+        end = meter.clock.now()
+        lag.end(end)
+        meter.take(name, "http", start, end, failure_of(exc))
         raise
     end = meter.clock.now()
+    lag.end(end)
     status = arrived.status
     reply = _new(Reply)
     reply.__dict__ = {

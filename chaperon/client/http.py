@@ -158,13 +158,17 @@ class Http(WireSession):
         if isinstance(request, requests.PreparedRequest):
             bind(request, self._bounds(_now(), total, limit))
         now = self.meter.clock.now
-        start = now()
+        start, lag = now(), self.meter.recorder.lag
+        lag.begin(start)
         try:
             response = self._dispatch(request, **kwargs)
         except BaseException as exc:
-            self.meter.take(name, "http", start, now(), failure_of(exc))
+            end = now()
+            lag.end(end)
+            self.meter.take(name, "http", start, end, failure_of(exc))
             raise
         end = now()
+        lag.end(end)
         if type(response) is requests.Response:  # another adapter's: it is read in the same way
             response.__class__ = Reply
         count_beside(self.meter, response, name, start, end, timed=self.service.timings)

@@ -42,6 +42,7 @@ _Packed = tuple[
     dict[str, float],
     tuple[Happening, ...],
     tuple[Any, ...],
+    tuple[str, ...],
     tuple[bytes, bytes, bytes, bytes, bytes],
 ]
 _read = reader(_Packed)
@@ -65,7 +66,7 @@ def pack_window(window: Window, *, began: float) -> bytes:
     Raises TooLarge where they are more than a message has.
     """
     columns = _Columns()
-    for series in window.series.values():
+    for series in (*window.series.values(), *window.generator.values()):
         columns.add(series, began)
     content = (
         window.seq,
@@ -80,6 +81,7 @@ def pack_window(window: Window, *, began: float) -> bytes:
         dict(window.due),
         list(window.happenings),
         [tuple(key) for key in window.series],
+        list(window.generator),
         columns.packed(),
     )
     raw = pack(content)
@@ -106,12 +108,15 @@ def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
         due,
         happenings,
         keys,
+        own,
         planes,
     ) = _read(_inflated(body))
     if seq < 1 or at < 0 or users < 0:
         raise WireError("a window with numbers that cannot be")
-    series = dict(zip(map(_key, keys), _series(planes, len(keys), began), strict=True))
-    if len(series) != len(keys):
+    parts = _series(planes, len(keys) + len(own), began)
+    series = dict(zip(map(_key, keys), parts[: len(keys)], strict=True))
+    generator = dict(zip(own, parts[len(keys) :], strict=True))
+    if len(series) != len(keys) or len(generator) != len(own):
         raise WireError("a window with a series told twice")
     return Window(
         worker=worker,
@@ -127,6 +132,7 @@ def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
         phases=dict(phases),
         due=due,
         happenings=happenings,
+        generator=generator,
     )
 
 

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from chaperon.clock import Clock, HubClock
 from chaperon.load.machine import Collections, Load, cores, ports
 from chaperon.load.sentinel import Sentinel
+from chaperon.load.ticker import Ticker, healthy_lag
+from chaperon.measure.hub_lag import HubLag
+from chaperon.measure.series import Series
 from chaperon.measure.window import Happening
 
 EVERY = 0.05
@@ -22,7 +25,7 @@ class Health:
     looks on from outside; it hands what it saw to `happened`. Moments count from *began*.
     """
 
-    def __init__(self, clock: Clock, began: float | None = None) -> None:
+    def __init__(self, clock: Clock, began: float | None = None, *, lag: HubLag | None = None) -> None:
         self._clock = clock
         self._late: list[float] = []
         self._lag: list[float] = []
@@ -33,6 +36,7 @@ class Health:
         self._garbage = Collections(clock.now)
         self._sentinel = Sentinel(clock.now, clock.now() if began is None else began)
         self._watched = False
+        self._ticker = Ticker(clock, HubLag() if lag is None else lag)
 
     def __repr__(self) -> str:
         return f"<Health of {len(self._late)} starts>"
@@ -43,11 +47,29 @@ class Health:
             self._watched = True
             self._sentinel.start()
             self._garbage.start()
+            self._ticker.start()
 
     def stop(self) -> None:
         """Watch no more from outside."""
         self._sentinel.stop()
         self._garbage.stop()
+        self._ticker.stop()
+
+    def wait(self, until: float) -> None:
+        """Wait until a moment, when the load begins; see meanwhile what lag is healthy. Blocks."""
+        if isinstance(self._clock, HubClock):
+            self._ticker.calibrate(until)
+        else:
+            self._clock.sleep(until - self._clock.now())
+
+    @property
+    def lateness(self) -> Series | None:
+        """By how many seconds the visits since the last cut started late; None without any that were due."""
+        if not self._late:
+            return None
+        series = Series()
+        series.good.add(self._late)
+        return series
 
     def late(self, by: float) -> None:
         """Note that a visit started *by* seconds after it was due."""
@@ -74,7 +96,7 @@ class Health:
 
         "starts", "late_p50", "late_p99", "late_max" of visits that were due; "dropped_late",
         "dropped_cap", "waited_max" of those that were dropped; "lag_p50", "lag_p90",
-        "lag_max", "stalls" of the hub; "cpu", "hub_cpu", "hub_wanted", "machine", "cores"; "gc",
+        "lag_max", "stalls" of the hub, "healthy_lag" of one that sends nothing; "cpu", "hub_cpu", "hub_wanted", "machine", "cores"; "gc",
         "gc_longest"; "ports", "ports_limit".
         """
         for happening in self._sentinel.seen():
@@ -93,6 +115,7 @@ class Health:
             "lag_max": _ranked(lag, 1.0),
             "stalls": float(self._stalls),
             "cores": float(cores()),
+            "healthy_lag": healthy_lag(),
             **self._load.cut(),
             **self._garbage.cut(),
             **ports(),

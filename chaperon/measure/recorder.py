@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal, Protocol
 
+from chaperon.measure.hub_lag import HubLag
 from chaperon.measure.plain_text import NAME, encodable
 from chaperon.measure.sample import WARM_UP, Failure, Key, Row, Sample
 from chaperon.measure.series import Series
@@ -62,8 +63,8 @@ class Recorder:
     """Gathers the samples of one worker; only `cut` hands anything out.
 
     *began* is the clock's reading at the start of the run, *second* the one the first window
-    is of. A *tap* sees every sample that is taken, a *journal* all that is taken.
-    Memory is bounded by the caps above, however many samples come.
+    is of. *lag* estimates what requests waited for the event loop. A *tap* sees every sample
+    that is taken, a *journal* all that is taken. Memory is bounded by the caps above, however many samples come.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Recorder:
     ) -> None:
         self.worker = worker
         self.began = began
+        self.lag = HubLag()
         self._journal = journal
         self._keep = None if journal is None else journal.take
         self._tap = tap
@@ -179,10 +181,15 @@ class Recorder:
         progress: Mapping[str, tuple[int, int, int]] | None = None,
         phases: Mapping[tuple[str, str], float] | None = None,
         due: Mapping[str, float] | None = None,
+        late: Series | None = None,
     ) -> Window:
-        """Return what was recorded since the last cut as the window of the next second."""
+        """Return what was recorded since the last cut as the window of the next second.
+
+        *late* has by how many seconds the visits that started since then did so after they were due.
+        """
         for key, batch in self._open.items():
             self._settle(key, batch)
+        generator = {"late": late, "lag": self.lag.cut()}
         self._seq += 1
         window = Window(
             worker=self.worker,
@@ -198,6 +205,7 @@ class Recorder:
             phases=phases or {},
             due=due or {},
             happenings=self._happenings,
+            generator={name: series for name, series in generator.items() if series is not None},
         )
         self._open, self._series, self._ledger = {}, {}, {}
         self._errors, self._notes, self._happenings = {}, Counter(), []
@@ -228,6 +236,8 @@ class Recorder:
             series = self._series[key] = Series()
         before = series.errors
         series.add(batch)
+        if key.is_request:
+            self.lag.add(batch)
         if series.errors > before:
             for _, _, end, failure, *_ in batch:
                 if failure is not None and failure.listed:

@@ -98,7 +98,9 @@ class Window:
     counts what was refused or capped. *progress* is, by share: arrivals started, visits
     ended, rows taken. *phases* is, by (scenario label, phase), for how many seconds of this
     window the load was in it, *due*, by scenario label, for how many seconds visits were due
-    that are no warm-up. *happenings* are rare.
+    that are no warm-up. *happenings* are rare. *generator* has the generator's own part
+    of what was measured, as distributions in seconds: "late", by how much visits started after
+    they were due; "lag", for how long responses waited for the event loop to read them.
     """
 
     worker: str
@@ -114,6 +116,7 @@ class Window:
     phases: Mapping[tuple[str, str], float] = field(default_factory=dict)
     due: Mapping[str, float] = field(default_factory=dict)
     happenings: Sequence[Happening] = ()
+    generator: Mapping[str, Series] = field(default_factory=dict)
 
 
 Sink = Callable[[Window], None]

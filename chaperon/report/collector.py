@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import dataclass, field
 
 from chaperon.measure.plain_text import encodable
-from chaperon.measure.sample import Key
+from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import Counts, Happening, Trouble, TroubleKey, Window
 from chaperon.report.percentiles import Population
@@ -128,7 +128,8 @@ class Totals:
 
     *phases* is by (scenario label, phase) for how many seconds the load was in it, *due* by
     scenario label for how many seconds visits were due that are no warm-up. *happenings* are
-    with the worker they came from, in their order.
+    with the worker they came from, in their order. *generator* is the generator's own part of
+    what was measured, as in a window, without the warm-up.
     """
 
     series: Mapping[Key, Series]
@@ -140,6 +141,7 @@ class Totals:
     phases: Mapping[tuple[str, str], float] = field(default_factory=dict)
     due: Mapping[str, float] = field(default_factory=dict)
     happenings: Sequence[tuple[str, Happening]] = ()
+    generator: Mapping[str, Series] = field(default_factory=dict)
 
 
 Listener = Callable[[int, Mapping[Key, Sequence[Series]], Sequence[Window]], None]
@@ -167,6 +169,7 @@ class Collector:
         self._phases: dict[tuple[str, str], float] = {}
         self._due: dict[str, float] = {}
         self._happenings: list[tuple[str, Happening]] = []
+        self._generator: dict[str, Series] = {}
         self._recent: deque[tuple[int, Population]] = deque(maxlen=RECENT)
         self._requests_failing = Streak()
         self._visits_failing = Streak()
@@ -284,6 +287,7 @@ class Collector:
             whole._errors = {key: copy(t) for key, t in self._errors.items()}
             whole._phases, whole._due = dict(self._phases), dict(self._due)
             whole._happenings = list(self._happenings)
+            whole._generator = dict(self._generator)
             whole._notes, whole._recent = Counter(self._notes), deque(self._recent, maxlen=RECENT)
             for second in sorted(whole._open):
                 whole._close(second)
@@ -301,6 +305,7 @@ class Collector:
             dict(whole._phases),
             dict(whole._due),
             sorted(whole._happenings, key=lambda pair: pair[1]),
+            dict(whole._generator),
         )
 
     def _close(self, second: int) -> None:
@@ -345,6 +350,7 @@ class Collector:
         for key, new in sums.items():
             known_series = self._series.get(key)
             self._series[key] = Series.merge_all([new] if known_series is None else [known_series, new])
+        self._merge_generator(windows)
         for listener in self.listeners:
             listener(second, by_key, windows)
         requests = [new for key, new in sums.items() if key.is_request]
@@ -364,6 +370,14 @@ class Collector:
             done, failed = sum(c.done for c in fates), sum(c.failed for c in fates)
             self._requests_failing.note(row.at, bad=errors, good=count - errors)
             self._visits_failing.note(row.at, bad=failed, good=done + count - errors)
+
+    def _merge_generator(self, windows: Sequence[Window]) -> None:
+        for window in windows:
+            if window.phases and all(phase == WARM_UP for _, phase in window.phases):
+                continue  # counts to no headline, and neither does what falsified it
+            for name, series in window.generator.items():
+                known = self._generator.get(name)
+                self._generator[name] = Series.merge_all([series] if known is None else [known, series])
 
     def _row(self, second: int) -> SecondRow:
         return self._seconds.setdefault(second, SecondRow(second))

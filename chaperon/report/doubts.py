@@ -10,6 +10,7 @@ from typing import NamedTuple
 from chaperon.measure.window import Happening, Window
 from chaperon.report.collector import Totals, WorkerTally
 from chaperon.report.figures import time_text
+from chaperon.report.generator_part import NOTICED
 from chaperon.report.trust import Trust
 
 NOTICEABLE = 0.002
@@ -18,6 +19,8 @@ CROWDED = 0.005
 """From so much on, beyond a tenth of a visit, what visits wait for a core of a busy machine is too much."""
 ROOM = 0.65
 """How much of a core may be used before lateness grows."""
+BRIEF = 0.5
+"""So long a stop is none of the short runs' own: what starts a run may take a part of it."""
 FULL = 0.9
 """From which share on of what the system lets a process open a warning is due."""
 
@@ -47,6 +50,7 @@ class Doubts:
     def __init__(self, trust: Trust) -> None:
         self._trust = trust
         self._records: dict[str, _Record] = {}
+        self._duration = 0.0
 
     def __repr__(self) -> str:
         return f"<Doubts about {', '.join(self._records) or 'nobody'}>"
@@ -64,7 +68,7 @@ class Doubts:
                 record.busy[second] = max(lateness, lag)
             elif health.get("machine", 0.0) > trust.cpu and lag > NOTICEABLE:
                 record.crowded[second] = lag
-        if trust.stall is not None and health.get("lag_max", 0.0) > trust.stall:
+        if trust.stall is not None and health.get("lag_max", 0.0) > min(trust.stall, BRIEF):
             record.stalled[second] = health["lag_max"]
         dropped = int(health.get("dropped_late", 0.0) + health.get("dropped_cap", 0.0))
         if dropped:
@@ -72,9 +76,9 @@ class Doubts:
         if second in record.late or second in record.busy or dropped:
             record.made[second] = sum(c.done + c.failed for c in window.ledger.values())
 
-    def judge(self, totals: Totals) -> Verdicts:
-        """Return what the rules say, the worst first."""
-        found = Verdicts([], [])
+    def judge(self, totals: Totals, duration: float) -> Verdicts:
+        """Return what the rules say of a run of *duration* seconds, the worst first."""
+        found, self._duration = Verdicts([], []), duration
         several = len(totals.workers) > 1
         self._judge_drops(totals, found, several)
         for tally in totals.workers:
@@ -115,7 +119,7 @@ class Doubts:
         seconds = [s for s, lateness in record.late.items() if lateness > bound]
         if not seconds:
             return
-        lasting = running(seconds, math.ceil(trust.late_for or 1.0))
+        lasting = running(seconds, self._seconds(trust.late_for))
         worst = max(record.late[s] for s in seconds)
         said = f"visits began up to {time_text(worst)} late (p99 of a second){where}, {told(lasting or seconds)}"
         (found.invalid if lasting else found.warnings).append(f"{said}: {self._cure(tally, totals)}")
@@ -123,9 +127,10 @@ class Doubts:
     def _judge_processor(
         self, tally: WorkerTally, record: _Record, totals: Totals, where: str, found: Verdicts
     ) -> None:
-        least = math.ceil(self._trust.cpu_for or 1.0)
+        least = self._seconds(self._trust.cpu_for)
         share = (self._trust.late_share or 0.0) * _median(totals)
-        bound = min(NOTICEABLE, share) if share else NOTICEABLE
+        healthy = tally.health.get("healthy_lag", 0.0)
+        bound = max(min(NOTICEABLE, share) if share else NOTICEABLE, healthy + NOTICED)
         busy = [s for s, lag in record.busy.items() if lag > bound]
         if busy:
             lasting = running(busy, least)
@@ -141,9 +146,11 @@ class Doubts:
     def _judge_stalls(
         self, tally: WorkerTally, record: _Record, totals: Totals, where: str, found: Verdicts
     ) -> None:
-        if record.stalled:
-            worst = max(record.stalled.values())
-            said = f"nothing went on for {time_text(worst)}{where}, {told(record.stalled)}"
+        stall = self._trust.stall
+        stalled = {} if stall is None else {s: t for s, t in record.stalled.items() if t > self._span(stall, BRIEF)}
+        if stalled:
+            worst = max(stalled.values())
+            said = f"nothing went on for {time_text(worst)}{where}, {told(stalled)}"
             found.invalid.append(f"{said}: {_seen(tally.name, totals, self._trust.stall or 0.0)}")
             return
         brief = [h for worker, h in totals.happenings if worker == tally.name and h.kind in _STOPS]
@@ -164,6 +171,14 @@ class Doubts:
             elif health.get(name, 0.0) > FULL * health.get(f"{name}_limit", math.inf):
                 used = f"{health[name]:,.0f} of {health[f'{name}_limit']:,.0f} {name} were in use{where}"
                 found.warnings.append(f"{used}: {cure}")
+
+    def _span(self, rule: float, least: float = 0.0) -> float:
+        """Return the span of a rule in seconds: no more than a third of the run, for which it would be too long."""
+        return min(rule, max(self._duration / 3, least))
+
+    def _seconds(self, rule: float | None) -> int:
+        """Return how many seconds running a rule asks for, 1 at least."""
+        return max(math.ceil(self._span(rule or 1.0)), 1)
 
     def _cure(self, tally: WorkerTally, totals: Totals) -> str:
         """Return what would help one worker: more processes where its core is used up, else what was seen."""

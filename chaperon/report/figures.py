@@ -5,10 +5,12 @@ from __future__ import annotations
 UNKNOWN = "?"
 ROUGH = "~"
 AT_LEAST = "≥"
+OWN = "*"
 MARKS = {
     UNKNOWN: "too few samples to know",
     ROUGH: "95 % interval wider than ±10 %",
     AT_LEAST: "at least: it falls among censored samples, which were cut before they ended",
+    OWN: "a tenth of it or more may be the generator's own",
 }
 
 

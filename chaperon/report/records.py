@@ -32,13 +32,13 @@ def as_dict(report: Report) -> dict[str, Any]:
         "environment": report.environment,
         "chaperon": report.chaperon,
         "seed": report.seed,
-        "series": [_series(row) for row in report.rows],
+        "series": [_series(report, row) for row in report.rows],
         "phases": [
-            {**_series(row), "phase": phase, "length": row.duration}
+            {**_series(report, row), "phase": phase, "length": row.duration}
             for phase, rows in split(report, PHASE).items()
             for row in rows
         ],
-        "tags": [{**_series(row), "tags": dict(tags)} for tags, row in by_tags(report)],
+        "tags": [{**_series(report, row), "tags": dict(tags)} for tags, row in by_tags(report)],
         "errors": [asdict(e) for e in report.errors],
         "ledger": [{"scenario": label, **asdict(counts)} for label, counts in report.ledger.items()],
         "limits": [asdict(limit) for limit in report.limits],
@@ -89,7 +89,7 @@ def write_plain(values: dict[str, Any], path: str | Path) -> None:
         raise OutputError(f"cannot write {path}: {exc.strerror or exc}; give --json another path") from exc
 
 
-def _series(row: Row) -> dict[str, Any]:
+def _series(report: Report, row: Row) -> dict[str, Any]:
     return {
         "scenario": row.scenario,
         "name": row.name,
@@ -111,6 +111,8 @@ def _series(row: Row) -> dict[str, Any]:
         "response": None if row.response is None else _response(row.response),
         "response_intervals": None if row.response is None else _intervals(row.response),
         "bad": {name: row.bad.known(q) for name, q in PERCENTILES.items()},
+        "generator_part": _own(report, row, response=False),
+        "response_generator_part": None if row.response is None else _own(report, row, response=True),
     }
 
 
@@ -124,6 +126,10 @@ def _response(population: Population) -> dict[str, Any]:
 
 def _percentiles(population: Population) -> dict[str, float | None]:
     return {name: population.known(q) for name, q in PERCENTILES.items()}
+
+
+def _own(report: Report, row: Row, *, response: bool) -> dict[str, float | None]:
+    return {name: report.generator_part(row, 100 * q, response=response) for name, q in PERCENTILES.items()}
 
 
 def _lower_bounds(population: Population) -> dict[str, float]:

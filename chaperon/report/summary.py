@@ -15,6 +15,7 @@ from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
 from chaperon.measure.window import Counts, Happening, Trouble, TroubleKey
 from chaperon.report.collector import SecondRow, WorkerTally
+from chaperon.report.generator_part import GeneratorPart
 from chaperon.report.percentiles import Bounds, Population
 
 if TYPE_CHECKING:
@@ -222,7 +223,8 @@ class Report:
     phase and its tags; *phases* is by (scenario, phase) how long the load was in it, *due* by
     scenario for how long its visits were due; *happenings* stand beside the worker they are
     from. No text of a run's report holds its secrets: *redact* has replaced them, and a series
-    is found by its name before that too.
+    is found by its name before that too. *own* is what the run knows of its own lateness; see
+    `generator_part`.
     """
 
     verdict: Verdict
@@ -247,6 +249,7 @@ class Report:
     due: Mapping[str, float] = field(default_factory=dict)
     happenings: tuple[tuple[str, Happening], ...] = ()
     redact: Callable[[str], str] = field(default=str, repr=False, compare=False)
+    own: GeneratorPart | None = None
 
     def __repr__(self) -> str:
         return f"<Report {self.verdict.value} of {self.environment}, {self.duration:.1f} s>"
@@ -271,6 +274,23 @@ class Report:
             return False
         return True
 
+    def generator_part(self, row: Row, p: float, *, response: bool = False) -> float | None:
+        """Return how many seconds of a percentile of a row may be the generator's own.
+
+        An upper estimate from the lateness of starts, and of the event loop while requests were
+        out; it is subtracted from nothing. None where nothing was seen: on simulated time, or without a request.
+        """
+        if self.own is None or row.kind in UNTIMED:
+            return None
+        part = self.own.response if response else self.own.service
+        return part(p / 100, row.scenario, row.kind)
+
+    def falsified(self, row: Row, p: float, *, response: bool = False) -> bool:
+        """Whether a tenth or more of a percentile of a row may be the generator's own: what is marked in the table."""
+        times = row.response if response else row.service
+        part = self.generator_part(row, p, response=response)
+        return self.own is not None and times is not None and self.own.spoils(times.known(p / 100), part)
+
     @property
     def requests(self) -> Row:
         """All requests of all scenarios as one row."""
@@ -286,6 +306,8 @@ class Report:
         return total
 
 
+UNTIMED = ("check", "value", "count", "gauge")
+"""Kinds whose values are no times."""
 _ORDER = ("step", "call", "task", "visit", "check", "value", "count", "gauge")
 
 

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from chaperon.report.collector import Pulse
 from chaperon.report.crew import crew_lines
-from chaperon.report.figures import AT_LEAST, MARKS, number_text, time_text
-from chaperon.report.percentiles import Population, percentile_text
+from chaperon.report.figures import AT_LEAST, MARKS, OWN, number_text, time_text
+from chaperon.report.percentiles import percentile_text
 from chaperon.report.redaction import plain
 from chaperon.report.split import PHASE, split, tag_names
 from chaperon.report.summary import PERCENTILES, ErrorRow, LimitResult, Report, Row, Verdict
@@ -56,7 +56,7 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
     The series follow once more, split by each of *by*: "phase", or the name of a tag.
     """
     report = through(report, plain)
-    _print_series(report.rows, "", console)
+    _print_series(report, report.rows, "", console)
     printed = list(report.rows)
     for name in by:
         parts = split(report, name)
@@ -66,12 +66,12 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
         busiest = sorted(parts, key=lambda part: -sum(row.count for row in parts[part]))[:PARTS_SHOWN]
         for part, rows in parts.items():
             if part in busiest:
-                _print_series(rows, part if name == PHASE else f"{name}={part}", console)
+                _print_series(report, rows, part if name == PHASE else f"{name}={part}", console)
                 printed += rows
         if len(parts) > PARTS_SHOWN:
             rest = f"{len(parts) - PARTS_SHOWN:,} more, with fewer samples, are in the JSON"
             console.print(escape(f"by {name}: {rest}"), highlight=False)
-    told = "".join(cell for row in printed if row.kind not in _UNTIMED for cell in _all_times(row))
+    told = "".join(cell for row in printed if row.kind not in _UNTIMED for cell in _all_times(report, row))
     marks = [f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in told]
     if marks:
         console.print("  ".join(marks), style="dim", highlight=False)
@@ -101,17 +101,17 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
         console.print(f"  {escape(plain(reason))}", highlight=False)
 
 
-def _print_series(rows: Sequence[Row], part: str, console: Console) -> None:
+def _print_series(report: Report, rows: Sequence[Row], part: str, console: Console) -> None:
     for scenario in dict.fromkeys(row.scenario for row in rows):
         mine = [r for r in rows if r.scenario == scenario]
         custom = [r for r in mine if r.kind in _CUSTOM]
         title = f"{scenario} · {part}" if part else scenario
-        console.print(_series_table(title, [r for r in mine if r.kind not in _CUSTOM], console.width < NARROW))
+        console.print(_series_table(report, title, [r for r in mine if r.kind not in _CUSTOM], console.width < NARROW))
         if custom:
             console.print(_custom_table(custom))
 
 
-def _series_table(title: str, rows: Sequence[Row], narrow: bool) -> Table:
+def _series_table(report: Report, title: str, rows: Sequence[Row], narrow: bool) -> Table:
     shown = ("p50", "p95", "p99") if narrow else tuple(PERCENTILES)
     title = escape(plain(title))
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
@@ -129,22 +129,27 @@ def _series_table(title: str, rows: Sequence[Row], narrow: bool) -> Table:
         censored = [f"{row.censored + row.never_begun:,}"] if cut else []
         counts = [f"{row.count:,}", errors, *censored, f"{row.rate:,.1f}"]
         name = escape(plain(row.name))
-        times = ["" for _ in (*shown, "max")] if row.kind in _UNTIMED else _times(row.service, shown)
+        times = ["" for _ in (*shown, "max")] if row.kind in _UNTIMED else _times(report, row, shown)
         if row.response is not None:  # where something was due, the time from then on is the headline
-            table.add_row(f"{name}, from when due", *counts, *_times(row.response, shown), style="bold")
+            table.add_row(f"{name}, from when due", *counts, *_times(report, row, shown, response=True), style="bold")
             name, counts = "  from its start", ["" for _ in counts]
         table.add_row(name, *counts, *times)
     return table
 
 
-def _times(population: Population, shown: Sequence[str]) -> list[str]:
-    percentiles = (percentile_text(population, PERCENTILES[name]) for name in shown)
-    return [*percentiles, time_text(population.high if population.good else None)]
+def _times(report: Report, row: Row, shown: Sequence[str], *, response: bool = False) -> list[str]:
+    population = row.response if response and row.response is not None else row.service
+    cells = []
+    for name in shown:
+        own = OWN if report.falsified(row, 100 * PERCENTILES[name], response=response) else ""
+        cells.append(percentile_text(population, PERCENTILES[name]) + own)
+    return [*cells, time_text(population.high if population.good else None)]
 
 
-def _all_times(row: Row) -> list[str]:
+def _all_times(report: Report, row: Row) -> list[str]:
     shown = tuple(PERCENTILES)
-    return [*_times(row.service, shown), *(_times(row.response, shown) if row.response is not None else [])]
+    response = _times(report, row, shown, response=True) if row.response is not None else []
+    return [*_times(report, row, shown), *response]
 
 
 def _custom_table(rows: Sequence[Row]) -> Table:

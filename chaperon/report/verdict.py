@@ -9,7 +9,9 @@ from chaperon._version import VERSION
 from chaperon.measure.plain_text import NAME, encodable
 from chaperon.measure.sample import WARM_UP
 from chaperon.report.collector import Totals
+from chaperon.report.falsified import marked
 from chaperon.report.figures import AT_LEAST
+from chaperon.report.generator_part import GeneratorPart
 from chaperon.report.summary import LimitResult, Report, Verdict, error_rows, rows_of
 
 
@@ -34,9 +36,13 @@ class Ending:
     warnings: tuple[str, ...] = ()
 
 
-def conclude(totals: Totals, limits: Sequence[LimitResult], facts: Facts, ending: Ending) -> Report:
-    """Return the report: INVALID before FAIL before ABORTED before PASS."""
+def conclude(
+    totals: Totals, limits: Sequence[LimitResult], facts: Facts, ending: Ending, own: GeneratorPart | None = None
+) -> Report:
+    """Return the report: INVALID before FAIL before ABORTED before PASS. *own* is the generator's part of its times."""
     verdict, reasons = _judge(totals, limits, ending)
+    rows = rows_of(totals.series, facts.duration, totals.phases, totals.due)
+    falsified = marked(rows, own) if own is not None else None
     return Report(
         verdict=verdict,
         reasons=tuple(reasons),
@@ -45,7 +51,7 @@ def conclude(totals: Totals, limits: Sequence[LimitResult], facts: Facts, ending
         environment=encodable(facts.environment, NAME),
         chaperon=VERSION,
         seed=facts.seed,
-        rows=rows_of(totals.series, facts.duration, totals.phases, totals.due),
+        rows=rows,
         errors=error_rows(totals.errors),
         ledger=dict(sorted(totals.ledger.items())),
         limits=tuple(limits),
@@ -53,12 +59,17 @@ def conclude(totals: Totals, limits: Sequence[LimitResult], facts: Facts, ending
         workers=tuple(totals.workers),
         notes=dict(sorted(totals.notes.items())),
         finished=ending.finished,
-        warnings=(*ending.warnings, *(censored_warnings(totals) if ending.finished else ())),
+        warnings=(
+            *ending.warnings,
+            *(censored_warnings(totals) if ending.finished else ()),
+            *([] if falsified is None else [falsified]),
+        ),
         aborted=ending.aborted,
         series=totals.series,
         phases=totals.phases,
         due=totals.due,
         happenings=tuple(totals.happenings),
+        own=own,
     )
 
 

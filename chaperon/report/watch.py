@@ -11,6 +11,8 @@ from chaperon.measure.series import Series
 from chaperon.measure.window import Window
 from chaperon.report.collector import Collector, Pulse, WorkerTally
 from chaperon.report.doubts import Doubts
+from chaperon.report.falsified import spoiled
+from chaperon.report.generator_part import GeneratorPart
 from chaperon.report.limits import Limit
 from chaperon.report.redaction import Redactor
 from chaperon.report.sliding import Sliding
@@ -89,14 +91,15 @@ class Watch:
         if finished:
             self.collector.close()
         totals = self.collector.totals()
-        doubts = self._doubts.judge(totals)
-        faults = (*self._faults, *doubts.invalid)
-        ending = Ending(self._aborted, self._failed, faults, finished, tuple(doubts.warnings))
+        doubts = self._doubts.judge(totals, facts.duration)
         judged = tuple(
             self._sliding[limit].result() if limit in self._sliding else limit.judge(totals, facts.duration)
             for limit in self._limits
         )
-        report = through(conclude(totals, judged, facts, ending), self.redact)
+        own = GeneratorPart.of(totals.generator, totals.series, [w.health for w in totals.workers])
+        faults = (*self._faults, *doubts.invalid, *spoiled(self._limits, judged, totals, own))
+        ending = Ending(self._aborted, self._failed, faults, finished, tuple(doubts.warnings))
+        report = through(conclude(totals, judged, facts, ending, own), self.redact)
         return replace(report, redact=self.redact)
 
     @property

@@ -13,6 +13,7 @@ from chaperon.clock import Clock, HubClock, seconds, today
 from chaperon.errors import NotPatched, TeardownError
 from chaperon.interrupts import is_signal
 from chaperon.load.background import fault_text, say_fault, spawn_watched
+from chaperon.load.ticker import calibration_due
 from chaperon.measure.exception_text import class_name
 from chaperon.report.collector import Collector, Pulse, WorkerTally
 from chaperon.report.redaction import Redactor
@@ -155,13 +156,15 @@ class Running:
         """Return the report: so far, or in the end."""
         self._watch.redact.add(self._sending.secrets)
         finish = self._finish if self.ended else self._clock.now()
-        facts = Facts(self.environment.name, self.environment.seed, self._started, finish - self._began)
+        facts = Facts(self.environment.name, self.environment.seed, self._started, max(finish - self._began, 0.0))
         return self._watch.report(facts, finished=self.ended)
 
     def _launch(self) -> None:
         environment = self.environment
         Sending.load()
         self._began = self._clock.now()
+        if isinstance(self._clock, HubClock):
+            self._began += calibration_due()
         self._started = today()
         self._sending = Sending(
             environment,

@@ -68,7 +68,7 @@ class Sending:
         self._second = max(int(clock.now() - began), 0)
         self._told = self._due_until = float(self._second)
         self._recorder = Recorder(worker, began=began, second=self._second, tap=tap, journal=journal(self._second))
-        self._health = Health(clock, began)
+        self._health = Health(clock, began, lag=self._recorder.lag)
         self._wire = Wire()
         naming, derived = read(environment.metrics)
         marks = Marks()
@@ -131,7 +131,7 @@ class Sending:
 
     def perform(self) -> None:
         """Send it all, blocking; raises only what is a fault of ours. The last window is out in any case."""
-        self._clock.sleep(self.began - self._clock.now())
+        self._health.wait(self.began)
         beside = [
             spawn_watched("what cuts windows", self._tick, on_fault=self._on_fault),
             spawn_watched("what watches the hub", self._health.tick, on_fault=self._on_fault),
@@ -159,7 +159,10 @@ class Sending:
         due = engine.due(self._due_until, edge)
         self._due_until = edge
         self._told = until
+        late = self._health.lateness
         health = {**self._health.cut(self._recorder.happened), **self._wire.facts()}
         self._sink(
-            self._recorder.cut(users=engine.present, health=health, progress=engine.progress, phases=phases, due=due)
+            self._recorder.cut(
+                users=engine.present, health=health, progress=engine.progress, phases=phases, due=due, late=late
+            )
         )

@@ -38,6 +38,8 @@ class Measure:
 
     def __enter__(self) -> Measure:
         self._start = self._meter.clock.now()
+        if self.kind not in REQUEST_KINDS_NOT:
+            self._meter.recorder.lag.begin(self._start)
         return self
 
     def __exit__(
@@ -45,9 +47,10 @@ class Measure:
     ) -> None:
         if exc is not None and not (kind is FeedEmpty and is_ours(exc)):
             self._failure = failure_of(exc, natural=self.kind not in REQUEST_KINDS_NOT)
-        self._meter.take(
-            self.name, self.kind, self._start, self._meter.clock.now(), self._failure, self.bytes, self.due
-        )
+        end = self._meter.clock.now()
+        if self.kind not in REQUEST_KINDS_NOT:
+            self._meter.recorder.lag.end(end)
+        self._meter.take(self.name, self.kind, self._start, end, self._failure, self.bytes, self.due)
         if exc is not None and is_a(exc, SystemExit) and not is_signal(exc):
             # it would end the process, with nothing written
             raise ScenarioExit(f"{self.name} called sys.exit: that ends no run; session.stop_run(reason) does") from exc

@@ -227,10 +227,14 @@ class WebSocket:
 
     def _within(self, timeout: Within, wait: Callable[[float | None], Any]) -> Any:
         within = self._span(timeout)
+        tally = self._tally
+        tally.lag.begin(tally.now())
         try:
             return wait(within)
         except Expired:
             raise WebSocketTimeout(f"nothing that was waited for on {self._tally.place} in {within:g} s") from None
+        finally:
+            tally.lag.end(tally.now())
 
     def _span(self, timeout: Within) -> float | None:
         if timeout is ...:

@@ -90,7 +90,8 @@ def _open(
     port = url.port or (443 if secure else 80)
     tls = _context(http, request.url or "") if secure else None
     now = http.meter.clock.now
-    sock = None
+    sock, lag = None, http.meter.recorder.lag
+    lag.begin(now())
     try:
         with gevent.Timeout(within, _Late()):
             sock, dialled = dial(
@@ -107,6 +108,8 @@ def _open(
         if is_a(exc, OSError):
             raise _refused(exc, faults.Peer(url.scheme, url.hostname or "", port), wire) from exc
         raise
+    finally:
+        lag.end(now())
     return sock, answer, shaken._replace(dns=dialled.dns, tcp=dialled.tcp, tls=dialled.tls), chosen
 
 

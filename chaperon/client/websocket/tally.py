@@ -54,12 +54,13 @@ class Tally:
     of «ws recv» where nobody did.
     """
 
-    __slots__ = ("_take", "names", "now", "place")
+    __slots__ = ("_take", "lag", "names", "now", "place")
 
     def __init__(self, meter: Meter, place: str) -> None:
         self.place = place
         self.names = names_of(place)
         self.now = meter.clock.now
+        self.lag = meter.recorder.lag
         self._take = meter.take
 
     def opened(self, start: float, failure: BaseException | None = None) -> None:

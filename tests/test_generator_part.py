@@ -1,0 +1,322 @@
+"""The generator's own part of a time: estimated beside it, marked where it matters, never subtracted."""
+
+import json
+import random
+from dataclasses import replace
+from itertools import pairwise
+
+import gevent
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from chaperon.clock import HubClock
+from chaperon.cluster.packing import pack_window, unpack_window
+from chaperon.load.health import Health
+from chaperon.load.ticker import CALIBRATION, Ticker, calibration_due, healthy_lag
+from chaperon.measure.hub_lag import HubLag
+from chaperon.measure.recorder import Recorder
+from chaperon.measure.sample import Key, Sample
+from chaperon.measure.series import Series
+from chaperon.measure.sketch import Sketch
+from chaperon.report.collector import Collector
+from chaperon.report.generator_part import GeneratorPart
+from chaperon.report.limit_text import parse
+from chaperon.report.records import as_dict
+from chaperon.report.summary import Verdict
+from chaperon.report.text import print_report
+from chaperon.report.verdict import Facts
+from chaperon.report.watch import Watch
+
+GET = Key("shop", "GET /")
+
+
+def sketch_of(values):
+    sketch = Sketch()
+    sketch.add(values)
+    return sketch
+
+
+def series_of(values):
+    series = Series()
+    series.good.add(values)
+    return series
+
+
+# the estimate, request by request
+
+
+def test_a_response_that_is_read_after_a_late_tick_may_have_waited_as_long():
+    lag = HubLag()
+    lag.begin(0.9)
+    lag.tick(1.0, 1.03, 1.034)
+
+    assert lag.waited(0.9, 1.031) == pytest.approx(0.03)
+    assert lag.waited(0.9, 1.02) == pytest.approx(0.03)  # while the tick was late
+    assert lag.waited(0.9, 0.99) == 0.0  # before it was due
+    assert lag.waited(1.025, 1.031) == pytest.approx(0.006)  # no longer than the request was out
+
+
+def test_a_tick_that_has_not_run_yet_is_late_by_what_has_passed():
+    lag = HubLag()
+    lag.begin(0.9)
+    lag.tick(1.0, 1.0, 1.004)
+
+    assert lag.waited(0.9, 1.05) == pytest.approx(0.046)
+
+
+def test_what_keeps_the_loop_while_nothing_is_out_falsifies_nothing():
+    lag = HubLag()
+    lag.begin(0.9)
+    lag.end(0.95)
+    lag.begin(1.0499)  # a user computes for 100 ms, then sends the next request
+    lag.tick(0.953, 1.05, 1.054)
+
+    assert lag.waited(1.0499, 1.06) < 0.01
+    lag.end(1.06)
+    lag.tick(1.054, 1.0541, 1.058)
+    assert lag.waited(1.0499, 1.055) < 0.001
+
+
+def test_requests_that_ended_while_the_loop_lagged_count_for_the_time_they_were_out():
+    lag = HubLag()
+    lag.begin(1.0)
+    lag.end(1.02)
+    lag.begin(1.04)
+    lag.tick(1.01, 1.05, 1.06)
+
+    assert lag._lags == [pytest.approx(0.01 + 0.01)]
+
+
+@given(st.integers(0, 10_000))
+def test_the_estimate_covers_what_the_loop_added_to_the_percentiles(seed):
+    chance = random.Random(seed)
+    free = 0.0  # the loop is busy until then: events that are ready before are handled then
+    stalls = []
+    for _ in range(300):
+        free += chance.expovariate(1 / 0.02)
+        stalls.append((free, free := free + chance.choice([0.001, 0.004, 0.015])))
+
+    def handled(ready):
+        return next((end for start, end in stalls if start <= ready < end), ready)
+
+    lag = HubLag()
+    lag.begin(0.0)
+    due, rows, true = 0.003, [], []
+    length = stalls[-1][1]
+    for _ in range(2_000):
+        begun = chance.uniform(0.0, length - 0.1)
+        took = chance.choice([0.002, 0.008, 0.03])
+        rows.append((begun, handled(begun + took), took))
+    while due < length:
+        ran = handled(due)
+        following = ran + chance.uniform(0.002, 0.006)
+        lag.tick(due, ran, following)
+        due = following
+    rows.sort(key=lambda row: row[1])
+    lag.add([(GET, start, end, None, 0, None, None) for start, end, _ in rows])
+    own = GeneratorPart(Sketch(), lag.cut().good)
+
+    seen, true = sorted(end - start for start, end, _ in rows), sorted(took for *_, took in rows)
+    for q in (0.5, 0.9, 0.95, 0.99):
+        excess = seen[int(q * len(seen))] - true[int(q * len(true))]
+        assert excess <= own.service(q) * 1.15 + 0.001
+
+
+def test_without_ticks_nothing_is_estimated():
+    recorder = Recorder("local", began=0.0)
+    recorder.record(Sample(GET, 0.0, 0.5))
+
+    assert recorder.cut().generator == {}
+
+
+def test_a_long_batch_is_estimated_by_every_fourth_of_it():
+    lag = HubLag()
+    lag.begin(0.0)
+    lag.tick(0.0, 0.5, 2.0)
+
+    lag.add([(GET, 0.0, 1.0 + i / 1000, None, 0, None, None) for i in range(256)])
+
+    found = lag.cut()
+    assert found.good.count == 256
+    assert found.good.low == found.good.high == pytest.approx(0.5)
+    assert lag.cut() is None
+
+
+def test_only_requests_wait_for_the_loop():
+    recorder = Recorder("local", began=0.0)
+    recorder.lag.tick(0.0, 0.1, 0.2)
+    for key in (GET, Key("shop", "visit", "visit"), Key("shop", "step a", "step"), Key("shop", "n", "count")):
+        recorder.record(Sample(key, 0.0, 0.3))
+
+    assert recorder.cut().generator["lag"].good.count == 1
+
+
+# the ticker
+
+
+def test_the_ticker_sees_what_keeps_the_hub():
+    clock, lag = HubClock(), HubLag()
+    ticker = Ticker(clock, lag)
+    lag.begin(clock.now())
+    ticker.start()
+    clock.sleep(0.03)
+
+    until = clock.now() + 0.05
+    while clock.now() < until:
+        pass
+    clock.sleep(0.01)
+    ticker.stop()
+
+    assert max(lag._lags) > 0.04
+    assert all(b - a > 0.0015 for a, b in pairwise(lag._ran))
+    ticks = len(lag._ran)
+    clock.sleep(0.02)
+    assert len(lag._ran) == ticks
+
+
+def test_a_hub_is_watched_once_before_its_first_load():
+    hub, clock = gevent.get_hub(), HubClock()
+    hub.chaperon_healthy_lag = None
+    health = Health(clock)
+    assert calibration_due() == CALIBRATION
+    start = clock.now()
+
+    health.wait(start + CALIBRATION)
+
+    assert clock.now() - start >= CALIBRATION
+    assert 0.0 < healthy_lag() <= 0.001
+    assert calibration_due() == 0.0
+    assert health.cut()["healthy_lag"] == healthy_lag()
+
+
+def test_waiting_too_briefly_to_know_leaves_it_for_the_next_run():
+    hub, clock = gevent.get_hub(), HubClock()
+    known, hub.chaperon_healthy_lag = healthy_lag(), None
+    try:
+        Health(clock).wait(clock.now() + 0.01)
+        assert calibration_due() == CALIBRATION
+    finally:
+        hub.chaperon_healthy_lag = known or None
+
+
+# from windows to figures
+
+
+def run(lag=(), late=(), took=0.01, limits=(), workers=("local",), phases=None, healthy=0.0001, requests=1):
+    """The report of a run of three seconds in which these were the lags and the latenesses of each second."""
+    watch = Watch(Collector(workers), [parse(text) for text in limits], brake=None)
+    for at in range(3):
+        for name in workers:
+            recorder = Recorder(name, began=0.0, second=at)
+            for i in range(200):
+                moment = at + i / 200
+                recorder.account("shop", moment, "planned")
+                recorder.account("shop", moment, "done")
+                for _ in range(requests):
+                    recorder.record(Sample(GET, moment, moment + took))
+                recorder.record(Sample(Key("shop", "visit", "visit"), moment, moment + took, due=moment))
+            window = recorder.cut(health={"healthy_lag": healthy}, phases=phases and phases[at])
+            own = {"lag": series_of(list(lag)), "late": series_of(list(late))}
+            generator = {what: series for what, series in own.items() if series.good}
+            window = replace(window, seq=at + 1, generator=generator)
+            watch.add(unpack_window(pack_window(window, began=0.0), name, began=0.0))
+    return watch.report(Facts("e", 1, "", 3.0), finished=True)
+
+
+def test_a_percentile_has_the_same_percentile_of_the_lag_beside_it():
+    report = run(lag=[0.0] * 90 + [0.004] * 10, late=[0.001] * 100)
+
+    get, visit = report["GET /"], report["visit"]
+    assert report.generator_part(get, 99) == pytest.approx(0.004, rel=0.02)
+    assert report.generator_part(get, 50) == pytest.approx(0.0004, rel=0.05)  # the mean, where that is more
+    assert report.generator_part(visit, 99, response=True) == pytest.approx(0.005, rel=0.02)
+    assert get.p99 == pytest.approx(0.01, rel=0.01)  # subtracted from nothing
+
+
+def test_a_visit_of_many_requests_waits_as_often():
+    one, nine = run(lag=[0.001] * 100), run(lag=[0.001] * 100, requests=9)
+
+    assert one.generator_part(one["visit"], 95) == pytest.approx(0.001, rel=0.01)
+    assert nine.generator_part(nine["visit"], 95) == pytest.approx(0.009, rel=0.01)
+    assert nine.generator_part(nine["GET /"], 95) == pytest.approx(0.001, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("lag", "took", "mark", "spoils"),
+    [
+        (0.0005, 0.0006, False, False),  # less than a millisecond: a fast target is not at fault for being fast
+        (0.0012, 0.0100, True, False),
+        (0.0012, 0.0130, False, False),  # less than a tenth
+        (0.0100, 0.0190, True, True),
+        (0.0100, 0.0210, True, False),
+    ],
+)
+def test_from_a_tenth_a_figure_is_marked_and_from_half_of_it_a_limit_proves_nothing(lag, took, mark, spoils):
+    report = run(lag=[lag] * 100, took=took, limits=["p95(GET /) < 1s"])
+
+    assert report.falsified(report["GET /"], 95) is mark
+    assert (report.verdict is Verdict.INVALID) is spoils
+    assert any("marked *" in warning for warning in report.warnings) is mark
+    if spoils:
+        assert "p95(GET /) < 1s was judged by a time that is not the target's: up to 10.0ms" in report.reasons[0]
+
+
+def test_a_lag_that_is_healthy_here_is_no_fault():
+    assert run(lag=[0.0014] * 100, took=0.002, limits=["p95 < 1s"], healthy=0.0001).verdict is Verdict.INVALID
+    assert run(lag=[0.0014] * 100, took=0.002, limits=["p95 < 1s"], healthy=0.0005).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("what", ["p50(visit)", "response p99(visit)", "mean(visit)", "max(visit)"])
+def test_limits_on_the_response_time_are_judged_by_late_starts(what):
+    late = {"late": [0.02] * 100, "took": 0.03}
+
+    assert run(limits=[f"{what} < 1s"], **late).verdict is Verdict.INVALID
+    assert run(limits=["service p50(visit) < 1s", "errors < 1%", "rate > 1"], **late).verdict is Verdict.PASS
+
+
+def test_without_a_limit_there_is_a_mark_alone():
+    report = run(lag=[0.02] * 100, took=0.03)
+    console = Console(width=140, record=True)
+
+    print_report(report, console)
+
+    assert report.verdict is Verdict.PASS
+    printed = console.export_text()
+    assert "30.0ms*" in printed
+    assert "* a tenth of it or more may be the generator's own" in printed
+    assert "up to 20.0ms of 30.0ms" in printed
+
+
+def test_the_json_has_the_estimate_beside_every_percentile():
+    report = run(lag=[0.002] * 100, late=[0.003] * 100)
+
+    found = json.loads(json.dumps(as_dict(report)))
+
+    get, visit = found["series"]
+    assert get["generator_part"]["p95"] == pytest.approx(0.002, rel=0.01)
+    assert get["response_generator_part"] is None
+    assert visit["response_generator_part"]["p99"] == pytest.approx(0.005, rel=0.01)
+    assert set(visit["generator_part"]) == {"p50", "p90", "p95", "p99", "p99.9"}
+
+
+def test_what_was_not_seen_is_null_in_the_json():
+    found = as_dict(run())
+
+    assert set(found["series"][0]["generator_part"].values()) == {None}
+
+
+def test_the_warm_up_falsifies_no_headline():
+    warm = {("shop", "warm-up"): 1.0}
+
+    report = run(lag=[0.02] * 100, phases=[warm, warm, warm])
+
+    assert report.generator_part(report["GET /"], 95) is None
+
+
+def test_workers_are_merged_as_one():
+    one, three = run(lag=[0.001, 0.02] * 50), run(lag=[0.001, 0.02] * 50, workers=("a", "b", "c"))
+
+    for p in (50, 95, 99):
+        assert three.generator_part(three["GET /"], p) == pytest.approx(one.generator_part(one["GET /"], p), rel=0.05)
