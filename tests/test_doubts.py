@@ -156,6 +156,38 @@ def test_a_brief_block_is_a_warning_with_its_line():
     assert "shop.py:7" in found.warnings[0]
 
 
+@pytest.mark.parametrize(
+    ("evidence", "words"),
+    [
+        ({"throttled": 0.6, "queued": 0.1}, "the control group's CPU quota was used up for 1.80s: raise the quota"),
+        ({"throttled": 0.6, "hub_cpu": 0.9}, "the control group's CPU quota was used up for 1.80s: raise the quota"),
+        ({"steal": 0.5}, "the hypervisor ran other machines for 1.50s"),
+        ({"gc": 0.3, "queued": 0.1}, "garbage was collected for 900ms"),
+        ({"queued": 0.4}, "other processes kept the generator's core for 1.20s: run nothing else beside it"),
+        ({"queued": 0.01, "gc": 0.02}, "cause unknown"),
+        ({}, "cause unknown"),
+    ],
+)
+def test_lateness_is_explained_by_its_evidence_or_not_at_all(evidence, words):
+    late = {"late_p99": 0.08, "hub_cpu": 0.3, **evidence}
+
+    found = report(late, late, late, {"queued": 0.9})
+
+    assert words in found.reasons[0]
+
+
+@pytest.mark.parametrize("kind", ["blocked", "held", "collected", "throttled", "stolen", "starved", "paused"])
+def test_a_stop_of_every_kind_is_told_with_its_words(kind):
+    seen = Happening(1.0, kind, "why it stopped", 2.0)
+
+    assert report({}, {"lag_max": 2.0}, {}, happenings=[seen]).reasons[0].endswith("second 1: why it stopped")
+    assert "why it stopped" in report({}, {"lag_max": 0.3}, {}, happenings=[seen]).warnings[0]
+
+
+def test_a_stop_that_nothing_explains_is_said_to_be_unknown():
+    assert "cause unknown" in report({}, {"lag_max": 2.0}, {}).reasons[0]
+
+
 @pytest.mark.parametrize("what", ["descriptors", "ports"])
 def test_what_runs_out_is_invalid_and_nearly_so_a_warning(what):
     out = report({}, {f"out_of_{what}": 3.0})

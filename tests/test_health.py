@@ -1,6 +1,7 @@
 """The generator sees what it does wrong itself, and which line of the scenario did it."""
 
 import gc
+import os
 import time
 from types import SimpleNamespace
 
@@ -9,9 +10,10 @@ import pytest
 from gevent.monkey import get_original
 
 from chaperon.clock import HubClock
+from chaperon.load.evidence import Counters, Spent, cause
 from chaperon.load.health import Health
 from chaperon.load.machine import ports
-from chaperon.load.sentinel import Sentinel, told
+from chaperon.load.sentinel import Sentinel, _Stop, told
 
 blocking_sleep = get_original("time", "sleep")
 
@@ -31,6 +33,7 @@ def watched():
         seen = []
         return health.cut(seen.append), seen
 
+    look.health = health
     yield look
     health.stop()
     ticker.kill()
@@ -70,7 +73,7 @@ def test_a_call_that_keeps_the_interpreter_lock_is_told_apart(watched):
     pow(3, 3_000_000)  # one call into C: nobody else gets the lock
 
     _, seen = watched()
-    stops = [h for h in seen if h.kind in ("held", "starved")]
+    stops = [h for h in seen if h.kind in ("held", "starved", "stolen")]
     assert stops  # on a busy machine most of that time may have gone to others
     for h in of_kind(seen, "held"):
         assert "kept the interpreter lock, at or just before test_health.py" in h.text
@@ -78,14 +81,134 @@ def test_a_call_that_keeps_the_interpreter_lock_is_told_apart(watched):
 
 
 def test_a_paused_process_is_told_apart_by_its_processor_time():
-    now, used = [100.0], [5.0]
-    sentinel = Sentinel(lambda: now[0], 100.0)
+    sentinel = Sentinel(lambda: 100.0, 100.0)
 
-    sentinel._missed(101.0, 2.0, busy=0.01)
-    sentinel._missed(104.0, 2.0, busy=0.98)
+    sentinel._missed(101.0, 2.0, Spent(cpu=0.02))
+    sentinel._missed(104.0, 2.0, Spent(cpu=1.96))
 
-    assert [(h.at, h.kind, h.took) for h in sentinel.seen()] == [(1.0, "starved", 2.0), (4.0, "held", 2.0)]
-    assert used == [5.0]
+    assert [(h.at, h.kind, h.took) for h in sentinel.seen()] == [(1.0, "paused", 2.0), (4.0, "held", 2.0)]
+
+
+@pytest.mark.parametrize(
+    ("spent", "kind", "words"),
+    [
+        (Spent(cpu=1.9), "held", "a call kept the interpreter lock, at or just before "),
+        (Spent(cpu=1.1, queued=0.8), "held", "a call kept the interpreter lock, at or just before "),
+        (Spent(cpu=1.9, gc=1.8), "collected", "garbage was collected"),
+        (Spent(cpu=0.4, throttled=1.6, throttles=16.0), "throttled", "the CPU quota of the control group was used up"),
+        (Spent(cpu=0.2, steal=1.7), "stolen", "the hypervisor ran other machines"),
+        (Spent(cpu=0.2, queued=1.7, own=1.7), "starved", "other processes kept the cores"),
+        (Spent(cpu=0.1), "paused", "cause unknown"),
+        (Spent(cpu=0.3, throttled=0.4, steal=0.2, own=0.3), "paused", "cause unknown"),
+    ],
+)
+def test_each_cause_of_a_stop_has_evidence_of_its_own(spent, kind, words):
+    sentinel = Sentinel(lambda: 100.0, 100.0)
+
+    sentinel._missed(101.0, 2.0, spent)
+
+    (seen,) = sentinel.seen()
+    assert seen.kind == kind
+    assert words in seen.text
+
+
+@pytest.mark.parametrize(
+    ("spent", "kind"),
+    [
+        (Spent(), "blocked"),  # a call that sleeps
+        (Spent(cpu=1.0), "blocked"),  # one that computes
+        (Spent(cpu=0.2, queued=0.8), "blocked"),  # one that computes beside others
+        (Spent(throttled=0.8), "throttled"),
+        (Spent(steal=0.7), "stolen"),
+        (Spent(cpu=0.9, gc=0.8), "collected"),
+    ],
+)
+def test_a_call_is_not_blamed_for_what_kept_it_from_going_on(spent, kind):
+    sentinel = Sentinel(lambda: 102.0, 100.0)
+    sentinel._beat, sentinel._stop = 101.0, _Stop(1, 101.04, "shop.py:7 in browse: session.get('/')")
+
+    sentinel._relieved(102.0, spent)
+
+    (seen,) = sentinel.seen()
+    assert seen.kind == kind
+    assert ("shop.py:7" in seen.text) is (kind == "blocked")
+
+
+def test_pauses_of_the_collector_are_evidence_for_what_looks_from_outside(watched):
+    before = watched.health._sentinel._spent()
+
+    gc.collect()
+
+    spent = watched.health._sentinel._spent().since(before)
+    assert spent.gc > 0.0
+    assert cause(spent, spent.gc) == ("collected", "garbage was collected")
+
+
+# counters of the kernel
+
+V2 = {
+    "/proc/self/cgroup": "0::/pods/one\n",
+    "/sys/fs/cgroup/pods/one/cpu.stat": "usage_usec 5\nnr_periods 9\nnr_throttled 3\nthrottled_usec 250000\n",
+    "/sys/fs/cgroup/pods/cpu.stat": "usage_usec 5\nnr_periods 9\nnr_throttled 7\nthrottled_usec 1500000\n",
+    "/sys/fs/cgroup/cpu.stat": "usage_usec 5\n",
+}
+V1 = {
+    "/proc/self/cgroup": "4:cpu,cpuacct:/docker/abc\n3:memory:/docker/abc\n0::/\n",
+    "/sys/fs/cgroup/cpu,cpuacct/cpu.stat": "nr_periods 9\nnr_throttled 7\nthrottled_time 1500000000\n",
+}
+REST = {
+    "/proc/self/task/42/schedstat": "1000 2500000000 7\n",
+    "/proc/self/task/43/schedstat": "1000 500000000 7\n",
+    "/proc/stat": "cpu  1 2 3 4 5 6 7 800 0 0\ncpu0 1 2 3 4 5 6 7 8 0 0\n",
+}
+
+
+def reader(files):
+    def read(path):
+        try:
+            return files[path]
+        except KeyError:
+            raise FileNotFoundError(path) from None
+
+    return read
+
+
+@pytest.mark.parametrize("groups", [V1, V2], ids=["v1", "v2"])
+def test_the_kernels_counters_are_read_in_seconds(groups):
+    counters = Counters(42, reader({**groups, **REST}))
+
+    spent = counters.spent(cpu=1.0, gc=0.5, own=43)
+
+    assert (spent.cpu, spent.gc, spent.queued, spent.own) == (1.0, 0.5, 2.5, 0.5)
+    assert (spent.throttled, spent.throttles) == (1.5, 7.0)
+    assert spent.steal == pytest.approx(800 / os.sysconf("SC_CLK_TCK"))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"/proc/self/cgroup": "", "/proc/stat": "", "/proc/self/task/42/schedstat": ""},
+        {"/proc/self/cgroup": "nonsense\n0::\n", "/proc/stat": "cpu 1 2\n", "/proc/self/task/42/schedstat": "a b c"},
+        {**V2, "/sys/fs/cgroup/pods/one/cpu.stat": "nr_throttled many\nthrottled_usec x\n"},
+    ],
+)
+def test_counters_that_a_system_lacks_stay_zero(files):
+    spent = Counters(42, reader(files)).spent(own=43)
+
+    assert (spent.queued, spent.own, spent.steal) == (0.0, 0.0, 0.0)
+    assert spent.throttled in (0.0, 1.5)
+
+
+def test_what_was_spent_is_never_less_than_nothing():
+    assert Spent(cpu=2.0, queued=1.0).since(Spent(cpu=1.5, queued=3.0)) == Spent(cpu=0.5)
+
+
+def test_a_windows_health_has_the_evidence(watched):
+    figures, _ = watched()
+
+    assert {"queued", "throttled", "throttles", "steal", "gc"} <= figures.keys()
+    assert all(figures[name] >= 0.0 for name in ("queued", "throttled", "throttles", "steal"))
 
 
 def test_a_hub_that_turns_has_nothing_to_tell(watched):

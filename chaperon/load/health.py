@@ -34,7 +34,9 @@ class Health:
         self._stalls = 0
         self._load = Load(clock)
         self._garbage = Collections(clock.now)
-        self._sentinel = Sentinel(clock.now, clock.now() if began is None else began)
+        self._sentinel = Sentinel(
+            clock.now, clock.now() if began is None else began, gc=lambda: self._garbage.total
+        )
         self._watched = False
         self._ticker = Ticker(clock, HubLag() if lag is None else lag)
 
@@ -96,8 +98,9 @@ class Health:
 
         "starts", "late_p50", "late_p99", "late_max" of visits that were due; "dropped_late",
         "dropped_cap", "waited_max" of those that were dropped; "lag_p50", "lag_p90",
-        "lag_max", "stalls" of the hub, "healthy_lag" of one that sends nothing; "cpu", "hub_cpu", "hub_wanted", "machine", "cores"; "gc",
-        "gc_longest"; "ports", "ports_limit".
+        "lag_max", "stalls" of the hub, "healthy_lag" of one that sends nothing; "cpu",
+        "hub_cpu", "hub_wanted", "machine", "cores"; "queued", "throttled", "throttles", "steal"
+        (see `Load.cut`); "gc", "gc_longest"; "ports", "ports_limit".
         """
         for happening in self._sentinel.seen():
             happened(happening)

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from chaperon.clock import Clock, apart, cpu, thread_cpu
+from chaperon.load.evidence import Counters
+
+_EVIDENCE = ("queued", "throttled", "throttles", "steal")
 
 
 class Load:
@@ -17,38 +20,32 @@ class Load:
         self._clock = clock
         self._since, self._used, self._own = clock.now(), cpu(), thread_cpu()
         self._machine = _machine()
-        self._schedule = f"/proc/self/task/{apart.native()}/schedstat"
-        self._waited = self._queued()
+        self._counters = Counters(apart.native())
+        self._spent = self._counters.spent()
         self._last: dict[str, float] = {"cpu": 0.0, "hub_cpu": 0.0, "hub_wanted": 0.0}
 
     def cut(self) -> dict[str, float]:
         """Return "cpu", "hub_cpu" (cores), "hub_wanted" (with what the thread waited for a core), "machine".
 
         The last is the busy share of all cores, 0 to 1; it is left out where it is unknown.
+        Besides, the evidence of what kept the process from running, in seconds: "queued" (ready, but
+        without a core), "throttled" by its control group, "steal" by the hypervisor; "throttles" is a number.
         """
         now = self._clock.now()
         if now - self._since < 0.2:  # windows that follow a stall at once: there is nothing to divide by
-            return self._last
+            return {**self._last, **dict.fromkeys(_EVIDENCE, 0.0)}
         used, own, machine, span = cpu(), thread_cpu(), _machine(), now - self._since
-        waited = self._queued()
+        spent = self._counters.spent()
+        kept = spent.since(self._spent)
         ran = (own - self._own) / span
-        wanted = ran + (waited - self._waited) / span
+        wanted = ran + kept.queued / span
         self._last = {"cpu": (used - self._used) / span, "hub_cpu": ran, "hub_wanted": min(wanted, 1.0)}
-        self._waited = waited
+        self._spent = spent
         if machine is not None and self._machine is not None:
             busy, whole = (a - b for a, b in zip(machine, self._machine, strict=True))
             self._last["machine"] = busy / whole if whole > 0 else 0.0
         self._since, self._used, self._own, self._machine = now, used, own, machine
-        return self._last
-
-
-    def _queued(self) -> float:
-        """Return for how many seconds the thread was ready, but had no core; 0 where the system does not say."""
-        try:
-            with open(self._schedule, encoding="ascii") as file:
-                return int(file.read().split()[1]) / 1e9
-        except (OSError, ValueError, IndexError):
-            return 0.0
+        return {**self._last, **{name: getattr(kept, name) for name in _EVIDENCE}}
 
 
 class Collections:
@@ -58,6 +55,8 @@ class Collections:
         self._now = now
         self._begun = 0.0
         self._sum = self._longest = 0.0
+        self.total = 0.0
+        """Seconds of all pauses since `start`."""
 
     def start(self) -> None:
         """Begin to listen."""
@@ -80,6 +79,7 @@ class Collections:
         else:
             took = self._now() - self._begun
             self._sum += took
+            self.total += took
             self._longest = max(self._longest, took)
 
 

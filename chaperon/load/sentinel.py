@@ -12,6 +12,7 @@ from types import FrameType
 from typing import NamedTuple
 
 from chaperon.clock import apart, cpu
+from chaperon.load.evidence import HALF, Counters, Read, Spent, cause
 from chaperon.measure.window import Happening
 
 EVERY = 0.04
@@ -33,17 +34,30 @@ class _Stop(NamedTuple):
 
 
 class Sentinel:
-    """Tells apart, from outside the hub: a call that blocks it, one that keeps the interpreter lock, a paused process.
+    """Tells apart, from outside the hub, what stops it; each cause has evidence of its own.
 
-    The hub calls `beat` whenever it turns. A thread that is on time while the hub does not
-    turn sees the frame that keeps it (`sys._current_frames`). A thread that is late itself
-    could not get the interpreter lock, where the process used CPU meanwhile; else the
-    process did not run at all. Moments are seconds from *began*.
+    The hub calls `beat` whenever it turns. Where it does not, or the thread that looks is
+    late itself, the kernel's counters say whether the process was throttled, had no core, or
+    lost it to another machine, and *gc* (seconds so far) whether garbage was
+    collected. Else a thread that is on time sees the frame that keeps the hub
+    (`sys._current_frames`); one that is late while the hub's thread ran could not get the
+    interpreter lock. What nothing explains is unknown. Moments are seconds from *began*.
+    *read* stands in for the file system in tests.
     """
 
-    def __init__(self, now: Callable[[], float], began: float) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float],
+        began: float,
+        *,
+        gc: Callable[[], float] = lambda: 0.0,
+        read: Read | None = None,
+    ) -> None:
         self._now = now
         self._began = began
+        self._gc = gc
+        self._counters = Counters(apart.native(), read)
+        self._base = Spent()
         self._hub = apart.current()
         self._beat = now()
         self._over = False
@@ -84,43 +98,56 @@ class Sentinel:
 
     def _watch(self) -> None:
         now, doze = self._now, apart.doze
-        last, used = now(), cpu()
+        last, before = now(), self._spent()
+        self._base = before
         while not self._over:
             doze(EVERY)
-            at, burnt = now(), cpu()
+            at, here = now(), self._spent()
             missed = at - last - EVERY
             if missed > BLOCKED:
-                self._missed(last, missed, (burnt - used) / (at - last))
+                self._missed(last, missed, here.since(before))
             elif at - self._beat > BLOCKED:
-                self._look(at)
-            elif self._stop is not None:
-                self._relieved(at)
-            last, used = at, burnt
+                self._look(at, here)
+            else:
+                self._relieved(at, here)
+                self._base = here  # what is counted from here on belongs to the next stop
+            last, before = at, here
 
-    def _missed(self, last: float, missed: float, busy: float) -> None:
-        """Tell of a stretch in which this thread did not run, though nothing was asked of it."""
+    def _spent(self) -> Spent:
+        return self._counters.spent(cpu=cpu(), gc=self._gc(), own=apart.native())
+
+    def _missed(self, last: float, missed: float, spent: Spent) -> None:
+        """Report a stretch in which this thread did not run, though nothing was asked of it."""
         self._stop = None
-        if busy > 0.5:
+        found = cause(spent, missed)
+        if found is not None:
+            self._tell(last, found[0], f"the process was not run: {found[1]}", missed)
+        elif spent.cpu + spent.queued >= HALF * missed:
             self._tell(last, "held", f"a call kept the interpreter lock, at or just before {self._line()}", missed)
         else:
-            self._tell(last, "starved", "the process was not run: the machine was paused, or busy with others", missed)
+            self._tell(last, "paused", "the process was not run, cause unknown: was it, or the machine, paused?", missed)
 
-    def _look(self, at: float) -> None:
+    def _look(self, at: float, here: Spent) -> None:
         frame = sys._current_frames().get(self._hub)
         if frame is None:
             return
         own = _scenario(frame)
         top = id(own[-1]) if own else None  # the step itself: what it calls may come and go
         if self._stop is None or self._stop.frame != top:
-            self._relieved(at)
+            self._relieved(at, here)
             self._stop = None if top is None else _Stop(top, at, told(own))
 
-    def _relieved(self, at: float) -> None:
-        """Tell of a frame that kept the hub for long, now that it does no more."""
+    def _relieved(self, at: float, here: Spent) -> None:
+        """Report a frame that kept the hub for long, now that it does no more, or what kept it from going on."""
         stop, self._stop = self._stop, None
         if stop is not None and at - stop.since > BLOCKED:
             since = min(self._beat, stop.since) if at - self._beat > BLOCKED else stop.since - BLOCKED
-            self._tell(since, "blocked", f"a call blocked every other visit, at {stop.where}", at - since)
+            spent, took = here.since(self._base), at - since
+            found = cause(spent, took)
+            if found is not None and found[0] != "starved":
+                self._tell(since, found[0], f"the process was not run: {found[1]}", took)
+            else:  # the same call was on top all the time: with less of a core it takes longer
+                self._tell(since, "blocked", f"a call blocked every other visit, at {stop.where}", took)
 
     def _line(self) -> str:
         frame = sys._current_frames().get(self._hub)

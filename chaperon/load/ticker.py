@@ -16,7 +16,7 @@ GOLDEN = 0.6180339887498949
 """Its multiples modulo 1 are evenly spread, in no step with anything: a low-discrepancy sequence (Weyl)."""
 CALIBRATION = 0.2
 """For how many seconds a healthy event loop is watched before the first load of a process."""
-ENOUGH = 20
+ENOUGH = 5
 HEALTHY = 0.001
 """A lag beyond that is not healthy, even where nothing is sent."""
 

@@ -73,8 +73,10 @@ class Happening:
     """Something a reader of the report has to know of: *at* is seconds from the start of the run.
 
     *kind* is "change" (somebody scaled or paused the load), "blocked" (a call stopped the
-    hub), "held" (a call kept the interpreter lock), "starved" (the process was not run),
-    "collected" (garbage was). *took* is in seconds, *text* says what and where.
+    hub), "held" (a call kept the interpreter lock), "collected" (garbage was), "throttled" (the
+    control group's CPU quota was used up), "stolen" (the hypervisor ran another machine),
+    "starved" (other processes kept the cores), "paused" (not run, cause unknown).
+    *took* is in seconds, *text* says what and where.
     """
 
     at: float

@@ -14,7 +14,9 @@ from chaperon.measure.window import Counts, Happening, Trouble, TroubleKey, Wind
 from chaperon.report.percentiles import Population
 
 RECENT = 5
-COUNTED = frozenset({"stalls", "starts", "dropped_late", "dropped_cap", "gc"})
+COUNTED = frozenset(
+    ("stalls", "starts", "dropped_late", "dropped_cap", "gc", "queued", "throttled", "throttles", "steal")
+)
 """What a window's health counts anew each time."""
 HAPPENINGS = 1_000
 HAPPENINGS_CAPPED = f"happenings beyond the first {HAPPENINGS:,} of the run left out"

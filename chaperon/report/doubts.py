@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from chaperon.measure.window import Happening, Window
+from chaperon.report.causes import EVIDENCE, UNKNOWN, cause_of
 from chaperon.report.collector import Totals, WorkerTally
 from chaperon.report.figures import time_text
 from chaperon.report.generator_part import NOTICED
@@ -19,6 +20,8 @@ CROWDED = 0.005
 """From so much on, beyond a tenth of a visit, what visits wait for a core of a busy machine is too much."""
 ROOM = 0.65
 """How much of a core may be used before lateness grows."""
+THROTTLED = 0.1
+"""A second with so many of it stopped by a CPU quota says nothing of how much a core can do."""
 BRIEF = 0.5
 """So long a stop is none of the short runs' own: what starts a run may take a part of it."""
 FULL = 0.9
@@ -42,6 +45,7 @@ class _Record:
     stalled: dict[int, float] = field(default_factory=dict)
     dropped: dict[int, int] = field(default_factory=dict)
     made: dict[int, int] = field(default_factory=dict)
+    evidence: dict[int, dict[str, float]] = field(default_factory=dict)
 
 
 class Doubts:
@@ -75,6 +79,7 @@ class Doubts:
             record.dropped[second] = dropped
         if second in record.late or second in record.busy or dropped:
             record.made[second] = sum(c.done + c.failed for c in window.ledger.values())
+            record.evidence[second] = {name: health.get(name, 0.0) for name in EVIDENCE}
 
     def judge(self, totals: Totals, duration: float) -> Verdicts:
         """Return what the rules say of a run of *duration* seconds, the worst first."""
@@ -187,9 +192,10 @@ class Doubts:
         stops = [h for worker, h in totals.happenings if worker == tally.name and h.kind in _STOPS and h.took > 0.5]
         if stops and hub < 0.9:
             return max(stops, key=lambda h: h.took).text
-        if hub < 0.7:
-            return "the machine had no time for the generator: run nothing else beside it"
         wrong = {*record.late, *record.busy, *record.dropped}
+        if hub < 0.7 or any(record.evidence[s].get("throttled", 0.0) > THROTTLED for s in wrong):
+            seen = {name: sum(record.evidence[s][name] for s in wrong) for name in EVIDENCE}
+            return cause_of(seen, len(wrong)) or UNKNOWN
         planned = max((r.counts.planned for r in totals.seconds if r.at in wrong), default=0)
         made = max((record.made.get(s, 0) for s in wrong), default=0)
         have = len(totals.workers)
@@ -204,7 +210,7 @@ class Doubts:
         return f"{said}, and {want} would be needed, but this machine has {cores}: use more machines, or send less"
 
 
-_STOPS = ("blocked", "held", "starved")
+_STOPS = ("blocked", "held", "collected", "throttled", "stolen", "starved", "paused")
 _MEANS = {
     "descriptors": "raise the limit (ulimit -n, or LimitNOFILE= of the service)",
     "ports": "widen net.ipv4.ip_local_port_range, or keep connections open",
@@ -256,5 +262,5 @@ def _seen(worker: str, totals: Totals, least: float) -> str:
     stops: list[Happening] = [h for name, h in totals.happenings if name == worker and h.kind in _STOPS]
     stops = sorted((h for h in stops if h.took > least / 2), key=lambda h: -h.took)
     if not stops:
-        return "whatever it was, it could not be seen"
+        return UNKNOWN
     return "; ".join(h.text for h in stops[:3])
