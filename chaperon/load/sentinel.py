@@ -125,7 +125,7 @@ class Sentinel:
         elif spent.cpu + spent.queued >= HALF * missed:
             self._tell(last, "held", f"a call kept the interpreter lock, at or just before {self._line()}", missed)
         else:
-            self._tell(last, "paused", "the process was not run, cause unknown: was it, or the machine, paused?", missed)
+            self._tell(last, "paused", "the process was not run, cause unknown: it may have been paused", missed)
 
     def _look(self, at: float, here: Spent) -> None:
         frame = sys._current_frames().get(self._hub)
