@@ -182,11 +182,14 @@ def test_a_hub_is_watched_once_before_its_first_load():
     hub.chaperon_healthy_lag = None
     health = Health(clock)
     assert calibration_due() == CALIBRATION
-    start = clock.now()
 
-    health.wait(start + CALIBRATION)
+    for _ in range(20):  # a busy machine may let the loop turn too rarely to know
+        start = clock.now()
+        health.wait(start + CALIBRATION)
+        assert clock.now() - start >= CALIBRATION
+        if calibration_due() == 0.0:
+            break
 
-    assert clock.now() - start >= CALIBRATION
     assert 0.0 < healthy_lag() <= 0.001
     assert calibration_due() == 0.0
     assert health.cut()["healthy_lag"] == healthy_lag()
