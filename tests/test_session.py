@@ -35,7 +35,7 @@ def test_what_is_reported_is_what_the_server_saw(target):
 
     report = once(target, browse, load=iterations(50, users=5))
 
-    assert report.verdict is Verdict.PASS
+    assert report.verdict is Verdict.PASS, report.reasons
     assert {row.name: row.count for row in report.rows if row.kind == "http"} == {
         "GET /": target.count("GET /"),
         "POST /login": target.count("POST /login"),
@@ -202,7 +202,7 @@ def test_a_default_service_of_ones_own_obeys_the_command_line(target):
 
     report = environment.adapt(url=target.url, headers={"X-B": "b"}, timeout="5s").execute()
 
-    assert report.verdict is Verdict.PASS
+    assert report.verdict is Verdict.PASS, report.reasons
     assert (target.headers[0]["HTTP_X_A"], target.headers[0]["HTTP_X_B"]) == ("a", "b")
 
 
@@ -456,7 +456,7 @@ def test_a_rule_for_series_that_fails_is_said_and_fails_nothing_else(target):
 
     report = once(target, lambda s: s.get("/"), metrics=rules)
 
-    assert report.verdict is Verdict.PASS
+    assert report.verdict is Verdict.PASS, report.reasons
     assert report["GET /"].count == 1
     assert {"ZeroDivisionError", "TypeError"} <= {note.rpartition(" ")[2] for note in report.notes}
 

@@ -40,7 +40,9 @@ class _Record:
     """What is kept of one worker: only the seconds in which something was wrong."""
 
     late: dict[int, float] = field(default_factory=dict)
+    started_late: dict[int, float] = field(default_factory=dict)
     busy: dict[int, float] = field(default_factory=dict)
+    used_up: set[int] = field(default_factory=set)
     crowded: dict[int, float] = field(default_factory=dict)
     stalled: dict[int, float] = field(default_factory=dict)
     dropped: dict[int, int] = field(default_factory=dict)
@@ -67,9 +69,12 @@ class Doubts:
         lag = max(health.get("lag_p50", 0.0), health.get("late_p50", 0.0))
         if trust.late is not None and lateness > trust.late:
             record.late[second] = lateness
+            record.started_late[second] = health.get("late_p99", 0.0)
         if trust.cpu is not None:
             if max(health.get("hub_cpu", 0.0), health.get("hub_wanted", 0.0)) > trust.cpu:
                 record.busy[second] = max(lateness, lag)
+                if health.get("hub_cpu", 0.0) > trust.cpu:
+                    record.used_up.add(second)
             elif health.get("machine", 0.0) > trust.cpu and lag > NOTICEABLE:
                 record.crowded[second] = lag
         if trust.stall is not None and health.get("lag_max", 0.0) > min(trust.stall, BRIEF):
@@ -124,7 +129,8 @@ class Doubts:
         seconds = [s for s, lateness in record.late.items() if lateness > bound]
         if not seconds:
             return
-        lasting = running(seconds, self._seconds(trust.late_for))
+        started = [s for s in seconds if record.started_late[s] > bound]
+        lasting = running(seconds, _whole(trust.late_for)) or running(started, self._seconds(trust.late_for))
         worst = max(record.late[s] for s in seconds)
         said = f"visits began up to {time_text(worst)} late (p99 of a second){where}, {told(lasting or seconds)}"
         (found.invalid if lasting else found.warnings).append(f"{said}: {self._cure(tally, totals)}")
@@ -132,13 +138,14 @@ class Doubts:
     def _judge_processor(
         self, tally: WorkerTally, record: _Record, totals: Totals, where: str, found: Verdicts
     ) -> None:
-        least = self._seconds(self._trust.cpu_for)
+        least = _whole(self._trust.cpu_for)
         share = (self._trust.late_share or 0.0) * _median(totals)
         healthy = tally.health.get("healthy_lag", 0.0)
         bound = max(min(NOTICEABLE, share) if share else NOTICEABLE, healthy + NOTICED)
         busy = [s for s, lag in record.busy.items() if lag > bound]
         if busy:
-            lasting = running(busy, least)
+            used_up = [s for s in busy if s in record.used_up]
+            lasting = running(busy, least) or running(used_up, self._seconds(self._trust.cpu_for))
             said = f"the generator used up its core{where}, {told(lasting or busy)}, and its times are its own"
             (found.invalid if lasting else found.warnings).append(f"{said}: {self._cure(tally, totals)}")
         if record.crowded:
@@ -182,7 +189,10 @@ class Doubts:
         return min(rule, max(self._duration / 3, least))
 
     def _seconds(self, rule: float | None) -> int:
-        """Return how many seconds running a rule asks for, 1 at least."""
+        """Return how many seconds running a rule asks for, 1 at least.
+
+        What others on the machine do to a short run is judged by the figures it falsified, not by these rules.
+        """
         return max(math.ceil(self._span(rule or 1.0)), 1)
 
     def _cure(self, tally: WorkerTally, totals: Totals) -> str:
@@ -245,6 +255,10 @@ def told(seconds: Sequence[int] | Mapping[int, object] | set[int]) -> str:
         shown.append(f"{sum(b - a + 1 for a, b in spans[5:])} more")
     said = " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
     return f"second {said}" if len(spans) == 1 and spans[0][0] == spans[0][1] else f"seconds {said}"
+
+
+def _whole(rule: float | None) -> int:
+    return max(math.ceil(rule or 1.0), 1)
 
 
 def _median(totals: Totals) -> float:

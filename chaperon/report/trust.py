@@ -19,8 +19,9 @@ class Trust:
     *late_for* seconds running. *cpu*: the cores the hub's thread uses or waits for, while
     visits wait, for *cpu_for* seconds running. *stall*: for how long nothing went on. *exhausted*:
     how many connections could not be made for want of descriptors or ports. A run of less
-    than three times one of these spans is judged by a third of its own length in its place
-    (for *stall*, half a second at least): no run is too short to be INVALID.
+    than three times one of these spans is judged by a third of its own length in its place,
+    where visits start late or the core is used up, and for *stall* (half a second at least):
+    no run is too short to be INVALID.
     """
 
     dropped: float | None = 0.01
