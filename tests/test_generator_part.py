@@ -26,6 +26,7 @@ from chaperon.report.limit_text import parse
 from chaperon.report.records import as_dict
 from chaperon.report.summary import Verdict
 from chaperon.report.text import print_report
+from chaperon.report.trust import Trust
 from chaperon.report.verdict import Facts
 from chaperon.report.watch import Watch
 
@@ -208,9 +209,9 @@ def test_waiting_too_briefly_to_know_leaves_it_for_the_next_run():
 # from windows to figures
 
 
-def run(lag=(), late=(), took=0.01, limits=(), workers=("local",), phases=None, healthy=0.0001, requests=1):
+def run(lag=(), late=(), took=0.01, limits=(), workers=("local",), phases=None, healthy=0.0001, requests=1, trust=()):
     """The report of a run of three seconds in which these were the lags and the latenesses of each second."""
-    watch = Watch(Collector(workers), [parse(text) for text in limits], brake=None)
+    watch = Watch(Collector(workers), [parse(text) for text in limits], brake=None, trust=Trust.of(dict(trust)))
     for at in range(3):
         for name in workers:
             recorder = Recorder(name, began=0.0, second=at)
@@ -265,6 +266,14 @@ def test_from_a_tenth_a_figure_is_marked_and_from_half_of_it_a_limit_proves_noth
     assert any("marked *" in warning for warning in report.warnings) is mark
     if spoils:
         assert "p95(GET /) < 1s was judged by a time that is not the target's: up to 10.0ms" in report.reasons[0]
+
+
+def test_the_share_is_a_rule_of_trust():
+    windows = {"lag": [0.01] * 100, "took": 0.019, "limits": ["p95(GET /) < 1s"]}
+
+    assert run(**windows).verdict is Verdict.INVALID
+    assert run(**windows, trust={"own": "60%"}).verdict is Verdict.PASS
+    assert run(**windows, trust={"own": "off"}).verdict is Verdict.PASS
 
 
 def test_a_lag_that_is_healthy_here_is_no_fault():

@@ -43,7 +43,7 @@ def test_the_rules_have_the_defaults_it_tells():
 
     assert {name: float(value) for name, value in told.items()} == {
         "dropped": rules.dropped * 100, "late": rules.late * 1000, "cpu": rules.cpu, "stall": rules.stall,
-        "exhausted": rules.exhausted,
+        "exhausted": rules.exhausted, "own": rules.own * 100,
     }  # fmt: skip
     assert Environment(trust={"late": "100ms", "cpu": None}).trusted == Trust.of({"late": "100ms", "cpu": "off"})
 

@@ -26,12 +26,20 @@ def marked(rows: Sequence[Row], own: GeneratorPart) -> str | None:
     return f"{said}, {worst} {name}: up to {time_text(min(part, value))} of {time_text(value)}"
 
 
-def spoiled(limits: Sequence[Limit], results: Sequence[LimitResult], totals: Totals, own: GeneratorPart) -> list[str]:
-    """Return a reason for each limit that hangs on a time of which half or more may be the generator's own."""
-    reasons = []
+def spoiled(
+    limits: Sequence[Limit],
+    results: Sequence[LimitResult],
+    totals: Totals,
+    own: GeneratorPart,
+    share: float | None = SPOILED,
+) -> list[str]:
+    """Return a reason for each limit that hangs on a time of which *share* or more may be the generator's own."""
+    reasons: list[str] = []
+    if share is None:
+        return reasons
     for limit, result in zip(limits, results, strict=True):
         part = _part_of(limit, totals, own)
-        if part is not None and result.value is not None and own.spoils(result.value, part, SPOILED):
+        if part is not None and result.value is not None and own.spoils(result.value, part, share):
             said = f"up to {time_text(min(part, result.value))} of {result.shown} may be the generator's own"
             reasons.append(f"{limit.text} was judged by a time that is not the target's: {said}")
     return reasons

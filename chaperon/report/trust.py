@@ -18,7 +18,8 @@ class Trust:
     second, or *late_share* of the smallest median response where that is larger, for
     *late_for* seconds running. *cpu*: the cores the hub's thread uses or waits for, while
     visits wait, for *cpu_for* seconds running. *stall*: for how long nothing went on. *exhausted*:
-    how many connections could not be made for want of descriptors or ports. A run of less
+    how many connections could not be made for want of descriptors or ports. *own*: which share
+    of a time that a limit hangs on may be the generator's own part. A run of less
     than three times one of these spans is judged by a third of its own length in its place,
     where visits start late or the core is used up, and for *stall* (half a second at least):
     no run is too short to be INVALID.
@@ -32,6 +33,7 @@ class Trust:
     cpu_for: float | None = 5.0
     stall: float | None = 1.0
     exhausted: float | None = 0.0
+    own: float | None = 0.5
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Trust:

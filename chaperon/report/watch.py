@@ -51,7 +51,8 @@ class Watch:
         self._failed: str | None = None
         self._faults: list[str] = []
         self._judged = -1
-        self._doubts = Doubts(trust or Trust())
+        self._trust = trust or Trust()
+        self._doubts = Doubts(self._trust)
         collector.listeners.append(self._hear)
 
     def __repr__(self) -> str:
@@ -97,7 +98,7 @@ class Watch:
             for limit in self._limits
         )
         own = GeneratorPart.of(totals.generator, totals.series, [w.health for w in totals.workers])
-        faults = (*self._faults, *doubts.invalid, *spoiled(self._limits, judged, totals, own))
+        faults = (*self._faults, *doubts.invalid, *spoiled(self._limits, judged, totals, own, self._trust.own))
         ending = Ending(self._aborted, self._failed, faults, finished, tuple(doubts.warnings))
         report = through(conclude(totals, judged, facts, ending, own), self.redact)
         return replace(report, redact=self.redact)
