@@ -13,6 +13,7 @@ from benchmarks.machine import many_files
 from benchmarks.queue_target import Service, built, lateness, quantile
 from benchmarks.situations import SITUATIONS, Situation
 from benchmarks.truth_runs import Asked, Seen, run
+from chaperon.report.generator_part import marks
 
 PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 SHARE, LEAST = 0.15, 0.001
@@ -20,11 +21,9 @@ SHARE, LEAST = 0.15, 0.001
 DISTURBED = 0.0005
 """A server whose departures are later than this (p99, seconds) was disturbed: the run is no witness, and made again."""
 AGAIN = 3
-MARKED, NOTICED = 0.1, 0.001
-"""A figure is marked from this share on that may be the generator's own, so many seconds above a healthy event loop."""
 HEAD = "| situation | by the server's own record, ms | Chaperon said, ms | verdict | right |"
-PROBE = 1500.0
-"""Visits a second of the run that shows what a visit costs."""
+PROBE = 3000.0
+"""Visits a second of the open load that shows what a visit costs."""
 ENDS = ("done", "failed", "interrupted", "dropped", "lost", "no_row")
 
 
@@ -94,8 +93,10 @@ def situations(seeds: int = 1, only: Sequence[str] = ()) -> str:
 
 
 def full_core(binary: Path, folder: Path, *, open: bool = True) -> float:
-    """Return the visits a second that use up one core, by what a third of that or less was seen to use."""
-    load = f'rate({PROBE:.0f}, hold="3s")' if open else f'users({PROBE / 10:.0f}, hold="3s", ramp="1s", think=0.1)'
+    """Return the visits a second that use up one core: of an open load by what a part of it costs, of a closed one
+    by what users without think time make.
+    """
+    load = f'rate({PROBE:.0f}, hold="3s")' if open else 'users(50, hold="3s")'
     seen = run(Asked(load, Service(0.002)), binary, folder)
     assert seen.report is not None, seen.text
     middle = [second for second in seen.report["seconds"] if 1 <= second["at"] <= 2]
@@ -136,36 +137,29 @@ def compare(seen: Seen, tolerance: tuple[float, float] | None = None) -> list[Fi
     service, response = tolerance or (None, None)
     found = []
     own = sorted(r.took for r in seen.requests if r.status != 500)
-    healthy = float((report.get("generator") or {}).get("healthy_lag") or 0.0)
     for row in report["series"]:
         if row["kind"] == "http":
-            found += _figures("service", row, row.get("generator_part"), healthy, own, service)
+            found += _figures("service", row, row["generator_part"], own, service)
         elif row["kind"] == "visit" and row["response"] is not None:
-            parts = row.get("response_generator_part")
-            found += _figures("response", row["response"], parts, healthy, _ideal(seen, report), response)
+            parts = row["response_generator_part"]
+            found += _figures("response", row["response"], parts, _ideal(seen, report), response)
     return found
 
 
 def _figures(
     clock: str,
     said: dict[str, Any],
-    parts: dict[str, float | None] | None,
-    healthy: float,
+    parts: dict[str, float | None],
     own: Sequence[float],
     tolerance: float | None,
 ) -> list[Figure]:
     least = said.get("at_least") or {}
     found = []
     for name, q in PERCENTILES.items():
-        value, bound, part = said[name], least.get(name), (parts or {}).get(name)
-        marked = spoils(part, bound if value is None else value, healthy)
+        value, bound, part = said[name], least.get(name), parts.get(name)
+        marked = marks(bound if value is None else value, part)
         found.append(Figure(clock, name, value, bound, quantile(own, q), marked, tolerance))
     return found
-
-
-def spoils(part: float | None, figure: float | None, healthy: float) -> bool:
-    """Return whether a figure bears the generator's mark, as the table of a run shows it."""
-    return part is not None and figure is not None and part >= max(MARKED * figure, healthy + NOTICED)
 
 
 def _ideal(seen: Seen, report: dict[str, Any]) -> list[float]:

@@ -252,6 +252,8 @@ def test_a_visit_of_many_requests_waits_as_often():
     ("lag", "took", "mark", "spoils"),
     [
         (0.0005, 0.0006, False, False),  # less than a millisecond: a fast target is not at fault for being fast
+        (0.0008, 0.0020, True, False),  # with what a healthy loop adds it is wrong by a millisecond
+        (0.0008, 0.0010, True, False),
         (0.0012, 0.0100, True, False),
         (0.0012, 0.0130, False, False),  # less than a tenth
         (0.0100, 0.0190, True, True),

@@ -27,9 +27,8 @@ def seen(verdict="PASS", *, said=0.02, took=0.02, count=100, lost=0, planned=100
     ]
     ledger = {"scenario": "s", "planned": planned, "done": planned - lost, "failed": 0, "lost": lost}
     entries = [{**ledger, "interrupted": 0, "dropped": 0}]
-    generator = {"healthy_lag": 0.0005}
     report = {"verdict": verdict, "reasons": [], "series": rows, "ledger": entries}
-    report |= {"generator": generator, "duration": 10.0}
+    report |= {"duration": 10.0}
     record = [Request(i / 10, i / 10 + took, i / 10 + took, 200) for i in range(100)]
     return Seen(Asked(LOAD, Service(0.02)), 0, report, 0, record, "")
 

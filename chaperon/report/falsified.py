@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from chaperon.report.collector import Totals
 from chaperon.report.figures import time_text
-from chaperon.report.generator_part import SPOILED, GeneratorPart
+from chaperon.report.generator_part import SPOILED, GeneratorPart, marks
 from chaperon.report.limits import Limit
 from chaperon.report.summary import PERCENTILES, UNTIMED, LimitResult, Row
 
@@ -16,7 +16,7 @@ _Figure = tuple[float, float, str]
 
 def marked(rows: Sequence[Row], own: GeneratorPart) -> str | None:
     """Return the warning about percentiles of which a tenth or more may be the generator's own, None without any."""
-    found = [f for f in _printed(rows, own) if own.spoils(f[0], f[1])]
+    found = [f for f in _printed(rows, own) if marks(f[0], f[1])]
     if not found:
         return None
     value, part, name = max(found, key=lambda f: (f[1] / f[0] if f[0] else 1.0, f[1]))

@@ -15,7 +15,9 @@ MARKED = 0.1
 SPOILED = 0.5
 """From which share on a limit that hangs on the figure makes the run INVALID."""
 NOTICED = 0.001
-"""By how many seconds the part has to exceed what a healthy event loop shows."""
+"""By how many seconds the part has to exceed what a healthy event loop shows, to spoil a limit."""
+VISIBLE = 0.00075
+"""From how many seconds on the part is marked: with what a healthy loop adds, a figure is off by a millisecond."""
 _STEPS = frozenset({"step", "call", "task"})
 
 
@@ -64,16 +66,19 @@ class GeneratorPart:
         late = max(self.late.quantile(q) or 0.0, self.late.mean or 0.0)
         return late + (self.service(q, scenario, kind) or 0.0)
 
-    def spoils(self, value: float | None, part: float | None, share: float = MARKED) -> bool:
-        """Whether *part* is at least a *share* of a figure, and more than a healthy event loop has."""
-        if value is None or part is None:
-            return False
-        return part >= share * value and part >= self.healthy + NOTICED
+    def spoils(self, value: float | None, part: float | None, share: float = SPOILED) -> bool:
+        """Whether *part* is at least a *share* of a figure, and a millisecond more than a healthy event loop has."""
+        return value is not None and part is not None and part >= max(share * value, self.healthy + NOTICED)
 
     def _waited(self, scenario: str, kind: str) -> float:
         known = self.waits or {}
         key = "visit" if kind == "visit" else "step" if kind in _STEPS else ""
         return max(known.get((scenario, key), 1.0), 1.0)
+
+
+def marks(value: float | None, part: float | None) -> bool:
+    """Whether *part* is at least a tenth of a figure, and enough to make it wrong by about a millisecond."""
+    return value is not None and part is not None and part >= max(MARKED * value, VISIBLE)
 
 
 def _waits(series: Mapping[Key, Series]) -> dict[tuple[str, str], float]:

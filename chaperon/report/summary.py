@@ -15,7 +15,7 @@ from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
 from chaperon.measure.window import Counts, Happening, Trouble, TroubleKey
 from chaperon.report.collector import SecondRow, WorkerTally
-from chaperon.report.generator_part import GeneratorPart
+from chaperon.report.generator_part import GeneratorPart, marks
 from chaperon.report.percentiles import Bounds, Population
 
 if TYPE_CHECKING:
@@ -289,7 +289,7 @@ class Report:
         """Whether a tenth or more of a percentile of a row may be the generator's own: what is marked in the table."""
         times = row.response if response else row.service
         part = self.generator_part(row, p, response=response)
-        return self.own is not None and times is not None and self.own.spoils(times.known(p / 100), part)
+        return times is not None and marks(times.known(p / 100), part)
 
     @property
     def requests(self) -> Row:
