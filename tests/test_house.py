@@ -30,6 +30,7 @@ FLOORS = [
         "measure.series",
         "measure.hub_lag",
         "measure.window",
+        "measure.closing",
         "measure.recorder",
         "measure.meter",
         "measure.marks",
@@ -50,6 +51,7 @@ FLOORS = [
         "load.sentinel",
         "load.machine",
         "load.steering",
+        "load.plan",
         "load.health",
         "load.due_time",
         "load.search",
@@ -106,6 +108,7 @@ FLOORS = [
         "report.percentiles",
         "report.collector",
         "report.generator_part",
+        "report.reckoning",
         "report.summary",
         "report.texts",
         "report.split",
@@ -278,7 +281,7 @@ NO_GEVENT = (
     "measure.",
     "report.",
     *(f"load.{room}" for room in ("curve", "profile", "shapes", "expression", "phases")),
-    *(f"load.{room}" for room in ("arrivals", "share", "steering")),
+    *(f"load.{room}" for room in ("arrivals", "share", "steering", "plan")),
 )
 
 

@@ -204,14 +204,14 @@ def test_a_fault_in_the_last_moment_is_not_dropped(monkeypatch):
 
 
 def test_a_window_that_cannot_be_packed_is_a_fault_and_is_waited_for_by_nobody(monkeypatch):
-    pack = dispatch.pack_window
+    pack = dispatch.pack_within
 
     def odd(window, *, began):
         if window.seq == 3 and window.series:
             raise ValueError("why")
         return pack(window, began=began)
 
-    monkeypatch.setattr(dispatch, "pack_window", odd)
+    monkeypatch.setattr(dispatch, "pack_within", odd)
     stage = Ground(rate(20, hold=10))
     stage.worker("alpha")
     stage.fleet(1)

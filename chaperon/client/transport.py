@@ -32,6 +32,7 @@ class Wire:
 
     def __init__(self, resolver: Resolver | None = None) -> None:
         self.resolver = resolver or SHARED
+        self.sent = 0
         self.opened = 0
         self.reused = 0
         self.retried = 0
@@ -144,6 +145,7 @@ class Lane:
                 inbox.head, inbox.status, body, ready, sent, first, connection.opening, retried
             )
             self.give(connection)
+            self._wire.sent += 1
             return arrived
 
     def stream(

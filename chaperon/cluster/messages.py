@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from chaperon.measure.closing import Closing
+
 Order = Literal["wait", "run", "end", "stop", "kill", "over"]
 """What a master wants of its workers: wait; send; end when the shares are done; end in the
 grace time; end now; leave, for the last window is in."""
@@ -116,7 +118,8 @@ class Ping:
     *claims* are offers it would take. *leases* are the shares it sends, from their first
     arrival to where it stands; *done* those it has made to the end, *returned* those it gave
     back. *cut* is the number of its newest window, *over* whether that is its last. *stop* is
-    why a scenario wants to end the run for all, *fault* is a fault of ours.
+    why a scenario wants to end the run for all, *fault* is a fault of ours. *closing*
+    is what it counted apart from its windows, said with the last of them.
     """
 
     worker: str
@@ -133,6 +136,7 @@ class Ping:
     over: bool = False
     stop: str = ""
     fault: str = ""
+    closing: Closing | None = None
 
 
 @dataclass(frozen=True, slots=True)

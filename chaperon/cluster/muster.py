@@ -12,6 +12,7 @@ from chaperon.cluster.messages import Bye, Change, Dead, Frame, Hello, Lease, Or
 from chaperon.cluster.packing import unpack_window
 from chaperon.cluster.remnant import remnant
 from chaperon.cluster.roster import Hand, Roster
+from chaperon.load.plan import due_visits
 from chaperon.load.profile import Iterations, Rate, Users
 from chaperon.load.share import Share
 from chaperon.load.steering import Steering
@@ -263,7 +264,23 @@ class Muster:
         self._settle()
         if self._losses.made_twice > 0:
             self.collector.note(MADE_TWICE, self._losses.made_twice)
+        if self.began is not None:
+            self._reckon(self.began)
         self.order = "over"
+
+    def _reckon(self, began: float) -> None:
+        """Compare the ledger with the plan, which comes from the loads alone, and workers with their windows.
+
+        A worker that was given up is no witness: what it did not say is written off. Where the
+        run was stopped, workers heard of it one after the other: what was due before all of
+        them is the least.
+        """
+        closings = {hand.title: hand.closing for hand in self.roster if hand.closing and not hand.lost}
+        stops = [said.stopped for said in closings.values() if said.stopped is not None]
+        stopped = None if self._cut is None else min([self._cut - began, *stops])
+        plan = due_visits(self._shares.values(), self._steered(), stopped=stopped)
+        due = {label: (least, exact and stopped is None) for label, (least, exact) in plan.items()}
+        self._watch.settle(closings, due, twice=max(self._losses.made_twice, 0))
 
     def _second(self, now: float) -> int:
         return 0 if self.began is None else max(int(now - self.began), 0)

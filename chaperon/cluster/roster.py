@@ -10,6 +10,7 @@ from chaperon.cluster.accounts import Account
 from chaperon.cluster.ledger import Peer
 from chaperon.cluster.messages import Hello, Ping, State
 from chaperon.cluster.spans import Spans
+from chaperon.measure.closing import Closing
 
 SUSPECT = 0.3
 """Of the silence after which a worker is given up: from then on it gets nothing more."""
@@ -33,7 +34,7 @@ class Hand:
     It is *lost* when it was given up, *left* when it went in order. *ending*
     is until when the last windows of one that has died may come, all of them where it is
     *whole*. *spans* are how far it says to have come. Of which kinds the loads were that were
-    taken from it is *kept*.
+    taken from it is *kept*. *closing* is what it said of itself with its last window.
     """
 
     hello: Hello
@@ -51,6 +52,7 @@ class Hand:
     whole: bool = False
     spans: Spans = field(default_factory=Spans)
     kept: set[type] = field(default_factory=set)
+    closing: Closing | None = None
 
     @property
     def peer(self) -> Peer:
@@ -76,6 +78,7 @@ class Hand:
         """Take in what it says of itself in a *second* of the run."""
         self.heard, self.closed, self.state, self.note = now, None, ping.state, ping.note
         self.cut, self.over = max(self.cut, ping.cut), self.over or ping.over
+        self.closing = ping.closing or self.closing
         progress = self.account.progress
         for lease in (*ping.leases, *ping.done, *ping.returned):
             span = self.spans[lease]

@@ -12,6 +12,7 @@ from chaperon.cluster.dispatch import Dispatch
 from chaperon.cluster.messages import Change, Lease, Order
 from chaperon.load.background import OnFault, fault_text, say_fault, spawn_watched
 from chaperon.load.share import Share
+from chaperon.measure.closing import Closing
 from chaperon.measure.window import Window
 from chaperon.report.redaction import Redactor
 from chaperon.report.texts import window_through
@@ -95,6 +96,11 @@ class Stint:
     def cut(self) -> int:
         """The number of the newest window that was cut."""
         return 0 if self.sending is None else self.sending.cut
+
+    @property
+    def closing(self) -> Closing | None:
+        """What was counted apart from the windows; None where nothing was sent."""
+        return None if self.sending is None else self.sending.closing
 
     def hold(self, leases: tuple[Lease, ...]) -> None:
         """Have what the master says we have: take what is new, give back what is not among it."""

@@ -15,7 +15,7 @@ from chaperon.cluster.messages import KINDS, Message
 from chaperon.errors import ChaperonError
 from chaperon.measure.plain_text import encodable
 
-PROTOCOL = 4
+PROTOCOL = 5
 LARGEST = 4 << 20
 """Bytes a message may have."""
 

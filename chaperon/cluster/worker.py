@@ -241,9 +241,10 @@ class Worker:
         unheard = self._link.tally[FAULTS]
         fault = self._fault or (f"{unheard} {FAULTS} (on {mine.name})" if unheard else "")
         cut = self._stint.cut if self._stint else 0
+        closing = self._stint.closing if self._stint and self._last else None
         ping = Ping(
             mine.name, mine.incarnation, welcome.run, self._state, self._clock.now(), self._note, claims,
-            going, done, returned, cut, self._last, self._stop_run, fault,
+            going, done, returned, cut, self._last, self._stop_run, fault, closing,
         )
         self._link.send(ping)
 

@@ -102,6 +102,7 @@ class ClosedLoad:
                     return
                 due = clock.now()
                 holding.taken += 1
+                flight.planned[share.label] += 1
                 account(share.label, due, "planned", 0.0, share=holding.name)
                 arrival = Arrival(share.entry, share.unique(number), me, None, share.phases(due - flight.began))
                 turn = loop.iteration
@@ -152,6 +153,7 @@ class ClosedLoad:
         now = flight.clock.now()
         for _ in range(quota(load, holding.share.index, holding.share.of) - holding.taken):
             holding.taken += 1
+            flight.planned[holding.share.label] += 1
             flight.account(holding, now, "planned")
             flight.account(holding, now, "dropped")
 

@@ -88,6 +88,21 @@ class Engine:
         return self._flight.fault
 
     @property
+    def planned(self) -> dict[str, int]:
+        """How many visits were due by scenario label, counted apart from what was recorded."""
+        return dict(self._flight.planned)
+
+    @property
+    def stopped(self) -> float | None:
+        """The reading of the clock at which it was stopped, None where it was not."""
+        return self._flight.stopped
+
+    @property
+    def steering(self) -> Steering:
+        """How the loads were changed so far."""
+        return self._steering
+
+    @property
     def progress(self) -> dict[str, tuple[int, int, int]]:
         """By share: arrivals taken from its schedule, those before its *start* included; visits ended; rows taken."""
         return {name: (h.taken, h.ended, h.rows) for name, h in self.holdings.items()}

@@ -71,7 +71,7 @@ class Flight:
     back. *began* is the clock's reading that offsets count from. *stopped* is when it was stopped.
     *loop* is the hub's: its `iteration` grows whenever everybody could go on.
     *present* counts the users that are there, *flying* by leg the open visits that were
-    begun and have not ended.
+    begun and have not ended. *planned* counts visits by label, apart from the recorder.
     """
 
     def __init__(self, visitor: Visitor, recorder: Recorder, clock: Clock, health: Health, *, began: float) -> None:
@@ -87,6 +87,7 @@ class Flight:
         self.staying = False
         self.present = 0
         self.flying: Counter[tuple[int, int]] = Counter()
+        self.planned: Counter[str] = Counter()
         self.over = Event()
         self.fault: BaseException | None = None
         self.loop: Any = gevent.get_hub().loop

@@ -95,6 +95,7 @@ class OpenLoad:
                 continue  # woken because something changed: look again
             self._next = next(self._schedule, None)
             holding.taken += 1
+            flight.planned[holding.share.label] += 1
             flight.account(holding, due, "planned")
             if due < holding.since:
                 flight.account(holding, due, "lost")

@@ -130,6 +130,8 @@ class Meter:
         key, derived = lane
         if key is not None:
             self.recorder.take(key, start, end, failure, bytes, due, value)
+        elif kind == "http":
+            self.recorder.left_out += 1
         if derived:
             sample = Sample(key or Key(self.scenario, name, kind, self.phase), start, end, failure, bytes, due, value)
             for own, compute in derived:

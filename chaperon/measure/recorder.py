@@ -64,7 +64,9 @@ class Recorder:
 
     *began* is the clock's reading at the start of the run, *second* the one the first window
     is of. *lag* estimates what requests waited for the event loop. A *tap* sees every sample
-    that is taken, a *journal* all that is taken. Memory is bounded by the caps above, however many samples come.
+    that is taken, a *journal* all that is taken. Memory is bounded by the caps above, however
+    many samples come. *taken* counts them, and *left_out* requests of series that the
+    environment leaves out, apart from the windows.
     """
 
     def __init__(
@@ -77,6 +79,8 @@ class Recorder:
         self._keep = None if journal is None else journal.take
         self._tap = tap
         self._seq = 0
+        self.taken = 0
+        self.left_out = 0
         self._second = second
         self._open: dict[Key, list[Row]] = {}
         self._series: dict[Key, Series] = {}
@@ -119,8 +123,11 @@ class Recorder:
         if not 0.0 <= took < LARGEST and not (key.kind == "gauge" and abs(took) < LARGEST):
             self.note(REFUSED)
             return
+        self.taken += 1
         if failure is not None:
             failure = failure.plain()
+            if not failure.begun:  # of no number of samples
+                self.taken -= 1
         if bytes and not (isinstance(bytes, int) and 0 < bytes < MOST_BYTES):
             self.note(SIZES_REFUSED)
             bytes = 0

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 
+from chaperon.measure.closing import Reported
 from chaperon.measure.plain_text import encodable
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
@@ -62,6 +63,7 @@ class WorkerTally:
     health: dict[str, float] = field(default_factory=dict)
     latest: Mapping[str, float] = field(default_factory=dict)
     losses: int = 0
+    reported: Reported = field(default_factory=Reported)
 
     def take(self, window: Window) -> bool:
         """Note a window's number; return whether it is new."""
@@ -74,6 +76,7 @@ class WorkerTally:
             return False
         self.windows += 1
         self.visits += sum(c.done + c.failed + c.interrupted for c in window.ledger.values())
+        self.reported.add(window)
         worsen(self.health, window.health)
         self.latest = window.health
         return True

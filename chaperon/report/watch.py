@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from chaperon.measure.closing import Closing
 from chaperon.measure.plain_text import WORDS, encodable
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
@@ -14,6 +15,7 @@ from chaperon.report.doubts import Doubts
 from chaperon.report.falsified import spoiled
 from chaperon.report.generator_part import GeneratorPart
 from chaperon.report.limits import Limit
+from chaperon.report.reckoning import reckon
 from chaperon.report.redaction import Redactor
 from chaperon.report.sliding import Sliding
 from chaperon.report.summary import LimitResult, Report
@@ -77,6 +79,18 @@ class Watch:
         what = encodable(what, 2 * WORDS)
         if what not in self._faults:
             self._faults.append(what)
+
+    def settle(
+        self, closings: Mapping[str, Closing], plan: Mapping[str, tuple[int, bool]], *, twice: int = 0
+    ) -> None:
+        """Compare what was counted with its second witnesses, once nothing more is to come.
+
+        *closings* are what workers say of themselves, *plan* is how many visits the loads made
+        due by label, with whether that is exact; *twice* visits are known to have been made
+        twice. Where they disagree the run is INVALID, and what is missing is lost.
+        """
+        for reason in reckon(self.collector, closings, plan, twice=twice):
+            self.fault(reason)
 
     @property
     def workers(self) -> list[WorkerTally]:

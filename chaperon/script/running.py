@@ -13,6 +13,7 @@ from chaperon.clock import Clock, HubClock, seconds, today
 from chaperon.errors import NotPatched, TeardownError
 from chaperon.interrupts import is_signal
 from chaperon.load.background import fault_text, say_fault, spawn_watched
+from chaperon.load.plan import due_visits
 from chaperon.load.ticker import calibration_due
 from chaperon.measure.exception_text import class_name
 from chaperon.report.collector import Collector, Pulse, WorkerTally
@@ -166,9 +167,10 @@ class Running:
         if isinstance(self._clock, HubClock):
             self._began += calibration_due()
         self._started = today()
+        self._shares = environment.shares()
         self._sending = Sending(
             environment,
-            environment.shares(),
+            self._shares,
             self._hear,
             self._clock,
             worker=WORKER,
@@ -195,8 +197,20 @@ class Running:
             say_fault(text, exc)
         finally:
             self._finish = self._clock.now()
+            self._settle()
             self._tear_down()
             self._ended.set()
+
+    def _settle(self) -> None:
+        """Compare what was recorded with what the load planned and the transport sent."""
+        engine = self._sending.engine
+        try:
+            plan = due_visits(self._shares, engine.steering, stopped=engine.stopped, began=self._began)
+            self._watch.settle({WORKER: self._sending.closing}, plan)
+        except Exception as exc:  # whoever waits for the end must not wait for ever
+            text = fault_text("the reckoning", exc)
+            self._watch.fault(text)
+            say_fault(text, exc)
 
     def _tear_down(self) -> None:
         if self._preparation is None:

@@ -13,6 +13,7 @@ from chaperon.load.engine import Engine
 from chaperon.load.feeder import Dealer, crowd_of
 from chaperon.load.health import Health
 from chaperon.load.share import Share
+from chaperon.measure.closing import Closing
 from chaperon.measure.marks import Marks
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder, Tap, Witness
@@ -33,7 +34,7 @@ class Sending:
 
     The *sink* gets a window every second and one at the end. *stop_run* is called when a
     scenario wants to end the run for all, *on_fault* when a greenlet that belongs to the load
-    has died. *journal* opens what is told of
+    has died. *closing* is what was counted apart from the windows, up to the last cut. *journal* opens what is told of
     all that is recorded, from a second of the run on. So many *engines* send the whole. While
     *staying*, it waits for further shares; nothing is started while *held* says so; *changed*
     is called when a share is done or given back. The *environment* is furnished: what its
@@ -62,6 +63,7 @@ class Sending:
         from chaperon.client.transport import Wire
 
         self.began = began
+        self.closing = Closing(0, 0)
         self._sink = sink
         self._clock = clock
         self._on_fault = on_fault
@@ -124,6 +126,17 @@ class Sending:
         import chaperon.client.http
         import chaperon.client.websocket.opening  # noqa: F401 - late, as above
 
+    def _closing(self, windows: int) -> Closing:
+        engine = self.engine
+        return Closing(
+            windows,
+            self._recorder.taken,
+            engine.planned,
+            self._wire.sent,
+            self._recorder.left_out,
+            None if engine.stopped is None else engine.stopped - self.began,
+        )
+
     @property
     def cut(self) -> int:
         """The number of the newest window that was cut, whatever became of it."""
@@ -161,6 +174,7 @@ class Sending:
         self._told = until
         late = self._health.lateness
         health = {**self._health.cut(self._recorder.happened), **self._wire.facts()}
+        self.closing = self._closing(self._recorder.cut_so_far + 1)
         self._sink(
             self._recorder.cut(
                 users=engine.present, health=health, progress=engine.progress, phases=phases, due=due, late=late
