@@ -78,7 +78,8 @@ def test_a_load_that_is_steered_has_planned_what_is_due_by_then(load, changes):
 
     due = due_visits(stage.shares, stage.engine.steering, stopped=None)["shop"]
 
-    assert stage.ledger().planned == due.least
+    planned = stage.ledger().planned
+    assert due.least <= planned <= due.least + len(changes)  # one that is due in the moment of a change may be begun
 
 
 @given(st.sampled_from([0, 1]), st.floats(0.1, 200.0), st.floats(0.0, 5.0), st.floats(0.0, 7.0))
