@@ -420,3 +420,21 @@ def test_no_row_of_a_feed_is_taken_twice_by_whomever(ground, lost):
     assert twice <= 5 if lost else twice == 0  # what was dealt after the last ping, half a second ago, nobody knows
     assert report.ledger["shop"].balanced
     assert len(set(rows)) > 600
+
+
+def test_a_worker_lost_before_the_run_began_is_no_fault_when_another_is_lost_in_it(ground):
+    stage = ground(rate(10, hold=20))
+    stage.worker("early")
+    stage.worker("w1")
+    stage.clock.after(1.0, lambda: stage.net.cut.add(b"early/1"))
+    for name in ("w2", "w3"):
+        stage.clock.after(30.0, lambda name=name: stage.worker(name))
+    stage.fleet(3)
+    stage.after(5.0, lambda: stage.kill("w1"))
+
+    report = stage.play()
+
+    assert not [reason for reason in report.reasons if "fault of Chaperon's own" in reason]
+    assert [(worker.name, worker.lost) for worker in report.workers] == [("w1", True), ("w2", False), ("w3", False)]
+    assert report.ledger["shop"].planned == 200
+    assert report.ledger["shop"].balanced

@@ -226,8 +226,10 @@ class Collector:
         self._close_whole()
 
     def lose(self, worker: str, visits: int) -> None:
-        """Note how many visits nobody knows the end of because *worker* was lost."""
-        self._workers[worker].losses = visits
+        """Note how many visits have no known end because *worker* was lost; one lost before the run began has none."""
+        tally = self._workers.get(worker)
+        if tally is not None:
+            tally.losses = visits
 
     @property
     def workers(self) -> list[WorkerTally]:
