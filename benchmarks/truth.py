@@ -53,9 +53,10 @@ class Figure:
         return 0.0 if self.said is None else self.said - self.truth
 
     def __str__(self) -> str:
+        mark = "!" if self.marked else ""
         if self.said is None:
-            return f"{self.name} " + ("?" if self.at_least is None else f"≥ {1000 * self.at_least:.1f}")
-        return f"{self.name} {1000 * self.said:.1f}{'!' if self.marked else ''}"
+            return f"{self.name} " + ("?" if self.at_least is None else f"≥ {1000 * self.at_least:.1f}{mark}")
+        return f"{self.name} {1000 * self.said:.1f}{mark}"
 
 
 @dataclass(frozen=True)

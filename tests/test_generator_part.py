@@ -1,6 +1,7 @@
 """The generator's own part of a time: estimated beside it, marked where it matters, never subtracted."""
 
 import json
+import math
 import random
 from dataclasses import replace
 from itertools import pairwise
@@ -21,7 +22,7 @@ from chaperon.measure.sample import Key, Sample
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
 from chaperon.report.collector import Collector
-from chaperon.report.generator_part import GeneratorPart
+from chaperon.report.generator_part import GeneratorPart, moved
 from chaperon.report.limit_text import parse
 from chaperon.report.records import as_dict
 from chaperon.report.summary import Verdict
@@ -335,3 +336,35 @@ def test_workers_are_merged_as_one():
 
     for p in (50, 95, 99):
         assert three.generator_part(three["GET /"], p) == pytest.approx(one.generator_part(one["GET /"], p), rel=0.05)
+
+
+def test_a_few_late_samples_move_a_percentile_between_distant_values_by_more_than_most_were_late():
+    times = [0.02] * 95 + [0.1 + 0.02 * i for i in range(5)]  # as of a target that pauses
+    late = [0.0] * 97 + [0.3] * 3
+    seen = sorted([*times[:92], *(t + 0.3 for t in times[92:95]), *times[95:]])
+
+    def part(q):
+        return sorted(late)[min(int(q * 100), 99)]
+
+    own = moved(lambda q: seen[min(int(q * 100), 99)], part, 0.95)
+
+    assert part(0.95) == 0.0
+    assert own >= seen[95] - sorted(times)[94]
+    assert moved(lambda q: 0.02, lambda q: 0.0001, 0.95) == 0.0001
+    assert moved(lambda q: 0.02, lambda q: None, 0.95) is None
+
+
+PAIRS = st.lists(st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0)), min_size=1, max_size=60)
+
+
+@given(PAIRS, st.sampled_from([0.5, 0.95]))
+def test_what_a_percentile_was_moved_by_is_never_more_than_its_part(pairs, q):
+    def quantile(values, share):
+        ordered = sorted(values)
+        return ordered[min(max(math.ceil(share * len(ordered) - 1e-9) - 1, 0), len(ordered) - 1)]
+
+    true, late = [x for x, _ in pairs], [y for _, y in pairs]
+    said = [x + y for x, y in pairs]
+    own = moved(lambda share: quantile(said, share), lambda share: quantile(late, share), q)
+
+    assert quantile(said, q) - quantile(true, q) <= own + 1e-9

@@ -34,7 +34,8 @@ def test_the_first_scenario_is_its_steps(tmp_path):
 def test_the_whole_environment_runs(tmp_path, target):
     environment = load(written(tmp_path, WHOLE) + ":production")
 
-    report = environment.adapt(url=target.url, only="small_ones").execute()
+    # the target is in this process, and keeps the event loop from reading its own responses
+    report = environment.adapt(url=target.url, only="small_ones", trust={"own": "off"}).execute()
 
     assert report.verdict is Verdict.PASS
     assert target.count("PUT /basket") == report["call save"].count == 10

@@ -8,7 +8,7 @@ from chaperon.report.collector import Totals
 from chaperon.report.figures import time_text
 from chaperon.report.generator_part import SPOILED, GeneratorPart, marks
 from chaperon.report.limits import Limit
-from chaperon.report.summary import PERCENTILES, UNTIMED, LimitResult, Row
+from chaperon.report.summary import PERCENTILES, UNTIMED, LimitResult, Row, part_of, shown
 
 _Figure = tuple[float, float, str]
 """Value, the part of it that may be the generator's own, what it is; times in seconds."""
@@ -51,12 +51,12 @@ def _printed(rows: Sequence[Row], own: GeneratorPart) -> Iterator[_Figure]:
             continue
         of = f"{row.name} of {row.scenario}" if row.scenario else row.name
         for name, q in PERCENTILES.items():
-            value, part = row.service.known(q), own.service(q, row.scenario, row.kind)
+            value, part = shown(row.service, q), part_of(row, q, own)
             if value is not None and part is not None:
                 yield value, part, f"{name} of {of}" if row.response is None else f"{name} of {of}, from its start"
             if row.response is None:
                 continue
-            value, part = row.response.known(q), own.response(q, row.scenario, row.kind)
+            value, part = shown(row.response, q), part_of(row, q, own, response=True)
             if value is not None and part is not None:
                 yield value, part, f"{name} of {of}, from when due"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chaperon.measure.sample import WARM_UP, Key
@@ -18,6 +18,8 @@ NOTICED = 0.001
 """By how many seconds the part has to exceed what a healthy event loop shows, to spoil a limit."""
 VISIBLE = 0.00075
 """From how many seconds on the part is marked: with what a healthy loop adds, a figure is off by a millisecond."""
+SHARES = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+"""Shares of the samples of which it is asked whether their lateness alone has moved a percentile."""
 _STEPS = frozenset({"step", "call", "task"})
 
 
@@ -74,6 +76,21 @@ class GeneratorPart:
         known = self.waits or {}
         key = "visit" if kind == "visit" else "step" if kind in _STEPS else ""
         return max(known.get((scenario, key), 1.0), 1.0)
+
+
+def moved(times: Callable[[float], float], part: Callable[[float], float | None], q: float) -> float | None:
+    """Return how much of the quantile *q* of *times* may be the generator's own, None where unknown.
+
+    At least *part* of q. Where values lie far apart, a few late samples move a percentile by more than most were
+    late: of times X and lateness L, P(X <= x) <= P(X + L <= x + l) + P(L > l), so that for any share e the quantile
+    of X is at least that of X + L at q - e, less the quantile of L at 1 - e (the union bound).
+    """
+    own = part(q)
+    if own is None:
+        return None
+    value = times(q)
+    bounds = [value - times(q - e) + (part(1.0 - e) or 0.0) for e in SHARES if e < q]
+    return max(own, min(bounds, default=0.0))
 
 
 def marks(value: float | None, part: float | None) -> bool:

@@ -15,7 +15,7 @@ from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
 from chaperon.measure.window import Counts, Happening, Trouble, TroubleKey
 from chaperon.report.collector import SecondRow, WorkerTally
-from chaperon.report.generator_part import GeneratorPart, marks
+from chaperon.report.generator_part import GeneratorPart, marks, moved
 from chaperon.report.percentiles import Bounds, Population
 
 if TYPE_CHECKING:
@@ -280,16 +280,13 @@ class Report:
         An upper estimate from the lateness of starts, and of the event loop while requests were
         out; it is subtracted from nothing. None where nothing was seen: on simulated time, or without a request.
         """
-        if self.own is None or row.kind in UNTIMED:
-            return None
-        part = self.own.response if response else self.own.service
-        return part(p / 100, row.scenario, row.kind)
+        return None if self.own is None else part_of(row, p / 100, self.own, response=response)
 
     def falsified(self, row: Row, p: float, *, response: bool = False) -> bool:
         """Whether a tenth or more of a percentile of a row may be the generator's own: what is marked in the table."""
         times = row.response if response else row.service
         part = self.generator_part(row, p, response=response)
-        return times is not None and marks(times.known(p / 100), part)
+        return times is not None and marks(shown(times, p / 100), part)
 
     @property
     def requests(self) -> Row:
@@ -304,6 +301,26 @@ class Report:
         for counts in self.ledger.values():
             total.add(counts)
         return total
+
+
+def shown(times: Population, q: float) -> float | None:
+    """Return the quantile *q* as it is shown: itself, or its lower bound; None where there are too few samples."""
+    bounds = times.bounds(q)
+    return None if bounds is None else bounds.settled if bounds.settled is not None else bounds.lower
+
+
+def part_of(row: Row, q: float, own: GeneratorPart, *, response: bool = False) -> float | None:
+    """Return how many seconds of the quantile *q* of a row may be the generator's own, None where unknown."""
+    times = row.response if response else row.service
+    if row.kind in UNTIMED or not times:
+        return None
+    of = own.response if response else own.service
+
+    def value(share: float) -> float:
+        found = times.quantile(share)
+        return found.lower if found is not None else 0.0
+
+    return moved(value, lambda share: of(share, row.scenario, row.kind), q)
 
 
 UNTIMED = ("check", "value", "count", "gauge")
