@@ -39,8 +39,8 @@ class Situation:
     """One situation: what is asked, given the visits a second that use up one core.
 
     *verdicts* are those that are right. With *honest* every figure must be true and none may be marked; in any
-    other a figure that is not true must be marked, or the verdict INVALID. *tolerance* (seconds, of service and of
-    response times) takes the place of the usual one. *whole*: all that was planned must be planned, which
+    other a figure that is not true must be marked, or the verdict INVALID. *tolerance* (seconds, of service times and
+    of the p95 of response times) takes the place of the usual one. *whole*: all that was planned must be planned, which
     is not so where a person ends the run.
     """
 

@@ -159,7 +159,8 @@ def _figures(
     for name, q in PERCENTILES.items():
         value, bound, part = said[name], least.get(name), parts.get(name)
         marked = marks(bound if value is None else value, part)
-        found.append(Figure(clock, name, value, bound, quantile(own, q), marked, tolerance))
+        near = tolerance if clock == "service" or name == "p95" else None
+        found.append(Figure(clock, name, value, bound, quantile(own, q), marked, near))
     return found
 
 
