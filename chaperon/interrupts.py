@@ -42,6 +42,11 @@ def attributes(exc: BaseException) -> dict[str, Any]:
     return found
 
 
+def traceback_of(exc: BaseException) -> Any:
+    """Return the traceback of *exc*, None without one, whatever its class makes of attribute access."""
+    return _TRACEBACK.__get__(exc)
+
+
 def is_a(exc: BaseException, *kinds: type[E]) -> TypeGuard[E]:
     """Return whether *exc* is of one of *kinds*; `isinstance` would ask the instance for its `__class__` too."""
     return issubclass(type(exc), kinds)
@@ -71,7 +76,7 @@ def is_signal(exc: BaseException) -> bool:
     if issubclass(type(exc), Exception) or is_ours(exc):
         return False
     handlers = [getattr(signal.getsignal(number), "__code__", None) for number in signal.valid_signals()]
-    innermost, each = None, _TRACEBACK.__get__(exc)
+    innermost, each = None, traceback_of(exc)
     while each is not None:
         if any(each.tb_frame.f_code is code for code in handlers):
             return True

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from chaperon.errors import ChaperonError, LoadError
-from chaperon.interrupts import is_interrupt
+from chaperon.interrupts import is_interrupt, traceback_of
 from chaperon.measure.exception_text import describe, text_of
 from chaperon.script.beside import search
 from chaperon.script.entry import Entry
@@ -145,5 +145,5 @@ def _imported(path: Path) -> ModuleType:
 def _line(exc: BaseException, path: Path) -> int | str:
     """Return the last line of the file itself on the way to the exception."""
     here = str(path.resolve())
-    lines = [frame.lineno for frame in traceback.extract_tb(exc.__traceback__) if frame.filename == here]
+    lines = [frame.lineno for frame in traceback.extract_tb(traceback_of(exc)) if frame.filename == here]
     return lines[-1] if lines and lines[-1] is not None else "?"

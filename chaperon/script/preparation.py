@@ -13,7 +13,7 @@ from typing import Any
 import gevent
 
 from chaperon.errors import ChaperonError, LoadError, TeardownError
-from chaperon.interrupts import is_interrupt
+from chaperon.interrupts import is_interrupt, traceback_of
 from chaperon.measure.exception_text import describe, text_of
 from chaperon.script.calling import offered
 from chaperon.script.config import Config, merged
@@ -104,6 +104,6 @@ def _told(exc: BaseException) -> str:
     """Say what was raised, and where in the author's own file."""
     what = text_of(exc) if issubclass(type(exc), ChaperonError) else describe(exc)
     ours = str(Path(__file__).parent)
-    frames = traceback.extract_tb(exc.__traceback__)
+    frames = traceback.extract_tb(traceback_of(exc))
     own = [f for f in frames if not f.filename.startswith(ours) and "contextlib" not in f.filename]
     return f"{what} ({own[0].filename}, line {own[0].lineno})" if own else what
