@@ -13,11 +13,11 @@ import gevent  # noqa: E402
 
 from benchmarks.machine import memory_of  # noqa: E402
 from chaperon import Environment, Scenario, run, users  # noqa: E402
-from chaperon.cluster.address import Address  # noqa: E402
-from chaperon.cluster.bound import Bound  # noqa: E402
-from chaperon.cluster.conductor import Patience  # noqa: E402
-from chaperon.cluster.master import Fleet  # noqa: E402
-from chaperon.cluster.parcel import Parcel  # noqa: E402
+from chaperon.cluster.bundle import Parcel  # noqa: E402
+from chaperon.cluster.master.cluster_run import Fleet  # noqa: E402
+from chaperon.cluster.master.coordinator import Patience  # noqa: E402
+from chaperon.cluster.transport.address import Address  # noqa: E402
+from chaperon.cluster.transport.master_socket import Bound  # noqa: E402
 
 
 def main() -> None:

@@ -9,12 +9,12 @@ from random import Random
 import zmq
 
 from chaperon._version import VERSION
-from chaperon.cluster.address import Address
-from chaperon.cluster.messages import Frame, Hello, Lease, Offer, Ping, Pong, Welcome
-from chaperon.cluster.packing import pack_window
-from chaperon.cluster.wire import decode, encode
+from chaperon.cluster.protocol.codec import decode, encode
+from chaperon.cluster.protocol.messages import Frame, Hello, Lease, Offer, Ping, Pong, Welcome
+from chaperon.cluster.transport.address import Address
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Key, Sample
+from chaperon.measure.window_codec import pack_window
 
 RECORDED = 120
 """Seconds for which there are windows."""

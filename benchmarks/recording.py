@@ -9,9 +9,9 @@ from statistics import median
 from time import perf_counter
 
 from chaperon.clock import HubClock
-from chaperon.cluster.facts import Owner
-from chaperon.cluster.journal import Journal
-from chaperon.cluster.shelter import Shelter
+from chaperon.cluster.journal.journal import Journal
+from chaperon.cluster.journal.journal_file import Owner
+from chaperon.cluster.journal.private_dir import Shelter
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder
 

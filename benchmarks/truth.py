@@ -13,7 +13,7 @@ from benchmarks.machine import many_files
 from benchmarks.queue_target import Service, built, lateness, quantile
 from benchmarks.situations import SITUATIONS, Situation
 from benchmarks.truth_runs import Asked, Seen, run
-from chaperon.report.generator_part import marks
+from chaperon.report.validity.generator_part import marks
 
 PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 SHARE, LEAST = 0.15, 0.001

@@ -18,7 +18,7 @@ from benchmarks.machine import cores, pinned
 from benchmarks.queue_target import Request, Service, serving
 from chaperon.load.arrivals import offsets
 from chaperon.load.expression import read_load
-from chaperon.load.profile import Rate
+from chaperon.load.kinds import Rate
 from chaperon.load.share import deal
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -36,36 +36,36 @@ if TYPE_CHECKING:
         WebSocketRefused,
         WebSocketTimeout,
     )
-    from chaperon.load.profile import between
+    from chaperon.execution.environment import Environment
+    from chaperon.execution.metric_rules import metric
+    from chaperon.execution.running import Running
+    from chaperon.load.kinds import between
     from chaperon.load.shapes import iterations, pause, rate, spike, stages, stairs, users
-    from chaperon.report.summary import Report, Verdict
-    from chaperon.script.data import feed
-    from chaperon.script.entry import run
-    from chaperon.script.environment import Environment
-    from chaperon.script.running import Running
-    from chaperon.script.scenario import Scenario, mix
-    from chaperon.script.series_rules import metric
-    from chaperon.script.session import Session
-    from chaperon.script.steps import measured, step
+    from chaperon.report.report import Report, Verdict
+    from chaperon.scenario.entry import run
+    from chaperon.scenario.scenario import Scenario, mix
+    from chaperon.scenario.steps import measured, step
+    from chaperon.session.data import feed
+    from chaperon.session.session import Session
 
 __version__ = VERSION
 
 _ROOMS = {
     # what a scenario is made of
-    "chaperon.script.steps": ("measured", "step"),
-    "chaperon.script.scenario": ("Scenario", "mix"),
-    "chaperon.script.data": ("feed",),
-    "chaperon.script.session": ("Session",),
+    "chaperon.scenario.steps": ("measured", "step"),
+    "chaperon.scenario.scenario": ("Scenario", "mix"),
+    "chaperon.session.data": ("feed",),
+    "chaperon.session.session": ("Session",),
     # what it is run against, how much of it
-    "chaperon.script.environment": ("Environment",),
-    "chaperon.script.entry": ("run",),
+    "chaperon.execution.environment": ("Environment",),
+    "chaperon.scenario.entry": ("run",),
     "chaperon.client.service": ("Service",),
-    "chaperon.script.series_rules": ("metric",),
-    "chaperon.load.profile": ("between",),
+    "chaperon.execution.metric_rules": ("metric",),
+    "chaperon.load.kinds": ("between",),
     "chaperon.load.shapes": ("iterations", "pause", "rate", "spike", "stages", "stairs", "users"),
     # what comes of it
-    "chaperon.script.running": ("Running",),
-    "chaperon.report.summary": ("Report", "Verdict"),
+    "chaperon.execution.running": ("Running",),
+    "chaperon.report.report": ("Report", "Verdict"),
     # what can go wrong
     "chaperon.errors": (
         "BlockTimeout",

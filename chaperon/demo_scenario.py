@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from chaperon.load.profile import between
+from chaperon.execution.environment import Environment
+from chaperon.load.kinds import between
 from chaperon.load.shapes import rate, users
-from chaperon.script.entry import run
-from chaperon.script.environment import Environment
-from chaperon.script.scenario import Scenario
-from chaperon.script.session import Session
-from chaperon.script.steps import measured, step
+from chaperon.scenario.entry import run
+from chaperon.scenario.scenario import Scenario
+from chaperon.scenario.steps import measured, step
+from chaperon.session.session import Session
 
 
 def init(session: Session) -> None:

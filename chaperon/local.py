@@ -8,20 +8,20 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from chaperon.clock import HubClock
-from chaperon.cluster.address import Address
-from chaperon.cluster.bound import Bound
-from chaperon.cluster.conductor import Patience
-from chaperon.cluster.connected import Connected
-from chaperon.cluster.facts import JournalError
-from chaperon.cluster.keys import WorkerKey
-from chaperon.cluster.master import Fleet
-from chaperon.cluster.parcel import Parcel
-from chaperon.cluster.shelter import Shelter
-from chaperon.cluster.supervisor import Supervisor
+from chaperon.cluster.bundle import Parcel
+from chaperon.cluster.journal.journal_file import JournalError
+from chaperon.cluster.journal.private_dir import Shelter
+from chaperon.cluster.master.cluster_run import Fleet
+from chaperon.cluster.master.coordinator import Patience
+from chaperon.cluster.transport.address import Address
+from chaperon.cluster.transport.keys import WorkerKey
+from chaperon.cluster.transport.master_socket import Bound
+from chaperon.cluster.transport.worker_socket import Connected
+from chaperon.cluster.worker.supervisor import Supervisor
 from chaperon.load.background import OnFault
 
 if TYPE_CHECKING:
-    from chaperon.script.environment import Environment
+    from chaperon.execution.environment import Environment
 
 GATHER = 60.0
 

@@ -6,7 +6,7 @@ import sys
 import warnings
 from contextlib import suppress
 
-from chaperon.client.response import _CLASSES
+from chaperon.client.outcome import _CLASSES
 from chaperon.errors import WebSocketError
 
 MODULES = (

@@ -1,7 +1,7 @@
 """A scenario run once, against a target or in simulated time."""
 
 from chaperon import Environment, Scenario, run, users
-from chaperon.script.running import Running
+from chaperon.execution.running import Running
 from chaperon.testing import VirtualClock
 
 

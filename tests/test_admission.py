@@ -12,13 +12,13 @@ from test_fleet import Ground
 import chaperon
 from chaperon import rate, users
 from chaperon._version import VERSION
-from chaperon.cluster.admission import Admission
-from chaperon.cluster.conductor import WorkersMissing
-from chaperon.cluster.joining import Identity
-from chaperon.cluster.messages import Hello, Reject
-from chaperon.cluster.parcel import Parcel
-from chaperon.cluster.supervisor import REFUSED
-from chaperon.cluster.wire import PROTOCOL, OtherProtocol
+from chaperon.cluster.bundle import Parcel
+from chaperon.cluster.master.admission import Admission
+from chaperon.cluster.master.coordinator import WorkersMissing
+from chaperon.cluster.protocol.codec import PROTOCOL, OtherProtocol
+from chaperon.cluster.protocol.messages import Hello, Reject
+from chaperon.cluster.worker.join import Identity
+from chaperon.cluster.worker.supervisor import REFUSED
 
 
 class Door:

@@ -9,8 +9,8 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chaperon.client.http import Http
-from chaperon.client.parser import Garbled, Inbox
+from chaperon.client.http.measured import Http
+from chaperon.client.http.parser import Garbled, Inbox
 from chaperon.client.service import Service
 from chaperon.clock import HubClock
 from chaperon.measure.meter import Meter

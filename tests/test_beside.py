@@ -7,7 +7,7 @@ from importlib import import_module, metadata
 
 import pytest
 
-from chaperon.script.beside import LIBRARIES, search
+from chaperon.execution.import_guard import LIBRARIES, search
 
 SHOP = "import mine\nfrom chaperon import step\n\n@step\ndef look(session):\n    session.get(mine.PATH)\n"
 
@@ -62,7 +62,7 @@ def test_a_module_of_ones_own_is_found_and_one_that_is_called_as_pythons_is_not(
 
 
 def test_a_library_that_is_not_there_is_not_there_whatever_lies_beside(tmp_path, paths, monkeypatch):
-    monkeypatch.setattr("chaperon.script.beside.LIBRARIES", LIBRARIES | {"not_installed"})
+    monkeypatch.setattr("chaperon.execution.import_guard.LIBRARIES", LIBRARIES | {"not_installed"})
     (tmp_path / "not_installed.py").write_text("HERE = True\n")
 
     search(str(tmp_path))

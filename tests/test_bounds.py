@@ -5,16 +5,18 @@ from dataclasses import replace
 import pytest
 
 from chaperon._version import VERSION
-from chaperon.cluster import admission, packing, roster, window_size
 from chaperon.cluster.fleet_caps import NOTES, OTHER_NOTES, FleetCaps
-from chaperon.cluster.messages import Frame, Hello
-from chaperon.cluster.packing import TooLarge, pack_window, unpack_window
-from chaperon.cluster.roster import Roster
-from chaperon.cluster.window_size import UNNAMED, UNTAGGED, pack_within
-from chaperon.cluster.wire import LARGEST, encode
+from chaperon.cluster.master import admission, workers
+from chaperon.cluster.master.workers import Roster
+from chaperon.cluster.protocol.codec import LARGEST, encode
+from chaperon.cluster.protocol.messages import Frame, Hello
+from chaperon.cluster.worker import window_size
+from chaperon.cluster.worker.window_size import UNNAMED, UNTAGGED, pack_within
+from chaperon.measure import window_codec
 from chaperon.measure.recorder import ERRORS_CAPPED, NAMES, NAMES_CAPPED, OTHER, TROUBLES, Recorder
 from chaperon.measure.sample import Key, Sample
 from chaperon.measure.window import Happening, Trouble, Window
+from chaperon.measure.window_codec import TooLarge, pack_window, unpack_window
 from chaperon.report.collector import HAPPENINGS_CAPPED, Collector
 
 
@@ -47,7 +49,7 @@ def test_a_window_at_twice_the_bound_loses_tags_and_no_sample():
 
 @pytest.mark.parametrize("most", [12_000, 30_000, 60_000])
 def test_a_window_with_too_many_names_keeps_the_ones_with_most_samples(monkeypatch, most):
-    monkeypatch.setattr(packing, "LARGEST", most)
+    monkeypatch.setattr(window_codec, "LARGEST", most)
     keys = [Key("shop", f"GET /{k}", "http") for k in range(900)]
     often = Key("shop", "GET /often", "http")
     window = window_of([*keys, *[often] * 50])
@@ -62,7 +64,7 @@ def test_a_window_with_too_many_names_keeps_the_ones_with_most_samples(monkeypat
 
 
 def test_a_window_that_nothing_makes_small_enough_is_said(monkeypatch):
-    monkeypatch.setattr(packing, "LARGEST", 10)
+    monkeypatch.setattr(window_codec, "LARGEST", 10)
 
     with pytest.raises(TooLarge, match="is more than the 10 of a message"):
         pack_within(window_of([Key("shop", "GET /", "http")]), began=0.0)
@@ -75,14 +77,14 @@ HELLO = ("alpha", 1, VERSION, "3.11", "host", 2, 1.0)
 @pytest.mark.parametrize(("place", "what"), [(0, "name"), (2, "Chaperon"), (3, "Python"), (4, "host")])
 def test_a_hello_at_twice_the_bound_is_refused_by_what_is_too_long(place, what):
     said = list(HELLO)
-    said[place] = "x" * 2 * roster.NAME
+    said[place] = "x" * 2 * workers.NAME
 
     assert Roster(10.0).admit(Hello(*said), 0.0) == f"its {what} has 400 characters, 200 are the most"
 
 
 @pytest.mark.parametrize("same", [False, True])
 def test_twice_as_many_workers_as_there_is_room_for_are_refused(monkeypatch, same):
-    monkeypatch.setattr(roster, "MOST", 50)
+    monkeypatch.setattr(workers, "MOST", 50)
     there = Roster(10.0)
     answers = [
         there.admit(Hello("alpha" if same else f"w{k}", k, *HELLO[2:]), 0.0) for k in range(100)

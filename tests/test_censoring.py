@@ -18,12 +18,11 @@ from scenes import once, simulated
 from stage import Stage
 
 from chaperon import Scenario, Verdict, iterations, rate, users
-from chaperon.client.faults import BodyTooLarge, DeadlineExceeded
-from chaperon.client.response import failure_of
-from chaperon.cluster.facts import Owner
-from chaperon.cluster.journal import Journal
-from chaperon.cluster.packing import pack_window, unpack_window
-from chaperon.cluster.recovery import recover
+from chaperon.client.network.exceptions import BodyTooLarge, DeadlineExceeded
+from chaperon.client.outcome import failure_of
+from chaperon.cluster.journal.journal import Journal
+from chaperon.cluster.journal.journal_file import Owner
+from chaperon.cluster.journal.recovery import recover
 from chaperon.errors import (
     Interrupted,
     JoinTimeout,
@@ -40,13 +39,14 @@ from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import NEVER_BEGUN, WARM_UP, Failure, Key, Sample
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
+from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.report.collector import Collector
-from chaperon.report.limit_text import parse
+from chaperon.report.limits.limit_parser import parse
+from chaperon.report.monitor import Watch
+from chaperon.report.outputs.console import print_report, pulse_line
+from chaperon.report.outputs.json import as_dict
 from chaperon.report.percentiles import Population, percentile_text
-from chaperon.report.records import as_dict
-from chaperon.report.text import print_report, pulse_line
 from chaperon.report.verdict import Facts
-from chaperon.report.watch import Watch
 
 GET = Key("shop", "GET /")
 VISIT = Key("shop", "visit", "visit")

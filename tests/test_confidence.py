@@ -14,9 +14,9 @@ from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Key, Sample
 from chaperon.measure.sketch import Sketch
 from chaperon.report.collector import Collector
-from chaperon.report.limit_text import parse
-from chaperon.report.records import as_dict
-from chaperon.report.text import print_report
+from chaperon.report.limits.limit_parser import parse
+from chaperon.report.outputs.console import print_report
+from chaperon.report.outputs.json import as_dict
 from chaperon.report.verdict import Ending, Facts, conclude
 
 

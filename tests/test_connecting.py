@@ -5,8 +5,8 @@ import ssl
 import pytest
 import trustme
 
+from chaperon.client.network.tls import context_for
 from chaperon.client.timings import Timings
-from chaperon.client.tls import context_for
 from chaperon.errors import UsageError
 
 

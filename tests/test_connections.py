@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shells import engines
 
-from chaperon.cluster.address import Address
-from chaperon.cluster.bound import Bound
-from chaperon.cluster.connected import Connected
-from chaperon.cluster.connections import Connections
-from chaperon.cluster.keys import make
-from chaperon.cluster.messages import Bye, Received
+from chaperon.cluster.protocol.messages import Bye, Received
+from chaperon.cluster.transport.address import Address
+from chaperon.cluster.transport.connections import Connections
+from chaperon.cluster.transport.keys import make
+from chaperon.cluster.transport.master_socket import Bound
+from chaperon.cluster.transport.worker_socket import Connected
 
 SOON = 0.25  # seconds; alone it takes 2 ms
 
@@ -112,7 +112,7 @@ time.sleep(60)
 @pytest.mark.faults
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_peer_is_known_within_milliseconds(tmp_path, number):
-    from chaperon.cluster.wire import encode
+    from chaperon.cluster.protocol.codec import encode
 
     pair = Pair(tmp_path, "tcp")
     command = [sys.executable, "-c", KILLED, str(pair.bound.address), encode(Bye("w", 1)).hex()]

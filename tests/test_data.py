@@ -13,9 +13,9 @@ from scenes import simulated
 
 from chaperon import Environment, LoadError, Scenario, Verdict, feed, iterations, rate, run, users
 from chaperon.errors import UsageError
+from chaperon.execution.loader import load as load_file
 from chaperon.load.feeder import Dealer, ordered, position
 from chaperon.load.share import Holding, deal
-from chaperon.script.loader import load as load_file
 
 
 def taken(rows, load, seed=0, takes=1):

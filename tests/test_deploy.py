@@ -17,7 +17,7 @@ from packaging.specifiers import SpecifierSet
 from shells import Shells
 
 from chaperon.cli.main import chaperon
-from chaperon.cluster.keys import make
+from chaperon.cluster.transport.keys import make
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"

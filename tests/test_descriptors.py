@@ -8,7 +8,7 @@ import pytest
 import zmq
 
 from chaperon import descriptors
-from chaperon.cluster.sockets import Sockets
+from chaperon.cluster.transport.zmq_sockets import Sockets
 from chaperon.errors import UsageError
 
 COMMANDS = {

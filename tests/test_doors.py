@@ -18,9 +18,9 @@ from shells import Shells
 from test_report import report_of
 
 import chaperon.cli
-from chaperon.cli import perform
-from chaperon.cli.console import CleanConsole
-from chaperon.cli.streams import Door, Told
+from chaperon.cli import execute
+from chaperon.cli.terminal.console import CleanConsole
+from chaperon.cli.terminal.streams import Door, Told
 from chaperon.errors import OutputError
 
 HEADER, SETTING, PASSWORD, OWN, MADE = "header-5ecret", "setting-5ecret", "passw-5ecret", "config-5ecret", "made-5ecret"
@@ -171,7 +171,7 @@ def test_a_worker_that_cannot_load_the_file_does_not_say_its_secrets(chaperon_in
 
 def test_a_fault_of_our_own_shows_no_secret_either(chaperon_in, tmp_path):
     crash = f"def crash(*args): raise KeyError({HEADER!r})"
-    patch = "import chaperon.script.running\nchaperon.script.running.Running.start = crash"
+    patch = "import chaperon.execution.running\nchaperon.script.running.Running.start = crash"
     (tmp_path / "leaky.py").write_text(f"{LEAKY}\n{crash}\n{patch}\n")
 
     for debug in ("", "1"):
@@ -284,9 +284,9 @@ def orders(tmp_path):
 @pytest.mark.parametrize("raised", RAISED, ids=lambda exc: type(exc).__name__)
 @pytest.mark.parametrize("quiet", [False, True])
 def test_a_json_that_cannot_be_written_loses_only_itself(orders, capsys, monkeypatch, raised, quiet):
-    monkeypatch.setattr(perform, "write_json", raising(raised))
+    monkeypatch.setattr(execute, "write_json", raising(raised))
 
-    code = perform.deliver(report_of(), replace(orders, quiet=quiet))
+    code = execute.deliver(report_of(), replace(orders, quiet=quiet))
 
     out, err = capsys.readouterr()
     assert code == 1
@@ -297,10 +297,10 @@ def test_a_json_that_cannot_be_written_loses_only_itself(orders, capsys, monkeyp
 
 @pytest.mark.parametrize("raised", OTHERS, ids=lambda exc: type(exc).__name__)
 def test_a_table_that_fails_loses_neither_the_json_nor_the_verdict(orders, capsys, monkeypatch, raised, tmp_path):
-    monkeypatch.setattr(perform, "print_report", raising(raised))
+    monkeypatch.setattr(execute, "print_report", raising(raised))
     report = report_of()
 
-    code = perform.deliver(report, orders)
+    code = execute.deliver(report, orders)
 
     out, err = capsys.readouterr()
     assert code == 1

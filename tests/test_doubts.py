@@ -9,11 +9,11 @@ from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Key, Sample
 from chaperon.measure.window import Happening
 from chaperon.report.collector import Collector
-from chaperon.report.doubts import running, told
-from chaperon.report.summary import Verdict
-from chaperon.report.trust import Trust
+from chaperon.report.monitor import Watch
+from chaperon.report.report import Verdict
+from chaperon.report.validity.validity import running, told
+from chaperon.report.validity.validity_rules import Trust
 from chaperon.report.verdict import Facts
-from chaperon.report.watch import Watch
 
 FINE = {
     "starts": 100.0, "late_p50": 0.0, "late_p99": 0.001, "lag_p50": 0.0, "lag_p90": 0.001, "lag_max": 0.002,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stage import Stage, Visitors
 
 from chaperon.errors import Interrupted
-from chaperon.load.profile import Users, between
+from chaperon.load.kinds import Users, between
 from chaperon.load.shapes import iterations, rate, users
 from chaperon.measure.window import Counts
 

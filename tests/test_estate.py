@@ -8,12 +8,12 @@ import pytest
 from test_fleet import Ground
 
 from chaperon import iterations, rate, users
-from chaperon.cluster.estate import Estate
-from chaperon.cluster.joining import Identity
-from chaperon.cluster.memory import Net
-from chaperon.cluster.messages import Received
-from chaperon.cluster.supervisor import LEFT, OVER, PAUSE, Supervisor
-from chaperon.cluster.worker import Worker
+from chaperon.cluster.journal.orphaned_windows import Estate
+from chaperon.cluster.protocol.messages import Received
+from chaperon.cluster.transport.in_memory import Net
+from chaperon.cluster.worker.join import Identity
+from chaperon.cluster.worker.supervisor import LEFT, OVER, PAUSE, Supervisor
+from chaperon.cluster.worker.worker import Worker
 from chaperon.testing import VirtualClock
 
 
@@ -127,7 +127,7 @@ def supervised(monkeypatch):
             return codes(len(started), self)
 
         monkeypatch.setattr(Supervisor, "_run", run)
-        monkeypatch.setattr("chaperon.cluster.supervisor.FAREWELL", 0.01)  # there is no master to take what was owed
+        monkeypatch.setattr("chaperon.cluster.worker.supervisor.FAREWELL", 0.01)  # there is no master to take what was owed
         link = Net(clock).connect(b"supervisor")
         return clock, started, Supervisor(["alpha"], lambda name, life: [], link, clock, **options).start()
 

@@ -10,7 +10,7 @@ from geventwebsocket.handler import WebSocketHandler
 from scenes import errors_of
 
 from chaperon import Environment, Scenario, Verdict, users
-from chaperon.script.loader import load
+from chaperon.execution.loader import load
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from chaperon import Environment, PlanError, Scenario, rate, run, step
 from chaperon.cli.main import chaperon
 from chaperon.errors import UsageError
+from chaperon.execution.running import Running
 from chaperon.load.search import Search
-from chaperon.report.summary import Verdict
-from chaperon.script.running import Running
+from chaperon.report.report import Verdict
 from chaperon.testing import VirtualClock
 
 

@@ -6,15 +6,15 @@ import gevent
 import pytest
 
 from chaperon import Environment, Scenario, feed, iterations, rate, run, step, users
-from chaperon.cluster.conductor import Patience, WorkersMissing
-from chaperon.cluster.joining import Identity
-from chaperon.cluster.master import Fleet
-from chaperon.cluster.memory import Net
-from chaperon.cluster.parcel import Parcel
-from chaperon.cluster.supervisor import LEFT, ORPHANED, OVER
-from chaperon.cluster.worker import Worker
+from chaperon.cluster.bundle import Parcel
+from chaperon.cluster.master.cluster_run import Fleet
+from chaperon.cluster.master.coordinator import Patience, WorkersMissing
+from chaperon.cluster.transport.in_memory import Net
+from chaperon.cluster.worker.join import Identity
+from chaperon.cluster.worker.supervisor import LEFT, ORPHANED, OVER
+from chaperon.cluster.worker.worker import Worker
 from chaperon.errors import LoadError
-from chaperon.report.summary import Verdict
+from chaperon.report.report import Verdict
 from chaperon.testing import VirtualClock
 
 

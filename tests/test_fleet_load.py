@@ -8,8 +8,8 @@ from test_fleet import Ground
 from chaperon import Environment, Scenario, iterations, mix, rate, run, step, users
 from chaperon.cli.main import exit_code
 from chaperon.errors import PlanError, UsageError
-from chaperon.report.split import split
-from chaperon.report.summary import Verdict
+from chaperon.report.breakdown import split
+from chaperon.report.report import Verdict
 
 
 class Wide(Ground):

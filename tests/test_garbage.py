@@ -4,14 +4,14 @@ import gc
 
 import pytest
 
-from chaperon.script import garbage
-from chaperon.script.garbage import THRESHOLDS, seldom_collected
+from chaperon.execution import gc_tuning
+from chaperon.execution.gc_tuning import THRESHOLDS, seldom_collected
 
 
 @pytest.fixture(autouse=True)
 def nobody_else_sends(monkeypatch):
     before = gc.get_threshold()
-    monkeypatch.setattr(garbage, "_restore", [])
+    monkeypatch.setattr(gc_tuning, "_restore", [])
     yield
     gc.set_threshold(*before)
 

@@ -13,23 +13,23 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from chaperon.clock import HubClock
-from chaperon.cluster.packing import pack_window, unpack_window
-from chaperon.load.health import Health
-from chaperon.load.ticker import CALIBRATION, Ticker, calibration_due, healthy_lag
+from chaperon.load.generator.health import Health
+from chaperon.load.generator.ticker import CALIBRATION, Ticker, calibration_due, healthy_lag
 from chaperon.measure.hub_lag import HubLag
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Key, Sample
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
+from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.report.collector import Collector
-from chaperon.report.generator_part import GeneratorPart, moved
-from chaperon.report.limit_text import parse
-from chaperon.report.records import as_dict
-from chaperon.report.summary import Verdict
-from chaperon.report.text import print_report
-from chaperon.report.trust import Trust
+from chaperon.report.limits.limit_parser import parse
+from chaperon.report.monitor import Watch
+from chaperon.report.outputs.console import print_report
+from chaperon.report.outputs.json import as_dict
+from chaperon.report.report import Verdict
+from chaperon.report.validity.generator_part import GeneratorPart, moved
+from chaperon.report.validity.validity_rules import Trust
 from chaperon.report.verdict import Facts
-from chaperon.report.watch import Watch
 
 GET = Key("shop", "GET /")
 

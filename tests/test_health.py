@@ -10,10 +10,10 @@ import pytest
 from gevent.monkey import get_original
 
 from chaperon.clock import HubClock
-from chaperon.load.evidence import Counters, Spent, cause
-from chaperon.load.health import Health
-from chaperon.load.machine import ports
-from chaperon.load.sentinel import Sentinel, _Stop, told
+from chaperon.load.generator.evidence import Counters, Spent, cause
+from chaperon.load.generator.health import Health
+from chaperon.load.generator.host import ports
+from chaperon.load.generator.watchdog import Sentinel, _Stop, told
 
 blocking_sleep = get_original("time", "sleep")
 

@@ -1,288 +1,46 @@
-"""The drawing of the house in CONTRIBUTING.md, as a walk over the imports."""
+"""The structure of the package, checked over its imports: floors, circles, doors, sizes."""
 
 import ast
 import subprocess
 import sys
-from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 HOUSE = Path(__file__).resolve().parent.parent / "chaperon"
-MODULES = sorted(p for p in HOUSE.rglob("*.py"))
-
-# within a floor, rooms further down may look up the list; a line a room
 FLOORS = [
-    [
-        "_version",
-        "errors",
-        "descriptors",
-        "timers",
-        "interrupts",
-        "clock",
-    ],
-    [
-        "measure.plain_text",
-        "measure.exception_text",
-        "measure.sample",
-        "measure.confidence",
-        "measure.sketch",
-        "measure.series",
-        "measure.hub_lag",
-        "measure.window",
-        "measure.closing",
-        "measure.recorder",
-        "measure.meter",
-        "measure.marks",
-    ],
-    [
-        "load.background",
-        "load.curve",
-        "load.profile",
-        "load.shapes",
-        "load.expression",
-        "load.phases",
-        "load.arrivals",
-        "load.weights",
-        "load.share",
-        "load.feeder",
-        "load.evidence",
-        "load.ticker",
-        "load.sentinel",
-        "load.machine",
-        "load.steering",
-        "load.plan",
-        "load.health",
-        "load.due_time",
-        "load.search",
-        "load.flight",
-        "load.open_load",
-        "load.closed_load",
-        "load.engine",
-    ],
-    [
-        "client.service",
-        "client.timings",
-        "client.tls",
-        "client.capacity",
-        "client.response",
-        "client.parser",
-        "client.channel",
-        "client.faults",
-        "client.bounds",
-        "client.secure",
-        "client.resolver",
-        "client.connection",
-        "client.stream",
-        "client.transport",
-        "client.memory",
-        "client.json_text",
-        "client.heads",
-        "client.decoding",
-        "client.reading",
-        "client.reply",
-        "client.counting",
-        "client.express",
-        "client.stock",
-        "client.adapter",
-        "client.pools",
-        "client.prepared",
-        "client.origins",
-        "client.wired",
-        "client.http",
-        "client.dial",
-        "client.websocket.frames",
-        "client.websocket.waiting",
-        "client.websocket.inbox",
-        "client.websocket.stream",
-        "client.websocket.tally",
-        "client.websocket.channel",
-        "client.websocket.handshake",
-        "client.websocket.correlation",
-        "client.websocket.connection",
-        "client.websocket.opening",
-        "report.secret_names",
-        "report.secret_shapes",
-        "report.redaction",
-        "report.figures",
-        "report.percentiles",
-        "report.collector",
-        "report.generator_part",
-        "report.reckoning",
-        "report.summary",
-        "report.texts",
-        "report.split",
-        "report.chart",
-        "report.capacity",
-        "report.limits",
-        "report.falsified",
-        "report.limit_text",
-        "report.sliding",
-        "report.trust",
-        "report.causes",
-        "report.doubts",
-        "report.verdict",
-        "report.watch",
-        "report.output_file",
-        "report.records",
-        "report.crew",
-        "report.text",
-    ],
-    [
-        "script.calling",
-        "script.waiting",
-        "script.state",
-        "script.config",
-        "script.series_rules",
-        "script.stretch",
-        "script.measuring",
-        "script.endless",
-        "script.tasks",
-        "script.bounds",
-        "script.steps",
-        "script.signals",
-        "script.rendezvous",
-        "script.scene",
-        "script.hands",
-        "script.luck",
-        "script.verbs",
-        "script.sockets",
-        "script.flow",
-        "script.spreading",
-        "script.spawning",
-        "script.data",
-        "script.session",
-        "script.scenario",
-        "script.visitor",
-        "script.preparation",
-        "script.entry",
-        "script.known_secrets",
-        "script.finding",
-        "script.environment",
-        "script.garbage",
-        "script.sending",
-        "script.running",
-        "script.beside",
-        "script.loader",
-    ],
-    [
-        "cluster.messages",
-        "cluster.wire",
-        "cluster.packing",
-        "cluster.window_size",
-        "cluster.facts",
-        "cluster.journal",
-        "cluster.recovery",
-        "cluster.shelter",
-        "cluster.address",
-        "cluster.key_variables",
-        "cluster.keys",
-        "cluster.key_files",
-        "cluster.parent_pipe",
-        "cluster.link",
-        "cluster.connections",
-        "cluster.standstill",
-        "cluster.sockets",
-        "cluster.bound",
-        "cluster.connected",
-        "cluster.memory",
-        "cluster.timepiece",
-        "cluster.outbox",
-        "cluster.parcel",
-        "cluster.ledger",
-        "cluster.accounts",
-        "cluster.fleet_caps",
-        "cluster.remnant",
-        "cluster.spans",
-        "cluster.roster",
-        "cluster.muster",
-        "cluster.admission",
-        "cluster.estate",
-        "cluster.supervisor",
-        "cluster.joining",
-        "cluster.dispatch",
-        "cluster.stint",
-        "cluster.worker",
-        "cluster.conductor",
-        "cluster.master",
-    ],
-    [
-        "local",
-        "demo",
-        "testing.clock",
-        "testing.hostile.server",
-        "testing.hostile.connections",
-        "testing.hostile.heads",
-        "testing.hostile.bodies",
-        "testing.hostile.secure",
-        "testing.hostile",
-        "testing",
-        "demo_scenario",
-    ],
-    [
-        "cli.streams",
-        "cli.console",
-        "cli.options",
-        "cli.ends",
-        "cli.stray_errors",
-        "cli.live",
-        "cli.perform",
-        "cli.keygen",
-        "cli.engine",
-        "cli.fleet",
-        "cli.worker",
-        "cli.master",
-        "cli.local",
-        "cli.check",
-        "cli.demo",
-        "cli.ls",
-        "cli.new",
-        "cli.plan",
-        "cli.find",
-        "cli.main",
-        "cli",
-    ],
-    [
-        "__init__",
-        "__main__",
-    ],
+    {"_version", "errors", "clock", "timers", "interrupts", "descriptors"},
+    {"measure"},
+    {"load"},
+    {"client", "report"},
+    {"session"},
+    {"scenario"},
+    {"execution"},
+    {"cluster"},
+    {"local", "live_page", "importing", "demo", "demo_scenario", "testing"},
+    {"cli"},
+    {"__init__", "__main__", "pytest_plugin"},
 ]
-PLACE = {room: (floor, place) for floor, rooms in enumerate(FLOORS) for place, room in enumerate(rooms)}
-
-# seen from below for types alone: what a module says it returns or takes
-TYPES_ONLY = {
-    ("script.tasks", "script.session"),
-    ("script.endless", "script.session"),
-    ("script.spreading", "script.session"),
-    ("script.spawning", "script.session"),
-    ("script.environment", "script.running"),
-    ("script.finding", "script.environment"),
-}
-# neighbours who never see each other, and jumps that are closed
-CLOSED = [("client", "report"), ("report", "client"), ("client", "load"), ("report", "load")]
-
+"""Imports go down; rooms of one floor do not see each other, but in the last two rows and the first."""
+UNSEEN = {("client", "load"), ("report", "load"), ("client", "report"), ("report", "client")}
 DOORS = {
     "requests": {"client"},
     "urllib3": {"client"},
-    "lxml": {"client.reading"},
+    "lxml": {"client.http.extract"},
     "websocket": {"client.websocket"},
-    "httptools": {"client.parser"},
-    "zmq": {"cluster.sockets", "cluster.bound", "cluster.connected", "cluster.keys"},
-    "msgpack": {"cluster.wire"},
-    "time": {"clock"},
-    "datetime": {"clock", "client.reply"},
+    "httptools": {"client.http.parser"},
+    "zmq": {"cluster.transport"},
+    "msgpack": {"measure.strict_msgpack"},
+    "time": {"clock", "timers"},
+    "datetime": {"clock", "client.http.response"},
     "click": {"cli"},
-    "rich": {"cli", "report.text"},
+    "rich": {"cli", "report.outputs.console"},
     "fastdigest": {"measure.sketch"},
-    "tdigest": {"measure.sketch", "report.summary"},
-    "random": {"load.profile", "load.arrivals", "load.feeder", "script", "cluster"},
+    "tdigest": {"measure.sketch", "report.report"},
+    "random": {"load", "session", "scenario", "cluster"},
 }
-NO_GEVENT = (
-    "measure.",
-    "report.",
-    *(f"load.{room}" for room in ("curve", "profile", "shapes", "expression", "phases")),
-    *(f"load.{room}" for room in ("arrivals", "share", "steering", "plan")),
-)
+"""By foreign library: the modules, or folders, that may import it."""
 
 
 def name_of(path):
@@ -290,75 +48,65 @@ def name_of(path):
     return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
-@cache
-def imports_of(path):
-    """Return (module, name, only for types) of every import, those inside functions too."""
-    nodes = list(ast.walk(ast.parse(path.read_text())))
-    typing = {
-        id(inner)
-        for node in nodes
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    found = []
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            found += [(alias.name, None, id(node) in typing) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            found += [(node.module, alias.name, id(node) in typing) for alias in node.names]
-    return found
+MODULES = {name_of(path): path for path in sorted(HOUSE.rglob("*.py"))}
+FLOOR = {folder: floor for floor, folders in enumerate(FLOORS) for folder in folders}
 
 
-def rooms_seen(path):
-    for module, name, typing in imports_of(path):
-        if module.split(".")[0] == "chaperon":
-            room = module.removeprefix("chaperon").lstrip(".")
-            inner = f"{room}.{name}".lstrip(".")
-            yield (inner if inner in PLACE else room), typing
+def imports_of(room):
+    """Return the dotted names a module imports, those for typing and inside functions too."""
+    nodes = list(ast.walk(ast.parse(MODULES[room].read_text())))
+    plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    dotted = [f"{node.module}.{a.name}" for node in nodes if isinstance(node, ast.ImportFrom) for a in node.names]
+    return plain + dotted
 
 
-def packages(path):
-    return path.name == "__init__.py" and path.parent != HOUSE and name_of(path) not in PLACE
+def rooms_seen(room):
+    own = [name.removeprefix("chaperon.") for name in imports_of(room) if name.split(".")[0] == "chaperon"]
+    return {name if name in MODULES else name.rpartition(".")[0] for name in own} - {room, "", "chaperon"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_imports_go_down_only(path):
-    room = name_of(path)
-    if packages(path):
-        assert not list(rooms_seen(path))
-        return
-    assert room in PLACE, f"{room} has no place on the drawing"
-
-    for seen, typing in rooms_seen(path):
-        if (room, seen) in TYPES_ONLY or room == "__init__":
-            continue
-        assert seen in PLACE, f"{room} imports {seen}, which has no place on the drawing"
-        assert PLACE[seen] < PLACE[room], f"{room} looks up at {seen}{' for a type' if typing else ''}"
-        assert not any(room.startswith(a) and seen.startswith(b) for a, b in CLOSED), f"{room} may not see {seen}"
+SEEN = {room: rooms_seen(room) for room in MODULES if room != "__init__"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_foreign_libraries_come_in_by_their_own_doors(path):
-    room = name_of(path)
+def test_imports_go_down_only():
+    folders = {(room.split(".")[0], seen.split(".")[0]) for room, many in SEEN.items() for seen in many}
 
-    for module, _, typing in imports_of(path):
-        library = module.split(".")[0]
-        doors = DOORS.get(library)
-        if doors is not None and not typing:
-            assert any(room == d or room.startswith(d + ".") for d in doors), f"{room} brings in {library}"
-        if library == "gevent":
-            assert not room.startswith(NO_GEVENT), f"{room} is arithmetic: no gevent"
+    assert not [(a, b) for a, b in folders if a != b and FLOOR[b] > FLOOR[a]]
+    assert not folders & UNSEEN
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_a_module_is_one_idea_in_a_small_room(path):
-    text = path.read_text()
+def test_no_modules_import_each_other_in_a_circle():
+    TopologicalSorter(SEEN).prepare()  # raises CycleError, which names the circle
+
+
+@pytest.mark.parametrize("library", DOORS)
+def test_a_foreign_library_comes_in_by_its_own_door(library):
+    bringing = [room for room in MODULES if library in {name.split(".")[0] for name in imports_of(room)}]
+
+    assert bringing
+    assert not [r for r in bringing if not any(f"{r}.".startswith(f"{door}.") for door in DOORS[library])]
+
+
+def test_the_clock_below_a_run_is_handed_in():
+    below = [room for room in MODULES if FLOOR[room.split(".")[0]] < FLOOR["execution"] and room != "clock"]
+
+    assert not [room for room in below if "HubClock" in MODULES[room].read_text()]
+
+
+@pytest.mark.parametrize("room", MODULES)
+def test_a_module_is_one_idea_in_a_small_room(room):
+    text = MODULES[room].read_text()
     said = ast.get_docstring(ast.parse(text))
 
     assert len(text.splitlines()) <= 400
     assert said, "a module opens with a sentence that says what it is"
-    assert " and " not in said.splitlines()[0]
-    assert path.stem not in {"utils", "common", "helpers", "core", "base", "manager"}
+    assert not {"utils", "common", "helpers", "core", "base", "manager"} & set(room.split("."))
+
+
+def test_a_folder_has_18_modules_at_most():
+    folders = [path.parent for path in MODULES.values() if path.name != "__init__.py"]
+
+    assert not {folder.name: n for folder in folders if (n := folders.count(folder)) > 18}
 
 
 LIGHT = """

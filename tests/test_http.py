@@ -11,10 +11,10 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaperon.client.http import Http
-from chaperon.client.pools import Pools
+from chaperon.client.http.measured import Http
+from chaperon.client.http.session import HOSTS
+from chaperon.client.http.urllib3_adapter import Pools
 from chaperon.client.service import Service
-from chaperon.client.wired import HOSTS
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder
 from chaperon.testing import hostile

@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stage import Stage
 
-from chaperon.cluster.facts import COMMIT, FATES, FRONT, MISSED, JournalError, Owner
-from chaperon.cluster.journal import SEALED, Journal, window_file
-from chaperon.cluster.recovery import CUT_OFF, NO_ROOM, recover
-from chaperon.cluster.shelter import Shelter
+from chaperon.cluster.journal.journal import SEALED, Journal, window_file
+from chaperon.cluster.journal.journal_file import COMMIT, FATES, FRONT, MISSED, JournalError, Owner
+from chaperon.cluster.journal.private_dir import Shelter
+from chaperon.cluster.journal.recovery import CUT_OFF, NO_ROOM, recover
 from chaperon.load.feeder import Dealer
 from chaperon.load.shapes import iterations, rate, users
 from chaperon.measure.recorder import REFUSED, Recorder
@@ -429,7 +429,7 @@ def test_what_the_killed_left_behind_is_taken_away_by_the_next_but_nobody_elses(
     script = f"""
 import os, signal
 from pathlib import Path
-from chaperon.cluster.shelter import Shelter
+from chaperon.cluster.journal.private_dir import Shelter
 shelter = Shelter(Path({str(tmp_path)!r}))
 (shelter.folder / "remains").mkdir()
 os.kill(os.getpid(), signal.SIGKILL)
@@ -450,8 +450,8 @@ RECORDS_FOR_EVER = """
 import mmap, struct, sys
 from itertools import count
 from pathlib import Path
-from chaperon.cluster.facts import Owner
-from chaperon.cluster.journal import Journal
+from chaperon.cluster.journal.journal_file import Owner
+from chaperon.cluster.journal.journal import Journal
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key
 

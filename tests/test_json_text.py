@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaperon.client.json_text import decode, encode
+from chaperon.client.http.json_codec import decode, encode
 
 numbers = st.integers() | st.floats(allow_nan=True)
 values = st.recursive(

@@ -9,15 +9,15 @@ import gevent
 import pytest
 import zmq.green as zmq
 
-from chaperon.cluster import keys
-from chaperon.cluster.address import Address
-from chaperon.cluster.bound import Bound
-from chaperon.cluster.connected import Connected
-from chaperon.cluster.key_files import find, write
-from chaperon.cluster.keys import MasterKey, WorkerKey, guarded, make, parse
-from chaperon.cluster.link import MALFORMED
-from chaperon.cluster.messages import Bye, Frame, Hello, Lease, Offer, Ping, Reject
-from chaperon.cluster.wire import encode
+from chaperon.cluster.protocol.codec import encode
+from chaperon.cluster.protocol.messages import Bye, Frame, Hello, Lease, Offer, Ping, Reject
+from chaperon.cluster.transport import keys
+from chaperon.cluster.transport.address import Address
+from chaperon.cluster.transport.key_files import find, write
+from chaperon.cluster.transport.keys import MasterKey, WorkerKey, guarded, make, parse
+from chaperon.cluster.transport.link import MALFORMED
+from chaperon.cluster.transport.master_socket import Bound
+from chaperon.cluster.transport.worker_socket import Connected
 from chaperon.errors import OutputError, UsageError
 
 HERE = Address("127.0.0.1")

@@ -12,13 +12,13 @@ from requests.auth import HTTPBasicAuth, HTTPDigestAuth
 from rich.console import Console
 
 from chaperon import Environment, Scenario, Service, run, step, users
-from chaperon.client.http import Http
-from chaperon.client.transport import Wire
+from chaperon.client.http.measured import Http
+from chaperon.client.http.pool import Wire
 from chaperon.clock import HubClock
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder
-from chaperon.report.records import as_dict
-from chaperon.report.text import print_report
+from chaperon.report.outputs.console import print_report
+from chaperon.report.outputs.json import as_dict
 
 WORD = "wort-47 & more"
 BASIC = b64encode(f"ann:{WORD}".encode()).decode()

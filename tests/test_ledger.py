@@ -4,11 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaperon import rate, users
-from chaperon.cluster.accounts import Account, Losses
-from chaperon.cluster.ledger import Ledger
-from chaperon.cluster.messages import Lease
-from chaperon.cluster.outbox import Outbox
-from chaperon.cluster.timepiece import Timepiece
+from chaperon.cluster.master.leases import Ledger
+from chaperon.cluster.master.windows import Account, Losses
+from chaperon.cluster.protocol.messages import Lease
+from chaperon.cluster.transport.outbox import Outbox
+from chaperon.cluster.worker.clock_offset import Timepiece
 from chaperon.load.share import deal
 from chaperon.measure.window import Counts, Window
 

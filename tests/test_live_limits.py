@@ -7,14 +7,14 @@ import gevent
 import pytest
 
 from chaperon import Environment, Scenario, rate, run, step, users
+from chaperon.execution.running import Running
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.report.collector import Collector
-from chaperon.report.limit_text import parse
-from chaperon.report.summary import Verdict
+from chaperon.report.limits.limit_parser import parse
+from chaperon.report.monitor import Watch
+from chaperon.report.report import Verdict
 from chaperon.report.verdict import Facts
-from chaperon.report.watch import Watch
-from chaperon.script.running import Running
 
 GET = Key("shop", "GET /")
 SEARCH = Key("shop", "GET /", tags=(("kind", "search"),))
@@ -225,11 +225,11 @@ from gevent import monkey; monkey.patch_all()
 import sys
 from chaperon import Environment, Scenario
 from chaperon.clock import HubClock
-from chaperon.script.running import Running
+from chaperon.execution.running import Running
 seen = []
 class Watchful(HubClock):
     def now(self):
-        seen.append("chaperon.client.http" in sys.modules)
+        seen.append("chaperon.client.http.measured" in sys.modules)
         return HubClock.now()
 running = Running(Environment(scenarios=[Scenario(lambda session: None, name="shop")]), clock=Watchful()).start()
 running.wait()

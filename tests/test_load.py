@@ -12,8 +12,8 @@ from chaperon import LoadError, Scenario, run
 from chaperon.errors import PlanError
 from chaperon.load.arrivals import numbers, offsets, planned, quota, spells
 from chaperon.load.expression import read_load
+from chaperon.load.kinds import Beside, InTurn, Rate, Users
 from chaperon.load.phases import phases
-from chaperon.load.profile import Beside, InTurn, Rate, Users
 from chaperon.load.shapes import iterations, pause, rate, spike, stages, stairs, users
 from chaperon.load.share import deal
 

@@ -9,8 +9,8 @@ import pytest
 from chaperon import Environment
 from chaperon.cli.main import chaperon
 from chaperon.load.expression import read_load
-from chaperon.report.limit_text import parse
-from chaperon.report.trust import Trust
+from chaperon.report.limits.limit_parser import parse
+from chaperon.report.validity.validity_rules import Trust
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "load.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

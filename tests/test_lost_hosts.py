@@ -10,8 +10,8 @@ from shells import engines
 from test_fleet import Ground
 
 from chaperon import iterations, rate, users
-from chaperon.cluster.muster import UNHEARD
-from chaperon.load.profile import Iterations, Rate, Users
+from chaperon.cluster.master.state import UNHEARD
+from chaperon.load.kinds import Iterations, Rate, Users
 
 
 def lost_at(at, load, *, took=0.2, heal=None, **options):

@@ -22,7 +22,7 @@ from chaperon import (
     users,
 )
 from chaperon.load.weights import turn, whole
-from chaperon.script.entry import Entry
+from chaperon.scenario.entry import Entry
 
 
 def told(word, log):

@@ -8,8 +8,8 @@ from gevent.event import Event
 from test_fleet import Ground
 
 from chaperon import iterations, rate, users
-from chaperon.cluster.muster import STOOD_STILL
-from chaperon.report.summary import Verdict
+from chaperon.cluster.master.state import STOOD_STILL
+from chaperon.report.report import Verdict
 
 RATE, HOLD = 30, 60
 

@@ -10,10 +10,10 @@ from requests.auth import AuthBase, HTTPDigestAuth
 
 from chaperon import Environment, Scenario, run, step, users
 from chaperon.client import origins
-from chaperon.client.http import Http
+from chaperon.client.http.measured import Http
 from chaperon.client.origins import Origins, origin_of
 from chaperon.client.service import Service
-from chaperon.client.websocket.opening import open_websocket
+from chaperon.client.websocket.connect import open_websocket
 from chaperon.errors import LoadError, UsageError, WebSocketTimeout
 
 SECRET = "s3cr3t"

@@ -6,10 +6,10 @@ import stat
 import gevent
 import pytest
 
-from chaperon.cluster.key_files import write as write_keys
+from chaperon.cluster.transport.key_files import write as write_keys
 from chaperon.errors import OutputError
-from chaperon.report import output_file
-from chaperon.report.output_file import write_output
+from chaperon.report.outputs import output_file
+from chaperon.report.outputs.output_file import write_output
 
 ANOTHER = 12345
 

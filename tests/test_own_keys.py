@@ -12,13 +12,13 @@ import zmq.green as zmq
 from shells import engines
 
 from chaperon._version import VERSION
-from chaperon.cluster import key_files
-from chaperon.cluster.address import Address
-from chaperon.cluster.key_files import choose, own, write
-from chaperon.cluster.keys import MasterKey, WorkerKey, make, related
-from chaperon.cluster.link import STRANGERS
-from chaperon.cluster.messages import Blob, Fetch, Hello, Welcome
-from chaperon.cluster.wire import decode, encode
+from chaperon.cluster.protocol.codec import decode, encode
+from chaperon.cluster.protocol.messages import Blob, Fetch, Hello, Welcome
+from chaperon.cluster.transport import key_files
+from chaperon.cluster.transport.address import Address
+from chaperon.cluster.transport.key_files import choose, own, write
+from chaperon.cluster.transport.keys import MasterKey, WorkerKey, make, related
+from chaperon.cluster.transport.link import STRANGERS
 from chaperon.errors import UsageError
 
 HERE = Address.parse("tcp://127.0.0.1")
@@ -112,8 +112,8 @@ def test_a_worker_may_have_another_users_worker_key_in_its_folder(user, tmp_path
 
 ONE_OF_MANY = """
 import os, sys
-from chaperon.cluster.key_files import own
-from chaperon.cluster.keys import MasterKey, WorkerKey
+from chaperon.cluster.transport.key_files import own
+from chaperon.cluster.transport.keys import MasterKey, WorkerKey
 kind = (MasterKey, WorkerKey)[int(sys.argv[1])]
 print("ready", flush=True)
 sys.stdin.readline()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from chaperon.cluster import parcel
-from chaperon.cluster.parcel import Trail, belongings, digest_of, pack, split, unpack
+from chaperon.cluster import bundle
+from chaperon.cluster.bundle import Trail, belongings, digest_of, pack, split, unpack
 from chaperon.errors import LoadError, UsageError
-from chaperon.script.loader import load
+from chaperon.execution.loader import load
 
 FEED = '''
 from chaperon import feed, step
@@ -164,7 +164,7 @@ def test_what_is_asked_for_by_name_does_not_bring_a_virtual_environment_along(al
 
 
 def test_files_that_are_too_large_are_refused_by_name(alone, monkeypatch):
-    monkeypatch.setattr(parcel, "LARGEST", 1_000)
+    monkeypatch.setattr(bundle, "LARGEST", 1_000)
     for k in range(8):
         (alone / f"rows_{k}.csv").write_bytes(bytes(250 + k))
 
@@ -177,7 +177,7 @@ def test_files_that_are_too_large_are_refused_by_name(alone, monkeypatch):
 
 
 def test_too_many_files_are_refused_without_reading_all_of_them(package, monkeypatch):
-    monkeypatch.setattr(parcel, "MOST", 20)
+    monkeypatch.setattr(bundle, "MOST", 20)
     for k in range(40):
         (package / f"row_{k}.txt").write_text("")
 

@@ -8,19 +8,19 @@ from hypothesis import strategies as st
 from scenes import simulated
 
 from chaperon import Environment, Scenario, iterations, run, users
-from chaperon.cluster.joining import Identity
-from chaperon.cluster.messages import Hello, Ping, Welcome
-from chaperon.cluster.packing import pack_window, unpack_window
-from chaperon.cluster.wire import decode, encode
+from chaperon.cluster.protocol.codec import decode, encode
+from chaperon.cluster.protocol.messages import Hello, Ping, Welcome
+from chaperon.cluster.worker.join import Identity
+from chaperon.execution.running import Running
 from chaperon.measure.plain_text import LABEL, NAME, WORDS, encodable
 from chaperon.measure.recorder import SIZES_REFUSED, Recorder
 from chaperon.measure.sample import Failure, Key
 from chaperon.measure.window import Happening
+from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.report.collector import Collector
-from chaperon.report.records import as_dict
+from chaperon.report.monitor import Watch
+from chaperon.report.outputs.json import as_dict
 from chaperon.report.verdict import Facts
-from chaperon.report.watch import Watch
-from chaperon.script.running import Running
 from chaperon.testing import VirtualClock
 
 ODD = [

@@ -11,7 +11,7 @@ from gevent.event import Event
 
 from chaperon import Environment, LoadError, Scenario, run, users
 from chaperon.errors import TeardownError
-from chaperon.script.preparation import Preparation
+from chaperon.execution.setup import Preparation
 
 
 def environment(target, *steps, **options):

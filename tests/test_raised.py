@@ -7,8 +7,8 @@ import pytest
 from raised import ODD, classes, listed, made
 
 from chaperon import Environment, Scenario, Verdict, iterations, measured, metric, run, step, users
+from chaperon.execution.running import Running
 from chaperon.measure.exception_text import class_name, text_of
-from chaperon.script.running import Running
 from chaperon.testing import VirtualClock
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # HTTPError without a file

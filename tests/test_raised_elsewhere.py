@@ -9,10 +9,10 @@ from test_raised import Faults, every_class, listed_in
 
 from chaperon import Environment, LoadError, Scenario, iterations, run
 from chaperon.errors import Interrupted, TeardownError
+from chaperon.execution.loader import load
+from chaperon.execution.setup import Preparation
 from chaperon.interrupts import is_interrupt, is_ours, is_signal, marked
 from chaperon.measure.exception_text import class_name
-from chaperon.script.loader import load
-from chaperon.script.preparation import Preparation
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 

@@ -7,7 +7,7 @@ import pytest
 from scenes import once
 
 from chaperon import Service
-from chaperon.client.reading import Form, Readable
+from chaperon.client.http.extract import Form, Readable
 from chaperon.errors import NotInReply, UsageError
 
 LOGIN = """<!doctype html><html><head><meta name="csrf-token" content="from-meta"></head><body>

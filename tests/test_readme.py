@@ -10,7 +10,7 @@ import pytest
 
 from chaperon import Verdict
 from chaperon.cli.main import chaperon
-from chaperon.script.loader import load
+from chaperon.execution.loader import load
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()

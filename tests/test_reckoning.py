@@ -10,17 +10,17 @@ from stage import Stage
 from test_fleet import Ground
 
 from chaperon import iterations, pause, rate, users
-from chaperon.cluster.dispatch import Dispatch
+from chaperon.cluster.worker.window_sender import Dispatch
 from chaperon.load.arrivals import offsets
-from chaperon.load.flight import Flight
+from chaperon.load.in_flight import Flight
+from chaperon.load.live_changes import Steering
 from chaperon.load.plan import Due, arrivals_until, due_visits
 from chaperon.load.share import deal
-from chaperon.load.steering import Steering
 from chaperon.measure.closing import Closing, Reported, disagreements
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.window import Window
 from chaperon.report.collector import Collector
-from chaperon.report.summary import Verdict
+from chaperon.report.report import Verdict
 
 LOADS = [
     rate(7.3, hold=5),
@@ -131,7 +131,7 @@ def test_visits_that_nobody_wrote_down_are_found(monkeypatch, load):
 
 
 def test_visits_that_were_never_begun_are_found_by_the_plan(monkeypatch):
-    from chaperon.load import open_load
+    from chaperon.load.performers import open_load
 
     monkeypatch.setattr(open_load, "offsets", lambda *args, **kwargs: iter(list(offsets(*args, **kwargs))[:30]))
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaperon.report.redaction import Redactor, one_line, plain, redacted
+from chaperon.report.redaction.redaction import Redactor, one_line, plain, redacted
 
 # every SECRET… in these is one that must go; the rest of the text must stay recognizable
 SHAPES = [

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 from test_fleet import Ground
 
 from chaperon import iterations, rate, users
-from chaperon.cluster.ledger import Task
-from chaperon.cluster.remnant import remnant
+from chaperon.cluster.master.leases import Task
+from chaperon.cluster.master.unmade import remnant
 from chaperon.load.arrivals import planned
+from chaperon.load.live_changes import Steering
 from chaperon.load.share import deal
-from chaperon.load.steering import Steering
 from chaperon.measure.window import Counts
-from chaperon.report.summary import Verdict
+from chaperon.report.report import Verdict
 
 
 def tasks_of(load, n=8, start=0, **fate):

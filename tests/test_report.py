@@ -18,14 +18,14 @@ from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.window import Happening
 from chaperon.report.collector import LATE, MISSING, TWICE, Collector, WorkerTally
-from chaperon.report.crew import crew_lines
-from chaperon.report.figures import time_text
-from chaperon.report.limit_text import parse
-from chaperon.report.records import as_dict, write_json
-from chaperon.report.redaction import redacted
-from chaperon.report.summary import NoSuchSeries, Verdict
-from chaperon.report.text import print_report
+from chaperon.report.format import time_text
+from chaperon.report.limits.limit_parser import parse
+from chaperon.report.outputs.console import print_report
+from chaperon.report.outputs.json import as_dict, write_json
+from chaperon.report.redaction.redaction import redacted
+from chaperon.report.report import NoSuchSeries, Verdict
 from chaperon.report.verdict import Ending, Facts, conclude
+from chaperon.report.worker_table import crew_lines
 
 GET = Key("shop", "GET /")
 VISIT = Key("shop", "visit", "visit")

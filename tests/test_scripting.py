@@ -10,10 +10,10 @@ import pytest
 
 from chaperon import Session, Verdict, users
 from chaperon.cli.main import chaperon
-from chaperon.script.flow import Flow
-from chaperon.script.loader import load
-from chaperon.script.spawning import Spawning
-from chaperon.script.verbs import Verbs
+from chaperon.execution.loader import load
+from chaperon.session.flow import Flow
+from chaperon.session.http import Verbs
+from chaperon.session.spawning import Spawning
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "scripting.md").read_text()

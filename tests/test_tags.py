@@ -6,7 +6,7 @@ from scenes import once
 from chaperon import iterations
 from chaperon.measure.meter import with_tags
 from chaperon.measure.recorder import KEYS, TAGS_CAPPED
-from chaperon.report.split import by_tags, split
+from chaperon.report.breakdown import by_tags, split
 
 
 def counts(report, name="GET /"):

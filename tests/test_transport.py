@@ -18,16 +18,16 @@ from hypothesis import strategies as st
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from chaperon import Environment, Scenario, run, users
-from chaperon.client import capacity
-from chaperon.client.faults import BodyTooLarge, DescriptorsExhausted, PortsExhausted
-from chaperon.client.heads import render
-from chaperon.client.http import Http
-from chaperon.client.memory import Jar
-from chaperon.client.reply import Original
-from chaperon.client.resolver import Resolver
-from chaperon.client.response import classify
+from chaperon.client.http.cookies import Jar
+from chaperon.client.http.measured import Http
+from chaperon.client.http.pool import Wire
+from chaperon.client.http.request_templates import render
+from chaperon.client.http.response import Original
+from chaperon.client.network import descriptors
+from chaperon.client.network.exceptions import BodyTooLarge, DescriptorsExhausted, PortsExhausted
+from chaperon.client.network.resolver import Resolver
+from chaperon.client.outcome import classify
 from chaperon.client.service import Service
-from chaperon.client.transport import Wire
 from chaperon.errors import LoadError, UsageError
 from chaperon.testing.hostile import ANSWER, OK, Server
 
@@ -271,7 +271,7 @@ def test_a_cookie_is_sent_as_long_as_it_lives(target, monkeypatch):
     http.cookies.set("sid", "7", expires=2_000_000_000)
     http.get("/")
 
-    for room in ("chaperon.client.heads.epoch", "http.cookiejar.time.time"):  # the two that ask
+    for room in ("chaperon.client.http.request_templates.epoch", "http.cookiejar.time.time"):  # the two that ask
         monkeypatch.setattr(room, lambda: 2_000_000_001.0)
     http.get("/")
 
@@ -496,7 +496,7 @@ def test_the_limit_of_descriptors_is_raised_before_it_is_complained_of(target, w
 
 
 def test_running_out_of_descriptors_says_so_and_what_to_raise(target, wire, no_descriptors, monkeypatch):
-    monkeypatch.setattr(capacity, "widen", lambda: False)
+    monkeypatch.setattr(descriptors, "widen", lambda: False)
 
     with pytest.raises(DescriptorsExhausted, match="ulimit -n") as raised:
         client(target.url, wire).get("/")

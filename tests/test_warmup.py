@@ -7,11 +7,11 @@ from rich.console import Console
 
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
+from chaperon.report.breakdown import by_tags, split
 from chaperon.report.collector import Collector
-from chaperon.report.limit_text import parse
-from chaperon.report.records import as_dict
-from chaperon.report.split import by_tags, split
-from chaperon.report.text import print_report
+from chaperon.report.limits.limit_parser import parse
+from chaperon.report.outputs.console import print_report
+from chaperon.report.outputs.json import as_dict
 from chaperon.report.verdict import Ending, Facts, conclude
 
 

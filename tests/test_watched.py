@@ -9,22 +9,22 @@ from test_fleet import Ground
 from test_house import HOUSE, MODULES, name_of
 
 from chaperon import Environment, Scenario, rate, run
-from chaperon.cluster import dispatch
-from chaperon.cluster.conductor import Conductor
-from chaperon.cluster.estate import FAULTED, Estate
-from chaperon.cluster.link import FAULTS
-from chaperon.cluster.memory import Net
-from chaperon.cluster.messages import Dead
-from chaperon.cluster.supervisor import Supervisor
-from chaperon.cluster.worker import Worker
+from chaperon.cluster.journal.orphaned_windows import FAULTED, Estate
+from chaperon.cluster.master.coordinator import Conductor
+from chaperon.cluster.protocol.messages import Dead
+from chaperon.cluster.transport.in_memory import Net
+from chaperon.cluster.transport.link import FAULTS
+from chaperon.cluster.worker import window_sender
+from chaperon.cluster.worker.supervisor import Supervisor
+from chaperon.cluster.worker.worker import Worker
+from chaperon.execution.running import Running
 from chaperon.load.background import spawn_watched
-from chaperon.load.flight import Flight
-from chaperon.load.health import Health
-from chaperon.load.sentinel import Sentinel
+from chaperon.load.generator.health import Health
+from chaperon.load.generator.watchdog import Sentinel
+from chaperon.load.in_flight import Flight
 from chaperon.measure.recorder import Recorder
 from chaperon.report.collector import Collector
-from chaperon.report.summary import Verdict
-from chaperon.script.running import Running
+from chaperon.report.report import Verdict
 from chaperon.testing import VirtualClock
 
 UNWATCHED = {
@@ -204,14 +204,14 @@ def test_a_fault_in_the_last_moment_is_not_dropped(monkeypatch):
 
 
 def test_a_window_that_cannot_be_packed_is_a_fault_and_is_waited_for_by_nobody(monkeypatch):
-    pack = dispatch.pack_within
+    pack = window_sender.pack_within
 
     def odd(window, *, began):
         if window.seq == 3 and window.series:
             raise ValueError("why")
         return pack(window, began=began)
 
-    monkeypatch.setattr(dispatch, "pack_within", odd)
+    monkeypatch.setattr(window_sender, "pack_within", odd)
     stage = Ground(rate(20, hold=10))
     stage.worker("alpha")
     stage.fleet(1)
@@ -219,7 +219,7 @@ def test_a_window_that_cannot_be_packed_is_a_fault_and_is_waited_for_by_nobody(m
     report = stage.play()
 
     assert report.verdict is Verdict.INVALID
-    assert report.notes[dispatch.UNPACKED] == 1
+    assert report.notes[window_sender.UNPACKED] == 1
     assert report.duration < 10
 
 

@@ -21,10 +21,10 @@ from chaperon import (
     users,
 )
 from chaperon.client.timings import Timings
-from chaperon.client.websocket.channel import Channel
-from chaperon.client.websocket.connection import WebSocket
-from chaperon.client.websocket.inbox import Inbox
-from chaperon.client.websocket.stream import Stream
+from chaperon.client.websocket.message_queue import Inbox
+from chaperon.client.websocket.protocol import Channel
+from chaperon.client.websocket.transport import Stream
+from chaperon.client.websocket.websocket import WebSocket
 from chaperon.errors import UsageError
 
 

@@ -7,7 +7,7 @@ import pytest
 from geventwebsocket.handler import WebSocketHandler
 
 from chaperon import Verdict
-from chaperon.script.loader import load
+from chaperon.execution.loader import load
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "websockets.md").read_text(), re.DOTALL)

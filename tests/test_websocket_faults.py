@@ -19,8 +19,8 @@ from chaperon import (
     run,
     users,
 )
-from chaperon.client import dial
-from chaperon.client.websocket.stream import Stream
+from chaperon.client.network import connect
+from chaperon.client.websocket.transport import Stream
 
 
 def perform(url, *steps, **options):
@@ -70,7 +70,7 @@ def test_running_out_of_descriptors_says_what_to_raise(websocket_server, monkeyp
         raise OSError(errno.EMFILE, "Too many open files")
 
     def steps(session):
-        monkeypatch.setattr(dial.socket, "socket", exhausted)
+        monkeypatch.setattr(connect.socket, "socket", exhausted)
         try:
             opening(kept)(session)
         finally:

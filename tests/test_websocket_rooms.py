@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from peer import BINARY, PING, TEXT, frame, masked
 from websocket import frame_buffer
 
-from chaperon.client.websocket.correlation import answering, field_of
 from chaperon.client.websocket.frames import Broken, Dry, Frames, decode_close, encode, encode_close
-from chaperon.client.websocket.inbox import Inbox, Message
-from chaperon.client.websocket.waiting import Expired, Waiter, Waiting
-from chaperon.measure.marks import Marks
+from chaperon.client.websocket.matching import answering, field_of
+from chaperon.client.websocket.message_queue import Inbox, Message
+from chaperon.client.websocket.waiters import Expired, Waiter, Waiting
+from chaperon.measure.roundtrips import Marks
 
 
 def taken(pieces, most=1 << 20):

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaperon.cluster.messages import KINDS, Frame, Hello, Lease, Offer, Ping, Pong
-from chaperon.cluster.packing import pack_window, unpack_window
-from chaperon.cluster.wire import LARGEST, PROTOCOL, OtherProtocol, WireError, decode, encode, pack, unpack
+from chaperon.cluster.protocol.codec import LARGEST, PROTOCOL, OtherProtocol, WireError, decode, encode, pack, unpack
+from chaperon.cluster.protocol.messages import KINDS, Frame, Hello, Lease, Offer, Ping, Pong
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
 from chaperon.measure.window import Counts, Happening, Window
+from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.report.collector import Collector
 
 PING = Ping("alpha", 7, 3, "sending", 1.5, leases=(Lease("0:1/8", 2, 30),), cut=4)

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import click
 
+from chaperon.cli.execute import deliver, perform
 from chaperon.cli.options import Orders, load_options
-from chaperon.cli.perform import deliver, perform
-from chaperon.cli.streams import Styled, say
+from chaperon.cli.terminal.streams import Styled, say
 from chaperon.measure.sample import Sample
-from chaperon.report.figures import number_text, time_text
-from chaperon.report.summary import Report, Verdict
-from chaperon.script.entry import ONE_VISIT
+from chaperon.report.format import number_text, time_text
+from chaperon.report.report import Report, Verdict
+from chaperon.scenario.entry import ONE_VISIT
 
 
 @click.command()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from chaperon.cli.execute import perform
 from chaperon.cli.options import Orders, load_options
-from chaperon.cli.perform import perform
-from chaperon.cli.streams import say
+from chaperon.cli.terminal.streams import say
 from chaperon.errors import UsageError
 
 

@@ -6,17 +6,17 @@ from contextlib import suppress
 
 import click
 
-from chaperon.cli.ends import minded
-from chaperon.cli.live import Live
+from chaperon.cli.execute import attempt, prepare, printing
+from chaperon.cli.interrupts import minded
 from chaperon.cli.options import RATE, SPAN, Orders, load_options
-from chaperon.cli.perform import attempt, prepare, printing
-from chaperon.cli.streams import hide, say
+from chaperon.cli.terminal.live import Live
+from chaperon.cli.terminal.streams import hide, say
 from chaperon.errors import UsageError
+from chaperon.execution.environment import Environment
 from chaperon.report.capacity import Probe, columns
-from chaperon.report.figures import number_text, time_text
-from chaperon.report.records import write_plain
-from chaperon.report.summary import Report
-from chaperon.script.environment import Environment
+from chaperon.report.format import number_text, time_text
+from chaperon.report.outputs.json import write_plain
+from chaperon.report.report import Report
 
 
 @click.command()

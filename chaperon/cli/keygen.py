@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from chaperon.cli.streams import say
-from chaperon.cluster.key_files import write
+from chaperon.cli.terminal.streams import say
+from chaperon.cluster.transport.key_files import write
 
 
 @click.command()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from chaperon.cli.execute import perform
 from chaperon.cli.fleet import count_of, fleet_options, recipe_of, share_of
 from chaperon.cli.options import Orders, load_options
-from chaperon.cli.perform import perform
 from chaperon.descriptors import enough, takes
 
 
@@ -26,8 +26,8 @@ def local(file: str, orders: Orders, count: str, silence: float, dead_man: float
         return perform(environment, orders)
 
     enough(takes(n), f"a run of {n} processes")
-    from chaperon.cluster.conductor import Patience  # late: one process needs none of it
-    from chaperon.cluster.parcel import Parcel, split
+    from chaperon.cluster.bundle import Parcel, split
+    from chaperon.cluster.master.coordinator import Patience  # late: one process needs none of it
     from chaperon.local import GATHER, processes
 
     patience = Patience(silence, dead_man, GATHER)

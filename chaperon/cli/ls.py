@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from chaperon.cli.streams import hide, say
-from chaperon.script.loader import contents
+from chaperon.cli.terminal.streams import hide, say
+from chaperon.execution.loader import contents
 
 
 @click.command()

@@ -12,8 +12,8 @@ from importlib.util import find_spec
 import click
 
 from chaperon._version import VERSION
-from chaperon.cli.streams import give_up_stdout, open_doors, say, say_fault
-from chaperon.cluster.key_variables import withdraw
+from chaperon.cli.terminal.streams import give_up_stdout, open_doors, say, say_fault
+from chaperon.cluster.transport.key_variables import withdraw
 from chaperon.errors import ChaperonError, ClusterError, LimitError, LoadError, NotPatched, PlanError, UsageError
 from chaperon.measure.exception_text import describe
 
@@ -31,7 +31,8 @@ COMMANDS = {
 }
 """Each stands in the module of its name, which is loaded when the command is given."""
 
-UNLISTED = ("engine",)
+UNLISTED = {"engine": "worker_process"}
+"""Commands that help does not list, by the module they stand in."""
 
 _BUILD = "compiled" if find_spec("chaperon.visit__mypyc") else "as written"
 
@@ -47,7 +48,7 @@ class Commands(click.Group):
         """Load one of them."""
         if cmd_name not in COMMANDS and cmd_name not in UNLISTED:
             return None
-        command: click.Command = getattr(import_module(f"chaperon.cli.{cmd_name}"), cmd_name)
+        command: click.Command = getattr(import_module(f"chaperon.cli.{UNLISTED.get(cmd_name, cmd_name)}"), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import click
 
+from chaperon.cli.execute import perform
 from chaperon.cli.fleet import fleet_options, recipe_of, share_of
 from chaperon.cli.options import SPAN, Orders, load_options
-from chaperon.cli.perform import perform
-from chaperon.cli.streams import say
-from chaperon.cluster.address import PORT, Address
-from chaperon.cluster.bound import Bound
-from chaperon.cluster.conductor import Patience
-from chaperon.cluster.key_files import choose
-from chaperon.cluster.keys import MasterKey
-from chaperon.cluster.master import Fleet
-from chaperon.cluster.parcel import Trail, belongings, pack, split
+from chaperon.cli.terminal.streams import say
+from chaperon.cluster.bundle import Trail, belongings, pack, split
+from chaperon.cluster.master.cluster_run import Fleet
+from chaperon.cluster.master.coordinator import Patience
+from chaperon.cluster.transport.address import PORT, Address
+from chaperon.cluster.transport.key_files import choose
+from chaperon.cluster.transport.keys import MasterKey
+from chaperon.cluster.transport.master_socket import Bound
 from chaperon.descriptors import enough, takes
 from chaperon.local import crew
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from chaperon.cli.streams import say
+from chaperon.cli.terminal.streams import say
 from chaperon.errors import OutputError, UsageError
-from chaperon.report.output_file import refuse_links
+from chaperon.report.outputs.output_file import refuse_links
 
 FIRST = '''"""What one user does.
 

@@ -10,16 +10,16 @@ from typing import Any
 
 import click
 
-from chaperon.cli.streams import hide
+from chaperon.cli.terminal.streams import hide
 from chaperon.clock import seconds
 from chaperon.errors import PlanError, UsageError
+from chaperon.execution.environment import Environment
+from chaperon.execution.known_secrets import of_headers, of_settings, of_url
+from chaperon.execution.loader import load
 from chaperon.load.expression import read_load
-from chaperon.load.profile import Load
+from chaperon.load.kinds import Load
 from chaperon.load.shapes import iterations, rate, users
-from chaperon.script.config import merged, nested
-from chaperon.script.environment import Environment
-from chaperon.script.known_secrets import of_headers, of_settings, of_url
-from chaperon.script.loader import load
+from chaperon.session.config import merged, nested
 
 # RFC 9110: a field name is a token; a value has visible characters, spaces, tabs
 _TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)

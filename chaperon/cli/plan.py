@@ -8,13 +8,13 @@ from itertools import islice
 import click
 
 from chaperon.cli.options import Orders, load_options
-from chaperon.cli.streams import Styled, say
+from chaperon.cli.terminal.streams import Styled, say
+from chaperon.execution.environment import Environment
 from chaperon.load.arrivals import offsets, planned
-from chaperon.load.profile import Iterations, Rate, Shaped, Users
+from chaperon.load.kinds import Iterations, Rate, Shaped, Users
 from chaperon.load.share import Share
 from chaperon.report.chart import framed
-from chaperon.report.figures import time_text
-from chaperon.script.environment import Environment
+from chaperon.report.format import time_text
 
 WIDE = 72
 FIRST = 5

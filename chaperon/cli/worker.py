@@ -12,10 +12,10 @@ import gevent
 
 from chaperon.cli.fleet import count_of
 from chaperon.cli.options import SPAN
-from chaperon.cli.streams import say
-from chaperon.cluster.address import PORT, Address
-from chaperon.cluster.key_files import choose
-from chaperon.cluster.keys import WorkerKey
+from chaperon.cli.terminal.streams import say
+from chaperon.cluster.transport.address import PORT, Address
+from chaperon.cluster.transport.key_files import choose
+from chaperon.cluster.transport.keys import WorkerKey
 from chaperon.descriptors import enough, takes
 from chaperon.errors import UsageError
 from chaperon.local import crew

@@ -1,1 +1,1 @@
-"""The sockets of the target."""
+"""Connections to the target: HTTP, WebSocket, and the network stack under both."""

@@ -11,7 +11,7 @@ import requests
 from requests.auth import HTTPBasicAuth
 from requests.cookies import RequestsCookieJar
 
-from chaperon.client.prepared import Prepared
+from chaperon.client.http.urllib3_adapter import Prepared
 from chaperon.client.service import Service
 
 Origin = tuple[str, str, int]

@@ -1,1 +1,1 @@
-"""Many processes, many machines, as one."""
+"""One run on many processes and machines: a master, its workers, the protocol between them."""

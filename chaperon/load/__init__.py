@@ -1,1 +1,1 @@
-"""Numbers turned into what should happen, then made to happen."""
+"""Load arithmetic (how much, when, whose share) and the engine that performs it."""

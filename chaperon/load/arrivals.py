@@ -9,7 +9,7 @@ from random import Random
 from typing import NamedTuple
 
 from chaperon.load.curve import CLOSE, Curve, Segment, Spell
-from chaperon.load.profile import Iterations, Rate, Shaped
+from chaperon.load.kinds import Iterations, Rate, Shaped
 
 COUNTED = 2_000_000
 """Arrivals of a Poisson process beyond which they are not counted beforehand."""

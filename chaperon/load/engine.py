@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from chaperon.clock import Clock
-from chaperon.load.closed_load import ClosedLoad
 from chaperon.load.due_time import Interval, due_intervals, length_within
-from chaperon.load.flight import Flight, Visited, Visitor
-from chaperon.load.health import Health
-from chaperon.load.open_load import OpenLoad, Pool
-from chaperon.load.profile import Rate
+from chaperon.load.generator.health import Health
+from chaperon.load.in_flight import Flight, Visited, Visitor
+from chaperon.load.kinds import Rate
+from chaperon.load.live_changes import Steering, positive
+from chaperon.load.performers.closed_load import ClosedLoad
+from chaperon.load.performers.open_load import OpenLoad, Pool
 from chaperon.load.share import Holding, Share, Standing
-from chaperon.load.steering import Steering, positive
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.window import Happening
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chaperon.errors import PlanError
-from chaperon.load.profile import Load, between
+from chaperon.load.kinds import Load, between
 from chaperon.load.shapes import WORDS, rate, users
 
 _OF: dict[str, Any] = {"users": users, "rate": rate}

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from chaperon.load.arrivals import chance
-from chaperon.load.profile import Load, Users
+from chaperon.load.kinds import Load, Users
 from chaperon.load.share import Holding
 
 Order = Literal["sequential", "shuffle", "random", "circular", "unique"]

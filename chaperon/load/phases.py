@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from chaperon.load.curve import Segment
-from chaperon.load.profile import Leg, Load, Rate
+from chaperon.load.kinds import Leg, Load, Rate
 from chaperon.measure.sample import STEADY, WARM_UP
 
 STAGES = 40

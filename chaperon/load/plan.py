@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from chaperon.load.arrivals import offsets
-from chaperon.load.profile import Iterations, Rate, Shaped, Users
+from chaperon.load.kinds import Iterations, Rate, Shaped, Users
+from chaperon.load.live_changes import Steering
 from chaperon.load.share import Share
-from chaperon.load.steering import Steering
 
 WALKED = 20_000_000
 """Arrivals of a Poisson process beyond which they are not walked through once more."""

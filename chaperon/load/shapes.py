@@ -10,7 +10,7 @@ from typing import Any
 from chaperon.clock import seconds
 from chaperon.errors import PlanError
 from chaperon.load.curve import Curve, Piece
-from chaperon.load.profile import Iterations, Load, Pause, Rate, S, Shaped, Think, Users, plain, thinking
+from chaperon.load.kinds import Iterations, Load, Pause, Rate, S, Shaped, Think, Users, plain, thinking
 
 Shape = Callable[..., Load]
 MOST_STAIRS = 10_000

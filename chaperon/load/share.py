@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from chaperon.load.kinds import Iterations, Load, Shaped, Users
 from chaperon.load.phases import Phases, phases
-from chaperon.load.profile import Iterations, Load, Shaped, Users
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""What happened, turned into numbers."""
+"""Samples to numbers: sketches, series, windows, the recorder."""

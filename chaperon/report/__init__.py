@@ -1,1 +1,1 @@
-"""Numbers turned into words."""
+"""Windows to totals, limits, verdict and report."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from chaperon.report.figures import number_text, time_text
-from chaperon.report.redaction import plain
-from chaperon.report.summary import Report, Row, Verdict
+from chaperon.report.format import number_text, time_text
+from chaperon.report.redaction.redaction import plain
+from chaperon.report.report import Report, Row, Verdict
 
 SCHEMA = "chaperon-capacity/1"
 WIDE = 40

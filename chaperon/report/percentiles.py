@@ -9,7 +9,7 @@ from typing import NamedTuple
 from chaperon.measure.confidence import Interval, known_from, ranks
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
-from chaperon.report.figures import AT_LEAST, ROUGH, UNKNOWN, time_text
+from chaperon.report.format import AT_LEAST, ROUGH, UNKNOWN, time_text
 
 _HALVINGS = 60
 

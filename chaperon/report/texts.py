@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import Counts, Window
-from chaperon.report.summary import ErrorRow, Report, Row
+from chaperon.report.report import ErrorRow, Report, Row
 
 Change = Callable[[str], str]
 T = TypeVar("T")

@@ -9,10 +9,10 @@ from chaperon._version import VERSION
 from chaperon.measure.plain_text import NAME, encodable
 from chaperon.measure.sample import WARM_UP
 from chaperon.report.collector import Totals
-from chaperon.report.falsified import marked
-from chaperon.report.figures import AT_LEAST
-from chaperon.report.generator_part import GeneratorPart
-from chaperon.report.summary import LimitResult, Report, Verdict, error_rows, rows_of
+from chaperon.report.format import AT_LEAST
+from chaperon.report.report import LimitResult, Report, Verdict, error_rows, rows_of
+from chaperon.report.validity.falsified import marked
+from chaperon.report.validity.generator_part import GeneratorPart
 
 
 @dataclass(frozen=True, slots=True)

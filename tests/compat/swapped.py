@@ -18,7 +18,7 @@ import pytest  # noqa: E402
 import requests  # noqa: E402
 from skips import SKIPS  # noqa: E402
 
-from chaperon.client.http import Http  # noqa: E402
+from chaperon.client.http.measured import Http  # noqa: E402
 from chaperon.client.service import Service  # noqa: E402
 from chaperon.clock import HubClock  # noqa: E402
 from chaperon.measure.meter import Meter  # noqa: E402

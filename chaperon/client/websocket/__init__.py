@@ -1,1 +1,1 @@
-"""WebSockets of a session: opened, measured, never left open."""
+"""WebSockets (RFC 6455) of a session: connect, frames, messages, metrics."""

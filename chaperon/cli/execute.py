@@ -1,0 +1,151 @@
+"""From an environment to an exit code: what every command that runs a load does."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, TextIO
+
+from chaperon.cli.interrupts import minded, starting, unhurried
+from chaperon.cli.options import Orders
+from chaperon.cli.terminal.console import CleanConsole
+from chaperon.cli.terminal.live import Live
+from chaperon.cli.terminal.stray_errors import stray_errors_contained
+from chaperon.cli.terminal.streams import Told, give_up_stdout, hide, say, say_fault
+from chaperon.errors import OutputError
+from chaperon.execution.environment import Environment
+from chaperon.interrupts import is_interrupt
+from chaperon.measure.exception_text import describe
+from chaperon.measure.sample import Sample
+from chaperon.report.outputs.console import print_report
+from chaperon.report.outputs.json import write_json
+from chaperon.report.report import Report
+
+if TYPE_CHECKING:
+    from chaperon.cli.interrupts import Run
+
+PIPED = 140
+"""Columns where there is no terminal to ask."""
+
+
+def deliver(report: Report, orders: Orders) -> int:
+    """Write the JSON, print the table, whatever happens to the other; return the exit code.
+
+    Where the table cannot be printed the verdict is, without it. Raises BrokenPipeError.
+    """
+    whole = True
+    if (path := orders.json) is not None:
+        whole = attempt(f"write the report to {path}", lambda: write_json(report, path))
+    if orders.quiet:
+        return report.verdict.exit_code if attempt("print the verdict", lambda: _print_verdict(report)) and whole else 1
+    if attempt("print the table", lambda: _print_table(report, orders.by)):
+        return report.verdict.exit_code if whole else 1
+    if sys.stdout is not None:
+        attempt("print the verdict", lambda: _print_verdict(report))
+    return 1
+
+
+def attempt(deed: str, output: Callable[[], None]) -> bool:
+    """Make one output and return whether it was made; what it raises is said in a line, and nothing else is lost.
+
+    *deed* is what could not be done then, such as "print the table". Raises BrokenPipeError:
+    nobody reads any more.
+    """
+    try:
+        output()
+    except BrokenPipeError:
+        raise
+    except Exception as exc:
+        with suppress(OSError, ValueError):
+            say_fault(_why(deed, exc))
+        return False
+    return True
+
+
+@contextmanager
+def printing() -> Iterator[TextIO]:
+    """Yield standard output to print on, flushed in the end, given up where it takes no more. Raises OSError."""
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "standard output is closed")
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError:
+        give_up_stdout()
+        raise
+
+
+def _why(deed: str, exc: Exception) -> str:
+    if isinstance(exc, OutputError):
+        return str(exc)
+    if isinstance(exc, OSError):
+        return f"cannot {deed}: {exc.strerror or exc}"
+    try:
+        return f"cannot {deed}: {type(exc).__name__}: {exc}"
+    except Exception:  # its text is at fault, too
+        return f"cannot {deed}: {type(exc).__name__}"
+
+
+def _print_table(report: Report, by: Sequence[str]) -> None:
+    with printing() as stdout:
+        print_report(report, CleanConsole(stdout, width=None if stdout.isatty() else PIPED), by)
+
+
+def _print_verdict(report: Report) -> None:
+    with printing():
+        say(report.verdict.value)
+        for reason in report.reasons:
+            say("  ", reason)
+
+
+def perform(
+    environment: Environment,
+    orders: Orders,
+    *,
+    tap: Callable[[Sample], None] | None = None,
+    live: bool = True,
+    outputs: Callable[[Report, Orders], int] = deliver,
+    start: Callable[[], Run] | None = None,
+) -> int:
+    """Run it, here unless *start* says otherwise, show it, write every output; return the exit code.
+
+    Raises LoadError, TeardownError, and what *start* raises.
+    """
+    prepare(environment, orders)
+    with starting():
+        started = start() if start else environment.start(tap)
+    with started as running, stray_errors_contained():
+        hide(running.environment.secrets)  # the setup may have made some
+        try:
+            with minded(running), Live(running, shown=live and not orders.quiet):
+                running.wait()
+        except BaseException as exc:
+            if isinstance(exc, Exception):
+                raise
+            if not is_interrupt(exc):  # the scenario threw it into this greenlet
+                running.kill(f"{describe(exc)}, raised in the main greenlet")
+            # else asked for the third time: write what is known, then wait no longer than it takes
+        with unhurried():
+            code = outputs(running.report(), orders)
+    if running.teardown_error is not None:
+        raise running.teardown_error
+    return code
+
+
+def prepare(environment: Environment, orders: Orders) -> None:
+    """Set up logging and warnings as ordered, hide what the environment keeps secret."""
+    hide(environment.secrets)
+    if orders.log:
+        told = Told()
+        told.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        logger = logging.getLogger("chaperon")
+        logger.handlers = [told]
+        logger.setLevel(orders.log.upper())
+    if not all(service.verify for service in environment.targets.values()):
+        warnings.filterwarnings("ignore", message="Unverified HTTPS request")  # it was asked for

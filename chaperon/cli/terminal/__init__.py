@@ -1,0 +1,1 @@
+"""What a terminal shows: standard streams, the live line, errors of greenlets."""

@@ -1,0 +1,44 @@
+"""The console of tables with the progress line: what it prints passes the door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+
+from chaperon.cli.terminal.streams import behind, shown_lines
+
+
+class CleanConsole(Console):
+    """A console whose texts hold no secrets and nothing that steers a terminal, whoever made them.
+
+    What Rich itself writes to style a text or to move the cursor stays.
+    """
+
+    def __init__(self, stream: TextIO, *, width: int | None = None) -> None:
+        super().__init__(file=behind(stream), width=width)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return what *text* is rendered as, clean."""
+        return _clean(super().render_str(text, **options))
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield the clean segments of *renderable*."""
+        if isinstance(renderable, Text):
+            renderable = _clean(renderable)
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                yield Segment(shown_lines(segment.text), segment.style)
+
+
+def _clean(text: Text) -> Text:
+    """Return *text*, or where it is not clean a clean one without the styles of its parts."""
+    clean = shown_lines(text.plain)
+    if clean == text.plain:
+        return text
+    return Text(clean, text.style, justify=text.justify, overflow=text.overflow, no_wrap=text.no_wrap, end=text.end)

@@ -1,0 +1,85 @@
+"""The progress line: redrawn on a terminal, a plain line every few seconds in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import gevent
+from rich.console import Group
+from rich.live import Live as Screen
+from rich.text import Text
+
+from chaperon.cli.terminal.console import CleanConsole
+from chaperon.cli.terminal.streams import doors_open, say
+from chaperon.load.background import Watched, spawn_watched
+from chaperon.report.outputs.console import pulse_line
+from chaperon.report.worker_table import crew_lines
+
+if TYPE_CHECKING:
+    from chaperon.cli.interrupts import Run
+
+REDRAW = 0.5
+PLAIN = 5.0
+
+
+class Live:
+    """Shows on standard error how *running* is doing, as long as the block lasts."""
+
+    def __init__(self, running: Run, *, shown: bool = True) -> None:
+        self._running = running
+        self._shown = shown and sys.stderr is not None
+        self._greenlet: Watched | None = None
+
+    def __enter__(self) -> Live:
+        if self._shown:
+            console = CleanConsole(sys.stderr)
+            redrawn = sys.stderr.isatty() and not console.is_dumb_terminal
+            self._greenlet = spawn_watched(
+                "the progress line",
+                self._seen,
+                *([self._redraw, console] if redrawn else [self._plain]),
+                on_fault=self._running.fault,
+                ends=True,
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._greenlet is not None:
+            self._greenlet.kill()
+
+    @staticmethod
+    def _seen(show: Callable[..., None], *args: object) -> None:
+        """Show it for as long as somebody reads it: a terminal that is closed is no fault."""
+        try:
+            show(*args)
+        except OSError:
+            pass
+        except ValueError:  # what is written to was closed, or it is a fault of ours
+            if not sys.stderr.closed:
+                raise
+
+    def _line(self) -> str:
+        return pulse_line(self._running.pulse(), self._running.target)
+
+    def _redraw(self, console: CleanConsole) -> None:
+        # what others print on this terminal goes through the console, to scroll above the line
+        shared = sys.stdout is not None and sys.stdout.isatty()
+        with (
+            Screen(console=console, auto_refresh=False, transient=True, redirect_stdout=shared) as screen,
+            doors_open(),  # before the screen's own streams, which take a text apart
+        ):
+            while True:
+                crew = crew_lines(self._running.crew, now=True)
+                lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in (self._line(), *crew)]
+                screen.update(Group(*lines), refresh=True)
+                gevent.sleep(REDRAW)
+
+    def _plain(self) -> None:
+        while True:
+            gevent.sleep(PLAIN)
+            say(self._line(), err=True)

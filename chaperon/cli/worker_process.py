@@ -1,0 +1,107 @@
+"""`chaperon engine`: the process that does a worker's work, started by its supervisor."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import gevent
+
+from chaperon.cli.options import Orders
+from chaperon.cli.terminal.stray_errors import stray_errors_contained
+from chaperon.cli.terminal.streams import REDACT, say
+from chaperon.clock import HubClock
+from chaperon.cluster.bundle import Trail, belongings, digest_of, split, unpack
+from chaperon.cluster.protocol.messages import Welcome
+from chaperon.cluster.transport.address import Address
+from chaperon.cluster.transport.keys import WorkerKey, parse
+from chaperon.cluster.transport.worker_socket import Connected
+from chaperon.cluster.worker.join import Identity
+from chaperon.cluster.worker.parent_pipe import handed_over
+from chaperon.cluster.worker.supervisor import LEFT, bound_to_parent
+from chaperon.cluster.worker.worker import Worker
+from chaperon.errors import LoadError
+from chaperon.execution.environment import Environment
+from chaperon.execution.import_guard import search
+from chaperon.execution.local_load import Sending
+
+
+@click.command(hidden=True)
+@click.option("--master", required=True)
+@click.option("--name", required=True)
+@click.option("--incarnation", type=int, required=True)
+@click.option("--capacity", type=float, default=1.0)
+@click.option("--journal", type=click.Path(path_type=Path))
+@click.option("--no-ship", "own")
+@click.option("--wait", "patience", type=float)
+def engine(
+    master: str,
+    name: str,
+    incarnation: int,
+    capacity: float,
+    journal: Path | None,
+    own: str | None,
+    patience: float | None,
+) -> int:
+    """Join a master for one run. `chaperon worker` starts this."""
+    line = handed_over()
+    bound_to_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    key = parse(line) if line else None
+    identity = Identity(name, incarnation, capacity)
+
+    worker = Worker(
+        Connected(Address.parse(master), identity.peer, key if isinstance(key, WorkerKey) else None),
+        identity,
+        _shipped(journal) if own is None else _own(own),
+        HubClock(),
+        journal=journal,
+        fetching=own is None,
+        patience=patience,
+        tell=_tell,
+        redact=REDACT,
+    )
+    gevent.signal_handler(signal.SIGTERM, worker.leave)
+    with stray_errors_contained():
+        code = worker.run()
+    if worker.told and code != LEFT:  # whoever told it to leave knows
+        _tell(f"worker {name}: {worker.told}")
+    return code
+
+
+def _tell(text: str) -> None:
+    say(text, err=True)
+
+
+def _shipped(journal: Path | None) -> Callable[[Welcome, bytes], Environment]:
+    """Return what makes an environment of the file the master ships, or names where it is on this machine."""
+
+    def furnish(welcome: Welcome, content: bytes) -> Environment:
+        target = welcome.target
+        if welcome.digest:
+            folder = Path(tempfile.mkdtemp(prefix="scenario-", dir=None if journal is None else journal.parent))
+            unpack(content, welcome.digest, folder)
+            search(str(folder))
+            Sending.load()
+            target = str(folder / target)
+        return Orders(**welcome.recipe).environment(target)
+
+    return furnish
+
+
+def _own(own: str) -> Callable[[Welcome, bytes], Environment]:
+    """Return what makes an environment of a file of this machine, if it is what the master has."""
+
+    def furnish(welcome: Welcome, content: bytes) -> Environment:
+        file, name = split(own)
+        theirs = welcome.target.rpartition(":")[2] if ":" in welcome.target else ""
+        with Trail() as trail:
+            environment = Orders(**welcome.recipe).environment(f"{file}{name or (theirs and f':{theirs}')}")
+        if digest_of(belongings(file, trail.seen)) != welcome.digest:
+            raise LoadError(f"{file} here is not what the master has, or not with the same files beside it")
+        return environment
+
+    return furnish

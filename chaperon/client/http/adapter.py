@@ -1,0 +1,190 @@
+"""The adapter through which `requests` sends over Chaperon's own connections."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from math import inf
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.cookies import extract_cookies_to_jar
+from requests.exceptions import InvalidURL, RequestException
+from requests.models import PreparedRequest
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers, select_proxy
+from urllib3 import HTTPResponse
+from urllib3.util import Timeout
+
+from chaperon.client.http.body import Body, blocks, in_chunks
+from chaperon.client.http.connection import Terms
+from chaperon.client.http.deadline import Bounds, bounds_of
+from chaperon.client.http.pool import KEPT, Lane, Wire
+from chaperon.client.http.request_templates import SAFE, render
+from chaperon.client.http.response import Original, Reply, Told
+from chaperon.client.http.urllib3_adapter import Stock
+from chaperon.client.network.exceptions import Peer
+from chaperon.client.network.tls import context_for
+from chaperon.clock import HubClock
+
+PORTS = {"http": 80, "https": 443}
+
+_now = HubClock.now
+
+
+class WireAdapter(Stock):
+    """Sends prepared requests; what goes through a proxy is left to urllib3.
+
+    *deadline* (seconds) and *limit* (bytes of the decoded body) are those of the requests
+    that have none of their own.
+    """
+
+    def __init__(
+        self, wire: Wire | None = None, *, deadline: float = inf, limit: float = inf, local_addresses: Any = ()
+    ) -> None:
+        self.deadline = deadline
+        self.limit = limit
+        self._wire = wire or Wire()
+        self._locals = tuple(local_addresses)
+        self._lanes: dict[Any, Lane] = {}
+        super().__init__(pool_connections=KEPT, pool_maxsize=KEPT)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Put off making urllib3's pools until something needs them."""
+        self._pools = args, kwargs
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "poolmanager" or "_pools" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        args, kwargs = self._pools
+        super().init_poolmanager(*args, **kwargs)
+        return self.__dict__["poolmanager"]
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept: Any = super().__getstate__()
+        return {**kept, "deadline": self.deadline, "limit": self.limit, "_locals": self._locals}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._wire = Wire()
+        self._lanes = {}
+        super().__setstate__(state)  # type: ignore[misc]
+
+    def lane(self, url: str, verify: Any, cert: Any) -> Lane:
+        """Return the connections to where *url* is. Raises InvalidURL, OSError."""
+        parts = urlsplit(url)
+        scheme = parts.scheme.lower()
+        try:
+            host, port = parts.hostname or "", parts.port or PORTS[scheme]
+        except (ValueError, KeyError) as exc:
+            raise InvalidURL(exc) from exc
+        if not host:
+            raise InvalidURL(f"no host in {url!r}")
+        secure = scheme == "https"
+        key = (scheme, host, port, verify, cert) if secure else (scheme, host, port)
+        lane = self._lanes.get(key)
+        if lane is None:
+            context = _context(verify, cert) if secure else None
+            lane = self._lanes[key] = Lane(self._wire, Peer(scheme, host, port), context, self._locals)
+        return lane
+
+    def send(
+        self,
+        request: PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
+        """Send *request*, return its response with the body still to come; see `requests`."""
+        url = request.url or ""
+        if select_proxy(url, proxies):
+            return super().send(request, stream, timeout, verify, cert, proxies)
+        began = _now()
+        bounds = bounds_of(request) or Bounds(began + self.deadline, self.limit)
+        try:
+            lane = self.lane(url, verify, tuple(cert) if isinstance(cert, list) else cert)
+            self.add_headers(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
+            chunked = not (request.body is None or "Content-Length" in request.headers)
+            head, parts = render(request, chunked=chunked), blocks(request.body)
+            whole = isinstance(request.body, (str, bytes, type(None)))
+            if whole and not chunked:
+                head, parts = head + b"".join(parts), iter(())  # in one segment
+            method = (request.method or "GET").upper()
+            body = lane.stream(
+                head,
+                in_chunks(parts) if chunked else parts,
+                request.path_url,
+                terms_of(timeout, bounds.until - began),
+                bounds.limit,
+                bare=method == "HEAD",
+                safe=whole and method in SAFE,
+            )
+        except RequestException as exc:
+            exc.request = request
+            raise
+        return self._reply(request, body, began, bounds.limit)
+
+    def close(self) -> None:
+        """Close every connection that is kept."""
+        for lane in self._lanes.values():
+            lane.close()
+        super().close()
+
+    def _reply(self, request: PreparedRequest, body: Body, began: float, limit: float) -> Reply:
+        told = Told(body.arrived.head)
+        raw = HTTPResponse(
+            body,
+            headers=told.headers,
+            status=body.arrived.status,
+            version=told.version,
+            reason=told.reason,
+            preload_content=False,
+            decode_content=False,
+            original_response=Original(told.headers, told.version),  # type: ignore[arg-type]
+            request_method=request.method,
+            request_url=request.url,
+        )
+        reply = Reply()
+        reply.status_code = body.arrived.status
+        reply.headers = CaseInsensitiveDict(told.headers)
+        reply.encoding = get_encoding_from_headers(reply.headers)
+        reply.raw = raw
+        reply.reason = told.reason
+        reply.url = request.url or ""
+        reply.request = request
+        reply.connection = self
+        reply.watch(body, began, limit)
+        extract_cookies_to_jar(reply.cookies, request, raw)  # type: ignore[no-untyped-call]
+        return reply
+
+
+def _context(verify: Any, cert: Any) -> ssl.SSLContext:
+    """Return the TLS context; a file that is not there is told in the words of `requests`."""
+    if verify and verify is not True and not os.path.exists(verify):
+        raise OSError(f"Could not find a suitable TLS CA certificate bundle, invalid path: {verify}")
+    for path, what in zip((cert,) if isinstance(cert, str) else cert or (), ("certificate", "key"), strict=False):
+        if path and not os.path.exists(path):
+            raise OSError(f"Could not find the TLS {what} file, invalid path: {path}")
+    return context_for(verify or False, cert)
+
+
+def terms_of(timeout: Any, deadline: float) -> Terms:
+    """Return what `requests` calls a timeout, with a deadline, as terms. Raises ValueError."""
+    if isinstance(timeout, tuple):
+        try:
+            connect, read = timeout
+        except ValueError:
+            raise ValueError(
+                f"Invalid timeout {timeout}. Pass a (connect, read) timeout tuple, "
+                f"or a single float to set both timeouts to the same value."
+            ) from None
+        timeout = Timeout(connect=connect, read=read)
+    elif not isinstance(timeout, Timeout):
+        timeout = Timeout(connect=timeout, read=timeout)
+    return Terms(_seconds(timeout.connect_timeout), _seconds(timeout.read_timeout), deadline)
+
+
+def _seconds(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) else inf

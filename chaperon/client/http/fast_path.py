@@ -1,0 +1,118 @@
+"""The short way of a usual request: its head was composed, its answer is kept as bytes."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
+from requests.cookies import extract_cookies_to_jar
+from requests.exceptions import RequestException
+from requests.models import REDIRECT_STATI
+
+from chaperon.client.http.connection import Terms
+from chaperon.client.http.content_encoding import decoded
+from chaperon.client.http.deadline import Bounds, bind
+from chaperon.client.http.metrics import count_beside, settle
+from chaperon.client.http.request_templates import Composed
+from chaperon.client.http.response import Reply
+from chaperon.client.outcome import Expect, failure_of
+from chaperon.interrupts import is_a
+from chaperon.measure.meter import Meter
+
+_new: Any = Reply.__new__
+
+
+def express(
+    http: Any,
+    composed: Composed,
+    name: str,
+    terms: Terms,
+    limit: float,
+    allow_redirects: bool,
+    expect: Expect | None,
+) -> Any:
+    """Send a composed request of the session *http*, measured as *name*; return the reply.
+
+    *limit* bounds the decoded body, in bytes. Raises what `requests` raises, after it has been recorded.
+    """
+    meter: Meter = http.meter
+    sheet, target = composed.sheet, composed.target
+    lag = meter.recorder.lag
+    start = meter.clock.now()
+    lag.begin(start)
+    try:
+        arrived = sheet.lane.exchange(
+            composed.wire, target, terms, limit, composed.shape.bare, composed.shape.safe
+        )
+        body, head = arrived.body, arrived.head.lower()
+        if body and b"\r\ncontent-encoding:" in head:
+            body = decoded(arrived.head, body, limit)
+    except BaseException as exc:
+        if is_a(exc, RequestException):
+            exc.request = composed.prepared
+        end = meter.clock.now()
+        lag.end(end)
+        meter.take(name, "http", start, end, failure_of(exc))
+        raise
+    end = meter.clock.now()
+    lag.end(end)
+    status = arrived.status
+    reply = _new(Reply)
+    reply.__dict__ = {
+        "status_code": status,
+        "_content": body,
+        "_content_consumed": True,
+        "_next": None,
+        "url": sheet.origin + target,
+        "_arrived": arrived,
+        "_composed": composed,
+        "_began": start,
+        "_ended": end,
+        "connection": sheet.adapter,
+    }
+    if b"\r\nset-cookie:" in head:
+        _take_in_cookies(http.cookies, reply)
+    if status in REDIRECT_STATI and b"\r\nlocation:" in head:
+        return _redirected(http, reply, name, terms, limit, allow_redirects, expect)
+    if arrived.retried or http.service.timings:
+        count_beside(meter, reply, name, start, end, timed=http.service.timings)
+    if expect is None and status < 400:
+        meter.take(name, "http", start, end, None, len(arrived.body))
+    else:
+        settle(meter, reply, name, start, end, expect)
+    return reply
+
+
+def _take_in_cookies(jar: Any, reply: Any) -> None:
+    lines = [reply.url.partition("?")[0], *reply._told.headers.getlist("set-cookie")]
+    if not jar.familiar(lines):
+        extract_cookies_to_jar(jar, reply.request, reply.raw)  # type: ignore[no-untyped-call]
+        jar.remember(lines)
+
+
+def _redirected(
+    http: Any, reply: Any, name: str, terms: Terms, limit: float, allow: bool, expect: Expect | None
+) -> Any:
+    """Follow a redirect as `requests` does, within one sample."""
+    meter: Meter = http.meter
+    start: float = reply._began
+    reply.request = request = reply._composed.prepared
+    bind(request, Bounds(reply._arrived.ready + terms.total, limit))
+    timeout = tuple([None if t == inf else t for t in (terms.connect, terms.read)])
+    settings = {"stream": False, "timeout": timeout, "verify": http.verify, "proxies": {}}
+    settings["cert"] = http.certificate_for(reply.url)
+    found = reply
+    try:
+        if allow:
+            history = [reply, *http.resolve_redirects(reply, request, **settings)]
+            found = history.pop()
+            found.history = history
+        else:
+            reply._next = next(http.resolve_redirects(reply, request, yield_requests=True, **settings), None)
+    except BaseException as exc:
+        meter.take(name, "http", start, meter.clock.now(), failure_of(exc))
+        raise
+    end = meter.clock.now()
+    count_beside(meter, found, name, start, end, timed=http.service.timings)
+    settle(meter, found, name, start, end, expect)
+    return found

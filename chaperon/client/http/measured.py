@@ -1,0 +1,244 @@
+"""A `requests.Session` whose every call is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf
+from typing import Any
+
+import requests
+
+from chaperon.client.http.adapter import terms_of
+from chaperon.client.http.cookies import Jar
+from chaperon.client.http.deadline import bind, bounds_of
+from chaperon.client.http.fast_path import express
+from chaperon.client.http.metrics import count_beside, settle
+from chaperon.client.http.pool import Wire
+from chaperon.client.http.response import Reply
+from chaperon.client.http.session import WireSession, is_stranger
+from chaperon.client.http.urllib3_adapter import Stock, within
+from chaperon.client.network.exceptions import BaseMissing
+from chaperon.client.outcome import Expect, failure_of, wire_bytes
+from chaperon.client.service import Service
+from chaperon.clock import HubClock
+from chaperon.errors import UsageError
+from chaperon.measure.meter import Meter
+from chaperon.measure.recorder import Recorder
+
+LABELS = 1_000
+_now = HubClock.now
+
+
+class Http(WireSession):
+    """The HTTP hands of one session towards one service.
+
+    It is a `requests.Session`, so an SDK written on `requests` can be handed it. A call is
+    one sample, its redirects included; redirects and retries are counted beside it. Raises
+    what `requests` raises, after it has been recorded.
+
+    A usual request takes the short way: its head is composed from what the last one of its
+    shape had, sent, and the answer is kept as bytes until somebody looks at it. Whatever
+    else `requests` can do goes through `requests` itself, over the same connections.
+    """
+
+    def __init__(
+        self,
+        meter: Meter | None = None,
+        service: Service | None = None,
+        cookies: Jar | None = None,
+        wire: Wire | None = None,
+    ) -> None:
+        super().__init__(service or Service(), cookies, wire)
+        self._begin(meter or _unheard())
+
+    def _begin(self, meter: Meter) -> None:
+        self.meter = meter
+        self.streams: set[Reply] = set()
+        self._labels: dict[tuple[str, str], str] = {}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._begin(_unheard())
+
+    def request(  # type: ignore[override]
+        self,
+        method: str,
+        url: Any,
+        params: Any = None,
+        data: Any = None,
+        headers: Any = None,
+        cookies: Any = None,
+        files: Any = None,
+        auth: Any = None,
+        timeout: Any = ...,
+        allow_redirects: bool = True,
+        proxies: Any = None,
+        hooks: Any = None,
+        stream: bool | None = None,
+        verify: Any = None,
+        cert: Any = None,
+        json: Any = None,
+        *,
+        name: str | None = None,
+        expect: Expect | None = None,
+        deadline: Any = ...,
+        max_body: Any = ...,
+    ) -> requests.Response:
+        """Send a request; *url* may be a path of the service.
+
+        *name* is the series it is counted under, *expect* says which responses are good.
+        *deadline* (seconds, for the call as a whole) and *max_body* (bytes) are the
+        service's unless given; None lifts them.
+        """
+        if (
+            cookies is None
+            and files is None
+            and auth is None
+            and proxies is None
+            and hooks is None
+            and not stream
+            and verify is None
+            and cert is None
+        ):
+            composed = self._composed(method, url, params, data, json, headers)
+            if composed is not None:
+                terms = self._terms if timeout is ... else terms_of(timeout, self._total)
+                if deadline is not ...:
+                    terms = terms._replace(total=inf if deadline is None else deadline)
+                limit = self._limit if max_body is ... else inf if max_body is None else max_body
+                label = name or self._labels.get((method, url)) or self._label(method, url)
+                reply: Reply = express(self, composed, label, terms, limit, allow_redirects, expect)
+                return reply
+        if cookies is not None and isinstance(self.cookies, Jar):
+            self.cookies.tell(cookies)
+        url = url.decode() if isinstance(url, bytes) else str(url)
+        return self._in_full(
+            requests.Request(
+                method.upper(),
+                self._locate(url),
+                headers=headers,
+                files=files,
+                data=data or {},
+                json=json,
+                params=params or {},
+                auth=auth,
+                cookies=cookies,
+                hooks=hooks,
+            ),
+            (proxies, stream, verify, cert),
+            timeout=self.service.timeout if timeout is ... else timeout,
+            allow_redirects=allow_redirects,
+            name=name or self.service.label(method.upper(), url),
+            expect=expect,
+            deadline=deadline,
+            max_body=max_body,
+        )
+
+    def through(self, meter: Meter) -> Http:
+        """Return the same HTTP, cookies and connections included, measured by another meter."""
+        if meter is self.meter:
+            return self
+        twin = Http.__new__(Http)
+        twin.__dict__ = {**self.__dict__, "meter": meter}
+        return twin
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send a prepared request, measured as one sample; see `request`."""
+        hop = kwargs.pop("hop", None)
+        if hop is not None:
+            bind(request, hop)
+            if is_stranger(request):
+                kwargs["cert"] = None
+            return self._dispatch(request, **kwargs)
+        name = kwargs.pop("name", None) or self.service.label(request.method or "GET", request.url or "")
+        expect = kwargs.pop("expect", None)
+        total, limit = kwargs.pop("deadline", ...), kwargs.pop("max_body", ...)
+        kwargs.setdefault("timeout", self.service.timeout)
+        kwargs.setdefault("cert", self.certificate_for(request.url or ""))
+        if isinstance(request, requests.PreparedRequest):
+            bind(request, self._bounds(_now(), total, limit))
+        now = self.meter.clock.now
+        start, lag = now(), self.meter.recorder.lag
+        lag.begin(start)
+        try:
+            response = self._dispatch(request, **kwargs)
+        except BaseException as exc:
+            end = now()
+            lag.end(end)
+            self.meter.take(name, "http", start, end, failure_of(exc))
+            raise
+        end = now()
+        lag.end(end)
+        if type(response) is requests.Response:  # another adapter's: it is read in the same way
+            response.__class__ = Reply
+        count_beside(self.meter, response, name, start, end, timed=self.service.timings)
+        if kwargs.get("stream", self.stream) and not response._content_consumed:  # type: ignore[attr-defined]
+            self._follow(response, name, start, expect)
+        else:
+            settle(self.meter, response, name, start, end, expect)
+        return response
+
+    def resolve_redirects(self, resp: Any, req: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """Follow redirects within the sample, the bounds of the request that began them."""
+        kwargs.setdefault("hop", bounds_of(req) or self._bounds(_now()))
+        yield from super().resolve_redirects(resp, req, *args, **kwargs)
+
+    def let_go(self) -> None:
+        """Close what was streamed and left open, so that it is counted."""
+        for reply in list(self.streams):
+            reply.close()
+
+    def _label(self, method: str, url: str) -> str:
+        if len(self._labels) >= LABELS:
+            self._labels.clear()
+        label = self._labels[method, url] = self.service.label(method, url)
+        return label
+
+    # the long way
+
+    def _locate(self, url: str) -> str:
+        if ":" in url and not self.service.url:
+            return url  # `requests` says what is wrong with it, if anything is
+        try:
+            return self.service.locate(url)
+        except UsageError as exc:
+            raise BaseMissing(str(exc)) from None
+
+    def _in_full(self, request: requests.Request, settings: tuple[Any, ...], **kwargs: Any) -> requests.Response:
+        proxies, stream, verify, cert = settings
+        prepared = self.prepare_request(request)
+        merged = self.merge_environment_settings(prepared.url or "", proxies or {}, stream, verify, cert)
+        return self.send(prepared, **kwargs, **merged)
+
+    def _dispatch(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        bounds = bounds_of(request)
+        if bounds is None or isinstance(self.get_adapter(request.url or ""), Stock):
+            return super().send(request, **kwargs)
+        return within(bounds, super().send, request, **{"stream": self.stream, **kwargs})
+
+    def _follow(self, response: requests.Response, name: str, start: float, expect: Expect | None) -> None:
+        assert isinstance(response, Reply)
+
+        def ending(exc: BaseException | None) -> None:
+            self.streams.discard(response)
+            end = self.meter.clock.now()
+            if exc is not None:
+                failure = failure_of(exc)
+                if failure.error == "interrupted" and _is_event_stream(response):
+                    failure = failure._replace(censored=False)  # held open on purpose: it has no natural end
+                self.meter.take(name, "http", start, end, failure, wire_bytes(response))
+            else:
+                settle(self.meter, response, name, start, end, expect)
+
+        response._ending = ending
+        self.streams.add(response)
+
+
+def _is_event_stream(response: requests.Response) -> bool:
+    return response.headers.get("content-type", "").startswith("text/event-stream")
+
+
+def _unheard() -> Meter:
+    """Return a meter nobody reads, for a session that has left its run: unpickled, or made by hand."""
+    clock = HubClock()
+    return Meter(Recorder("nobody", began=clock.now()), clock, "nobody")

@@ -1,0 +1,46 @@
+"""What a call is counted as, with what stands beside its sample."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+from chaperon.client.outcome import Expect, failure_of, judge, wire_bytes
+from chaperon.client.timings import Timings
+from chaperon.measure.meter import Meter
+from chaperon.measure.sample import Failure
+
+OPENING = frozenset({"dns", "tcp", "tls"})
+
+
+def settle(
+    meter: Meter, response: requests.Response, name: str, start: float, end: float, expect: Expect | None
+) -> None:
+    """Record a response, judged. Raises what the author's *expect* raises."""
+    failure: Failure | None
+    try:
+        failure = judge(response, expect)
+    except BaseException as exc:
+        meter.take(name, "http", start, end, failure_of(exc), wire_bytes(response))
+        raise
+    meter.take(name, "http", start, end, failure, wire_bytes(response))
+
+
+def count_beside(
+    meter: Meter, response: requests.Response, name: str, start: float, end: float, *, timed: bool
+) -> None:
+    """Count what stands beside the sample: redirects, retries, and, where it is *timed*, where the time went."""
+    replies: list[Any] = [r for r in (*response.history, response) if hasattr(r, "_arrived")]
+    retried = sum(r._arrived.retried for r in replies)
+    for what, n in (("redirects", len(response.history)), ("retries", retried)):
+        if n:
+            meter.take(f"{what} {name}", "count", start, end, value=float(n))
+    if not timed:
+        return
+    for reply in replies:
+        timings: Timings = reply.timings
+        for part, spent in zip(Timings._fields, timings, strict=True):
+            if not (reply.reused and part in OPENING):
+                meter.take(f"{part} {name}", "value", start, end, value=spent)
+        meter.take(f"connections {'reused' if reply.reused else 'opened'}", "count", start, end, value=1.0)

@@ -1,0 +1,253 @@
+"""Request heads: composed once for each shape, then only filled in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from math import inf
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.exceptions import InvalidHeader, InvalidJSONError
+from requests.models import PreparedRequest, RequestEncodingMixin
+
+from chaperon.client.http.json_codec import encode
+from chaperon.clock import epoch
+
+if TYPE_CHECKING:
+    from chaperon.client.http.pool import Lane
+
+SHAPES = 200
+"""Heads remembered per session and origin; they are forgotten together when there are more."""
+
+TARGETS = 100
+"""Paths remembered per session and origin."""
+
+# a path, with a query perhaps, that `requests` sends as it is
+_PLAIN = re.compile(r"/(?:[A-Za-z0-9_~-][A-Za-z0-9._~:@,;=+*/-]*)?(?:\?[A-Za-z0-9._~:@,;=+*/?&-]+)?", re.ASCII)
+
+_SAMPLES: dict[str, dict[str, Any]] = {
+    "": {},
+    "json": {"json": {"a": 1}},
+    "form": {"data": {"a": "1"}},
+    "raw": {"data": b"1"},
+}
+
+
+def render(request: PreparedRequest, *, chunked: bool = False) -> bytes:
+    """Return the head of a prepared request as bytes. Raises InvalidHeader."""
+    before, after = _halves(request, chunked)
+    return before + _target(request) + after
+
+
+def _target(request: PreparedRequest) -> bytes:
+    return request.path_url.encode("latin-1", "replace")
+
+
+def _halves(request: PreparedRequest, chunked: bool = False) -> tuple[bytes, bytes]:
+    """Return what stands before the target of a request, and after it."""
+    lines = []
+    names = {_text(name).lower() for name in request.headers}
+    if "host" not in names:
+        lines.append(f"Host: {_host(request.url or '')}")
+    if "accept-encoding" not in names:
+        lines.append("Accept-Encoding: identity")
+    for name, value in request.headers.items():
+        line = f"{_text(name)}: {_text(value)}"
+        if "\n" in line or "\r" in line:
+            raise InvalidHeader(f"a header may not hold a line break: {_text(name)!r}")
+        lines.append(line)
+    if chunked and "transfer-encoding" not in names:
+        lines.append("Transfer-Encoding: chunked")
+    method = _text(request.method or "GET")
+    if not method.isascii() or any(c <= " " for c in method):
+        raise ValueError(f"method can't contain control characters: {method!r}")
+    head = "\r\n".join(lines)
+    return f"{method} ".encode(), b" HTTP/1.1\r\n" + head.encode("latin-1", "surrogateescape") + b"\r\n\r\n"
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("latin-1")
+
+
+def _host(url: str) -> str:
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    default = {"http": ":80", "https": ":443"}.get(parts.scheme, "\n")
+    return host.removesuffix(default)
+
+
+class Shape:
+    """A request without what differs from call to call: target, length, body."""
+
+    __slots__ = ("after", "bare", "before", "between", "safe", "template")
+
+    def __init__(self, template: PreparedRequest, before: bytes, between: bytes, after: bytes) -> None:
+        self.template = template
+        self.before = before
+        self.between = between
+        self.after = after
+        self.bare = template.method == "HEAD"
+        self.safe = template.method in SAFE
+
+    def __repr__(self) -> str:
+        return f"<Shape of {self.template.method}>"
+
+
+class Sheet:
+    """The heads of one session's requests to one origin, as long as its headers and cookies stay the same."""
+
+    __slots__ = (
+        "_expires",
+        "_headers",
+        "_headers_version",
+        "_jar",
+        "_jar_version",
+        "_rooted",
+        "_session",
+        "_shapes",
+        "_targets",
+        "adapter",
+        "lane",
+        "origin",
+        "ready",
+    )
+
+    def __init__(self, session: requests.Session, origin: str, adapter: HTTPAdapter, lane: Lane) -> None:
+        self.origin = origin
+        self.adapter = adapter
+        self.lane = lane
+        self.ready: dict[tuple[str, Any], Composed] = {}
+        self._session: Any = session
+        self._headers: Any = session.headers
+        self._jar: Any = session.cookies
+        self._shapes: dict[Any, Shape] = {}
+        self._targets: dict[str, str] = {}
+        self._note()
+
+    @property
+    def current(self) -> bool:
+        """Whether headers and cookies are still what they were; *ready* requests are as good as new then."""
+        same = self._headers.version == self._headers_version and self._jar.version == self._jar_version
+        return bool(same and (self._expires == inf or epoch() < self._expires))
+
+    def _note(self) -> None:
+        self._jar.clear_expired_cookies()
+        self._headers_version, self._jar_version = self._headers.version, self._jar.version
+        self._rooted, self._expires = self._jar.rooted, self._jar.expires
+        self._shapes.clear()
+        self.ready.clear()
+
+    def compose(self, method: str, path: str, params: Any, data: Any, json: Any, headers: Any) -> Composed | None:
+        """Return a request, or None where its shape is none that is known to be safe to reuse.
+
+        Raises what preparing such a request raises.
+        """
+        if not self.current:
+            self._note()
+        if not self._rooted:
+            return None
+        target = self._targets.get(path)
+        if target is None:
+            target = self._known(path)
+            if target is None:
+                return None
+        if params:
+            if not isinstance(params, Mapping):
+                return None
+            asked = RequestEncodingMixin._encode_params(params)  # type: ignore[attr-defined]
+            if asked:
+                target += ("&" if "?" in target else "?") + asked
+        if data:
+            if isinstance(data, (str, bytes)):
+                kind, body = "raw", data
+            elif isinstance(data, Mapping):
+                kind, body = "form", RequestEncodingMixin._encode_params(data)  # type: ignore[attr-defined]
+                if not body:
+                    return None  # a form of empty lists
+            else:
+                return None
+        elif json is not None:
+            kind, body = "json", _json(json)
+        else:
+            kind, body = "", None
+        key = (method, kind, tuple(headers.items())) if headers else (method, kind)
+        try:
+            shape = self._shapes.get(key) or self._shape(key, method, kind, headers)
+        except TypeError:  # a header that cannot be hashed is left to `requests` to refuse
+            return None
+        if body is None:
+            wire = shape.before + target.encode("ascii") + shape.after
+        else:
+            octets = _octets(body)
+            wire = b"%b%b%b%d%b%b" % (
+                shape.before, target.encode("ascii"), shape.between, len(octets), shape.after, octets
+            )
+        return Composed(self, shape, wire, target, body)
+
+    def _known(self, path: str) -> str | None:
+        """Return the request target of a path, or None if that needs thinking."""
+        if not _PLAIN.fullmatch(path) or "/." in path:
+            return None
+        if len(self._targets) >= TARGETS:
+            self._targets.clear()
+            self.ready.clear()
+        self._targets[path] = path
+        return path
+
+    def _shape(self, key: Any, method: str, kind: str, headers: Any) -> Shape:
+        template = self._session.prepare_request(
+            requests.Request(method, self.origin + "/", headers=headers, **_SAMPLES[kind])
+        )
+        before, after = _halves(template)
+        between = b""
+        if kind:
+            start = after.lower().index(b"\r\ncontent-length: ") + len(b"\r\ncontent-length: ")
+            between, after = after[:start], after[after.index(b"\r\n", start) :]
+        if len(self._shapes) >= SHAPES:
+            self._shapes.clear()
+        shape = self._shapes[key] = Shape(template, before, between, after)
+        return shape
+
+
+class Composed:
+    """A request ready to be sent."""
+
+    __slots__ = ("body", "shape", "sheet", "target", "wire")
+
+    def __init__(self, sheet: Sheet, shape: Shape, wire: bytes, target: str, body: str | bytes | None) -> None:
+        self.sheet = sheet
+        self.shape = shape
+        self.wire = wire
+        self.target = target
+        self.body = body
+
+    def __repr__(self) -> str:
+        return f"<Composed {self.shape.template.method} {self.target}>"
+
+    @property
+    def prepared(self) -> PreparedRequest:
+        """The same as `requests` has it."""
+        prepared = self.shape.template.copy()
+        prepared.url = self.sheet.origin + self.target
+        if self.body is not None:
+            prepared.body = self.body
+            prepared.headers["Content-Length"] = str(len(_octets(self.body)))
+        return prepared
+
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+"""Idempotent methods, RFC 9110 section 9.2.2: sending them twice is the same as once."""
+
+
+def _octets(body: str | bytes) -> bytes:
+    return body.encode("utf-8") if isinstance(body, str) else body
+
+
+def _json(value: Any) -> bytes:
+    try:
+        return _octets(encode(value))
+    except ValueError as exc:
+        raise InvalidJSONError(exc) from exc

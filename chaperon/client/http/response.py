@@ -1,0 +1,248 @@
+"""A `requests.Response` whose attributes are built when they are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import lru_cache
+from io import BytesIO
+from math import inf
+from typing import Any
+
+import requests
+from requests import compat
+from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
+from requests.exceptions import ContentDecodingError, JSONDecodeError, RequestException
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
+from urllib3 import HTTPHeaderDict, HTTPResponse
+from urllib3.exceptions import DecodeError
+
+from chaperon.client.http.body import Body
+from chaperon.client.http.content_encoding import STEP, TRUNCATED, cut_off
+from chaperon.client.http.deadline import Bounds, in_time
+from chaperon.client.http.extract import Readable
+from chaperon.client.http.json_codec import decode
+from chaperon.client.http.parser import fields
+from chaperon.client.network.exceptions import BodyTooLarge, DeadlineExceeded, too_large
+from chaperon.client.outcome import chain
+from chaperon.client.timings import Timings
+from chaperon.interrupts import is_a
+
+
+class Original:
+    """What `requests` looks for beneath a urllib3 response: the fields that set cookies."""
+
+    __slots__ = ("msg", "version")
+
+    def __init__(self, msg: HTTPHeaderDict, version: int) -> None:
+        self.msg = msg
+        self.version = version
+
+    def isclosed(self) -> bool:
+        """Whether the body has been read; the connection sees to itself."""
+        return False
+
+    def close(self) -> None:
+        """Do nothing: the body closes its connection itself."""
+
+
+class Told:
+    """The first lines of a response, read."""
+
+    __slots__ = ("headers", "reason", "version")
+
+    def __init__(self, head: bytes) -> None:
+        line, _, _ = head.partition(b"\r\n")
+        version, _, rest = line.decode("latin-1").partition(" ")
+        self.version = 10 if version == "HTTP/1.0" else 11
+        self.reason = rest.partition(" ")[2].strip()
+        self.headers = HTTPHeaderDict(fields(head))
+
+
+class Reply(Readable, requests.Response):
+    """A response; *timings* says where its time went, *reused* whether its connection was kept from before.
+
+    A streamed one tells who waits for it when its body has been read or closed.
+    """
+
+    timings: Timings
+    reused: bool
+    _body: Body | None = None
+    _ending: Callable[[BaseException | None], None] | None = None
+    _limit = inf
+    _until = inf
+
+    def __getattr__(self, name: str) -> Any:
+        build = _LAZY.get(name)
+        if build is None or "_arrived" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if name == "timings" and self._body is not None and not self._body.closed:
+            return build(self)  # it may still come in
+        value = self.__dict__[name] = build(self)
+        return value
+
+    def watch(self, body: Body, began: float, limit: float) -> None:
+        """Read from *body*, which was asked for at the moment *began*, up to *limit* bytes when decoded."""
+        self._body, self._arrived, self._began, self._limit = body, body.arrived, began, limit
+
+    def heed(self, bounds: Bounds) -> None:
+        """Keep within *bounds* what urllib3 reads, which knows of none."""
+        self._until, self._limit = bounds
+
+    def json(self, **kwargs: Any) -> Any:
+        """Return the body decoded from JSON; see `requests.Response.json`."""
+        if kwargs or type(self._content) is not bytes or not (self._plainly_json or self.encoding == "utf-8"):
+            return super().json(**kwargs)
+        try:
+            return decode(str(self._content, "utf-8", "replace"))
+        except compat.JSONDecodeError as exc:
+            raise JSONDecodeError(exc.msg, exc.doc, exc.pos) from exc
+
+    @property
+    def _plainly_json(self) -> bool:
+        """Whether the head says so in the usual words, and nobody has named an encoding."""
+        own = self.__dict__
+        if "encoding" in own or "_arrived" not in own:
+            return False
+        head = own["_arrived"].head.lower()
+        return b"\r\ncontent-type: application/json\r\n" in head and head.count(b"\r\ncontent-type:") == 1
+
+    def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
+        """Iterate over the decoded body; see `requests.Response.iter_content`."""
+        if chunk_size is None and self._limit < inf and "content-encoding" in self.headers:
+            chunk_size = STEP  # all at once, its size would be known too late
+        chunks = super().iter_content(chunk_size, decode_unicode)
+        return chunks if self._content_consumed else self._watched(chunks)
+
+    def _watched(self, chunks: Iterator[Any]) -> Iterator[Any]:
+        got = 0
+        try:
+            for chunk in self._timely(chunks):
+                got += len(chunk)
+                if got > self._limit:
+                    raise too_large(self._limit)
+                yield chunk
+            if cut_off(self.raw):
+                raise ContentDecodingError(DecodeError(TRUNCATED))
+        except BaseException as exc:
+            told = self._told_of(exc)
+            self._end(None if is_a(exc, GeneratorExit) else told)
+            if not is_a(exc, GeneratorExit):
+                (self._body or self.raw).close()
+            if told is not exc:
+                raise told from exc
+            raise
+        self._end(None)
+
+    def _timely(self, chunks: Iterator[Any]) -> Iterator[Any]:
+        if self._until == inf:
+            yield from chunks
+            return
+        while True:
+            with in_time(self._until):
+                chunk = next(chunks, None)
+            if chunk is None:
+                return
+            yield chunk
+
+    def _told_of(self, exc: BaseException) -> BaseException:
+        """Return the fault of ours that urllib3 has wrapped, or *exc*; with its request, as `requests` has it."""
+        found = next((e for e in chain(exc) if is_a(e, DeadlineExceeded, BodyTooLarge)), exc)
+        if is_a(found, RequestException) and found.request is None:
+            found.request = self.request
+        return found
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._end(None)
+        if "_composed" not in self.__dict__:
+            super().close()
+
+    def _end(self, exc: BaseException | None) -> None:
+        ending, self._ending = self._ending, None
+        if ending is not None:
+            ending(exc)
+
+
+@lru_cache(maxsize=256)
+def _encoding(content_type: str) -> str | None:
+    found: str | None = get_encoding_from_headers({"content-type": content_type})
+    return found
+
+
+def content_type(head: bytes) -> str | None:
+    """Return the only Content-Type in a head, "" without one, None if there are several."""
+    low = head.lower()
+    start = low.find(b"\r\ncontent-type:")
+    if start < 0:
+        return ""
+    start += len(b"\r\ncontent-type:")
+    if low.find(b"\r\ncontent-type:", start) >= 0:
+        return None
+    end = head.find(b"\r\n", start)
+    return head[start : len(head) if end < 0 else end].decode("latin-1").strip(" \t")
+
+
+def _read_encoding(reply: Any) -> str | None:
+    said = content_type(reply._arrived.head)
+    if said is None:
+        found: str | None = get_encoding_from_headers(reply.headers)
+        return found
+    return _encoding(said) if said else None
+
+
+def _read_raw(reply: Any) -> HTTPResponse:
+    told, arrived = reply._told, reply._arrived
+    raw = HTTPResponse(
+        BytesIO(arrived.body),
+        headers=told.headers,
+        status=arrived.status,
+        version=told.version,
+        reason=told.reason,
+        preload_content=False,
+        decode_content=False,
+        original_response=Original(told.headers, told.version),  # type: ignore[arg-type]
+        request_method=reply._composed.shape.template.method,
+        enforce_content_length=False,
+    )
+    raw.read(decode_content=False)  # it has been read, and says how much of it there was
+    return raw
+
+
+def _read_cookies(reply: Any) -> RequestsCookieJar:
+    jar = RequestsCookieJar()
+    extract_cookies_to_jar(jar, reply.request, reply.raw)  # type: ignore[no-untyped-call]
+    return jar
+
+
+def _read_timings(reply: Any) -> Timings:
+    arrived = reply._arrived
+    opening = arrived.opening
+    spent = arrived.ready - reply._began
+    ended = reply._ended if reply._body is None else reply._body.ended
+    dns, tcp, tls = opening or (0.0, 0.0, 0.0)
+    return Timings(
+        queued=max(spent - dns - tcp - tls, 0.0),
+        dns=dns,
+        tcp=tcp,
+        tls=tls,
+        sending=arrived.sent - arrived.ready,
+        waiting=arrived.first - arrived.sent,
+        receiving=ended - arrived.first,
+    )
+
+
+_LAZY: dict[str, Callable[[Any], Any]] = {
+    "_told": lambda reply: Told(reply._arrived.head),
+    "headers": lambda reply: CaseInsensitiveDict(reply._told.headers),
+    "reason": lambda reply: reply._told.reason,
+    "encoding": _read_encoding,
+    "raw": _read_raw,
+    "cookies": _read_cookies,
+    "request": lambda reply: reply._composed.prepared,
+    "elapsed": lambda reply: timedelta(seconds=reply._arrived.first - reply._began),
+    "history": lambda reply: [],
+    "timings": _read_timings,
+    "reused": lambda reply: reply._arrived.opening is None,
+}

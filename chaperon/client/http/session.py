@@ -1,0 +1,270 @@
+"""A `requests.Session` that sends over Chaperon's own connections."""
+
+from __future__ import annotations
+
+import copy
+import re
+from http.cookiejar import DefaultCookiePolicy
+from math import inf
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.auth import HTTPBasicAuth
+from requests.cookies import RequestsCookieJar, merge_cookies
+from requests.exceptions import InvalidURL, RequestException
+from requests.structures import CaseInsensitiveDict
+
+from chaperon._version import VERSION
+from chaperon.client.http.adapter import WireAdapter, terms_of
+from chaperon.client.http.cookies import Headers, Jar
+from chaperon.client.http.deadline import Bounds
+from chaperon.client.http.pool import Wire
+from chaperon.client.http.request_templates import Composed, Sheet
+from chaperon.client.http.urllib3_adapter import Pools, Prepared
+from chaperon.client.origins import Origins, forget_cookies, noting, strip, without_hosts
+from chaperon.client.service import Service
+
+HOSTS = 6
+CONNECTIONS = 6
+"""Kept open per user and host, as browsers do."""
+
+ORIGINS = 100
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+
+_STATE = frozenset({"headers", "cookies", "auth", "verify", "cert", "stream", "trust_env", "adapters"})
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::\d{1,5})?", re.ASCII)
+
+
+class WireSession(requests.Session):
+    """A session towards one service: furnished, prepared, composed, but not measured."""
+
+    cookies: Jar
+    def __init__(self, service: Service, cookies: Jar | None = None, wire: Wire | None = None) -> None:
+        super().__init__()
+        self.service = service
+        self.headers = Headers(self.headers)  # type: ignore[assignment, arg-type]
+        self.cookies = Jar() if cookies is None else cookies
+        if wire is not None:
+            self.cookies.by_hand = wire.keep_secret
+        self._furnish(wire)
+        self.trust_env = service.trust_env
+        self.auth = service.auth
+        self.verify = service.verify
+        self.cert = service.cert
+        self.headers["User-Agent"] = f"chaperon/{VERSION}"
+        self.headers.update(service.headers)
+
+    def _furnish(self, wire: Wire | None) -> None:
+        service = self.service
+        self._forget()
+        self._origins = Origins(service)
+        self._signed: set[str] = set()
+        self._limit = inf if service.max_body is None else service.max_body
+        self._total = inf if service.deadline is None else service.deadline
+        self._terms = terms_of(service.timeout, self._total)
+        self._base = _base_of(service.url)
+        adapter: WireAdapter | Pools
+        if service.transport == "wire":
+            adapter = WireAdapter(
+                wire, deadline=self._total, limit=self._limit, local_addresses=service.local_addresses
+            )
+        else:
+            adapter = Pools(hosts=HOSTS, connections=CONNECTIONS)
+        self.adapters.clear()
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in _STATE:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._sheets: dict[str, Sheet | None] = {}
+        self._main: Sheet | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept: Any = super().__getstate__()
+        return {**kept, "service": self.service}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.service = state["service"]
+        self.adapters = {}
+        self._furnish(None)
+        super().__setstate__(state)  # type: ignore[misc]
+
+    def mount(self, prefix: Any, adapter: Any) -> None:
+        """Send what begins with *prefix* through an adapter of one's own."""
+        super().mount(prefix, adapter)
+        self._forget()
+
+    def close(self) -> None:
+        """Close every connection that is kept."""
+        for adapter in dict.fromkeys(self.adapters.values()):
+            adapter.close()
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """Prepare a request as `requests` does, at less cost where there is nothing to merge."""
+        url = request.url
+        if not self._origins.trusts(url.decode(errors="replace") if isinstance(url, bytes) else str(url)):
+            return self._for_stranger(request)
+        auth = noting(self.auth, self._signed) if request.auth is None else request.auth
+        if self.trust_env or self.params or request.cookies:
+            if auth is not self.auth and request.auth is None:
+                request = copy.copy(request)
+                request.auth = auth
+            return super().prepare_request(request)
+        headers = self.headers
+        if request.headers or None in headers.values():
+            headers = CaseInsensitiveDict(headers)
+            headers.update(request.headers)
+            for name in [name for name, value in headers.items() if value is None]:
+                del headers[name]
+        prepared = Prepared()
+        prepared.prepare(
+            method=request.method,
+            url=request.url,
+            files=request.files,
+            data=request.data,
+            json=request.json,
+            headers=headers,
+            params=request.params or None,
+            auth=auth,
+            cookies=merge_cookies(RequestsCookieJar(), self.cookies),  # type: ignore[no-untyped-call]
+            hooks=request.hooks if request.hooks.get("response") else self.hooks,
+        )
+        return prepared
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """Return a request's settings over the session's, at less cost where nothing has to be merged."""
+        if self.trust_env or proxies:
+            merged = super().merge_environment_settings(url, proxies, stream, verify, cert)
+            return merged if cert is not None else {**merged, "cert": self.certificate_for(url)}
+        return {
+            "proxies": self.proxies,
+            "stream": self.stream if stream is None else stream,
+            "verify": self.verify if verify is None else verify,
+            "cert": self.certificate_for(url) if cert is None else cert,
+        }
+
+    def certificate_for(self, url: str) -> Any:
+        """Return the client certificate to show at *url*: the session's, or None at an origin that is not trusted."""
+        return self.cert if self.cert is None or self._origins.trusts(url) else None
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """Remove from a redirected request what its new origin must not get; then as `requests` does."""
+        before, after = response.request.url or "", prepared_request.url or ""
+        trusted = self._origins.trusts(after)
+        if self._origins.leaves(before, after) or (is_stranger(response.request) and not trusted):
+            prepared_request._chaperon_stranger = True  # type: ignore[attr-defined]
+            strip(prepared_request, self._carried(), self.auth)
+            forget_cookies(prepared_request)
+        elif not trusted:
+            forget_cookies(prepared_request)
+        super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
+
+    def _carried(self) -> set[str]:
+        """Return the names of the headers that the session adds to requests by itself."""
+        service = {name.lower() for name in self.service.headers} | self._signed
+        if self._origins.anywhere:  # then what the scenario sets is for it to look after, as with `requests`
+            return service | ({"authorization"} if self.service.auth is not None else set())
+        usual = {name.lower() for name in requests.utils.default_headers()}
+        custom = {name.lower() for name in self.headers if name.lower() not in usual}
+        return service | custom | {"authorization"}
+
+    def _for_stranger(self, request: requests.Request) -> requests.PreparedRequest:
+        """Prepare a request to an origin that is not trusted: with what it has of its own, nothing of the session's."""
+        stranger = requests.Session()
+        stranger.headers["User-Agent"] = f"chaperon/{VERSION}"
+        stranger.trust_env, stranger.hooks = self.trust_env, self.hooks
+        stranger.cookies = without_hosts(self.cookies)  # type: ignore[assignment]
+        return stranger.prepare_request(request)
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return where a response sends one. Raises InvalidURL where `requests` lets a bare ValueError out."""
+        try:
+            target = super().get_redirect_target(resp)
+            urlsplit(target or "")
+        except ValueError as exc:
+            raise InvalidURL(f"redirected to what is no URL: {exc}", response=resp) from exc
+        return target
+
+    def _composed(self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any) -> Composed | None:
+        """Return the request ready to be sent, or None where it must go the long way."""
+        if self.hooks.get("response") or self.proxies or self.params:
+            return None
+        main = self._main
+        if params is None and data is None and json is None and not headers and main is not None and main.current:
+            ready = main.ready.get((method, url))
+            if ready is None:
+                ready = self._compose(method, url, None, None, None, None)
+                if ready is not None and ready.sheet is main:
+                    main.ready[method, url] = ready
+            return ready
+        path = isinstance(url, str) and url.startswith("/") and not url.startswith("//")
+        if main is not None and path and method in METHODS and self._base == (main.origin, ""):
+            return main.compose(method, url, params, data, json, headers)
+        return self._compose(method, url, params, data, json, headers)
+
+    def _compose(self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any) -> Composed | None:
+        if method not in METHODS or not isinstance(url, str):
+            return None
+        if url.startswith("/") and self._base is not None:
+            origin, prefix = self._base
+            path = url if not prefix and not url.startswith("//") else f"{prefix}/{url.lstrip('/')}"
+        elif url.startswith(("http://", "https://")):
+            slash = url.find("/", 8)
+            if slash < 0:
+                return None
+            origin, path = url[:slash], url[slash:]
+        else:
+            return None
+        sheet = self._sheets.get(origin, ...)
+        if sheet is ...:
+            sheet = self._sheet(origin)
+        return None if sheet is None else sheet.compose(method, path, params, data, json, headers)
+
+    def _sheet(self, origin: str) -> Sheet | None:
+        """Return the heads for an origin, or None where what is set needs the long way."""
+        if len(self._sheets) >= ORIGINS:
+            self._forget()
+        self._sheets[origin] = None
+        adapter = next((a for p, a in self.adapters.items() if origin.lower().startswith(p.lower())), None)
+        narrower = any(p.lower().startswith(origin.lower()) for p in self.adapters)
+        usual = (
+            type(self.headers) is Headers
+            and type(self.cookies) is Jar
+            and type(self.cookies._policy) is DefaultCookiePolicy  # type: ignore[attr-defined]
+            and (self.auth is None or isinstance(self.auth, tuple) or type(self.auth) is HTTPBasicAuth)
+            and not self.trust_env
+            and not self.stream
+        )
+        if usual and type(adapter) is WireAdapter and not narrower and _ORIGIN.fullmatch(origin):
+            try:
+                lane = adapter.lane(origin, self.verify, self.certificate_for(origin))
+            except (OSError, RequestException):
+                return None  # the long way says what is wrong
+            sheet = self._sheets[origin] = Sheet(self, origin, adapter, lane)
+            if self._base is not None and origin == self._base[0]:
+                self._main = sheet
+        return self._sheets[origin]
+
+    def _bounds(self, start: float, total: Any = ..., limit: Any = ...) -> Bounds:
+        total = self._total if total is ... else inf if total is None else total
+        limit = self._limit if limit is ... else inf if limit is None else limit
+        return Bounds(start + total, limit)
+
+
+def is_stranger(request: Any) -> bool:
+    """Whether a redirect led this request to an origin that is not trusted: it shows no client certificate there."""
+    return getattr(request, "_chaperon_stranger", False)
+
+
+def _base_of(url: str) -> tuple[str, str] | None:
+    """Return the origin of a base URL with the path it goes on with, or None without one."""
+    scheme, mark, rest = url.partition("://")
+    if not mark or "?" in rest or "#" in rest:
+        return None
+    authority, _, path = rest.partition("/")
+    return f"{scheme}://{authority}", f"/{path.strip('/')}" if path.strip("/") else ""

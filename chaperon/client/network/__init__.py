@@ -1,0 +1,1 @@
+"""TCP and TLS streams to the target: resolve, connect, secure, time, count."""

@@ -1,0 +1,132 @@
+"""Opening a WebSocket with all that belongs to a session's requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import gevent
+from requests import PreparedRequest, Request
+
+from chaperon.client.http.measured import Http
+from chaperon.client.http.pool import Wire
+from chaperon.client.network import exceptions
+from chaperon.client.network.connect import dial
+from chaperon.client.network.tls import context_for
+from chaperon.client.outcome import classify
+from chaperon.client.timings import Timings
+from chaperon.client.websocket.handshake import Answer, agree, keep_cookies, new_key, shake_hands, upgrade
+from chaperon.client.websocket.metrics import Tally
+from chaperon.client.websocket.protocol import Channel
+from chaperon.client.websocket.websocket import WebSocket
+from chaperon.clock import seconds
+from chaperon.errors import WebSocketRefused, WebSocketTimeout
+from chaperon.interrupts import is_a
+
+BUFFER = 1_000
+MAX_SIZE = 16 * 1024 * 1024
+_WS = re.compile("^ws(?=s?://)")
+
+
+class _Late(Exception):
+    pass
+
+
+def open_websocket(
+    http: Http,
+    path: str,
+    *,
+    wire: Wire | None,
+    ended: Callable[[WebSocket], object],
+    headers: Mapping[str, str] | None = None,
+    params: Any = None,
+    subprotocols: Sequence[str] = (),
+    timeout: Any = ...,
+    name: str | None = None,
+    buffer: int = BUFFER,
+    max_size: int = MAX_SIZE,
+) -> WebSocket:
+    """Open a WebSocket where *http* sends its requests, with its headers, cookies, auth, TLS.
+
+    *path* may be a whole URL, ws:// or wss:// too. *timeout* bounds the opening as a whole,
+    and is what later waits take; a pair is for the one and the others. *buffer* messages are
+    kept until they are taken, none longer than *max_size* bytes. Raises WebSocketRefused,
+    WebSocketTimeout.
+    """
+    service, meter = http.service, http.meter
+    path = _WS.sub("http", path)
+    opening, waiting = _spans(service.timeout if timeout is ... else timeout)
+    tally = Tally(meter, name or service.label("", path).strip())
+    key = new_key()
+    request = http.prepare_request(
+        Request("GET", service.locate(path), headers={**(headers or {}), **upgrade(key, subprotocols)}, params=params)
+    )
+    start = tally.now()
+    try:
+        sock, answer, timings, chosen = _open(http, wire or Wire(), request, key, subprotocols, opening)
+    except BaseException as exc:
+        tally.opened(start, exc)
+        raise
+    tally.opened(start)
+    if service.timings:
+        tally.stages(start, timings)
+    channel = Channel(
+        sock, answer.rest, meter.clock, tally, buffer=buffer, max_size=max_size, ended=lambda: ended(websocket)
+    )
+    websocket = WebSocket(
+        channel, tally, timeout=waiting, subprotocol=chosen, headers=answer.headers, timings=timings
+    )
+    channel.begin()
+    return websocket
+
+
+def _open(
+    http: Http, wire: Wire, request: PreparedRequest, key: str, subprotocols: Sequence[str], within: float | None
+) -> tuple[Any, Answer, Timings, str | None]:
+    url = urlsplit(request.url or "")
+    secure = url.scheme == "https"
+    port = url.port or (443 if secure else 80)
+    tls = _context(http, request.url or "") if secure else None
+    now = http.meter.clock.now
+    sock, lag = None, http.meter.recorder.lag
+    lag.begin(now())
+    try:
+        with gevent.Timeout(within, _Late()):
+            sock, dialled = dial(
+                url.hostname or "", port, tls, now, wire=wire, local_addresses=http.service.local_addresses
+            )
+            answer, shaken = shake_hands(sock, request, url.netloc.rpartition("@")[2], now)
+        keep_cookies(http.cookies, request, answer.headers)
+        chosen = agree(answer, key, subprotocols)
+    except BaseException as exc:
+        if sock is not None:
+            sock.close()
+        if is_a(exc, _Late):
+            raise WebSocketTimeout(f"{url.hostname}:{port} did not open it within {within:g} s") from None
+        if is_a(exc, OSError):
+            raise _refused(exc, exceptions.Peer(url.scheme, url.hostname or "", port), wire) from exc
+        raise
+    finally:
+        lag.end(now())
+    return sock, answer, shaken._replace(dns=dialled.dns, tcp=dialled.tcp, tls=dialled.tls), chosen
+
+
+def _context(http: Http, url: str) -> Any:
+    return context_for(True if http.verify is None else http.verify, http.certificate_for(url))
+
+
+def _refused(exc: OSError, peer: exceptions.Peer, wire: Wire) -> WebSocketRefused:
+    """Return what a failure to connect is raised as: named, counted, told as for requests."""
+    found = exceptions.unreachable(exc, peer, "", 0.0)
+    wire.short_of_descriptors += isinstance(found, exceptions.DescriptorsExhausted)
+    wire.short_of_ports += isinstance(found, exceptions.PortsExhausted)
+    ours = isinstance(found, (exceptions.DescriptorsExhausted, exceptions.PortsExhausted))
+    return WebSocketRefused(f"{peer.host}:{peer.port}: {found if ours else exc}", counted_as=classify(found))
+
+
+def _spans(timeout: Any) -> tuple[float | None, float | None]:
+    pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    opening, waiting = (None if each is None else seconds(each) for each in pair)
+    return opening, waiting

@@ -1,0 +1,220 @@
+"""The protocol of an open WebSocket, spoken by the hub as frames come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from chaperon.client.outcome import classify
+from chaperon.client.websocket import frames
+from chaperon.client.websocket.frames import Broken, Dry, Frame, Frames
+from chaperon.client.websocket.message_queue import Inbox, Message
+from chaperon.client.websocket.metrics import Tally
+from chaperon.client.websocket.transport import Stream
+from chaperon.client.websocket.waiters import Expired, Waiter, Waiting
+from chaperon.clock import Clock
+from chaperon.errors import WebSocketClosed
+from chaperon.interrupts import is_signal
+from chaperon.measure.exception_text import class_name, describe
+
+PONGS_BEHIND = 64 * 1024
+"""Bytes that may wait to be sent before a PING goes unanswered, as RFC 6455 5.5.3 allows."""
+
+
+class Channel:
+    """Takes in messages, answers PINGs, knows when it is over and why.
+
+    It needs no greenlet: all that comes is dealt with in the hub. *inbox* holds the messages.
+    *ended* is told once, when nothing can be sent or come any more.
+    """
+
+    __slots__ = (
+        "_ended",
+        "_farewell",
+        "_farewells",
+        "_frames",
+        "_leaving",
+        "_pings",
+        "_pongs",
+        "_stream",
+        "_tally",
+        "closed",
+        "inbox",
+    )
+
+    def __init__(
+        self,
+        sock: Any,
+        first: bytes,
+        clock: Clock,
+        tally: Tally,
+        *,
+        buffer: int,
+        max_size: int,
+        ended: Callable[[], object],
+    ) -> None:
+        self.closed: WebSocketClosed | None = None
+        self.inbox = Inbox(clock, most=buffer, most_bytes=max_size, dropped=tally.dropped)
+        self._tally = tally
+        self._ended = ended
+        self._leaving = False
+        self._farewell: WebSocketClosed | None = None
+        self._farewells = Waiting(clock)
+        self._pings = 0
+        self._pongs = Waiting(clock)
+        self._stream = Stream(sock, first, clock, readable=self._readable, lost=self._lost)
+        self._frames = Frames(self._stream.read, max_size)
+
+    def begin(self) -> None:
+        """Take in what came with the handshake; from now on the hub reads."""
+        self._stream.begin()
+
+    def again(self) -> WebSocketClosed:
+        """Return why it is closed, as an error of its own for each who asks."""
+        return _again(self.closed or self._farewell or WebSocketClosed(frames.LOST))
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return bool(self.closed or self._farewell)
+
+    def send(self, payload: bytes, opcode: int, within: float | None) -> None:
+        """Send a message, blocking while the peer does not take it; raises WebSocketClosed."""
+        if self.over:
+            raise self.again()
+        if self._write(frames.encode(payload, opcode)):
+            return
+        try:
+            self._stream.drain(within)
+        except Expired:
+            gone = WebSocketClosed(frames.LOST, f"the peer took nothing for {within:g} s", counted_as="timeout")
+            self._end(gone, known=True)
+            raise self.again()
+
+    def ping(self, within: float | None) -> float:
+        """Send a PING; return the moment of its PONG. Raises Expired, WebSocketClosed."""
+        self._pings += 1
+        mine = self._pings
+        self.send(str(mine).encode(), frames.PING, within)
+        return self._pongs.wait(Waiter[float](lambda answered: bool(answered >= mine)), within)
+
+    def close(self, code: int, reason: str, within: float | None) -> None:
+        """Close as the protocol wants it: say so, wait for the peer to say so, at most *within*."""
+        if self.closed:
+            return
+        self._leaving = True
+        self._say_goodbye(WebSocketClosed(code, reason))
+        if not self.closed:
+            with suppress(Expired):  # a peer that does not answer is left all the same
+                self._farewells.wait(Waiter[None](), within)
+        self.abandon(code)
+
+    def abandon(self, code: int = frames.GOING_AWAY) -> None:
+        """Close at once, without waiting for anything."""
+        self._leaving = True
+        self._say_goodbye(WebSocketClosed(code, "closed by its session"))
+        self._end(self._farewell or WebSocketClosed(code))
+
+    def _say_goodbye(self, farewell: WebSocketClosed) -> None:
+        if self.over:
+            return
+        self._farewell = farewell
+        with suppress(OSError):  # lost in this very moment: then there is nobody to say it to
+            self._stream.write(frames.encode_close(farewell.code, farewell.reason))
+
+    def _write(self, data: bytes) -> bool:
+        try:
+            return self._stream.write(data)
+        except OSError as exc:
+            self._lost(exc)
+            raise self.again()
+
+    def _readable(self) -> None:
+        try:
+            while not self.closed:
+                self._accept(self._frames.take())
+        except Dry:
+            pass
+        except EOFError:
+            self._end(WebSocketClosed(frames.LOST, "the connection ended without a close frame"))
+        except OSError as exc:
+            self._lost(exc)
+        except Broken as exc:
+            broken = WebSocketClosed(exc.code, exc.reason, counted_as=exc.counted_as)
+            self._say_goodbye(broken)
+            self._end(broken)
+        except BaseException as exc:  # raised by the scenario's code, which must not raise into the hub
+            if is_signal(exc):
+                raise
+            self._end(WebSocketClosed(frames.LOST, describe(exc), counted_as=class_name(exc)))
+        self._wake()
+
+    def _accept(self, frame: Frame) -> None:
+        opcode, payload, size = frame
+        if opcode <= frames.BINARY:
+            at = self._tally.received(size)
+            self.inbox.put(Message(payload, at, size))
+            return
+        assert isinstance(payload, bytes)
+        if opcode == frames.PING:
+            if self._stream.behind < PONGS_BEHIND and not self._farewell:
+                with suppress(WebSocketClosed):
+                    self._write(frames.encode(payload, frames.PONG))
+        elif opcode == frames.PONG:
+            self._answered(payload)
+        else:
+            over = WebSocketClosed(*frames.decode_close(payload))
+            self._say_goodbye(over)
+            self._end(self._farewell or over)
+
+    def _answered(self, payload: bytes) -> None:
+        """A PONG answers its PING, with all those before it; one nobody asked for is let go."""
+        at = self._tally.now()
+        number = int(payload) if payload.isdigit() else 0
+        for waiter in list(self._pongs.line):
+            if waiter.wants is not None and waiter.wants(number):
+                self._pongs.serve(waiter, at)
+
+    def _lost(self, exc: OSError) -> None:
+        self._end(WebSocketClosed(frames.LOST, str(exc), counted_as=classify(exc)))
+        self._wake()
+
+    def _end(self, over: WebSocketClosed, *, known: bool = False) -> None:
+        if self.closed:
+            return
+        if self._leaving and self._farewell:
+            over = self._farewell  # whatever the peer made of it
+        self.closed = over
+        known = known or self._leaving or bool(self.inbox.waiting or self._pongs or self._stream.waited)
+        again = partial(_again, over)
+        self._stream.close(again)
+        self.inbox.end(again)
+        self._pongs.fail_all(again)
+        self._pongs.close()
+        for waiter in list(self._farewells.line):
+            self._farewells.serve(waiter, None)
+        self._farewells.close()
+        ended, self._ended = self._ended, _told
+        ended()
+        try:
+            self._tally.ended(over, known=known)
+        finally:
+            self._wake()
+
+    def _wake(self) -> None:
+        self.inbox.waiting.wake()
+        self._pongs.wake()
+        self._stream.wake()
+        self._farewells.wake()
+
+
+def _again(over: WebSocketClosed) -> WebSocketClosed:
+    error = WebSocketClosed(over.code, over.reason, counted_as=over.counted_as)
+    error.__cause__ = over  # so that it is listed once
+    return error
+
+
+def _told() -> None:
+    """Do nothing: the end has been told."""

@@ -1,0 +1,105 @@
+"""What a dead engine left behind, on its way to the master."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from gevent.event import Event
+
+from chaperon.clock import Clock
+from chaperon.cluster.journal.recovery import Recovered, recover
+from chaperon.cluster.protocol.messages import Dead, Frame, Received
+from chaperon.cluster.transport.link import WorkerLink
+from chaperon.cluster.transport.outbox import Outbox
+from chaperon.cluster.transport.standstill import Standstill
+from chaperon.cluster.worker.window_size import pack_within
+
+FAULTED = 70
+"""What an engine exits with that ends by a fault of ours, though it may not have reached its master with it."""
+AGAIN = 0.3
+PATIENCE = 15.0
+"""Seconds from the master's first answer after which what it does not take is let go."""
+
+
+class Estate:
+    """Tells the master of an engine's end, sends it every window that the engine still owed.
+
+    They go under the engine's own name, incarnation, numbers, so that none counts twice.
+    *folder* is where its journal was, None where it kept none; *known* says whether there was one.
+    *fault* is why one that is there cannot be sent, or what the engine ended by, if that is a
+    fault of ours: the master is told, and its run is INVALID.
+    """
+
+    def __init__(
+        self, name: str, incarnation: int, code: int, folder: Path | None, link: WorkerLink, clock: Clock
+    ) -> None:
+        self.fault = f"{name} ended by a fault of Chaperon's own" if code == FAULTED else ""
+        self._dead = Dead(name, incarnation, code, fault=self.fault)
+        self._folder = folder
+        self._link = link
+        self._clock = clock
+        self._outbox = Outbox()
+        self._run = 0
+        self.known = False
+        self._answered: float | None = None
+        self._news = Event()
+        if folder is not None:
+            self._open(folder)
+
+    def __repr__(self) -> str:
+        return f"<Estate of {self._dead.worker}: {self._outbox}>"
+
+    def __bool__(self) -> bool:
+        return self._outbox.owed > 0
+
+    def received(self, message: Received) -> None:
+        """Let go of what the master has."""
+        if self._answered is None:
+            self._answered = self._clock.now()
+        self._outbox.acked(message.upto, message.ahead)
+        self._news.set()
+
+    def settle(self) -> None:
+        """Say it again and again until the master has all of it; the journal is gone then."""
+        standstill = Standstill(self._clock, 2 * AGAIN)
+        while not self._settled():
+            self._link.send(self._dead)
+            self._outbox.flush(self._clock.now(), self._pour)
+            self._news.clear()
+            call = self._clock.after(AGAIN, self._news.set)
+            self._news.wait()
+            call.cancel()
+            gap = standstill.look()
+            if self._answered is not None:
+                self._answered += gap
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _open(self, folder: Path) -> None:
+        """Read the journal, if there is one: an engine that died before it had recorded anything has none."""
+        if not (folder / "open").exists():
+            return
+        try:
+            self._enter(recover(folder))
+        except Exception as exc:  # whatever it is, the master must hear that something is missing
+            self.fault = f"what {self._dead.worker} left cannot be sent: {type(exc).__name__}: {exc}"
+            self._dead = replace(self._dead, fault=self.fault)
+
+    def _enter(self, found: Recovered) -> None:
+        owner = found.owner
+        self.known, self._run = True, owner.run
+        self._dead = Dead(owner.worker, owner.incarnation, self._dead.code, found.cut, self.fault)
+        for seq, body in found.sealed:
+            self._outbox.put(seq, body)
+        for window in found.rest:
+            self._outbox.put(window.seq, pack_within(window, began=owner.began))
+
+    def _settled(self) -> bool:
+        if self._answered is None:
+            return False
+        return not self or self._clock.now() - self._answered > PATIENCE
+
+    def _pour(self, seq: int, body: bytes) -> bool:
+        return self._link.pour(Frame(self._dead.worker, self._dead.incarnation, self._run, seq, body))

@@ -1,0 +1,207 @@
+"""A dead engine's journal, read back as the windows that nobody has heard of.
+
+The supervisor calls it once the engine has ended, for each folder the engine left, and sends
+what it finds under the engine's own name, incarnation, numbers: the master, who takes each
+number once, has then all that was recorded, whatever had reached it before::
+
+    for folder in shelter.folders():
+        found = recover(folder)
+        windows = [*found.sealed, *((w.seq, pack_window(w, began=found.owner.began)) for w in found.rest)]
+        ...                                   # send each as a Frame until it is acknowledged
+        Dead(worker, incarnation, code, cut=found.cut)
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from chaperon.cluster.journal.journal import SEALED
+from chaperon.cluster.journal.journal_file import (
+    ACCOUNT,
+    COMMIT,
+    DEALT,
+    FATES,
+    FRONT,
+    HEAD,
+    IDENTITY,
+    IDENTITY_AT,
+    KIND_BITS,
+    LAYOUTS,
+    MAGIC,
+    MISSED,
+    NOTE,
+    PLAIN,
+    TEXT,
+    WHOLE,
+    JournalError,
+    Owner,
+)
+from chaperon.measure.recorder import Recorder
+from chaperon.measure.sample import Failure, Key, Sample
+from chaperon.measure.window import Happening, Window
+
+NO_ROOM = "facts a worker that died had no room for in its journal"
+CUT_OFF = "journals of workers that died cut off before their end"
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What a journal held: the packed bodies of windows by number, *rest* the one that was still open.
+
+    There is no *rest* where nothing was recorded since the last cut. *cut* is the number of the
+    last window of this incarnation, whoever has it.
+    """
+
+    owner: Owner
+    sealed: Sequence[tuple[int, bytes]]
+    rest: Sequence[Window]
+    cut: int
+
+
+def recover(folder: Path) -> Recovered:
+    """Read the journal in *folder*; changes nothing. Raises JournalError where there is none of ours."""
+    try:
+        data = (folder / "open").read_bytes()
+    except OSError as exc:
+        raise JournalError(f"no journal can be read in {folder}: {exc.strerror}") from exc
+    owner = _identity(data)
+    (commit,), (missed,) = struct.unpack_from("=Q", data, COMMIT * 8), struct.unpack_from("=Q", data, MISSED * 8)
+    seq, end = commit >> 32, commit & 0xFFFFFFFF
+    sealed = _sealed(folder)
+    if any(number >= seq for number, _ in sealed):  # it died between sealing the window and turning to the next
+        return Recovered(owner, sealed, (), seq)
+    facts = _Replay(owner)
+    whole = facts.read(memoryview(data)[FRONT:end]) and end <= len(data)
+    if missed:
+        facts.notes[NO_ROOM] += missed
+    if not whole:
+        facts.notes[CUT_OFF] += 1
+    if not facts.any:
+        return Recovered(owner, sealed, (), seq - 1)
+    return Recovered(owner, sealed, (facts.window(seq),), seq)
+
+
+def _identity(data: bytes) -> Owner:
+    if len(data) < FRONT:
+        raise JournalError("a journal that is cut off before its first fact")
+    if data[: len(MAGIC)] != MAGIC:
+        raise JournalError(f"none of our journals, or of another version: {data[:8]!r}")
+    size, crc = IDENTITY.unpack_from(data, IDENTITY_AT)
+    front = data[IDENTITY_AT + IDENTITY.size :][:size]
+    if zlib.crc32(front) != crc:
+        raise JournalError("a journal whose front is damaged")
+    return Owner(**json.loads(front))
+
+
+def _sealed(folder: Path) -> list[tuple[int, bytes]]:
+    """Return the windows that are whole, in their order; one that was being written when the end came is not."""
+    whole = []
+    for path in sorted(folder.glob("*.window")):
+        data = path.read_bytes()
+        if len(data) >= SEALED.size:
+            magic, seq, size, crc = SEALED.unpack_from(data)
+            body = data[SEALED.size :]
+            if magic == MAGIC and size == len(body) and crc == zlib.crc32(body):
+                whole.append((seq, body))
+    return whole
+
+
+class _Replay:
+    """The facts of one open window, taken in by a recorder as they were by the one that died."""
+
+    def __init__(self, owner: Owner) -> None:
+        self.notes: Counter[str] = Counter()
+        self.any = False
+        self._identity = owner
+        self._recorder = Recorder(owner.worker, began=owner.began)
+        self._keys: list[Key] = []
+        self._failures: list[Failure | None] = [None]
+        self._places: list[tuple[str, str]] = []
+        self._wordings: list[str] = []
+        self._progress: dict[str, list[int]] = {}
+
+    def read(self, data: memoryview) -> bool:
+        """Take in every fact; return whether the last one is whole, and each can be read."""
+        at = 0
+        try:
+            while at < len(data):
+                head, second = HEAD.unpack_from(data, at)
+                kind = head & ((1 << KIND_BITS) - 1)
+                if kind == TEXT:
+                    raw = data[at + HEAD.size :][:second]
+                    if len(raw) < second:
+                        return False
+                    self._text(*json.loads(bytes(raw)))
+                    at += HEAD.size + second
+                else:
+                    fields = LAYOUTS[kind].unpack_from(data, at)
+                    self._fact(kind, (head >> KIND_BITS) - 1, *fields[1:])
+                    at += LAYOUTS[kind].size
+        except (struct.error, ValueError, TypeError, LookupError):
+            return False
+        return True
+
+    def window(self, seq: int) -> Window:
+        """Return the window they amount to."""
+        window = self._recorder.cut()
+        progress = {share: (taken, ended, rows) for share, (taken, ended, rows) in self._progress.items()}
+        at = self._identity.second + seq - 1
+        return replace(window, seq=seq, at=at, progress=progress, notes=self.notes)
+
+    def _fact(self, kind: int, number: int, *rest: Any) -> None:
+        self.any = True
+        if kind == PLAIN:
+            size, start, end = rest
+            self._recorder.record(Sample(self._keys[number], start, end, None, size))
+        elif kind == WHOLE:
+            why, start, end, due, value, size = rest
+            sample = Sample(self._keys[number], start, end, self._failures[why], size, _known(due), _known(value))
+            self._recorder.record(sample)
+        elif kind == ACCOUNT:
+            fate, due, waited = rest
+            self._account(*self._places[number], fate, due, waited)
+        elif kind == DEALT:
+            _, share = self._places[number]
+            if share in self._progress:
+                self._progress[share][2] = rest[0]
+        elif kind == NOTE:
+            self.notes[self._wordings[number]] += 1
+
+    def _account(self, label: str, share: str, fate: int, due: float, waited: float) -> None:
+        self._recorder.account(label, due, FATES[fate], waited)
+        stands = self._progress.get(share)
+        if stands is not None:
+            stands[0] += FATES[fate] == "planned"
+            stands[1] += FATES[fate] in ("done", "failed", "interrupted")
+
+    def _text(self, what: str, *rest: Any) -> None:
+        if what == "key":
+            scenario, name, kind, phase, tags = rest
+            self._keys.append(Key(scenario, name, kind, phase, tuple((k, v) for k, v in tags)))
+        elif what == "failure":
+            self._failures.append(Failure(*rest))
+        elif what == "place":
+            label, share = rest
+            self._places.append((label, share))
+        elif what == "note":
+            self._wordings.append(*rest)
+        elif what == "happened":
+            self.any = True
+            self._recorder.happened(Happening(*rest))
+        elif what == "share":
+            share, taken, ended, rows = rest
+            self._progress[share] = [taken, ended, rows]
+        else:
+            raise ValueError(f"no fact is called {what!r}")
+
+
+def _known(number: float) -> float | None:
+    return None if math.isnan(number) else number

@@ -1,0 +1,1 @@
+"""The master: workers, leases of shares, windows received, the run as a whole."""

@@ -1,0 +1,91 @@
+"""The master's door: who is let in, who is turned away, why."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+
+from chaperon._version import VERSION
+from chaperon.cluster.bundle import Parcel
+from chaperon.cluster.master.workers import Hand
+from chaperon.cluster.protocol.codec import PROTOCOL, OtherProtocol
+from chaperon.cluster.protocol.messages import Blob, Fetch, Hello, Reject, Welcome
+from chaperon.cluster.transport.link import MasterLink
+
+PIECE = 256 << 10
+"""Bytes of the scenario that travel at once."""
+
+TOLD = 1_000
+"""How many are told of one by one."""
+
+
+class Admission:
+    """Answers who knocks: with *welcome*, with the reason why not, with pieces of the *parcel*.
+
+    *greet* decides: it lets a worker in, says why not, or returns None: it is to knock again.
+    *tell* hears of each that is turned away, once; *turned_away* are the reasons by name.
+    """
+
+    def __init__(
+        self,
+        link: MasterLink,
+        parcel: Parcel,
+        greet: Callable[[Hello, float], Hand | str | None],
+        welcome: Callable[[], Welcome],
+        tell: Callable[[str], None],
+    ) -> None:
+        self.turned_away: dict[str, str] = {}
+        self._link = link
+        self._parcel = parcel
+        self._greet = greet
+        self._welcome = welcome
+        self._tell = tell
+        self._told: set[bytes] = set()
+
+    def __repr__(self) -> str:
+        return f"<Admission to {self._parcel.target}, {len(self.turned_away)} turned away>"
+
+    @property
+    def told(self) -> str:
+        """Who was turned away, with the reasons, or nothing."""
+        found = [f"{name!r} was turned away, for {why}" for name, why in self.turned_away.items()]
+        return "; ".join(found[:3] if len(found) < 4 else [*found[:2], f"as were {len(found) - 2} more"])
+
+    def knock(self, sender: bytes, hello: Hello, now: float) -> None:
+        """Let a worker in, or turn it away."""
+        admitted = self._greet(hello, now)
+        if isinstance(admitted, Hand):
+            self._link.send(sender, self._welcome())
+            python, own = (v.split(".")[:2] for v in (hello.python, platform.python_version()))
+            if python != own:
+                its = f"its Python is {hello.python}, the master's {platform.python_version()}"
+                self._once(sender, f"worker {hello.worker!r} on {hello.host!r} joins, though {its}")
+        elif admitted is not None:
+            self._turn_away(sender, hello.worker, f" on {hello.host!r}", admitted)
+
+    def foreign(self, sender: bytes, exc: OtherProtocol) -> None:
+        """Turn away who speaks another protocol."""
+        name = sender.rpartition(b"/")[0].decode(errors="replace")
+        why = f"it speaks protocol {exc.theirs}, the master's Chaperon {VERSION} protocol {PROTOCOL}"
+        self._turn_away(sender, name, "", f"{why}: install the same Chaperon on both")
+
+    def hand_out(self, sender: bytes, fetch: Fetch) -> None:
+        """Send a piece of the scenario."""
+        content = self._parcel.content
+        if fetch.digest == self._parcel.digest and 0 <= fetch.offset < len(content):
+            self._link.send(sender, Blob(fetch.digest, fetch.offset, content[fetch.offset : fetch.offset + PIECE]))
+
+    def _turn_away(self, sender: bytes, name: str, where: str, why: str) -> None:
+        self._link.send(sender, Reject(why))
+        if self._once(sender, f"worker {name!r}{where} is turned away: {why}"):
+            self.turned_away[name] = why
+
+    def _once(self, sender: bytes, text: str) -> bool:
+        if sender in self._told or len(self._told) > TOLD:
+            return False
+        self._told.add(sender)
+        if len(self._told) > TOLD:
+            self._tell(f"more than {TOLD:,} workers were turned away: no further one is named")
+            return False
+        self._tell(text)
+        return True

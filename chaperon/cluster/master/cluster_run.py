@@ -1,0 +1,210 @@
+"""A fleet: many workers conducted as if they were one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import SystemRandom
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from chaperon.clock import Clock, HubClock, seconds, today
+from chaperon.cluster.bundle import Parcel
+from chaperon.cluster.master.admission import Admission
+from chaperon.cluster.master.coordinator import Conductor, Patience
+from chaperon.cluster.master.state import Muster
+from chaperon.cluster.protocol.messages import Welcome
+from chaperon.cluster.transport.link import MasterLink
+from chaperon.errors import TeardownError
+from chaperon.load.background import spawn_watched
+from chaperon.load.live_changes import positive
+from chaperon.report.collector import Collector, Pulse, WorkerTally
+from chaperon.report.monitor import Watch
+from chaperon.report.redaction.redaction import Redactor
+from chaperon.report.verdict import Facts
+
+if TYPE_CHECKING:
+    from chaperon.execution.environment import Environment
+    from chaperon.report.report import Report
+
+SHARES = 8
+"""Shares a worker has of each load: so fine can it be dealt again."""
+
+
+class Fleet:
+    """A run on *workers* workers; has the face of `Running`.
+
+    *lost* is the share of visits that may be lost before the run is INVALID.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        link: MasterLink,
+        parcel: Parcel,
+        *,
+        workers: int,
+        patience: Patience | None = None,
+        lost: float = 0.01,
+        clock: Clock | None = None,
+        tell: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.environment = environment
+        self.grace = seconds(environment.grace)
+        self.teardown_error: TeardownError | None = None
+        self._link = link
+        self._parcel = parcel
+        self._workers = workers
+        self._patience = patience or Patience()
+        self._clock: Clock = clock or HubClock()
+        self._tell = tell
+        self._preparation = environment.preparation()
+        self._watch = Watch(
+            Collector(()),
+            environment.parsed_limits,
+            brake=None if environment.brake is None else seconds(environment.brake),
+            trust=environment.trusted,
+            redact=Redactor(environment.secrets),
+        )
+        self._muster = Muster(
+            SystemRandom().getrandbits(53),
+            self._watch,
+            environment.shares(SHARES * workers),
+            silence=self._patience.silence,
+        )
+        self._admission = Admission(link, parcel, self._muster.greet, self._welcome, tell)
+        self._conductor = Conductor(
+            self._muster,
+            self._watch,
+            link,
+            self._admission,
+            self._clock,
+            patience=self._patience,
+            grace=self.grace,
+            lost=lost,
+            over=self._tear_down,
+        )
+        self._started = ""
+
+    def __repr__(self) -> str:
+        return f"<Fleet of {self._muster}>"
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self.ended:
+            if exc is None:
+                self.stop("the block it ran in was left")
+            else:
+                self.kill(f"the block it ran in raised {type(exc).__name__}")
+            self.wait()
+        self._conductor.dismiss()
+
+    # The face of Running
+
+    @property
+    def ended(self) -> bool:
+        """Whether every worker's last window is in, or is not waited for any longer."""
+        return bool(self._conductor.ended.is_set())
+
+    @property
+    def target(self) -> str:
+        """What is asked for, as a person would say it."""
+        n = len(self._muster.roster.ready)
+        return f"{self.environment.asked} from {n} worker{'s' if n != 1 else ''}"
+
+    def start(self) -> Fleet:
+        """Set up, wait for the workers, deal, start them all at one moment.
+
+        Raises WorkersMissing, and LoadError where one of them cannot run the scenario.
+        """
+        try:
+            self._given = dict(self._preparation.begin())
+            self.environment = self.environment.furnished(self._given)
+            self._watch.redact.add(self.environment.secrets)
+            self._link.listen(self._conductor.hear, self._admission.foreign, self._conductor.closed)
+            self._conductor.gather(self._workers, self._tell)
+            self._started = today()
+        except BaseException:
+            self._muster.halt("kill", self._clock.now())
+            self._conductor.dismiss()
+            self._tear_down()
+            raise
+        self._greenlet = spawn_watched(
+            "the master", self._conductor.conduct, on_fault=self._conductor.crashed, ends=True
+        )
+        return self
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the end, at most *timeout* seconds; return whether it has come."""
+        return bool(self._conductor.ended.wait(timeout))
+
+    def stop(self, reason: str = "stopped") -> None:
+        """Let no worker start a further visit; those in flight have the grace time."""
+        self._watch.aborted(reason)
+        self._conductor.halt("stop")
+
+    def fault(self, what: str) -> None:
+        """Note a fault of Chaperon's own: the verdict is INVALID, and the run ends soon."""
+        self._conductor.fault(what)
+
+    def kill(self, reason: str = "stopped at once") -> None:
+        """End every visit now; what is known is kept."""
+        self._watch.aborted(reason)
+        self._conductor.halt("kill")
+
+    def scale(self, factor: float) -> None:
+        """Soon, on all workers at once, send *factor* times what was planned. Raises PlanError."""
+        self._conductor.change("scale", positive(factor))
+
+    def pause(self) -> None:
+        """Soon, on all workers at once, begin nothing more until `resume`."""
+        self._conductor.change("pause")
+
+    def resume(self) -> None:
+        """Soon, on all workers at once, go on after `pause`, where the plan is by then."""
+        self._conductor.change("resume")
+
+    def note(self, what: str) -> None:
+        """Add a sentence to the notes of the report."""
+        self._watch.collector.note(what)
+
+    @property
+    def crew(self) -> list[WorkerTally]:
+        """Who sends, with how each of them does."""
+        return self._watch.workers
+
+    def pulse(self) -> Pulse:
+        """Return the live figures of the last seconds."""
+        return self._watch.pulse()
+
+    def report(self) -> Report:
+        """Return the report: so far, or in the end."""
+        began, finished = self._muster.began, self._muster.finished
+        finish = self._clock.now() if finished is None else finished
+        duration = 0.0 if began is None else max(finish - began, 0.0)
+        facts = Facts(self.environment.name, self.environment.seed, self._started, duration)
+        return self._watch.report(facts, finished=self.ended)
+
+    def _welcome(self) -> Welcome:
+        parcel = self._parcel
+        return Welcome(
+            self._muster.run,
+            parcel.target,
+            parcel.digest,
+            len(parcel.content),
+            dict(parcel.recipe),
+            self._given,
+            SHARES * self._workers,
+            self._workers,
+            self._patience.silence,
+            self._patience.dead_man,
+        )
+
+    def _tear_down(self) -> None:
+        try:
+            self._preparation.end()
+        except TeardownError as exc:
+            self.teardown_error = exc

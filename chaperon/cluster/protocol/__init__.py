@@ -1,0 +1,1 @@
+"""The messages between master and workers, and their bytes."""

@@ -1,0 +1,1 @@
+"""ZeroMQ sockets, keys and addresses between master and workers, and an in-memory twin for tests."""

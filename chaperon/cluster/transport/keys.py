@@ -1,0 +1,142 @@
+"""Who may speak to whom: CurveZMQ keys, in one line each, with the door that asks for them."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import os
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import zmq
+from zmq.utils import z85
+
+from chaperon.cluster.transport.address import Address
+from chaperon.errors import UsageError
+from chaperon.load.background import OnFault, spawn_watched
+
+MASTER, WORKER = "chp1-master", "chp1-worker"
+DOMAIN = b"chaperon"
+_ZAP = "inproc://zeromq.zap.01"
+
+
+@dataclass(frozen=True, slots=True)
+class MasterKey:
+    """What a master has: its secret, with the public key of the workers it lets in, and of its *own* one."""
+
+    secret: bytes = field(repr=False)
+    workers: bytes
+    own: bytes = b""
+
+    def admitting(self) -> tuple[MasterKey, WorkerKey]:
+        """Return this key, letting in a worker of the master's own too, with a key for that."""
+        public, secret = (z85.decode(part) for part in zmq.curve_keypair())
+        return replace(self, own=public), WorkerKey(_public(self.secret), secret)
+
+    def __str__(self) -> str:
+        return f"{MASTER}:{_text(self.secret)}:{_text(self.workers)}"
+
+    def apply(self, socket: Any) -> None:
+        """Let a socket speak only to those the door lets in."""
+        socket.setsockopt(zmq.CURVE_SERVER, 1)
+        socket.setsockopt(zmq.CURVE_SECRETKEY, z85.encode(self.secret))
+        socket.setsockopt(zmq.ZAP_DOMAIN, DOMAIN)
+
+    def guard(self, context: Any, on_fault: OnFault = lambda text: None) -> None:
+        """Answer, in a greenlet, who may come in (RFC 27/ZAP); without it nobody may."""
+        door = context.socket(zmq.REP)
+        door.setsockopt(zmq.LINGER, 0)
+        door.bind(_ZAP)
+        spawn_watched("what lets workers in", self._answer, door, on_fault=on_fault, ends=True)
+
+    def _answer(self, door: Any) -> None:
+        while True:
+            try:
+                version, request, *_, mechanism, key = door.recv_multipart()[:7]
+            except ValueError:
+                version, request, mechanism, key = b"1.0", b"", b"", b""
+            except zmq.ZMQError:
+                return
+            known = mechanism == b"CURVE" and key in (self.workers, self.own)
+            status = (b"200", b"OK") if known else (b"400", b"not a worker of this master")
+            door.send_multipart([version, request, *status, b"", b""])
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerKey:
+    """What a worker has: its secret, with the public key of the master it trusts."""
+
+    master: bytes
+    secret: bytes = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{WORKER}:{_text(self.master)}:{_text(self.secret)}"
+
+    def apply(self, socket: Any) -> None:
+        """Let a socket speak only to that master."""
+        secret = z85.encode(self.secret)
+        socket.setsockopt(zmq.CURVE_SERVERKEY, z85.encode(self.master))
+        socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
+        socket.setsockopt(zmq.CURVE_PUBLICKEY, zmq.curve_public(secret))
+
+    def guard(self, context: Any, on_fault: OnFault = lambda text: None) -> None:
+        """Do nothing: a worker accepts no connections."""
+
+
+Key = MasterKey | WorkerKey
+
+
+def make() -> tuple[MasterKey, WorkerKey]:
+    """Return a new pair: a worker's key cannot be used to pose as the master."""
+    master_public, master_secret = (z85.decode(part) for part in zmq.curve_keypair())
+    worker_public, worker_secret = (z85.decode(part) for part in zmq.curve_keypair())
+    return MasterKey(master_secret, worker_public), WorkerKey(master_public, worker_secret)
+
+
+def make_related() -> MasterKey:
+    """Return a new master's key whose worker's key follows from it: see `related`."""
+    secret = os.urandom(32)
+    return MasterKey(secret, _public(_worker_secret(secret)))
+
+
+def related(master: MasterKey) -> WorkerKey | None:
+    """Return the worker's key that follows from a master's by HMAC-SHA256; None for one made otherwise.
+
+    The master's secret does not follow from the worker's, so that such a worker cannot pose
+    as the master either.
+    """
+    secret = _worker_secret(master.secret)
+    return WorkerKey(_public(master.secret), secret) if _public(secret) == master.workers else None
+
+
+def _worker_secret(master: bytes) -> bytes:
+    return hmac.new(master, WORKER.encode(), "sha256").digest()
+
+
+def _public(secret: bytes) -> bytes:
+    return z85.decode(zmq.curve_public(z85.encode(secret)))
+
+
+def guarded(address: Address, key: Key | None, verb: str) -> None:
+    """Refuse to *verb* beyond this machine without a key. Raises UsageError."""
+    if key is None and not address.loopback:
+        raise UsageError(
+            f"to {verb} {address} without a key would let anybody in: make one with chaperon keygen keys, "
+            "then give --key keys/master.key here and --key keys/worker.key to the workers"
+        )
+
+
+def parse(text: str) -> Key:
+    """Read a key from its line. Raises UsageError, which never shows the key."""
+    kind, _, rest = text.strip().partition(":")
+    try:
+        first, second = (base64.b64decode(part + "=", altchars=b"-_", validate=True) for part in rest.split(":"))
+    except ValueError:
+        first = second = b""
+    if kind not in (MASTER, WORKER) or len(first) != 32 or len(second) != 32:
+        raise UsageError("this is no key of Chaperon's: it is one line, in a file made by chaperon keygen")
+    return MasterKey(first, second) if kind == MASTER else WorkerKey(first, second)
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")

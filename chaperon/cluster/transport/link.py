@@ -1,0 +1,71 @@
+"""What joins masters with workers, seen from either end: messages in, messages out, nothing else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+
+from chaperon.cluster.protocol.codec import OtherProtocol
+from chaperon.cluster.protocol.messages import Frame, Message, Offer
+
+MALFORMED = "messages that were none of ours"
+FOREIGN = "messages of another protocol"
+FAULTS = "messages that could not be dealt with"
+STRANGERS = "connections refused by the key"
+REFUSALS = "attempts to join refused by the key"
+
+FromWorker = Callable[[bytes, Message], None]
+FromMaster = Callable[[Message], None]
+Refused = Callable[[str, bool], None]
+"""Told why a worker gets no further, and whether trying again is of no use."""
+
+Closed = Callable[[bytes], None]
+"""Called with the identity of the worker whose connection was closed; the worker may open a new one."""
+
+Connection = Callable[[bool], None]
+"""Called with True when a worker's connection to its master is open, with False when it was closed."""
+
+
+class MasterLink(Protocol):
+    """The master's end; *tally* counts what was dropped, by why."""
+
+    @property
+    def tally(self) -> Counter[str]: ...
+
+    def listen(
+        self, hear: FromWorker, foreign: Callable[[bytes, OtherProtocol], None], closed: Closed = ...
+    ) -> None: ...
+
+    def send(self, peer: bytes, message: Message) -> None: ...
+
+    def offer(self, offer: Offer) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+class WorkerLink(Protocol):
+    """A worker's end; it takes offers only once it is `open_work`. *tally* counts what was dropped, by why."""
+
+    @property
+    def tally(self) -> Counter[str]: ...
+
+    def listen(
+        self,
+        hear: FromMaster,
+        foreign: Callable[[OtherProtocol], None],
+        refused: Refused = ...,
+        connection: Connection = ...,
+    ) -> None: ...
+
+    def send(self, message: Message) -> None: ...
+
+    def pour(self, frame: Frame) -> bool: ...
+
+    def open_work(self) -> None: ...
+
+    def close_work(self) -> None: ...
+
+    def reconnect(self) -> None: ...
+
+    def close(self) -> None: ...

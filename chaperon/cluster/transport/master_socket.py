@@ -1,0 +1,144 @@
+"""The master's end over ZeroMQ: bound to an address, three ports of it."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from chaperon.cluster.protocol.codec import OtherProtocol, WireError, decode, encode
+from chaperon.cluster.protocol.messages import Frame, Message, Offer
+from chaperon.cluster.transport.address import Address
+from chaperon.cluster.transport.connections import Connections
+from chaperon.cluster.transport.keys import MasterKey
+from chaperon.cluster.transport.link import FOREIGN, STRANGERS, Closed, FromWorker
+from chaperon.cluster.transport.zmq_sockets import Sockets
+from chaperon.errors import UsageError
+
+FREE = range(10_000, 32_000)
+"""Where a port is looked for if none is given: below those that outgoing connections use up, thousands under load."""
+
+_TURNED_BACK = (
+    zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+)
+
+
+class Bound:
+    """Binds to *address*, or to free ports where that has none."""
+
+    def __init__(self, address: Address, key: MasterKey | None = None) -> None:
+        self._sockets = Sockets(key)
+        # without keepalive: a cut link must not close this end while the worker still holds its shares
+        self._control = self._sockets.open(zmq.ROUTER, ROUTER_MANDATORY=1, ROUTER_HANDOVER=1, TCP_KEEPALIVE=0)
+        self._work = self._sockets.open(zmq.PUSH, SNDHWM=1)
+        self._sink = self._sockets.open(zmq.PULL, RCVHWM=2000)
+        self._monitor = self._sockets.monitor(self._control, _TURNED_BACK | zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
+        try:
+            self.address = self._bind(address)
+        except BaseException:
+            self._sockets.close()
+            raise
+
+    def __repr__(self) -> str:
+        return f"<Bound to {self.address}>"
+
+    @property
+    def tally(self) -> Counter[str]:
+        """What was dropped, by why."""
+        return self._sockets.tally
+
+    def listen(
+        self,
+        hear: FromWorker,
+        foreign: Callable[[bytes, OtherProtocol], None],
+        closed: Closed = lambda peer: None,
+    ) -> None:
+        """Call *hear* with every message and whom it is from, *foreign* with who speaks otherwise.
+
+        *closed* is called within milliseconds with the identity of a worker whose connection was
+        closed by its end or on the way, and again after each message that had come by it before.
+        """
+        connections = Connections()
+
+        def control(parts: list[Any]) -> None:
+            if len(parts) != 2:
+                raise WireError("a message in pieces")
+            peer = parts[0].bytes
+            gone = connections.heard(peer, parts[1].get(zmq.SRCFD))
+            try:
+                message = decode(parts[1].bytes)
+            except OtherProtocol as exc:
+                self.tally[FOREIGN] += 1
+                foreign(peer, exc)
+                return
+            hear(peer, message)
+            if gone is not None:
+                closed(gone)
+
+        def monitor(parts: list[Any]) -> None:
+            told = parse_monitor_message(parts)
+            if told["event"] == zmq.EVENT_ACCEPTED:
+                connections.opened(int(told["value"]))
+            elif told["event"] == zmq.EVENT_DISCONNECTED:
+                gone = connections.closed(int(told["value"]))
+                if gone is not None:
+                    closed(gone)
+            else:
+                self.tally[STRANGERS] += 1
+
+        def sink(parts: list[bytes]) -> None:
+            message = decode(parts[0])
+            if len(parts) != 1 or not isinstance(message, Frame):
+                raise WireError("no window")
+            hear(b"", message)
+
+        self._sockets.read(self._control, control, frames=True)
+        self._sockets.read(self._sink, sink)
+        self._sockets.read(self._monitor, monitor)
+
+    def send(self, peer: bytes, message: Message) -> None:
+        """Say something to one worker; it may be lost."""
+        self._sockets.write(self._control, [peer, encode(message)])
+
+    def offer(self, offer: Offer) -> bool:
+        """Offer a share to whoever is next; return whether anybody is there."""
+        return self._sockets.write(self._work, [encode(offer)])
+
+    def close(self) -> None:
+        """Close all sockets at once."""
+        self._sockets.close()
+
+    def _bind(self, address: Address) -> Address:
+        if address.path or address.port:
+            self._bind_one(self._control, address.control)
+            self._bind_one(self._work, address.work)
+            self._bind_one(self._sink, address.sink)
+            return address
+        for _ in range(50):
+            chosen = Address(address.host, FREE.start + secrets.randbelow(len(FREE)))
+            bound: list[tuple[Any, str]] = []
+            pairs = ((self._control, chosen.control), (self._work, chosen.work), (self._sink, chosen.sink))
+            try:
+                for socket, place in pairs:
+                    self._bind_one(socket, place)
+                    bound.append((socket, place))
+            except UsageError as exc:
+                why = exc
+                for socket, place in bound:
+                    socket.unbind(place)
+            else:
+                return chosen
+        raise UsageError(f"no three free ports in a row on {address.host}: {why}")
+
+    @staticmethod
+    def _bind_one(socket: Any, endpoint: str) -> None:
+        try:
+            socket.bind(endpoint)
+        except zmq.ZMQError as exc:
+            if exc.errno == zmq.EADDRINUSE:
+                raise UsageError(f"{endpoint} is in use: give --bind another port, or end who has it") from None
+            raise UsageError(f"cannot bind {endpoint}: {exc.strerror}") from None

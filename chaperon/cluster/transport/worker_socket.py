@@ -1,0 +1,169 @@
+"""A worker's end over ZeroMQ: connected to its master's address, again whenever that is needed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from chaperon.cluster.protocol.codec import OtherProtocol, WireError, decode, encode
+from chaperon.cluster.protocol.messages import Frame, Message
+from chaperon.cluster.transport.address import Address
+from chaperon.cluster.transport.keys import WorkerKey
+from chaperon.cluster.transport.link import FOREIGN, REFUSALS, Connection, FromMaster, Refused
+from chaperon.cluster.transport.zmq_sockets import Sockets
+from chaperon.errors import UsageError
+
+TORN = 8
+"""Handshakes broken off in a row, at most a second apart, after which it is the key."""
+
+
+_REFUSALS: Mapping[int, tuple[str, str]] = {
+    zmq.EVENT_HANDSHAKE_FAILED_AUTH: ("the master at {} does not know this worker's key",) * 2,
+    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: (
+        "the master at {} has no key, this worker has one",
+        "the master at {} asks for a key",
+    ),
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: (
+        "what is at {} has another key, or none",
+        "what is at {} asks for a key, or is no master",
+    ),
+}
+"""What each failure of a handshake means to a worker with a key, and to one without."""
+
+
+class Connected:
+    """Connects to *address*, *identity* telling this worker from every other."""
+
+    def __init__(self, address: Address, identity: bytes, key: WorkerKey | None = None) -> None:
+        self.address = address
+        self._identity = identity
+        self._key = key
+        self._hear: FromMaster | None = None
+        self._foreign: Callable[[OtherProtocol], None] | None = None
+        self._refused: Refused = lambda why, final: None
+        self._connection: Connection = lambda stands: None
+        self._former: Sockets | None = None
+        self._failures = 0
+        self._working = False
+        self.tally: Counter[str] = Counter()
+        self._open()
+
+    def __repr__(self) -> str:
+        return f"<Connected to {self.address}>"
+
+    def _open(self) -> None:
+        self._sockets = Sockets(self._key)
+        self._sockets.tally = self.tally
+        self._control = self._sockets.open(zmq.DEALER, ROUTING_ID=self._identity)
+        self._sink = self._sockets.open(zmq.PUSH, SNDHWM=1000)
+        self._monitor = self._sockets.monitor(self._control)
+        self._work: Any = None
+        self._stands = False
+        try:
+            self._control.connect(self.address.control)
+            self._sink.connect(self.address.sink)
+        except zmq.ZMQError as exc:
+            self._sockets.close()
+            raise UsageError(f"cannot connect to {self.address}: {exc.strerror}") from None
+
+    def listen(
+        self,
+        hear: FromMaster,
+        foreign: Callable[[OtherProtocol], None],
+        refused: Refused = lambda why, final: None,
+        connection: Connection = lambda stands: None,
+    ) -> None:
+        """Call *hear* with every message, *foreign* if the master speaks otherwise, *refused* if we get no further.
+
+        *connection* is called within milliseconds when the connection is open, or was closed.
+        """
+        self._hear, self._foreign, self._refused, self._connection = hear, foreign, refused, connection
+        self._sockets.read(self._control, self._take)
+        self._sockets.read(self._monitor, lambda parts: self._happened(parse_monitor_message(parts)["event"]))
+
+    def _happened(self, event: int) -> None:
+        """Tell what a handshake came to: the kinds of failure that libzmq knows."""
+        if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self._failures, self._stands = 0, True
+            self._connection(True)
+        elif event == zmq.EVENT_DISCONNECTED:
+            if self._stands:  # else it never was one
+                self._stands = False
+                self._connection(False)
+        elif event in _REFUSALS:
+            self.tally[REFUSALS] += 1
+            self._failures += 1
+            if event != zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL or self._failures >= TORN:
+                why = _REFUSALS[event][self._key is None].format(self.address)
+                times = f"{self._failures} attempt{'s' if self._failures > 1 else ''}"
+                self._refused(f"refused by the key: {why} ({times}); give its worker.key with --key", True)
+        elif event == zmq.EVENT_CLOSED:
+            self._refused(f"nobody answers at {self.address}", False)
+
+    def _take(self, parts: list[bytes]) -> None:
+        self._close_former()
+        if len(parts) != 1:
+            raise WireError("a message in pieces")
+        try:
+            message = decode(parts[0])
+        except OtherProtocol as exc:
+            self.tally[FOREIGN] += 1
+            assert self._foreign is not None
+            self._foreign(exc)
+            return
+        assert self._hear is not None
+        self._hear(message)
+
+    def send(self, message: Message) -> None:
+        """Say something to the master; it may be lost."""
+        self._sockets.write(self._control, [encode(message)])
+
+    def pour(self, frame: Frame) -> bool:
+        """Send a window towards the sink; return whether it went off, which is not to say that it arrives."""
+        return self._sockets.write(self._sink, [encode(frame)])
+
+    def open_work(self) -> None:
+        """Take offers from now on."""
+        self._working = True
+        if self._work is None:
+            self._work = self._sockets.open(zmq.PULL, RCVHWM=1)
+            self._work.connect(self.address.work)
+            self._sockets.read(self._work, self._take)
+
+    def close_work(self) -> None:
+        """Take offers no longer."""
+        self._working = False
+        if self._work is not None:
+            self._sockets.drop(self._work)
+            self._work = None
+
+    def reconnect(self) -> None:
+        """Begin anew with fresh sockets: the old ones may be waiting for a host that is gone.
+
+        The old ones are closed when the new ones bring a message, or at the next call: a master
+        that hears of a closed connection deals this worker's shares to others.
+        """
+        self._close_former()
+        if self._work is not None:
+            self._sockets.drop(self._work)
+        self._former = self._sockets
+        self._former.mute()
+        self._open()
+        if self._hear is not None and self._foreign is not None:
+            self.listen(self._hear, self._foreign, self._refused, self._connection)
+        if self._working:
+            self.open_work()
+
+    def close(self) -> None:
+        """Close all sockets at once."""
+        self._close_former()
+        self._sockets.close()
+
+    def _close_former(self) -> None:
+        former, self._former = self._former, None
+        if former is not None:
+            former.close()

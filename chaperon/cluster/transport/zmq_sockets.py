@@ -1,0 +1,149 @@
+"""ZeroMQ's sockets under gevent: one context, one greenlet for each socket that is read."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+from collections import Counter
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import gevent
+import zmq
+import zmq.green
+
+from chaperon.cluster.protocol.codec import LARGEST, WireError
+from chaperon.cluster.transport.keys import Key
+from chaperon.cluster.transport.link import FAULTS, MALFORMED
+from chaperon.descriptors import short, takes
+from chaperon.errors import UsageError
+from chaperon.load.background import Watched, spawn_watched
+
+BREATH = 100
+"""Messages after which everybody else gets a turn."""
+
+
+class _Socket(zmq.green.Socket):  # type: ignore[type-arg]  # generic for type checkers alone
+    _gevent_bug_timeout = 0.25  # a wake-up can be lost: look again soon, not after 11 s
+
+
+class _Context(zmq.green.Context):  # type: ignore[type-arg]  # as above
+    _socket_class = _Socket
+
+
+class Sockets:
+    """A context with its sockets, guarded by a *key*; *tally* counts what was dropped, by why."""
+
+    def __init__(self, key: Key | None) -> None:
+        self.tally: Counter[str] = Counter()
+        self._key = key
+        self._context = _Context()
+        if key is not None:
+            key.guard(self._context, self._faulted)
+        self._sockets: list[Any] = []
+        self._readers: dict[Any, Watched] = {}
+
+    def open(self, kind: int, **options: int | bytes) -> Any:
+        """Return a new socket of a *kind*, with what every one needs and further *options* set. Raises UsageError."""
+        socket = self._made(lambda: self._context.socket(kind))
+        tuning: dict[str, int | bytes] = {
+            "LINGER": 0,
+            "MAXMSGSIZE": LARGEST + 1024,
+            "HANDSHAKE_IVL": 3000,
+            "RECONNECT_IVL": 50,
+            "RECONNECT_IVL_MAX": 1000,
+            "TCP_KEEPALIVE": 1,
+            "TCP_KEEPALIVE_IDLE": 5,
+            "TCP_KEEPALIVE_INTVL": 2,
+            "TCP_KEEPALIVE_CNT": 3,
+            "IPV6": 1,
+            **options,
+        }
+        for name, value in tuning.items():
+            socket.setsockopt(getattr(zmq, name), value)
+        if self._key is not None:
+            self._key.apply(socket)
+        self._sockets.append(socket)
+        return socket
+
+    def read(self, socket: Any, hear: Callable[[list[Any]], None], *, frames: bool = False) -> None:
+        """Call *hear* with whatever comes, in a greenlet, whatever it raises.
+
+        Parts are bytes, or `zmq.Frame` where *frames* are asked for: those know their connection.
+        """
+        self._readers[socket] = spawn_watched(
+            "what reads messages", self._read, socket, hear, frames, on_fault=self._faulted, ends=True
+        )
+
+    def _read(self, socket: Any, hear: Callable[[list[Any]], None], frames: bool) -> None:
+        for n in count(1):
+            try:
+                parts = socket.recv_multipart(copy=not frames)
+            except zmq.ZMQError as exc:
+                if exc.errno in (zmq.ENOTSOCK, zmq.ETERM):
+                    return
+                self.tally[FAULTS] += 1
+                continue
+            try:
+                hear(parts)
+            except WireError:
+                self.tally[MALFORMED] += 1
+            except Exception:  # whatever one message does, the next is read
+                self.tally[FAULTS] += 1
+                if os.environ.get("CHAPERON_DEBUG"):
+                    raise
+            if n % BREATH == 0:
+                gevent.sleep(0)
+
+    def _faulted(self, text: str) -> None:
+        self.tally[FAULTS] += 1  # the master's or the worker's word to the report
+
+    def monitor(self, socket: Any, events: int = zmq.EVENT_ALL) -> Any:
+        """Return what tells of events of a socket's connections: before it has any, lest one be missed."""
+        monitor = self._made(lambda: socket.get_monitor_socket(events))
+        monitor.setsockopt(zmq.LINGER, 0)
+        self._sockets.append(monitor)
+        return monitor
+
+    def _made(self, make: Callable[[], Any]) -> Any:
+        """Return what *make* opens. Raises UsageError, with everything closed, where descriptors have run out."""
+        try:
+            return make()
+        except zmq.ZMQError as exc:
+            if exc.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            self.close()
+            limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+            raise UsageError(short("its connections with other processes", limit, limit + takes(1))) from None
+
+    def write(self, socket: Any, parts: list[bytes]) -> bool:
+        """Send without waiting; return whether it was taken: what matters is said again."""
+        try:
+            socket.send_multipart(parts, zmq.NOBLOCK)
+        except zmq.ZMQError as exc:
+            if exc.errno in (zmq.EAGAIN, errno.EHOSTUNREACH, zmq.EFSM):
+                return False
+            raise
+        return True
+
+    def mute(self) -> None:
+        """Read nothing more, but leave the connections open."""
+        for reader in self._readers.values():
+            reader.kill(block=False)
+        self._readers.clear()
+
+    def drop(self, socket: Any) -> None:
+        """Close one socket at once."""
+        reader = self._readers.pop(socket, None)
+        if reader is not None and reader is not gevent.getcurrent():
+            reader.kill(block=False)
+        self._sockets.remove(socket)
+        socket.close(0)
+
+    def close(self) -> None:
+        """Close all of them at once."""
+        for socket in list(self._sockets):
+            self.drop(socket)
+        self._context.destroy(0)

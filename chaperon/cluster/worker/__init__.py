@@ -1,0 +1,1 @@
+"""A worker: joins a master, performs the shares leased to it, sends windows."""

@@ -1,0 +1,208 @@
+"""A worker's part in one run: the shares in its hands, sent for as long as they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from chaperon.clock import Clock, seconds
+from chaperon.cluster.protocol.messages import Change, Lease, Order
+from chaperon.cluster.worker.window_sender import Dispatch
+from chaperon.execution.local_load import Sending
+from chaperon.load.background import OnFault, fault_text, say_fault, spawn_watched
+from chaperon.load.share import Share
+from chaperon.measure.closing import Closing
+from chaperon.measure.window import Window
+from chaperon.report.monitor import ABORT_GRACE
+from chaperon.report.redaction.redaction import Redactor
+from chaperon.report.texts import window_through
+from chaperon.session.context import StopRun
+
+if TYPE_CHECKING:
+    from chaperon.execution.environment import Environment
+
+Standing = tuple[tuple[Lease, ...], tuple[Lease, ...], tuple[Lease, ...]]
+"""Leases that are going on, that were made to their end, that were given back; each where its share stands."""
+
+
+class Stint:
+    """Holds what the master deals of *shares*, and from `begin` on sends it.
+
+    Windows go by *dispatch*. So many *engines* send the whole. Nothing is started while *held* says so;
+    *changed* is called when a share is done or given back, *stop_run* when a scenario wants to
+    end the run for all, *on_fault* on a fault of ours, *ended* when the last window is cut. The
+    words in windows hold nothing that *redact* knows.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        shares: Mapping[str, Share],
+        dispatch: Dispatch,
+        clock: Clock,
+        *,
+        worker: str,
+        engines: int,
+        held: Callable[[], bool],
+        changed: Callable[[], object],
+        stop_run: StopRun,
+        on_fault: OnFault,
+        ended: Callable[[], object],
+        redact: Redactor,
+    ) -> None:
+        self._redact = redact
+        self.sending: Sending | None = None
+        self._environment = environment
+        self._shares = shares
+        self._dispatch = dispatch
+        self._clock = clock
+        self._worker = worker
+        self._engines = engines
+        self._held_up = held
+        self._changed = changed
+        self._stop_run = stop_run
+        self._on_fault = on_fault
+        self._ended = ended
+        self._leases: dict[str, Lease] = {}
+        self._over = False
+        self._changes = 0
+
+    def __repr__(self) -> str:
+        return f"<Stint of {self._worker}: {len(self._leases)} shares>"
+
+    @property
+    def sends(self) -> bool:
+        """Whether it has begun."""
+        return self.sending is not None
+
+    @property
+    def standing(self) -> Standing:
+        """Where every share stands."""
+        if self.sending is None:
+            return tuple(self._leases.values()), (), ()
+        standings, progress = self.sending.engine.standings, self.sending.engine.progress
+        by: dict[str, list[Lease]] = {"going": [], "done": [], "returned": []}
+        for name, lease in self._leases.items():
+            if name not in progress:  # it came when no more could be begun
+                by["returned"].append(lease)
+                continue
+            taken, _, rows = progress[name]
+            by[standings[name]].append(replace(lease, start=taken, rows=rows))
+        return tuple(by["going"]), tuple(by["done"]), tuple(by["returned"])
+
+    @property
+    def cut(self) -> int:
+        """The number of the newest window that was cut."""
+        return 0 if self.sending is None else self.sending.cut
+
+    @property
+    def closing(self) -> Closing | None:
+        """What was counted apart from the windows; None where nothing was sent."""
+        return None if self.sending is None else self.sending.closing
+
+    def hold(self, leases: tuple[Lease, ...]) -> None:
+        """Have what the master says we have: take what is new, give back what is not among it."""
+        wanted = {lease.share: lease for lease in leases}
+        for name, lease in wanted.items():
+            known = self._leases.get(name)
+            if (known is not None and known.attempt >= lease.attempt) or name not in self._shares:
+                continue
+            self._leases[name] = lease
+            if self.sending is not None and not self._over:
+                self._take_up(self.sending, lease)
+        for name in self._leases.keys() - wanted.keys():
+            if self.sending is None:
+                del self._leases[name]
+            else:
+                self.sending.engine.release(name)
+
+    def begin(self, began: float) -> None:
+        """Send what is held from *began* on, a reading of the clock."""
+        self.sending = Sending(
+            self._environment,
+            (),
+            self._send,
+            self._clock,
+            worker=self._worker,
+            began=began,
+            stop_run=self._stop_run,
+            on_fault=self._faulted,
+            journal=partial(self._dispatch.open, began),
+            engines=self._engines,
+            staying=True,
+            held=self._held_up,
+            changed=self._changed,
+        )
+        for lease in self._leases.values():
+            self._take_up(self.sending, lease)
+        spawn_watched("the load", self._perform, self.sending, on_fault=self._faulted, ends=True)
+
+    def _send(self, window: Window) -> None:
+        if self.sending is not None:
+            self._redact.add(self.sending.secrets)
+        self._dispatch.send(window_through(window, self._redact))
+
+    def change(self, changes: tuple[Change, ...]) -> None:
+        """Make the changes to the load that are new, at their moments of the run."""
+        if self.sending is None:
+            return
+        for change in changes[self._changes :]:
+            change.make(self.sending.engine)
+        self._changes = max(self._changes, len(changes))
+
+    def follow(self, order: Order, grace: float) -> None:
+        """Do what ends a run: stay no longer than what is held takes, or stop in the *grace* time, or now."""
+        match order:
+            case "end":
+                self._finish()
+            case "stop":
+                self.stop(grace)
+            case "kill":
+                self.stop()
+            case _:
+                pass
+
+    def stop(self, grace: float = 0.0) -> None:
+        """Start nothing more; visits in flight have *grace* seconds."""
+        if self.sending is not None:
+            self.sending.engine.stop(grace)
+
+    def hand_back(self, *, at_once: bool = False) -> None:
+        """Give every share back, take no other; visits in flight have the grace time, or none."""
+        if self.sending is None:
+            return
+        self._over = True
+        for name in self._leases:
+            self.sending.engine.release(name)
+        if at_once:
+            self.stop()
+        else:
+            self._finish()
+            self._clock.after(seconds(self._environment.grace), self.stop)
+
+    def _finish(self) -> None:
+        if self.sending is not None:
+            self.sending.engine.finish()
+
+    def _take_up(self, sending: Sending, lease: Lease) -> None:
+        self._dispatch.stands(lease)
+        share = replace(self._shares[lease.share], start=lease.start, rows=lease.rows)
+        sending.engine.take(share, forgo=lease.forgo)
+
+    def _perform(self, sending: Sending) -> None:
+        try:
+            sending.perform()
+        except BaseException as exc:
+            text = fault_text("the load", exc)
+            say_fault(text, exc)
+            self._faulted(text)
+        finally:
+            self._over = True
+            self._ended()
+
+    def _faulted(self, text: str) -> None:
+        """Say it and stop soon: what is not measured any more must not be sent."""
+        self._on_fault(text)
+        self.stop(ABORT_GRACE)

@@ -1,0 +1,185 @@
+"""How a worker comes to know what it is to run: it knocks, fetches the scenario, imports it."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chaperon._version import VERSION
+from chaperon.clock import Clock
+from chaperon.cluster.protocol.messages import Blob, Fetch, Hello, Welcome
+from chaperon.cluster.transport.link import WorkerLink
+from chaperon.errors import ChaperonError
+from chaperon.load.background import spawn_watched
+from chaperon.load.share import Share
+from chaperon.measure.exception_text import describe, text_of
+from chaperon.measure.plain_text import LABEL, encodable
+
+if TYPE_CHECKING:
+    from chaperon.execution.environment import Environment
+
+DIAL = 0.5
+"""Seconds between two attempts to be let in."""
+
+
+UNANSWERED = 3.0
+"""Seconds after which it is said that nobody answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a worker is: a name of its own, a number for this life of it, how much it takes."""
+
+    name: str
+    incarnation: int
+    capacity: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", encodable(self.name, LABEL))
+
+    @property
+    def peer(self) -> bytes:
+        """What its sockets are known by."""
+        return f"{self.name}/{self.incarnation}".encode()
+
+    @property
+    def hello(self) -> Hello:
+        """What it says at the door."""
+        return Hello(
+            self.name,
+            self.incarnation,
+            VERSION,
+            platform.python_version(),
+            encodable(socket.gethostname(), LABEL),
+            os.cpu_count() or 1,
+            self.capacity,
+        )
+
+
+Furnish = Callable[[Welcome, bytes], "Environment"]
+"""From what a master says, with the scenario it ships, to what is to be run; raises ChaperonError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What came of it: an environment with its shares by name, or why there is none.
+
+    It is *hopeless* where no master will ever let this worker in.
+    """
+
+    environment: Environment | None = None
+    shares: Mapping[str, Share] | None = None
+    why: str = ""
+    hopeless: bool = False
+
+
+class Joining:
+    """Gets a worker to the point where it could send; then calls *joined*, once.
+
+    Not *fetching*, it does without what the master ships. For the master's answer it waits
+    *patience* seconds, or for ever; *tell* hears when that takes long.
+    """
+
+    def __init__(
+        self,
+        link: WorkerLink,
+        identity: Identity,
+        furnish: Furnish,
+        clock: Clock,
+        joined: Callable[[Joined], None],
+        *,
+        fetching: bool = True,
+        patience: float | None = None,
+        tell: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.welcome: Welcome | None = None
+        self._link = link
+        self._identity = identity
+        self._furnish = furnish
+        self._clock = clock
+        self._joined = joined
+        self._fetching = fetching
+        self._patience = patience
+        self._tell = tell
+        self._began = clock.now()
+        self._unanswered = "no master lets this worker in"
+        self._told = False
+        self._parcel = bytearray()
+        self._dialled = -math.inf
+        self._loading = False
+
+    def tick(self) -> None:
+        """Knock again, or ask again for what has not come."""
+        if self.welcome is None:
+            if self._clock.now() - self._dialled >= DIAL:
+                self._dialled = self._clock.now()
+                self._link.send(self._identity.hello)
+                self._mind(self._clock.now() - self._began)
+        elif self._lacks(self.welcome):
+            self._fetch(self.welcome)
+
+    def stood_still(self, gap: float) -> None:
+        """Wait *gap* seconds longer for a master: for so long its answer could not be heard."""
+        self._began += gap
+
+    def refused(self, why: str, final: bool) -> None:
+        """Note why there is no way through the door; *final* where trying again is of no use."""
+        if self.welcome is None:
+            self._unanswered = why
+            if final:
+                self._joined(Joined(why=why, hopeless=True))
+
+    def enter(self, welcome: Welcome) -> bool:
+        """Take the master's welcome; return whether it is the first."""
+        if self.welcome is not None:
+            return False
+        self.welcome = welcome
+        self._proceed(welcome)
+        return True
+
+    def piece(self, blob: Blob) -> None:
+        """Take a piece of the scenario, if it is the one that is missing."""
+        welcome = self.welcome
+        if welcome is None or blob.digest != welcome.digest or blob.offset != len(self._parcel):
+            return
+        self._parcel += blob.data
+        self._proceed(welcome)
+
+    def _proceed(self, welcome: Welcome) -> None:
+        if self._lacks(welcome):
+            self._fetch(welcome)
+        elif not self._loading:
+            self._loading = True
+            spawn_watched("loading the scenario", self._load, welcome, on_fault=self._failed, ends=True)
+
+    def _mind(self, waited: float) -> None:
+        if self._patience is not None and waited > self._patience:
+            self._joined(Joined(why=f"{self._unanswered}, after {waited:.0f} s", hopeless=True))
+        elif waited > UNANSWERED and not self._told:
+            self._told = True
+            self._tell(f"worker {self._identity.name}: {self._unanswered}; still trying")
+
+    def _lacks(self, welcome: Welcome) -> bool:
+        return self._fetching and len(self._parcel) < welcome.size
+
+    def _fetch(self, welcome: Welcome) -> None:
+        self._link.send(Fetch(welcome.digest, len(self._parcel)))
+
+    def _failed(self, text: str) -> None:
+        self._joined(Joined(why=text))
+
+    def _load(self, welcome: Welcome) -> None:
+        try:
+            environment = self._furnish(welcome, bytes(self._parcel)).furnished(welcome.given)
+            shares = {share.name: share for share in environment.shares(welcome.shares)}
+        except ChaperonError as exc:
+            self._joined(Joined(why=text_of(exc)))
+        except BaseException as exc:  # raised by the scenario's code: the master is told
+            self._joined(Joined(why=describe(exc)))
+        else:
+            self._joined(Joined(environment, shares))

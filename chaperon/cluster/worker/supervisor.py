@@ -1,0 +1,260 @@
+"""The parent of engine processes: it says when one dies, starts the next, never outlives itself in them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import SystemRandom
+
+import gevent
+from gevent import subprocess
+from gevent.event import Event
+
+from chaperon.clock import Clock
+from chaperon.cluster.journal.orphaned_windows import Estate
+from chaperon.cluster.journal.private_dir import Shelter
+from chaperon.cluster.protocol.messages import Message, Received
+from chaperon.cluster.transport.key_variables import without_keys
+from chaperon.cluster.transport.link import WorkerLink
+from chaperon.cluster.worker.parent_pipe import hand_over
+from chaperon.load.background import OnFault, spawn_watched
+
+OVER, REFUSED, LEFT, ORPHANED = 0, 6, 130, 75
+"""How an engine ends in order: its run is over; the master does not want it; it was told to
+leave; the master fell silent. Everything else is a death."""
+
+FAREWELL, FAREWELLS = 0.25, 20
+"""What dead engines owed is waited for when all is over: so many seconds at a time, so often."""
+
+FOR_GOOD = 3
+"""How often it has to be told to leave until engines are killed."""
+
+MOST_DEATHS = 10
+PAUSE = 1.0
+_PDEATHSIG = 1
+_HOME = str(Path(__file__).resolve().parents[2])
+_DOOR = (
+    f"import sys; sys.path[:] = [{_HOME!r}, *filter(None, sys.path)]; import chaperon; del sys.path[0]; "
+    "from chaperon.__main__ import main; main()"
+)
+"""As `python -m chaperon`, but this very Chaperon, and nothing from where we are: there may be a queue.py."""
+
+Command = Callable[[str, int], Sequence[str]]
+"""From the name of a worker and the number of its life to the arguments of `chaperon`."""
+
+
+class Supervisor:
+    """Keeps one engine process for each of *names* until it is told to leave.
+
+    An engine performs one run; then the next is started, unless *once*. *link* is for telling
+    the master of deaths, *tell* for telling people, *on_fault* for a fault of ours. In the *shelter*
+    engines keep their journals. The line of a *key* reaches each engine by a pipe: an environment or
+    arguments can be read.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        command: Command,
+        link: WorkerLink,
+        clock: Clock,
+        *,
+        once: bool = False,
+        key: str = "",
+        shelter: Shelter | None = None,
+        tell: Callable[[str], None] = lambda text: None,
+        on_fault: OnFault = lambda text: None,
+    ) -> None:
+        self._on_fault = on_fault
+        self._names = names
+        self._command = command
+        self._link = link
+        self._clock = clock
+        self._once = once
+        self._key = key
+        self._shelter = shelter
+        self._estates: dict[tuple[str, int], Estate] = {}
+        self._executors: list[gevent.Greenlet[..., object]] = []
+        self._tell = tell
+        self._engines: dict[str, subprocess.Popen[bytes]] = {}
+        self._leaving = 0
+        self._resting: set[Event] = set()
+        self._codes: list[int] = []
+        self._keepers: list[gevent.Greenlet[..., object]] = []
+
+    def __repr__(self) -> str:
+        return f"<Supervisor of {', '.join(self._engines) or 'nobody'}>"
+
+    def start(self) -> Supervisor:
+        """Start all engines."""
+        self._link.listen(self._hear, lambda exc: None)
+        self._keepers = [
+            spawn_watched(f"what keeps {name} going", self._keep, name, on_fault=self._faulted, ends=True)
+            for name in self._names
+        ]
+        return self
+
+    def wait(self) -> int:
+        """Wait until no engine is left; return the worst of their exit codes."""
+        gevent.joinall(self._keepers)
+        for _ in range(FAREWELLS):  # a standstill of this process costs one of them, not all
+            if gevent.joinall(self._executors, timeout=FAREWELL) == self._executors:
+                break
+        self._close()
+        return max(self._codes, default=0)
+
+    def leave(self) -> None:
+        """Tell every engine to give its shares back and go; the more often, the sooner."""
+        self._leaving += 1
+        self._tell_engines(signal.SIGTERM if self._leaving < FOR_GOOD else signal.SIGKILL)
+
+    def end(self, within: float = 2.0) -> None:
+        """End every engine, asking first; none is left when this returns."""
+        self._leaving += 1
+        self._tell_engines(signal.SIGTERM)
+        gevent.joinall(self._keepers, timeout=within)  # not killed: one may be in the middle of starting an engine
+        self._leaving += FOR_GOOD
+        self._tell_engines(signal.SIGKILL)
+        gevent.joinall(self._keepers)
+        self._close()
+
+    def _tell_engines(self, number: int) -> None:
+        for engine in list(self._engines.values()):
+            _signal(engine, number)
+        for rest in self._resting:
+            rest.set()
+
+    def _close(self) -> None:
+        for executor in self._executors:
+            executor.kill()
+        self._link.close()
+        if self._shelter is not None:
+            self._shelter.close()
+
+    def _faulted(self, text: str) -> None:
+        self._codes.append(1)
+        self._on_fault(text)
+
+    def _hear(self, message: Message) -> None:
+        if isinstance(message, Received):
+            estate = self._estates.get((message.worker, message.incarnation))
+            if estate is not None:
+                estate.received(message)
+
+    def _keep(self, name: str) -> None:
+        deaths = 0
+        while not self._leaving:
+            incarnation = SystemRandom().getrandbits(53)
+            code = self._run(name, incarnation)
+            self._wind_up(name, incarnation, code)
+            final = self._final(code)
+            if final is not None:
+                self._codes.append(final)
+                return
+            if code in (OVER, ORPHANED):
+                deaths = 0
+                continue
+            deaths += 1
+            self._tell(f"worker {name}: its engine {_ended(code)}")
+            self._rest()
+            if deaths >= MOST_DEATHS:
+                self._tell(f"worker {name}: given up after {deaths} deaths in a row")
+                self._codes.append(1)
+                return
+        self._codes.append(LEFT)
+
+    def _rest(self) -> None:
+        """Wait a little before the next engine is started, unless it is told that there is none to come."""
+        rest = Event()
+        self._resting.add(rest)
+        call = self._clock.after(PAUSE, rest.set)
+        rest.wait()
+        call.cancel()
+        self._resting.discard(rest)
+
+    def _final(self, code: int) -> int | None:
+        """Return what to exit with, since an engine ended with *code*; None where another is to be started."""
+        if self._leaving and (code < 0 or (code == OVER and not self._once)):  # it would be here still but for us
+            return LEFT
+        if code in (REFUSED, LEFT) or self._leaving or (self._once and code in (OVER, ORPHANED)):
+            return REFUSED if code == ORPHANED else code
+        return None
+
+    def _wind_up(self, name: str, incarnation: int, code: int) -> None:
+        """See to it that the master hears of an engine's end, with all that the engine still owed."""
+        estate = Estate(name, incarnation, code, self._journal(incarnation), self._link, self._clock)
+        if estate.fault:
+            self._tell(f"worker {name}: {estate.fault}")
+        died = code not in (OVER, REFUSED, LEFT, ORPHANED)
+        if estate or estate.fault or (died and (estate.known or not self._leaving)):
+            self._estates[name, incarnation] = estate
+            self._executors = [executor for executor in self._executors if not executor.dead]
+            executor = spawn_watched(
+                f"what {name} left", self._execute, name, incarnation, on_fault=self._faulted, ends=True
+            )
+            self._executors.append(executor)
+
+    def _execute(self, name: str, incarnation: int) -> None:
+        self._estates[name, incarnation].settle()
+        del self._estates[name, incarnation]
+
+    def _journal(self, incarnation: int) -> Path | None:
+        return None if self._shelter is None else self._shelter.folder / str(incarnation)
+
+    def _run(self, name: str, incarnation: int) -> int:
+        journal = self._journal(incarnation)
+        kept = () if journal is None else ("--journal", str(journal))
+        engine = subprocess.Popen(
+            [sys.executable, "-c", _DOOR, *self._command(name, incarnation), *kept],
+            stdin=subprocess.PIPE,  # its end is ours: see `bound_to_parent`
+            env=without_keys(os.environ),
+            start_new_session=True,  # a Ctrl-C on this terminal is ours to deal with
+        )
+        self._engines[name] = engine
+        if engine.stdin is not None:
+            hand_over(engine.stdin, self._key)
+        if self._leaving:  # it was said while this one was being started
+            _signal(engine, signal.SIGTERM if self._leaving < FOR_GOOD else signal.SIGKILL)
+        try:
+            return int(engine.wait())
+        finally:
+            if engine.returncode is not None:
+                del self._engines[name]
+                if engine.stdin is not None:
+                    engine.stdin.close()
+
+
+def bound_to_parent() -> None:
+    """End this process at once when its supervisor ends, however that comes.
+
+    The supervisor holds the other end of standard input and writes one line at the start,
+    see `handed_over`; on Linux the kernel is asked as well.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PDEATHSIG, signal.SIGKILL)
+    pipe = os.dup(0)
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nowhere, 0)
+    os.close(nowhere)
+
+    def watch() -> None:
+        while os.read(pipe, 1):
+            pass
+        os._exit(ORPHANED)
+
+    gevent.get_hub().threadpool.spawn(watch)  # a thread of its own: the hub may be busy
+
+
+def _signal(engine: subprocess.Popen[bytes], number: int) -> None:
+    if engine.poll() is None:
+        engine.send_signal(number)
+
+
+def _ended(code: int) -> str:
+    if code >= 0:
+        return f"ended with code {code}"
+    return f"was ended by {signal.Signals(-code).name}"

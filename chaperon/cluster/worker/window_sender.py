@@ -1,0 +1,102 @@
+"""A worker's windows, from their cut until the master has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from chaperon.clock import Clock
+from chaperon.cluster.journal.journal import Journal
+from chaperon.cluster.journal.journal_file import JournalError, Owner
+from chaperon.cluster.protocol.messages import Frame, Lease, Pong
+from chaperon.cluster.transport.link import WorkerLink
+from chaperon.cluster.transport.outbox import Outbox
+from chaperon.cluster.worker.join import Identity
+from chaperon.cluster.worker.window_size import pack_within
+from chaperon.measure.window import Window
+
+UNPACKED = "windows that could not be packed: what they held is lost"
+
+
+class Dispatch:
+    """Packs each window, seals it in the journal, sends it until it is acknowledged.
+
+    The journal is kept in *folder*. Where none can be, that is *told*, and windows go without.
+    """
+
+    def __init__(
+        self, identity: Identity, link: WorkerLink, clock: Clock, folder: Path | None, tell: Callable[[str], None]
+    ) -> None:
+        self._identity = identity
+        self._link = link
+        self._clock = clock
+        self._folder = folder
+        self._tell = tell
+        self._outbox = Outbox()
+        self._journal: Journal | None = None
+        self._run = 0
+        self._began = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Dispatch of {self._identity.name}: {self._outbox}>"
+
+    def __bool__(self) -> bool:
+        return len(self._outbox) > 0
+
+    def expect(self, run: int, *, beat: float) -> None:
+        """Be for the windows of a run; *beat* is the seconds between two signs of life."""
+        self._run, self._outbox = run, Outbox(beat=beat)
+
+    def open(self, began: float, second: int) -> Journal | None:
+        """Return the journal of a run that begins at *began*, from a second of it on, or None."""
+        self._began = began
+        if self._folder is None:
+            return None
+        mine = self._identity
+        try:
+            self._journal = Journal(self._folder, Owner(mine.name, mine.incarnation, self._run, began, second))
+        except JournalError as exc:
+            self._tell(f"worker {mine.name}: {exc}: should it be killed, its last second is lost")
+        return self._journal
+
+    def stands(self, lease: Lease) -> None:
+        """Note where a share stands that is taken up."""
+        if self._journal is not None:
+            self._journal.stands(lease.share, lease.start, lease.rows)
+
+    def send(self, window: Window) -> None:
+        """Take a window that was just cut: the sink of a worker. Raises what is a fault of ours."""
+        try:
+            body = pack_within(window, began=self._began)
+        except BaseException:  # its number goes all the same, so that the master waits for none
+            empty = Window(window.worker, window.seq, window.at, notes={UNPACKED: 1})
+            self._outbox.put(window.seq, pack_within(empty, began=self._began))
+            raise
+        try:
+            if self._journal is not None:
+                self._journal.seal(window, body)
+        finally:
+            self._outbox.put(window.seq, body)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what is due."""
+        self._outbox.flush(self._clock.now(), self._pour)
+
+    def acknowledged(self, pong: Pong) -> None:
+        """Let go of what the master has."""
+        self._outbox.acked(pong.acked, pong.ahead)
+        if self._journal is not None:
+            self._journal.acknowledged(pong.acked)
+
+    def hurry(self) -> None:
+        """Send everything again: the sockets are new."""
+        self._outbox.hurry()
+
+    def close(self) -> None:
+        """Let go of the journal; it stays if there is anything in it that nobody has acknowledged."""
+        if self._journal is not None:
+            self._journal.close()
+
+    def _pour(self, seq: int, body: bytes) -> bool:
+        return self._link.pour(Frame(self._identity.name, self._identity.incarnation, self._run, seq, body))

@@ -1,0 +1,59 @@
+"""A window that fits a message: series are merged, never samples left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from chaperon.measure.recorder import OTHER
+from chaperon.measure.sample import Key
+from chaperon.measure.series import Series
+from chaperon.measure.window import Window
+from chaperon.measure.window_codec import TooLarge, pack_window
+
+UNTAGGED = "windows too large for a message, sent without the tags of their series"
+UNNAMED = f"windows too large for a message, sent with the rarer names of their series as «{OTHER}»"
+FEWER = (500, 200, 100, 50, 20, 10, 5, 2, 1, 0)
+"""How many names are tried to be kept, those with most samples."""
+
+
+def pack_within(window: Window, *, began: float) -> bytes:
+    """Return a window as bytes that fit a message, with the detail it takes; raises WireError if none does.
+
+    Where all of it is too large its series lose their tags, then the rarest their names: counts,
+    sums and sketches are merged exactly, and a note says so.
+    """
+    try:
+        return pack_window(window, began=began)
+    except TooLarge as exc:
+        fault = exc
+    for smaller in _smaller(window):
+        try:
+            return pack_window(smaller, began=began)
+        except TooLarge as exc:
+            fault = exc
+    raise fault
+
+
+def _smaller(window: Window) -> Iterator[Window]:
+    yield _merged(window, lambda key: key._replace(tags=()), UNTAGGED)
+    counts: Counter[str] = Counter()
+    for key, series in window.series.items():
+        counts[key.name] += series.count
+    for most in FEWER:
+        if most < len(counts):
+            kept = {name for name, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:most]}
+            yield _merged(window, _naming(kept), UNNAMED)
+
+
+def _naming(kept: set[str]) -> Callable[[Key], Key]:
+    return lambda key: key._replace(name=key.name if key.name in kept else OTHER, tags=())
+
+
+def _merged(window: Window, shorter: Callable[[Key], Key], note: str) -> Window:
+    parts: dict[Key, list[Series]] = {}
+    for key, series in window.series.items():
+        parts.setdefault(shorter(key), []).append(series)
+    merged = {key: same[0] if len(same) == 1 else Series.merge_all(same) for key, same in parts.items()}
+    return replace(window, series=merged, notes={**window.notes, note: window.notes.get(note, 0) + 1})

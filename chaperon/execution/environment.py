@@ -1,0 +1,378 @@
+"""What is to be run: services, entries, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from chaperon.client.service import MAX_BODY, Service
+from chaperon.clock import seconds
+from chaperon.errors import LoadError, PlanError, UsageError
+from chaperon.execution.known_secrets import of_auth, of_config, of_headers, of_settings, of_url
+from chaperon.execution.metric_rules import Rules, read
+from chaperon.execution.setup import Preparation
+from chaperon.load.kinds import Load
+from chaperon.load.share import Share, deal
+from chaperon.report.limits.limit_parser import parse
+from chaperon.report.limits.limits import Limit
+from chaperon.report.validity.validity_rules import Trust
+from chaperon.scenario.entry import Entry
+from chaperon.scenario.scenario import Scenario
+from chaperon.scenario.steps import POLICIES, OnError
+from chaperon.session.config import merged
+from chaperon.session.context import DEFAULT
+
+if TYPE_CHECKING:
+    from chaperon.execution.running import Running
+    from chaperon.measure.sample import Sample
+    from chaperon.report.capacity import Capacity, Probe
+    from chaperon.report.report import Report
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Services, entries, limits: all that a run needs to know.
+
+    *url*, *headers*, *auth*, *verify*, *cert* describe the default service, *services* the
+    others; one named "default" takes its place. *timeout* (seconds, or a pair for
+    connecting and reading), *deadline*, *max_body*, *transport*, *local_addresses*, *timings*,
+    *trust_origins* (see `Service`) are theirs unless they have their own. *grace* is how long visits in
+    flight may go on at the end, *brake* after how long of nothing but failing requests the
+    run stops (None: never). What is due in the
+    first *warmup* counts to no headline, no limit. An arrival that would begin more than
+    *late* after it was due is dropped (None: it begins all the same). *trust* changes the
+    rules by which a run is INVALID, such as {"late": "100ms", "cpu": None}. *metrics*
+    renames, leaves out or derives series. Raises LoadError, LimitError, PlanError.
+
+    *setup* runs once per run before it, *teardown* after it, whatever happened; each may take
+    the config as its argument. *setup* may be a generator function or a context manager,
+    too. The mapping it returns (plain values: they travel to the workers of a cluster) is
+    merged into the config that every session sees, above the environment's own and below
+    that of an entry; its "url" becomes the base URL, unless the command line gave one.
+    """
+
+    url: str = ""
+    _: KW_ONLY
+    scenarios: Sequence[Entry | Scenario] = ()
+    services: Mapping[str, Service | str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    auth: Any = None
+    verify: bool | str = True
+    cert: Any = None
+    timeout: float | str | tuple[float, float] | None = 30.0
+    trust_env: bool = False
+    deadline: float | str | None = 120.0
+    max_body: int | None = MAX_BODY
+    transport: str = "wire"
+    local_addresses: Sequence[str] = ()
+    timings: bool = False
+    trust_origins: Sequence[str] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    limits: Sequence[str] = ()
+    metrics: Rules = None
+    name: str = "environment"
+    seed: int = 0
+    grace: float | str = 10.0
+    warmup: float | str = 0.0
+    late: float | str | None = 1.0
+    brake: float | str | None = 30.0
+    trust: Mapping[str, Any] = field(default_factory=dict)
+    on_error: OnError = "next-visit"
+    setup: Any = None
+    teardown: Callable[..., object] | None = None
+    url_ordered: bool = field(default=False, repr=False)
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        for what, wanted, said in _KINDS:
+            if not isinstance(getattr(self, what), wanted):
+                raise LoadError(f"{what}= takes {said}, got {getattr(self, what)!r}")
+        for name, service in self.services.items():
+            if not isinstance(service, (Service, str)):
+                raise LoadError(f"services= takes a base URL or a Service for each name, got {service!r} for {name!r}")
+        for name, value in self.headers.items():
+            if not isinstance(value, (str, bytes)):
+                raise LoadError(f"headers= takes text for each name, got {value!r} for {name!r}")
+        for url in (self.url, *(s if isinstance(s, str) else s.url for s in self.services.values())):
+            _well_formed(url)
+        for each in self.scenarios:
+            if not isinstance(each, (Entry, Scenario)):
+                raise LoadError(f"scenarios= takes run(scenario, load) entries, got {each!r}")
+        if isinstance(self.limits, str):
+            raise LoadError(f"limits= takes a list: limits=[{self.limits!r}]")
+        if self.on_error not in POLICIES:
+            raise LoadError(f"on_error must be one of {', '.join(POLICIES)}; got {self.on_error!r}")
+        seconds(self.grace)
+        seconds(self.warmup)
+        Trust.of(self.trust)
+        if self.late is not None:
+            seconds(self.late)
+        if self.brake is not None:
+            seconds(self.brake)
+        for limit in self.limits:
+            parse(limit)
+        read(self.metrics)
+        if not (self.setup is None or callable(self.setup) or hasattr(type(self.setup), "__enter__")):
+            raise LoadError(f"setup= takes a function or a context manager, got {self.setup!r}")
+        if not (self.teardown is None or callable(self.teardown)):
+            raise LoadError(f"teardown= takes a function, got {self.teardown!r}")
+        object.__setattr__(self, "timeout", _timeout(self.timeout))
+        try:
+            self.targets  # noqa: B018 - a service says what is wrong with it
+        except UsageError as exc:
+            raise LoadError(str(exc)) from None
+
+    def __repr__(self) -> str:
+        return f"<Environment {self.name} of {', '.join(e.label for e in self.entries) or 'nothing'}>"
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The entries; a bare scenario is one user making one visit."""
+        return tuple(e if isinstance(e, Entry) else Entry(e) for e in self.scenarios)
+
+    @property
+    def asked(self) -> str:
+        """The loads of all entries, as a person would say them: "100 users + 50/s"."""
+        return " + ".join(str(entry.load) for entry in self.entries)
+
+    @property
+    def parsed_limits(self) -> list[Limit]:
+        """The limits, parsed."""
+        return [parse(text) for text in self.limits]
+
+    @property
+    def trusted(self) -> Trust:
+        """By which rules a run is INVALID."""
+        return Trust.of(self.trust)
+
+    @property
+    def targets(self) -> dict[str, Service]:
+        """Every service by name; the environment itself is the default one."""
+        timeout: Any = self.timeout
+        default = Service(
+            self.url,
+            self.headers,
+            self.auth,
+            self.verify,
+            self.cert,
+            timeout,
+            self.trust_env,
+            None if self.deadline is None else seconds(self.deadline),
+            self.max_body,
+            self.transport,
+            self.local_addresses,
+            self.timings,
+            self.trust_origins,
+        )
+        named = {
+            name: replace(default, url=s, headers={}, auth=None) if isinstance(s, str) else s
+            for name, s in self.services.items()
+        }
+        return {DEFAULT: default, **named}
+
+    @property
+    def secrets(self) -> set[str]:
+        """What no output may show.
+
+        The values of headers and auth of every service, passwords in URLs, what was given with
+        --set, configuration under a key such as "password" or "api_token".
+        """
+        found: set[str] = set()
+        for service in self.targets.values():
+            found.update(of_url(service.url), of_headers(service.headers), of_auth(service.auth))
+        words = {self.name, *self.services}
+        for entry in self.entries:
+            words.update((entry.label, *(name for part in entry.apart for name in part.scenario.names)))
+            found.update(of_config(entry.config))
+        found.update(of_config(self.config), of_settings(self.settings, words))
+        return found
+
+    def checked(self) -> Environment:
+        """Return this environment; raises LoadError where it cannot be run as it is."""
+        if not self.entries:
+            raise LoadError(f"environment {self.name!r} has nothing to run: give it scenarios=[run(…)]")
+        seen: set[str] = set()
+        for entry in self.entries:
+            if entry.label in seen:
+                raise LoadError(f"two entries are labelled {entry.label!r}: give one of them another name=")
+            seen.add(entry.label)
+        return self
+
+    def adapt(
+        self,
+        *,
+        url: str | None = None,
+        load: Load | None = None,
+        only: str | None = None,
+        hold: float | str | None = None,
+        ramp: float | str | None = None,
+        config: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | str | None = None,
+        insecure: bool = False,
+        limits: Sequence[str] = (),
+        seed: int | None = None,
+        grace: float | str | None = None,
+        warmup: float | str | None = None,
+        trust: Mapping[str, Any] | None = None,
+        brake: bool = True,
+    ) -> Environment:
+        """Return this environment as the command line changes it.
+
+        *load* replaces the load of the only entry, or of *only*; *hold* and *ramp* alone cut
+        every entry's. *brake* False turns it off. Raises UsageError.
+        """
+        entries = self._chosen(only)
+        if load is not None and len(entries) > 1:
+            raise UsageError(f"several entries: say whose load it is with --only {_names(entries)}")
+        if load is not None:
+            entries = [replace(entries[0], load=load)]
+        if hold is not None or ramp is not None:
+            spans = [None if span is None else seconds(span) for span in (hold, ramp)]
+            entries = [replace(e, load=e.load.held(*spans)) for e in entries]
+        if config:
+            entries = [replace(e, config=merged(e.config, config)) for e in entries]
+        return replace(
+            self,
+            scenarios=entries,
+            url=self.url if url is None else url,
+            url_ordered=self.url_ordered or url is not None,
+            settings=merged(self.settings, config or {}),
+            headers={**self.headers, **(headers or {})},
+            timeout=self.timeout if timeout is None else timeout,
+            verify=False if insecure else self.verify,
+            services=self._served(url, headers or {}, timeout, insecure),
+            limits=(*self.limits, *limits),
+            seed=self.seed if seed is None else seed,
+            grace=self.grace if grace is None else grace,
+            warmup=self.warmup if warmup is None else warmup,
+            trust={**self.trust, **(trust or {})},
+            brake=self.brake if brake else None,
+        )
+
+    def _chosen(self, only: str | None) -> list[Entry]:
+        entries = list(self.entries)
+        if only is None:
+            return entries
+        chosen = [e for e in entries if e.label == only]
+        if not chosen:
+            raise UsageError(f"no entry {only!r} in {self.name!r}; there are {_names(entries)}")
+        return chosen
+
+    def _served(
+        self, url: str | None, headers: Mapping[str, str], timeout: float | str | None, insecure: bool
+    ) -> dict[str, Service | str]:
+        """Return the services as changed: *url*, *headers*, *timeout* are for the default one, if it is among them."""
+        served = dict(self.services)
+        own = served.get(DEFAULT)
+        if isinstance(own, Service):
+            changed = {"url": url, "timeout": _timeout(timeout), "headers": {**own.headers, **headers}}
+            served[DEFAULT] = replace(own, **{name: value for name, value in changed.items() if value is not None})
+        if insecure:
+            served = {n: s if isinstance(s, str) else replace(s, verify=False) for n, s in served.items()}
+        return served
+
+    def preparation(self) -> Preparation:
+        """Return what does the setup and the teardown of one run: `with environment.preparation() as given`."""
+        return Preparation(self.setup, self.teardown, self.config, name=self.name)
+
+    def furnished(self, given: Mapping[str, Any]) -> Environment:
+        """Return this environment with what its setup returned. Raises LoadError."""
+        if not given:
+            return self
+        url = given.get("url", self.url)
+        if not isinstance(url, str):
+            raise LoadError(f"the setup of {self.name!r} returned a url that is no text: {url!r}")
+        if self.url_ordered:
+            return replace(self, config=merged(self.config, given))
+        services = self._served(given.get("url"), {}, None, False)
+        return replace(self, config=merged(self.config, given), url=url, services=services)
+
+    def shares(self, n: int = 1) -> list[Share]:
+        """Return the loads of all entries, each dealt into *n* shares or as many as it has users."""
+        loads = [(entry.label, entry.load) for entry in self.entries]
+        return deal(loads, n, seed=self.seed, warmup=seconds(self.warmup))
+
+    def start(self, tap: Callable[[Sample], None] | None = None) -> Running:
+        """Set up, start the run and return at once; *tap* sees every sample. Raises LoadError, NotPatched."""
+        from chaperon.execution.running import Running  # late: running puts environments to work
+
+        return Running(self.checked(), tap=tap, preparation=self.preparation()).start()
+
+    def execute(self) -> Report:
+        """Run to the end, blocking this greenlet; return the report.
+
+        Raises LoadError, NotPatched, and TeardownError, which brings the report with it.
+        """
+        with self.start() as running:
+            running.wait()
+        report = running.report()
+        if running.teardown_error is not None:
+            running.teardown_error.report = report
+            raise running.teardown_error
+        return report
+
+    def find(
+        self,
+        *,
+        start: float,
+        to: float,
+        step: float | str = 10.0,
+        settle: float | str = 5.0,
+        within: float = 0.05,
+        perform: Callable[[Environment], Report] | None = None,
+        told: Callable[[Probe], None] = lambda _: None,
+    ) -> Capacity:
+        """Run at one rate after another, from *start* up to *to* visits a second, to find the highest that holds.
+
+        Each is measured for *step* after it *settled*, until the highest is known *within* a
+        share of it; that one is confirmed over twice the time. *perform* makes a run if it is
+        not `execute`, *told* hears of each. Raises UsageError and what a run raises.
+        """
+        from chaperon.execution.capacity_search import find  # late: it puts environments to work
+
+        return find(
+            self.checked(),
+            start=start,
+            to=to,
+            step=seconds(step),
+            settle=seconds(settle),
+            within=within,
+            perform=perform or Environment.execute,
+            told=told,
+        )
+
+
+_KINDS: tuple[tuple[str, Any, str], ...] = (
+    ("url", str, "text"),
+    ("scenarios", Sequence, "a list of run(scenario, load) entries"),
+    ("services", Mapping, "a mapping from names to services"),
+    ("headers", Mapping, "a mapping from names to values"),
+    ("config", Mapping, "a mapping"),
+)
+
+
+def _names(entries: Sequence[Entry]) -> str:
+    return ", ".join(repr(e.label) for e in entries)
+
+
+def _well_formed(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        good = whole and not parts.query and not parts.fragment
+    except ValueError:  # a port beyond 65535, a bracket left open
+        good = False
+    if url and not good:
+        raise LoadError(f"{url!r} is not a base URL: write one like http://localhost:8080")
+
+
+def _timeout(timeout: Any) -> Any:
+    if timeout is None or isinstance(timeout, tuple):
+        return timeout
+    span = seconds(timeout)
+    if span == 0.0:
+        raise PlanError("a timeout of 0 s would fail every request: give it more, or None for no timeout")
+    return span

@@ -1,0 +1,182 @@
+"""One process's part of a run: shares performed, samples recorded, a window handed on every second."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Set
+from itertools import count
+from typing import TYPE_CHECKING
+
+from chaperon.clock import Clock, seconds
+from chaperon.execution.gc_tuning import seldom_collected
+from chaperon.execution.metric_rules import read
+from chaperon.load.background import OnFault, spawn_watched
+from chaperon.load.engine import Engine
+from chaperon.load.feeder import Dealer, crowd_of
+from chaperon.load.generator.health import Health
+from chaperon.load.share import Share
+from chaperon.measure.closing import Closing
+from chaperon.measure.meter import Meter
+from chaperon.measure.recorder import Recorder, Tap, Witness
+from chaperon.measure.roundtrips import Marks
+from chaperon.measure.window import Sink
+from chaperon.scenario.visits import Part, Visitor
+from chaperon.session.config import merged
+from chaperon.session.context import Scene, StopRun
+from chaperon.session.signals import Rendezvous
+
+if TYPE_CHECKING:
+    from chaperon.execution.environment import Environment
+
+
+class Sending:
+    """Sends the load of its *shares*, from *began* on, a reading of the clock that may lie ahead.
+
+    The *sink* gets a window every second and one at the end. *stop_run* is called when a
+    scenario wants to end the run for all, *on_fault* when a greenlet that belongs to the load
+    has died. *closing* is what was counted apart from the windows, up to the last cut. *journal* opens what is told of
+    all that is recorded, from a second of the run on. So many *engines* send the whole. While
+    *staying*, it waits for further shares; nothing is started while *held* says so; *changed*
+    is called when a share is done or given back. The *environment* is furnished: what its
+    setup returned is in it.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        shares: Iterable[Share],
+        sink: Sink,
+        clock: Clock,
+        *,
+        worker: str,
+        began: float,
+        stop_run: StopRun,
+        on_fault: OnFault,
+        tap: Tap | None = None,
+        journal: Callable[[int], Witness | None] = lambda second: None,
+        engines: int = 1,
+        staying: bool = False,
+        held: Callable[[], bool] = lambda: False,
+        changed: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.load()
+        from chaperon.client.http.pool import Wire
+
+        self.began = began
+        self.closing = Closing(0, 0)
+        self._sink = sink
+        self._clock = clock
+        self._on_fault = on_fault
+        self._second = max(int(clock.now() - began), 0)
+        self._told = self._due_until = float(self._second)
+        self._recorder = Recorder(worker, began=began, second=self._second, tap=tap, journal=journal(self._second))
+        self._health = Health(clock, began, lag=self._recorder.lag)
+        self._wire = Wire()
+        naming, derived = read(environment.metrics)
+        marks = Marks()
+        rendezvous, dealer = Rendezvous(clock), Dealer(self._recorder.dealt)
+        parts = [
+            Part(
+                entry.scenario,
+                Scene(
+                    entry=place,
+                    meter=Meter(self._recorder, clock, entry.label, naming=naming, derived=derived),
+                    clock=clock,
+                    config=merged(environment.config, entry.config),
+                    services=environment.targets,
+                    seed=environment.seed,
+                    stop_run=stop_run,
+                    rendezvous=rendezvous,
+                    dealer=dealer,
+                    crowd=crowd_of(entry.load),
+                    on_error=environment.on_error,
+                    marks=marks,
+                    wire=self._wire,
+                ),
+            )
+            for place, entry in enumerate(environment.entries)
+        ]
+        self.engine = Engine(
+            tuple(shares),
+            Visitor(parts, began=began),
+            self._recorder,
+            clock,
+            began=began,
+            grace=seconds(environment.grace),
+            health=self._health,
+            staying=staying,
+            late=math.inf if environment.late is None else seconds(environment.late),
+            engines=engines,
+            held=held,
+            changed=changed,
+        )
+        dealer.holdings = self.engine.holdings
+
+    @property
+    def secrets(self) -> Set[str]:
+        """What the scenario has set by hand that no output may show: values of cookies."""
+        return self._wire.secrets
+
+    def __repr__(self) -> str:
+        return f"<Sending by {self._recorder}>"
+
+    @staticmethod
+    def load() -> None:
+        """Load what the first visit would else pay for: to be done before a run begins."""
+        import chaperon.client.http.measured
+        import chaperon.client.websocket.connect  # noqa: F401 - late, as above
+
+    def _closing(self, windows: int) -> Closing:
+        engine = self.engine
+        return Closing(
+            windows,
+            self._recorder.taken,
+            engine.planned,
+            self._wire.sent,
+            self._recorder.left_out,
+            None if engine.stopped is None else engine.stopped - self.began,
+        )
+
+    @property
+    def cut(self) -> int:
+        """The number of the newest window that was cut, whatever became of it."""
+        return self._recorder.cut_so_far
+
+    def perform(self) -> None:
+        """Send it all, blocking; raises only what is a fault of ours. The last window is out in any case."""
+        self._health.wait(self.began)
+        beside = [
+            spawn_watched("what cuts windows", self._tick, on_fault=self._on_fault),
+            spawn_watched("what watches the hub", self._health.tick, on_fault=self._on_fault),
+        ]
+        self._health.start()
+        try:
+            with seldom_collected():
+                self.engine.perform()
+        finally:
+            self._health.stop()
+            for greenlet in beside:
+                greenlet.kill()
+            self._cut()
+
+    def _tick(self) -> None:
+        for second in count(self._second + 1):
+            self._clock.sleep(self.began + second - self._clock.now())
+            self._cut(second)
+
+    def _cut(self, second: int | None = None) -> None:
+        engine, until = self.engine, self._clock.now() - self.began
+        phases = engine.phases(self._told, until)
+        # whole seconds, the same on every worker, whenever each of them was woken; the last window ends now
+        edge = until if second is None else float(second)
+        due = engine.due(self._due_until, edge)
+        self._due_until = edge
+        self._told = until
+        late = self._health.lateness
+        health = {**self._health.cut(self._recorder.happened), **self._wire.facts()}
+        self.closing = self._closing(self._recorder.cut_so_far + 1)
+        self._sink(
+            self._recorder.cut(
+                users=engine.present, health=health, progress=engine.progress, phases=phases, due=due, late=late
+            )
+        )

@@ -1,0 +1,1 @@
+"""What a generator observes of itself: CPU, lateness, stalls, garbage collection."""

@@ -1,0 +1,132 @@
+"""How well the generator itself is doing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from chaperon.clock import Clock, HubClock
+from chaperon.load.generator.host import Collections, Load, cores, ports
+from chaperon.load.generator.ticker import Ticker, healthy_lag
+from chaperon.load.generator.watchdog import Sentinel
+from chaperon.measure.hub_lag import HubLag
+from chaperon.measure.series import Series
+from chaperon.measure.window import Happening
+
+EVERY = 0.05
+STALL = 1.0
+
+
+class Health:
+    """Watches lateness of starts, drops, lag of the hub, what stops it, processor, garbage, descriptors, ports.
+
+    `tick` belongs in a greenlet of its own: it wakes twenty times a second, and whatever
+    kept it from waking kept every visit from going on. Between `start` and `stop` a thread
+    looks on from outside; it hands what it saw to `happened`. Moments count from *began*.
+    """
+
+    def __init__(self, clock: Clock, began: float | None = None, *, lag: HubLag | None = None) -> None:
+        self._clock = clock
+        self._late: list[float] = []
+        self._lag: list[float] = []
+        self._dropped: Counter[str] = Counter()
+        self._waited = 0.0
+        self._stalls = 0
+        self._load = Load(clock)
+        self._garbage = Collections(clock.now)
+        self._sentinel = Sentinel(
+            clock.now, clock.now() if began is None else began, gc=lambda: self._garbage.total
+        )
+        self._watched = False
+        self._ticker = Ticker(clock, HubLag() if lag is None else lag)
+
+    def __repr__(self) -> str:
+        return f"<Health of {len(self._late)} starts>"
+
+    def start(self) -> None:
+        """Begin to watch from outside the hub; a clock that only simulates time has nothing to be seen."""
+        if isinstance(self._clock, HubClock) and not self._watched:
+            self._watched = True
+            self._sentinel.start()
+            self._garbage.start()
+            self._ticker.start()
+
+    def stop(self) -> None:
+        """Watch no more from outside."""
+        self._sentinel.stop()
+        self._garbage.stop()
+        self._ticker.stop()
+
+    def wait(self, until: float) -> None:
+        """Wait until a moment, when the load begins; see meanwhile what lag is healthy. Blocks."""
+        if isinstance(self._clock, HubClock):
+            self._ticker.calibrate(until)
+        else:
+            self._clock.sleep(until - self._clock.now())
+
+    @property
+    def lateness(self) -> Series | None:
+        """By how many seconds the visits since the last cut started late; None without any that were due."""
+        if not self._late:
+            return None
+        series = Series()
+        series.good.add(self._late)
+        return series
+
+    def late(self, by: float) -> None:
+        """Note that a visit started *by* seconds after it was due."""
+        self._late.append(by if by > 0.0 else 0.0)
+
+    def dropped(self, why: str, waited: float) -> None:
+        """Note that an arrival was dropped: "late" or "cap" says why; it had *waited* so many seconds."""
+        self._dropped[why] += 1
+        self._waited = max(self._waited, waited)
+
+    def tick(self) -> None:
+        """Watch the hub for ever."""
+        while True:
+            meant = self._clock.now() + EVERY
+            self._clock.sleep(EVERY)
+            lag = self._clock.now() - meant
+            self._sentinel.beat()
+            self._lag.append(lag if lag > 0.0 else 0.0)
+            if lag > STALL:
+                self._stalls += 1
+
+    def cut(self, happened: Callable[[Happening], None] = lambda _: None) -> dict[str, float]:
+        """Return what was seen since the last cut, times in seconds.
+
+        "starts", "late_p50", "late_p99", "late_max" of visits that were due; "dropped_late",
+        "dropped_cap", "waited_max" of those that were dropped; "lag_p50", "lag_p90",
+        "lag_max", "stalls" of the hub, "healthy_lag" of one that sends nothing; "cpu",
+        "hub_cpu", "hub_wanted", "machine", "cores"; "queued", "throttled", "throttles", "steal"
+        (see `Load.cut`); "gc", "gc_longest"; "ports", "ports_limit".
+        """
+        for happening in self._sentinel.seen():
+            happened(happening)
+        late, lag = sorted(self._late), sorted(self._lag)
+        seen = {
+            "starts": float(len(late)),
+            "late_p50": _ranked(late, 0.5),
+            "late_p99": _ranked(late, 0.99),
+            "late_max": _ranked(late, 1.0),
+            "dropped_late": float(self._dropped["late"]),
+            "dropped_cap": float(self._dropped["cap"]),
+            "waited_max": self._waited,
+            "lag_p50": _ranked(lag, 0.5),
+            "lag_p90": _ranked(lag, 0.9),
+            "lag_max": _ranked(lag, 1.0),
+            "stalls": float(self._stalls),
+            "cores": float(cores()),
+            "healthy_lag": healthy_lag(),
+            **self._load.cut(),
+            **self._garbage.cut(),
+            **ports(),
+        }
+        self._late, self._lag, self._stalls, self._waited = [], [], 0, 0.0
+        self._dropped.clear()
+        return seen
+
+
+def _ranked(ordered: list[float], q: float) -> float:
+    return ordered[min(int(q * len(ordered)), len(ordered) - 1)] if ordered else 0.0

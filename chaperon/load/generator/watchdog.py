@@ -1,0 +1,179 @@
+"""A real thread that sees what stops the hub, by which line."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+import sysconfig
+from collections import deque
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import NamedTuple
+
+from chaperon.clock import apart, cpu
+from chaperon.load.generator.evidence import HALF, Counters, Read, Spent, cause
+from chaperon.measure.window import Happening
+
+EVERY = 0.04
+BLOCKED = 0.1
+"""From so many seconds on, a hub that does not turn or a thread that does not run is worth a line."""
+MOST = 20
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_LIBRARIES = tuple(
+    dict.fromkeys(p for p in (*map(sysconfig.get_paths().get, ("stdlib", "platstdlib", "purelib", "platlib")),) if p)
+)
+
+
+class _Stop(NamedTuple):
+    """What keeps the hub: a frame that has stayed on top since a moment."""
+
+    frame: int
+    since: float
+    where: str
+
+
+class Sentinel:
+    """Tells apart, from outside the hub, what stops it; each cause has evidence of its own.
+
+    The hub calls `beat` whenever it turns. Where it does not, or the thread that looks is
+    late itself, the kernel's counters say whether the process was throttled, had no core, or
+    lost it to another machine, and *gc* (seconds so far) whether garbage was
+    collected. Else a thread that is on time sees the frame that keeps the hub
+    (`sys._current_frames`); one that is late while the hub's thread ran could not get the
+    interpreter lock. What nothing explains is unknown. Moments are seconds from *began*.
+    *read* stands in for the file system in tests.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], float],
+        began: float,
+        *,
+        gc: Callable[[], float] = lambda: 0.0,
+        read: Read | None = None,
+    ) -> None:
+        self._now = now
+        self._began = began
+        self._gc = gc
+        self._counters = Counters(apart.native(), read)
+        self._base = Spent()
+        self._hub = apart.current()
+        self._beat = now()
+        self._over = False
+        self.fault: BaseException | None = None
+        self._seen: deque[Happening] = deque(maxlen=MOST)
+        self._stop: _Stop | None = None
+        self._told = False
+
+    def __repr__(self) -> str:
+        return f"<Sentinel of thread {self._hub}>"
+
+    def start(self) -> None:
+        """Begin to watch the hub of the thread that made this."""
+        self._beat = self._now()
+        apart.start(self._watch_or_fail)
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._over = True
+
+    def beat(self) -> None:
+        """Say that the hub turns. Raises what the watching thread has died of."""
+        if self.fault is not None:
+            raise self.fault
+        self._beat = self._now()
+
+    def seen(self) -> Iterator[Happening]:
+        """Yield what was seen since the last time."""
+        while self._seen:
+            yield self._seen.popleft()
+
+    def _watch_or_fail(self) -> None:
+        """Watch, and keep what it dies of for the hub, whose fault it then is: no one else hears of a thread's end."""
+        try:
+            self._watch()
+        except BaseException as exc:
+            self.fault = exc
+
+    def _watch(self) -> None:
+        now, doze = self._now, apart.doze
+        last, before = now(), self._spent()
+        self._base = before
+        while not self._over:
+            doze(EVERY)
+            at, here = now(), self._spent()
+            missed = at - last - EVERY
+            if missed > BLOCKED:
+                self._missed(last, missed, here.since(before))
+            elif at - self._beat > BLOCKED:
+                self._look(at, here)
+            else:
+                self._relieved(at, here)
+                self._base = here  # what is counted from here on belongs to the next stop
+            last, before = at, here
+
+    def _spent(self) -> Spent:
+        return self._counters.spent(cpu=cpu(), gc=self._gc(), own=apart.native())
+
+    def _missed(self, last: float, missed: float, spent: Spent) -> None:
+        """Report a stretch in which this thread did not run, though nothing was asked of it."""
+        self._stop = None
+        found = cause(spent, missed)
+        if found is not None:
+            self._tell(last, found[0], f"the process was not run: {found[1]}", missed)
+        elif spent.cpu + spent.queued >= HALF * missed:
+            self._tell(last, "held", f"a call kept the interpreter lock, at or just before {self._line()}", missed)
+        else:
+            self._tell(last, "paused", "the process was not run, cause unknown: it may have been paused", missed)
+
+    def _look(self, at: float, here: Spent) -> None:
+        frame = sys._current_frames().get(self._hub)
+        if frame is None:
+            return
+        own = _scenario(frame)
+        top = id(own[-1]) if own else None  # the step itself: what it calls may come and go
+        if self._stop is None or self._stop.frame != top:
+            self._relieved(at, here)
+            self._stop = None if top is None else _Stop(top, at, told(own))
+
+    def _relieved(self, at: float, here: Spent) -> None:
+        """Report a frame that kept the hub for long, now that it does no more, or what kept it from going on."""
+        stop, self._stop = self._stop, None
+        if stop is not None and at - stop.since > BLOCKED:
+            since = min(self._beat, stop.since) if at - self._beat > BLOCKED else stop.since - BLOCKED
+            spent, took = here.since(self._base), at - since
+            found = cause(spent, took)
+            if found is not None and found[0] != "starved":
+                self._tell(since, found[0], f"the process was not run: {found[1]}", took)
+            else:  # the same call was on top all the time: with less of a core it takes longer
+                self._tell(since, "blocked", f"a call blocked every other visit, at {stop.where}", took)
+
+    def _line(self) -> str:
+        frame = sys._current_frames().get(self._hub)
+        return told(_scenario(frame) or [frame]) if frame is not None else "no line that could be seen"
+
+    def _tell(self, at: float, kind: str, text: str, took: float) -> None:
+        self._seen.append(Happening(round(at - self._began, 3), kind, text, round(took, 3)))
+
+
+def _scenario(frame: FrameType) -> list[FrameType]:
+    """Return the frames that are neither ours nor a library's, the innermost first."""
+    own, each = [], frame
+    while True:
+        file = each.f_code.co_filename
+        if not file.startswith((_HERE, "<", *_LIBRARIES)) and "gevent" not in file:
+            own.append(each)
+        if each.f_back is None:
+            return own
+        each = each.f_back
+
+
+def told(frames: list[FrameType]) -> str:
+    """Return the line of the innermost frame, with the function it belongs to and the step that called it."""
+    inner, step = frames[0], frames[-1].f_code.co_name
+    code = inner.f_code
+    line = inner.f_lineno or code.co_firstlineno  # there is none between two lines
+    source = linecache.getline(code.co_filename, line).strip()
+    within = "" if code.co_name == step else f", called by {step}"
+    return f"{os.path.basename(code.co_filename)}:{line} in {code.co_name}{within}{f': {source}' if source else ''}"

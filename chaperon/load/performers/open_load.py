@@ -1,0 +1,153 @@
+"""An open load at work: each visit begins when it is due, whatever the target does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+from chaperon.load.arrivals import Arrival, offsets
+from chaperon.load.curve import Curve
+from chaperon.load.in_flight import Flight
+from chaperon.load.kinds import Rate
+from chaperon.load.share import Holding
+
+NO_USER = -1
+"""The user of an arrival that never began."""
+
+
+class Pool:
+    """The users of the open loads of an engine: who is idle, how many there were."""
+
+    def __init__(self) -> None:
+        self._idle: dict[int, list[int]] = {}
+        self._opened: dict[str, int] = {}
+
+    def take(self, holding: Holding) -> int:
+        """Return the user that was idle last, or a new one."""
+        share = holding.share
+        idle = self._idle.get(share.entry)
+        if idle:
+            return idle.pop()
+        opened = self._opened.get(share.name, 0)
+        self._opened[share.name] = opened + 1
+        return share.unique(share.index + (share.start + opened) * share.of)
+
+    def put_back(self, entry: int, user: int) -> None:
+        """Let a user wait for the next visit."""
+        self._idle.setdefault(entry, []).append(user)
+
+    def empty(self) -> Iterator[tuple[int, int]]:
+        """Yield every (entry, user) that waits; none of them does afterwards."""
+        waiting, self._idle = self._idle, {}
+        return iter([(entry, user) for entry, idle in waiting.items() for user in idle])
+
+
+class OpenLoad:
+    """Performs one share of a rate.
+
+    An arrival is dropped, and counted with the wait it had suffered, where *cap* visits of
+    its leg are in flight already, or where it would begin more than *late* seconds after it
+    was due.
+    """
+
+    def __init__(self, flight: Flight, holding: Holding, pool: Pool, *, cap: int | None, late: float) -> None:
+        self._flight = flight
+        self._holding = holding
+        self._pool = pool
+        self._cap = cap
+        self._late = late
+        self._leg = (holding.share.entry, holding.share.leg)
+        self._begun = flight.began + holding.share.at
+        self._next: tuple[int, float] | None = None
+        self._restart()
+
+    def __repr__(self) -> str:
+        return f"<OpenLoad {self._holding.share.name}>"
+
+    def bend(self, curve: Curve) -> None:
+        """Go on along another curve, from the next arrival on."""
+        self._holding.load = self._holding.load.following(curve)
+        self._restart()
+
+    def run(self) -> None:
+        """Begin every visit of the share; returns when its time is over."""
+        flight, holding = self._flight, self._holding
+        end = self._begun + self._load.curve.until
+        while True:
+            if self._next is None:  # nothing more is due, unless the load is changed
+                if not flight.going(holding) or flight.clock.now() >= end:
+                    return
+                flight.rest(holding, end)
+                continue
+            number, offset = self._next
+            due = self._begun + offset
+            flight.rest(holding, due)
+            flight.wait_while_held(holding)
+            if holding.released:
+                holding.handed = True
+                flight.changed()
+                return
+            now = flight.clock.now()
+            if flight.stopped is not None:
+                if due > flight.stopped:
+                    return
+            elif due > now:
+                continue  # woken because something changed: look again
+            self._next = next(self._schedule, None)
+            holding.taken += 1
+            flight.planned[holding.share.label] += 1
+            flight.account(holding, due, "planned")
+            if due < holding.since:
+                flight.account(holding, due, "lost")
+                self._missed(number, due, now)
+            elif flight.stopped is not None:
+                flight.account(holding, due, "dropped", now - due)
+                self._missed(number, due, now)
+            elif now - due > self._late:
+                self._drop(number, due, now, "late")
+            elif self._cap is not None and flight.flying[self._leg] >= self._cap:
+                self._drop(number, due, now, "cap")
+            else:
+                flight.flying[self._leg] += 1
+                flight.spawn(holding, self._arrive, number, due)
+
+    def _arrive(self, number: int, due: float) -> None:
+        flight, share = self._flight, self._holding.share
+        now = flight.clock.now()
+        if now - due > self._late:
+            flight.flying[self._leg] -= 1
+            self._drop(number, due, now, "late")
+            return
+        flight.health.late(now - due)
+        user = self._pool.take(self._holding)
+        flight.present += 1
+        try:
+            visited = flight.visit(self._holding, self._arrival(number, user, due), due)
+        finally:
+            flight.present -= 1
+            flight.flying[self._leg] -= 1
+        if visited.stays and not self._load.fresh:
+            self._pool.put_back(share.entry, user)
+        else:
+            flight.visitor.leave(share.entry, user)
+
+    def _drop(self, number: int, due: float, now: float, why: str) -> None:
+        self._flight.account(self._holding, due, "dropped", now - due)
+        self._flight.health.dropped(why, now - due)
+        self._missed(number, due, now)
+
+    def _missed(self, number: int, due: float, now: float) -> None:
+        """Record the response time of a visit that never began: at least what it had waited."""
+        self._flight.visitor.missed(self._arrival(number, NO_USER, due), now)
+
+    def _arrival(self, number: int, user: int, due: float) -> Arrival:
+        share = self._holding.share
+        return Arrival(share.entry, share.unique(number), user, due, share.phases(due - self._flight.began))
+
+    def _restart(self) -> None:
+        share = self._holding.share
+        self._load = cast(Rate, self._holding.load)
+        self._schedule = offsets(
+            self._load, share.index, share.of, seed=share.source, skip=self._holding.taken
+        )
+        self._next = next(self._schedule, None)

@@ -1,0 +1,278 @@
+"""Windows as bytes: exact counts, the centroids of all sketches in a few bytes each."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from chaperon.cluster.protocol.codec import LARGEST, WireError, pack, reader, unpack
+from chaperon.measure.sample import Key
+from chaperon.measure.series import EXEMPLARS, Series
+from chaperon.measure.sketch import Sketch
+from chaperon.measure.window import Counts, Happening, Trouble, Window
+
+MOST = 5_000
+"""Centroids a sketch may have."""
+
+ENVELOPE = 4_096
+"""Bytes of a message that are left for what a window travels in."""
+
+_CUT = 11
+"""Bits of a mean's 23-bit mantissa that are not sent: what is left is good to 0.012 %."""
+
+_LARGEST = 3.4e38
+_SKETCHES = 5
+_INTS = 3 + 2 * _SKETCHES  # of a series: bytes, whether there is a last, exemplars; count and centroids of each sketch
+
+_Packed = tuple[
+    int,
+    int,
+    int,
+    tuple[tuple[str, int, Counts], ...],
+    tuple[tuple[tuple[str, str, str], Trouble], ...],
+    dict[str, float],
+    dict[str, tuple[int, int, int]],
+    dict[str, int],
+    tuple[tuple[tuple[str, str], float], ...],
+    dict[str, float],
+    tuple[Happening, ...],
+    tuple[Any, ...],
+    tuple[str, ...],
+    tuple[bytes, bytes, bytes, bytes, bytes],
+]
+_read = reader(_Packed)
+_read_key = reader(tuple[str, str, str, str, tuple[tuple[str, str], ...]])
+_KNOWN = 20_000
+
+
+@lru_cache(maxsize=_KNOWN)
+def _key(raw: Any) -> Key:
+    """Return the key that *raw* is; the same ones come again every second."""
+    return Key(*_read_key(raw))
+
+
+class TooLarge(WireError):
+    """A window that fits no message."""
+
+
+def pack_window(window: Window, *, began: float) -> bytes:
+    """Return a window as bytes; moments count from *began*, for every machine has its own clock.
+
+    Raises TooLarge where they are more than a message has.
+    """
+    columns = _Columns()
+    for series in (*window.series.values(), *window.generator.values()):
+        columns.add(series, began)
+    content = (
+        window.seq,
+        window.at,
+        window.users,
+        [(label, second, counts) for (label, second), counts in window.ledger.items()],
+        list(window.errors.items()),
+        dict(window.health),
+        dict(window.progress),
+        dict(window.notes),
+        list(window.phases.items()),
+        dict(window.due),
+        list(window.happenings),
+        [tuple(key) for key in window.series],
+        list(window.generator),
+        columns.packed(),
+    )
+    raw = pack(content)
+    if len(raw) > LARGEST:
+        raise TooLarge(f"a window of {len(raw):,} bytes is more than the {LARGEST:,} of a message")
+    body = zlib.compress(raw, 1)
+    if len(body) > LARGEST - ENVELOPE:
+        raise TooLarge(f"a window of {len(body):,} bytes, compressed, is more than a message takes")
+    return body
+
+
+def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
+    """Return the window in *body*, checked through and through. Raises WireError."""
+    (
+        seq,
+        at,
+        users,
+        ledger,
+        errors,
+        health,
+        progress,
+        notes,
+        phases,
+        due,
+        happenings,
+        keys,
+        own,
+        planes,
+    ) = _read(_inflated(body))
+    if seq < 1 or at < 0 or users < 0:
+        raise WireError("a window with numbers that cannot be")
+    parts = _series(planes, len(keys) + len(own), began)
+    series = dict(zip(map(_key, keys), parts[: len(keys)], strict=True))
+    generator = dict(zip(own, parts[len(keys) :], strict=True))
+    if len(series) != len(keys) or len(generator) != len(own):
+        raise WireError("a window with a series told twice")
+    return Window(
+        worker=worker,
+        seq=seq,
+        at=at,
+        series=series,
+        ledger={(label, second): _sound(counts) for label, second, counts in ledger},
+        errors=dict(errors),
+        health=health,
+        progress=progress,
+        users=users,
+        notes=notes,
+        phases=dict(phases),
+        due=due,
+        happenings=happenings,
+        generator=generator,
+    )
+
+
+class _Columns:
+    """Series taken apart into five columns of numbers."""
+
+    def __init__(self) -> None:
+        self._ints, self._exact = array("Q"), array("d")
+        self._means, self._weights, self._slowest = array("f"), array("I"), array("f")
+
+    def add(self, series: Series, began: float) -> None:
+        last = series.last
+        self._ints.extend((series.bytes, last is not None, len(series.slowest)))
+        if last is not None:
+            self._exact.extend((last[0] - began, last[1]))
+        for sketch in series.sketches:
+            clusters = sketch.clusters
+            self._ints.extend((sketch.count, len(clusters)))
+            if clusters:
+                self._exact.extend((sketch.total, sketch.low, sketch.high))
+                self._means.extend([_near(mean) for mean, _ in clusters])
+                if sketch.count > len(clusters):  # else each is one sample
+                    self._weights.extend([round(weight) for _, weight in clusters])
+        for value, moment in series.slowest:
+            self._slowest.extend((_near(value), moment - began))
+
+    def packed(self) -> tuple[bytes, ...]:
+        half = 1 << (_CUT - 1)
+        means = array("I", [(bits + half) >> _CUT << _CUT for bits in array("I", self._means.tobytes())])
+        columns: tuple[array[Any], ...] = (self._ints, self._exact, means, self._weights, self._slowest)
+        return tuple(map(_planes, columns))
+
+
+def _series(planes: Sequence[bytes], number: int, began: float) -> list[Series]:
+    """Return so many series out of five columns of numbers, which have to come out even."""
+    ints, exact, means, weights, slowest = map(_column, "QdfIf", planes)
+    if not (_finite(exact) and _finite(means) and _finite(slowest)):
+        raise WireError("a window with what is no number")
+    if len(ints) != _INTS * number or len(slowest) % 2:
+        raise WireError("a window with numbers missing")
+    pairs = list(zip(slowest[::2], [moment + began for moment in slowest[1::2]], strict=True))
+    made, nothing = [], Sketch()
+    sums = at = first = told = 0  # how far the columns are read: what is exact, pairs, means, weights
+    for place in range(0, len(ints), _INTS):
+        size, has_last, exemplars, *sizes = ints[place : place + _INTS]
+        if exemplars > EXEMPLARS:
+            raise WireError("a series with too many exemplars")
+        last = None
+        if has_last:
+            moment, value = _taken(exact, sums, 2)
+            last = moment + began, value
+            sums += 2
+        sketches = []
+        for count, length in zip(sizes[::2], sizes[1::2], strict=True):
+            if not length:
+                sketches.append(nothing)
+                continue
+            if length > MOST or count < length:
+                raise WireError("a sketch that cannot be")
+            weighed = count > length
+            sketches.append(
+                _sketch(
+                    _taken(means, first, length),
+                    _taken(weights, told, length) if weighed else None,
+                    count,
+                    _taken(exact, sums, 3),
+                )
+            )
+            sums, first, told = sums + 3, first + length, told + length * weighed
+        made.append(Series.of(sketches, size, last, _taken(pairs, at, exemplars)))
+        at += exemplars
+    if (sums, at, first, told) != (len(exact), len(pairs), len(means), len(weights)):
+        raise WireError("a window with numbers left over")
+    return made
+
+
+def _taken(column: list[Any], at: int, length: int) -> list[Any]:
+    taken = column[at : at + length]
+    if len(taken) != length:
+        raise WireError("a window with numbers missing")
+    return taken
+
+
+def _sketch(means: list[float], weights: list[int] | None, count: int, exact: list[float]) -> Sketch:
+    total, low, high = exact
+    if low > high or (weights and (min(weights) < 1 or sum(weights) != count)):
+        raise WireError("a sketch that does not add up")
+    if means != sorted(means):
+        raise WireError("a sketch out of order")
+    if means[0] < low:
+        end = bisect_left(means, low)
+        means[:end] = [low] * end
+    if means[-1] > high:
+        start = bisect_right(means, high)
+        means[start:] = [high] * (len(means) - start)
+    return Sketch.of(means, weights, count, total=total, low=low, high=high)
+
+
+def _finite(column: list[float]) -> bool:
+    # infinities add up to what is not finite; so may large numbers, which are then looked at one by one
+    return math.isfinite(sum(column)) or all(map(math.isfinite, column))
+
+
+def _near(value: float) -> float:
+    return min(max(value, -_LARGEST), _LARGEST)
+
+
+def _sound(counts: Counts) -> Counts:
+    known = counts.done, counts.failed, counts.interrupted, counts.dropped, counts.lost
+    if min(counts.planned, counts.waited, *known) < 0:
+        raise WireError("a ledger with less than nothing")
+    return counts
+
+
+def _planes(values: array[Any]) -> bytes:
+    """Return the bytes of numbers sorted by their place: alike bytes side by side compress well."""
+    raw, size = values.tobytes(), values.itemsize
+    return b"".join(raw[place::size] for place in range(size))
+
+
+def _column(kind: str, planes: bytes) -> list[Any]:
+    column = array(kind)
+    size = column.itemsize
+    if len(planes) % size:
+        raise WireError("a column that is cut off")
+    raw, length = bytearray(len(planes)), len(planes) // size
+    for place in range(size):
+        raw[place::size] = planes[place * length : (place + 1) * length]
+    column.frombytes(raw)
+    return column.tolist()
+
+
+def _inflated(body: bytes) -> Any:
+    if len(body) > LARGEST:
+        raise WireError("a window that is too large")
+    inflater = zlib.decompressobj()
+    try:
+        raw = inflater.decompress(body, LARGEST)
+    except zlib.error as exc:
+        raise WireError(f"not compressed as a window is: {exc}") from exc
+    if not inflater.eof:
+        raise WireError("a window that is cut off or too large")
+    return unpack(raw)

@@ -1,0 +1,1 @@
+"""Limits: parsed, judged over the run and over a sliding window."""

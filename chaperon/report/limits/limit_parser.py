@@ -1,0 +1,175 @@
+"""Limits read from text."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, NoReturn
+
+from chaperon.clock import seconds
+from chaperon.errors import LimitError, PlanError
+from chaperon.measure.plain_text import WORDS, encodable
+from chaperon.report.limits.limits import TIMED, Limit
+
+_WHAT = re.compile(r"p\d+(?:\.\d+)?|min|mean|max|rate|count|errors|last")
+_OP = re.compile(r"<=|>=|==|<|>")
+_VALUE = re.compile(r"(\d+(?:\.\d+)?)\s*(%|/s|/m|us|ms|s|m|h)?(?![\w.])")
+_SPAN = re.compile(r"(?:\d+(?:\.\d*)?(?:us|ms|s|m|h|d)?)+(?![\w.])")
+_WORD = re.compile(r"(?:over|during|abort)\b")
+_AFTER = re.compile(r"after\b")
+_PHASE = re.compile(r".+?(?=\s+(?:over|abort)\b|\s*$)")
+_TAG = re.compile(r"\s*([^\s=,{}]+)\s*=\s*([^,{}]*?)\s*(?:,|$)")
+
+
+def parse(text: str) -> Limit:
+    """Read a limit such as "p95(GET /) < 300ms" or "errors < 1%".
+
+    Raises LimitError, which shows the character that it stumbled on.
+    """
+    return _Reader(encodable(text, 10 * WORDS)).limit()
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+
+    def limit(self) -> Limit:
+        clock = self._clock()
+        what = self._what()
+        series, scenario, tags, error = self._series()
+        op = self._match(_OP, "a comparison: < <= > >= ==").group()
+        start = self.at
+        found = self._match(_VALUE, "a number, such as 300ms, 1% or 100/s")
+        value, share = self._number(found, what, start)
+        over, during, abort, after = self._when()
+        if self.at < len(self.text):
+            self._refuse("nothing more was expected here")
+        if error is not None and what not in ("errors", "count", "rate"):
+            self._refuse("an error class goes with errors, count or rate only", 0)
+        if error is not None and (tags or during is not None):
+            self._refuse("an error class goes with neither tags nor during: leave one of them out", 0)
+        if over is not None and during is not None:
+            self._refuse("over and during do not go together: leave one of them out", 0)
+        if abort and over is None and what in ("count", "errors") and not share and op in (">", ">=", "=="):
+            self._refuse(f"a {what} grows until the end, so that it cannot abort before: use rate, or over", 0)
+        return Limit(
+            self.text, what, op, value, share, clock, series, scenario, error, tags, over, during, abort, after
+        )
+
+    def _when(self) -> tuple[float | None, str | None, bool, float | None]:
+        """Read what follows the value: over a span, during a phase, abort after a span; each once."""
+        over, during, abort, after = None, None, False, None
+        self._space()
+        while (found := _WORD.match(self.text, self.at)) is not None:
+            start, self.at = self.at, found.end()
+            match found.group():
+                case "over" if over is None:
+                    over = self._span("a span, such as 30s")
+                    if over < 1.0:
+                        self._refuse("a limit is judged once a second: give it at least over 1s", start)
+                case "during" if during is None:
+                    during = self._match(_PHASE, "a phase, such as steady").group().strip()
+                case "abort" if not abort:
+                    abort = True
+                    self._space()
+                    if (word := _AFTER.match(self.text, self.at)) is not None:
+                        self.at = word.end()
+                        after = self._span("a span, such as 10s")
+                case twice:
+                    self._refuse(f"{twice} stands here twice", start)
+            self._space()
+        return over, during, abort, after
+
+    def _span(self, wanted: str) -> float:
+        start = self._space()
+        try:
+            return seconds(self._match(_SPAN, wanted).group())
+        except PlanError as exc:
+            self._refuse(str(exc), start)
+
+    def _clock(self) -> Literal["service", "response"] | None:
+        self._space()
+        clocks: tuple[Literal["service", "response"], ...] = ("service", "response")
+        for clock in clocks:
+            if self.text.startswith(clock + " ", self.at):
+                self.at += len(clock)
+                return clock
+        return None
+
+    def _what(self) -> str:
+        start = self._space()
+        what = self._match(_WHAT, "p95 or another percentile, min, mean, max, rate, count, errors or last").group()
+        if what[0] == "p" and not 0 < float(what[1:]) <= 100:
+            self._refuse("a percentile lies between 0 and 100", start)
+        return what
+
+    def _series(self) -> tuple[str | None, str | None, tuple[tuple[str, str], ...], str | None]:
+        start = self._space()
+        if not self.text.startswith("(", start):
+            return None, None, (), None
+        end = self.text.rfind(")")
+        if end < 0:
+            self._refuse("this bracket is never closed", start)
+        inside = self.text[start + 1 : end]
+        name, colon, error = inside.rpartition(" : ") if " : " in inside else inside.rpartition(": ")
+        if not colon:
+            name, error = inside, ""
+        name, tags = self._tags(name, start + 1)
+        series, among, scenario = name.rpartition(" in ")
+        if not among:
+            series, scenario = name, ""
+        if not series.strip() and not tags:
+            self._refuse("a series is missing here, as in p95(GET /)", start + 1)
+        self.at = end + 1
+        return series.strip() or None, scenario.strip() or None, tags, error.strip() or None
+
+    def _tags(self, name: str, start: int) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """Split "GET / {kind=search}" into the series and its tags; braces elsewhere belong to the name."""
+        before, brace, inside = name.rstrip().rpartition("{")
+        if not brace or not inside.endswith("}"):
+            return name, ()
+        text, at, tags = inside[:-1], 0, []
+        while at < len(text):
+            found = _TAG.match(text, at)
+            if found is None:
+                return name, ()  # such as GET /users/{id}
+            tags.append((found.group(1), found.group(2)))
+            at = found.end()
+        return before.rstrip(), tuple(sorted(tags))
+
+    def _number(self, found: re.Match[str], what: str, start: int) -> tuple[float, bool]:
+        number, unit = float(found.group(1)), found.group(2)
+        timed = what in TIMED or what[0] == "p"
+        if unit is None:
+            return number, False
+        if unit == "%":
+            if what not in ("errors", "count"):
+                self._refuse(f"{what} is not a share: write it without %", start)
+            return number / 100, True
+        if unit in ("/s", "/m"):
+            if what != "rate":
+                self._refuse(f"{what} is not a rate: write it without {unit}", start)
+            return number / (60.0 if unit == "/m" else 1.0), False
+        if not timed and what != "last":
+            self._refuse(f"{what} is not a time: write it without {unit}", start)
+        try:
+            return seconds(found.group(1) + unit), False
+        except PlanError as exc:
+            self._refuse(str(exc), start)
+
+    def _space(self) -> int:
+        while self.at < len(self.text) and self.text[self.at].isspace():
+            self.at += 1
+        return self.at
+
+    def _match(self, pattern: re.Pattern[str], wanted: str) -> re.Match[str]:
+        self._space()
+        found = pattern.match(self.text, self.at)
+        if found is None:
+            self._refuse(f"expected {wanted}")
+        self.at = found.end()
+        return found
+
+    def _refuse(self, why: str, at: int | None = None) -> NoReturn:
+        place = self.at if at is None else at
+        raise LimitError(f"limit, character {place + 1}: {why}\n  {self.text}\n  {' ' * place}^")

@@ -1,0 +1,223 @@
+"""Statements that must hold, judged on what is known."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from chaperon.measure.confidence import known_from
+from chaperon.measure.sample import WARM_UP, Key
+from chaperon.measure.series import Series
+from chaperon.report.collector import Totals
+from chaperon.report.format import AT_LEAST, number_text, time_text
+from chaperon.report.percentiles import Bounds, Population
+from chaperon.report.report import LimitResult
+
+_OPS: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+TIMED = ("min", "mean", "max")
+
+
+class Evidence(NamedTuple):
+    """What a limit is judged on: series, how often each error was listed, for how many seconds visits were due."""
+
+    series: Mapping[Key, Sequence[Series]]
+    errors: Mapping[tuple[str, str, str], int]
+    length: float
+
+
+class Finding(NamedTuple):
+    """The value a limit is about, with what has to be said of it.
+
+    Of a percentile that falls among censored samples it is the bound that is harder to hold,
+    which may be infinite, and *at_least* the lower one.
+    """
+
+    value: float | None
+    note: str | None = None
+    at_least: float | None = None
+
+
+NOTHING = Finding(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit, read.
+
+    *series* None means all requests, *scenario* None the sum over scenarios, *error* None
+    every class of error. *value* is in seconds, a share, or a plain number a second. It must
+    hold *over* every so many seconds, None for the whole run, or *during* a phase. Where it
+    is to *abort* the run, it does so no earlier than *after* so many seconds.
+    """
+
+    text: str
+    what: str
+    op: str
+    value: float
+    share: bool = False
+    clock: Literal["service", "response"] | None = None
+    series: str | None = None
+    scenario: str | None = None
+    error: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+    over: float | None = None
+    during: str | None = None
+    abort: bool = False
+    after: float | None = None
+
+    def judge(self, totals: Totals, duration: float) -> LimitResult:
+        """Return whether the limit holds over the whole run, or its phase; no data breaks it."""
+        finding = self.finding(self._evidence(totals, duration))
+        if finding.value is None and self.during is not None:
+            phases = dict.fromkeys(phase for _, phase in totals.phases)
+            if not any(map(self._spans, phases)):
+                finding = Finding(None, f"no phase was {self.during!r}: there were {', '.join(phases) or 'none'}")
+        return self.result(finding)
+
+    def result(self, finding: Finding, at: int | None = None) -> LimitResult:
+        """Return what a finding means; *at* is the second in which it was made."""
+        held = self.holds(finding.value)
+        at = None if held else at
+        if finding.at_least is not None:
+            shown = f"{AT_LEAST}{self.shown(finding.at_least)}"
+            return LimitResult(self.text, held, None, shown, finding.note, at, finding.at_least)
+        return LimitResult(self.text, held, finding.value, self.shown(finding.value), finding.note, at)
+
+    def holds(self, value: float | None) -> bool:
+        """Whether a value is within the limit; an infinite one is within none."""
+        return value is not None and value < math.inf and _OPS[self.op](value, self.value)
+
+    def worse(self, one: Finding, other: Finding) -> bool:
+        """Whether *one* is further on the wrong side than *other*; no value is the worst."""
+        if one.value is None or other.value is None:
+            return other.value is not None
+        if one.value == other.value:  # both may be infinite
+            return (one.at_least or 0.0) > (other.at_least or 0.0)
+        return one.value < other.value if self.op in (">", ">=") else one.value > other.value
+
+    def finding(self, evidence: Evidence) -> Finding:
+        """Return the value that the limit is about."""
+        parts = [series for key in sorted(evidence.series) if self.means(key) for series in evidence.series[key]]
+        if not parts:
+            return NOTHING
+        whole = Series.sum_of(parts)
+        if self.what == "last":
+            return Finding(None if whole.last is None else whole.last[1])
+        if self.what in ("count", "errors", "rate"):
+            return Finding(self._counted(whole, evidence))
+        return self._timed(whole)
+
+    def means(self, key: Key) -> bool:
+        """Whether a series is one of those that the limit is about."""
+        if self.during is None and key.phase == WARM_UP:
+            return False
+        if self.during is not None and not self._spans(key.phase):
+            return False
+        if self.scenario is not None and key.scenario != self.scenario:
+            return False
+        if self.tags and not set(self.tags) <= set(key.tags):
+            return False
+        if self.series is None:
+            return key.is_request
+        if key.name == self.series:
+            return True
+        return key.kind == "visit" and self.scenario is None and self.series == f"visit {key.scenario}"
+
+    def shown(self, value: float | None) -> str:
+        """Return a value as a person would write it into this limit."""
+        if value is None:
+            return "no data"
+        if self.share:
+            return f"{value:.2%}"
+        if self.what in ("rate", "count", "errors", "last"):
+            return number_text(value) + ("/s" if self.what == "rate" else "")
+        return time_text(value)
+
+    def _evidence(self, totals: Totals, duration: float) -> Evidence:
+        errors = {where: trouble.count - trouble.warm for where, trouble in totals.errors.items()}
+        series = {key: (each,) for key, each in totals.series.items()}
+        if self.during is None:
+            return Evidence(series, errors, self._length(totals, duration))
+        lengths: dict[str, float] = {}
+        for (label, phase), span in totals.phases.items():
+            if self._spans(phase) and self._within(label):
+                lengths[label] = lengths.get(label, 0.0) + span
+        return Evidence(series, errors, max(lengths.values(), default=0.0))
+
+    def _length(self, totals: Totals, duration: float) -> float:
+        """Return for how many seconds visits were due; where no window said so, all but the warm-up of the run."""
+        due = self.due_for(totals.due)
+        if due is not None:
+            return due
+        warm = [span for (label, phase), span in totals.phases.items() if phase == WARM_UP and self._within(label)]
+        return duration - max(warm, default=0.0)
+
+    def due_for(self, due: Mapping[str, float]) -> float | None:
+        """Return for how many seconds visits that the limit is about were due, None where *due* does not say.
+
+        *due* is seconds by scenario label.
+        """
+        return max((span for label, span in due.items() if self._within(label)), default=None)
+
+    def _within(self, label: str) -> bool:
+        """Whether the limit is about a scenario label, or one within it: "shop" of "mix/shop" is within "mix"."""
+        return self.scenario is None or f"{self.scenario}/".startswith(f"{label}/")
+
+    def _spans(self, phase: str) -> bool:
+        """Whether the limit's phase is this one, or a kind of which this is one: steady, steady at 200/s."""
+        assert self.during is not None
+        return phase == self.during or phase.startswith(f"{self.during} ")
+
+    def _counted(self, whole: Series, evidence: Evidence) -> float | None:
+        number = whole.errors if self.what == "errors" else whole.count
+        if self.error is not None:
+            names = {(key.scenario, key.name) for key in evidence.series if self.means(key)}
+            number = sum(n for (s, name, e), n in evidence.errors.items() if e == self.error and (s, name) in names)
+        if self.share:
+            return number / whole.count if whole.count else None
+        if self.what == "rate":
+            return number / evidence.length if evidence.length > 0 else None
+        return float(number)
+
+    def _timed(self, whole: Series) -> Finding:
+        population = Population.response(whole)
+        if self.clock == "service" or (self.clock is None and not population):
+            population = Population.service(whole)
+        if not population:
+            return NOTHING
+        good, cut = population.good, population.censored.count
+        if self.what in TIMED:
+            value = {"min": good.low, "mean": good.mean, "max": good.high}[self.what] if good else None
+            return Finding(value, f"of good samples alone: {cut:,} more were cut before they ended" if cut else None)
+        q = float(self.what[1:]) / 100
+        bounds, few = population.bounds(q), None
+        if bounds is None:
+            few = f"{population.count:,} of {known_from(q):,} samples needed: the maximum counts"
+            bounds = population.quantile(1.0)
+            assert bounds is not None
+        if bounds.lower == bounds.upper:
+            return Finding(bounds.upper, few)
+        if self.op in (">", ">="):
+            judged, worst = "lower", bounds.lower
+        else:
+            judged, worst = "upper", bounds.upper
+        said = [few] if few else []
+        said.append(f"{cut:,} of {population.count:,} samples were cut before they ended")
+        if _OPS[self.op](bounds.lower, self.value) != _OPS[self.op](bounds.upper, self.value):
+            said.append(f"the value lies {_between(bounds)}, judged by the {judged} bound")
+        return Finding(worst, "; ".join(said), bounds.at_least)
+
+
+def _between(bounds: Bounds) -> str:
+    if bounds.upper == math.inf:
+        return f"at {time_text(bounds.lower)} or above"
+    return f"between {time_text(bounds.lower)} and {time_text(bounds.upper)}"

@@ -1,0 +1,96 @@
+"""A limit that must hold over every stretch of so many seconds."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from chaperon.measure.sample import Key
+from chaperon.measure.series import Series
+from chaperon.report.limits.limits import NOTHING, Evidence, Finding, Limit
+from chaperon.report.report import LimitResult
+
+
+class Sliding:
+    """Follows one limit second by second; the result is the worst stretch that was seen.
+
+    A stretch counts once it is whole, or when the run was shorter. One without any data
+    breaks the limit where somebody was busy in it, after data had come before.
+    """
+
+    def __init__(self, limit: Limit) -> None:
+        assert limit.over is not None
+        self.limit = limit
+        self._span = math.ceil(limit.over)
+        self._parts: dict[int, dict[Key, list[Series]]] = {}
+        self._errors: dict[int, Mapping[tuple[str, str, str], int]] = {}
+        self._busy: dict[int, bool] = {}
+        self._due: dict[int, float] = {}
+        self._newest = -1
+        self._worst: tuple[Finding, int] | None = None
+        self._seen = False
+        self.broke_at: int | None = None
+
+    def __repr__(self) -> str:
+        return f"<Sliding {self.limit.text}>"
+
+    def add(
+        self,
+        second: int,
+        series: Mapping[Key, Sequence[Series]],
+        errors: Mapping[tuple[str, str, str], int],
+        *,
+        busy: bool,
+        due: float = 1.0,
+    ) -> None:
+        """Take in what one second brought; one that comes late counts where it is still in reach.
+
+        For *due* seconds of it visits that the limit is about were due, which is what a rate counts over.
+        """
+        if second <= self._newest - self._span:
+            return
+        mine = self._parts.setdefault(second, {})
+        for key, parts in series.items():
+            if self.limit.means(key):
+                mine.setdefault(key, []).extend(parts)
+        self._errors[second] = dict(Counter(self._errors.get(second, {})) + Counter(errors))
+        self._busy[second] = busy or self._busy.get(second, False)
+        self._due[second] = max(due, self._due.get(second, 0.0))
+        if second <= self._newest:
+            return
+        self._newest = second
+        for old in [s for s in self._parts if s <= second - self._span]:
+            del self._parts[old], self._errors[old], self._busy[old], self._due[old]
+        if second >= self._span - 1:
+            self._judge(second)
+
+    def result(self) -> LimitResult:
+        """Return how the limit fared so far."""
+        if self._worst is None:
+            return self.limit.result(self._finding() if self._parts else NOTHING)
+        finding, _ = self._worst
+        return self.limit.result(finding, self.broke_at)
+
+    def _judge(self, second: int) -> None:
+        finding = self._finding()
+        if finding.value is None:
+            if self.limit.what == "rate" and not any(self._due.values()):
+                return  # nothing was due: only visits that had begun before came to their end
+            if not self._seen or not any(self._busy.values()):
+                return  # before the beginning, or in a pause
+            finding = Finding(None, f"no data for {self._span} s")
+        self._seen = True
+        if self._worst is None or self.limit.worse(finding, self._worst[0]):
+            self._worst = finding, second
+        if self.broke_at is None and not self.limit.holds(finding.value):
+            self.broke_at = second
+
+    def _finding(self) -> Finding:
+        series: dict[Key, list[Series]] = {}
+        errors: Counter[tuple[str, str, str]] = Counter()
+        for second in sorted(self._parts):
+            for key, parts in self._parts[second].items():
+                series.setdefault(key, []).extend(parts)
+            errors.update(self._errors[second])
+        return self.limit.finding(Evidence(series, errors, sum(self._due.values())))

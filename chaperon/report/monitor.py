@@ -1,0 +1,161 @@
+"""What is known of a run while it goes on, with the reasons to end it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from chaperon.measure.closing import Closing
+from chaperon.measure.plain_text import WORDS, encodable
+from chaperon.measure.sample import Key
+from chaperon.measure.series import Series
+from chaperon.measure.window import Window
+from chaperon.report.collector import Collector, Pulse, WorkerTally
+from chaperon.report.limits.limits import Limit
+from chaperon.report.limits.sliding_limit import Sliding
+from chaperon.report.reckoning import reckon
+from chaperon.report.redaction.redaction import Redactor
+from chaperon.report.report import LimitResult, Report
+from chaperon.report.texts import through
+from chaperon.report.validity.falsified import spoiled
+from chaperon.report.validity.generator_part import GeneratorPart
+from chaperon.report.validity.validity import Doubts
+from chaperon.report.validity.validity_rules import Trust
+from chaperon.report.verdict import Ending, Facts, conclude
+
+ABORT_GRACE = 1.0
+"""How long visits in flight have, in seconds, where a limit stops the run."""
+
+
+class Watch:
+    """Adds windows up, says when to stop, concludes: the sink of a run on one machine or many.
+
+    *brake* is after how many seconds of nothing but failing requests the run is to stop,
+    None for never. *trust* are the rules by which the run is INVALID. *redact* knows the
+    secrets of the run: no text of its report holds one.
+    """
+
+    def __init__(
+        self,
+        collector: Collector,
+        limits: Sequence[Limit],
+        *,
+        brake: float | None,
+        trust: Trust | None = None,
+        redact: Redactor | None = None,
+    ) -> None:
+        self.collector = collector
+        self.redact = redact or Redactor()
+        self._limits = limits
+        self._sliding = {limit: Sliding(limit) for limit in limits if limit.over is not None}
+        self._brake = brake
+        self._aborted: str | None = None
+        self._failed: str | None = None
+        self._faults: list[str] = []
+        self._judged = -1
+        self._trust = trust or Trust()
+        self._doubts = Doubts(self._trust)
+        collector.listeners.append(self._hear)
+
+    def __repr__(self) -> str:
+        return f"<Watch over {self.collector}>"
+
+    def add(self, window: Window) -> bool:
+        """Take in one window; return whether the run must stop because of what is known now."""
+        self.collector.add(window)
+        if self._brake and self._failed is None and self.collector.failing_for >= self._brake:
+            self._failed = f"nothing but failures for {self._brake:g} s (--no-brake goes on all the same)"
+        if self._failed is None and self._second > self._judged:
+            self._judged = self._second
+            self._failed = self._abort()
+        return self._failed is not None
+
+    def aborted(self, reason: str) -> None:
+        """Note why the run ends early; the first reason counts."""
+        self._aborted = self._aborted or encodable(reason, 2 * WORDS)
+
+    def fault(self, what: str) -> None:
+        """Note what makes the run worthless: the verdict is INVALID."""
+        what = encodable(what, 2 * WORDS)
+        if what not in self._faults:
+            self._faults.append(what)
+
+    def settle(
+        self, closings: Mapping[str, Closing], plan: Mapping[str, tuple[int, bool]], *, twice: int = 0
+    ) -> None:
+        """Compare what was counted with its second witnesses, once nothing more is to come.
+
+        *closings* are what workers say of themselves, *plan* is how many visits the loads made
+        due by label, with whether that is exact; *twice* visits are known to have been made
+        twice. Where they disagree the run is INVALID, and what is missing is lost.
+        """
+        for reason in reckon(self.collector, closings, plan, twice=twice):
+            self.fault(reason)
+
+    @property
+    def workers(self) -> list[WorkerTally]:
+        """Who has sent windows, or is expected to."""
+        return self.collector.workers
+
+    def pulse(self) -> Pulse:
+        """Return the live figures of the last seconds."""
+        return self.collector.pulse()
+
+    def report(self, facts: Facts, *, finished: bool) -> Report:
+        """Return the report: so far, or in the end."""
+        if finished:
+            self.collector.close()
+        totals = self.collector.totals()
+        doubts = self._doubts.judge(totals, facts.duration)
+        judged = tuple(
+            self._sliding[limit].result() if limit in self._sliding else limit.judge(totals, facts.duration)
+            for limit in self._limits
+        )
+        own = GeneratorPart.of(totals.generator, totals.series, [w.health for w in totals.workers])
+        faults = (*self._faults, *doubts.invalid, *spoiled(self._limits, judged, totals, own, self._trust.own))
+        ending = Ending(self._aborted, self._failed, faults, finished, tuple(doubts.warnings))
+        report = through(conclude(totals, judged, facts, ending, own), self.redact)
+        return replace(report, redact=self.redact)
+
+    @property
+    def _second(self) -> int:
+        return self.collector.closed
+
+    def _hear(self, second: int, series: Mapping[Key, Sequence[Series]], windows: Sequence[Window]) -> None:
+        for window in windows:
+            self._doubts.add(window)
+        if not self._sliding:
+            return
+        errors: dict[tuple[str, str, str], int] = {}
+        for window in windows:
+            for where, trouble in window.errors.items():
+                errors[where] = errors.get(where, 0) + trouble.count - trouble.warm
+        busy = any(window.users or window.ledger for window in windows)
+        due: dict[str, float] = {}
+        for window in windows:
+            for label, span in window.due.items():
+                due[label] = max(span, due.get(label, 0.0))
+        for limit, sliding in self._sliding.items():
+            span_due = limit.due_for(due)
+            sliding.add(second, series, errors, busy=busy, due=1.0 if span_due is None else span_due)
+
+    def _abort(self) -> str | None:
+        """Return why the run is to be aborted now, if a limit says so."""
+        aborting = [limit for limit in self._limits if limit.abort and self._second + 1 >= (limit.after or 0.0)]
+        if not aborting:
+            return None
+        totals = self.collector.totals() if any(limit.over is None for limit in aborting) else None
+        for limit in aborting:
+            result: LimitResult
+            if limit in self._sliding:
+                if self._sliding[limit].broke_at is None:
+                    continue
+                result = self._sliding[limit].result()
+            else:
+                assert totals is not None
+                result = limit.judge(totals, self._second + 1.0)
+                if result.value is None and result.at_least is None and limit.after is None:
+                    continue  # nothing has come yet; only a span that was given makes that a reason
+            if not result.held:
+                return f"stopped in second {self._second + 1}: {limit.text} was {result.shown}"
+        return None

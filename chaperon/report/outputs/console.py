@@ -1,0 +1,201 @@
+"""The report as a person likes to read it; milliseconds exist only here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from chaperon.report.breakdown import PHASE, split, tag_names
+from chaperon.report.collector import Pulse
+from chaperon.report.format import AT_LEAST, MARKS, OWN, number_text, time_text
+from chaperon.report.percentiles import percentile_text
+from chaperon.report.redaction.redaction import plain
+from chaperon.report.report import PERCENTILES, ErrorRow, LimitResult, Report, Row, Verdict
+from chaperon.report.texts import through
+from chaperon.report.worker_table import crew_lines
+
+_COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INVALID: "magenta", Verdict.ABORTED: "yellow"}
+_CUSTOM = ("value", "count", "gauge")
+_UNTIMED = (*_CUSTOM, "check")
+ERRORS_SHOWN = 20
+HAPPENINGS_SHOWN = 30
+PARTS_SHOWN = 20
+NARROW = 100
+
+
+def pulse_line(pulse: Pulse, target: str) -> str:
+    """Return the live figures as one line."""
+    errors = f"{pulse.errors:,} errors"
+    if pulse.error_share:
+        errors += f" ({pulse.error_share:.0%} now)"
+    if pulse.dropped:
+        errors += f", {pulse.dropped:,} dropped"
+    parts = (
+        f"{pulse.elapsed // 60}:{pulse.elapsed % 60:02d}",
+        f"{pulse.users:,} busy, {pulse.visits_rate:,.0f} visits/s of {target}",
+        f"{pulse.requests_rate:,.0f} requests/s",
+        errors,
+        f"p50 {_live(pulse.p50, pulse.p50_at_least)}",
+        f"p95 {_live(pulse.p95, pulse.p95_at_least)}",
+    )
+    return " · ".join(parts)
+
+
+def _live(value: float | None, at_least: float | None) -> str:
+    return time_text(value) if at_least is None else f"{AT_LEAST}{time_text(at_least)}"
+
+
+def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> None:
+    """Print series, errors, limits, ledger, notes, the verdict last.
+
+    The series follow once more, split by each of *by*: "phase", or the name of a tag.
+    """
+    report = through(report, plain)
+    _print_series(report, report.rows, "", console)
+    printed = list(report.rows)
+    for name in by:
+        parts = split(report, name)
+        if not parts:
+            known = ", ".join(tag_names(report)) or "none"
+            console.print(escape(f"by {name}: no series has that tag; there are {known}"), highlight=False)
+        busiest = sorted(parts, key=lambda part: -sum(row.count for row in parts[part]))[:PARTS_SHOWN]
+        for part, rows in parts.items():
+            if part in busiest:
+                _print_series(report, rows, part if name == PHASE else f"{name}={part}", console)
+                printed += rows
+        if len(parts) > PARTS_SHOWN:
+            rest = f"{len(parts) - PARTS_SHOWN:,} more, with fewer samples, are in the JSON"
+            console.print(escape(f"by {name}: {rest}"), highlight=False)
+    told = "".join(cell for row in printed if row.kind not in _UNTIMED for cell in _all_times(report, row))
+    marks = [f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in told]
+    if marks:
+        console.print("  ".join(marks), style="dim", highlight=False)
+    if report.errors:
+        _print_errors(report.errors, console)
+    if report.limits:
+        console.print(_limits_table(report.limits))
+    for label, counts in report.ledger.items():
+        fates = ("done", "failed", "interrupted", "dropped", "lost")
+        ends = ", ".join(f"{getattr(counts, f):,} {f}" for f in fates if getattr(counts, f))
+        planned = f"visits of {escape(plain(label))}: {counts.planned:,} planned"
+        console.print(f"{planned} = {ends or 'none ended'}", highlight=False)
+    for line in crew_lines(report.workers):
+        console.print(line, markup=False, highlight=False, no_wrap=True, overflow="ellipsis")
+    for worker, what in report.happenings[:HAPPENINGS_SHOWN]:
+        if what.kind == "change":
+            who = f" on {worker}" if len(report.workers) > 1 else ""
+            console.print(f"at {what.at:.1f} s: {escape(plain(what.text))}{escape(plain(who))}", highlight=False)
+    for note, times in report.notes.items():
+        console.print(f"note: {times:,} {escape(note)}", highlight=False)
+    for warning in report.warnings:
+        console.print(f"[yellow]warning:[/] {escape(plain(warning))}", highlight=False)
+    colour = _COLOURS[report.verdict]
+    console.print()
+    console.print(f"[bold {colour}]{report.verdict.value}[/] in {report.duration:.1f} s", highlight=False)
+    for reason in report.reasons:
+        console.print(f"  {escape(plain(reason))}", highlight=False)
+
+
+def _print_series(report: Report, rows: Sequence[Row], part: str, console: Console) -> None:
+    for scenario in dict.fromkeys(row.scenario for row in rows):
+        mine = [r for r in rows if r.scenario == scenario]
+        custom = [r for r in mine if r.kind in _CUSTOM]
+        title = f"{scenario} · {part}" if part else scenario
+        console.print(_series_table(report, title, [r for r in mine if r.kind not in _CUSTOM], console.width < NARROW))
+        if custom:
+            console.print(_custom_table(custom))
+
+
+def _series_table(report: Report, title: str, rows: Sequence[Row], narrow: bool) -> Table:
+    shown = ("p50", "p95", "p99") if narrow else tuple(PERCENTILES)
+    title = escape(plain(title))
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    table.padding = (0, 1, 0, 0)
+    table.add_column("series", overflow="fold", min_width=16)
+    cut = any(row.censored or row.never_begun for row in rows)
+    for name in ("count", "errors", *(["censored"] if cut else []), "rate/s", *shown, "max"):
+        table.add_column(name, justify="right", no_wrap=True)
+    group = None
+    for row in rows:
+        if group not in (None, row.kind):
+            table.add_section()
+        group = row.kind
+        errors = f"[red]{row.errors:,}[/]" if row.errors else "0"
+        censored = [f"{row.censored + row.never_begun:,}"] if cut else []
+        counts = [f"{row.count:,}", errors, *censored, f"{row.rate:,.1f}"]
+        name = escape(plain(row.name))
+        times = ["" for _ in (*shown, "max")] if row.kind in _UNTIMED else _times(report, row, shown)
+        if row.response is not None:  # where something was due, the time from then on is the headline
+            table.add_row(f"{name}, from when due", *counts, *_times(report, row, shown, response=True), style="bold")
+            name, counts = "  from its start", ["" for _ in counts]
+        table.add_row(name, *counts, *times)
+    return table
+
+
+def _times(report: Report, row: Row, shown: Sequence[str], *, response: bool = False) -> list[str]:
+    population = row.response if response and row.response is not None else row.service
+    cells = []
+    for name in shown:
+        own = OWN if report.falsified(row, 100 * PERCENTILES[name], response=response) else ""
+        cells.append(percentile_text(population, PERCENTILES[name]) + own)
+    return [*cells, time_text(population.high if population.good else None)]
+
+
+def _all_times(report: Report, row: Row) -> list[str]:
+    shown = tuple(PERCENTILES)
+    response = _times(report, row, shown, response=True) if row.response is not None else []
+    return [*_times(report, row, shown), *response]
+
+
+def _custom_table(rows: Sequence[Row]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("counts, values", overflow="fold", min_width=16)
+    weighed = any(row.bytes for row in rows)  # messages of WebSockets have bytes beside their number
+    for name in ("count", *(["bytes"] if weighed else []), "sum", "last", "min", "mean", "p50", "p95", "max"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        spread = (row.min, row.mean, row.p50, row.p95, row.max)
+        if row.kind == "count":
+            figures = [number_text(row.total), *("" for _ in range(6))]
+        elif row.kind == "gauge":
+            figures = ["", *(number_text(v) for v in (row.last, row.min, row.mean)), "", "", number_text(row.max)]
+        else:
+            figures = [number_text(row.total), "", *(number_text(v) for v in spread)]
+        weight = [f"{row.bytes:,}" if row.bytes else ""] if weighed else []
+        table.add_row(escape(plain(row.name)), f"{row.count:,}", *weight, *figures)
+    return table
+
+
+def _print_errors(errors: Sequence[ErrorRow], console: Console) -> None:
+    rows = errors[:ERRORS_SHOWN]
+    shown = [(f"{row.count:,} ×", plain(row.error), plain(f"{row.series} in {row.scenario}")) for row in rows]
+    counts, names, places = (max(map(len, column)) for column in zip(*shown, strict=True))
+    console.print("[bold]errors[/]")
+    for (count, error, where), row in zip(shown, rows, strict=True):
+        line = Text(f"  {count:>{counts}} ")
+        line.append(f"{error:<{names}}", style="red")
+        line.append(f"  {where:<{places}}  from {row.first:.1f} to {row.last:.1f} s")
+        console.print(line, overflow="fold")
+        console.print(Text(f"  {'':>{counts}} {plain(row.sample)}", style="dim"), overflow="ellipsis", no_wrap=True)
+    if len(errors) > ERRORS_SHOWN:
+        rest = sum(row.count for row in errors[ERRORS_SHOWN:])
+        console.print(f"  {len(errors) - ERRORS_SHOWN} more classes of errors, {rest:,} in all", highlight=False)
+    console.print()
+
+
+def _limits_table(limits: Sequence[LimitResult]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("limit", overflow="fold")
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("")
+    for limit in limits:
+        held = "[green]held[/]" if limit.held else "[red]broke[/]"
+        when = "" if limit.at is None else f" at {limit.at} s"
+        note = f"  {escape(limit.note)}" if limit.note else ""
+        table.add_row(escape(limit.limit), limit.shown, f"{held}{when}{note}")
+    return table

@@ -1,0 +1,151 @@
+"""The report as JSON: the names in it are a contract."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from chaperon.errors import OutputError
+from chaperon.report.breakdown import PHASE, by_tags, split
+from chaperon.report.outputs.output_file import write_output
+from chaperon.report.percentiles import Population
+from chaperon.report.redaction.redaction import STEERING, redacted
+from chaperon.report.report import PERCENTILES, Report, Row
+from chaperon.report.texts import through
+
+SCHEMA = "chaperon-report/1"
+_ESCAPED = {code: f"\\u{code:04x}" for code in STEERING if code >= 127}  # the others are, in JSON
+
+
+def as_dict(report: Report) -> dict[str, Any]:
+    """Return the report as plain values; times in seconds, no value is None, no text looks like a secret."""
+    report = through(report, redacted)
+    return {
+        "schema": SCHEMA,
+        "verdict": report.verdict.value,
+        "reasons": list(report.reasons),
+        "warnings": list(report.warnings),
+        "started": report.started,
+        "duration": report.duration,
+        "environment": report.environment,
+        "chaperon": report.chaperon,
+        "seed": report.seed,
+        "series": [_series(report, row) for row in report.rows],
+        "phases": [
+            {**_series(report, row), "phase": phase, "length": row.duration}
+            for phase, rows in split(report, PHASE).items()
+            for row in rows
+        ],
+        "tags": [{**_series(report, row), "tags": dict(tags)} for tags, row in by_tags(report)],
+        "errors": [asdict(e) for e in report.errors],
+        "ledger": [{"scenario": label, **asdict(counts)} for label, counts in report.ledger.items()],
+        "limits": [asdict(limit) for limit in report.limits],
+        "seconds": [
+            {
+                "at": s.at,
+                "requests": s.requests,
+                "errors": s.errors,
+                "censored": s.censored,
+                "users": s.users,
+                **asdict(s.counts),
+                "p50": s.p50,
+                "p95": s.p95,
+                "generator": s.health,
+            }
+            for s in report.seconds
+        ],
+        "generator": {name: _worst(report, name) for name in _generator(report)},
+        "workers": [
+            {
+                "name": w.name,
+                "visits": w.visits,
+                "windows": w.windows,
+                "lost": w.lost,
+                "losses": w.losses,
+                "late_p99": w.health.get("late_p99", 0.0),
+                "cpu": w.health.get("cpu", 0.0),
+                "health": w.health,
+            }
+            for w in report.workers
+        ],
+        "happenings": [{"worker": worker, **asdict(what)} for worker, what in report.happenings],
+        "notes": dict(report.notes),
+    }
+
+
+def write_json(report: Report, path: str | Path) -> None:
+    """Write the report to *path*, whole or not at all; raises OutputError."""
+    write_plain(as_dict(report), path)
+
+
+def write_plain(values: dict[str, Any], path: str | Path) -> None:
+    """Write plain values to *path* as JSON, whole or not at all; raises OutputError."""
+    text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False).translate(_ESCAPED) + "\n"
+    try:
+        write_output(path, text)
+    except OSError as exc:
+        raise OutputError(f"cannot write {path}: {exc.strerror or exc}; give --json another path") from exc
+
+
+def _series(report: Report, row: Row) -> dict[str, Any]:
+    return {
+        "scenario": row.scenario,
+        "name": row.name,
+        "kind": row.kind,
+        "count": row.count,
+        "errors": row.errors,
+        "censored": row.censored,
+        "never_begun": row.never_begun,
+        "rate": row.rate,
+        "bytes": row.bytes,
+        "total": row.total,
+        "last": row.last,
+        "min": row.min,
+        "mean": row.mean,
+        "max": row.max,
+        **_percentiles(row.service),
+        "at_least": _lower_bounds(row.service),
+        "intervals": _intervals(row.service),
+        "response": None if row.response is None else _response(row.response),
+        "response_intervals": None if row.response is None else _intervals(row.response),
+        "bad": {name: row.bad.known(q) for name, q in PERCENTILES.items()},
+        "generator_part": _own(report, row, response=False),
+        "response_generator_part": None if row.response is None else _own(report, row, response=True),
+    }
+
+
+def _response(population: Population) -> dict[str, Any]:
+    return {
+        **_percentiles(population),
+        "censored": population.censored.count,
+        "at_least": _lower_bounds(population),
+    }
+
+
+def _percentiles(population: Population) -> dict[str, float | None]:
+    return {name: population.known(q) for name, q in PERCENTILES.items()}
+
+
+def _own(report: Report, row: Row, *, response: bool) -> dict[str, float | None]:
+    return {name: report.generator_part(row, 100 * q, response=response) for name, q in PERCENTILES.items()}
+
+
+def _lower_bounds(population: Population) -> dict[str, float]:
+    """Return the lower bounds of those percentiles that fall among censored samples."""
+    bounds = {name: population.at_least(q) for name, q in PERCENTILES.items()}
+    return {name: bound for name, bound in bounds.items() if bound is not None}
+
+
+def _intervals(population: Population) -> dict[str, tuple[float, float] | None]:
+    return {name: population.interval(q) for name, q in PERCENTILES.items()}
+
+
+def _generator(report: Report) -> list[str]:
+    return list(dict.fromkeys(["late_p99", "cpu", "stalls", *(name for w in report.workers for name in w.health)]))
+
+
+def _worst(report: Report, name: str) -> float | None:
+    values = [w.health[name] for w in report.workers if name in w.health]
+    return max(values) if values else None

@@ -1,0 +1,79 @@
+"""Which figures of a report may be the generator's own work: marks, warnings, limits that prove nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from chaperon.report.collector import Totals
+from chaperon.report.format import time_text
+from chaperon.report.limits.limits import Limit
+from chaperon.report.report import PERCENTILES, UNTIMED, LimitResult, Row, part_of, shown
+from chaperon.report.validity.generator_part import SPOILED, GeneratorPart, marks
+
+_Figure = tuple[float, float, str]
+"""Value, the part of it that may be the generator's own, what it is; times in seconds."""
+
+
+def marked(rows: Sequence[Row], own: GeneratorPart) -> str | None:
+    """Return the warning about percentiles of which a tenth or more may be the generator's own, None without any."""
+    found = [f for f in _printed(rows, own) if marks(f[0], f[1])]
+    if not found:
+        return None
+    value, part, name = max(found, key=lambda f: (f[1] / f[0] if f[0] else 1.0, f[1]))
+    number = f"{len(found)} percentiles" if len(found) > 1 else "one percentile"
+    worst = "most of all" if len(found) > 1 else "it is"
+    said = f"of {number} (marked *) a tenth or more may be the generator's own"
+    return f"{said}, {worst} {name}: up to {time_text(min(part, value))} of {time_text(value)}"
+
+
+def spoiled(
+    limits: Sequence[Limit],
+    results: Sequence[LimitResult],
+    totals: Totals,
+    own: GeneratorPart,
+    share: float | None = SPOILED,
+) -> list[str]:
+    """Return a reason for each limit that hangs on a time of which *share* or more may be the generator's own."""
+    reasons: list[str] = []
+    if share is None:
+        return reasons
+    for limit, result in zip(limits, results, strict=True):
+        part = _part_of(limit, totals, own)
+        if part is not None and result.value is not None and own.spoils(result.value, part, share):
+            said = f"up to {time_text(min(part, result.value))} of {result.shown} may be the generator's own"
+            reasons.append(f"{limit.text} was judged by a time that is not the target's: {said}")
+    return reasons
+
+
+def _printed(rows: Sequence[Row], own: GeneratorPart) -> Iterator[_Figure]:
+    for row in rows:
+        if row.kind in UNTIMED:
+            continue
+        of = f"{row.name} of {row.scenario}" if row.scenario else row.name
+        for name, q in PERCENTILES.items():
+            value, part = shown(row.service, q), part_of(row, q, own)
+            if value is not None and part is not None:
+                yield value, part, f"{name} of {of}" if row.response is None else f"{name} of {of}, from its start"
+            if row.response is None:
+                continue
+            value, part = shown(row.response, q), part_of(row, q, own, response=True)
+            if value is not None and part is not None:
+                yield value, part, f"{name} of {of}, from when due"
+
+
+def _part_of(limit: Limit, totals: Totals, own: GeneratorPart) -> float | None:
+    """Return how much of the figure a limit hangs on may be the generator's own; None where it is no time."""
+    if limit.what == "mean":
+        q = 0.5
+    elif limit.what == "max":
+        q = 1.0
+    elif limit.what.startswith("p"):
+        q = float(limit.what[1:]) / 100
+    else:
+        return None
+    keys = [key for key in totals.series if limit.means(key) and key.kind not in UNTIMED]
+    due = any(totals.series[key].response for key in keys)
+    response = limit.clock == "response" or (limit.clock is None and due)
+    of = own.response if response else own.service
+    parts = [part for key in keys if (part := of(q, key.scenario, key.kind)) is not None]
+    return max(parts, default=None)

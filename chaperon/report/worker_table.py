@@ -1,0 +1,51 @@
+"""The workers of a run, a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chaperon.report.collector import WorkerTally
+from chaperon.report.format import time_text
+from chaperon.report.redaction.redaction import plain
+
+SHOWN = 12
+_HEAD = ("workers", "visits", "cpu", "late p99", "lag max", "")
+
+
+def crew_lines(workers: Sequence[WorkerTally], *, now: bool = False, most: int = SHOWN) -> list[str]:
+    """Return a table of those who are worst off, at their worst, or as they are *now*; none for one worker alone."""
+    if len(workers) < 2:
+        return []
+    chosen = sorted(workers, key=_trouble, reverse=True)[:most]
+    rows = [_HEAD, *(_row(worker, now) for worker in workers if worker in chosen)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(_cells(row, widths)).rstrip() for row in rows]
+    if len(workers) > most:
+        lines.append(f"and {len(workers) - most:,} workers that do better")
+    return lines
+
+
+def _trouble(worker: WorkerTally) -> tuple[bool, float, float]:
+    health = worker.health
+    return worker.lost, health.get("late_p99", 0.0) + health.get("lag_max", 0.0), health.get("cpu", 0.0)
+
+
+def _row(worker: WorkerTally, now: bool) -> tuple[str, ...]:
+    health = worker.latest if now else worker.health
+    lost = f"lost, {worker.losses:,} visits with it" if worker.lost else "gone" if now and worker.away else ""
+    return (
+        plain(worker.name),
+        f"{worker.visits:,}",
+        f"{health.get('cpu', 0.0):.2f}",
+        time_text(health.get("late_p99", 0.0)),
+        time_text(health.get("lag_max", 0.0)),
+        lost,
+    )
+
+
+def _cells(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    first, *numbers, last = (
+        cell.ljust(width) if place in (0, len(row) - 1) else cell.rjust(width)
+        for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+    )
+    return [first, *numbers, last]

@@ -1,0 +1,48 @@
+"""One scenario in an environment, with its load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from chaperon.errors import LoadError
+from chaperon.load.kinds import Load
+from chaperon.load.shapes import users
+from chaperon.measure.plain_text import NAME, encodable
+from chaperon.scenario.scenario import Mix, Scenario
+
+ONE_VISIT: Load = users(1)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A scenario with its load, its label, its configuration."""
+
+    scenario: Scenario
+    load: Load = ONE_VISIT
+    name: str | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """What its series are labelled with."""
+        return encodable(self.name or self.scenario.label, NAME)
+
+    @property
+    def apart(self) -> tuple[Entry, ...]:
+        """This entry, or one for each scenario of a mix."""
+        if not isinstance(self.scenario, Mix):
+            return (self,)
+        return tuple(replace(self, scenario=m, name=f"{self.label}/{m.label}") for m in self.scenario.members)
+
+
+def run(scenario: Scenario, load: Load = ONE_VISIT, /, *, name: str | None = None, **config: Any) -> Entry:
+    """Return an entry of an environment; without a load, one user makes one visit. Raises LoadError."""
+    if not isinstance(scenario, Scenario):
+        raise LoadError(f"run() takes a Scenario first, got {scenario!r}")
+    if not isinstance(load, Load):
+        raise LoadError(f"run() takes a load second, such as users(10); got {load!r}")
+    if not load.legs:
+        raise LoadError(f"a load of {load} sends nothing: a pause stands before or after something")
+    return Entry(scenario, load, name, config)

@@ -1,0 +1,275 @@
+"""What one virtual user does: steps, an `init` before them, a `cleanup` after."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chaperon.client.outcome import unlisted
+from chaperon.clock import seconds
+from chaperon.errors import LoadError, VisitTimeout
+from chaperon.interrupts import is_interrupt
+from chaperon.load.arrivals import chance
+from chaperon.load.weights import turn, whole
+from chaperon.scenario.steps import OnError, StepOptions, options_of, step, step_bound
+from chaperon.session.functions import ordinary
+from chaperon.session.timeouts import Bound
+
+if TYPE_CHECKING:
+    from chaperon.session.context import Scene, Visit
+    from chaperon.session.session import Session
+
+Step = Callable[..., Any]
+CLEANUP = 10.0
+"""Seconds a cleanup may take."""
+
+
+class StepFailed(Exception):
+    """A step failed under a policy that ends more than the visit; only `Scenario.perform` sets the *policy*."""
+
+    policy: OnError | None = None
+
+
+class Scenario:
+    """Steps in order; functions that are not decorated become steps.
+
+    *init* runs once per session before its first visit, *cleanup* once after its last and
+    always. *name* is the label of its series, unless an entry has one. A visit that takes
+    longer than *timeout* is stopped, with all its tasks, and counts as interrupted.
+    """
+
+    def __init__(
+        self,
+        *steps: Step,
+        init: Step | None = None,
+        cleanup: Step | None = None,
+        name: str | None = None,
+        timeout: float | str | None = None,
+    ) -> None:
+        for each in (*steps, init, cleanup):
+            if each is not None and not callable(each):
+                raise LoadError(f"a scenario is made of functions, got {each!r}")
+        if not steps:
+            raise LoadError("a scenario needs at least one step: Scenario(login, look_around)")
+        self.steps: tuple[Step, ...] = tuple(s if options_of(s) else step(s) for s in steps)
+        self._stages = [(s, _options(s)) for s in self.steps]
+        self.init = None if init is None else ordinary(init)
+        self.cleanup = None if cleanup is None else ordinary(cleanup)
+        self.name = name
+        self.timeout = None if timeout is None else seconds(timeout)
+
+    def __repr__(self) -> str:
+        return f"<Scenario {self.name or ''}({', '.join(self.names)})>"
+
+    @staticmethod
+    def choose(
+        weights: Mapping[Scenario, float],
+        *,
+        init: Step | None = None,
+        cleanup: Step | None = None,
+        name: str | None = None,
+    ) -> Scenario:
+        """Return a scenario each visit of which is one of several, drawn by weight with the run's seed.
+
+        The one drawn runs whole, its own `init` and `cleanup` included, in this one's session;
+        its series are labelled "outer/inner". *init* and *cleanup* are once per session, as
+        ever. Raises LoadError, PlanError.
+        """
+        return _Choice(weights, init=init, cleanup=cleanup, name=name)
+
+    def then(self, *others: Scenario, name: str | None = None) -> Scenario:
+        """Return a scenario that does this one's steps, then those of *others*, in one visit.
+
+        It has every `init`, in order, and every `cleanup`, the last one first.
+        """
+        parts = (self, *others)
+        inits = [part.init for part in parts if part.init is not None]
+        cleanups = [part.cleanup for part in reversed(parts) if part.cleanup is not None]
+        return Scenario(
+            *(each for part in parts for each in part.steps),
+            init=_one_after_another("init", inits),
+            cleanup=_one_after_another("cleanup", cleanups),
+            name=name,
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the steps, in order."""
+        return [_options(s).name for s in self.steps]
+
+    @property
+    def label(self) -> str:
+        """The name given, else the variable the scenario is bound to, else its file's stem."""
+        if self.name is not None:
+            return self.name
+        places = list(self._places())
+        for place in places:
+            for name, value in place.items():
+                if value is self and not name.startswith("__"):
+                    return str(name)
+        return self._unbound(places)
+
+    def enter(self, session: Session) -> None:
+        """Run `init`, timed as «step init»."""
+        if self.init is not None:
+            _stage(session, "init", self.init, math.inf)
+
+    def perform(self, session: Session) -> None:
+        """Run the steps once.
+
+        Raises what a step raised where its policy is "next-visit", StepFailed where it ends
+        more than that, VisitTimeout.
+        """
+        if self.timeout is None:
+            self._perform(session)
+            return
+        late = VisitTimeout(f"a visit took longer than the {self.timeout:g} s of its scenario")
+        with Bound(session.clock, self.timeout, late, session.tasks):
+            self._perform(session)
+            session.tasks.settle()
+
+    def leave(self, session: Session) -> None:
+        """Run `cleanup`, in bounded time, timed as «step cleanup»; wait for its tasks."""
+        if self.cleanup is not None:
+            _stage(session, "cleanup", self.cleanup, CLEANUP)
+            session.tasks.settle()
+
+    def whole(self, session: Session) -> None:
+        """Run `init`, the steps, and, whatever happens, `cleanup`; raises what the first two raise."""
+        try:
+            self.enter(session)
+            self.perform(session)
+            session.tasks.settle()
+        finally:
+            session.tasks.end()
+            try:
+                self.leave(session)
+            except BaseException as exc:
+                if is_interrupt(exc):
+                    raise
+                unlisted(exc)
+                session.tasks.end()  # recorded as «step cleanup»
+
+    def _perform(self, session: Session) -> None:
+        last = len(self.steps) - 1
+        for place, (each, options) in enumerate(self._stages):
+            try:
+                each(session)
+            except BaseException as exc:
+                if type(exc) is StepFailed and exc.policy is not None:
+                    raise  # of a scenario within this one, which said what is to end
+                policy = options.on_error or session.on_error
+                if policy == "next-visit" or is_interrupt(exc):
+                    raise
+                if policy != "continue":
+                    failed = StepFailed()
+                    failed.policy = policy
+                    raise failed from exc
+                unlisted(exc)
+            if options.think and place != last:
+                session.clock.sleep(options.think.draw(session.random))
+
+    def _places(self) -> Iterable[dict[str, Any]]:
+        """Yield the modules' contents in which this scenario may be bound to a variable."""
+        for each in self.steps:
+            place = getattr(inspect.unwrap(each), "__globals__", None)
+            if place is not None:
+                yield place
+
+    def _unbound(self, places: list[dict[str, Any]]) -> str:
+        return Path(places[0].get("__file__", "scenario")).stem if places else "scenario"
+
+
+class _Several(Scenario):
+    """One of several scenarios, by weight, for each visit."""
+
+    what = "several"
+
+    def __init__(self, weights: Mapping[Scenario, float], **options: Any) -> None:
+        if not isinstance(weights, Mapping) or not all(isinstance(each, Scenario) for each in weights):
+            raise LoadError(f"{self.what} takes scenarios by weight, as in {{shop: 3, api: 1}}; got {weights!r}")
+        if not weights:
+            raise LoadError(f"{self.what} needs at least one scenario")
+        self.members = tuple(weights)
+        self.counts = whole(list(weights.values()))
+        labels = [member.label for member in self.members]
+        super().__init__(step(name=" | ".join(labels))(self._perform), **options)
+
+    def member(self, scene: Scene, visit: Visit) -> int:
+        """Return the place among the members of the one whose turn a visit is."""
+        raise NotImplementedError
+
+    def _perform(self, session: Session) -> None:
+        session.run(self.members[self.member(session.scene, session.visit)])
+
+    def _places(self) -> Iterable[dict[str, Any]]:
+        for each in self.members:
+            yield from each._places()
+
+    def _unbound(self, places: list[dict[str, Any]]) -> str:
+        return self.what
+
+
+class _Choice(_Several):
+    what = "choose"
+
+    def member(self, scene: Scene, visit: Visit) -> int:
+        luck = chance(scene.seed, scene.entry, *scene.turn(visit), "choose")
+        return luck.choices(range(len(self.members)), self.counts)[0]
+
+
+class Mix(_Several):
+    """Several scenarios side by side, each with its share of the users or arrivals."""
+
+    what = "mix"
+
+    def member(self, scene: Scene, visit: Visit) -> int:
+        number, leg = divmod(visit.number if scene.crowd.numbered else visit.user, scene.crowd.legs)
+        return turn(self.counts, number, scene.seed, scene.entry, leg)
+
+
+def mix(weights: Mapping[Scenario, float], *, name: str | None = None) -> Mix:
+    """Return several scenarios to be run as one: `run(mix({shop: 3, api: 1}), users(100))`.
+
+    Of every four users, or arrivals of an open load, three are those of `shop` to the unit,
+    in an order that the seed decides. Each has sessions of its own, labelled "mix/shop".
+    Raises LoadError, PlanError.
+    """
+    return Mix(weights, name=name)
+
+
+def _options(each: Step) -> StepOptions:
+    options = options_of(each)
+    assert options is not None
+    return options
+
+
+def _stage(session: Session, name: str, work: Step, within: float) -> None:
+    """Run `init` or `cleanup` as a step of that name, unless it is one by itself."""
+    timed = nullcontext() if options_of(work) is not None else session.measure(name, kind="step")
+    with timed, step_bound(session, name, within):
+        work(session)
+
+
+def _one_after_another(name: str, functions: list[Step]) -> Step | None:
+    """Return a function that calls them all, even if one fails; it raises what the first of them raised."""
+
+    def together(session: Session) -> None:
+        failed: list[BaseException] = []
+        for function in functions:
+            try:
+                function(session)
+            except BaseException as exc:
+                if is_interrupt(exc):
+                    raise
+                failed.append(exc)
+                if name == "init":
+                    break
+        if failed:
+            raise failed[0]
+
+    return together if functions else None

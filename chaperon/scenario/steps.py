@@ -1,0 +1,159 @@
+"""The decorators: skins over `with session.measure(name)`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, cast, overload
+
+from chaperon.client.outcome import unlisted
+from chaperon.clock import seconds
+from chaperon.errors import PlanError, StepTimeout
+from chaperon.interrupts import is_interrupt
+from chaperon.load.kinds import Between, Think, thinking
+from chaperon.session.functions import name_of, ordinary
+from chaperon.session.timeouts import Bound
+
+OnError = Literal["next-visit", "continue", "stop-session", "stop-run"]
+POLICIES = ("next-visit", "continue", "stop-session", "stop-run")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class StepOptions:
+    """How a scenario performs a step."""
+
+    name: str
+    think: Between | None = None
+    on_error: OnError | None = None
+
+
+def step_bound(session: Any, name: str, within: float) -> Bound:
+    """Return the time limit of a step."""
+    return Bound(session.clock, within, StepTimeout(f"step {name} took longer than {within:g} s"), session.tasks)
+
+
+def options_of(function: Callable[..., Any]) -> StepOptions | None:
+    """Return the options of a function that `@step` decorates, else None."""
+    found = getattr(function, "_chaperon_step", None)
+    return found if isinstance(found, StepOptions) else None
+
+
+@overload
+def step(function: F, /) -> F: ...
+
+
+@overload
+def step(
+    *,
+    name: str | None = None,
+    think: Think | None = None,
+    repeat: int = 1,
+    retries: int = 0,
+    timeout: float | str | None = None,
+    on_error: OnError | None = None,
+) -> Callable[[F], F]: ...
+
+
+def step(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    think: Think | None = None,
+    repeat: int = 1,
+    retries: int = 0,
+    timeout: float | str | None = None,
+    on_error: OnError | None = None,
+) -> Any:
+    """Declare a stage of a scenario, timed and reported as «step NAME».
+
+    Calling the function runs it: *repeat* times, each tried again up to *retries* times
+    after an exception, each try at most *timeout* long. *think* passes after it, within a
+    scenario, unless it is the last one. *on_error* says what an exception means:
+    "next-visit" (the default), "continue", "stop-session" or "stop-run". Raises PlanError.
+    """
+    if function is None:
+        return lambda f: _step(f, name, think, repeat, retries, timeout, on_error)
+    return _step(function, name, think, repeat, retries, timeout, on_error)
+
+
+def _step(
+    function: F,
+    name: str | None,
+    think: Think | None,
+    repeat: int,
+    retries: int,
+    timeout: float | str | None,
+    on_error: OnError | None,
+) -> F:
+    label = name or _name_of(function)
+    within = None if timeout is None else seconds(timeout)
+    if repeat < 1 or retries < 0:
+        raise PlanError(f"step {label}: repeat must be at least 1, retries at least 0; got {repeat} and {retries}")
+    if on_error is not None and on_error not in POLICIES:
+        raise PlanError(f"step {label}: on_error must be one of {', '.join(POLICIES)}; got {on_error!r}")
+
+    @functools.wraps(function)
+    def once(session: Any, /, *args: Any, **kwargs: Any) -> Any:
+        with session.measure(label, kind="step"):
+            if within is None:
+                return function(session, *args, **kwargs)
+            with step_bound(session, label, within):
+                return function(session, *args, **kwargs)
+
+    @functools.wraps(function)
+    def often(session: Any, /, *args: Any, **kwargs: Any) -> Any:
+        value = None
+        for _ in range(repeat):
+            for _ in range(retries):
+                try:
+                    value = once(session, *args, **kwargs)
+                    break
+                except BaseException as exc:
+                    if is_interrupt(exc):
+                        raise
+                    unlisted(exc)
+            else:
+                value = once(session, *args, **kwargs)
+        return value
+
+    timed: Any = once if repeat == 1 and not retries else often
+    timed._chaperon_timed = True
+    timed._chaperon_step = StepOptions(label, thinking(think), on_error)
+    return cast(F, timed)
+
+
+@overload
+def measured(function: F, /) -> F: ...
+
+
+@overload
+def measured(*, name: str | None = None) -> Callable[[F], F]: ...
+
+
+def measured(function: Callable[..., Any] | None = None, /, *, name: str | None = None) -> Any:
+    """Time every call of a function, reported as «call NAME»."""
+    if function is None:
+        return lambda f: _measured(f, name)
+    return _measured(function, name)
+
+
+def _measured(function: F, name: str | None) -> F:
+    label = name or _name_of(function)
+
+    @functools.wraps(function)
+    def timed(session: Any, /, *args: Any, **kwargs: Any) -> Any:
+        with session.measure(label):
+            return function(session, *args, **kwargs)
+
+    timed._chaperon_timed = True  # type: ignore[attr-defined]
+    return cast(F, timed)
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    if not callable(function):
+        raise PlanError(f"@step and @measured decorate functions, not {function!r}")
+    return name_of(ordinary(function))

@@ -1,0 +1,193 @@
+"""How arrivals become visits: each user's session, opened, used, closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from types import FrameType
+from typing import NamedTuple
+
+from chaperon.client.outcome import failure_of, unlisted
+from chaperon.errors import FeedEmpty, VisitTimeout
+from chaperon.interrupts import is_interrupt, is_ours, is_signal
+from chaperon.load.arrivals import Arrival
+from chaperon.load.engine import Visited
+from chaperon.measure.exception_text import text_of
+from chaperon.measure.meter import Meter
+from chaperon.measure.sample import NEVER_BEGUN, Failure
+from chaperon.scenario.scenario import Mix, Scenario, StepFailed
+from chaperon.session.context import Scene, Visit
+from chaperon.session.endless import why_endless
+from chaperon.session.session import Session
+
+ABANDONED = Failure("interrupted", listed=False, censored=True)
+"""The failure of a visit that could not be interrupted."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """An entry as it is performed: whose steps, in which scene."""
+
+    scenario: Scenario
+    scene: Scene
+
+    def cast(self) -> tuple[Part, ...]:
+        """Return this part, or one for each scenario of a mix."""
+        if not isinstance(self.scenario, Mix):
+            return (self,)
+        return tuple(
+            Part(each, replace(self.scene, meter=self.scene.meter.inner(each.label))) for each in self.scenario.members
+        )
+
+    def turn(self, visit: Visit) -> int:
+        """Return which of the cast makes a visit."""
+        return self.scenario.member(self.scene, visit) if isinstance(self.scenario, Mix) else 0
+
+
+class Visitor:
+    """Makes the visits of a run; the engine says when."""
+
+    def __init__(self, parts: Sequence[Part], *, began: float) -> None:
+        self._parts = parts
+        self._casts = [part.cast() for part in parts]
+        self._began = began
+        self._sessions: dict[tuple[int, int], dict[int, Session]] = {}
+        self._meters: dict[tuple[int, int], Meter] = {}
+
+    def visit(self, arrival: Arrival) -> Visited:
+        """Run one visit, its session's `init` first if it is new."""
+        whole = self._parts[arrival.entry]
+        now, began = whole.scene.clock.now, self._began
+        start = now()
+        due = start if arrival.due is None else arrival.due
+        place = Visit(arrival.number, arrival.user, due - began, start - began)
+        turn = whole.turn(place)
+        part = self._casts[arrival.entry][turn]
+        sessions = self._sessions.get((arrival.entry, arrival.user))
+        if sessions is None:
+            sessions = self._sessions[arrival.entry, arrival.user] = {}
+        session = sessions.get(turn)
+        if session is None:
+            session = sessions[turn] = Session(part.scene, arrival.user)
+            session.meter.turn(arrival.phase, ())
+            session.begin(place)
+            entered = self._guarded(session, part.scenario.enter)
+            if entered.visited != Visited("done"):
+                if entered.visited.fate == "interrupted":
+                    self.missed(arrival, now())
+                self.leave(arrival.entry, arrival.user)
+                return entered.visited
+            start = now()
+            place = Visit(arrival.number, arrival.user, due - began, start - began)
+        meter = session.meter
+        meter.turn(arrival.phase, ())
+        session.begin(place)
+        session.first_due = arrival.due
+        session.steps_began = start
+        outcome = self._guarded(session, part.scenario.perform)
+        session.first_due = None
+        if session.steps_began is not None:  # else `abandoned` has recorded the visit
+            session.steps_began = None
+            meter.turn(arrival.phase, ())
+            meter.take("visit", "visit", start, now(), outcome.failure, 0, arrival.due)
+        return outcome.visited
+
+    def missed(self, arrival: Arrival, now: float) -> None:
+        """Record the response time of a visit that was due and never began: at least until *now*."""
+        due = arrival.due
+        if due is None:
+            return
+        place = Visit(arrival.number, arrival.user, due - self._began, now - self._began)
+        turn = self._parts[arrival.entry].turn(place)
+        meter = self._meters.get((arrival.entry, turn))
+        if meter is None:
+            meter = self._casts[arrival.entry][turn].scene.meter.fork()
+            self._meters[arrival.entry, turn] = meter
+        meter.turn(arrival.phase, ())
+        meter.take("visit", "visit", now, now, NEVER_BEGUN, 0, due)
+
+    def abandoned(self, arrival: Arrival) -> None:
+        """Record a visit that could not be interrupted: it took at least until now."""
+        session = self._active(arrival)
+        start = None if session is None else session.steps_began
+        if session is None or start is None:
+            self.missed(arrival, self._parts[arrival.entry].scene.clock.now())
+            return
+        session.steps_began = None
+        meter = session.meter.fork()
+        meter.turn(arrival.phase, ())
+        meter.take("visit", "visit", start, meter.clock.now(), ABANDONED, 0, arrival.due)
+
+    def endless(self, arrival: Arrival, frame: FrameType | None) -> str:
+        """Return why a visit that is interrupted has no natural end, "" where it has one; see `why_endless`."""
+        session = self._active(arrival)
+        return "" if session is None else why_endless(session, frame)
+
+    def _active(self, arrival: Arrival) -> Session | None:
+        """Return the session that makes the visit of an arrival now."""
+        sessions = self._sessions.get((arrival.entry, arrival.user), {})
+        return next((session for session in sessions.values() if session.life.active), None)
+
+    def leave(self, entry: int, user: int) -> None:
+        """Run a user's `cleanup`, in bounded time, and close what it has open."""
+        for turn, session in self._sessions.pop((entry, user), {}).items():
+            session.life.begin()
+            try:
+                self._casts[entry][turn].scenario.leave(session)
+            except BaseException as exc:
+                if is_signal(exc):
+                    raise
+                unlisted(exc)  # recorded as «step cleanup»; the session is over
+            finally:
+                session.life.over()
+                session.close()
+
+    def _guarded(self, session: Session, work: Callable[[Session], None]) -> _Outcome:
+        """Do *work*, then wait for its tasks; whatever is raised becomes an outcome."""
+        outcome = _DONE
+        session.life.begin()
+        try:
+            try:
+                work(session)
+            except BaseException as exc:
+                if is_interrupt(exc):
+                    raise
+                outcome = self._failed(session, exc)
+            session.settle()
+        except BaseException as exc:
+            if not is_interrupt(exc):
+                outcome = self._failed(session, exc)
+            else:
+                session.life.over()
+                session.tasks.end()
+                if not is_ours(exc):
+                    raise
+                outcome = _ENDED if type(exc) is FeedEmpty else _interrupted(exc)
+        finally:
+            session.life.over()
+        return outcome
+
+    @staticmethod
+    def _failed(session: Session, exc: BaseException) -> _Outcome:
+        failure = failure_of(exc)
+        unlisted(exc)  # the visit is the outermost that counts it
+        if type(exc) is VisitTimeout and exc.expired:
+            return _Outcome(Visited("interrupted"), failure)
+        if type(exc) is not StepFailed or exc.policy is None:
+            return _Outcome(Visited("failed"), failure)
+        if exc.policy == "stop-run":
+            session.scene.stop_run(f"a step failed: {text_of(exc.__cause__ or exc)}")
+        return _Outcome(Visited("failed", stays=False), failure)
+
+
+class _Outcome(NamedTuple):
+    visited: Visited
+    failure: Failure | None = None
+
+
+def _interrupted(exc: BaseException) -> _Outcome:
+    return _Outcome(Visited("interrupted", stays=False), failure_of(exc, natural=False)._replace(listed=False))
+
+
+_DONE = _Outcome(Visited("done"))
+_ENDED = _Outcome(Visited("done", stays=False))

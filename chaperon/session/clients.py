@@ -1,0 +1,92 @@
+"""What a session reaches the services with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chaperon.errors import UsageError
+from chaperon.measure.meter import Meter
+from chaperon.session.context import Scene
+
+if TYPE_CHECKING:
+    from chaperon.client.http.cookies import Jar
+    from chaperon.client.http.measured import Http
+    from chaperon.client.websocket.websocket import WebSocket
+
+
+class _Kept:
+    """What a session shares with its tasks: one cookie jar, connections to each service, open WebSockets."""
+
+    __slots__ = ("cookies", "https", "sockets")
+
+    def __init__(self) -> None:
+        self.https: dict[str, Http] = {}
+        self.cookies: Jar | None = None
+        self.sockets: set[WebSocket] = set()
+
+
+class Hands:
+    """One cookie jar, with a `requests` session for each service that is used, and the open WebSockets.
+
+    Hands that came of one another by `fork` share them, measured by each one's own meter.
+    """
+
+    __slots__ = ("_https", "_kept", "_meter", "_scene")
+
+    def __init__(self, scene: Scene, meter: Meter) -> None:
+        self._scene = scene
+        self._meter = meter
+        self._kept = _Kept()
+        self._https: dict[str, Http] = {}
+
+    @property
+    def holds_socket(self) -> bool:
+        """Whether a WebSocket is open."""
+        return bool(self._kept.sockets)
+
+    def fork(self, meter: Meter) -> Hands:
+        """Return hands on the same connections for whoever measures with *meter*."""
+        other = Hands(self._scene, meter)
+        other._kept = self._kept
+        return other
+
+    def of(self, name: str) -> Http:
+        """Return the session's HTTP towards one service; raises UsageError for an unknown one."""
+        http = self._https.get(name)
+        if http is None:
+            http = self._https[name] = (self._kept.https.get(name) or self._open(name)).through(self._meter)
+        return http
+
+    def ws(self, service: str, path: str, **settings: Any) -> WebSocket:
+        """Open a WebSocket towards one service, to be closed in the end if nobody does."""
+        from chaperon.client.websocket.connect import open_websocket  # late, as below
+
+        sockets = self._kept.sockets
+        opened = open_websocket(self.of(service), path, wire=self._scene.wire, ended=sockets.discard, **settings)
+        if not opened.closed:
+            sockets.add(opened)
+        return opened
+
+    def let_go(self) -> None:
+        """Close what was streamed and left open."""
+        for http in self._kept.https.values():
+            if http.streams:
+                http.let_go()
+
+    def close(self) -> None:
+        """Close every connection, WebSockets without waiting for their peers."""
+        while self._kept.sockets:
+            self._kept.sockets.pop().abandon()
+        self.let_go()
+        for http in self._kept.https.values():
+            http.close()
+
+    def _open(self, name: str) -> Http:
+        from chaperon.client.http.measured import Http  # late: requests brings ssl, which must be patched first
+
+        service = self._scene.services.get(name)
+        if service is None:
+            raise UsageError(f"no service {name!r} in this environment; there are {', '.join(self._scene.services)}")
+        http = self._kept.https[name] = Http(self._meter, service, self._kept.cookies, self._scene.wire)
+        self._kept.cookies = http.cookies
+        return http

@@ -1,0 +1,87 @@
+"""What the sessions of one entry share, with the seeded random source of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from chaperon.clock import Clock
+from chaperon.load.arrivals import chance
+from chaperon.load.feeder import Crowd, Dealer
+from chaperon.measure.meter import Meter
+from chaperon.measure.roundtrips import Marks
+from chaperon.scenario.steps import OnError
+from chaperon.session.signals import Rendezvous
+
+if TYPE_CHECKING:
+    from chaperon.client.http.pool import Wire
+    from chaperon.client.service import Service
+
+DEFAULT = "default"
+"""The service that an environment's own url is."""
+
+
+class StopRun(Protocol):
+    """Who can end the whole run."""
+
+    def __call__(self, reason: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What all sessions of one entry have in common.
+
+    *rendezvous*, *dealer*, *marks* are the same for all entries of an engine.
+    """
+
+    entry: int
+    meter: Meter
+    clock: Clock
+    config: Mapping[str, Any]
+    services: Mapping[str, Service]
+    seed: int
+    stop_run: StopRun
+    rendezvous: Rendezvous
+    dealer: Dealer
+    crowd: Crowd
+    on_error: OnError = "next-visit"
+    marks: Marks = field(default_factory=Marks)
+    wire: Wire | None = None
+
+    def turn(self, visit: Visit) -> tuple[int, ...]:
+        """Return what tells a visit from all others, whoever makes it: what is random derives from it."""
+        return (visit.number,) if self.crowd.numbered else (visit.user, visit.number)
+
+
+class Visit(NamedTuple):
+    """The visit a session is on: moments are seconds from the start of the run."""
+
+    number: int
+    user: int
+    due: float
+    started: float
+
+
+class Luck:
+    """A session's random source."""
+
+    scene: Scene
+    visit: Visit
+    _luck: str | None
+    _random: Random | None
+
+    @property
+    def luck(self) -> str:
+        """What tells the visit, and the place of this session in it, from all others."""
+        if self._luck is None:
+            self._luck = "/".join(map(str, self.scene.turn(self.visit)))
+        return self._luck
+
+    @property
+    def random(self) -> Random:
+        """A random source that depends on the seed, the entry, the user or arrival, the visit alone."""
+        if self._random is None:
+            self._random = chance(self.scene.seed, self.scene.entry, self.luck)
+        return self._random

@@ -1,0 +1,142 @@
+"""Rows of test data, read when the scenario is loaded, taken by its sessions."""
+
+from __future__ import annotations
+
+import csv
+import inspect
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from chaperon.errors import FeedEmpty, LoadError, UsageError
+from chaperon.interrupts import marked
+from chaperon.load.feeder import ORDERS, Order, ordered, position
+from chaperon.measure.meter import Meter
+from chaperon.session.context import Luck
+
+MOST = 5_000_000
+"""Rows after which an iterable is taken to be endless."""
+
+
+class Feed:
+    """Rows with the order in which sessions take them."""
+
+    def __init__(self, rows: Sequence[Any], order: Order, name: str) -> None:
+        self.rows = rows
+        self.order: Order = order
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<Feed {self.name} of {len(self)} rows, {self.order}>"
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def feed(source: str | Path | Iterable[Any], *, order: Order = "sequential", name: str | None = None) -> Feed:
+    """Return rows for `session.take`, from a .csv (dicts, by its first line), .jsonl, .json file or an iterable.
+
+    A file is looked for beside the scenario's own, then in the working directory. Users take
+    rows in turns: with 10 users the first takes rows 0, 10, 20 …; visit 7 of an open load or
+    of iterations takes row 7. *order* is "sequential" (until none is left), "circular" (from
+    the first again), "shuffle" (each once in random order, then anew), "random" (any, every
+    time) or "unique" (whoever asks gets the next, no row twice in a run, on however many
+    workers). Raises LoadError.
+    """
+    if order not in ORDERS:
+        raise LoadError(f"order= must be one of {', '.join(ORDERS)}; got {order!r}")
+    if isinstance(source, (str, Path)):
+        path = _found(Path(source), inspect.stack(context=0)[1].filename)
+        rows, title = _read(path), path.name
+    else:
+        rows, title = list(islice(source, MOST + 1)), "feed"
+        if len(rows) > MOST:
+            raise LoadError(f"a feed may have {MOST:,} rows at most: this iterable seems to have no end")
+    if not rows:
+        raise LoadError(f"{name or title} has no rows")
+    return Feed(rows, order, name or title)
+
+
+class Data(Luck):
+    """How a session takes rows."""
+
+    meter: Meter
+    _user: int
+    _taken: dict[Feed, int]
+
+    def take(self, feed: Feed) -> Any:
+        """Return a row of *feed*; when none is left, the user ends here, as done."""
+        if not isinstance(feed, Feed):
+            raise UsageError(f"session.take takes what feed(…) returned, got {feed!r}")
+        row = self._next(feed)
+        recorder = self.meter.recorder
+        if row is None:
+            recorder.note(f"visits ended because {feed.name} had no row left")
+            raise marked(FeedEmpty(f"{feed.name} has no row left"))
+        if feed.order in ("unique", "sequential"):
+            recorder.note(f"of {len(feed):,} rows of {feed.name} used")
+        value = feed.rows[row]
+        return dict(value) if isinstance(value, Mapping) else value
+
+    def _next(self, feed: Feed) -> int | None:
+        if feed.order == "unique":
+            return self.scene.dealer.next(feed, len(feed))
+        if feed.order == "random":
+            return self.random.randrange(len(feed))
+        taken = self._taken.get(feed, 0)
+        self._taken[feed] = taken + 1
+        place = position(self._user, self.visit.number, taken, self.scene.crowd.users)
+        return ordered(feed.order, place, len(feed), self.scene.seed, self.scene.entry, feed.name)
+
+
+def _found(path: Path, asked_by: str) -> Path:
+    beside = Path(asked_by).resolve().parent / path
+    for place in (beside, path):
+        if place.is_file():
+            return place
+    looked = dict.fromkeys((str(beside.parent), str(path.resolve().parent)))
+    raise LoadError(f"no such file: {path.name}, looked for in {' and in '.join(looked)}")
+
+
+def _read(path: Path) -> list[Any]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise LoadError(f"cannot read {path}: {exc}") from exc
+    match path.suffix.lower():
+        case ".csv":
+            return _table(path, text)
+        case ".jsonl" | ".ndjson":
+            return [_json(path, line, n) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+        case ".json":
+            rows = _json(path, text, 1)
+            if isinstance(rows, list):
+                return rows
+            raise LoadError(f"{path} must hold a list of rows")
+    raise LoadError(f"{path} is no feed: its name must end in .csv, .jsonl or .json")
+
+
+def _table(path: Path, text: str) -> list[Any]:
+    lines = csv.reader(text.splitlines(keepends=True), strict=True)
+    rows: list[Any] = []
+    try:
+        header = next(lines, [])
+        if len(set(header)) != len(header):
+            raise LoadError(f"{path}, line 1: two columns have one name")
+        for cells in lines:
+            if cells and len(cells) != len(header):
+                raise LoadError(f"{path}, line {lines.line_num}: {len(cells)} cells under {len(header)} columns")
+            if cells:
+                rows.append(dict(zip(header, cells, strict=True)))
+    except csv.Error as exc:
+        raise LoadError(f"{path}, line {lines.line_num}: {exc}") from exc
+    return rows
+
+
+def _json(path: Path, text: str, line: int) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as exc:
+        raise LoadError(f"{path}, line {line}: not JSON: {exc}") from exc

@@ -1,0 +1,58 @@
+"""Why a visit that is interrupted has no natural end."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import os
+import sysconfig
+from functools import lru_cache
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from chaperon.interrupts import LOOP, SOCKET
+
+if TYPE_CHECKING:
+    from chaperon.session.session import Session
+
+FRAMES = 200
+"""How many frames of a stack are looked at."""
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_LIBRARIES = tuple(
+    dict.fromkeys(p for p in map(sysconfig.get_paths().get, ("stdlib", "platstdlib", "purelib", "platlib")) if p)
+)
+
+
+def why_endless(session: Session, frame: FrameType | None) -> str:
+    """Return why what a session does now has no natural end, or "" where it has one.
+
+    "loop": it is in `session.loop`, or, if the *frame* in which its greenlet waits is given, a
+    `while` loop of the author's is on the stack. "socket": it holds a WebSocket open.
+    """
+    if session.open_ends.loops or in_while_loop(frame):
+        return LOOP
+    return SOCKET if session.open_ends.holds_socket else ""
+
+
+def in_while_loop(frame: FrameType | None) -> bool:
+    """Return whether a stack is within a `while` loop of a file that is neither Chaperon's nor a library's."""
+    for _ in range(FRAMES):
+        if frame is None:
+            return False
+        path, line = frame.f_code.co_filename, frame.f_lineno
+        if not (path.startswith((_HERE, *_LIBRARIES)) or "-packages" + os.sep in path):
+            first = frame.f_code.co_firstlineno
+            if any(first <= start <= line <= end for start, end in _loops(path)):
+                return True
+        frame = frame.f_back
+    return False
+
+
+@lru_cache(maxsize=256)
+def _loops(path: str) -> tuple[tuple[int, int], ...]:
+    """Return the first and the last line of each `while` loop of a source file; none where it cannot be read."""
+    try:
+        tree = ast.parse("".join(linecache.getlines(path)))
+    except (SyntaxError, ValueError):
+        return ()
+    return tuple((n.lineno, n.end_lineno or n.lineno) for n in ast.walk(tree) if isinstance(n, ast.While))

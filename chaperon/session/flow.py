@@ -1,0 +1,145 @@
+"""The order of a scenario's work: again, until, at most, at a pace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from typing import Any, cast
+
+from chaperon.client.outcome import unlisted
+from chaperon.clock import Clock, seconds
+from chaperon.errors import BlockTimeout, PlanError
+from chaperon.interrupts import is_interrupt
+from chaperon.load.kinds import Think, thinking
+from chaperon.measure.meter import Meter
+from chaperon.session.clients import Hands
+from chaperon.session.context import Luck
+from chaperon.session.functions import bound, name_of
+from chaperon.session.tasks import Tasks
+from chaperon.session.timeouts import Bound
+
+Retryable = type[Exception] | Callable[[Any], object]
+"""An exception class, or a predicate of a returned value, that says: once more."""
+
+
+class OpenEnds:
+    """What a session does that has no natural end: it is in so many *loops*, it holds WebSockets open."""
+
+    __slots__ = ("_hands", "loops")
+
+    def __init__(self, hands: Hands) -> None:
+        self.loops = 0
+        self._hands = hands
+
+    @property
+    def holds_socket(self) -> bool:
+        """Whether a WebSocket of the session, or of one of its tasks, is open."""
+        return self._hands.holds_socket
+
+
+class Flow(Luck):
+    """How a session repeats, waits, gives up; spans are seconds, or text such as "30s"."""
+
+    clock: Clock
+    meter: Meter
+    tasks: Tasks
+    open_ends: OpenEnds
+    _paced: float
+
+    def sleep(self, span: Think) -> None:
+        """Wait for a span, or for one that `between` draws."""
+        drawn = thinking(span)
+        if drawn is not None:
+            self.clock.sleep(drawn.draw(self.random))
+
+    def random_delay(self, most: float | str) -> None:
+        """Wait for a random span of at most *most*."""
+        self.clock.sleep(self.random.uniform(0.0, seconds(most)))
+
+    def pace(self, span: float | str) -> None:
+        """Wait until *span* has passed since the last call, or since the visit began.
+
+        What takes longer than that is not caught up with.
+        """
+        self._paced = max(self._paced + seconds(span), self.clock.now())
+        self.clock.sleep(self._paced - self.clock.now())
+
+    def repeat(self, work: Callable[..., Any], times: int, *args: Any, **keywords: Any) -> list[Any]:
+        """Call `work(session, *args)` so many times and return the values. Raises PlanError."""
+        if isinstance(times, bool) or not isinstance(times, int) or times < 0:
+            raise PlanError(f"repeat takes a whole number of times, 0 or more; got {times!r}")
+        call = bound(work, self, self)
+        return [call(*args, **keywords) for _ in range(times)]
+
+    def loop(self, duration: float | str | None = None, *, pace: float | str | None = None) -> Iterator[int]:
+        """Yield 0, 1, 2 … for *duration*: `for turn in session.loop("10s", pace="1s")`.
+
+        No turn begins after that; one that has begun is not cut short. None is for ever.
+        With *pace* a turn begins that long after the one before began, or at once if that
+        one took longer.
+        """
+        now = self.clock.now
+        end = None if duration is None else now() + seconds(duration)
+        step = None if pace is None else seconds(pace)
+        due = now()
+        self.open_ends.loops += 1
+        try:
+            for turn in count():
+                if end is not None and now() >= end:
+                    return
+                yield turn
+                if step is None:
+                    continue
+                due = max(due + step, now())
+                if end is not None and due >= end:
+                    self.clock.sleep(end - now())
+                    return
+                self.clock.sleep(due - now())
+        finally:
+            self.open_ends.loops -= 1
+
+    def retry(
+        self,
+        work: Callable[..., Any],
+        *args: Any,
+        attempts: int = 3,
+        delay: float | str = 0.0,
+        jitter: float | str = 0.0,
+        on: Retryable | Sequence[Retryable] = Exception,
+        **keywords: Any,
+    ) -> Any:
+        """Call `work(session, *args, …)` up to *attempts* times, and return its value.
+
+        *on* says what makes it try again: an exception class, or a predicate of the value
+        (`lambda response: response.status_code == 503`), or several of them. Before each new
+        attempt *delay* passes with up to *jitter* more, and «retries NAME» counts it. Raises
+        what the last attempt raised, or returns what it returned, and PlanError.
+        """
+        if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
+            raise PlanError(f"retry takes a whole number of attempts, at least 1; got {attempts!r}")
+        rules = list(on) if isinstance(on, Sequence) else [on]
+        classes = cast("tuple[type[Exception], ...]", tuple(rule for rule in rules if isinstance(rule, type)))
+        predicates = [rule for rule in rules if not isinstance(rule, type)]
+        call = bound(work, self, self)
+        for left in reversed(range(attempts)):
+            try:
+                value = call(*args, **keywords)
+            except classes as exc:
+                if not left or is_interrupt(exc):
+                    raise
+                unlisted(exc)
+            else:
+                for again in predicates:  # in a generator, StopIteration of a predicate would become RuntimeError
+                    if left and again(value):
+                        break
+                else:
+                    return value
+            now = self.clock.now()
+            self.meter.take(f"retries {name_of(work)}", "count", now, now, value=1.0)
+            self.clock.sleep(seconds(delay) + self.random.uniform(0.0, seconds(jitter)))
+        raise AssertionError("the last attempt returns or raises")
+
+    def timeout(self, span: float | str) -> Bound:
+        """Stop a `with` block after *span*, and the tasks spawned in it; it raises BlockTimeout."""
+        within = seconds(span)
+        return Bound(self.clock, within, BlockTimeout(f"a block took longer than its {within:g} s"), self.tasks)

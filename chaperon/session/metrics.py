@@ -1,0 +1,76 @@
+"""What a session measures beside its requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from chaperon.measure.meter import with_tags
+from chaperon.measure.sample import Failure
+from chaperon.measure.timed_block import Measure
+
+if TYPE_CHECKING:
+    from chaperon.clock import Clock
+    from chaperon.measure.meter import Meter, Tags
+
+
+class Metrics:
+    """What a session measures, counts, checks beside its requests."""
+
+    clock: Clock
+    meter: Meter
+    first_due: float | None
+
+    def measure(self, name: str, *, kind: str = "call") -> Measure:
+        """Time a `with` block as a series: «call NAME», or NAME itself under a *kind* of your own."""
+        due = None
+        if kind == "step" and self.first_due is not None:
+            due, self.first_due = self.first_due, None  # response time is for a visit's first step
+        return Measure(self.meter, f"{name}", f"{kind}", due)
+
+    def tagged(self, **tags: object) -> Tagged:
+        """Tag whatever is measured in a `with` block: `with session.tagged(area="checkout"): …`."""
+        return Tagged(self.meter, tags)
+
+    def record(self, name: str, value: float, *, unit: str | None = None) -> None:
+        """Record one value of a distribution, under NAME or «NAME (UNIT)»."""
+        self._take(f"{name} ({unit})" if unit else f"{name}", "value", value)
+
+    def count(self, name: str, n: float = 1) -> None:
+        """Add *n* to a sum."""
+        self._take(f"{name}", "count", n)
+
+    def gauge(self, name: str, value: float) -> None:
+        """Say what a level is now: its last, lowest, mean, highest are kept."""
+        self._take(f"{name}", "gauge", value)
+
+    def check(self, name: str, condition: object) -> bool:
+        """Count whether *condition* held, as «check NAME»; return it as a bool and never raise."""
+        held = bool(condition)
+        now = self.clock.now()
+        failure = None if held else Failure("check failed", f"check {name} did not hold")
+        self.meter.take(f"check {name}", "check", now, now, failure)
+        return held
+
+    def _take(self, name: str, kind: str, value: float) -> None:
+        now = self.clock.now()
+        self.meter.take(name, kind, now, now, value=float(value))
+
+
+class Tagged:
+    """A `with` block with tags; no `contextmanager`, which sets attributes of the exceptions that pass through it."""
+
+    def __init__(self, meter: Meter, tags: Mapping[str, object]) -> None:
+        self._meter = meter
+        self._tags = tags
+        self._before: Tags = ()
+
+    def __enter__(self) -> None:
+        self._before = self._meter.tags
+        self._meter.turn(self._meter.phase, with_tags(self._before, self._tags))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._meter.turn(self._meter.phase, self._before)

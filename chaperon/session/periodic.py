@@ -1,0 +1,125 @@
+"""Calls that start evenly over a stretch of time, or again every so often."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from itertools import count, takewhile
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.event import Event
+
+from chaperon.client.outcome import unlisted
+from chaperon.clock import Clock
+from chaperon.errors import Ended, PlanError
+from chaperon.interrupts import LOOP, is_ours, is_signal, marked
+from chaperon.measure.timed_block import Measure
+from chaperon.session.functions import is_timed, name_of, offered
+from chaperon.session.signals import awaited
+from chaperon.session.tasks import Task
+
+if TYPE_CHECKING:
+    from chaperon.session.session import Session
+
+PATIENCE = 1.0
+"""Seconds that what is being done has at the end of its block."""
+
+
+def evenly(rate: float, per: float) -> Iterator[float]:
+    """Yield the offsets in seconds of *rate* calls over *per* seconds, the first at once. Raises PlanError."""
+    if rate <= 0 or per <= 0:
+        raise PlanError(f"spread needs a rate and a span above 0, got rate={rate!r} and per={per!r}")
+    return takewhile(lambda at: at < per - 1e-9, (n * per / rate for n in count()))
+
+
+def conduct(clock: Clock, moments: Iterator[float], start: Callable[[], Task]) -> list[Any]:
+    """Start a task at each of *moments*, seconds from now; return their values once all have ended.
+
+    The moments are absolute: one that is late does not push the next ones back. Raises what
+    the first of them raised. Of those that have ended only the values are kept.
+    """
+    began = clock.now()
+    going: deque[Task] = deque()
+    values: list[Any] = []
+    failed: BaseException | None = None
+
+    def reap() -> None:
+        nonlocal failed
+        while going and going[0].ended:
+            task = going.popleft()
+            values.append(task.value)
+            failed = task.error if failed is None else failed
+
+    try:
+        for at in moments:
+            clock.sleep(began + at - clock.now())
+            going.append(start())
+            reap()
+        while going:
+            going[0].wait(clock, None)
+            reap()
+    except BaseException:
+        for task in going:
+            task.end()
+        raise
+    if failed is not None:
+        raise failed
+    return values
+
+
+class Every:
+    """A `with` block during which something is done again and again, whenever the session waits.
+
+    What it raises is counted as an error of «call NAME», and it goes on; only what ends the
+    session is passed on to it. At the end of the block what is being done may end, too.
+    """
+
+    def __init__(self, session: Session, period: float, work: Callable[..., Any]) -> None:
+        if period <= 0:
+            raise PlanError(f"every needs a span above 0, got {period!r}")
+        self._session = session
+        self._period = period
+        self._work = work
+        self._greenlet: gevent.Greenlet[[], None] | None = None
+        self._busy = False
+        self._over = Event()
+
+    def __enter__(self) -> None:
+        self._greenlet = gevent.spawn(self._run)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._greenlet is not None
+        self._over.set()
+        try:
+            if self._busy and exc is None:
+                awaited(self._greenlet, self._session.clock, PATIENCE)
+        finally:
+            self._greenlet.kill(marked(gevent.GreenletExit(), LOOP))  # repeats until the block ends: not censored
+
+    def _run(self) -> None:
+        session, clock = self._session, self._session.clock
+        due = clock.now()
+        while not self._over.is_set():
+            due = max(due + self._period, clock.now())
+            clock.sleep(due - clock.now())
+            if self._over.is_set():
+                return
+            self._busy = True
+            try:
+                with nullcontext() if is_timed(self._work) else Measure(session.meter, name_of(self._work), "call"):
+                    offered(self._work, session)
+            except BaseException as exc:
+                if is_ours(exc):
+                    if isinstance(exc, Ended):
+                        session.life.end(exc)
+                    return
+                if is_signal(exc):
+                    raise
+                unlisted(exc)  # counted as «call NAME»
+            finally:
+                self._busy = False

@@ -1,0 +1,115 @@
+"""How a session starts work beside itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from chaperon.clock import seconds
+from chaperon.session.functions import bound, name_of
+from chaperon.session.periodic import conduct, evenly
+from chaperon.session.tasks import Task, Tasks
+
+if TYPE_CHECKING:
+    from chaperon.session.session import Session
+
+
+class Spawning:
+    """Tasks: work beside a session, each with a child session of its own.
+
+    A child knows its parent, sees the config and the cookies, and has a copy of what is
+    assigned. What nobody joins is waited for at the end of the visit.
+    """
+
+    tasks: Tasks
+    child: Callable[[], Session]
+
+    def spawn(self, work: Callable[..., Any], *args: Any, task: str | None = None, **keywords: Any) -> Task:
+        """Start `work(child, *args)` beside this session, as «task NAME»; return at once.
+
+        A method of this session is called on the child instead: `session.spawn(session.get, "/")`.
+        """
+        child = self.child()
+        deed = partial(bound(work, self, child), *args, **keywords)
+        return self.tasks.add(Task(task or name_of(work), child, deed))
+
+    def spread(
+        self,
+        work: Callable[..., Any],
+        *args: Any,
+        rate: float,
+        per: float | str = 1.0,
+        name: str | None = None,
+        **keywords: Any,
+    ) -> Task:
+        """Start *rate* calls of `work(child, *args, …)` evenly over *per*, the first now; return at once.
+
+        Each is timed as «task NAME». Joining the name, or the task returned, gives the list of
+        their values. Raises PlanError.
+        """
+        title = name or name_of(work)
+
+        def start() -> Task:
+            child = self.child()
+            return Task(title, child, partial(bound(work, self, child), *args, **keywords))
+
+        moments = evenly(rate, seconds(per))
+        conductor = self.child()
+        return self.tasks.add(
+            Task(title, conductor, partial(conduct, conductor.clock, moments, start), timed=False)
+        )
+
+    def join(self, *tasks: str | Task, timeout: float | str | None = None) -> Any:
+        """Wait for tasks by name and return their values in order; one task, its value.
+
+        One name that was spawned often means all of them, oldest first. Raises what a task
+        raised, TaskMissing, JoinTimeout.
+        """
+        values = self.tasks.join(tasks, None if timeout is None else seconds(timeout))
+        return values[0] if len(tasks) == len(values) == 1 else values
+
+    def join_all(self, *, timeout: float | str | None = None) -> list[Any]:
+        """Wait for every task not joined yet; return their values, oldest first. Raises as `join`."""
+        return self.tasks.join(self.tasks.open, None if timeout is None else seconds(timeout))
+
+    def group(self, *, timeout: float | str | None = None) -> Group:
+        """Return a `with` block that joins what is spawned in it: `with session.group() as group: …`."""
+        return Group(self, None if timeout is None else seconds(timeout))
+
+
+class Group:
+    """Tasks that are joined together, at the end of a `with` block; *values* then holds what they returned.
+
+    The block raises what the first of them raised, when all have ended. If the block itself
+    raises, or time runs out, they are ended.
+    """
+
+    def __init__(self, session: Spawning, within: float | None) -> None:
+        self._session = session
+        self._within = within
+        self._tasks: list[Task] = []
+        self.values: list[Any] = []
+
+    def __repr__(self) -> str:
+        return f"<Group of {len(self._tasks)} tasks>"
+
+    def spawn(self, work: Callable[..., Any], *args: Any, task: str | None = None, **keywords: Any) -> Task:
+        """Start a task of the group; see `session.spawn`."""
+        started = self._session.spawn(work, *args, task=task, **keywords)
+        self._tasks.append(started)
+        return started
+
+    def __enter__(self) -> Group:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if exc is None:
+                self.values = self._session.tasks.join(self._tasks, self._within)
+        finally:
+            for task in self._tasks:
+                task.end()

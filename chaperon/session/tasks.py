@@ -1,0 +1,214 @@
+"""Work that runs beside its session until it is joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import gevent
+
+from chaperon.clock import Clock
+from chaperon.errors import Ended, FeedEmpty, JoinTimeout, SessionAborted, TaskEnded, TaskMissing
+from chaperon.interrupts import is_ours, is_signal, marked
+from chaperon.measure.timed_block import Measure
+from chaperon.session.endless import why_endless
+from chaperon.session.signals import awaited
+
+if TYPE_CHECKING:
+    from chaperon.session.session import Session
+
+
+class Life:
+    """The greenlet that makes a session's visit: what ends one of its tasks for good ends it, too."""
+
+    __slots__ = ("_greenlet",)
+
+    def __init__(self) -> None:
+        self._greenlet: Any = None
+
+    def begin(self) -> None:
+        """Make this greenlet the one."""
+        self._greenlet = gevent.getcurrent()
+
+    def over(self) -> None:
+        """Let nobody end this greenlet any more."""
+        self._greenlet = None
+
+    @property
+    def active(self) -> bool:
+        """Whether a greenlet makes a visit now."""
+        return self._greenlet is not None
+
+    def end(self, why: Ended) -> None:
+        """Raise *why* in the greenlet, soon."""
+        if self._greenlet is not None:
+            gevent.get_hub().loop.run_callback(self._strike, self._greenlet, why)
+
+    def _strike(self, greenlet: Any, why: Ended) -> None:
+        if greenlet is self._greenlet:
+            self._greenlet = None
+            greenlet.throw(why)
+
+
+class Task:
+    """A function running in a greenlet of its own, with a child session; *timed* as «task NAME».
+
+    When it has ended, only what it returned or raised is kept.
+    """
+
+    __slots__ = ("_child", "_greenlet", "_timed", "_work", "error", "name", "value")
+
+    def __init__(self, name: str, child: Session, work: Callable[[], Any], *, timed: bool = True) -> None:
+        self.name = name
+        self._child: Session | None = child
+        self._work: Callable[[], Any] | None = work
+        self._timed = timed
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self._greenlet = gevent.spawn(self._run)
+
+    def __repr__(self) -> str:
+        state = "running" if not self.ended else "failed" if self.error is not None else "done"
+        return f"<Task {self.name} {state}>"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the task has run to its end, good or bad."""
+        return bool(self._greenlet.dead)
+
+    def signal(self, value: Any) -> None:
+        """Send the task a signal, for its `session.wait_signal`."""
+        if self._child is not None:
+            self._child.signal(value)
+
+    def wait(self, clock: Clock, within: float | None) -> bool:
+        """Wait until the task has ended, at most *within* seconds; return whether it has."""
+        return awaited(self._greenlet, clock, within)
+
+    def end(self) -> None:
+        """End the task with all that it spawned; joining it raises TaskEnded."""
+        if self.error is None and not self.ended:
+            self.error = self._early()
+        child = self._child
+        self._greenlet.kill(marked(gevent.GreenletExit(), "" if child is None else why_endless(child, None)))
+
+    def result(self) -> Any:
+        """Return the value of a task that has ended; raises what it raised."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+    def _run(self) -> None:
+        child, work = self._child, self._work
+        assert child is not None
+        assert work is not None
+        try:
+            self._perform(child, work)
+        finally:
+            self._child = self._work = None
+
+    def _perform(self, child: Session, work: Callable[[], Any]) -> None:
+        try:
+            with Measure(child.meter, self.name, "task") if self._timed else nullcontext():
+                self.value = work()
+        except BaseException as exc:
+            if is_ours(exc):
+                self._cut(child, exc)
+                return
+            self.error = exc
+            if is_signal(exc):
+                raise
+        try:
+            child.tasks.settle()
+        except BaseException as exc:
+            if not is_ours(exc):
+                raise
+            self._cut(child, exc)
+
+    def _early(self) -> TaskEnded:
+        return TaskEnded(f"task «{self.name}» was ended before it was done")
+
+    def _cut(self, child: Session, why: BaseException) -> None:
+        """End what it spawned; what ends a session for good is passed up at once."""
+        if self.error is None:
+            self.error = why if isinstance(why, Ended) else self._early()
+        if isinstance(why, (SessionAborted, FeedEmpty)):
+            child.life.end(why)
+        child.tasks.end()
+
+
+class Tasks:
+    """The tasks of one session that nobody has joined yet."""
+
+    __slots__ = ("_clock", "_open")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._open: list[Task] = []
+
+    def __repr__(self) -> str:
+        return f"<Tasks {', '.join(task.name for task in self._open) or 'none'}>"
+
+    @property
+    def open(self) -> list[Task]:
+        """Those not joined yet, oldest first."""
+        return list(self._open)
+
+    def named(self, name: str) -> list[Task]:
+        """Return those called *name* that nobody has joined, oldest first."""
+        return [task for task in self._open if task.name == name]
+
+    def add(self, task: Task) -> Task:
+        """Keep *task* until it is joined."""
+        self._open.append(task)
+        return task
+
+    def join(self, wanted: Sequence[str | Task], within: float | None) -> list[Any]:
+        """Wait for tasks by name; return their values in order, once all have ended.
+
+        Raises what a task raised, TaskMissing for a name nobody bears, JoinTimeout.
+        """
+        deadline = None if within is None else self._clock.now() + within
+        found = [task for each in wanted for task in self._find(each)]
+        for task in found:
+            left = None if deadline is None else max(deadline - self._clock.now(), 0.0)
+            if not task.wait(self._clock, left):
+                raise JoinTimeout(f"task «{task.name}» did not end within {within:g} s")
+        joined = set(found)
+        self._open = [task for task in self._open if task not in joined]
+        return [task.result() for task in found]
+
+    def settle(self) -> None:
+        """Wait for what was not joined; a failure stays recorded, an ended session is passed on."""
+        while self._open:
+            task = self._open.pop(0)
+            try:
+                task.wait(self._clock, None)
+            except BaseException:
+                task.end()
+                raise
+            if task.error is not None and is_ours(task.error):
+                raise task.error
+
+    def end(self, but: Sequence[Task] = ()) -> None:
+        """End every task *but* these, the youngest first."""
+        kept = set(but)
+        doomed = [task for task in self._open if task not in kept]
+        self._open = [task for task in self._open if task in kept]
+        try:
+            while doomed:
+                doomed[-1].end()
+                doomed.pop()
+        except BaseException:
+            self._open += doomed
+            raise
+
+    def _find(self, wanted: str | Task) -> list[Task]:
+        if isinstance(wanted, Task):
+            return [wanted]
+        named = self.named(wanted)
+        if not named:
+            known = ", ".join(f"«{task.name}»" for task in self._open) or "none"
+            raise TaskMissing(f"no task «{wanted}» to join; spawned and not joined yet: {known}")
+        return named

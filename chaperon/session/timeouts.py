@@ -1,0 +1,52 @@
+"""A time limit on a block, which stops the work in it."""
+
+from __future__ import annotations
+
+import math
+from types import TracebackType
+from typing import TYPE_CHECKING, cast
+
+import gevent
+
+from chaperon.clock import Clock, Timer
+from chaperon.errors import BlockTimeout, TimeIsUp
+from chaperon.interrupts import marked
+from chaperon.session.tasks import Task, Tasks
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Greenlet: TypeAlias = "gevent.Greenlet[..., object]"
+
+
+class Bound:
+    """A `with` block that may take *within* seconds, or for ever if they are infinite.
+
+    When they are over, what it does is stopped wherever it waits, the *tasks* that were
+    spawned in it are ended, and the block raises *error*.
+    """
+
+    def __init__(self, clock: Clock, within: float, error: BlockTimeout, tasks: Tasks) -> None:
+        self._clock = clock
+        self._within = within
+        self._up = marked(TimeIsUp(error))
+        self._tasks = tasks
+        self._before: list[Task] = []
+        self._timer: Timer | None = None
+
+    def __enter__(self) -> None:
+        if self._within == math.inf:
+            return
+        me = cast("Greenlet", gevent.getcurrent())
+        self._before = self._tasks.open
+        self._timer = self._clock.after(self._within, lambda: me.throw(self._up))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if exc is self._up:
+            self._tasks.end(but=self._before)
+            self._up.becomes.expired = True
+            raise self._up.becomes from None

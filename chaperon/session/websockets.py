@@ -1,0 +1,82 @@
+"""The WebSockets of a session, with the round trips between them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from chaperon.clock import Clock
+from chaperon.measure.meter import Meter
+from chaperon.session.clients import Hands
+from chaperon.session.context import DEFAULT, Scene
+
+if TYPE_CHECKING:
+    from chaperon.client.websocket.websocket import WebSocket
+
+FORGOTTEN = "marks forgotten, as only the newest 100,000 are kept"
+UNMARKED = "arrivals of a key that nobody marked in this process"
+
+
+class Sockets:
+    """WebSockets, and what is sent by one hand to arrive at another."""
+
+    clock: Clock
+    meter: Meter
+    scene: Scene
+    _hands: Hands
+
+    def ws(
+        self,
+        path: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Any = None,
+        subprotocols: Sequence[str] = (),
+        timeout: Any = ...,
+        name: str | None = None,
+        service: str = DEFAULT,
+        buffer: int = 1_000,
+        max_size: int = 16 * 1024 * 1024,
+    ) -> WebSocket:
+        """Open a WebSocket, with the session's cookies, headers, auth, TLS settings.
+
+        *timeout*, of the service if it is left out, bounds the opening, and is what later waits
+        take by themselves; None is no bound, a pair is for the one and the others. *name* stands
+        for the path in the names of its series. *buffer* messages are kept until they are taken,
+        the oldest dropped and counted beyond; a message longer than *max_size* bytes closes it.
+        It may be used in a `with` block; else it is closed with the session. Raises
+        WebSocketRefused, WebSocketTimeout.
+        """
+        return self._hands.ws(
+            service,
+            path,
+            headers=headers,
+            params=params,
+            subprotocols=subprotocols,
+            timeout=timeout,
+            name=name,
+            buffer=buffer,
+            max_size=max_size,
+        )
+
+    def mark(self, key: Hashable) -> float:
+        """Note that what bears *key* is sent now, by whatever means; return the moment."""
+        now = self.clock.now()
+        if self.scene.marks.mark(key, now):
+            self.meter.recorder.note(FORGOTTEN)
+        return now
+
+    def arrived(self, key: Hashable, *, name: str | None = None, at: float | None = None) -> float | None:
+        """Record the time since *key* was marked, in any session, as «round trip NAME»; return it.
+
+        *at* is the moment of the arrival, now if it is left out; `ws.received_at` is more exact.
+        What nobody marked in this process is noted in the report; then None is returned.
+        """
+        moment = self.clock.now() if at is None else at
+        since = self.scene.marks.since(key)
+        if since is None:
+            self.meter.recorder.note(UNMARKED)
+            return None
+        took = max(moment - since, 0.0)
+        self.meter.take(f"round trip {name}" if name else "round trip", "trip", moment - took, moment)
+        return took
