@@ -6,8 +6,8 @@ import sys
 import warnings
 from contextlib import suppress
 
-from chaperon.client.outcome import _CLASSES
 from chaperon.errors import WebSocketError
+from chaperon.measure.failures import _CLASSES
 
 MODULES = (
     "argparse", "asyncio", "bdb", "binascii", "bz2", "calendar", "cgitb", "code", "concurrent.futures",

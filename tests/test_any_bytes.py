@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chaperon.client.http.measured import Http
-from chaperon.client.http.parser import Garbled, Inbox
+from chaperon.client.http.parser import Inbox
+from chaperon.client.network.exceptions import Garbled
 from chaperon.client.service import Service
 from chaperon.clock import HubClock
 from chaperon.measure.meter import Meter

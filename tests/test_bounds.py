@@ -8,13 +8,14 @@ from chaperon._version import VERSION
 from chaperon.cluster.fleet_caps import NOTES, OTHER_NOTES, FleetCaps
 from chaperon.cluster.master import admission, workers
 from chaperon.cluster.master.workers import Roster
-from chaperon.cluster.protocol.codec import LARGEST, encode
+from chaperon.cluster.protocol.codec import encode
 from chaperon.cluster.protocol.messages import Frame, Hello
 from chaperon.cluster.worker import window_size
 from chaperon.cluster.worker.window_size import UNNAMED, UNTAGGED, pack_within
 from chaperon.measure import window_codec
 from chaperon.measure.recorder import ERRORS_CAPPED, NAMES, NAMES_CAPPED, OTHER, TROUBLES, Recorder
 from chaperon.measure.sample import Key, Sample
+from chaperon.measure.strict_msgpack import LARGEST
 from chaperon.measure.window import Happening, Trouble, Window
 from chaperon.measure.window_codec import TooLarge, pack_window, unpack_window
 from chaperon.report.collector import HAPPENINGS_CAPPED, Collector

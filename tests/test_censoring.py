@@ -19,7 +19,6 @@ from stage import Stage
 
 from chaperon import Scenario, Verdict, iterations, rate, users
 from chaperon.client.network.exceptions import BodyTooLarge, DeadlineExceeded
-from chaperon.client.outcome import failure_of
 from chaperon.cluster.journal.journal import Journal
 from chaperon.cluster.journal.journal_file import Owner
 from chaperon.cluster.journal.recovery import recover
@@ -35,6 +34,7 @@ from chaperon.errors import (
     WebSocketTimeout,
 )
 from chaperon.interrupts import marked
+from chaperon.measure.failures import failure_of
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import NEVER_BEGUN, WARM_UP, Failure, Key, Sample
 from chaperon.measure.series import Series

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from chaperon import Environment, Scenario, Service, run, step, users
 from chaperon.client.http.measured import Http
-from chaperon.client.http.pool import Wire
+from chaperon.client.network.connect import Wire
 from chaperon.clock import HubClock
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder

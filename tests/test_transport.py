@@ -20,15 +20,15 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 from chaperon import Environment, Scenario, run, users
 from chaperon.client.http.cookies import Jar
 from chaperon.client.http.measured import Http
-from chaperon.client.http.pool import Wire
 from chaperon.client.http.request_templates import render
 from chaperon.client.http.response import Original
 from chaperon.client.network import descriptors
+from chaperon.client.network.connect import Wire
 from chaperon.client.network.exceptions import BodyTooLarge, DescriptorsExhausted, PortsExhausted
 from chaperon.client.network.resolver import Resolver
-from chaperon.client.outcome import classify
 from chaperon.client.service import Service
 from chaperon.errors import LoadError, UsageError
+from chaperon.measure.failures import classify
 from chaperon.testing.hostile import ANSWER, OK, Server
 
 

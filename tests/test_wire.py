@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaperon.cluster.protocol.codec import LARGEST, PROTOCOL, OtherProtocol, WireError, decode, encode, pack, unpack
+from chaperon.cluster.protocol.codec import PROTOCOL, OtherProtocol, decode, encode
 from chaperon.cluster.protocol.messages import KINDS, Frame, Hello, Lease, Offer, Ping, Pong
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
+from chaperon.measure.strict_msgpack import LARGEST, WireError, pack, unpack
 from chaperon.measure.window import Counts, Happening, Window
 from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.report.collector import Collector

@@ -20,9 +20,8 @@ from chaperon.report.limits.limits import Limit
 from chaperon.report.validity.validity_rules import Trust
 from chaperon.scenario.entry import Entry
 from chaperon.scenario.scenario import Scenario
-from chaperon.scenario.steps import POLICIES, OnError
 from chaperon.session.config import merged
-from chaperon.session.context import DEFAULT
+from chaperon.session.context import DEFAULT, POLICIES, OnError
 
 if TYPE_CHECKING:
     from chaperon.execution.running import Running

@@ -60,7 +60,7 @@ class Sending:
         changed: Callable[[], object] = lambda: None,
     ) -> None:
         self.load()
-        from chaperon.client.http.pool import Wire
+        from chaperon.client.network.connect import Wire
 
         self.began = began
         self.closing = Closing(0, 0)

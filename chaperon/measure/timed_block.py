@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from chaperon.client.outcome import failure_of
 from chaperon.errors import FeedEmpty, ScenarioExit
 from chaperon.interrupts import is_a, is_ours, is_signal
+from chaperon.measure.failures import failure_of
 from chaperon.measure.sample import REQUEST_KINDS_NOT, Failure
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from chaperon.cluster.protocol.codec import LARGEST, WireError, pack, reader, unpack
 from chaperon.measure.sample import Key
 from chaperon.measure.series import EXEMPLARS, Series
 from chaperon.measure.sketch import Sketch
+from chaperon.measure.strict_msgpack import LARGEST, WireError, pack, reader, unpack
 from chaperon.measure.window import Counts, Happening, Trouble, Window
 
 MOST = 5_000

@@ -9,13 +9,14 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chaperon.client.outcome import unlisted
 from chaperon.clock import seconds
 from chaperon.errors import LoadError, VisitTimeout
 from chaperon.interrupts import is_interrupt
 from chaperon.load.arrivals import chance
 from chaperon.load.weights import turn, whole
-from chaperon.scenario.steps import OnError, StepOptions, options_of, step, step_bound
+from chaperon.measure.failures import unlisted
+from chaperon.scenario.steps import StepOptions, options_of, step, step_bound
+from chaperon.session.context import OnError
 from chaperon.session.functions import ordinary
 from chaperon.session.timeouts import Bound
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast, overload
+from typing import Any, TypeVar, cast, overload
 
-from chaperon.client.outcome import unlisted
 from chaperon.clock import seconds
 from chaperon.errors import PlanError, StepTimeout
 from chaperon.interrupts import is_interrupt
 from chaperon.load.kinds import Between, Think, thinking
+from chaperon.measure.failures import unlisted
+from chaperon.session.context import POLICIES, OnError
 from chaperon.session.functions import name_of, ordinary
 from chaperon.session.timeouts import Bound
-
-OnError = Literal["next-visit", "continue", "stop-session", "stop-run"]
-POLICIES = ("next-visit", "continue", "stop-session", "stop-run")
 
 F = TypeVar("F", bound=Callable[..., Any])
 

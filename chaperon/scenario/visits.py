@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from types import FrameType
 from typing import NamedTuple
 
-from chaperon.client.outcome import failure_of, unlisted
 from chaperon.errors import FeedEmpty, VisitTimeout
 from chaperon.interrupts import is_interrupt, is_ours, is_signal
 from chaperon.load.arrivals import Arrival
 from chaperon.load.engine import Visited
 from chaperon.measure.exception_text import text_of
+from chaperon.measure.failures import failure_of, unlisted
 from chaperon.measure.meter import Meter
 from chaperon.measure.sample import NEVER_BEGUN, Failure
 from chaperon.scenario.scenario import Mix, Scenario, StepFailed
@@ -121,7 +121,7 @@ class Visitor:
     def endless(self, arrival: Arrival, frame: FrameType | None) -> str:
         """Return why a visit that is interrupted has no natural end, "" where it has one; see `why_endless`."""
         session = self._active(arrival)
-        return "" if session is None else why_endless(session, frame)
+        return "" if session is None else why_endless(session.open_ends, frame)
 
     def _active(self, arrival: Arrival) -> Session | None:
         """Return the session that makes the visit of an arrival now."""

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from chaperon.clock import Clock
 from chaperon.load.arrivals import chance
 from chaperon.load.feeder import Crowd, Dealer
 from chaperon.measure.meter import Meter
 from chaperon.measure.roundtrips import Marks
-from chaperon.scenario.steps import OnError
 from chaperon.session.signals import Rendezvous
 
 if TYPE_CHECKING:
-    from chaperon.client.http.pool import Wire
+    from chaperon.client.network.connect import Wire
     from chaperon.client.service import Service
 
 DEFAULT = "default"
@@ -85,3 +84,7 @@ class Luck:
         if self._random is None:
             self._random = chance(self.scene.seed, self.scene.entry, self.luck)
         return self._random
+
+OnError = Literal["next-visit", "continue", "stop-session", "stop-run"]
+
+POLICIES = ("next-visit", "continue", "stop-session", "stop-run")

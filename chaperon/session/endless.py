@@ -8,12 +8,9 @@ import os
 import sysconfig
 from functools import lru_cache
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from chaperon.interrupts import LOOP, SOCKET
-
-if TYPE_CHECKING:
-    from chaperon.session.session import Session
+from chaperon.session.clients import Hands
 
 FRAMES = 200
 """How many frames of a stack are looked at."""
@@ -23,15 +20,15 @@ _LIBRARIES = tuple(
 )
 
 
-def why_endless(session: Session, frame: FrameType | None) -> str:
+def why_endless(open_ends: OpenEnds, frame: FrameType | None) -> str:
     """Return why what a session does now has no natural end, or "" where it has one.
 
     "loop": it is in `session.loop`, or, if the *frame* in which its greenlet waits is given, a
     `while` loop of the author's is on the stack. "socket": it holds a WebSocket open.
     """
-    if session.open_ends.loops or in_while_loop(frame):
+    if open_ends.loops or in_while_loop(frame):
         return LOOP
-    return SOCKET if session.open_ends.holds_socket else ""
+    return SOCKET if open_ends.holds_socket else ""
 
 
 def in_while_loop(frame: FrameType | None) -> bool:
@@ -56,3 +53,18 @@ def _loops(path: str) -> tuple[tuple[int, int], ...]:
     except (SyntaxError, ValueError):
         return ()
     return tuple((n.lineno, n.end_lineno or n.lineno) for n in ast.walk(tree) if isinstance(n, ast.While))
+
+
+class OpenEnds:
+    """What a session does that has no natural end: it is in so many *loops*, it holds WebSockets open."""
+
+    __slots__ = ("_hands", "loops")
+
+    def __init__(self, hands: Hands) -> None:
+        self.loops = 0
+        self._hands = hands
+
+    @property
+    def holds_socket(self) -> bool:
+        """Whether a WebSocket of the session, or of one of its tasks, is open."""
+        return self._hands.holds_socket

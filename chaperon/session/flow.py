@@ -6,35 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any, cast
 
-from chaperon.client.outcome import unlisted
 from chaperon.clock import Clock, seconds
 from chaperon.errors import BlockTimeout, PlanError
 from chaperon.interrupts import is_interrupt
 from chaperon.load.kinds import Think, thinking
+from chaperon.measure.failures import unlisted
 from chaperon.measure.meter import Meter
-from chaperon.session.clients import Hands
 from chaperon.session.context import Luck
+from chaperon.session.endless import OpenEnds
 from chaperon.session.functions import bound, name_of
 from chaperon.session.tasks import Tasks
 from chaperon.session.timeouts import Bound
 
 Retryable = type[Exception] | Callable[[Any], object]
 """An exception class, or a predicate of a returned value, that says: once more."""
-
-
-class OpenEnds:
-    """What a session does that has no natural end: it is in so many *loops*, it holds WebSockets open."""
-
-    __slots__ = ("_hands", "loops")
-
-    def __init__(self, hands: Hands) -> None:
-        self.loops = 0
-        self._hands = hands
-
-    @property
-    def holds_socket(self) -> bool:
-        """Whether a WebSocket of the session, or of one of its tasks, is open."""
-        return self._hands.holds_socket
 
 
 class Flow(Luck):

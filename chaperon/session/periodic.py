@@ -7,22 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from itertools import count, takewhile
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gevent
 from gevent.event import Event
 
-from chaperon.client.outcome import unlisted
 from chaperon.clock import Clock
 from chaperon.errors import Ended, PlanError
 from chaperon.interrupts import LOOP, is_ours, is_signal, marked
+from chaperon.measure.failures import unlisted
 from chaperon.measure.timed_block import Measure
 from chaperon.session.functions import is_timed, name_of, offered
 from chaperon.session.signals import awaited
-from chaperon.session.tasks import Task
-
-if TYPE_CHECKING:
-    from chaperon.session.session import Session
+from chaperon.session.tasks import Task, TaskSession
 
 PATIENCE = 1.0
 """Seconds that what is being done has at the end of its block."""
@@ -77,7 +74,7 @@ class Every:
     session is passed on to it. At the end of the block what is being done may end, too.
     """
 
-    def __init__(self, session: Session, period: float, work: Callable[..., Any]) -> None:
+    def __init__(self, session: TaskSession, period: float, work: Callable[..., Any]) -> None:
         if period <= 0:
             raise PlanError(f"every needs a span above 0, got {period!r}")
         self._session = session

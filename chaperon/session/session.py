@@ -13,12 +13,12 @@ from chaperon.clock import Clock, seconds
 from chaperon.errors import SessionAborted, UsageError
 from chaperon.interrupts import marked
 from chaperon.measure.meter import Meter
-from chaperon.scenario.steps import OnError
 from chaperon.session.clients import Hands
 from chaperon.session.config import Config
-from chaperon.session.context import Scene, Visit
+from chaperon.session.context import OnError, Scene, Visit
 from chaperon.session.data import Data, Feed
-from chaperon.session.flow import Flow, OpenEnds
+from chaperon.session.endless import OpenEnds
+from chaperon.session.flow import Flow
 from chaperon.session.http import Verbs
 from chaperon.session.metrics import Metrics
 from chaperon.session.periodic import Every

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chaperon.clock import seconds
 from chaperon.session.functions import bound, name_of
 from chaperon.session.periodic import conduct, evenly
-from chaperon.session.tasks import Task, Tasks
-
-if TYPE_CHECKING:
-    from chaperon.session.session import Session
+from chaperon.session.tasks import Task, Tasks, TaskSession
 
 
 class Spawning:
@@ -24,7 +21,7 @@ class Spawning:
     """
 
     tasks: Tasks
-    child: Callable[[], Session]
+    child: Callable[[], TaskSession]
 
     def spawn(self, work: Callable[..., Any], *args: Any, task: str | None = None, **keywords: Any) -> Task:
         """Start `work(child, *args)` beside this session, as «task NAME»; return at once.

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import gevent
 
 from chaperon.clock import Clock
 from chaperon.errors import Ended, FeedEmpty, JoinTimeout, SessionAborted, TaskEnded, TaskMissing
 from chaperon.interrupts import is_ours, is_signal, marked
+from chaperon.measure.meter import Meter
 from chaperon.measure.timed_block import Measure
-from chaperon.session.endless import why_endless
+from chaperon.session.endless import OpenEnds, why_endless
 from chaperon.session.signals import awaited
-
-if TYPE_CHECKING:
-    from chaperon.session.session import Session
 
 
 class Life:
@@ -51,6 +49,18 @@ class Life:
             greenlet.throw(why)
 
 
+class TaskSession(Protocol):
+    """What a task, or work repeated beside a session, needs of that session."""
+
+    clock: Clock
+    meter: Meter
+    tasks: Tasks
+    life: Life
+    open_ends: OpenEnds
+
+    def signal(self, value: Any) -> None: ...
+
+
 class Task:
     """A function running in a greenlet of its own, with a child session; *timed* as «task NAME».
 
@@ -59,9 +69,9 @@ class Task:
 
     __slots__ = ("_child", "_greenlet", "_timed", "_work", "error", "name", "value")
 
-    def __init__(self, name: str, child: Session, work: Callable[[], Any], *, timed: bool = True) -> None:
+    def __init__(self, name: str, child: TaskSession, work: Callable[[], Any], *, timed: bool = True) -> None:
         self.name = name
-        self._child: Session | None = child
+        self._child: TaskSession | None = child
         self._work: Callable[[], Any] | None = work
         self._timed = timed
         self.value: Any = None
@@ -91,7 +101,7 @@ class Task:
         if self.error is None and not self.ended:
             self.error = self._early()
         child = self._child
-        self._greenlet.kill(marked(gevent.GreenletExit(), "" if child is None else why_endless(child, None)))
+        self._greenlet.kill(marked(gevent.GreenletExit(), "" if child is None else why_endless(child.open_ends, None)))
 
     def result(self) -> Any:
         """Return the value of a task that has ended; raises what it raised."""
@@ -108,7 +118,7 @@ class Task:
         finally:
             self._child = self._work = None
 
-    def _perform(self, child: Session, work: Callable[[], Any]) -> None:
+    def _perform(self, child: TaskSession, work: Callable[[], Any]) -> None:
         try:
             with Measure(child.meter, self.name, "task") if self._timed else nullcontext():
                 self.value = work()
@@ -129,7 +139,7 @@ class Task:
     def _early(self) -> TaskEnded:
         return TaskEnded(f"task «{self.name}» was ended before it was done")
 
-    def _cut(self, child: Session, why: BaseException) -> None:
+    def _cut(self, child: TaskSession, why: BaseException) -> None:
         """End what it spawned; what ends a session for good is passed up at once."""
         if self.error is None:
             self.error = why if isinstance(why, Ended) else self._early()

@@ -20,10 +20,11 @@ from urllib3.util import Timeout
 from chaperon.client.http.body import Body, blocks, in_chunks
 from chaperon.client.http.connection import Terms
 from chaperon.client.http.deadline import Bounds, bounds_of
-from chaperon.client.http.pool import KEPT, Lane, Wire
+from chaperon.client.http.pool import KEPT, Lane
 from chaperon.client.http.request_templates import SAFE, render
 from chaperon.client.http.response import Original, Reply, Told
 from chaperon.client.http.urllib3_adapter import Stock
+from chaperon.client.network.connect import Wire
 from chaperon.client.network.exceptions import Peer
 from chaperon.client.network.tls import context_for
 from chaperon.clock import HubClock

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from chaperon.client.http.connection import Arrived, Connection
-from chaperon.client.http.parser import Garbled
 from chaperon.client.network import exceptions
+from chaperon.client.network.exceptions import Garbled
 from chaperon.client.network.tcp import Expired
 from chaperon.clock import HubClock
 from chaperon.interrupts import is_a

@@ -15,8 +15,9 @@ from chaperon.client.http.deadline import Bounds, bind
 from chaperon.client.http.metrics import count_beside, settle
 from chaperon.client.http.request_templates import Composed
 from chaperon.client.http.response import Reply
-from chaperon.client.outcome import Expect, failure_of
+from chaperon.client.outcome import Expect
 from chaperon.interrupts import is_a
+from chaperon.measure.failures import failure_of
 from chaperon.measure.meter import Meter
 
 _new: Any = Reply.__new__

@@ -13,15 +13,16 @@ from chaperon.client.http.cookies import Jar
 from chaperon.client.http.deadline import bind, bounds_of
 from chaperon.client.http.fast_path import express
 from chaperon.client.http.metrics import count_beside, settle
-from chaperon.client.http.pool import Wire
 from chaperon.client.http.response import Reply
 from chaperon.client.http.session import WireSession, is_stranger
 from chaperon.client.http.urllib3_adapter import Stock, within
+from chaperon.client.network.connect import Wire
 from chaperon.client.network.exceptions import BaseMissing
-from chaperon.client.outcome import Expect, failure_of, wire_bytes
+from chaperon.client.outcome import Expect, wire_bytes
 from chaperon.client.service import Service
 from chaperon.clock import HubClock
 from chaperon.errors import UsageError
+from chaperon.measure.failures import failure_of
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder
 

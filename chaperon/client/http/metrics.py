@@ -6,8 +6,9 @@ from typing import Any
 
 import requests
 
-from chaperon.client.outcome import Expect, failure_of, judge, wire_bytes
+from chaperon.client.outcome import Expect, judge, wire_bytes
 from chaperon.client.timings import Timings
+from chaperon.measure.failures import failure_of
 from chaperon.measure.meter import Meter
 from chaperon.measure.sample import Failure
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import httptools
 
+from chaperon.client.network.exceptions import Garbled
+
 HEAD = 262_144
 """The largest head, in bytes, that is read."""
 
@@ -17,10 +19,6 @@ Fields = list[tuple[str, str]]
 
 _FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
 _END = b"\r\n\r\n"
-
-
-class Garbled(Exception):
-    """What came is not a response in HTTP; the message says why."""
 
 
 class Inbox:

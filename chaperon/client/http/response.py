@@ -25,9 +25,9 @@ from chaperon.client.http.extract import Readable
 from chaperon.client.http.json_codec import decode
 from chaperon.client.http.parser import fields
 from chaperon.client.network.exceptions import BodyTooLarge, DeadlineExceeded, too_large
-from chaperon.client.outcome import chain
 from chaperon.client.timings import Timings
 from chaperon.interrupts import is_a
+from chaperon.measure.failures import chain
 
 
 class Original:

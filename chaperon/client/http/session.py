@@ -19,9 +19,9 @@ from chaperon._version import VERSION
 from chaperon.client.http.adapter import WireAdapter, terms_of
 from chaperon.client.http.cookies import Headers, Jar
 from chaperon.client.http.deadline import Bounds
-from chaperon.client.http.pool import Wire
 from chaperon.client.http.request_templates import Composed, Sheet
 from chaperon.client.http.urllib3_adapter import Pools, Prepared
+from chaperon.client.network.connect import Wire
 from chaperon.client.origins import Origins, forget_cookies, noting, strip, without_hosts
 from chaperon.client.service import Service
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from gevent import socket
 
-from chaperon.client.http.pool import Wire
 from chaperon.client.network import descriptors
+from chaperon.client.network.resolver import SHARED, Resolver
 from chaperon.client.timings import Timings
 
 
@@ -69,3 +69,46 @@ def _connected(family: int, address: Any, local: str | None) -> Any:
         sock.close()
         raise
     return sock
+
+SECRETS = 1_000
+
+
+class Wire:
+    """What all sessions of a run share: answers of the resolver, source addresses, counts, secrets set by hand."""
+
+    def __init__(self, resolver: Resolver | None = None) -> None:
+        self.resolver = resolver or SHARED
+        self.sent = 0
+        self.opened = 0
+        self.reused = 0
+        self.retried = 0
+        self.short_of_descriptors = 0
+        self.short_of_ports = 0
+        self.secrets: set[str] = set()
+        self._turn = 0
+
+    def __repr__(self) -> str:
+        return f"<Wire: {self.opened} connections opened, {self.reused} times reused>"
+
+    def keep_secret(self, value: str) -> None:
+        """Note a value that no output may show; beyond SECRETS of them, none."""
+        if len(self.secrets) < SECRETS:
+            self.secrets.add(value)
+
+    def source(self, addresses: Sequence[str]) -> str | None:
+        """Return the next of the source addresses, in turn, or None without any."""
+        if not addresses:
+            return None
+        self._turn += 1
+        return addresses[self._turn % len(addresses)]
+
+    def facts(self) -> dict[str, float]:
+        """Return what a window's health says of connections, descriptors, ports."""
+        return {
+            "connections_opened": float(self.opened),
+            "connections_reused": float(self.reused),
+            "requests_retried": float(self.retried),
+            "out_of_descriptors": float(self.short_of_descriptors),
+            "out_of_ports": float(self.short_of_ports),
+            **descriptors.facts(),
+        }

@@ -10,7 +10,6 @@ from typing import Any
 import requests.exceptions as raised
 from urllib3 import exceptions as beneath
 
-from chaperon.client.http.parser import Garbled
 from chaperon.client.network.tcp import Expired
 from chaperon.errors import UsageError
 
@@ -135,3 +134,7 @@ def within_body(exc: BaseException, got: int) -> Exception:
 def too_large(limit: float) -> BodyTooLarge:
     """Return what a body beyond the bound is raised as."""
     return BodyTooLarge(f"the body is larger than {limit:,.0f} bytes: raise max_body, or None for no bound")
+
+
+class Garbled(Exception):
+    """What came is not a response in HTTP; the message says why."""

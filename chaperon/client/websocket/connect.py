@@ -11,11 +11,9 @@ import gevent
 from requests import PreparedRequest, Request
 
 from chaperon.client.http.measured import Http
-from chaperon.client.http.pool import Wire
 from chaperon.client.network import exceptions
-from chaperon.client.network.connect import dial
+from chaperon.client.network.connect import Wire, dial
 from chaperon.client.network.tls import context_for
-from chaperon.client.outcome import classify
 from chaperon.client.timings import Timings
 from chaperon.client.websocket.handshake import Answer, agree, keep_cookies, new_key, shake_hands, upgrade
 from chaperon.client.websocket.metrics import Tally
@@ -24,6 +22,7 @@ from chaperon.client.websocket.websocket import WebSocket
 from chaperon.clock import seconds
 from chaperon.errors import WebSocketRefused, WebSocketTimeout
 from chaperon.interrupts import is_a
+from chaperon.measure.failures import classify
 
 BUFFER = 1_000
 MAX_SIZE = 16 * 1024 * 1024

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from chaperon.client.outcome import cause_of, failure_of
 from chaperon.client.timings import Timings
 from chaperon.errors import WebSocketClosed
 from chaperon.interrupts import is_a
+from chaperon.measure.failures import cause_of, failure_of
 from chaperon.measure.meter import Meter
 
 USUAL_ENDS = (1000, 1001, 1005)

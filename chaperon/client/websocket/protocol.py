@@ -7,7 +7,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from chaperon.client.outcome import classify
 from chaperon.client.websocket import frames
 from chaperon.client.websocket.frames import Broken, Dry, Frame, Frames
 from chaperon.client.websocket.message_queue import Inbox, Message
@@ -18,6 +17,7 @@ from chaperon.clock import Clock
 from chaperon.errors import WebSocketClosed
 from chaperon.interrupts import is_signal
 from chaperon.measure.exception_text import class_name, describe
+from chaperon.measure.failures import classify
 
 PONGS_BEHIND = 64 * 1024
 """Bytes that may wait to be sent before a PING goes unanswered, as RFC 6455 5.5.3 allows."""

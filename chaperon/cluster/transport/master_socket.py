@@ -10,7 +10,7 @@ from typing import Any
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
-from chaperon.cluster.protocol.codec import OtherProtocol, WireError, decode, encode
+from chaperon.cluster.protocol.codec import OtherProtocol, decode, encode
 from chaperon.cluster.protocol.messages import Frame, Message, Offer
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.connections import Connections
@@ -18,6 +18,7 @@ from chaperon.cluster.transport.keys import MasterKey
 from chaperon.cluster.transport.link import FOREIGN, STRANGERS, Closed, FromWorker
 from chaperon.cluster.transport.zmq_sockets import Sockets
 from chaperon.errors import UsageError
+from chaperon.measure.strict_msgpack import WireError
 
 FREE = range(10_000, 32_000)
 """Where a port is looked for if none is given: below those that outgoing connections use up, thousands under load."""

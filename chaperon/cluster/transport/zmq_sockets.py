@@ -14,12 +14,12 @@ import gevent
 import zmq
 import zmq.green
 
-from chaperon.cluster.protocol.codec import LARGEST, WireError
 from chaperon.cluster.transport.keys import Key
 from chaperon.cluster.transport.link import FAULTS, MALFORMED
 from chaperon.descriptors import short, takes
 from chaperon.errors import UsageError
 from chaperon.load.background import Watched, spawn_watched
+from chaperon.measure.strict_msgpack import LARGEST, WireError
 
 BREATH = 100
 """Messages after which everybody else gets a turn."""

@@ -1,0 +1,165 @@
+"""Exceptions as failures: the error class each is counted under."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from chaperon.errors import TimeIsUp, WebSocketError
+from chaperon.interrupts import SOCKET, attributes, endless, is_a, is_interrupt, is_ours, marked
+from chaperon.measure.exception_text import class_name, describe, text_of
+from chaperon.measure.sample import Failure
+
+DEEPEST = 100
+
+_LISTED = "_chaperon_listed"
+
+_ARGS: Any = vars(BaseException)["args"]
+
+_CAUSE: Any = vars(BaseException)["__cause__"]
+
+_CONTEXT: Any = vars(BaseException)["__context__"]
+
+_NO_CONTEXT: Any = vars(BaseException)["__suppress_context__"]
+
+# Exact class names, so that nothing has to be imported to recognise its errors.
+_CLASSES = {
+    "ConnectionRefusedError": "connect refused",
+    "gaierror": "dns",
+    "NameResolutionError": "dns",
+    "SSLError": "tls",
+    "SSLCertVerificationError": "tls",
+    "SSLEOFError": "tls",
+    "SSLZeroReturnError": "tls",
+    "CertificateError": "tls",
+    "ConnectTimeout": "timeout",
+    "ConnectTimeoutError": "timeout",
+    "DeadlineExceeded": "deadline",
+    "BodyTooLarge": "body too large",
+    "DescriptorsExhausted": "out of descriptors",
+    "PortsExhausted": "out of ports",
+    "ReadTimeout": "timeout",
+    "ReadTimeoutError": "timeout",
+    "TimeoutError": "timeout",
+    "timeout": "timeout",
+    "ConnectionResetError": "reset",
+    "BrokenPipeError": "reset",
+    "ConnectionAbortedError": "reset",
+    "RemoteDisconnected": "reset",
+    "IncompleteRead": "truncated",
+    "TooManyRedirects": "too many redirects",
+    "InvalidURL": "bad url",
+    "MissingSchema": "bad url",
+    "InvalidSchema": "bad url",
+    "ContentDecodingError": "bad encoding",
+    "InvalidChunkLength": "protocol",
+    "BadStatusLine": "protocol",
+    "LineTooLong": "protocol",
+    "InvalidHeader": "protocol",
+    "HeaderParsingError": "protocol",
+    "ProtocolError": "protocol",
+    "ChunkedEncodingError": "protocol",
+}
+
+
+def chain(exc: BaseException) -> Iterator[BaseException]:
+    """Yield *exc* with all it wraps, the outermost first, at most a hundred; no code of theirs is run."""
+    seen: set[int] = set()
+    waiting = [exc]
+    while waiting and len(seen) < DEEPEST:
+        each = waiting.pop(0)
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        inner = [*_ARGS.__get__(each), attributes(each).get("reason"), _CAUSE.__get__(each)]
+        if not _NO_CONTEXT.__get__(each):
+            inner.append(_CONTEXT.__get__(each))
+        waiting += [e for e in inner if is_a(e, BaseException)]
+
+
+def cause_of(exc: BaseException) -> BaseException | None:
+    """Return the exception that *exc* was raised from, whatever its class makes of attribute access."""
+    cause: BaseException | None = _CAUSE.__get__(exc)
+    return cause
+
+
+def classify(exc: BaseException) -> str:
+    """Return the class an exception is counted under: "timeout", "dns", …, or its own name."""
+    kind, name = type(exc), class_name(exc)
+    if is_interrupt(exc):
+        return "interrupted"
+    if issubclass(kind, WebSocketError):
+        return str(exc.counted_as)  # type: ignore[attr-defined]
+    transport = kind.__module__.partition(".")[0] in {"requests", "urllib3", "http"} or issubclass(kind, OSError)
+    if name not in _CLASSES and not transport:
+        return name
+    found = [_CLASSES[n] for n in map(class_name, chain(exc)) if n in _CLASSES]
+    precise = [each for each in found if each != "protocol"]
+    return (precise or found or [name])[-1]
+
+_CUT = frozenset({"timeout", "deadline", "body too large", "interrupted"})
+"""Classes of errors of what did not end by itself."""
+
+_CUT_NAMES = frozenset({"Timeout", "TimeoutError", "TimeoutException", "TimeoutExpired", "timeout"})
+"""Base classes of errors that say that a time limit was reached: of gevent, requests, httpx, the standard library."""
+
+_ENDED = frozenset(_CLASSES.values()) - _CUT
+
+
+def is_cut(exc: BaseException) -> bool:
+    """Return whether an exception says that something was cut before it ended: by a time limit, a bound, the run's end.
+
+    An exception that was raised from such a one says so too.
+    """
+    each: BaseException | None = exc
+    for _ in range(DEEPEST):
+        if each is None:
+            return False
+        error = classify(each)
+        if error in _CUT:
+            return True
+        if error not in _ENDED and any(c.__name__ in _CUT_NAMES for c in type(each).__mro__):
+            return True
+        each = _CAUSE.__get__(each)
+    return False
+
+
+def failure_of(exc: BaseException, *, natural: bool = True) -> Failure:
+    """Return *exc* as a failure: listed the first time it is seen, only counted further out.
+
+    An exception is known again by a mark on it, or on one that it was raised from, until it
+    is `unlisted`. What was cut is censored, unless it had no natural end: without *natural*
+    the interrupt says whether it had one (`interrupts.endless`). A request always has one, and
+    so has the visit that was waiting for it with a WebSocket open.
+
+    Raises only an interrupt, where the text of the exception waited for something.
+    """
+    if type(exc) is TimeIsUp and is_ours(exc):
+        exc = exc.becomes
+    listed = not any(_LISTED in attributes(e) for e in chain(exc))
+    attributes(exc)[_LISTED] = True
+    if natural and endless(exc) == SOCKET:
+        marked(exc)
+    try:
+        error, censored = classify(exc), is_cut(exc) and (natural or not endless(exc))
+    except BaseException as odd:
+        if is_interrupt(odd):
+            raise
+        error, censored = class_name(exc), False
+    return Failure(error, _told(exc), listed, censored)
+
+
+def unlisted(exc: BaseException) -> None:
+    """Let *exc*, which nobody handles any further, be listed again where it is raised again."""
+    for each in chain(exc):
+        attributes(each).pop(_LISTED, None)
+
+
+def _told(exc: BaseException) -> str:
+    """Return what an exception says: of one that wraps a retry, the reason, for it comes last in its words."""
+    for inner in _ARGS.__get__(exc)[:1]:
+        reason: Any = attributes(inner).get("reason") if is_a(inner, BaseException) else None
+        if is_a(reason, Exception):
+            return f"{class_name(exc)}: {text_of(reason)}"
+    return describe(exc)
