@@ -13,11 +13,11 @@ import gevent  # noqa: E402
 
 from benchmarks.machine import memory_of  # noqa: E402
 from chaperon import Environment, Scenario, run, users  # noqa: E402
-from chaperon.cluster.bundle import Parcel  # noqa: E402
-from chaperon.cluster.master.cluster_run import Fleet  # noqa: E402
+from chaperon.cluster.bundle import ScenarioBundle  # noqa: E402
+from chaperon.cluster.master.cluster_run import ClusterRun  # noqa: E402
 from chaperon.cluster.master.coordinator import Patience  # noqa: E402
 from chaperon.cluster.transport.address import Address  # noqa: E402
-from chaperon.cluster.transport.master_socket import Bound  # noqa: E402
+from chaperon.cluster.transport.master_socket import MasterSocket  # noqa: E402
 
 
 def main() -> None:
@@ -28,9 +28,9 @@ def main() -> None:
         """Nobody makes these visits."""
 
     environment = Environment(scenarios=[run(Scenario(idle), users(workers * 8, hold="1h"), name="shop")], brake=None)
-    link = Bound(Address("127.0.0.1"))
+    link = MasterSocket(Address("127.0.0.1"))
     print(link.address, flush=True)
-    fleet = Fleet(environment, link, Parcel("played"), workers=workers, patience=Patience(gather=120.0)).start()
+    fleet = ClusterRun(environment, link, ScenarioBundle("played"), workers=workers, patience=Patience(gather=120.0)).start()
     gevent.sleep(5)
     windows = _windows(fleet)  # before the clocks are read: it makes a report
     early, used, since = memory_of(os.getpid()), time.process_time(), time.monotonic()
@@ -47,7 +47,7 @@ def main() -> None:
     os._exit(0)
 
 
-def _windows(fleet: Fleet) -> int:
+def _windows(fleet: ClusterRun) -> int:
     return sum(worker.windows for worker in fleet.report().workers)
 
 

@@ -10,7 +10,7 @@ import zmq
 
 from chaperon._version import VERSION
 from chaperon.cluster.protocol.codec import decode, encode
-from chaperon.cluster.protocol.messages import Frame, Hello, Lease, Offer, Ping, Pong, Welcome
+from chaperon.cluster.protocol.messages import Hello, Lease, Offer, Ping, Pong, Welcome, WindowFrame
 from chaperon.cluster.transport.address import Address
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Key, Sample
@@ -92,7 +92,7 @@ def main() -> None:
         for place, player in enumerate(players):
             player.hear()
             if player.cut < len(recorded) and player.due(place / workers) <= now:
-                sink.send(encode(Frame(player.name, 1, player.run, player.cut + 1, recorded[player.cut])))
+                sink.send(encode(WindowFrame(player.name, 1, player.run, player.cut + 1, recorded[player.cut])))
                 player.cut += 1
         if now >= next_ping:
             next_ping = now + 0.5

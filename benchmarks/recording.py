@@ -10,8 +10,8 @@ from time import perf_counter
 
 from chaperon.clock import HubClock
 from chaperon.cluster.journal.journal import Journal
-from chaperon.cluster.journal.journal_file import Owner
-from chaperon.cluster.journal.private_dir import Shelter
+from chaperon.cluster.journal.journal_file import JournalHeader
+from chaperon.cluster.journal.private_dir import PrivateDir
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder
 
@@ -28,7 +28,7 @@ def recording(rounds: int = 7) -> str:
     chance = Random(7)
     samples = [(NAMES[i % len(NAMES)], chance.lognormvariate(-5, 0.7)) for i in range(SAMPLES)]
     cost = median(_seconds(samples) for _ in range(rounds)) / SAMPLES
-    with Shelter() as shelter:
+    with PrivateDir() as shelter:
         journaled = median(_seconds(samples, shelter.folder / str(n)) for n in range(rounds)) / SAMPLES
     peak, kept = _memory(samples)
     return (
@@ -38,7 +38,7 @@ def recording(rounds: int = 7) -> str:
 
 
 def _meter(folder: Path | None = None) -> Meter:
-    journal = None if folder is None else Journal(folder, Owner("local", 1, 1, began=0.0))
+    journal = None if folder is None else Journal(folder, JournalHeader("local", 1, 1, began=0.0))
     return Meter(Recorder("local", began=0.0, journal=journal), HubClock(), "shop")
 
 

@@ -144,7 +144,7 @@ class FeedEmpty(Ended):
     """A feed has no row left for this session, which is done with that."""
 
 
-class TimeIsUp(Ended):
+class TimeLimitReached(Ended):
     """Stops what a time limit is set on; where the limit stands it *becomes* an ordinary exception."""
 
     def __init__(self, becomes: BlockTimeout) -> None:

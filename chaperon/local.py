@@ -8,15 +8,15 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from chaperon.clock import HubClock
-from chaperon.cluster.bundle import Parcel
+from chaperon.cluster.bundle import ScenarioBundle
 from chaperon.cluster.journal.journal_file import JournalError
-from chaperon.cluster.journal.private_dir import Shelter
-from chaperon.cluster.master.cluster_run import Fleet
+from chaperon.cluster.journal.private_dir import PrivateDir
+from chaperon.cluster.master.cluster_run import ClusterRun
 from chaperon.cluster.master.coordinator import Patience
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.keys import WorkerKey
-from chaperon.cluster.transport.master_socket import Bound
-from chaperon.cluster.transport.worker_socket import Connected
+from chaperon.cluster.transport.master_socket import MasterSocket
+from chaperon.cluster.transport.worker_socket import WorkerSocket
 from chaperon.cluster.worker.supervisor import Supervisor
 from chaperon.load.background import OnFault
 
@@ -30,29 +30,29 @@ GATHER = 60.0
 def processes(
     n: int,
     environment: Environment,
-    parcel: Parcel,
+    parcel: ScenarioBundle,
     *,
     patience: Patience | None = None,
     lost: float = 0.01,
     tell: Callable[[str], None] = lambda text: None,
-) -> Iterator[Fleet]:
+) -> Iterator[ClusterRun]:
     """Give a fleet of *n* engine processes on this machine, to be started; none is left when the block is."""
-    with Shelter() as shelter, ExitStack() as ending:
+    with PrivateDir() as shelter, ExitStack() as ending:
         address = Address.parse(f"ipc://{shelter.folder / 'm'}")
-        fleet = Fleet(
+        fleet = ClusterRun(
             environment,
-            Bound(address),
+            MasterSocket(address),
             parcel,
             workers=n,
             patience=patience or Patience(gather=GATHER),
             lost=lost,
         )
         names = [f"local-{k}" for k in range(1, n + 1)]
-        ending.callback(crew(address, names, once=True, tell=tell, on_fault=fleet.fault).end)
+        ending.callback(start_workers(address, names, once=True, tell=tell, on_fault=fleet.fault).end)
         yield fleet
 
 
-def crew(
+def start_workers(
     address: Address,
     names: list[str],
     *,
@@ -78,7 +78,7 @@ def crew(
             *(["--wait", f"{patience:g}"] if patience is not None else []),
         ]
 
-    link = Connected(address, f"supervisor/{names[0]}/{os.getpid()}".encode(), key)
+    link = WorkerSocket(address, f"supervisor/{names[0]}/{os.getpid()}".encode(), key)
     line = "" if key is None else str(key)
     supervisor = Supervisor(
         names,
@@ -94,9 +94,9 @@ def crew(
     return supervisor.start()
 
 
-def _shelter(tell: Callable[[str], None]) -> Shelter | None:
+def _shelter(tell: Callable[[str], None]) -> PrivateDir | None:
     try:
-        return Shelter()
+        return PrivateDir()
     except JournalError as exc:
         tell(f"{exc}: should an engine be killed, its last second is lost")
         return None

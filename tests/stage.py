@@ -2,10 +2,10 @@
 
 import gevent
 
-from chaperon.load.engine import Engine, Visited
+from chaperon.load.engine import Engine, VisitResult
 from chaperon.load.share import deal
 from chaperon.measure.recorder import Recorder
-from chaperon.measure.window import Counts
+from chaperon.measure.window import VisitCounts
 from chaperon.testing import VirtualClock
 
 
@@ -19,7 +19,7 @@ class Visitors:
     def visit(self, arrival):
         self.visits.append((arrival, self.clock.now()))
         self.clock.sleep(self.took(arrival) if callable(self.took) else self.took)
-        return Visited(self.fate, self.stays)
+        return VisitResult(self.fate, self.stays)
 
     def leave(self, entry, user):
         self.left.append(user)
@@ -78,7 +78,7 @@ class Stage:
         return self
 
     def ledger(self):
-        total = Counts()
+        total = VisitCounts()
         for counts in self.recorder.cut().ledger.values():
             total.add(counts)
         return total

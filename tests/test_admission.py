@@ -12,7 +12,7 @@ from test_fleet import Ground
 import chaperon
 from chaperon import rate, users
 from chaperon._version import VERSION
-from chaperon.cluster.bundle import Parcel
+from chaperon.cluster.bundle import ScenarioBundle
 from chaperon.cluster.master.admission import Admission
 from chaperon.cluster.master.coordinator import WorkersMissing
 from chaperon.cluster.protocol.codec import PROTOCOL, OtherProtocol
@@ -26,7 +26,7 @@ class Door:
 
     def __init__(self, why):
         self.sent, self.told = [], []
-        self.admission = Admission(self, Parcel("shop.py"), lambda hello, now: why, lambda: None, self.told.append)
+        self.admission = Admission(self, ScenarioBundle("shop.py"), lambda hello, now: why, lambda: None, self.told.append)
 
     def send(self, sender, message):
         self.sent.append(message)

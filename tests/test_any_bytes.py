@@ -9,9 +9,9 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chaperon.client.http.measured import Http
-from chaperon.client.http.parser import Inbox
-from chaperon.client.network.exceptions import Garbled
+from chaperon.client.http.measured import MeasuredSession
+from chaperon.client.http.parser import ResponseParser
+from chaperon.client.network.exceptions import ProtocolError
 from chaperon.client.service import Service
 from chaperon.clock import HubClock
 from chaperon.measure.meter import Meter
@@ -56,7 +56,7 @@ cuts = st.lists(st.floats(0, 1, exclude_max=True), max_size=6)
 
 def read(pieces, bare):
     """Return what an inbox makes of the pieces when the connection ends after them."""
-    inbox = Inbox()
+    inbox = ResponseParser()
     inbox.expect(bare)
     try:
         for piece in pieces:
@@ -64,7 +64,7 @@ def read(pieces, bare):
             if inbox.done:
                 break
         whole = inbox.done or inbox.end()
-    except Garbled:
+    except ProtocolError:
         return "garbled"
     return (inbox.status, inbox.head, b"".join(inbox.pieces)) if whole else "incomplete"
 
@@ -80,7 +80,7 @@ def test_an_answer_may_come_byte_by_byte(answer):
     assert read([bytes([byte]) for byte in answer], bare=False) == read([answer], bare=False)
 
 
-class Session(Http):
+class Session(MeasuredSession):
     """A session that keeps what was measured of it at hand."""
 
     def __init__(self, url):

@@ -7,16 +7,16 @@ import pytest
 from chaperon._version import VERSION
 from chaperon.cluster.fleet_caps import NOTES, OTHER_NOTES, FleetCaps
 from chaperon.cluster.master import admission, workers
-from chaperon.cluster.master.workers import Roster
+from chaperon.cluster.master.workers import WorkerRegistry
 from chaperon.cluster.protocol.codec import encode
-from chaperon.cluster.protocol.messages import Frame, Hello
+from chaperon.cluster.protocol.messages import Hello, WindowFrame
 from chaperon.cluster.worker import window_size
 from chaperon.cluster.worker.window_size import UNNAMED, UNTAGGED, pack_within
 from chaperon.measure import window_codec
 from chaperon.measure.recorder import ERRORS_CAPPED, NAMES, NAMES_CAPPED, OTHER, TROUBLES, Recorder
 from chaperon.measure.sample import Key, Sample
 from chaperon.measure.strict_msgpack import LARGEST
-from chaperon.measure.window import Happening, Trouble, Window
+from chaperon.measure.window import ErrorCount, RunEvent, Window
 from chaperon.measure.window_codec import TooLarge, pack_window, unpack_window
 from chaperon.report.collector import HAPPENINGS_CAPPED, Collector
 
@@ -42,7 +42,7 @@ def test_a_window_at_twice_the_bound_loses_tags_and_no_sample():
     body = pack_within(window, began=0.0)
 
     there = unpack_window(body, "w", began=0.0)
-    assert len(encode(Frame("w", 1, 1, 1, body))) <= LARGEST
+    assert len(encode(WindowFrame("w", 1, 1, 1, body))) <= LARGEST
     assert sizes(there) == sizes(window)
     assert there.notes[UNTAGGED] == 1
     assert [key.tags for key in there.series] == [()]
@@ -80,13 +80,13 @@ def test_a_hello_at_twice_the_bound_is_refused_by_what_is_too_long(place, what):
     said = list(HELLO)
     said[place] = "x" * 2 * workers.NAME
 
-    assert Roster(10.0).admit(Hello(*said), 0.0) == f"its {what} has 400 characters, 200 are the most"
+    assert WorkerRegistry(10.0).admit(Hello(*said), 0.0) == f"its {what} has 400 characters, 200 are the most"
 
 
 @pytest.mark.parametrize("same", [False, True])
 def test_twice_as_many_workers_as_there_is_room_for_are_refused(monkeypatch, same):
     monkeypatch.setattr(workers, "MOST", 50)
-    there = Roster(10.0)
+    there = WorkerRegistry(10.0)
     answers = [
         there.admit(Hello("alpha" if same else f"w{k}", k, *HELLO[2:]), 0.0) for k in range(100)
     ]
@@ -120,7 +120,7 @@ def test_twice_the_names_keys_errors_notes_of_a_run_from_many_workers_are_counte
     for k in range(20):
         keys = [Key("shop", f"GET /{k}/{n}", "http") for n in range(NAMES // 10)]
         window = window_of(keys)
-        errors = {("shop", f"GET /{k}", f"E{n}"): Trouble(1, 0.0, 0.0, "no") for n in range(20)}
+        errors = {("shop", f"GET /{k}", f"E{n}"): ErrorCount(1, 0.0, 0.0, "no") for n in range(20)}
         notes = {f"{k} said {n}": 1 for n in range(NOTES // 10)}
         collector.add(caps.bound(replace(window, worker=f"w{k}", errors=errors, notes=notes)))
 
@@ -147,7 +147,7 @@ def test_a_window_of_what_is_known_is_added_as_it_is():
 def test_twice_the_happenings_of_a_run_are_said_to_be_left_out():
     collector = Collector(["w"])
     for seq in range(1, 2_001):
-        collector.add(Window("w", seq, seq - 1, happenings=[Happening(float(seq), "blocked", "x")]))
+        collector.add(Window("w", seq, seq - 1, happenings=[RunEvent(float(seq), "blocked", "x")]))
 
     totals = collector.totals()
     assert len(totals.happenings) == 1_000

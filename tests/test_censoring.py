@@ -20,7 +20,7 @@ from stage import Stage
 from chaperon import Scenario, Verdict, iterations, rate, users
 from chaperon.client.network.exceptions import BodyTooLarge, DeadlineExceeded
 from chaperon.cluster.journal.journal import Journal
-from chaperon.cluster.journal.journal_file import Owner
+from chaperon.cluster.journal.journal_file import JournalHeader
 from chaperon.cluster.journal.recovery import recover
 from chaperon.errors import (
     Interrupted,
@@ -42,11 +42,11 @@ from chaperon.measure.sketch import Sketch
 from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.report.collector import Collector
 from chaperon.report.limits.limit_parser import parse
-from chaperon.report.monitor import Watch
+from chaperon.report.monitor import RunMonitor
 from chaperon.report.outputs.console import print_report, pulse_line
 from chaperon.report.outputs.json import as_dict
 from chaperon.report.percentiles import Population, percentile_text
-from chaperon.report.verdict import Facts
+from chaperon.report.verdict import RunInfo
 
 GET = Key("shop", "GET /")
 VISIT = Key("shop", "visit", "visit")
@@ -241,7 +241,7 @@ def test_a_window_brings_all_populations_over_the_wire(seen):
 
 def test_a_journal_brings_all_populations_back(tmp_path):
     recorder = Recorder("twin", began=0.0)
-    journal = Journal(tmp_path / "life", Owner("alpha", 1, 1, 0.0, 0))
+    journal = Journal(tmp_path / "life", JournalHeader("alpha", 1, 1, 0.0, 0))
     kept = Recorder("alpha", began=0.0, journal=journal)
     for failure in (None, BAD, CUT, NEVER_BEGUN, CUT):
         for each in (recorder, kept):
@@ -498,7 +498,7 @@ LIMIT_CASES = [
 
 
 def watched(rows, limits=(), *, phases=None, due=None, duration=10.0, workers=("local",)):
-    watch = Watch(Collector(workers), [parse(limit) for limit in limits], brake=None)
+    watch = RunMonitor(Collector(workers), [parse(limit) for limit in limits], brake=None)
     for place, worker in enumerate(workers):
         recorder = Recorder(worker, began=0.0)
         for row in rows[place :: len(workers)]:
@@ -511,7 +511,7 @@ def watched(rows, limits=(), *, phases=None, due=None, duration=10.0, workers=("
 
 def report_of(rows, limits=(), **options):
     watch = watched(rows, limits, **options)
-    return watch.report(Facts("test", 1, "now", options.get("duration", 10.0)), finished=True)
+    return watch.report(RunInfo("test", 1, "now", options.get("duration", 10.0)), finished=True)
 
 
 def rows_of(good, censored, key=GET):
@@ -542,7 +542,7 @@ def test_a_limit_between_the_bounds_breaks_and_says_so():
 def test_a_limit_stops_the_run_where_its_percentile_is_open():
     watch = watched(rows_of([0.01] * 600, [2.0] * 400), ["p95(GET /) < 100ms abort"])
 
-    assert watch.report(Facts("test", 1, "now", 1.0), finished=True).reasons[0].startswith("limit broke")
+    assert watch.report(RunInfo("test", 1, "now", 1.0), finished=True).reasons[0].startswith("limit broke")
 
 
 def test_limits_by_tag_and_phase_know_what_was_cut():

@@ -17,7 +17,7 @@ from chaperon.report.collector import Collector
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.outputs.console import print_report
 from chaperon.report.outputs.json import as_dict
-from chaperon.report.verdict import Ending, Facts, conclude
+from chaperon.report.verdict import Ending, RunInfo, conclude
 
 
 @pytest.mark.parametrize(("p", "n"), [(50, 6), (90, 36), (95, 72), (99, 368), (99.9, 3_688)])
@@ -78,7 +78,7 @@ def report_of(n, limits=()):
     record.account("shop", 0.0, "done")
     collector.add(record.cut())
     totals = collector.totals()
-    facts = Facts("e", 1, "2026-01-01T00:00:00Z", 10.0)
+    facts = RunInfo("e", 1, "2026-01-01T00:00:00Z", 10.0)
     return conclude(totals, [parse(text).judge(totals, 10.0) for text in limits], facts, Ending())
 
 

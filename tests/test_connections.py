@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shells import engines
 
-from chaperon.cluster.protocol.messages import Bye, Received
+from chaperon.cluster.protocol.messages import Bye, WindowsReceived
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.connections import Connections
 from chaperon.cluster.transport.keys import make
-from chaperon.cluster.transport.master_socket import Bound
-from chaperon.cluster.transport.worker_socket import Connected
+from chaperon.cluster.transport.master_socket import MasterSocket
+from chaperon.cluster.transport.worker_socket import WorkerSocket
 
 SOON = 0.25  # seconds; alone it takes 2 ms
 
@@ -32,13 +32,13 @@ class Pair:
     def __init__(self, tmp_path, kind):
         self.keys = make() if kind == "curve" else (None, None)
         address = Address.parse(f"ipc://{tmp_path / 'm'}") if kind == "ipc" else Address("127.0.0.1", 0)
-        self.bound = Bound(address, self.keys[0])
+        self.bound = MasterSocket(address, self.keys[0])
         self.heard, self.closed, self.seen = [], [], {}
         self.bound.listen(lambda peer, message: self.heard.append(peer), lambda peer, exc: None, self.closed.append)
         self.links = {}
 
     def connect(self, name):
-        link = self.links[name] = Connected(self.bound.address, name, self.keys[1])
+        link = self.links[name] = WorkerSocket(self.bound.address, name, self.keys[1])
         states = self.seen[name] = []
         link.listen(lambda message: None, lambda exc: None, connection=states.append)
         self.say(name)
@@ -89,7 +89,7 @@ def test_a_worker_that_begins_anew_keeps_the_old_connection_until_the_new_one_is
     link.reconnect()
     pair.say(b"alpha/1")
     until(lambda: len(pair.heard) > heard)
-    pair.bound.send(b"alpha/1", Received("w", 1, 0))
+    pair.bound.send(b"alpha/1", WindowsReceived("w", 1, 0))
     until(lambda: link._former is None)
     pair.say(b"alpha/1")
     until(lambda: len(pair.heard) > heard + 1)

@@ -14,8 +14,8 @@ from scenes import simulated
 from chaperon import Environment, LoadError, Scenario, Verdict, feed, iterations, rate, run, users
 from chaperon.errors import UsageError
 from chaperon.execution.loader import load as load_file
-from chaperon.load.feeder import Dealer, ordered, position
-from chaperon.load.share import Holding, deal
+from chaperon.load.feeder import UniqueRows, ordered, position
+from chaperon.load.share import ShareProgress, deal
 
 
 def taken(rows, load, seed=0, takes=1):
@@ -173,10 +173,10 @@ def test_taking_from_something_else_says_what_it_takes():
 @given(st.integers(1, 60), st.integers(1, 7), st.integers(1, 3), st.randoms(use_true_random=False))
 def test_workers_together_deal_each_row_once_whoever_holds_which_share(size, shares, entries, chance):
     loads = [(f"e{i}", rate(1, hold=1) if i % 2 else users(20)) for i in range(entries)]
-    workers = [Dealer(), Dealer(), Dealer()]
+    workers = [UniqueRows(), UniqueRows(), UniqueRows()]
     held = [{}, {}, {}]
     for share in deal(loads, shares):
-        held[chance.randrange(3)][share.name] = Holding(share)
+        held[chance.randrange(3)][share.name] = ShareProgress(share)
     for worker, holdings in zip(workers, held, strict=True):
         worker.holdings = holdings
 
@@ -190,11 +190,11 @@ def test_workers_together_deal_each_row_once_whoever_holds_which_share(size, sha
 
 @given(st.integers(1, 60), st.integers(1, 7), st.integers(0, 20))
 def test_a_share_that_is_taken_over_goes_on_where_it_was(size, shares, before):
-    first, second = Dealer(), Dealer()
-    first.holdings = {share.name: Holding(share) for share in deal([("e", rate(1, hold=1))], shares)}
+    first, second = UniqueRows(), UniqueRows()
+    first.holdings = {share.name: ShareProgress(share) for share in deal([("e", rate(1, hold=1))], shares)}
     dealt = [row for _ in range(before) if (row := first.next("feed", size)) is not None]
     second.holdings = {
-        name: Holding(replace(holding.share, rows=holding.rows)) for name, holding in first.holdings.items()
+        name: ShareProgress(replace(holding.share, rows=holding.rows)) for name, holding in first.holdings.items()
     }
     while (row := second.next("feed", size)) is not None:
         dealt.append(row)

@@ -20,7 +20,7 @@ from test_report import report_of
 import chaperon.cli
 from chaperon.cli import execute
 from chaperon.cli.terminal.console import CleanConsole
-from chaperon.cli.terminal.streams import Door, Told
+from chaperon.cli.terminal.streams import Door, StderrHandler
 from chaperon.errors import OutputError
 
 HEADER, SETTING, PASSWORD, OWN, MADE = "header-5ecret", "setting-5ecret", "passw-5ecret", "config-5ecret", "made-5ecret"
@@ -247,7 +247,7 @@ def test_a_console_keeps_its_own_colours_and_nobody_elses():
 
 def test_what_is_logged_stays_one_line_and_its_traceback_is_indented(capsys):
     logger = logging.getLogger("chaperon.test_doors")
-    logger.propagate, logger.handlers = False, [Told()]
+    logger.propagate, logger.handlers = False, [StderrHandler()]
 
     try:
         raise ValueError("token=abc\nERROR forged")
@@ -286,7 +286,7 @@ def orders(tmp_path):
 def test_a_json_that_cannot_be_written_loses_only_itself(orders, capsys, monkeypatch, raised, quiet):
     monkeypatch.setattr(execute, "write_json", raising(raised))
 
-    code = execute.deliver(report_of(), replace(orders, quiet=quiet))
+    code = execute.write_outputs(report_of(), replace(orders, quiet=quiet))
 
     out, err = capsys.readouterr()
     assert code == 1
@@ -300,7 +300,7 @@ def test_a_table_that_fails_loses_neither_the_json_nor_the_verdict(orders, capsy
     monkeypatch.setattr(execute, "print_report", raising(raised))
     report = report_of()
 
-    code = execute.deliver(report, orders)
+    code = execute.write_outputs(report, orders)
 
     out, err = capsys.readouterr()
     assert code == 1

@@ -7,13 +7,13 @@ import pytest
 from chaperon.errors import PlanError
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Key, Sample
-from chaperon.measure.window import Happening
+from chaperon.measure.window import RunEvent
 from chaperon.report.collector import Collector
-from chaperon.report.monitor import Watch
+from chaperon.report.monitor import RunMonitor
 from chaperon.report.report import Verdict
-from chaperon.report.validity.validity import running, told
-from chaperon.report.validity.validity_rules import Trust
-from chaperon.report.verdict import Facts
+from chaperon.report.validity.validity import format_seconds, running
+from chaperon.report.validity.validity_rules import ValidityRules
+from chaperon.report.verdict import RunInfo
 
 FINE = {
     "starts": 100.0, "late_p50": 0.0, "late_p99": 0.001, "lag_p50": 0.0, "lag_p90": 0.001, "lag_max": 0.002,
@@ -23,7 +23,7 @@ FINE = {
 
 def report(*seconds, workers=("local",), took=0.01, planned=100, happenings=(), trust=None):
     """The report of a run whose windows had these figures, in which all went well besides."""
-    watch = Watch(Collector(workers), [], brake=None, trust=Trust.of(trust or {}))
+    watch = RunMonitor(Collector(workers), [], brake=None, trust=ValidityRules.of(trust or {}))
     recorders = {name: Recorder(name, began=0.0) for name in workers}
     for at, figures in enumerate(seconds):
         for name, record in recorders.items():
@@ -36,7 +36,7 @@ def report(*seconds, workers=("local",), took=0.01, planned=100, happenings=(), 
                 for what in happenings:
                     record.happened(what)
             watch.add(record.cut(health={**FINE, **own}))
-    return watch.report(Facts("e", 1, "", float(len(seconds))), finished=True)
+    return watch.report(RunInfo("e", 1, "", float(len(seconds))), finished=True)
 
 
 def test_a_generator_that_is_well_is_trusted():
@@ -139,7 +139,7 @@ def test_a_busy_machine_is_a_warning_and_invalid_where_visits_wait_for_it():
 
 
 def test_a_stall_is_invalid_with_what_was_seen_of_it():
-    seen = Happening(1.0, "blocked", "a call blocked every other visit, at shop.py:7 in browse: sleep(2)", 2.0)
+    seen = RunEvent(1.0, "blocked", "a call blocked every other visit, at shop.py:7 in browse: sleep(2)", 2.0)
 
     found = report({}, {"lag_max": 2.0}, {}, happenings=[seen])
 
@@ -148,7 +148,7 @@ def test_a_stall_is_invalid_with_what_was_seen_of_it():
 
 
 def test_a_brief_block_is_a_warning_with_its_line():
-    seen = Happening(1.0, "blocked", "a call blocked every other visit, at shop.py:7 in browse: sleep(.3)", 0.3)
+    seen = RunEvent(1.0, "blocked", "a call blocked every other visit, at shop.py:7 in browse: sleep(.3)", 0.3)
 
     found = report({}, {"lag_max": 0.3}, {}, happenings=[seen])
 
@@ -178,7 +178,7 @@ def test_lateness_is_explained_by_its_evidence_or_not_at_all(evidence, words):
 
 @pytest.mark.parametrize("kind", ["blocked", "held", "collected", "throttled", "stolen", "starved", "paused"])
 def test_a_stop_of_every_kind_is_told_with_its_words(kind):
-    seen = Happening(1.0, kind, "why it stopped", 2.0)
+    seen = RunEvent(1.0, kind, "why it stopped", 2.0)
 
     assert report({}, {"lag_max": 2.0}, {}, happenings=[seen]).reasons[0].endswith("second 1: why it stopped")
     assert "why it stopped" in report({}, {"lag_max": 0.3}, {}, happenings=[seen]).warnings[0]
@@ -221,11 +221,11 @@ def test_rules_can_be_set_and_turned_off():
 @pytest.mark.parametrize("rules", [{"lateness": 1}, {"late": "soon"}, {"dropped": "x%"}])
 def test_a_rule_that_makes_no_sense_is_refused(rules):
     with pytest.raises(PlanError, match="trust"):
-        Trust.of(rules)
+        ValidityRules.of(rules)
 
 
 def test_seconds_are_told_as_people_say_them():
-    assert told([3]) == "second 3"
-    assert told([3, 4, 5, 9]) == "seconds 3–5 and 9"
-    assert told(range(0, 20, 2)) == "seconds 0, 2, 4, 6, 8 and 5 more"
+    assert format_seconds([3]) == "second 3"
+    assert format_seconds([3, 4, 5, 9]) == "seconds 3–5 and 9"
+    assert format_seconds(range(0, 20, 2)) == "seconds 0, 2, 4, 6, 8 and 5 more"
     assert running([1, 2, 3, 5, 6, 8, 9, 10, 11], 3) == [1, 2, 3, 8, 9, 10, 11]

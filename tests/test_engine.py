@@ -13,14 +13,14 @@ from stage import Stage, Visitors
 from chaperon.errors import Interrupted
 from chaperon.load.kinds import Users, between
 from chaperon.load.shapes import iterations, rate, users
-from chaperon.measure.window import Counts
+from chaperon.measure.window import VisitCounts
 
 
 def test_a_rate_starts_each_visit_from_absolute_times_for_an_hour():
     stage = Stage(rate(3, hold="1h"), took=0.05).play()
 
     assert stage.starts() == [round(i / 3, 6) for i in range(10_800)]
-    assert stage.ledger() == Counts(planned=10_800, done=10_800)
+    assert stage.ledger() == VisitCounts(planned=10_800, done=10_800)
 
 
 def test_an_open_load_does_not_wait_for_slow_visits():
@@ -46,7 +46,7 @@ def test_fresh_arrivals_each_bring_their_own_user():
 def test_users_without_hold_make_one_visit_each():
     stage = Stage(users(5), took=2.0).play()
 
-    assert stage.ledger() == Counts(planned=5, done=5)
+    assert stage.ledger() == VisitCounts(planned=5, done=5)
     assert sorted(stage.visitors.left) == [0, 1, 2, 3, 4]
 
 
@@ -75,25 +75,25 @@ def test_iterations_are_shared_and_end_when_they_are_done():
     stage = Stage(iterations(10, users=3), took=1.0).play()
 
     assert Counter(arrival.number for arrival, _ in stage.visitors.visits) == Counter(range(10))
-    assert stage.ledger() == Counts(planned=10, done=10)
+    assert stage.ledger() == VisitCounts(planned=10, done=10)
 
 
 def test_iterations_that_hold_cuts_short_are_dropped():
     stage = Stage(iterations(100, users=2, hold=5), took=1.0).play()
 
-    assert stage.ledger() == Counts(planned=100, done=10, dropped=90)
+    assert stage.ledger() == VisitCounts(planned=100, done=10, dropped=90)
 
 
 def test_iterations_nobody_is_left_to_take_are_dropped():
     stage = Stage(iterations(10, users=2), stays=False, fate="failed").play()
 
-    assert stage.ledger() == Counts(planned=10, failed=2, dropped=8)
+    assert stage.ledger() == VisitCounts(planned=10, failed=2, dropped=8)
 
 
 def test_visits_in_flight_at_the_end_have_their_grace_then_are_interrupted():
     stage = Stage(users(3, hold=5), took=60.0, grace=4.0).play()
 
-    assert stage.ledger() == Counts(planned=3, interrupted=3)
+    assert stage.ledger() == VisitCounts(planned=3, interrupted=3)
     assert stage.clock.now() == stage.began + 9.0
     assert sorted(stage.visitors.left) == [0, 1, 2]
 
@@ -101,7 +101,7 @@ def test_visits_in_flight_at_the_end_have_their_grace_then_are_interrupted():
 def test_visits_that_end_within_their_grace_are_done():
     stage = Stage(users(3, hold=5), took=8.0, grace=4.0).play()
 
-    assert stage.ledger() == Counts(planned=3, done=3)
+    assert stage.ledger() == VisitCounts(planned=3, done=3)
 
 
 def test_stopping_starts_nothing_more_and_lets_visits_finish():
@@ -110,7 +110,7 @@ def test_stopping_starts_nothing_more_and_lets_visits_finish():
     stage.engine.stop()
     stage.play()
 
-    assert stage.ledger() == Counts(planned=11, done=11)
+    assert stage.ledger() == VisitCounts(planned=11, done=11)
     assert stage.clock.now() < stage.began + 15.0
 
 
@@ -120,7 +120,7 @@ def test_stopping_with_no_grace_interrupts_at_once():
     stage.engine.stop(0.0)
     stage.play()
 
-    assert stage.ledger() == Counts(planned=4, interrupted=4)
+    assert stage.ledger() == VisitCounts(planned=4, interrupted=4)
     assert stage.clock.now() == stage.began + 10.0
 
 
@@ -148,7 +148,7 @@ class Stubborn(Visitors):
 def test_a_visit_that_will_not_end_is_counted_and_left_behind():
     stage = Stage(users(1, hold=1), Stubborn, grace=1.0).play()
 
-    assert stage.ledger() == Counts(planned=1, interrupted=1)
+    assert stage.ledger() == VisitCounts(planned=1, interrupted=1)
 
 
 class Clinging(Visitors):
@@ -161,7 +161,7 @@ class Clinging(Visitors):
 def test_a_user_who_never_leaves_is_left_behind():
     stage = Stage(users(2, hold=1), Clinging, took=0.5, grace=1.0).play()
 
-    assert stage.ledger() == Counts(planned=4, done=4)
+    assert stage.ledger() == VisitCounts(planned=4, done=4)
 
 
 class Broken(Visitors):
@@ -248,4 +248,4 @@ def test_an_engine_that_stays_without_shares_ends_when_it_is_told():
     stage.engine.stop()
     stage.play()
 
-    assert stage.ledger() == Counts()
+    assert stage.ledger() == VisitCounts()

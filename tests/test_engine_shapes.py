@@ -11,7 +11,7 @@ from stage import Stage
 
 from chaperon.errors import PlanError
 from chaperon.load.shapes import iterations, pause, rate, spike, stages, stairs, users
-from chaperon.measure.window import Counts
+from chaperon.measure.window import VisitCounts
 
 
 def begun(stage, since, until):
@@ -42,13 +42,13 @@ def test_loads_of_different_kinds_follow_one_another():
     stage = Stage(users(2, hold=5) >> rate(10, hold=5) >> iterations(4, users=2), took=1.0).play()
 
     assert [begun(stage, at, at + 5) for at in (0, 5)] == [10, 50]
-    assert stage.ledger() == Counts(planned=64, done=64)
+    assert stage.ledger() == VisitCounts(planned=64, done=64)
 
 
 def test_loads_side_by_side_each_have_their_own_users():
     stage = Stage(users(2, hold=5) | rate(10, hold=5), took=1.0).play()
 
-    assert stage.ledger() == Counts(planned=60, done=60)
+    assert stage.ledger() == VisitCounts(planned=60, done=60)
     closed = {arrival.user for arrival, _ in stage.visitors.visits if arrival.due is None}
     opened = {arrival.user for arrival, _ in stage.visitors.visits if arrival.due is not None}
     assert closed.isdisjoint(opened)
@@ -71,13 +71,13 @@ def test_iterations_of_each_user_are_its_own():
     stage = Stage(iterations(3, users=2, each=True), took=lambda a: 1.0 + a.user).play()
 
     assert Counter(arrival.user for arrival, _ in stage.visitors.visits) == {0: 3, 1: 3}
-    assert stage.ledger() == Counts(planned=6, done=6)
+    assert stage.ledger() == VisitCounts(planned=6, done=6)
 
 
 def test_iterations_of_each_user_that_hold_cuts_short_are_dropped():
     stage = Stage(iterations(10, users=2, each=True, hold=5), took=1.0).play()
 
-    assert stage.ledger() == Counts(planned=20, done=10, dropped=10)
+    assert stage.ledger() == VisitCounts(planned=20, done=10, dropped=10)
 
 
 def test_visits_carry_the_phase_in_which_they_were_due():
@@ -120,11 +120,11 @@ class Busy:
         self.clock, self.took, self.visits, self.left = clock, took, [], []
 
     def visit(self, arrival):
-        from chaperon.load.engine import Visited
+        from chaperon.load.engine import VisitResult
 
         self.visits.append((arrival, self.clock.now()))
         self.clock._now += self.took
-        return Visited("done")
+        return VisitResult("done")
 
     def leave(self, entry, user):
         self.left.append(user)
@@ -148,7 +148,7 @@ def test_an_arrival_too_late_to_begin_is_dropped_with_the_wait_it_suffered():
 def test_without_a_bound_everything_begins_however_late():
     stage = Stage(rate(10, hold=10), Busy, took=0.2, engine={"late": math.inf}).play()
 
-    assert stage.ledger() == Counts(planned=100, done=100)
+    assert stage.ledger() == VisitCounts(planned=100, done=100)
 
 
 # changes while it runs
@@ -206,7 +206,7 @@ def test_users_who_left_for_a_reason_do_not_come_back_when_it_is_scaled():
     stage = Stage(users(4, hold=30), took=1.0, stays=False, fate="failed").play(until=9.5)
 
     assert stage.greenlet.dead
-    assert stage.ledger() == Counts(planned=4, failed=4)
+    assert stage.ledger() == VisitCounts(planned=4, failed=4)
 
 
 @pytest.mark.parametrize("load", [rate(10, hold=30), users(10, hold=30)], ids=str)

@@ -8,9 +8,9 @@ import pytest
 from test_fleet import Ground
 
 from chaperon import iterations, rate, users
-from chaperon.cluster.journal.orphaned_windows import Estate
-from chaperon.cluster.protocol.messages import Received
-from chaperon.cluster.transport.in_memory import Net
+from chaperon.cluster.journal.orphaned_windows import OrphanedWindows
+from chaperon.cluster.protocol.messages import WindowsReceived
+from chaperon.cluster.transport.in_memory import LossyNetwork
 from chaperon.cluster.worker.join import Identity
 from chaperon.cluster.worker.supervisor import LEFT, OVER, PAUSE, Supervisor
 from chaperon.cluster.worker.worker import Worker
@@ -42,8 +42,8 @@ class Mortal(Ground):
         self.in_flight = self.crew[name]._stint.sending.engine.busy
         super().kill(name, life)
         link = self.net.connect(f"supervisor of {name}".encode())
-        self.estate = Estate(name, life, -9, left, link, self.clock)
-        link.listen(lambda message: self.estate.received(message) if isinstance(message, Received) else None, None)
+        self.estate = OrphanedWindows(name, life, -9, left, link, self.clock)
+        link.listen(lambda message: self.estate.received(message) if isinstance(message, WindowsReceived) else None, None)
         self.settling = gevent.spawn(self.estate.settle)
 
 
@@ -105,7 +105,7 @@ def test_a_master_that_knows_nothing_of_the_dead_wants_nothing(tmp_path):
     stage = Mortal(tmp_path, rate(40, hold=10))
     stage.worker("alpha")
     stage.fleet(1)
-    stranger = Estate("nobody", 5, -9, tmp_path / "nothing", link := stage.net.connect(b"supervisor"), stage.clock)
+    stranger = OrphanedWindows("nobody", 5, -9, tmp_path / "nothing", link := stage.net.connect(b"supervisor"), stage.clock)
     link.listen(lambda message: stranger.received(message), None)
 
     settling = gevent.spawn(stranger.settle)
@@ -128,7 +128,7 @@ def supervised(monkeypatch):
 
         monkeypatch.setattr(Supervisor, "_run", run)
         monkeypatch.setattr("chaperon.cluster.worker.supervisor.FAREWELL", 0.01)  # there is no master to take what was owed
-        link = Net(clock).connect(b"supervisor")
+        link = LossyNetwork(clock).connect(b"supervisor")
         return clock, started, Supervisor(["alpha"], lambda name, life: [], link, clock, **options).start()
 
     return make

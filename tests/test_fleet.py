@@ -6,10 +6,10 @@ import gevent
 import pytest
 
 from chaperon import Environment, Scenario, feed, iterations, rate, run, step, users
-from chaperon.cluster.bundle import Parcel
-from chaperon.cluster.master.cluster_run import Fleet
+from chaperon.cluster.bundle import ScenarioBundle
+from chaperon.cluster.master.cluster_run import ClusterRun
 from chaperon.cluster.master.coordinator import Patience, WorkersMissing
-from chaperon.cluster.transport.in_memory import Net
+from chaperon.cluster.transport.in_memory import LossyNetwork
 from chaperon.cluster.worker.join import Identity
 from chaperon.cluster.worker.supervisor import LEFT, ORPHANED, OVER
 from chaperon.cluster.worker.worker import Worker
@@ -23,7 +23,7 @@ class Ground:
 
     def __init__(self, load, *, took=0.1, grace=2.0, **net):
         self.clock = VirtualClock()
-        self.net = Net(self.clock, **net)
+        self.net = LossyNetwork(self.clock, **net)
         self.made = []
         self.told = []
         self.codes = {}
@@ -48,10 +48,10 @@ class Ground:
         return worker
 
     def fleet(self, workers, **patience):
-        self.master = Fleet(
+        self.master = ClusterRun(
             self.environment,
             self.net.master,
-            Parcel("shop.py"),
+            ScenarioBundle("shop.py"),
             workers=workers,
             patience=Patience(**patience),
             clock=self.clock,

@@ -5,7 +5,7 @@ import gc
 import pytest
 
 from chaperon.execution import gc_tuning
-from chaperon.execution.gc_tuning import THRESHOLDS, seldom_collected
+from chaperon.execution.gc_tuning import THRESHOLDS, reduced_gc
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def nobody_else_sends(monkeypatch):
 
 def test_overlapping_runs_restore_what_the_first_one_found():
     found = gc.get_threshold()
-    first, second = seldom_collected(), seldom_collected()
+    first, second = reduced_gc(), reduced_gc()
 
     first.__enter__()
     second.__enter__()
@@ -33,7 +33,7 @@ def test_overlapping_runs_restore_what_the_first_one_found():
 def test_a_run_that_fails_restores_it_too():
     found = gc.get_threshold()
 
-    with pytest.raises(RuntimeError), seldom_collected():
+    with pytest.raises(RuntimeError), reduced_gc():
         raise RuntimeError
 
     assert gc.get_threshold() == found

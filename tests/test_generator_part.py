@@ -23,13 +23,13 @@ from chaperon.measure.sketch import Sketch
 from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.report.collector import Collector
 from chaperon.report.limits.limit_parser import parse
-from chaperon.report.monitor import Watch
+from chaperon.report.monitor import RunMonitor
 from chaperon.report.outputs.console import print_report
 from chaperon.report.outputs.json import as_dict
 from chaperon.report.report import Verdict
 from chaperon.report.validity.generator_part import GeneratorPart, moved
-from chaperon.report.validity.validity_rules import Trust
-from chaperon.report.verdict import Facts
+from chaperon.report.validity.validity_rules import ValidityRules
+from chaperon.report.verdict import RunInfo
 
 GET = Key("shop", "GET /")
 
@@ -212,7 +212,7 @@ def test_waiting_too_briefly_to_know_leaves_it_for_the_next_run():
 
 def run(lag=(), late=(), took=0.01, limits=(), workers=("local",), phases=None, healthy=0.0001, requests=1, trust=()):
     """The report of a run of three seconds in which these were the lags and the latenesses of each second."""
-    watch = Watch(Collector(workers), [parse(text) for text in limits], brake=None, trust=Trust.of(dict(trust)))
+    watch = RunMonitor(Collector(workers), [parse(text) for text in limits], brake=None, trust=ValidityRules.of(dict(trust)))
     for at in range(3):
         for name in workers:
             recorder = Recorder(name, began=0.0, second=at)
@@ -228,7 +228,7 @@ def run(lag=(), late=(), took=0.01, limits=(), workers=("local",), phases=None, 
             generator = {what: series for what, series in own.items() if series.good}
             window = replace(window, seq=at + 1, generator=generator)
             watch.add(unpack_window(pack_window(window, began=0.0), name, began=0.0))
-    return watch.report(Facts("e", 1, "", 3.0), finished=True)
+    return watch.report(RunInfo("e", 1, "", 3.0), finished=True)
 
 
 def test_a_percentile_has_the_same_percentile_of_the_lag_beside_it():

@@ -13,7 +13,7 @@ from chaperon.clock import HubClock
 from chaperon.load.generator.evidence import Counters, Spent, cause
 from chaperon.load.generator.health import Health
 from chaperon.load.generator.host import ports
-from chaperon.load.generator.watchdog import Sentinel, _Stop, told
+from chaperon.load.generator.watchdog import BlockingWatchdog, _Stop, told
 
 blocking_sleep = get_original("time", "sleep")
 
@@ -81,7 +81,7 @@ def test_a_call_that_keeps_the_interpreter_lock_is_told_apart(watched):
 
 
 def test_a_paused_process_is_told_apart_by_its_processor_time():
-    sentinel = Sentinel(lambda: 100.0, 100.0)
+    sentinel = BlockingWatchdog(lambda: 100.0, 100.0)
 
     sentinel._missed(101.0, 2.0, Spent(cpu=0.02))
     sentinel._missed(104.0, 2.0, Spent(cpu=1.96))
@@ -103,7 +103,7 @@ def test_a_paused_process_is_told_apart_by_its_processor_time():
     ],
 )
 def test_each_cause_of_a_stop_has_evidence_of_its_own(spent, kind, words):
-    sentinel = Sentinel(lambda: 100.0, 100.0)
+    sentinel = BlockingWatchdog(lambda: 100.0, 100.0)
 
     sentinel._missed(101.0, 2.0, spent)
 
@@ -124,7 +124,7 @@ def test_each_cause_of_a_stop_has_evidence_of_its_own(spent, kind, words):
     ],
 )
 def test_a_call_is_not_blamed_for_what_kept_it_from_going_on(spent, kind):
-    sentinel = Sentinel(lambda: 102.0, 100.0)
+    sentinel = BlockingWatchdog(lambda: 102.0, 100.0)
     sentinel._beat, sentinel._stop = 101.0, _Stop(1, 101.04, "shop.py:7 in browse: session.get('/')")
 
     sentinel._relieved(102.0, spent)

@@ -11,9 +11,9 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaperon.client.http.measured import Http
+from chaperon.client.http.measured import MeasuredSession
 from chaperon.client.http.session import HOSTS
-from chaperon.client.http.urllib3_adapter import Pools
+from chaperon.client.http.urllib3_adapter import CachedPoolAdapter
 from chaperon.client.service import Service
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder
@@ -39,7 +39,7 @@ kept = st.fixed_dictionaries(
 
 
 def ours(clock, **service):
-    return Http(Meter(Recorder("local", began=0.0), clock, "shop"), Service(**service))
+    return MeasuredSession(Meter(Recorder("local", began=0.0), clock, "shop"), Service(**service))
 
 
 @given(request=asked, session=kept)
@@ -81,7 +81,7 @@ def pool_of(pools, host, **tls):
 
 
 def test_the_pool_of_a_host_is_found_again():
-    pools = Pools(hosts=HOSTS, connections=1)
+    pools = CachedPoolAdapter(hosts=HOSTS, connections=1)
 
     found = [pool_of(pools, host) for host in ("one", "two", "one", "two")]
 
@@ -93,7 +93,7 @@ def test_the_pool_of_a_host_is_found_again():
 @pytest.mark.parametrize("meanwhile", ["nothing", "a stray byte", "its end"])
 def test_a_connection_is_used_again_only_if_nothing_came_over_it_meanwhile(meanwhile):
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        pools = Pools(hosts=1, connections=1)
+        pools = CachedPoolAdapter(hosts=1, connections=1)
         request = requests.Request("GET", f"http://127.0.0.1:{listener.getsockname()[1]}/").prepare()
         connection = pools.get_connection_with_tls_context(request, verify=True)._new_conn()
         connection.connect()
@@ -109,7 +109,7 @@ def test_a_connection_is_used_again_only_if_nothing_came_over_it_meanwhile(meanw
 
 
 def test_other_tls_settings_are_another_pool():
-    pools = Pools(hosts=HOSTS, connections=1)
+    pools = CachedPoolAdapter(hosts=HOSTS, connections=1)
 
     tls = [{"verify": v, "cert": c} for v in (True, False) for c in (None, "a.pem", ("a.pem", "b.key"))]
     found = [pool_of(pools, "one", **each) for each in tls]
@@ -118,7 +118,7 @@ def test_other_tls_settings_are_another_pool():
 
 
 def test_what_is_pushed_out_or_closed_is_not_kept():
-    pools = Pools(hosts=HOSTS, connections=1)
+    pools = CachedPoolAdapter(hosts=HOSTS, connections=1)
 
     first = weakref.ref(pool_of(pools, "first"))
     for n in range(HOSTS):

@@ -18,17 +18,17 @@ from hypothesis import strategies as st
 from stage import Stage
 
 from chaperon.cluster.journal.journal import SEALED, Journal, window_file
-from chaperon.cluster.journal.journal_file import COMMIT, FATES, FRONT, MISSED, JournalError, Owner
-from chaperon.cluster.journal.private_dir import Shelter
+from chaperon.cluster.journal.journal_file import COMMIT, FATES, FRONT, MISSED, JournalError, JournalHeader
+from chaperon.cluster.journal.private_dir import PrivateDir
 from chaperon.cluster.journal.recovery import CUT_OFF, NO_ROOM, recover
-from chaperon.load.feeder import Dealer
+from chaperon.load.feeder import UniqueRows
 from chaperon.load.shapes import iterations, rate, users
 from chaperon.measure.recorder import REFUSED, Recorder
 from chaperon.measure.sample import Failure, Key, Sample
-from chaperon.measure.window import Happening
+from chaperon.measure.window import RunEvent
 from chaperon.testing import VirtualClock
 
-WHO = Owner("worker-1", 2**62 + 1, 7, began=100.0, second=3)
+WHO = JournalHeader("worker-1", 2**62 + 1, 7, began=100.0, second=3)
 KEY = Key("shop", "GET /")
 SMALL = 1 << 14
 
@@ -109,7 +109,7 @@ deeds = st.one_of(
     samples.map(lambda s: ("record", s)),
     st.tuples(st.just("account"), st.sampled_from(["shop", "éclair"]), moments, st.sampled_from(FATES)),
     st.tuples(st.just("note"), words),
-    st.builds(Happening, moments, words, words, moments).map(lambda h: ("happened", h)),
+    st.builds(RunEvent, moments, words, words, moments).map(lambda h: ("happened", h)),
     st.just(("cut",)),
     st.integers(0, 3).map(lambda behind: ("acknowledge", behind)),
 )
@@ -272,7 +272,7 @@ def test_whoever_takes_over_a_share_knows_to_the_visit_where_it_stood(load, unti
     with a_folder() as folder:
         journal = Journal(folder / "life", replace(WHO, began=VirtualClock().now()), size=SMALL)
         stage = Stage(load, shares=4, took=0.35, journal=journal)
-        dealer = Dealer(stage.recorder.dealt)
+        dealer = UniqueRows(stage.recorder.dealt)
         for share in stage.shares:
             journal.stands(share.name, share.start, share.rows)
 
@@ -415,7 +415,7 @@ def test_a_window_that_cannot_be_written_is_told_and_the_next_is_kept():
 
 
 def test_only_the_owner_can_read_it(tmp_path):
-    with Shelter(tmp_path) as shelter:
+    with PrivateDir(tmp_path) as shelter:
         life = Life(shelter.folder)
         life.cut()
 
@@ -429,16 +429,16 @@ def test_what_the_killed_left_behind_is_taken_away_by_the_next_but_nobody_elses(
     script = f"""
 import os, signal
 from pathlib import Path
-from chaperon.cluster.journal.private_dir import Shelter
-shelter = Shelter(Path({str(tmp_path)!r}))
+from chaperon.cluster.journal.private_dir import PrivateDir
+shelter = PrivateDir(Path({str(tmp_path)!r}))
 (shelter.folder / "remains").mkdir()
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    living = Shelter(tmp_path)
+    living = PrivateDir(tmp_path)
     subprocess.run([sys.executable, "-c", script], check=False)
     left = len(list(tmp_path.iterdir()))
 
-    with Shelter(tmp_path) as another:
+    with PrivateDir(tmp_path) as another:
         there = set(tmp_path.iterdir())
 
     assert left == 2
@@ -450,7 +450,7 @@ RECORDS_FOR_EVER = """
 import mmap, struct, sys
 from itertools import count
 from pathlib import Path
-from chaperon.cluster.journal.journal_file import Owner
+from chaperon.cluster.journal.journal_file import JournalHeader
 from chaperon.cluster.journal.journal import Journal
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key
@@ -459,7 +459,7 @@ folder, acknowledging = Path(sys.argv[1]), int(sys.argv[2])
 file = (folder / "tally").open("r+b")
 tally = mmap.mmap(file.fileno(), 64)
 words = memoryview(tally).cast("Q")
-journal = Journal(folder / "journal", Owner("w", 1, 1, began=0.0), size=1 << 14)
+journal = Journal(folder / "journal", JournalHeader("w", 1, 1, began=0.0), size=1 << 14)
 recorder = Recorder("w", began=0.0, journal=journal)
 keys = [Key("shop", f"GET /{n}") for n in range(7)]
 failure = Failure("timeout", "no answer")

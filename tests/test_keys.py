@@ -10,14 +10,14 @@ import pytest
 import zmq.green as zmq
 
 from chaperon.cluster.protocol.codec import encode
-from chaperon.cluster.protocol.messages import Bye, Frame, Hello, Lease, Offer, Ping, Reject
+from chaperon.cluster.protocol.messages import Bye, Hello, Lease, Offer, Ping, Reject, WindowFrame
 from chaperon.cluster.transport import keys
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.key_files import find, write
 from chaperon.cluster.transport.keys import MasterKey, WorkerKey, guarded, make, parse
 from chaperon.cluster.transport.link import MALFORMED
-from chaperon.cluster.transport.master_socket import Bound
-from chaperon.cluster.transport.worker_socket import Connected
+from chaperon.cluster.transport.master_socket import MasterSocket
+from chaperon.cluster.transport.worker_socket import WorkerSocket
 from chaperon.errors import OutputError, UsageError
 
 HERE = Address("127.0.0.1")
@@ -27,7 +27,7 @@ class Desk:
     """A bound link that notes what it hears, and answers every Hello."""
 
     def __init__(self, key=None):
-        self.link = Bound(HERE, key)
+        self.link = MasterSocket(HERE, key)
         self.heard = []
         self.link.listen(self._hear, lambda sender, exc: None)
 
@@ -56,7 +56,7 @@ HELLO = Hello("alpha", 1, "0.1", "3.11", "host", 2, 1.0)
 def knock(address, key, within=5.0):
     """Try to be let in; return what comes of it first."""
     came = gevent.event.AsyncResult()
-    link = Connected(address, b"alpha/1", key)
+    link = WorkerSocket(address, b"alpha/1", key)
     link.listen(
         lambda message: came.set(message.why),
         lambda exc: came.set("foreign"),
@@ -104,7 +104,7 @@ def test_a_wrong_key_is_told_within_five_seconds_and_nothing_is_heard(desk, mast
 
 def test_a_wrong_address_is_no_wrong_key(dead_port):
     said = []
-    link = Connected(Address("127.0.0.1", dead_port), b"alpha/1", make()[1])
+    link = WorkerSocket(Address("127.0.0.1", dead_port), b"alpha/1", make()[1])
     link.listen(lambda message: None, lambda exc: None, lambda why, final: said.append((why, final)))
     gevent.sleep(0.5)
     link.close()
@@ -171,7 +171,7 @@ def mutated(chance):
             encode(HELLO),
             encode(Ping("a", 1, 2, "sending", 1.0, claims=(lease,))),
             encode(Offer(1, lease)),
-            encode(Frame("a", 1, 2, 3, b"body")),
+            encode(WindowFrame("a", 1, 2, 3, b"body")),
             encode(Bye("a", 1)),
         ]
     )

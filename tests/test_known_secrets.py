@@ -12,8 +12,8 @@ from requests.auth import HTTPBasicAuth, HTTPDigestAuth
 from rich.console import Console
 
 from chaperon import Environment, Scenario, Service, run, step, users
-from chaperon.client.http.measured import Http
-from chaperon.client.network.connect import Wire
+from chaperon.client.http.measured import MeasuredSession
+from chaperon.client.network.connect import NetworkContext
 from chaperon.clock import HubClock
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder
@@ -108,8 +108,8 @@ def test_cookies_that_a_scenario_sets_by_hand_are_hidden(way, target):
 
 
 def test_a_jar_that_tells_what_is_set_by_hand_can_be_pickled():
-    wire = Wire()
-    http = Http(Meter(Recorder("a", began=0.0), HubClock(), "a"), Service("http://h"), wire=wire)
+    wire = NetworkContext()
+    http = MeasuredSession(Meter(Recorder("a", began=0.0), HubClock(), "a"), Service("http://h"), wire=wire)
 
     http.cookies.set("sid", WORD)
 

@@ -4,13 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaperon import rate, users
-from chaperon.cluster.master.leases import Ledger
-from chaperon.cluster.master.windows import Account, Losses
+from chaperon.cluster.master.leases import LeaseTable
+from chaperon.cluster.master.windows import LossCorrections, WindowSequencer
 from chaperon.cluster.protocol.messages import Lease
 from chaperon.cluster.transport.outbox import Outbox
-from chaperon.cluster.worker.clock_offset import Timepiece
+from chaperon.cluster.worker.clock_offset import ClockOffset
 from chaperon.load.share import deal
-from chaperon.measure.window import Counts, Window
+from chaperon.measure.window import VisitCounts, Window
 
 A, B, C = ("a", 1), ("b", 1), ("c", 1)
 
@@ -27,7 +27,7 @@ def dealt(ledger, peers, now=0.0):
 
 
 def ledger_of(n, capacities, load=None):
-    ledger = Ledger(deal([("shop", load or rate(10, hold=60))], n))
+    ledger = LeaseTable(deal([("shop", load or rate(10, hold=60))], n))
     ledger.among(capacities)
     return ledger
 
@@ -104,7 +104,7 @@ def test_what_is_reported_of_an_earlier_attempt_is_ignored():
 def test_dealing_always_comes_to_an_end_with_nobody_over_a_fair_part_but_one(crowds, capacities):
     peers = [(f"w{k}", 1) for k in range(len(capacities))]
     loads = [(f"e{k}", users(n)) for k, n in enumerate(crowds)]
-    ledger = Ledger(deal(loads, 8 * len(peers)))
+    ledger = LeaseTable(deal(loads, 8 * len(peers)))
     ledger.among(dict(zip(peers, capacities, strict=True)))
 
     dealt(ledger, peers)
@@ -116,13 +116,13 @@ def test_dealing_always_comes_to_an_end_with_nobody_over_a_fair_part_but_one(cro
 
 
 def window(seq, planned=0, done=0, lost=0, at=0, taken=None):
-    ledger = {("shop", at): Counts(planned=planned, done=done, lost=lost)}
+    ledger = {("shop", at): VisitCounts(planned=planned, done=done, lost=lost)}
     return Window("a", seq, at, ledger=ledger, progress={} if taken is None else {"0:0/1": (taken, 0, 0)})
 
 
 @given(st.permutations(range(1, 9)), st.data())
 def test_windows_are_let_through_in_order_and_once_each(order, data):
-    account = Account()
+    account = WindowSequencer()
     again = data.draw(st.lists(st.sampled_from(order)))
 
     through = [w.seq for seq in [*order, *again] for w in account.take(window(seq))]
@@ -132,7 +132,7 @@ def test_windows_are_let_through_in_order_and_once_each(order, data):
 
 
 def test_what_was_begun_on_a_lost_worker_is_lost_until_its_end_turns_up():
-    account, losses = Account(), Losses()
+    account, losses = WindowSequencer(), LossCorrections()
     account.take(window(1, planned=10, done=7))
     account.close()
 
@@ -141,24 +141,24 @@ def test_what_was_begun_on_a_lost_worker_is_lost_until_its_end_turns_up():
     account.take(window(2, done=2))
     found = losses.settle({A: account})
 
-    assert lost == {("shop", 0): Counts(lost=3)}
+    assert lost == {("shop", 0): VisitCounts(lost=3)}
     assert nothing_more == {}
-    assert found == {("shop", 0): Counts(lost=-2)}
+    assert found == {("shop", 0): VisitCounts(lost=-2)}
 
 
 def test_an_arrival_its_successor_declared_lost_is_not_when_it_turns_out_to_be_made():
-    losses, scheduled = Losses(), frozenset({"shop"})
+    losses, scheduled = LossCorrections(), frozenset({"shop"})
 
     declared = losses.hear(window(1, planned=5, lost=5), given_up=False, scheduled=scheduled, found={})
     turned_up = losses.hear(window(9, planned=3, done=3), given_up=True, scheduled=scheduled, found={})
 
     assert declared == {}
-    assert turned_up == {("shop", 0): Counts(planned=-3, lost=-3)}
+    assert turned_up == {("shop", 0): VisitCounts(planned=-3, lost=-3)}
     assert losses.made_twice == 0
 
 
 def test_what_both_have_made_is_counted_as_made_twice():
-    losses, scheduled = Losses(), frozenset({"shop"})
+    losses, scheduled = LossCorrections(), frozenset({"shop"})
 
     changes = losses.hear(window(9, planned=4, done=4), given_up=True, scheduled=scheduled, found={})
 
@@ -167,7 +167,7 @@ def test_what_both_have_made_is_counted_as_made_twice():
 
 
 def test_progress_is_what_the_windows_without_a_gap_say():
-    account = Account()
+    account = WindowSequencer()
     account.take(window(1, taken=5))
     account.take(window(3, taken=15))
 
@@ -203,7 +203,7 @@ def test_only_a_few_windows_are_under_way_at_once():
 
 @given(st.floats(-1e6, 1e6), st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=8))
 def test_a_clocks_offset_is_known_to_half_the_quickest_round_trip(ahead, trips):
-    timepiece, now = Timepiece(), 50.0
+    timepiece, now = ClockOffset(), 50.0
     for there, back in trips:
         timepiece.note(now, now + there + ahead, now + there + ahead, now + there + back)
         now += 1
@@ -212,7 +212,7 @@ def test_a_clocks_offset_is_known_to_half_the_quickest_round_trip(ahead, trips):
 
 
 def test_an_offer_that_could_not_be_sent_is_made_again_at_once():
-    ledger = Ledger(deal([("shop", rate(10, hold=5))], 2))
+    ledger = LeaseTable(deal([("shop", rate(10, hold=5))], 2))
     first, _ = ledger.offers(0.0)
 
     ledger.unsent(first)

@@ -12,9 +12,9 @@ from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.report.collector import Collector
 from chaperon.report.limits.limit_parser import parse
-from chaperon.report.monitor import Watch
+from chaperon.report.monitor import RunMonitor
 from chaperon.report.report import Verdict
-from chaperon.report.verdict import Facts
+from chaperon.report.verdict import RunInfo
 
 GET = Key("shop", "GET /")
 SEARCH = Key("shop", "GET /", tags=(("kind", "search"),))
@@ -25,7 +25,7 @@ class Told:
 
     def __init__(self, *limits):
         self.record = Recorder("a", began=0.0)
-        self.watch = Watch(Collector(["a"]), [parse(text) for text in limits], brake=None)
+        self.watch = RunMonitor(Collector(["a"]), [parse(text) for text in limits], brake=None)
         self.second, self.stopped = 0, None
 
     def hear(self, *tooks, key=GET, users=1, phase="steady", each=1, planned=1):
@@ -45,7 +45,7 @@ class Told:
         return self.report().limits[0]
 
     def report(self):
-        return self.watch.report(Facts("e", 1, "2026-01-01T00:00:00Z", float(self.second)), finished=True)
+        return self.watch.report(RunInfo("e", 1, "2026-01-01T00:00:00Z", float(self.second)), finished=True)
 
 
 def test_a_sliding_limit_breaks_where_one_stretch_breaks_it():
@@ -159,7 +159,7 @@ def test_a_sliding_limit_aborts_too():
 
 
 def test_seconds_that_workers_send_late_count_in_a_stretch_that_is_still_open():
-    watch = Watch(Collector(["a", "b"], patience=1.0), [parse("count > 0 over 3s")], brake=None)
+    watch = RunMonitor(Collector(["a", "b"], patience=1.0), [parse("count > 0 over 3s")], brake=None)
     a, b = Recorder("a", began=0.0), Recorder("b", began=0.0)
     windows = []
     for second in range(4):
@@ -170,7 +170,7 @@ def test_seconds_that_workers_send_late_count_in_a_stretch_that_is_still_open():
     for window in windows:
         watch.add(window)
 
-    limit = watch.report(Facts("e", 1, "", 4.0), finished=True).limits[0]
+    limit = watch.report(RunInfo("e", 1, "", 4.0), finished=True).limits[0]
     assert limit.value is not None
 
 

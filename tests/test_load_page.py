@@ -10,7 +10,7 @@ from chaperon import Environment
 from chaperon.cli.main import chaperon
 from chaperon.load.expression import read_load
 from chaperon.report.limits.limit_parser import parse
-from chaperon.report.validity.validity_rules import Trust
+from chaperon.report.validity.validity_rules import ValidityRules
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "load.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -39,13 +39,13 @@ def test_every_command_is_one(line):
 
 def test_the_rules_have_the_defaults_it_tells():
     told = dict(re.findall(r"^\| `(\w+)` \| ([\d.]+)", PAGE, re.MULTILINE))
-    rules = Trust()
+    rules = ValidityRules()
 
     assert {name: float(value) for name, value in told.items()} == {
         "dropped": rules.dropped * 100, "late": rules.late * 1000, "cpu": rules.cpu, "stall": rules.stall,
         "exhausted": rules.exhausted, "own": rules.own * 100,
     }  # fmt: skip
-    assert Environment(trust={"late": "100ms", "cpu": None}).trusted == Trust.of({"late": "100ms", "cpu": "off"})
+    assert Environment(trust={"late": "100ms", "cpu": None}).trusted == ValidityRules.of({"late": "100ms", "cpu": "off"})
 
 
 def test_there_is_something_of_each():

@@ -10,7 +10,7 @@ from requests.auth import AuthBase, HTTPDigestAuth
 
 from chaperon import Environment, Scenario, run, step, users
 from chaperon.client import origins
-from chaperon.client.http.measured import Http
+from chaperon.client.http.measured import MeasuredSession
 from chaperon.client.origins import Origins, origin_of
 from chaperon.client.service import Service
 from chaperon.client.websocket.connect import open_websocket
@@ -160,7 +160,7 @@ CARRIED = {
 @pytest.mark.parametrize("carried", CARRIED)
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_another_origin_gets_nothing_of_the_environments(target, other, way, carried, transport):
-    http = Http(service=Service(target.url, transport=transport, **CARRIED[carried]))
+    http = MeasuredSession(service=Service(target.url, transport=transport, **CARRIED[carried]))
     http.headers["X-Session"] = SECRET
     http.cookies.set("by_hand", SECRET)
 
@@ -176,7 +176,7 @@ def test_another_origin_gets_nothing_of_the_environments(target, other, way, car
 
 @pytest.mark.parametrize("carried", CARRIED)
 def test_its_own_origin_gets_all_of_it_by_whatever_url(target, carried):
-    http = Http(service=Service(target.url, **CARRIED[carried]))
+    http = MeasuredSession(service=Service(target.url, **CARRIED[carried]))
 
     whole = f"{target.url}/a"
     for url in ("/a", whole, whole.replace("http", "HTTP"), f"/to/302?{whole}", "/redirect"):
@@ -190,7 +190,7 @@ def test_its_own_origin_gets_all_of_it_by_whatever_url(target, carried):
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_an_origin_that_is_trusted_gets_it_too(target, other, way):
     trusted = [other.url, other.url.replace("127.0.0.1", "localhost")]
-    http = Http(service=Service(target.url, HEADERS, trust_origins=trusted))
+    http = MeasuredSession(service=Service(target.url, HEADERS, trust_origins=trusted))
 
     way(http, target, other)
 
@@ -198,7 +198,7 @@ def test_an_origin_that_is_trusted_gets_it_too(target, other, way):
 
 
 def test_what_a_call_brings_of_its_own_goes_where_it_goes(target, other):
-    http = Http(service=Service(target.url, HEADERS, auth=("user", SECRET)))
+    http = MeasuredSession(service=Service(target.url, HEADERS, auth=("user", SECRET)))
 
     http.get(f"{other.url}/x", headers={"X-Api-Key": "its own"}, auth=("me", "mine"))
     http.get(f"{other.url}/redirect", headers={"Authorization": "its own"})
@@ -209,7 +209,7 @@ def test_what_a_call_brings_of_its_own_goes_where_it_goes(target, other):
 
 
 def test_without_a_base_url_the_scenarios_urls_get_it_and_redirects_elsewhere_do_not(target, other):
-    http = Http(service=Service(headers=HEADERS))
+    http = MeasuredSession(service=Service(headers=HEADERS))
 
     http.get(f"{target.url}/to/302?{other.url}/x")
 
@@ -219,7 +219,7 @@ def test_without_a_base_url_the_scenarios_urls_get_it_and_redirects_elsewhere_do
 
 def test_a_challenge_of_another_origin_is_not_answered(target):
     auth = HTTPDigestAuth("user", SECRET)
-    http = Http(service=Service(target.url, auth=auth))
+    http = MeasuredSession(service=Service(target.url, auth=auth))
     before = http.prepare_request(requests.Request("GET", f"{target.url}/a"))
     after = before.copy()
     after.url = "http://elsewhere.example/"
@@ -289,7 +289,7 @@ def test_a_client_certificate_is_shown_to_its_own_origins_alone(asking, tmp_path
 
     straight = (absolute, absolute_streamed, prepared_by_hand)
     for way in (*straight, redirected, redirected_there_and_on, redirected_step_by_step):
-        http = Http(service=Service(own.url, trust_origins=trust, **files))
+        http = MeasuredSession(service=Service(own.url, trust_origins=trust, **files))
         http.get("/own")
         way(http, own, far)
         http.close()

@@ -13,7 +13,7 @@ from shells import engines
 
 from chaperon._version import VERSION
 from chaperon.cluster.protocol.codec import decode, encode
-from chaperon.cluster.protocol.messages import Blob, Fetch, Hello, Welcome
+from chaperon.cluster.protocol.messages import BundleChunk, Fetch, Hello, Welcome
 from chaperon.cluster.transport import key_files
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.key_files import choose, own, write
@@ -390,7 +390,7 @@ def rogue(port, within=1.5, **curve):
         socket.send(encode(Fetch(welcome.digest, 0)))
         assert socket.poll(5000)
         blob = decode(socket.recv())
-        assert isinstance(blob, Blob)
+        assert isinstance(blob, BundleChunk)
         return [welcome, blob]
     finally:
         context.destroy(0)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chaperon.cluster import bundle
-from chaperon.cluster.bundle import Trail, belongings, digest_of, pack, split, unpack
+from chaperon.cluster.bundle import OpenedFiles, bundle_files, digest_of, pack, split, unpack
 from chaperon.errors import LoadError, UsageError
 from chaperon.execution.loader import load
 
@@ -47,14 +47,14 @@ def package(tmp_path):
 
 
 def test_a_file_travels_with_what_it_imported_and_read_beside_it(alone):
-    with Trail() as trail:
+    with OpenedFiles() as trail:
         load(str(alone / "shop.py"))
 
-    assert sorted(belongings(alone / "shop.py", trail.seen)) == ["customers.csv", "parcel_helper.py", "shop.py"]
+    assert sorted(bundle_files(alone / "shop.py", trail.seen)) == ["customers.csv", "parcel_helper.py", "shop.py"]
 
 
 def test_a_package_travels_whole_but_for_what_is_hidden_or_compiled(package):
-    files = belongings(package / "deep" / "shop.py")
+    files = bundle_files(package / "deep" / "shop.py")
 
     top = "tests_of_shop"
     assert sorted(files) == [
@@ -69,37 +69,37 @@ def test_what_is_asked_for_travels_too_if_it_is_below_the_folder(alone, tmp_path
     (alone / "img").mkdir()
     (alone / "img" / "logo.png").write_bytes(b"png")
 
-    files = belongings(alone / "shop.py", also=[alone / "img", alone / "secrets.txt"])
+    files = bundle_files(alone / "shop.py", also=[alone / "img", alone / "secrets.txt"])
 
     assert {"img/logo.png", "secrets.txt"} <= files.keys()
     with pytest.raises(UsageError, match="only what is below"):
-        belongings(alone / "shop.py", also=[tmp_path])
+        bundle_files(alone / "shop.py", also=[tmp_path])
 
 
 def test_what_was_packed_is_unpacked_whole_and_known_by_its_hash(package, tmp_path):
     file = package / "deep" / "shop.py"
-    made = pack(f"{file}:production", {"url": "http://x"}, belongings(file))
+    made = pack(f"{file}:production", {"url": "http://x"}, bundle_files(file))
 
     unpack(made.content, made.digest, tmp_path / "there")
 
     assert made.target == "tests_of_shop/deep/shop.py:production"
     assert (tmp_path / "there" / "tests_of_shop" / "deep" / "shop.py").read_text() == file.read_text()
-    assert made.digest == digest_of(belongings(tmp_path / "there" / "tests_of_shop" / "deep" / "shop.py"))
+    assert made.digest == digest_of(bundle_files(tmp_path / "there" / "tests_of_shop" / "deep" / "shop.py"))
 
 
 def test_the_hash_is_of_names_and_contents_alone(alone):
     file = alone / "shop.py"
-    before = digest_of(belongings(file))
+    before = digest_of(bundle_files(file))
     file.touch()
 
-    same = digest_of(belongings(file))
+    same = digest_of(bundle_files(file))
     file.write_text(FEED + "\n")
 
-    assert before == same != digest_of(belongings(file))
+    assert before == same != digest_of(bundle_files(file))
 
 
 def test_a_parcel_that_was_tampered_with_is_refused(alone, tmp_path):
-    made = pack(str(alone / "shop.py"), {}, belongings(alone / "shop.py"))
+    made = pack(str(alone / "shop.py"), {}, bundle_files(alone / "shop.py"))
     other = pack(str(alone / "shop.py"), {}, {"shop.py": alone / "secrets.txt"})
 
     with pytest.raises(LoadError, match="its hash is another"):
@@ -140,7 +140,7 @@ def test_a_virtual_environment_beside_the_scenario_is_not_shipped(of, name, requ
         module.__file__ = str(path)
         monkeypatch.setitem(sys.modules, module.__name__, module)
 
-    files = belongings(file, seen=[str(site / "__init__.py")])
+    files = bundle_files(file, seen=[str(site / "__init__.py")])
 
     assert not [path for path in files if name in path]
 
@@ -150,7 +150,7 @@ def test_what_is_installed_or_hidden_is_not_even_looked_into(package, name):
     (package / name / "deep").mkdir(parents=True)
     (package / name / "deep" / "index.js").write_text("")
 
-    assert not [path for path in belongings(package / "deep" / "shop.py") if name in path]
+    assert not [path for path in bundle_files(package / "deep" / "shop.py") if name in path]
 
 
 def test_what_is_asked_for_by_name_does_not_bring_a_virtual_environment_along(alone):
@@ -158,7 +158,7 @@ def test_what_is_asked_for_by_name_does_not_bring_a_virtual_environment_along(al
     (alone / "data" / "venv" / "pyvenv.cfg").write_text("")
     (alone / "data" / "rows.csv").write_text("a\n")
 
-    files = belongings(alone / "shop.py", also=[alone / "data"])
+    files = bundle_files(alone / "shop.py", also=[alone / "data"])
 
     assert sorted(files) == ["data/rows.csv", "shop.py"]
 
@@ -169,7 +169,7 @@ def test_files_that_are_too_large_are_refused_by_name(alone, monkeypatch):
         (alone / f"rows_{k}.csv").write_bytes(bytes(250 + k))
 
     with pytest.raises(UsageError) as told:
-        pack(str(alone / "shop.py"), {}, belongings(alone / "shop.py", also=[alone]))
+        pack(str(alone / "shop.py"), {}, bundle_files(alone / "shop.py", also=[alone]))
 
     assert "1,000 can be shipped; the largest are rows_7.csv (257), rows_6.csv (256), " in str(told.value)
     assert "rows_2.csv" not in str(told.value)
@@ -182,6 +182,6 @@ def test_too_many_files_are_refused_without_reading_all_of_them(package, monkeyp
         (package / f"row_{k}.txt").write_text("")
 
     with pytest.raises(UsageError, match="more than 20 files would be shipped"):
-        belongings(package / "deep" / "shop.py")
+        bundle_files(package / "deep" / "shop.py")
     with pytest.raises(UsageError, match="more than 20 files would be shipped"):
-        belongings(package / "deep" / "shop.py", also=[package])
+        bundle_files(package / "deep" / "shop.py", also=[package])

@@ -15,12 +15,12 @@ from chaperon.execution.running import Running
 from chaperon.measure.plain_text import LABEL, NAME, WORDS, encodable
 from chaperon.measure.recorder import SIZES_REFUSED, Recorder
 from chaperon.measure.sample import Failure, Key
-from chaperon.measure.window import Happening
+from chaperon.measure.window import RunEvent
 from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.report.collector import Collector
-from chaperon.report.monitor import Watch
+from chaperon.report.monitor import RunMonitor
 from chaperon.report.outputs.json import as_dict
-from chaperon.report.verdict import Facts
+from chaperon.report.verdict import RunInfo
 from chaperon.testing import VirtualClock
 
 ODD = [
@@ -156,7 +156,7 @@ def test_what_a_recorder_takes_survives_the_codec(text):
     for kind in ("http", text):
         recorder.take(Key(text, text, kind, text, ((text, text),)), 0.0, 1.0, Failure(text, text), 3, None, None)
     recorder.note(text)
-    recorder.happened(Happening(0.0, "change", text))
+    recorder.happened(RunEvent(0.0, "change", text))
     recorder.account(encodable(text, NAME), 0.0, "planned")
 
     window = recorder.cut()
@@ -190,12 +190,12 @@ def test_a_config_crosses_the_wire_as_it_is():
 
 
 def test_what_is_said_of_a_run_is_encodable():
-    watch = Watch(Collector(["local"]), [], brake=None)
+    watch = RunMonitor(Collector(["local"]), [], brake=None)
     watch.aborted("\ud83d")
     watch.fault("\udc80")
     watch.collector.note("\ude00")
 
-    report = watch.report(Facts("\ud83d", 0, "", 0.0), finished=True)
+    report = watch.report(RunInfo("\ud83d", 0, "", 0.0), finished=True)
 
     json.dumps(as_dict(report), ensure_ascii=False).encode()
     assert "\\ud83d" in report.reasons

@@ -11,7 +11,7 @@ from gevent.event import Event
 
 from chaperon import Environment, LoadError, Scenario, run, users
 from chaperon.errors import TeardownError
-from chaperon.execution.setup import Preparation
+from chaperon.execution.setup import Setup
 
 
 def environment(target, *steps, **options):
@@ -142,7 +142,7 @@ def test_a_failing_teardown_loses_nothing_that_was_measured(target):
 
 
 def test_a_teardown_that_hangs_is_given_up():
-    preparation = Preparation(None, Event().wait, {}, name="shop", patience=0.05)
+    preparation = Setup(None, Event().wait, {}, name="shop", patience=0.05)
 
     with pytest.raises(TeardownError, match=r"longer than 0\.05 s"), preparation:
         pass

@@ -10,7 +10,7 @@ from test_raised import Faults, every_class, listed_in
 from chaperon import Environment, LoadError, Scenario, iterations, run
 from chaperon.errors import Interrupted, TeardownError
 from chaperon.execution.loader import load
-from chaperon.execution.setup import Preparation
+from chaperon.execution.setup import Setup
 from chaperon.interrupts import is_interrupt, is_ours, is_signal, marked
 from chaperon.measure.exception_text import class_name
 
@@ -75,7 +75,7 @@ def test_whatever_a_setup_or_a_teardown_raises_is_an_error_of_the_environment(pa
         def raises(maker=maker):
             raise maker()
 
-        preparation = Preparation(*((raises, None) if part == "setup" else (None, raises)), {}, name="shop")
+        preparation = Setup(*((raises, None) if part == "setup" else (None, raises)), {}, name="shop")
 
         with pytest.raises(LoadError if part == "setup" else TeardownError) as raised:
             preparation.begin()

@@ -7,7 +7,7 @@ import pytest
 from scenes import once
 
 from chaperon import Service
-from chaperon.client.http.extract import Form, Readable
+from chaperon.client.http.extract import Extractors, Form
 from chaperon.errors import NotInReply, UsageError
 
 LOGIN = """<!doctype html><html><head><meta name="csrf-token" content="from-meta"></head><body>
@@ -27,7 +27,7 @@ class Body:
         return json.loads(self.text)
 
 
-class Page(Readable, Body):
+class Page(Extractors, Body):
     url = "http://host/shop/start"
 
     def __init__(self, text):

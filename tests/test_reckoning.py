@@ -10,10 +10,10 @@ from stage import Stage
 from test_fleet import Ground
 
 from chaperon import iterations, pause, rate, users
-from chaperon.cluster.worker.window_sender import Dispatch
+from chaperon.cluster.worker.window_sender import WindowSender
 from chaperon.load.arrivals import offsets
-from chaperon.load.in_flight import Flight
-from chaperon.load.live_changes import Steering
+from chaperon.load.in_flight import VisitsInFlight
+from chaperon.load.live_changes import LiveChanges
 from chaperon.load.plan import Due, arrivals_until, due_visits
 from chaperon.load.share import deal
 from chaperon.measure.closing import Closing, Reported, disagreements
@@ -90,7 +90,7 @@ def test_arrivals_are_counted_as_they_are_listed(poisson, level, ramp, moment):
 
 
 def test_closed_loads_with_an_end_are_for_the_target_to_say():
-    assert due_visits(deal([("shop", users(3, hold=5))]), Steering(), stopped=None) == {"shop": Due(0, False)}
+    assert due_visits(deal([("shop", users(3, hold=5))]), LiveChanges(), stopped=None) == {"shop": Due(0, False)}
 
 
 def nothing(session):
@@ -170,12 +170,12 @@ def test_requests_that_the_environment_leaves_out_are_no_loss(target):
 
 @pytest.mark.parametrize("load", [rate(20, hold=5), iterations(60, users=4), users(4, hold=5, think=0.5)], ids=str)
 def test_what_a_worker_does_not_send_is_found_by_its_last_word(monkeypatch, load):
-    usual = Dispatch.send
+    usual = WindowSender.send
 
     def odd(self, window):
         usual(self, Window(window.worker, window.seq, window.at) if window.seq == 2 else window)
 
-    monkeypatch.setattr(Dispatch, "send", odd)
+    monkeypatch.setattr(WindowSender, "send", odd)
     stage = Ground(load)
     for name in ("alpha", "beta"):
         stage.worker(name)
@@ -206,7 +206,7 @@ def test_a_fleet_that_is_stopped_or_paused_has_no_loss(order):
 
 
 def test_a_plan_of_fewer_visits_than_were_made_is_said(monkeypatch):
-    usual = Flight.account
+    usual = VisitsInFlight.account
 
     def twice(self, holding, due, fate, waited=0.0):
         usual(self, holding, due, fate, waited)
@@ -216,7 +216,7 @@ def test_a_plan_of_fewer_visits_than_were_made_is_said(monkeypatch):
             usual(self, holding, due, "done")
 
     made = []
-    monkeypatch.setattr(Flight, "account", twice)
+    monkeypatch.setattr(VisitsInFlight, "account", twice)
 
     report = simulated(nothing, load=rate(10, hold=5))
 

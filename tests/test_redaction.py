@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaperon.report.redaction.redaction import Redactor, one_line, plain, redacted
+from chaperon.report.redaction.redaction import Redactor, one_line, redacted, redacted_line
 
 # every SECRET… in these is one that must go; the rest of the text must stay recognizable
 SHAPES = [
@@ -247,7 +247,7 @@ STEERING = "\x1b\r\n\t\x9b\u202e\u2066\u2028\u2029\x07\x00\x7f\u200f\x85\ufeff"
 
 @pytest.mark.parametrize("char", STEERING)
 def test_a_line_holds_nothing_that_steers_a_terminal(char):
-    shown = plain(f"a{char}b")
+    shown = redacted_line(f"a{char}b")
 
     assert char not in shown
     assert shown.startswith("a\\")
@@ -255,4 +255,4 @@ def test_a_line_holds_nothing_that_steers_a_terminal(char):
 
 
 def test_letters_of_every_language_stay():
-    assert plain("größer 数 עברית é 🙂") == "größer 数 עברית é 🙂"
+    assert redacted_line("größer 数 עברית é 🙂") == "größer 数 עברית é 🙂"

@@ -6,21 +6,21 @@ from hypothesis import strategies as st
 from test_fleet import Ground
 
 from chaperon import iterations, rate, users
-from chaperon.cluster.master.leases import Task
-from chaperon.cluster.master.unmade import remnant
+from chaperon.cluster.master.leases import LeasedShare
+from chaperon.cluster.master.unmade import unmade_visits
 from chaperon.load.arrivals import planned
-from chaperon.load.live_changes import Steering
+from chaperon.load.live_changes import LiveChanges
 from chaperon.load.share import deal
-from chaperon.measure.window import Counts
+from chaperon.measure.window import VisitCounts
 from chaperon.report.report import Verdict
 
 
 def tasks_of(load, n=8, start=0, **fate):
-    return [Task(share, start=start, **fate) for share in deal([("shop", load)], n, seed=7)]
+    return [LeasedShare(share, start=start, **fate) for share in deal([("shop", load)], n, seed=7)]
 
 
 def total(changes):
-    whole = Counts()
+    whole = VisitCounts()
     for counts in changes.values():
         whole.add(counts)
     return whole
@@ -39,7 +39,7 @@ LOADS = [
 def test_of_a_load_nobody_has_touched_everything_is_left(load):
     whole = sum(planned(leg, seed=f"7/0{f'.{k}' if k else ''}") for k, (_, leg) in enumerate(load.legs))
 
-    left = total(remnant(tasks_of(load), Steering(), until=5.0, whole=True))
+    left = total(unmade_visits(tasks_of(load), LiveChanges(), until=5.0, whole=True))
 
     assert left.planned == left.dropped == whole
 
@@ -51,12 +51,12 @@ def test_of_a_load_nobody_has_touched_everything_is_left(load):
 def test_what_one_share_lacks_is_what_it_lacks_beside_all_others(each, n, poisson, until, starts):
     load = rate(each, hold=10, poisson=poisson)
     tasks = [
-        Task(share, start=start, orphaned=True)
+        LeasedShare(share, start=start, orphaned=True)
         for share, start in zip(deal([("shop", load)], n, seed=7), starts, strict=False)
     ]
 
-    together = remnant(tasks, Steering(), until=until, whole=True)
-    apart = [remnant([task], Steering(), until=until, whole=True) for task in tasks]
+    together = unmade_visits(tasks, LiveChanges(), until=until, whole=True)
+    apart = [unmade_visits([task], LiveChanges(), until=until, whole=True) for task in tasks]
 
     seconds = {at for changes in apart for at in changes}
     assert together == {at: total({k: c[at] for k, c in enumerate(apart) if at in c}) for at in seconds}
@@ -64,14 +64,14 @@ def test_what_one_share_lacks_is_what_it_lacks_beside_all_others(each, n, poisso
 
 
 def test_of_those_gone_what_was_due_is_lost_and_what_was_not_yet_is_dropped():
-    gone = remnant(tasks_of(rate(8, hold=10), orphaned=True), Steering(), until=3.99, whole=True)
-    given_back = remnant(tasks_of(rate(8, hold=10)), Steering(), until=3.99, whole=True)
-    cut_short = remnant(tasks_of(rate(8, hold=10), orphaned=True), Steering(), until=3.99, whole=False)
+    gone = unmade_visits(tasks_of(rate(8, hold=10), orphaned=True), LiveChanges(), until=3.99, whole=True)
+    given_back = unmade_visits(tasks_of(rate(8, hold=10)), LiveChanges(), until=3.99, whole=True)
+    cut_short = unmade_visits(tasks_of(rate(8, hold=10), orphaned=True), LiveChanges(), until=3.99, whole=False)
 
     assert [(gone["shop", at].lost, gone["shop", at].dropped) for at in range(10)] == [(8, 0)] * 4 + [(0, 8)] * 6
-    assert total(given_back) == Counts(planned=80, dropped=80)
+    assert total(given_back) == VisitCounts(planned=80, dropped=80)
     assert {at for _, at in cut_short} == {0, 1, 2, 3}
-    assert total(cut_short) == Counts(planned=32, lost=32)
+    assert total(cut_short) == VisitCounts(planned=32, lost=32)
 
 
 WHOLE = {rate(10, hold=90): 900, iterations(400, users=4): 400, users(90, ramp=90): 90}

@@ -16,20 +16,20 @@ from rich.console import Console
 from chaperon.errors import LimitError, OutputError
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
-from chaperon.measure.window import Happening
-from chaperon.report.collector import LATE, MISSING, TWICE, Collector, WorkerTally
+from chaperon.measure.window import RunEvent
+from chaperon.report.collector import LATE, MISSING, TWICE, Collector, WorkerStats
 from chaperon.report.format import time_text
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.outputs.console import print_report
 from chaperon.report.outputs.json import as_dict, write_json
 from chaperon.report.redaction.redaction import redacted
 from chaperon.report.report import NoSuchSeries, Verdict
-from chaperon.report.verdict import Ending, Facts, conclude
+from chaperon.report.verdict import Ending, RunInfo, conclude
 from chaperon.report.worker_table import crew_lines
 
 GET = Key("shop", "GET /")
 VISIT = Key("shop", "visit", "visit")
-FACTS = Facts("production", 7, "2026-01-01T00:00:00Z", 10.0)
+FACTS = RunInfo("production", 7, "2026-01-01T00:00:00Z", 10.0)
 
 
 def windows(worker, seconds=5, seed=1, each=40):
@@ -172,7 +172,7 @@ def test_of_a_phase_every_worker_tells_the_same_length():
 
 def test_what_happened_is_told_with_its_worker_in_order():
     one, two = Recorder("a", began=0.0), Recorder("b", began=0.0)
-    late, early = Happening(0.7, "blocked", "shop.py:3", 0.3), Happening(0.2, "change", "paused")
+    late, early = RunEvent(0.7, "blocked", "shop.py:3", 0.3), RunEvent(0.2, "change", "paused")
     one.happened(late)
     two.happened(early)
 
@@ -414,7 +414,7 @@ def test_what_was_counted_with_bytes_shows_them():
 
 
 def tally(name, **health):
-    return WorkerTally(name, visits=10, health={"cpu": 0.5, **health}, latest={"cpu": 0.1})
+    return WorkerStats(name, visits=10, health={"cpu": 0.5, **health}, latest={"cpu": 0.1})
 
 
 def test_the_workers_of_a_run_are_told_apart_and_the_lost_one_said():

@@ -19,11 +19,11 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from chaperon import Environment, Scenario, run, users
 from chaperon.client.http.cookies import Jar
-from chaperon.client.http.measured import Http
+from chaperon.client.http.measured import MeasuredSession
 from chaperon.client.http.request_templates import render
-from chaperon.client.http.response import Original
+from chaperon.client.http.response import HttplibShim
 from chaperon.client.network import descriptors
-from chaperon.client.network.connect import Wire
+from chaperon.client.network.connect import NetworkContext
 from chaperon.client.network.exceptions import BodyTooLarge, DescriptorsExhausted, PortsExhausted
 from chaperon.client.network.resolver import Resolver
 from chaperon.client.service import Service
@@ -51,11 +51,11 @@ def once(peer):
 
 @pytest.fixture
 def wire():
-    return Wire(Resolver())
+    return NetworkContext(Resolver())
 
 
 def client(url, wire=None, **settings):
-    return Http(service=Service(url, **settings), wire=wire)
+    return MeasuredSession(service=Service(url, **settings), wire=wire)
 
 
 # kept, tried again
@@ -520,7 +520,7 @@ class OfNoPort(Resolver):
 
 
 def test_running_out_of_ports_says_so_and_what_to_do(target):
-    wire = Wire(OfNoPort())
+    wire = NetworkContext(OfNoPort())
 
     with pytest.raises(PortsExhausted, match="local_addresses") as raised:
         client(target.url, wire).get("/")
@@ -552,7 +552,7 @@ def test_descriptors_are_facts_of_a_windows_health(wire):
 def set_cookie(jar, line):
     response = requests.Response()
     response.raw = HTTPResponse(headers=HTTPHeaderDict([("Set-Cookie", line)]), preload_content=False)
-    response.raw._original_response = Original(response.raw.headers, 11)
+    response.raw._original_response = HttplibShim(response.raw.headers, 11)
     requests.cookies.extract_cookies_to_jar(jar, requests.Request("GET", "http://h.local/").prepare(), response.raw)
 
 

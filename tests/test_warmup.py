@@ -12,7 +12,7 @@ from chaperon.report.collector import Collector
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.outputs.console import print_report
 from chaperon.report.outputs.json import as_dict
-from chaperon.report.verdict import Ending, Facts, conclude
+from chaperon.report.verdict import Ending, RunInfo, conclude
 
 
 def report_of(*samples, phases, duration, limits=(), bad=()):
@@ -24,7 +24,7 @@ def report_of(*samples, phases, duration, limits=(), bad=()):
     record.account("shop", 0.0, "planned")
     record.account("shop", 0.0, "done")
     collector.add(record.cut(phases=phases))
-    facts = Facts("e", 1, "2026-01-01T00:00:00Z", duration)
+    facts = RunInfo("e", 1, "2026-01-01T00:00:00Z", duration)
     totals = collector.totals()
     return conclude(totals, [parse(text).judge(totals, duration) for text in limits], facts, Ending())
 

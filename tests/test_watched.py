@@ -9,10 +9,10 @@ from test_fleet import Ground
 from test_house import HOUSE, MODULES, name_of
 
 from chaperon import Environment, Scenario, rate, run
-from chaperon.cluster.journal.orphaned_windows import FAULTED, Estate
-from chaperon.cluster.master.coordinator import Conductor
-from chaperon.cluster.protocol.messages import Dead
-from chaperon.cluster.transport.in_memory import Net
+from chaperon.cluster.journal.orphaned_windows import FAULTED, OrphanedWindows
+from chaperon.cluster.master.coordinator import Coordinator
+from chaperon.cluster.protocol.messages import WorkerDied
+from chaperon.cluster.transport.in_memory import LossyNetwork
 from chaperon.cluster.transport.link import FAULTS
 from chaperon.cluster.worker import window_sender
 from chaperon.cluster.worker.supervisor import Supervisor
@@ -20,15 +20,15 @@ from chaperon.cluster.worker.worker import Worker
 from chaperon.execution.running import Running
 from chaperon.load.background import spawn_watched
 from chaperon.load.generator.health import Health
-from chaperon.load.generator.watchdog import Sentinel
-from chaperon.load.in_flight import Flight
+from chaperon.load.generator.watchdog import BlockingWatchdog
+from chaperon.load.in_flight import VisitsInFlight
 from chaperon.measure.recorder import Recorder
 from chaperon.report.collector import Collector
 from chaperon.report.report import Verdict
 from chaperon.testing import VirtualClock
 
 UNWATCHED = {
-    ("load.flight", "gevent.spawn"): "a user: `Flight._run` keeps what it dies of, and perform raises it",
+    ("load.flight", "gevent.spawn"): "a user: `VisitsInFlight._run` keeps what it dies of, and perform raises it",
     ("script.tasks", "gevent.spawn"): "a task of the author's: what it raises is its result",
     ("script.spreading", "gevent.spawn"): "what an author does again and again: errors are recorded as of its call",
     ("cluster.memory", "gevent.spawn"): "one message on its way, in tests",
@@ -128,7 +128,7 @@ PARTS = {
     "the collector": (Collector, "add", 3),
     "the end of the collector": (Collector, "add", 10),
     "the health": (Health, "cut", 3),
-    "the ticker": (Sentinel, "beat", 30),
+    "the ticker": (BlockingWatchdog, "beat", 30),
 }
 
 
@@ -147,7 +147,7 @@ def test_a_run_whose_part_has_died_is_invalid(monkeypatch, part, death):
 
 
 def test_a_timer_of_the_load_that_fails_ends_the_run_as_invalid(monkeypatch):
-    monkeypatch.setattr(Flight, "_wake", lambda self: 1 / 0)
+    monkeypatch.setattr(VisitsInFlight, "_wake", lambda self: 1 / 0)
     clock = VirtualClock()
     scenario = Scenario(lambda session: None, name="shop")
     running = Running(Environment(scenarios=[run(scenario, rate(20, hold=10))]).checked(), clock=clock).start()
@@ -162,7 +162,7 @@ def test_a_timer_of_the_load_that_fails_ends_the_run_as_invalid(monkeypatch):
 
 
 def test_a_thread_that_watches_the_hub_and_dies_makes_the_run_invalid(monkeypatch, capsys):
-    monkeypatch.setattr(Sentinel, "_watch", lambda self: 1 / 0)
+    monkeypatch.setattr(BlockingWatchdog, "_watch", lambda self: 1 / 0)
     scenario = Scenario(lambda session: None, name="shop")
 
     report = Environment(scenarios=[run(scenario, rate(20, hold=5))]).execute()
@@ -245,7 +245,7 @@ def test_a_worker_whose_heart_stops_ends_by_a_code_of_its_own_and_is_passed_on(m
 
 def dead(stage):
     link = stage.net.connect(b"supervisor of beta")
-    estate = Estate("beta", 1, stage.codes["beta/1"], None, link, stage.clock)
+    estate = OrphanedWindows("beta", 1, stage.codes["beta/1"], None, link, stage.clock)
     link.listen(lambda message: estate.received(message), None)
     gevent.spawn(estate.settle)
 
@@ -254,7 +254,7 @@ def test_a_master_whose_loop_dies_ends_its_run_as_invalid(monkeypatch):
     stage = Ground(rate(20, hold=10))
     stage.worker("alpha")
     stage.fleet(1)
-    failing(monkeypatch, Conductor, "_tend", after=30)
+    failing(monkeypatch, Coordinator, "_tend", after=30)
 
     report = stage.play()
 
@@ -265,30 +265,30 @@ def test_a_master_whose_loop_dies_ends_its_run_as_invalid(monkeypatch):
 def test_what_a_dead_engine_left_and_cannot_be_read_is_told_not_hidden(tmp_path):
     (tmp_path / "left").mkdir()
     (tmp_path / "left" / "open").write_bytes(b"rubbish" * 1000)
-    net = Net(VirtualClock())
+    net = LossyNetwork(VirtualClock())
     told = []
     net.master.listen(lambda peer, message: told.append(message), None)
 
-    estate = Estate("alpha", 1, -9, tmp_path / "left", net.connect(b"supervisor"), VirtualClock())
+    estate = OrphanedWindows("alpha", 1, -9, tmp_path / "left", net.connect(b"supervisor"), VirtualClock())
 
     assert "what alpha left cannot be sent" in estate.fault
     gevent.spawn(estate.settle)
     gevent.sleep(0.01)
-    assert isinstance(told[0], Dead)
+    assert isinstance(told[0], WorkerDied)
     assert told[0].fault == estate.fault
 
 
 def test_a_journal_that_was_never_begun_is_no_fault(tmp_path):
-    net = Net(VirtualClock())
+    net = LossyNetwork(VirtualClock())
 
-    assert Estate("alpha", 1, -9, tmp_path / "left", net.connect(b"supervisor"), VirtualClock()).fault == ""
+    assert OrphanedWindows("alpha", 1, -9, tmp_path / "left", net.connect(b"supervisor"), VirtualClock()).fault == ""
 
 
 def test_a_supervisor_whose_keeper_dies_does_not_end_well(monkeypatch):
     monkeypatch.setattr(Supervisor, "_run", lambda self, name, incarnation: 1 / 0)
     faults = []
     clock = VirtualClock()
-    link = Net(clock).connect(b"supervisor")
+    link = LossyNetwork(clock).connect(b"supervisor")
 
     supervisor = Supervisor(["alpha"], lambda name, life: [], link, clock, on_fault=faults.append).start()
 

@@ -21,9 +21,9 @@ from chaperon import (
     users,
 )
 from chaperon.client.timings import Timings
-from chaperon.client.websocket.message_queue import Inbox
-from chaperon.client.websocket.protocol import Channel
-from chaperon.client.websocket.transport import Stream
+from chaperon.client.websocket.message_queue import MessageQueue
+from chaperon.client.websocket.protocol import WebSocketProtocol
+from chaperon.client.websocket.transport import SocketTransport
 from chaperon.client.websocket.websocket import WebSocket
 from chaperon.errors import UsageError
 
@@ -588,7 +588,7 @@ def test_what_is_over_does_not_wait_for_the_garbage_collector(websocket_server, 
     gc.disable()
     try:
         perform(server, steps)
-        left = [each for each in gc.get_objects() if isinstance(each, (WebSocket, Channel, Stream, Inbox))]
+        left = [each for each in gc.get_objects() if isinstance(each, (WebSocket, WebSocketProtocol, SocketTransport, MessageQueue))]
     finally:
         gc.enable()
 

@@ -20,7 +20,7 @@ from chaperon import (
     users,
 )
 from chaperon.client.network import connect
-from chaperon.client.websocket.transport import Stream
+from chaperon.client.websocket.transport import SocketTransport
 
 
 def perform(url, *steps, **options):
@@ -276,7 +276,7 @@ def test_a_violation_is_told_as_such_though_the_answer_to_it_cannot_be_sent(webs
 
     def steps(session):
         ws = session.ws("/feed")
-        monkeypatch.setattr(Stream, "write", broken_pipe)
+        monkeypatch.setattr(SocketTransport, "write", broken_pipe)
         with pytest.raises(WebSocketClosed):
             ws.recv()
 

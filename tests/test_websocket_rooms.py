@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from peer import BINARY, PING, TEXT, frame, masked
 from websocket import frame_buffer
 
-from chaperon.client.websocket.frames import Broken, Dry, Frames, decode_close, encode, encode_close
+from chaperon.client.websocket.frames import Frames, NeedMoreData, ProtocolViolation, decode_close, encode, encode_close
 from chaperon.client.websocket.matching import answering, field_of
-from chaperon.client.websocket.message_queue import Inbox, Message
+from chaperon.client.websocket.message_queue import Message, MessageQueue
 from chaperon.client.websocket.waiters import Expired, Waiter, Waiting
-from chaperon.measure.roundtrips import Marks
+from chaperon.measure.roundtrips import RoundTripStarts
 
 
 def taken(pieces, most=1 << 20):
@@ -22,17 +22,17 @@ def taken(pieces, most=1 << 20):
 
     def read(size):
         if not waiting:
-            raise Dry
+            raise NeedMoreData
         return waiting.pop(0)
 
     frames, got = Frames(read, most), []
     while True:
         try:
             got.append(frames.take())
-        except Dry:
+        except NeedMoreData:
             if not waiting:
                 return got
-        except Broken as exc:
+        except ProtocolViolation as exc:
             return [*got, exc]
 
 
@@ -64,7 +64,7 @@ def test_messages_are_the_same_however_they_are_split_and_fragmented(sent, cuts,
 def test_any_bytes_at_all_end_as_frames_or_as_one_violation(data, cuts):
     got = taken(split(data, cuts), most=1000)
 
-    broken = [each for each in got if isinstance(each, Broken)]
+    broken = [each for each in got if isinstance(each, ProtocolViolation)]
     assert broken in ([], got[-1:])
     assert all(each.code in (1002, 1007, 1009) for each in broken)
 
@@ -127,7 +127,7 @@ def test_one_timer_serves_any_number_of_waits(clock):
 
 
 def test_messages_go_to_the_first_in_line_who_wants_them(clock):
-    inbox = Inbox(clock, most=10, most_bytes=1000, dropped=lambda: None)
+    inbox = MessageQueue(clock, most=10, most_bytes=1000, dropped=lambda: None)
     picky = gevent.spawn(inbox.pick, lambda m: m.body == "b", None)
     anyone = gevent.spawn(inbox.take, None)
     gevent.sleep(0)
@@ -141,7 +141,7 @@ def test_messages_go_to_the_first_in_line_who_wants_them(clock):
 
 
 def test_passing_over_lets_go_only_of_what_nobody_else_in_line_wants(clock):
-    inbox = Inbox(clock, most=10, most_bytes=1000, dropped=lambda: None)
+    inbox = MessageQueue(clock, most=10, most_bytes=1000, dropped=lambda: None)
     passing = gevent.spawn(inbox.pass_over, lambda m: m.body == "end", None)
     picky = gevent.spawn(inbox.pick, lambda m: m.body == "mine", None)
     gevent.sleep(0)
@@ -156,7 +156,7 @@ def test_passing_over_lets_go_only_of_what_nobody_else_in_line_wants(clock):
 @given(st.lists(st.integers(0, 40), max_size=60), st.integers(1, 10), st.integers(1, 100))
 def test_the_inbox_never_holds_more_than_its_bounds_and_counts_the_rest(sizes, most, most_bytes):
     dropped = []
-    inbox = Inbox(None, most=most, most_bytes=most_bytes, dropped=lambda: dropped.append(1))
+    inbox = MessageQueue(None, most=most, most_bytes=most_bytes, dropped=lambda: dropped.append(1))
 
     for size in sizes:
         inbox.put(message("x" * size))
@@ -169,7 +169,7 @@ def test_the_inbox_never_holds_more_than_its_bounds_and_counts_the_rest(sizes, m
 
 
 def test_after_the_end_what_is_held_can_be_taken_and_then_it_raises(clock):
-    inbox = Inbox(clock, most=10, most_bytes=1000, dropped=lambda: None)
+    inbox = MessageQueue(clock, most=10, most_bytes=1000, dropped=lambda: None)
     inbox.put(message("last"))
 
     inbox.end(lambda: EOFError("over"))
@@ -199,7 +199,7 @@ def test_a_reply_without_the_field_is_none_and_text_that_is_json_has_fields_too(
 
 
 def test_marks_keep_the_newest_keys_alone():
-    marks = Marks(most=2)
+    marks = RoundTripStarts(most=2)
 
     forgotten = [marks.mark(key, at) for key, at in [("a", 1.0), ("b", 2.0), ("a", 3.0), ("c", 4.0)]]
 

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaperon.cluster.protocol.codec import PROTOCOL, OtherProtocol, decode, encode
-from chaperon.cluster.protocol.messages import KINDS, Frame, Hello, Lease, Offer, Ping, Pong
+from chaperon.cluster.protocol.messages import KINDS, Hello, Lease, Offer, Ping, Pong, WindowFrame
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
 from chaperon.measure.strict_msgpack import LARGEST, WireError, pack, unpack
-from chaperon.measure.window import Counts, Happening, Window
+from chaperon.measure.window import RunEvent, VisitCounts, Window
 from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.report.collector import Collector
 
@@ -105,12 +105,12 @@ def test_a_window_arrives_with_every_count_exact():
     late = Series()
     late.good.add([0.0, 0.25])
     window = recorder.cut(users=3, health={"cpu": 0.5}, progress={"0:0/8": (4, 3, 0)}, late=late)
-    window = replace(window, phases={("shop", "hold"): 0.5}, happenings=(Happening(0.5, "blocked", "time.sleep", 2.0),))
+    window = replace(window, phases={("shop", "hold"): 0.5}, happenings=(RunEvent(0.5, "blocked", "time.sleep", 2.0),))
 
     arrived = unpack_window(pack_window(window, began=1000.0), "alpha", began=1000.0)
 
     assert whole(arrived) == whole(window)
-    assert arrived.ledger == {("shop", 0): Counts(planned=1, done=1)}
+    assert arrived.ledger == {("shop", 0): VisitCounts(planned=1, done=1)}
     assert arrived.errors == window.errors
     for name in ("worker", "seq", "at", "users", "health", "progress", "notes", "phases", "happenings"):
         assert getattr(arrived, name) == getattr(window, name)
@@ -204,7 +204,7 @@ def test_a_window_that_blows_up_when_inflated_is_refused():
 
 
 def test_a_frame_carries_its_window_untouched():
-    frame = Frame("alpha", 7, 3, 1, bytes(range(256)))
+    frame = WindowFrame("alpha", 7, 3, 1, bytes(range(256)))
 
     assert decode(encode(frame)).body == bytes(range(256))
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import click
 
-from chaperon.cli.execute import deliver, perform
-from chaperon.cli.options import Orders, load_options
+from chaperon.cli.execute import execute, write_outputs
+from chaperon.cli.options import RunOptions, load_options
 from chaperon.cli.terminal.streams import Styled, say
 from chaperon.measure.sample import Sample
 from chaperon.report.format import number_text, time_text
@@ -18,7 +18,7 @@ from chaperon.scenario.entry import ONE_VISIT
 @click.command()
 @click.argument("file", metavar="FILE[:NAME]")
 @load_options
-def check(file: str, orders: Orders) -> int:
+def check(file: str, orders: RunOptions) -> int:
     """Run one visit of every entry of FILE, and print each request, step and error as it happens.
 
     Whatever load is asked for, it is one visit, of a mix one of each scenario. Any error at
@@ -27,10 +27,10 @@ def check(file: str, orders: Orders) -> int:
     environment = orders.environment(file)
     entries = [replace(each, load=ONE_VISIT) for entry in environment.entries for each in entry.apart]
     once = replace(environment, scenarios=entries, limits=())
-    return perform(once, orders, tap=Teller(labelled=len(once.entries) > 1), live=False, outputs=_outputs)
+    return execute(once, orders, tap=SamplePrinter(labelled=len(once.entries) > 1), live=False, outputs=_outputs)
 
 
-class Teller:
+class SamplePrinter:
     """Prints every sample it is given, until nobody reads any more."""
 
     def __init__(self, *, labelled: bool) -> None:
@@ -62,10 +62,10 @@ def told(sample: Sample) -> tuple[Styled, str]:
     return mark, f"{line}  {failure.error}"
 
 
-def _outputs(report: Report, orders: Orders) -> int:
+def _outputs(report: Report, orders: RunOptions) -> int:
     """Deliver the verdict without a table: all of it was told already."""
     errors = sum(error.count for error in report.errors)
     if errors and report.verdict is Verdict.PASS:
         reason = f"{errors} error{'s' if errors > 1 else ''}"
         report = replace(report, verdict=Verdict.FAIL, reasons=(*report.reasons, reason))
-    return deliver(report, replace(orders, quiet=True))
+    return write_outputs(report, replace(orders, quiet=True))

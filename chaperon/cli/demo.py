@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
-from chaperon.cli.execute import perform
-from chaperon.cli.options import Orders, load_options
+from chaperon.cli.execute import execute
+from chaperon.cli.options import RunOptions, load_options
 from chaperon.cli.terminal.streams import say
 from chaperon.errors import UsageError
 
 
 @click.command()
 @load_options
-def demo(orders: Orders) -> int:
+def demo(orders: RunOptions) -> int:
     """Start a small target on a free loopback port and run the sample scenario against it."""
     from chaperon.demo import target  # late: only this command needs a server
     from chaperon.demo_scenario import production
@@ -23,4 +23,4 @@ def demo(orders: Orders) -> int:
     with target() as url:
         if not orders.quiet:
             say(f"the target is at {url}; the scenario is chaperon/demo_scenario.py", err=True)
-        return perform(environment.adapt(url=url, brake=not orders.no_brake), orders)
+        return execute(environment.adapt(url=url, brake=not orders.no_brake), orders)

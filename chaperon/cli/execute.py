@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
-from chaperon.cli.interrupts import minded, starting, unhurried
-from chaperon.cli.options import Orders
+from chaperon.cli.interrupts import defer_signals, handle_signals, interruptible_setup
+from chaperon.cli.options import RunOptions
 from chaperon.cli.terminal.console import CleanConsole
 from chaperon.cli.terminal.live import Live
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
-from chaperon.cli.terminal.streams import Told, give_up_stdout, hide, say, say_fault
+from chaperon.cli.terminal.streams import StderrHandler, give_up_stdout, hide, say, say_fault
 from chaperon.errors import OutputError
 from chaperon.execution.environment import Environment
 from chaperon.interrupts import is_interrupt
@@ -32,7 +32,7 @@ PIPED = 140
 """Columns where there is no terminal to ask."""
 
 
-def deliver(report: Report, orders: Orders) -> int:
+def write_outputs(report: Report, orders: RunOptions) -> int:
     """Write the JSON, print the table, whatever happens to the other; return the exit code.
 
     Where the table cannot be printed the verdict is, without it. Raises BrokenPipeError.
@@ -104,13 +104,13 @@ def _print_verdict(report: Report) -> None:
             say("  ", reason)
 
 
-def perform(
+def execute(
     environment: Environment,
-    orders: Orders,
+    orders: RunOptions,
     *,
     tap: Callable[[Sample], None] | None = None,
     live: bool = True,
-    outputs: Callable[[Report, Orders], int] = deliver,
+    outputs: Callable[[Report, RunOptions], int] = write_outputs,
     start: Callable[[], Run] | None = None,
 ) -> int:
     """Run it, here unless *start* says otherwise, show it, write every output; return the exit code.
@@ -118,12 +118,12 @@ def perform(
     Raises LoadError, TeardownError, and what *start* raises.
     """
     prepare(environment, orders)
-    with starting():
+    with interruptible_setup():
         started = start() if start else environment.start(tap)
     with started as running, stray_errors_contained():
         hide(running.environment.secrets)  # the setup may have made some
         try:
-            with minded(running), Live(running, shown=live and not orders.quiet):
+            with handle_signals(running), Live(running, shown=live and not orders.quiet):
                 running.wait()
         except BaseException as exc:
             if isinstance(exc, Exception):
@@ -131,18 +131,18 @@ def perform(
             if not is_interrupt(exc):  # the scenario threw it into this greenlet
                 running.kill(f"{describe(exc)}, raised in the main greenlet")
             # else asked for the third time: write what is known, then wait no longer than it takes
-        with unhurried():
+        with defer_signals():
             code = outputs(running.report(), orders)
     if running.teardown_error is not None:
         raise running.teardown_error
     return code
 
 
-def prepare(environment: Environment, orders: Orders) -> None:
+def prepare(environment: Environment, orders: RunOptions) -> None:
     """Set up logging and warnings as ordered, hide what the environment keeps secret."""
     hide(environment.secrets)
     if orders.log:
-        told = Told()
+        told = StderrHandler()
         told.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
         logger = logging.getLogger("chaperon")
         logger.handlers = [told]

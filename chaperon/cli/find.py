@@ -7,8 +7,8 @@ from contextlib import suppress
 import click
 
 from chaperon.cli.execute import attempt, prepare, printing
-from chaperon.cli.interrupts import minded
-from chaperon.cli.options import RATE, SPAN, Orders, load_options
+from chaperon.cli.interrupts import handle_signals
+from chaperon.cli.options import RATE, SPAN, RunOptions, load_options
 from chaperon.cli.terminal.live import Live
 from chaperon.cli.terminal.streams import hide, say
 from chaperon.errors import UsageError
@@ -34,7 +34,7 @@ def find(
     step: float,
     settle: float,
     within: float,
-    orders: Orders,
+    orders: RunOptions,
 ) -> int:
     """Run FILE at one rate after another in search of the highest that holds every limit.
 
@@ -49,7 +49,7 @@ def find(
     def perform(each: Environment) -> Report:
         with each.start() as running:
             hide(running.environment.secrets)
-            with minded(running), Live(running, shown=not orders.quiet):
+            with handle_signals(running), Live(running, shown=not orders.quiet):
                 running.wait()
             return running.report()
 

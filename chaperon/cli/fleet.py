@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from chaperon.cli.options import SPAN, Orders
+from chaperon.cli.options import SPAN, RunOptions
 from chaperon.errors import UsageError
 
 MOST = 16
@@ -29,7 +29,7 @@ def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def recipe_of(orders: Orders) -> dict[str, Any]:
+def worker_overrides(orders: RunOptions) -> dict[str, Any]:
     """Return what workers are told of the orders: all that makes the environment."""
     return {**asdict(orders), "json": None, "log": None, "quiet": True}
 

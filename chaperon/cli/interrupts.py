@@ -15,16 +15,16 @@ from chaperon.errors import Interrupted
 from chaperon.interrupts import marked
 
 if TYPE_CHECKING:
-    from chaperon.cluster.master.cluster_run import Fleet
+    from chaperon.cluster.master.cluster_run import ClusterRun
     from chaperon.execution.running import Running
 
-    Run = Running | Fleet  # by this process or by many
+    Run = Running | ClusterRun  # by this process or by many
 
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 
 
 @contextmanager
-def minded(running: Run) -> Iterator[None]:
+def handle_signals(running: Run) -> Iterator[None]:
     """Let signals end *running* in order, as long as the block lasts.
 
     The first lets visits end, the second interrupts them. The third is raised wherever the
@@ -50,7 +50,7 @@ def minded(running: Run) -> Iterator[None]:
 
 
 @contextmanager
-def starting() -> Iterator[None]:
+def interruptible_setup() -> Iterator[None]:
     """Raise signals as KeyboardInterrupt in this greenlet, where a run is being set up in the block."""
     me, hub = gevent.getcurrent(), gevent.get_hub()
 
@@ -64,7 +64,7 @@ def starting() -> Iterator[None]:
 
 
 @contextmanager
-def unhurried() -> Iterator[None]:
+def defer_signals() -> Iterator[None]:
     """Let the block come to its end before signals are heeded; only the third in it is."""
     asked = 0
 

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import click
 
-from chaperon.cli.execute import perform
-from chaperon.cli.fleet import fleet_options, recipe_of, share_of
-from chaperon.cli.options import SPAN, Orders, load_options
+from chaperon.cli.execute import execute
+from chaperon.cli.fleet import fleet_options, share_of, worker_overrides
+from chaperon.cli.options import SPAN, RunOptions, load_options
 from chaperon.cli.terminal.streams import say
-from chaperon.cluster.bundle import Trail, belongings, pack, split
-from chaperon.cluster.master.cluster_run import Fleet
+from chaperon.cluster.bundle import OpenedFiles, bundle_files, pack, split
+from chaperon.cluster.master.cluster_run import ClusterRun
 from chaperon.cluster.master.coordinator import Patience
 from chaperon.cluster.transport.address import PORT, Address
 from chaperon.cluster.transport.key_files import choose
 from chaperon.cluster.transport.keys import MasterKey
-from chaperon.cluster.transport.master_socket import Bound
+from chaperon.cluster.transport.master_socket import MasterSocket
 from chaperon.descriptors import enough, takes
-from chaperon.local import crew
+from chaperon.local import start_workers
 
 OPEN = "the master has no key (--no-key): any user of its machine could join and read the scenario with its settings"
 
@@ -40,7 +40,7 @@ OPEN = "the master has no key (--no-key): any user of its machine could join and
 def master(
     variables: Mapping[str, str],
     file: str,
-    orders: Orders,
+    orders: RunOptions,
     bind: str,
     workers: int,
     gather: float | None,
@@ -60,14 +60,14 @@ def master(
     enough(takes(workers), f"a master of {workers} worker{'s' if workers > 1 else ''}")
     address = Address.parse(bind)
     found = choose(key, variables, MasterKey, address, "bind", without=no_key)
-    with Trail() as trail:
+    with OpenedFiles() as trail:
         environment = orders.environment(file)
     lost = share_of(max_lost)
-    parcel = pack(file, recipe_of(orders), belongings(split(file)[0], trail.seen, ship))
+    parcel = pack(file, worker_overrides(orders), bundle_files(split(file)[0], trail.seen, ship))
     mine, own_key = found.admitting() if isinstance(found, MasterKey) else (None, None)
-    link = Bound(address, mine)
+    link = MasterSocket(address, mine)
     _tell(f"the master is at {link.address}")
-    fleet = Fleet(
+    fleet = ClusterRun(
         environment,
         link,
         parcel,
@@ -81,9 +81,9 @@ def master(
         fleet.note(OPEN)
     with ExitStack() as stack:
         if work:
-            own = crew(link.address.near, ["master"], key=own_key, tell=_tell)
+            own = start_workers(link.address.near, ["master"], key=own_key, tell=_tell)
             stack.callback(own.end)
-        return perform(environment, orders, start=fleet.start)
+        return execute(environment, orders, start=fleet.start)
 
 
 def _tell(text: str) -> None:

@@ -27,7 +27,7 @@ _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 @dataclass(frozen=True)
-class Orders:
+class RunOptions:
     """What was asked for on the command line."""
 
     url: str | None
@@ -190,11 +190,11 @@ _OPTIONS = (
 
 
 def load_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command all of them, handed over as one `Orders`."""
+    """Give a command all of them, handed over as one `RunOptions`."""
 
     def gathered(**given: Any) -> Any:
-        names = Orders.__dataclass_fields__
-        orders = Orders(**{name: given.pop(name) for name in names})
+        names = RunOptions.__dataclass_fields__
+        orders = RunOptions(**{name: given.pop(name) for name in names})
         return command(orders=orders, **given)
 
     gathered.__name__, gathered.__doc__ = command.__name__, command.__doc__

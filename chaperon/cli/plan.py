@@ -7,7 +7,7 @@ from itertools import islice
 
 import click
 
-from chaperon.cli.options import Orders, load_options
+from chaperon.cli.options import RunOptions, load_options
 from chaperon.cli.terminal.streams import Styled, say
 from chaperon.execution.environment import Environment
 from chaperon.load.arrivals import offsets, planned
@@ -23,7 +23,7 @@ FIRST = 5
 @click.command()
 @click.argument("file", metavar="FILE[:NAME]")
 @load_options
-def plan(file: str, orders: Orders) -> int:
+def plan(file: str, orders: RunOptions) -> int:
     """Print and draw what would be sent and when, stage by stage; no request is made."""
     environment = orders.environment(file)
     for entry, load in enumerate(environment.entries):

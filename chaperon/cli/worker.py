@@ -18,7 +18,7 @@ from chaperon.cluster.transport.key_files import choose
 from chaperon.cluster.transport.keys import WorkerKey
 from chaperon.descriptors import enough, takes
 from chaperon.errors import UsageError
-from chaperon.local import crew
+from chaperon.local import start_workers
 from chaperon.measure.plain_text import LABEL, encodable
 
 
@@ -55,7 +55,7 @@ def worker(
     if found is None:
         _tell(f"WARNING: no key (--no-key): any user of this machine who listens at {address} can run code as you")
     called = encodable(name or f"{socket.gethostname().split('.')[0]}-{os.getpid()}", LABEL)
-    supervisor = crew(
+    supervisor = start_workers(
         address,
         [called] if n == 1 else [f"{called}.{k}" for k in range(1, n + 1)],
         capacity=capacity,

@@ -10,15 +10,15 @@ from pathlib import Path
 import click
 import gevent
 
-from chaperon.cli.options import Orders
+from chaperon.cli.options import RunOptions
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
 from chaperon.cli.terminal.streams import REDACT, say
 from chaperon.clock import HubClock
-from chaperon.cluster.bundle import Trail, belongings, digest_of, split, unpack
+from chaperon.cluster.bundle import OpenedFiles, bundle_files, digest_of, split, unpack
 from chaperon.cluster.protocol.messages import Welcome
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.keys import WorkerKey, parse
-from chaperon.cluster.transport.worker_socket import Connected
+from chaperon.cluster.transport.worker_socket import WorkerSocket
 from chaperon.cluster.worker.join import Identity
 from chaperon.cluster.worker.parent_pipe import handed_over
 from chaperon.cluster.worker.supervisor import LEFT, bound_to_parent
@@ -26,7 +26,7 @@ from chaperon.cluster.worker.worker import Worker
 from chaperon.errors import LoadError
 from chaperon.execution.environment import Environment
 from chaperon.execution.import_guard import search
-from chaperon.execution.local_load import Sending
+from chaperon.execution.local_load import LocalLoad
 
 
 @click.command(hidden=True)
@@ -54,7 +54,7 @@ def engine(
     identity = Identity(name, incarnation, capacity)
 
     worker = Worker(
-        Connected(Address.parse(master), identity.peer, key if isinstance(key, WorkerKey) else None),
+        WorkerSocket(Address.parse(master), identity.peer, key if isinstance(key, WorkerKey) else None),
         identity,
         _shipped(journal) if own is None else _own(own),
         HubClock(),
@@ -85,9 +85,9 @@ def _shipped(journal: Path | None) -> Callable[[Welcome, bytes], Environment]:
             folder = Path(tempfile.mkdtemp(prefix="scenario-", dir=None if journal is None else journal.parent))
             unpack(content, welcome.digest, folder)
             search(str(folder))
-            Sending.load()
+            LocalLoad.load()
             target = str(folder / target)
-        return Orders(**welcome.recipe).environment(target)
+        return RunOptions(**welcome.recipe).environment(target)
 
     return furnish
 
@@ -98,9 +98,9 @@ def _own(own: str) -> Callable[[Welcome, bytes], Environment]:
     def furnish(welcome: Welcome, content: bytes) -> Environment:
         file, name = split(own)
         theirs = welcome.target.rpartition(":")[2] if ":" in welcome.target else ""
-        with Trail() as trail:
-            environment = Orders(**welcome.recipe).environment(f"{file}{name or (theirs and f':{theirs}')}")
-        if digest_of(belongings(file, trail.seen)) != welcome.digest:
+        with OpenedFiles() as trail:
+            environment = RunOptions(**welcome.recipe).environment(f"{file}{name or (theirs and f':{theirs}')}")
+        if digest_of(bundle_files(file, trail.seen)) != welcome.digest:
             raise LoadError(f"{file} here is not what the master has, or not with the same files beside it")
         return environment
 

@@ -11,7 +11,7 @@ import requests
 from requests.auth import HTTPBasicAuth
 from requests.cookies import RequestsCookieJar
 
-from chaperon.client.http.urllib3_adapter import Prepared
+from chaperon.client.http.urllib3_adapter import CachedPreparedRequest
 from chaperon.client.service import Service
 
 Origin = tuple[str, str, int]
@@ -70,7 +70,7 @@ def _prepared_origin(url: str) -> Origin | None:
     """
     scheme, mark, rest = url.partition("://")
     url = f"{SCHEMES.get(scheme.lower(), scheme)}{mark}{rest}"
-    prepared = Prepared()
+    prepared = CachedPreparedRequest()
     try:
         prepared.prepare_url(url, None)
     except (requests.RequestException, ValueError):

@@ -30,7 +30,7 @@ _MARKS = ("pyvenv.cfg", "conda-meta")
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class ScenarioBundle:
     """What workers need: where the scenario is, or what is shipped; with the orders for it."""
 
     target: str
@@ -39,14 +39,14 @@ class Parcel:
     content: bytes = b""
 
 
-class Trail:
+class OpenedFiles:
     """Sees which files are opened while the block lasts: what a scenario reads belongs to it."""
 
     def __init__(self) -> None:
         self.seen: set[str] = set()
         self._watching = False
 
-    def __enter__(self) -> Trail:
+    def __enter__(self) -> OpenedFiles:
         self._watching = True
         sys.addaudithook(self._hook)  # there is no way to take it back: it looks away afterwards
         return self
@@ -69,7 +69,7 @@ def split(target: str) -> tuple[Path, str]:
     return Path(path).resolve(), f":{name}"
 
 
-def belongings(file: Path, seen: Iterable[str] = (), also: Iterable[Path] = ()) -> dict[str, Path]:
+def bundle_files(file: Path, seen: Iterable[str] = (), also: Iterable[Path] = ()) -> dict[str, Path]:
     """Return what belongs to a scenario *file*, by the name it has below the folder that is shipped.
 
     In a package that is the whole package; else the file, with the modules it imported and the
@@ -109,7 +109,7 @@ def digest_of(files: Mapping[str, Path]) -> str:
     return whole.hexdigest()
 
 
-def pack(target: str, recipe: Mapping[str, Any], files: Mapping[str, Path]) -> Parcel:
+def pack(target: str, recipe: Mapping[str, Any], files: Mapping[str, Path]) -> ScenarioBundle:
     """Return all *files* in a parcel. Raises UsageError where they are too large, which names the largest."""
     sizes = {name: path.stat().st_size for name, path in files.items()}
     size = sum(sizes.values())
@@ -126,7 +126,7 @@ def pack(target: str, recipe: Mapping[str, Any], files: Mapping[str, Path]) -> P
         for inner, path in sorted(files.items()):
             archive.writestr(zipfile.ZipInfo(inner), path.read_bytes(), zipfile.ZIP_DEFLATED)
     inside = str(PurePosixPath(file.relative_to(_root(file))))
-    return Parcel(f"{inside}{name}", recipe, digest_of(files), buffer.getvalue())
+    return ScenarioBundle(f"{inside}{name}", recipe, digest_of(files), buffer.getvalue())
 
 
 def unpack(content: bytes, digest: str, folder: Path) -> None:

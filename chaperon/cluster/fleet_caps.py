@@ -15,7 +15,7 @@ from chaperon.measure.recorder import (
 )
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
-from chaperon.measure.window import Trouble, TroubleKey, Window
+from chaperon.measure.window import ErrorCount, ErrorKey, Window
 
 NOTES = 1_000
 """Wordings of notes there may be."""
@@ -32,7 +32,7 @@ class FleetCaps:
     def __init__(self) -> None:
         self._names: set[tuple[str, str]] = set()
         self._keys: set[Key] = set()
-        self._troubles: set[TroubleKey] = set()
+        self._troubles: set[ErrorKey] = set()
         self._notes = {NAMES_CAPPED, TAGS_CAPPED, ERRORS_CAPPED, OTHER_NOTES}  # of those there is always room
 
     def __repr__(self) -> str:
@@ -50,7 +50,7 @@ class FleetCaps:
                 series = {key: same[0] if len(same) == 1 else Series.merge_all(same) for key, same in parts.items()}
         errors = window.errors
         if not self._troubles.issuperset(errors):
-            bounded: dict[TroubleKey, Trouble] = {}
+            bounded: dict[ErrorKey, ErrorCount] = {}
             for where, trouble in errors.items():
                 place = self._trouble(where, notes)
                 known = bounded.get(place)
@@ -83,7 +83,7 @@ class FleetCaps:
         self._keys.add(key)
         return key
 
-    def _trouble(self, where: TroubleKey, notes: dict[str, int]) -> TroubleKey:
+    def _trouble(self, where: ErrorKey, notes: dict[str, int]) -> ErrorKey:
         if where in self._troubles:
             return where
         if len(self._troubles) >= TROUBLES:

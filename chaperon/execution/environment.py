@@ -12,12 +12,12 @@ from chaperon.clock import seconds
 from chaperon.errors import LoadError, PlanError, UsageError
 from chaperon.execution.known_secrets import of_auth, of_config, of_headers, of_settings, of_url
 from chaperon.execution.metric_rules import Rules, read
-from chaperon.execution.setup import Preparation
+from chaperon.execution.setup import Setup
 from chaperon.load.kinds import Load
 from chaperon.load.share import Share, deal
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.limits.limits import Limit
-from chaperon.report.validity.validity_rules import Trust
+from chaperon.report.validity.validity_rules import ValidityRules
 from chaperon.scenario.entry import Entry
 from chaperon.scenario.scenario import Scenario
 from chaperon.session.config import merged
@@ -105,7 +105,7 @@ class Environment:
             raise LoadError(f"on_error must be one of {', '.join(POLICIES)}; got {self.on_error!r}")
         seconds(self.grace)
         seconds(self.warmup)
-        Trust.of(self.trust)
+        ValidityRules.of(self.trust)
         if self.late is not None:
             seconds(self.late)
         if self.brake is not None:
@@ -142,9 +142,9 @@ class Environment:
         return [parse(text) for text in self.limits]
 
     @property
-    def trusted(self) -> Trust:
+    def trusted(self) -> ValidityRules:
         """By which rules a run is INVALID."""
-        return Trust.of(self.trust)
+        return ValidityRules.of(self.trust)
 
     @property
     def targets(self) -> dict[str, Service]:
@@ -273,9 +273,9 @@ class Environment:
             served = {n: s if isinstance(s, str) else replace(s, verify=False) for n, s in served.items()}
         return served
 
-    def preparation(self) -> Preparation:
+    def preparation(self) -> Setup:
         """Return what does the setup and the teardown of one run: `with environment.preparation() as given`."""
-        return Preparation(self.setup, self.teardown, self.config, name=self.name)
+        return Setup(self.setup, self.teardown, self.config, name=self.name)
 
     def furnished(self, given: Mapping[str, Any]) -> Environment:
         """Return this environment with what its setup returned. Raises LoadError."""

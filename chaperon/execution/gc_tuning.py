@@ -13,7 +13,7 @@ _restore: list[tuple[int, int, int]] = []
 
 
 @contextmanager
-def seldom_collected() -> Iterator[None]:
+def reduced_gc() -> Iterator[None]:
     """Collect garbage seldom within the context; what is there already is left out of it.
 
     Samples that wait to be counted make the collector look every few hundred of them, and

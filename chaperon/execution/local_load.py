@@ -8,28 +8,28 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from chaperon.clock import Clock, seconds
-from chaperon.execution.gc_tuning import seldom_collected
+from chaperon.execution.gc_tuning import reduced_gc
 from chaperon.execution.metric_rules import read
 from chaperon.load.background import OnFault, spawn_watched
 from chaperon.load.engine import Engine
-from chaperon.load.feeder import Dealer, crowd_of
+from chaperon.load.feeder import UniqueRows, crowd_of
 from chaperon.load.generator.health import Health
 from chaperon.load.share import Share
 from chaperon.measure.closing import Closing
 from chaperon.measure.meter import Meter
-from chaperon.measure.recorder import Recorder, Tap, Witness
-from chaperon.measure.roundtrips import Marks
+from chaperon.measure.recorder import Recorder, RecorderJournal, Tap
+from chaperon.measure.roundtrips import RoundTripStarts
 from chaperon.measure.window import Sink
-from chaperon.scenario.visits import Part, Visitor
+from chaperon.scenario.visits import EntryRunner, VisitRunner
 from chaperon.session.config import merged
-from chaperon.session.context import Scene, StopRun
+from chaperon.session.context import SessionContext, StopRun
 from chaperon.session.signals import Rendezvous
 
 if TYPE_CHECKING:
     from chaperon.execution.environment import Environment
 
 
-class Sending:
+class LocalLoad:
     """Sends the load of its *shares*, from *began* on, a reading of the clock that may lie ahead.
 
     The *sink* gets a window every second and one at the end. *stop_run* is called when a
@@ -53,14 +53,14 @@ class Sending:
         stop_run: StopRun,
         on_fault: OnFault,
         tap: Tap | None = None,
-        journal: Callable[[int], Witness | None] = lambda second: None,
+        journal: Callable[[int], RecorderJournal | None] = lambda second: None,
         engines: int = 1,
         staying: bool = False,
         held: Callable[[], bool] = lambda: False,
         changed: Callable[[], object] = lambda: None,
     ) -> None:
         self.load()
-        from chaperon.client.network.connect import Wire
+        from chaperon.client.network.connect import NetworkContext
 
         self.began = began
         self.closing = Closing(0, 0)
@@ -71,14 +71,14 @@ class Sending:
         self._told = self._due_until = float(self._second)
         self._recorder = Recorder(worker, began=began, second=self._second, tap=tap, journal=journal(self._second))
         self._health = Health(clock, began, lag=self._recorder.lag)
-        self._wire = Wire()
+        self._wire = NetworkContext()
         naming, derived = read(environment.metrics)
-        marks = Marks()
-        rendezvous, dealer = Rendezvous(clock), Dealer(self._recorder.dealt)
+        marks = RoundTripStarts()
+        rendezvous, dealer = Rendezvous(clock), UniqueRows(self._recorder.dealt)
         parts = [
-            Part(
+            EntryRunner(
                 entry.scenario,
-                Scene(
+                SessionContext(
                     entry=place,
                     meter=Meter(self._recorder, clock, entry.label, naming=naming, derived=derived),
                     clock=clock,
@@ -98,7 +98,7 @@ class Sending:
         ]
         self.engine = Engine(
             tuple(shares),
-            Visitor(parts, began=began),
+            VisitRunner(parts, began=began),
             self._recorder,
             clock,
             began=began,
@@ -118,7 +118,7 @@ class Sending:
         return self._wire.secrets
 
     def __repr__(self) -> str:
-        return f"<Sending by {self._recorder}>"
+        return f"<LocalLoad by {self._recorder}>"
 
     @staticmethod
     def load() -> None:
@@ -151,7 +151,7 @@ class Sending:
         ]
         self._health.start()
         try:
-            with seldom_collected():
+            with reduced_gc():
                 self.engine.perform()
         finally:
             self._health.stop()

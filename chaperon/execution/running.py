@@ -11,20 +11,20 @@ from gevent.event import Event
 
 from chaperon.clock import Clock, HubClock, seconds, today
 from chaperon.errors import NotPatched, TeardownError
-from chaperon.execution.local_load import Sending
+from chaperon.execution.local_load import LocalLoad
 from chaperon.interrupts import is_signal
 from chaperon.load.background import fault_text, say_fault, spawn_watched
 from chaperon.load.generator.ticker import calibration_due
 from chaperon.load.plan import due_visits
 from chaperon.measure.exception_text import class_name
-from chaperon.report.collector import Collector, Pulse, WorkerTally
-from chaperon.report.monitor import ABORT_GRACE, Watch
+from chaperon.report.collector import Collector, Pulse, WorkerStats
+from chaperon.report.monitor import ABORT_GRACE, RunMonitor
 from chaperon.report.redaction.redaction import Redactor
-from chaperon.report.verdict import Facts
+from chaperon.report.verdict import RunInfo
 
 if TYPE_CHECKING:
     from chaperon.execution.environment import Environment
-    from chaperon.execution.setup import Preparation
+    from chaperon.execution.setup import Setup
     from chaperon.measure.sample import Sample
     from chaperon.measure.window import Window
     from chaperon.report.report import Report
@@ -46,11 +46,11 @@ class Running:
         *,
         clock: Clock | None = None,
         tap: Callable[[Sample], None] | None = None,
-        preparation: Preparation | None = None,
+        preparation: Setup | None = None,
     ) -> None:
         self.environment = environment
         self.grace = seconds(environment.grace)
-        self._watch = Watch(
+        self._watch = RunMonitor(
             Collector([WORKER]),
             environment.parsed_limits,
             brake=None if environment.brake is None else seconds(environment.brake),
@@ -145,7 +145,7 @@ class Running:
         self._sending.engine.resume()
 
     @property
-    def crew(self) -> list[WorkerTally]:
+    def crew(self) -> list[WorkerStats]:
         """Who sends: this process alone."""
         return self._watch.workers
 
@@ -157,18 +157,18 @@ class Running:
         """Return the report: so far, or in the end."""
         self._watch.redact.add(self._sending.secrets)
         finish = self._finish if self.ended else self._clock.now()
-        facts = Facts(self.environment.name, self.environment.seed, self._started, max(finish - self._began, 0.0))
+        facts = RunInfo(self.environment.name, self.environment.seed, self._started, max(finish - self._began, 0.0))
         return self._watch.report(facts, finished=self.ended)
 
     def _launch(self) -> None:
         environment = self.environment
-        Sending.load()
+        LocalLoad.load()
         self._began = self._clock.now()
         if isinstance(self._clock, HubClock):
             self._began += calibration_due()
         self._started = today()
         self._shares = environment.shares()
-        self._sending = Sending(
+        self._sending = LocalLoad(
             environment,
             self._shares,
             self._hear,

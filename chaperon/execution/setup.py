@@ -16,13 +16,13 @@ from chaperon.errors import ChaperonError, LoadError, TeardownError
 from chaperon.interrupts import is_interrupt, traceback_of
 from chaperon.measure.exception_text import describe, text_of
 from chaperon.session.config import Config, merged
-from chaperon.session.functions import offered
+from chaperon.session.functions import call_with_optional_arg
 
 PATIENCE = 30.0
 """Seconds a teardown may take."""
 
 
-class Preparation:
+class Setup:
     """Does an environment's `setup`, then its `teardown` once and whatever came between.
 
     *setup* is a function (of the config, if it takes an argument), or a generator function
@@ -66,7 +66,7 @@ class Preparation:
                 raise
             raise LoadError(f"the setup of {self._name!r} failed: {_told(exc)}") from exc
         if self._teardown is not None:
-            self._undo.callback(offered, self._teardown, Config(config))
+            self._undo.callback(call_with_optional_arg, self._teardown, Config(config))
         if given is not None and not isinstance(given, Mapping):
             self.end()
             raise LoadError(
@@ -92,7 +92,7 @@ class Preparation:
             return self._undo.enter_context(setup)
         if inspect.isgeneratorfunction(setup):
             setup = contextmanager(setup)
-        made = offered(setup, Config(merged(self._config)))
+        made = call_with_optional_arg(setup, Config(merged(self._config)))
         return self._undo.enter_context(made) if hasattr(type(made), "__enter__") else made
 
 

@@ -8,7 +8,7 @@ from math import ceil, log
 from random import Random
 from typing import NamedTuple
 
-from chaperon.load.curve import CLOSE, Curve, Segment, Spell
+from chaperon.load.curve import CLOSE, Curve, Segment, UserInterval
 from chaperon.load.kinds import Iterations, Rate, Shaped
 
 COUNTED = 2_000_000
@@ -68,13 +68,13 @@ def _areas(load: Rate, first: int, of: int, seed: object) -> Iterator[tuple[int,
 
 
 def _distances(seed: object) -> Iterator[float]:
-    draw, at = chance(seed, "arrivals").random, 0.0
+    draw, at = seeded_random(seed, "arrivals").random, 0.0
     while True:
         at -= log(1.0 - draw())  # exponential; every share walks here, so it is written out
         yield at
 
 
-def spells(curve: Curve, index: int = 0, of: int = 1) -> list[Spell]:
+def spells(curve: Curve, index: int = 0, of: int = 1) -> list[UserInterval]:
     """Return when each *of*-th user is there, from user *index*, in the order in which they come."""
     found = (spell for spell in curve.spells() if spell.user % of == index)
     return sorted(found, key=lambda spell: (spell.on, spell.user))
@@ -104,6 +104,6 @@ def planned(load: Shaped, *, seed: object = 0) -> int | None:
     return None if load.until is not None else sum(1 for _ in load.curve.spells())
 
 
-def chance(*parts: object) -> Random:
+def seeded_random(*parts: object) -> Random:
     """Return a random source that depends on *parts* alone, whoever asks and in what order."""
     return Random("/".join(map(str, parts)))

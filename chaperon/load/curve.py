@@ -66,7 +66,7 @@ class Segment(NamedTuple):
         return self.at + (2 * left / root if root else 0.0)
 
 
-class Spell(NamedTuple):
+class UserInterval(NamedTuple):
     """A user is there from the offset *on*, and begins no visit from *off* on; None: for as long as it likes."""
 
     user: int
@@ -140,7 +140,7 @@ class Curve:
         """Return the curve up to the offset *until*."""
         return Curve.of(self._between(0.0, until))
 
-    def spells(self) -> Iterator[Spell]:
+    def spells(self) -> Iterator[UserInterval]:
         """Yield when each user is there: whenever the level is above the user's number; in the order of their ends.
 
         Those that are there are always the first so many, so that each coming and each going
@@ -149,13 +149,13 @@ class Curve:
         on: list[float] = []
         for s in self.segments:
             while on and len(on) - 1 >= s.low - CLOSE:
-                yield Spell(len(on) - 1, on.pop(), s.at)
+                yield UserInterval(len(on) - 1, on.pop(), s.at)
             on += [s.at] * (math.ceil(s.low - CLOSE) - len(on))
             slope = (s.high - s.low) / s.span
             while slope > 0 and len(on) < s.high - CLOSE:
                 on.append(max(s.at + (len(on) - s.low) / slope, s.at))
             while slope < 0 and on and len(on) - 1 >= s.high - CLOSE:
-                yield Spell(len(on) - 1, on.pop(), s.at + (len(on) - s.low) / slope)
+                yield UserInterval(len(on) - 1, on.pop(), s.at + (len(on) - s.low) / slope)
         end = None if math.isinf(self.until) else self.until
         while on:
-            yield Spell(len(on) - 1, on.pop(), end)
+            yield UserInterval(len(on) - 1, on.pop(), end)

@@ -9,16 +9,16 @@ from functools import partial
 from chaperon.clock import Clock
 from chaperon.load.due_time import Interval, due_intervals, length_within
 from chaperon.load.generator.health import Health
-from chaperon.load.in_flight import Flight, Visited, Visitor
+from chaperon.load.in_flight import Visitor, VisitResult, VisitsInFlight
 from chaperon.load.kinds import Rate
-from chaperon.load.live_changes import Steering, positive
+from chaperon.load.live_changes import LiveChanges, positive
 from chaperon.load.performers.closed_load import ClosedLoad
 from chaperon.load.performers.open_load import OpenLoad, Pool
-from chaperon.load.share import Holding, Share, Standing
+from chaperon.load.share import Share, ShareProgress, ShareState
 from chaperon.measure.recorder import Recorder
-from chaperon.measure.window import Happening
+from chaperon.measure.window import RunEvent
 
-__all__ = ["Engine", "Visited", "Visitor"]
+__all__ = ["Engine", "VisitResult", "Visitor"]
 
 PATIENCE = 15.0
 LATE = 1.0
@@ -53,7 +53,7 @@ class Engine:
         held: Callable[[], bool] = lambda: False,
         changed: Callable[[], object] = lambda: None,
     ) -> None:
-        self._flight = Flight(visitor, recorder, clock, health or Health(clock), began=began)
+        self._flight = VisitsInFlight(visitor, recorder, clock, health or Health(clock), began=began)
         self._flight.staying = staying
         self._flight.held, self._flight.changed = held, changed
         self._clock = clock
@@ -63,9 +63,9 @@ class Engine:
         self._late = late
         self._engines = engines
         self._pool = Pool()
-        self.holdings: dict[str, Holding] = {share.name: Holding(share) for share in shares}
+        self.holdings: dict[str, ShareProgress] = {share.name: ShareProgress(share) for share in shares}
         self._loads: dict[str, OpenLoad | ClosedLoad] = {}
-        self._steering = Steering()
+        self._steering = LiveChanges()
         self._performing = False
         self._finished = False
 
@@ -98,7 +98,7 @@ class Engine:
         return self._flight.stopped
 
     @property
-    def steering(self) -> Steering:
+    def steering(self) -> LiveChanges:
         """How the loads were changed so far."""
         return self._steering
 
@@ -108,7 +108,7 @@ class Engine:
         return {name: (h.taken, h.ended, h.rows) for name, h in self.holdings.items()}
 
     @property
-    def standings(self) -> dict[str, Standing]:
+    def standings(self) -> dict[str, ShareState]:
         """By share: whether it is going on, done to its end, or was given back when it was released."""
         return {name: h.standing if self._performing else "going" for name, h in self.holdings.items()}
 
@@ -136,7 +136,7 @@ class Engine:
 
     def take(self, share: Share, *, forgo: bool = False) -> None:
         """Perform *share* too, from its *start*: what was due before now is started late, or with *forgo* lost."""
-        holding = self.holdings[share.name] = Holding(share, since=self._clock.now() if forgo else -math.inf)
+        holding = self.holdings[share.name] = ShareProgress(share, since=self._clock.now() if forgo else -math.inf)
         if self._performing:
             self._begin(holding)
 
@@ -190,7 +190,7 @@ class Engine:
         """Start nothing more; visits in flight have *grace* seconds (else the engine's) to end."""
         self._flight.stop(self._grace if grace is None else grace, self._patience)
 
-    def _begin(self, holding: Holding) -> None:
+    def _begin(self, holding: ShareProgress) -> None:
         share, flight = holding.share, self._flight
         load: OpenLoad | ClosedLoad
         if isinstance(share.load, Rate):
@@ -241,4 +241,4 @@ class Engine:
         for name, load in self._loads.items():
             self._follow(self.holdings[name].share, load)
         self._flight.rouse()
-        self._flight.recorder.happened(Happening(at, "change", what))
+        self._flight.recorder.happened(RunEvent(at, "change", what))

@@ -7,15 +7,15 @@ from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from chaperon.load.arrivals import chance
+from chaperon.load.arrivals import seeded_random
 from chaperon.load.kinds import Load, Users
-from chaperon.load.share import Holding
+from chaperon.load.share import ShareProgress
 
 Order = Literal["sequential", "shuffle", "random", "circular", "unique"]
 ORDERS = ("sequential", "shuffle", "random", "circular", "unique")
 
 
-class Crowd(NamedTuple):
+class UserNumbering(NamedTuple):
     """How the visits of a load are told apart.
 
     *users* is how many there are where it is closed throughout, else None; visits are
@@ -28,12 +28,12 @@ class Crowd(NamedTuple):
     legs: int = 1
 
 
-def crowd_of(load: Load) -> Crowd:
+def crowd_of(load: Load) -> UserNumbering:
     """Return how the visits of a load are told apart."""
     legs = load.legs
     counts = [leg.load.n for leg in legs if isinstance(leg.load, Users)]
     closed = len(counts) == len(legs) > 0
-    return Crowd(max(counts) * len(legs) if closed else None, not counts, max(len(legs), 1))
+    return UserNumbering(max(counts) * len(legs) if closed else None, not counts, max(len(legs), 1))
 
 
 def position(user: int, number: int, taken: int, users: int | None) -> int:
@@ -57,11 +57,11 @@ def ordered(order: Order, place: int, size: int, *luck: object) -> int | None:
 def _shuffled(size: int, turn: int, *luck: object) -> tuple[int, ...]:
     """Return the order of all rows in the *turn*-th time through."""
     rows = list(range(size))
-    chance(*luck, turn, "shuffle").shuffle(rows)
+    seeded_random(*luck, turn, "shuffle").shuffle(rows)
     return tuple(rows)
 
 
-class Dealer:
+class UniqueRows:
     """Deals rows that must go out once in a run: each share owns those of its own stride.
 
     Whoever performs shares deals the rows of all of them, the first ones first, to whichever
@@ -71,13 +71,13 @@ class Dealer:
 
     def __init__(self, told: Callable[[str, int], None] = lambda share, rows: None) -> None:
         self._told = told
-        self.holdings: Mapping[str, Holding] = {}
+        self.holdings: Mapping[str, ShareProgress] = {}
         self._dealt: dict[Hashable, dict[str, int]] = defaultdict(dict)
 
     def next(self, feed: Hashable, size: int) -> int | None:
         """Return the next row of a feed of *size* rows, or None when the shares held here own no more."""
         dealt = self._dealt[feed]
-        best: tuple[int, Holding] | None = None
+        best: tuple[int, ShareProgress] | None = None
         for name, holding in self.holdings.items():
             if holding.standing == "returned":
                 continue

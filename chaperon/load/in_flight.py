@@ -16,8 +16,8 @@ from chaperon.errors import Interrupted
 from chaperon.interrupts import is_interrupt, is_ours, marked
 from chaperon.load.arrivals import Arrival
 from chaperon.load.generator.health import Health
-from chaperon.load.share import Holding
-from chaperon.measure.recorder import Fate, Recorder
+from chaperon.load.share import ShareProgress
+from chaperon.measure.recorder import Recorder, VisitOutcome
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -32,17 +32,17 @@ class _Woken(BaseException):
     """Something changed while somebody rested."""
 
 
-class Visited(NamedTuple):
+class VisitResult(NamedTuple):
     """How a visit ended, and whether its user goes on."""
 
-    fate: Fate
+    fate: VisitOutcome
     stays: bool = True
 
 
 class Visitor(Protocol):
     """Who makes the visits; neither verb may raise anything but an interrupt (`chaperon.interrupts`)."""
 
-    def visit(self, arrival: Arrival) -> Visited: ...
+    def visit(self, arrival: Arrival) -> VisitResult: ...
 
     def leave(self, entry: int, user: int) -> None:
         """Bid farewell to a user who makes no further visit."""
@@ -64,7 +64,7 @@ class Visitor(Protocol):
 HELD = 0.05
 
 
-class Flight:
+class VisitsInFlight:
     """What the loads of one engine have in common: its clock, its books, who is at work for which share.
 
     Nothing is begun while *held* says so; *changed* is called when a share is done or given
@@ -92,12 +92,12 @@ class Flight:
         self.fault: BaseException | None = None
         self.loop: Any = gevent.get_hub().loop
         self._resting: set[Greenlet] = set()
-        self._busy: dict[Greenlet, tuple[Holding, float, Arrival]] = {}
-        self._alive: dict[Greenlet, Holding | None] = {}
+        self._busy: dict[Greenlet, tuple[ShareProgress, float, Arrival]] = {}
+        self._alive: dict[Greenlet, ShareProgress | None] = {}
         self._timers: list[Timer] = []
 
     def __repr__(self) -> str:
-        return f"<Flight of {self.busy} visits>"
+        return f"<VisitsInFlight of {self.busy} visits>"
 
     @property
     def busy(self) -> int:
@@ -109,11 +109,11 @@ class Flight:
         """Whether nobody is at work."""
         return not self._alive
 
-    def going(self, holding: Holding) -> bool:
+    def going(self, holding: ShareProgress) -> bool:
         """Whether a share may begin further visits."""
         return self.stopped is None and not holding.released
 
-    def wait_while_held(self, holding: Holding) -> None:
+    def wait_while_held(self, holding: ShareProgress) -> None:
         """Wait as long as nothing is to be begun."""
         while self.going(holding) and self.held():
             self.clock.sleep(HELD)
@@ -122,14 +122,14 @@ class Flight:
         """Call *deed* from the hub in *seconds*, unless it all ends before."""
         self._timers.append(self.clock.after(seconds, partial(self._in_hub, deed)))
 
-    def spawn(self, holding: Holding | None, deed: Callable[..., None], *args: object) -> None:
+    def spawn(self, holding: ShareProgress | None, deed: Callable[..., None], *args: object) -> None:
         """Let somebody work for a share, or for nobody in particular."""
         greenlet = gevent.spawn(self._run, deed, *args)
         self._alive[greenlet] = holding
         if holding is not None:
             holding.alive += 1
 
-    def rest(self, holding: Holding, until: float) -> None:
+    def rest(self, holding: ShareProgress, until: float) -> None:
         """Wait for a moment, or until something changes for the share; whoever rests looks again."""
         if not self.going(holding):
             return
@@ -146,7 +146,7 @@ class Flight:
         """End every rest soon: from the hub, so that nobody can leave a rest meanwhile."""
         self.after(0.0, self._wake)
 
-    def visit(self, holding: Holding, arrival: Arrival, due: float) -> Visited:
+    def visit(self, holding: ShareProgress, arrival: Arrival, due: float) -> VisitResult:
         """Make one visit, and write into the ledger what became of it."""
         me = _me()
         self._busy[me] = (holding, due, arrival)
@@ -157,13 +157,13 @@ class Flight:
                 if self._busy.pop(me, None) is not None:
                     self._ended(holding, due, "interrupted" if is_interrupt(exc) else "failed")
                 raise
-            visited = Visited("interrupted", stays=False)
+            visited = VisitResult("interrupted", stays=False)
         if self._busy.pop(me, None) is not None:
             self.recorder.account(holding.share.label, due, visited.fate, 0.0, share=holding.name)
             holding.ended += 1
         return visited
 
-    def account(self, holding: Holding, due: float, fate: Fate, waited: float = 0.0) -> None:
+    def account(self, holding: ShareProgress, due: float, fate: VisitOutcome, waited: float = 0.0) -> None:
         """Write into the ledger what became of a visit of a share."""
         self.recorder.account(holding.share.label, due, fate, waited, share=holding.name)
 
@@ -182,7 +182,7 @@ class Flight:
         if not self._alive and not self.staying:
             self.over.set()
 
-    def interrupt(self, holding: Holding | None = None) -> None:
+    def interrupt(self, holding: ShareProgress | None = None) -> None:
         """End the visits in flight of a share, or of all; runs in the hub."""
         for greenlet, (whose, _, arrival) in list(self._busy.items()):
             if holding in (None, whose) and greenlet in self._busy:
@@ -190,7 +190,7 @@ class Flight:
                 endless = self.visitor.endless(arrival, greenlet.gr_frame if closed else None)
                 greenlet.throw(marked(Interrupted("the run ended"), endless))
 
-    def abandon(self, holding: Holding | None = None) -> None:
+    def abandon(self, holding: ShareProgress | None = None) -> None:
         """Count who would not be interrupted as interrupted all the same; let nobody of a share stay."""
         for greenlet, (whose, due, arrival) in list(self._busy.items()):
             if holding in (None, whose):
@@ -253,7 +253,7 @@ class Flight:
             if greenlet in self._resting:
                 greenlet.throw(_Woken())
 
-    def _ended(self, holding: Holding, due: float, fate: Fate) -> None:
+    def _ended(self, holding: ShareProgress, due: float, fate: VisitOutcome) -> None:
         self.account(holding, due, fate)
         holding.ended += 1
 

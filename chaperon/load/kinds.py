@@ -46,7 +46,7 @@ def thinking(think: Think | None) -> Between | None:
 S = TypeVar("S", bound="Shaped")
 
 
-class Leg(NamedTuple):
+class LoadPart(NamedTuple):
     """One load without an inner order, from an offset of the whole."""
 
     at: float
@@ -71,12 +71,12 @@ class Load:
         """The offset from which no visit is due, or None where it ends when its visits are made."""
         raise NotImplementedError
 
-    def tracks(self, at: float = 0.0) -> list[list[Leg]]:
+    def tracks(self, at: float = 0.0) -> list[list[LoadPart]]:
         """Return what goes on side by side from the offset *at*: of each track its legs in turn."""
         raise NotImplementedError
 
     @property
-    def legs(self) -> list[Leg]:
+    def legs(self) -> list[LoadPart]:
         """All that it consists of."""
         return [leg for track in self.tracks() for leg in track]
 
@@ -105,8 +105,8 @@ class Shaped(Load):
     def until(self) -> float | None:
         return None if math.isinf(self.curve.until) else self.curve.until
 
-    def tracks(self, at: float = 0.0) -> list[list[Leg]]:
-        return [[Leg(at, self)]]
+    def tracks(self, at: float = 0.0) -> list[list[LoadPart]]:
+        return [[LoadPart(at, self)]]
 
     def held(self, hold: float | None = None, ramp: float | None = None) -> Load:
         simple = _simple(self.curve)
@@ -210,7 +210,7 @@ class Pause(Load):
     def until(self) -> float:
         return self.span
 
-    def tracks(self, at: float = 0.0) -> list[list[Leg]]:
+    def tracks(self, at: float = 0.0) -> list[list[LoadPart]]:
         return []
 
     def cut(self, until: float) -> Pause:
@@ -231,7 +231,7 @@ class InTurn(Load):
         ends = [part.until for part in self.parts]
         return None if ends[-1] is None else sum(end or 0.0 for end in ends)
 
-    def tracks(self, at: float = 0.0) -> list[list[Leg]]:
+    def tracks(self, at: float = 0.0) -> list[list[LoadPart]]:
         legs = []
         for part in self.parts:
             legs += [leg for track in part.tracks(at) for leg in track]
@@ -261,7 +261,7 @@ class Beside(Load):
         ends = [part.until for part in self.parts]
         return None if None in ends else max(end or 0.0 for end in ends)
 
-    def tracks(self, at: float = 0.0) -> list[list[Leg]]:
+    def tracks(self, at: float = 0.0) -> list[list[LoadPart]]:
         return [track for part in self.parts for track in part.tracks(at)]
 
     def cut(self, until: float) -> Beside:

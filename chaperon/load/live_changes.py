@@ -9,7 +9,7 @@ from chaperon.load.kinds import Rate, Shaped
 from chaperon.load.share import Share
 
 
-class Steering:
+class LiveChanges:
     """Scalings, pauses, resumptions, each from an offset of the run on, told in their order.
 
     A pause lets nothing of an open load become due; users of closed ones stay, and rest.
@@ -24,7 +24,7 @@ class Steering:
         self._closed: list[tuple[float, float]] = []
 
     def __repr__(self) -> str:
-        return f"<Steering: {self._factor:g} times the plan{', paused' if self.paused else ''}>"
+        return f"<LiveChanges: {self._factor:g} times the plan{', paused' if self.paused else ''}>"
 
     def scale(self, factor: float, at: float) -> None:
         """Send *factor* times what was planned, also after a pause that goes on."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from chaperon.load.curve import Segment
-from chaperon.load.kinds import Leg, Load, Rate
+from chaperon.load.kinds import Load, LoadPart, Rate
 from chaperon.measure.sample import STEADY, WARM_UP
 
 STAGES = 40
@@ -58,7 +58,7 @@ def phases(load: Load, warmup: float = 0.0) -> list[Phases]:
     return [found for track in load.tracks() for found in _track(track, warmup)]
 
 
-def _track(legs: Sequence[Leg], warmup: float) -> list[Phases]:
+def _track(legs: Sequence[LoadPart], warmup: float) -> list[Phases]:
     ends = [max(warmup, leg.at + leg.load.warmup if leg.load.warmup else 0.0) for leg in legs]
     kinds = Counter(
         [s.kind for leg, end in zip(legs, ends, strict=True) for s in leg.load.curve.segments if leg.at + s.end > end]
@@ -79,7 +79,7 @@ def _track(legs: Sequence[Leg], warmup: float) -> list[Phases]:
     return found
 
 
-def _name(segment: Segment, leg: Leg, kinds: Counter[str], seen: Counter[str]) -> str:
+def _name(segment: Segment, leg: LoadPart, kinds: Counter[str], seen: Counter[str]) -> str:
     name = segment.kind
     if name == "pause" or not 1 < kinds[name] <= STAGES:
         return name

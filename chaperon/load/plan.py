@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from chaperon.load.arrivals import offsets
 from chaperon.load.kinds import Iterations, Rate, Shaped, Users
-from chaperon.load.live_changes import Steering
+from chaperon.load.live_changes import LiveChanges
 from chaperon.load.share import Share
 
 WALKED = 20_000_000
@@ -27,7 +27,7 @@ class Due(NamedTuple):
 
 
 def due_visits(
-    shares: Iterable[Share], steering: Steering, *, stopped: float | None, began: float = 0.0
+    shares: Iterable[Share], steering: LiveChanges, *, stopped: float | None, began: float = 0.0
 ) -> dict[str, Due]:
     """Return how many visits were due by scenario label, from the loads that *shares* are of.
 

@@ -80,10 +80,10 @@ def _crowd(load: Shaped, n: int) -> int:
     return load.n if isinstance(load, Users) else load.users if isinstance(load, Iterations) else n
 
 
-Standing = Literal["going", "done", "returned"]
+ShareState = Literal["going", "done", "returned"]
 
 
-class Holding:
+class ShareProgress:
     """A share as somebody performs it: how far it has come.
 
     *load* is the share's, as it was bent since. *taken* counts the arrivals of its stride
@@ -107,10 +107,10 @@ class Holding:
         self.handed = False
 
     def __repr__(self) -> str:
-        return f"<Holding {self.share.name}, {self.standing}>"
+        return f"<ShareProgress {self.share.name}, {self.standing}>"
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> ShareState:
         """Whether it is going on, done to its end, or was given back when it was released."""
         if self.handed or (self.released and not self.alive):
             return "returned"

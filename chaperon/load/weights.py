@@ -8,7 +8,7 @@ from functools import lru_cache
 from math import gcd, lcm
 
 from chaperon.errors import PlanError
-from chaperon.load.arrivals import chance
+from chaperon.load.arrivals import seeded_random
 
 MOST = 1_000
 """Turns of a round."""
@@ -42,5 +42,5 @@ def turn(counts: Sequence[int], number: int, *luck: object) -> int:
 @lru_cache(maxsize=256)
 def _round(counts: tuple[int, ...], among: int, *luck: object) -> tuple[int, ...]:
     turns = [place for place, count in enumerate(counts) for _ in range(count)]
-    chance(*luck, among, "round").shuffle(turns)
+    seeded_random(*luck, among, "round").shuffle(turns)
     return tuple(turns)

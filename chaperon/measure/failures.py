@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from chaperon.errors import TimeIsUp, WebSocketError
+from chaperon.errors import TimeLimitReached, WebSocketError
 from chaperon.interrupts import SOCKET, attributes, endless, is_a, is_interrupt, is_ours, marked
 from chaperon.measure.exception_text import class_name, describe, text_of
 from chaperon.measure.sample import Failure
@@ -135,7 +135,7 @@ def failure_of(exc: BaseException, *, natural: bool = True) -> Failure:
 
     Raises only an interrupt, where the text of the exception waited for something.
     """
-    if type(exc) is TimeIsUp and is_ours(exc):
+    if type(exc) is TimeLimitReached and is_ours(exc):
         exc = exc.becomes
     listed = not any(_LISTED in attributes(e) for e in chain(exc))
     attributes(exc)[_LISTED] = True

@@ -11,7 +11,7 @@ from chaperon.measure.hub_lag import HubLag
 from chaperon.measure.plain_text import NAME, encodable
 from chaperon.measure.sample import WARM_UP, Failure, Key, Row, Sample
 from chaperon.measure.series import Series
-from chaperon.measure.window import Counts, Happening, Trouble, TroubleKey, Window
+from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts, Window
 
 NAMES = 1_000
 KEYS = 10_000
@@ -32,11 +32,11 @@ HAPPENINGS_CAPPED = f"happenings beyond the first {HAPPENINGS} of a second left 
 REFUSED = "samples refused: not a finite number, or negative"
 SIZES_REFUSED = "sizes left out: no number of bytes"
 
-Fate = Literal["planned", "done", "failed", "interrupted", "dropped", "lost"]
+VisitOutcome = Literal["planned", "done", "failed", "interrupted", "dropped", "lost"]
 Tap = Callable[[Sample], None]
 
 
-class Witness(Protocol):
+class RecorderJournal(Protocol):
     """Whoever is told of everything a recorder takes, before the call that brought it returns."""
 
     def take(
@@ -50,13 +50,13 @@ class Witness(Protocol):
         value: float | None,
     ) -> None: ...
 
-    def account(self, label: str, due: float, fate: Fate, waited: float, share: str) -> None: ...
+    def account(self, label: str, due: float, fate: VisitOutcome, waited: float, share: str) -> None: ...
 
     def dealt(self, share: str, rows: int) -> None: ...
 
     def note(self, what: str) -> None: ...
 
-    def happened(self, what: Happening) -> None: ...
+    def happened(self, what: RunEvent) -> None: ...
 
 
 class Recorder:
@@ -70,7 +70,7 @@ class Recorder:
     """
 
     def __init__(
-        self, worker: str, *, began: float, second: int = 0, tap: Tap | None = None, journal: Witness | None = None
+        self, worker: str, *, began: float, second: int = 0, tap: Tap | None = None, journal: RecorderJournal | None = None
     ) -> None:
         self.worker = worker
         self.began = began
@@ -84,13 +84,13 @@ class Recorder:
         self._second = second
         self._open: dict[Key, list[Row]] = {}
         self._series: dict[Key, Series] = {}
-        self._ledger: dict[tuple[str, int], Counts] = {}
-        self._errors: dict[TroubleKey, Trouble] = {}
+        self._ledger: dict[tuple[str, int], VisitCounts] = {}
+        self._errors: dict[ErrorKey, ErrorCount] = {}
         self._notes: Counter[str] = Counter()
-        self._happenings: list[Happening] = []
+        self._happenings: list[RunEvent] = []
         self._names: set[tuple[str, str]] = set()
         self._keys: set[Key] = set()
-        self._troubles: set[TroubleKey] = set()
+        self._troubles: set[ErrorKey] = set()
 
     def __repr__(self) -> str:
         return f"<Recorder {self.worker} at window {self._seq}>"
@@ -143,7 +143,7 @@ class Recorder:
         if len(batch) >= BATCH:
             self._settle(key, batch)
 
-    def account(self, label: str, due: float, fate: Fate, waited: float = 0.0, *, share: str = "") -> None:
+    def account(self, label: str, due: float, fate: VisitOutcome, waited: float = 0.0, *, share: str = "") -> None:
         """Note in the ledger what became of a visit due at *due*, on the recorder's clock.
 
         A dropped one had *waited* so many seconds. It was of *share*, as that stands in the progress.
@@ -151,7 +151,7 @@ class Recorder:
         second = (label, max(int(due - self.began), 0))
         counts = self._ledger.get(second)
         if counts is None:
-            counts = self._ledger[second] = Counts()
+            counts = self._ledger[second] = VisitCounts()
         setattr(counts, fate, getattr(counts, fate) + 1)
         if waited:
             counts.waited += waited
@@ -163,7 +163,7 @@ class Recorder:
         if self._journal is not None:
             self._journal.dealt(share, rows)
 
-    def happened(self, what: Happening) -> None:
+    def happened(self, what: RunEvent) -> None:
         """Note what the reader of the report has to know of; beyond a hundred in a window only their number."""
         if len(self._happenings) < HAPPENINGS:
             what = replace(what, text=encodable(what.text))
@@ -259,7 +259,7 @@ class Recorder:
                 where = (key.scenario, OTHER, "other errors")
             else:
                 self._troubles.add(where)
-        trouble = Trouble(1, at, at, failure.message, int(key.phase == WARM_UP))
+        trouble = ErrorCount(1, at, at, failure.message, int(key.phase == WARM_UP))
         known = self._errors.get(where)
         if known is None:
             self._errors[where] = trouble

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 MOST = 100_000
 
 
-class Marks:
+class RoundTripStarts:
     """Moments by key, shared by all sessions of a process: whoever sends marks, whoever receives asks.
 
     A key may arrive any number of times. Only the newest *most* keys are kept.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SPOKEN = frozenset({"step", "call", "task", "check"})
 
 
-class Measure:
+class TimedBlock:
     """A stretch being timed; an exception that leaves it makes it an error.
 
     Set *bytes* to what came in; call `fail` where it failed without an exception.
@@ -36,7 +36,7 @@ class Measure:
         """Count the stretch as an error of class *error*."""
         self._failure = Failure(error, message or error)
 
-    def __enter__(self) -> Measure:
+    def __enter__(self) -> TimedBlock:
         self._start = self._meter.clock.now()
         if self.kind not in REQUEST_KINDS_NOT:
             self._meter.recorder.lag.begin(self._start)

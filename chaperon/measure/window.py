@@ -10,7 +10,7 @@ from chaperon.measure.series import Series
 
 
 @dataclass(slots=True)
-class Counts:
+class VisitCounts:
     """What became of visits: planned = done + failed + interrupted + dropped + lost.
 
     *waited* is for how many seconds, in sum, the dropped ones had been due.
@@ -24,7 +24,7 @@ class Counts:
     lost: int = 0
     waited: float = 0.0
 
-    def add(self, other: Counts) -> None:
+    def add(self, other: VisitCounts) -> None:
         """Add *other* to this."""
         self.planned += other.planned
         self.done += other.done
@@ -46,7 +46,7 @@ class Counts:
 
 
 @dataclass(slots=True)
-class Trouble:
+class ErrorCount:
     """One class of error of one series: how often, when (seconds from the start), in whose words.
 
     *warm* of them belong to the warm-up.
@@ -58,7 +58,7 @@ class Trouble:
     sample: str
     warm: int = 0
 
-    def add(self, other: Trouble) -> None:
+    def add(self, other: ErrorCount) -> None:
         """Add *other* to this; the words are those of the earlier one."""
         if other.first < self.first:
             self.sample = other.sample
@@ -69,7 +69,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Happening:
+class RunEvent:
     """Something a reader of the report has to know of: *at* is seconds from the start of the run.
 
     *kind* is "change" (somebody scaled or paused the load), "blocked" (a call stopped the
@@ -85,7 +85,7 @@ class Happening:
     took: float = 0.0
 
 
-TroubleKey = tuple[str, str, str]
+ErrorKey = tuple[str, str, str]
 """(scenario, series name, error class)"""
 
 
@@ -109,15 +109,15 @@ class Window:
     seq: int
     at: int
     series: Mapping[Key, Series] = field(default_factory=dict)
-    ledger: Mapping[tuple[str, int], Counts] = field(default_factory=dict)
-    errors: Mapping[TroubleKey, Trouble] = field(default_factory=dict)
+    ledger: Mapping[tuple[str, int], VisitCounts] = field(default_factory=dict)
+    errors: Mapping[ErrorKey, ErrorCount] = field(default_factory=dict)
     health: Mapping[str, float] = field(default_factory=dict)
     progress: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     users: int = 0
     notes: Mapping[str, int] = field(default_factory=dict)
     phases: Mapping[tuple[str, str], float] = field(default_factory=dict)
     due: Mapping[str, float] = field(default_factory=dict)
-    happenings: Sequence[Happening] = ()
+    happenings: Sequence[RunEvent] = ()
     generator: Mapping[str, Series] = field(default_factory=dict)
 
 

@@ -14,7 +14,7 @@ from chaperon.measure.sample import Key
 from chaperon.measure.series import EXEMPLARS, Series
 from chaperon.measure.sketch import Sketch
 from chaperon.measure.strict_msgpack import LARGEST, WireError, pack, reader, unpack
-from chaperon.measure.window import Counts, Happening, Trouble, Window
+from chaperon.measure.window import ErrorCount, RunEvent, VisitCounts, Window
 
 MOST = 5_000
 """Centroids a sketch may have."""
@@ -33,14 +33,14 @@ _Packed = tuple[
     int,
     int,
     int,
-    tuple[tuple[str, int, Counts], ...],
-    tuple[tuple[tuple[str, str, str], Trouble], ...],
+    tuple[tuple[str, int, VisitCounts], ...],
+    tuple[tuple[tuple[str, str, str], ErrorCount], ...],
     dict[str, float],
     dict[str, tuple[int, int, int]],
     dict[str, int],
     tuple[tuple[tuple[str, str], float], ...],
     dict[str, float],
-    tuple[Happening, ...],
+    tuple[RunEvent, ...],
     tuple[Any, ...],
     tuple[str, ...],
     tuple[bytes, bytes, bytes, bytes, bytes],
@@ -240,7 +240,7 @@ def _near(value: float) -> float:
     return min(max(value, -_LARGEST), _LARGEST)
 
 
-def _sound(counts: Counts) -> Counts:
+def _sound(counts: VisitCounts) -> VisitCounts:
     known = counts.done, counts.failed, counts.interrupted, counts.dropped, counts.lost
     if min(counts.planned, counts.waited, *known) < 0:
         raise WireError("a ledger with less than nothing")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaperon.report.format import number_text, time_text
-from chaperon.report.redaction.redaction import plain
+from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import Report, Row, Verdict
 
 SCHEMA = "chaperon-capacity/1"
@@ -109,7 +109,7 @@ def _line(probe: Probe, top: float) -> str:
     p95 = probe.p95
     long = 0 if not p95 or not top else max(round(p95 / top * WIDE), 1)
     errors = sum(error.count for error in probe.report.errors)
-    said = "held" + (", confirmed" if probe.confirming else "") if probe.outcome == "held" else plain(probe.reason)
+    said = "held" + (", confirmed" if probe.confirming else "") if probe.outcome == "held" else redacted_line(probe.reason)
     return f"{number_text(probe.rate):>10} {time_text(p95):>8} {errors:>8,}  {'█' * long:<{WIDE}}  {said}"
 
 
@@ -122,5 +122,5 @@ def _plain(probe: Probe) -> dict[str, Any]:
         "p95": probe.p95,
         "errors": sum(error.count for error in probe.report.errors),
         "verdict": probe.report.verdict.value,
-        "reasons": [plain(reason) for reason in probe.report.reasons],
+        "reasons": [redacted_line(reason) for reason in probe.report.reasons],
     }

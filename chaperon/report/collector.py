@@ -11,7 +11,7 @@ from chaperon.measure.closing import Reported
 from chaperon.measure.plain_text import encodable
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
-from chaperon.measure.window import Counts, Happening, Trouble, TroubleKey, Window
+from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts, Window
 from chaperon.report.percentiles import Population
 
 RECENT = 5
@@ -41,12 +41,12 @@ class SecondRow:
     p50: float | None = None
     p95: float | None = None
     censored: int = 0
-    counts: Counts = field(default_factory=Counts)
+    counts: VisitCounts = field(default_factory=VisitCounts)
     health: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class WorkerTally:
+class WorkerStats:
     """What one worker has sent so far; *health* is the worst that was seen, *latest* the last.
 
     *losses* are the visits nobody knows the end of because it was lost. No window is waited
@@ -77,12 +77,12 @@ class WorkerTally:
         self.windows += 1
         self.visits += sum(c.done + c.failed + c.interrupted for c in window.ledger.values())
         self.reported.add(window)
-        worsen(self.health, window.health)
+        merge_worst(self.health, window.health)
         self.latest = window.health
         return True
 
 
-def worsen(known: dict[str, float], seen: Mapping[str, float]) -> None:
+def merge_worst(known: dict[str, float], seen: Mapping[str, float]) -> None:
     """Make *known* the worse of both: what is counted anew in each window is added up."""
     for name, value in seen.items():
         worst = known.get(name, 0.0)
@@ -90,7 +90,7 @@ def worsen(known: dict[str, float], seen: Mapping[str, float]) -> None:
 
 
 @dataclass(slots=True)
-class Streak:
+class FailureStreak:
     """For how many seconds there has been nothing but bad; seconds with neither count with those before."""
 
     length: int = 0
@@ -138,14 +138,14 @@ class Totals:
     """
 
     series: Mapping[Key, Series]
-    ledger: Mapping[str, Counts]
+    ledger: Mapping[str, VisitCounts]
     seconds: Sequence[SecondRow]
-    errors: Mapping[TroubleKey, Trouble]
-    workers: Sequence[WorkerTally]
+    errors: Mapping[ErrorKey, ErrorCount]
+    workers: Sequence[WorkerStats]
     notes: Mapping[str, int]
     phases: Mapping[tuple[str, str], float] = field(default_factory=dict)
     due: Mapping[str, float] = field(default_factory=dict)
-    happenings: Sequence[tuple[str, Happening]] = ()
+    happenings: Sequence[tuple[str, RunEvent]] = ()
     generator: Mapping[str, Series] = field(default_factory=dict)
 
 
@@ -161,23 +161,23 @@ class Collector:
     """
 
     def __init__(self, workers: Sequence[str] = ("local",), *, patience: float = 10.0) -> None:
-        self._workers = {name: WorkerTally(name) for name in workers}
+        self._workers = {name: WorkerStats(name) for name in workers}
         self._patience = patience
         self._present = set(workers)
         self._open: dict[int, dict[str, Window]] = {}
         self._closed = -1
         self._series: dict[Key, Series] = {}
-        self._ledger: dict[str, Counts] = {}
+        self._ledger: dict[str, VisitCounts] = {}
         self._seconds: dict[int, SecondRow] = {}
-        self._errors: dict[TroubleKey, Trouble] = {}
+        self._errors: dict[ErrorKey, ErrorCount] = {}
         self._notes: Counter[str] = Counter()
         self._phases: dict[tuple[str, str], float] = {}
         self._due: dict[str, float] = {}
-        self._happenings: list[tuple[str, Happening]] = []
+        self._happenings: list[tuple[str, RunEvent]] = []
         self._generator: dict[str, Series] = {}
         self._recent: deque[tuple[int, Population]] = deque(maxlen=RECENT)
-        self._requests_failing = Streak()
-        self._visits_failing = Streak()
+        self._requests_failing = FailureStreak()
+        self._visits_failing = FailureStreak()
         self.listeners: list[Listener] = []
 
     def __repr__(self) -> str:
@@ -215,12 +215,12 @@ class Collector:
 
     def join(self, worker: str) -> None:
         """Wait for the windows of one more worker before closing a second."""
-        self._workers.setdefault(worker, WorkerTally(worker)).away = False
+        self._workers.setdefault(worker, WorkerStats(worker)).away = False
         self._present.add(worker)
 
     def leave(self, worker: str, *, lost: bool = False) -> None:
         """Wait for a worker's windows no longer; *lost* ones have not said all they had to say."""
-        tally = self._workers.setdefault(worker, WorkerTally(worker))
+        tally = self._workers.setdefault(worker, WorkerStats(worker))
         tally.away, tally.lost = True, lost or tally.lost
         self._present.discard(worker)
         self._close_whole()
@@ -232,14 +232,14 @@ class Collector:
             tally.losses = visits
 
     @property
-    def workers(self) -> list[WorkerTally]:
+    def workers(self) -> list[WorkerStats]:
         """Who has sent windows, or is expected to."""
         return list(self._workers.values())
 
-    def correct(self, ledger: Mapping[tuple[str, int], Counts]) -> None:
+    def correct(self, ledger: Mapping[tuple[str, int], VisitCounts]) -> None:
         """Add changes to the ledger that no window brings: what was lost with a worker."""
         for (label, due), counts in ledger.items():
-            self._ledger.setdefault(label, Counts()).add(counts)
+            self._ledger.setdefault(label, VisitCounts()).add(counts)
             self._row(due).counts.add(counts)
 
     def note(self, what: str, times: int = 1) -> None:
@@ -327,11 +327,11 @@ class Collector:
         due_for: dict[str, float] = {}
         for window in windows:
             row.users += window.users
-            worsen(row.health, window.health)
+            merge_worst(row.health, window.health)
             for key, series in window.series.items():
                 by_key.setdefault(key, []).append(series)
             for (label, due), counts in window.ledger.items():
-                self._ledger.setdefault(label, Counts()).add(counts)
+                self._ledger.setdefault(label, VisitCounts()).add(counts)
                 self._row(due).counts.add(counts)
             for where, trouble in window.errors.items():
                 known = self._errors.get(where)

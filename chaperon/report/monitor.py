@@ -10,7 +10,7 @@ from chaperon.measure.plain_text import WORDS, encodable
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import Window
-from chaperon.report.collector import Collector, Pulse, WorkerTally
+from chaperon.report.collector import Collector, Pulse, WorkerStats
 from chaperon.report.limits.limits import Limit
 from chaperon.report.limits.sliding_limit import Sliding
 from chaperon.report.reckoning import reckon
@@ -19,15 +19,15 @@ from chaperon.report.report import LimitResult, Report
 from chaperon.report.texts import through
 from chaperon.report.validity.falsified import spoiled
 from chaperon.report.validity.generator_part import GeneratorPart
-from chaperon.report.validity.validity import Doubts
-from chaperon.report.validity.validity_rules import Trust
-from chaperon.report.verdict import Ending, Facts, conclude
+from chaperon.report.validity.validity import GeneratorChecks
+from chaperon.report.validity.validity_rules import ValidityRules
+from chaperon.report.verdict import Ending, RunInfo, conclude
 
 ABORT_GRACE = 1.0
 """How long visits in flight have, in seconds, where a limit stops the run."""
 
 
-class Watch:
+class RunMonitor:
     """Adds windows up, says when to stop, concludes: the sink of a run on one machine or many.
 
     *brake* is after how many seconds of nothing but failing requests the run is to stop,
@@ -41,7 +41,7 @@ class Watch:
         limits: Sequence[Limit],
         *,
         brake: float | None,
-        trust: Trust | None = None,
+        trust: ValidityRules | None = None,
         redact: Redactor | None = None,
     ) -> None:
         self.collector = collector
@@ -53,12 +53,12 @@ class Watch:
         self._failed: str | None = None
         self._faults: list[str] = []
         self._judged = -1
-        self._trust = trust or Trust()
-        self._doubts = Doubts(self._trust)
+        self._trust = trust or ValidityRules()
+        self._doubts = GeneratorChecks(self._trust)
         collector.listeners.append(self._hear)
 
     def __repr__(self) -> str:
-        return f"<Watch over {self.collector}>"
+        return f"<RunMonitor over {self.collector}>"
 
     def add(self, window: Window) -> bool:
         """Take in one window; return whether the run must stop because of what is known now."""
@@ -93,7 +93,7 @@ class Watch:
             self.fault(reason)
 
     @property
-    def workers(self) -> list[WorkerTally]:
+    def workers(self) -> list[WorkerStats]:
         """Who has sent windows, or is expected to."""
         return self.collector.workers
 
@@ -101,7 +101,7 @@ class Watch:
         """Return the live figures of the last seconds."""
         return self.collector.pulse()
 
-    def report(self, facts: Facts, *, finished: bool) -> Report:
+    def report(self, facts: RunInfo, *, finished: bool) -> Report:
         """Return the report: so far, or in the end."""
         if finished:
             self.collector.close()

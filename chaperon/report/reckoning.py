@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chaperon.measure.closing import Closing, disagreements, missing
-from chaperon.measure.window import Counts
+from chaperon.measure.window import VisitCounts
 from chaperon.report.collector import Collector
 
 
@@ -32,12 +32,12 @@ def reckon(
             lost[label] = lost.get(label, 0) + count
     ledger = collector.totals().ledger
     for label, (least, exact) in plan.items():
-        known = ledger.get(label, Counts()).planned
+        known = ledger.get(label, VisitCounts()).planned
         if known < least:
             found.append(f"{least - known:,} of {least:,} visits of {label} that were due are in no window: lost")
             lost[label] = max(lost.get(label, 0), least - known)
         elif exact and known > least + twice:
             found.append(f"{known:,} visits of {label} were planned, though the load makes {least:,} due")
     second = max((row.at for row in collector.totals().seconds), default=0)
-    collector.correct({(label, second): Counts(planned=count, lost=count) for label, count in lost.items()})
+    collector.correct({(label, second): VisitCounts(planned=count, lost=count) for label, count in lost.items()})
     return found

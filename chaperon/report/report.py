@@ -13,8 +13,8 @@ from chaperon.measure.confidence import Interval
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
-from chaperon.measure.window import Counts, Happening, Trouble, TroubleKey
-from chaperon.report.collector import SecondRow, WorkerTally
+from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts
+from chaperon.report.collector import SecondRow, WorkerStats
 from chaperon.report.percentiles import Bounds, Population
 from chaperon.report.validity.generator_part import GeneratorPart, marks, moved
 
@@ -236,10 +236,10 @@ class Report:
     seed: int
     rows: tuple[Row, ...]
     errors: tuple[ErrorRow, ...]
-    ledger: Mapping[str, Counts]
+    ledger: Mapping[str, VisitCounts]
     limits: tuple[LimitResult, ...]
     seconds: tuple[SecondRow, ...]
-    workers: tuple[WorkerTally, ...]
+    workers: tuple[WorkerStats, ...]
     notes: Mapping[str, int]
     finished: bool = True
     warnings: tuple[str, ...] = ()
@@ -247,7 +247,7 @@ class Report:
     series: Mapping[Key, Series] = field(default_factory=dict)
     phases: Mapping[tuple[str, str], float] = field(default_factory=dict)
     due: Mapping[str, float] = field(default_factory=dict)
-    happenings: tuple[tuple[str, Happening], ...] = ()
+    happenings: tuple[tuple[str, RunEvent], ...] = ()
     redact: Callable[[str], str] = field(default=str, repr=False, compare=False)
     own: GeneratorPart | None = None
 
@@ -295,9 +295,9 @@ class Report:
         return _summed("", "requests", "http", traffic, self.duration)
 
     @property
-    def visits(self) -> Counts:
+    def visits(self) -> VisitCounts:
         """The ledger over all entries."""
-        total = Counts()
+        total = VisitCounts()
         for counts in self.ledger.values():
             total.add(counts)
         return total
@@ -373,7 +373,7 @@ def _summed(scenario: str, name: str, kind: str, rows: Sequence[Row], duration: 
     return Row(scenario, name, kind, merged, max((r.duration for r in rows), default=duration))
 
 
-def error_rows(errors: Mapping[TroubleKey, Trouble]) -> tuple[ErrorRow, ...]:
+def error_rows(errors: Mapping[ErrorKey, ErrorCount]) -> tuple[ErrorRow, ...]:
     """Return the classes of errors, the most frequent first."""
     rows = [
         ErrorRow(scenario, name, error, t.count, t.first, t.last, t.sample)

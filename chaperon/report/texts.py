@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
-from chaperon.measure.window import Counts, Window
+from chaperon.measure.window import VisitCounts, Window
 from chaperon.report.report import ErrorRow, Report, Row
 
 Change = Callable[[str], str]
@@ -50,7 +50,7 @@ def _value(value: Any, change: Change) -> Any:
     if isinstance(value, (tuple, list)):
         changed = tuple(_value(each, change) for each in value)
         return value if all(new is old for new, old in zip(changed, value, strict=True)) else changed
-    if is_dataclass(value) and not isinstance(value, (Series, Counts, type)):
+    if is_dataclass(value) and not isinstance(value, (Series, VisitCounts, type)):
         return _fields(value, change)
     return value
 
@@ -79,7 +79,7 @@ def _mapped(values: Mapping[Any, Any], change: Change) -> dict[Any, Any]:
 def _sum(one: Any, other: Any) -> Any:
     if isinstance(one, Series):
         return Series.merge_all([one, other])
-    if isinstance(one, Counts):
+    if isinstance(one, VisitCounts):
         total = copy(one)
         total.add(other)
         return total

@@ -16,7 +16,7 @@ from chaperon.report.validity.generator_part import GeneratorPart
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class RunInfo:
     """What a report says of the run besides what was measured; *duration* in seconds."""
 
     environment: str
@@ -37,7 +37,7 @@ class Ending:
 
 
 def conclude(
-    totals: Totals, limits: Sequence[LimitResult], facts: Facts, ending: Ending, own: GeneratorPart | None = None
+    totals: Totals, limits: Sequence[LimitResult], facts: RunInfo, ending: Ending, own: GeneratorPart | None = None
 ) -> Report:
     """Return the report: INVALID before FAIL before ABORTED before PASS. *own* is the generator's part of its times."""
     verdict, reasons = _judge(totals, limits, ending)

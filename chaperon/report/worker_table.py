@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chaperon.report.collector import WorkerTally
+from chaperon.report.collector import WorkerStats
 from chaperon.report.format import time_text
-from chaperon.report.redaction.redaction import plain
+from chaperon.report.redaction.redaction import redacted_line
 
 SHOWN = 12
 _HEAD = ("workers", "visits", "cpu", "late p99", "lag max", "")
 
 
-def crew_lines(workers: Sequence[WorkerTally], *, now: bool = False, most: int = SHOWN) -> list[str]:
+def crew_lines(workers: Sequence[WorkerStats], *, now: bool = False, most: int = SHOWN) -> list[str]:
     """Return a table of those who are worst off, at their worst, or as they are *now*; none for one worker alone."""
     if len(workers) < 2:
         return []
@@ -25,16 +25,16 @@ def crew_lines(workers: Sequence[WorkerTally], *, now: bool = False, most: int =
     return lines
 
 
-def _trouble(worker: WorkerTally) -> tuple[bool, float, float]:
+def _trouble(worker: WorkerStats) -> tuple[bool, float, float]:
     health = worker.health
     return worker.lost, health.get("late_p99", 0.0) + health.get("lag_max", 0.0), health.get("cpu", 0.0)
 
 
-def _row(worker: WorkerTally, now: bool) -> tuple[str, ...]:
+def _row(worker: WorkerStats, now: bool) -> tuple[str, ...]:
     health = worker.latest if now else worker.health
     lost = f"lost, {worker.losses:,} visits with it" if worker.lost else "gone" if now and worker.away else ""
     return (
-        plain(worker.name),
+        redacted_line(worker.name),
         f"{worker.visits:,}",
         f"{health.get('cpu', 0.0):.2f}",
         time_text(health.get("late_p99", 0.0)),

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 from chaperon.clock import seconds
 from chaperon.errors import LoadError, VisitTimeout
 from chaperon.interrupts import is_interrupt
-from chaperon.load.arrivals import chance
+from chaperon.load.arrivals import seeded_random
 from chaperon.load.weights import turn, whole
 from chaperon.measure.failures import unlisted
 from chaperon.scenario.steps import StepOptions, options_of, step, step_bound
 from chaperon.session.context import OnError
-from chaperon.session.functions import ordinary
-from chaperon.session.timeouts import Bound
+from chaperon.session.functions import require_plain_function
+from chaperon.session.timeouts import TimeLimit
 
 if TYPE_CHECKING:
-    from chaperon.session.context import Scene, Visit
+    from chaperon.session.context import SessionContext, VisitInfo
     from chaperon.session.session import Session
 
 Step = Callable[..., Any]
@@ -58,8 +58,8 @@ class Scenario:
             raise LoadError("a scenario needs at least one step: Scenario(login, look_around)")
         self.steps: tuple[Step, ...] = tuple(s if options_of(s) else step(s) for s in steps)
         self._stages = [(s, _options(s)) for s in self.steps]
-        self.init = None if init is None else ordinary(init)
-        self.cleanup = None if cleanup is None else ordinary(cleanup)
+        self.init = None if init is None else require_plain_function(init)
+        self.cleanup = None if cleanup is None else require_plain_function(cleanup)
         self.name = name
         self.timeout = None if timeout is None else seconds(timeout)
 
@@ -129,7 +129,7 @@ class Scenario:
             self._perform(session)
             return
         late = VisitTimeout(f"a visit took longer than the {self.timeout:g} s of its scenario")
-        with Bound(session.clock, self.timeout, late, session.tasks):
+        with TimeLimit(session.clock, self.timeout, late, session.tasks):
             self._perform(session)
             session.tasks.settle()
 
@@ -200,7 +200,7 @@ class _Several(Scenario):
         labels = [member.label for member in self.members]
         super().__init__(step(name=" | ".join(labels))(self._perform), **options)
 
-    def member(self, scene: Scene, visit: Visit) -> int:
+    def member(self, scene: SessionContext, visit: VisitInfo) -> int:
         """Return the place among the members of the one whose turn a visit is."""
         raise NotImplementedError
 
@@ -218,8 +218,8 @@ class _Several(Scenario):
 class _Choice(_Several):
     what = "choose"
 
-    def member(self, scene: Scene, visit: Visit) -> int:
-        luck = chance(scene.seed, scene.entry, *scene.turn(visit), "choose")
+    def member(self, scene: SessionContext, visit: VisitInfo) -> int:
+        luck = seeded_random(scene.seed, scene.entry, *scene.turn(visit), "choose")
         return luck.choices(range(len(self.members)), self.counts)[0]
 
 
@@ -228,7 +228,7 @@ class Mix(_Several):
 
     what = "mix"
 
-    def member(self, scene: Scene, visit: Visit) -> int:
+    def member(self, scene: SessionContext, visit: VisitInfo) -> int:
         number, leg = divmod(visit.number if scene.crowd.numbered else visit.user, scene.crowd.legs)
         return turn(self.counts, number, scene.seed, scene.entry, leg)
 

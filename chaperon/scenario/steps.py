@@ -13,8 +13,8 @@ from chaperon.interrupts import is_interrupt
 from chaperon.load.kinds import Between, Think, thinking
 from chaperon.measure.failures import unlisted
 from chaperon.session.context import POLICIES, OnError
-from chaperon.session.functions import name_of, ordinary
-from chaperon.session.timeouts import Bound
+from chaperon.session.functions import name_of, require_plain_function
+from chaperon.session.timeouts import TimeLimit
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,9 +28,9 @@ class StepOptions:
     on_error: OnError | None = None
 
 
-def step_bound(session: Any, name: str, within: float) -> Bound:
+def step_bound(session: Any, name: str, within: float) -> TimeLimit:
     """Return the time limit of a step."""
-    return Bound(session.clock, within, StepTimeout(f"step {name} took longer than {within:g} s"), session.tasks)
+    return TimeLimit(session.clock, within, StepTimeout(f"step {name} took longer than {within:g} s"), session.tasks)
 
 
 def options_of(function: Callable[..., Any]) -> StepOptions | None:
@@ -154,4 +154,4 @@ def _measured(function: F, name: str | None) -> F:
 def _name_of(function: Callable[..., Any]) -> str:
     if not callable(function):
         raise PlanError(f"@step and @measured decorate functions, not {function!r}")
-    return name_of(ordinary(function))
+    return name_of(require_plain_function(function))

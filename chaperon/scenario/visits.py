@@ -10,13 +10,13 @@ from typing import NamedTuple
 from chaperon.errors import FeedEmpty, VisitTimeout
 from chaperon.interrupts import is_interrupt, is_ours, is_signal
 from chaperon.load.arrivals import Arrival
-from chaperon.load.engine import Visited
+from chaperon.load.engine import VisitResult
 from chaperon.measure.exception_text import text_of
 from chaperon.measure.failures import failure_of, unlisted
 from chaperon.measure.meter import Meter
 from chaperon.measure.sample import NEVER_BEGUN, Failure
 from chaperon.scenario.scenario import Mix, Scenario, StepFailed
-from chaperon.session.context import Scene, Visit
+from chaperon.session.context import SessionContext, VisitInfo
 from chaperon.session.endless import why_endless
 from chaperon.session.session import Session
 
@@ -25,42 +25,42 @@ ABANDONED = Failure("interrupted", listed=False, censored=True)
 
 
 @dataclass(frozen=True)
-class Part:
+class EntryRunner:
     """An entry as it is performed: whose steps, in which scene."""
 
     scenario: Scenario
-    scene: Scene
+    scene: SessionContext
 
-    def cast(self) -> tuple[Part, ...]:
+    def cast(self) -> tuple[EntryRunner, ...]:
         """Return this part, or one for each scenario of a mix."""
         if not isinstance(self.scenario, Mix):
             return (self,)
         return tuple(
-            Part(each, replace(self.scene, meter=self.scene.meter.inner(each.label))) for each in self.scenario.members
+            EntryRunner(each, replace(self.scene, meter=self.scene.meter.inner(each.label))) for each in self.scenario.members
         )
 
-    def turn(self, visit: Visit) -> int:
+    def turn(self, visit: VisitInfo) -> int:
         """Return which of the cast makes a visit."""
         return self.scenario.member(self.scene, visit) if isinstance(self.scenario, Mix) else 0
 
 
-class Visitor:
+class VisitRunner:
     """Makes the visits of a run; the engine says when."""
 
-    def __init__(self, parts: Sequence[Part], *, began: float) -> None:
+    def __init__(self, parts: Sequence[EntryRunner], *, began: float) -> None:
         self._parts = parts
         self._casts = [part.cast() for part in parts]
         self._began = began
         self._sessions: dict[tuple[int, int], dict[int, Session]] = {}
         self._meters: dict[tuple[int, int], Meter] = {}
 
-    def visit(self, arrival: Arrival) -> Visited:
+    def visit(self, arrival: Arrival) -> VisitResult:
         """Run one visit, its session's `init` first if it is new."""
         whole = self._parts[arrival.entry]
         now, began = whole.scene.clock.now, self._began
         start = now()
         due = start if arrival.due is None else arrival.due
-        place = Visit(arrival.number, arrival.user, due - began, start - began)
+        place = VisitInfo(arrival.number, arrival.user, due - began, start - began)
         turn = whole.turn(place)
         part = self._casts[arrival.entry][turn]
         sessions = self._sessions.get((arrival.entry, arrival.user))
@@ -72,13 +72,13 @@ class Visitor:
             session.meter.turn(arrival.phase, ())
             session.begin(place)
             entered = self._guarded(session, part.scenario.enter)
-            if entered.visited != Visited("done"):
+            if entered.visited != VisitResult("done"):
                 if entered.visited.fate == "interrupted":
                     self.missed(arrival, now())
                 self.leave(arrival.entry, arrival.user)
                 return entered.visited
             start = now()
-            place = Visit(arrival.number, arrival.user, due - began, start - began)
+            place = VisitInfo(arrival.number, arrival.user, due - began, start - began)
         meter = session.meter
         meter.turn(arrival.phase, ())
         session.begin(place)
@@ -97,7 +97,7 @@ class Visitor:
         due = arrival.due
         if due is None:
             return
-        place = Visit(arrival.number, arrival.user, due - self._began, now - self._began)
+        place = VisitInfo(arrival.number, arrival.user, due - self._began, now - self._began)
         turn = self._parts[arrival.entry].turn(place)
         meter = self._meters.get((arrival.entry, turn))
         if meter is None:
@@ -172,22 +172,22 @@ class Visitor:
         failure = failure_of(exc)
         unlisted(exc)  # the visit is the outermost that counts it
         if type(exc) is VisitTimeout and exc.expired:
-            return _Outcome(Visited("interrupted"), failure)
+            return _Outcome(VisitResult("interrupted"), failure)
         if type(exc) is not StepFailed or exc.policy is None:
-            return _Outcome(Visited("failed"), failure)
+            return _Outcome(VisitResult("failed"), failure)
         if exc.policy == "stop-run":
             session.scene.stop_run(f"a step failed: {text_of(exc.__cause__ or exc)}")
-        return _Outcome(Visited("failed", stays=False), failure)
+        return _Outcome(VisitResult("failed", stays=False), failure)
 
 
 class _Outcome(NamedTuple):
-    visited: Visited
+    visited: VisitResult
     failure: Failure | None = None
 
 
 def _interrupted(exc: BaseException) -> _Outcome:
-    return _Outcome(Visited("interrupted", stays=False), failure_of(exc, natural=False)._replace(listed=False))
+    return _Outcome(VisitResult("interrupted", stays=False), failure_of(exc, natural=False)._replace(listed=False))
 
 
-_DONE = _Outcome(Visited("done"))
-_ENDED = _Outcome(Visited("done", stays=False))
+_DONE = _Outcome(VisitResult("done"))
+_ENDED = _Outcome(VisitResult("done", stays=False))

@@ -6,26 +6,26 @@ from typing import TYPE_CHECKING, Any
 
 from chaperon.errors import UsageError
 from chaperon.measure.meter import Meter
-from chaperon.session.context import Scene
+from chaperon.session.context import SessionContext
 
 if TYPE_CHECKING:
     from chaperon.client.http.cookies import Jar
-    from chaperon.client.http.measured import Http
+    from chaperon.client.http.measured import MeasuredSession
     from chaperon.client.websocket.websocket import WebSocket
 
 
-class _Kept:
+class _SharedClients:
     """What a session shares with its tasks: one cookie jar, connections to each service, open WebSockets."""
 
     __slots__ = ("cookies", "https", "sockets")
 
     def __init__(self) -> None:
-        self.https: dict[str, Http] = {}
+        self.https: dict[str, MeasuredSession] = {}
         self.cookies: Jar | None = None
         self.sockets: set[WebSocket] = set()
 
 
-class Hands:
+class SessionClients:
     """One cookie jar, with a `requests` session for each service that is used, and the open WebSockets.
 
     Hands that came of one another by `fork` share them, measured by each one's own meter.
@@ -33,24 +33,24 @@ class Hands:
 
     __slots__ = ("_https", "_kept", "_meter", "_scene")
 
-    def __init__(self, scene: Scene, meter: Meter) -> None:
+    def __init__(self, scene: SessionContext, meter: Meter) -> None:
         self._scene = scene
         self._meter = meter
-        self._kept = _Kept()
-        self._https: dict[str, Http] = {}
+        self._kept = _SharedClients()
+        self._https: dict[str, MeasuredSession] = {}
 
     @property
     def holds_socket(self) -> bool:
         """Whether a WebSocket is open."""
         return bool(self._kept.sockets)
 
-    def fork(self, meter: Meter) -> Hands:
+    def fork(self, meter: Meter) -> SessionClients:
         """Return hands on the same connections for whoever measures with *meter*."""
-        other = Hands(self._scene, meter)
+        other = SessionClients(self._scene, meter)
         other._kept = self._kept
         return other
 
-    def of(self, name: str) -> Http:
+    def of(self, name: str) -> MeasuredSession:
         """Return the session's HTTP towards one service; raises UsageError for an unknown one."""
         http = self._https.get(name)
         if http is None:
@@ -81,12 +81,14 @@ class Hands:
         for http in self._kept.https.values():
             http.close()
 
-    def _open(self, name: str) -> Http:
-        from chaperon.client.http.measured import Http  # late: requests brings ssl, which must be patched first
+    def _open(self, name: str) -> MeasuredSession:
+        from chaperon.client.http.measured import (
+            MeasuredSession,  # late: requests brings ssl, which must be patched first
+        )
 
         service = self._scene.services.get(name)
         if service is None:
             raise UsageError(f"no service {name!r} in this environment; there are {', '.join(self._scene.services)}")
-        http = self._kept.https[name] = Http(self._meter, service, self._kept.cookies, self._scene.wire)
+        http = self._kept.https[name] = MeasuredSession(self._meter, service, self._kept.cookies, self._scene.wire)
         self._kept.cookies = http.cookies
         return http

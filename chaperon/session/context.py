@@ -8,14 +8,14 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from chaperon.clock import Clock
-from chaperon.load.arrivals import chance
-from chaperon.load.feeder import Crowd, Dealer
+from chaperon.load.arrivals import seeded_random
+from chaperon.load.feeder import UniqueRows, UserNumbering
 from chaperon.measure.meter import Meter
-from chaperon.measure.roundtrips import Marks
+from chaperon.measure.roundtrips import RoundTripStarts
 from chaperon.session.signals import Rendezvous
 
 if TYPE_CHECKING:
-    from chaperon.client.network.connect import Wire
+    from chaperon.client.network.connect import NetworkContext
     from chaperon.client.service import Service
 
 DEFAULT = "default"
@@ -29,7 +29,7 @@ class StopRun(Protocol):
 
 
 @dataclass(frozen=True)
-class Scene:
+class SessionContext:
     """What all sessions of one entry have in common.
 
     *rendezvous*, *dealer*, *marks* are the same for all entries of an engine.
@@ -43,18 +43,18 @@ class Scene:
     seed: int
     stop_run: StopRun
     rendezvous: Rendezvous
-    dealer: Dealer
-    crowd: Crowd
+    dealer: UniqueRows
+    crowd: UserNumbering
     on_error: OnError = "next-visit"
-    marks: Marks = field(default_factory=Marks)
-    wire: Wire | None = None
+    marks: RoundTripStarts = field(default_factory=RoundTripStarts)
+    wire: NetworkContext | None = None
 
-    def turn(self, visit: Visit) -> tuple[int, ...]:
+    def turn(self, visit: VisitInfo) -> tuple[int, ...]:
         """Return what tells a visit from all others, whoever makes it: what is random derives from it."""
         return (visit.number,) if self.crowd.numbered else (visit.user, visit.number)
 
 
-class Visit(NamedTuple):
+class VisitInfo(NamedTuple):
     """The visit a session is on: moments are seconds from the start of the run."""
 
     number: int
@@ -63,11 +63,11 @@ class Visit(NamedTuple):
     started: float
 
 
-class Luck:
+class SeededRandom:
     """A session's random source."""
 
-    scene: Scene
-    visit: Visit
+    scene: SessionContext
+    visit: VisitInfo
     _luck: str | None
     _random: Random | None
 
@@ -82,7 +82,7 @@ class Luck:
     def random(self) -> Random:
         """A random source that depends on the seed, the entry, the user or arrival, the visit alone."""
         if self._random is None:
-            self._random = chance(self.scene.seed, self.scene.entry, self.luck)
+            self._random = seeded_random(self.scene.seed, self.scene.entry, self.luck)
         return self._random
 
 OnError = Literal["next-visit", "continue", "stop-session", "stop-run"]

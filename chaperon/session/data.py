@@ -14,7 +14,7 @@ from chaperon.errors import FeedEmpty, LoadError, UsageError
 from chaperon.interrupts import marked
 from chaperon.load.feeder import ORDERS, Order, ordered, position
 from chaperon.measure.meter import Meter
-from chaperon.session.context import Luck
+from chaperon.session.context import SeededRandom
 
 MOST = 5_000_000
 """Rows after which an iterable is taken to be endless."""
@@ -59,7 +59,7 @@ def feed(source: str | Path | Iterable[Any], *, order: Order = "sequential", nam
     return Feed(rows, order, name or title)
 
 
-class Data(Luck):
+class DataMethods(SeededRandom):
     """How a session takes rows."""
 
     meter: Meter

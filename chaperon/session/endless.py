@@ -10,7 +10,7 @@ from functools import lru_cache
 from types import FrameType
 
 from chaperon.interrupts import LOOP, SOCKET
-from chaperon.session.clients import Hands
+from chaperon.session.clients import SessionClients
 
 FRAMES = 200
 """How many frames of a stack are looked at."""
@@ -60,7 +60,7 @@ class OpenEnds:
 
     __slots__ = ("_hands", "loops")
 
-    def __init__(self, hands: Hands) -> None:
+    def __init__(self, hands: SessionClients) -> None:
         self.loops = 0
         self._hands = hands
 

@@ -12,22 +12,22 @@ from chaperon.interrupts import is_interrupt
 from chaperon.load.kinds import Think, thinking
 from chaperon.measure.failures import unlisted
 from chaperon.measure.meter import Meter
-from chaperon.session.context import Luck
+from chaperon.session.context import SeededRandom
 from chaperon.session.endless import OpenEnds
-from chaperon.session.functions import bound, name_of
-from chaperon.session.tasks import Tasks
-from chaperon.session.timeouts import Bound
+from chaperon.session.functions import bind_session, name_of
+from chaperon.session.tasks import TaskList
+from chaperon.session.timeouts import TimeLimit
 
 Retryable = type[Exception] | Callable[[Any], object]
 """An exception class, or a predicate of a returned value, that says: once more."""
 
 
-class Flow(Luck):
+class FlowMethods(SeededRandom):
     """How a session repeats, waits, gives up; spans are seconds, or text such as "30s"."""
 
     clock: Clock
     meter: Meter
-    tasks: Tasks
+    tasks: TaskList
     open_ends: OpenEnds
     _paced: float
 
@@ -53,7 +53,7 @@ class Flow(Luck):
         """Call `work(session, *args)` so many times and return the values. Raises PlanError."""
         if isinstance(times, bool) or not isinstance(times, int) or times < 0:
             raise PlanError(f"repeat takes a whole number of times, 0 or more; got {times!r}")
-        call = bound(work, self, self)
+        call = bind_session(work, self, self)
         return [call(*args, **keywords) for _ in range(times)]
 
     def loop(self, duration: float | str | None = None, *, pace: float | str | None = None) -> Iterator[int]:
@@ -105,7 +105,7 @@ class Flow(Luck):
         rules = list(on) if isinstance(on, Sequence) else [on]
         classes = cast("tuple[type[Exception], ...]", tuple(rule for rule in rules if isinstance(rule, type)))
         predicates = [rule for rule in rules if not isinstance(rule, type)]
-        call = bound(work, self, self)
+        call = bind_session(work, self, self)
         for left in reversed(range(attempts)):
             try:
                 value = call(*args, **keywords)
@@ -124,7 +124,7 @@ class Flow(Luck):
             self.clock.sleep(seconds(delay) + self.random.uniform(0.0, seconds(jitter)))
         raise AssertionError("the last attempt returns or raises")
 
-    def timeout(self, span: float | str) -> Bound:
+    def timeout(self, span: float | str) -> TimeLimit:
         """Stop a `with` block after *span*, and the tasks spawned in it; it raises BlockTimeout."""
         within = seconds(span)
-        return Bound(self.clock, within, BlockTimeout(f"a block took longer than its {within:g} s"), self.tasks)
+        return TimeLimit(self.clock, within, BlockTimeout(f"a block took longer than its {within:g} s"), self.tasks)

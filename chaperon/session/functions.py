@@ -15,7 +15,7 @@ def name_of(function: Callable[..., Any]) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
 
 
-def ordinary(function: Callable[..., Any]) -> Callable[..., Any]:
+def require_plain_function(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that does its work when it is called; raises PlanError for any other."""
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
         kind = "async" if inspect.iscoroutinefunction(function) else "a generator"
@@ -28,7 +28,7 @@ def is_timed(function: Callable[..., Any]) -> bool:
     return bool(getattr(function, "_chaperon_timed", False))
 
 
-def offered(function: Callable[..., Any], gift: Any) -> Any:
+def call_with_optional_arg(function: Callable[..., Any], gift: Any) -> Any:
     """Call a function without arguments, or with *gift* if it cannot do without one."""
     try:
         inspect.signature(function).bind()
@@ -39,7 +39,7 @@ def offered(function: Callable[..., Any], gift: Any) -> Any:
     return function()
 
 
-def bound(function: Callable[..., Any], session: Any, to: Any) -> Callable[..., Any]:
+def bind_session(function: Callable[..., Any], session: Any, to: Any) -> Callable[..., Any]:
     """Return *function* with its session filled in: *to*.
 
     A method of *session* becomes that of *to*, methods of other things of Chaperon's (a

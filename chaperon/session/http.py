@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from chaperon.measure.meter import Meter
-from chaperon.session.clients import Hands
+from chaperon.session.clients import SessionClients
 from chaperon.session.context import DEFAULT
 
 if TYPE_CHECKING:
-    from chaperon.client.http.measured import Http
-    from chaperon.client.http.response import Reply
+    from chaperon.client.http.measured import MeasuredSession
+    from chaperon.client.http.response import Response
 
 
-class Verbs:
+class HttpMethods:
     """Requests with every keyword of `requests`.
 
     Beside them: *name* (of the series), *expect* (which responses are good), *service* (a
@@ -23,11 +23,11 @@ class Verbs:
     `csrf` besides.
     """
 
-    _hands: Hands
+    _hands: SessionClients
     meter: Meter
 
     @property
-    def http(self) -> Http:
+    def http(self) -> MeasuredSession:
         """The `requests.Session` beneath, for an SDK that wants one; measured like the verbs."""
         return self._hands.of(DEFAULT)
 
@@ -36,7 +36,7 @@ class Verbs:
         """Headers of this session's own, sent to the default service with every request and handshake."""
         return self._hands.of(DEFAULT).headers
 
-    def service(self, name: str) -> Http:
+    def service(self, name: str) -> MeasuredSession:
         """Return what reaches a named service: `session.service("api").get("/users")`."""
         return self._hands.of(name)
 
@@ -48,29 +48,29 @@ class Verbs:
         service: str = DEFAULT,
         tags: Mapping[str, object] | None = None,
         **keywords: Any,
-    ) -> Reply:
+    ) -> Response:
         """Send a request with any method; *tags* tell it apart in limits, tables, the report."""
         http = self._hands.of(service)
         if tags:
             http = http.through(self.meter.tagged(tags))
         return http.request(method, path, **keywords)  # type: ignore[return-value]  # it is one
 
-    def get(self, path: str = "", params: Any = None, **keywords: Any) -> Reply:
+    def get(self, path: str = "", params: Any = None, **keywords: Any) -> Response:
         """Send a GET request."""
         if not keywords:  # the usual one, without a detour
             return self._hands.of(DEFAULT).request("GET", path, params)  # type: ignore[return-value]  # it is one
         return self.request("GET", path, params=params, **keywords)
 
-    def options(self, path: str = "", **keywords: Any) -> Reply:
+    def options(self, path: str = "", **keywords: Any) -> Response:
         """Send an OPTIONS request."""
         return self.request("OPTIONS", path, **keywords)
 
-    def head(self, path: str = "", **keywords: Any) -> Reply:
+    def head(self, path: str = "", **keywords: Any) -> Response:
         """Send a HEAD request; redirects are not followed unless asked for."""
         keywords.setdefault("allow_redirects", False)
         return self.request("HEAD", path, **keywords)
 
-    def post(self, path: str = "", data: Any = None, json: Any = None, **keywords: Any) -> Reply:
+    def post(self, path: str = "", data: Any = None, json: Any = None, **keywords: Any) -> Response:
         """Send a POST request."""
         if not keywords:  # as above
             return self._hands.of(DEFAULT).request(  # type: ignore[return-value]  # it is one
@@ -78,14 +78,14 @@ class Verbs:
             )
         return self.request("POST", path, data=data, json=json, **keywords)
 
-    def put(self, path: str = "", data: Any = None, **keywords: Any) -> Reply:
+    def put(self, path: str = "", data: Any = None, **keywords: Any) -> Response:
         """Send a PUT request."""
         return self.request("PUT", path, data=data, **keywords)
 
-    def patch(self, path: str = "", data: Any = None, **keywords: Any) -> Reply:
+    def patch(self, path: str = "", data: Any = None, **keywords: Any) -> Response:
         """Send a PATCH request."""
         return self.request("PATCH", path, data=data, **keywords)
 
-    def delete(self, path: str = "", **keywords: Any) -> Reply:
+    def delete(self, path: str = "", **keywords: Any) -> Response:
         """Send a DELETE request."""
         return self.request("DELETE", path, **keywords)

@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING
 
 from chaperon.measure.meter import with_tags
 from chaperon.measure.sample import Failure
-from chaperon.measure.timed_block import Measure
+from chaperon.measure.timed_block import TimedBlock
 
 if TYPE_CHECKING:
     from chaperon.clock import Clock
     from chaperon.measure.meter import Meter, Tags
 
 
-class Metrics:
+class MetricMethods:
     """What a session measures, counts, checks beside its requests."""
 
     clock: Clock
     meter: Meter
     first_due: float | None
 
-    def measure(self, name: str, *, kind: str = "call") -> Measure:
+    def measure(self, name: str, *, kind: str = "call") -> TimedBlock:
         """Time a `with` block as a series: «call NAME», or NAME itself under a *kind* of your own."""
         due = None
         if kind == "step" and self.first_due is not None:
             due, self.first_due = self.first_due, None  # response time is for a visit's first step
-        return Measure(self.meter, f"{name}", f"{kind}", due)
+        return TimedBlock(self.meter, f"{name}", f"{kind}", due)
 
     def tagged(self, **tags: object) -> Tagged:
         """Tag whatever is measured in a `with` block: `with session.tagged(area="checkout"): …`."""

@@ -16,9 +16,9 @@ from chaperon.clock import Clock
 from chaperon.errors import Ended, PlanError
 from chaperon.interrupts import LOOP, is_ours, is_signal, marked
 from chaperon.measure.failures import unlisted
-from chaperon.measure.timed_block import Measure
-from chaperon.session.functions import is_timed, name_of, offered
-from chaperon.session.signals import awaited
+from chaperon.measure.timed_block import TimedBlock
+from chaperon.session.functions import call_with_optional_arg, is_timed, name_of
+from chaperon.session.signals import wait_for
 from chaperon.session.tasks import Task, TaskSession
 
 PATIENCE = 1.0
@@ -94,7 +94,7 @@ class Every:
         self._over.set()
         try:
             if self._busy and exc is None:
-                awaited(self._greenlet, self._session.clock, PATIENCE)
+                wait_for(self._greenlet, self._session.clock, PATIENCE)
         finally:
             self._greenlet.kill(marked(gevent.GreenletExit(), LOOP))  # repeats until the block ends: not censored
 
@@ -108,8 +108,8 @@ class Every:
                 return
             self._busy = True
             try:
-                with nullcontext() if is_timed(self._work) else Measure(session.meter, name_of(self._work), "call"):
-                    offered(self._work, session)
+                with nullcontext() if is_timed(self._work) else TimedBlock(session.meter, name_of(self._work), "call"):
+                    call_with_optional_arg(self._work, session)
             except BaseException as exc:
                 if is_ours(exc):
                     if isinstance(exc, Ended):

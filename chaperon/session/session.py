@@ -13,20 +13,20 @@ from chaperon.clock import Clock, seconds
 from chaperon.errors import SessionAborted, UsageError
 from chaperon.interrupts import marked
 from chaperon.measure.meter import Meter
-from chaperon.session.clients import Hands
+from chaperon.session.clients import SessionClients
 from chaperon.session.config import Config
-from chaperon.session.context import OnError, Scene, Visit
-from chaperon.session.data import Data, Feed
+from chaperon.session.context import OnError, SessionContext, VisitInfo
+from chaperon.session.data import DataMethods, Feed
 from chaperon.session.endless import OpenEnds
-from chaperon.session.flow import Flow
-from chaperon.session.http import Verbs
-from chaperon.session.metrics import Metrics
+from chaperon.session.flow import FlowMethods
+from chaperon.session.http import HttpMethods
+from chaperon.session.metrics import MetricMethods
 from chaperon.session.periodic import Every
 from chaperon.session.signals import ANY, Mailbox
-from chaperon.session.spawning import Spawning
-from chaperon.session.state import Memory, State
-from chaperon.session.tasks import Life, Tasks
-from chaperon.session.websockets import Sockets
+from chaperon.session.spawning import TaskMethods
+from chaperon.session.state import State, StateMethods
+from chaperon.session.tasks import TaskList, VisitGreenlet
+from chaperon.session.websockets import WebSocketMethods
 
 LOG = logging.getLogger("chaperon.scenario")
 
@@ -41,15 +41,15 @@ class Nestable(Protocol):
         """Run `init`, the steps, `cleanup`."""
 
 
-class Session(Verbs, Sockets, Metrics, Memory, Flow, Spawning, Data):
+class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMethods, TaskMethods, DataMethods):
     """What a scenario function gets as its first argument; methods return what they did, never the session."""
 
-    def __init__(self, scene: Scene, user: int, *, parent: Session | None = None) -> None:
+    def __init__(self, scene: SessionContext, user: int, *, parent: Session | None = None) -> None:
         self.scene = scene
         self.clock: Clock = scene.clock
         self.meter: Meter = (scene if parent is None else parent).meter.fork()
         self.on_error: OnError = scene.on_error
-        self.tasks: Tasks = Tasks(scene.clock)
+        self.tasks: TaskList = TaskList(scene.clock)
         self.first_due: float | None = None
         self.steps_began: Any = None  # a moment or None; Any, for mypyc would trust the type it was narrowed to
         self._parent = parent
@@ -61,9 +61,9 @@ class Session(Verbs, Sockets, Metrics, Memory, Flow, Spawning, Data):
             self.id: str = f"{scene.meter.scenario}-{user}"
             self.config = Config(scene.config)
             self.assigned: State = State()
-            self.life = Life()
-            self._hands: Hands = Hands(scene, self.meter)
-            self.visit: Visit = Visit(0, user, 0.0, 0.0)
+            self.life = VisitGreenlet()
+            self._hands: SessionClients = SessionClients(scene, self.meter)
+            self.visit: VisitInfo = VisitInfo(0, user, 0.0, 0.0)
             self._luck: str | None = ""
             self._paced = 0.0
             self._taken: dict[Feed, int] = {}
@@ -151,7 +151,7 @@ class Session(Verbs, Sockets, Metrics, Memory, Flow, Spawning, Data):
         inner = copy(self)
         inner.meter = self.meter.inner(label)
         inner.config = self.config.within(config)
-        inner.tasks = Tasks(self.clock)
+        inner.tasks = TaskList(self.clock)
         inner.first_due = None
         inner._hands = self._hands.fork(inner.meter)
         return inner
@@ -167,7 +167,7 @@ class Session(Verbs, Sockets, Metrics, Memory, Flow, Spawning, Data):
         self.scene.stop_run(reason)
         raise marked(SessionAborted(reason))
 
-    def begin(self, visit: Visit) -> None:
+    def begin(self, visit: VisitInfo) -> None:
         """Take up a visit: what is random starts anew."""
         self.visit = visit
         self._random = None

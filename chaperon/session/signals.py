@@ -12,7 +12,7 @@ from chaperon.clock import Clock
 from chaperon.errors import PlanError, RendezvousTimeout, SignalTimeout, UsageError
 
 
-class Happening(Protocol):
+class Waitable(Protocol):
     """What can be waited for: an event of gevent's, or a greenlet."""
 
     def rawlink(self, callback: Callable[[Any], object], /) -> object: ...
@@ -22,7 +22,7 @@ class Happening(Protocol):
     def ready(self) -> bool: ...
 
 
-def awaited(happening: Happening, clock: Clock, within: float | None) -> bool:
+def wait_for(happening: Waitable, clock: Clock, within: float | None) -> bool:
     """Wait for *happening*, at most *within* seconds; return whether it has come."""
     if happening.ready():
         return True
@@ -81,7 +81,7 @@ class Mailbox:
             left = None if deadline is None else deadline - self._clock.now()
             if self._arrived is None:
                 self._arrived = Event()
-            if (left is not None and left <= 0) or not awaited(self._arrived, self._clock, left):
+            if (left is not None and left <= 0) or not wait_for(self._arrived, self._clock, left):
                 others = f"; {len(self._kept)} others did" if self._kept else ""
                 raise SignalTimeout(f"{_wanted(expected)} did not come within {within:g} s{others}")
 
@@ -135,7 +135,7 @@ class Rendezvous:
             gathering.complete.set()
             return place
         try:
-            awaited(gathering.complete, self._clock, within)
+            wait_for(gathering.complete, self._clock, within)
         finally:
             if not gathering.complete.ready():
                 self._left(name, gathering)

@@ -8,19 +8,19 @@ from types import TracebackType
 from typing import Any
 
 from chaperon.clock import seconds
-from chaperon.session.functions import bound, name_of
+from chaperon.session.functions import bind_session, name_of
 from chaperon.session.periodic import conduct, evenly
-from chaperon.session.tasks import Task, Tasks, TaskSession
+from chaperon.session.tasks import Task, TaskList, TaskSession
 
 
-class Spawning:
+class TaskMethods:
     """Tasks: work beside a session, each with a child session of its own.
 
     A child knows its parent, sees the config and the cookies, and has a copy of what is
     assigned. What nobody joins is waited for at the end of the visit.
     """
 
-    tasks: Tasks
+    tasks: TaskList
     child: Callable[[], TaskSession]
 
     def spawn(self, work: Callable[..., Any], *args: Any, task: str | None = None, **keywords: Any) -> Task:
@@ -29,7 +29,7 @@ class Spawning:
         A method of this session is called on the child instead: `session.spawn(session.get, "/")`.
         """
         child = self.child()
-        deed = partial(bound(work, self, child), *args, **keywords)
+        deed = partial(bind_session(work, self, child), *args, **keywords)
         return self.tasks.add(Task(task or name_of(work), child, deed))
 
     def spread(
@@ -50,7 +50,7 @@ class Spawning:
 
         def start() -> Task:
             child = self.child()
-            return Task(title, child, partial(bound(work, self, child), *args, **keywords))
+            return Task(title, child, partial(bind_session(work, self, child), *args, **keywords))
 
         moments = evenly(rate, seconds(per))
         conductor = self.child()
@@ -83,7 +83,7 @@ class Group:
     raises, or time runs out, they are ended.
     """
 
-    def __init__(self, session: Spawning, within: float | None) -> None:
+    def __init__(self, session: TaskMethods, within: float | None) -> None:
         self._session = session
         self._within = within
         self._tasks: list[Task] = []

@@ -28,7 +28,7 @@ class State(dict[str, Any]):
         return State((name, value.copied() if isinstance(value, State) else value) for name, value in self.items())
 
 
-class Memory:
+class StateMethods:
     """What a session remembers, by name or by namespace with name."""
 
     assigned: State

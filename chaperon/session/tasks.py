@@ -12,12 +12,12 @@ from chaperon.clock import Clock
 from chaperon.errors import Ended, FeedEmpty, JoinTimeout, SessionAborted, TaskEnded, TaskMissing
 from chaperon.interrupts import is_ours, is_signal, marked
 from chaperon.measure.meter import Meter
-from chaperon.measure.timed_block import Measure
+from chaperon.measure.timed_block import TimedBlock
 from chaperon.session.endless import OpenEnds, why_endless
-from chaperon.session.signals import awaited
+from chaperon.session.signals import wait_for
 
 
-class Life:
+class VisitGreenlet:
     """The greenlet that makes a session's visit: what ends one of its tasks for good ends it, too."""
 
     __slots__ = ("_greenlet",)
@@ -54,8 +54,8 @@ class TaskSession(Protocol):
 
     clock: Clock
     meter: Meter
-    tasks: Tasks
-    life: Life
+    tasks: TaskList
+    life: VisitGreenlet
     open_ends: OpenEnds
 
     def signal(self, value: Any) -> None: ...
@@ -94,7 +94,7 @@ class Task:
 
     def wait(self, clock: Clock, within: float | None) -> bool:
         """Wait until the task has ended, at most *within* seconds; return whether it has."""
-        return awaited(self._greenlet, clock, within)
+        return wait_for(self._greenlet, clock, within)
 
     def end(self) -> None:
         """End the task with all that it spawned; joining it raises TaskEnded."""
@@ -120,7 +120,7 @@ class Task:
 
     def _perform(self, child: TaskSession, work: Callable[[], Any]) -> None:
         try:
-            with Measure(child.meter, self.name, "task") if self._timed else nullcontext():
+            with TimedBlock(child.meter, self.name, "task") if self._timed else nullcontext():
                 self.value = work()
         except BaseException as exc:
             if is_ours(exc):
@@ -148,7 +148,7 @@ class Task:
         child.tasks.end()
 
 
-class Tasks:
+class TaskList:
     """The tasks of one session that nobody has joined yet."""
 
     __slots__ = ("_clock", "_open")
@@ -158,7 +158,7 @@ class Tasks:
         self._open: list[Task] = []
 
     def __repr__(self) -> str:
-        return f"<Tasks {', '.join(task.name for task in self._open) or 'none'}>"
+        return f"<TaskList {', '.join(task.name for task in self._open) or 'none'}>"
 
     @property
     def open(self) -> list[Task]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, cast
 import gevent
 
 from chaperon.clock import Clock, Timer
-from chaperon.errors import BlockTimeout, TimeIsUp
+from chaperon.errors import BlockTimeout, TimeLimitReached
 from chaperon.interrupts import marked
-from chaperon.session.tasks import Task, Tasks
+from chaperon.session.tasks import Task, TaskList
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     Greenlet: TypeAlias = "gevent.Greenlet[..., object]"
 
 
-class Bound:
+class TimeLimit:
     """A `with` block that may take *within* seconds, or for ever if they are infinite.
 
     When they are over, what it does is stopped wherever it waits, the *tasks* that were
     spawned in it are ended, and the block raises *error*.
     """
 
-    def __init__(self, clock: Clock, within: float, error: BlockTimeout, tasks: Tasks) -> None:
+    def __init__(self, clock: Clock, within: float, error: BlockTimeout, tasks: TaskList) -> None:
         self._clock = clock
         self._within = within
-        self._up = marked(TimeIsUp(error))
+        self._up = marked(TimeLimitReached(error))
         self._tasks = tasks
         self._before: list[Task] = []
         self._timer: Timer | None = None

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from chaperon.clock import Clock
 from chaperon.measure.meter import Meter
-from chaperon.session.clients import Hands
-from chaperon.session.context import DEFAULT, Scene
+from chaperon.session.clients import SessionClients
+from chaperon.session.context import DEFAULT, SessionContext
 
 if TYPE_CHECKING:
     from chaperon.client.websocket.websocket import WebSocket
@@ -17,13 +17,13 @@ FORGOTTEN = "marks forgotten, as only the newest 100,000 are kept"
 UNMARKED = "arrivals of a key that nobody marked in this process"
 
 
-class Sockets:
+class WebSocketMethods:
     """WebSockets, and what is sent by one hand to arrive at another."""
 
     clock: Clock
     meter: Meter
-    scene: Scene
-    _hands: Hands
+    scene: SessionContext
+    _hands: SessionClients
 
     def ws(
         self,

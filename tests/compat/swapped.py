@@ -18,7 +18,7 @@ import pytest  # noqa: E402
 import requests  # noqa: E402
 from skips import SKIPS  # noqa: E402
 
-from chaperon.client.http.measured import Http  # noqa: E402
+from chaperon.client.http.measured import MeasuredSession  # noqa: E402
 from chaperon.client.service import Service  # noqa: E402
 from chaperon.clock import HubClock  # noqa: E402
 from chaperon.measure.meter import Meter  # noqa: E402
@@ -32,7 +32,7 @@ class Anywhere(Service):
         return path
 
 
-class Session(Http):
+class Session(MeasuredSession):
     """Ours outside of any run: made without arguments, without a timeout."""
 
     def __init__(self):

@@ -148,7 +148,7 @@ def give_up_stdout() -> None:
     os.close(nowhere)
 
 
-class Told(logging.Handler):
+class StderrHandler(logging.Handler):
     """Log records on whatever standard error is at the moment: the progress line moves aside for them."""
 
     def emit(self, record: logging.LogRecord) -> None:

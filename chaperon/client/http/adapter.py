@@ -18,14 +18,14 @@ from urllib3 import HTTPResponse
 from urllib3.util import Timeout
 
 from chaperon.client.http.body import Body, blocks, in_chunks
-from chaperon.client.http.connection import Terms
-from chaperon.client.http.deadline import Bounds, bounds_of
-from chaperon.client.http.pool import KEPT, Lane
+from chaperon.client.http.connection import Timeouts
+from chaperon.client.http.deadline import CallBudget, bounds_of
+from chaperon.client.http.pool import KEPT, HostPool
 from chaperon.client.http.request_templates import SAFE, render
-from chaperon.client.http.response import Original, Reply, Told
-from chaperon.client.http.urllib3_adapter import Stock
-from chaperon.client.network.connect import Wire
-from chaperon.client.network.exceptions import Peer
+from chaperon.client.http.response import HttplibShim, ParsedHead, Response
+from chaperon.client.http.urllib3_adapter import BoundedHTTPAdapter
+from chaperon.client.network.connect import NetworkContext
+from chaperon.client.network.exceptions import Origin
 from chaperon.client.network.tls import context_for
 from chaperon.clock import HubClock
 
@@ -34,7 +34,7 @@ PORTS = {"http": 80, "https": 443}
 _now = HubClock.now
 
 
-class WireAdapter(Stock):
+class WireAdapter(BoundedHTTPAdapter):
     """Sends prepared requests; what goes through a proxy is left to urllib3.
 
     *deadline* (seconds) and *limit* (bytes of the decoded body) are those of the requests
@@ -42,13 +42,13 @@ class WireAdapter(Stock):
     """
 
     def __init__(
-        self, wire: Wire | None = None, *, deadline: float = inf, limit: float = inf, local_addresses: Any = ()
+        self, wire: NetworkContext | None = None, *, deadline: float = inf, limit: float = inf, local_addresses: Any = ()
     ) -> None:
         self.deadline = deadline
         self.limit = limit
-        self._wire = wire or Wire()
+        self._wire = wire or NetworkContext()
         self._locals = tuple(local_addresses)
-        self._lanes: dict[Any, Lane] = {}
+        self._lanes: dict[Any, HostPool] = {}
         super().__init__(pool_connections=KEPT, pool_maxsize=KEPT)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -67,11 +67,11 @@ class WireAdapter(Stock):
         return {**kept, "deadline": self.deadline, "limit": self.limit, "_locals": self._locals}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._wire = Wire()
+        self._wire = NetworkContext()
         self._lanes = {}
         super().__setstate__(state)  # type: ignore[misc]
 
-    def lane(self, url: str, verify: Any, cert: Any) -> Lane:
+    def lane(self, url: str, verify: Any, cert: Any) -> HostPool:
         """Return the connections to where *url* is. Raises InvalidURL, OSError."""
         parts = urlsplit(url)
         scheme = parts.scheme.lower()
@@ -86,7 +86,7 @@ class WireAdapter(Stock):
         lane = self._lanes.get(key)
         if lane is None:
             context = _context(verify, cert) if secure else None
-            lane = self._lanes[key] = Lane(self._wire, Peer(scheme, host, port), context, self._locals)
+            lane = self._lanes[key] = HostPool(self._wire, Origin(scheme, host, port), context, self._locals)
         return lane
 
     def send(
@@ -103,7 +103,7 @@ class WireAdapter(Stock):
         if select_proxy(url, proxies):
             return super().send(request, stream, timeout, verify, cert, proxies)
         began = _now()
-        bounds = bounds_of(request) or Bounds(began + self.deadline, self.limit)
+        bounds = bounds_of(request) or CallBudget(began + self.deadline, self.limit)
         try:
             lane = self.lane(url, verify, tuple(cert) if isinstance(cert, list) else cert)
             self.add_headers(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
@@ -133,8 +133,8 @@ class WireAdapter(Stock):
             lane.close()
         super().close()
 
-    def _reply(self, request: PreparedRequest, body: Body, began: float, limit: float) -> Reply:
-        told = Told(body.arrived.head)
+    def _reply(self, request: PreparedRequest, body: Body, began: float, limit: float) -> Response:
+        told = ParsedHead(body.arrived.head)
         raw = HTTPResponse(
             body,
             headers=told.headers,
@@ -143,11 +143,11 @@ class WireAdapter(Stock):
             reason=told.reason,
             preload_content=False,
             decode_content=False,
-            original_response=Original(told.headers, told.version),  # type: ignore[arg-type]
+            original_response=HttplibShim(told.headers, told.version),  # type: ignore[arg-type]
             request_method=request.method,
             request_url=request.url,
         )
-        reply = Reply()
+        reply = Response()
         reply.status_code = body.arrived.status
         reply.headers = CaseInsensitiveDict(told.headers)
         reply.encoding = get_encoding_from_headers(reply.headers)
@@ -171,7 +171,7 @@ def _context(verify: Any, cert: Any) -> ssl.SSLContext:
     return context_for(verify or False, cert)
 
 
-def terms_of(timeout: Any, deadline: float) -> Terms:
+def terms_of(timeout: Any, deadline: float) -> Timeouts:
     """Return what `requests` calls a timeout, with a deadline, as terms. Raises ValueError."""
     if isinstance(timeout, tuple):
         try:
@@ -184,7 +184,7 @@ def terms_of(timeout: Any, deadline: float) -> Terms:
         timeout = Timeout(connect=connect, read=read)
     elif not isinstance(timeout, Timeout):
         timeout = Timeout(connect=timeout, read=timeout)
-    return Terms(_seconds(timeout.connect_timeout), _seconds(timeout.read_timeout), deadline)
+    return Timeouts(_seconds(timeout.connect_timeout), _seconds(timeout.read_timeout), deadline)
 
 
 def _seconds(value: Any) -> float:

@@ -6,10 +6,10 @@ import io
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from chaperon.client.http.connection import Arrived, Connection
+from chaperon.client.http.connection import Connection, RawResponse
 from chaperon.client.network import exceptions
-from chaperon.client.network.exceptions import Garbled
-from chaperon.client.network.tcp import Expired
+from chaperon.client.network.exceptions import ProtocolError
+from chaperon.client.network.tcp import SocketTimeout
 from chaperon.clock import HubClock
 from chaperon.interrupts import is_a
 
@@ -26,7 +26,7 @@ class Body(io.RawIOBase):
     """
 
     def __init__(
-        self, connection: Connection, arrived: Arrived, back: Callable[[Connection], None], limit: float
+        self, connection: Connection, arrived: RawResponse, back: Callable[[Connection], None], limit: float
     ) -> None:
         super().__init__()
         self.arrived = arrived
@@ -90,11 +90,11 @@ class Body(io.RawIOBase):
                 if self.got + sum(map(len, connection.inbox.pieces)) > self._limit:
                     raise exceptions.too_large(self._limit)
             elif not connection.inbox.end():
-                raise exceptions.Incomplete
+                raise exceptions.ConnectionClosedEarly
         except BaseException as exc:
             self._connection = None
             connection.close()
-            if is_a(exc, Expired, Garbled, exceptions.Incomplete):
+            if is_a(exc, SocketTimeout, ProtocolError, exceptions.ConnectionClosedEarly):
                 raise exceptions.within_body(exc, self.got) from exc
             raise
         self._gather()

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from math import inf
 from typing import NamedTuple
 
-from chaperon.client.http.parser import Inbox
+from chaperon.client.http.parser import ResponseParser
 from chaperon.client.network import exceptions
-from chaperon.client.network.tcp import Channel, Expired
+from chaperon.client.network.tcp import SocketTimeout, TcpStream
 
 
-class Opening(NamedTuple):
+class ConnectTimings(NamedTuple):
     """How long it took to open a connection, in seconds; *tls* is 0 without it."""
 
     dns: float
@@ -20,7 +20,7 @@ class Opening(NamedTuple):
     tls: float
 
 
-class Terms(NamedTuple):
+class Timeouts(NamedTuple):
     """How long a request may take: seconds to connect, seconds between two reads, seconds in all."""
 
     connect: float = inf
@@ -33,10 +33,10 @@ class Connection:
 
     __slots__ = ("channel", "inbox", "opening")
 
-    def __init__(self, channel: Channel, opening: Opening) -> None:
+    def __init__(self, channel: TcpStream, opening: ConnectTimings) -> None:
         self.channel = channel
-        self.opening: Opening | None = opening
-        self.inbox = Inbox()
+        self.opening: ConnectTimings | None = opening
+        self.inbox = ResponseParser()
 
     def __repr__(self) -> str:
         return f"<Connection over {self.channel!r}, {self.inbox!r}>"
@@ -61,7 +61,7 @@ class Connection:
             if not data:
                 if inbox.end():
                     return
-                raise exceptions.Incomplete
+                raise exceptions.ConnectionClosedEarly
             inbox.feed(data)
             got += len(data)
             if got > limit and sum(map(len, inbox.pieces)) > limit:
@@ -69,11 +69,11 @@ class Connection:
 
     def stale(self, exc: BaseException) -> bool:
         """Whether this was kept, and closed by the peer before anything came."""
-        return self.opening is None and not self.inbox.heard and not isinstance(exc, (Expired, ssl.SSLError))
+        return self.opening is None and not self.inbox.heard and not isinstance(exc, (SocketTimeout, ssl.SSLError))
 
-    def fault(self, exc: BaseException, peer: exceptions.Peer, url: str, terms: Terms) -> Exception:
+    def fault(self, exc: BaseException, peer: exceptions.Origin, url: str, terms: Timeouts) -> Exception:
         """Return what *exc* is raised as."""
-        if self.inbox.head or (self.inbox.heard and isinstance(exc, exceptions.Incomplete)):
+        if self.inbox.head or (self.inbox.heard and isinstance(exc, exceptions.ConnectionClosedEarly)):
             return exceptions.cut_short(exc, peer, sum(map(len, self.inbox.pieces)))
         return exceptions.unanswered(exc, peer, url, terms.read)
 
@@ -83,7 +83,7 @@ class Connection:
         self.inbox.forget()
 
 
-class Arrived:
+class RawResponse:
     """A whole response: its head as bytes, its body with the transfer coding undone, its moments.
 
     *opening* is None where the connection was used before.
@@ -99,7 +99,7 @@ class Arrived:
         ready: float,
         sent: float,
         first: float,
-        opening: Opening | None,
+        opening: ConnectTimings | None,
         retried: bool,
     ) -> None:
         self.head = head
@@ -112,4 +112,4 @@ class Arrived:
         self.retried = retried
 
     def __repr__(self) -> str:
-        return f"<Arrived {self.status}, {len(self.body):,} bytes>"
+        return f"<RawResponse {self.status}, {len(self.body):,} bytes>"

@@ -15,20 +15,20 @@ from chaperon.clock import HubClock
 _now = HubClock.now
 
 
-class Bounds(NamedTuple):
+class CallBudget(NamedTuple):
     """The moment at which a call must be over, the bytes its decoded body may have."""
 
     until: float
     limit: float
 
 
-def bounds_of(request: Any) -> Bounds | None:
+def bounds_of(request: Any) -> CallBudget | None:
     """Return the bounds that go with a prepared request."""
-    found: Bounds | None = getattr(request, "_chaperon_bounds", None)
+    found: CallBudget | None = getattr(request, "_chaperon_bounds", None)
     return found
 
 
-def bind(request: Any, bounds: Bounds) -> None:
+def bind(request: Any, bounds: CallBudget) -> None:
     """Send *bounds* with a prepared request: adapters are handed nothing that `requests` does not know."""
     request._chaperon_bounds = bounds
 

@@ -33,7 +33,7 @@ class Form:
         return {**self.fields, **fields}
 
 
-class Readable:
+class Extractors:
     """The text of a response, searched; each raises NotInReply unless a *default* is given."""
 
     text: Any

@@ -9,25 +9,25 @@ from requests.cookies import extract_cookies_to_jar
 from requests.exceptions import RequestException
 from requests.models import REDIRECT_STATI
 
-from chaperon.client.http.connection import Terms
+from chaperon.client.http.connection import Timeouts
 from chaperon.client.http.content_encoding import decoded
-from chaperon.client.http.deadline import Bounds, bind
+from chaperon.client.http.deadline import CallBudget, bind
 from chaperon.client.http.metrics import count_beside, settle
-from chaperon.client.http.request_templates import Composed
-from chaperon.client.http.response import Reply
+from chaperon.client.http.request_templates import EncodedRequest
+from chaperon.client.http.response import Response
 from chaperon.client.outcome import Expect
 from chaperon.interrupts import is_a
 from chaperon.measure.failures import failure_of
 from chaperon.measure.meter import Meter
 
-_new: Any = Reply.__new__
+_new: Any = Response.__new__
 
 
-def express(
+def send_fast(
     http: Any,
-    composed: Composed,
+    composed: EncodedRequest,
     name: str,
-    terms: Terms,
+    terms: Timeouts,
     limit: float,
     allow_redirects: bool,
     expect: Expect | None,
@@ -58,7 +58,7 @@ def express(
     end = meter.clock.now()
     lag.end(end)
     status = arrived.status
-    reply = _new(Reply)
+    reply = _new(Response)
     reply.__dict__ = {
         "status_code": status,
         "_content": body,
@@ -92,13 +92,13 @@ def _take_in_cookies(jar: Any, reply: Any) -> None:
 
 
 def _redirected(
-    http: Any, reply: Any, name: str, terms: Terms, limit: float, allow: bool, expect: Expect | None
+    http: Any, reply: Any, name: str, terms: Timeouts, limit: float, allow: bool, expect: Expect | None
 ) -> Any:
     """Follow a redirect as `requests` does, within one sample."""
     meter: Meter = http.meter
     start: float = reply._began
     reply.request = request = reply._composed.prepared
-    bind(request, Bounds(reply._arrived.ready + terms.total, limit))
+    bind(request, CallBudget(reply._arrived.ready + terms.total, limit))
     timeout = tuple([None if t == inf else t for t in (terms.connect, terms.read)])
     settings = {"stream": False, "timeout": timeout, "verify": http.verify, "proxies": {}}
     settings["cert"] = http.certificate_for(reply.url)

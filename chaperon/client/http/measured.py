@@ -11,12 +11,12 @@ import requests
 from chaperon.client.http.adapter import terms_of
 from chaperon.client.http.cookies import Jar
 from chaperon.client.http.deadline import bind, bounds_of
-from chaperon.client.http.fast_path import express
+from chaperon.client.http.fast_path import send_fast
 from chaperon.client.http.metrics import count_beside, settle
-from chaperon.client.http.response import Reply
-from chaperon.client.http.session import WireSession, is_stranger
-from chaperon.client.http.urllib3_adapter import Stock, within
-from chaperon.client.network.connect import Wire
+from chaperon.client.http.response import Response
+from chaperon.client.http.session import FastSession, is_stranger
+from chaperon.client.http.urllib3_adapter import BoundedHTTPAdapter, within
+from chaperon.client.network.connect import NetworkContext
 from chaperon.client.network.exceptions import BaseMissing
 from chaperon.client.outcome import Expect, wire_bytes
 from chaperon.client.service import Service
@@ -30,7 +30,7 @@ LABELS = 1_000
 _now = HubClock.now
 
 
-class Http(WireSession):
+class MeasuredSession(FastSession):
     """The HTTP hands of one session towards one service.
 
     It is a `requests.Session`, so an SDK written on `requests` can be handed it. A call is
@@ -47,14 +47,14 @@ class Http(WireSession):
         meter: Meter | None = None,
         service: Service | None = None,
         cookies: Jar | None = None,
-        wire: Wire | None = None,
+        wire: NetworkContext | None = None,
     ) -> None:
         super().__init__(service or Service(), cookies, wire)
         self._begin(meter or _unheard())
 
     def _begin(self, meter: Meter) -> None:
         self.meter = meter
-        self.streams: set[Reply] = set()
+        self.streams: set[Response] = set()
         self._labels: dict[tuple[str, str], str] = {}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -108,7 +108,7 @@ class Http(WireSession):
                     terms = terms._replace(total=inf if deadline is None else deadline)
                 limit = self._limit if max_body is ... else inf if max_body is None else max_body
                 label = name or self._labels.get((method, url)) or self._label(method, url)
-                reply: Reply = express(self, composed, label, terms, limit, allow_redirects, expect)
+                reply: Response = send_fast(self, composed, label, terms, limit, allow_redirects, expect)
                 return reply
         if cookies is not None and isinstance(self.cookies, Jar):
             self.cookies.tell(cookies)
@@ -135,11 +135,11 @@ class Http(WireSession):
             max_body=max_body,
         )
 
-    def through(self, meter: Meter) -> Http:
+    def through(self, meter: Meter) -> MeasuredSession:
         """Return the same HTTP, cookies and connections included, measured by another meter."""
         if meter is self.meter:
             return self
-        twin = Http.__new__(Http)
+        twin = MeasuredSession.__new__(MeasuredSession)
         twin.__dict__ = {**self.__dict__, "meter": meter}
         return twin
 
@@ -171,7 +171,7 @@ class Http(WireSession):
         end = now()
         lag.end(end)
         if type(response) is requests.Response:  # another adapter's: it is read in the same way
-            response.__class__ = Reply
+            response.__class__ = Response
         count_beside(self.meter, response, name, start, end, timed=self.service.timings)
         if kwargs.get("stream", self.stream) and not response._content_consumed:  # type: ignore[attr-defined]
             self._follow(response, name, start, expect)
@@ -213,12 +213,12 @@ class Http(WireSession):
 
     def _dispatch(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         bounds = bounds_of(request)
-        if bounds is None or isinstance(self.get_adapter(request.url or ""), Stock):
+        if bounds is None or isinstance(self.get_adapter(request.url or ""), BoundedHTTPAdapter):
             return super().send(request, **kwargs)
         return within(bounds, super().send, request, **{"stream": self.stream, **kwargs})
 
     def _follow(self, response: requests.Response, name: str, start: float, expect: Expect | None) -> None:
-        assert isinstance(response, Reply)
+        assert isinstance(response, Response)
 
         def ending(exc: BaseException | None) -> None:
             self.streams.discard(response)

@@ -7,7 +7,7 @@ from typing import Any
 
 import httptools
 
-from chaperon.client.network.exceptions import Garbled
+from chaperon.client.network.exceptions import ProtocolError
 
 HEAD = 262_144
 """The largest head, in bytes, that is read."""
@@ -21,7 +21,7 @@ _FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
 _END = b"\r\n\r\n"
 
 
-class Inbox:
+class ResponseParser:
     """Takes the responses of one connection apart, one at a time.
 
     After `feed`, *head* is the head of the final response without its last empty line, b""
@@ -50,7 +50,7 @@ class Inbox:
         self.expect()
 
     def __repr__(self) -> str:
-        return f"<Inbox {self.status or 'waiting'}{', done' if self.done else ''}>"
+        return f"<ResponseParser {self.status or 'waiting'}{', done' if self.done else ''}>"
 
     def expect(self, bare: bool = False) -> None:
         """Make ready for the next response; a *bare* one, to HEAD, has no body whatever its head says."""
@@ -75,7 +75,7 @@ class Inbox:
                 if not _sound(self.head):
                     self.head, self.done = b"", False
             if not self.done:
-                raise Garbled(str(exc) or type(exc).__name__) from exc
+                raise ProtocolError(str(exc) or type(exc).__name__) from exc
             self.keep = False
             return
         if self.head:
@@ -87,10 +87,10 @@ class Inbox:
         else:
             self._look(data)
             if self.done and not self.head:
-                raise Garbled("a head without an end")
+                raise ProtocolError("a head without an end")
         if b"\0" in self.head:
             self.head = b""
-            raise Garbled("a NUL in the head")
+            raise ProtocolError("a NUL in the head")
 
     @property
     def clean(self) -> bool:
@@ -141,15 +141,15 @@ class Inbox:
             start += 1
         end = told.find(_END, start)
         if self._interim > INTERIM:
-            raise Garbled(f"more than {INTERIM} interim responses")
+            raise ProtocolError(f"more than {INTERIM} interim responses")
         if (len(told) if end < 0 else end) - start > HEAD:
-            raise Garbled(f"a head of more than {HEAD:,} bytes")
+            raise ProtocolError(f"a head of more than {HEAD:,} bytes")
         if end < 0:
             self._told = told
             return
         status = self.status or self._parser.get_status_code()
         if status < 100:
-            raise Garbled(f"a status of {status}")
+            raise ProtocolError(f"a status of {status}")
         self.head = told[start:end]
         self.status = status
         self._told = b""

@@ -10,13 +10,13 @@ import gevent
 from requests.exceptions import RequestException
 
 from chaperon.client.http.body import Body
-from chaperon.client.http.connection import Arrived, Connection, Opening, Terms
+from chaperon.client.http.connection import Connection, ConnectTimings, RawResponse, Timeouts
 from chaperon.client.network import descriptors, exceptions
-from chaperon.client.network.connect import Wire
-from chaperon.client.network.exceptions import Garbled
+from chaperon.client.network.connect import NetworkContext
+from chaperon.client.network.exceptions import ProtocolError
 from chaperon.client.network.resolver import Address
-from chaperon.client.network.tcp import Channel, Expired
-from chaperon.client.network.tls import SecureChannel
+from chaperon.client.network.tcp import SocketTimeout, TcpStream
+from chaperon.client.network.tls import TlsStream
 from chaperon.clock import HubClock
 
 KEPT = 6
@@ -25,13 +25,13 @@ KEPT = 6
 _now = HubClock.now
 
 
-class Lane:
+class HostPool:
     """The connections of one session to one place; every method raises what `requests` raises."""
 
     __slots__ = ("_context", "_locals", "_wire", "idle", "peer")
 
     def __init__(
-        self, wire: Wire, peer: exceptions.Peer, context: ssl.SSLContext | None, local_addresses: Sequence[str] = ()
+        self, wire: NetworkContext, peer: exceptions.Origin, context: ssl.SSLContext | None, local_addresses: Sequence[str] = ()
     ) -> None:
         self.peer = peer
         self.idle: list[Connection] = []
@@ -40,9 +40,9 @@ class Lane:
         self._locals = local_addresses
 
     def __repr__(self) -> str:
-        return f"<Lane to {self.peer.host}:{self.peer.port}, {len(self.idle)} idle>"
+        return f"<HostPool to {self.peer.host}:{self.peer.port}, {len(self.idle)} idle>"
 
-    def exchange(self, request: bytes, url: str, terms: Terms, limit: float, bare: bool, safe: bool) -> Arrived:
+    def exchange(self, request: bytes, url: str, terms: Timeouts, limit: float, bare: bool, safe: bool) -> RawResponse:
         """Send a whole request, return the whole response.
 
         *bare* is for HEAD; a *safe* request may be sent a second time, where a connection
@@ -76,11 +76,11 @@ class Lane:
                 data = channel.receive()
                 first = _now()
                 if not data:
-                    raise exceptions.Incomplete
+                    raise exceptions.ConnectionClosedEarly
                 inbox.feed(data)
                 if not inbox.done:
                     connection.finish(limit)
-            except (OSError, Expired, Garbled, exceptions.Incomplete) as exc:
+            except (OSError, SocketTimeout, ProtocolError, exceptions.ConnectionClosedEarly) as exc:
                 connection.close()
                 if isinstance(exc, RequestException):  # the body was too large
                     raise
@@ -98,7 +98,7 @@ class Lane:
             if len(body) > limit:
                 connection.close()
                 raise exceptions.too_large(limit)
-            arrived = Arrived(
+            arrived = RawResponse(
                 inbox.head, inbox.status, body, ready, sent, first, connection.opening, retried
             )
             self.give(connection)
@@ -110,7 +110,7 @@ class Lane:
         head: bytes,
         parts: Iterable[bytes],
         url: str,
-        terms: Terms,
+        terms: Timeouts,
         limit: float,
         *,
         bare: bool,
@@ -136,9 +136,9 @@ class Lane:
                     data = channel.receive()
                     first = first or _now()
                     if not data:
-                        raise exceptions.Incomplete
+                        raise exceptions.ConnectionClosedEarly
                     inbox.feed(data)
-            except (OSError, Expired, Garbled, exceptions.Incomplete) as exc:
+            except (OSError, SocketTimeout, ProtocolError, exceptions.ConnectionClosedEarly) as exc:
                 connection.close()
                 if isinstance(exc, RequestException):
                     raise
@@ -150,7 +150,7 @@ class Lane:
             except BaseException:
                 connection.close()
                 raise
-            arrived = Arrived(inbox.head, inbox.status, b"", ready, sent, first, connection.opening, retried)
+            arrived = RawResponse(inbox.head, inbox.status, b"", ready, sent, first, connection.opening, retried)
             return Body(connection, arrived, self.give, limit)
 
     def take(self, safe: bool) -> Connection | None:
@@ -172,7 +172,7 @@ class Lane:
         else:
             connection.close()
 
-    def open(self, terms: Terms, deadline: float, url: str) -> Connection:
+    def open(self, terms: Timeouts, deadline: float, url: str) -> Connection:
         """Open a connection."""
         began = _now()
         try:
@@ -180,19 +180,19 @@ class Lane:
             known = _now()
             channel = self._connected(addresses, terms, deadline)
             connected = _now()
-        except (OSError, Expired) as exc:
+        except (OSError, SocketTimeout) as exc:
             raise self._unreachable(exc, url, terms) from exc
         try:
-            if isinstance(channel, SecureChannel) and self._context is not None:
+            if isinstance(channel, TlsStream) and self._context is not None:
                 channel.secure(self._context, self.peer.host, self.peer.port)
-        except (OSError, Expired, ValueError) as exc:
+        except (OSError, SocketTimeout, ValueError) as exc:
             channel.close()
             raise self._unreachable(exc, url, terms) from exc
         except BaseException:
             channel.close()
             raise
         self._wire.opened += 1
-        return Connection(channel, Opening(known - began, connected - known, _now() - connected))
+        return Connection(channel, ConnectTimings(known - began, connected - known, _now() - connected))
 
     def close(self) -> None:
         """Close what is kept."""
@@ -202,10 +202,10 @@ class Lane:
     def _resolved(self, within: float) -> list[Address]:
         if within == inf:
             return self._wire.resolver.resolve(self.peer.host, self.peer.port)
-        with gevent.Timeout(within, Expired(whole=False)):
+        with gevent.Timeout(within, SocketTimeout(whole=False)):
             return self._wire.resolver.resolve(self.peer.host, self.peer.port)
 
-    def _connected(self, addresses: Sequence[Address], terms: Terms, deadline: float) -> Channel:
+    def _connected(self, addresses: Sequence[Address], terms: Timeouts, deadline: float) -> TcpStream:
         """Try the addresses in turn; raises what the last one failed with."""
         failed: Exception | None = None
         for family, address in addresses:
@@ -218,7 +218,7 @@ class Lane:
             try:
                 channel.connect(address, self._wire.source(self._locals))
                 return channel
-            except (OSError, Expired) as exc:
+            except (OSError, SocketTimeout) as exc:
                 channel.close()
                 failed = exc
             except BaseException:
@@ -226,11 +226,11 @@ class Lane:
                 raise
         raise failed or OSError(f"{self.peer.host} has no address")
 
-    def _socket(self, family: int) -> Channel:
-        kind = Channel if self._context is None else SecureChannel
+    def _socket(self, family: int) -> TcpStream:
+        kind = TcpStream if self._context is None else TlsStream
         return descriptors.opened(lambda: kind(family))
 
-    def _unreachable(self, exc: BaseException, url: str, terms: Terms) -> Exception:
+    def _unreachable(self, exc: BaseException, url: str, terms: Timeouts) -> Exception:
         found = exceptions.unreachable(exc, self.peer, url, terms.connect)
         self._wire.short_of_descriptors += isinstance(found, exceptions.DescriptorsExhausted)
         self._wire.short_of_ports += isinstance(found, exceptions.PortsExhausted)

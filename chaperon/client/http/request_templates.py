@@ -17,7 +17,7 @@ from chaperon.client.http.json_codec import encode
 from chaperon.clock import epoch
 
 if TYPE_CHECKING:
-    from chaperon.client.http.pool import Lane
+    from chaperon.client.http.pool import HostPool
 
 SHAPES = 200
 """Heads remembered per session and origin; they are forgotten together when there are more."""
@@ -79,7 +79,7 @@ def _host(url: str) -> str:
     return host.removesuffix(default)
 
 
-class Shape:
+class RequestTemplate:
     """A request without what differs from call to call: target, length, body."""
 
     __slots__ = ("after", "bare", "before", "between", "safe", "template")
@@ -93,10 +93,10 @@ class Shape:
         self.safe = template.method in SAFE
 
     def __repr__(self) -> str:
-        return f"<Shape of {self.template.method}>"
+        return f"<RequestTemplate of {self.template.method}>"
 
 
-class Sheet:
+class RequestTemplates:
     """The heads of one session's requests to one origin, as long as its headers and cookies stay the same."""
 
     __slots__ = (
@@ -115,15 +115,15 @@ class Sheet:
         "ready",
     )
 
-    def __init__(self, session: requests.Session, origin: str, adapter: HTTPAdapter, lane: Lane) -> None:
+    def __init__(self, session: requests.Session, origin: str, adapter: HTTPAdapter, lane: HostPool) -> None:
         self.origin = origin
         self.adapter = adapter
         self.lane = lane
-        self.ready: dict[tuple[str, Any], Composed] = {}
+        self.ready: dict[tuple[str, Any], EncodedRequest] = {}
         self._session: Any = session
         self._headers: Any = session.headers
         self._jar: Any = session.cookies
-        self._shapes: dict[Any, Shape] = {}
+        self._shapes: dict[Any, RequestTemplate] = {}
         self._targets: dict[str, str] = {}
         self._note()
 
@@ -140,7 +140,7 @@ class Sheet:
         self._shapes.clear()
         self.ready.clear()
 
-    def compose(self, method: str, path: str, params: Any, data: Any, json: Any, headers: Any) -> Composed | None:
+    def compose(self, method: str, path: str, params: Any, data: Any, json: Any, headers: Any) -> EncodedRequest | None:
         """Return a request, or None where its shape is none that is known to be safe to reuse.
 
         Raises what preparing such a request raises.
@@ -185,7 +185,7 @@ class Sheet:
             wire = b"%b%b%b%d%b%b" % (
                 shape.before, target.encode("ascii"), shape.between, len(octets), shape.after, octets
             )
-        return Composed(self, shape, wire, target, body)
+        return EncodedRequest(self, shape, wire, target, body)
 
     def _known(self, path: str) -> str | None:
         """Return the request target of a path, or None if that needs thinking."""
@@ -197,7 +197,7 @@ class Sheet:
         self._targets[path] = path
         return path
 
-    def _shape(self, key: Any, method: str, kind: str, headers: Any) -> Shape:
+    def _shape(self, key: Any, method: str, kind: str, headers: Any) -> RequestTemplate:
         template = self._session.prepare_request(
             requests.Request(method, self.origin + "/", headers=headers, **_SAMPLES[kind])
         )
@@ -208,16 +208,16 @@ class Sheet:
             between, after = after[:start], after[after.index(b"\r\n", start) :]
         if len(self._shapes) >= SHAPES:
             self._shapes.clear()
-        shape = self._shapes[key] = Shape(template, before, between, after)
+        shape = self._shapes[key] = RequestTemplate(template, before, between, after)
         return shape
 
 
-class Composed:
+class EncodedRequest:
     """A request ready to be sent."""
 
     __slots__ = ("body", "shape", "sheet", "target", "wire")
 
-    def __init__(self, sheet: Sheet, shape: Shape, wire: bytes, target: str, body: str | bytes | None) -> None:
+    def __init__(self, sheet: RequestTemplates, shape: RequestTemplate, wire: bytes, target: str, body: str | bytes | None) -> None:
         self.sheet = sheet
         self.shape = shape
         self.wire = wire
@@ -225,7 +225,7 @@ class Composed:
         self.body = body
 
     def __repr__(self) -> str:
-        return f"<Composed {self.shape.template.method} {self.target}>"
+        return f"<EncodedRequest {self.shape.template.method} {self.target}>"
 
     @property
     def prepared(self) -> PreparedRequest:

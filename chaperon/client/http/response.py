@@ -20,8 +20,8 @@ from urllib3.exceptions import DecodeError
 
 from chaperon.client.http.body import Body
 from chaperon.client.http.content_encoding import STEP, TRUNCATED, cut_off
-from chaperon.client.http.deadline import Bounds, in_time
-from chaperon.client.http.extract import Readable
+from chaperon.client.http.deadline import CallBudget, in_time
+from chaperon.client.http.extract import Extractors
 from chaperon.client.http.json_codec import decode
 from chaperon.client.http.parser import fields
 from chaperon.client.network.exceptions import BodyTooLarge, DeadlineExceeded, too_large
@@ -30,7 +30,7 @@ from chaperon.interrupts import is_a
 from chaperon.measure.failures import chain
 
 
-class Original:
+class HttplibShim:
     """What `requests` looks for beneath a urllib3 response: the fields that set cookies."""
 
     __slots__ = ("msg", "version")
@@ -47,7 +47,7 @@ class Original:
         """Do nothing: the body closes its connection itself."""
 
 
-class Told:
+class ParsedHead:
     """The first lines of a response, read."""
 
     __slots__ = ("headers", "reason", "version")
@@ -60,7 +60,7 @@ class Told:
         self.headers = HTTPHeaderDict(fields(head))
 
 
-class Reply(Readable, requests.Response):
+class Response(Extractors, requests.Response):
     """A response; *timings* says where its time went, *reused* whether its connection was kept from before.
 
     A streamed one tells who waits for it when its body has been read or closed.
@@ -86,7 +86,7 @@ class Reply(Readable, requests.Response):
         """Read from *body*, which was asked for at the moment *began*, up to *limit* bytes when decoded."""
         self._body, self._arrived, self._began, self._limit = body, body.arrived, began, limit
 
-    def heed(self, bounds: Bounds) -> None:
+    def heed(self, bounds: CallBudget) -> None:
         """Keep within *bounds* what urllib3 reads, which knows of none."""
         self._until, self._limit = bounds
 
@@ -202,7 +202,7 @@ def _read_raw(reply: Any) -> HTTPResponse:
         reason=told.reason,
         preload_content=False,
         decode_content=False,
-        original_response=Original(told.headers, told.version),  # type: ignore[arg-type]
+        original_response=HttplibShim(told.headers, told.version),  # type: ignore[arg-type]
         request_method=reply._composed.shape.template.method,
         enforce_content_length=False,
     )
@@ -234,7 +234,7 @@ def _read_timings(reply: Any) -> Timings:
 
 
 _LAZY: dict[str, Callable[[Any], Any]] = {
-    "_told": lambda reply: Told(reply._arrived.head),
+    "_told": lambda reply: ParsedHead(reply._arrived.head),
     "headers": lambda reply: CaseInsensitiveDict(reply._told.headers),
     "reason": lambda reply: reply._told.reason,
     "encoding": _read_encoding,

@@ -18,10 +18,10 @@ from requests.structures import CaseInsensitiveDict
 from chaperon._version import VERSION
 from chaperon.client.http.adapter import WireAdapter, terms_of
 from chaperon.client.http.cookies import Headers, Jar
-from chaperon.client.http.deadline import Bounds
-from chaperon.client.http.request_templates import Composed, Sheet
-from chaperon.client.http.urllib3_adapter import Pools, Prepared
-from chaperon.client.network.connect import Wire
+from chaperon.client.http.deadline import CallBudget
+from chaperon.client.http.request_templates import EncodedRequest, RequestTemplates
+from chaperon.client.http.urllib3_adapter import CachedPoolAdapter, CachedPreparedRequest
+from chaperon.client.network.connect import NetworkContext
 from chaperon.client.origins import Origins, forget_cookies, noting, strip, without_hosts
 from chaperon.client.service import Service
 
@@ -36,11 +36,11 @@ _STATE = frozenset({"headers", "cookies", "auth", "verify", "cert", "stream", "t
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::\d{1,5})?", re.ASCII)
 
 
-class WireSession(requests.Session):
+class FastSession(requests.Session):
     """A session towards one service: furnished, prepared, composed, but not measured."""
 
     cookies: Jar
-    def __init__(self, service: Service, cookies: Jar | None = None, wire: Wire | None = None) -> None:
+    def __init__(self, service: Service, cookies: Jar | None = None, wire: NetworkContext | None = None) -> None:
         super().__init__()
         self.service = service
         self.headers = Headers(self.headers)  # type: ignore[assignment, arg-type]
@@ -55,7 +55,7 @@ class WireSession(requests.Session):
         self.headers["User-Agent"] = f"chaperon/{VERSION}"
         self.headers.update(service.headers)
 
-    def _furnish(self, wire: Wire | None) -> None:
+    def _furnish(self, wire: NetworkContext | None) -> None:
         service = self.service
         self._forget()
         self._origins = Origins(service)
@@ -64,13 +64,13 @@ class WireSession(requests.Session):
         self._total = inf if service.deadline is None else service.deadline
         self._terms = terms_of(service.timeout, self._total)
         self._base = _base_of(service.url)
-        adapter: WireAdapter | Pools
+        adapter: WireAdapter | CachedPoolAdapter
         if service.transport == "wire":
             adapter = WireAdapter(
                 wire, deadline=self._total, limit=self._limit, local_addresses=service.local_addresses
             )
         else:
-            adapter = Pools(hosts=HOSTS, connections=CONNECTIONS)
+            adapter = CachedPoolAdapter(hosts=HOSTS, connections=CONNECTIONS)
         self.adapters.clear()
         self.mount("https://", adapter)
         self.mount("http://", adapter)
@@ -81,8 +81,8 @@ class WireSession(requests.Session):
             self._forget()
 
     def _forget(self) -> None:
-        self._sheets: dict[str, Sheet | None] = {}
-        self._main: Sheet | None = None
+        self._sheets: dict[str, RequestTemplates | None] = {}
+        self._main: RequestTemplates | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         kept: Any = super().__getstate__()
@@ -121,7 +121,7 @@ class WireSession(requests.Session):
             headers.update(request.headers)
             for name in [name for name, value in headers.items() if value is None]:
                 del headers[name]
-        prepared = Prepared()
+        prepared = CachedPreparedRequest()
         prepared.prepare(
             method=request.method,
             url=request.url,
@@ -190,7 +190,7 @@ class WireSession(requests.Session):
             raise InvalidURL(f"redirected to what is no URL: {exc}", response=resp) from exc
         return target
 
-    def _composed(self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any) -> Composed | None:
+    def _composed(self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any) -> EncodedRequest | None:
         """Return the request ready to be sent, or None where it must go the long way."""
         if self.hooks.get("response") or self.proxies or self.params:
             return None
@@ -207,7 +207,7 @@ class WireSession(requests.Session):
             return main.compose(method, url, params, data, json, headers)
         return self._compose(method, url, params, data, json, headers)
 
-    def _compose(self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any) -> Composed | None:
+    def _compose(self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any) -> EncodedRequest | None:
         if method not in METHODS or not isinstance(url, str):
             return None
         if url.startswith("/") and self._base is not None:
@@ -225,7 +225,7 @@ class WireSession(requests.Session):
             sheet = self._sheet(origin)
         return None if sheet is None else sheet.compose(method, path, params, data, json, headers)
 
-    def _sheet(self, origin: str) -> Sheet | None:
+    def _sheet(self, origin: str) -> RequestTemplates | None:
         """Return the heads for an origin, or None where what is set needs the long way."""
         if len(self._sheets) >= ORIGINS:
             self._forget()
@@ -245,15 +245,15 @@ class WireSession(requests.Session):
                 lane = adapter.lane(origin, self.verify, self.certificate_for(origin))
             except (OSError, RequestException):
                 return None  # the long way says what is wrong
-            sheet = self._sheets[origin] = Sheet(self, origin, adapter, lane)
+            sheet = self._sheets[origin] = RequestTemplates(self, origin, adapter, lane)
             if self._base is not None and origin == self._base[0]:
                 self._main = sheet
         return self._sheets[origin]
 
-    def _bounds(self, start: float, total: Any = ..., limit: Any = ...) -> Bounds:
+    def _bounds(self, start: float, total: Any = ..., limit: Any = ...) -> CallBudget:
         total = self._total if total is ... else inf if total is None else total
         limit = self._limit if limit is ... else inf if limit is None else limit
-        return Bounds(start + total, limit)
+        return CallBudget(start + total, limit)
 
 
 def is_stranger(request: Any) -> bool:

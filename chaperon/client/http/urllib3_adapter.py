@@ -13,15 +13,15 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection
 
-from chaperon.client.http.deadline import Bounds, bounds_of, in_time
-from chaperon.client.http.response import Reply
+from chaperon.client.http.deadline import CallBudget, bounds_of, in_time
+from chaperon.client.http.response import Response
 from chaperon.client.network.exceptions import DeadlineExceeded
 
 URLS = 1_000
 _urls: dict[str, str] = {}
 
 
-class Prepared(requests.PreparedRequest):
+class CachedPreparedRequest(requests.PreparedRequest):
     """Prepared as `requests` does: a URL it has seen is known, an empty jar sends no cookie."""
 
     def prepare_url(self, url: Any, params: Any) -> None:
@@ -45,7 +45,7 @@ class Prepared(requests.PreparedRequest):
             super().prepare_cookies(cookies)
 
 
-class Stock(HTTPAdapter):
+class BoundedHTTPAdapter(HTTPAdapter):
     """Sends prepared requests through urllib3; the bounds that go with one hold."""
 
     def send(
@@ -81,7 +81,7 @@ class Stock(HTTPAdapter):
 
 
 def within(
-    bounds: Bounds, send: Callable[..., requests.Response], request: Any, *, stream: bool, **kwargs: Any
+    bounds: CallBudget, send: Callable[..., requests.Response], request: Any, *, stream: bool, **kwargs: Any
 ) -> requests.Response:
     """Send through an adapter that knows nothing of bounds, and within them all the same."""
     with in_time(bounds.until):
@@ -92,10 +92,10 @@ def within(
     return response
 
 
-def _heeding(response: requests.Response, bounds: Bounds) -> requests.Response:
+def _heeding(response: requests.Response, bounds: CallBudget) -> requests.Response:
     if type(response) is requests.Response:  # a class of the user's own knows best
-        response.__class__ = Reply
-        assert isinstance(response, Reply)
+        response.__class__ = Response
+        assert isinstance(response, Response)
         response.heed(bounds)
     return response
 
@@ -123,13 +123,13 @@ class _Pool(HTTPConnectionPool):
     ConnectionCls = _Connection
 
 
-class Pools(Stock):
+class CachedPoolAdapter(BoundedHTTPAdapter):
     """An adapter that works out the pool of a host once; with proxies it does as it always did.
 
     It keeps so many *connections* to each of so many *hosts*.
     """
 
-    __attrs__ = [*Stock.__attrs__, "_hosts"]  # noqa: RUF012 - as its base
+    __attrs__ = [*BoundedHTTPAdapter.__attrs__, "_hosts"]  # noqa: RUF012 - as its base
 
     def __init__(self, hosts: int, connections: int) -> None:
         super().__init__(pool_connections=hosts, pool_maxsize=connections)

@@ -26,7 +26,7 @@ def dial(
     tls: SSLContext | None,
     now: Callable[[], float],
     *,
-    wire: Wire,
+    wire: NetworkContext,
     local_addresses: Sequence[str] = (),
 ) -> Dialled:
     """Connect to the first address of *host* that answers; with *tls*, encrypted.
@@ -73,7 +73,7 @@ def _connected(family: int, address: Any, local: str | None) -> Any:
 SECRETS = 1_000
 
 
-class Wire:
+class NetworkContext:
     """What all sessions of a run share: answers of the resolver, source addresses, counts, secrets set by hand."""
 
     def __init__(self, resolver: Resolver | None = None) -> None:
@@ -88,7 +88,7 @@ class Wire:
         self._turn = 0
 
     def __repr__(self) -> str:
-        return f"<Wire: {self.opened} connections opened, {self.reused} times reused>"
+        return f"<NetworkContext: {self.opened} connections opened, {self.reused} times reused>"
 
     def keep_secret(self, value: str) -> None:
         """Note a value that no output may show; beyond SECRETS of them, none."""

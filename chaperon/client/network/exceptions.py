@@ -10,7 +10,7 @@ from typing import Any
 import requests.exceptions as raised
 from urllib3 import exceptions as beneath
 
-from chaperon.client.network.tcp import Expired
+from chaperon.client.network.tcp import SocketTimeout
 from chaperon.errors import UsageError
 
 DESCRIPTORS = "out of file descriptors: raise the limit (ulimit -n, or LimitNOFILE= of the service)"
@@ -40,11 +40,11 @@ class BaseMissing(UsageError, raised.MissingSchema):
     """A path was asked for, and the service has no base URL to join it to."""
 
 
-class Incomplete(Exception):
+class ConnectionClosedEarly(Exception):
     """The peer closed the connection in the middle of a response."""
 
 
-class Peer:
+class Origin:
     """Whom a connection is to, as urllib3's messages name it."""
 
     __slots__ = ("host", "port", "scheme")
@@ -60,7 +60,7 @@ class Peer:
 
 def unreachable(exc: BaseException, peer: Any, url: str, patience: float) -> Exception:
     """Return what a failure to connect is raised as."""
-    if isinstance(exc, Expired):
+    if isinstance(exc, SocketTimeout):
         if exc.whole:
             return DeadlineExceeded(f"{peer}: no connection before the deadline")
         reason: Any = beneath.ConnectTimeoutError(
@@ -85,7 +85,7 @@ def unreachable(exc: BaseException, peer: Any, url: str, patience: float) -> Exc
 
 def unanswered(exc: BaseException, peer: Any, url: str, patience: float) -> Exception:
     """Return what a failure between the request and the end of the head is raised as."""
-    if isinstance(exc, Expired):
+    if isinstance(exc, SocketTimeout):
         if exc.whole:
             return DeadlineExceeded(f"{peer}: no response before the deadline")
         late = beneath.ReadTimeoutError(peer, url, f"Read timed out. (read timeout={patience:g})")
@@ -94,11 +94,11 @@ def unanswered(exc: BaseException, peer: Any, url: str, patience: float) -> Exce
         inner = beneath.SSLError(exc)
         inner.__cause__ = exc
         return raised.SSLError(inner)
-    if isinstance(exc, Garbled) and "Content-Length" in str(exc):
+    if isinstance(exc, ProtocolError) and "Content-Length" in str(exc):
         return raised.InvalidHeader(beneath.InvalidHeader(str(exc)))
-    if isinstance(exc, Garbled):
+    if isinstance(exc, ProtocolError):
         cause: Exception = BadStatusLine(str(exc))
-    elif isinstance(exc, Incomplete):
+    elif isinstance(exc, ConnectionClosedEarly):
         cause = RemoteDisconnected("Remote end closed connection without response")
     else:
         cause = exc  # type: ignore[assignment]
@@ -107,13 +107,13 @@ def unanswered(exc: BaseException, peer: Any, url: str, patience: float) -> Exce
 
 def cut_short(exc: BaseException, peer: Any, got: int) -> Exception:
     """Return what a failure within the body is raised as."""
-    if isinstance(exc, Expired):
+    if isinstance(exc, SocketTimeout):
         if exc.whole:
             return DeadlineExceeded(f"{peer}: the body was not complete before the deadline")
         return raised.ConnectionError(beneath.ReadTimeoutError(peer, "", "Read timed out."))
     if isinstance(exc, ssl.SSLError):
         return raised.SSLError(exc)
-    if isinstance(exc, Incomplete):
+    if isinstance(exc, ConnectionClosedEarly):
         lost = beneath.ProtocolError(
             f"Connection broken: the peer closed it after {got} bytes of the body", beneath.IncompleteRead(got, 0)
         )
@@ -124,9 +124,9 @@ def cut_short(exc: BaseException, peer: Any, got: int) -> Exception:
 
 def within_body(exc: BaseException, got: int) -> Exception:
     """Return a failure within a body as urllib3 expects it of the file it reads from."""
-    if isinstance(exc, Expired):
+    if isinstance(exc, SocketTimeout):
         return DeadlineExceeded("the body was not complete before the deadline") if exc.whole else TimeoutError()
-    if isinstance(exc, Incomplete):
+    if isinstance(exc, ConnectionClosedEarly):
         return beneath.IncompleteRead(got, 0)
     return HTTPException(str(exc))
 
@@ -136,5 +136,5 @@ def too_large(limit: float) -> BodyTooLarge:
     return BodyTooLarge(f"the body is larger than {limit:,.0f} bytes: raise max_body, or None for no bound")
 
 
-class Garbled(Exception):
+class ProtocolError(Exception):
     """What came is not a response in HTTP; the message says why."""

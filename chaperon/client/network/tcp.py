@@ -25,7 +25,7 @@ _poll = get_original("select", "poll")
 _now = HubClock.now
 
 
-class Expired(Exception):
+class SocketTimeout(Exception):
     """A wait was over before anything came; *whole* says that the deadline was, not the patience."""
 
     def __init__(self, whole: bool) -> None:
@@ -33,11 +33,11 @@ class Expired(Exception):
         self.whole = whole
 
 
-class Channel:
+class TcpStream:
     """A TCP connection.
 
     Every wait lasts at most *patience* seconds, none beyond *deadline*, a reading of the
-    clock; then it raises `Expired`. There is one lazy timer a channel: it is armed when none
+    clock; then it raises `SocketTimeout`. There is one lazy timer a channel: it is armed when none
     is, and looks, when it rings, whether its wait is still the one it was meant for.
     """
 
@@ -75,7 +75,7 @@ class Channel:
         self.patience = self.deadline = inf
 
     def __repr__(self) -> str:
-        return f"<Channel {self._sock.fileno()}>"
+        return f"<TcpStream {self._sock.fileno()}>"
 
     def connect(self, address: Any, local: str | None = None) -> None:
         """Connect to a socket address, from the address *local* if one is given. Raises OSError, Expired."""
@@ -169,7 +169,7 @@ class Channel:
             self._waiter = None
             watcher.stop()
         if woken is _EXPIRED:
-            raise Expired(self.deadline <= due)
+            raise SocketTimeout(self.deadline <= due)
 
     def _arm(self, due: float, now: float) -> None:
         if self._timer is not None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from chaperon.client.network.tcp import SIZE, Channel
+from chaperon.client.network.tcp import SIZE, TcpStream
 from chaperon.errors import UsageError
 
 
@@ -46,7 +46,7 @@ SESSIONS = 1_000
 _sessions: dict[tuple[int, str, int], ssl.SSLSession] = {}
 
 
-class SecureChannel(Channel):
+class TlsStream(TcpStream):
     """A TCP connection under TLS."""
 
     __slots__ = ("_dry", "_incoming", "_kept", "_key", "_outgoing", "_tls")

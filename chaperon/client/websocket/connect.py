@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 import gevent
 from requests import PreparedRequest, Request
 
-from chaperon.client.http.measured import Http
+from chaperon.client.http.measured import MeasuredSession
 from chaperon.client.network import exceptions
-from chaperon.client.network.connect import Wire, dial
+from chaperon.client.network.connect import NetworkContext, dial
 from chaperon.client.network.tls import context_for
 from chaperon.client.timings import Timings
 from chaperon.client.websocket.handshake import Answer, agree, keep_cookies, new_key, shake_hands, upgrade
-from chaperon.client.websocket.metrics import Tally
-from chaperon.client.websocket.protocol import Channel
+from chaperon.client.websocket.metrics import WebSocketMetrics
+from chaperon.client.websocket.protocol import WebSocketProtocol
 from chaperon.client.websocket.websocket import WebSocket
 from chaperon.clock import seconds
 from chaperon.errors import WebSocketRefused, WebSocketTimeout
@@ -34,10 +34,10 @@ class _Late(Exception):
 
 
 def open_websocket(
-    http: Http,
+    http: MeasuredSession,
     path: str,
     *,
-    wire: Wire | None,
+    wire: NetworkContext | None,
     ended: Callable[[WebSocket], object],
     headers: Mapping[str, str] | None = None,
     params: Any = None,
@@ -57,21 +57,21 @@ def open_websocket(
     service, meter = http.service, http.meter
     path = _WS.sub("http", path)
     opening, waiting = _spans(service.timeout if timeout is ... else timeout)
-    tally = Tally(meter, name or service.label("", path).strip())
+    tally = WebSocketMetrics(meter, name or service.label("", path).strip())
     key = new_key()
     request = http.prepare_request(
         Request("GET", service.locate(path), headers={**(headers or {}), **upgrade(key, subprotocols)}, params=params)
     )
     start = tally.now()
     try:
-        sock, answer, timings, chosen = _open(http, wire or Wire(), request, key, subprotocols, opening)
+        sock, answer, timings, chosen = _open(http, wire or NetworkContext(), request, key, subprotocols, opening)
     except BaseException as exc:
         tally.opened(start, exc)
         raise
     tally.opened(start)
     if service.timings:
         tally.stages(start, timings)
-    channel = Channel(
+    channel = WebSocketProtocol(
         sock, answer.rest, meter.clock, tally, buffer=buffer, max_size=max_size, ended=lambda: ended(websocket)
     )
     websocket = WebSocket(
@@ -82,7 +82,7 @@ def open_websocket(
 
 
 def _open(
-    http: Http, wire: Wire, request: PreparedRequest, key: str, subprotocols: Sequence[str], within: float | None
+    http: MeasuredSession, wire: NetworkContext, request: PreparedRequest, key: str, subprotocols: Sequence[str], within: float | None
 ) -> tuple[Any, Answer, Timings, str | None]:
     url = urlsplit(request.url or "")
     secure = url.scheme == "https"
@@ -105,18 +105,18 @@ def _open(
         if is_a(exc, _Late):
             raise WebSocketTimeout(f"{url.hostname}:{port} did not open it within {within:g} s") from None
         if is_a(exc, OSError):
-            raise _refused(exc, exceptions.Peer(url.scheme, url.hostname or "", port), wire) from exc
+            raise _refused(exc, exceptions.Origin(url.scheme, url.hostname or "", port), wire) from exc
         raise
     finally:
         lag.end(now())
     return sock, answer, shaken._replace(dns=dialled.dns, tcp=dialled.tcp, tls=dialled.tls), chosen
 
 
-def _context(http: Http, url: str) -> Any:
+def _context(http: MeasuredSession, url: str) -> Any:
     return context_for(True if http.verify is None else http.verify, http.certificate_for(url))
 
 
-def _refused(exc: OSError, peer: exceptions.Peer, wire: Wire) -> WebSocketRefused:
+def _refused(exc: OSError, peer: exceptions.Origin, wire: NetworkContext) -> WebSocketRefused:
     """Return what a failure to connect is raised as: named, counted, told as for requests."""
     found = exceptions.unreachable(exc, peer, "", 0.0)
     wire.short_of_descriptors += isinstance(found, exceptions.DescriptorsExhausted)

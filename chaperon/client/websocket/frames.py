@@ -19,11 +19,11 @@ WORDS = 16 * 1024
 _ALONE: Any = nullcontext()  # one reader a socket, so that the library needs no lock
 
 
-class Dry(Exception):
+class NeedMoreData(Exception):
     """A source has no more bytes for now."""
 
 
-class Broken(Exception):
+class ProtocolViolation(Exception):
     """The peer broke the protocol, or a bound of ours; *code* is what to close with."""
 
     def __init__(self, code: int, reason: str, counted_as: str = "ws protocol") -> None:
@@ -108,7 +108,7 @@ class Frames(frame_buffer):
             try:
                 frame = self.recv_frame()
             except WebSocketProtocolException as exc:
-                raise Broken(PROTOCOL, str(exc)) from exc
+                raise ProtocolViolation(PROTOCOL, str(exc)) from exc
             opcode, data = frame.opcode, frame.data
             assert isinstance(data, bytes)
             if opcode < CLOSE and (self._kind or not frame.fin or not opcode):
@@ -124,24 +124,24 @@ class Frames(frame_buffer):
         super().recv_length()
         assert self.header is not None
         if any(self.header[1:4]):
-            raise Broken(PROTOCOL, "reserved bits that no extension was agreed on for")
+            raise ProtocolViolation(PROTOCOL, "reserved bits that no extension was agreed on for")
         size = self.length or 0
         if self.header[4] >= CLOSE:
             if size > CONTROL_MOST or not self.header[0]:
-                raise Broken(PROTOCOL, "a control frame that is fragmented, or longer than 125 bytes")
+                raise ProtocolViolation(PROTOCOL, "a control frame that is fragmented, or longer than 125 bytes")
         elif size + len(self._pieces) > self._most:
             size += len(self._pieces)
-            raise Broken(TOO_BIG, f"a message of {size:,} bytes; at most {self._most:,} (max_size=)", "ws too big")
+            raise ProtocolViolation(TOO_BIG, f"a message of {size:,} bytes; at most {self._most:,} (max_size=)", "ws too big")
 
     def recv_mask(self) -> None:
         """Refuse masked frames, which only clients may send."""
         if self.has_mask():
-            raise Broken(PROTOCOL, "a masked frame from a server")
+            raise ProtocolViolation(PROTOCOL, "a masked frame from a server")
         super().recv_mask()
 
     def _join(self, opcode: int, data: bytes) -> None:
         if bool(opcode) == bool(self._kind):
-            raise Broken(PROTOCOL, "a message within a message" if opcode else "the rest of a message never begun")
+            raise ProtocolViolation(PROTOCOL, "a message within a message" if opcode else "the rest of a message never begun")
         self._kind = self._kind or opcode
         self._pieces += data
 
@@ -150,4 +150,4 @@ def _text(data: bytes) -> str:
     try:
         return str(data, "utf-8")
     except UnicodeDecodeError as exc:
-        raise Broken(BAD_DATA, f"text that is not UTF-8: {exc.reason} at byte {exc.start}", "ws bad utf-8") from exc
+        raise ProtocolViolation(BAD_DATA, f"text that is not UTF-8: {exc.reason} at byte {exc.start}", "ws bad utf-8") from exc

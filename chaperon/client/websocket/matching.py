@@ -13,7 +13,7 @@ Key = str | Callable[[Any], object]
 _NOTHING = object()
 
 
-class Wanted:
+class MessageMatcher:
     """A test of messages, with the form in which the one found is handed out.
 
     The test sees a message as it came or, *json*, read as JSON; then what is no JSON is not
@@ -37,26 +37,26 @@ class Wanted:
         return message.json if self._handed_as_json else message.body
 
 
-def wanting(wanted: Any, json: bool) -> Wanted:
+def wanting(wanted: Any, json: bool) -> MessageMatcher:
     """Return the test for a message: by its text or bytes, by what it is as JSON, or by a predicate."""
     if callable(wanted):
-        return Wanted(wanted, json=json, handed_as_json=json)
+        return MessageMatcher(wanted, json=json, handed_as_json=json)
     if json or isinstance(wanted, (dict, list)):
-        return Wanted(lambda value: value == wanted, json=True, handed_as_json=True)
+        return MessageMatcher(lambda value: value == wanted, json=True, handed_as_json=True)
     if isinstance(wanted, (str, bytes)):
-        return Wanted(lambda body: body == wanted, json=False, handed_as_json=False)
+        return MessageMatcher(lambda body: body == wanted, json=False, handed_as_json=False)
     raise UsageError(f"expect() takes text, bytes, a dict, a list or a predicate, got {wanted!r}")
 
 
-def answering(message: Any, reply_to: Key) -> Wanted:
+def answering(message: Any, reply_to: Key) -> MessageMatcher:
     """Return the test for the reply to *message*: by a field both have, or by a predicate."""
     as_json = not isinstance(message, (str, bytes))
     if callable(reply_to):
-        return Wanted(reply_to, json=as_json, handed_as_json=as_json)
+        return MessageMatcher(reply_to, json=as_json, handed_as_json=as_json)
     key = field_of(message if as_json else _read(message), reply_to)
     if key is _NOTHING:
         raise UsageError(f"the message has no field {reply_to!r} for a reply to have as well")
-    return Wanted(lambda reply: field_of(reply, reply_to) == key, json=True, handed_as_json=as_json)
+    return MessageMatcher(lambda reply: field_of(reply, reply_to) == key, json=True, handed_as_json=as_json)
 
 
 def field_of(value: Any, path: str) -> Any:

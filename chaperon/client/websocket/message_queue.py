@@ -40,7 +40,7 @@ class Message:
         return self._json
 
 
-class Inbox:
+class MessageQueue:
     """A bounded buffer of messages with those who wait for them.
 
     It holds at most *most* messages, which are at most *most_bytes* together; beyond, the
@@ -78,7 +78,7 @@ class Inbox:
             if wanted:
                 self.waiting.serve(waiter, message)
                 return
-            passed_over = passed_over or isinstance(waiter, PassingOver)
+            passed_over = passed_over or isinstance(waiter, SkippingWaiter)
         if not passed_over:
             self._keep(message)
 
@@ -94,7 +94,7 @@ class Inbox:
             message = self._pop()
             if wants(message):
                 return message
-        return self._wait(PassingOver(wants), within)
+        return self._wait(SkippingWaiter(wants), within)
 
     def pick(self, wants: Wants, within: float | None) -> Message:
         """Return the first message that is wanted; the others stay. Raises Expired."""
@@ -129,7 +129,7 @@ class Inbox:
             self._dropped()
 
 
-class PassingOver(Waiter[Message]):
+class SkippingWaiter(Waiter[Message]):
     """One who lets go of what comes before the message it wants."""
 
     __slots__ = ()

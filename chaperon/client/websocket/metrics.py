@@ -44,7 +44,7 @@ def names_of(place: str) -> Names:
     )
 
 
-class Tally:
+class WebSocketMetrics:
     """Records what happens on one WebSocket.
 
     «ws connect», «ws recv» (the time waited in it), «ws request», «ws ping» are requests, and

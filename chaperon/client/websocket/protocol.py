@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any
 
 from chaperon.client.websocket import frames
-from chaperon.client.websocket.frames import Broken, Dry, Frame, Frames
-from chaperon.client.websocket.message_queue import Inbox, Message
-from chaperon.client.websocket.metrics import Tally
-from chaperon.client.websocket.transport import Stream
+from chaperon.client.websocket.frames import Frame, Frames, NeedMoreData, ProtocolViolation
+from chaperon.client.websocket.message_queue import Message, MessageQueue
+from chaperon.client.websocket.metrics import WebSocketMetrics
+from chaperon.client.websocket.transport import SocketTransport
 from chaperon.client.websocket.waiters import Expired, Waiter, Waiting
 from chaperon.clock import Clock
 from chaperon.errors import WebSocketClosed
@@ -23,7 +23,7 @@ PONGS_BEHIND = 64 * 1024
 """Bytes that may wait to be sent before a PING goes unanswered, as RFC 6455 5.5.3 allows."""
 
 
-class Channel:
+class WebSocketProtocol:
     """Takes in messages, answers PINGs, knows when it is over and why.
 
     It needs no greenlet: all that comes is dealt with in the hub. *inbox* holds the messages.
@@ -49,14 +49,14 @@ class Channel:
         sock: Any,
         first: bytes,
         clock: Clock,
-        tally: Tally,
+        tally: WebSocketMetrics,
         *,
         buffer: int,
         max_size: int,
         ended: Callable[[], object],
     ) -> None:
         self.closed: WebSocketClosed | None = None
-        self.inbox = Inbox(clock, most=buffer, most_bytes=max_size, dropped=tally.dropped)
+        self.inbox = MessageQueue(clock, most=buffer, most_bytes=max_size, dropped=tally.dropped)
         self._tally = tally
         self._ended = ended
         self._leaving = False
@@ -64,7 +64,7 @@ class Channel:
         self._farewells = Waiting(clock)
         self._pings = 0
         self._pongs = Waiting(clock)
-        self._stream = Stream(sock, first, clock, readable=self._readable, lost=self._lost)
+        self._stream = SocketTransport(sock, first, clock, readable=self._readable, lost=self._lost)
         self._frames = Frames(self._stream.read, max_size)
 
     def begin(self) -> None:
@@ -135,13 +135,13 @@ class Channel:
         try:
             while not self.closed:
                 self._accept(self._frames.take())
-        except Dry:
+        except NeedMoreData:
             pass
         except EOFError:
             self._end(WebSocketClosed(frames.LOST, "the connection ended without a close frame"))
         except OSError as exc:
             self._lost(exc)
-        except Broken as exc:
+        except ProtocolViolation as exc:
             broken = WebSocketClosed(exc.code, exc.reason, counted_as=exc.counted_as)
             self._say_goodbye(broken)
             self._end(broken)

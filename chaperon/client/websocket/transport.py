@@ -8,7 +8,7 @@ from typing import Any
 
 from gevent import get_hub
 
-from chaperon.client.websocket.frames import Dry
+from chaperon.client.websocket.frames import NeedMoreData
 from chaperon.client.websocket.waiters import Waiter, Waiting
 from chaperon.clock import Clock
 
@@ -20,7 +20,7 @@ READ, WRITE = 1, 2
 _NOT_NOW = (BlockingIOError, SSLWantReadError, SSLWantWriteError)
 
 
-class Stream:
+class SocketTransport:
     """A socket that needs no greenlet to be read.
 
     The hub calls *readable* when bytes are there, and *lost* where they cannot be sent any
@@ -65,7 +65,7 @@ class Stream:
         self._reading: Any = get_hub().loop.io(sock.fileno(), READ)
 
     def __repr__(self) -> str:
-        return f"<Stream {'closed' if self.closed else self._sock.fileno()}, {len(self._backlog)} bytes to send>"
+        return f"<SocketTransport {'closed' if self.closed else self._sock.fileno()}, {len(self._backlog)} bytes to send>"
 
     @property
     def closed(self) -> bool:
@@ -83,11 +83,11 @@ class Stream:
             first, self._first = self._first, b""
             return first
         if self._dry or self._sock is None:
-            raise Dry
+            raise NeedMoreData
         try:
             data: bytes = self._sock.recv(CHUNK)
         except _NOT_NOW:
-            raise Dry from None
+            raise NeedMoreData from None
         self._turns += 1
         self._dry = self._turns >= TURNS or (len(data) < CHUNK and not self._tls)
         if not data:

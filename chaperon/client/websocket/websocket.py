@@ -11,8 +11,8 @@ from chaperon.client.timings import Timings
 from chaperon.client.websocket import frames
 from chaperon.client.websocket.matching import Key, answering, wanting
 from chaperon.client.websocket.message_queue import Message
-from chaperon.client.websocket.metrics import USUAL_ENDS, Names, Tally, names_of
-from chaperon.client.websocket.protocol import Channel
+from chaperon.client.websocket.metrics import USUAL_ENDS, Names, WebSocketMetrics, names_of
+from chaperon.client.websocket.protocol import WebSocketProtocol
 from chaperon.client.websocket.waiters import Expired
 from chaperon.clock import seconds
 from chaperon.errors import UsageError, WebSocketClosed, WebSocketTimeout
@@ -43,8 +43,8 @@ class WebSocket:
 
     def __init__(
         self,
-        channel: Channel,
-        tally: Tally,
+        channel: WebSocketProtocol,
+        tally: WebSocketMetrics,
         *,
         timeout: float | None,
         subprotocol: str | None,

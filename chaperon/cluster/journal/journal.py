@@ -38,7 +38,7 @@ import zlib
 from collections import deque
 from pathlib import Path
 
-from chaperon.cluster.journal.journal_file import MAGIC, MOST, SIZE, Facts, JournalError, Owner, write_all
+from chaperon.cluster.journal.journal_file import MAGIC, MOST, SIZE, JournalError, JournalFile, JournalHeader, write_all
 from chaperon.measure.window import Window
 
 SEALED = struct.Struct("=8sQII")
@@ -57,14 +57,14 @@ class Journal:
     engine dies. Raises JournalError where *size* bytes cannot be had.
     """
 
-    def __init__(self, folder: Path, owner: Owner, *, size: int = SIZE, most: int = MOST) -> None:
+    def __init__(self, folder: Path, owner: JournalHeader, *, size: int = SIZE, most: int = MOST) -> None:
         self.folder = folder
         self.seq = 1
         self.fault: str | None = None
         self._sealed: deque[int] = deque()
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
-            self._facts = Facts(folder / "open", owner, size=size, most=most)
+            self._facts = JournalFile(folder / "open", owner, size=size, most=most)
         except OSError as exc:
             raise JournalError(f"no journal can be kept in {folder}: {exc.strerror}") from exc
         self.take = self._facts.take

@@ -21,9 +21,9 @@ from typing import Any, get_args
 
 from chaperon.errors import ChaperonError
 from chaperon.measure.plain_text import WORDS
-from chaperon.measure.recorder import Fate
+from chaperon.measure.recorder import VisitOutcome
 from chaperon.measure.sample import Failure, Key
-from chaperon.measure.window import Happening
+from chaperon.measure.window import RunEvent
 
 MAGIC = b"CHAPJRN2"
 SIZE = 4 << 20
@@ -49,7 +49,7 @@ LAYOUTS = {
     DEALT: HEAD,  # place, rows
     NOTE: HEAD,  # words
 }
-FATES: tuple[Fate, ...] = get_args(Fate)
+FATES: tuple[VisitOutcome, ...] = get_args(VisitOutcome)
 _FATE = {fate: place for place, fate in enumerate(FATES)}
 _UNKNOWN = float("nan")
 
@@ -61,7 +61,7 @@ class JournalError(ChaperonError):
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class JournalHeader:
     """Whose journal it is.
 
     *began* is the recorder's, on the clock of this machine, *second* the one of its first window.
@@ -74,7 +74,7 @@ class Owner:
     second: int = 0
 
 
-class Facts:
+class JournalFile:
     """Writes them; *size* bytes at first, *most* in the end. Raises OSError where *size* cannot be had.
 
     Later nothing raises: what there was no room for is counted, and a report says so should it
@@ -96,7 +96,7 @@ class Facts:
         "any",
     )
 
-    def __init__(self, path: Path, owner: Owner, *, size: int = SIZE, most: int = MOST) -> None:
+    def __init__(self, path: Path, owner: JournalHeader, *, size: int = SIZE, most: int = MOST) -> None:
         self.any = False
         self._most = most
         self._end = FRONT
@@ -140,7 +140,7 @@ class Facts:
         self._end = at = at + 24
         self._words[COMMIT] = self._base + at
 
-    def account(self, label: str, due: float, fate: Fate, waited: float = 0.0, share: str = "") -> None:
+    def account(self, label: str, due: float, fate: VisitOutcome, waited: float = 0.0, share: str = "") -> None:
         """Keep what became of a visit."""
         place = self._places.get((label, share)) or self._define(self._places, (label, share), "place", label, share)
         if place:
@@ -158,7 +158,7 @@ class Facts:
         if words:
             self._append(NOTE, words, 0)
 
-    def happened(self, what: Happening) -> None:
+    def happened(self, what: RunEvent) -> None:
         """Keep what happened."""
         self.any |= self._text("happened", what.at, what.kind, what.text, what.took)
 

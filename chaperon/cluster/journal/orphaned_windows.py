@@ -10,7 +10,7 @@ from gevent.event import Event
 
 from chaperon.clock import Clock
 from chaperon.cluster.journal.recovery import Recovered, recover
-from chaperon.cluster.protocol.messages import Dead, Frame, Received
+from chaperon.cluster.protocol.messages import WindowFrame, WindowsReceived, WorkerDied
 from chaperon.cluster.transport.link import WorkerLink
 from chaperon.cluster.transport.outbox import Outbox
 from chaperon.cluster.transport.standstill import Standstill
@@ -23,7 +23,7 @@ PATIENCE = 15.0
 """Seconds from the master's first answer after which what it does not take is let go."""
 
 
-class Estate:
+class OrphanedWindows:
     """Tells the master of an engine's end, sends it every window that the engine still owed.
 
     They go under the engine's own name, incarnation, numbers, so that none counts twice.
@@ -36,7 +36,7 @@ class Estate:
         self, name: str, incarnation: int, code: int, folder: Path | None, link: WorkerLink, clock: Clock
     ) -> None:
         self.fault = f"{name} ended by a fault of Chaperon's own" if code == FAULTED else ""
-        self._dead = Dead(name, incarnation, code, fault=self.fault)
+        self._dead = WorkerDied(name, incarnation, code, fault=self.fault)
         self._folder = folder
         self._link = link
         self._clock = clock
@@ -49,12 +49,12 @@ class Estate:
             self._open(folder)
 
     def __repr__(self) -> str:
-        return f"<Estate of {self._dead.worker}: {self._outbox}>"
+        return f"<OrphanedWindows of {self._dead.worker}: {self._outbox}>"
 
     def __bool__(self) -> bool:
         return self._outbox.owed > 0
 
-    def received(self, message: Received) -> None:
+    def received(self, message: WindowsReceived) -> None:
         """Let go of what the master has."""
         if self._answered is None:
             self._answered = self._clock.now()
@@ -90,7 +90,7 @@ class Estate:
     def _enter(self, found: Recovered) -> None:
         owner = found.owner
         self.known, self._run = True, owner.run
-        self._dead = Dead(owner.worker, owner.incarnation, self._dead.code, found.cut, self.fault)
+        self._dead = WorkerDied(owner.worker, owner.incarnation, self._dead.code, found.cut, self.fault)
         for seq, body in found.sealed:
             self._outbox.put(seq, body)
         for window in found.rest:
@@ -102,4 +102,4 @@ class Estate:
         return not self or self._clock.now() - self._answered > PATIENCE
 
     def _pour(self, seq: int, body: bytes) -> bool:
-        return self._link.pour(Frame(self._dead.worker, self._dead.incarnation, self._run, seq, body))
+        return self._link.pour(WindowFrame(self._dead.worker, self._dead.incarnation, self._run, seq, body))

@@ -17,7 +17,7 @@ PREFIX = "chaperon-own-"
 MEMORY = Path("/dev/shm")
 
 
-class Shelter:
+class PrivateDir:
     """A folder only its owner may enter, in memory where the machine offers that; gone when the block is left.
 
     Whoever is killed leaves one behind. The next to open one in the same place takes it away:
@@ -35,9 +35,9 @@ class Shelter:
             raise JournalError(f"no folder of our own can be made in {place}: {exc.strerror}") from exc
 
     def __repr__(self) -> str:
-        return f"<Shelter {self.folder}>"
+        return f"<PrivateDir {self.folder}>"
 
-    def __enter__(self) -> Shelter:
+    def __enter__(self) -> PrivateDir:
         return self
 
     def __exit__(

@@ -42,11 +42,11 @@ from chaperon.cluster.journal.journal_file import (
     TEXT,
     WHOLE,
     JournalError,
-    Owner,
+    JournalHeader,
 )
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
-from chaperon.measure.window import Happening, Window
+from chaperon.measure.window import RunEvent, Window
 
 NO_ROOM = "facts a worker that died had no room for in its journal"
 CUT_OFF = "journals of workers that died cut off before their end"
@@ -60,7 +60,7 @@ class Recovered:
     last window of this incarnation, whoever has it.
     """
 
-    owner: Owner
+    owner: JournalHeader
     sealed: Sequence[tuple[int, bytes]]
     rest: Sequence[Window]
     cut: int
@@ -89,7 +89,7 @@ def recover(folder: Path) -> Recovered:
     return Recovered(owner, sealed, (facts.window(seq),), seq)
 
 
-def _identity(data: bytes) -> Owner:
+def _identity(data: bytes) -> JournalHeader:
     if len(data) < FRONT:
         raise JournalError("a journal that is cut off before its first fact")
     if data[: len(MAGIC)] != MAGIC:
@@ -98,7 +98,7 @@ def _identity(data: bytes) -> Owner:
     front = data[IDENTITY_AT + IDENTITY.size :][:size]
     if zlib.crc32(front) != crc:
         raise JournalError("a journal whose front is damaged")
-    return Owner(**json.loads(front))
+    return JournalHeader(**json.loads(front))
 
 
 def _sealed(folder: Path) -> list[tuple[int, bytes]]:
@@ -117,7 +117,7 @@ def _sealed(folder: Path) -> list[tuple[int, bytes]]:
 class _Replay:
     """The facts of one open window, taken in by a recorder as they were by the one that died."""
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: JournalHeader) -> None:
         self.notes: Counter[str] = Counter()
         self.any = False
         self._identity = owner
@@ -195,7 +195,7 @@ class _Replay:
             self._wordings.append(*rest)
         elif what == "happened":
             self.any = True
-            self._recorder.happened(Happening(*rest))
+            self._recorder.happened(RunEvent(*rest))
         elif what == "share":
             share, taken, ended, rows = rest
             self._progress[share] = [taken, ended, rows]

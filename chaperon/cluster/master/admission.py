@@ -6,10 +6,10 @@ import platform
 from collections.abc import Callable
 
 from chaperon._version import VERSION
-from chaperon.cluster.bundle import Parcel
-from chaperon.cluster.master.workers import Hand
+from chaperon.cluster.bundle import ScenarioBundle
+from chaperon.cluster.master.workers import WorkerRecord
 from chaperon.cluster.protocol.codec import PROTOCOL, OtherProtocol
-from chaperon.cluster.protocol.messages import Blob, Fetch, Hello, Reject, Welcome
+from chaperon.cluster.protocol.messages import BundleChunk, Fetch, Hello, Reject, Welcome
 from chaperon.cluster.transport.link import MasterLink
 
 PIECE = 256 << 10
@@ -29,8 +29,8 @@ class Admission:
     def __init__(
         self,
         link: MasterLink,
-        parcel: Parcel,
-        greet: Callable[[Hello, float], Hand | str | None],
+        parcel: ScenarioBundle,
+        greet: Callable[[Hello, float], WorkerRecord | str | None],
         welcome: Callable[[], Welcome],
         tell: Callable[[str], None],
     ) -> None:
@@ -54,7 +54,7 @@ class Admission:
     def knock(self, sender: bytes, hello: Hello, now: float) -> None:
         """Let a worker in, or turn it away."""
         admitted = self._greet(hello, now)
-        if isinstance(admitted, Hand):
+        if isinstance(admitted, WorkerRecord):
             self._link.send(sender, self._welcome())
             python, own = (v.split(".")[:2] for v in (hello.python, platform.python_version()))
             if python != own:
@@ -73,7 +73,7 @@ class Admission:
         """Send a piece of the scenario."""
         content = self._parcel.content
         if fetch.digest == self._parcel.digest and 0 <= fetch.offset < len(content):
-            self._link.send(sender, Blob(fetch.digest, fetch.offset, content[fetch.offset : fetch.offset + PIECE]))
+            self._link.send(sender, BundleChunk(fetch.digest, fetch.offset, content[fetch.offset : fetch.offset + PIECE]))
 
     def _turn_away(self, sender: bytes, name: str, where: str, why: str) -> None:
         self._link.send(sender, Reject(why))

@@ -8,19 +8,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from chaperon.clock import Clock, HubClock, seconds, today
-from chaperon.cluster.bundle import Parcel
+from chaperon.cluster.bundle import ScenarioBundle
 from chaperon.cluster.master.admission import Admission
-from chaperon.cluster.master.coordinator import Conductor, Patience
-from chaperon.cluster.master.state import Muster
+from chaperon.cluster.master.coordinator import Coordinator, Patience
+from chaperon.cluster.master.state import MasterState
 from chaperon.cluster.protocol.messages import Welcome
 from chaperon.cluster.transport.link import MasterLink
 from chaperon.errors import TeardownError
 from chaperon.load.background import spawn_watched
 from chaperon.load.live_changes import positive
-from chaperon.report.collector import Collector, Pulse, WorkerTally
-from chaperon.report.monitor import Watch
+from chaperon.report.collector import Collector, Pulse, WorkerStats
+from chaperon.report.monitor import RunMonitor
 from chaperon.report.redaction.redaction import Redactor
-from chaperon.report.verdict import Facts
+from chaperon.report.verdict import RunInfo
 
 if TYPE_CHECKING:
     from chaperon.execution.environment import Environment
@@ -30,7 +30,7 @@ SHARES = 8
 """Shares a worker has of each load: so fine can it be dealt again."""
 
 
-class Fleet:
+class ClusterRun:
     """A run on *workers* workers; has the face of `Running`.
 
     *lost* is the share of visits that may be lost before the run is INVALID.
@@ -40,7 +40,7 @@ class Fleet:
         self,
         environment: Environment,
         link: MasterLink,
-        parcel: Parcel,
+        parcel: ScenarioBundle,
         *,
         workers: int,
         patience: Patience | None = None,
@@ -58,21 +58,21 @@ class Fleet:
         self._clock: Clock = clock or HubClock()
         self._tell = tell
         self._preparation = environment.preparation()
-        self._watch = Watch(
+        self._watch = RunMonitor(
             Collector(()),
             environment.parsed_limits,
             brake=None if environment.brake is None else seconds(environment.brake),
             trust=environment.trusted,
             redact=Redactor(environment.secrets),
         )
-        self._muster = Muster(
+        self._muster = MasterState(
             SystemRandom().getrandbits(53),
             self._watch,
             environment.shares(SHARES * workers),
             silence=self._patience.silence,
         )
         self._admission = Admission(link, parcel, self._muster.greet, self._welcome, tell)
-        self._conductor = Conductor(
+        self._conductor = Coordinator(
             self._muster,
             self._watch,
             link,
@@ -86,9 +86,9 @@ class Fleet:
         self._started = ""
 
     def __repr__(self) -> str:
-        return f"<Fleet of {self._muster}>"
+        return f"<ClusterRun of {self._muster}>"
 
-    def __enter__(self) -> Fleet:
+    def __enter__(self) -> ClusterRun:
         return self
 
     def __exit__(
@@ -115,7 +115,7 @@ class Fleet:
         n = len(self._muster.roster.ready)
         return f"{self.environment.asked} from {n} worker{'s' if n != 1 else ''}"
 
-    def start(self) -> Fleet:
+    def start(self) -> ClusterRun:
         """Set up, wait for the workers, deal, start them all at one moment.
 
         Raises WorkersMissing, and LoadError where one of them cannot run the scenario.
@@ -172,7 +172,7 @@ class Fleet:
         self._watch.collector.note(what)
 
     @property
-    def crew(self) -> list[WorkerTally]:
+    def crew(self) -> list[WorkerStats]:
         """Who sends, with how each of them does."""
         return self._watch.workers
 
@@ -185,7 +185,7 @@ class Fleet:
         began, finished = self._muster.began, self._muster.finished
         finish = self._clock.now() if finished is None else finished
         duration = 0.0 if began is None else max(finish - began, 0.0)
-        facts = Facts(self.environment.name, self.environment.seed, self._started, duration)
+        facts = RunInfo(self.environment.name, self.environment.seed, self._started, duration)
         return self._watch.report(facts, finished=self.ended)
 
     def _welcome(self) -> Welcome:

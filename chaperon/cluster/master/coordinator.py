@@ -11,15 +11,26 @@ from gevent.event import Event
 
 from chaperon.clock import Clock
 from chaperon.cluster.master.admission import Admission
-from chaperon.cluster.master.state import Muster
-from chaperon.cluster.protocol.messages import Bye, Change, Dead, Fetch, Frame, Hello, Message, Offer, Order, Ping
+from chaperon.cluster.master.state import MasterState
+from chaperon.cluster.protocol.messages import (
+    Bye,
+    Change,
+    Fetch,
+    Hello,
+    Message,
+    Offer,
+    Order,
+    Ping,
+    WindowFrame,
+    WorkerDied,
+)
 from chaperon.cluster.transport.link import FAULTS, STRANGERS, MasterLink
 from chaperon.cluster.transport.standstill import Standstill
 from chaperon.errors import ClusterError, LoadError, UsageError
-from chaperon.execution.gc_tuning import seldom_collected
+from chaperon.execution.gc_tuning import reduced_gc
 from chaperon.load.background import fault_text, say_fault
 from chaperon.load.engine import PATIENCE
-from chaperon.report.monitor import ABORT_GRACE, Watch
+from chaperon.report.monitor import ABORT_GRACE, RunMonitor
 
 AHEAD = 0.5
 """Seconds in which every worker has heard of a change to the load."""
@@ -47,7 +58,7 @@ class Patience:
         return self.silence / 10
 
 
-class Conductor:
+class Coordinator:
     """Does with a *muster* what a master has to do; the rest is for a person to decide.
 
     Visits in flight have *grace* seconds when a run is stopped. Of all visits a share *lost* may
@@ -56,8 +67,8 @@ class Conductor:
 
     def __init__(
         self,
-        muster: Muster,
-        watch: Watch,
+        muster: MasterState,
+        watch: RunMonitor,
         link: MasterLink,
         admission: Admission,
         clock: Clock,
@@ -83,14 +94,14 @@ class Conductor:
         self._standstill = Standstill(clock, patience.beat)
 
     def __repr__(self) -> str:
-        return f"<Conductor of {self._muster}>"
+        return f"<Coordinator of {self._muster}>"
 
     def hear(self, sender: bytes, message: Message) -> None:
         """Deal with what a worker says."""
         self._stood_still()
         now = self._clock.now()
         match message:
-            case Frame():
+            case WindowFrame():
                 if self._muster.take(message):
                     self._grace = min(self._grace, ABORT_GRACE)
                     self.halt("stop")
@@ -102,7 +113,7 @@ class Conductor:
                 self._admission.knock(sender, message, now)
             case Fetch():
                 self._admission.hand_out(sender, message)
-            case Dead():
+            case WorkerDied():
                 if self._muster.died(message, now):
                     self._tend()
                 self._link.send(sender, self._muster.received(message))
@@ -152,7 +163,7 @@ class Conductor:
 
     def conduct(self) -> None:
         """Do what is due until the run has ended."""
-        with seldom_collected():
+        with reduced_gc():
             while not self.ended.is_set():
                 self._clock.sleep(self._patience.beat / 5)
                 try:

@@ -18,7 +18,7 @@ AGAIN = 1.0
 
 
 @dataclass(slots=True)
-class Task:
+class LeasedShare:
     """A share with its fate.
 
     *start* and *rows* are where it stands. *orphaned* says that whoever had it is gone, so
@@ -40,19 +40,19 @@ class Task:
         return Lease(self.share.name, self.attempt, self.start, self.rows, self.orphaned)
 
 
-class Ledger:
+class LeaseTable:
     """Deals shares to workers, takes them back, deals them again; each is done once.
 
     An offer nobody has claimed is made again after *again* seconds.
     """
 
     def __init__(self, shares: Iterable[Share], *, again: float = AGAIN) -> None:
-        self._tasks = {share.name: Task(share) for share in shares}
+        self._tasks = {share.name: LeasedShare(share) for share in shares}
         self._again = again
         self._capacities: dict[Peer, float] = {}
         self._capacity = 0.0
-        self._free: dict[str, Task] = dict(self._tasks)
-        self._theirs: defaultdict[Peer, dict[str, Task]] = defaultdict(dict)
+        self._free: dict[str, LeasedShare] = dict(self._tasks)
+        self._theirs: defaultdict[Peer, dict[str, LeasedShare]] = defaultdict(dict)
         self._open = Counter(task.share.entry for task in self._tasks.values())
         self._back: set[str] = set()
         self._leases: dict[Peer, tuple[Lease, ...]] = {}
@@ -60,7 +60,7 @@ class Ledger:
 
     def __repr__(self) -> str:
         states = Counter(task.state for task in self._tasks.values())
-        return f"<Ledger of {', '.join(f'{n} {state}' for state, n in states.items()) or 'nothing'}>"
+        return f"<LeaseTable of {', '.join(f'{n} {state}' for state, n in states.items()) or 'nothing'}>"
 
     @property
     def all_dealt(self) -> bool:
@@ -73,7 +73,7 @@ class Ledger:
         return not self._open
 
     @property
-    def unowned(self) -> list[Task]:
+    def unowned(self) -> list[LeasedShare]:
         """The shares that nobody has and that are not done."""
         return list(self._free.values())
 
@@ -167,19 +167,19 @@ class Ledger:
         for task in self._free.values():
             task.offered += gap
 
-    def _freed(self, peer: Peer, task: Task, start: int, rows: int, *, orphaned: bool) -> None:
+    def _freed(self, peer: Peer, task: LeasedShare, start: int, rows: int, *, orphaned: bool) -> None:
         self._taken_from(peer, task)
         task.state = "pending"
         task.start, task.rows, task.orphaned = start, rows, orphaned or (task.orphaned and start == task.start)
         self._free[task.share.name] = task
 
-    def _taken_from(self, peer: Peer, task: Task) -> None:
+    def _taken_from(self, peer: Peer, task: LeasedShare) -> None:
         del self._theirs[peer][task.share.name]
         self._leases.pop(peer, None)
         task.owner, self._even = None, False
         self._back.discard(task.share.name)
 
-    def _owned(self, peer: Peer, lease: Lease) -> Task | None:
+    def _owned(self, peer: Peer, lease: Lease) -> LeasedShare | None:
         task = self._tasks.get(lease.share)
         return task if task is not None and task.owner == peer and task.attempt == lease.attempt else None
 

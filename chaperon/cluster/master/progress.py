@@ -42,14 +42,14 @@ class Span:
                 known = reached
 
 
-class Spans:
+class ShareProgressLog:
     """All spans of one worker."""
 
     def __init__(self) -> None:
         self._spans: dict[tuple[str, int], Span] = {}
 
     def __repr__(self) -> str:
-        return f"<Spans of {len(self._spans)} shares>"
+        return f"<ShareProgressLog of {len(self._spans)} shares>"
 
     def __iter__(self) -> Iterator[Span]:
         return iter(self._spans.values())

@@ -6,19 +6,30 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from chaperon.cluster.fleet_caps import FleetCaps
-from chaperon.cluster.master.leases import Ledger
-from chaperon.cluster.master.unmade import remnant
-from chaperon.cluster.master.windows import Losses
-from chaperon.cluster.master.workers import Hand, Roster
-from chaperon.cluster.protocol.messages import Bye, Change, Dead, Frame, Hello, Lease, Order, Ping, Pong, Received
+from chaperon.cluster.master.leases import LeaseTable
+from chaperon.cluster.master.unmade import unmade_visits
+from chaperon.cluster.master.windows import LossCorrections
+from chaperon.cluster.master.workers import WorkerRecord, WorkerRegistry
+from chaperon.cluster.protocol.messages import (
+    Bye,
+    Change,
+    Hello,
+    Lease,
+    Order,
+    Ping,
+    Pong,
+    WindowFrame,
+    WindowsReceived,
+    WorkerDied,
+)
 from chaperon.load.kinds import Iterations, Rate, Users
-from chaperon.load.live_changes import Steering
+from chaperon.load.live_changes import LiveChanges
 from chaperon.load.plan import due_visits
 from chaperon.load.share import Share
-from chaperon.measure.window import Counts, Window
+from chaperon.measure.window import VisitCounts, Window
 from chaperon.measure.window_codec import unpack_window
 from chaperon.report.collector import Collector
-from chaperon.report.monitor import Watch
+from chaperon.report.monitor import RunMonitor
 
 MADE_TWICE = "visits that a worker given up has made, and its successor again"
 STOOD_STILL = "seconds in which the master stood still: no worker's silence meanwhile counts"
@@ -30,23 +41,23 @@ UNHEARD: dict[type, str] = {
 _STRICT: tuple[Order, ...] = ("wait", "run", "end", "stop", "kill", "over")
 
 
-class Muster:
+class MasterState:
     """What a master knows, changed by what it hears; every moment is handed in.
 
     *silence* is after how many seconds without a word a worker is given up.
     """
 
-    def __init__(self, run: int, watch: Watch, shares: Sequence[Share], *, silence: float) -> None:
+    def __init__(self, run: int, watch: RunMonitor, shares: Sequence[Share], *, silence: float) -> None:
         self.run = run
         self.order: Order = "wait"
         self.began: float | None = None
         self.finished: float | None = None
-        self.roster = Roster(silence)
-        self.ledger = Ledger(shares, again=silence / 10)
+        self.roster = WorkerRegistry(silence)
+        self.ledger = LeaseTable(shares, again=silence / 10)
         self._silence = silence
         self.changes: list[Change] = []
         self._watch = watch
-        self._losses = Losses()
+        self._losses = LossCorrections()
         self._caps = FleetCaps()
         free = {share.label for share in shares if isinstance(share.load, Users) and share.load.until is not None}
         self._shares = {share.name: share for share in shares}
@@ -56,7 +67,7 @@ class Muster:
         self._deserted = False
 
     def __repr__(self) -> str:
-        return f"<Muster at «{self.order}»: {self.roster}, {self.ledger}>"
+        return f"<MasterState at «{self.order}»: {self.roster}, {self.ledger}>"
 
     @property
     def collector(self) -> Collector:
@@ -65,12 +76,12 @@ class Muster:
 
     # What is heard
 
-    def greet(self, hello: Hello, now: float) -> Hand | str | None:
+    def greet(self, hello: Hello, now: float) -> WorkerRecord | str | None:
         """Let a worker in, or say why not, or None: let it ask again."""
         if self.order not in ("wait", "run"):
             return None
         admitted = self.roster.admit(hello, now)
-        if isinstance(admitted, Hand):
+        if isinstance(admitted, WorkerRecord):
             admitted.heard = now
         return admitted
 
@@ -105,7 +116,7 @@ class Muster:
             tuple(self.changes),
         )
 
-    def take(self, frame: Frame) -> bool:
+    def take(self, frame: WindowFrame) -> bool:
         """Take in a window; return whether the run must stop because of it. Raises WireError."""
         hand = self.roster[frame.worker, frame.incarnation]
         if hand is None or frame.run != self.run or self.began is None or self.order == "over":
@@ -118,7 +129,7 @@ class Muster:
             self._settle()
         return stop
 
-    def died(self, dead: Dead, now: float) -> bool:
+    def died(self, dead: WorkerDied, now: float) -> bool:
         """Note that an engine has ended; its last windows may still be on their way. Return whether it is news."""
         hand = self.roster[dead.worker, dead.incarnation]
         if hand is not None and dead.fault and self.order != "over":
@@ -129,14 +140,14 @@ class Muster:
         hand.ending = now + self._silence / 10
         return True
 
-    def received(self, dead: Dead) -> Received:
+    def received(self, dead: WorkerDied) -> WindowsReceived:
         """Return which windows of a dead engine are here; all, where none is wanted."""
         hand = self.roster[dead.worker, dead.incarnation]
         if hand is None or self.order == "over":
-            return Received(dead.worker, dead.incarnation, dead.cut)
-        return Received(dead.worker, dead.incarnation, hand.account.acked, hand.account.ahead)
+            return WindowsReceived(dead.worker, dead.incarnation, dead.cut)
+        return WindowsReceived(dead.worker, dead.incarnation, hand.account.acked, hand.account.ahead)
 
-    def ending(self, frame: Frame) -> bool:
+    def ending(self, frame: WindowFrame) -> bool:
         """Return whether a window is of a dead engine, whose shares go on once all of them are here."""
         hand = self.roster[frame.worker, frame.incarnation]
         return hand is not None and hand.present and hand.ending is not None
@@ -185,7 +196,7 @@ class Muster:
         self.ledger.among({hand.peer: hand.hello.capacity for hand in self.roster.dealable(now)})
         return self.ledger.offers(now)
 
-    def give_up(self, now: float) -> list[Hand]:
+    def give_up(self, now: float) -> list[WorkerRecord]:
         """Take everything from those who are gone; return them."""
         gone = self.roster.silent(now)
         for hand in gone:
@@ -194,7 +205,7 @@ class Muster:
             self._settle()
         return gone
 
-    def _give_up(self, hand: Hand, *, for_good: bool = False) -> None:
+    def _give_up(self, hand: WorkerRecord, *, for_good: bool = False) -> None:
         """Reckon with a worker no longer: its shares go on from where it has said it was.
 
         Arrivals of an open load that no window tells of are told of, with the seconds in which
@@ -228,7 +239,7 @@ class Muster:
             self._hear(hand, window)
         self.collector.leave(hand.title, lost=not (hand.whole and hand.account.acked >= hand.cut))
 
-    def _hear(self, hand: Hand, window: Window) -> bool:
+    def _hear(self, hand: WorkerRecord, window: Window) -> bool:
         late = hand.account.closed
         found = hand.account.turned_up(window) if late else {}
         self._correct(found)
@@ -260,7 +271,7 @@ class Muster:
                     self.collector.note(UNHEARD[kind])
         if self.began is not None:
             until = (self.finished if self._cut is None else self._cut) - self.began
-            self._correct(remnant(self.ledger.unowned, self._steered(), until=until, whole=self._deserted))
+            self._correct(unmade_visits(self.ledger.unowned, self._steered(), until=until, whole=self._deserted))
         self._settle()
         if self._losses.made_twice > 0:
             self.collector.note(MADE_TWICE, self._losses.made_twice)
@@ -285,7 +296,7 @@ class Muster:
     def _second(self, now: float) -> int:
         return 0 if self.began is None else max(int(now - self.began), 0)
 
-    def _order_for(self, hand: Hand) -> Order:
+    def _order_for(self, hand: WorkerRecord) -> Order:
         if hand.over and hand.account.acked >= hand.cut:
             return "over"
         if (hand.lost or hand.state == "leaving") and self.order in ("wait", "run", "end"):
@@ -299,13 +310,13 @@ class Muster:
             for hand in lost:
                 self.collector.lose(hand.title, hand.account.lost)
 
-    def _correct(self, changes: Mapping[tuple[str, int], Counts]) -> None:
+    def _correct(self, changes: Mapping[tuple[str, int], VisitCounts]) -> None:
         if changes:
             self.collector.correct(changes)
 
-    def _steered(self) -> Steering:
+    def _steered(self) -> LiveChanges:
         """Return how the load was changed so far."""
-        found = Steering()
+        found = LiveChanges()
         for change in self.changes:
             change.make(found)
         return found

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from chaperon.cluster.master.leases import Task
+from chaperon.cluster.master.leases import LeasedShare
 from chaperon.cluster.master.windows import Changes
 from chaperon.load.arrivals import offsets, quota, spells
 from chaperon.load.kinds import Iterations, Rate, Shaped, Users
-from chaperon.load.live_changes import Steering
-from chaperon.measure.window import Counts
+from chaperon.load.live_changes import LiveChanges
+from chaperon.measure.window import VisitCounts
 
 
-def remnant(tasks: Iterable[Task], steering: Steering, *, until: float, whole: bool) -> Changes:
+def unmade_visits(tasks: Iterable[LeasedShare], steering: LiveChanges, *, until: float, whole: bool) -> Changes:
     """Return what the ledger lacks of shares that nobody has, the run being over at the offset *until*.
 
     What was due by then is lost if whoever had the share is gone, and dropped if it was given back.
@@ -22,15 +22,15 @@ def remnant(tasks: Iterable[Task], steering: Steering, *, until: float, whole: b
     """
     changes: Changes = {}
 
-    def count(task: Task, due: float) -> None:
-        counts = changes.setdefault((task.share.label, max(int(due), 0)), Counts())
+    def count(task: LeasedShare, due: float) -> None:
+        counts = changes.setdefault((task.share.label, max(int(due), 0)), VisitCounts())
         counts.planned += 1
         if task.orphaned and due <= until:
             counts.lost += 1
         else:
             counts.dropped += 1
 
-    legs: defaultdict[tuple[int, int], list[Task]] = defaultdict(list)
+    legs: defaultdict[tuple[int, int], list[LeasedShare]] = defaultdict(list)
     for task in tasks:
         legs[task.share.entry, task.share.leg].append(task)
     for theirs in legs.values():
@@ -48,7 +48,7 @@ def remnant(tasks: Iterable[Task], steering: Steering, *, until: float, whole: b
     return changes
 
 
-def _arrivals(load: Rate, tasks: list[Task]) -> Iterator[tuple[Task, float]]:
+def _arrivals(load: Rate, tasks: list[LeasedShare]) -> Iterator[tuple[LeasedShare, float]]:
     """Yield every arrival of one leg that none of these shares has seen, when it was due: in one walk for all."""
     share = tasks[0].share
     mine = {task.share.index: task for task in tasks}
@@ -58,11 +58,11 @@ def _arrivals(load: Rate, tasks: list[Task]) -> Iterator[tuple[Task, float]]:
             yield task, share.at + offset
 
 
-def _next(task: Task) -> int:
+def _next(task: LeasedShare) -> int:
     return task.share.index + task.start * task.share.of
 
 
-def _left(load: Shaped, task: Task, *, whole: bool) -> int:
+def _left(load: Shaped, task: LeasedShare, *, whole: bool) -> int:
     """Return how many visits of a closed load are planned, but not begun."""
     share = task.share
     if isinstance(load, Iterations):

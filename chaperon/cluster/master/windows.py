@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
-from chaperon.measure.window import Counts, Window
+from chaperon.measure.window import VisitCounts, Window
 
 Place = tuple[str, int]
 """(scenario label, second in which the visits were due)"""
 
-Changes = dict[Place, Counts]
+Changes = dict[Place, VisitCounts]
 
 
-class Account:
+class WindowSequencer:
     """The windows of one incarnation of a worker.
 
     They are let through in their order and once each: what is let through is all that
@@ -31,7 +31,7 @@ class Account:
         self._seen_late: set[int] = set()
 
     def __repr__(self) -> str:
-        return f"<Account up to window {self.acked}, {len(self._waiting)} waiting>"
+        return f"<WindowSequencer up to window {self.acked}, {len(self._waiting)} waiting>"
 
     def take(self, window: Window) -> list[Window]:
         """Take in one window; return those that can be added up now."""
@@ -72,7 +72,7 @@ class Account:
     def write_off(self, unseen: Mapping[Place, int]) -> Changes:
         """Return what is lost: visits that were begun, though no window tells of them."""
         self._unseen.update(unseen)
-        return {place: Counts(planned=count, lost=count) for place, count in unseen.items() if count}
+        return {place: VisitCounts(planned=count, lost=count) for place, count in unseen.items() if count}
 
     def turned_up(self, window: Window) -> Changes:
         """Return what a window that comes late takes back of what was written off: first in the same second."""
@@ -85,7 +85,7 @@ class Account:
                 if found > 0:
                     left -= found
                     self._unseen[place] -= found
-                    changes.setdefault(place, Counts()).add(Counts(planned=-found, lost=-found))
+                    changes.setdefault(place, VisitCounts()).add(VisitCounts(planned=-found, lost=-found))
         return changes
 
     def _flushed(self) -> list[Window]:
@@ -103,7 +103,7 @@ class Account:
                 self.progress[share] = (taken, rows)
 
 
-class Losses:
+class LossCorrections:
     """What the ledger lacks because workers were lost: corrections, each said once.
 
     A visit that a lost worker had begun is lost, unless a window that comes late tells its
@@ -147,17 +147,17 @@ class Losses:
             more = known - self._corrected[place]
             if more:
                 self._corrected[place] = known
-                changes[place] = Counts(planned=-more, lost=-more)
+                changes[place] = VisitCounts(planned=-more, lost=-more)
         return changes
 
-    def settle(self, accounts: Mapping[object, Account]) -> Changes:
+    def settle(self, accounts: Mapping[object, WindowSequencer]) -> Changes:
         """Return what changed in the visits whose end the given-up *accounts* never told."""
         now: defaultdict[Place, int] = defaultdict(int)
         for account in accounts.values():
             for place, count in account.open.items():
                 now[place] += count
         changes = {
-            place: Counts(lost=now.get(place, 0) - self._in_flight.get(place, 0))
+            place: VisitCounts(lost=now.get(place, 0) - self._in_flight.get(place, 0))
             for place in {*now, *self._in_flight}
             if now.get(place, 0) != self._in_flight.get(place, 0)
         }

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from chaperon._version import VERSION
 from chaperon.cluster.master.leases import Peer
-from chaperon.cluster.master.progress import Spans
-from chaperon.cluster.master.windows import Account
+from chaperon.cluster.master.progress import ShareProgressLog
+from chaperon.cluster.master.windows import WindowSequencer
 from chaperon.cluster.protocol.messages import Hello, Ping, State
 from chaperon.measure.closing import Closing
 
@@ -27,7 +27,7 @@ NAME = 200
 
 
 @dataclass(slots=True)
-class Hand:
+class WorkerRecord:
     """One life of one worker; *title* is its name, with a number from its second life on.
 
     *heard* is when. *closed* is when its connection was closed, None while it has one.
@@ -43,14 +43,14 @@ class Hand:
     closed: float | None = None
     state: State = "loading"
     note: str = ""
-    account: Account = field(default_factory=Account)
+    account: WindowSequencer = field(default_factory=WindowSequencer)
     cut: int = 0
     over: bool = False
     lost: bool = False
     left: bool = False
     ending: float | None = None
     whole: bool = False
-    spans: Spans = field(default_factory=Spans)
+    spans: ShareProgressLog = field(default_factory=ShareProgressLog)
     kept: set[type] = field(default_factory=set)
     closing: Closing | None = None
 
@@ -86,39 +86,39 @@ class Hand:
                 span.note(lease, second, progress.get(lease.share, (0, 0))[0])
 
 
-class Roster:
+class WorkerRegistry:
     """Lets workers in, one life of a name at a time."""
 
     def __init__(self, silence: float) -> None:
         self._silence = silence
-        self._hands: dict[Peer, Hand] = {}
+        self._hands: dict[Peer, WorkerRecord] = {}
         self._lives: dict[str, int] = {}
         self._doubted: dict[Peer, float] = {}
 
     def __repr__(self) -> str:
-        return f"<Roster of {', '.join(hand.title for hand in self.present) or 'nobody'}>"
+        return f"<WorkerRegistry of {', '.join(hand.title for hand in self.present) or 'nobody'}>"
 
-    def __iter__(self) -> Iterator[Hand]:
+    def __iter__(self) -> Iterator[WorkerRecord]:
         return iter(list(self._hands.values()))
 
-    def __getitem__(self, peer: Peer) -> Hand | None:
+    def __getitem__(self, peer: Peer) -> WorkerRecord | None:
         return self._hands.get(peer)
 
     @property
-    def present(self) -> list[Hand]:
+    def present(self) -> list[WorkerRecord]:
         """Those who are reckoned with."""
         return [hand for hand in self if hand.present]
 
     @property
-    def ready(self) -> list[Hand]:
+    def ready(self) -> list[WorkerRecord]:
         """Those who could send, or do."""
         return [hand for hand in self.present if hand.state in ("ready", "sending") and hand.ending is None]
 
-    def dealable(self, now: float) -> list[Hand]:
+    def dealable(self, now: float) -> list[WorkerRecord]:
         """Return those who may be dealt shares: ready, connected, and heard of lately."""
         return [hand for hand in self.ready if hand.closed is None and now - hand.heard < SUSPECT * self._silence]
 
-    def silent(self, now: float) -> list[Hand]:
+    def silent(self, now: float) -> list[WorkerRecord]:
         """Return those who are to be given up.
 
         Those are unheard of for too long, have had no connection for two beats, or are dead
@@ -146,7 +146,7 @@ class Roster:
             hand.ending = None if hand.ending is None else hand.ending + gap
         self._doubted = {peer: since + gap for peer, since in self._doubted.items()}
 
-    def admit(self, hello: Hello, now: float) -> Hand | str | None:
+    def admit(self, hello: Hello, now: float) -> WorkerRecord | str | None:
         """Let a worker in, or say why not, or None while it is not yet known whether its name is taken."""
         peer = hello.worker, hello.incarnation
         known = self._hands.get(peer)
@@ -167,7 +167,7 @@ class Roster:
                 return None
         lives = self._lives[hello.worker] = self._lives.get(hello.worker, 0) + 1
         title = hello.worker if lives == 1 else f"{hello.worker}#{lives}"
-        hand = self._hands[peer] = Hand(hello, title, now)
+        hand = self._hands[peer] = WorkerRecord(hello, title, now)
         return hand
 
     @staticmethod

@@ -29,7 +29,7 @@ class Lease:
     forgo: bool = False
 
 
-class Steered(Protocol):
+class Adjustable(Protocol):
     """What a change can be made to: a load that is being sent, or the account of how it was changed."""
 
     def scale(self, factor: float, at: float) -> object: ...
@@ -47,7 +47,7 @@ class Change:
     at: float
     factor: float = 1.0
 
-    def make(self, steered: Steered) -> None:
+    def make(self, steered: Adjustable) -> None:
         """Make the change."""
         match self.what:
             case "scale":
@@ -103,7 +103,7 @@ class Fetch:
 
 
 @dataclass(frozen=True, slots=True)
-class Blob:
+class BundleChunk:
     """A piece of the scenario."""
 
     digest: str
@@ -171,7 +171,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class WindowFrame:
     """A window on its way, numbered; *body* is packed."""
 
     worker: str
@@ -182,7 +182,7 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Dead:
+class WorkerDied:
     """A supervisor says that an engine of its own has ended, having cut *cut* windows as far as is known.
 
     *fault* is a fault of ours: what the engine ended by, or why what it left cannot be sent.
@@ -196,7 +196,7 @@ class Dead:
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class WindowsReceived:
     """A master has the windows of a dead engine up to a number, with those *ahead*, or wants no more of them."""
 
     worker: str
@@ -213,5 +213,5 @@ class Bye:
     incarnation: int
 
 
-Message = Hello | Welcome | Reject | Fetch | Blob | Ping | Pong | Offer | Frame | Dead | Received | Bye
-KINDS: tuple[type[Message], ...] = (Hello, Welcome, Reject, Fetch, Blob, Ping, Pong, Offer, Frame, Dead, Received, Bye)
+Message = Hello | Welcome | Reject | Fetch | BundleChunk | Ping | Pong | Offer | WindowFrame | WorkerDied | WindowsReceived | Bye
+KINDS: tuple[type[Message], ...] = (Hello, Welcome, Reject, Fetch, BundleChunk, Ping, Pong, Offer, WindowFrame, WorkerDied, WindowsReceived, Bye)

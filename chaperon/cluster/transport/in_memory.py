@@ -11,11 +11,11 @@ from gevent.event import Event
 
 from chaperon.clock import Clock
 from chaperon.cluster.protocol.codec import OtherProtocol, decode, encode
-from chaperon.cluster.protocol.messages import Frame, Message, Offer
+from chaperon.cluster.protocol.messages import Message, Offer, WindowFrame
 from chaperon.cluster.transport.link import Closed, Connection, FromMaster, FromWorker, Refused
 
 
-class Net:
+class LossyNetwork:
     """Joins one master with many workers; the twin of the sockets, for tests.
 
     Each message is lost with the chance *losing*, doubled with *doubling*, held up for up to
@@ -39,7 +39,7 @@ class Net:
         self.workers: dict[bytes, WorkerEnd] = {}
 
     def __repr__(self) -> str:
-        return f"<Net of {len(self.workers)} workers>"
+        return f"<LossyNetwork of {len(self.workers)} workers>"
 
     def connect(self, peer: bytes) -> WorkerEnd:
         """Return a worker's end of the net."""
@@ -86,7 +86,7 @@ class Net:
 class MasterEnd:
     """The master's end of a net."""
 
-    def __init__(self, net: Net) -> None:
+    def __init__(self, net: LossyNetwork) -> None:
         self._net = net
         self._next = 0
         self.tally: Counter[str] = Counter()
@@ -126,7 +126,7 @@ class MasterEnd:
 class WorkerEnd:
     """A worker's end of a net."""
 
-    def __init__(self, net: Net, peer: bytes) -> None:
+    def __init__(self, net: LossyNetwork, peer: bytes) -> None:
         self._net = net
         self._hear: FromMaster = lambda message: None
         self.connection: Connection = lambda stands: None
@@ -153,7 +153,7 @@ class WorkerEnd:
         """Say something to the master."""
         self._net.carry(self.peer, encode(message), lambda said: self._net.master.hear(self.peer, said), down=False)
 
-    def pour(self, frame: Frame) -> bool:
+    def pour(self, frame: WindowFrame) -> bool:
         """Send a window."""
         self.send(frame)
         return True

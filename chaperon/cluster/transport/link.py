@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from chaperon.cluster.protocol.codec import OtherProtocol
-from chaperon.cluster.protocol.messages import Frame, Message, Offer
+from chaperon.cluster.protocol.messages import Message, Offer, WindowFrame
 
 MALFORMED = "messages that were none of ours"
 FOREIGN = "messages of another protocol"
@@ -60,7 +60,7 @@ class WorkerLink(Protocol):
 
     def send(self, message: Message) -> None: ...
 
-    def pour(self, frame: Frame) -> bool: ...
+    def pour(self, frame: WindowFrame) -> bool: ...
 
     def open_work(self) -> None: ...
 

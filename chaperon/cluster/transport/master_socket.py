@@ -11,7 +11,7 @@ import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 from chaperon.cluster.protocol.codec import OtherProtocol, decode, encode
-from chaperon.cluster.protocol.messages import Frame, Message, Offer
+from chaperon.cluster.protocol.messages import Message, Offer, WindowFrame
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.connections import Connections
 from chaperon.cluster.transport.keys import MasterKey
@@ -28,7 +28,7 @@ _TURNED_BACK = (
 )
 
 
-class Bound:
+class MasterSocket:
     """Binds to *address*, or to free ports where that has none."""
 
     def __init__(self, address: Address, key: MasterKey | None = None) -> None:
@@ -45,7 +45,7 @@ class Bound:
             raise
 
     def __repr__(self) -> str:
-        return f"<Bound to {self.address}>"
+        return f"<MasterSocket to {self.address}>"
 
     @property
     def tally(self) -> Counter[str]:
@@ -93,7 +93,7 @@ class Bound:
 
         def sink(parts: list[bytes]) -> None:
             message = decode(parts[0])
-            if len(parts) != 1 or not isinstance(message, Frame):
+            if len(parts) != 1 or not isinstance(message, WindowFrame):
                 raise WireError("no window")
             hear(b"", message)
 

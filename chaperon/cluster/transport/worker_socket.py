@@ -10,7 +10,7 @@ import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 from chaperon.cluster.protocol.codec import OtherProtocol, decode, encode
-from chaperon.cluster.protocol.messages import Frame, Message
+from chaperon.cluster.protocol.messages import Message, WindowFrame
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.keys import WorkerKey
 from chaperon.cluster.transport.link import FOREIGN, REFUSALS, Connection, FromMaster, Refused
@@ -36,7 +36,7 @@ _REFUSALS: Mapping[int, tuple[str, str]] = {
 """What each failure of a handshake means to a worker with a key, and to one without."""
 
 
-class Connected:
+class WorkerSocket:
     """Connects to *address*, *identity* telling this worker from every other."""
 
     def __init__(self, address: Address, identity: bytes, key: WorkerKey | None = None) -> None:
@@ -54,7 +54,7 @@ class Connected:
         self._open()
 
     def __repr__(self) -> str:
-        return f"<Connected to {self.address}>"
+        return f"<WorkerSocket to {self.address}>"
 
     def _open(self) -> None:
         self._sockets = Sockets(self._key)
@@ -123,7 +123,7 @@ class Connected:
         """Say something to the master; it may be lost."""
         self._sockets.write(self._control, [encode(message)])
 
-    def pour(self, frame: Frame) -> bool:
+    def pour(self, frame: WindowFrame) -> bool:
         """Send a window towards the sink; return whether it went off, which is not to say that it arrives."""
         return self._sockets.write(self._sink, [encode(frame)])
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from chaperon.clock import Clock, seconds
 from chaperon.cluster.protocol.messages import Change, Lease, Order
-from chaperon.cluster.worker.window_sender import Dispatch
-from chaperon.execution.local_load import Sending
+from chaperon.cluster.worker.window_sender import WindowSender
+from chaperon.execution.local_load import LocalLoad
 from chaperon.load.background import OnFault, fault_text, say_fault, spawn_watched
 from chaperon.load.share import Share
 from chaperon.measure.closing import Closing
@@ -23,11 +23,11 @@ from chaperon.session.context import StopRun
 if TYPE_CHECKING:
     from chaperon.execution.environment import Environment
 
-Standing = tuple[tuple[Lease, ...], tuple[Lease, ...], tuple[Lease, ...]]
+ShareStates = tuple[tuple[Lease, ...], tuple[Lease, ...], tuple[Lease, ...]]
 """Leases that are going on, that were made to their end, that were given back; each where its share stands."""
 
 
-class Stint:
+class Assignment:
     """Holds what the master deals of *shares*, and from `begin` on sends it.
 
     Windows go by *dispatch*. So many *engines* send the whole. Nothing is started while *held* says so;
@@ -40,7 +40,7 @@ class Stint:
         self,
         environment: Environment,
         shares: Mapping[str, Share],
-        dispatch: Dispatch,
+        dispatch: WindowSender,
         clock: Clock,
         *,
         worker: str,
@@ -53,7 +53,7 @@ class Stint:
         redact: Redactor,
     ) -> None:
         self._redact = redact
-        self.sending: Sending | None = None
+        self.sending: LocalLoad | None = None
         self._environment = environment
         self._shares = shares
         self._dispatch = dispatch
@@ -70,7 +70,7 @@ class Stint:
         self._changes = 0
 
     def __repr__(self) -> str:
-        return f"<Stint of {self._worker}: {len(self._leases)} shares>"
+        return f"<Assignment of {self._worker}: {len(self._leases)} shares>"
 
     @property
     def sends(self) -> bool:
@@ -78,7 +78,7 @@ class Stint:
         return self.sending is not None
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> ShareStates:
         """Where every share stands."""
         if self.sending is None:
             return tuple(self._leases.values()), (), ()
@@ -120,7 +120,7 @@ class Stint:
 
     def begin(self, began: float) -> None:
         """Send what is held from *began* on, a reading of the clock."""
-        self.sending = Sending(
+        self.sending = LocalLoad(
             self._environment,
             (),
             self._send,
@@ -186,12 +186,12 @@ class Stint:
         if self.sending is not None:
             self.sending.engine.finish()
 
-    def _take_up(self, sending: Sending, lease: Lease) -> None:
+    def _take_up(self, sending: LocalLoad, lease: Lease) -> None:
         self._dispatch.stands(lease)
         share = replace(self._shares[lease.share], start=lease.start, rows=lease.rows)
         sending.engine.take(share, forgo=lease.forgo)
 
-    def _perform(self, sending: Sending) -> None:
+    def _perform(self, sending: LocalLoad) -> None:
         try:
             sending.perform()
         except BaseException as exc:

@@ -7,7 +7,7 @@ from collections import deque
 KEPT = 8
 
 
-class Timepiece:
+class ClockOffset:
     """Cristian's estimate of a remote clock: the exchange that was quickest of the last few counts.
 
     Both clocks are monotonic; the error is at most half the round trip.
@@ -18,8 +18,8 @@ class Timepiece:
 
     def __repr__(self) -> str:
         if not self._exchanges:
-            return "<Timepiece that knows nothing>"
-        return f"<Timepiece {self.ahead:+.6f} s, good to {self.trip / 2:.6f} s>"
+            return "<ClockOffset that knows nothing>"
+        return f"<ClockOffset {self.ahead:+.6f} s, good to {self.trip / 2:.6f} s>"
 
     def note(self, asked: float, heard: float, said: float, got: float) -> None:
         """Note one exchange: *asked* and *got* by our clock, *heard* and *said* by theirs."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from chaperon._version import VERSION
 from chaperon.clock import Clock
-from chaperon.cluster.protocol.messages import Blob, Fetch, Hello, Welcome
+from chaperon.cluster.protocol.messages import BundleChunk, Fetch, Hello, Welcome
 from chaperon.cluster.transport.link import WorkerLink
 from chaperon.errors import ChaperonError
 from chaperon.load.background import spawn_watched
@@ -78,7 +78,7 @@ class Joined:
     hopeless: bool = False
 
 
-class Joining:
+class Join:
     """Gets a worker to the point where it could send; then calls *joined*, once.
 
     Not *fetching*, it does without what the master ships. For the master's answer it waits
@@ -142,7 +142,7 @@ class Joining:
         self._proceed(welcome)
         return True
 
-    def piece(self, blob: Blob) -> None:
+    def piece(self, blob: BundleChunk) -> None:
         """Take a piece of the scenario, if it is the one that is missing."""
         welcome = self.welcome
         if welcome is None or blob.digest != welcome.digest or blob.offset != len(self._parcel):

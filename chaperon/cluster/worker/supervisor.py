@@ -15,9 +15,9 @@ from gevent import subprocess
 from gevent.event import Event
 
 from chaperon.clock import Clock
-from chaperon.cluster.journal.orphaned_windows import Estate
-from chaperon.cluster.journal.private_dir import Shelter
-from chaperon.cluster.protocol.messages import Message, Received
+from chaperon.cluster.journal.orphaned_windows import OrphanedWindows
+from chaperon.cluster.journal.private_dir import PrivateDir
+from chaperon.cluster.protocol.messages import Message, WindowsReceived
 from chaperon.cluster.transport.key_variables import without_keys
 from chaperon.cluster.transport.link import WorkerLink
 from chaperon.cluster.worker.parent_pipe import hand_over
@@ -65,7 +65,7 @@ class Supervisor:
         *,
         once: bool = False,
         key: str = "",
-        shelter: Shelter | None = None,
+        shelter: PrivateDir | None = None,
         tell: Callable[[str], None] = lambda text: None,
         on_fault: OnFault = lambda text: None,
     ) -> None:
@@ -77,7 +77,7 @@ class Supervisor:
         self._once = once
         self._key = key
         self._shelter = shelter
-        self._estates: dict[tuple[str, int], Estate] = {}
+        self._estates: dict[tuple[str, int], OrphanedWindows] = {}
         self._executors: list[gevent.Greenlet[..., object]] = []
         self._tell = tell
         self._engines: dict[str, subprocess.Popen[bytes]] = {}
@@ -140,7 +140,7 @@ class Supervisor:
         self._on_fault(text)
 
     def _hear(self, message: Message) -> None:
-        if isinstance(message, Received):
+        if isinstance(message, WindowsReceived):
             estate = self._estates.get((message.worker, message.incarnation))
             if estate is not None:
                 estate.received(message)
@@ -186,7 +186,7 @@ class Supervisor:
 
     def _wind_up(self, name: str, incarnation: int, code: int) -> None:
         """See to it that the master hears of an engine's end, with all that the engine still owed."""
-        estate = Estate(name, incarnation, code, self._journal(incarnation), self._link, self._clock)
+        estate = OrphanedWindows(name, incarnation, code, self._journal(incarnation), self._link, self._clock)
         if estate.fault:
             self._tell(f"worker {name}: {estate.fault}")
         died = code not in (OVER, REFUSED, LEFT, ORPHANED)

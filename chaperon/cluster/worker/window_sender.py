@@ -7,8 +7,8 @@ from pathlib import Path
 
 from chaperon.clock import Clock
 from chaperon.cluster.journal.journal import Journal
-from chaperon.cluster.journal.journal_file import JournalError, Owner
-from chaperon.cluster.protocol.messages import Frame, Lease, Pong
+from chaperon.cluster.journal.journal_file import JournalError, JournalHeader
+from chaperon.cluster.protocol.messages import Lease, Pong, WindowFrame
 from chaperon.cluster.transport.link import WorkerLink
 from chaperon.cluster.transport.outbox import Outbox
 from chaperon.cluster.worker.join import Identity
@@ -18,7 +18,7 @@ from chaperon.measure.window import Window
 UNPACKED = "windows that could not be packed: what they held is lost"
 
 
-class Dispatch:
+class WindowSender:
     """Packs each window, seals it in the journal, sends it until it is acknowledged.
 
     The journal is kept in *folder*. Where none can be, that is *told*, and windows go without.
@@ -38,7 +38,7 @@ class Dispatch:
         self._began = 0.0
 
     def __repr__(self) -> str:
-        return f"<Dispatch of {self._identity.name}: {self._outbox}>"
+        return f"<WindowSender of {self._identity.name}: {self._outbox}>"
 
     def __bool__(self) -> bool:
         return len(self._outbox) > 0
@@ -54,7 +54,7 @@ class Dispatch:
             return None
         mine = self._identity
         try:
-            self._journal = Journal(self._folder, Owner(mine.name, mine.incarnation, self._run, began, second))
+            self._journal = Journal(self._folder, JournalHeader(mine.name, mine.incarnation, self._run, began, second))
         except JournalError as exc:
             self._tell(f"worker {mine.name}: {exc}: should it be killed, its last second is lost")
         return self._journal
@@ -99,4 +99,4 @@ class Dispatch:
             self._journal.close()
 
     def _pour(self, seq: int, body: bytes) -> bool:
-        return self._link.pour(Frame(self._identity.name, self._identity.incarnation, self._run, seq, body))
+        return self._link.pour(WindowFrame(self._identity.name, self._identity.incarnation, self._run, seq, body))

@@ -12,7 +12,7 @@ from chaperon.clock import Clock
 from chaperon.cluster.journal.orphaned_windows import FAULTED
 from chaperon.cluster.protocol.codec import OtherProtocol
 from chaperon.cluster.protocol.messages import (
-    Blob,
+    BundleChunk,
     Bye,
     Lease,
     Message,
@@ -24,11 +24,11 @@ from chaperon.cluster.protocol.messages import (
     Welcome,
 )
 from chaperon.cluster.transport.link import FAULTS, WorkerLink
-from chaperon.cluster.worker.assignment import Stint
-from chaperon.cluster.worker.clock_offset import KEPT, Timepiece
-from chaperon.cluster.worker.join import DIAL, Furnish, Identity, Joined, Joining
+from chaperon.cluster.worker.assignment import Assignment
+from chaperon.cluster.worker.clock_offset import KEPT, ClockOffset
+from chaperon.cluster.worker.join import DIAL, Furnish, Identity, Join, Joined
 from chaperon.cluster.worker.supervisor import LEFT, ORPHANED, OVER, REFUSED
-from chaperon.cluster.worker.window_sender import Dispatch
+from chaperon.cluster.worker.window_sender import WindowSender
 from chaperon.load.background import spawn_watched
 from chaperon.report.redaction.redaction import Redactor
 
@@ -65,18 +65,18 @@ class Worker:
         self._identity = identity
         self._clock = clock
         self._tell = tell
-        self._joining = Joining(
+        self._joining = Join(
             link, identity, furnish, clock, self._ready, fetching=fetching, patience=patience, tell=tell
         )
-        self._timepiece = Timepiece()
-        self._dispatch = Dispatch(identity, link, clock, journal, tell)
+        self._timepiece = ClockOffset()
+        self._dispatch = WindowSender(identity, link, clock, journal, tell)
         self._over = Event()
         self._code = OVER
         self._state: State = "loading"
         self._note = ""
         self._stop_run = ""
         self._fault = ""
-        self._stint: Stint | None = None
+        self._stint: Assignment | None = None
         self._last = False
         self._beat = DIAL
         self._order = ""
@@ -131,7 +131,7 @@ class Worker:
                     self._heard = self._leased = self._clock.now()
                     self._beat = message.silence / 10
                     self._dispatch.expect(message.run, beat=self._beat)
-            case Blob():
+            case BundleChunk():
                 self._joining.piece(message)
             case Reject(why=why):
                 self._end(REFUSED, f"the master does not take this worker: {why}")
@@ -156,7 +156,7 @@ class Worker:
             self._state, self._note = "failed", self._redact(joined.why)
         else:
             self._redact.add(joined.environment.secrets)
-            self._stint = Stint(
+            self._stint = Assignment(
                 joined.environment,
                 joined.shares,
                 self._dispatch,

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable
 
 from chaperon.clock import Clock, HubClock
-from chaperon.load.generator.host import Collections, Load, cores, ports
+from chaperon.load.generator.host import CpuUsage, GcPauses, cores, ports
 from chaperon.load.generator.ticker import Ticker, healthy_lag
-from chaperon.load.generator.watchdog import Sentinel
+from chaperon.load.generator.watchdog import BlockingWatchdog
 from chaperon.measure.hub_lag import HubLag
 from chaperon.measure.series import Series
-from chaperon.measure.window import Happening
+from chaperon.measure.window import RunEvent
 
 EVERY = 0.05
 STALL = 1.0
@@ -32,9 +32,9 @@ class Health:
         self._dropped: Counter[str] = Counter()
         self._waited = 0.0
         self._stalls = 0
-        self._load = Load(clock)
-        self._garbage = Collections(clock.now)
-        self._sentinel = Sentinel(
+        self._load = CpuUsage(clock)
+        self._garbage = GcPauses(clock.now)
+        self._sentinel = BlockingWatchdog(
             clock.now, clock.now() if began is None else began, gc=lambda: self._garbage.total
         )
         self._watched = False
@@ -93,14 +93,14 @@ class Health:
             if lag > STALL:
                 self._stalls += 1
 
-    def cut(self, happened: Callable[[Happening], None] = lambda _: None) -> dict[str, float]:
+    def cut(self, happened: Callable[[RunEvent], None] = lambda _: None) -> dict[str, float]:
         """Return what was seen since the last cut, times in seconds.
 
         "starts", "late_p50", "late_p99", "late_max" of visits that were due; "dropped_late",
         "dropped_cap", "waited_max" of those that were dropped; "lag_p50", "lag_p90",
         "lag_max", "stalls" of the hub, "healthy_lag" of one that sends nothing; "cpu",
         "hub_cpu", "hub_wanted", "machine", "cores"; "queued", "throttled", "throttles", "steal"
-        (see `Load.cut`); "gc", "gc_longest"; "ports", "ports_limit".
+        (see `CpuUsage.cut`); "gc", "gc_longest"; "ports", "ports_limit".
         """
         for happening in self._sentinel.seen():
             happened(happening)

@@ -13,7 +13,7 @@ from chaperon.load.generator.evidence import Counters
 _EVIDENCE = ("queued", "throttled", "throttles", "steal")
 
 
-class Load:
+class CpuUsage:
     """Processor time of the process, of the thread it was made in, of the machine, from one `cut` to the next."""
 
     def __init__(self, clock: Clock) -> None:
@@ -48,7 +48,7 @@ class Load:
         return {**self._last, **{name: getattr(kept, name) for name in _EVIDENCE}}
 
 
-class Collections:
+class GcPauses:
     """Pauses by the garbage collector, from one `cut` to the next."""
 
     def __init__(self, now: Callable[[], float]) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from chaperon.clock import apart, cpu
 from chaperon.load.generator.evidence import HALF, Counters, Read, Spent, cause
-from chaperon.measure.window import Happening
+from chaperon.measure.window import RunEvent
 
 EVERY = 0.04
 BLOCKED = 0.1
@@ -33,7 +33,7 @@ class _Stop(NamedTuple):
     where: str
 
 
-class Sentinel:
+class BlockingWatchdog:
     """Tells apart, from outside the hub, what stops it; each cause has evidence of its own.
 
     The hub calls `beat` whenever it turns. Where it does not, or the thread that looks is
@@ -62,12 +62,12 @@ class Sentinel:
         self._beat = now()
         self._over = False
         self.fault: BaseException | None = None
-        self._seen: deque[Happening] = deque(maxlen=MOST)
+        self._seen: deque[RunEvent] = deque(maxlen=MOST)
         self._stop: _Stop | None = None
         self._told = False
 
     def __repr__(self) -> str:
-        return f"<Sentinel of thread {self._hub}>"
+        return f"<BlockingWatchdog of thread {self._hub}>"
 
     def start(self) -> None:
         """Begin to watch the hub of the thread that made this."""
@@ -84,7 +84,7 @@ class Sentinel:
             raise self.fault
         self._beat = self._now()
 
-    def seen(self) -> Iterator[Happening]:
+    def seen(self) -> Iterator[RunEvent]:
         """Yield what was seen since the last time."""
         while self._seen:
             yield self._seen.popleft()
@@ -154,7 +154,7 @@ class Sentinel:
         return told(_scenario(frame) or [frame]) if frame is not None else "no line that could be seen"
 
     def _tell(self, at: float, kind: str, text: str, took: float) -> None:
-        self._seen.append(Happening(round(at - self._began, 3), kind, text, round(took, 3)))
+        self._seen.append(RunEvent(round(at - self._began, 3), kind, text, round(took, 3)))
 
 
 def _scenario(frame: FrameType) -> list[FrameType]:

@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import count, islice
 
-from chaperon.load.arrivals import Arrival, chance, numbers, quota, spells
-from chaperon.load.curve import Curve, Spell
-from chaperon.load.in_flight import Flight
+from chaperon.load.arrivals import Arrival, numbers, quota, seeded_random, spells
+from chaperon.load.curve import Curve, UserInterval
+from chaperon.load.in_flight import VisitsInFlight
 from chaperon.load.kinds import Between, Iterations, Users
-from chaperon.load.share import Holding
+from chaperon.load.share import ShareProgress
 
 LONG = 3600.0
 
@@ -27,7 +27,7 @@ class _Seat:
 class ClosedLoad:
     """Performs one share of users or iterations."""
 
-    def __init__(self, flight: Flight, holding: Holding) -> None:
+    def __init__(self, flight: VisitsInFlight, holding: ShareProgress) -> None:
         load, share = holding.load, holding.share
         assert isinstance(load, (Users, Iterations))
         self._flight = flight
@@ -135,7 +135,7 @@ class ClosedLoad:
     def _drawn(self, span: Between | None, user: int, number: int, what: str) -> float:
         if span is None:
             return 0.0
-        return span.low if span.low == span.high else span.draw(chance(self._holding.share.source, user, number, what))
+        return span.low if span.low == span.high else span.draw(seeded_random(self._holding.share.source, user, number, what))
 
     def _rest(self, seat: _Seat, wake: float) -> None:
         flight = self._flight
@@ -157,7 +157,7 @@ class ClosedLoad:
             flight.account(holding, now, "planned")
             flight.account(holding, now, "dropped")
 
-    def _spells(self) -> list[Spell]:
+    def _spells(self) -> list[UserInterval]:
         share = self._holding.share
         return spells(self._load.curve, share.index, share.of)
 

@@ -7,9 +7,9 @@ from typing import cast
 
 from chaperon.load.arrivals import Arrival, offsets
 from chaperon.load.curve import Curve
-from chaperon.load.in_flight import Flight
+from chaperon.load.in_flight import VisitsInFlight
 from chaperon.load.kinds import Rate
-from chaperon.load.share import Holding
+from chaperon.load.share import ShareProgress
 
 NO_USER = -1
 """The user of an arrival that never began."""
@@ -22,7 +22,7 @@ class Pool:
         self._idle: dict[int, list[int]] = {}
         self._opened: dict[str, int] = {}
 
-    def take(self, holding: Holding) -> int:
+    def take(self, holding: ShareProgress) -> int:
         """Return the user that was idle last, or a new one."""
         share = holding.share
         idle = self._idle.get(share.entry)
@@ -50,7 +50,7 @@ class OpenLoad:
     was due.
     """
 
-    def __init__(self, flight: Flight, holding: Holding, pool: Pool, *, cap: int | None, late: float) -> None:
+    def __init__(self, flight: VisitsInFlight, holding: ShareProgress, pool: Pool, *, cap: int | None, late: float) -> None:
         self._flight = flight
         self._holding = holding
         self._pool = pool

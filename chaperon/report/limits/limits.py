@@ -26,7 +26,7 @@ _OPS: dict[str, Callable[[float, float], bool]] = {
 TIMED = ("min", "mean", "max")
 
 
-class Evidence(NamedTuple):
+class LimitInput(NamedTuple):
     """What a limit is judged on: series, how often each error was listed, for how many seconds visits were due."""
 
     series: Mapping[Key, Sequence[Series]]
@@ -34,7 +34,7 @@ class Evidence(NamedTuple):
     length: float
 
 
-class Finding(NamedTuple):
+class LimitValue(NamedTuple):
     """The value a limit is about, with what has to be said of it.
 
     Of a percentile that falls among censored samples it is the bound that is harder to hold,
@@ -46,7 +46,7 @@ class Finding(NamedTuple):
     at_least: float | None = None
 
 
-NOTHING = Finding(None)
+NOTHING = LimitValue(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,10 @@ class Limit:
         if finding.value is None and self.during is not None:
             phases = dict.fromkeys(phase for _, phase in totals.phases)
             if not any(map(self._spans, phases)):
-                finding = Finding(None, f"no phase was {self.during!r}: there were {', '.join(phases) or 'none'}")
+                finding = LimitValue(None, f"no phase was {self.during!r}: there were {', '.join(phases) or 'none'}")
         return self.result(finding)
 
-    def result(self, finding: Finding, at: int | None = None) -> LimitResult:
+    def result(self, finding: LimitValue, at: int | None = None) -> LimitResult:
         """Return what a finding means; *at* is the second in which it was made."""
         held = self.holds(finding.value)
         at = None if held else at
@@ -96,7 +96,7 @@ class Limit:
         """Whether a value is within the limit; an infinite one is within none."""
         return value is not None and value < math.inf and _OPS[self.op](value, self.value)
 
-    def worse(self, one: Finding, other: Finding) -> bool:
+    def worse(self, one: LimitValue, other: LimitValue) -> bool:
         """Whether *one* is further on the wrong side than *other*; no value is the worst."""
         if one.value is None or other.value is None:
             return other.value is not None
@@ -104,16 +104,16 @@ class Limit:
             return (one.at_least or 0.0) > (other.at_least or 0.0)
         return one.value < other.value if self.op in (">", ">=") else one.value > other.value
 
-    def finding(self, evidence: Evidence) -> Finding:
+    def finding(self, evidence: LimitInput) -> LimitValue:
         """Return the value that the limit is about."""
         parts = [series for key in sorted(evidence.series) if self.means(key) for series in evidence.series[key]]
         if not parts:
             return NOTHING
         whole = Series.sum_of(parts)
         if self.what == "last":
-            return Finding(None if whole.last is None else whole.last[1])
+            return LimitValue(None if whole.last is None else whole.last[1])
         if self.what in ("count", "errors", "rate"):
-            return Finding(self._counted(whole, evidence))
+            return LimitValue(self._counted(whole, evidence))
         return self._timed(whole)
 
     def means(self, key: Key) -> bool:
@@ -142,16 +142,16 @@ class Limit:
             return number_text(value) + ("/s" if self.what == "rate" else "")
         return time_text(value)
 
-    def _evidence(self, totals: Totals, duration: float) -> Evidence:
+    def _evidence(self, totals: Totals, duration: float) -> LimitInput:
         errors = {where: trouble.count - trouble.warm for where, trouble in totals.errors.items()}
         series = {key: (each,) for key, each in totals.series.items()}
         if self.during is None:
-            return Evidence(series, errors, self._length(totals, duration))
+            return LimitInput(series, errors, self._length(totals, duration))
         lengths: dict[str, float] = {}
         for (label, phase), span in totals.phases.items():
             if self._spans(phase) and self._within(label):
                 lengths[label] = lengths.get(label, 0.0) + span
-        return Evidence(series, errors, max(lengths.values(), default=0.0))
+        return LimitInput(series, errors, max(lengths.values(), default=0.0))
 
     def _length(self, totals: Totals, duration: float) -> float:
         """Return for how many seconds visits were due; where no window said so, all but the warm-up of the run."""
@@ -177,7 +177,7 @@ class Limit:
         assert self.during is not None
         return phase == self.during or phase.startswith(f"{self.during} ")
 
-    def _counted(self, whole: Series, evidence: Evidence) -> float | None:
+    def _counted(self, whole: Series, evidence: LimitInput) -> float | None:
         number = whole.errors if self.what == "errors" else whole.count
         if self.error is not None:
             names = {(key.scenario, key.name) for key in evidence.series if self.means(key)}
@@ -188,7 +188,7 @@ class Limit:
             return number / evidence.length if evidence.length > 0 else None
         return float(number)
 
-    def _timed(self, whole: Series) -> Finding:
+    def _timed(self, whole: Series) -> LimitValue:
         population = Population.response(whole)
         if self.clock == "service" or (self.clock is None and not population):
             population = Population.service(whole)
@@ -197,7 +197,7 @@ class Limit:
         good, cut = population.good, population.censored.count
         if self.what in TIMED:
             value = {"min": good.low, "mean": good.mean, "max": good.high}[self.what] if good else None
-            return Finding(value, f"of good samples alone: {cut:,} more were cut before they ended" if cut else None)
+            return LimitValue(value, f"of good samples alone: {cut:,} more were cut before they ended" if cut else None)
         q = float(self.what[1:]) / 100
         bounds, few = population.bounds(q), None
         if bounds is None:
@@ -205,7 +205,7 @@ class Limit:
             bounds = population.quantile(1.0)
             assert bounds is not None
         if bounds.lower == bounds.upper:
-            return Finding(bounds.upper, few)
+            return LimitValue(bounds.upper, few)
         if self.op in (">", ">="):
             judged, worst = "lower", bounds.lower
         else:
@@ -214,7 +214,7 @@ class Limit:
         said.append(f"{cut:,} of {population.count:,} samples were cut before they ended")
         if _OPS[self.op](bounds.lower, self.value) != _OPS[self.op](bounds.upper, self.value):
             said.append(f"the value lies {_between(bounds)}, judged by the {judged} bound")
-        return Finding(worst, "; ".join(said), bounds.at_least)
+        return LimitValue(worst, "; ".join(said), bounds.at_least)
 
 
 def _between(bounds: Bounds) -> str:

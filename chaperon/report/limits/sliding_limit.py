@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
-from chaperon.report.limits.limits import NOTHING, Evidence, Finding, Limit
+from chaperon.report.limits.limits import NOTHING, Limit, LimitInput, LimitValue
 from chaperon.report.report import LimitResult
 
 
@@ -28,7 +28,7 @@ class Sliding:
         self._busy: dict[int, bool] = {}
         self._due: dict[int, float] = {}
         self._newest = -1
-        self._worst: tuple[Finding, int] | None = None
+        self._worst: tuple[LimitValue, int] | None = None
         self._seen = False
         self.broke_at: int | None = None
 
@@ -79,18 +79,18 @@ class Sliding:
                 return  # nothing was due: only visits that had begun before came to their end
             if not self._seen or not any(self._busy.values()):
                 return  # before the beginning, or in a pause
-            finding = Finding(None, f"no data for {self._span} s")
+            finding = LimitValue(None, f"no data for {self._span} s")
         self._seen = True
         if self._worst is None or self.limit.worse(finding, self._worst[0]):
             self._worst = finding, second
         if self.broke_at is None and not self.limit.holds(finding.value):
             self.broke_at = second
 
-    def _finding(self) -> Finding:
+    def _finding(self) -> LimitValue:
         series: dict[Key, list[Series]] = {}
         errors: Counter[tuple[str, str, str]] = Counter()
         for second in sorted(self._parts):
             for key, parts in self._parts[second].items():
                 series.setdefault(key, []).extend(parts)
             errors.update(self._errors[second])
-        return self.limit.finding(Evidence(series, errors, sum(self._due.values())))
+        return self.limit.finding(LimitInput(series, errors, sum(self._due.values())))

@@ -14,7 +14,7 @@ from chaperon.report.breakdown import PHASE, split, tag_names
 from chaperon.report.collector import Pulse
 from chaperon.report.format import AT_LEAST, MARKS, OWN, number_text, time_text
 from chaperon.report.percentiles import percentile_text
-from chaperon.report.redaction.redaction import plain
+from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import PERCENTILES, ErrorRow, LimitResult, Report, Row, Verdict
 from chaperon.report.texts import through
 from chaperon.report.worker_table import crew_lines
@@ -55,7 +55,7 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
 
     The series follow once more, split by each of *by*: "phase", or the name of a tag.
     """
-    report = through(report, plain)
+    report = through(report, redacted_line)
     _print_series(report, report.rows, "", console)
     printed = list(report.rows)
     for name in by:
@@ -82,23 +82,23 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
     for label, counts in report.ledger.items():
         fates = ("done", "failed", "interrupted", "dropped", "lost")
         ends = ", ".join(f"{getattr(counts, f):,} {f}" for f in fates if getattr(counts, f))
-        planned = f"visits of {escape(plain(label))}: {counts.planned:,} planned"
+        planned = f"visits of {escape(redacted_line(label))}: {counts.planned:,} planned"
         console.print(f"{planned} = {ends or 'none ended'}", highlight=False)
     for line in crew_lines(report.workers):
         console.print(line, markup=False, highlight=False, no_wrap=True, overflow="ellipsis")
     for worker, what in report.happenings[:HAPPENINGS_SHOWN]:
         if what.kind == "change":
             who = f" on {worker}" if len(report.workers) > 1 else ""
-            console.print(f"at {what.at:.1f} s: {escape(plain(what.text))}{escape(plain(who))}", highlight=False)
+            console.print(f"at {what.at:.1f} s: {escape(redacted_line(what.text))}{escape(redacted_line(who))}", highlight=False)
     for note, times in report.notes.items():
         console.print(f"note: {times:,} {escape(note)}", highlight=False)
     for warning in report.warnings:
-        console.print(f"[yellow]warning:[/] {escape(plain(warning))}", highlight=False)
+        console.print(f"[yellow]warning:[/] {escape(redacted_line(warning))}", highlight=False)
     colour = _COLOURS[report.verdict]
     console.print()
     console.print(f"[bold {colour}]{report.verdict.value}[/] in {report.duration:.1f} s", highlight=False)
     for reason in report.reasons:
-        console.print(f"  {escape(plain(reason))}", highlight=False)
+        console.print(f"  {escape(redacted_line(reason))}", highlight=False)
 
 
 def _print_series(report: Report, rows: Sequence[Row], part: str, console: Console) -> None:
@@ -113,7 +113,7 @@ def _print_series(report: Report, rows: Sequence[Row], part: str, console: Conso
 
 def _series_table(report: Report, title: str, rows: Sequence[Row], narrow: bool) -> Table:
     shown = ("p50", "p95", "p99") if narrow else tuple(PERCENTILES)
-    title = escape(plain(title))
+    title = escape(redacted_line(title))
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
     table.padding = (0, 1, 0, 0)
     table.add_column("series", overflow="fold", min_width=16)
@@ -128,7 +128,7 @@ def _series_table(report: Report, title: str, rows: Sequence[Row], narrow: bool)
         errors = f"[red]{row.errors:,}[/]" if row.errors else "0"
         censored = [f"{row.censored + row.never_begun:,}"] if cut else []
         counts = [f"{row.count:,}", errors, *censored, f"{row.rate:,.1f}"]
-        name = escape(plain(row.name))
+        name = escape(redacted_line(row.name))
         times = ["" for _ in (*shown, "max")] if row.kind in _UNTIMED else _times(report, row, shown)
         if row.response is not None:  # where something was due, the time from then on is the headline
             table.add_row(f"{name}, from when due", *counts, *_times(report, row, shown, response=True), style="bold")
@@ -167,13 +167,13 @@ def _custom_table(rows: Sequence[Row]) -> Table:
         else:
             figures = [number_text(row.total), "", *(number_text(v) for v in spread)]
         weight = [f"{row.bytes:,}" if row.bytes else ""] if weighed else []
-        table.add_row(escape(plain(row.name)), f"{row.count:,}", *weight, *figures)
+        table.add_row(escape(redacted_line(row.name)), f"{row.count:,}", *weight, *figures)
     return table
 
 
 def _print_errors(errors: Sequence[ErrorRow], console: Console) -> None:
     rows = errors[:ERRORS_SHOWN]
-    shown = [(f"{row.count:,} ×", plain(row.error), plain(f"{row.series} in {row.scenario}")) for row in rows]
+    shown = [(f"{row.count:,} ×", redacted_line(row.error), redacted_line(f"{row.series} in {row.scenario}")) for row in rows]
     counts, names, places = (max(map(len, column)) for column in zip(*shown, strict=True))
     console.print("[bold]errors[/]")
     for (count, error, where), row in zip(shown, rows, strict=True):
@@ -181,7 +181,7 @@ def _print_errors(errors: Sequence[ErrorRow], console: Console) -> None:
         line.append(f"{error:<{names}}", style="red")
         line.append(f"  {where:<{places}}  from {row.first:.1f} to {row.last:.1f} s")
         console.print(line, overflow="fold")
-        console.print(Text(f"  {'':>{counts}} {plain(row.sample)}", style="dim"), overflow="ellipsis", no_wrap=True)
+        console.print(Text(f"  {'':>{counts}} {redacted_line(row.sample)}", style="dim"), overflow="ellipsis", no_wrap=True)
     if len(errors) > ERRORS_SHOWN:
         rest = sum(row.count for row in errors[ERRORS_SHOWN:])
         console.print(f"  {len(errors) - ERRORS_SHOWN} more classes of errors, {rest:,} in all", highlight=False)

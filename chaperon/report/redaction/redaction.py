@@ -65,7 +65,7 @@ class Redactor:
             self._done[text] = hidden
         return hidden
 
-    def plain(self, text: str) -> str:
+    def redacted_line(self, text: str) -> str:
         """Return *text* without secrets, as one line that cannot steer a terminal."""
         return one_line(self(text))
 
@@ -90,7 +90,7 @@ def redacted(text: str) -> str:
     return _by_shape(text)
 
 
-def plain(text: str) -> str:
+def redacted_line(text: str) -> str:
     """Return *text* as one line: what looks like a secret is replaced, what steers a terminal escaped."""
     return one_line(_by_shape(text))
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from chaperon.measure.window import Happening, Window
-from chaperon.report.collector import Totals, WorkerTally
+from chaperon.measure.window import RunEvent, Window
+from chaperon.report.collector import Totals, WorkerStats
 from chaperon.report.format import time_text
 from chaperon.report.validity.causes import EVIDENCE, UNKNOWN, cause_of
 from chaperon.report.validity.generator_part import NOTICED
-from chaperon.report.validity.validity_rules import Trust
+from chaperon.report.validity.validity_rules import ValidityRules
 
 NOTICEABLE = 0.002
 """From so much on, or a share of a visit that is shorter, lateness beside a busy processor is saturation."""
@@ -50,16 +50,16 @@ class _Record:
     evidence: dict[int, dict[str, float]] = field(default_factory=dict)
 
 
-class Doubts:
+class GeneratorChecks:
     """Hears every window; `judge` says what the rules make of it."""
 
-    def __init__(self, trust: Trust) -> None:
+    def __init__(self, trust: ValidityRules) -> None:
         self._trust = trust
         self._records: dict[str, _Record] = {}
         self._duration = 0.0
 
     def __repr__(self) -> str:
-        return f"<Doubts about {', '.join(self._records) or 'nobody'}>"
+        return f"<GeneratorChecks about {', '.join(self._records) or 'nobody'}>"
 
     def add(self, window: Window) -> None:
         """Take in one window, whenever it comes."""
@@ -114,13 +114,13 @@ class Doubts:
         where = f" on {', '.join(t.name for t in whose)}" if several else ""
         whys = [f"{late:,} too late to begin"] if late else []
         whys += [f"{cap:,} beyond the cap of visits in flight"] if cap else []
-        said = f"{late + cap:,} of {arrivals:,} arrivals ({share:.1%}) were dropped{where}, {told(seconds)}"
+        said = f"{late + cap:,} of {arrivals:,} arrivals ({share:.1%}) were dropped{where}, {format_seconds(seconds)}"
         cure = "raise in_flight=, or send less" if cap > late else self._cure(whose[0], totals)
         reason = f"{said}: {', '.join(whys)}; {cure}"
         (found.invalid if share > self._trust.dropped else found.warnings).append(reason)
 
     def _judge_lateness(
-        self, tally: WorkerTally, record: _Record, totals: Totals, where: str, found: Verdicts
+        self, tally: WorkerStats, record: _Record, totals: Totals, where: str, found: Verdicts
     ) -> None:
         trust = self._trust
         if trust.late is None:
@@ -132,11 +132,11 @@ class Doubts:
         started = [s for s in seconds if record.started_late[s] > bound]
         lasting = running(seconds, _whole(trust.late_for)) or running(started, self._seconds(trust.late_for))
         worst = max(record.late[s] for s in seconds)
-        said = f"visits began up to {time_text(worst)} late (p99 of a second){where}, {told(lasting or seconds)}"
+        said = f"visits began up to {time_text(worst)} late (p99 of a second){where}, {format_seconds(lasting or seconds)}"
         (found.invalid if lasting else found.warnings).append(f"{said}: {self._cure(tally, totals)}")
 
     def _judge_processor(
-        self, tally: WorkerTally, record: _Record, totals: Totals, where: str, found: Verdicts
+        self, tally: WorkerStats, record: _Record, totals: Totals, where: str, found: Verdicts
     ) -> None:
         least = _whole(self._trust.cpu_for)
         share = (self._trust.late_share or 0.0) * _median(totals)
@@ -146,23 +146,23 @@ class Doubts:
         if busy:
             used_up = [s for s in busy if s in record.used_up]
             lasting = running(busy, least) or running(used_up, self._seconds(self._trust.cpu_for))
-            said = f"the generator used up its core{where}, {told(lasting or busy)}, and its times are its own"
+            said = f"the generator used up its core{where}, {format_seconds(lasting or busy)}, and its times are its own"
             (found.invalid if lasting else found.warnings).append(f"{said}: {self._cure(tally, totals)}")
         if record.crowded:
             bound = max(CROWDED, share)
             lasting = running([s for s, lag in record.crowded.items() if lag > bound], least)
-            said = f"the machine's cores were all busy{where}, {told(lasting or record.crowded)}, and visits waited"
+            said = f"the machine's cores were all busy{where}, {format_seconds(lasting or record.crowded)}, and visits waited"
             cure = "keep the target and the generator on different cores, or on different machines"
             (found.invalid if lasting else found.warnings).append(f"{said}: {cure}")
 
     def _judge_stalls(
-        self, tally: WorkerTally, record: _Record, totals: Totals, where: str, found: Verdicts
+        self, tally: WorkerStats, record: _Record, totals: Totals, where: str, found: Verdicts
     ) -> None:
         stall = self._trust.stall
         stalled = {} if stall is None else {s: t for s, t in record.stalled.items() if t > self._span(stall, BRIEF)}
         if stalled:
             worst = max(stalled.values())
-            said = f"nothing went on for {time_text(worst)}{where}, {told(stalled)}"
+            said = f"nothing went on for {time_text(worst)}{where}, {format_seconds(stalled)}"
             found.invalid.append(f"{said}: {_seen(tally.name, totals, self._trust.stall or 0.0)}")
             return
         brief = [h for worker, h in totals.happenings if worker == tally.name and h.kind in _STOPS]
@@ -174,7 +174,7 @@ class Doubts:
                 f"{worst_one.text}"
             )
 
-    def _judge_means(self, tally: WorkerTally, where: str, found: Verdicts) -> None:
+    def _judge_means(self, tally: WorkerStats, where: str, found: Verdicts) -> None:
         health, allowed = tally.health, self._trust.exhausted
         for name, cure in _MEANS.items():
             short = health.get(f"out_of_{name}", 0.0)
@@ -195,7 +195,7 @@ class Doubts:
         """
         return max(math.ceil(self._span(rule or 1.0)), 1)
 
-    def _cure(self, tally: WorkerTally, totals: Totals) -> str:
+    def _cure(self, tally: WorkerStats, totals: Totals) -> str:
         """Return what would help one worker: more processes where its core is used up, else what was seen."""
         record = self._records[tally.name]
         cores, hub = int(tally.health.get("cores", 1)), tally.health.get("hub_cpu", 0.0)
@@ -242,7 +242,7 @@ def running(seconds: Sequence[int] | Mapping[int, object], least: int) -> list[i
     return kept
 
 
-def told(seconds: Sequence[int] | Mapping[int, object] | set[int]) -> str:
+def format_seconds(seconds: Sequence[int] | Mapping[int, object] | set[int]) -> str:
     """Return seconds as a person would say them: "seconds 3–9 and 12"."""
     spans: list[list[int]] = []
     for second in sorted(seconds):
@@ -273,7 +273,7 @@ def _median(totals: Totals) -> float:
 
 def _seen(worker: str, totals: Totals, least: float) -> str:
     """Return what was seen to stop a worker, the longest first."""
-    stops: list[Happening] = [h for name, h in totals.happenings if name == worker and h.kind in _STOPS]
+    stops: list[RunEvent] = [h for name, h in totals.happenings if name == worker and h.kind in _STOPS]
     stops = sorted((h for h in stops if h.took > least / 2), key=lambda h: -h.took)
     if not stops:
         return UNKNOWN

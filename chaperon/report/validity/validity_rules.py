@@ -11,7 +11,7 @@ from chaperon.errors import PlanError
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class ValidityRules:
     """Beyond these, the verdict is INVALID; None turns a rule off.
 
     *dropped*: which share of the arrivals. *late*: the lateness of starts, its p99 in a
@@ -36,7 +36,7 @@ class Trust:
     own: float | None = 0.5
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Trust:
+    def of(cls, given: Mapping[str, Any]) -> ValidityRules:
         """Return the defaults, but for what is *given*: numbers, "100ms", "2%", None or "off". Raises PlanError."""
         known = [f.name for f in fields(cls)]
         changed = {}
