@@ -33,10 +33,10 @@ HOST = (
     b"Connection: keep-alive\r\n"
 )
 ORDER = '{"item": 7, "name": "a name", "tags": ["a", "b"]}'
-POST = f'''wrk.method = "POST"
+POST = f"""wrk.method = "POST"
 wrk.body = [[{ORDER}]]
 wrk.headers["Content-Type"] = "application/json"
-'''
+"""
 COOKIE = 'wrk.headers["Cookie"] = "session=abcdef0123456789"\n'
 
 CASES = {

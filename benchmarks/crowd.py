@@ -48,9 +48,7 @@ def crowd(users: int = 10_000, hold: float = 10.0, transport: str = "wire") -> s
     )
 
 
-def _most(
-    users: int, hold: float, transport: str, target: Target, folder: Path, core: int
-) -> tuple[int, int]:
+def _most(users: int, hold: float, transport: str, target: Target, folder: Path, core: int) -> tuple[int, int]:
     """Return the most resident bytes of a run, with its number of requests."""
     file, out = folder / f"crowd_{users}.py", folder / f"crowd_{users}.json"
     file.write_text(_SCENARIO.format(users=users, ramp=users / ARRIVALS, hold=hold, transport=transport))

@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.machine import cores, many_files, pinned
 
 ROOT = Path(__file__).resolve().parent.parent
-BURN = '''
+BURN = """
 from chaperon import step
 from chaperon.clock import cpu
 
@@ -24,7 +24,7 @@ def burn(session):
     while cpu() < until:
         pass
     session.clock.sleep(0)
-'''
+"""
 
 
 @dataclass(frozen=True)

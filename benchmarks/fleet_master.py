@@ -30,7 +30,9 @@ def main() -> None:
     environment = Environment(scenarios=[run(Scenario(idle), users(workers * 8, hold="1h"), name="shop")], brake=None)
     link = MasterSocket(Address("127.0.0.1"))
     print(link.address, flush=True)
-    fleet = ClusterRun(environment, link, ScenarioBundle("played"), workers=workers, patience=Patience(gather=120.0)).start()
+    fleet = ClusterRun(
+        environment, link, ScenarioBundle("played"), workers=workers, patience=Patience(gather=120.0)
+    ).start()
     gevent.sleep(5)
     windows = _windows(fleet)  # before the clocks are read: it makes a report
     early, used, since = memory_of(os.getpid()), time.process_time(), time.monotonic()

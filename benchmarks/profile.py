@@ -71,4 +71,3 @@ def _place(frames: list[str]) -> str:
             if re.search(pattern, found["name"]) or re.search(pattern, found["file"]):
                 return place
     return "elsewhere"
-

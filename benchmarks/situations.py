@@ -11,7 +11,7 @@ from benchmarks.truth_runs import Asked, engine_killed, interrupted, stopped
 MANY = Service(0.02)
 """20 ms a request, however many there are."""
 
-BLOCKING = '''import gc
+BLOCKING = """import gc
 
 from chaperon import step
 
@@ -30,7 +30,7 @@ def home(session):
         gc.collect()
     if session.visit.number % 150 == 100:
         pow(3, 1_500_000)
-'''
+"""
 """It holds the interpreter: a collection of a large heap, a long call during which no greenlet runs."""
 
 

@@ -59,9 +59,7 @@ def concurrent_logout_with_stuff(session: Session) -> None:
     session.record("stored", len(stored.content), unit="B")
 
 
-basic_account_login = Scenario(
-    login, look_around, logout, init=init, cleanup=cleanup, name="basic_account_login"
-)
+basic_account_login = Scenario(login, look_around, logout, init=init, cleanup=cleanup, name="basic_account_login")
 with_stuff = Scenario(login, logout_with_stuff, concurrent_logout_with_stuff, init=init, cleanup=cleanup)
 
 production = Environment(

@@ -10,14 +10,14 @@ from pathlib import Path
 import gevent
 from gevent import subprocess as green
 
-SHOP = '''
+SHOP = """
 from chaperon import step
 
 
 @step
 def look(session):
     session.get("/look", headers={"X-Due": repr(session.visit.due), "X-Number": str(session.visit.number)})
-'''
+"""
 
 
 class Shells:

@@ -26,7 +26,9 @@ class Door:
 
     def __init__(self, why):
         self.sent, self.told = [], []
-        self.admission = Admission(self, ScenarioBundle("shop.py"), lambda hello, now: why, lambda: None, self.told.append)
+        self.admission = Admission(
+            self, ScenarioBundle("shop.py"), lambda hello, now: why, lambda: None, self.told.append
+        )
 
     def send(self, sender, message):
         self.sent.append(message)

@@ -87,9 +87,7 @@ def test_a_hello_at_twice_the_bound_is_refused_by_what_is_too_long(place, what):
 def test_twice_as_many_workers_as_there_is_room_for_are_refused(monkeypatch, same):
     monkeypatch.setattr(workers, "MOST", 50)
     there = WorkerRegistry(10.0)
-    answers = [
-        there.admit(Hello("alpha" if same else f"w{k}", k, *HELLO[2:]), 0.0) for k in range(100)
-    ]
+    answers = [there.admit(Hello("alpha" if same else f"w{k}", k, *HELLO[2:]), 0.0) for k in range(100)]
 
     full = "this master has the account of 50 workers, and room for no more"
     refused = [answer for answer in answers if answer == full]

@@ -214,7 +214,7 @@ def test_the_queue_is_dealt_without_gap_or_double_to_a_crowd(size, crowd, rounds
 def test_a_file_is_found_beside_the_scenario(tmp_path, monkeypatch):
     folder = tmp_path / "scenarios"
     folder.mkdir()
-    (folder / "people.csv").write_text("name,city\nAda,London\n\nGrace,\"New York, NY\"\n", encoding="utf-8-sig")
+    (folder / "people.csv").write_text('name,city\nAda,London\n\nGrace,"New York, NY"\n', encoding="utf-8-sig")
     (folder / "shop_with_people.py").write_text(
         "from chaperon import feed, step\npeople = feed('people.csv')\n@step\ndef buy(session):\n    pass\n"
     )

@@ -26,7 +26,7 @@ from chaperon.errors import OutputError
 HEADER, SETTING, PASSWORD, OWN, MADE = "header-5ecret", "setting-5ecret", "passw-5ecret", "config-5ecret", "made-5ecret"
 EVIL = "evil\x1b[2J\x9b\u202e\nPASS in 0.0 s\rover"
 
-LEAKY = f'''
+LEAKY = f"""
 import logging, sys, traceback, warnings
 from chaperon import Environment, Scenario, run, step, users
 
@@ -66,7 +66,7 @@ production = Environment(
     scenarios=[run(scenario, users(2), name=f"label {{ALL[3]}}")],
     limits=[f"p95(value {{ALL[0]}}) < 1s"],
 )
-'''
+"""
 GIVEN = ("--header", f"Authorization: Bearer {HEADER}", "--set", f"who={SETTING}")
 
 

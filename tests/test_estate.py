@@ -43,7 +43,9 @@ class Mortal(Ground):
         super().kill(name, life)
         link = self.net.connect(f"supervisor of {name}".encode())
         self.estate = OrphanedWindows(name, life, -9, left, link, self.clock)
-        link.listen(lambda message: self.estate.received(message) if isinstance(message, WindowsReceived) else None, None)
+        link.listen(
+            lambda message: self.estate.received(message) if isinstance(message, WindowsReceived) else None, None
+        )
         self.settling = gevent.spawn(self.estate.settle)
 
 
@@ -105,7 +107,9 @@ def test_a_master_that_knows_nothing_of_the_dead_wants_nothing(tmp_path):
     stage = Mortal(tmp_path, rate(40, hold=10))
     stage.worker("alpha")
     stage.fleet(1)
-    stranger = OrphanedWindows("nobody", 5, -9, tmp_path / "nothing", link := stage.net.connect(b"supervisor"), stage.clock)
+    stranger = OrphanedWindows(
+        "nobody", 5, -9, tmp_path / "nothing", link := stage.net.connect(b"supervisor"), stage.clock
+    )
     link.listen(lambda message: stranger.received(message), None)
 
     settling = gevent.spawn(stranger.settle)
@@ -127,7 +131,9 @@ def supervised(monkeypatch):
             return codes(len(started), self)
 
         monkeypatch.setattr(Supervisor, "_run", run)
-        monkeypatch.setattr("chaperon.cluster.worker.supervisor.FAREWELL", 0.01)  # there is no master to take what was owed
+        monkeypatch.setattr(
+            "chaperon.cluster.worker.supervisor.FAREWELL", 0.01
+        )  # there is no master to take what was owed
         link = LossyNetwork(clock).connect(b"supervisor")
         return clock, started, Supervisor(["alpha"], lambda name, life: [], link, clock, **options).start()
 

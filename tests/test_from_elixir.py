@@ -81,7 +81,10 @@ def test_query_strings_stand_in_no_name_whatever_the_method(target):
     report = once(target, asks)
 
     assert {row.name for row in report.rows if row.kind == "http"} == {
-        "GET /search", "POST /search", "PUT /search", "DELETE /search",
+        "GET /search",
+        "POST /search",
+        "PUT /search",
+        "DELETE /search",
     }
     assert target.queries[0] == "fixed=1&q=a&q=b"
 

@@ -212,7 +212,9 @@ def test_waiting_too_briefly_to_know_leaves_it_for_the_next_run():
 
 def run(lag=(), late=(), took=0.01, limits=(), workers=("local",), phases=None, healthy=0.0001, requests=1, trust=()):
     """The report of a run of three seconds in which these were the lags and the latenesses of each second."""
-    watch = RunMonitor(Collector(workers), [parse(text) for text in limits], brake=None, trust=ValidityRules.of(dict(trust)))
+    watch = RunMonitor(
+        Collector(workers), [parse(text) for text in limits], brake=None, trust=ValidityRules.of(dict(trust))
+    )
     for at in range(3):
         for name in workers:
             recorder = Recorder(name, began=0.0, second=at)

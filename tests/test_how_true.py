@@ -67,9 +67,7 @@ def test_no_work_is_done_during_a_pause(pause, at, done):
     assert Service(0.5, pause=pause).done(at) == pytest.approx(done)
 
 
-@given(
-    st.floats(0.0, 30.0), st.floats(0.001, 3.0), st.floats(0.0, 5.0), st.floats(0.01, 1.0), st.floats(1.01, 3.0)
-)
+@given(st.floats(0.0, 30.0), st.floats(0.001, 3.0), st.floats(0.0, 5.0), st.floats(0.01, 1.0), st.floats(1.01, 3.0))
 def test_work_takes_its_time_and_the_pauses_in_it(at, work, after, length, every):
     pause = Pause(after, length, every)
 

@@ -261,7 +261,9 @@ def test_the_other_sides_key_is_refused(tmp_path):
         find(str(master), {}, WorkerKey)
 
 
-@pytest.mark.parametrize("text", ["tcp://*:5570", "tcp://0.0.0.0", "tcp://192.0.2.7:1", "tcp://build-7", "tcp://[::]:9"])
+@pytest.mark.parametrize(
+    "text", ["tcp://*:5570", "tcp://0.0.0.0", "tcp://192.0.2.7:1", "tcp://build-7", "tcp://[::]:9"]
+)
 def test_nothing_beyond_loopback_without_a_key(text):
     address = Address.parse(text)
 

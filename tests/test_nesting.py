@@ -31,9 +31,7 @@ def told(word, log):
 
 def test_a_nested_scenario_runs_whole_and_is_labelled_by_both_names(target):
     log = []
-    inner = Scenario(
-        lambda s: s.get("/in"), init=told("init", log), cleanup=told("cleanup", log), name="inner"
-    )
+    inner = Scenario(lambda s: s.get("/in"), init=told("init", log), cleanup=told("cleanup", log), name="inner")
 
     def outer(session):
         session.get("/out")

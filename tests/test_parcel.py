@@ -12,7 +12,7 @@ from chaperon.cluster.bundle import OpenedFiles, bundle_files, digest_of, pack, 
 from chaperon.errors import LoadError, UsageError
 from chaperon.execution.loader import load
 
-FEED = '''
+FEED = """
 from chaperon import feed, step
 from parcel_helper import greeting
 
@@ -22,7 +22,7 @@ customers = feed("customers.csv")
 @step
 def look(session):
     session.get("/")
-'''
+"""
 
 
 @pytest.fixture

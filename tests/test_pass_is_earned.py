@@ -30,7 +30,7 @@ ODD = {
     "unit": 'session.record("basket", 1.0, unit=text)',
 }
 
-RAISING = '''
+RAISING = """
 import asyncio
 import concurrent.futures
 import os
@@ -48,7 +48,7 @@ def home(session):
     session.get("/look")
     if session.visit.number == 2:
         {}
-'''
+"""
 RAISED = {
     "BaseException": 'raise BaseException("x")',
     "KeyboardInterrupt": 'raise KeyboardInterrupt("x")',
@@ -60,16 +60,16 @@ RAISED = {
     "Own": 'raise Own("x")',
 }
 
-FROZEN = '''
+FROZEN = """
 from chaperon import step
 
 
 @step
 def home(session):
     session.get("/look" if session.visit.number < 80 else "/slow", name="home")
-'''
+"""
 
-BURNING = '''
+BURNING = """
 import time
 
 from chaperon import step
@@ -81,7 +81,7 @@ def home(session):
     until = time.thread_time() + 0.004
     while time.thread_time() < until:
         pass
-'''
+"""
 
 PROCESSES = [pytest.param(1, id="one process"), pytest.param(2, id="two processes")]
 
@@ -152,9 +152,7 @@ def test_an_engine_that_exits_from_a_step_is_lost_and_never_a_pass(local, target
 def test_a_target_that_freezes_breaks_the_limits_that_its_answers_hold(local, processes):
     limits = ["--limit", "p95(home) < 100ms", "--limit", "p95(visit) < 100ms"]
 
-    code, report = local(
-        FROZEN, "--rate", 40, "--hold", "4s", "--grace", "1s", "--processes", processes, *limits
-    )
+    code, report = local(FROZEN, "--rate", 40, "--hold", "4s", "--grace", "1s", "--processes", processes, *limits)
 
     assert code == 4
     assert report["verdict"] == "FAIL"

@@ -259,6 +259,7 @@ def test_whatever_is_raised_where_a_visit_goes_on_is_listed(place, batches):
 @pytest.mark.parametrize("policy", ["stop-session", "stop-run"])
 def test_a_policy_holds_for_every_class(policy, batches):
     for maker, name in [maker for batch in batches for maker in batch][::7]:
+
         def x(session):
             raise maker()  # noqa: B023 - the run is over when the loop goes on
 
@@ -272,6 +273,7 @@ def test_a_policy_holds_for_every_class(policy, batches):
 @pytest.mark.parametrize("rule", ["name", "value"])
 def test_a_rule_of_metrics_that_raises_is_noted(rule, batches):
     for maker, _ in (maker for batch in batches for maker in batch):
+
         def raises(*_):
             raise maker()  # noqa: B023 - as above
 

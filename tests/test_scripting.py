@@ -89,7 +89,11 @@ def test_whatever_the_table_of_what_was_names_is_there():
 
 
 def test_every_function_of_a_session_stands_in_the_table_or_the_tutorial():
-    ours = {name for name in vars(Session) | vars(HttpMethods) | vars(FlowMethods) | vars(TaskMethods) if not name.startswith("_")}
+    ours = {
+        name
+        for name in vars(Session) | vars(HttpMethods) | vars(FlowMethods) | vars(TaskMethods)
+        if not name.startswith("_")
+    }
     inner = {"begin", "settle", "close", "child", "service"}
 
     assert [name for name in sorted(ours - inner) if f"session.{name}" not in MOVED + PAGE and name not in MOVED] == []

@@ -211,9 +211,7 @@ values = st.one_of(words, st.integers(0, 99), st.lists(words, max_size=2), st.te
     auth=st.none() | st.just(("who", "pass")),
     cookie=st.none() | words,
 )
-def test_what_is_composed_is_what_requests_would_send(
-    method, path, query, params, data, json, headers, auth, cookie
-):
+def test_what_is_composed_is_what_requests_would_send(method, path, query, params, data, json, headers, auth, cookie):
     http = client("http://h:8", auth=auth, headers={"X-Own": "yes"})
     if cookie is not None:
         http.cookies.set("sid", cookie, domain="h.local", path="/")

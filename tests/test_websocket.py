@@ -184,9 +184,11 @@ def test_tls_settings_go_with_it_and_its_time_is_told(websocket_server, tmp_path
 def test_the_stages_of_connecting_are_series_where_the_service_wants_them(websocket_server):
     server = websocket_server()
 
-    report = perform(server, lambda session: session.ws("/s", service="chat").close(), services={
-        "chat": Service(server.url, timings=True)
-    })
+    report = perform(
+        server,
+        lambda session: session.ws("/s", service="chat").close(),
+        services={"chat": Service(server.url, timings=True)},
+    )
 
     assert all(report[f"{stage} ws connect /s"].count == 1 for stage in Timings._fields)
     assert report["tcp ws connect /s"].max > 0
@@ -588,7 +590,11 @@ def test_what_is_over_does_not_wait_for_the_garbage_collector(websocket_server, 
     gc.disable()
     try:
         perform(server, steps)
-        left = [each for each in gc.get_objects() if isinstance(each, (WebSocket, WebSocketProtocol, SocketTransport, MessageQueue))]
+        left = [
+            each
+            for each in gc.get_objects()
+            if isinstance(each, (WebSocket, WebSocketProtocol, SocketTransport, MessageQueue))
+        ]
     finally:
         gc.enable()
 

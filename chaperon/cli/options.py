@@ -160,7 +160,7 @@ _OPTIONS = (
     click.option("--rate", type=RATE, help="Open load: visits a second, or such as 3000/m."),
     click.option("--iterations", type=int, help="So many visits in all, shared by --users."),
     click.option(
-        "--load", metavar="EXPRESSION", help="Any load, as in Python: 'rate(100, hold=\"1m\") >> pause(\"10s\") >> …'."
+        "--load", metavar="EXPRESSION", help='Any load, as in Python: \'rate(100, hold="1m") >> pause("10s") >> …\'.'
     ),
     click.option("--in-flight", type=click.IntRange(1), help="With --rate: drop what is due beyond so many visits."),
     click.option("--ramp", type=SPAN, help="Grow to the full load over this span, such as 30s."),

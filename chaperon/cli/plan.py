@@ -111,4 +111,3 @@ def _at(moment: float) -> str:
 
 def _number(level: float) -> str:
     return f"{level:,.4g}" if level < 10_000 else f"{level:,.0f}"
-

@@ -10,10 +10,33 @@ from types import ModuleType
 
 LIBRARIES = frozenset(
     {
-        "accumulation_tree", "certifi", "cffi", "chaperon", "charset_normalizer", "click", "fastdigest", "gevent",
-        "geventwebsocket", "greenlet", "httptools", "idna", "lxml", "markdown_it", "mdurl", "msgpack", "pycparser",
-        "pygments", "pyudorandom", "requests", "rich", "tdigest", "typing_extensions", "urllib3", "websocket",
-        "zmq", "zope",
+        "accumulation_tree",
+        "certifi",
+        "cffi",
+        "chaperon",
+        "charset_normalizer",
+        "click",
+        "fastdigest",
+        "gevent",
+        "geventwebsocket",
+        "greenlet",
+        "httptools",
+        "idna",
+        "lxml",
+        "markdown_it",
+        "mdurl",
+        "msgpack",
+        "pycparser",
+        "pygments",
+        "pyudorandom",
+        "requests",
+        "rich",
+        "tdigest",
+        "typing_extensions",
+        "urllib3",
+        "websocket",
+        "zmq",
+        "zope",
     }
 )
 """What has to be the library whenever it is imported, with all that it needs in turn."""

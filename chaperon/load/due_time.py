@@ -19,9 +19,7 @@ def due_intervals(share: Share, load: Shaped) -> list[Interval]:
     return [(max(at, warm), end) for at, end in spans if end > warm]
 
 
-def length_within(
-    intervals: Iterable[Interval], since: float, until: float, without: Sequence[Interval] = ()
-) -> float:
+def length_within(intervals: Iterable[Interval], since: float, until: float, without: Sequence[Interval] = ()) -> float:
     """Return how much of the time between two offsets at least one of the *intervals* covers, none of *without*."""
     clipped = sorted((max(at, since), min(end, until)) for at, end in intervals)
     edge, pieces = since, []

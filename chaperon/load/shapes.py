@@ -105,9 +105,7 @@ def stages(*steps: tuple[float | str, float], of: Shape = rate, **options: Any) 
     return _along(pieces, of, options)
 
 
-def stairs(
-    start: float, to: float, *, by: float, each: float | str, of: Shape = rate, **options: Any
-) -> Load:
+def stairs(start: float, to: float, *, by: float, each: float | str, of: Shape = rate, **options: Any) -> Load:
     """Return a load that stays *each* on every level from *start* to *to*, *by* apart, down too if *to* is lower.
 
     *of* and *options* are as for `stages`. Raises PlanError.

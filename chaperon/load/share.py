@@ -57,9 +57,7 @@ class Share:
         return number * self.legs + self.leg
 
 
-def deal(
-    loads: Sequence[tuple[str, Load]], n: int = 1, *, seed: int = 0, warmup: float = 0.0
-) -> list[Share]:
+def deal(loads: Sequence[tuple[str, Load]], n: int = 1, *, seed: int = 0, warmup: float = 0.0) -> list[Share]:
     """Return *n* shares of each leg of each (label, load), fewer where one has fewer users.
 
     What is due in the first *warmup* seconds is warm-up.

@@ -98,6 +98,7 @@ def classify(exc: BaseException) -> str:
     precise = [each for each in found if each != "protocol"]
     return (precise or found or [name])[-1]
 
+
 _CUT = frozenset({"timeout", "deadline", "body too large", "interrupted"})
 """Classes of errors of what did not end by itself."""
 

@@ -70,7 +70,13 @@ class Recorder:
     """
 
     def __init__(
-        self, worker: str, *, began: float, second: int = 0, tap: Tap | None = None, journal: RecorderJournal | None = None
+        self,
+        worker: str,
+        *,
+        began: float,
+        second: int = 0,
+        tap: Tap | None = None,
+        journal: RecorderJournal | None = None,
     ) -> None:
         self.worker = worker
         self.began = began

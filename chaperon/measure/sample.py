@@ -62,6 +62,7 @@ class Failure(NamedTuple):
         error, message = encodable(self.error, LABEL), encodable(self.message, WORDS)
         return self if error is self.error and message is self.message else self._replace(error=error, message=message)
 
+
 NEVER_BEGUN = Failure("never begun", listed=False, censored=True, begun=False)
 """The failure of a visit that was due and never began."""
 

@@ -54,6 +54,7 @@ def _spread(value: Any) -> Any:
         taken = _FIELDS[kind] = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
     return taken(value)
 
+
 _FIELDS: dict[type, Callable[[Any], Any]] = {}
 
 

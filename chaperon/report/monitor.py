@@ -80,9 +80,7 @@ class RunMonitor:
         if what not in self._faults:
             self._faults.append(what)
 
-    def settle(
-        self, closings: Mapping[str, Closing], plan: Mapping[str, tuple[int, bool]], *, twice: int = 0
-    ) -> None:
+    def settle(self, closings: Mapping[str, Closing], plan: Mapping[str, tuple[int, bool]], *, twice: int = 0) -> None:
         """Compare what was counted with its second witnesses, once nothing more is to come.
 
         *closings* are what workers say of themselves, *plan* is how many visits the loads made

@@ -36,7 +36,8 @@ class EntryRunner:
         if not isinstance(self.scenario, Mix):
             return (self,)
         return tuple(
-            EntryRunner(each, replace(self.scene, meter=self.scene.meter.inner(each.label))) for each in self.scenario.members
+            EntryRunner(each, replace(self.scene, meter=self.scene.meter.inner(each.label)))
+            for each in self.scenario.members
         )
 
     def turn(self, visit: VisitInfo) -> int:

@@ -85,6 +85,7 @@ class SeededRandom:
             self._random = seeded_random(self.scene.seed, self.scene.entry, self.luck)
         return self._random
 
+
 OnError = Literal["next-visit", "continue", "stop-session", "stop-run"]
 
 POLICIES = ("next-visit", "continue", "stop-session", "stop-run")

@@ -54,9 +54,7 @@ class TaskMethods:
 
         moments = evenly(rate, seconds(per))
         conductor = self.child()
-        return self.tasks.add(
-            Task(title, conductor, partial(conduct, conductor.clock, moments, start), timed=False)
-        )
+        return self.tasks.add(Task(title, conductor, partial(conduct, conductor.clock, moments, start), timed=False))
 
     def join(self, *tasks: str | Task, timeout: float | str | None = None) -> Any:
         """Wait for tasks by name and return their values in order; one task, its value.

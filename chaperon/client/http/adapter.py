@@ -42,7 +42,12 @@ class WireAdapter(BoundedHTTPAdapter):
     """
 
     def __init__(
-        self, wire: NetworkContext | None = None, *, deadline: float = inf, limit: float = inf, local_addresses: Any = ()
+        self,
+        wire: NetworkContext | None = None,
+        *,
+        deadline: float = inf,
+        limit: float = inf,
+        local_addresses: Any = (),
     ) -> None:
         self.deadline = deadline
         self.limit = limit

@@ -42,9 +42,7 @@ def send_fast(
     start = meter.clock.now()
     lag.begin(start)
     try:
-        arrived = sheet.lane.exchange(
-            composed.wire, target, terms, limit, composed.shape.bare, composed.shape.safe
-        )
+        arrived = sheet.lane.exchange(composed.wire, target, terms, limit, composed.shape.bare, composed.shape.safe)
         body, head = arrived.body, arrived.head.lower()
         if body and b"\r\ncontent-encoding:" in head:
             body = decoded(arrived.head, body, limit)

@@ -31,7 +31,11 @@ class HostPool:
     __slots__ = ("_context", "_locals", "_wire", "idle", "peer")
 
     def __init__(
-        self, wire: NetworkContext, peer: exceptions.Origin, context: ssl.SSLContext | None, local_addresses: Sequence[str] = ()
+        self,
+        wire: NetworkContext,
+        peer: exceptions.Origin,
+        context: ssl.SSLContext | None,
+        local_addresses: Sequence[str] = (),
     ) -> None:
         self.peer = peer
         self.idle: list[Connection] = []
@@ -98,9 +102,7 @@ class HostPool:
             if len(body) > limit:
                 connection.close()
                 raise exceptions.too_large(limit)
-            arrived = RawResponse(
-                inbox.head, inbox.status, body, ready, sent, first, connection.opening, retried
-            )
+            arrived = RawResponse(inbox.head, inbox.status, body, ready, sent, first, connection.opening, retried)
             self.give(connection)
             self._wire.sent += 1
             return arrived

@@ -183,7 +183,12 @@ class RequestTemplates:
         else:
             octets = _octets(body)
             wire = b"%b%b%b%d%b%b" % (
-                shape.before, target.encode("ascii"), shape.between, len(octets), shape.after, octets
+                shape.before,
+                target.encode("ascii"),
+                shape.between,
+                len(octets),
+                shape.after,
+                octets,
             )
         return EncodedRequest(self, shape, wire, target, body)
 
@@ -217,7 +222,9 @@ class EncodedRequest:
 
     __slots__ = ("body", "shape", "sheet", "target", "wire")
 
-    def __init__(self, sheet: RequestTemplates, shape: RequestTemplate, wire: bytes, target: str, body: str | bytes | None) -> None:
+    def __init__(
+        self, sheet: RequestTemplates, shape: RequestTemplate, wire: bytes, target: str, body: str | bytes | None
+    ) -> None:
         self.sheet = sheet
         self.shape = shape
         self.wire = wire

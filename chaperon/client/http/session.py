@@ -40,6 +40,7 @@ class FastSession(requests.Session):
     """A session towards one service: furnished, prepared, composed, but not measured."""
 
     cookies: Jar
+
     def __init__(self, service: Service, cookies: Jar | None = None, wire: NetworkContext | None = None) -> None:
         super().__init__()
         self.service = service
@@ -190,7 +191,9 @@ class FastSession(requests.Session):
             raise InvalidURL(f"redirected to what is no URL: {exc}", response=resp) from exc
         return target
 
-    def _composed(self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any) -> EncodedRequest | None:
+    def _composed(
+        self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any
+    ) -> EncodedRequest | None:
         """Return the request ready to be sent, or None where it must go the long way."""
         if self.hooks.get("response") or self.proxies or self.params:
             return None

@@ -70,6 +70,7 @@ def _connected(family: int, address: Any, local: str | None) -> Any:
         raise
     return sock
 
+
 SECRETS = 1_000
 
 

@@ -74,15 +74,18 @@ def open_websocket(
     channel = WebSocketProtocol(
         sock, answer.rest, meter.clock, tally, buffer=buffer, max_size=max_size, ended=lambda: ended(websocket)
     )
-    websocket = WebSocket(
-        channel, tally, timeout=waiting, subprotocol=chosen, headers=answer.headers, timings=timings
-    )
+    websocket = WebSocket(channel, tally, timeout=waiting, subprotocol=chosen, headers=answer.headers, timings=timings)
     channel.begin()
     return websocket
 
 
 def _open(
-    http: MeasuredSession, wire: NetworkContext, request: PreparedRequest, key: str, subprotocols: Sequence[str], within: float | None
+    http: MeasuredSession,
+    wire: NetworkContext,
+    request: PreparedRequest,
+    key: str,
+    subprotocols: Sequence[str],
+    within: float | None,
 ) -> tuple[Any, Answer, Timings, str | None]:
     url = urlsplit(request.url or "")
     secure = url.scheme == "https"

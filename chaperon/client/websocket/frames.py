@@ -131,7 +131,9 @@ class Frames(frame_buffer):
                 raise ProtocolViolation(PROTOCOL, "a control frame that is fragmented, or longer than 125 bytes")
         elif size + len(self._pieces) > self._most:
             size += len(self._pieces)
-            raise ProtocolViolation(TOO_BIG, f"a message of {size:,} bytes; at most {self._most:,} (max_size=)", "ws too big")
+            raise ProtocolViolation(
+                TOO_BIG, f"a message of {size:,} bytes; at most {self._most:,} (max_size=)", "ws too big"
+            )
 
     def recv_mask(self) -> None:
         """Refuse masked frames, which only clients may send."""
@@ -141,7 +143,9 @@ class Frames(frame_buffer):
 
     def _join(self, opcode: int, data: bytes) -> None:
         if bool(opcode) == bool(self._kind):
-            raise ProtocolViolation(PROTOCOL, "a message within a message" if opcode else "the rest of a message never begun")
+            raise ProtocolViolation(
+                PROTOCOL, "a message within a message" if opcode else "the rest of a message never begun"
+            )
         self._kind = self._kind or opcode
         self._pieces += data
 
@@ -150,4 +154,6 @@ def _text(data: bytes) -> str:
     try:
         return str(data, "utf-8")
     except UnicodeDecodeError as exc:
-        raise ProtocolViolation(BAD_DATA, f"text that is not UTF-8: {exc.reason} at byte {exc.start}", "ws bad utf-8") from exc
+        raise ProtocolViolation(
+            BAD_DATA, f"text that is not UTF-8: {exc.reason} at byte {exc.start}", "ws bad utf-8"
+        ) from exc

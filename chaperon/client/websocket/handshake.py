@@ -52,9 +52,7 @@ def new_key() -> str:
     return b64encode(urandom(16)).decode()
 
 
-def shake_hands(
-    sock: Any, request: PreparedRequest, host: str, now: Callable[[], float]
-) -> tuple[Answer, Timings]:
+def shake_hands(sock: Any, request: PreparedRequest, host: str, now: Callable[[], float]) -> tuple[Answer, Timings]:
     """Send the request, read the answer's head; returns it with sending, waiting, receiving.
 
     Blocks without bound: whoever calls it sets the time limit. Raises OSError, WebSocketRefused.

@@ -65,7 +65,9 @@ class SocketTransport:
         self._reading: Any = get_hub().loop.io(sock.fileno(), READ)
 
     def __repr__(self) -> str:
-        return f"<SocketTransport {'closed' if self.closed else self._sock.fileno()}, {len(self._backlog)} bytes to send>"
+        return (
+            f"<SocketTransport {'closed' if self.closed else self._sock.fileno()}, {len(self._backlog)} bytes to send>"
+        )
 
     @property
     def closed(self) -> bool:

@@ -73,7 +73,9 @@ class Admission:
         """Send a piece of the scenario."""
         content = self._parcel.content
         if fetch.digest == self._parcel.digest and 0 <= fetch.offset < len(content):
-            self._link.send(sender, BundleChunk(fetch.digest, fetch.offset, content[fetch.offset : fetch.offset + PIECE]))
+            self._link.send(
+                sender, BundleChunk(fetch.digest, fetch.offset, content[fetch.offset : fetch.offset + PIECE])
+            )
 
     def _turn_away(self, sender: bytes, name: str, where: str, why: str) -> None:
         self._link.send(sender, Reject(why))

@@ -103,11 +103,7 @@ class LeaseTable:
 
     def offers(self, now: float) -> list[Lease]:
         """Return what is to be offered now to whoever claims it."""
-        due = [
-            task
-            for task in self._free.values()
-            if task.state == "pending" or now - task.offered >= self._again
-        ]
+        due = [task for task in self._free.values() if task.state == "pending" or now - task.offered >= self._again]
         for task in due:
             task.state, task.offered, task.attempt = "offered", now, task.attempt + 1
         return [task.lease for task in due]

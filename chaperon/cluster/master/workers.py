@@ -173,7 +173,10 @@ class WorkerRegistry:
     @staticmethod
     def _unfit(hello: Hello) -> str | None:
         for what, said in (
-            ("name", hello.worker), ("host", hello.host), ("Chaperon", hello.chaperon), ("Python", hello.python)
+            ("name", hello.worker),
+            ("host", hello.host),
+            ("Chaperon", hello.chaperon),
+            ("Python", hello.python),
         ):
             if len(said) > NAME:
                 return f"its {what} has {len(said):,} characters, {NAME} are the most"

@@ -213,5 +213,31 @@ class Bye:
     incarnation: int
 
 
-Message = Hello | Welcome | Reject | Fetch | BundleChunk | Ping | Pong | Offer | WindowFrame | WorkerDied | WindowsReceived | Bye
-KINDS: tuple[type[Message], ...] = (Hello, Welcome, Reject, Fetch, BundleChunk, Ping, Pong, Offer, WindowFrame, WorkerDied, WindowsReceived, Bye)
+Message = (
+    Hello
+    | Welcome
+    | Reject
+    | Fetch
+    | BundleChunk
+    | Ping
+    | Pong
+    | Offer
+    | WindowFrame
+    | WorkerDied
+    | WindowsReceived
+    | Bye
+)
+KINDS: tuple[type[Message], ...] = (
+    Hello,
+    Welcome,
+    Reject,
+    Fetch,
+    BundleChunk,
+    Ping,
+    Pong,
+    Offer,
+    WindowFrame,
+    WorkerDied,
+    WindowsReceived,
+    Bye,
+)

@@ -243,8 +243,21 @@ class Worker:
         cut = self._stint.cut if self._stint else 0
         closing = self._stint.closing if self._stint and self._last else None
         ping = Ping(
-            mine.name, mine.incarnation, welcome.run, self._state, self._clock.now(), self._note, claims,
-            going, done, returned, cut, self._last, self._stop_run, fault, closing,
+            mine.name,
+            mine.incarnation,
+            welcome.run,
+            self._state,
+            self._clock.now(),
+            self._note,
+            claims,
+            going,
+            done,
+            returned,
+            cut,
+            self._last,
+            self._stop_run,
+            fault,
+            closing,
         )
         self._link.send(ping)
 

@@ -135,7 +135,11 @@ class ClosedLoad:
     def _drawn(self, span: Between | None, user: int, number: int, what: str) -> float:
         if span is None:
             return 0.0
-        return span.low if span.low == span.high else span.draw(seeded_random(self._holding.share.source, user, number, what))
+        return (
+            span.low
+            if span.low == span.high
+            else span.draw(seeded_random(self._holding.share.source, user, number, what))
+        )
 
     def _rest(self, seat: _Seat, wake: float) -> None:
         flight = self._flight

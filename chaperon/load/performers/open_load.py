@@ -50,7 +50,9 @@ class OpenLoad:
     was due.
     """
 
-    def __init__(self, flight: VisitsInFlight, holding: ShareProgress, pool: Pool, *, cap: int | None, late: float) -> None:
+    def __init__(
+        self, flight: VisitsInFlight, holding: ShareProgress, pool: Pool, *, cap: int | None, late: float
+    ) -> None:
         self._flight = flight
         self._holding = holding
         self._pool = pool
@@ -147,7 +149,5 @@ class OpenLoad:
     def _restart(self) -> None:
         share = self._holding.share
         self._load = cast(Rate, self._holding.load)
-        self._schedule = offsets(
-            self._load, share.index, share.of, seed=share.source, skip=self._holding.taken
-        )
+        self._schedule = offsets(self._load, share.index, share.of, seed=share.source, skip=self._holding.taken)
         self._next = next(self._schedule, None)

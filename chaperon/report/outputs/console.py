@@ -89,7 +89,9 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
     for worker, what in report.happenings[:HAPPENINGS_SHOWN]:
         if what.kind == "change":
             who = f" on {worker}" if len(report.workers) > 1 else ""
-            console.print(f"at {what.at:.1f} s: {escape(redacted_line(what.text))}{escape(redacted_line(who))}", highlight=False)
+            console.print(
+                f"at {what.at:.1f} s: {escape(redacted_line(what.text))}{escape(redacted_line(who))}", highlight=False
+            )
     for note, times in report.notes.items():
         console.print(f"note: {times:,} {escape(note)}", highlight=False)
     for warning in report.warnings:
@@ -173,7 +175,9 @@ def _custom_table(rows: Sequence[Row]) -> Table:
 
 def _print_errors(errors: Sequence[ErrorRow], console: Console) -> None:
     rows = errors[:ERRORS_SHOWN]
-    shown = [(f"{row.count:,} ×", redacted_line(row.error), redacted_line(f"{row.series} in {row.scenario}")) for row in rows]
+    shown = [
+        (f"{row.count:,} ×", redacted_line(row.error), redacted_line(f"{row.series} in {row.scenario}")) for row in rows
+    ]
     counts, names, places = (max(map(len, column)) for column in zip(*shown, strict=True))
     console.print("[bold]errors[/]")
     for (count, error, where), row in zip(shown, rows, strict=True):
@@ -181,7 +185,9 @@ def _print_errors(errors: Sequence[ErrorRow], console: Console) -> None:
         line.append(f"{error:<{names}}", style="red")
         line.append(f"  {where:<{places}}  from {row.first:.1f} to {row.last:.1f} s")
         console.print(line, overflow="fold")
-        console.print(Text(f"  {'':>{counts}} {redacted_line(row.sample)}", style="dim"), overflow="ellipsis", no_wrap=True)
+        console.print(
+            Text(f"  {'':>{counts}} {redacted_line(row.sample)}", style="dim"), overflow="ellipsis", no_wrap=True
+        )
     if len(errors) > ERRORS_SHOWN:
         rest = sum(row.count for row in errors[ERRORS_SHOWN:])
         console.print(f"  {len(errors) - ERRORS_SHOWN} more classes of errors, {rest:,} in all", highlight=False)

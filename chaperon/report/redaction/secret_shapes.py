@@ -24,7 +24,9 @@ _SHAPES = (
     re.compile(r"(?<=://)[^\s/:@'\"<>\[\\]{0,99}:(?!\d{1,5}(?:[/?#]|$))[^\s'\"<>\\@]{1,999}(?=@[\w.\[-])"),
     re.compile(r"(?i)(?<=%3A%2F%2F)[^\s&%]{0,99}(?:%3A[^\s&]{0,999}?)?(?=%40)"),
     re.compile(r"(?<=<Cookie )[^=\s]{1,99}=.{0,4096}?(?= for )"),  # as http.cookiejar shows one
-    re.compile(r"(?i)(?<=password>)[^<]+(?=</)|(?<=secret>)[^<]+(?=</)|(?<=token>)[^<]+(?=</)|(?<=key>)[^<]{16,}(?=</)"),
+    re.compile(
+        r"(?i)(?<=password>)[^<]+(?=</)|(?<=secret>)[^<]+(?=</)|(?<=token>)[^<]+(?=</)|(?<=key>)[^<]{16,}(?=</)"
+    ),
     re.compile(r"(?:(?<=\s-u )|(?<=--user )|(?<=--user=))[^\s:'\"]+:[^\s'\"]+"),  # curl
 )
 
@@ -59,9 +61,7 @@ _NAME = re.compile(
 )
 _QUOTE = re.compile(r"[bru]?(\\*(?:['\"])|%22)")
 _VALUE = re.compile(r"[^\s&'\"\\<]+")
-_LINE = {
-    quote: re.compile(rf"(?:[^\r\n\\{quote}]|\\(?![nr]))+") for quote in ("", "'", '"')
-}
+_LINE = {quote: re.compile(rf"(?:[^\r\n\\{quote}]|\\(?![nr]))+") for quote in ("", "'", '"')}
 _QUERY = re.compile(r"(?:[?&;]|%3F|%26|\A)$", re.IGNORECASE)
 _RANDOM = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w.~+/=-]{12,}")
 

@@ -119,9 +119,7 @@ class GeneratorChecks:
         reason = f"{said}: {', '.join(whys)}; {cure}"
         (found.invalid if share > self._trust.dropped else found.warnings).append(reason)
 
-    def _judge_lateness(
-        self, tally: WorkerStats, record: _Record, totals: Totals, where: str, found: Verdicts
-    ) -> None:
+    def _judge_lateness(self, tally: WorkerStats, record: _Record, totals: Totals, where: str, found: Verdicts) -> None:
         trust = self._trust
         if trust.late is None:
             return
@@ -132,7 +130,9 @@ class GeneratorChecks:
         started = [s for s in seconds if record.started_late[s] > bound]
         lasting = running(seconds, _whole(trust.late_for)) or running(started, self._seconds(trust.late_for))
         worst = max(record.late[s] for s in seconds)
-        said = f"visits began up to {time_text(worst)} late (p99 of a second){where}, {format_seconds(lasting or seconds)}"
+        said = (
+            f"visits began up to {time_text(worst)} late (p99 of a second){where}, {format_seconds(lasting or seconds)}"
+        )
         (found.invalid if lasting else found.warnings).append(f"{said}: {self._cure(tally, totals)}")
 
     def _judge_processor(
@@ -146,7 +146,9 @@ class GeneratorChecks:
         if busy:
             used_up = [s for s in busy if s in record.used_up]
             lasting = running(busy, least) or running(used_up, self._seconds(self._trust.cpu_for))
-            said = f"the generator used up its core{where}, {format_seconds(lasting or busy)}, and its times are its own"
+            said = (
+                f"the generator used up its core{where}, {format_seconds(lasting or busy)}, and its times are its own"
+            )
             (found.invalid if lasting else found.warnings).append(f"{said}: {self._cure(tally, totals)}")
         if record.crowded:
             bound = max(CROWDED, share)
@@ -155,9 +157,7 @@ class GeneratorChecks:
             cure = "keep the target and the generator on different cores, or on different machines"
             (found.invalid if lasting else found.warnings).append(f"{said}: {cure}")
 
-    def _judge_stalls(
-        self, tally: WorkerStats, record: _Record, totals: Totals, where: str, found: Verdicts
-    ) -> None:
+    def _judge_stalls(self, tally: WorkerStats, record: _Record, totals: Totals, where: str, found: Verdicts) -> None:
         stall = self._trust.stall
         stalled = {} if stall is None else {s: t for s, t in record.stalled.items() if t > self._span(stall, BRIEF)}
         if stalled:
