@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import inspect
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -15,6 +13,7 @@ from chaperon.interrupts import marked
 from chaperon.load.feeder import ORDERS, Order, ordered, position
 from chaperon.measure.meter import Meter
 from chaperon.session.context import SeededRandom
+from chaperon.session.row_files import read_rows
 
 MOST = 5_000_000
 """Rows after which an iterable is taken to be endless."""
@@ -35,8 +34,19 @@ class Feed:
         return len(self.rows)
 
 
-def feed(source: str | Path | Iterable[Any], *, order: Order = "sequential", name: str | None = None) -> Feed:
-    """Return rows for `session.take`, from a .csv (dicts, by its first line), .jsonl, .json file or an iterable.
+def feed(
+    source: str | Path | Iterable[Any],
+    *,
+    order: Order = "sequential",
+    name: str | None = None,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+) -> Feed:
+    """Return rows for `session.take`, from a table (.csv, .tsv), a .jsonl or .json file, or an iterable.
+
+    The rows of a table are dicts of text by the names in its first line. Its *delimiter* (one
+    character) and its *encoding* are recognised unless they are given: comma, semicolon, tab or bar;
+    a byte order mark, else UTF-8, else Windows-1252 with a warning.
 
     A file is looked for beside the scenario's own, then in the working directory. Users take
     rows in turns: with 10 users the first takes rows 0, 10, 20 …; visit 7 of an open load or
@@ -49,7 +59,7 @@ def feed(source: str | Path | Iterable[Any], *, order: Order = "sequential", nam
         raise LoadError(f"order= must be one of {', '.join(ORDERS)}; got {order!r}")
     if isinstance(source, (str, Path)):
         path = _found(Path(source), inspect.stack(context=0)[1].filename)
-        rows, title = _read(path), path.name
+        rows, title = read_rows(path, delimiter=delimiter, encoding=encoding), path.name
     else:
         rows, title = list(islice(source, MOST + 1)), "feed"
         if len(rows) > MOST:
@@ -98,45 +108,3 @@ def _found(path: Path, asked_by: str) -> Path:
             return place
     looked = dict.fromkeys((str(beside.parent), str(path.resolve().parent)))
     raise LoadError(f"no such file: {path.name}, looked for in {' and in '.join(looked)}")
-
-
-def _read(path: Path) -> list[Any]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise LoadError(f"cannot read {path}: {exc}") from exc
-    match path.suffix.lower():
-        case ".csv":
-            return _table(path, text)
-        case ".jsonl" | ".ndjson":
-            return [_json(path, line, n) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
-        case ".json":
-            rows = _json(path, text, 1)
-            if isinstance(rows, list):
-                return rows
-            raise LoadError(f"{path} must hold a list of rows")
-    raise LoadError(f"{path} is no feed: its name must end in .csv, .jsonl or .json")
-
-
-def _table(path: Path, text: str) -> list[Any]:
-    lines = csv.reader(text.splitlines(keepends=True), strict=True)
-    rows: list[Any] = []
-    try:
-        header = next(lines, [])
-        if len(set(header)) != len(header):
-            raise LoadError(f"{path}, line 1: two columns have one name")
-        for cells in lines:
-            if cells and len(cells) != len(header):
-                raise LoadError(f"{path}, line {lines.line_num}: {len(cells)} cells under {len(header)} columns")
-            if cells:
-                rows.append(dict(zip(header, cells, strict=True)))
-    except csv.Error as exc:
-        raise LoadError(f"{path}, line {lines.line_num}: {exc}") from exc
-    return rows
-
-
-def _json(path: Path, text: str, line: int) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as exc:
-        raise LoadError(f"{path}, line {line}: not JSON: {exc}") from exc
