@@ -19,6 +19,7 @@ COMPILED = [
     "chaperon/load/performers/open_load.py",
     "chaperon/client/network/tcp.py",
     "chaperon/client/network/tls.py",
+    "chaperon/client/network/connect.py",
     "chaperon/client/http/parser.py",
     "chaperon/client/http/connection.py",
     "chaperon/client/http/pool.py",

@@ -56,6 +56,11 @@ def _timers() -> Timers:
 _MONOTONIC = "CLOCK_MONOTONIC" in time.get_clock_info("perf_counter").implementation
 
 
+def default_clock() -> Clock:
+    """Return the clock of what belongs to no run: the monotonic one."""
+    return HubClock()
+
+
 def today() -> str:
     """Return the wall-clock moment as an ISO 8601 string in UTC, for labels only."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

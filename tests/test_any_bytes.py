@@ -57,7 +57,7 @@ cuts = st.lists(st.floats(0, 1, exclude_max=True), max_size=6)
 def read(pieces, bare):
     """Return what an inbox makes of the pieces when the connection ends after them."""
     inbox = ResponseParser()
-    inbox.expect(bare)
+    inbox.start_response(bare)
     try:
         for piece in pieces:
             inbox.feed(piece)

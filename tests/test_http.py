@@ -17,7 +17,7 @@ from chaperon.client.http.urllib3_adapter import CachedPoolAdapter
 from chaperon.client.service import Service
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder
-from chaperon.testing import hostile
+from chaperon.testing import VirtualClock, hostile
 
 words = st.text("abcXYZ-09", min_size=1, max_size=8)
 dicts = st.dictionaries(words, st.one_of(st.none(), words), max_size=3)
@@ -39,7 +39,7 @@ kept = st.fixed_dictionaries(
 
 
 def ours(clock, **service):
-    return MeasuredSession(Meter(Recorder("local", began=0.0), clock, "shop"), Service(**service))
+    return MeasuredSession(Meter(Recorder("local", began=0.0), clock or VirtualClock(), "shop"), Service(**service))
 
 
 @given(request=asked, session=kept)

@@ -23,7 +23,7 @@ from chaperon.client.http.measured import MeasuredSession
 from chaperon.client.http.request_templates import render
 from chaperon.client.http.response import HttplibShim
 from chaperon.client.network import descriptors
-from chaperon.client.network.connect import NetworkContext
+from chaperon.client.network.connect import KernelNetwork, NetworkContext
 from chaperon.client.network.exceptions import BodyTooLarge, DescriptorsExhausted, PortsExhausted
 from chaperon.client.network.resolver import Resolver
 from chaperon.client.service import Service
@@ -51,7 +51,7 @@ def once(peer):
 
 @pytest.fixture
 def wire():
-    return NetworkContext(Resolver())
+    return NetworkContext(KernelNetwork(Resolver()))
 
 
 def client(url, wire=None, **settings):
@@ -177,7 +177,7 @@ def test_a_tls_session_is_resumed_by_the_next_connection(secure, wire):
 
     lane = second.adapters["https://"].lane(url, bundle, None)
     assert bodies == [100_000] * 2
-    assert lane.idle[0].channel.resumed
+    assert lane.idle[0].stream.resumed
 
 
 def test_verify_may_differ_from_call_to_call(secure, wire):
@@ -518,7 +518,7 @@ class OfNoPort(Resolver):
 
 
 def test_running_out_of_ports_says_so_and_what_to_do(target):
-    wire = NetworkContext(OfNoPort())
+    wire = NetworkContext(KernelNetwork(OfNoPort()))
 
     with pytest.raises(PortsExhausted, match="local_addresses") as raised:
         client(target.url, wire).get("/")

@@ -19,7 +19,7 @@ from chaperon import (
     run,
     users,
 )
-from chaperon.client.network import connect
+from chaperon.client.network import descriptors
 from chaperon.client.websocket.transport import SocketTransport
 
 
@@ -70,7 +70,7 @@ def test_running_out_of_descriptors_says_what_to_raise(websocket_server, monkeyp
         raise OSError(errno.EMFILE, "Too many open files")
 
     def steps(session):
-        monkeypatch.setattr(connect.socket, "socket", exhausted)
+        monkeypatch.setattr(descriptors, "opened", exhausted)
         try:
             opening(kept)(session)
         finally:

@@ -71,7 +71,7 @@ class LocalLoad:
         self._told = self._due_until = float(self._second)
         self._recorder = Recorder(worker, began=began, second=self._second, tap=tap, journal=journal(self._second))
         self._health = Health(clock, began, lag=self._recorder.lag)
-        self._wire = NetworkContext()
+        self._wire = NetworkContext(now=clock.now)
         naming, derived = read(environment.metrics)
         marks = RoundTripStarts()
         rendezvous, dealer = Rendezvous(clock), UniqueRows(self._recorder.dealt)

@@ -18,20 +18,16 @@ from urllib3 import HTTPResponse
 from urllib3.util import Timeout
 
 from chaperon.client.http.body import Body, blocks, in_chunks
-from chaperon.client.http.connection import Timeouts
 from chaperon.client.http.deadline import CallBudget, bounds_of
 from chaperon.client.http.pool import KEPT, HostPool
 from chaperon.client.http.request_templates import SAFE, render
 from chaperon.client.http.response import HttplibShim, ParsedHead, Response
 from chaperon.client.http.urllib3_adapter import BoundedHTTPAdapter
-from chaperon.client.network.connect import NetworkContext
+from chaperon.client.network.connect import NetworkContext, Timeouts
 from chaperon.client.network.exceptions import Origin
 from chaperon.client.network.tls import context_for
-from chaperon.clock import HubClock
 
 PORTS = {"http": 80, "https": 443}
-
-_now = HubClock.now
 
 
 class WireAdapter(BoundedHTTPAdapter):
@@ -107,8 +103,9 @@ class WireAdapter(BoundedHTTPAdapter):
         url = request.url or ""
         if select_proxy(url, proxies):
             return super().send(request, stream, timeout, verify, cert, proxies)
-        began = _now()
-        bounds = bounds_of(request) or CallBudget(began + self.deadline, self.limit)
+        now = self._wire.now
+        began = now()
+        bounds = bounds_of(request) or CallBudget(began + self.deadline, self.limit, now)
         try:
             lane = self.lane(url, verify, tuple(cert) if isinstance(cert, list) else cert)
             self.add_headers(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
@@ -124,7 +121,7 @@ class WireAdapter(BoundedHTTPAdapter):
                 request.path_url,
                 terms_of(timeout, bounds.until - began),
                 bounds.limit,
-                bare=method == "HEAD",
+                is_head=method == "HEAD",
                 safe=whole and method in SAFE,
             )
         except RequestException as exc:

@@ -9,13 +9,10 @@ from typing import Any
 from chaperon.client.http.connection import Connection, RawResponse
 from chaperon.client.network import exceptions
 from chaperon.client.network.exceptions import ProtocolError
-from chaperon.client.network.tcp import SocketTimeout
-from chaperon.clock import HubClock
+from chaperon.client.network.stream import SocketTimeout
 from chaperon.interrupts import is_a
 
 BLOCK = 16_384
-
-_now = HubClock.now
 
 
 class Body(io.RawIOBase):
@@ -26,13 +23,19 @@ class Body(io.RawIOBase):
     """
 
     def __init__(
-        self, connection: Connection, arrived: RawResponse, back: Callable[[Connection], None], limit: float
+        self,
+        connection: Connection,
+        arrived: RawResponse,
+        give_back: Callable[[Connection], None],
+        limit: float,
+        now: Callable[[], float],
     ) -> None:
         super().__init__()
         self.arrived = arrived
         self.ended = arrived.first
         self._connection: Connection | None = connection
-        self._back = back
+        self._give_back = give_back
+        self._now = now
         self._limit = limit
         self._ready = bytearray()
         self.got = 0
@@ -69,7 +72,7 @@ class Body(io.RawIOBase):
         """Give up on what has not come."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            self.ended = _now()
+            self.ended = self._now()
             connection.close()
         self._ready.clear()
         super().close()
@@ -83,13 +86,13 @@ class Body(io.RawIOBase):
         connection = self._connection
         assert connection is not None
         try:
-            data = connection.channel.receive()
-            self.ended = _now()
+            data = connection.stream.receive()
+            self.ended = self._now()
             if data:
-                connection.inbox.feed(data)
-                if self.got + sum(map(len, connection.inbox.pieces)) > self._limit:
+                connection.parser.feed(data)
+                if self.got + sum(map(len, connection.parser.pieces)) > self._limit:
                     raise exceptions.too_large(self._limit)
-            elif not connection.inbox.end():
+            elif not connection.parser.end():
                 raise exceptions.ConnectionClosedEarly
         except BaseException as exc:
             self._connection = None
@@ -102,14 +105,14 @@ class Body(io.RawIOBase):
     def _gather(self) -> None:
         connection = self._connection
         assert connection is not None
-        pieces = connection.inbox.pieces
+        pieces = connection.parser.pieces
         for piece in pieces:
             self._ready += piece
             self.got += len(piece)
         pieces.clear()
-        if connection.inbox.done:
+        if connection.parser.done:
             self._connection = None
-            self._back(connection)
+            self._give_back(connection)
 
 
 def blocks(body: Any) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
 from typing import Any, NamedTuple
@@ -10,16 +10,14 @@ from typing import Any, NamedTuple
 from gevent import Timeout
 
 from chaperon.client.network.exceptions import DeadlineExceeded
-from chaperon.clock import HubClock
-
-_now = HubClock.now
 
 
 class CallBudget(NamedTuple):
-    """The moment at which a call must be over, the bytes its decoded body may have."""
+    """The moment at which a call must be over, the bytes its decoded body may have, the clock of that moment."""
 
     until: float
     limit: float
+    now: Callable[[], float]
 
 
 def bounds_of(request: Any) -> CallBudget | None:
@@ -34,7 +32,7 @@ def bind(request: Any, bounds: CallBudget) -> None:
 
 
 @contextmanager
-def in_time(until: float) -> Iterator[None]:
+def in_time(until: float, now: Callable[[], float]) -> Iterator[None]:
     """End what this greenlet does within the context at the moment *until*. Raises DeadlineExceeded.
 
     It is for code that knows of no deadline, such as urllib3's.
@@ -42,7 +40,7 @@ def in_time(until: float) -> Iterator[None]:
     if until == inf:
         yield
         return
-    timer = Timeout(max(until - _now(), 0.0))  # no Exception, or urllib3 would take it for a fault of the wire
+    timer = Timeout(max(until - now(), 0.0))  # no Exception, or urllib3 would take it for a fault of the wire
     timer.start()
     try:
         yield

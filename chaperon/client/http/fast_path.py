@@ -9,12 +9,12 @@ from requests.cookies import extract_cookies_to_jar
 from requests.exceptions import RequestException
 from requests.models import REDIRECT_STATI
 
-from chaperon.client.http.connection import Timeouts
 from chaperon.client.http.content_encoding import decoded
 from chaperon.client.http.deadline import CallBudget, bind
 from chaperon.client.http.metrics import count_beside, settle
 from chaperon.client.http.request_templates import EncodedRequest
 from chaperon.client.http.response import Response
+from chaperon.client.network.connect import Timeouts
 from chaperon.client.outcome import Expect
 from chaperon.interrupts import is_a
 from chaperon.measure.failures import failure_of
@@ -96,7 +96,7 @@ def _redirected(
     meter: Meter = http.meter
     start: float = reply._began
     reply.request = request = reply._composed.prepared
-    bind(request, CallBudget(reply._arrived.ready + terms.total, limit))
+    bind(request, CallBudget(reply._arrived.ready + terms.total, limit, meter.clock.now))
     timeout = tuple([None if t == inf else t for t in (terms.connect, terms.read)])
     settings = {"stream": False, "timeout": timeout, "verify": http.verify, "proxies": {}}
     settings["cert"] = http.certificate_for(reply.url)

@@ -20,14 +20,13 @@ from chaperon.client.network.connect import NetworkContext
 from chaperon.client.network.exceptions import BaseMissing
 from chaperon.client.outcome import Expect, wire_bytes
 from chaperon.client.service import Service
-from chaperon.clock import HubClock
+from chaperon.clock import default_clock
 from chaperon.errors import UsageError
 from chaperon.measure.failures import failure_of
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder
 
 LABELS = 1_000
-_now = HubClock.now
 
 
 class MeasuredSession(FastSession):
@@ -49,8 +48,9 @@ class MeasuredSession(FastSession):
         cookies: Jar | None = None,
         wire: NetworkContext | None = None,
     ) -> None:
-        super().__init__(service or Service(), cookies, wire)
-        self._begin(meter or _unheard())
+        meter = meter or _unheard()
+        super().__init__(service or Service(), cookies, wire or NetworkContext(now=meter.clock.now))
+        self._begin(meter)
 
     def _begin(self, meter: Meter) -> None:
         self.meter = meter
@@ -157,7 +157,7 @@ class MeasuredSession(FastSession):
         kwargs.setdefault("timeout", self.service.timeout)
         kwargs.setdefault("cert", self.certificate_for(request.url or ""))
         if isinstance(request, requests.PreparedRequest):
-            bind(request, self._bounds(_now(), total, limit))
+            bind(request, self._bounds(self.meter.clock.now, total, limit))
         now = self.meter.clock.now
         start, lag = now(), self.meter.recorder.lag
         lag.begin(start)
@@ -181,7 +181,7 @@ class MeasuredSession(FastSession):
 
     def resolve_redirects(self, resp: Any, req: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
         """Follow redirects within the sample, the bounds of the request that began them."""
-        kwargs.setdefault("hop", bounds_of(req) or self._bounds(_now()))
+        kwargs.setdefault("hop", bounds_of(req) or self._bounds(self.meter.clock.now))
         yield from super().resolve_redirects(resp, req, *args, **kwargs)
 
     def let_go(self) -> None:
@@ -241,5 +241,5 @@ def _is_event_stream(response: requests.Response) -> bool:
 
 def _unheard() -> Meter:
     """Return a meter nobody reads, for a session that has left its run: unpickled, or made by hand."""
-    clock = HubClock()
+    clock = default_clock()
     return Meter(Recorder("nobody", began=clock.now()), clock, "nobody")

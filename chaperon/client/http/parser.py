@@ -26,13 +26,14 @@ class ResponseParser:
 
     After `feed`, *head* is the head of the final response without its last empty line, b""
     as long as it is incomplete; *pieces* are what has come of the body, its transfer coding
-    undone; *done* says that the message is complete, *keep* that the connection outlives it.
+    undone; *done* says that the message is complete, *keep* that the connection outlives it,
+    *rest* is what came behind a head that changes the protocol (101).
     """
 
     __slots__ = (
-        "_bare",
         "_begun",
         "_interim",
+        "_is_head",
         "_parser",
         "_told",
         "done",
@@ -40,6 +41,7 @@ class ResponseParser:
         "keep",
         "on_body",
         "pieces",
+        "rest",
         "status",
     )
 
@@ -47,13 +49,13 @@ class ResponseParser:
         self.pieces: list[bytes] = []
         self.on_body = self.pieces.append
         self._parser = _parser(self)
-        self.expect()
+        self.start_response()
 
     def __repr__(self) -> str:
         return f"<ResponseParser {self.status or 'waiting'}{', done' if self.done else ''}>"
 
-    def expect(self, bare: bool = False) -> None:
-        """Make ready for the next response; a *bare* one, to HEAD, has no body whatever its head says."""
+    def start_response(self, is_head: bool = False) -> None:
+        """Make ready for the next response; one to HEAD has no body whatever its head says."""
         self.head = b""
         self.status = 0
         self.done = False
@@ -61,14 +63,16 @@ class ResponseParser:
         self._told = b""
         self._begun = 0
         self._interim = 0
-        self._bare = bare
+        self.rest = b""
+        self._is_head = is_head
 
     def feed(self, data: bytes) -> None:
         """Take in bytes as they came. Raises Garbled."""
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
+        except httptools.HttpParserUpgrade as exc:
             self.keep = False
+            self.rest = data[exc.args[0] :]
         except httptools.HttpParserError as exc:
             if not self.head:
                 self._look(data)
@@ -80,7 +84,7 @@ class ResponseParser:
             return
         if self.head:
             return
-        plain = self.status >= 100 and not (self._told or self._interim or self._bare)
+        plain = self.status >= 100 and not (self._told or self._interim or self._is_head)
         end = data.find(_END) if plain and data[0] == 72 else -1  # whole at once, from its "H"
         if end > 0:
             self.head = data[:end]
@@ -153,10 +157,10 @@ class ResponseParser:
         self.head = told[start:end]
         self.status = status
         self._told = b""
-        if self._bare:
-            self._finish_bare(len(told) == end + len(_END))
+        if self._is_head:
+            self._finish_head(len(told) == end + len(_END))
 
-    def _finish_bare(self, alone: bool) -> None:
+    def _finish_head(self, alone: bool) -> None:
         self.pieces.clear()
         said = [v.lower() for n, v in fields(self.head) if n.lower() == "connection"]
         again = "keep-alive" in said if self.head.startswith(b"HTTP/1.0") else "close" not in said

@@ -72,6 +72,7 @@ class Response(Extractors, requests.Response):
     _ending: Callable[[BaseException | None], None] | None = None
     _limit = inf
     _until = inf
+    _now: Callable[[], float]
 
     def __getattr__(self, name: str) -> Any:
         build = _LAZY.get(name)
@@ -88,7 +89,7 @@ class Response(Extractors, requests.Response):
 
     def heed(self, bounds: CallBudget) -> None:
         """Keep within *bounds* what urllib3 reads, which knows of none."""
-        self._until, self._limit = bounds
+        self._until, self._limit, self._now = bounds
 
     def json(self, **kwargs: Any) -> Any:
         """Return the body decoded from JSON; see `requests.Response.json`."""
@@ -140,7 +141,7 @@ class Response(Extractors, requests.Response):
             yield from chunks
             return
         while True:
-            with in_time(self._until):
+            with in_time(self._until, self._now):
                 chunk = next(chunks, None)
             if chunk is None:
                 return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable
 from http.cookiejar import DefaultCookiePolicy
 from math import inf
 from typing import Any
@@ -253,10 +254,10 @@ class FastSession(requests.Session):
                 self._main = sheet
         return self._sheets[origin]
 
-    def _bounds(self, start: float, total: Any = ..., limit: Any = ...) -> CallBudget:
+    def _bounds(self, now: Callable[[], float], total: Any = ..., limit: Any = ...) -> CallBudget:
         total = self._total if total is ... else inf if total is None else total
         limit = self._limit if limit is ... else inf if limit is None else limit
-        return CallBudget(start + total, limit)
+        return CallBudget(now() + total, limit, now)
 
 
 def is_stranger(request: Any) -> bool:

@@ -62,7 +62,7 @@ class BoundedHTTPAdapter(HTTPAdapter):
         if bounds is None:
             return super().send(request, stream, timeout, verify, cert, proxies)
         try:
-            with in_time(bounds.until):
+            with in_time(bounds.until, bounds.now):
                 response = super().send(request, stream, timeout, verify, cert, proxies)
         except DeadlineExceeded as exc:
             exc.request = request
@@ -84,7 +84,7 @@ def within(
     bounds: CallBudget, send: Callable[..., requests.Response], request: Any, *, stream: bool, **kwargs: Any
 ) -> requests.Response:
     """Send through an adapter that knows nothing of bounds, and within them all the same."""
-    with in_time(bounds.until):
+    with in_time(bounds.until, bounds.now):
         response = send(request, stream=True, **kwargs)
     response = _heeding(response, bounds)
     if not stream:

@@ -1,84 +1,72 @@
-"""From a host to a connected socket, each stage timed."""
+"""From an origin to a connected stream: resolved, connected, secured, counted, timed."""
 
 from __future__ import annotations
 
+import errno
+import ssl
 from collections.abc import Callable, Sequence
-from ssl import SSLContext
-from typing import Any, NamedTuple
+from math import inf
+from typing import NamedTuple
 
-from gevent import socket
+import gevent
 
 from chaperon.client.network import descriptors
+from chaperon.client.network.exceptions import Origin
 from chaperon.client.network.resolver import SHARED, Resolver
-from chaperon.client.timings import Timings
-
-
-class Dialled(NamedTuple):
-    """A connected socket, with where the time to get it went."""
-
-    sock: Any
-    timings: Timings
-
-
-def dial(
-    host: str,
-    port: int,
-    tls: SSLContext | None,
-    now: Callable[[], float],
-    *,
-    wire: NetworkContext,
-    local_addresses: Sequence[str] = (),
-) -> Dialled:
-    """Connect to the first address of *host* that answers; with *tls*, encrypted.
-
-    Blocks without bound: whoever calls it sets the time limit. Raises OSError: gaierror,
-    SSLError, ConnectionRefusedError and their like.
-    """
-    start = now()
-    addresses = wire.resolver.resolve(host, port)
-    resolved = now()
-    failed: OSError = OSError(f"{host} has no address")
-    for family, address in addresses:
-        try:
-            sock = _connected(family, address, wire.source(local_addresses))
-            break
-        except OSError as exc:
-            failed = exc
-    else:
-        raise failed
-    wire.opened += 1
-    try:
-        connected = now()
-        if tls is None:
-            return Dialled(sock, Timings(dns=resolved - start, tcp=connected - resolved))
-        sock = tls.wrap_socket(sock, server_hostname=host)
-        return Dialled(sock, Timings(dns=resolved - start, tcp=connected - resolved, tls=now() - connected))
-    except BaseException:
-        sock.close()
-        raise
-
-
-def _connected(family: int, address: Any, local: str | None) -> Any:
-    sock = descriptors.opened(lambda: socket.socket(family, socket.SOCK_STREAM))
-    try:
-        if local is not None:
-            sock.bind((local, 0))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.connect(address)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+from chaperon.client.network.stream import Address, Network, NetworkStream, SocketTimeout
+from chaperon.client.network.tcp import TcpStream
+from chaperon.client.network.tls import TlsStream
+from chaperon.clock import default_clock
 
 
 SECRETS = 1_000
+"""Secrets that scenarios set at run time, as many as are remembered."""
+
+
+class ConnectTimings(NamedTuple):
+    """How long each stage of connecting took, in seconds; *tls* is 0 without TLS."""
+
+    dns: float
+    tcp: float
+    tls: float
+
+
+class Timeouts(NamedTuple):
+    """How long a request may take: seconds to connect, seconds between two reads, seconds in all."""
+
+    connect: float = inf
+    read: float = inf
+    total: float = inf
+
+
+class KernelNetwork:
+    """The kernel's network: the answers of a resolver, TCP sockets, TLS over them."""
+
+    def __init__(self, resolver: Resolver | None = None) -> None:
+        self._resolver = resolver or SHARED
+
+    def __repr__(self) -> str:
+        return "<KernelNetwork>"
+
+    def resolve(self, host: str, port: int) -> list[Address]:
+        """See `Network.resolve`."""
+        return self._resolver.resolve(host, port)
+
+    def stream(self, family: int, *, secure: bool, now: Callable[[], float]) -> NetworkStream:
+        """See `Network.stream`; where descriptors run out, the soft limit is raised and the socket tried again."""
+        if secure:
+            return descriptors.opened(lambda: TlsStream(family, now))
+        return descriptors.opened(lambda: TcpStream(family, now))
 
 
 class NetworkContext:
-    """What all sessions of a run share: answers of the resolver, source addresses, counts, secrets set by hand."""
+    """What all sessions of a run share of the network: how to connect, source addresses, the clock, counts.
 
-    def __init__(self, resolver: Resolver | None = None) -> None:
-        self.resolver = resolver or SHARED
+    *now* reads the run's clock, in seconds: all times of a response come from it.
+    """
+
+    def __init__(self, network: Network | None = None, now: Callable[[], float] | None = None) -> None:
+        self.now = now or default_clock().now
         self.sent = 0
         self.opened = 0
         self.reused = 0
@@ -86,22 +74,50 @@ class NetworkContext:
         self.short_of_descriptors = 0
         self.short_of_ports = 0
         self.secrets: set[str] = set()
+        self._network = network or KernelNetwork()
         self._turn = 0
 
     def __repr__(self) -> str:
         return f"<NetworkContext: {self.opened} connections opened, {self.reused} times reused>"
 
+    def connect(
+        self,
+        origin: Origin,
+        context: ssl.SSLContext | None,
+        timeouts: Timeouts,
+        deadline: float,
+        local_addresses: Sequence[str] = (),
+    ) -> tuple[NetworkStream, ConnectTimings]:
+        """Return a stream to the first address of *origin* that answers, with TLS where there is a *context*.
+
+        Blocks, `timeouts.connect` seconds a stage at most and not beyond *deadline*, a reading of the clock.
+        The *local_addresses* are used in turn. Raises OSError (`socket.gaierror`, `ssl.SSLError` among
+        them), SocketTimeout, ValueError.
+        """
+        now = self.now
+        began = now()
+        try:
+            addresses = self._resolved(origin, min(timeouts.connect, deadline - began))
+            known = now()
+            stream = self._connected(addresses, origin, context is not None, timeouts, deadline, local_addresses)
+        except OSError as exc:
+            self.short_of_descriptors += exc.errno in (errno.EMFILE, errno.ENFILE)
+            self.short_of_ports += exc.errno == errno.EADDRNOTAVAIL
+            raise
+        connected = now()
+        if context is not None:
+            try:
+                stream.secure(context, origin.host, origin.port)
+            except BaseException:
+                stream.close()
+                raise
+        self.opened += 1
+        return stream, ConnectTimings(known - began, connected - known, now() - connected)
+
     def keep_secret(self, value: str) -> None:
-        """Note a value that no output may show; beyond SECRETS of them, none."""
+        """Remember a value that no output may show; beyond SECRETS of them, none."""
         if len(self.secrets) < SECRETS:
             self.secrets.add(value)
-
-    def source(self, addresses: Sequence[str]) -> str | None:
-        """Return the next of the source addresses, in turn, or None without any."""
-        if not addresses:
-            return None
-        self._turn += 1
-        return addresses[self._turn % len(addresses)]
 
     def facts(self) -> dict[str, float]:
         """Return what a window's health says of connections, descriptors, ports."""
@@ -113,3 +129,45 @@ class NetworkContext:
             "out_of_ports": float(self.short_of_ports),
             **descriptors.facts(),
         }
+
+    def _resolved(self, origin: Origin, within: float) -> list[Address]:
+        if within == inf:
+            return self._network.resolve(origin.host, origin.port)
+        with gevent.Timeout(within, SocketTimeout(whole=False)):
+            return self._network.resolve(origin.host, origin.port)
+
+    def _connected(
+        self,
+        addresses: Sequence[Address],
+        origin: Origin,
+        secure: bool,
+        timeouts: Timeouts,
+        deadline: float,
+        local_addresses: Sequence[str],
+    ) -> NetworkStream:
+        """Try the addresses in turn; raises what the last one failed with."""
+        failed: Exception = OSError(f"{origin.host} has no address")
+        for family, address in addresses:
+            try:
+                stream = self._network.stream(family, secure=secure, now=self.now)
+            except OSError as exc:
+                failed = exc
+                continue
+            stream.patience, stream.deadline = timeouts.connect, deadline
+            try:
+                stream.connect(address, self._source(local_addresses))
+                return stream
+            except (OSError, SocketTimeout) as exc:
+                stream.close()
+                failed = exc
+            except BaseException:
+                stream.close()
+                raise
+        raise failed
+
+    def _source(self, addresses: Sequence[str]) -> str | None:
+        """Return the next of the source addresses, in turn, or None without any."""
+        if not addresses:
+            return None
+        self._turn += 1
+        return addresses[self._turn % len(addresses)]

@@ -10,7 +10,7 @@ from typing import Any
 import requests.exceptions as raised
 from urllib3 import exceptions as beneath
 
-from chaperon.client.network.tcp import SocketTimeout
+from chaperon.client.network.stream import SocketTimeout
 from chaperon.errors import UsageError
 
 DESCRIPTORS = "out of file descriptors: raise the limit (ulimit -n, or LimitNOFILE= of the service)"

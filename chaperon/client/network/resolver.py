@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import socket as constants
-from typing import Any
+from collections.abc import Callable
 
 from gevent import socket
 from gevent.event import AsyncResult
 
-from chaperon.clock import HubClock
+from chaperon.client.network.stream import Address
+from chaperon.clock import default_clock
 from chaperon.interrupts import is_a
 
 LIVES = 60.0
 """Seconds for which an answer is believed; a resolver's own time-to-live is not told to programs."""
 
-Address = tuple[int, Any]
-"""(family, socket address)"""
-
-_now = HubClock.now
-
 
 class Resolver:
     """Looks each host up once per *lives* seconds; who asks meanwhile waits for the same answer."""
 
-    def __init__(self, lives: float = LIVES) -> None:
+    def __init__(self, lives: float = LIVES, now: Callable[[], float] | None = None) -> None:
         self.lives = lives
+        self._now = now or default_clock().now
         self.asked = 0
         self._known: dict[tuple[str, int], tuple[float, list[Address]]] = {}
         self._asking: dict[tuple[str, int], AsyncResult[list[Address]]] = {}
@@ -34,7 +31,7 @@ class Resolver:
         key = host, port
         found: list[Address]
         known = self._known.get(key)
-        if known is not None and known[0] > _now():
+        if known is not None and known[0] > self._now():
             return known[1]
         asking = self._asking.get(key)
         if asking is not None:
@@ -47,7 +44,7 @@ class Resolver:
             asking.set_exception(exc if is_a(exc, OSError) else OSError(f"looking {host} up was interrupted"))
             raise
         else:
-            self._known[key] = (_now() + self.lives, found)
+            self._known[key] = (self._now() + self.lives, found)
             asking.set(found)
             return found
         finally:

@@ -1,4 +1,4 @@
-"""A non-blocking stream to one peer, waited for on gevent's hub."""
+"""A non-blocking TCP stream, waited for on gevent's hub."""
 
 from __future__ import annotations
 
@@ -6,51 +6,50 @@ import _socket
 import errno
 import select
 import socket
+import ssl
 from collections.abc import Callable
 from math import inf
+from os import strerror
 from typing import Any
 
 from gevent import get_hub, getcurrent
 from gevent.monkey import get_original
 
-from chaperon.clock import HubClock
+from chaperon.client.network.stream import SocketTimeout
 
 SIZE = 65_536
-"""Bytes asked of the kernel at once."""
+"""Bytes asked of the kernel at once by a blocking read."""
+SIZE_NOW = 16_384
+"""Bytes asked of the kernel at once by a read that does not block: each socket has its own share of the hub's time."""
 
+READ, WRITE = 1, 2
+"""Events of the hub's I/O watchers."""
 BIND_ADDRESS_NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)
 
 _EXPIRED = object()
 _poll = get_original("select", "poll")
-_now = HubClock.now
-
-
-class SocketTimeout(Exception):
-    """A wait was over before anything came; *whole* says that the deadline was, not the patience."""
-
-    def __init__(self, whole: bool) -> None:
-        super().__init__("deadline exceeded" if whole else "timed out")
-        self.whole = whole
 
 
 class TcpStream:
-    """A TCP connection.
+    """A TCP connection; `NetworkStream` describes its methods.
 
-    Every wait lasts at most *patience* seconds, none beyond *deadline*, a reading of the
-    clock; then it raises `SocketTimeout`. There is one lazy timer a channel: it is armed when none
-    is, and looks, when it rings, whether its wait is still the one it was meant for.
+    *now* reads the clock that *deadline* is a moment of. A stream has one timer for all its waits: it is
+    started when none runs, and started again when it ends before the current wait does.
     """
 
     __slots__ = (
         "_armed",
+        "_backlog",
         "_due",
-        "_fresh",
         "_hub",
+        "_lost",
         "_more",
+        "_now",
         "_poller",
         "_reading",
         "_recv",
         "_send",
+        "_sent",
         "_sock",
         "_timer",
         "_waiter",
@@ -59,8 +58,9 @@ class TcpStream:
         "patience",
     )
 
-    def __init__(self, family: int) -> None:
+    def __init__(self, family: int, now: Callable[[], float]) -> None:
         self._hub: Any = get_hub()
+        self._now = now
         self._sock = _socket.socket(family, socket.SOCK_STREAM)
         self._sock.setblocking(False)
         self._reading: Any = None
@@ -72,13 +72,16 @@ class TcpStream:
         self._poller: Any = None
         self._due = self._armed = inf
         self._more = False
+        self._backlog: bytearray | None = None
+        self._lost: Callable[[OSError], object] | None = None
+        self._sent: Callable[[], object] | None = None
         self.patience = self.deadline = inf
 
     def __repr__(self) -> str:
         return f"<TcpStream {self._sock.fileno()}>"
 
     def connect(self, address: Any, local: str | None = None) -> None:
-        """Connect to a socket address, from the address *local* if one is given. Raises OSError, Expired."""
+        """See `NetworkStream.connect`."""
         sock = self._sock
         if local is not None:
             if sock.family == socket.AF_INET:
@@ -89,12 +92,16 @@ class TcpStream:
             self._until_writable()
             error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error:
-            raise OSError(error, errno_text(error))
+            raise OSError(error, strerror(error))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._reading = self._hub.loop.io(sock.fileno(), 1)
+        self._reading = self._hub.loop.io(sock.fileno(), READ)
+
+    def secure(self, context: ssl.SSLContext, host: str, port: int) -> None:
+        """Raise ValueError: this stream is plain; a `TlsStream` has TLS."""
+        raise ValueError("a plain TCP stream has no TLS")
 
     def send(self, data: bytes) -> None:
-        """Send all of *data*. Raises OSError, Expired."""
+        """See `NetworkStream.send`."""
         try:
             sent = self._send(data)
         except BlockingIOError:
@@ -103,7 +110,7 @@ class TcpStream:
             self._send_rest(memoryview(data)[sent:])
 
     def receive(self) -> bytes:
-        """Return what has come, waiting for it if need be; b"" at the end. Raises OSError, Expired."""
+        """See `NetworkStream.receive`."""
         if not self._more:
             self._wait(self._reading)
         while True:
@@ -116,24 +123,97 @@ class TcpStream:
             return data
 
     def quiet(self) -> bool:
-        """Whether nothing has come: neither bytes nor the end."""
+        """See `NetworkStream.quiet`."""
         if self._poller is None:
             self._poller = _poll()
             self._poller.register(self._sock, select.POLLIN)
         return not self._poller.poll(0)
 
+    def watch(self, readable: Callable[[], object], lost: Callable[[OSError], object]) -> None:
+        """See `NetworkStream.watch`."""
+        self._stop(self._timer)  # no wait of ours is limited any more
+        self._timer = None
+        self._lost = lost
+        self._reading.start(readable)
+
+    def receive_now(self) -> bytes | None:
+        """See `NetworkStream.receive_now`."""
+        try:
+            data = self._recv(SIZE_NOW)
+        except BlockingIOError:
+            self._more = False
+            return None
+        self._more = len(data) == SIZE_NOW
+        return data
+
+    @property
+    def has_more(self) -> bool:
+        """See `NetworkStream.has_more`."""
+        return self._more
+
+    def send_now(self, data: bytes) -> int:
+        """See `NetworkStream.send_now`."""
+        if self._backlog:
+            self._backlog += data
+            return len(self._backlog)
+        try:
+            sent = self._send(data)
+        except BlockingIOError:
+            sent = 0
+        left = len(data) - sent
+        if left:
+            self._backlog = bytearray(memoryview(data)[sent:])
+            if self._writing is None:
+                self._writing = self._hub.loop.io(self._sock.fileno(), WRITE)
+                self._writing.start(self._flush)
+        return left
+
+    def on_sent(self, sent: Callable[[], object]) -> None:
+        """See `NetworkStream.on_sent`."""
+        self._sent = sent
+
+    @property
+    def unsent(self) -> int:
+        """See `NetworkStream.unsent`."""
+        return len(self._backlog) if self._backlog else 0
+
     def close(self) -> None:
-        """Close the connection; closing again does nothing."""
+        """See `NetworkStream.close`."""
         for watcher in (self._reading, self._writing, self._timer):
-            if watcher is not None:
-                watcher.stop()
-                watcher.close()
+            self._stop(watcher)
         self._reading = self._writing = self._timer = None
+        self._lost = self._sent = self._backlog = None
         self._sock.close()
 
     def fileno(self) -> int:
-        """Return the descriptor, -1 once closed."""
+        """See `NetworkStream.fileno`."""
         return self._sock.fileno()
+
+    @staticmethod
+    def _stop(watcher: Any) -> None:
+        if watcher is not None:
+            watcher.stop()
+            watcher.close()
+
+    def _flush(self) -> None:
+        backlog = self._backlog
+        if backlog is None:
+            return
+        try:
+            sent = self._sock.send(backlog)
+        except BlockingIOError:
+            return
+        except OSError as exc:
+            if self._lost is not None:
+                self._lost(exc)
+            return
+        del backlog[:sent]
+        if not backlog:
+            self._backlog = None
+            self._stop(self._writing)
+            self._writing = None
+            if self._sent is not None:
+                self._sent()
 
     def _send_rest(self, rest: memoryview) -> None:
         while rest:
@@ -144,17 +224,15 @@ class TcpStream:
                 continue
 
     def _until_writable(self) -> None:
-        self._writing = self._hub.loop.io(self._sock.fileno(), 2)
+        self._writing = self._hub.loop.io(self._sock.fileno(), WRITE)
         try:
             self._wait(self._writing)
         finally:
             watcher, self._writing = self._writing, None
-            if watcher is not None:
-                watcher.stop()
-                watcher.close()
+            self._stop(watcher)
 
     def _wait(self, watcher: Any) -> None:
-        now = _now()
+        now = self._now()
         due = now + self.patience
         if due > self.deadline:
             due = self.deadline
@@ -172,26 +250,16 @@ class TcpStream:
             raise SocketTimeout(self.deadline <= due)
 
     def _arm(self, due: float, now: float) -> None:
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer.close()
+        self._stop(self._timer)
         self._armed = due
         self._timer = self._hub.loop.timer(max(due - now, 0.0), ref=False)
         self._timer.start(self._ring)
 
     def _ring(self) -> None:
-        self._armed = inf
+        armed, self._armed = self._armed, inf
         if self._waiter is None:
             return
-        now = _now()
-        if now < self._due:
-            self._arm(self._due, now)
+        if armed < self._due:
+            self._arm(self._due, self._now())
         else:
             self._waiter.switch(_EXPIRED)
-
-
-def errno_text(number: int) -> str:
-    """Return what an error number means, as the system words it."""
-    from os import strerror
-
-    return strerror(number)

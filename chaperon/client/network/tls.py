@@ -6,6 +6,7 @@ import os
 import ssl
 from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
@@ -41,39 +42,43 @@ def _context(verify: bool | str, cert: str | tuple[str, str] | None) -> ssl.SSLC
 
 
 RECORD = 16_384
+"""Bytes of the largest TLS record."""
 SESSIONS = 1_000
+"""TLS sessions kept for each context."""
 
-_sessions: dict[tuple[int, str, int], ssl.SSLSession] = {}
+_sessions: WeakKeyDictionary[ssl.SSLContext, dict[tuple[str, int], ssl.SSLSession]] = WeakKeyDictionary()
+"""By context, then by host and port: the session that the next connection resumes (RFC 8446, 2.2)."""
 
 
 class TlsStream(TcpStream):
-    """A TCP connection under TLS."""
+    """A TCP connection under TLS; `NetworkStream` describes its methods."""
 
-    __slots__ = ("_dry", "_incoming", "_kept", "_key", "_outgoing", "_tls")
+    __slots__ = ("_dry", "_incoming", "_kept", "_known", "_outgoing", "_place", "_tls")
 
     def secure(self, context: ssl.SSLContext, host: str, port: int) -> None:
-        """Shake hands, resuming the last session with the same host. Raises `ssl.SSLError`, OSError, Expired."""
+        """Shake hands, resuming the last session with the same host. Raises `ssl.SSLError`, OSError, SocketTimeout."""
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._key = (id(context), host, port)
+        self._known = _sessions.setdefault(context, {})
+        self._place = host, port
         self._kept = False
         self._dry = False
         self._tls: Any = context.wrap_bio(
-            self._incoming, self._outgoing, server_hostname=host, session=_sessions.get(self._key)
+            self._incoming, self._outgoing, server_hostname=host, session=self._known.get(self._place)
         )
         while True:
             try:
                 self._tls.do_handshake()
                 break
             except ssl.SSLWantReadError:
-                self._flush()
-                self._take_in()
+                self._flush_out()
+                self._feed(super().receive())
             except ssl.SSLError:
                 self._alert()
                 raise
-        self._flush()
+        self._flush_out()
 
     def send(self, data: bytes) -> None:
-        """Send all of *data*. Raises OSError, Expired."""
+        """See `NetworkStream.send`."""
         if len(data) <= SIZE:
             self._tls.write(data)
             super().send(self._outgoing.read())
@@ -83,55 +88,82 @@ class TlsStream(TcpStream):
             super().send(self._outgoing.read())
 
     def receive(self) -> bytes:
-        """Return what has come, waiting for it if need be; b"" at the end. Raises OSError, Expired."""
+        """See `NetworkStream.receive`."""
         while True:
             if self._dry:
-                self._take_in()
-            try:
-                data: bytes = self._tls.read(SIZE)
-            except ssl.SSLWantReadError:
-                self._dry = True
-                continue
-            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-                return b""
-            self._dry = len(data) < RECORD and not self._incoming.pending
-            if not self._kept:
-                self._keep()
-            return data
+                self._feed(super().receive())
+            data = self._decrypted()
+            if data is not None:
+                return data
+
+    def receive_now(self) -> bytes | None:
+        """See `NetworkStream.receive_now`."""
+        while True:
+            if self._dry:
+                raw = super().receive_now()
+                if raw is None:
+                    return None
+                self._feed(raw)
+            data = self._decrypted()
+            if data is not None:
+                return data
+
+    @property
+    def has_more(self) -> bool:
+        """See `NetworkStream.has_more`."""
+        return not self._dry
+
+    def send_now(self, data: bytes) -> int:
+        """See `NetworkStream.send_now`."""
+        self._tls.write(data)
+        return super().send_now(self._outgoing.read())
 
     @property
     def resumed(self) -> bool:
-        """Whether the handshake took up an earlier session."""
+        """Whether the handshake resumed an earlier session."""
         return bool(self._tls.session_reused)
 
     @property
     def peer(self) -> dict[str, Any] | None:
-        """The certificate of the peer, as `ssl` tells it."""
+        """The certificate of the peer, as `ssl.SSLObject.getpeercert` returns it."""
         found: dict[str, Any] | None = self._tls.getpeercert()
         return found
+
+    def _decrypted(self) -> bytes | None:
+        """Return the next plaintext, b"" at the end, None where more must be received first."""
+        try:
+            data: bytes = self._tls.read(SIZE)
+        except ssl.SSLWantReadError:
+            self._dry = True
+            return None
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            return b""
+        self._dry = len(data) < RECORD and not self._incoming.pending
+        if not self._kept:
+            self._keep()
+        return data
 
     def _keep(self) -> None:
         session = self._tls.session
         if session is not None:
             self._kept = True
-            if len(_sessions) < SESSIONS or self._key in _sessions:
-                _sessions[self._key] = session
+            if len(self._known) < SESSIONS or self._place in self._known:
+                self._known[self._place] = session
 
-    def _take_in(self) -> None:
-        data = super().receive()
+    def _feed(self, data: bytes) -> None:
         if data:
             self._incoming.write(data)
         else:
             self._incoming.write_eof()
         self._dry = False
 
-    def _flush(self) -> None:
+    def _flush_out(self) -> None:
         if self._outgoing.pending:
             super().send(self._outgoing.read())
 
     def _alert(self) -> None:
-        """Tell the peer why the handshake failed, if it can still hear it."""
+        """Send the alert that says why the handshake failed, if the peer still takes it."""
         try:
-            self._flush()
+            self._flush_out()
         except OSError:
             return

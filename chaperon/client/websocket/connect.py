@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import Any
 from urllib.parse import urlsplit
 
-import gevent
 from requests import PreparedRequest, Request
 
 from chaperon.client.http.measured import MeasuredSession
 from chaperon.client.network import exceptions
-from chaperon.client.network.connect import NetworkContext, dial
+from chaperon.client.network.connect import NetworkContext, Timeouts
+from chaperon.client.network.stream import NetworkStream, SocketTimeout
 from chaperon.client.network.tls import context_for
 from chaperon.client.timings import Timings
 from chaperon.client.websocket.handshake import Answer, agree, keep_cookies, new_key, shake_hands, upgrade
@@ -27,10 +28,6 @@ from chaperon.measure.failures import classify
 BUFFER = 1_000
 MAX_SIZE = 16 * 1024 * 1024
 _WS = re.compile("^ws(?=s?://)")
-
-
-class _Late(Exception):
-    pass
 
 
 def open_websocket(
@@ -62,9 +59,10 @@ def open_websocket(
     request = http.prepare_request(
         Request("GET", service.locate(path), headers={**(headers or {}), **upgrade(key, subprotocols)}, params=params)
     )
+    network = wire or NetworkContext(now=meter.clock.now)
     start = tally.now()
     try:
-        sock, answer, timings, chosen = _open(http, wire or NetworkContext(), request, key, subprotocols, opening)
+        stream, answer, timings, chosen = _open(http, network, request, key, subprotocols, opening)
     except BaseException as exc:
         tally.opened(start, exc)
         raise
@@ -72,7 +70,7 @@ def open_websocket(
     if service.timings:
         tally.stages(start, timings)
     channel = WebSocketProtocol(
-        sock, answer.rest, meter.clock, tally, buffer=buffer, max_size=max_size, ended=lambda: ended(websocket)
+        stream, answer.rest, meter.clock, tally, buffer=buffer, max_size=max_size, ended=lambda: ended(websocket)
     )
     websocket = WebSocket(channel, tally, timeout=waiting, subprotocol=chosen, headers=answer.headers, timings=timings)
     channel.begin()
@@ -81,51 +79,40 @@ def open_websocket(
 
 def _open(
     http: MeasuredSession,
-    wire: NetworkContext,
+    network: NetworkContext,
     request: PreparedRequest,
     key: str,
     subprotocols: Sequence[str],
     within: float | None,
-) -> tuple[Any, Answer, Timings, str | None]:
+) -> tuple[NetworkStream, Answer, Timings, str | None]:
     url = urlsplit(request.url or "")
     secure = url.scheme == "https"
-    port = url.port or (443 if secure else 80)
-    tls = _context(http, request.url or "") if secure else None
-    now = http.meter.clock.now
-    sock, lag = None, http.meter.recorder.lag
-    lag.begin(now())
+    origin = exceptions.Origin(url.scheme, url.hostname or "", url.port or (443 if secure else 80))
+    context = context_for(True if http.verify is None else http.verify, http.cert) if secure else None
+    deadline = inf if within is None else network.now() + within
+    stream: NetworkStream | None = None
     try:
-        with gevent.Timeout(within, _Late()):
-            sock, dialled = dial(
-                url.hostname or "", port, tls, now, wire=wire, local_addresses=http.service.local_addresses
-            )
-            answer, shaken = shake_hands(sock, request, url.netloc.rpartition("@")[2], now)
+        stream, opened = network.connect(origin, context, Timeouts(), deadline, http.service.local_addresses)
+        stream.patience, stream.deadline = inf, deadline
+        answer, shaken = shake_hands(stream, request, url.netloc.rpartition("@")[2], network.now)
         keep_cookies(http.cookies, request, answer.headers)
         chosen = agree(answer, key, subprotocols)
     except BaseException as exc:
-        if sock is not None:
-            sock.close()
-        if is_a(exc, _Late):
-            raise WebSocketTimeout(f"{url.hostname}:{port} did not open it within {within:g} s") from None
+        if stream is not None:
+            stream.close()
+        if is_a(exc, SocketTimeout):
+            raise WebSocketTimeout(f"{origin.host}:{origin.port} did not open it within {within:g} s") from None
         if is_a(exc, OSError):
-            raise _refused(exc, exceptions.Origin(url.scheme, url.hostname or "", port), wire) from exc
+            raise _refused(exc, origin) from exc
         raise
-    finally:
-        lag.end(now())
-    return sock, answer, shaken._replace(dns=dialled.dns, tcp=dialled.tcp, tls=dialled.tls), chosen
+    return stream, answer, shaken._replace(dns=opened.dns, tcp=opened.tcp, tls=opened.tls), chosen
 
 
-def _context(http: MeasuredSession, url: str) -> Any:
-    return context_for(True if http.verify is None else http.verify, http.certificate_for(url))
-
-
-def _refused(exc: OSError, peer: exceptions.Origin, wire: NetworkContext) -> WebSocketRefused:
-    """Return what a failure to connect is raised as: named, counted, told as for requests."""
-    found = exceptions.unreachable(exc, peer, "", 0.0)
-    wire.short_of_descriptors += isinstance(found, exceptions.DescriptorsExhausted)
-    wire.short_of_ports += isinstance(found, exceptions.PortsExhausted)
+def _refused(exc: OSError, origin: exceptions.Origin) -> WebSocketRefused:
+    """Return what a failure to connect is raised as: named and counted as for requests."""
+    found = exceptions.unreachable(exc, origin, "", 0.0)
     ours = isinstance(found, (exceptions.DescriptorsExhausted, exceptions.PortsExhausted))
-    return WebSocketRefused(f"{peer.host}:{peer.port}: {found if ours else exc}", counted_as=classify(found))
+    return WebSocketRefused(f"{origin.host}:{origin.port}: {found if ours else exc}", counted_as=classify(found))
 
 
 def _spans(timeout: Any) -> tuple[float | None, float | None]:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from hashlib import sha1
-from http.client import HTTPException, HTTPMessage, parse_headers
-from io import BytesIO
+from http.client import HTTPMessage
 from os import urandom
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from requests import PreparedRequest
 from requests.cookies import MockRequest, MockResponse, RequestsCookieJar
 
+from chaperon.client.http.parser import ResponseParser, fields
+from chaperon.client.network.exceptions import ProtocolError
+from chaperon.client.network.stream import NetworkStream
 from chaperon.client.timings import Timings
 from chaperon.errors import WebSocketRefused
 
-HEAD_MOST = 64 * 1024
 BODY_SHOWN = 200
+HEAD_MOST = 64 * 1024
+"""Bytes that are received at most before the head of the answer is complete."""
+FIELDS_MOST = 1_000
+"""Header fields an answer may have."""
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: ([^\r\n]*))?\r?\n")
 
 
 class Answer(NamedTuple):
@@ -52,29 +55,35 @@ def new_key() -> str:
     return b64encode(urandom(16)).decode()
 
 
-def shake_hands(sock: Any, request: PreparedRequest, host: str, now: Callable[[], float]) -> tuple[Answer, Timings]:
-    """Send the request, read the answer's head; returns it with sending, waiting, receiving.
+def shake_hands(
+    stream: NetworkStream, request: PreparedRequest, host: str, now: Callable[[], float]
+) -> tuple[Answer, Timings]:
+    """Send the request, receive the head of the answer; return it with the times of sending, waiting, receiving.
 
-    Blocks without bound: whoever calls it sets the time limit. Raises OSError, WebSocketRefused.
+    Blocks until the deadline of the stream. Raises OSError, SocketTimeout, WebSocketRefused.
     """
     lines = [f"GET {request.path_url} HTTP/1.1", *(f"{k}: {_header(v)}" for k, v in request.headers.items())]
     if "Host" not in request.headers:
         lines.insert(1, f"Host: {host}")
+    parser = ResponseParser()
     begun = now()
-    sock.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+    stream.send(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
     sent = first = now()
-    seen = b""
-    while b"\r\n\r\n" not in seen:
-        more = sock.recv(HEAD_MOST)
-        first = first if seen else now()
-        if not more:
+    received = b""
+    while not parser.head:
+        data = stream.receive()
+        first = first if received else now()
+        if not data:
             raise _refused("the connection was closed during the handshake", "reset")
-        seen += more
-        if len(seen) > HEAD_MOST:
+        received += data
+        try:
+            parser.feed(data)
+        except ProtocolError as exc:
+            raise _refused(f"an answer that is not HTTP: {received[:60]!r} ({exc})", "ws handshake") from exc
+        if not parser.head and len(received) > HEAD_MOST:
             raise _refused(f"an answer of more than {HEAD_MOST:,} bytes", "ws handshake")
-    head, _, rest = seen.partition(b"\r\n\r\n")
     timings = Timings(sending=sent - begun, waiting=first - sent, receiving=now() - first)
-    return _parse(head + b"\r\n\r\n", rest), timings
+    return _answer(parser), timings
 
 
 def agree(answer: Answer, key: str, subprotocols: Sequence[str]) -> str | None:
@@ -107,15 +116,17 @@ def keep_cookies(jar: RequestsCookieJar, request: PreparedRequest, headers: HTTP
         jar.extract_cookies(MockResponse(headers), MockRequest(request))  # type: ignore[arg-type]  # what requests does
 
 
-def _parse(head: bytes, rest: bytes) -> Answer:
-    begin = _STATUS.match(head)
-    if begin is None:
-        raise _refused(f"an answer that is not HTTP: {head[:60]!r}", "ws handshake")
-    try:
-        headers = parse_headers(BytesIO(head[begin.end() :]))
-    except HTTPException as exc:
-        raise _refused(f"an answer whose headers cannot be read: {exc}", "ws handshake") from exc
-    return Answer(int(begin[1]), (begin[2] or b"").decode("latin-1"), headers, rest)
+def _answer(parser: ResponseParser) -> Answer:
+    line = parser.head.split(b"\r\n", 1)[0].decode("latin-1")
+    headers = HTTPMessage()
+    found = fields(parser.head)
+    if len(found) > FIELDS_MOST:
+        raise _refused(f"an answer with {len(found):,} header fields", "ws handshake")
+    for name, value in found:
+        headers[name] = value
+    rest = parser.rest or b"".join(parser.pieces)
+    parser.forget()
+    return Answer(parser.status, line.split(" ", 2)[2].strip() if line.count(" ") > 1 else "", headers, rest)
 
 
 def _header(value: str | bytes) -> str:

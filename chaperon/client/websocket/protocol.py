@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
+from chaperon.client.network.stream import NetworkStream
 from chaperon.client.websocket import frames
 from chaperon.client.websocket.frames import Frame, Frames, NeedMoreData, ProtocolViolation
 from chaperon.client.websocket.message_queue import Message, MessageQueue
@@ -46,7 +46,7 @@ class WebSocketProtocol:
 
     def __init__(
         self,
-        sock: Any,
+        stream: NetworkStream,
         first: bytes,
         clock: Clock,
         tally: WebSocketMetrics,
@@ -64,7 +64,7 @@ class WebSocketProtocol:
         self._farewells = Waiting(clock)
         self._pings = 0
         self._pongs = Waiting(clock)
-        self._stream = SocketTransport(sock, first, clock, readable=self._readable, lost=self._lost)
+        self._stream = SocketTransport(stream, first, clock, readable=self._readable, lost=self._lost)
         self._frames = Frames(self._stream.read, max_size)
 
     def begin(self) -> None:
