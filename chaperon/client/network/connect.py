@@ -18,7 +18,6 @@ from chaperon.client.network.tcp import TcpStream
 from chaperon.client.network.tls import TlsStream
 from chaperon.clock import default_clock
 
-
 SECRETS = 1_000
 """Secrets that scenarios set at run time, as many as are remembered."""
 

@@ -153,7 +153,8 @@ class GeneratorChecks:
         if record.crowded:
             bound = max(CROWDED, share)
             lasting = running([s for s, lag in record.crowded.items() if lag > bound], least)
-            said = f"the machine's cores were all busy{where}, {format_seconds(lasting or record.crowded)}, and visits waited"
+            when = format_seconds(lasting or record.crowded)
+            said = f"the machine's cores were all busy{where}, {when}, and visits waited"
             cure = "keep the target and the generator on different cores, or on different machines"
             (found.invalid if lasting else found.warnings).append(f"{said}: {cure}")
 
