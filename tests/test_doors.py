@@ -171,7 +171,7 @@ def test_a_worker_that_cannot_load_the_file_does_not_say_its_secrets(chaperon_in
 
 def test_a_fault_of_our_own_shows_no_secret_either(chaperon_in, tmp_path):
     crash = f"def crash(*args): raise KeyError({HEADER!r})"
-    patch = "import chaperon.execution.running\nchaperon.script.running.Running.start = crash"
+    patch = "import chaperon.execution.running\nchaperon.execution.running.Running.start = crash"
     (tmp_path / "leaky.py").write_text(f"{LEAKY}\n{crash}\n{patch}\n")
 
     for debug in ("", "1"):
@@ -188,7 +188,7 @@ PAST = ("print", "Console", "click.secho", "click.style", "pprint", "sys.__stdou
 def test_nothing_is_printed_past_the_door():
     """A new print in cli cannot forget the door: only these modules write to a stream, or make a console."""
     past = []
-    for path in Path(chaperon.cli.__file__).parent.glob("*.py"):
+    for path in Path(chaperon.cli.__file__).parent.rglob("*.py"):
         if path.stem in ("streams", "console"):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
@@ -277,8 +277,8 @@ OTHERS = [exc for exc in RAISED if not isinstance(exc, OSError)]
 
 @pytest.fixture
 def orders(tmp_path):
-    defaults = dict.fromkeys(chaperon.cli.options.Orders.__dataclass_fields__)
-    return chaperon.cli.options.Orders(**{**defaults, "by": (), "quiet": False, "json": str(tmp_path / "out.json")})
+    defaults = dict.fromkeys(chaperon.cli.options.RunOptions.__dataclass_fields__)
+    return chaperon.cli.options.RunOptions(**{**defaults, "by": (), "quiet": False, "json": str(tmp_path / "out.json")})
 
 
 @pytest.mark.parametrize("raised", RAISED, ids=lambda exc: type(exc).__name__)

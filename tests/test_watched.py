@@ -28,12 +28,13 @@ from chaperon.report.report import Verdict
 from chaperon.testing import VirtualClock
 
 UNWATCHED = {
-    ("load.flight", "gevent.spawn"): "a user: `VisitsInFlight._run` keeps what it dies of, and perform raises it",
-    ("script.tasks", "gevent.spawn"): "a task of the author's: what it raises is its result",
-    ("script.spreading", "gevent.spawn"): "what an author does again and again: errors are recorded as of its call",
-    ("cluster.memory", "gevent.spawn"): "one message on its way, in tests",
-    ("cluster.supervisor", "gevent.get_hub().threadpool.spawn"): "a thread that ends the process with its parent",
-    ("load.sentinel", "apart.start"): "a thread that keeps what it dies of, for the hub to raise",
+    ("load.in_flight", "gevent.spawn"): "a user: `VisitsInFlight._run` keeps what it dies of, and perform raises it",
+    ("session.tasks", "gevent.spawn"): "a task of the author's: what it raises is its result",
+    ("session.periodic", "gevent.spawn"): "what an author does again and again: errors are recorded as of its call",
+    ("cluster.transport.in_memory", "gevent.spawn"): "one message on its way, in tests",
+    ("testing.network", "gevent.spawn"): "the script of a peer, in tests",
+    ("cluster.worker.supervisor", "gevent.get_hub().threadpool.spawn"): "a thread that ends the process with its parent",
+    ("load.generator.watchdog", "apart.start"): "a thread that keeps what it dies of, for the hub to raise",
 }
 """The only places that start greenlets or threads otherwise, with the reason why nobody need watch them."""
 STARTS = {"spawn", "spawn_later", "spawn_raw", "start_later", "start_new_thread", "Greenlet", "Thread", "Timer"}
@@ -52,7 +53,7 @@ def starts_of(path):
 
 
 def test_long_lived_greenlets_are_started_in_one_place():
-    others = [path for path in MODULES if path != HOUSE / "load" / "background.py"]
+    others = [path for path in MODULES.values() if path != HOUSE / "load" / "background.py"]
 
     found = {(name_of(path), called) for path in others for called in starts_of(path) if called not in OTHERWISE}
 
