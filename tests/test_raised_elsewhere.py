@@ -133,8 +133,11 @@ def test_a_signal_in_a_visit_of_an_embedded_run_ends_the_run_as_before(tmp_path,
     (tmp_path / "app.py").write_text(
         "from gevent import monkey; monkey.patch_all()\n"
         "import signal\n"
-        "from chaperon import Environment, Scenario, run, users\n"
-        "environment = Environment(scenarios=[run(Scenario(lambda s: signal.raise_signal(2), name='x'), users(1))])\n"
+        "from chaperon import Environment, Scenario, iterations, run\n"
+        "def visit(session):\n"
+        "    if session.visit.number:\n"
+        "        signal.raise_signal(2)\n"
+        "environment = Environment(scenarios=[run(Scenario(visit, name='x'), iterations(2))])\n"
         "running = environment.start()\n"
         "try:\n"
         "    running.wait()\n"
