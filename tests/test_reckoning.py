@@ -58,7 +58,7 @@ def test_a_run_that_is_stopped_has_planned_what_was_due_until_then(load, at, too
     stopped = stage.engine.stopped
     due = due_visits(stage.shares, stage.engine.steering, stopped=stopped, began=stage.began)["shop"]
 
-    assert stage.ledger().planned == due.least
+    assert due.least <= stage.ledger().planned <= due.least + 2  # one of each track may be due in that very moment
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])

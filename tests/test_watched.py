@@ -33,7 +33,10 @@ UNWATCHED = {
     ("session.periodic", "gevent.spawn"): "what an author does again and again: errors are recorded as of its call",
     ("cluster.transport.in_memory", "gevent.spawn"): "one message on its way, in tests",
     ("testing.network", "gevent.spawn"): "the script of a peer, in tests",
-    ("cluster.worker.supervisor", "gevent.get_hub().threadpool.spawn"): "a thread that ends the process with its parent",
+    (
+        "cluster.worker.supervisor",
+        "gevent.get_hub().threadpool.spawn",
+    ): "a thread that ends with its parent",
     ("load.generator.watchdog", "apart.start"): "a thread that keeps what it dies of, for the hub to raise",
 }
 """The only places that start greenlets or threads otherwise, with the reason why nobody need watch them."""

@@ -14,6 +14,9 @@ from chaperon.load.share import Share
 WALKED = 20_000_000
 """Arrivals of a Poisson process beyond which they are not walked through once more."""
 
+CLOSE_TO_STOP = 1e-6
+"""Seconds before a stop from which on it is left open whether an arrival was due: clocks round."""
+
 
 class Due(NamedTuple):
     """How many visits of a scenario were due: at *least* so many, or, where it is *exact*, neither more nor fewer.
@@ -33,7 +36,7 @@ def due_visits(
 
     *steering* is how they were scaled and paused. The run was *stopped* at that reading of the
     clock on which it *began*, in seconds, or ended by itself (None). Arrivals of an open load
-    are due until then. Iterations are due in any case: those that are not begun are dropped.
+    are due until a microsecond before that. Iterations are due in any case: those that are not begun are dropped.
     Users without an end make one visit each, unless the run was stopped or they were scaled.
     """
     found: dict[str, Due] = {}
@@ -48,7 +51,9 @@ def due_visits(
 def _due(share: Share, steered: Shaped | None, stopped: float | None) -> tuple[int, bool]:
     load = steered or share.load
     if isinstance(load, Rate):
-        return arrivals_until(load, math.inf if stopped is None else stopped, seed=share.source), steered is None
+        moment = math.inf if stopped is None else stopped - CLOSE_TO_STOP
+        exact = steered is None and stopped is None and not (load.poisson and load.curve.area >= WALKED)
+        return arrivals_until(load, moment, seed=share.source), exact
     if isinstance(load, Iterations):
         return (load if load.each else share.load).total, steered is None  # type: ignore[attr-defined]
     if isinstance(load, Users) and load.until is None and load.visits == 1 and stopped is None and steered is None:
