@@ -13,7 +13,9 @@ T = TypeVar("T")
 
 
 class Expired(Exception):
-    """A wait was over before what it was for came."""
+    """A wait ended before what it was for came; *raised_here* is False where a scenario raises the class itself."""
+
+    raised_here = False
 
 
 class Waiter(Generic[T]):
@@ -129,7 +131,7 @@ class Waiting:
         self.close()
         now = self._clock.now()
         for waiter in [w for w in self._line if w.deadline is not None and w.deadline <= now]:
-            self.fail(waiter, Expired())
+            self.fail(waiter, _expired())
         left = [w.deadline for w in self._line if w.deadline is not None]
         if left:
             self._watch(min(left))
@@ -139,3 +141,9 @@ class Waiting:
 def _go_on(waiter: Waiter[Any]) -> None:
     if waiter.greenlet is not None:
         waiter.greenlet.switch()
+
+
+def _expired() -> Expired:
+    late = Expired("a wait has ended")
+    late.raised_here = True
+    return late

@@ -231,7 +231,9 @@ class WebSocket:
         tally.lag.begin(tally.now())
         try:
             return wait(within)
-        except Expired:
+        except Expired as exc:
+            if not exc.raised_here:
+                raise
             raise WebSocketTimeout(f"nothing that was waited for on {self._tally.place} in {within:g} s") from None
         finally:
             tally.lag.end(tally.now())
