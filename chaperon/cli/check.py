@@ -7,8 +7,8 @@ from dataclasses import replace
 import click
 
 from chaperon.cli.execute import execute, write_outputs
-from chaperon.cli.options import RunOptions, load_options
-from chaperon.cli.terminal.streams import Styled, say
+from chaperon.cli.options import RunOptions, load_options, target_argument
+from chaperon.cli.terminal.streams import Styled, say, warn
 from chaperon.measure.sample import Sample
 from chaperon.report.format import number_text, time_text
 from chaperon.report.report import Report, Verdict
@@ -16,7 +16,7 @@ from chaperon.scenario.entry import ONE_VISIT
 
 
 @click.command()
-@click.argument("file", metavar="FILE[:NAME]")
+@target_argument
 @load_options
 def check(file: str, orders: RunOptions) -> int:
     """Run one visit of every entry of FILE, and print each request, step and error as it happens.
@@ -24,7 +24,7 @@ def check(file: str, orders: RunOptions) -> int:
     Whatever load is asked for, it is one visit, of a mix one of each scenario. Any error at
     all is a FAIL.
     """
-    environment = orders.environment(file)
+    environment = orders.environment(file, warn=warn)
     entries = [replace(each, load=ONE_VISIT) for entry in environment.entries for each in entry.apart]
     once = replace(environment, scenarios=entries, limits=())
     return execute(once, orders, tap=SamplePrinter(labelled=len(once.entries) > 1), live=False, outputs=_outputs)

@@ -8,9 +8,9 @@ import click
 
 from chaperon.cli.execute import attempt, prepare, printing
 from chaperon.cli.interrupts import handle_signals
-from chaperon.cli.options import RATE, SPAN, RunOptions, load_options
+from chaperon.cli.options import RATE, SPAN, RunOptions, load_options, target_argument
 from chaperon.cli.terminal.live import Live
-from chaperon.cli.terminal.streams import hide, say
+from chaperon.cli.terminal.streams import hide, say, warn
 from chaperon.errors import UsageError
 from chaperon.execution.environment import Environment
 from chaperon.report.capacity import Probe, columns
@@ -20,7 +20,7 @@ from chaperon.report.report import Report
 
 
 @click.command()
-@click.argument("file", metavar="FILE[:NAME]")
+@target_argument
 @click.option("--from", "start", type=RATE, default="10", show_default=True, help="The lowest rate to try.")
 @click.option("--to", type=RATE, default="10000", show_default=True, help="The highest rate to try.")
 @click.option("--step", type=SPAN, default="10s", show_default=True, help="How long each rate is measured.")
@@ -43,7 +43,7 @@ def find(
     """
     if orders.users or orders.rate or orders.iterations or orders.load:
         raise UsageError("find chooses the load itself: leave --users, --rate, --iterations and --load out")
-    environment = orders.environment(file)
+    environment = orders.environment(file, warn=warn)
     prepare(environment, orders)
 
     def perform(each: Environment) -> Report:

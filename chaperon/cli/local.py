@@ -6,12 +6,13 @@ import click
 
 from chaperon.cli.execute import execute
 from chaperon.cli.fleet import count_of, fleet_options, share_of, worker_overrides
-from chaperon.cli.options import RunOptions, load_options
+from chaperon.cli.options import RunOptions, load_options, target_argument
+from chaperon.cli.terminal.streams import warn
 from chaperon.descriptors import enough, takes
 
 
 @click.command()
-@click.argument("file", metavar="FILE[:NAME]")
+@target_argument
 @click.option("--processes", "count", default="1", metavar="N|auto", help="Send from so many processes (1).")
 @fleet_options
 @load_options
@@ -20,7 +21,7 @@ def local(file: str, orders: RunOptions, count: str, silence: float, dead_man: f
 
     NAME is an environment or a scenario in it; a file of @step functions alone needs none.
     """
-    environment = orders.environment(file)
+    environment = orders.environment(file, warn=warn)
     n = count_of(count)
     if n == 1:
         return execute(environment, orders)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import click
 
+from chaperon.cli.options import target_argument
 from chaperon.cli.terminal.streams import hide, say
 from chaperon.execution.loader import contents
+from chaperon.execution.scenario_module import locate
 
 
 @click.command()
-@click.argument("file")
+@target_argument
 def ls(file: str) -> int:
     """Say what FILE holds: environments with their entries, scenarios, steps."""
-    held = contents(file)
+    held = contents(locate(file)[0])
     for environment in held.environments.values():
         hide(environment.secrets)
     for name, environment in held.environments.items():

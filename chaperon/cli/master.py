@@ -10,8 +10,8 @@ import click
 
 from chaperon.cli.execute import execute
 from chaperon.cli.fleet import fleet_options, share_of, worker_overrides
-from chaperon.cli.options import SPAN, RunOptions, load_options
-from chaperon.cli.terminal.streams import say
+from chaperon.cli.options import SPAN, RunOptions, load_options, target_argument
+from chaperon.cli.terminal.streams import say, warn
 from chaperon.cluster.bundle import OpenedFiles, bundle_files, pack, split
 from chaperon.cluster.master.cluster_run import ClusterRun
 from chaperon.cluster.master.coordinator import Patience
@@ -26,7 +26,7 @@ OPEN = "the master has no key (--no-key): any user of its machine could join and
 
 
 @click.command()
-@click.argument("file", metavar="FILE[:NAME]")
+@target_argument
 @click.option("--bind", default=f"tcp://127.0.0.1:{PORT}", metavar="ADDRESS", help="Where workers find this master.")
 @click.option("--workers", type=click.IntRange(1), required=True, help="How many to wait for.")
 @click.option("--gather", type=SPAN, help="Wait for them at most so long (for ever).")
@@ -61,7 +61,7 @@ def master(
     address = Address.parse(bind)
     found = choose(key, variables, MasterKey, address, "bind", without=no_key)
     with OpenedFiles() as trail:
-        environment = orders.environment(file)
+        environment = orders.environment(file, warn=warn)
     lost = share_of(max_lost)
     parcel = pack(file, worker_overrides(orders), bundle_files(split(file)[0], trail.seen, ship))
     mine, own_key = found.admitting() if isinstance(found, MasterKey) else (None, None)

@@ -54,13 +54,14 @@ class RunOptions:
     quiet: bool
     log: str | None
 
-    def environment(self, target: str) -> Environment:
+    def environment(self, target: str, *, warn: Callable[[str], object] = lambda text: None) -> Environment:
         """Load FILE[:NAME] and change it as ordered; raises LoadError, UsageError.
 
-        No secret of the options or of the environment is printed from then on.
+        No secret of the options or of the environment is printed from then on. *warn* is called with a sentence for
+        each step of the file that nothing uses.
         """
         hide(self.secrets)
-        loaded = load(target)
+        loaded = load(target, warn=warn)
         hide(loaded.secrets)
         return self.applied(loaded)
 
@@ -153,6 +154,14 @@ class _Rate(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
 
 SPAN = _Span()
 RATE = _Rate()
+
+
+def target_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the argument that names a scenario file, or a module of the project with -m."""
+    said = "FILE is a module of the project: loadtests.api[:NAME]."
+    command = click.option("-m", "as_module", is_flag=True, expose_value=False, help=said)(command)
+    return click.argument("file", metavar="FILE[:NAME]")(command)
+
 
 _OPTIONS = (
     click.option("--url", help="Base URL of the default service."),

@@ -7,8 +7,8 @@ from itertools import islice
 
 import click
 
-from chaperon.cli.options import RunOptions, load_options
-from chaperon.cli.terminal.streams import Styled, say
+from chaperon.cli.options import RunOptions, load_options, target_argument
+from chaperon.cli.terminal.streams import Styled, say, warn
 from chaperon.execution.environment import Environment
 from chaperon.load.arrivals import offsets, planned
 from chaperon.load.kinds import Iterations, Rate, Shaped, Users
@@ -21,11 +21,11 @@ FIRST = 5
 
 
 @click.command()
-@click.argument("file", metavar="FILE[:NAME]")
+@target_argument
 @load_options
 def plan(file: str, orders: RunOptions) -> int:
     """Print and draw what would be sent and when, stage by stage; no request is made."""
-    environment = orders.environment(file)
+    environment = orders.environment(file, warn=warn)
     for entry, load in enumerate(environment.entries):
         whole = environment.shares()
         legs = [share for share in whole if share.entry == entry]

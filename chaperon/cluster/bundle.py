@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import Any
 
 from chaperon.errors import LoadError, UsageError
+from chaperon.execution.import_guard import LIBRARIES
+from chaperon.execution.scenario_module import locate, project_root
 
 LARGEST = 64 << 20
 """Bytes all files may have together."""
@@ -62,33 +64,32 @@ class OpenedFiles:
 
 
 def split(target: str) -> tuple[Path, str]:
-    """Return the file in FILE[:NAME], with «:NAME» or nothing."""
-    path, colon, name = target.rpartition(":")
-    if Path(target).exists() or not colon:
-        return Path(target).resolve(), ""
-    return Path(path).resolve(), f":{name}"
+    """Return the file of FILE[:NAME] or MODULE[:NAME], with «:NAME» or nothing."""
+    file, name = locate(target)
+    return file.resolve(), "" if name is None else f":{name}"
 
 
 def bundle_files(file: Path, seen: Iterable[str] = (), also: Iterable[Path] = ()) -> dict[str, Path]:
     """Return what belongs to a scenario *file*, by the name it has below the folder that is shipped.
 
-    In a package that is the whole package; else the file, with the modules it imported and the
-    files it has *seen* beside it. *also* are files and folders that were asked for. What is hidden,
-    compiled or installed (a virtual environment, node_modules) does not belong to it. Raises
-    UsageError where *also* reaches out of that folder, or there are more than `MOST` files.
+    That is the file with the modules it imported and the files it has *seen*, and the whole package if it is in one.
+    The folder is the one above that package, or the working directory where modules come from there too. *also* are
+    files and folders that were asked for. What is hidden, compiled or installed (a virtual environment, node_modules)
+    does not belong to it. Raises UsageError where *also* reaches out of that folder, or there are more than `MOST`
+    files.
     """
-    root = _root(file)
+    modules = _author_modules()
+    root = _shipped_root(file, modules)
     environments: dict[Path, bool] = {}
 
     def wanted(path: Path) -> bool:
         return _wanted(path, root, environments)
 
-    if root == file.parent:
-        modules = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-        near = (Path(name).resolve() for name in (*seen, *filter(None, modules)))
-        found = {file, *(path for path in near if path.is_relative_to(root) and wanted(path))}
-    else:
-        found = set(_below(root / file.relative_to(root).parts[0], wanted))
+    near = {*(Path(name).resolve() for name in seen), *modules}
+    found = {file, *(path for path in near if path.is_relative_to(root) and wanted(path))}
+    if project_root(file) != file.parent:
+        above = project_root(file)
+        found |= set(_below(above / file.relative_to(above).parts[0], wanted))
     for each in also:
         path = each.resolve()
         if not path.exists() or not path.is_relative_to(root):
@@ -125,7 +126,8 @@ def pack(target: str, recipe: Mapping[str, Any], files: Mapping[str, Path]) -> S
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for inner, path in sorted(files.items()):
             archive.writestr(zipfile.ZipInfo(inner), path.read_bytes(), zipfile.ZIP_DEFLATED)
-    inside = str(PurePosixPath(file.relative_to(_root(file))))
+    known = {path: inner for inner, path in files.items()}
+    inside = known.get(file) or str(PurePosixPath(file.relative_to(project_root(file))))
     return ScenarioBundle(f"{inside}{name}", recipe, digest_of(files), buffer.getvalue())
 
 
@@ -149,12 +151,27 @@ def unpack(content: bytes, digest: str, folder: Path) -> None:
         raise LoadError("the scenario that was shipped is damaged: its hash is another")
 
 
-def _root(file: Path) -> Path:
-    """Return the folder that names count from: above the topmost package the file is in, else its own."""
-    folder = file.parent
-    while (folder / "__init__.py").exists():
-        folder = folder.parent
-    return folder
+def _author_modules() -> list[Path]:
+    """Return the files of the modules that are imported, but for those of libraries."""
+    found = []
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and name.partition(".")[0] not in LIBRARIES:
+            found.append(Path(file).resolve())
+    return found
+
+
+def _shipped_root(file: Path, modules: Iterable[Path]) -> Path:
+    """Return the folder that names count from: the project's of the file, or the working directory around it.
+
+    The working directory is importable, so it is the one where a module was imported from it.
+    """
+    root, here = project_root(file), Path.cwd().resolve()
+    if not root.is_relative_to(here) or root == here:
+        return root
+    environments: dict[Path, bool] = {}
+    outside = (path for path in modules if path.is_relative_to(here) and not path.is_relative_to(root))
+    return here if any(_wanted(path, here, environments) for path in outside) else root
 
 
 def _wanted(path: Path, root: Path, environments: dict[Path, bool]) -> bool:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-import sys
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeVar
 
-from chaperon.errors import ChaperonError, LoadError
+from chaperon.errors import LoadError
 from chaperon.execution.environment import Environment
-from chaperon.execution.import_guard import search
-from chaperon.interrupts import is_interrupt, traceback_of
-from chaperon.measure.exception_text import describe, text_of
+from chaperon.execution.scenario_module import import_file, imported_names, locate
 from chaperon.scenario.entry import Entry
 from chaperon.scenario.scenario import Scenario
 from chaperon.scenario.steps import options_of
@@ -26,7 +20,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Contents:
-    """What a scenario file holds, by the names it is bound to; steps in order of definition."""
+    """What a scenario file holds, by the names it is bound to; steps in order of definition.
+
+    *imported* are the names that the file has from other modules: what they are bound to counts only where the file has
+    nothing of the kind itself.
+    """
 
     path: Path
     environments: Mapping[str, Environment]
@@ -34,21 +32,52 @@ class Contents:
     functions: tuple[Callable[..., Any], ...]
     init: Callable[..., Any] | None
     cleanup: Callable[..., Any] | None
+    imported: frozenset[str] = frozenset()
 
     @property
     def steps(self) -> tuple[str, ...]:
         """The names of the module's own steps."""
         return tuple(options.name for f in self.functions if (options := options_of(f)))
 
+    @property
+    def own_environments(self) -> Mapping[str, Environment]:
+        """The environments that the file itself defines."""
+        return {name: each for name, each in self.environments.items() if name not in self.imported}
 
-def load(target: str) -> Environment:
-    """Return what FILE[:NAME] names: an environment, or a scenario or its steps wrapped in one.
+    @property
+    def own_scenarios(self) -> Mapping[str, Scenario]:
+        """The scenarios that the file itself defines."""
+        return {name: each for name, each in self.scenarios.items() if name not in self.imported}
 
-    Without a name: the only environment, else the only scenario, else the module's steps.
+    @property
+    def unused_steps(self) -> tuple[str, ...]:
+        """The steps of the file that are in none of its scenarios and that none of its functions calls.
+
+        Empty where the file has no environment and no scenario: then its steps are the scenario.
+        """
+        scenarios = [*self.scenarios.values(), *(e.scenario for v in self.environments.values() for e in v.entries)]
+        if not scenarios:
+            return ()
+        used = {id(inspect.unwrap(step)) for scenario in scenarios for step in _all_steps(scenario)}
+        called = {name for f in self.functions for name in inspect.unwrap(f).__code__.co_names}
+        return tuple(
+            options.name
+            for f in self.functions
+            if (options := options_of(f)) and id(inspect.unwrap(f)) not in used and f.__name__ not in called
+        )
+
+
+def load(target: str, *, warn: Callable[[str], object] = lambda text: None) -> Environment:
+    """Return what FILE[:NAME] or MODULE[:NAME] names: an environment, or a scenario or its steps wrapped in one.
+
+    Without a name: the only environment that the file defines, else the only scenario, else its steps, else the only
+    environment or scenario that it imports. *warn* is called with a sentence for each step that nothing uses.
     Raises LoadError.
     """
-    path, name = _split(target)
+    path, name = locate(target)
     held = contents(path)
+    for step in held.unused_steps:
+        warn(f"step {step} of {path} is in no scenario: it is never run")
     if name is not None:
         if name in held.environments:
             return held.environments[name]
@@ -57,22 +86,24 @@ def load(target: str) -> Environment:
         known = [*held.environments, *held.scenarios]
         there = f"there are {', '.join(known)}" if known else "it holds none"
         raise LoadError(f"{path} has no environment or scenario {name!r}; {there}")
+    stem = path.parent.name if path.name == "__init__.py" else path.stem
+    if held.own_environments:
+        return _environment(held.own_environments, path)
+    if held.own_scenarios:
+        return _scenario(held.own_scenarios, path)
+    if held.functions:
+        return _wrapped(Scenario(*held.functions, init=held.init, cleanup=held.cleanup, name=stem), stem)
     if held.environments:
-        chosen, environment = _only(held.environments, path, "environments")
-        return environment if environment.name != "environment" else replace(environment, name=chosen)
+        return _environment(held.environments, path)
     if held.scenarios:
-        chosen, scenario = _only(held.scenarios, path, "scenarios")
-        return _wrapped(scenario, chosen)
-    if not held.functions:
-        raise LoadError(f"{path} holds no @step function, no Scenario and no Environment")
-    scenario = Scenario(*held.functions, init=held.init, cleanup=held.cleanup, name=path.stem)
-    return _wrapped(scenario, path.stem)
+        return _scenario(held.scenarios, path)
+    raise LoadError(f"{path} holds no @step function, no Scenario and no Environment")
 
 
 def contents(path: str | Path) -> Contents:
     """Import a scenario file and say what it holds. Raises LoadError."""
     path = Path(path)
-    module = _imported(path)
+    module = import_file(path)
     own = vars(module)
     return Contents(
         path,
@@ -85,20 +116,29 @@ def contents(path: str | Path) -> Contents:
         tuple(
             value
             for value in own.values()
-            if inspect.isfunction(value) and options_of(value) and _unwrapped(value).__globals__ is own
+            if inspect.isfunction(value) and options_of(value) and inspect.unwrap(value).__globals__ is own
         ),
         own.get("init"),
         own.get("cleanup"),
+        frozenset(imported_names(module, path)),
     )
 
 
-def _split(target: str) -> tuple[Path, str | None]:
-    if Path(target).exists():
-        return Path(target), None
-    file, colon, name = target.rpartition(":")
-    if colon and file:
-        return Path(file), name
-    return Path(target), None
+def _all_steps(scenario: Scenario) -> Iterator[Callable[..., Any]]:
+    """Yield the steps of a scenario, and of those it is a choice or a mix of."""
+    yield from scenario.steps
+    for member in getattr(scenario, "members", ()):
+        yield from _all_steps(member)
+
+
+def _environment(named: Mapping[str, Environment], path: Path) -> Environment:
+    chosen, environment = _only(named, path, "environments")
+    return environment if environment.name != "environment" else replace(environment, name=chosen)
+
+
+def _scenario(named: Mapping[str, Scenario], path: Path) -> Environment:
+    chosen, scenario = _only(named, path, "scenarios")
+    return _wrapped(scenario, chosen)
 
 
 def _only(named: Mapping[str, T], path: Path, what: str) -> tuple[str, T]:
@@ -110,40 +150,3 @@ def _only(named: Mapping[str, T], path: Path, what: str) -> tuple[str, T]:
 
 def _wrapped(scenario: Scenario, name: str) -> Environment:
     return Environment(scenarios=[Entry(scenario)], name=name)
-
-
-def _unwrapped(function: Any) -> Any:
-    return inspect.unwrap(function)
-
-
-def _imported(path: Path) -> ModuleType:
-    if path.is_dir():
-        raise LoadError(f"{path} is a directory: name a Python file in it")
-    if not path.is_file():
-        raise LoadError(f"no such file: {path}")
-    name = path.stem if path.stem not in sys.modules else f"scenario_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
-    if spec is None or spec.loader is None:
-        raise LoadError(f"{path} is not a Python file: its name must end in .py")
-    module = importlib.util.module_from_spec(spec)
-    search(str(path.resolve().parent))
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except SyntaxError as exc:
-        file = path if exc.filename in (None, str(path.resolve())) else exc.filename
-        raise LoadError(f"{file}, line {exc.lineno or '?'}: syntax error: {exc.msg}") from exc
-    except ChaperonError as exc:
-        raise LoadError(f"{path}, line {_line(exc, path)}: {text_of(exc)}") from exc
-    except BaseException as exc:
-        if is_interrupt(exc):
-            raise
-        raise LoadError(f"{path}, line {_line(exc, path)}: {describe(exc)}") from exc
-    return module
-
-
-def _line(exc: BaseException, path: Path) -> int | str:
-    """Return the last line of the file itself on the way to the exception."""
-    here = str(path.resolve())
-    lines = [frame.lineno for frame in traceback.extract_tb(traceback_of(exc)) if frame.filename == here]
-    return lines[-1] if lines and lines[-1] is not None else "?"

@@ -133,6 +133,11 @@ def say(*parts: str | Styled, err: bool = False) -> None:
     click.echo(line, file=behind(stream))
 
 
+def warn(text: str) -> None:
+    """Print what a person should know before the run, on standard error."""
+    say(f"chaperon: {text}", err=True)
+
+
 def say_fault(text: str, *, lines: bool = False) -> None:
     """Print why a command failed, on standard error, as one line, or as the *lines* it has."""
     first, *more = text.split("\n") if lines else [text]

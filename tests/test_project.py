@@ -1,0 +1,177 @@
+"""A scenario is part of a project: packages, relative imports, the working directory, targets by module name."""
+
+import io
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from chaperon import LoadError
+from chaperon.cluster.bundle import bundle_files, pack
+from chaperon.execution.loader import contents, load
+from chaperon.execution.scenario_module import locate
+
+CHAPERON = Path(__file__).resolve().parent.parent / "bin" / "chaperon"
+STEP = "from chaperon import step\n"
+FILES = {
+    "common/__init__.py": "",
+    "common/auth.py": "def login(session):\n    session.count('logged in')\n",
+    "loadtests/__init__.py": STEP + "@step\ndef whole(session): session.count('package')\n",
+    "loadtests/pages.py": "def look(session):\n    session.count('looked')\n",
+    "loadtests/api.py": STEP + "from common.auth import login\n@step\ndef go(session): login(session)\n",
+    "loadtests/rel.py": STEP + "from .pages import look\n@step\ndef go(session): look(session)\n",
+    "loadtests/deep/__init__.py": "",
+    "loadtests/deep/up.py": STEP + "from ..pages import look\n@step\ndef go(session): look(session)\n",
+    "flat/alone.py": STEP + "from common.auth import login\n@step\ndef go(session): login(session)\n",
+    "json/api.py": STEP + "@step\ndef go(session): session.count('shadowed')\n",
+    "json/__init__.py": "",
+}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = dict(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - set(before):
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "loadtests/api.py",
+        "loadtests/rel.py",
+        "loadtests/deep/up.py",
+        "flat/alone.py",
+        "json/api.py",
+        "loadtests",
+        "loadtests.api",
+        "loadtests.deep.up",
+    ],
+)
+def test_a_file_of_a_project_is_imported_with_what_it_imports(project, target):
+    assert load(target).entries[0].scenario.names in (["go"], ["whole"])
+
+
+def test_a_name_may_stand_behind_a_module(project):
+    (project / "loadtests" / "many.py").write_text(
+        "from chaperon import Scenario\ndef go(session): pass\none = Scenario(go)\ntwo = Scenario(go)\n"
+    )
+
+    assert load("loadtests.many:two").name == "two"
+    assert locate("loadtests/many.py:two") == (Path("loadtests/many.py"), "two")
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("flat", "is a directory: name a Python file in it, or a package"),
+        ("loadtests.nothing", "no such file: loadtests.nothing"),
+        ("nothing.py", "no such file: nothing.py"),
+    ],
+)
+def test_a_target_that_is_none_is_refused_in_one_line(project, target, says):
+    with pytest.raises(LoadError, match=says):
+        load(target)
+
+
+def test_two_projects_with_a_package_of_one_name_do_not_mix(project, tmp_path_factory, monkeypatch):
+    other = tmp_path_factory.mktemp("other")
+    (other / "loadtests").mkdir()
+    (other / "loadtests" / "__init__.py").write_text("")
+    (other / "loadtests" / "pages.py").write_text("def look(session): session.count('elsewhere')\n")
+    (other / "loadtests" / "rel.py").write_text(FILES["loadtests/rel.py"].replace("go", "gone"))
+    load("loadtests/rel.py")
+    monkeypatch.chdir(other)
+
+    assert load("loadtests/rel.py").entries[0].scenario.names == ["gone"]
+
+
+# what a file imports is not the file's own
+
+OWN_STEP = STEP + "from shop import visitor\n@step\ndef buy(session): session.run(visitor)\n"
+SHOP = "from chaperon import Environment, Scenario, run\ndef look(session): pass\nvisitor = Scenario(look)\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (OWN_STEP, ["buy"]),
+        ("from shop import *\n" + STEP + "@step\ndef buy(session): session.run(visitor)\n", ["buy"]),
+        ("import shop\n" + STEP + "@step\ndef buy(session): session.run(shop.visitor)\n", ["buy"]),
+        (
+            "from chaperon import Scenario\nfrom shop import visitor as base\nnight = base.then(Scenario(len))\n",
+            ["look"],
+        ),
+        ("from shop import visitor\n", ["look"]),
+        ("from shop import visitor\nagain = visitor\n", ["look"]),
+        ("from shop import production\n" + STEP + "@step\ndef buy(session): pass\n", ["buy"]),
+    ],
+)
+def test_what_a_file_imports_never_displaces_what_it_defines(project, text, names):
+    (project / "shop.py").write_text(SHOP + "production = Environment('http://h', scenarios=[run(visitor)])\n")
+    (project / "night.py").write_text(text.replace("Scenario(len)", "Scenario(lambda session: None)"))
+
+    assert load("night.py").entries[0].scenario.names[: len(names)] == names
+
+
+def test_steps_that_nothing_uses_are_named(project):
+    (project / "shop.py").write_text(
+        "from chaperon import Scenario, step\n"
+        "@step\ndef login(session): pass\n"
+        "@step\ndef called(session): pass\n"
+        "@step\ndef buy(session): called(session)\n"
+        "@step\ndef forgotten(session): pass\n"
+        "visitor = Scenario(login, buy)\n"
+    )
+    said = []
+
+    load("shop.py", warn=said.append)
+
+    assert said == ["step forgotten of shop.py is in no scenario: it is never run"]
+    assert contents("loadtests/api.py").unused_steps == ()
+
+
+# what workers get
+
+
+def test_what_is_shipped_is_what_was_imported_from_the_project(project):
+    load("flat/alone.py")
+    file = (project / "flat" / "alone.py").resolve()
+
+    files = bundle_files(file)
+    bundle = pack("flat/alone.py", {}, files)
+
+    assert set(files) == {"flat/alone.py", "common/__init__.py", "common/auth.py"}
+    assert bundle.target == "flat/alone.py"
+    assert set(zipfile.ZipFile(io.BytesIO(bundle.content)).namelist()) == set(files)
+
+
+def test_a_package_is_shipped_whole_with_what_it_imports_beside_it(project):
+    load("loadtests/api.py")
+
+    files = bundle_files((project / "loadtests" / "api.py").resolve())
+
+    assert {"loadtests/api.py", "loadtests/deep/up.py", "common/auth.py"} <= set(files)
+    assert not any(name.startswith(("json/", "flat/")) for name in files)
+
+
+def test_a_module_is_a_target_on_the_command_line_and_on_its_workers(project):
+    for words in (
+        ["check", "-m", "loadtests.api"],
+        ["local", "flat/alone.py", "--users", "2", "--processes", "2"],
+    ):
+        done = subprocess.run(
+            [sys.executable, CHAPERON, *words, "--url", "http://127.0.0.1:1"], capture_output=True, text=True
+        )
+
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "logged in" in done.stdout
