@@ -15,6 +15,7 @@ COMPILED = [
     "chaperon/load/phases.py",
     "chaperon/load/share.py",
     "chaperon/load/in_flight.py",
+    "chaperon/load/performers/performer.py",
     "chaperon/load/performers/closed_load.py",
     "chaperon/load/performers/open_load.py",
     "chaperon/client/network/tcp.py",

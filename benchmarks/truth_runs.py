@@ -16,9 +16,7 @@ from typing import Any
 
 from benchmarks.machine import cores, pinned
 from benchmarks.queue_target import Request, Service, serving
-from chaperon.load.arrivals import offsets
 from chaperon.load.expression import read_load
-from chaperon.load.kinds import Rate
 from chaperon.load.share import deal
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,7 +42,7 @@ class Asked:
     def due(self, seed: int) -> list[float]:
         """Return when each arrival of an open load is due, in seconds from the start; none of a closed one."""
         (share,) = deal([("", read_load(self.load))], seed=seed)
-        return [at for _, at in offsets(share.load, seed=share.source)] if isinstance(share.load, Rate) else []
+        return [at for _, at in share.load.schedule(seed=share.source)]
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from chaperon.execution.environment import Environment
     from chaperon.execution.metric_rules import metric
     from chaperon.execution.running import Running
-    from chaperon.load.kinds import between
+    from chaperon.load.kinds.think import between
     from chaperon.load.shapes import iterations, pause, rate, spike, stages, stairs, users
     from chaperon.report.report import Report, Verdict
     from chaperon.scenario.entry import run
@@ -61,7 +61,7 @@ _ROOMS = {
     "chaperon.scenario.entry": ("run",),
     "chaperon.client.service": ("Service",),
     "chaperon.execution.metric_rules": ("metric",),
-    "chaperon.load.kinds": ("between",),
+    "chaperon.load.kinds.think": ("between",),
     "chaperon.load.shapes": ("iterations", "pause", "rate", "spike", "stages", "stairs", "users"),
     # what comes of it
     "chaperon.execution.running": ("Running",),

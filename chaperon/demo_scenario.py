@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaperon.execution.environment import Environment
-from chaperon.load.kinds import between
+from chaperon.load.kinds.think import between
 from chaperon.load.shapes import rate, users
 from chaperon.scenario.entry import run
 from chaperon.scenario.scenario import Scenario

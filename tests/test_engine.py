@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from stage import Stage, Visitors
 
 from chaperon.errors import Interrupted
-from chaperon.load.kinds import Users, between
+from chaperon.load.kinds.think import between
+from chaperon.load.kinds.users import Users
 from chaperon.load.shapes import iterations, rate, users
 from chaperon.measure.window import VisitCounts
 

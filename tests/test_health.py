@@ -22,7 +22,7 @@ blocking_sleep = get_original("time", "sleep")
 def watched():
     """Health that watches this hub; `look` lets it see for a while, then says what it saw."""
     clock = HubClock()
-    health = Health(clock)
+    health = Health(clock, real_time=True)
     ticker = gevent.spawn(health.tick)
     health.start()
     gevent.sleep(0.1)
@@ -238,7 +238,7 @@ def test_processor_ports_and_lateness_are_told(watched):
 
 
 def test_lateness_and_drops_are_counted_anew_in_each_window():
-    health = Health(HubClock())
+    health = Health(HubClock(), real_time=True)
     for i in range(100):
         health.late(i / 1000)
     health.dropped("late", 1.5)
@@ -253,7 +253,7 @@ def test_lateness_and_drops_are_counted_anew_in_each_window():
 
 def test_watching_ends_with_the_run():
     before = list(gc.callbacks)
-    health = Health(HubClock())
+    health = Health(HubClock(), real_time=True)
 
     health.start()
     health.stop()

@@ -88,7 +88,6 @@ def test_a_foreign_library_comes_in_by_its_own_door(library):
     assert not [r for r in bringing if not any(f"{r}.".startswith(f"{door}.") for door in DOORS[library])]
 
 
-@pytest.mark.xfail(reason="load.generator.health asks for the class of its clock", strict=True)
 def test_the_clock_below_a_run_is_handed_in():
     below = [room for room in MODULES if FLOOR[room.split(".")[0]] < FLOOR["execution"] and room != "clock"]
 

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from chaperon import LoadError, Scenario, run
 from chaperon.errors import PlanError
-from chaperon.load.arrivals import numbers, offsets, planned, quota, spells
+from chaperon.load.arrivals import offsets, spells
 from chaperon.load.expression import read_load
-from chaperon.load.kinds import Beside, InTurn, Rate, Users
+from chaperon.load.kinds.load import Beside, InTurn
+from chaperon.load.kinds.rate import Rate
+from chaperon.load.kinds.users import Users
 from chaperon.load.phases import phases
 from chaperon.load.shapes import iterations, pause, rate, spike, stages, stairs, users
 from chaperon.load.share import deal
@@ -168,8 +170,8 @@ def test_a_share_taken_over_goes_on_where_the_other_was(load, n, skip):
 @given(rates)
 def test_as_many_arrivals_are_due_as_there_is_area(load):
     if not load.poisson:
-        assert abs(planned(load) - load.curve.area) <= 1.0
-    assert planned(load) == sum(1 for _ in offsets(load))
+        assert abs(load.planned() - load.curve.area) <= 1.0
+    assert load.planned() == sum(1 for _ in offsets(load))
 
 
 @settings(max_examples=60, deadline=None)
@@ -196,10 +198,10 @@ def test_as_many_users_are_there_as_the_level_says(steps):
 def test_shares_of_iterations_are_the_whole(n, crowd, of, each):
     load = iterations(n, users=crowd, each=each)
 
-    parts = [list(numbers(load, k, of)) for k in range(min(of, crowd))]
+    parts = [list(load.numbers(k, of)) for k in range(min(of, crowd))]
 
     assert sorted(i for part in parts for i in part) == list(range(load.total))
-    assert [len(part) for part in parts] == [quota(load, k, of) for k in range(min(of, crowd))]
+    assert [len(part) for part in parts] == [load.quota(k, of) for k in range(min(of, crowd))]
 
 
 def test_a_poisson_process_has_exponential_distances_and_depends_on_the_seed_alone():
@@ -223,8 +225,8 @@ def test_an_arrival_of_an_hour_later_does_not_drift():
 
 
 def test_a_day_of_much_or_ten_thousand_stairs_take_no_time_to_plan():
-    assert planned(rate(100_000, hold="1d")) == 8_640_000_000
-    assert planned(rate(100_000, hold="1d", poisson=True)) is None
+    assert rate(100_000, hold="1d").planned() == 8_640_000_000
+    assert rate(100_000, hold="1d", poisson=True).planned() is None
     assert len(spells(stairs(1, 10_000, by=1, each=1, of=users).curve)) == 10_000
 
 

@@ -10,8 +10,9 @@ from shells import engines
 from test_fleet import Ground
 
 from chaperon import iterations, rate, users
-from chaperon.cluster.master.state import UNHEARD
-from chaperon.load.kinds import Iterations, Rate, Users
+from chaperon.load.kinds.iterations import Iterations
+from chaperon.load.kinds.rate import Rate
+from chaperon.load.kinds.users import Users
 
 
 def lost_at(at, load, *, took=0.2, heal=None, **options):
@@ -49,7 +50,7 @@ def test_iterations_a_lost_host_was_heard_to_begin_are_not_made_again(at):
     assert set(made) == set(range(900))
     assert again <= 9  # three users, half a second between two words, five visits a second each
     assert len(stage.made) - again == ledger.done + ledger.lost
-    assert report.notes[UNHEARD[Iterations]] == 1
+    assert report.notes[Iterations.lost_note] == 1
 
 
 @pytest.mark.parametrize("at", MOMENTS)
@@ -59,7 +60,7 @@ def test_visits_of_users_on_a_lost_host_are_counted_as_far_as_it_was_heard(at):
     ledger = report.ledger["shop"]
     assert ledger.balanced
     assert 0 <= len(stage.made) - ledger.planned <= 9
-    assert report.notes[UNHEARD[Users]] == 1
+    assert report.notes[Users.lost_note] == 1
     seconds = {row.at: row.counts.lost for row in report.seconds if row.counts.lost}
     assert set(seconds) <= set(range(int(at) - 2, int(at) + 1))  # what was in flight at the last cut is among it
     assert sum(seconds.values()) == ledger.lost
@@ -85,7 +86,7 @@ def test_arrivals_of_a_lost_host_are_lost_in_the_seconds_they_were_due(at):
     assert ledger.balanced
     assert {row.at: row.counts.planned for row in report.seconds if row.counts.planned} == dict.fromkeys(range(40), 30)
     assert max(Counter(number for _, number, _ in stage.made).values()) == 1
-    assert report.notes[UNHEARD[Rate]] == 1
+    assert report.notes[Rate.lost_note] == 1
 
 
 @pytest.mark.parametrize("load", [iterations(900, users=9), users(9, hold=30)], ids=str)
@@ -96,7 +97,7 @@ def test_what_was_written_off_is_taken_back_when_the_host_comes_back(load):
     assert ledger.balanced
     assert ledger.lost == 0
     assert ledger.done == ledger.planned == len(stage.made)
-    assert not any(note in report.notes for note in UNHEARD.values())
+    assert not any(kind.lost_note in report.notes for kind in (Iterations, Rate, Users))
 
 
 def test_a_host_lost_to_the_end_of_the_run_is_written_off_in_its_seconds():
@@ -116,7 +117,7 @@ def test_a_host_lost_to_the_end_of_the_run_is_written_off_in_its_seconds():
     known = len(stage.made) - ledger.done
     assert {row.at for row in report.seconds if row.counts.lost} <= {3, 4, 5, 6}
     assert ledger.lost >= known - 6
-    assert report.notes[UNHEARD[Iterations]] == 1
+    assert report.notes[Iterations.lost_note] == 1
 
 
 PACED = """

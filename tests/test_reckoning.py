@@ -11,10 +11,10 @@ from test_fleet import Ground
 
 from chaperon import iterations, pause, rate, users
 from chaperon.cluster.worker.window_sender import WindowSender
-from chaperon.load.arrivals import offsets
+from chaperon.load.arrivals import arrivals_until, offsets
 from chaperon.load.in_flight import VisitsInFlight
 from chaperon.load.live_changes import LiveChanges
-from chaperon.load.plan import Due, arrivals_until, due_visits
+from chaperon.load.plan import Due, due_visits
 from chaperon.load.share import deal
 from chaperon.measure.closing import Closing, Reported, disagreements
 from chaperon.measure.recorder import Recorder

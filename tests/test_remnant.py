@@ -8,7 +8,6 @@ from test_fleet import Ground
 from chaperon import iterations, rate, users
 from chaperon.cluster.master.leases import LeasedShare
 from chaperon.cluster.master.unmade import unmade_visits
-from chaperon.load.arrivals import planned
 from chaperon.load.live_changes import LiveChanges
 from chaperon.load.share import deal
 from chaperon.measure.window import VisitCounts
@@ -37,7 +36,7 @@ LOADS = [
 
 @pytest.mark.parametrize("load", LOADS, ids=str)
 def test_of_a_load_nobody_has_touched_everything_is_left(load):
-    whole = sum(planned(leg, seed=f"7/0{f'.{k}' if k else ''}") for k, (_, leg) in enumerate(load.legs))
+    whole = sum(leg.planned(seed=f"7/0{f'.{k}' if k else ''}") for k, (_, leg) in enumerate(load.legs))
 
     left = total(unmade_visits(tasks_of(load), LiveChanges(), until=5.0, whole=True))
 

@@ -17,7 +17,7 @@ from chaperon.execution.environment import Environment
 from chaperon.execution.known_secrets import of_headers, of_settings, of_url
 from chaperon.execution.loader import load
 from chaperon.load.expression import read_load
-from chaperon.load.kinds import Load
+from chaperon.load.kinds.load import Load
 from chaperon.load.shapes import iterations, rate, users
 from chaperon.session.config import merged, nested
 

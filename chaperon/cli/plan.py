@@ -10,8 +10,7 @@ import click
 from chaperon.cli.options import RunOptions, load_options, target_argument
 from chaperon.cli.terminal.streams import Styled, say, warn
 from chaperon.execution.environment import Environment
-from chaperon.load.arrivals import offsets, planned
-from chaperon.load.kinds import Iterations, Rate, Shaped, Users
+from chaperon.load.kinds.load import Shaped
 from chaperon.load.share import Share
 from chaperon.report.chart import framed
 from chaperon.report.format import time_text
@@ -40,34 +39,25 @@ def plan(file: str, orders: RunOptions) -> int:
 def _print_leg(leg: Share) -> None:
     load = leg.load
     end = leg.until
-    unit = "visits/s" if isinstance(load, Rate) else "users"
     drawn = _span(load)
-    for line in framed(_levels(load, drawn), (_number(load.curve.peak), "0"), _axis(leg.at, drawn, unit), height=6):
+    for line in framed(
+        _levels(load, drawn), (_number(load.curve.peak), "0"), _axis(leg.at, drawn, load.unit), height=6
+    ):
         say(f"  {line}")
     for stage in leg.phases.stages:
         until = "the end" if math.isinf(stage.end) else _at(stage.end)
         level = _number(stage.low) if stage.low == stage.high else f"{_number(stage.low)} → {_number(stage.high)}"
-        say(f"  {stage.phase:<24} {_at(stage.at):>8} to {until:<8} {level} {unit}")
-    say(f"  {_told(load, leg)}")
-    if isinstance(load, Rate):
-        first = islice(offsets(load, seed=leg.source), FIRST)
-        say(f"  due at {', '.join(f'{leg.at + at:.3f}' for _, at in first)} … s")
+        say(f"  {stage.phase:<24} {_at(stage.at):>8} to {until:<8} {level} {load.unit}")
+    say(f"  {_described(load, leg)}")
+    if first := [f"{leg.at + at:.3f}" for _, at in islice(load.schedule(seed=leg.source), FIRST)]:
+        say(f"  due at {', '.join(first)} … s")
     if end is None:
         say("  it ends when the visits are made")
 
 
-def _told(load: Shaped, leg: Share) -> str:
-    number = planned(load, seed=leg.source)
-    if isinstance(load, Rate):
-        kind = "a Poisson process, seeded" if load.poisson else "at even distances"
-        cap = "" if load.in_flight is None else f", at most {load.in_flight:,} in flight"
-        many = f"about {load.curve.area:,.0f}" if number is None else f"{number:,}"
-        return f"{many} arrivals, {kind}{cap}"
-    if number is not None:
-        return f"{number:,} visits"
-    assert isinstance(load, (Users, Iterations))
-    rest = [f"{name} {_rest(span.low, span.high)}" for name in ("think", "pacing") if (span := getattr(load, name))]
-    return "visit after visit, as fast as the target answers" + (f"; {', '.join(rest)}" if rest else "")
+def _described(load: Shaped, leg: Share) -> str:
+    rests = [f"{name} {_rest(span.low, span.high)}" for name, span in load.rests.items()]
+    return load.describe(seed=leg.source) + (f"; {', '.join(rests)}" if rests else "")
 
 
 def _rest(low: float, high: float) -> str:
@@ -77,15 +67,15 @@ def _rest(low: float, high: float) -> str:
 def _sum(environment: Environment) -> str:
     shares = environment.shares()
     ends = [share.until for share in shares]
-    due = [_due(share) for share in shares if isinstance(share.load, (Rate, Iterations))]
+    due = [number for share in shares if (number := _due(share)) is not None]
     length = "until their visits are made" if None in ends else f"over {_at(max(e or 0.0 for e in ends))}"
     visits = f"{sum(due):,} visits planned" if due else "as many visits as the target answers"
     return f"in all: {visits}, {length}; seed {environment.seed}"
 
 
-def _due(share: Share) -> int:
-    number = planned(share.load, seed=share.source)
-    return round(share.load.curve.area) if number is None else number
+def _due(share: Share) -> int | None:
+    number = share.load.planned(seed=share.source)
+    return share.load.expected() if number is None else number
 
 
 def _span(load: Shaped) -> float:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chaperon.errors import UsageError
-from chaperon.load.kinds import Load, Rate
 from chaperon.load.search import Outcome, Search, Trial
 from chaperon.load.shapes import rate
 from chaperon.report.capacity import Capacity, Probe
@@ -69,7 +68,5 @@ def _outcome(report: Report) -> Outcome:
 def _at(environment: Environment, trial: Trial, settle: float, length: float) -> Environment:
     """Return the environment with its entry at one rate, warm-up first."""
     (entry,) = environment.entries
-    tried: Load = rate(trial.rate, hold=settle + length, warmup=settle)
-    if isinstance(entry.load, Rate):
-        tried = replace(entry.load, curve=tried.curve, warmup=settle)  # type: ignore[attr-defined]
+    tried = entry.load.at_level_of(rate(trial.rate, hold=settle + length, warmup=settle))
     return replace(environment, scenarios=[replace(entry, load=tried)], warmup=0.0)

@@ -13,7 +13,7 @@ from chaperon.errors import LoadError, PlanError, UsageError
 from chaperon.execution.known_secrets import of_auth, of_config, of_headers, of_settings, of_url
 from chaperon.execution.metric_rules import Rules, read
 from chaperon.execution.setup import Setup
-from chaperon.load.kinds import Load
+from chaperon.load.kinds.load import Load
 from chaperon.load.share import Share, deal
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.limits.limits import Limit

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Set
 from itertools import count
 from typing import TYPE_CHECKING
 
-from chaperon.clock import Clock, seconds
+from chaperon.clock import Clock, HubClock, seconds
 from chaperon.execution.gc_tuning import reduced_gc
 from chaperon.execution.metric_rules import read
 from chaperon.load.background import OnFault, spawn_watched
@@ -70,7 +70,7 @@ class LocalLoad:
         self._second = max(int(clock.now() - began), 0)
         self._told = self._due_until = float(self._second)
         self._recorder = Recorder(worker, began=began, second=self._second, tap=tap, journal=journal(self._second))
-        self._health = Health(clock, began, lag=self._recorder.lag)
+        self._health = Health(clock, began, lag=self._recorder.lag, real_time=isinstance(clock, HubClock))
         self._wire = NetworkContext(now=clock.now)
         naming, derived = read(environment.metrics)
         marks = RoundTripStarts()

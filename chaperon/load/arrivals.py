@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count, islice
+from itertools import count, islice, takewhile
 from math import ceil, log
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from chaperon.load.curve import CLOSE, Curve, Segment, UserInterval
-from chaperon.load.kinds import Iterations, Rate, Shaped
 
 COUNTED = 2_000_000
 """Arrivals of a Poisson process beyond which they are not counted beforehand."""
+WALKED = 20_000_000
+"""Arrivals of a Poisson process beyond which they are not counted after a run either."""
+
+
+class Scheduled(Protocol):
+    """What the due times of an open load depend on: its curve, and whether distances are exponential."""
+
+    @property
+    def curve(self) -> Curve: ...
+
+    @property
+    def poisson(self) -> bool: ...
 
 
 class Arrival(NamedTuple):
@@ -29,7 +40,9 @@ class Arrival(NamedTuple):
     phase: str = "steady"
 
 
-def offsets(load: Rate, index: int = 0, of: int = 1, *, seed: object = 0, skip: int = 0) -> Iterator[tuple[int, float]]:
+def offsets(
+    load: Scheduled, index: int = 0, of: int = 1, *, seed: object = 0, skip: int = 0
+) -> Iterator[tuple[int, float]]:
     """Yield (number, seconds from the start) of every *of*-th arrival from number *index*, but for the first *skip*.
 
     Arrival i is due where the area under the curve comes to i; of a Poisson process, to
@@ -61,7 +74,7 @@ def _brink(segment: Segment) -> float:
     return whole - CLOSE - 1e-14 * whole
 
 
-def _areas(load: Rate, first: int, of: int, seed: object) -> Iterator[tuple[int, float]]:
+def _areas(load: Scheduled, first: int, of: int, seed: object) -> Iterator[tuple[int, float]]:
     if not load.poisson:
         return ((i, float(i)) for i in count(first, of))
     return islice(enumerate(_distances(seed)), first, None, of)
@@ -80,28 +93,32 @@ def spells(curve: Curve, index: int = 0, of: int = 1) -> list[UserInterval]:
     return sorted(found, key=lambda spell: (spell.on, spell.user))
 
 
-def numbers(load: Iterations, index: int = 0, of: int = 1) -> Iterator[int]:
-    """Yield the iterations of one share: those of its users, i going to user i modulo the users."""
-    crowd = load.users
-    mine = range(index, crowd, of)
-    return (i for base in range(0, load.total, crowd) for user in mine if (i := base + user) < load.total)
+def planned_arrivals(load: Scheduled, *, seed: object = 0) -> int | None:
+    """Return the number of arrivals in all, None for a Poisson process with more than `COUNTED`."""
+    if not load.poisson:
+        return max(ceil(_brink(load.curve.segments[-1])), 0) if load.curve.segments else 0
+    return sum(1 for _ in offsets(load, seed=seed)) if load.curve.area < COUNTED else None
 
 
-def quota(load: Iterations, index: int = 0, of: int = 1) -> int:
-    """Return how many iterations one share has."""
-    mine = range(index, min(load.users, load.total), of)
-    return sum((load.total - user + load.users - 1) // load.users for user in mine)
+def arrivals_until(load: Scheduled, moment: float, *, seed: object = 0) -> int | None:
+    """Return how many arrivals are due up to *moment*, in seconds from the start of the load.
 
-
-def planned(load: Shaped, *, seed: object = 0) -> int | None:
-    """Return how many visits a load has planned, or None where that is for the target to say, or for chance."""
-    if isinstance(load, Rate):
-        if not load.poisson:
-            return max(ceil(_brink(load.curve.segments[-1])), 0) if load.curve.segments else 0
-        return sum(1 for _ in offsets(load, seed=seed)) if load.curve.area < COUNTED else None
-    if isinstance(load, Iterations):
-        return load.total
-    return None if load.until is not None else sum(1 for _ in load.curve.spells())
+    None for a Poisson process with more than `WALKED` arrivals, which takes too long to count.
+    """
+    most = load.curve.area
+    if load.poisson:
+        if not most < WALKED:
+            return None
+        return sum(1 for _ in takewhile(lambda arrival: arrival[1] <= moment, offsets(load, seed=seed)))
+    low, high = 0, ceil(most) + 2  # arrivals are numbered in the order in which they are due
+    while low < high:
+        middle = (low + high) // 2
+        found = next(offsets(load, middle, seed=seed), None)
+        if found is None or found[1] > moment:
+            high = middle
+        else:
+            low = middle + 1
+    return low
 
 
 def seeded_random(*parts: object) -> Random:

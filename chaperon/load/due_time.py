@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from chaperon.load.kinds import Shaped
+from chaperon.load.kinds.load import Shaped
 from chaperon.load.share import Share
 from chaperon.measure.sample import WARM_UP
 

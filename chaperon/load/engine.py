@@ -10,15 +10,26 @@ from chaperon.clock import Clock
 from chaperon.load.due_time import Interval, due_intervals, length_within
 from chaperon.load.generator.health import Health
 from chaperon.load.in_flight import Visitor, VisitResult, VisitsInFlight
-from chaperon.load.kinds import Rate
+from chaperon.load.kinds.iterations import Iterations
+from chaperon.load.kinds.load import Shaped
+from chaperon.load.kinds.rate import Rate
+from chaperon.load.kinds.users import Users
 from chaperon.load.live_changes import LiveChanges, positive
 from chaperon.load.performers.closed_load import ClosedLoad
-from chaperon.load.performers.open_load import OpenLoad, Pool
+from chaperon.load.performers.open_load import OpenLoad
+from chaperon.load.performers.performer import Performer, Pool, Terms
 from chaperon.load.share import Share, ShareProgress, ShareState
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.window import RunEvent
 
 __all__ = ["Engine", "VisitResult", "Visitor"]
+
+PERFORMERS: dict[type[Shaped], Callable[[VisitsInFlight, ShareProgress, Terms], Performer]] = {
+    Users: ClosedLoad,
+    Iterations: ClosedLoad,
+    Rate: OpenLoad,
+}
+"""What performs a share of each kind of load."""
 
 PATIENCE = 15.0
 LATE = 1.0
@@ -60,11 +71,9 @@ class Engine:
         self._began = began
         self._grace = grace
         self._patience = patience
-        self._late = late
-        self._engines = engines
-        self._pool = Pool()
+        self._terms = Terms(Pool(), late=late, grace=grace, engines=engines)
         self.holdings: dict[str, ShareProgress] = {share.name: ShareProgress(share) for share in shares}
-        self._loads: dict[str, OpenLoad | ClosedLoad] = {}
+        self._loads: dict[str, Performer] = {}
         self._steering = LiveChanges()
         self._performing = False
         self._finished = False
@@ -175,7 +184,7 @@ class Engine:
             self._begin(holding)
         flight.end_if_idle()
         flight.over.wait()
-        for entry, user in self._pool.empty():
+        for entry, user in self._terms.pool.empty():
             flight.spawn(None, flight.visitor.leave, entry, user)
         if not flight.empty and flight.fault is None:
             flight.over.clear()
@@ -192,13 +201,7 @@ class Engine:
 
     def _begin(self, holding: ShareProgress) -> None:
         share, flight = holding.share, self._flight
-        load: OpenLoad | ClosedLoad
-        if isinstance(share.load, Rate):
-            most = share.load.in_flight
-            cap = None if most is None else max(most // self._engines, 1)
-            load = OpenLoad(flight, holding, self._pool, cap=cap, late=self._late)
-        else:
-            load = ClosedLoad(flight, holding)
+        load = PERFORMERS[type(share.load)](flight, holding, self._terms)
         self._loads[share.name] = load
         self._follow(share, load)
         flight.spawn(holding, load.run)
@@ -231,11 +234,11 @@ class Engine:
             self._flight.paused = False
             self._tell("resumed", at)
 
-    def _follow(self, share: Share, load: OpenLoad | ClosedLoad) -> None:
+    def _follow(self, share: Share, load: Performer) -> None:
         """Let a load go on as it was changed while the engine ran."""
         changed = self._steering.load(share)
         if changed is not None:
-            load.bend(changed.curve)
+            load.follow_curve(changed.curve)
 
     def _tell(self, what: str, at: float) -> None:
         for name, load in self._loads.items():

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from chaperon.errors import PlanError
-from chaperon.load.kinds import Load, between
+from chaperon.load.kinds.load import Load
+from chaperon.load.kinds.think import between
 from chaperon.load.shapes import WORDS, rate, users
 
 _OF: dict[str, Any] = {"users": users, "rate": rate}

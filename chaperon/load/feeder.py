@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from chaperon.load.arrivals import seeded_random
-from chaperon.load.kinds import Load, Users
+from chaperon.load.kinds.load import Load
 from chaperon.load.share import ShareProgress
 
 Order = Literal["sequential", "shuffle", "random", "circular", "unique"]
@@ -31,7 +31,7 @@ class UserNumbering(NamedTuple):
 def crowd_of(load: Load) -> UserNumbering:
     """Return how the visits of a load are told apart."""
     legs = load.legs
-    counts = [leg.load.n for leg in legs if isinstance(leg.load, Users)]
+    counts = [n for leg in legs if (n := leg.load.row_users) is not None]
     closed = len(counts) == len(legs) > 0
     return UserNumbering(max(counts) * len(legs) if closed else None, not counts, max(len(legs), 1))
 

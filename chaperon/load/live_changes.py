@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from chaperon.errors import PlanError
-from chaperon.load.kinds import Rate, Shaped
+from chaperon.load.kinds.load import Shaped
 from chaperon.load.share import Share
 
 
@@ -53,7 +53,7 @@ class LiveChanges:
 
     def load(self, share: Share) -> Shaped | None:
         """Return the load of a share as it was changed, or None where it was not."""
-        changes = self._open if isinstance(share.load, Rate) else self._closed
+        changes = self._open if share.load.is_open else self._closed
         if not changes:
             return None
         return share.load.following(share.load.curve.scaled([(at - share.at, factor) for at, factor in changes]))

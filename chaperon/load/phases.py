@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from chaperon.load.curve import Segment
-from chaperon.load.kinds import Load, LoadPart, Rate
+from chaperon.load.kinds.load import Load, LoadPart
 from chaperon.measure.sample import STEADY, WARM_UP
 
 STAGES = 40
@@ -83,7 +83,6 @@ def _name(segment: Segment, leg: LoadPart, kinds: Counter[str], seen: Counter[st
     name = segment.kind
     if name == "pause" or not 1 < kinds[name] <= STAGES:
         return name
-    unit = "/s" if isinstance(leg.load, Rate) else " users"
-    name = f"{name} {'at' if name == 'steady' else 'to'} {segment.high:g}{unit}"
+    name = f"{name} {'at' if name == 'steady' else 'to'} {segment.high:g}{leg.load.short_unit}"
     seen[name] += 1
     return name if seen[name] == 1 else f"{name} ({seen[name]})"

@@ -10,7 +10,11 @@ from typing import Any
 from chaperon.clock import seconds
 from chaperon.errors import PlanError
 from chaperon.load.curve import Curve, Piece
-from chaperon.load.kinds import Iterations, Load, Pause, Rate, S, Shaped, Think, Users, plain, thinking
+from chaperon.load.kinds.iterations import Iterations
+from chaperon.load.kinds.load import Load, Pause, S, Shaped, plain
+from chaperon.load.kinds.rate import Rate
+from chaperon.load.kinds.think import Think, thinking
+from chaperon.load.kinds.users import Users
 
 Shape = Callable[..., Load]
 MOST_STAIRS = 10_000
@@ -64,7 +68,7 @@ def rate(
         raise PlanError("a rate needs an end: say how long with hold= (--hold on the command line)")
     curve = plain(_pace(n, per), _span("ramp", ramp), _hold(hold))
     most = None if in_flight is None else _whole("in_flight", in_flight)
-    return _placed(Rate(curve, 0.0, _flag("fresh", fresh), _flag("poisson", poisson), most), delay, warmup)
+    return _placed(Rate(curve, 0.0, _flag("poisson", poisson), most, _flag("fresh", fresh)), delay, warmup)
 
 
 def iterations(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from chaperon.load.kinds import Iterations, Load, Shaped, Users
+from chaperon.load.kinds.load import Load, Shaped
 from chaperon.load.phases import Phases, phases
 
 
@@ -66,16 +66,12 @@ def deal(loads: Sequence[tuple[str, Load]], n: int = 1, *, seed: int = 0, warmup
     for entry, (label, load) in enumerate(loads):
         legs = load.legs
         for leg, ((at, shaped), named) in enumerate(zip(legs, phases(load, warmup), strict=True)):
-            of = min(n, _crowd(shaped, n))
+            of = min(n, shaped.share_limit(n))
             shares += [
                 Share(entry, label, shaped, seed, index, of, at=at, leg=leg, legs=len(legs), phases=named)
                 for index in range(of)
             ]
     return [replace(share, place=place, total=len(shares)) for place, share in enumerate(shares)]
-
-
-def _crowd(load: Shaped, n: int) -> int:
-    return load.n if isinstance(load, Users) else load.users if isinstance(load, Iterations) else n
 
 
 ShareState = Literal["going", "done", "returned"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chaperon.errors import LoadError
-from chaperon.load.kinds import Load
+from chaperon.load.kinds.load import Load
 from chaperon.load.shapes import users
 from chaperon.measure.plain_text import NAME, encodable
 from chaperon.scenario.scenario import Mix, Scenario

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast, overload
 from chaperon.clock import seconds
 from chaperon.errors import PlanError, StepTimeout
 from chaperon.interrupts import is_interrupt
-from chaperon.load.kinds import Between, Think, thinking
+from chaperon.load.kinds.think import Between, Think, thinking
 from chaperon.measure.failures import unlisted
 from chaperon.session.context import POLICIES, OnError
 from chaperon.session.functions import name_of, require_plain_function

@@ -9,7 +9,7 @@ from typing import Any, cast
 from chaperon.clock import Clock, seconds
 from chaperon.errors import BlockTimeout, PlanError
 from chaperon.interrupts import is_interrupt
-from chaperon.load.kinds import Think, thinking
+from chaperon.load.kinds.think import Think, thinking
 from chaperon.measure.failures import unlisted
 from chaperon.measure.meter import Meter
 from chaperon.session.context import SeededRandom

@@ -22,7 +22,6 @@ from chaperon.cluster.protocol.messages import (
     WindowsReceived,
     WorkerDied,
 )
-from chaperon.load.kinds import Iterations, Rate, Users
 from chaperon.load.live_changes import LiveChanges
 from chaperon.load.plan import due_visits
 from chaperon.load.share import Share
@@ -33,11 +32,6 @@ from chaperon.report.monitor import RunMonitor
 
 MADE_TWICE = "visits that a worker given up has made, and its successor again"
 STOOD_STILL = "seconds in which the master stood still: no worker's silence meanwhile counts"
-UNHEARD: dict[type, str] = {
-    Rate: "of the lost workers on an open load: what was due after the last word counts as lost, made or not",
-    Iterations: "of the lost workers on iterations: those begun after the last word may have been made again",
-    Users: "of the lost workers on users: visits begun after the last word are in no count",
-}
 _STRICT: tuple[Order, ...] = ("wait", "run", "end", "stop", "kill", "over")
 
 
@@ -59,7 +53,7 @@ class MasterState:
         self._watch = watch
         self._losses = LossCorrections()
         self._caps = FleetCaps()
-        free = {share.label for share in shares if isinstance(share.load, Users) and share.load.until is not None}
+        free = {share.label for share in shares if not share.load.has_plan}
         self._shares = {share.name: share for share in shares}
         self._scheduled = frozenset({share.label for share in shares} - free)
         self._cut: float | None = None
@@ -220,12 +214,12 @@ class MasterState:
             span = hand.spans[lease]
             if span is not None:
                 rows = max(rows, span.rows)
-                if for_good or not isinstance(self._shares[lease.share].load, Rate):
+                if for_good or not self._shares[lease.share].load.is_open:
                     taken = max(taken, span.reached)
                 else:
                     told_by_others.add((lease.share, lease.attempt))
             known[lease.share] = taken, rows
-            hand.kept.add(type(self._shares[lease.share].load))
+            hand.kept.add(self._shares[lease.share].load.lost_note)
         self.ledger.give_up(hand.peer, known)
         if self.began is None:
             return
@@ -267,8 +261,8 @@ class MasterState:
                 self._watch.fault(f"{hand.title} has not said its last word: what it did last is unknown")
                 self._give_up(hand, for_good=True)
             if hand.lost and not hand.told_all:
-                for kind in hand.kept:
-                    self.collector.note(UNHEARD[kind])
+                for note in hand.kept:
+                    self.collector.note(note)
         if self.began is not None:
             until = (self.finished if self._cut is None else self._cut) - self.began
             self._correct(unmade_visits(self.ledger.unowned, self._steered(), until=until, whole=self._deserted))

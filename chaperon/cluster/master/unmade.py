@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from chaperon.cluster.master.leases import LeasedShare
 from chaperon.cluster.master.windows import Changes
-from chaperon.load.arrivals import offsets, quota, spells
-from chaperon.load.kinds import Iterations, Rate, Shaped, Users
+from chaperon.load.kinds.load import Shaped
 from chaperon.load.live_changes import LiveChanges
 from chaperon.measure.window import VisitCounts
 
@@ -36,37 +35,28 @@ def unmade_visits(tasks: Iterable[LeasedShare], steering: LiveChanges, *, until:
     for theirs in legs.values():
         share = theirs[0].share
         load = steering.load(share) or share.load
-        if isinstance(load, Rate):
+        if load.is_open:
             for task, due in _arrivals(load, theirs):
                 if due > until and not whole:
                     break
-                count(task, due)
+                for _ in range(load.visits_each):
+                    count(task, due)
         else:
             for task in theirs:
-                for _ in range(_left(load, task, whole=whole)):
+                for _ in range(load.unmade(task.share.index, task.share.of, task.start, whole=whole)):
                     count(task, until)
     return changes
 
 
-def _arrivals(load: Rate, tasks: list[LeasedShare]) -> Iterator[tuple[LeasedShare, float]]:
+def _arrivals(load: Shaped, tasks: list[LeasedShare]) -> Iterator[tuple[LeasedShare, float]]:
     """Yield every arrival of one leg that none of these shares has seen, when it was due: in one walk for all."""
     share = tasks[0].share
     mine = {task.share.index: task for task in tasks}
-    for number, offset in offsets(load, seed=share.source, skip=min(_next(task) for task in tasks)):
+    for number, offset in load.schedule(min(_next(task) for task in tasks), seed=share.source):
         task = mine.get(number % share.of)
         if task is not None and number >= _next(task):
             yield task, share.at + offset
 
 
 def _next(task: LeasedShare) -> int:
-    return task.share.index + task.start * task.share.of
-
-
-def _left(load: Shaped, task: LeasedShare, *, whole: bool) -> int:
-    """Return how many visits of a closed load are planned, but not begun."""
-    share = task.share
-    if isinstance(load, Iterations):
-        return quota(load, share.index, share.of) - task.start
-    if whole and isinstance(load, Users) and load.until is None:  # each of its users makes one visit
-        return max(len(spells(load.curve, share.index, share.of)) - task.start, 0)
-    return 0
+    return task.share.index + task.start // task.share.load.visits_each * task.share.of

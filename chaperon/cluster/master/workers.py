@@ -33,8 +33,8 @@ class WorkerRecord:
     *heard* is when. *closed* is when its connection was closed, None while it has one.
     It is *lost* when it was given up, *left* when it went in order. *ending*
     is until when the last windows of one that has died may come, all of them where it is
-    *whole*. *spans* are how far it says to have come. Of which kinds the loads were that were
-    taken from it is *kept*. *closing* is what it said of itself with its last window.
+    *whole*. *spans* are how far it says to have come. *kept* are the notes on the loads that were
+    taken from it. *closing* is what it said of itself with its last window.
     """
 
     hello: Hello
@@ -51,7 +51,7 @@ class WorkerRecord:
     ending: float | None = None
     whole: bool = False
     spans: ShareProgressLog = field(default_factory=ShareProgressLog)
-    kept: set[type] = field(default_factory=set)
+    kept: set[str] = field(default_factory=set)
     closing: Closing | None = None
 
     @property

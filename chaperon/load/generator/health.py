@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from chaperon.clock import Clock, HubClock
+from chaperon.clock import Clock
 from chaperon.load.generator.host import CpuUsage, GcPauses, cores, ports
 from chaperon.load.generator.ticker import Ticker, healthy_lag
 from chaperon.load.generator.watchdog import BlockingWatchdog
@@ -22,10 +22,14 @@ class Health:
 
     `tick` belongs in a greenlet of its own: it wakes twenty times a second, and whatever
     kept it from waking kept every visit from going on. Between `start` and `stop` a thread
-    looks on from outside; it hands what it saw to `happened`. Moments count from *began*.
+    looks on from outside; it hands what it saw to `happened`. Moments count from *began*. Both need
+    *real_time*: a clock that simulates time has no hub to be watched.
     """
 
-    def __init__(self, clock: Clock, began: float | None = None, *, lag: HubLag | None = None) -> None:
+    def __init__(
+        self, clock: Clock, began: float | None = None, *, lag: HubLag | None = None, real_time: bool = False
+    ) -> None:
+        self._real_time = real_time
         self._clock = clock
         self._late: list[float] = []
         self._lag: list[float] = []
@@ -44,22 +48,22 @@ class Health:
         return f"<Health of {len(self._late)} starts>"
 
     def start(self) -> None:
-        """Begin to watch from outside the hub; a clock that only simulates time has nothing to be seen."""
-        if isinstance(self._clock, HubClock) and not self._watched:
+        """Start the thread that watches the hub; without *real_time* do nothing."""
+        if self._real_time and not self._watched:
             self._watched = True
             self._sentinel.start()
             self._garbage.start()
             self._ticker.start()
 
     def stop(self) -> None:
-        """Watch no more from outside."""
+        """Stop the thread that watches the hub, and the counting of garbage collections."""
         self._sentinel.stop()
         self._garbage.stop()
         self._ticker.stop()
 
     def wait(self, until: float) -> None:
         """Wait until a moment, when the load begins; see meanwhile what lag is healthy. Blocks."""
-        if isinstance(self._clock, HubClock):
+        if self._real_time:
             self._ticker.calibrate(until)
         else:
             self._clock.sleep(until - self._clock.now())

@@ -6,10 +6,13 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import count, islice
 
-from chaperon.load.arrivals import Arrival, numbers, quota, seeded_random, spells
+from chaperon.load.arrivals import Arrival, seeded_random, spells
 from chaperon.load.curve import Curve, UserInterval
 from chaperon.load.in_flight import VisitsInFlight
-from chaperon.load.kinds import Between, Iterations, Users
+from chaperon.load.kinds.iterations import Iterations
+from chaperon.load.kinds.think import Between
+from chaperon.load.kinds.users import Users
+from chaperon.load.performers.performer import Terms
 from chaperon.load.share import ShareProgress
 
 LONG = 3600.0
@@ -27,7 +30,7 @@ class _Seat:
 class ClosedLoad:
     """Performs one share of users or iterations."""
 
-    def __init__(self, flight: VisitsInFlight, holding: ShareProgress) -> None:
+    def __init__(self, flight: VisitsInFlight, holding: ShareProgress, terms: Terms) -> None:
         load, share = holding.load, holding.share
         assert isinstance(load, (Users, Iterations))
         self._flight = flight
@@ -39,7 +42,7 @@ class ClosedLoad:
         self._ushering = False
         self._left: Iterator[int] | None = None
         if isinstance(load, Iterations) and not (load.each and not share.start):
-            self._left = islice(numbers(load, share.index, share.of), share.start, None)
+            self._left = islice(load.numbers(share.index, share.of), share.start, None)
         # without an end each user makes one visit, so that whoever has begun it is past
         past = share.start if isinstance(load, Users) and load.until is None else 0
         self._coming = deque(self._spells()[past:])
@@ -47,7 +50,7 @@ class ClosedLoad:
     def __repr__(self) -> str:
         return f"<ClosedLoad {self._holding.share.name} of {len(self._seats)}>"
 
-    def bend(self, curve: Curve) -> None:
+    def follow_curve(self, curve: Curve) -> None:
         """Go on along another curve: users that are too many leave after their visit, missing ones come."""
         flight = self._flight
         self._holding.load = self._load = self._load.following(curve)
@@ -155,7 +158,7 @@ class ClosedLoad:
         if self._seats or self._ushering or not isinstance(load, Iterations) or holding.released:
             return
         now = flight.clock.now()
-        for _ in range(quota(load, holding.share.index, holding.share.of) - holding.taken):
+        for _ in range(load.quota(holding.share.index, holding.share.of) - holding.taken):
             holding.taken += 1
             flight.planned[holding.share.label] += 1
             flight.account(holding, now, "planned")

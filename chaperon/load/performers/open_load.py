@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import cast
 
 from chaperon.load.arrivals import Arrival, offsets
 from chaperon.load.curve import Curve
 from chaperon.load.in_flight import VisitsInFlight
-from chaperon.load.kinds import Rate
+from chaperon.load.kinds.rate import Rate
+from chaperon.load.performers.performer import Terms
 from chaperon.load.share import ShareProgress
 
 NO_USER = -1
 """The user of an arrival that never began."""
-
-
-class Pool:
-    """The users of the open loads of an engine: who is idle, how many there were."""
-
-    def __init__(self) -> None:
-        self._idle: dict[int, list[int]] = {}
-        self._opened: dict[str, int] = {}
-
-    def take(self, holding: ShareProgress) -> int:
-        """Return the user that was idle last, or a new one."""
-        share = holding.share
-        idle = self._idle.get(share.entry)
-        if idle:
-            return idle.pop()
-        opened = self._opened.get(share.name, 0)
-        self._opened[share.name] = opened + 1
-        return share.unique(share.index + (share.start + opened) * share.of)
-
-    def put_back(self, entry: int, user: int) -> None:
-        """Let a user wait for the next visit."""
-        self._idle.setdefault(entry, []).append(user)
-
-    def empty(self) -> Iterator[tuple[int, int]]:
-        """Yield every (entry, user) that waits; none of them does afterwards."""
-        waiting, self._idle = self._idle, {}
-        return iter([(entry, user) for entry, idle in waiting.items() for user in idle])
 
 
 class OpenLoad:
@@ -50,23 +23,22 @@ class OpenLoad:
     was due.
     """
 
-    def __init__(
-        self, flight: VisitsInFlight, holding: ShareProgress, pool: Pool, *, cap: int | None, late: float
-    ) -> None:
+    def __init__(self, flight: VisitsInFlight, holding: ShareProgress, terms: Terms) -> None:
         self._flight = flight
         self._holding = holding
-        self._pool = pool
-        self._cap = cap
-        self._late = late
+        self._terms = terms
+        self._pool = terms.pool
+        self._late = terms.late
         self._leg = (holding.share.entry, holding.share.leg)
         self._begun = flight.began + holding.share.at
         self._next: tuple[int, float] | None = None
         self._restart()
+        self._cap = terms.cap(self._load.in_flight)
 
     def __repr__(self) -> str:
         return f"<OpenLoad {self._holding.share.name}>"
 
-    def bend(self, curve: Curve) -> None:
+    def follow_curve(self, curve: Curve) -> None:
         """Go on along another curve, from the next arrival on."""
         self._holding.load = self._holding.load.following(curve)
         self._restart()
@@ -121,7 +93,7 @@ class OpenLoad:
             self._drop(number, due, now, "late")
             return
         flight.health.late(now - due)
-        user = self._pool.take(self._holding)
+        user = self._pool.borrow(self._holding)
         flight.present += 1
         try:
             visited = flight.visit(self._holding, self._arrival(number, user, due), due)

@@ -1,47 +1,15 @@
-"""How much load, what shape, how long: plain values."""
+"""What every load answers, and how loads combine one after another or side by side."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from random import Random
-from typing import NamedTuple, TypeVar
+from typing import ClassVar, NamedTuple, TypeVar
 
-from chaperon.clock import seconds
 from chaperon.errors import PlanError
 from chaperon.load.curve import Curve, Piece
-
-
-@dataclass(frozen=True, slots=True)
-class Between:
-    """A span drawn evenly from *low* to *high* seconds, each time anew."""
-
-    low: float
-    high: float
-
-    def draw(self, chance: Random) -> float:
-        """Return one span in seconds."""
-        return self.low if self.low == self.high else chance.uniform(self.low, self.high)
-
-
-def between(low: float | str, high: float | str) -> Between:
-    """Return a random think time between two spans; raises PlanError if they are the wrong way round."""
-    span = Between(seconds(low), seconds(high))
-    if span.low > span.high:
-        raise PlanError(f"between({low!r}, {high!r}) is the wrong way round: put the smaller span first")
-    return span
-
-
-Think = float | str | Between
-
-
-def thinking(think: Think | None) -> Between | None:
-    """Read a think time: a span, or what `between` returns."""
-    if think is None or isinstance(think, Between):
-        return think
-    span = seconds(think)
-    return Between(span, span)
-
+from chaperon.load.kinds.think import Between
 
 S = TypeVar("S", bound="Shaped")
 
@@ -93,13 +61,90 @@ class Load:
         """Return the load up to the offset *until*."""
         raise NotImplementedError
 
+    @property
+    def silence(self) -> float | None:
+        """For how many seconds this sends nothing, None if it sends something."""
+        return None
+
+    def joined(self, other: Load) -> Load | None:
+        """Return this load followed by *other* as one load with one curve; None where that is impossible."""
+        return None
+
+    def at_level_of(self, trial: Shaped) -> Shaped:
+        """Return what a capacity search runs in place of this load: *trial*, a `rate`."""
+        return trial
+
 
 @dataclass(frozen=True)
 class Shaped(Load):
     """A load that follows one curve; *warmup* is how long of it counts to no headline, no limit."""
 
+    is_open: ClassVar[bool] = False
+    """Whether visits are due on a schedule: a pause removes arrivals, and a new owner of a share counts missed ones."""
+    unit: ClassVar[str] = "users"
+    """What the level counts, as `chaperon plan` prints it."""
+    short_unit: ClassVar[str] = " users"
+    """What follows a level in the name of a phase."""
+    lost_note: ClassVar[str]
+    """The report's note on visits of a lost worker that no window has counted."""
+
     curve: Curve
     warmup: float = 0.0
+
+    @property
+    def has_plan(self) -> bool:
+        """Whether the number of visits follows from the load, not from the speed of the target."""
+        return True
+
+    @property
+    def row_users(self) -> int | None:
+        """The number of users that take rows of a feed in turn, None where each visit has a number instead."""
+        return None
+
+    def share_limit(self, n: int) -> int:
+        """Return into how many shares the load can be divided, if *n* are wanted."""
+        return n
+
+    def planned(self, *, seed: object = 0) -> int | None:
+        """Return the number of planned visits, None where it depends on the target or is too long to count."""
+        raise NotImplementedError
+
+    def expected(self) -> int | None:
+        """Return the approximate number of visits where `planned` is too long to count, None where it is unknown."""
+        return None
+
+    def due_by(self, stopped: float | None, original: Shaped, *, seed: object = 0) -> tuple[int, bool]:
+        """Return the least number of visits due in a run, and whether it is exact.
+
+        *stopped* is the offset, in seconds, at which the run was stopped, None if it ended by
+        itself. *original* is this load before live changes, the same object without any.
+        """
+        raise NotImplementedError
+
+    def schedule(self, skip: int = 0, *, seed: object = 0) -> Iterator[tuple[int, float]]:
+        """Yield (number, offset in seconds) of each arrival from number *skip* on; nothing for a closed load."""
+        return iter(())
+
+    @property
+    def visits_each(self) -> int:
+        """The number of visits that one arrival of the schedule makes."""
+        return 1
+
+    def unmade(self, index: int, of: int, start: int, *, whole: bool) -> int:
+        """Return how many visits without a schedule are left of share *index* of *of* after *start* visits.
+
+        Without *whole*, visits that are only due once a user begins them do not count.
+        """
+        return 0
+
+    @property
+    def rests(self) -> dict[str, Between]:
+        """The spans between two visits of a user that `chaperon plan` prints, by name."""
+        return {}
+
+    def describe(self, *, seed: object = 0) -> str:
+        """Return in words what is sent, for `chaperon plan`."""
+        raise NotImplementedError
 
     @property
     def until(self) -> float | None:
@@ -122,82 +167,17 @@ class Shaped(Load):
         """Return the same kind of load along another curve."""
         return replace(self, curve=curve)
 
-    def joined(self, other: Shaped) -> Shaped | None:
-        """Return both as one curve, so that users stay from one to the other; None where they differ in kind."""
-        if other.warmup or other != replace(self, curve=other.curve, warmup=0.0):
+    def joined(self, other: Load) -> Load | None:
+        if other.silence is not None:
+            return replace(self, curve=Curve.of((*self.curve.pieces, Piece(other.silence, 0.0, 0.0))))
+        if not isinstance(other, Shaped) or other.warmup:
             return None
+        if other != replace(self, curve=other.curve, warmup=0.0):
+            return None  # another kind, or other options
         pieces = other.curve.pieces
         if pieces and pieces[0].since == 0.0 and pieces[0].to:  # a ramp goes on from where the level is
             pieces = (pieces[0]._replace(since=None), *pieces[1:])
         return replace(self, curve=Curve.of((*self.curve.pieces, *pieces)))
-
-
-@dataclass(frozen=True)
-class Users(Shaped):
-    """A closed load: the curve's level is how many users there are, each making visit after visit.
-
-    *visits* is how many each of them makes before it leaves, None for as many as fit.
-    *pacing* is from the beginning of one visit to that of the next, at least.
-    """
-
-    visits: int | None = None
-    think: Between | None = None
-    pacing: Between | None = None
-
-    @property
-    def n(self) -> int:
-        """The most users there are at once."""
-        return math.ceil(self.curve.peak - 1e-9)
-
-    def held(self, hold: float | None = None, ramp: float | None = None) -> Load:
-        return super(Users, self if hold is None else replace(self, visits=None)).held(hold, ramp)
-
-    def __str__(self) -> str:
-        crowd = f"{self.n:,} user{'s' if self.n != 1 else ''}"
-        return _told(crowd, self.curve)
-
-
-@dataclass(frozen=True)
-class Rate(Shaped):
-    """An open load: the curve's level is how many visits become due a second, whatever the target does.
-
-    Evenly, or at random as a Poisson process. *fresh* arrivals bring a session of their
-    own. Arrivals beyond *in_flight* visits at once are dropped.
-    """
-
-    fresh: bool = False
-    poisson: bool = False
-    in_flight: int | None = None
-
-    def __str__(self) -> str:
-        most = f"{self.curve.peak:g}/s"
-        return _told(most, self.curve)
-
-
-@dataclass(frozen=True)
-class Iterations(Shaped):
-    """A closed load of *n* visits in all, taken first come, first served by its users; or *n* of *each* user."""
-
-    n: int = 1
-    think: Between | None = None
-    pacing: Between | None = None
-    each: bool = False
-
-    @property
-    def users(self) -> int:
-        """How many users share them."""
-        return math.ceil(self.curve.peak - 1e-9)
-
-    @property
-    def total(self) -> int:
-        """How many visits there are to be in all."""
-        return self.n * self.users if self.each else self.n
-
-    def joined(self, other: Shaped) -> None:
-        return None  # each is a number of its own
-
-    def __str__(self) -> str:
-        return f"{self.total:,} iterations by {self.users:,} user{'s' if self.users != 1 else ''}"
 
 
 @dataclass(frozen=True)
@@ -215,6 +195,17 @@ class Pause(Load):
 
     def cut(self, until: float) -> Pause:
         return Pause(min(self.span, until))
+
+    @property
+    def silence(self) -> float:
+        return self.span
+
+    def joined(self, other: Load) -> Load | None:
+        if other.silence is not None:
+            return Pause(self.span + other.silence)
+        if not isinstance(other, Shaped) or other.warmup:
+            return None
+        return replace(other, curve=Curve.of((Piece(self.span, 0.0, 0.0), *other.curve.pieces)))
 
     def __str__(self) -> str:
         return f"nothing for {self.span:g} s"
@@ -283,17 +274,9 @@ def in_turn(first: Load, then: Load) -> Load:
 
 
 def _adjoined(last: Load, following: Load) -> tuple[Load, ...]:
-    """Make one curve of two neighbours where their kinds allow it."""
-    if isinstance(last, Shaped) and isinstance(following, Shaped):
-        joined = last.joined(following)
-        return (last, following) if joined is None else (joined,)
-    if isinstance(last, Pause) and isinstance(following, Pause):
-        return (Pause(last.span + following.span),)
-    if isinstance(last, Pause) and isinstance(following, Shaped) and not following.warmup:
-        return (replace(following, curve=Curve.of((Piece(last.span, 0.0, 0.0), *following.curve.pieces))),)
-    if isinstance(last, Shaped) and isinstance(following, Pause):
-        return (replace(last, curve=Curve.of((*last.curve.pieces, Piece(following.span, 0.0, 0.0)))),)
-    return (last, following)
+    """Make one load of two neighbours where their kinds allow it."""
+    joined = last.joined(following)
+    return (last, following) if joined is None else (joined,)
 
 
 def _sequence(parts: tuple[Load, ...]) -> Load:
@@ -309,7 +292,8 @@ def plain(top: float, ramp: float, hold: float | None) -> Curve:
     return Curve.of((Piece(ramp, top), Piece(math.inf if hold is None else hold, top, top)))
 
 
-def _told(most: str, curve: Curve) -> str:
+def level_text(most: str, curve: Curve) -> str:
+    """Return the highest level in words, *most*, with the number of stages where the curve has several."""
     if _simple(curve) is not None:
         return most
     return f"up to {most} in {len(curve.segments)} stages" if len(curve.segments) > 1 else f"up to {most}"

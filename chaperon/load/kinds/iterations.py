@@ -1,0 +1,68 @@
+"""The closed load of a number of visits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from chaperon.load.kinds.load import Load, Shaped
+from chaperon.load.kinds.think import Between
+
+
+@dataclass(frozen=True)
+class Iterations(Shaped):
+    """A closed load of *n* visits in all, which its users take in turn as they become free; or *n* of *each* user."""
+
+    lost_note: ClassVar[str] = (
+        "of the lost workers on iterations: those begun after the last word may have been made again"
+    )
+
+    n: int = 1
+    think: Between | None = None
+    pacing: Between | None = None
+    each: bool = False
+
+    @property
+    def users(self) -> int:
+        """The number of users that share the visits."""
+        return math.ceil(self.curve.peak - 1e-9)
+
+    @property
+    def total(self) -> int:
+        """The number of visits in all."""
+        return self.n * self.users if self.each else self.n
+
+    def numbers(self, index: int = 0, of: int = 1) -> Iterator[int]:
+        """Yield the iterations of one share: those of its users, i going to user i modulo the users."""
+        crowd = self.users
+        mine = range(index, crowd, of)
+        return (i for base in range(0, self.total, crowd) for user in mine if (i := base + user) < self.total)
+
+    def quota(self, index: int = 0, of: int = 1) -> int:
+        """Return the number of iterations of one share."""
+        mine = range(index, min(self.users, self.total), of)
+        return sum((self.total - user + self.users - 1) // self.users for user in mine)
+
+    def share_limit(self, n: int) -> int:
+        return self.users
+
+    def planned(self, *, seed: object = 0) -> int:
+        return self.total
+
+    def due_by(self, stopped: float | None, original: Shaped, *, seed: object = 0) -> tuple[int, bool]:
+        counted = self if self.each or not isinstance(original, Iterations) else original
+        return counted.total, self is original
+
+    def unmade(self, index: int, of: int, start: int, *, whole: bool) -> int:
+        return self.quota(index, of) - start
+
+    def describe(self, *, seed: object = 0) -> str:
+        return f"{self.total:,} visits"
+
+    def joined(self, other: Load) -> Load | None:
+        return super().joined(other) if other.silence is not None else None  # each is a number of its own
+
+    def __str__(self) -> str:
+        return f"{self.total:,} iterations by {self.users:,} user{'s' if self.users != 1 else ''}"

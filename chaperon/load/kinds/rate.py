@@ -1,0 +1,32 @@
+"""The open load of visits a second."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from chaperon.load.kinds.arriving import Arriving
+from chaperon.load.kinds.load import Shaped, level_text
+
+
+@dataclass(frozen=True)
+class Rate(Arriving):
+    """An open load: the level is how many visits become due a second, however fast the target is.
+
+    *fresh* arrivals use a new session each. Arrivals beyond *in_flight* visits at once are dropped.
+    """
+
+    unit: ClassVar[str] = "visits/s"
+    short_unit: ClassVar[str] = "/s"
+
+    fresh: bool = False
+
+    def at_level_of(self, trial: Shaped) -> Shaped:
+        return replace(self, curve=trial.curve, warmup=trial.warmup)
+
+    def describe(self, *, seed: object = 0) -> str:
+        cap = "" if self.in_flight is None else f", at most {self.in_flight:,} in flight"
+        return f"{self._many(seed)} arrivals, {self._spaced()}{cap}"
+
+    def __str__(self) -> str:
+        return level_text(f"{self.curve.peak:g}/s", self.curve)

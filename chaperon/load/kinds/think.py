@@ -1,0 +1,40 @@
+"""Think times: fixed spans, or spans drawn evenly between two bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from chaperon.clock import seconds
+from chaperon.errors import PlanError
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """A span that is drawn evenly from *low* to *high* seconds each time it is used."""
+
+    low: float
+    high: float
+
+    def draw(self, chance: Random) -> float:
+        """Return one span in seconds."""
+        return self.low if self.low == self.high else chance.uniform(self.low, self.high)
+
+
+def between(low: float | str, high: float | str) -> Between:
+    """Return a random think time between two spans. Raises PlanError if *low* is longer than *high*."""
+    span = Between(seconds(low), seconds(high))
+    if span.low > span.high:
+        raise PlanError(f"between({low!r}, {high!r}) is the wrong way round: put the smaller span first")
+    return span
+
+
+Think = float | str | Between
+
+
+def thinking(think: Think | None) -> Between | None:
+    """Convert a think time as authors write it (seconds, text, `between`) to a span. Raises PlanError."""
+    if think is None or isinstance(think, Between):
+        return think
+    span = seconds(think)
+    return Between(span, span)
