@@ -18,6 +18,7 @@ COMPILED = [
     "chaperon/load/performers/performer.py",
     "chaperon/load/performers/closed_load.py",
     "chaperon/load/performers/open_load.py",
+    "chaperon/load/performers/arriving_users.py",
     "chaperon/client/network/tcp.py",
     "chaperon/client/network/tls.py",
     "chaperon/client/network/connect.py",

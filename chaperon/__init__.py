@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from chaperon.execution.metric_rules import metric
     from chaperon.execution.running import Running
     from chaperon.load.kinds.think import between
-    from chaperon.load.shapes import iterations, pause, rate, spike, stages, stairs, users
+    from chaperon.load.shapes import iterations, pause, rate, spike, stages, stairs, users, users_per_second
     from chaperon.report.report import Report, Verdict
     from chaperon.scenario.entry import run
     from chaperon.scenario.scenario import Scenario, mix
@@ -62,7 +62,7 @@ _ROOMS = {
     "chaperon.client.service": ("Service",),
     "chaperon.execution.metric_rules": ("metric",),
     "chaperon.load.kinds.think": ("between",),
-    "chaperon.load.shapes": ("iterations", "pause", "rate", "spike", "stages", "stairs", "users"),
+    "chaperon.load.shapes": ("iterations", "pause", "rate", "spike", "stages", "stairs", "users", "users_per_second"),
     # what comes of it
     "chaperon.execution.running": ("Running",),
     "chaperon.report.report": ("Report", "Verdict"),
@@ -135,6 +135,7 @@ __all__ = [
     "stairs",
     "step",
     "users",
+    "users_per_second",
 ]
 
 

@@ -9,7 +9,7 @@ from scenes import once, simulated
 from stage import Stage
 from test_fleet import Ground
 
-from chaperon import iterations, pause, rate, users
+from chaperon import iterations, pause, rate, users, users_per_second
 from chaperon.cluster.worker.window_sender import WindowSender
 from chaperon.load.arrivals import arrivals_until, offsets
 from chaperon.load.in_flight import VisitsInFlight
@@ -33,6 +33,8 @@ LOADS = [
     iterations(4, users=3, each=True),
     users(6),
     users(6, ramp=3),
+    users_per_second(4, visits=3, hold=5),
+    users_per_second(4, visits=2, ramp=2, hold=4, poisson=True, think=0.4, in_flight=3),
 ]
 
 

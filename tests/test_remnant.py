@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_fleet import Ground
 
-from chaperon import iterations, rate, users
+from chaperon import iterations, rate, users, users_per_second
 from chaperon.cluster.master.leases import LeasedShare
 from chaperon.cluster.master.unmade import unmade_visits
 from chaperon.load.live_changes import LiveChanges
@@ -31,6 +31,7 @@ LOADS = [
     rate(20, ramp=5, hold=5) >> rate(3, hold=10),
     iterations(77, users=9),
     users(21, ramp=7),
+    users_per_second(2, visits=4, hold=10),
 ]
 
 
@@ -73,7 +74,12 @@ def test_of_those_gone_what_was_due_is_lost_and_what_was_not_yet_is_dropped():
     assert total(cut_short) == VisitCounts(planned=32, lost=32)
 
 
-WHOLE = {rate(10, hold=90): 900, iterations(400, users=4): 400, users(90, ramp=90): 90}
+WHOLE = {
+    rate(10, hold=90): 900,
+    iterations(400, users=4): 400,
+    users_per_second(2, visits=3, hold=90): 540,
+    users(90, ramp=90): 90,
+}
 
 
 @pytest.mark.parametrize("load", WHOLE, ids=str)
@@ -98,6 +104,9 @@ def test_when_no_worker_is_left_the_ledger_shows_the_whole_plan(load):
         assert {due[at].planned for at in range(90)} == {10}
         assert {due[at].lost for at in range(21, 39)} == {10}
         assert {due[at].dropped for at in range(42, 90)} == {10}
+    elif load.is_open:
+        assert {row.counts.planned for row in report.seconds if row.at < 90} == {6}
+        assert {row.counts.dropped for row in report.seconds if 42 <= row.at < 90} == {6}
     else:
         assert ledger.lost == ledger.planned - ledger.done
 

@@ -14,7 +14,9 @@ from chaperon.load.kinds.iterations import Iterations
 from chaperon.load.kinds.load import Shaped
 from chaperon.load.kinds.rate import Rate
 from chaperon.load.kinds.users import Users
+from chaperon.load.kinds.users_per_second import UsersPerSecond
 from chaperon.load.live_changes import LiveChanges, positive
+from chaperon.load.performers.arriving_users import ArrivingUsers
 from chaperon.load.performers.closed_load import ClosedLoad
 from chaperon.load.performers.open_load import OpenLoad
 from chaperon.load.performers.performer import Performer, Pool, Terms
@@ -28,6 +30,7 @@ PERFORMERS: dict[type[Shaped], Callable[[VisitsInFlight, ShareProgress, Terms], 
     Users: ClosedLoad,
     Iterations: ClosedLoad,
     Rate: OpenLoad,
+    UsersPerSecond: ArrivingUsers,
 }
 """What performs a share of each kind of load."""
 

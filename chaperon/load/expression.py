@@ -10,9 +10,9 @@ from typing import Any
 from chaperon.errors import PlanError
 from chaperon.load.kinds.load import Load
 from chaperon.load.kinds.think import between
-from chaperon.load.shapes import WORDS, rate, users
+from chaperon.load.shapes import WORDS, rate, users, users_per_second
 
-_OF: dict[str, Any] = {"users": users, "rate": rate}
+_OF: dict[str, Any] = {"users": users, "rate": rate, "users_per_second": users_per_second}
 _CALLS: dict[str, Callable[..., Any]] = {**WORDS, "between": between}
 DEEP = 50
 

@@ -131,8 +131,11 @@ class VisitsInFlight:
 
     def rest(self, holding: ShareProgress, until: float) -> None:
         """Wait for a moment, or until something changes for the share; whoever rests looks again."""
-        if not self.going(holding):
-            return
+        if self.going(holding):
+            self.wait_until(until)
+
+    def wait_until(self, until: float) -> None:
+        """Wait until the clock reads *until*, in seconds, or until `rouse`, which the caller has to check for."""
         me = _me()
         self._resting.add(me)
         try:
@@ -186,7 +189,7 @@ class VisitsInFlight:
         """End the visits in flight of a share, or of all; runs in the hub."""
         for greenlet, (whose, _, arrival) in list(self._busy.items()):
             if holding in (None, whose) and greenlet in self._busy:
-                closed = arrival.due is None and whose.load.until is not None
+                closed = not whose.load.is_open and whose.load.until is not None
                 endless = self.visitor.endless(arrival, greenlet.gr_frame if closed else None)
                 greenlet.throw(marked(Interrupted("the run ended"), endless))
 

@@ -1,4 +1,4 @@
-"""The words loads are written with: users, rate, iterations, stages, stairs, spike, pause."""
+"""The functions that loads are written with, from `users` to `pause`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from chaperon.load.kinds.load import Load, Pause, S, Shaped, plain
 from chaperon.load.kinds.rate import Rate
 from chaperon.load.kinds.think import Think, thinking
 from chaperon.load.kinds.users import Users
+from chaperon.load.kinds.users_per_second import UsersPerSecond
 
 Shape = Callable[..., Load]
 MOST_STAIRS = 10_000
@@ -71,6 +72,38 @@ def rate(
     return _placed(Rate(curve, 0.0, _flag("poisson", poisson), most, _flag("fresh", fresh)), delay, warmup)
 
 
+def users_per_second(
+    rate: float,
+    *,
+    visits: int = 1,
+    per: float | str = 1.0,
+    ramp: float | str = 0.0,
+    hold: float | str | None = None,
+    think: Think | None = None,
+    pacing: Think | None = None,
+    poisson: bool = False,
+    in_flight: int | None = None,
+    delay: float | str = 0.0,
+    warmup: float | str = 0.0,
+) -> UsersPerSecond:
+    """Return an open load: *rate* new users arrive every *per*; each makes *visits* visits and leaves.
+
+    Every user has a new session. The first visit is due when the user arrives, each further one
+    when the one before has ended and *think* and *pacing* have passed, as for `users`. All visits of
+    a user are planned when the user arrives; those a user cannot make before the run ends are
+    dropped. While *in_flight* users are there, further ones are dropped with all their visits.
+    *per*, *ramp*, *hold*, *poisson* are as for `rate`: after *hold* no user arrives. Raises PlanError,
+    also where *hold* is missing.
+    """
+    if hold is None:
+        raise PlanError("users_per_second needs an end: say how long users arrive with hold=")
+    curve = plain(_pace(rate, per, "users"), _span("ramp", ramp), _hold(hold))
+    most = None if in_flight is None else _whole("in_flight", in_flight)
+    number = _whole("visits", visits)
+    load = UsersPerSecond(curve, 0.0, _flag("poisson", poisson), most, number, thinking(think), thinking(pacing))
+    return _placed(load, delay, warmup)
+
+
 def iterations(
     n: int,
     *,
@@ -96,8 +129,8 @@ def iterations(
 def stages(*steps: tuple[float | str, float], of: Shape = rate, **options: Any) -> Load:
     """Return a load that goes straight to each level in turn: `stages(("30s", 100), ("5m", 100), of=users)`.
 
-    A step is a span with the level at its end; the first starts from nothing. *of* is
-    `users`, or `rate` in visits a second; *options* are those of that. Raises PlanError.
+    A step is a span with the level at its end; the first starts from nothing. *of* is `users`,
+    `rate` (visits a second) or `users_per_second`; *options* are those of that. Raises PlanError.
     """
     if not steps:
         raise PlanError('stages need at least one step: stages(("30s", 100), ("5m", 100))')
@@ -149,14 +182,14 @@ def pause(span: float | str) -> Pause:
 
 
 WORDS: dict[str, Callable[..., Any]] = {
-    word.__name__: word for word in (users, rate, iterations, stages, stairs, spike, pause)
+    word.__name__: word for word in (users, rate, users_per_second, iterations, stages, stairs, spike, pause)
 }
 
 
 def _along(pieces: list[Piece], of: Shape, options: dict[str, Any]) -> Load:
     """Return a load of the kind *of* that follows *pieces*."""
-    if of not in (users, rate):
-        raise PlanError(f"of= takes users or rate, got {getattr(of, '__name__', of)!r}")
+    if of not in (users, rate, users_per_second):
+        raise PlanError(f"of= takes users, rate or users_per_second, got {getattr(of, '__name__', of)!r}")
     for taken in ("ramp", "hold", "per"):
         if taken in options:
             raise PlanError(f"{taken}= does not go with stages: their spans say it all")
@@ -182,9 +215,9 @@ def _placed(load: S, delay: float | str, warmup: float | str) -> S:
     return replace(load, curve=curve, warmup=load.warmup + late if load.warmup else 0.0)
 
 
-def _pace(n: float, per: float | str) -> float:
+def _pace(n: float, per: float | str, what: str = "visits") -> float:
     if isinstance(n, bool) or not isinstance(n, (int, float)) or not 0 < n < math.inf:
-        raise PlanError(f"rate must be positive, got {n!r} visits")
+        raise PlanError(f"rate must be positive, got {n!r} {what}")
     each = 1.0 if per in ("s", "second") else 60.0 if per in ("m", "min", "minute") else _span("per", per)
     if each <= 0:
         raise PlanError(f"per= must be longer than nothing, got {per!r}")

@@ -7,16 +7,18 @@ from typing import cast
 from chaperon.load.arrivals import Arrival, offsets
 from chaperon.load.curve import Curve
 from chaperon.load.in_flight import VisitsInFlight
+from chaperon.load.kinds.arriving import Arriving
 from chaperon.load.kinds.rate import Rate
 from chaperon.load.performers.performer import Terms
 from chaperon.load.share import ShareProgress
+from chaperon.measure.recorder import VisitOutcome
 
 NO_USER = -1
 """The user of an arrival that never began."""
 
 
 class OpenLoad:
-    """Performs one share of a rate.
+    """Performs one share of a rate, or the arrivals of another open load.
 
     An arrival is dropped, and counted with the wait it had suffered, where *cap* visits of
     its leg are in flight already, or where it would begin more than *late* seconds after it
@@ -68,14 +70,14 @@ class OpenLoad:
             elif due > now:
                 continue  # woken because something changed: look again
             self._next = next(self._schedule, None)
-            holding.taken += 1
-            flight.planned[holding.share.label] += 1
-            flight.account(holding, due, "planned")
+            holding.taken += self._load.visits_each
+            flight.planned[holding.share.label] += self._load.visits_each
+            self._account(due, "planned")
             if due < holding.since:
-                flight.account(holding, due, "lost")
+                self._account(due, "lost")
                 self._missed(number, due, now)
             elif flight.stopped is not None:
-                flight.account(holding, due, "dropped", now - due)
+                self._account(due, "dropped", now - due)
                 self._missed(number, due, now)
             elif now - due > self._late:
                 self._drop(number, due, now, "late")
@@ -100,15 +102,21 @@ class OpenLoad:
         finally:
             flight.present -= 1
             flight.flying[self._leg] -= 1
-        if visited.stays and not self._load.fresh:
+        if visited.stays and not cast(Rate, self._load).fresh:
             self._pool.put_back(share.entry, user)
         else:
             flight.visitor.leave(share.entry, user)
 
     def _drop(self, number: int, due: float, now: float, why: str) -> None:
-        self._flight.account(self._holding, due, "dropped", now - due)
+        self._account(due, "dropped", now - due)
         self._flight.health.dropped(why, now - due)
         self._missed(number, due, now)
+
+    def _account(self, due: float, outcome: VisitOutcome, waited: float = 0.0) -> None:
+        """Count all visits of one arrival in the ledger; the first one had *waited* so many seconds."""
+        self._flight.account(self._holding, due, outcome, waited)
+        for _ in range(self._load.visits_each - 1):
+            self._flight.account(self._holding, due, outcome)
 
     def _missed(self, number: int, due: float, now: float) -> None:
         """Record the response time of a visit that never began: at least what it had waited."""
@@ -120,6 +128,7 @@ class OpenLoad:
 
     def _restart(self) -> None:
         share = self._holding.share
-        self._load = cast(Rate, self._holding.load)
-        self._schedule = offsets(self._load, share.index, share.of, seed=share.source, skip=self._holding.taken)
+        self._load = cast(Arriving, self._holding.load)
+        arrivals = self._holding.taken // self._load.visits_each
+        self._schedule = offsets(self._load, share.index, share.of, seed=share.source, skip=arrivals)
         self._next = next(self._schedule, None)

@@ -1,0 +1,45 @@
+"""The open load of new users a second."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from chaperon.load.kinds.arriving import Arriving
+from chaperon.load.kinds.load import level_text
+from chaperon.load.kinds.think import Between
+
+
+@dataclass(frozen=True)
+class UsersPerSecond(Arriving):
+    """An open load: the level is how many new users arrive a second, however fast the target is.
+
+    Each user has a new session, makes *visits* visits one after another, and leaves. All visits of a
+    user are planned when the user arrives. Arrivals beyond *in_flight* users at once are dropped.
+    This is the open injection of users of Gatling (`constantUsersPerSec`).
+    """
+
+    unit: ClassVar[str] = "users/s"
+    short_unit: ClassVar[str] = " users/s"
+
+    visits: int = 1
+    think: Between | None = None
+    pacing: Between | None = None
+
+    @property
+    def visits_each(self) -> int:
+        return self.visits
+
+    @property
+    def rests(self) -> dict[str, Between]:
+        spans = {"think": self.think, "pacing": self.pacing}
+        return {name: span for name, span in spans.items() if span is not None}
+
+    def describe(self, *, seed: object = 0) -> str:
+        cap = "" if self.in_flight is None else f", at most {self.in_flight:,} users at once"
+        each = f"{self.visits:,} visit{'s' if self.visits != 1 else ''} each"
+        return f"{self._many(seed)} users, {each}, {self._spaced()}{cap}"
+
+    def __str__(self) -> str:
+        each = f" with {self.visits:,} visits each" if self.visits != 1 else ""
+        return level_text(f"{self.curve.peak:g} users/s{each}", self.curve)
