@@ -195,7 +195,8 @@ def test_the_time_from_publishing_to_receiving_is_measured_for_each_message(coun
 def test_ten_sessions_share_a_channel_and_count_what_its_server_counts(counts_of):
     counts = counts_of("firehose")
 
-    report = played("firehose", scale=0.05, messages=40)
+    # the two publishers send at least 6, one a turn; how many more depends on the speed of the machine
+    report = played("firehose", scale=0.05, messages=5)
 
     assert report.verdict is Verdict.PASS
     assert report.visits.done == 10
@@ -203,4 +204,4 @@ def test_ten_sessions_share_a_channel_and_count_what_its_server_counts(counts_of
     assert report["GET /testchannel"].count == report["task subscribe"].count == counts["GET"]
     assert report["task subscribe_loop"].count == 5 + 5 + 20 + 1
     assert report["ws connect /testchannel"].count == counts["connections"] == 4
-    assert report["ws recv /testchannel"].count == 4 * 40
+    assert report["ws recv /testchannel"].count == 4 * 5
