@@ -9,6 +9,7 @@ from chaperon.clock import seconds
 from chaperon.errors import LimitError, PlanError
 from chaperon.measure.plain_text import WORDS, encodable
 from chaperon.report.limits.limits import TIMED, Limit
+from chaperon.report.limits.selection import Selection, readings
 
 _WHAT = re.compile(r"p\d+(?:\.\d+)?|min|mean|max|rate|count|errors|last")
 _OP = re.compile(r"<=|>=|==|<|>")
@@ -17,7 +18,6 @@ _SPAN = re.compile(r"(?:\d+(?:\.\d*)?(?:us|ms|s|m|h|d)?)+(?![\w.])")
 _WORD = re.compile(r"(?:over|during|abort)\b")
 _AFTER = re.compile(r"after\b")
 _PHASE = re.compile(r".+?(?=\s+(?:over|abort)\b|\s*$)")
-_TAG = re.compile(r"\s*([^\s=,{}]+)\s*=\s*([^,{}]*?)\s*(?:,|$)")
 
 
 def parse(text: str) -> Limit:
@@ -36,7 +36,7 @@ class _Reader:
     def limit(self) -> Limit:
         clock = self._clock()
         what = self._what()
-        series, scenario, tags, error = self._series()
+        selections = self._selections()
         op = self._match(_OP, "a comparison: < <= > >= ==").group()
         start = self.at
         found = self._match(_VALUE, "a number, such as 300ms, 1% or 100/s")
@@ -44,17 +44,17 @@ class _Reader:
         over, during, abort, after = self._when()
         if self.at < len(self.text):
             self._refuse("nothing more was expected here")
-        if error is not None and what not in ("errors", "count", "rate"):
+        fitting = [each for each in selections if each.error is None or what in ("errors", "count", "rate")]
+        if not fitting:
             self._refuse("an error class goes with errors, count or rate only", 0)
-        if error is not None and (tags or during is not None):
+        kept = [each for each in fitting if each.error is None or not (each.tags or during is not None)]
+        if fitting[-1].error is not None and (during is not None or fitting[-1].tags):
             self._refuse("an error class goes with neither tags nor during: leave one of them out", 0)
         if over is not None and during is not None:
             self._refuse("over and during do not go together: leave one of them out", 0)
         if abort and over is None and what in ("count", "errors") and not share and op in (">", ">=", "=="):
             self._refuse(f"a {what} grows until the end, so that it cannot abort before: use rate, or over", 0)
-        return Limit(
-            self.text, what, op, value, share, clock, series, scenario, error, tags, over, during, abort, after
-        )
+        return Limit(self.text, what, op, value, share, clock, kept[-1], tuple(kept), over, during, abort, after)
 
     def _when(self) -> tuple[float | None, str | None, bool, float | None]:
         """Read what follows the value: over a span, during a phase, abort after a span; each once."""
@@ -103,39 +103,25 @@ class _Reader:
             self._refuse("a percentile lies between 0 and 100", start)
         return what
 
-    def _series(self) -> tuple[str | None, str | None, tuple[tuple[str, str], ...], str | None]:
+    def _selections(self) -> list[Selection]:
+        """Read the series in brackets, or tags alone; return its readings, the most literal first."""
         start = self._space()
-        if not self.text.startswith("(", start):
-            return None, None, (), None
-        end = self.text.rfind(")")
-        if end < 0:
-            self._refuse("this bracket is never closed", start)
-        inside = self.text[start + 1 : end]
-        name, colon, error = inside.rpartition(" : ") if " : " in inside else inside.rpartition(": ")
-        if not colon:
-            name, error = inside, ""
-        name, tags = self._tags(name, start + 1)
-        series, among, scenario = name.rpartition(" in ")
-        if not among:
-            series, scenario = name, ""
-        if not series.strip() and not tags:
+        opening = self.text[start : start + 1]
+        if opening == "{":
+            end = self.text.find("}", start) + 1
+            found = readings(self.text[start:end]) if end else []
+            found = [each for each in found if each.series is None]
+        elif opening == "(":
+            end = self.text.rfind(")") + 1
+            if not end:
+                self._refuse("this bracket is never closed", start)
+            found = readings(self.text[start + 1 : end - 1])
+        else:
+            return [Selection()]
+        if not found:
             self._refuse("a series is missing here, as in p95(GET /)", start + 1)
-        self.at = end + 1
-        return series.strip() or None, scenario.strip() or None, tags, error.strip() or None
-
-    def _tags(self, name: str, start: int) -> tuple[str, tuple[tuple[str, str], ...]]:
-        """Split "GET / {kind=search}" into the series and its tags; braces elsewhere belong to the name."""
-        before, brace, inside = name.rstrip().rpartition("{")
-        if not brace or not inside.endswith("}"):
-            return name, ()
-        text, at, tags = inside[:-1], 0, []
-        while at < len(text):
-            found = _TAG.match(text, at)
-            if found is None:
-                return name, ()  # such as GET /users/{id}
-            tags.append((found.group(1), found.group(2)))
-            at = found.end()
-        return before.rstrip(), tuple(sorted(tags))
+        self.at = end
+        return found
 
     def _number(self, found: re.Match[str], what: str, start: int) -> tuple[float, bool]:
         number, unit = float(found.group(1)), found.group(2)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from chaperon.measure.confidence import known_from
@@ -13,6 +13,7 @@ from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.report.collector import Totals
 from chaperon.report.format import AT_LEAST, number_text, time_text
+from chaperon.report.limits.selection import ALL, Selection, near
 from chaperon.report.percentiles import Bounds, Population
 from chaperon.report.report import LimitResult
 
@@ -53,9 +54,9 @@ NOTHING = LimitValue(None)
 class Limit:
     """One limit, read.
 
-    *series* None means all requests, *scenario* None the sum over scenarios, *error* None
-    every class of error. *value* is in seconds, a share, or a plain number a second. It must
-    hold *over* every so many seconds, None for the whole run, or *during* a phase. Where it
+    *selection* says which series it is about; *readings* are all that the text can mean, the most literal first: the
+    first one that names a series that there is counts (`among`). *value* is in seconds, a share, or a plain number a
+    second. It must hold *over* every so many seconds, None for the whole run, or *during* a phase. Where it
     is to *abort* the run, it does so no earlier than *after* so many seconds.
     """
 
@@ -65,10 +66,8 @@ class Limit:
     value: float
     share: bool = False
     clock: Literal["service", "response"] | None = None
-    series: str | None = None
-    scenario: str | None = None
-    error: str | None = None
-    tags: tuple[tuple[str, str], ...] = ()
+    selection: Selection = ALL
+    readings: tuple[Selection, ...] = ()
     over: float | None = None
     during: str | None = None
     abort: bool = False
@@ -76,7 +75,10 @@ class Limit:
 
     def judge(self, totals: Totals, duration: float) -> LimitResult:
         """Return whether the limit holds over the whole run, or its phase; no data breaks it."""
-        finding = self.finding(self._evidence(totals, duration))
+        chosen = self.among(totals.series)
+        finding = chosen.finding(chosen._evidence(totals, duration))
+        if finding.value is None and finding.note is None and not any(map(chosen.means, totals.series)):
+            finding = LimitValue(None, near(self.selection, totals.series) or None)
         if finding.value is None and self.during is not None:
             phases = dict.fromkeys(phase for _, phase in totals.phases)
             if not any(map(self._spans, phases)):
@@ -122,15 +124,21 @@ class Limit:
             return False
         if self.during is not None and not self._spans(key.phase):
             return False
-        if self.scenario is not None and key.scenario != self.scenario:
-            return False
-        if self.tags and not set(self.tags) <= set(key.tags):
-            return False
-        if self.series is None:
-            return key.is_request
-        if key.name == self.series:
-            return True
-        return key.kind == "visit" and self.scenario is None and self.series == f"visit {key.scenario}"
+        return self.selection.means(key)
+
+    def may_mean(self, key: Key) -> bool:
+        """Return whether a series is one of those that any reading of the limit is about."""
+        return any(replace(self, selection=each).means(key) for each in self.readings or (self.selection,))
+
+    def among(self, keys: Iterable[Key]) -> Limit:
+        """Return the limit in the first of its readings that is about any of *keys*, else in the last."""
+        if len(self.readings) < 2:
+            return self
+        known = list(keys)
+        for each in self.readings:
+            if any(map(each.means, known)):
+                return replace(self, selection=each)
+        return self
 
     def shown(self, value: float | None) -> str:
         """Return a value as a person would write it into this limit."""
@@ -170,7 +178,7 @@ class Limit:
 
     def _within(self, label: str) -> bool:
         """Whether the limit is about a scenario label, or one within it: "shop" of "mix/shop" is within "mix"."""
-        return self.scenario is None or f"{self.scenario}/".startswith(f"{label}/")
+        return self.selection.scenario is None or f"{self.selection.scenario}/".startswith(f"{label}/")
 
     def _spans(self, phase: str) -> bool:
         """Whether the limit's phase is this one, or a kind of which this is one: steady, steady at 200/s."""
@@ -179,9 +187,10 @@ class Limit:
 
     def _counted(self, whole: Series, evidence: LimitInput) -> float | None:
         number = whole.errors if self.what == "errors" else whole.count
-        if self.error is not None:
+        if self.selection.error is not None:
             names = {(key.scenario, key.name) for key in evidence.series if self.means(key)}
-            number = sum(n for (s, name, e), n in evidence.errors.items() if e == self.error and (s, name) in names)
+            error, errors = self.selection.error, evidence.errors
+            number = sum(n for (s, name, e), n in errors.items() if e == error and (s, name) in names)
         if self.share:
             return number / whole.count if whole.count else None
         if self.what == "rate":

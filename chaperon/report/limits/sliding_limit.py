@@ -52,7 +52,7 @@ class Sliding:
             return
         mine = self._parts.setdefault(second, {})
         for key, parts in series.items():
-            if self.limit.means(key):
+            if self.limit.may_mean(key):
                 mine.setdefault(key, []).extend(parts)
         self._errors[second] = dict(Counter(self._errors.get(second, {})) + Counter(errors))
         self._busy[second] = busy or self._busy.get(second, False)
@@ -93,4 +93,4 @@ class Sliding:
             for key, parts in self._parts[second].items():
                 series.setdefault(key, []).extend(parts)
             errors.update(self._errors[second])
-        return self.limit.finding(LimitInput(series, errors, sum(self._due.values())))
+        return self.limit.among(series).finding(LimitInput(series, errors, sum(self._due.values())))

@@ -71,6 +71,7 @@ def _part_of(limit: Limit, totals: Totals, own: GeneratorPart) -> float | None:
         q = float(limit.what[1:]) / 100
     else:
         return None
+    limit = limit.among(totals.series)
     keys = [key for key in totals.series if limit.means(key) and key.kind not in UNTIMED]
     due = any(totals.series[key].response for key in keys)
     response = limit.clock == "response" or (limit.clock is None and due)

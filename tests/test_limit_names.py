@@ -1,0 +1,94 @@
+"""Any name can stand in a limit: literal names first, then what separates classes of error, scenarios, tags."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaperon.measure.sample import Key
+from chaperon.measure.series import Series
+from chaperon.report.collector import Totals
+from chaperon.report.limits.limit_parser import parse
+from chaperon.report.limits.selection import readings
+
+
+def totals_of(*keys, took=0.1):
+    found = {}
+    for key in keys:
+        series = found[key] = Series()
+        series.add([(key, 0.0, took, None, 0, None, None)] * 200)
+    return Totals(found, {}, [], {}, [], {})
+
+
+def judged(limit, *keys):
+    return parse(limit).judge(totals_of(*keys), 10.0)
+
+
+ODD = [
+    "API: list users",
+    "check in desk",
+    "GET /users/{id=1}",
+    '{"scenario": "cash", "path": "/cash"}',
+    "OData /Products(1)",
+    "a : b in c {d=e}",
+    "it's 100 % (of it)",
+    "GET /a=b&c={d}",
+    'say "hi"',
+]
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("quoted", [False, True])
+def test_a_name_with_what_also_separates_is_found(name, quoted):
+    shown = json.dumps(name) if quoted else name
+    key = Key("shop", name)
+
+    assert judged(f"max({shown}) < 5s", key).held
+    assert judged(f"errors({shown}) < 1%", key).held
+    assert judged(f"p95({shown} in shop) < 5s", key).held
+    assert not judged(f"max({shown} in other) < 5s", key).held
+
+
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20))
+def test_a_quoted_name_is_always_taken_as_it_is(name):
+    assert readings(json.dumps(name))[0].series == name
+
+
+def test_a_name_that_there_is_comes_before_what_it_may_mean_otherwise():
+    plain, odd = Key("shop", "GET /"), Key("shop", "GET /: timeout")
+    limit = parse("count(GET /: timeout) >= 1")
+
+    assert limit.among([plain, odd]).selection.series == "GET /: timeout"
+    assert (limit.among([plain]).selection.series, limit.among([plain]).selection.error) == ("GET /", "timeout")
+
+
+def test_a_limit_without_data_names_what_there_is_near():
+    result = judged("p95(GET /prodcuts) < 1s", Key("shop", "GET /products"), Key("shop", "POST /cart"))
+
+    assert not result.held
+    assert "near it: GET /products" in result.note
+    assert "there are GET /products" in judged("p95(xyz) < 1s", Key("shop", "GET /products")).note
+
+
+def test_the_unit_is_no_part_of_a_name():
+    assert judged("p95(waiting) < 1s", Key("shop", "waiting (s)", "value")).held
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"), [("checks", "check"), ("tasks", "task"), ("steps", "step"), ("visits", "visit")]
+)
+def test_a_word_stands_for_all_series_of_a_kind(word, kind):
+    keys = [Key("shop", "GET /"), Key("shop", f"{kind} one", kind), Key("api", f"{kind} two", kind)]
+
+    assert judged(f"count({word}) == 400", *keys).held
+    assert judged(f"errors({word}) < 1%", *keys).held
+    assert judged(f"count({word} in shop) == 200", *keys).held
+    assert judged("count(requests) == 200", *keys).held
+
+
+def test_tags_alone_need_no_brackets():
+    keys = [Key("shop", "GET /", tags=(("kind", "search"),)), Key("shop", "GET /")]
+
+    assert judged("count {kind=search} == 200", *keys).held
+    assert judged("p95 {kind=search} < 1s", *keys).held
