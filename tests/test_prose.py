@@ -1,0 +1,55 @@
+"""The words of docstrings, comments, messages and documents: plain technical English."""
+
+import ast
+import io
+import re
+import tokenize
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FORBIDDEN = (
+    "whoever", "somebody", "nobody", "whatever", "told", "heard", "let go", "lets go", "letting go",
+    "so many", "all the same", "as ever", "lest", "to be had",
+)  # fmt: skip
+"""Words that make a sentence a riddle to a reader who knows the field's terms only."""
+OFFENCE = re.compile(r"\b(?:" + "|".join(FORBIDDEN).replace(" ", r"\s+") + r")\b", re.IGNORECASE)
+ALLOWED = re.compile(r"`[^`\n]*`|\*told\*|\btold=")
+"""Code within prose: names of the public API are not prose."""
+
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+SOURCES = sorted((ROOT / "chaperon").rglob("*.py"))
+
+
+def offences(text, line=1):
+    clean = ALLOWED.sub(lambda found: " " * len(found.group()), text)
+    for found in OFFENCE.finditer(clean):
+        yield line + clean.count("\n", 0, found.start()), found.group()
+
+
+def prose_of(path):
+    """Yield (line, text) of every comment, docstring and other string of a module; names of one word are left out."""
+    text = path.read_text()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+            yield node.lineno, node.value
+
+
+def name_of(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_the_code_is_written_in_plain_words(path):
+    found = [f"{name_of(path)}:{at}: {word!r}" for line, text in prose_of(path) for at, word in offences(text, line)]
+
+    assert not found
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_the_documents_are_written_in_plain_words(path):
+    assert not [f"{name_of(path)}:{at}: {word!r}" for at, word in offences(path.read_text())]
