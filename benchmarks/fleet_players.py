@@ -31,8 +31,8 @@ def bodies(series: int, samples: int, seconds: int) -> list[bytes]:
                 took = chance.lognormvariate(middle, 0.6)
                 recorder.record(Sample(key, second, second + took, None, chance.randrange(20_000)))
         for _ in range(samples):
-            recorder.account("shop", float(second), "planned")
-            recorder.account("shop", float(second), "done")
+            recorder.count_visit("shop", float(second), "planned")
+            recorder.count_visit("shop", float(second), "done")
         packed.append(pack_window(recorder.cut(users=samples, health={"cpu": 0.5, "late_p99": 0.001}), began=0.0))
     return packed
 

@@ -1,4 +1,4 @@
-"""What it costs to record one sample: time by `Meter.take`, memory that stays."""
+"""What it costs to record one sample: time by `Meter.record`, memory that stays."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _meter(folder: Path | None = None) -> Meter:
 
 def _seconds(samples: list[tuple[str, float]], folder: Path | None = None) -> float:
     meter = _meter(folder)
-    take = meter.take
+    take = meter.record
     start = perf_counter()
     for name, end in samples:
         take(name, "http", 0.0, end, None, 100)
@@ -60,7 +60,7 @@ def _memory(samples: list[tuple[str, float]]) -> tuple[int, int]:
     tracemalloc.start()
     try:
         for name, end in samples:
-            meter.take(name, "http", 0.0, end, None, 100)
+            meter.record(name, "http", 0.0, end, None, 100)
         _, peak = tracemalloc.get_traced_memory()
         window = meter.recorder.cut()
         kept, _ = tracemalloc.get_traced_memory()

@@ -503,8 +503,8 @@ def watched(rows, limits=(), *, phases=None, due=None, duration=10.0, workers=("
         recorder = Recorder(worker, began=0.0)
         for row in rows[place :: len(workers)]:
             recorder.record(row)
-        recorder.account("shop", 0.0, "planned")
-        recorder.account("shop", 0.0, "done")
+        recorder.count_visit("shop", 0.0, "planned")
+        recorder.count_visit("shop", 0.0, "done")
         watch.add(recorder.cut(phases=phases, due=due))
     return watch
 

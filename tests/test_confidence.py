@@ -74,8 +74,8 @@ def report_of(n, limits=()):
     record, collector = Recorder("a", began=0.0), Collector(["a"])
     for _ in range(n):
         record.record(Sample(key, 0.0, chance.lognormvariate(-3, 0.5)))
-    record.account("shop", 0.0, "planned")
-    record.account("shop", 0.0, "done")
+    record.count_visit("shop", 0.0, "planned")
+    record.count_visit("shop", 0.0, "done")
     collector.add(record.cut())
     totals = collector.totals()
     facts = RunInfo("e", 1, "2026-01-01T00:00:00Z", 10.0)

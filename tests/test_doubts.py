@@ -29,8 +29,8 @@ def report(*seconds, workers=("local",), took=0.01, planned=100, happenings=(), 
         for name, record in recorders.items():
             own = figures.get(name, {}) if name in figures or set(figures) & set(workers) else figures
             for _ in range(planned):
-                record.account("shop", at, "planned")
-                record.account("shop", at, "done")
+                record.count_visit("shop", at, "planned")
+                record.count_visit("shop", at, "done")
                 record.record(Sample(Key("shop", "visit", "visit"), at, at + took, due=float(at)))
             if at == 0:
                 for what in happenings:

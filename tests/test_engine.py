@@ -206,7 +206,7 @@ def test_a_share_taken_while_running_goes_on_from_where_it_stood():
     second = stage.shares.pop()
 
     stage.play(until=10.5)
-    stage.engine.take(replace(second, start=5))
+    stage.engine.add_share(replace(second, start=5))
     stage.play()
 
     assert sorted(numbers_of(stage)) == sorted([*range(0, 20, 2), *range(11, 20, 2)])
@@ -221,7 +221,7 @@ def test_a_released_share_is_returned_with_its_place_and_another_makes_the_rest(
     stage.play(until=8)
     taken = stage.engine.progress[released.name][0]
     standings = stage.engine.standings
-    stage.engine.take(replace(released, start=taken))
+    stage.engine.add_share(replace(released, start=taken))
     stage.play()
 
     assert standings == {stage.shares[0].name: "returned", stage.shares[1].name: "going"}

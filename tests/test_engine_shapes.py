@@ -241,7 +241,7 @@ def test_a_share_taken_later_follows_what_was_changed_before():
     stage.play(until=10)
 
     stage.engine.scale(2)
-    stage.engine.take(second)
+    stage.engine.add_share(second)
     stage.play()
 
     assert len({arrival.number for arrival, _ in stage.visitors.visits}) + 45 == 500  # those of 9 s were too late

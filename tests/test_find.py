@@ -23,7 +23,7 @@ def searched(start, to, outcome, **kwargs):
     while search.next is not None:
         assert len(tried) < 60, tried
         tried.append(search.next)
-        search.note(outcome(search.next))
+        search.record(outcome(search.next))
     return search, tried
 
 

@@ -220,8 +220,8 @@ def run(lag=(), late=(), took=0.01, limits=(), workers=("local",), phases=None, 
             recorder = Recorder(name, began=0.0, second=at)
             for i in range(200):
                 moment = at + i / 200
-                recorder.account("shop", moment, "planned")
-                recorder.account("shop", moment, "done")
+                recorder.count_visit("shop", moment, "planned")
+                recorder.count_visit("shop", moment, "done")
                 for _ in range(requests):
                     recorder.record(Sample(GET, moment, moment + took))
                 recorder.record(Sample(Key("shop", "visit", "visit"), moment, moment + took, due=moment))

@@ -13,7 +13,7 @@ from chaperon.clock import HubClock
 from chaperon.load.generator.evidence import Counters, Spent, cause
 from chaperon.load.generator.health import Health
 from chaperon.load.generator.host import ports
-from chaperon.load.generator.watchdog import BlockingWatchdog, _Stop, told
+from chaperon.load.generator.watchdog import BlockingWatchdog, _Stop, frames_text
 
 blocking_sleep = get_original("time", "sleep")
 
@@ -265,6 +265,6 @@ def test_a_frame_that_is_between_two_lines_is_told_by_the_first_of_its_function(
     code = of_kind.__code__
     between = SimpleNamespace(f_code=code, f_lineno=None)
 
-    said = told([between])
+    said = frames_text([between])
 
     assert said == f"test_health.py:{code.co_firstlineno} in of_kind: def of_kind(seen, kind):"

@@ -107,8 +107,8 @@ sizes = st.integers(0, 2**40)
 samples = st.builds(Sample, keys, moments, moments, failures, sizes, st.none() | moments, values)
 deeds = st.one_of(
     samples.map(lambda s: ("record", s)),
-    st.tuples(st.just("account"), st.sampled_from(["shop", "éclair"]), moments, st.sampled_from(FATES)),
-    st.tuples(st.just("note"), words),
+    st.tuples(st.just("count_visit"), st.sampled_from(["shop", "éclair"]), moments, st.sampled_from(FATES)),
+    st.tuples(st.just("count_note"), words),
     st.builds(RunEvent, moments, words, words, moments).map(lambda h: ("happened", h)),
     st.just(("cut",)),
     st.integers(0, 3).map(lambda behind: ("acknowledge", behind)),
@@ -251,14 +251,14 @@ def test_progress_counts_on_from_where_a_share_was_taken_up():
         life = Life(folder)
         life.journal.stands("0:1/4", 40, 3)
         for fate in ("planned", "planned", "done", "planned", "dropped", "planned", "failed", "planned", "lost"):
-            life.recorder.account("shop", 101.0, fate, share="0:1/4")
+            life.recorder.count_visit("shop", 101.0, fate, share="0:1/4")
         early = recover(life.journal.folder).rest[0].progress
 
         life.recorder.dealt("0:1/4", 4)
         dealt = recover(life.journal.folder).rest[0].progress
 
         life.cut(progress={"0:1/4": (45, 2, 4), "0:2/4": (7, 7, 0)})
-        life.recorder.account("shop", 102.0, "planned", share="0:2/4")
+        life.recorder.count_visit("shop", 102.0, "planned", share="0:2/4")
         (later,) = recover(life.journal.folder).rest
 
         assert early == {"0:1/4": (45, 2, 3)}
@@ -335,9 +335,9 @@ def test_what_no_file_has_room_for_is_counted_not_raised():
     with a_folder() as folder:
         life = Life(folder)
 
-        life.journal.take(KEY, 1.0, 2.0, None, 0, None, 10**400)
-        life.journal.take(KEY, 1.0, 2.0, None, 2**70, None, None)
-        life.journal.take(KEY, 1.0, 2.0, None, -5, None, None)
+        life.journal.record_fields(KEY, 1.0, 2.0, None, 0, None, 10**400)
+        life.journal.record_fields(KEY, 1.0, 2.0, None, 2**70, None, None)
+        life.journal.record_fields(KEY, 1.0, 2.0, None, -5, None, None)
 
         (rest,) = recover(life.journal.folder).rest
         assert rest.notes == {NO_ROOM: 2}
@@ -375,7 +375,7 @@ def test_closed_it_goes_if_all_was_acknowledged_else_it_stays():
         life.acknowledge(1)
         life.journal.close()
         life.recorder.record(Sample(KEY, 1.0, 2.0))  # somebody who would not be interrupted
-        life.recorder.account("shop", 1.0, "done")
+        life.recorder.count_visit("shop", 1.0, "done")
         life.journal.close()
         kept.recorder.record(Sample(KEY, 1.0, 2.0))
         kept.journal.close()
@@ -466,10 +466,10 @@ failure = Failure("timeout", "no answer")
 print("recording", flush=True)
 for n in count(1):
     bad = n % 5 == 0
-    recorder.take(keys[n % 7], 1.0, 2.0, failure if bad else None, n % 100, 0.5 if n % 3 == 0 else None, None)
+    recorder.record_fields(keys[n % 7], 1.0, 2.0, failure if bad else None, n % 100, 0.5 if n % 3 == 0 else None, None)
     words[0] = n                                  # so many are recorded, or one more
     if n % 11 == 0:
-        recorder.account("shop", 1.0, "done")
+        recorder.count_visit("shop", 1.0, "done")
         words[1] += 1
     if n % 997 == 0:
         window = recorder.cut()

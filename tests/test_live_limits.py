@@ -34,8 +34,8 @@ class Told:
                 bad = Failure("http 503", "503") if took is None else None
                 self.record.record(Sample(key._replace(phase=phase), self.second, self.second + (took or 0.01), bad))
         for _ in range(planned):
-            self.record.account("shop", self.second, "planned")
-            self.record.account("shop", self.second, "done")
+            self.record.count_visit("shop", self.second, "planned")
+            self.record.count_visit("shop", self.second, "done")
         stop = self.watch.add(self.record.cut(users=users, phases={("shop", phase): 1.0}))
         self.stopped = self.second if stop and self.stopped is None else self.stopped
         self.second += 1

@@ -243,7 +243,7 @@ def test_memory_is_flat_over_ten_million_samples():
     resident = []
 
     for _ in range(10):
-        for _ in starmap(record.take, chain.from_iterable(repeat(thousand, 1_000))):
+        for _ in starmap(record.record_fields, chain.from_iterable(repeat(thousand, 1_000))):
             pass
         total = Series.merge_all([total, record.cut().series[KEY]])
         resident.append(int(Path("/proc/self/statm").read_text().split()[1]) * 4096)
@@ -274,10 +274,10 @@ def test_a_meter_counts_to_the_phase_and_the_tags_it_was_turned_to(clock):
     meter = Meter(record, clock, "shop")
     other = meter.fork()
 
-    meter.turn("ramp", (("area", "checkout"),))
-    meter.take("GET /", "http", 0.0, 1.0)
-    meter.take("GET /", "http", 0.0, 1.0, tags=())
-    other.take("GET /", "http", 0.0, 1.0)
+    meter.set_phase("ramp", (("area", "checkout"),))
+    meter.record("GET /", "http", 0.0, 1.0)
+    meter.record("GET /", "http", 0.0, 1.0, tags=())
+    other.record("GET /", "http", 0.0, 1.0)
 
     assert set(record.cut().series) == {
         Key("shop", "GET /", "http", "ramp", (("area", "checkout"),)),

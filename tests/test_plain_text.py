@@ -154,10 +154,12 @@ def test_labels_names_and_limits_may_be_odd(text, windows):
 def test_what_a_recorder_takes_survives_the_codec(text):
     recorder = Recorder("w", began=0.0)
     for kind in ("http", text):
-        recorder.take(Key(text, text, kind, text, ((text, text),)), 0.0, 1.0, Failure(text, text), 3, None, None)
-    recorder.note(text)
+        recorder.record_fields(
+            Key(text, text, kind, text, ((text, text),)), 0.0, 1.0, Failure(text, text), 3, None, None
+        )
+    recorder.count_note(text)
     recorder.happened(RunEvent(0.0, "change", text))
-    recorder.account(encodable(text, NAME), 0.0, "planned")
+    recorder.count_visit(encodable(text, NAME), 0.0, "planned")
 
     window = recorder.cut()
     there = unpack_window(pack_window(window, began=0.0), "w", began=0.0)
@@ -233,7 +235,7 @@ def test_what_is_no_text_becomes_some(value):
 def test_a_size_that_is_none_is_left_out_and_said():
     recorder = Recorder("w", began=0.0)
     for size in (-1, 2**60, 2**70):
-        recorder.take(Key("shop", "GET /"), 0.0, 1.0, None, size, None, None)
+        recorder.record_fields(Key("shop", "GET /"), 0.0, 1.0, None, size, None, None)
 
     window = recorder.cut()
 
@@ -245,7 +247,7 @@ def test_a_size_that_is_none_is_left_out_and_said():
 def test_a_sum_of_great_values_stays_finite():
     recorder = Recorder("w", began=0.0)
     for value in (1e308, 1e308, 9e289, 9e289, -1e308):
-        recorder.take(Key("shop", "v", "gauge"), 0.0, 1.0, None, 0, None, value)
+        recorder.record_fields(Key("shop", "v", "gauge"), 0.0, 1.0, None, 0, None, value)
 
     window = recorder.cut()
 

@@ -124,7 +124,7 @@ def test_a_window_that_is_lost_on_its_way_is_lost_in_the_ledger_with_the_numbers
 
 @pytest.mark.parametrize("load", [users(3, hold=5, think=1), iterations(20, users=2), rate(10, hold=5)], ids=str)
 def test_visits_that_nobody_wrote_down_are_found(monkeypatch, load):
-    dropping(monkeypatch, Recorder, "account", lambda n, args: args[2:3] == ("planned",) and n > 4)
+    dropping(monkeypatch, Recorder, "count_visit", lambda n, args: args[2:3] == ("planned",) and n > 4)
 
     report = simulated(nothing, load=load)
 
@@ -145,7 +145,7 @@ def test_visits_that_were_never_begun_are_found_by_the_plan(monkeypatch):
 
 
 def test_samples_that_are_in_no_series_are_found(monkeypatch):
-    dropping(monkeypatch, Recorder, "_settle", lambda n, args: args[0].kind == "check" and n > 3)
+    dropping(monkeypatch, Recorder, "_merge_batch", lambda n, args: args[0].kind == "check" and n > 3)
 
     report = simulated(nothing, load=rate(10, hold=5))
 
@@ -154,7 +154,7 @@ def test_samples_that_are_in_no_series_are_found(monkeypatch):
 
 
 def test_requests_that_were_sent_and_not_recorded_are_found(monkeypatch, target):
-    dropping(monkeypatch, Recorder, "take", lambda n, args: args[0].kind == "http" and n % 5 == 0)
+    dropping(monkeypatch, Recorder, "record_fields", lambda n, args: args[0].kind == "http" and n % 5 == 0)
 
     report = once(target, lambda session: session.get("/"), load=iterations(20))
 

@@ -43,8 +43,8 @@ def windows(worker, seconds=5, seed=1, each=40):
             bad = Failure("http 503", "503 Busy") if chance.random() < 0.1 else None
             record.record(Sample(GET, second, second + took, bad, 100))
             record.record(Sample(VISIT, second, second + took, due=second - 0.1))
-            record.account("shop", second, "planned")
-            record.account("shop", second, "done")
+            record.count_visit("shop", second, "planned")
+            record.count_visit("shop", second, "done")
         made.append(record.cut(users=3, health={"late_p99": 0.001 * second, "cpu": 0.5, "stalls": 0.0}))
     return made
 
@@ -150,7 +150,7 @@ def test_visits_that_fail_without_a_good_request_count_as_failing_too():
     seen = []
 
     for fate, request in zip(["failed"] * 4 + ["done"], ["none", "bad", "good", "none", "none"], strict=True):
-        record.account("shop", 0.0, fate)
+        record.count_visit("shop", 0.0, fate)
         if request != "none":
             record.record(Sample(GET, 0.0, 1.0, Failure("e") if request == "bad" else None))
         collector.add(record.cut())
@@ -297,7 +297,7 @@ def test_a_run_without_a_visit_done_fails():
 
 def test_a_ledger_that_does_not_balance_is_invalid():
     record, collector = Recorder("a", began=0.0), Collector(["a"])
-    record.account("shop", 0.0, "planned")
+    record.count_visit("shop", 0.0, "planned")
     collector.add(record.cut())
 
     assert report_of(collector).verdict is Verdict.INVALID
@@ -368,7 +368,7 @@ def test_what_others_say_cannot_steer_the_terminal():
     record, out = Recorder("a", began=0.0), io.StringIO()
     evil = "a\x1b[2Jb\x9bc\nd\re"
     record.record(Sample(Key(evil, evil), 0.0, 1.0, Failure(evil, evil)))
-    record.account(evil, 0.0, "planned")
+    record.count_visit(evil, 0.0, "planned")
 
     print_report(report_of(collected([record.cut()])), Console(file=out, width=200))
 

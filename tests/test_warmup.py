@@ -21,8 +21,8 @@ def report_of(*samples, phases, duration, limits=(), bad=()):
         record.record(Sample(key, 0.0, took))
     for key in bad:
         record.record(Sample(key, 0.0, 0.1, Failure("http 503", "503")))
-    record.account("shop", 0.0, "planned")
-    record.account("shop", 0.0, "done")
+    record.count_visit("shop", 0.0, "planned")
+    record.count_visit("shop", 0.0, "done")
     collector.add(record.cut(phases=phases))
     facts = RunInfo("e", 1, "2026-01-01T00:00:00Z", duration)
     totals = collector.totals()

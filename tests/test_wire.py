@@ -98,9 +98,9 @@ def test_a_window_arrives_with_every_count_exact():
         + [sample("POST /", failure=Failure("timeout", "after 1 s"))]
         + [sample("level", kind="gauge", value=-3.25), sample("size", kind="value", value=1e300)]
     )
-    recorder.account("shop", 1000.4, "planned")
-    recorder.account("shop", 1000.4, "done")
-    recorder.note("something")
+    recorder.count_visit("shop", 1000.4, "planned")
+    recorder.count_visit("shop", 1000.4, "done")
+    recorder.count_note("something")
     recorder.lag.tick(1000.0, 1000.25, 1000.26)
     late = Series()
     late.good.add([0.0, 0.25])

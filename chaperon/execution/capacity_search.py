@@ -52,7 +52,7 @@ def find(
         probe = Probe(trial.rate, outcome, trial.confirming, length, report)
         probes.append(probe)
         told(probe)
-        search.note(outcome)
+        search.record(outcome)
     return Capacity(search.rate, search.why, tuple(probes))
 
 

@@ -12,7 +12,7 @@ from chaperon.execution.gc_tuning import reduced_gc
 from chaperon.execution.metric_rules import read
 from chaperon.load.background import OnFault, spawn_watched
 from chaperon.load.engine import Engine
-from chaperon.load.feeder import UniqueRows, crowd_of
+from chaperon.load.feeder import UniqueRows, user_numbering
 from chaperon.load.generator.health import Health
 from chaperon.load.share import Share
 from chaperon.measure.closing import Closing
@@ -88,7 +88,7 @@ class LocalLoad:
                     stop_run=stop_run,
                     rendezvous=rendezvous,
                     dealer=dealer,
-                    crowd=crowd_of(entry.load),
+                    crowd=user_numbering(entry.load),
                     on_error=environment.on_error,
                     marks=marks,
                     wire=self._wire,

@@ -146,7 +146,7 @@ class Engine:
         pauses = self._steering.pauses
         return {label: length_within(spans, since, until, pauses) for label, spans in intervals.items()}
 
-    def take(self, share: Share, *, forgo: bool = False) -> None:
+    def add_share(self, share: Share, *, forgo: bool = False) -> None:
         """Perform *share* too, from its *start*: what was due before now is started late, or with *forgo* lost."""
         holding = self.holdings[share.name] = ShareProgress(share, since=self._clock.now() if forgo else -math.inf)
         if self._performing:
@@ -225,17 +225,17 @@ class Engine:
 
     def _scale(self, factor: float, at: float) -> None:
         self._steering.scale(factor, at)
-        self._tell(f"scaled to {factor:.4g} times the plan", at)
+        self._apply_changes(f"scaled to {factor:.4g} times the plan", at)
 
     def _pause(self, at: float) -> None:
         if self._steering.pause(at):
             self._flight.paused = True
-            self._tell("paused", at)
+            self._apply_changes("paused", at)
 
     def _resume(self, at: float) -> None:
         if self._steering.resume(at):
             self._flight.paused = False
-            self._tell("resumed", at)
+            self._apply_changes("resumed", at)
 
     def _follow(self, share: Share, load: Performer) -> None:
         """Let a load go on as it was changed while the engine ran."""
@@ -243,7 +243,7 @@ class Engine:
         if changed is not None:
             load.follow_curve(changed.curve)
 
-    def _tell(self, what: str, at: float) -> None:
+    def _apply_changes(self, what: str, at: float) -> None:
         for name, load in self._loads.items():
             self._follow(self.holdings[name].share, load)
         self._flight.rouse()

@@ -28,7 +28,7 @@ class UserNumbering(NamedTuple):
     legs: int = 1
 
 
-def crowd_of(load: Load) -> UserNumbering:
+def user_numbering(load: Load) -> UserNumbering:
     """Return how the visits of a load are told apart."""
     legs = load.legs
     counts = [n for leg in legs if (n := leg.load.row_users) is not None]

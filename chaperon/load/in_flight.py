@@ -162,13 +162,13 @@ class VisitsInFlight:
                 raise
             visited = VisitResult("interrupted", stays=False)
         if self._busy.pop(me, None) is not None:
-            self.recorder.account(holding.share.label, due, visited.fate, 0.0, share=holding.name)
+            self.recorder.count_visit(holding.share.label, due, visited.fate, 0.0, share=holding.name)
             holding.ended += 1
         return visited
 
     def account(self, holding: ShareProgress, due: float, fate: VisitOutcome, waited: float = 0.0) -> None:
         """Write into the ledger what became of a visit of a share."""
-        self.recorder.account(holding.share.label, due, fate, waited, share=holding.name)
+        self.recorder.count_visit(holding.share.label, due, fate, waited, share=holding.name)
 
     def stop(self, grace: float, patience: float) -> None:
         """Begin nothing more; what is in flight has *grace* seconds, then *patience* to be interrupted."""

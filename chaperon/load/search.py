@@ -26,7 +26,7 @@ class Trial(NamedTuple):
 class Search:
     """Doubles the rate until it breaks, halves the gap until it is within a share, confirms what is left.
 
-    Ask for `next`, tell with `note` what came of it, until there is nothing to try. A rate
+    Ask for `next`, report with `record` what came of it, until there is nothing to try. A rate
     that held but does not hold again is backed off from, further each time. When the generator is spent the
     search goes no higher: what holds is then a lower bound.
     """
@@ -49,7 +49,7 @@ class Search:
     def __repr__(self) -> str:
         return f"<Search at {self.next.rate if self.next else self.rate}/s>"
 
-    def note(self, outcome: Outcome) -> None:
+    def record(self, outcome: Outcome) -> None:
         """Say what came of the rate that was tried last."""
         tried = self.next
         assert tried is not None

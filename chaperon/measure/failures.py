@@ -148,7 +148,7 @@ def failure_of(exc: BaseException, *, natural: bool = True) -> Failure:
         if is_interrupt(odd):
             raise
         error, censored = class_name(exc), False
-    return Failure(error, _told(exc), listed, censored)
+    return Failure(error, _reason_text(exc), listed, censored)
 
 
 def unlisted(exc: BaseException) -> None:
@@ -157,7 +157,7 @@ def unlisted(exc: BaseException) -> None:
         attributes(each).pop(_LISTED, None)
 
 
-def _told(exc: BaseException) -> str:
+def _reason_text(exc: BaseException) -> str:
     """Return what an exception says: of one that wraps a retry, the reason, for it comes last in its words."""
     for inner in _ARGS.__get__(exc)[:1]:
         reason: Any = attributes(inner).get("reason") if is_a(inner, BaseException) else None

@@ -89,16 +89,16 @@ class Meter:
             if len(self._inner) < NAMES:
                 self._inner[label] = first
         other = first.fork()
-        other.turn(self.phase, self.tags)
+        other.set_phase(self.phase, self.tags)
         return other
 
     def tagged(self, tags: Mapping[str, object]) -> Meter:
         """Return a meter that counts to *tags* besides its own; later ones win."""
         other = self.fork()
-        other.turn(self.phase, with_tags(self.tags, tags))
+        other.set_phase(self.phase, with_tags(self.tags, tags))
         return other
 
-    def turn(self, phase: str, tags: Tags | None = None) -> None:
+    def set_phase(self, phase: str, tags: Tags | None = None) -> None:
         """Count what follows to *phase*, and to *tags* if there are any given."""
         if phase == self.phase and (tags is None or tags == self.tags):
             return
@@ -107,7 +107,7 @@ class Meter:
             self.tags = tags
         self._lanes = self._book(self.phase, self.tags)
 
-    def take(
+    def record(
         self,
         name: str,
         kind: str,
@@ -129,7 +129,7 @@ class Meter:
             lane = self._lane(lanes, name, kind, self.tags if tags is None else tags)
         key, derived = lane
         if key is not None:
-            self.recorder.take(key, start, end, failure, bytes, due, value)
+            self.recorder.record_fields(key, start, end, failure, bytes, due, value)
         elif kind == "http":
             self.recorder.left_out += 1
         if derived:
@@ -140,9 +140,9 @@ class Meter:
                 except BaseException as exc:  # of the author's, and no reason to fail a visit
                     if is_interrupt(exc):
                         raise
-                    self.recorder.note(f"samples metric({own.name!r}) could not compute: {class_name(exc)}")
+                    self.recorder.count_note(f"samples metric({own.name!r}) could not compute: {class_name(exc)}")
                 else:
-                    self.recorder.take(own, start, end, None, 0, None, figure)
+                    self.recorder.record_fields(own, start, end, None, 0, None, figure)
 
     def _book(self, phase: str, tags: Tags) -> _Lanes:
         book = self._books.get((phase, tags))
@@ -160,9 +160,9 @@ class Meter:
         except BaseException as exc:
             if is_interrupt(exc):
                 raise
-            self.recorder.note(f"series that keep their name, for a rule of metrics= failed: {class_name(exc)}")
+            self.recorder.count_note(f"series that keep their name, for a rule of metrics= failed: {class_name(exc)}")
         if isinstance(kept, str) and len(kept) > NAME:
-            self.recorder.note(NAMES_CUT)
+            self.recorder.count_note(NAMES_CUT)
         key = Key(self.scenario, encodable(kept, NAME), encodable(kind, LABEL), self.phase, tags)
         lane = _Lane(
             None if kept is None else key,

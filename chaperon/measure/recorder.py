@@ -39,7 +39,7 @@ Tap = Callable[[Sample], None]
 class RecorderJournal(Protocol):
     """Whoever is told of everything a recorder takes, before the call that brought it returns."""
 
-    def take(
+    def record_fields(
         self,
         key: Key,
         start: float,
@@ -50,11 +50,11 @@ class RecorderJournal(Protocol):
         value: float | None,
     ) -> None: ...
 
-    def account(self, label: str, due: float, fate: VisitOutcome, waited: float, share: str) -> None: ...
+    def count_visit(self, label: str, due: float, fate: VisitOutcome, waited: float, share: str) -> None: ...
 
     def dealt(self, share: str, rows: int) -> None: ...
 
-    def note(self, what: str) -> None: ...
+    def count_note(self, what: str) -> None: ...
 
     def happened(self, what: RunEvent) -> None: ...
 
@@ -82,7 +82,7 @@ class Recorder:
         self.began = began
         self.lag = HubLag()
         self._journal = journal
-        self._keep = None if journal is None else journal.take
+        self._keep = None if journal is None else journal.record_fields
         self._tap = tap
         self._seq = 0
         self.taken = 0
@@ -107,10 +107,10 @@ class Recorder:
         return self._seq
 
     def record(self, sample: Sample) -> None:
-        """Take one sample; see `take`."""
-        self.take(*sample)
+        """Record one sample; see `record_fields`."""
+        self.record_fields(*sample)
 
-    def take(
+    def record_fields(
         self,
         key: Key,
         start: float,
@@ -127,7 +127,7 @@ class Recorder:
         """
         took = end - start if value is None else value
         if not 0.0 <= took < LARGEST and not (key.kind == "gauge" and abs(took) < LARGEST):
-            self.note(REFUSED)
+            self.count_note(REFUSED)
             return
         self.taken += 1
         if failure is not None:
@@ -135,7 +135,7 @@ class Recorder:
             if not failure.begun:  # of no number of samples
                 self.taken -= 1
         if bytes and not (isinstance(bytes, int) and 0 < bytes < MOST_BYTES):
-            self.note(SIZES_REFUSED)
+            self.count_note(SIZES_REFUSED)
             bytes = 0
         batch = self._open.get(key)
         if batch is None:
@@ -147,9 +147,9 @@ class Recorder:
         if self._tap is not None:
             self._tap(Sample(key, start, end, failure, bytes, due, value))
         if len(batch) >= BATCH:
-            self._settle(key, batch)
+            self._merge_batch(key, batch)
 
-    def account(self, label: str, due: float, fate: VisitOutcome, waited: float = 0.0, *, share: str = "") -> None:
+    def count_visit(self, label: str, due: float, fate: VisitOutcome, waited: float = 0.0, *, share: str = "") -> None:
         """Note in the ledger what became of a visit due at *due*, on the recorder's clock.
 
         A dropped one had *waited* so many seconds. It was of *share*, as that stands in the progress.
@@ -162,7 +162,7 @@ class Recorder:
         if waited:
             counts.waited += waited
         if self._journal is not None:
-            self._journal.account(label, due, fate, waited, share)
+            self._journal.count_visit(label, due, fate, waited, share)
 
     def dealt(self, share: str, rows: int) -> None:
         """Let the journal know how many rows of a share have been given out; windows tell it as progress."""
@@ -177,14 +177,14 @@ class Recorder:
             if self._journal is not None:
                 self._journal.happened(what)
         else:
-            self.note(HAPPENINGS_CAPPED)
+            self.count_note(HAPPENINGS_CAPPED)
 
-    def note(self, what: str) -> None:
+    def count_note(self, what: str) -> None:
         """Count something the reader of the report has to know."""
         what = encodable(what)
         self._notes[what] += 1
         if self._journal is not None:
-            self._journal.note(what)
+            self._journal.count_note(what)
 
     def cut(
         self,
@@ -201,7 +201,7 @@ class Recorder:
         *late* has by how many seconds the visits that started since then did so after they were due.
         """
         for key, batch in self._open.items():
-            self._settle(key, batch)
+            self._merge_batch(key, batch)
         generator = {"late": late, "lag": self.lag.cut()}
         self._seq += 1
         window = Window(
@@ -234,16 +234,16 @@ class Recorder:
         named = (key.scenario, key.name)
         if named not in self._names and key.name != OTHER:
             if len(self._names) >= NAMES:
-                self.note(NAMES_CAPPED)
+                self.count_note(NAMES_CAPPED)
                 return key._replace(name=OTHER, tags=())
             self._names.add(named)
         if len(self._keys) >= KEYS:
-            self.note(TAGS_CAPPED)
+            self.count_note(TAGS_CAPPED)
             return key._replace(tags=())
         self._keys.add(key)
         return key
 
-    def _settle(self, key: Key, batch: list[Row]) -> None:
+    def _merge_batch(self, key: Key, batch: list[Row]) -> None:
         series = self._series.get(key)
         if series is None:
             series = self._series[key] = Series()

@@ -50,7 +50,7 @@ class TimedBlock:
         end = self._meter.clock.now()
         if self.kind not in REQUEST_KINDS_NOT:
             self._meter.recorder.lag.end(end)
-        self._meter.take(self.name, self.kind, self._start, end, self._failure, self.bytes, self.due)
+        self._meter.record(self.name, self.kind, self._start, end, self._failure, self.bytes, self.due)
         if exc is not None and is_a(exc, SystemExit) and not is_signal(exc):
             # it would end the process, with nothing written
             raise ScenarioExit(f"{self.name} called sys.exit: that ends no run; session.stop_run(reason) does") from exc

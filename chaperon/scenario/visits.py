@@ -70,7 +70,7 @@ class VisitRunner:
         session = sessions.get(turn)
         if session is None:
             session = sessions[turn] = Session(part.scene, arrival.user)
-            session.meter.turn(arrival.phase, ())
+            session.meter.set_phase(arrival.phase, ())
             session.begin(place)
             entered = self._guarded(session, part.scenario.enter)
             if entered.visited != VisitResult("done"):
@@ -81,7 +81,7 @@ class VisitRunner:
             start = now()
             place = VisitInfo(arrival.number, arrival.user, due - began, start - began)
         meter = session.meter
-        meter.turn(arrival.phase, ())
+        meter.set_phase(arrival.phase, ())
         session.begin(place)
         session.first_due = arrival.due
         session.steps_began = start
@@ -89,8 +89,8 @@ class VisitRunner:
         session.first_due = None
         if session.steps_began is not None:  # else `abandoned` has recorded the visit
             session.steps_began = None
-            meter.turn(arrival.phase, ())
-            meter.take("visit", "visit", start, now(), outcome.failure, 0, arrival.due)
+            meter.set_phase(arrival.phase, ())
+            meter.record("visit", "visit", start, now(), outcome.failure, 0, arrival.due)
         return outcome.visited
 
     def missed(self, arrival: Arrival, now: float) -> None:
@@ -104,8 +104,8 @@ class VisitRunner:
         if meter is None:
             meter = self._casts[arrival.entry][turn].scene.meter.fork()
             self._meters[arrival.entry, turn] = meter
-        meter.turn(arrival.phase, ())
-        meter.take("visit", "visit", now, now, NEVER_BEGUN, 0, due)
+        meter.set_phase(arrival.phase, ())
+        meter.record("visit", "visit", now, now, NEVER_BEGUN, 0, due)
 
     def abandoned(self, arrival: Arrival) -> None:
         """Record a visit that could not be interrupted: it took at least until now."""
@@ -116,8 +116,8 @@ class VisitRunner:
             return
         session.steps_began = None
         meter = session.meter.fork()
-        meter.turn(arrival.phase, ())
-        meter.take("visit", "visit", start, meter.clock.now(), ABANDONED, 0, arrival.due)
+        meter.set_phase(arrival.phase, ())
+        meter.record("visit", "visit", start, meter.clock.now(), ABANDONED, 0, arrival.due)
 
     def endless(self, arrival: Arrival, frame: FrameType | None) -> str:
         """Return why a visit that is interrupted has no natural end, "" where it has one; see `why_endless`."""

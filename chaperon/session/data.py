@@ -83,10 +83,10 @@ class DataMethods(SeededRandom):
         row = self._next(feed)
         recorder = self.meter.recorder
         if row is None:
-            recorder.note(f"visits ended because {feed.name} had no row left")
+            recorder.count_note(f"visits ended because {feed.name} had no row left")
             raise marked(FeedEmpty(f"{feed.name} has no row left"))
         if feed.order in ("unique", "sequential"):
-            recorder.note(f"of {len(feed):,} rows of {feed.name} used")
+            recorder.count_note(f"of {len(feed):,} rows of {feed.name} used")
         value = feed.rows[row]
         return dict(value) if isinstance(value, Mapping) else value
 

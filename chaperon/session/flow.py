@@ -120,7 +120,7 @@ class FlowMethods(SeededRandom):
                 else:
                     return value
             now = self.clock.now()
-            self.meter.take(f"retries {name_of(work)}", "count", now, now, value=1.0)
+            self.meter.record(f"retries {name_of(work)}", "count", now, now, value=1.0)
             self.clock.sleep(seconds(delay) + self.random.uniform(0.0, seconds(jitter)))
         raise AssertionError("the last attempt returns or raises")
 

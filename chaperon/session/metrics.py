@@ -50,12 +50,12 @@ class MetricMethods:
         held = bool(condition)
         now = self.clock.now()
         failure = None if held else Failure("check failed", f"check {name} did not hold")
-        self.meter.take(f"check {name}", "check", now, now, failure)
+        self.meter.record(f"check {name}", "check", now, now, failure)
         return held
 
     def _take(self, name: str, kind: str, value: float) -> None:
         now = self.clock.now()
-        self.meter.take(name, kind, now, now, value=float(value))
+        self.meter.record(name, kind, now, now, value=float(value))
 
 
 class Tagged:
@@ -68,9 +68,9 @@ class Tagged:
 
     def __enter__(self) -> None:
         self._before = self._meter.tags
-        self._meter.turn(self._meter.phase, with_tags(self._before, self._tags))
+        self._meter.set_phase(self._meter.phase, with_tags(self._before, self._tags))
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._meter.turn(self._meter.phase, self._before)
+        self._meter.set_phase(self._meter.phase, self._before)

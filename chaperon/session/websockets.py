@@ -63,7 +63,7 @@ class WebSocketMethods:
         """Note that what bears *key* is sent now, by whatever means; return the moment."""
         now = self.clock.now()
         if self.scene.marks.mark(key, now):
-            self.meter.recorder.note(FORGOTTEN)
+            self.meter.recorder.count_note(FORGOTTEN)
         return now
 
     def arrived(self, key: Hashable, *, name: str | None = None, at: float | None = None) -> float | None:
@@ -75,8 +75,8 @@ class WebSocketMethods:
         moment = self.clock.now() if at is None else at
         since = self.scene.marks.since(key)
         if since is None:
-            self.meter.recorder.note(UNMARKED)
+            self.meter.recorder.count_note(UNMARKED)
             return None
         took = max(moment - since, 0.0)
-        self.meter.take(f"round trip {name}" if name else "round trip", "trip", moment - took, moment)
+        self.meter.record(f"round trip {name}" if name else "round trip", "trip", moment - took, moment)
         return took

@@ -51,7 +51,7 @@ def send_fast(
             exc.request = composed.prepared
         end = meter.clock.now()
         lag.end(end)
-        meter.take(name, "http", start, end, failure_of(exc))
+        meter.record(name, "http", start, end, failure_of(exc))
         raise
     end = meter.clock.now()
     lag.end(end)
@@ -76,7 +76,7 @@ def send_fast(
     if arrived.retried or http.service.timings:
         count_beside(meter, reply, name, start, end, timed=http.service.timings)
     if expect is None and status < 400:
-        meter.take(name, "http", start, end, None, len(arrived.body))
+        meter.record(name, "http", start, end, None, len(arrived.body))
     else:
         settle(meter, reply, name, start, end, expect)
     return reply
@@ -109,7 +109,7 @@ def _redirected(
         else:
             reply._next = next(http.resolve_redirects(reply, request, yield_requests=True, **settings), None)
     except BaseException as exc:
-        meter.take(name, "http", start, meter.clock.now(), failure_of(exc))
+        meter.record(name, "http", start, meter.clock.now(), failure_of(exc))
         raise
     end = meter.clock.now()
     count_beside(meter, found, name, start, end, timed=http.service.timings)

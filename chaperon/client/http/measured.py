@@ -166,7 +166,7 @@ class MeasuredSession(FastSession):
         except BaseException as exc:
             end = now()
             lag.end(end)
-            self.meter.take(name, "http", start, end, failure_of(exc))
+            self.meter.record(name, "http", start, end, failure_of(exc))
             raise
         end = now()
         lag.end(end)
@@ -227,7 +227,7 @@ class MeasuredSession(FastSession):
                 failure = failure_of(exc)
                 if failure.error == "interrupted" and _is_event_stream(response):
                     failure = failure._replace(censored=False)  # held open on purpose: it has no natural end
-                self.meter.take(name, "http", start, end, failure, wire_bytes(response))
+                self.meter.record(name, "http", start, end, failure, wire_bytes(response))
             else:
                 settle(self.meter, response, name, start, end, expect)
 

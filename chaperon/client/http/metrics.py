@@ -23,9 +23,9 @@ def settle(
     try:
         failure = judge(response, expect)
     except BaseException as exc:
-        meter.take(name, "http", start, end, failure_of(exc), wire_bytes(response))
+        meter.record(name, "http", start, end, failure_of(exc), wire_bytes(response))
         raise
-    meter.take(name, "http", start, end, failure, wire_bytes(response))
+    meter.record(name, "http", start, end, failure, wire_bytes(response))
 
 
 def count_beside(
@@ -36,12 +36,12 @@ def count_beside(
     retried = sum(r._arrived.retried for r in replies)
     for what, n in (("redirects", len(response.history)), ("retries", retried)):
         if n:
-            meter.take(f"{what} {name}", "count", start, end, value=float(n))
+            meter.record(f"{what} {name}", "count", start, end, value=float(n))
     if not timed:
         return
     for reply in replies:
         timings: Timings = reply.timings
         for part, spent in zip(Timings._fields, timings, strict=True):
             if not (reply.reused and part in OPENING):
-                meter.take(f"{part} {name}", "value", start, end, value=spent)
-        meter.take(f"connections {'reused' if reply.reused else 'opened'}", "count", start, end, value=1.0)
+                meter.record(f"{part} {name}", "value", start, end, value=spent)
+        meter.record(f"connections {'reused' if reply.reused else 'opened'}", "count", start, end, value=1.0)

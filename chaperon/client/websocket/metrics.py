@@ -61,7 +61,7 @@ class WebSocketMetrics:
         self.names = names_of(place)
         self.now = meter.clock.now
         self.lag = meter.recorder.lag
-        self._take = meter.take
+        self._take = meter.record
 
     def opened(self, start: float, failure: BaseException | None = None) -> None:
         """Record an attempt to connect."""

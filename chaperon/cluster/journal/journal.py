@@ -67,10 +67,10 @@ class Journal:
             self._facts = JournalFile(folder / "open", owner, size=size, most=most)
         except OSError as exc:
             raise JournalError(f"no journal can be kept in {folder}: {exc.strerror}") from exc
-        self.take = self._facts.take
-        self.account = self._facts.account
+        self.record_fields = self._facts.record_fields
+        self.count_visit = self._facts.count_visit
         self.dealt = self._facts.dealt
-        self.note = self._facts.note
+        self.count_note = self._facts.count_note
         self.happened = self._facts.happened
 
     def __repr__(self) -> str:

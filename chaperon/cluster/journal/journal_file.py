@@ -116,7 +116,7 @@ class JournalFile:
         self.turn(1)
         fresh.rename(path)
 
-    def take(
+    def record_fields(
         self,
         key: Key,
         start: float,
@@ -140,7 +140,7 @@ class JournalFile:
         self._end = at = at + 24
         self._words[COMMIT] = self._base + at
 
-    def account(self, label: str, due: float, fate: VisitOutcome, waited: float = 0.0, share: str = "") -> None:
+    def count_visit(self, label: str, due: float, fate: VisitOutcome, waited: float = 0.0, share: str = "") -> None:
         """Keep what became of a visit."""
         place = self._places.get((label, share)) or self._define(self._places, (label, share), "place", label, share)
         if place:
@@ -152,7 +152,7 @@ class JournalFile:
         if place:
             self._append(DEALT, place, rows)
 
-    def note(self, what: str) -> None:
+    def count_note(self, what: str) -> None:
         """Keep that something is to be counted."""
         words = self._wordings.get(what) or self._define(self._wordings, what, "note", what)
         if words:

@@ -176,7 +176,7 @@ class _Replay:
             self.notes[self._wordings[number]] += 1
 
     def _account(self, label: str, share: str, fate: int, due: float, waited: float) -> None:
-        self._recorder.account(label, due, FATES[fate], waited)
+        self._recorder.count_visit(label, due, FATES[fate], waited)
         stands = self._progress.get(share)
         if stands is not None:
             stands[0] += FATES[fate] == "planned"

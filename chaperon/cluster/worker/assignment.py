@@ -189,7 +189,7 @@ class Assignment:
     def _take_up(self, sending: LocalLoad, lease: Lease) -> None:
         self._dispatch.stands(lease)
         share = replace(self._shares[lease.share], start=lease.start, rows=lease.rows)
-        sending.engine.take(share, forgo=lease.forgo)
+        sending.engine.add_share(share, forgo=lease.forgo)
 
     def _perform(self, sending: LocalLoad) -> None:
         try:

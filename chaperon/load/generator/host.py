@@ -60,12 +60,12 @@ class GcPauses:
 
     def start(self) -> None:
         """Begin to listen."""
-        gc.callbacks.append(self._heard)
+        gc.callbacks.append(self._on_gc)
 
     def stop(self) -> None:
         """Listen no more."""
-        if self._heard in gc.callbacks:
-            gc.callbacks.remove(self._heard)
+        if self._on_gc in gc.callbacks:
+            gc.callbacks.remove(self._on_gc)
 
     def cut(self) -> dict[str, float]:
         """Return "gc" (seconds in all), "gc_longest"."""
@@ -73,7 +73,7 @@ class GcPauses:
         self._sum = self._longest = 0.0
         return seen
 
-    def _heard(self, phase: str, info: dict[str, Any]) -> None:
+    def _on_gc(self, phase: str, info: dict[str, Any]) -> None:
         if phase == "start":
             self._begun = self._now()
         else:

@@ -121,11 +121,11 @@ class BlockingWatchdog:
         self._stop = None
         found = cause(spent, missed)
         if found is not None:
-            self._tell(last, found[0], f"the process was not run: {found[1]}", missed)
+            self._add_event(last, found[0], f"the process was not run: {found[1]}", missed)
         elif spent.cpu + spent.queued >= HALF * missed:
-            self._tell(last, "held", f"a call kept the interpreter lock, at or just before {self._line()}", missed)
+            self._add_event(last, "held", f"a call kept the interpreter lock, at or just before {self._line()}", missed)
         else:
-            self._tell(last, "paused", "the process was not run, cause unknown: it may have been paused", missed)
+            self._add_event(last, "paused", "the process was not run, cause unknown: it may have been paused", missed)
 
     def _look(self, at: float, here: Spent) -> None:
         frame = sys._current_frames().get(self._hub)
@@ -135,7 +135,7 @@ class BlockingWatchdog:
         top = id(own[-1]) if own else None  # the step itself: what it calls may come and go
         if self._stop is None or self._stop.frame != top:
             self._relieved(at, here)
-            self._stop = None if top is None else _Stop(top, at, told(own))
+            self._stop = None if top is None else _Stop(top, at, frames_text(own))
 
     def _relieved(self, at: float, here: Spent) -> None:
         """Report a frame that kept the hub for long, now that it does no more, or what kept it from going on."""
@@ -145,15 +145,15 @@ class BlockingWatchdog:
             spent, took = here.since(self._base), at - since
             found = cause(spent, took)
             if found is not None and found[0] != "starved":
-                self._tell(since, found[0], f"the process was not run: {found[1]}", took)
+                self._add_event(since, found[0], f"the process was not run: {found[1]}", took)
             else:  # the same call was on top all the time: with less of a core it takes longer
-                self._tell(since, "blocked", f"a call blocked every other visit, at {stop.where}", took)
+                self._add_event(since, "blocked", f"a call blocked every other visit, at {stop.where}", took)
 
     def _line(self) -> str:
         frame = sys._current_frames().get(self._hub)
-        return told(_scenario(frame) or [frame]) if frame is not None else "no line that could be seen"
+        return frames_text(_scenario(frame) or [frame]) if frame is not None else "no line that could be seen"
 
-    def _tell(self, at: float, kind: str, text: str, took: float) -> None:
+    def _add_event(self, at: float, kind: str, text: str, took: float) -> None:
         self._seen.append(RunEvent(round(at - self._began, 3), kind, text, round(took, 3)))
 
 
@@ -169,7 +169,7 @@ def _scenario(frame: FrameType) -> list[FrameType]:
         each = each.f_back
 
 
-def told(frames: list[FrameType]) -> str:
+def frames_text(frames: list[FrameType]) -> str:
     """Return the line of the innermost frame, with the function it belongs to and the step that called it."""
     inner, step = frames[0], frames[-1].f_code.co_name
     code = inner.f_code

@@ -89,7 +89,7 @@ class ClosedLoad:
         mine = self._numbers(user)
         restless = load.think is None and load.pacing is None
         once = isinstance(load, Users) and load.visits == 1
-        account, loop = flight.recorder.account, flight.loop
+        account, loop = flight.recorder.count_visit, flight.loop
         flight.present += 1
         try:
             while flight.going(holding) and (seat.off is None or clock.now() < seat.off):
