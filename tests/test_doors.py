@@ -330,7 +330,20 @@ def test_a_name_that_no_encoding_has_is_printed_and_written_all_the_same(chapero
 
 def test_a_search_whose_result_cannot_be_written_still_says_it(chaperon_in, tmp_path):
     (tmp_path / "odd.py").write_text("from chaperon import step\n@step\ndef odd(session):\n    pass\n")
-    given = ("--from", "5", "--to", "5", "--step", "1s", "--settle", "0s", "--limit", "p50(visit) < 5s")
+    given = (
+        "--from",
+        "5",
+        "--to",
+        "5",
+        "--step",
+        "1s",
+        "--settle",
+        "0s",
+        "--limit",
+        "p50(visit) < 5s",
+        "--trust",
+        "own=off",
+    )
 
     done = chaperon_in("find", "odd.py", *given, "--json", "no such folder/out.json")
 

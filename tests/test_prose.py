@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FORBIDDEN = (
     "whoever", "somebody", "nobody", "whatever", "told", "heard", "let go", "lets go", "letting go",
-    "so many", "all the same", "as ever", "lest", "to be had", "in the hands of", "as good as", "a word with", "farewell",
+    "so many", "all the same", "as ever", "lest", "to be had", "in the hands of", "as good as", "a word with",
+    "farewell",
 )  # fmt: skip
 """Words that make a sentence a riddle to a reader who knows the field's terms only."""
 OFFENCE = re.compile(r"\b(?:" + "|".join(FORBIDDEN).replace(" ", r"\s+") + r")\b", re.IGNORECASE)

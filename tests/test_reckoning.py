@@ -122,6 +122,7 @@ def test_a_window_that_is_lost_on_its_way_is_lost_in_the_ledger_with_the_numbers
     assert "local counted 6 windows, its windows have 5" in report.reasons
 
 
+@pytest.mark.as_written
 @pytest.mark.parametrize("load", [users(3, hold=5, think=1), iterations(20, users=2), rate(10, hold=5)], ids=str)
 def test_visits_that_nobody_wrote_down_are_found(monkeypatch, load):
     dropping(monkeypatch, Recorder, "count_visit", lambda n, args: args[2:3] == ("planned",) and n > 4)
@@ -144,6 +145,7 @@ def test_visits_that_were_never_begun_are_found_by_the_plan(monkeypatch):
     assert "20 of 50 visits of shop that were due are in no window: lost" in report.reasons
 
 
+@pytest.mark.as_written
 def test_samples_that_are_in_no_series_are_found(monkeypatch):
     dropping(monkeypatch, Recorder, "_merge_batch", lambda n, args: args[0].kind == "check" and n > 3)
 
@@ -153,6 +155,7 @@ def test_samples_that_are_in_no_series_are_found(monkeypatch):
     assert any("local counted" in reason and "samples" in reason for reason in report.reasons)
 
 
+@pytest.mark.as_written
 def test_requests_that_were_sent_and_not_recorded_are_found(monkeypatch, target):
     dropping(monkeypatch, Recorder, "record_fields", lambda n, args: args[0].kind == "http" and n % 5 == 0)
 
@@ -207,6 +210,7 @@ def test_a_fleet_that_is_stopped_or_paused_has_no_loss(order):
     assert report.visits.balanced
 
 
+@pytest.mark.as_written
 def test_a_plan_of_fewer_visits_than_were_made_is_said(monkeypatch):
     usual = VisitsInFlight.account
 

@@ -192,6 +192,7 @@ def test_a_worker_whose_part_has_died_makes_the_run_invalid(monkeypatch, part):
     assert len(stage.made) < 100
 
 
+@pytest.mark.as_written
 def test_a_fault_in_the_last_moment_is_not_dropped(monkeypatch):
     stage = Ground(rate(20, hold=2))
     stage.worker("alpha")
