@@ -308,13 +308,13 @@ def test_what_is_made_of_scenarios_is_labelled_by_its_variable():
 def test_a_check_of_a_mix_makes_a_visit_of_each():
     other = Scenario(lambda s: None, name="other")
 
-    apart = Entry(mix({shop: 3, other: 1}, name="both"), config={"a": 1}).apart
+    apart = Entry(mix({shop: 3, other: 1}, name="both"), config={"a": 1}).split_mix()
 
     assert [(entry.label, entry.scenario, entry.config) for entry in apart] == [
         ("both/shop", shop, {"a": 1}),
         ("both/other", other, {"a": 1}),
     ]
-    assert Entry(shop).apart == (Entry(shop),)
+    assert Entry(shop).split_mix() == (Entry(shop),)
 
 
 def test_a_websocket_of_a_nested_scenario_is_labelled_like_the_rest_and_kept_alive_in_any_wait(websocket_server):

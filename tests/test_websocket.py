@@ -524,7 +524,7 @@ def test_a_peer_that_does_not_answer_a_close_is_left(websocket_server):
         lambda session: None,
         lambda session: session.abort("enough"),
         lambda session: 1 / 0,
-        lambda session: session.scene.stop_run("stop") or gevent.sleep(30),
+        lambda session: session.context.stop_run("stop") or gevent.sleep(30),
         lambda session: session.timeout(0.01).__enter__() and gevent.sleep(30),
     ],
     ids=["done", "aborted", "failed", "killed", "out of time"],

@@ -25,7 +25,7 @@ def check(file: str, orders: RunOptions) -> int:
     all is a FAIL.
     """
     environment = orders.environment(file, warn=warn)
-    entries = [replace(each, load=ONE_VISIT) for entry in environment.entries for each in entry.apart]
+    entries = [replace(each, load=ONE_VISIT) for entry in environment.entries for each in entry.split_mix()]
     once = replace(environment, scenarios=entries, limits=())
     return execute(once, orders, tap=SamplePrinter(labelled=len(once.entries) > 1), live=False, outputs=_outputs)
 

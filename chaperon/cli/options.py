@@ -19,7 +19,7 @@ from chaperon.execution.loader import load
 from chaperon.load.expression import read_load
 from chaperon.load.kinds.load import Load
 from chaperon.load.shapes import iterations, rate, users
-from chaperon.session.config import merged, nested
+from chaperon.session.config import merge, nest
 
 # RFC 9110: a field name is a token; a value has visible characters, spaces, tabs
 _TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
@@ -88,7 +88,7 @@ class RunOptions:
             only=self.only,
             hold=None if wanted else self.hold,
             ramp=None if wanted else self.ramp,
-            config=merged(*(_setting(text) for text in self.settings)),
+            config=merge(*(_setting(text) for text in self.settings)),
             headers=dict(_header(text) for text in self.headers),
             timeout=self.timeout,
             insecure=self.insecure,
@@ -224,9 +224,9 @@ def _setting(text: str) -> dict[str, Any]:
     if not equals or not all(key.split(".")):
         raise UsageError(f"--set {text!r} is not KEY=VALUE, such as basket.size=3")
     try:
-        return nested(key, json.loads(value))
+        return nest(key, json.loads(value))
     except ValueError:
-        return nested(key, value)
+        return nest(key, value)
 
 
 def _header(text: str) -> tuple[str, str]:

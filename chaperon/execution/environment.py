@@ -20,7 +20,7 @@ from chaperon.report.limits.limits import Limit
 from chaperon.report.validity.validity_rules import ValidityRules
 from chaperon.scenario.entry import Entry
 from chaperon.scenario.scenario import Scenario
-from chaperon.session.config import merged
+from chaperon.session.config import merge
 from chaperon.session.context import DEFAULT, POLICIES, OnError
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class Environment:
             found.update(of_url(service.url), of_headers(service.headers), of_auth(service.auth))
         words = {self.name, *self.services}
         for entry in self.entries:
-            words.update((entry.label, *(name for part in entry.apart for name in part.scenario.names)))
+            words.update((entry.label, *(name for part in entry.split_mix() for name in part.scenario.names)))
             found.update(of_config(entry.config))
         found.update(of_config(self.config), of_settings(self.settings, words))
         return found
@@ -232,13 +232,13 @@ class Environment:
             spans = [None if span is None else seconds(span) for span in (hold, ramp)]
             entries = [replace(e, load=e.load.held(*spans)) for e in entries]
         if config:
-            entries = [replace(e, config=merged(e.config, config)) for e in entries]
+            entries = [replace(e, config=merge(e.config, config)) for e in entries]
         return replace(
             self,
             scenarios=entries,
             url=self.url if url is None else url,
             url_ordered=self.url_ordered or url is not None,
-            settings=merged(self.settings, config or {}),
+            settings=merge(self.settings, config or {}),
             headers={**self.headers, **(headers or {})},
             timeout=self.timeout if timeout is None else timeout,
             verify=False if insecure else self.verify,
@@ -285,9 +285,9 @@ class Environment:
         if not isinstance(url, str):
             raise LoadError(f"the setup of {self.name!r} returned a url that is no text: {url!r}")
         if self.url_ordered:
-            return replace(self, config=merged(self.config, given))
+            return replace(self, config=merge(self.config, given))
         services = self._served(given.get("url"), {}, None, False)
-        return replace(self, config=merged(self.config, given), url=url, services=services)
+        return replace(self, config=merge(self.config, given), url=url, services=services)
 
     def shares(self, n: int = 1) -> list[Share]:
         """Return the loads of all entries, each dealt into *n* shares or as many as it has users."""

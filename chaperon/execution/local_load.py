@@ -21,7 +21,7 @@ from chaperon.measure.recorder import Recorder, RecorderJournal, Tap
 from chaperon.measure.roundtrips import RoundTripStarts
 from chaperon.measure.window import Sink
 from chaperon.scenario.visits import EntryRunner, VisitRunner
-from chaperon.session.config import merged
+from chaperon.session.config import merge
 from chaperon.session.context import SessionContext, StopRun
 from chaperon.session.signals import Rendezvous
 
@@ -82,16 +82,16 @@ class LocalLoad:
                     entry=place,
                     meter=Meter(self._recorder, clock, entry.label, naming=naming, derived=derived),
                     clock=clock,
-                    config=merged(environment.config, entry.config),
+                    config=merge(environment.config, entry.config),
                     services=environment.targets,
                     seed=environment.seed,
                     stop_run=stop_run,
                     rendezvous=rendezvous,
-                    dealer=dealer,
-                    crowd=user_numbering(entry.load),
+                    unique_rows=dealer,
+                    numbering=user_numbering(entry.load),
                     on_error=environment.on_error,
-                    marks=marks,
-                    wire=self._wire,
+                    round_trips=marks,
+                    network=self._wire,
                 ),
             )
             for place, entry in enumerate(environment.entries)

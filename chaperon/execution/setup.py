@@ -15,7 +15,7 @@ import gevent
 from chaperon.errors import ChaperonError, LoadError, TeardownError
 from chaperon.interrupts import is_interrupt, traceback_of
 from chaperon.measure.exception_text import describe, text_of
-from chaperon.session.config import Config, merged
+from chaperon.session.config import Config, merge
 from chaperon.session.functions import call_with_optional_arg
 
 PATIENCE = 30.0
@@ -60,7 +60,7 @@ class Setup:
         """Set up, and return what is to be merged into the config; raises LoadError."""
         try:
             given = self._set_up()
-            config = merged(self._config, _mapping(given))
+            config = merge(self._config, _mapping(given))
         except BaseException as exc:
             if is_interrupt(exc):
                 raise
@@ -92,7 +92,7 @@ class Setup:
             return self._undo.enter_context(setup)
         if inspect.isgeneratorfunction(setup):
             setup = contextmanager(setup)
-        made = call_with_optional_arg(setup, Config(merged(self._config)))
+        made = call_with_optional_arg(setup, Config(merge(self._config)))
         return self._undo.enter_context(made) if hasattr(type(made), "__enter__") else made
 
 

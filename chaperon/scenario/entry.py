@@ -29,8 +29,7 @@ class Entry:
         """What its series are labelled with."""
         return encodable(self.name or self.scenario.label, NAME)
 
-    @property
-    def apart(self) -> tuple[Entry, ...]:
+    def split_mix(self) -> tuple[Entry, ...]:
         """This entry, or one for each scenario of a mix."""
         if not isinstance(self.scenario, Mix):
             return (self,)

@@ -15,7 +15,7 @@ from chaperon.interrupts import is_interrupt
 from chaperon.load.arrivals import seeded_random
 from chaperon.load.weights import turn, whole
 from chaperon.measure.failures import unlisted
-from chaperon.scenario.steps import StepOptions, options_of, step, step_bound
+from chaperon.scenario.steps import StepOptions, options_of, step, step_time_limit
 from chaperon.session.context import OnError
 from chaperon.session.functions import require_plain_function
 from chaperon.session.timeouts import TimeLimit
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from chaperon.session.session import Session
 
 Step = Callable[..., Any]
-CLEANUP = 10.0
+CLEANUP_TIMEOUT = 10.0
 """Seconds a cleanup may take."""
 
 
@@ -57,7 +57,7 @@ class Scenario:
         if not steps:
             raise LoadError("a scenario needs at least one step: Scenario(login, look_around)")
         self.steps: tuple[Step, ...] = tuple(s if options_of(s) else step(s) for s in steps)
-        self._stages = [(s, _options(s)) for s in self.steps]
+        self._steps_with_options = [(s, _options(s)) for s in self.steps]
         self.init = None if init is None else require_plain_function(init)
         self.cleanup = None if cleanup is None else require_plain_function(cleanup)
         self.name = name
@@ -114,50 +114,50 @@ class Scenario:
                     return str(name)
         return self._unbound(places)
 
-    def enter(self, session: Session) -> None:
+    def run_init(self, session: Session) -> None:
         """Run `init`, timed as «step init»."""
         if self.init is not None:
-            _stage(session, "init", self.init, math.inf)
+            _run_as_step(session, "init", self.init, math.inf)
 
-    def perform(self, session: Session) -> None:
+    def run_steps(self, session: Session) -> None:
         """Run the steps once.
 
         Raises what a step raised where its policy is "next-visit", StepFailed where it ends
         more than that, VisitTimeout.
         """
         if self.timeout is None:
-            self._perform(session)
+            self._run_each_step(session)
             return
-        late = VisitTimeout(f"a visit took longer than the {self.timeout:g} s of its scenario")
-        with TimeLimit(session.clock, self.timeout, late, session.tasks):
-            self._perform(session)
-            session.tasks.settle()
+        error = VisitTimeout(f"a visit took longer than the {self.timeout:g} s of its scenario")
+        with TimeLimit(session.clock, self.timeout, error, session.tasks):
+            self._run_each_step(session)
+            session.tasks.wait_all()
 
-    def leave(self, session: Session) -> None:
+    def run_cleanup(self, session: Session) -> None:
         """Run `cleanup`, in bounded time, timed as «step cleanup»; wait for its tasks."""
         if self.cleanup is not None:
-            _stage(session, "cleanup", self.cleanup, CLEANUP)
-            session.tasks.settle()
+            _run_as_step(session, "cleanup", self.cleanup, CLEANUP_TIMEOUT)
+            session.tasks.wait_all()
 
-    def whole(self, session: Session) -> None:
+    def run_nested(self, session: Session) -> None:
         """Run `init`, the steps, and, whatever happens, `cleanup`; raises what the first two raise."""
         try:
-            self.enter(session)
-            self.perform(session)
-            session.tasks.settle()
+            self.run_init(session)
+            self.run_steps(session)
+            session.tasks.wait_all()
         finally:
             session.tasks.end()
             try:
-                self.leave(session)
+                self.run_cleanup(session)
             except BaseException as exc:
                 if is_interrupt(exc):
                     raise
                 unlisted(exc)
                 session.tasks.end()  # recorded as «step cleanup»
 
-    def _perform(self, session: Session) -> None:
+    def _run_each_step(self, session: Session) -> None:
         last = len(self.steps) - 1
-        for place, (each, options) in enumerate(self._stages):
+        for place, (each, options) in enumerate(self._steps_with_options):
             try:
                 each(session)
             except BaseException as exc:
@@ -200,12 +200,12 @@ class _Several(Scenario):
         labels = [member.label for member in self.members]
         super().__init__(step(name=" | ".join(labels))(self._perform), **options)
 
-    def member(self, scene: SessionContext, visit: VisitInfo) -> int:
+    def choose_member(self, context: SessionContext, visit: VisitInfo) -> int:
         """Return the place among the members of the one whose turn a visit is."""
         raise NotImplementedError
 
     def _perform(self, session: Session) -> None:
-        session.run(self.members[self.member(session.scene, session.visit)])
+        session.run(self.members[self.choose_member(session.context, session.visit)])
 
     def _places(self) -> Iterable[dict[str, Any]]:
         for each in self.members:
@@ -218,9 +218,9 @@ class _Several(Scenario):
 class _Choice(_Several):
     what = "choose"
 
-    def member(self, scene: SessionContext, visit: VisitInfo) -> int:
-        luck = seeded_random(scene.seed, scene.entry, *scene.turn(visit), "choose")
-        return luck.choices(range(len(self.members)), self.counts)[0]
+    def choose_member(self, context: SessionContext, visit: VisitInfo) -> int:
+        random = seeded_random(context.seed, context.entry, *context.visit_key(visit), "choose")
+        return random.choices(range(len(self.members)), self.counts)[0]
 
 
 class Mix(_Several):
@@ -228,9 +228,9 @@ class Mix(_Several):
 
     what = "mix"
 
-    def member(self, scene: SessionContext, visit: VisitInfo) -> int:
-        number, leg = divmod(visit.number if scene.crowd.numbered else visit.user, scene.crowd.legs)
-        return turn(self.counts, number, scene.seed, scene.entry, leg)
+    def choose_member(self, context: SessionContext, visit: VisitInfo) -> int:
+        number, leg = divmod(visit.number if context.numbering.numbered else visit.user, context.numbering.legs)
+        return turn(self.counts, number, context.seed, context.entry, leg)
 
 
 def mix(weights: Mapping[Scenario, float], *, name: str | None = None) -> Mix:
@@ -249,10 +249,10 @@ def _options(each: Step) -> StepOptions:
     return options
 
 
-def _stage(session: Session, name: str, work: Step, within: float) -> None:
+def _run_as_step(session: Session, name: str, work: Step, within: float) -> None:
     """Run `init` or `cleanup` as a step of that name, unless it is one by itself."""
     timed = nullcontext() if options_of(work) is not None else session.measure(name, kind="step")
-    with timed, step_bound(session, name, within):
+    with timed, step_time_limit(session, name, within):
         work(session)
 
 

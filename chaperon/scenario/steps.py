@@ -28,7 +28,7 @@ class StepOptions:
     on_error: OnError | None = None
 
 
-def step_bound(session: Any, name: str, within: float) -> TimeLimit:
+def step_time_limit(session: Any, name: str, within: float) -> TimeLimit:
     """Return the time limit of a step."""
     return TimeLimit(session.clock, within, StepTimeout(f"step {name} took longer than {within:g} s"), session.tasks)
 
@@ -99,11 +99,11 @@ def _step(
         with session.measure(label, kind="step"):
             if within is None:
                 return function(session, *args, **kwargs)
-            with step_bound(session, label, within):
+            with step_time_limit(session, label, within):
                 return function(session, *args, **kwargs)
 
     @functools.wraps(function)
-    def often(session: Any, /, *args: Any, **kwargs: Any) -> Any:
+    def repeated(session: Any, /, *args: Any, **kwargs: Any) -> Any:
         value = None
         for _ in range(repeat):
             for _ in range(retries):
@@ -118,7 +118,7 @@ def _step(
                 value = once(session, *args, **kwargs)
         return value
 
-    timed: Any = once if repeat == 1 and not retries else often
+    timed: Any = once if repeat == 1 and not retries else repeated
     timed._chaperon_timed = True
     timed._chaperon_step = StepOptions(label, thinking(think), on_error)
     return cast(F, timed)

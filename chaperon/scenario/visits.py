@@ -17,7 +17,7 @@ from chaperon.measure.meter import Meter
 from chaperon.measure.sample import NEVER_BEGUN, Failure
 from chaperon.scenario.scenario import Mix, Scenario, StepFailed
 from chaperon.session.context import SessionContext, VisitInfo
-from chaperon.session.endless import why_endless
+from chaperon.session.endless import endless_reason
 from chaperon.session.session import Session
 
 ABANDONED = Failure("interrupted", listed=False, censored=True)
@@ -29,50 +29,50 @@ class EntryRunner:
     """An entry as it is performed: whose steps, in which scene."""
 
     scenario: Scenario
-    scene: SessionContext
+    context: SessionContext
 
-    def cast(self) -> tuple[EntryRunner, ...]:
+    def variants(self) -> tuple[EntryRunner, ...]:
         """Return this part, or one for each scenario of a mix."""
         if not isinstance(self.scenario, Mix):
             return (self,)
         return tuple(
-            EntryRunner(each, replace(self.scene, meter=self.scene.meter.inner(each.label)))
+            EntryRunner(each, replace(self.context, meter=self.context.meter.inner(each.label)))
             for each in self.scenario.members
         )
 
-    def turn(self, visit: VisitInfo) -> int:
+    def variant_of(self, visit: VisitInfo) -> int:
         """Return which of the cast makes a visit."""
-        return self.scenario.member(self.scene, visit) if isinstance(self.scenario, Mix) else 0
+        return self.scenario.choose_member(self.context, visit) if isinstance(self.scenario, Mix) else 0
 
 
 class VisitRunner:
     """Makes the visits of a run; the engine says when."""
 
-    def __init__(self, parts: Sequence[EntryRunner], *, began: float) -> None:
-        self._parts = parts
-        self._casts = [part.cast() for part in parts]
+    def __init__(self, entries: Sequence[EntryRunner], *, began: float) -> None:
+        self._entries = entries
+        self._variants = [entry.variants() for entry in entries]
         self._began = began
         self._sessions: dict[tuple[int, int], dict[int, Session]] = {}
         self._meters: dict[tuple[int, int], Meter] = {}
 
     def visit(self, arrival: Arrival) -> VisitResult:
         """Run one visit, its session's `init` first if it is new."""
-        whole = self._parts[arrival.entry]
-        now, began = whole.scene.clock.now, self._began
+        entry = self._entries[arrival.entry]
+        now, began = entry.context.clock.now, self._began
         start = now()
         due = start if arrival.due is None else arrival.due
         place = VisitInfo(arrival.number, arrival.user, due - began, start - began)
-        turn = whole.turn(place)
-        part = self._casts[arrival.entry][turn]
+        variant = entry.variant_of(place)
+        part = self._variants[arrival.entry][variant]
         sessions = self._sessions.get((arrival.entry, arrival.user))
         if sessions is None:
             sessions = self._sessions[arrival.entry, arrival.user] = {}
-        session = sessions.get(turn)
+        session = sessions.get(variant)
         if session is None:
-            session = sessions[turn] = Session(part.scene, arrival.user)
+            session = sessions[variant] = Session(part.context, arrival.user)
             session.meter.set_phase(arrival.phase, ())
-            session.begin(place)
-            entered = self._guarded(session, part.scenario.enter)
+            session._begin_visit(place)
+            entered = self._guarded(session, part.scenario.run_init)
             if entered.visited != VisitResult("done"):
                 if entered.visited.fate == "interrupted":
                     self.missed(arrival, now())
@@ -82,10 +82,10 @@ class VisitRunner:
             place = VisitInfo(arrival.number, arrival.user, due - began, start - began)
         meter = session.meter
         meter.set_phase(arrival.phase, ())
-        session.begin(place)
+        session._begin_visit(place)
         session.first_due = arrival.due
         session.steps_began = start
-        outcome = self._guarded(session, part.scenario.perform)
+        outcome = self._guarded(session, part.scenario.run_steps)
         session.first_due = None
         if session.steps_began is not None:  # else `abandoned` has recorded the visit
             session.steps_began = None
@@ -99,11 +99,11 @@ class VisitRunner:
         if due is None:
             return
         place = VisitInfo(arrival.number, arrival.user, due - self._began, now - self._began)
-        turn = self._parts[arrival.entry].turn(place)
-        meter = self._meters.get((arrival.entry, turn))
+        variant = self._entries[arrival.entry].variant_of(place)
+        meter = self._meters.get((arrival.entry, variant))
         if meter is None:
-            meter = self._casts[arrival.entry][turn].scene.meter.fork()
-            self._meters[arrival.entry, turn] = meter
+            meter = self._variants[arrival.entry][variant].context.meter.fork()
+            self._meters[arrival.entry, variant] = meter
         meter.set_phase(arrival.phase, ())
         meter.record("visit", "visit", now, now, NEVER_BEGUN, 0, due)
 
@@ -112,7 +112,7 @@ class VisitRunner:
         session = self._active(arrival)
         start = None if session is None else session.steps_began
         if session is None or start is None:
-            self.missed(arrival, self._parts[arrival.entry].scene.clock.now())
+            self.missed(arrival, self._entries[arrival.entry].context.clock.now())
             return
         session.steps_began = None
         meter = session.meter.fork()
@@ -120,33 +120,33 @@ class VisitRunner:
         meter.record("visit", "visit", start, meter.clock.now(), ABANDONED, 0, arrival.due)
 
     def endless(self, arrival: Arrival, frame: FrameType | None) -> str:
-        """Return why a visit that is interrupted has no natural end, "" where it has one; see `why_endless`."""
+        """Return why a visit that is interrupted has no natural end, "" where it has one; see `endless_reason`."""
         session = self._active(arrival)
-        return "" if session is None else why_endless(session.open_ends, frame)
+        return "" if session is None else endless_reason(session.endless_work, frame)
 
     def _active(self, arrival: Arrival) -> Session | None:
         """Return the session that makes the visit of an arrival now."""
         sessions = self._sessions.get((arrival.entry, arrival.user), {})
-        return next((session for session in sessions.values() if session.life.active), None)
+        return next((session for session in sessions.values() if session.visit_greenlet.active), None)
 
     def leave(self, entry: int, user: int) -> None:
         """Run a user's `cleanup`, in bounded time, and close what it has open."""
-        for turn, session in self._sessions.pop((entry, user), {}).items():
-            session.life.begin()
+        for variant, session in self._sessions.pop((entry, user), {}).items():
+            session.visit_greenlet.attach()
             try:
-                self._casts[entry][turn].scenario.leave(session)
+                self._variants[entry][variant].scenario.run_cleanup(session)
             except BaseException as exc:
                 if is_signal(exc):
                     raise
                 unlisted(exc)  # recorded as «step cleanup»; the session is over
             finally:
-                session.life.over()
-                session.close()
+                session.visit_greenlet.detach()
+                session._close()
 
     def _guarded(self, session: Session, work: Callable[[Session], None]) -> _Outcome:
         """Do *work*, then wait for its tasks; whatever is raised becomes an outcome."""
         outcome = _DONE
-        session.life.begin()
+        session.visit_greenlet.attach()
         try:
             try:
                 work(session)
@@ -154,18 +154,18 @@ class VisitRunner:
                 if is_interrupt(exc):
                     raise
                 outcome = self._failed(session, exc)
-            session.settle()
+            session._finish_visit()
         except BaseException as exc:
             if not is_interrupt(exc):
                 outcome = self._failed(session, exc)
             else:
-                session.life.over()
+                session.visit_greenlet.detach()
                 session.tasks.end()
                 if not is_ours(exc):
                     raise
                 outcome = _ENDED if type(exc) is FeedEmpty else _interrupted(exc)
         finally:
-            session.life.over()
+            session.visit_greenlet.detach()
         return outcome
 
     @staticmethod
@@ -177,7 +177,7 @@ class VisitRunner:
         if type(exc) is not StepFailed or exc.policy is None:
             return _Outcome(VisitResult("failed"), failure)
         if exc.policy == "stop-run":
-            session.scene.stop_run(f"a step failed: {text_of(exc.__cause__ or exc)}")
+            session.context.stop_run(f"a step failed: {text_of(exc.__cause__ or exc)}")
         return _Outcome(VisitResult("failed", stays=False), failure)
 
 

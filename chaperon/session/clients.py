@@ -31,54 +31,56 @@ class SessionClients:
     Hands that came of one another by `fork` share them, measured by each one's own meter.
     """
 
-    __slots__ = ("_https", "_kept", "_meter", "_scene")
+    __slots__ = ("_context", "_https", "_meter", "_shared")
 
-    def __init__(self, scene: SessionContext, meter: Meter) -> None:
-        self._scene = scene
+    def __init__(self, context: SessionContext, meter: Meter) -> None:
+        self._context = context
         self._meter = meter
-        self._kept = _SharedClients()
+        self._shared = _SharedClients()
         self._https: dict[str, MeasuredSession] = {}
 
     @property
     def holds_socket(self) -> bool:
         """Whether a WebSocket is open."""
-        return bool(self._kept.sockets)
+        return bool(self._shared.sockets)
 
     def fork(self, meter: Meter) -> SessionClients:
         """Return hands on the same connections for whoever measures with *meter*."""
-        other = SessionClients(self._scene, meter)
-        other._kept = self._kept
+        other = SessionClients(self._context, meter)
+        other._shared = self._shared
         return other
 
-    def of(self, name: str) -> MeasuredSession:
+    def for_service(self, name: str) -> MeasuredSession:
         """Return the session's HTTP towards one service; raises UsageError for an unknown one."""
         http = self._https.get(name)
         if http is None:
-            http = self._https[name] = (self._kept.https.get(name) or self._open(name)).through(self._meter)
+            http = self._https[name] = (self._shared.https.get(name) or self._open(name)).through(self._meter)
         return http
 
     def ws(self, service: str, path: str, **settings: Any) -> WebSocket:
         """Open a WebSocket towards one service, to be closed in the end if nobody does."""
         from chaperon.client.websocket.connect import open_websocket  # late, as below
 
-        sockets = self._kept.sockets
-        opened = open_websocket(self.of(service), path, wire=self._scene.wire, ended=sockets.discard, **settings)
+        sockets = self._shared.sockets
+        opened = open_websocket(
+            self.for_service(service), path, wire=self._context.network, ended=sockets.discard, **settings
+        )
         if not opened.closed:
             sockets.add(opened)
         return opened
 
-    def let_go(self) -> None:
+    def close_streams(self) -> None:
         """Close what was streamed and left open."""
-        for http in self._kept.https.values():
+        for http in self._shared.https.values():
             if http.streams:
                 http.let_go()
 
     def close(self) -> None:
         """Close every connection, WebSockets without waiting for their peers."""
-        while self._kept.sockets:
-            self._kept.sockets.pop().abandon()
-        self.let_go()
-        for http in self._kept.https.values():
+        while self._shared.sockets:
+            self._shared.sockets.pop().abandon()
+        self.close_streams()
+        for http in self._shared.https.values():
             http.close()
 
     def _open(self, name: str) -> MeasuredSession:
@@ -86,9 +88,11 @@ class SessionClients:
             MeasuredSession,  # late: requests brings ssl, which must be patched first
         )
 
-        service = self._scene.services.get(name)
+        service = self._context.services.get(name)
         if service is None:
-            raise UsageError(f"no service {name!r} in this environment; there are {', '.join(self._scene.services)}")
-        http = self._kept.https[name] = MeasuredSession(self._meter, service, self._kept.cookies, self._scene.wire)
-        self._kept.cookies = http.cookies
+            raise UsageError(f"no service {name!r} in this environment; there are {', '.join(self._context.services)}")
+        http = self._shared.https[name] = MeasuredSession(
+            self._meter, service, self._shared.cookies, self._context.network
+        )
+        self._shared.cookies = http.cookies
         return http

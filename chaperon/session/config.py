@@ -8,16 +8,16 @@ from typing import Any
 from chaperon.errors import ConfigMissing
 
 
-def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
+def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     """Return the deep sum of *layers*; later ones win, mappings inside mappings are merged too."""
     result: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
             known = result.get(key)
             if isinstance(known, Mapping) and isinstance(value, Mapping):
-                result[key] = merged(known, value)
+                result[key] = merge(known, value)
             else:
-                result[key] = merged(value) if isinstance(value, Mapping) else value
+                result[key] = merge(value) if isinstance(value, Mapping) else value
     return result
 
 
@@ -34,9 +34,9 @@ class Config(Mapping[str, Any]):
 
     def update(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> None:
         """Merge *values* in, deeply: `config.update(size=3)`, `config.update({"basket.size": 3})`."""
-        self._values = merged(self._values, *(nested(key, value) for key, value in (values or {}).items()), more)
+        self._values = merge(self._values, *(nest(key, value) for key, value in (values or {}).items()), more)
 
-    def within(self, values: Mapping[str, Any] | None) -> Config:
+    def with_values(self, values: Mapping[str, Any] | None) -> Config:
         """Return a config of its own, with *values* merged in."""
         inner = Config(self._values)
         if values:
@@ -51,7 +51,7 @@ class Config(Mapping[str, Any]):
                     f"no configuration for {key!r}: give it in the environment or with --set {key}=VALUE"
                 )
             value = value[part]
-        return merged(value) if isinstance(value, Mapping) else value
+        return merge(value) if isinstance(value, Mapping) else value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -63,7 +63,7 @@ class Config(Mapping[str, Any]):
         return f"<Config of {', '.join(self._values) or 'nothing'}>"
 
 
-def nested(key: str, value: Any) -> dict[str, Any]:
+def nest(key: str, value: Any) -> dict[str, Any]:
     """Return a mapping in which dots nest."""
     for part in reversed(key.split(".")):
         value = {part: value}

@@ -43,15 +43,15 @@ class SessionContext:
     seed: int
     stop_run: StopRun
     rendezvous: Rendezvous
-    dealer: UniqueRows
-    crowd: UserNumbering
+    unique_rows: UniqueRows
+    numbering: UserNumbering
     on_error: OnError = "next-visit"
-    marks: RoundTripStarts = field(default_factory=RoundTripStarts)
-    wire: NetworkContext | None = None
+    round_trips: RoundTripStarts = field(default_factory=RoundTripStarts)
+    network: NetworkContext | None = None
 
-    def turn(self, visit: VisitInfo) -> tuple[int, ...]:
+    def visit_key(self, visit: VisitInfo) -> tuple[int, ...]:
         """Return what tells a visit from all others, whoever makes it: what is random derives from it."""
-        return (visit.number,) if self.crowd.numbered else (visit.user, visit.number)
+        return (visit.number,) if self.numbering.numbered else (visit.user, visit.number)
 
 
 class VisitInfo(NamedTuple):
@@ -66,23 +66,23 @@ class VisitInfo(NamedTuple):
 class SeededRandom:
     """A session's random source."""
 
-    scene: SessionContext
+    context: SessionContext
     visit: VisitInfo
-    _luck: str | None
+    _cached_random_key: str | None
     _random: Random | None
 
     @property
-    def luck(self) -> str:
+    def _random_key(self) -> str:
         """What tells the visit, and the place of this session in it, from all others."""
-        if self._luck is None:
-            self._luck = "/".join(map(str, self.scene.turn(self.visit)))
-        return self._luck
+        if self._cached_random_key is None:
+            self._cached_random_key = "/".join(map(str, self.context.visit_key(self.visit)))
+        return self._cached_random_key
 
     @property
     def random(self) -> Random:
         """A random source that depends on the seed, the entry, the user or arrival, the visit alone."""
         if self._random is None:
-            self._random = seeded_random(self.scene.seed, self.scene.entry, self.luck)
+            self._random = seeded_random(self.context.seed, self.context.entry, self._random_key)
         return self._random
 
 

@@ -15,7 +15,7 @@ from chaperon.measure.meter import Meter
 from chaperon.session.context import SeededRandom
 from chaperon.session.row_files import read_rows
 
-MOST = 5_000_000
+MAX_ROWS = 5_000_000
 """Rows after which an iterable is taken to be endless."""
 
 
@@ -58,12 +58,12 @@ def feed(
     if order not in ORDERS:
         raise LoadError(f"order= must be one of {', '.join(ORDERS)}; got {order!r}")
     if isinstance(source, (str, Path)):
-        path = _found(Path(source), inspect.stack(context=0)[1].filename)
+        path = _locate(Path(source), inspect.stack(context=0)[1].filename)
         rows, title = read_rows(path, delimiter=delimiter, encoding=encoding), path.name
     else:
-        rows, title = list(islice(source, MOST + 1)), "feed"
-        if len(rows) > MOST:
-            raise LoadError(f"a feed may have {MOST:,} rows at most: this iterable seems to have no end")
+        rows, title = list(islice(source, MAX_ROWS + 1)), "feed"
+        if len(rows) > MAX_ROWS:
+            raise LoadError(f"a feed may have {MAX_ROWS:,} rows at most: this iterable seems to have no end")
     if not rows:
         raise LoadError(f"{name or title} has no rows")
     return Feed(rows, order, name or title)
@@ -74,13 +74,13 @@ class DataMethods(SeededRandom):
 
     meter: Meter
     _user: int
-    _taken: dict[Feed, int]
+    _rows_taken: dict[Feed, int]
 
     def take(self, feed: Feed) -> Any:
         """Return a row of *feed*; when none is left, the user ends here, as done."""
         if not isinstance(feed, Feed):
             raise UsageError(f"session.take takes what feed(…) returned, got {feed!r}")
-        row = self._next(feed)
+        row = self._next_row(feed)
         recorder = self.meter.recorder
         if row is None:
             recorder.count_note(f"visits ended because {feed.name} had no row left")
@@ -90,19 +90,19 @@ class DataMethods(SeededRandom):
         value = feed.rows[row]
         return dict(value) if isinstance(value, Mapping) else value
 
-    def _next(self, feed: Feed) -> int | None:
+    def _next_row(self, feed: Feed) -> int | None:
         if feed.order == "unique":
-            return self.scene.dealer.next(feed, len(feed))
+            return self.context.unique_rows.next(feed, len(feed))
         if feed.order == "random":
             return self.random.randrange(len(feed))
-        taken = self._taken.get(feed, 0)
-        self._taken[feed] = taken + 1
-        place = position(self._user, self.visit.number, taken, self.scene.crowd.users)
-        return ordered(feed.order, place, len(feed), self.scene.seed, self.scene.entry, feed.name)
+        taken = self._rows_taken.get(feed, 0)
+        self._rows_taken[feed] = taken + 1
+        place = position(self._user, self.visit.number, taken, self.context.numbering.users)
+        return ordered(feed.order, place, len(feed), self.context.seed, self.context.entry, feed.name)
 
 
-def _found(path: Path, asked_by: str) -> Path:
-    beside = Path(asked_by).resolve().parent / path
+def _locate(path: Path, caller: str) -> Path:
+    beside = Path(caller).resolve().parent / path
     for place in (beside, path):
         if place.is_file():
             return place

@@ -20,15 +20,15 @@ _LIBRARIES = tuple(
 )
 
 
-def why_endless(open_ends: OpenEnds, frame: FrameType | None) -> str:
+def endless_reason(endless_work: EndlessWork, frame: FrameType | None) -> str:
     """Return why what a session does now has no natural end, or "" where it has one.
 
     "loop": it is in `session.loop`, or, if the *frame* in which its greenlet waits is given, a
     `while` loop of the author's is on the stack. "socket": it holds a WebSocket open.
     """
-    if open_ends.loops or in_while_loop(frame):
+    if endless_work.loops or in_while_loop(frame):
         return LOOP
-    return SOCKET if open_ends.holds_socket else ""
+    return SOCKET if endless_work.holds_socket else ""
 
 
 def in_while_loop(frame: FrameType | None) -> bool:
@@ -55,16 +55,16 @@ def _loops(path: str) -> tuple[tuple[int, int], ...]:
     return tuple((n.lineno, n.end_lineno or n.lineno) for n in ast.walk(tree) if isinstance(n, ast.While))
 
 
-class OpenEnds:
+class EndlessWork:
     """What a session does that has no natural end: it is in so many *loops*, it holds WebSockets open."""
 
-    __slots__ = ("_hands", "loops")
+    __slots__ = ("_clients", "loops")
 
-    def __init__(self, hands: SessionClients) -> None:
+    def __init__(self, clients: SessionClients) -> None:
         self.loops = 0
-        self._hands = hands
+        self._clients = clients
 
     @property
     def holds_socket(self) -> bool:
         """Whether a WebSocket of the session, or of one of its tasks, is open."""
-        return self._hands.holds_socket
+        return self._clients.holds_socket

@@ -13,7 +13,7 @@ from chaperon.load.kinds.think import Think, thinking
 from chaperon.measure.failures import unlisted
 from chaperon.measure.meter import Meter
 from chaperon.session.context import SeededRandom
-from chaperon.session.endless import OpenEnds
+from chaperon.session.endless import EndlessWork
 from chaperon.session.functions import bind_session, name_of
 from chaperon.session.tasks import TaskList
 from chaperon.session.timeouts import TimeLimit
@@ -28,8 +28,8 @@ class FlowMethods(SeededRandom):
     clock: Clock
     meter: Meter
     tasks: TaskList
-    open_ends: OpenEnds
-    _paced: float
+    endless_work: EndlessWork
+    _paced_until: float
 
     def sleep(self, span: Think) -> None:
         """Wait for a span, or for one that `between` draws."""
@@ -46,8 +46,8 @@ class FlowMethods(SeededRandom):
 
         What takes longer than that is not caught up with.
         """
-        self._paced = max(self._paced + seconds(span), self.clock.now())
-        self.clock.sleep(self._paced - self.clock.now())
+        self._paced_until = max(self._paced_until + seconds(span), self.clock.now())
+        self.clock.sleep(self._paced_until - self.clock.now())
 
     def repeat(self, work: Callable[..., Any], times: int, *args: Any, **keywords: Any) -> list[Any]:
         """Call `work(session, *args)` so many times and return the values. Raises PlanError."""
@@ -67,7 +67,7 @@ class FlowMethods(SeededRandom):
         end = None if duration is None else now() + seconds(duration)
         step = None if pace is None else seconds(pace)
         due = now()
-        self.open_ends.loops += 1
+        self.endless_work.loops += 1
         try:
             for turn in count():
                 if end is not None and now() >= end:
@@ -81,7 +81,7 @@ class FlowMethods(SeededRandom):
                     return
                 self.clock.sleep(due - now())
         finally:
-            self.open_ends.loops -= 1
+            self.endless_work.loops -= 1
 
     def retry(
         self,

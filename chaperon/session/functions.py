@@ -28,18 +28,18 @@ def is_timed(function: Callable[..., Any]) -> bool:
     return bool(getattr(function, "_chaperon_timed", False))
 
 
-def call_with_optional_arg(function: Callable[..., Any], gift: Any) -> Any:
-    """Call a function without arguments, or with *gift* if it cannot do without one."""
+def call_with_optional_arg(function: Callable[..., Any], argument: Any) -> Any:
+    """Call a function without arguments, or with *argument* if it cannot do without one."""
     try:
         inspect.signature(function).bind()
     except TypeError:
-        return function(gift)
+        return function(argument)
     except ValueError:  # a builtin that does not tell its signature
         return function()
     return function()
 
 
-def bind_session(function: Callable[..., Any], session: Any, to: Any) -> Callable[..., Any]:
+def bind_session(function: Callable[..., Any], session: Any, target: Any) -> Callable[..., Any]:
     """Return *function* with its session filled in: *to*.
 
     A method of *session* becomes that of *to*, methods of other things of Chaperon's (a
@@ -47,7 +47,7 @@ def bind_session(function: Callable[..., Any], session: Any, to: Any) -> Callabl
     """
     owner = getattr(function, "__self__", None)
     if owner is session:
-        return getattr(to, function.__name__)  # type: ignore[no-any-return]
+        return getattr(target, function.__name__)  # type: ignore[no-any-return]
     if type(owner).__module__.startswith("chaperon."):
         return function
-    return partial(function, to)
+    return partial(function, target)

@@ -23,22 +23,22 @@ class HttpMethods:
     `csrf` besides.
     """
 
-    _hands: SessionClients
+    _clients: SessionClients
     meter: Meter
 
     @property
     def http(self) -> MeasuredSession:
         """The `requests.Session` beneath, for an SDK that wants one; measured like the verbs."""
-        return self._hands.of(DEFAULT)
+        return self._clients.for_service(DEFAULT)
 
     @property
     def headers(self) -> Any:
         """Headers of this session's own, sent to the default service with every request and handshake."""
-        return self._hands.of(DEFAULT).headers
+        return self._clients.for_service(DEFAULT).headers
 
     def service(self, name: str) -> MeasuredSession:
         """Return what reaches a named service: `session.service("api").get("/users")`."""
-        return self._hands.of(name)
+        return self._clients.for_service(name)
 
     def request(
         self,
@@ -50,7 +50,7 @@ class HttpMethods:
         **keywords: Any,
     ) -> Response:
         """Send a request with any method; *tags* tell it apart in limits, tables, the report."""
-        http = self._hands.of(service)
+        http = self._clients.for_service(service)
         if tags:
             http = http.through(self.meter.tagged(tags))
         return http.request(method, path, **keywords)  # type: ignore[return-value]  # it is one
@@ -58,7 +58,7 @@ class HttpMethods:
     def get(self, path: str = "", params: Any = None, **keywords: Any) -> Response:
         """Send a GET request."""
         if not keywords:  # the usual one, without a detour
-            return self._hands.of(DEFAULT).request("GET", path, params)  # type: ignore[return-value]  # it is one
+            return self._clients.for_service(DEFAULT).request("GET", path, params)  # type: ignore[return-value]  # it is one
         return self.request("GET", path, params=params, **keywords)
 
     def options(self, path: str = "", **keywords: Any) -> Response:
@@ -73,7 +73,7 @@ class HttpMethods:
     def post(self, path: str = "", data: Any = None, json: Any = None, **keywords: Any) -> Response:
         """Send a POST request."""
         if not keywords:  # as above
-            return self._hands.of(DEFAULT).request(  # type: ignore[return-value]  # it is one
+            return self._clients.for_service(DEFAULT).request(  # type: ignore[return-value]  # it is one
                 "POST", path, None, data, json=json
             )
         return self.request("POST", path, data=data, json=json, **keywords)

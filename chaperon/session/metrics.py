@@ -35,15 +35,15 @@ class MetricMethods:
 
     def record(self, name: str, value: float, *, unit: str | None = None) -> None:
         """Record one value of a distribution, under NAME or «NAME (UNIT)»."""
-        self._take(f"{name} ({unit})" if unit else f"{name}", "value", value)
+        self._record_number(f"{name} ({unit})" if unit else f"{name}", "value", value)
 
     def count(self, name: str, n: float = 1) -> None:
         """Add *n* to a sum."""
-        self._take(f"{name}", "count", n)
+        self._record_number(f"{name}", "count", n)
 
     def gauge(self, name: str, value: float) -> None:
         """Say what a level is now: its last, lowest, mean, highest are kept."""
-        self._take(f"{name}", "gauge", value)
+        self._record_number(f"{name}", "gauge", value)
 
     def check(self, name: str, condition: object) -> bool:
         """Count whether *condition* held, as «check NAME»; return it as a bool and never raise."""
@@ -53,7 +53,7 @@ class MetricMethods:
         self.meter.record(f"check {name}", "check", now, now, failure)
         return held
 
-    def _take(self, name: str, kind: str, value: float) -> None:
+    def _record_number(self, name: str, kind: str, value: float) -> None:
         now = self.clock.now()
         self.meter.record(name, kind, now, now, value=float(value))
 

@@ -21,18 +21,18 @@ from chaperon.session.functions import call_with_optional_arg, is_timed, name_of
 from chaperon.session.signals import wait_for
 from chaperon.session.tasks import Task, TaskSession
 
-PATIENCE = 1.0
+LAST_CALL_WAIT = 1.0
 """Seconds that what is being done has at the end of its block."""
 
 
-def evenly(rate: float, per: float) -> Iterator[float]:
+def even_offsets(rate: float, per: float) -> Iterator[float]:
     """Yield the offsets in seconds of *rate* calls over *per* seconds, the first at once. Raises PlanError."""
     if rate <= 0 or per <= 0:
         raise PlanError(f"spread needs a rate and a span above 0, got rate={rate!r} and per={per!r}")
     return takewhile(lambda at: at < per - 1e-9, (n * per / rate for n in count()))
 
 
-def conduct(clock: Clock, moments: Iterator[float], start: Callable[[], Task]) -> list[Any]:
+def start_at_offsets(clock: Clock, moments: Iterator[float], start: Callable[[], Task]) -> list[Any]:
     """Start a task at each of *moments*, seconds from now; return their values once all have ended.
 
     The moments are absolute: one that is late does not push the next ones back. Raises what
@@ -43,7 +43,7 @@ def conduct(clock: Clock, moments: Iterator[float], start: Callable[[], Task]) -
     values: list[Any] = []
     failed: BaseException | None = None
 
-    def reap() -> None:
+    def collect() -> None:
         nonlocal failed
         while going and going[0].ended:
             task = going.popleft()
@@ -54,10 +54,10 @@ def conduct(clock: Clock, moments: Iterator[float], start: Callable[[], Task]) -
         for at in moments:
             clock.sleep(began + at - clock.now())
             going.append(start())
-            reap()
+            collect()
         while going:
             going[0].wait(clock, None)
-            reap()
+            collect()
     except BaseException:
         for task in going:
             task.end()
@@ -94,7 +94,7 @@ class Every:
         self._over.set()
         try:
             if self._busy and exc is None:
-                wait_for(self._greenlet, self._session.clock, PATIENCE)
+                wait_for(self._greenlet, self._session.clock, LAST_CALL_WAIT)
         finally:
             self._greenlet.kill(marked(gevent.GreenletExit(), LOOP))  # repeats until the block ends: not censored
 
@@ -113,7 +113,7 @@ class Every:
             except BaseException as exc:
                 if is_ours(exc):
                     if isinstance(exc, Ended):
-                        session.life.end(exc)
+                        session.visit_greenlet.interrupt(exc)
                     return
                 if is_signal(exc):
                     raise

@@ -17,7 +17,7 @@ from chaperon.session.clients import SessionClients
 from chaperon.session.config import Config
 from chaperon.session.context import OnError, SessionContext, VisitInfo
 from chaperon.session.data import DataMethods, Feed
-from chaperon.session.endless import OpenEnds
+from chaperon.session.endless import EndlessWork
 from chaperon.session.flow import FlowMethods
 from chaperon.session.http import HttpMethods
 from chaperon.session.metrics import MetricMethods
@@ -37,48 +37,48 @@ class Nestable(Protocol):
     @property
     def label(self) -> str: ...
 
-    def whole(self, session: Any) -> None:
+    def run_nested(self, session: Any) -> None:
         """Run `init`, the steps, `cleanup`."""
 
 
 class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMethods, TaskMethods, DataMethods):
     """What a scenario function gets as its first argument; methods return what they did, never the session."""
 
-    def __init__(self, scene: SessionContext, user: int, *, parent: Session | None = None) -> None:
-        self.scene = scene
-        self.clock: Clock = scene.clock
-        self.meter: Meter = (scene if parent is None else parent).meter.fork()
-        self.on_error: OnError = scene.on_error
-        self.tasks: TaskList = TaskList(scene.clock)
+    def __init__(self, context: SessionContext, user: int, *, parent: Session | None = None) -> None:
+        self.context = context
+        self.clock: Clock = context.clock
+        self.meter: Meter = (context if parent is None else parent).meter.fork()
+        self.on_error: OnError = context.on_error
+        self.tasks: TaskList = TaskList(context.clock)
         self.first_due: float | None = None
         self.steps_began: Any = None  # a moment or None; Any, for mypyc would trust the type it was narrowed to
         self._parent = parent
         self._user = user
         self._children = count(1)
         self._random: Random | None = None
-        self._mailbox = Mailbox(scene.clock)
+        self._mailbox = Mailbox(context.clock)
         if parent is None:
-            self.id: str = f"{scene.meter.scenario}-{user}"
-            self.config = Config(scene.config)
+            self.id: str = f"{context.meter.scenario}-{user}"
+            self.config = Config(context.config)
             self.assigned: State = State()
-            self.life = VisitGreenlet()
-            self._hands: SessionClients = SessionClients(scene, self.meter)
+            self.visit_greenlet = VisitGreenlet()
+            self._clients: SessionClients = SessionClients(context, self.meter)
             self.visit: VisitInfo = VisitInfo(0, user, 0.0, 0.0)
-            self._luck: str | None = ""
-            self._paced = 0.0
-            self._taken: dict[Feed, int] = {}
+            self._cached_random_key: str | None = ""
+            self._paced_until = 0.0
+            self._rows_taken: dict[Feed, int] = {}
         else:
             place = next(parent._children)
             self.id = f"{parent.id}.{place}"
-            self.config = parent.config.within(None)
+            self.config = parent.config.with_values(None)
             self.assigned = parent.assigned.copied()
-            self.life = parent.life
-            self._hands = parent._hands.fork(self.meter)
+            self.visit_greenlet = parent.visit_greenlet
+            self._clients = parent._clients.fork(self.meter)
             self.visit = parent.visit
-            self._luck = f"{parent.luck}.{place}"
-            self._paced = scene.clock.now()
-            self._taken = parent._taken
-        self.open_ends = OpenEnds(self._hands)
+            self._cached_random_key = f"{parent._random_key}.{place}"
+            self._paced_until = context.clock.now()
+            self._rows_taken = parent._rows_taken
+        self.endless_work = EndlessWork(self._clients)
 
     def __repr__(self) -> str:
         return f"<Session {self.id}>"
@@ -97,9 +97,9 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
 
     # Waiting for others
 
-    def child(self) -> Session:
+    def _child(self) -> Session:
         """Return a session for a task."""
-        return Session(self.scene, self._user, parent=self)
+        return Session(self.context, self._user, parent=self)
 
     def signal(self, value: Any) -> None:
         """Send this session a signal, for its `wait_signal`: `session.parent.signal("ready")`."""
@@ -111,7 +111,7 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
         *expected* is a value, or a predicate of the signal; without it, any will do. What does
         not fit is kept for a later call. Raises SignalTimeout.
         """
-        return self._mailbox.take(expected, None if timeout is None else seconds(timeout))
+        return self._mailbox.receive(expected, None if timeout is None else seconds(timeout))
 
     def every(self, span: float | str, work: Callable[..., Any]) -> Every:
         """Call *work*, with this session if it takes an argument, every *span* while a `with` block waits.
@@ -125,7 +125,7 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
 
         Raises RendezvousTimeout.
         """
-        return self.scene.rendezvous.meet(name, n, seconds(timeout))
+        return self.context.rendezvous.meet(name, n, seconds(timeout))
 
     # Scenarios within this one
 
@@ -136,24 +136,24 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
         with *config* merged in, which nobody sees afterwards. Its series are labelled
         "outer/inner". Raises what its steps raise; an abort ends this session, too.
         """
-        if not hasattr(scenario, "whole"):
+        if not hasattr(scenario, "run_nested"):
             raise UsageError(f"session.run takes a Scenario, got {scenario!r}")
         with self.measure(scenario.label):
-            inner = self._within(scenario.label, config)
+            inner = self._nested(scenario.label, config)
             try:
-                scenario.whole(inner)
+                scenario.run_nested(inner)
             finally:
                 inner.tasks.end()
 
-    def _within(self, label: str, config: Mapping[str, Any] | None) -> Session:
+    def _nested(self, label: str, config: Mapping[str, Any] | None) -> Session:
         """Return this session as a nested scenario sees it."""
         self.random  # noqa: B018 - from here on, both draw from one source
         inner = copy(self)
         inner.meter = self.meter.inner(label)
-        inner.config = self.config.within(config)
+        inner.config = self.config.with_values(config)
         inner.tasks = TaskList(self.clock)
         inner.first_due = None
-        inner._hands = self._hands.fork(inner.meter)
+        inner._clients = self._clients.fork(inner.meter)
         return inner
 
     # Endings
@@ -164,28 +164,28 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
 
     def stop_run(self, reason: str) -> NoReturn:
         """End the whole run as ABORTED; visits in flight may finish within the grace time."""
-        self.scene.stop_run(reason)
+        self.context.stop_run(reason)
         raise marked(SessionAborted(reason))
 
-    def begin(self, visit: VisitInfo) -> None:
+    def _begin_visit(self, visit: VisitInfo) -> None:
         """Take up a visit: what is random starts anew."""
         self.visit = visit
         self._random = None
-        self._luck = None
-        if self.scene.crowd.users is None:
-            self._taken.clear()
+        self._cached_random_key = None
+        if self.context.numbering.users is None:
+            self._rows_taken.clear()
         self._children = count(1)
-        self._paced = self.clock.now()
+        self._paced_until = self.clock.now()
 
-    def settle(self) -> None:
+    def _finish_visit(self) -> None:
         """Wait for tasks that nobody joined; close streams that nobody read."""
-        self.tasks.settle()
-        self._hands.let_go()
+        self.tasks.wait_all()
+        self._clients.close_streams()
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """End what still runs; close every connection."""
         self.tasks.end()
-        self._hands.close()
+        self._clients.close()
 
 
 class _Prefixed(logging.LoggerAdapter[logging.Logger] if TYPE_CHECKING else logging.LoggerAdapter):  # type: ignore[misc]

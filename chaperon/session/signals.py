@@ -22,9 +22,9 @@ class Waitable(Protocol):
     def ready(self) -> bool: ...
 
 
-def wait_for(happening: Waitable, clock: Clock, within: float | None) -> bool:
-    """Wait for *happening*, at most *within* seconds; return whether it has come."""
-    if happening.ready():
+def wait_for(waitable: Waitable, clock: Clock, within: float | None) -> bool:
+    """Wait for *waitable*, at most *within* seconds; return whether it has come."""
+    if waitable.ready():
         return True
     woken = Event()
 
@@ -32,14 +32,14 @@ def wait_for(happening: Waitable, clock: Clock, within: float | None) -> bool:
         woken.set()
 
     timer = None if within is None else clock.after(within, wake)
-    happening.rawlink(wake)
+    waitable.rawlink(wake)
     try:
         woken.wait()
     finally:
-        happening.unlink(wake)
+        waitable.unlink(wake)
         if timer is not None:
             timer.cancel()
-    return happening.ready()
+    return waitable.ready()
 
 
 ANY: Any = object()
@@ -66,12 +66,12 @@ class Mailbox:
             self._arrived.set()
             self._arrived = None
 
-    def take(self, expected: Any, within: float | None) -> Any:
+    def receive(self, expected: Any, within: float | None) -> Any:
         """Return the oldest signal that is as *expected*; what is not stays. Raises SignalTimeout.
 
         *expected* is a value, or a predicate of the value, or ANY.
         """
-        fits = _fitting(expected)
+        fits = _predicate_of(expected)
         deadline = None if within is None else self._clock.now() + within
         while True:
             for place, value in enumerate(self._kept):
@@ -83,28 +83,28 @@ class Mailbox:
                 self._arrived = Event()
             if (left is not None and left <= 0) or not wait_for(self._arrived, self._clock, left):
                 others = f"; {len(self._kept)} others did" if self._kept else ""
-                raise SignalTimeout(f"{_wanted(expected)} did not come within {within:g} s{others}")
+                raise SignalTimeout(f"{_description_of(expected)} did not come within {within:g} s{others}")
 
 
-def _fitting(expected: Any) -> Callable[[Any], object]:
+def _predicate_of(expected: Any) -> Callable[[Any], object]:
     if expected is ANY:
         return lambda value: True
     return expected if callable(expected) else lambda value: value == expected
 
 
-def _wanted(expected: Any) -> str:
+def _description_of(expected: Any) -> str:
     if expected is ANY:
         return "a signal"
     return "a signal that fits" if callable(expected) else f"the signal {expected!r}"
 
 
-class _Gathering:
-    __slots__ = ("complete", "most", "present", "wanted")
+class _Meeting:
+    __slots__ = ("complete", "largest", "present", "wanted")
 
     def __init__(self, wanted: int) -> None:
         self.wanted = wanted
         self.present = 0
-        self.most = 0
+        self.largest = 0
         self.complete = Event()
 
 
@@ -113,7 +113,7 @@ class Rendezvous:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._open: dict[str, _Gathering] = {}
+        self._open: dict[str, _Meeting] = {}
 
     def meet(self, name: str, n: int, within: float) -> int:
         """Wait until *n* have come; return as which one this came, from 0.
@@ -122,29 +122,29 @@ class Rendezvous:
         """
         if n < 1:
             raise PlanError(f"a rendezvous needs at least 1 session, got {n!r}")
-        gathering = self._open.get(name)
-        if gathering is None:
-            gathering = self._open[name] = _Gathering(n)
-        if gathering.wanted != n:
-            raise UsageError(f"the rendezvous {name!r} waits for {gathering.wanted} sessions, not for {n}")
-        place = gathering.present
-        gathering.present += 1
-        gathering.most = max(gathering.most, gathering.present)
-        if gathering.present == n:
+        meeting = self._open.get(name)
+        if meeting is None:
+            meeting = self._open[name] = _Meeting(n)
+        if meeting.wanted != n:
+            raise UsageError(f"the rendezvous {name!r} waits for {meeting.wanted} sessions, not for {n}")
+        place = meeting.present
+        meeting.present += 1
+        meeting.largest = max(meeting.largest, meeting.present)
+        if meeting.present == n:
             del self._open[name]
-            gathering.complete.set()
+            meeting.complete.set()
             return place
         try:
-            wait_for(gathering.complete, self._clock, within)
+            wait_for(meeting.complete, self._clock, within)
         finally:
-            if not gathering.complete.ready():
-                self._left(name, gathering)
-        if not gathering.complete.ready():
-            came = f"only {gathering.most} of {n} sessions"
+            if not meeting.complete.ready():
+                self._leave(name, meeting)
+        if not meeting.complete.ready():
+            came = f"only {meeting.largest} of {n} sessions"
             raise RendezvousTimeout(f"{came} came to the rendezvous {name!r} within {within:g} s")
         return place
 
-    def _left(self, name: str, gathering: _Gathering) -> None:
-        gathering.present -= 1
-        if not gathering.present:
+    def _leave(self, name: str, meeting: _Meeting) -> None:
+        meeting.present -= 1
+        if not meeting.present:
             del self._open[name]

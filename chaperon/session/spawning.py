@@ -9,7 +9,7 @@ from typing import Any
 
 from chaperon.clock import seconds
 from chaperon.session.functions import bind_session, name_of
-from chaperon.session.periodic import conduct, evenly
+from chaperon.session.periodic import even_offsets, start_at_offsets
 from chaperon.session.tasks import Task, TaskList, TaskSession
 
 
@@ -21,16 +21,16 @@ class TaskMethods:
     """
 
     tasks: TaskList
-    child: Callable[[], TaskSession]
+    _child: Callable[[], TaskSession]
 
     def spawn(self, work: Callable[..., Any], *args: Any, task: str | None = None, **keywords: Any) -> Task:
         """Start `work(child, *args)` beside this session, as «task NAME»; return at once.
 
         A method of this session is called on the child instead: `session.spawn(session.get, "/")`.
         """
-        child = self.child()
-        deed = partial(bind_session(work, self, child), *args, **keywords)
-        return self.tasks.add(Task(task or name_of(work), child, deed))
+        child = self._child()
+        call = partial(bind_session(work, self, child), *args, **keywords)
+        return self.tasks.add(Task(task or name_of(work), child, call))
 
     def spread(
         self,
@@ -49,12 +49,14 @@ class TaskMethods:
         title = name or name_of(work)
 
         def start() -> Task:
-            child = self.child()
+            child = self._child()
             return Task(title, child, partial(bind_session(work, self, child), *args, **keywords))
 
-        moments = evenly(rate, seconds(per))
-        conductor = self.child()
-        return self.tasks.add(Task(title, conductor, partial(conduct, conductor.clock, moments, start), timed=False))
+        moments = even_offsets(rate, seconds(per))
+        conductor = self._child()
+        return self.tasks.add(
+            Task(title, conductor, partial(start_at_offsets, conductor.clock, moments, start), timed=False)
+        )
 
     def join(self, *tasks: str | Task, timeout: float | str | None = None) -> Any:
         """Wait for tasks by name and return their values in order; one task, its value.

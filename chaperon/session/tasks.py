@@ -13,7 +13,7 @@ from chaperon.errors import Ended, FeedEmpty, JoinTimeout, SessionAborted, TaskE
 from chaperon.interrupts import is_ours, is_signal, marked
 from chaperon.measure.meter import Meter
 from chaperon.measure.timed_block import TimedBlock
-from chaperon.session.endless import OpenEnds, why_endless
+from chaperon.session.endless import EndlessWork, endless_reason
 from chaperon.session.signals import wait_for
 
 
@@ -25,11 +25,11 @@ class VisitGreenlet:
     def __init__(self) -> None:
         self._greenlet: Any = None
 
-    def begin(self) -> None:
+    def attach(self) -> None:
         """Make this greenlet the one."""
         self._greenlet = gevent.getcurrent()
 
-    def over(self) -> None:
+    def detach(self) -> None:
         """Let nobody end this greenlet any more."""
         self._greenlet = None
 
@@ -38,12 +38,12 @@ class VisitGreenlet:
         """Whether a greenlet makes a visit now."""
         return self._greenlet is not None
 
-    def end(self, why: Ended) -> None:
+    def interrupt(self, why: Ended) -> None:
         """Raise *why* in the greenlet, soon."""
         if self._greenlet is not None:
-            gevent.get_hub().loop.run_callback(self._strike, self._greenlet, why)
+            gevent.get_hub().loop.run_callback(self._throw, self._greenlet, why)
 
-    def _strike(self, greenlet: Any, why: Ended) -> None:
+    def _throw(self, greenlet: Any, why: Ended) -> None:
         if greenlet is self._greenlet:
             self._greenlet = None
             greenlet.throw(why)
@@ -55,8 +55,8 @@ class TaskSession(Protocol):
     clock: Clock
     meter: Meter
     tasks: TaskList
-    life: VisitGreenlet
-    open_ends: OpenEnds
+    visit_greenlet: VisitGreenlet
+    endless_work: EndlessWork
 
     def signal(self, value: Any) -> None: ...
 
@@ -99,9 +99,11 @@ class Task:
     def end(self) -> None:
         """End the task with all that it spawned; joining it raises TaskEnded."""
         if self.error is None and not self.ended:
-            self.error = self._early()
+            self.error = self._ended_early()
         child = self._child
-        self._greenlet.kill(marked(gevent.GreenletExit(), "" if child is None else why_endless(child.open_ends, None)))
+        self._greenlet.kill(
+            marked(gevent.GreenletExit(), "" if child is None else endless_reason(child.endless_work, None))
+        )
 
     def result(self) -> Any:
         """Return the value of a task that has ended; raises what it raised."""
@@ -124,27 +126,27 @@ class Task:
                 self.value = work()
         except BaseException as exc:
             if is_ours(exc):
-                self._cut(child, exc)
+                self._end_children(child, exc)
                 return
             self.error = exc
             if is_signal(exc):
                 raise
         try:
-            child.tasks.settle()
+            child.tasks.wait_all()
         except BaseException as exc:
             if not is_ours(exc):
                 raise
-            self._cut(child, exc)
+            self._end_children(child, exc)
 
-    def _early(self) -> TaskEnded:
+    def _ended_early(self) -> TaskEnded:
         return TaskEnded(f"task «{self.name}» was ended before it was done")
 
-    def _cut(self, child: TaskSession, why: BaseException) -> None:
+    def _end_children(self, child: TaskSession, why: BaseException) -> None:
         """End what it spawned; what ends a session for good is passed up at once."""
         if self.error is None:
-            self.error = why if isinstance(why, Ended) else self._early()
+            self.error = why if isinstance(why, Ended) else self._ended_early()
         if isinstance(why, (SessionAborted, FeedEmpty)):
-            child.life.end(why)
+            child.visit_greenlet.interrupt(why)
         child.tasks.end()
 
 
@@ -189,7 +191,7 @@ class TaskList:
         self._open = [task for task in self._open if task not in joined]
         return [task.result() for task in found]
 
-    def settle(self) -> None:
+    def wait_all(self) -> None:
         """Wait for what was not joined; a failure stays recorded, an ended session is passed on."""
         while self._open:
             task = self._open.pop(0)
@@ -201,9 +203,9 @@ class TaskList:
             if task.error is not None and is_ours(task.error):
                 raise task.error
 
-    def end(self, but: Sequence[Task] = ()) -> None:
+    def end(self, keep: Sequence[Task] = ()) -> None:
         """End every task *but* these, the youngest first."""
-        kept = set(but)
+        kept = set(keep)
         doomed = [task for task in self._open if task not in kept]
         self._open = [task for task in self._open if task in kept]
         try:

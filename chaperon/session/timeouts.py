@@ -29,7 +29,7 @@ class TimeLimit:
     def __init__(self, clock: Clock, within: float, error: BlockTimeout, tasks: TaskList) -> None:
         self._clock = clock
         self._within = within
-        self._up = marked(TimeLimitReached(error))
+        self._interrupt = marked(TimeLimitReached(error))
         self._tasks = tasks
         self._before: list[Task] = []
         self._timer: Timer | None = None
@@ -39,14 +39,14 @@ class TimeLimit:
             return
         me = cast("Greenlet", gevent.getcurrent())
         self._before = self._tasks.open
-        self._timer = self._clock.after(self._within, lambda: me.throw(self._up))
+        self._timer = self._clock.after(self._within, lambda: me.throw(self._interrupt))
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        if exc is self._up:
-            self._tasks.end(but=self._before)
-            self._up.becomes.expired = True
-            raise self._up.becomes from None
+        if exc is self._interrupt:
+            self._tasks.end(keep=self._before)
+            self._interrupt.becomes.expired = True
+            raise self._interrupt.becomes from None

@@ -22,8 +22,8 @@ class WebSocketMethods:
 
     clock: Clock
     meter: Meter
-    scene: SessionContext
-    _hands: SessionClients
+    context: SessionContext
+    _clients: SessionClients
 
     def ws(
         self,
@@ -47,7 +47,7 @@ class WebSocketMethods:
         It may be used in a `with` block; else it is closed with the session. Raises
         WebSocketRefused, WebSocketTimeout.
         """
-        return self._hands.ws(
+        return self._clients.ws(
             service,
             path,
             headers=headers,
@@ -62,7 +62,7 @@ class WebSocketMethods:
     def mark(self, key: Hashable) -> float:
         """Note that what bears *key* is sent now, by whatever means; return the moment."""
         now = self.clock.now()
-        if self.scene.marks.mark(key, now):
+        if self.context.round_trips.mark(key, now):
             self.meter.recorder.count_note(FORGOTTEN)
         return now
 
@@ -73,7 +73,7 @@ class WebSocketMethods:
         What nobody marked in this process is noted in the report; then None is returned.
         """
         moment = self.clock.now() if at is None else at
-        since = self.scene.marks.since(key)
+        since = self.context.round_trips.since(key)
         if since is None:
             self.meter.recorder.count_note(UNMARKED)
             return None
