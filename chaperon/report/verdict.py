@@ -62,6 +62,7 @@ def conclude(
         warnings=(
             *ending.warnings,
             *(censored_warnings(totals) if ending.finished else ()),
+            *_lost_warnings(totals, ending),
             *([] if falsified is None else [falsified]),
         ),
         aborted=ending.aborted,
@@ -98,6 +99,16 @@ def censored_warnings(totals: Totals) -> list[str]:
                 f" ({', '.join(ways)}): percentiles that fall among them are lower bounds, marked {AT_LEAST}"
             )
     return found
+
+
+def _lost_warnings(totals: Totals, ending: Ending) -> list[str]:
+    """Return a warning for visits that were lost, unless a fault speaks of them: a few leave the verdict as it is."""
+    lost = sum(counts.lost for counts in totals.ledger.values())
+    if not lost or any("lost" in fault for fault in ending.faults):
+        return []
+    planned = sum(counts.planned for counts in totals.ledger.values())
+    who = ", ".join(worker.name for worker in totals.workers if worker.losses)
+    return [f"{lost:,} of {planned:,} visits were lost{f' with {who}' if who else ''}: what became of them is unknown"]
 
 
 def _judge(totals: Totals, limits: Sequence[LimitResult], ending: Ending) -> tuple[Verdict, list[str]]:
