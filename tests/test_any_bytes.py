@@ -108,7 +108,7 @@ def test_any_bytes_end_as_a_response_or_a_recorded_error(method, stream):
                 text, _ = response.text, response.cookies
             except requests.RequestException:
                 text = None
-            session.let_go()
+            session.close_streams()
 
             samples = [s for s in session.taken if s.key.kind == "http"]
             assert len(samples) == 1

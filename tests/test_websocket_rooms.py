@@ -10,7 +10,7 @@ from peer import BINARY, PING, TEXT, frame, masked
 from websocket import frame_buffer
 
 from chaperon.client.websocket.frames import Frames, NeedMoreData, ProtocolViolation, decode_close, encode, encode_close
-from chaperon.client.websocket.matching import answering, field_of
+from chaperon.client.websocket.matching import field_of, match_reply
 from chaperon.client.websocket.message_queue import Message, MessageQueue
 from chaperon.client.websocket.waiters import Expired, Waiter, Waiting
 from chaperon.measure.roundtrips import RoundTripStarts
@@ -28,7 +28,7 @@ def taken(pieces, most=1 << 20):
     frames, got = Frames(read, most), []
     while True:
         try:
-            got.append(frames.take())
+            got.append(frames.next_frame())
         except NeedMoreData:
             if not waiting:
                 return got
@@ -128,29 +128,29 @@ def test_one_timer_serves_any_number_of_waits(clock):
 
 def test_messages_go_to_the_first_in_line_who_wants_them(clock):
     inbox = MessageQueue(clock, most=10, most_bytes=1000, dropped=lambda: None)
-    picky = gevent.spawn(inbox.pick, lambda m: m.body == "b", None)
-    anyone = gevent.spawn(inbox.take, None)
+    picky = gevent.spawn(inbox.remove_first, lambda m: m.body == "b", None)
+    anyone = gevent.spawn(inbox.pop, None)
     gevent.sleep(0)
 
     for body in "abc":
         inbox.put(message(body))
     inbox.waiting.wake()
 
-    assert (picky.get().body, anyone.get().body, inbox.take(None).body) == ("b", "a", "c")
+    assert (picky.get().body, anyone.get().body, inbox.pop(None).body) == ("b", "a", "c")
     assert len(inbox) == 0
 
 
 def test_passing_over_lets_go_only_of_what_nobody_else_in_line_wants(clock):
     inbox = MessageQueue(clock, most=10, most_bytes=1000, dropped=lambda: None)
-    passing = gevent.spawn(inbox.pass_over, lambda m: m.body == "end", None)
-    picky = gevent.spawn(inbox.pick, lambda m: m.body == "mine", None)
+    passing = gevent.spawn(inbox.skip_to, lambda m: m.body == "end", None)
+    picky = gevent.spawn(inbox.remove_first, lambda m: m.body == "mine", None)
     gevent.sleep(0)
 
     for body in ("noise", "mine", "end", "kept"):
         inbox.put(message(body))
     inbox.waiting.wake()
 
-    assert (passing.get().body, picky.get().body, inbox.take(None).body) == ("end", "mine", "kept")
+    assert (passing.get().body, picky.get().body, inbox.pop(None).body) == ("end", "mine", "kept")
 
 
 @given(st.lists(st.integers(0, 40), max_size=60), st.integers(1, 10), st.integers(1, 100))
@@ -161,7 +161,7 @@ def test_the_inbox_never_holds_more_than_its_bounds_and_counts_the_rest(sizes, m
     for size in sizes:
         inbox.put(message("x" * size))
 
-    held = [inbox.take(None).size for _ in range(len(inbox))]
+    held = [inbox.pop(None).size for _ in range(len(inbox))]
     assert len(held) + len(dropped) == len(sizes)
     assert len(held) <= most
     assert sum(held) <= most_bytes
@@ -174,8 +174,8 @@ def test_after_the_end_what_is_held_can_be_taken_and_then_it_raises(clock):
 
     inbox.end(lambda: EOFError("over"))
 
-    assert inbox.take(None).body == "last"
-    for attempt in (inbox.take, lambda within: inbox.pick(lambda m: True, within)):
+    assert inbox.pop(None).body == "last"
+    for attempt in (inbox.pop, lambda within: inbox.remove_first(lambda m: True, within)):
         with pytest.raises(EOFError):
             attempt(None)
 
@@ -189,13 +189,13 @@ def test_a_field_is_found_at_a_dotted_path():
 
 
 def test_a_reply_without_the_field_is_none_and_text_that_is_json_has_fields_too():
-    wants = answering('{"id": 1}', "id")
+    wants = match_reply('{"id": 1}', "id")
 
     assert wants(message('{"id": 1, "ok": true}'))
     assert not wants(message('{"id": 2}'))
     assert not wants(message("[]"))
     assert not wants(message("not json"))
-    assert wants.form(message('{"id": 1}')) == '{"id": 1}'
+    assert wants.value_of(message('{"id": 1}')) == '{"id": 1}'
 
 
 def test_marks_keep_the_newest_keys_alone():

@@ -73,7 +73,7 @@ class SessionClients:
         """Close what was streamed and left open."""
         for http in self._shared.https.values():
             if http.streams:
-                http.let_go()
+                http.close_streams()
 
     def close(self) -> None:
         """Close every connection, WebSockets without waiting for their peers."""

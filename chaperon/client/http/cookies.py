@@ -42,10 +42,10 @@ class Jar(RequestsCookieJar):
 
     def set(self, name: str, value: Any, **kwargs: Any) -> Any:
         """Set a cookie by hand; its value is a secret of the run."""
-        self.tell({name: value})
+        self.report_values({name: value})
         return super().set(name, value, **kwargs)
 
-    def tell(self, cookies: Any) -> None:
+    def report_values(self, cookies: Any) -> None:
         """Pass on the values of *cookies* that are set by hand: a mapping, or a jar."""
         if self.by_hand is not None:
             for value in cookies.values() if isinstance(cookies, Mapping) else cookies:
@@ -67,7 +67,7 @@ class Jar(RequestsCookieJar):
         self.version += 1
         super().set_policy(policy)
 
-    def familiar(self, lines: list[str]) -> bool:
+    def is_unchanged(self, lines: list[str]) -> bool:
         """Whether taking in these, a URL with its Set-Cookie lines, the last that came, would change nothing."""
         return self._last == (self.version, lines) and not any(_DATED.search(line) for line in lines)
 

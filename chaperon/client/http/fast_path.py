@@ -11,7 +11,7 @@ from requests.models import REDIRECT_STATI
 
 from chaperon.client.http.content_encoding import decoded
 from chaperon.client.http.deadline import CallBudget, bind
-from chaperon.client.http.metrics import count_beside, settle
+from chaperon.client.http.metrics import count_extras, record_response
 from chaperon.client.http.request_templates import EncodedRequest
 from chaperon.client.http.response import Response
 from chaperon.client.network.connect import Timeouts
@@ -70,21 +70,21 @@ def send_fast(
         "connection": sheet.adapter,
     }
     if b"\r\nset-cookie:" in head:
-        _take_in_cookies(http.cookies, reply)
+        _store_cookies(http.cookies, reply)
     if status in REDIRECT_STATI and b"\r\nlocation:" in head:
         return _redirected(http, reply, name, terms, limit, allow_redirects, expect)
     if arrived.retried or http.service.timings:
-        count_beside(meter, reply, name, start, end, timed=http.service.timings)
+        count_extras(meter, reply, name, start, end, timed=http.service.timings)
     if expect is None and status < 400:
         meter.record(name, "http", start, end, None, len(arrived.body))
     else:
-        settle(meter, reply, name, start, end, expect)
+        record_response(meter, reply, name, start, end, expect)
     return reply
 
 
-def _take_in_cookies(jar: Any, reply: Any) -> None:
+def _store_cookies(jar: Any, reply: Any) -> None:
     lines = [reply.url.partition("?")[0], *reply._told.headers.getlist("set-cookie")]
-    if not jar.familiar(lines):
+    if not jar.is_unchanged(lines):
         extract_cookies_to_jar(jar, reply.request, reply.raw)  # type: ignore[no-untyped-call]
         jar.remember(lines)
 
@@ -112,6 +112,6 @@ def _redirected(
         meter.record(name, "http", start, meter.clock.now(), failure_of(exc))
         raise
     end = meter.clock.now()
-    count_beside(meter, found, name, start, end, timed=http.service.timings)
-    settle(meter, found, name, start, end, expect)
+    count_extras(meter, found, name, start, end, timed=http.service.timings)
+    record_response(meter, found, name, start, end, expect)
     return found

@@ -12,7 +12,7 @@ from chaperon.client.http.adapter import terms_of
 from chaperon.client.http.cookies import Jar
 from chaperon.client.http.deadline import bind, bounds_of
 from chaperon.client.http.fast_path import send_fast
-from chaperon.client.http.metrics import count_beside, settle
+from chaperon.client.http.metrics import count_extras, record_response
 from chaperon.client.http.response import Response
 from chaperon.client.http.session import FastSession, is_stranger
 from chaperon.client.http.urllib3_adapter import BoundedHTTPAdapter, within
@@ -111,7 +111,7 @@ class MeasuredSession(FastSession):
                 reply: Response = send_fast(self, composed, label, terms, limit, allow_redirects, expect)
                 return reply
         if cookies is not None and isinstance(self.cookies, Jar):
-            self.cookies.tell(cookies)
+            self.cookies.report_values(cookies)
         url = url.decode() if isinstance(url, bytes) else str(url)
         return self._in_full(
             requests.Request(
@@ -172,11 +172,11 @@ class MeasuredSession(FastSession):
         lag.end(end)
         if type(response) is requests.Response:  # another adapter's: it is read in the same way
             response.__class__ = Response
-        count_beside(self.meter, response, name, start, end, timed=self.service.timings)
+        count_extras(self.meter, response, name, start, end, timed=self.service.timings)
         if kwargs.get("stream", self.stream) and not response._content_consumed:  # type: ignore[attr-defined]
             self._follow(response, name, start, expect)
         else:
-            settle(self.meter, response, name, start, end, expect)
+            record_response(self.meter, response, name, start, end, expect)
         return response
 
     def resolve_redirects(self, resp: Any, req: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
@@ -184,7 +184,7 @@ class MeasuredSession(FastSession):
         kwargs.setdefault("hop", bounds_of(req) or self._bounds(self.meter.clock.now))
         yield from super().resolve_redirects(resp, req, *args, **kwargs)
 
-    def let_go(self) -> None:
+    def close_streams(self) -> None:
         """Close what was streamed and left open, so that it is counted."""
         for reply in list(self.streams):
             reply.close()
@@ -229,7 +229,7 @@ class MeasuredSession(FastSession):
                     failure = failure._replace(censored=False)  # held open on purpose: it has no natural end
                 self.meter.record(name, "http", start, end, failure, wire_bytes(response))
             else:
-                settle(self.meter, response, name, start, end, expect)
+                record_response(self.meter, response, name, start, end, expect)
 
         response._ending = ending
         self.streams.add(response)

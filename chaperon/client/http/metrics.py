@@ -15,7 +15,7 @@ from chaperon.measure.sample import Failure
 OPENING = frozenset({"dns", "tcp", "tls"})
 
 
-def settle(
+def record_response(
     meter: Meter, response: requests.Response, name: str, start: float, end: float, expect: Expect | None
 ) -> None:
     """Record a response, judged. Raises what the author's *expect* raises."""
@@ -28,7 +28,7 @@ def settle(
     meter.record(name, "http", start, end, failure, wire_bytes(response))
 
 
-def count_beside(
+def count_extras(
     meter: Meter, response: requests.Response, name: str, start: float, end: float, *, timed: bool
 ) -> None:
     """Count what stands beside the sample: redirects, retries, and, where it is *timed*, where the time went."""

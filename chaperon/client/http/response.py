@@ -87,7 +87,7 @@ class Response(Extractors, requests.Response):
         """Read from *body*, which was asked for at the moment *began*, up to *limit* bytes when decoded."""
         self._body, self._arrived, self._began, self._limit = body, body.arrived, began, limit
 
-    def heed(self, bounds: CallBudget) -> None:
+    def apply_budget(self, bounds: CallBudget) -> None:
         """Keep within *bounds* what urllib3 reads, which knows of none."""
         self._until, self._limit, self._now = bounds
 

@@ -96,7 +96,7 @@ def _heeding(response: requests.Response, bounds: CallBudget) -> requests.Respon
     if type(response) is requests.Response:  # a class of the user's own knows best
         response.__class__ = Response
         assert isinstance(response, Response)
-        response.heed(bounds)
+        response.apply_budget(bounds)
     return response
 
 

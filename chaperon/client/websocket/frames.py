@@ -48,7 +48,7 @@ class _Keys:
         self._bytes = b""
         self._at = 0
 
-    def take(self) -> bytes:
+    def next_key(self) -> bytes:
         if self._at == len(self._bytes):
             self._bytes, self._at = urandom(BULK), 0
         self._at += 4
@@ -68,7 +68,7 @@ def encode(payload: bytes, opcode: int) -> bytes:
         head = struct.pack("!BBH", 0x80 | opcode, 0x80 | 126, size)
     else:
         head = struct.pack("!BBQ", 0x80 | opcode, 0x80 | 127, size)
-    key = _KEYS.take()
+    key = _KEYS.next_key()
     words = (size + 3) // 4
     ones = _ONES >> 32 * (WORDS - words) if words <= WORDS else int.from_bytes(b"\1\0\0\0" * words, "little")
     masked = int.from_bytes(payload, "little") ^ int.from_bytes(key, "little") * ones
@@ -91,7 +91,7 @@ def decode_close(payload: bytes) -> tuple[int, str]:
 class Frames(frame_buffer):
     """Takes frames from a source of bytes that may run dry after any of them.
 
-    *read* returns some bytes, however many were asked for, or raises Dry; taking is then
+    *read* returns some bytes, however many were asked for, or raises NeedMoreData; reading is then
     resumed where it was left. No message may be longer than *most* bytes.
     """
 
@@ -102,8 +102,8 @@ class Frames(frame_buffer):
         self._kind = 0
         self._pieces = bytearray()
 
-    def take(self) -> Frame:
-        """Return the next message or control frame; raises Dry, Broken, whatever *read* raises."""
+    def next_frame(self) -> Frame:
+        """Return the next message or control frame; raises NeedMoreData, ProtocolViolation and what *read* raises."""
         while True:
             try:
                 frame = self.recv_frame()

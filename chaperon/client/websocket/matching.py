@@ -32,12 +32,12 @@ class MessageMatcher:
             return bool(self._test(message.body))
         return message.json is not None and bool(self._test(message.json))
 
-    def form(self, message: Message) -> Any:
+    def value_of(self, message: Message) -> Any:
         """Return a message as it is handed out."""
         return message.json if self._handed_as_json else message.body
 
 
-def wanting(wanted: Any, json: bool) -> MessageMatcher:
+def match_message(wanted: Any, json: bool) -> MessageMatcher:
     """Return the test for a message: by its text or bytes, by what it is as JSON, or by a predicate."""
     if callable(wanted):
         return MessageMatcher(wanted, json=json, handed_as_json=json)
@@ -48,7 +48,7 @@ def wanting(wanted: Any, json: bool) -> MessageMatcher:
     raise UsageError(f"expect() takes text, bytes, a dict, a list or a predicate, got {wanted!r}")
 
 
-def answering(message: Any, reply_to: Key) -> MessageMatcher:
+def match_reply(message: Any, reply_to: Key) -> MessageMatcher:
     """Return the test for the reply to *message*: by a field both have, or by a predicate."""
     as_json = not isinstance(message, (str, bytes))
     if callable(reply_to):

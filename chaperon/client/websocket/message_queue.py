@@ -82,13 +82,13 @@ class MessageQueue:
         if not passed_over:
             self._keep(message)
 
-    def take(self, within: float | None) -> Message:
+    def pop(self, within: float | None) -> Message:
         """Return the oldest message; raises Expired if none comes within so many seconds."""
         if self._held:
             return self._pop()
         return self._wait(Waiter[Message](), within)
 
-    def pass_over(self, wants: Wants, within: float | None) -> Message:
+    def skip_to(self, wants: Wants, within: float | None) -> Message:
         """Return the first message that is wanted; those before it are let go. Raises Expired."""
         while self._held:
             message = self._pop()
@@ -96,7 +96,7 @@ class MessageQueue:
                 return message
         return self._wait(SkippingWaiter(wants), within)
 
-    def pick(self, wants: Wants, within: float | None) -> Message:
+    def remove_first(self, wants: Wants, within: float | None) -> Message:
         """Return the first message that is wanted; the others stay. Raises Expired."""
         for place, message in enumerate(self._held):
             if wants(message):

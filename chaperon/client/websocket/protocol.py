@@ -134,7 +134,7 @@ class WebSocketProtocol:
     def _readable(self) -> None:
         try:
             while not self.closed:
-                self._accept(self._frames.take())
+                self._accept(self._frames.next_frame())
         except NeedMoreData:
             pass
         except EOFError:

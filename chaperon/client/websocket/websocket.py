@@ -9,7 +9,7 @@ from typing import Any
 
 from chaperon.client.timings import Timings
 from chaperon.client.websocket import frames
-from chaperon.client.websocket.matching import Key, answering, wanting
+from chaperon.client.websocket.matching import Key, match_message, match_reply
 from chaperon.client.websocket.message_queue import Message
 from chaperon.client.websocket.metrics import USUAL_ENDS, Names, WebSocketMetrics, names_of
 from chaperon.client.websocket.protocol import WebSocketProtocol
@@ -78,7 +78,7 @@ class WebSocket:
     def __iter__(self) -> Iterator[str | bytes]:
         """Yield messages until the WebSocket is closed in the usual way: 1000, 1001, or without a code."""
         while True:
-            message = self._take(self._channel.inbox.take, ..., may_end=True)
+            message = self._take(self._channel.inbox.pop, ..., may_end=True)
             if message is None:
                 return
             yield message.body
@@ -126,7 +126,7 @@ class WebSocket:
 
     def recv(self, timeout: Within = ...) -> str | bytes:
         """Return the next message: text as str, a binary one as bytes."""
-        return self._taken(self._channel.inbox.take, timeout).body
+        return self._taken(self._channel.inbox.pop, timeout).body
 
     def recv_json(self, timeout: Within = ...) -> Any:
         """Return the next message read as JSON; raises ValueError where it is none."""
@@ -148,11 +148,11 @@ class WebSocket:
         block. The timeout is for the whole wait. With *since*, the moment at which something
         was sent, the time from there to the arrival is recorded as «round trip NAME».
         """
-        wants = wanting(wanted, json)
-        message = self._taken(lambda within: self._channel.inbox.pass_over(wants, within), timeout)
+        wants = match_message(wanted, json)
+        message = self._taken(lambda within: self._channel.inbox.skip_to(wants, within), timeout)
         if since is not None:
             self._tally.trip(self._names(name).trip, since, message.at)
-        return wants.form(message)
+        return wants.value_of(message)
 
     def request(self, message: Any, reply_to: Key, timeout: Within = ..., *, name: str | None = None) -> Any:
         """Send a message, return the one that answers it; the time between is «ws request NAME».
@@ -163,18 +163,18 @@ class WebSocket:
         stay, so that several tasks can ask on one WebSocket at a time.
         """
         series = self._names(name).request
-        wants = answering(message, reply_to)
+        wants = match_reply(message, reply_to)
         start = self._tally.now()
         over = self._channel.over
         try:
             start = self.send(message) if isinstance(message, (str, bytes)) else self.send_json(message)
-            reply = self._within(timeout, lambda within: self._channel.inbox.pick(wants, within))
+            reply = self._within(timeout, lambda within: self._channel.inbox.remove_first(wants, within))
         except BaseException as exc:
             self._failed(series, start, exc, over)
             raise
         self.received_at = reply.at
         self._tally.waited(series, start, reply.at, None, reply.size)
-        return wants.form(reply)
+        return wants.value_of(reply)
 
     # Control
 
