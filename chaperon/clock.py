@@ -1,4 +1,4 @@
-"""The only room that knows the time."""
+"""Clocks: the only module that imports `time`. All moments and spans are in seconds."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from chaperon.timers import Timers, timers_of
 
 
 class Timer(Protocol):
-    """A call that is due later and can still be called off."""
+    """A scheduled call. `cancel` prevents it if it was not made yet."""
 
     def cancel(self) -> None: ...
 
 
 class Clock(Protocol):
-    """What waits or measures is handed one of these."""
+    """A source of time, passed to all code that waits or measures, so that tests can replace it.
+
+    `now` returns a monotonic moment in seconds, `sleep` blocks the calling greenlet, `after`
+    schedules a call in the hub and returns at once.
+    """
 
     def now(self) -> float: ...
 
@@ -29,12 +33,12 @@ class Clock(Protocol):
 
 
 class HubClock:
-    """The monotonic clock, waiting on gevent's hub; on Linux waits end within a tenth of a millisecond."""
+    """The process's monotonic clock. Waits run on gevent's hub; on Linux they end within 0.1 ms of the due time."""
 
     now = staticmethod(time.perf_counter)
 
     def sleep(self, seconds: float) -> None:
-        """Let other greenlets run for at least *seconds*. Blocks the calling greenlet alone."""
+        """Block the calling greenlet for at least *seconds*; other greenlets run meanwhile."""
         if seconds > 0.0:
             _timers().sleep(seconds)
         else:
@@ -43,7 +47,7 @@ class HubClock:
             sleep(0)
 
     def after(self, seconds: float, deed: Callable[[], object]) -> Timer:
-        """Call *deed* from the hub in *seconds*; it must not block."""
+        """Schedule *deed* to be called by the hub in *seconds*. It must not block. Returns at once."""
         return _timers().at(time.perf_counter() + seconds, deed)
 
 
@@ -57,17 +61,17 @@ _MONOTONIC = "CLOCK_MONOTONIC" in time.get_clock_info("perf_counter").implementa
 
 
 def default_clock() -> Clock:
-    """Return the clock of what belongs to no run: the monotonic one."""
+    """Return the clock of objects that are used outside a run: a `HubClock`."""
     return HubClock()
 
 
 def today() -> str:
-    """Return the wall-clock moment as an ISO 8601 string in UTC, for labels only."""
+    """Return the current date and time in UTC as an ISO 8601 string. It is for labels, not for measuring."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 epoch = time.time
-"""The wall clock in seconds since 1970, for what others date by it: cookies."""
+"""The wall clock in seconds since 1970, for dates that other programs set: the expiry of cookies."""
 
 
 def cpu() -> float:
@@ -81,23 +85,23 @@ def thread_cpu() -> float:
 
 
 class _Apart:
-    """Threads that are real, whatever gevent has patched: for what must run while the hub does not."""
+    """Native threads, also where gevent has patched `threading`: they run while the hub is blocked."""
 
     def current(self) -> int:
-        """Return the identity of the thread that asks."""
+        """Return the identifier of the calling thread, as `threading.get_ident` does."""
         return int(self._real("get_ident")())
 
     def native(self) -> int:
-        """Return the same as the system numbers it."""
+        """Return the thread identifier that the kernel gave the calling thread (`threading.get_native_id`)."""
         return int(self._real("get_native_id")())
 
     def start(self, deed: Callable[[], object]) -> None:
-        """Do *deed* in a thread of its own, which ends with the process."""
+        """Call *deed* in a new daemon thread."""
         self._real("start_new_thread")(deed, ())
 
     @property
     def doze(self) -> Callable[[float], None]:
-        """What lets such a thread wait for so many seconds."""
+        """The unpatched `time.sleep`: blocks the calling thread for the given seconds."""
         return self._real("sleep", "time")  # type: ignore[no-any-return]
 
     @staticmethod
@@ -115,9 +119,9 @@ _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(us|ms|s|m|h|d)")
 
 
 def seconds(span: float | str) -> float:
-    """Read a time span: a number of seconds, or text such as "250ms", "30s", "1m30s".
+    """Return a time span in seconds. *span* is a number of seconds or text such as "250ms", "30s", "1m30s".
 
-    Raises PlanError for negative, infinite or unreadable spans.
+    Raises PlanError if the span is negative, infinite or unreadable.
     """
     if isinstance(span, str):
         text = span.strip()

@@ -1,4 +1,4 @@
-"""How many descriptors this process may open, asked for before it opens any."""
+"""The limit of open file descriptors (RLIMIT_NOFILE), checked and raised before a process opens sockets."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ import resource
 from chaperon.errors import UsageError
 
 LEAST = 32
-"""Descriptors the interpreter, its hub and a single connection take."""
+"""Descriptors used by the interpreter, the hub and one connection."""
 
 _FLEET, _PROCESS = 48, 6
-"""What a master or supervisor takes for itself, and for each engine process: pipes and connections."""
+"""Descriptors used by a master or supervisor itself, and for each engine process: pipes and connections."""
 
 
 def takes(processes: int) -> int:
-    """Return how many descriptors a process takes that starts or conducts so many engine processes."""
+    """Return how many descriptors a process needs to start or conduct *processes* engine processes."""
     return _FLEET + _PROCESS * processes
 
 
 def enough(needed: int, what: str) -> None:
-    """Raise the soft limit to the hard one if *what* takes more than that; raises UsageError where it is still short.
+    """Raise the soft limit to the hard limit if it is below *needed*, the descriptors that *what* uses.
 
-    To be called before libev or libzmq open anything: they end the process where they cannot.
+    Raises UsageError if the hard limit is too low as well. Call it before libev or libzmq open
+    descriptors: both abort the process if they cannot.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
@@ -35,8 +36,8 @@ def enough(needed: int, what: str) -> None:
 
 
 def short(what: str, limit: int, needed: int) -> str:
-    """Return in a sentence that the limit is too low for *what*, with the remedy."""
+    """Return the message that the *limit* is too low for *what*, with the remedy."""
     return (
-        f"this process may open {limit} files and sockets, {what} takes {needed}: raise the limit with "
+        f"this process may open {limit} files and sockets, {what} needs {needed}: raise the limit with "
         f"ulimit -n {max(1024, 2 * needed)}, in a container with --ulimit nofile={max(1024, 2 * needed)}"
     )

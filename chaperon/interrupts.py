@@ -1,12 +1,12 @@
-"""Which exceptions end work on purpose; every other one is an error of the code that raised it.
+"""Tell exceptions that end work on purpose (interrupts) from errors of the code that raised them.
 
-The class of an exception does not say who raised it: a scenario may raise KeyboardInterrupt,
+The class of an exception does not decide it: a scenario may raise KeyboardInterrupt,
 GreenletExit or a class of `chaperon.errors` itself. An exception that Chaperon raises to end
-work carries a mark on the instance. One that a signal handler raised has the frame of the
-handler in its traceback; the handler of CPython for SIGINT has no frame, but raises between
-two instructions, where no `raise` statement stands.
+work carries a mark on the instance. One raised by a signal handler written in Python has the
+frame of the handler in its traceback. CPython's default SIGINT handler has no frame, but it
+raises between two bytecode instructions, not at a `raise` statement.
 
-Nothing here runs code of the exception or of its class: both may be of any kind.
+No function here calls code of the exception or of its class, since that code may fail or block.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any, TypeGuard, TypeVar
 E = TypeVar("E", bound=BaseException)
 
 LOOP = "loop"
-"""It was in `session.loop`, in `session.every`, or in a `while` loop that the end of a closed load cut."""
+"""Mark: the visit was in `session.loop` or `session.every`, or in a `while` loop cut by the end of a closed load."""
 SOCKET = "socket"
-"""It held a WebSocket open, and waited for no request."""
+"""Mark: the visit held a WebSocket open and was not waiting for a request."""
 
 _MARK = "_chaperon_interrupt"
 _ATTRIBUTES: Any = vars(BaseException)["__dict__"]
@@ -31,48 +31,48 @@ _RAISES = frozenset(opmap[name] for name in ("RAISE_VARARGS", "RERAISE"))
 
 
 def class_of(value: object) -> str:
-    """Return the name of the class of *value*, whatever its metaclass says."""
+    """Return the name of the class of *value*, without calling code of its metaclass."""
     name: str = _NAME.__get__(type(value))
     return name
 
 
 def attributes(exc: BaseException) -> dict[str, Any]:
-    """Return the attributes of the instance itself, whatever its class makes of attribute access."""
+    """Return the `__dict__` of the instance, without calling code of its class. Changes to it take effect."""
     found: dict[str, Any] = _ATTRIBUTES.__get__(exc)
     return found
 
 
 def traceback_of(exc: BaseException) -> Any:
-    """Return the traceback of *exc*, None without one, whatever its class makes of attribute access."""
+    """Return the traceback of *exc* or None, without calling code of its class."""
     return _TRACEBACK.__get__(exc)
 
 
 def is_a(exc: BaseException, *kinds: type[E]) -> TypeGuard[E]:
-    """Return whether *exc* is of one of *kinds*; `isinstance` would ask the instance for its `__class__` too."""
+    """Return whether the class of *exc* is one of *kinds* or a subclass. `isinstance` would also read `__class__`."""
     return issubclass(type(exc), kinds)
 
 
 def marked(exc: E, endless: str = "") -> E:
-    """Mark *exc* as an interrupt of Chaperon's and return it; to be called where it is raised or thrown.
+    """Mark *exc* as an interrupt raised by Chaperon and return it. Call it where the exception is raised or thrown.
 
-    *endless* says why what it ends has no natural end: LOOP, SOCKET, or "" where it has one.
+    *endless* is LOOP or SOCKET if the interrupted work had no natural end, "" if it had one.
     """
     attributes(exc)[_MARK] = endless
     return exc
 
 
 def endless(exc: BaseException) -> str:
-    """Return why what *exc* ends has no natural end, "" where it has one or *exc* is no interrupt of Chaperon's."""
+    """Return LOOP or SOCKET if *exc* is a marked interrupt of work without a natural end, otherwise ""."""
     return str(attributes(exc).get(_MARK, ""))
 
 
 def is_ours(exc: BaseException) -> bool:
-    """Return whether Chaperon raised *exc* to end work."""
+    """Return whether Chaperon raised *exc* to end work: it is marked."""
     return _MARK in attributes(exc)
 
 
 def is_signal(exc: BaseException) -> bool:
-    """Return whether a signal handler of this process raised *exc*; subclasses of Exception are never taken for it."""
+    """Return whether a signal handler of this process raised *exc*. False for every subclass of Exception."""
     if issubclass(type(exc), Exception) or is_ours(exc):
         return False
     handlers = [getattr(signal.getsignal(number), "__code__", None) for number in signal.valid_signals()]
@@ -90,11 +90,11 @@ def is_signal(exc: BaseException) -> bool:
 
 
 def is_interrupt(exc: BaseException) -> bool:
-    """Return whether *exc* ends work on purpose: Chaperon raised it, or a signal handler did."""
+    """Return whether *exc* ends work on purpose: Chaperon or a signal handler raised it."""
     return is_ours(exc) or is_signal(exc)
 
 
 def _at_raise(trace: TracebackType) -> bool:
-    """Return whether a frame was left by a `raise` statement, or is of compiled code, which checks no signals."""
+    """Return whether a `raise` statement ended the frame, or the frame is of compiled code, which checks no signals."""
     code = trace.tb_frame.f_code.co_code
     return not 0 <= trace.tb_lasti < len(code) or code[trace.tb_lasti] in _RAISES

@@ -1,4 +1,4 @@
-"""Timers of a gevent hub at the resolution of the kernel's high-resolution clock."""
+"""Timers of a gevent hub with the resolution of the kernel's high-resolution clock. Moments are in seconds."""
 
 from __future__ import annotations
 
@@ -11,24 +11,23 @@ from itertools import count
 from typing import Any, Protocol
 
 STALE = 1_000
-"""From so many cancelled calls on, once they are more than half, the heap is rebuilt without them."""
+"""The heap is rebuilt without cancelled calls if it holds more entries than this and over half are cancelled."""
 
 FAR = 1e9
-"""Moments beyond that reading of the clock are waited for in steps: no timer takes them."""
-
+"""The latest moment, in seconds, that a timer is set to. Later moments are reached in several waits."""
 
 LEAD = 300e-6
-"""An alarm is set at most so many seconds early."""
+"""Upper bound, in seconds, of how early an alarm is set."""
 STEP = 4e-6
-"""By how much the lead is changed each time the alarm was seen to ring, in seconds."""
+"""Seconds by which the lead changes after each ring of the alarm."""
 SPINNING = 0.02
-"""Which share of the time may be spent waiting for the last microseconds in a loop."""
+"""Largest share of the run time, 0 to 1, that may be spent in busy-waiting."""
 
 
 class Alarm(Protocol):
-    """Wakes a hub at one moment; `listen` and `ignore` say whether it is wanted.
+    """One timer that wakes a hub. `set` gives it its moment, `listen` enables it, `ignore` disables it.
 
-    One that is *precise* rings within microseconds of what the kernel takes to run a thread.
+    A *precise* one is late only by the kernel's wake-up latency, not by the event loop's rounding.
     """
 
     precise: bool
@@ -41,7 +40,7 @@ class Alarm(Protocol):
 
 
 class Call:
-    """A call that is due at a moment; *deed* is None once it was made or cancelled."""
+    """A scheduled call. *deed* is None after the call was made or cancelled; a *sharp* call may be busy-waited for."""
 
     __slots__ = ("_timers", "deed", "sharp")
 
@@ -51,21 +50,21 @@ class Call:
         self.sharp = sharp
 
     def cancel(self) -> None:
-        """Make the call no more; does nothing once it was made."""
+        """Prevent the call. Does nothing if it was already made or cancelled."""
         if self.deed is not None:
             self.deed = None
             self._timers.cancelled()
 
 
 class Timers:
-    """The calls of one hub, ordered by when they are due: readings of *now*, in seconds.
+    """The scheduled calls of one hub, a heap ordered by due time (readings of *now*, in seconds).
 
-    libev waits in epoll for whole milliseconds, rounded up, so that a gevent timer rings up
-    to 1.2 ms late on an idle machine. Here one *alarm* wakes the hub for the earliest call:
-    on Linux a timerfd (timerfd_create(2)), elsewhere a gevent timer. A thread that sleeps on
-    an idle core needs another 50 to 300 µs to run; so the alarm for a sharp call is set
-    earlier by the median of what that was seen to take, and what is left of the wait is
-    spent in a loop, in all at most 2 % of the time.
+    libev waits in epoll for whole milliseconds, rounded up, so a gevent timer fires up to
+    1.2 ms late on an idle machine. Here one *alarm* wakes the hub for the earliest call: on
+    Linux a timerfd (timerfd_create(2)), elsewhere a gevent timer. A thread that sleeps on an
+    idle core takes another 50 to 300 µs to wake. The alarm of a sharp call is therefore set
+    earlier by the median of the wake-up latencies observed so far (the lead), and the rest of
+    the wait is a busy loop, limited to 2 % of the run time.
     """
 
     __slots__ = (
@@ -106,7 +105,10 @@ class Timers:
         return f"<Timers with {self._live} calls>"
 
     def at(self, due: float, deed: Callable[[], object], *, sharp: bool = False) -> Call:
-        """Call *deed* from the hub as soon as it is *due*, or a *sharp* one within microseconds; it must not block."""
+        """Schedule *deed* to be called by the hub at *due*, and return the call. *deed* must not block.
+
+        *sharp* reduces the lateness to microseconds, by an early alarm and a short busy loop.
+        """
         call = Call(self, deed, sharp)
         heapq.heappush(self._calls, (due, next(self._order), call))
         self._live += 1
@@ -115,7 +117,10 @@ class Timers:
         return call
 
     def sleep(self, seconds: float) -> None:
-        """Let other greenlets run for *seconds*, more than 0. Blocks the calling greenlet alone."""
+        """Block the calling greenlet for *seconds*, which must be positive; other greenlets run meanwhile.
+
+        Raises RuntimeError if called from the hub.
+        """
         me = self._current()
         if me is self._hub:
             raise RuntimeError("the hub itself cannot sleep: what it calls must not block")
@@ -127,7 +132,7 @@ class Timers:
             call.cancel()
 
     def cancelled(self) -> None:
-        """Note that one of the calls will not be made."""
+        """Count one cancelled call, and rebuild the heap when most of its entries are cancelled."""
         self._live -= 1
         if not self._live or (len(self._calls) > STALE and 2 * self._live < len(self._calls)):
             self._calls = [entry for entry in self._calls if entry[2].deed is not None]
@@ -154,7 +159,7 @@ class Timers:
             self._alarm.listen(self._ring)
 
     def _wait_out(self, now: float) -> float:
-        """Learn from how late the alarm rang; wait in a loop for a call that is due in less than the lead."""
+        """Adjust the lead to the observed lateness, busy-wait for a call due within the budget, return the new time."""
         late = now - self._moment
         if 0.0 <= late < LEAD:
             step = STEP if late > self._lead else -STEP
@@ -169,7 +174,7 @@ class Timers:
         return now
 
     def _ring(self) -> None:
-        """Make every call that is due by now; what becomes due meanwhile waits for the next turn of the hub."""
+        """Make every call that is due now. Calls that become due meanwhile run in the hub's next iteration."""
         now, due = self._now(), []
         if self._alarm.precise:
             now = self._wait_out(now)
@@ -186,7 +191,7 @@ class Timers:
                 self._live -= 1
                 try:
                     deed()
-                except BaseException:  # one that fails takes no other with it
+                except BaseException:  # the calls after it must still be made
                     self._hub.handle_error(call, *sys.exc_info())
         finally:
             self._ringing = False
@@ -194,7 +199,7 @@ class Timers:
 
 
 class LoopAlarm:
-    """Wakes a hub by a timer of its loop, in whole milliseconds."""
+    """An alarm by a timer of the hub's loop, with a resolution of one millisecond."""
 
     __slots__ = ("_due", "_hub", "_now", "_ring", "_timer")
 
@@ -208,20 +213,20 @@ class LoopAlarm:
         self._timer: Any = None
 
     def set(self, due: float) -> None:
-        """Ring at *due*, a reading of the clock, in place of any moment before."""
+        """Set the alarm to *due*, a reading of the clock in seconds; this replaces the previous moment."""
         self._due = due
         if self._ring is not None:
             self.listen(self._ring)
 
     def listen(self, ring: Callable[[], object]) -> None:
-        """Call *ring* when it is due."""
+        """Enable the alarm: call *ring* once, at the moment set."""
         self.ignore()
         self._ring = ring
         self._timer = self._hub.loop.timer(min(max(self._due - self._now(), 0.0), FAR))
         self._timer.start(ring, update=True)
 
     def ignore(self) -> None:
-        """Ring no more."""
+        """Disable the alarm."""
         self._ring = None
         if self._timer is not None:
             self._timer.stop()
@@ -230,7 +235,7 @@ class LoopAlarm:
 
 
 class TimerFd:
-    """Wakes a hub by a timerfd of CLOCK_MONOTONIC, which its loop watches. Raises OSError where there is none."""
+    """An alarm by a timerfd on CLOCK_MONOTONIC, watched by the hub's loop. Raises OSError if none can be created."""
 
     __slots__ = ("_fd", "_set", "_watcher")
 
@@ -247,22 +252,22 @@ class TimerFd:
             os.close(self._fd)
 
     def set(self, due: float) -> None:
-        """Ring at *due*, a reading of the monotonic clock, in place of any moment before."""
+        """Set the alarm to *due*, a reading of the monotonic clock in seconds; this replaces the previous moment."""
         self._set(int(min(max(due, 0.0), FAR) * 1e9) + 1)
 
     def listen(self, ring: Callable[[], object]) -> None:
-        """Call *ring* when it is due, again and again until it is set anew."""
+        """Enable the alarm: call *ring* at the moment set, and in every loop iteration after it until set again."""
         self._watcher.start(ring)
 
     def ignore(self) -> None:
-        """Ring no more."""
+        """Disable the alarm."""
         self._watcher.stop()
 
 
 def timers_of(hub: Any, now: Callable[[], float], *, monotonic: bool) -> Timers:
-    """Return the timers of *hub*, always the same ones; a process that was forked off gets new ones.
+    """Return the timers of *hub*: one object per hub, created anew in a forked child process.
 
-    *monotonic* says that *now* reads CLOCK_MONOTONIC, as a timerfd does.
+    *monotonic* is true if *now* reads CLOCK_MONOTONIC, the clock a timerfd uses.
     """
     timers: Timers | None = getattr(hub, "chaperon_timers", None)
     if timers is None or timers.forks != _forks:
@@ -276,15 +281,15 @@ def timers_of(hub: Any, now: Callable[[], float], *, monotonic: bool) -> Timers:
 
 
 _forks = 0
-"""How often this process was forked off another: a child must not set the alarm of its parent."""
+"""Number of forks between the first process and this one. A child shares its parent's timerfd and must not set it."""
 _TFD_ABSTIME = 1
 _MONOTONIC = 1
 
 
 def _timerfd() -> tuple[int, Callable[[int], None]]:
-    """Return a new timerfd with the function that sets it, to nanoseconds of the clock."""
+    """Return a new timerfd and a function that sets it to a moment in nanoseconds. Raises OSError if unavailable."""
     if not sys.platform.startswith("linux"):
-        raise OSError("no timerfd but on Linux")
+        raise OSError("timerfd exists on Linux only")
     system: Any = os
     if hasattr(system, "timerfd_create"):  # from Python 3.13 on
         fd = system.timerfd_create(_MONOTONIC, flags=system.TFD_NONBLOCK | system.TFD_CLOEXEC)
@@ -297,7 +302,7 @@ def _by_libc() -> tuple[int, Callable[[int], None]]:
     import ctypes  # late: importing chaperon must stay light
 
     if ctypes.sizeof(ctypes.c_long) != 8:
-        raise OSError("the layout of itimerspec is not known here")
+        raise OSError("unknown layout of itimerspec: a C long is not 8 bytes")
     libc = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter lock: the calls never block
     fd = libc.timerfd_create(_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
     if fd < 0:

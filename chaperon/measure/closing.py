@@ -1,4 +1,4 @@
-"""What an engine has counted of its work apart from its windows, said once it has ended."""
+"""An engine's final totals, counted independently of its windows, to cross-check the windows a master received."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from chaperon.measure.window import Window
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """The second witness of a report: each figure is counted where the work was done.
+    """Final totals of one engine, each counted where the work was done.
 
-    *windows* were cut and *samples* taken by the recorder; of *visits* so many were planned by
-    the loads, by scenario label; *requests* were answered, or failed after they had been sent,
-    on the usual way of a request, *left_out* of those were of series that the environment
-    leaves out. The loads were *stopped* so many seconds from the start of the run, None
-    where they ended by themselves.
+    *windows*: windows cut by the recorder. *samples*: samples recorded. *visits*: visits planned
+    by the loads, by scenario label. *requests*: requests answered, or failed after they were
+    sent. *left_out*: those of the requests whose series the environment leaves out. *stopped*:
+    seconds from the start of the run at which the loads were stopped, None if they ended by
+    themselves.
     """
 
     windows: int
@@ -29,7 +29,7 @@ class Closing:
 
 @dataclass(slots=True)
 class Reported:
-    """The same figures, as the windows of one worker have them."""
+    """The same totals, summed from the windows received from one worker."""
 
     windows: int = 0
     samples: int = 0
@@ -37,7 +37,7 @@ class Reported:
     visits: dict[str, int] = field(default_factory=dict)
 
     def add(self, window: Window) -> None:
-        """Add what a window has."""
+        """Add the counts of one window."""
         self.windows += 1
         for key, series in window.series.items():
             self.samples += series.count
@@ -48,7 +48,10 @@ class Reported:
 
 
 def disagreements(said: Closing, reported: Reported, who: str) -> list[str]:
-    """Return in which figures a worker and its windows disagree, each as a reason for the run to be INVALID."""
+    """Return one message for each total in which a worker and its windows differ; each makes the run INVALID.
+
+    *who* names the worker in the messages. The list is empty if all totals agree.
+    """
     found = []
     pairs = [("windows", said.windows, reported.windows), ("samples", said.samples, reported.samples)]
     for what, counted, there in pairs:
@@ -64,6 +67,6 @@ def disagreements(said: Closing, reported: Reported, who: str) -> list[str]:
 
 
 def missing(said: Closing, reported: Reported) -> Mapping[str, int]:
-    """Return by label how many visits a worker has planned that its windows do not have."""
+    """Return how many planned visits the windows lack, by scenario label; labels that lack none are left out."""
     lacking = {label: counted - reported.visits.get(label, 0) for label, counted in said.visits.items()}
     return {label: count for label, count in lacking.items() if count > 0}

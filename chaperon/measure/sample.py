@@ -1,4 +1,4 @@
-"""One fact: what was measured, when, with which outcome."""
+"""Sample: one measurement with its key, moments and outcome."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from chaperon.measure.plain_text import LABEL, NAME, WORDS, encodable
 
 STEADY = "steady"
 WARM_UP = "warm-up"
-"""The phase that counts to no headline, no limit."""
+"""The phase whose samples are left out of the headline figures and of limits."""
 REQUEST_KINDS_NOT = frozenset({"step", "call", "task", "visit", "check", "trip", "value", "count", "gauge"})
 
 
 class Key(NamedTuple):
-    """What a sample is a sample of.
+    """The identity of a series: scenario label, series name, kind, phase and tags.
 
     *kind* is "http", "ws", "step", "call", "task", "visit", "check", "trip", "value", "count",
-    "gauge", or the user's own. *tags* are sorted (name, value) pairs.
+    "gauge", or a kind the scenario defines. *phase* is "steady", "warm-up" or the name of a
+    phase. *tags* are (name, value) pairs, sorted.
     """
 
     scenario: str
@@ -27,11 +28,11 @@ class Key(NamedTuple):
 
     @property
     def is_request(self) -> bool:
-        """Whether the series counts among the requests: traffic, not bookkeeping."""
+        """Whether the series counts as requests: kinds "http", "ws" and those the scenario defines."""
         return self.kind not in REQUEST_KINDS_NOT
 
     def plain(self) -> Key:
-        """Return the key with every text of it encodable and of bounded length."""
+        """Return the key with all its texts encodable as UTF-8 and of bounded length."""
         return Key(
             encodable(self.scenario, NAME),
             encodable(self.name, NAME),
@@ -42,13 +43,13 @@ class Key(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """Why a sample is bad.
+    """Why a sample failed.
 
-    *error* is the class it is counted under; *listed* is false where an inner series has
-    named the same exception already. *censored*: it did not end by itself but was cut (by a
-    time limit, or by the end of the run), so it took at least as long as was measured.
-    *begun* is false for a visit that was due and never began: only the response time since
-    it was due is known, and it is not counted among the samples.
+    *error* is the error class it is counted under, *message* the text shown with it. *listed*
+    is false if an inner series has already listed the same exception. *censored* is true if
+    the sample was cut by a time limit or the end of the run, so its true duration is at least
+    the measured one. *begun* is false for a visit that was due and never started: only the
+    response time since it was due is known, and it does not count as a sample.
     """
 
     error: str
@@ -58,20 +59,21 @@ class Failure(NamedTuple):
     begun: bool = True
 
     def plain(self) -> Failure:
-        """Return the failure with every text of it encodable and of bounded length."""
+        """Return the failure with its texts encodable as UTF-8 and of bounded length."""
         error, message = encodable(self.error, LABEL), encodable(self.message, WORDS)
         return self if error is self.error and message is self.message else self._replace(error=error, message=message)
 
 
 NEVER_BEGUN = Failure("never begun", listed=False, censored=True, begun=False)
-"""The failure of a visit that was due and never began."""
+"""The failure of a visit that was due and never started."""
 
 
 class Sample(NamedTuple):
-    """One measurement; moments are seconds of one monotonic clock, *bytes* came in.
+    """One measurement.
 
-    *due* is None where nothing said when it should have started. *value* is None for
-    durations; counts, gauges and custom values carry theirs.
+    *start*, *end* and *due* are readings of one monotonic clock, in seconds. *due* is when the
+    work should have started, None if nothing scheduled it. *bytes* is the number of bytes
+    received. *value* is None for durations, otherwise the count, gauge or value recorded.
     """
 
     key: Key
@@ -84,9 +86,11 @@ class Sample(NamedTuple):
 
     @property
     def took(self) -> float:
-        """The service time in seconds, or the value that was recorded."""
+        """The service time, end minus start, in seconds; for a sample with a *value*, that value."""
         return self.end - self.start if self.value is None else self.value
 
 
 Row = tuple[Key, float, float, Failure | None, int, float | None, float | None]
-"""The fields of a sample as a bare tuple: a quarter of the price where there are many."""
+"""The fields of a sample as a plain tuple: creating one costs a quarter of creating a `Sample`."""
+# mypyc: a call with seven positional parameters between compiled functions builds no tuple. The hot functions
+# (`record_fields`) therefore take the fields one by one instead of a `Sample`.
