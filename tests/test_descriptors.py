@@ -59,7 +59,7 @@ def test_the_soft_limit_is_raised_before_anything_is_refused(monkeypatch):
     descriptors.enough(descriptors.takes(100), "a master of 100 workers")
 
     assert limits[-1] == (4096, 4096)
-    with pytest.raises(UsageError, match=r"may open 4096 .* a master of 1000 workers takes 6048: .*ulimit -n 12096"):
+    with pytest.raises(UsageError, match=r"may open 4096 .* a master of 1000 workers needs 6048: .*ulimit -n 12096"):
         descriptors.enough(descriptors.takes(1000), "a master of 1000 workers")
 
 
