@@ -81,7 +81,7 @@ def serve(port: int = 0) -> None:
 
 @contextmanager
 def target() -> Iterator[str]:
-    """Start the server as a child process, yield its base URL, end it whatever happens."""
+    """Start the server as a child process, yield its base URL, end it in any case."""
     folder = str(Path(__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))
     child = subprocess.Popen(

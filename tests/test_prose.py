@@ -21,7 +21,11 @@ ALLOWED = re.compile(r"`[^`\n]*`|\*told\*|\btold=")
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 SOURCES = sorted((ROOT / "chaperon").rglob("*.py"))
-PENDING = {"chaperon", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs"}
+PENDING = (
+    "chaperon/cli/", "chaperon/client/", "chaperon/cluster/", "chaperon/execution/", "chaperon/load/",
+    "chaperon/local.py", "chaperon/measure/", "chaperon/report/", "chaperon/scenario/", "chaperon/session/",
+    "docs/scripting.md", "docs/websockets.md",
+)  # fmt: skip
 """Folders and documents whose prose is still being rewritten: they may offend."""
 
 
@@ -47,7 +51,7 @@ def name_of(path):
 
 
 def require_plain_words(path, found):
-    if found and {name_of(path), name_of(path).split("/")[0]} & PENDING:
+    if found and name_of(path).startswith(PENDING):
         pytest.xfail("not rewritten yet")
     assert not found
 

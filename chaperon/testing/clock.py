@@ -1,4 +1,4 @@
-"""A clock that passes only when nobody has anything to do."""
+"""A virtual clock: time advances only when every greenlet waits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Appointment:
 class VirtualClock:
     """A `Clock` for tests: an hour passes at once, in the right order.
 
-    Whenever every greenlet waits, `run` moves time on to the next moment somebody waits
+    Whenever every greenlet waits, `run` moves time on to the next moment a greenlet waits
     for. Only what waits on this clock is simulated; keep real sockets out of it.
     """
 
@@ -63,7 +63,7 @@ class VirtualClock:
             while self._waiting and self._waiting[0][2].deed is None:
                 heapq.heappop(self._waiting)
             if not self._waiting:
-                raise RuntimeError("nobody waits for this clock, so what is waited for cannot come")
+                raise RuntimeError("no greenlet waits for this clock, so the condition cannot become true")
             self._now = max(self._now, self._waiting[0][0])
             due = []
             while self._waiting and self._waiting[0][0] <= self._now:

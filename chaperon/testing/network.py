@@ -118,7 +118,7 @@ class ScriptedPeer:
         self.send(*pieces)
 
     def sleep(self, seconds: float) -> None:
-        """Wait for so many seconds of the clock."""
+        """Wait for *seconds* of the clock."""
         self._clock.sleep(seconds)
 
     def close(self) -> None:

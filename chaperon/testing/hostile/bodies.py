@@ -39,7 +39,7 @@ def forbidden_body(status: int = 204) -> Server:
 
 
 def head_with_body() -> Server:
-    """Send a body whatever the method, HEAD too."""
+    """Send a body in answer to any method, HEAD included."""
     return saying(OK, b"Content-Length: 5\r\n\r\nhello")
 
 
@@ -49,7 +49,7 @@ def bare_head() -> Server:
 
 
 def dripping_body(every: float = 0.01) -> Server:
-    """Send a body of a million bytes, one every so many seconds."""
+    """Send a body of a million bytes, one each *every* seconds."""
 
     def treat(peer: Peer) -> None:
         peer.hear()
@@ -73,7 +73,7 @@ def endless_body() -> Server:
 
 
 def gzip_bomb(mebibytes: int = 256) -> Server:
-    """Send a thousandth of so many mebibytes, which they become when they are decoded."""
+    """Send a gzip body that decodes to *mebibytes* MiB, a thousand times its size."""
     body = _bomb(mebibytes)
     return saying(OK, b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body), body)
 

@@ -11,12 +11,12 @@ HEAD = len(ANSWER) - len(b"hello")
 
 
 def refused() -> Port:
-    """Refuse every connection: nobody listens there."""
+    """Refuse every connection: no process listens on the port."""
     return Port()
 
 
 class Deaf(Port):
-    """A port that is listened on by somebody who accepts nothing."""
+    """A listening port whose connections are never accepted."""
 
     def __enter__(self) -> Deaf:
         self._socket.listen(0)
@@ -62,7 +62,7 @@ def _reset(after: int) -> Server:
 
 
 def stalled(after: int | None = None) -> Server:
-    """Say no more after so many bytes of the answer, but keep the connection.
+    """Stop sending after *after* bytes of the answer, and keep the connection open.
 
     Without a number each connection gets one byte more than the one before it, none at
     first, so that `len(ANSWER)` of them stall at every byte.
@@ -114,7 +114,7 @@ def unread() -> Server:
 
 
 def slow_reader(every: float = 0.02) -> Server:
-    """Read 64 kB of the request every so many seconds, and never answer."""
+    """Read 64 kB of the request each *every* seconds, and never answer."""
 
     def treat(peer: Peer) -> None:
         while True:

@@ -24,17 +24,17 @@ def garbage() -> Server:
 
 
 def huge_header(size: int = 10_000_000) -> Server:
-    """Send one header field of so many bytes."""
+    """Send one header field of *size* bytes."""
     return saying(OK, b"X-Huge: ", b"x" * size, b"\r\nContent-Length: 5\r\n\r\nhello")
 
 
 def million_headers(number: int = 1_000_000) -> Server:
-    """Send so many header fields."""
+    """Send *number* header fields."""
     return saying(OK, b"X-Many: 1\r\n" * number, b"Content-Length: 5\r\n\r\nhello")
 
 
 def dripping_head(every: float = 0.01) -> Server:
-    """Send one header field every so many seconds, and never come to an end."""
+    """Send one header field each *every* seconds, without end."""
 
     def treat(peer: Peer) -> None:
         peer.hear()
@@ -76,7 +76,7 @@ def folded_header() -> Server:
 
 
 def two_answers() -> Server:
-    """Send two answers to each request, the second of which nobody asked for."""
+    """Send two answers to each request."""
     return saying(ANSWER + OK + b"Content-Length: 8\r\n\r\nsmuggled")
 
 
@@ -91,7 +91,7 @@ def continued() -> Server:
 
 
 def informed(times: int = 20) -> Server:
-    """Send so many responses of the class 1xx in a row before the answer (RFC 9110, 15.2)."""
+    """Send *times* responses of class 1xx before the answer (RFC 9110, 15.2)."""
     hints = b"HTTP/1.1 102 Processing\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: </s.css>; rel=preload\r\n\r\n"
     return saying(*(hints[n % 2] for n in range(times)), ANSWER)
 

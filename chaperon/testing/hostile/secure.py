@@ -45,7 +45,7 @@ def other_host() -> Iterator[Server]:
 
 @contextmanager
 def self_signed() -> Iterator[Server]:
-    """Show a certificate that nobody but itself vouches for."""
+    """Present a self-signed certificate."""
     with _serving(_authority(), _authority()) as server:
         yield server
 
@@ -76,7 +76,7 @@ def stalled_handshake() -> Iterator[Server]:
 
 @contextmanager
 def dripping_handshake(every: float = 0.01) -> Iterator[Server]:
-    """Send the answer to the first message of the TLS handshake a byte every so many seconds."""
+    """Send the answer to the first message of the TLS handshake one byte each *every* seconds."""
 
     def treat(peer: Peer) -> None:
         peer.receive()

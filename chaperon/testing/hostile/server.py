@@ -36,10 +36,10 @@ class Peer:
 
     def hear(self) -> bytes:
         """Return the head of the next request, once its body has come as well. Raises Gone."""
-        told = b""
-        while b"\r\n\r\n" not in told:
-            told += self.receive()
-        head, _, body = told.partition(b"\r\n\r\n")
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += self.receive()
+        head, _, body = received.partition(b"\r\n\r\n")
         fields = dict(line.lower().partition(b":")[::2] for line in head.split(b"\r\n")[1:])
         if b"chunked" in fields.get(b"transfer-encoding", b""):
             while not body.endswith(b"0\r\n\r\n"):
@@ -55,7 +55,7 @@ class Peer:
             self._socket.sendall(part)
 
     def drip(self, parts: Iterable[bytes], every: float) -> None:
-        """Send one part every so many seconds, until the client has closed."""
+        """Send one part each *every* seconds, until the client has closed."""
         for part in parts:
             self.say(part)
             with suppress(TimeoutError):
@@ -73,7 +73,7 @@ class Peer:
         self._socket.close()
 
     def shut(self) -> None:
-        """Close for sending; the client is still heard."""
+        """Shut down the sending side; what the client sends can still be received."""
         self._socket.shutdown(socket.SHUT_WR)
 
     def secure(self, context: ssl.SSLContext) -> None:
@@ -93,7 +93,7 @@ Treatment = Callable[[Peer], object]
 
 
 class Port:
-    """A loopback port that nobody listens on, as long as the context lasts.
+    """A loopback port that is bound but not listening, as long as the context lasts.
 
     *url* is where it is, *connections* how many have come, *open* how many
     there are now. *authority* is the file of certificates that a client must trust, which
@@ -122,7 +122,7 @@ class Port:
         return 0
 
     def settled(self, within: float = 1.0) -> bool:
-        """Wait until no connection is open, at most so many seconds; return whether that came about."""
+        """Wait until no connection is open, at most *within* seconds; return whether none is."""
         return True
 
 
@@ -158,7 +158,7 @@ class Server(Port):
         return len(self._pool)
 
     def settled(self, within: float = 1.0) -> bool:
-        """Wait until no connection is open, at most so many seconds; return whether that came about."""
+        """Wait until no connection is open, at most *within* seconds; return whether none is."""
         return bool(self._pool.join(timeout=within))
 
     def _meet(self, connection: socket.socket, address: object) -> None:
