@@ -1,4 +1,4 @@
-"""How sure a percentile is: binomial order statistics."""
+"""Confidence intervals of percentiles, from binomial order statistics."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import NamedTuple
 
 LEVEL = 0.95
 SPREAD = 0.1
-"""How far an interval may reach, as a share of the value, before the value is called rough."""
+"""Largest distance from the value to an end of its interval, as a share of the value, that does not count as rough."""
 _EXACT = 100.0
 
 
 class Interval(NamedTuple):
-    """Where a percentile lies with 95 % confidence, in the unit of the samples."""
+    """The 95 % confidence interval of a percentile, in the unit of the samples."""
 
     low: float
     high: float
 
     def rough(self, value: float) -> bool:
-        """Whether the interval reaches further from *value* than a tenth of it."""
+        """Return whether an end of the interval is further than 10 % of *value* from it."""
         return max(value - self.low, self.high - value) > SPREAD * value
 
 
 @lru_cache(maxsize=1024)
 def known_from(q: float) -> int:
-    """Return from how many samples on the quantile *q* is known: its interval has an upper end.
+    """Return the number of samples needed for the interval of quantile *q* to have an upper end.
 
-    That is where the greatest sample exceeds the quantile with 97.5 % probability: 72
+    From that number on the greatest sample exceeds the quantile with 97.5 % probability: 72
     samples for q = 0.95, 368 for 0.99, 3,688 for 0.999.
     """
     if not 0.0 < q < 1.0:
@@ -37,11 +37,11 @@ def known_from(q: float) -> int:
 
 @lru_cache(maxsize=65_536)
 def ranks(n: int, q: float) -> tuple[int, int] | None:
-    """Return the ranks, from 1, of the ordered samples between which the quantile *q* of *n* samples lies.
+    """Return the ranks, from 1, of the ordered samples that bound quantile *q* of *n* samples with 95 % confidence.
 
     Distribution-free (David & Nagaraja, "Order Statistics", 7.1): the number of samples
-    below the quantile is binomial. Exact where few samples lie beyond it, else by the
-    normal approximation. None where there are too few samples for an upper end.
+    below the quantile is binomial. Computed exactly if few samples lie beyond the quantile,
+    otherwise by the normal approximation. None if *n* is too small for an upper end.
     """
     if n < known_from(q):
         return None
@@ -54,7 +54,7 @@ def ranks(n: int, q: float) -> tuple[int, int] | None:
 def _lower(n: int, q: float) -> int:
     """Return the greatest rank l, at least 1, with P(fewer than l samples lie below the quantile) ≤ 2.5 %."""
     tail = (1 - LEVEL) / 2
-    if q > 0.5:  # count those above instead: there are few
+    if q > 0.5:  # count the samples above the quantile instead: they are few
         return max(n + 1 - _upper(n, 1 - q), 1)
     total, rank, chance = 0.0, 0, (1 - q) ** n
     while total + chance <= tail and rank < n:

@@ -1,4 +1,4 @@
-"""The description of an exception of any class: short, encodable, made even where its own code raises."""
+"""Short, encodable descriptions of exceptions, also of those whose `__str__` raises."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from chaperon.measure.plain_text import encodable
 
 LONGEST_NAME = 100
 LONGEST_TEXT = 2_000
-"""Characters that are kept of a class's name, of an exception's text."""
+"""Maximum lengths, in characters, of a class name and of an exception's text."""
 
 
 def class_name(exc: BaseException) -> str:
@@ -16,9 +16,9 @@ def class_name(exc: BaseException) -> str:
 
 
 def text_of(exc: BaseException) -> str:
-    """Return what *exc* says, encodable and at most 2,000 characters long; where `str` raises, that it does.
+    """Return `str(exc)`, encodable and at most 2,000 characters long; if `str` raises, a text that says so.
 
-    Raises only an interrupt, where the text of the exception waited for something.
+    Raises only an interrupt (`chaperon.interrupts`), if one arrives while `str` waits.
     """
     try:
         return encodable(str(exc), LONGEST_TEXT)

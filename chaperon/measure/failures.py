@@ -1,4 +1,4 @@
-"""Exceptions as failures: the error class each is counted under."""
+"""Conversion of exceptions to failures: the error class each exception is counted under."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CONTEXT: Any = vars(BaseException)["__context__"]
 
 _NO_CONTEXT: Any = vars(BaseException)["__suppress_context__"]
 
-# Exact class names, so that nothing has to be imported to recognise its errors.
+# Matched by class name, so that no library has to be imported to recognise its errors.
 _CLASSES = {
     "ConnectionRefusedError": "connect refused",
     "gaierror": "dns",
@@ -63,7 +63,10 @@ _CLASSES = {
 
 
 def chain(exc: BaseException) -> Iterator[BaseException]:
-    """Yield *exc* with all it wraps, the outermost first, at most a hundred; no code of theirs is run."""
+    """Yield *exc* and the exceptions it wraps (args, reason, cause, context), outermost first, at most 100.
+
+    No code of the exceptions or of their classes is called.
+    """
     seen: set[int] = set()
     waiting = [exc]
     while waiting and len(seen) < DEEPEST:
@@ -79,13 +82,13 @@ def chain(exc: BaseException) -> Iterator[BaseException]:
 
 
 def cause_of(exc: BaseException) -> BaseException | None:
-    """Return the exception that *exc* was raised from, whatever its class makes of attribute access."""
+    """Return the `__cause__` of *exc*, without calling code of its class."""
     cause: BaseException | None = _CAUSE.__get__(exc)
     return cause
 
 
 def classify(exc: BaseException) -> str:
-    """Return the class an exception is counted under: "timeout", "dns", …, or its own name."""
+    """Return the error class an exception is counted under: "timeout", "dns", …, or the name of its Python class."""
     kind, name = type(exc), class_name(exc)
     if is_interrupt(exc):
         return "interrupted"
@@ -100,18 +103,18 @@ def classify(exc: BaseException) -> str:
 
 
 _CUT = frozenset({"timeout", "deadline", "body too large", "interrupted"})
-"""Classes of errors of what did not end by itself."""
+"""Error classes of work that was cut before it ended by itself."""
 
 _CUT_NAMES = frozenset({"Timeout", "TimeoutError", "TimeoutException", "TimeoutExpired", "timeout"})
-"""Base classes of errors that say that a time limit was reached: of gevent, requests, httpx, the standard library."""
+"""Names of base classes for reached time limits, in gevent, requests, httpx and the standard library."""
 
 _ENDED = frozenset(_CLASSES.values()) - _CUT
 
 
 def is_cut(exc: BaseException) -> bool:
-    """Return whether an exception says that something was cut before it ended: by a time limit, a bound, the run's end.
+    """Return whether *exc* means that work was cut by a time limit, a size limit or the end of the run.
 
-    An exception that was raised from such a one says so too.
+    An exception raised from such an exception counts as well.
     """
     each: BaseException | None = exc
     for _ in range(DEEPEST):
@@ -127,14 +130,14 @@ def is_cut(exc: BaseException) -> bool:
 
 
 def failure_of(exc: BaseException, *, natural: bool = True) -> Failure:
-    """Return *exc* as a failure: listed the first time it is seen, only counted further out.
+    """Return *exc* as a failure. It is listed in the innermost series that sees it, and only counted in outer ones.
 
-    An exception is known again by a mark on it, or on one that it was raised from, until it
-    is `unlisted`. What was cut is censored, unless it had no natural end: without *natural*
-    the interrupt says whether it had one (`interrupts.endless`). A request always has one, and
-    so has the visit that was waiting for it with a WebSocket open.
+    A mark on the exception, or on one that it wraps, shows that it was listed; `unlisted` removes
+    the mark. A failure that was cut is censored, unless the work had no natural end. With
+    *natural* the work is a request, which always has one, and so does the visit waiting for it
+    with a WebSocket open. Without *natural* the mark of the interrupt decides (`interrupts.endless`).
 
-    Raises only an interrupt, where the text of the exception waited for something.
+    Raises only an interrupt, if one arrives while the text of the exception is made.
     """
     if type(exc) is TimeLimitReached and is_ours(exc):
         exc = exc.becomes
@@ -152,13 +155,16 @@ def failure_of(exc: BaseException, *, natural: bool = True) -> Failure:
 
 
 def unlisted(exc: BaseException) -> None:
-    """Let *exc*, which nobody handles any further, be listed again where it is raised again."""
+    """Remove the mark of having been listed from *exc* and the exceptions it wraps.
+
+    Call it where *exc* has reached its last handler, so that a later raise of the same object is listed again.
+    """
     for each in chain(exc):
         attributes(each).pop(_LISTED, None)
 
 
 def _reason_text(exc: BaseException) -> str:
-    """Return what an exception says: of one that wraps a retry, the reason, for it comes last in its words."""
+    """Return "Class: text". For an exception that wraps a retry error (urllib3) the text is the retry's reason."""
     for inner in _ARGS.__get__(exc)[:1]:
         reason: Any = attributes(inner).get("reason") if is_a(inner, BaseException) else None
         if is_a(reason, Exception):

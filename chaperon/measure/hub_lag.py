@@ -1,4 +1,4 @@
-"""How long responses waited for the event loop to read them, estimated from the lateness of a ticker."""
+"""Estimate of how long responses waited for the event loop to read them, from the lateness of a ticker."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from chaperon.measure.sample import Row
 from chaperon.measure.series import Series
 
 SAMPLED = 64
-"""Of a longer batch about so many samples are estimated, evenly spread, each in place of its neighbours."""
+"""Samples estimated per batch: of a longer batch about this many, evenly spread, each counted for its neighbours."""
 KEPT = 5_000
-"""Ticks that are remembered between two cuts."""
+"""Most ticks kept between two cuts."""
 
 
 class HubLag:
-    """Estimates, by request, for how much of its time the response was there and the event loop was not.
+    """Estimates, per request, how long its response was ready but not yet read by the event loop.
 
-    A tick is an event like the arrival of a response: it became ready when it was *due*, and
-    was handled when the loop came to it. A response that is read while a tick is late, or
-    after it and before the next one, may have waited as long as that tick: the estimate is an
-    upper one. It is never more than the request took, and never more than the part of the
-    lateness in which requests were out (`begin`, `end`): what kept the loop while nothing
-    was waited for falsifies nothing. All moments are readings of one clock, in seconds.
+    A tick is an event like the arrival of a response: it is ready when it is *due*, and is
+    handled when the loop gets to it. A response read while a tick is late, or between that tick
+    and the next, may have waited as long as the tick: the estimate is an upper bound. It is
+    limited to the duration of the request, and to the part of the lateness in which requests
+    were in flight (`begin`, `end`): a blocked loop distorts no measurement while none is in
+    flight. All moments are readings of one clock, in seconds.
     """
 
     __slots__ = ("_due", "_found", "_lags", "_last", "_out", "_ran", "_since", "_until", "pending")
@@ -33,26 +33,26 @@ class HubLag:
         self._lags: list[float] = []
         self._found: list[float] = []
         self._out = 0
-        self._since = self._last = self._until = 0.0  # since when requests are out; the stretch before began, ended
+        self._since = self._last = self._until = 0.0  # start of this period in flight; start and end of the last one
         self.pending = 0.0
 
     def __repr__(self) -> str:
         return f"<HubLag of {len(self._ran)} ticks, {self._out} requests out>"
 
     def begin(self, now: float) -> None:
-        """Note that a request goes out."""
+        """Count a request as sent at *now*."""
         if not self._out:
             self._since = now
         self._out += 1
 
     def end(self, now: float) -> None:
-        """Note that its response was read, or is waited for no longer."""
+        """Count a request as ended at *now*: its response was read or abandoned."""
         self._out -= 1
         if not self._out:
             self._last, self._until = self._since, now
 
     def tick(self, due: float, ran: float, pending: float) -> None:
-        """Note a tick that was *due*, and *ran* then; the next one is due at *pending*."""
+        """Record a tick that was *due* and handled at *ran*; the next one is due at *pending*."""
         self.pending = pending
         if len(self._ran) < KEPT:
             self._due.append(due)
@@ -60,7 +60,7 @@ class HubLag:
             self._lags.append(self._waiting(due, ran))
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Estimate the waits of a batch of requests that were recorded since the last cut; none without ticks."""
+        """Estimate the waits of a batch of requests recorded since the last cut. Does nothing before the first tick."""
         if not self.pending:
             return
         step = max(len(rows) // SAMPLED, 1)
@@ -69,11 +69,11 @@ class HubLag:
             self._found += [waited] * step if step > 1 else [waited]
 
     def waited(self, start: float, end: float) -> float:
-        """Return for how long the response to a request, out from *start* to *end*, waited for the loop at most."""
+        """Return an upper bound, in seconds, of how long the response to a request from *start* to *end* waited."""
         after = bisect_left(self._ran, end)
         waited = 0.0
         if after == len(self._ran):
-            waited = end - self.pending  # the loop has not come to that tick, either
+            waited = end - self.pending  # the loop has not handled that tick yet
         elif self._due[after] < end:
             waited = self._lags[after]
         if after and self._lags[after - 1] > waited:
@@ -81,7 +81,7 @@ class HubLag:
         return max(min(waited, end - start), 0.0)
 
     def cut(self) -> Series | None:
-        """Return the estimates since the last cut, None without any; the last tick is kept for what comes next."""
+        """Return the estimates since the last cut as a series, None without any. The last tick is kept."""
         found, self._found = self._found, []
         del self._due[:-1], self._ran[:-1], self._lags[:-1]
         if not found:
@@ -91,7 +91,7 @@ class HubLag:
         return series
 
     def _waiting(self, due: float, ran: float) -> float:
-        """Return for how much of the time between two moments requests were out."""
+        """Return for how many seconds between *due* and *ran* requests were in flight."""
         waiting = max(self._until - max(due, self._last), 0.0)
         if self._out:
             waiting += ran - max(due, self._since)

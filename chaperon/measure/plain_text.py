@@ -1,23 +1,23 @@
-"""Text from outside, made fit to be encoded anywhere."""
+"""Text from scenarios and servers, made encodable as UTF-8 and limited in length."""
 
 from __future__ import annotations
 
 from chaperon.interrupts import class_of, is_interrupt
 
 LABEL = 200
-"""Characters of a name: of a scenario, a worker, a host, a unit, a class of error."""
+"""Maximum length, in characters, of the name of a scenario, worker, host, unit or error class."""
 NAME = 500
-"""Characters of the name of a series."""
+"""Maximum length, in characters, of the name of a series."""
 WORDS = 500
-"""Characters of what an error, a note, a reason says."""
+"""Maximum length, in characters, of the text of an error, a note or a reason."""
 
 
 def encodable(text: object, most: int = WORDS) -> str:
-    """Return *text* as a plain string of at most *most* characters that every codec for Unicode takes.
+    """Return *text* as a `str` of at most *most* characters that can be encoded as UTF-8.
 
-    A lone surrogate, which is half of a character that was cut, stays readable as its escape
-    (`\\ud83d`), so that two texts that differ still do. What is cut ends in an ellipsis. A value
-    that is no text is taken by its `str`. Raises only an interrupt, where that waited for something.
+    A lone surrogate (half of a character) is replaced by its escape (`\\ud83d`), so that
+    different texts stay different. Longer texts are cut and end in an ellipsis. Other values
+    are converted by `str`. Raises only an interrupt, if one arrives while `str` waits.
     """
     if type(text) is not str:
         text = _text_of(text)
@@ -37,4 +37,4 @@ def _text_of(value: object) -> str:
     except BaseException as exc:
         if is_interrupt(exc):
             raise
-        return f"a {class_of(value)} that cannot be put into words"
+        return f"a {class_of(value)} whose str() raised an exception"

@@ -1,4 +1,4 @@
-"""When something was sent, by a key, until it arrives."""
+"""Send times by key, for measuring round trips between sessions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ MOST = 100_000
 
 
 class RoundTripStarts:
-    """Moments by key, shared by all sessions of a process: whoever sends marks, whoever receives asks.
+    """Send times by key, shared by all sessions of a process: a sender calls `mark`, a receiver `since`.
 
-    A key may arrive any number of times. Only the newest *most* keys are kept.
+    A key can be looked up any number of times. Only the newest *most* keys are kept.
     """
 
     __slots__ = ("_moments", "_most")
@@ -23,7 +23,7 @@ class RoundTripStarts:
         return len(self._moments)
 
     def mark(self, key: Hashable, at: float) -> bool:
-        """Remember *at* for a key; return whether the oldest one had to be forgotten for it."""
+        """Store *at* for a key. Return whether the oldest key was removed to make room."""
         self._moments.pop(key, None)
         self._moments[key] = at
         if len(self._moments) <= self._most:
@@ -32,5 +32,5 @@ class RoundTripStarts:
         return True
 
     def since(self, key: Hashable) -> float | None:
-        """Return the moment of a key, or None."""
+        """Return the moment stored for a key, or None."""
         return self._moments.get(key)

@@ -1,4 +1,4 @@
-"""A stretch of a scenario being timed: the mechanism beneath `@step`, `@measured`."""
+"""The context manager that times a block of a scenario; `@step` and `@measured` are built on it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _SPOKEN = frozenset({"step", "call", "task", "check"})
 
 
 class TimedBlock:
-    """A stretch being timed; an exception that leaves it makes it an error.
+    """Times a `with` block and records one sample at its end. An exception that leaves the block makes it an error.
 
-    Set *bytes* to what came in; call `fail` where it failed without an exception.
+    Set *bytes* to the number of bytes received. Call `fail` to count the block as an error without an
+    exception. Raises ScenarioExit in place of a SystemExit from the block.
     """
 
     __slots__ = ("_failure", "_meter", "_start", "bytes", "due", "kind", "name")
@@ -33,7 +34,7 @@ class TimedBlock:
         self.bytes = 0
 
     def fail(self, error: str, message: str = "") -> None:
-        """Count the stretch as an error of class *error*."""
+        """Count the block as an error of class *error*."""
         self._failure = Failure(error, message or error)
 
     def __enter__(self) -> TimedBlock:
@@ -52,5 +53,5 @@ class TimedBlock:
             self._meter.recorder.lag.end(end)
         self._meter.record(self.name, self.kind, self._start, end, self._failure, self.bytes, self.due)
         if exc is not None and is_a(exc, SystemExit) and not is_signal(exc):
-            # it would end the process, with nothing written
+            # SystemExit would end the process before the report is written
             raise ScenarioExit(f"{self.name} called sys.exit: that ends no run; session.stop_run(reason) does") from exc

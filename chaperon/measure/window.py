@@ -1,4 +1,4 @@
-"""One second of every series, numbered, from one worker."""
+"""Window: what one worker recorded in one second."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from chaperon.measure.series import Series
 
 @dataclass(slots=True)
 class VisitCounts:
-    """What became of visits: planned = done + failed + interrupted + dropped + lost.
+    """Counts of visits by outcome: planned = done + failed + interrupted + dropped + lost.
 
-    *waited* is for how many seconds, in sum, the dropped ones had been due.
+    *waited* is the sum, over the dropped visits, of the seconds since they were due.
     """
 
     planned: int = 0
@@ -25,7 +25,7 @@ class VisitCounts:
     waited: float = 0.0
 
     def add(self, other: VisitCounts) -> None:
-        """Add *other* to this."""
+        """Add the counts of *other* to these."""
         self.planned += other.planned
         self.done += other.done
         self.failed += other.failed
@@ -36,20 +36,21 @@ class VisitCounts:
 
     @property
     def ended(self) -> int:
-        """How many of the planned visits are accounted for."""
+        """The number of visits with an outcome."""
         return self.done + self.failed + self.interrupted + self.dropped + self.lost
 
     @property
     def balanced(self) -> bool:
-        """Whether every planned visit is accounted for, once."""
+        """Whether every planned visit has exactly one outcome."""
         return self.planned == self.ended
 
 
 @dataclass(slots=True)
 class ErrorCount:
-    """One class of error of one series: how often, when (seconds from the start), in whose words.
+    """The errors of one class in one series.
 
-    *warm* of them belong to the warm-up.
+    *count* is their number, *warm* of them in the warm-up. *first* and *last* are seconds from
+    the start of the run. *sample* is the message of the first one.
     """
 
     count: int
@@ -59,7 +60,7 @@ class ErrorCount:
     warm: int = 0
 
     def add(self, other: ErrorCount) -> None:
-        """Add *other* to this; the words are those of the earlier one."""
+        """Add *other* to this and keep the message of the earlier error."""
         if other.first < self.first:
             self.sample = other.sample
         self.count += other.count
@@ -70,13 +71,13 @@ class ErrorCount:
 
 @dataclass(frozen=True, slots=True, order=True)
 class RunEvent:
-    """Something a reader of the report has to know of: *at* is seconds from the start of the run.
+    """An event that the report shows: *at* is in seconds from the start of the run.
 
-    *kind* is "change" (somebody scaled or paused the load), "blocked" (a call stopped the
-    hub), "held" (a call kept the interpreter lock), "collected" (garbage was), "throttled" (the
-    control group's CPU quota was used up), "stolen" (the hypervisor ran another machine),
-    "starved" (other processes kept the cores), "paused" (not run, cause unknown).
-    *took* is in seconds, *text* says what and where.
+    *kind* is "change" (the load was scaled, paused or resumed), "blocked" (a call blocked the
+    hub), "held" (a call held the interpreter lock), "collected" (garbage collection),
+    "throttled" (the CPU quota of the control group was used up), "stolen" (the hypervisor ran
+    another machine), "starved" (other processes occupied the cores), "paused" (the process did
+    not run, cause unknown). *took* is the duration in seconds, *text* says what and where.
     """
 
     at: float
@@ -91,18 +92,25 @@ ErrorKey = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What one worker recorded in one second.
+    """What one worker recorded in one second of the run.
 
-    *seq* counts 1, 2, 3 … per worker; *at* is the second of the run, from 0. *ledger* holds
-    changes by (scenario label, second in which the visits were due), so that each second
-    balances by itself in the end. *users* were busy at the cut. *health* has "late_p99"
-    (seconds), "cpu" (cores), "stalls" and what else the generator saw of itself. *notes*
-    counts what was refused or capped. *progress* is, by share: arrivals started, visits
-    ended, rows taken. *phases* is, by (scenario label, phase), for how many seconds of this
-    window the load was in it, *due*, by scenario label, for how many seconds visits were due
-    that are no warm-up. *happenings* are rare. *generator* has the generator's own part
-    of what was measured, as distributions in seconds: "late", by how much visits started after
-    they were due; "lag", for how long responses waited for the event loop to read them.
+    - *seq*: sequence number 1, 2, 3 … per worker.
+    - *at*: the second of the run, from 0.
+    - *series*: samples by key.
+    - *ledger*: visits by (scenario label, second in which they were due). The outcomes of a
+      second arrive in later windows; summed over all windows each second balances.
+    - *errors*: errors by (scenario label, series name, error class).
+    - *users*: users busy when the window was cut.
+    - *health*: the generator's observations of itself: "late_p99" (seconds), "cpu" (cores),
+      "stalls" …, see `Health.cut`.
+    - *notes*: counts of samples refused, capped or similar, by text.
+    - *progress*: by share (arrivals started, visits ended, rows taken).
+    - *phases*: by (scenario label, phase), seconds of this window in that phase.
+    - *due*: by scenario label, seconds of this window in which visits were due, without warm-up.
+    - *happenings*: events, rare.
+    - *generator*: the delay added by the generator itself, as distributions in seconds: "late",
+      by how much visits started after they were due; "lag", how long responses waited for the
+      event loop to read them.
     """
 
     worker: str
