@@ -36,7 +36,7 @@ def sizes(window):
 def test_a_window_at_twice_the_bound_loses_tags_and_no_sample():
     keys = [Key("shop", "GET /", "http", tags=(("id", f"{k}-{'x' * 180}"),)) for k in range(9_900)]
     window = window_of(keys, each=20)
-    with pytest.raises(TooLarge, match="is more than the 4,194,304 of a message"):
+    with pytest.raises(TooLarge, match="exceeds the limit of 4,194,304 for a message"):
         pack_window(window, began=0.0)
 
     body = pack_within(window, began=0.0)
@@ -67,7 +67,7 @@ def test_a_window_with_too_many_names_keeps_the_ones_with_most_samples(monkeypat
 def test_a_window_that_nothing_makes_small_enough_is_said(monkeypatch):
     monkeypatch.setattr(window_codec, "LARGEST", 10)
 
-    with pytest.raises(TooLarge, match="is more than the 10 of a message"):
+    with pytest.raises(TooLarge, match="exceeds the limit of 10 for a message"):
         pack_within(window_of([Key("shop", "GET /", "http")]), began=0.0)
     assert window_size.FEWER[-1] == 0
 

@@ -171,7 +171,7 @@ def test_a_window_that_tells_of_a_series_twice_is_refused():
     content = list(unpack(zlib.decompress(pack_window(window, began=0.0))))
     content[11] = (content[11][0], content[11][0])
 
-    with pytest.raises(WireError, match="told twice"):
+    with pytest.raises(WireError, match="listed twice"):
         unpack_window(zlib.compress(pack(content)), "alpha", began=0.0)
 
 

@@ -1,1 +1,1 @@
-"""Load arithmetic (how much, when, whose share) and the engine that performs it."""
+"""Load: the arithmetic of due times and shares, and the engine that performs it."""

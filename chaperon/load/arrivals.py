@@ -1,4 +1,4 @@
-"""When each visit is due: pure arithmetic, no clock."""
+"""Due times of visits: pure arithmetic, without a clock."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import NamedTuple, Protocol
 from chaperon.load.curve import CLOSE, Curve, Segment, UserInterval
 
 COUNTED = 2_000_000
-"""Arrivals of a Poisson process beyond which they are not counted beforehand."""
+"""Largest expected number of arrivals of a Poisson process that is counted exactly before a run."""
 WALKED = 20_000_000
-"""Arrivals of a Poisson process beyond which they are not counted after a run either."""
+"""Largest expected number of arrivals of a Poisson process that is counted exactly after a run."""
 
 
 class Scheduled(Protocol):
-    """What the due times of an open load depend on: its curve, and whether distances are exponential."""
+    """What the due times of an open load depend on: its curve, and whether it is a Poisson process."""
 
     @property
     def curve(self) -> Curve: ...
@@ -27,10 +27,11 @@ class Scheduled(Protocol):
 
 
 class Arrival(NamedTuple):
-    """One visit that is to be made.
+    """One visit to be made.
 
-    *due* is a reading of the run's clock, None for closed loads. *number* counts the
-    arrivals of the entry (open), its iterations, or the visits of the user (closed).
+    *entry* is the index of the load's entry in the environment. *number* counts the arrivals of
+    the entry (open loads), its iterations, or the visits of the user (closed loads). *due* is a
+    reading of the run's clock in seconds, None for closed loads.
     """
 
     entry: int
@@ -43,12 +44,12 @@ class Arrival(NamedTuple):
 def offsets(
     load: Scheduled, index: int = 0, of: int = 1, *, seed: object = 0, skip: int = 0
 ) -> Iterator[tuple[int, float]]:
-    """Yield (number, seconds from the start) of every *of*-th arrival from number *index*, but for the first *skip*.
+    """Yield (number, seconds from the start) of every *of*-th arrival from number *index*, after the first *skip*.
 
-    Arrival i is due where the area under the curve comes to i; of a Poisson process, to
-    the i-th sum of exponential distances drawn from *seed* alone (time-change theorem:
-    Çinlar, "Introduction to Stochastic Processes", 4.7). So that a bent curve keeps every
-    arrival that was due before the bend.
+    Arrival i is due when the area under the curve reaches i; of a Poisson process, when it
+    reaches the sum of i+1 exponential distances that depend on *seed* alone (time-change theorem:
+    Çinlar, "Introduction to Stochastic Processes", 4.7). A live change of the curve therefore
+    keeps every arrival that was due before it.
     """
     segments = load.curve.segments
     if not segments:
@@ -83,18 +84,18 @@ def _areas(load: Scheduled, first: int, of: int, seed: object) -> Iterator[tuple
 def _distances(seed: object) -> Iterator[float]:
     draw, at = seeded_random(seed, "arrivals").random, 0.0
     while True:
-        at -= log(1.0 - draw())  # exponential; every share walks here, so it is written out
+        at -= log(1.0 - draw())  # Random.expovariate, inlined for speed
         yield at
 
 
 def spells(curve: Curve, index: int = 0, of: int = 1) -> list[UserInterval]:
-    """Return when each *of*-th user is there, from user *index*, in the order in which they come."""
+    """Return the intervals in which every *of*-th user from user *index* is active, in order of their start."""
     found = (spell for spell in curve.spells() if spell.user % of == index)
     return sorted(found, key=lambda spell: (spell.on, spell.user))
 
 
 def planned_arrivals(load: Scheduled, *, seed: object = 0) -> int | None:
-    """Return the number of arrivals in all, None for a Poisson process with more than `COUNTED`."""
+    """Return the total number of arrivals, None for a Poisson process with `COUNTED` or more."""
     if not load.poisson:
         return max(ceil(_brink(load.curve.segments[-1])), 0) if load.curve.segments else 0
     return sum(1 for _ in offsets(load, seed=seed)) if load.curve.area < COUNTED else None
@@ -103,14 +104,14 @@ def planned_arrivals(load: Scheduled, *, seed: object = 0) -> int | None:
 def arrivals_until(load: Scheduled, moment: float, *, seed: object = 0) -> int | None:
     """Return how many arrivals are due up to *moment*, in seconds from the start of the load.
 
-    None for a Poisson process with more than `WALKED` arrivals, which takes too long to count.
+    None for a Poisson process with `WALKED` or more arrivals, which takes too long to count.
     """
     most = load.curve.area
     if load.poisson:
         if not most < WALKED:
             return None
         return sum(1 for _ in takewhile(lambda arrival: arrival[1] <= moment, offsets(load, seed=seed)))
-    low, high = 0, ceil(most) + 2  # arrivals are numbered in the order in which they are due
+    low, high = 0, ceil(most) + 2  # bisection: arrivals are numbered in the order of their due times
     while low < high:
         middle = (low + high) // 2
         found = next(offsets(load, middle, seed=seed), None)
@@ -122,5 +123,5 @@ def arrivals_until(load: Scheduled, moment: float, *, seed: object = 0) -> int |
 
 
 def seeded_random(*parts: object) -> Random:
-    """Return a random source that depends on *parts* alone, whoever asks and in what order."""
+    """Return a random source seeded by *parts* alone, so that results do not depend on process or order of calls."""
     return Random("/".join(map(str, parts)))

@@ -1,4 +1,4 @@
-"""Greenlets that live as long as a run: the death of one is a fault of ours, said at once."""
+"""Background greenlets of a run: an unexpected end of one is reported at once as a fault of Chaperon."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from chaperon.interrupts import is_ours, is_signal
 from chaperon.measure.exception_text import describe
 
 OnFault = Callable[[str], object]
-"""Is told of a fault of ours, in words for the reasons of a run; must not block."""
+"""Called with the text of a fault of Chaperon, which becomes a reason of the run. Must not block."""
 
 
-class Watched(gevent.Greenlet):  # type: ignore[type-arg]  # what it returns is of no use to anybody
-    """A greenlet started by `spawn_watched`: only `kill`, or an interrupt, ends it without a fault."""
+class Watched(gevent.Greenlet):  # type: ignore[type-arg]  # the type parameter is the result, which nothing uses
+    """A greenlet started by `spawn_watched`. Any end except by `kill` or an interrupt is a fault."""
 
     def __init__(self, what: str, work: Callable[..., object], args: tuple[Any, ...], on_fault: OnFault, ends: bool):
         super().__init__()
@@ -33,7 +33,7 @@ class Watched(gevent.Greenlet):  # type: ignore[type-arg]  # what it returns is 
         return f"<Watched {self._what}>"
 
     def kill(self, *args: Any, **kwargs: Any) -> Any:
-        """End it, as `gevent.Greenlet.kill` does; this is no fault."""
+        """End the greenlet without a fault. Parameters and blocking are as for `gevent.Greenlet.kill`."""
         self._killed = True
         return super().kill(*args, **kwargs)
 
@@ -45,7 +45,7 @@ class Watched(gevent.Greenlet):  # type: ignore[type-arg]  # what it returns is 
         except BaseException as exc:
             if is_ours(exc) or (self._killed and isinstance(exc, gevent.GreenletExit)):
                 return
-            if is_signal(exc):  # the process is asked to end
+            if is_signal(exc):  # a signal asks the process to end
                 raise
             text = fault_text(self._what, exc)
             say_fault(text, exc)
@@ -55,13 +55,12 @@ class Watched(gevent.Greenlet):  # type: ignore[type-arg]  # what it returns is 
 def spawn_watched(
     what: str, work: Callable[..., object], *args: object, on_fault: OnFault, ends: bool = False
 ) -> Watched:
-    """Start *work* in a greenlet of its own and return it; whatever it dies of is a fault of ours.
+    """Start *work* in a new greenlet and return it. An exception it raises is a fault of Chaperon.
 
-    The fault is written to standard error with its traceback, then *on_fault* is called, in
-    the greenlet that dies. *what* names the greenlet: "cutting windows". One that returns by
-    itself has failed too, unless it *ends* in the usual course. Only its `kill` ends it
-    without a fault, so `gevent.killall` is not for it, and an interrupt (`chaperon.interrupts`),
-    which ends the run by itself.
+    The fault is written to standard error with its traceback, then *on_fault* is called in the
+    failing greenlet. *what* names the work in the message: "cutting windows". A return is a fault
+    as well, unless *ends* is true. To end the greenlet without a fault, call its `kill`, not
+    `gevent.killall`. Interrupts (`chaperon.interrupts`) are no faults; they end the run themselves.
     """
     greenlet = Watched(what, work, args, on_fault, ends)
     greenlet.start()
@@ -69,14 +68,14 @@ def spawn_watched(
 
 
 def fault_text(what: str, exc: BaseException) -> str:
-    """Return what a fault of ours is called among the reasons of a run."""
+    """Return the text of a fault of Chaperon, for the reasons of a run. *what* names the work that failed."""
     return f"a fault of Chaperon's own in {what}: {describe(exc)}"
 
 
 def say_fault(text: str, exc: BaseException) -> None:
-    """Write a fault of ours to standard error, with its traceback: it must be seen though nobody asked."""
+    """Write a fault of Chaperon to standard error with its traceback."""
     if sys.stderr is not None:
-        with suppress(OSError, ValueError):  # nobody reads it: the run is INVALID all the same
+        with suppress(OSError, ValueError):  # standard error may be closed; the run is INVALID anyway
             lines = "".join(traceback.format_exception(exc))
             sys.stderr.write(f"chaperon: {text}\n{lines}")
             sys.stderr.flush()

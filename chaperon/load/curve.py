@@ -1,4 +1,4 @@
-"""A level over time, in straight pieces: pure arithmetic."""
+"""Curve: a piecewise linear level over time. Pure arithmetic; offsets and spans are in seconds."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 CLOSE = 1e-9
-"""What rounding may take from a level, an area or a moment."""
+"""Tolerance for rounding errors of a level, an area or a moment."""
 
 
 class Piece(NamedTuple):
-    """A stretch of *span* seconds towards the level *to*; *since* None begins where the one before ended."""
+    """A linear change to the level *to* within *span* seconds, from *since* or, if None, from the previous level."""
 
     span: float
     to: float
@@ -22,9 +22,9 @@ class Piece(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """A piece in its place: from the offset *at* the level goes from *low* to *high* in *span* seconds.
+    """A piece with its position: from the offset *at* the level changes from *low* to *high* in *span* seconds.
 
-    *area* is what lies under the curve before it.
+    *area* is the area under the curve before the segment.
     """
 
     at: float
@@ -35,7 +35,7 @@ class Segment(NamedTuple):
 
     @property
     def end(self) -> float:
-        """The offset from which the next segment counts."""
+        """The offset at which the segment ends (exclusive)."""
         return self.at + self.span
 
     @property
@@ -45,7 +45,7 @@ class Segment(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """What it is called: "ramp", "steady", "ramp-down", or "pause" where nothing is to be sent."""
+        """The name of the segment's form: "ramp", "steady", "ramp-down", or "pause" at level 0."""
         if self.low == self.high:
             return "steady" if self.high else "pause"
         return "ramp" if self.high > self.low else "ramp-down"
@@ -57,7 +57,7 @@ class Segment(NamedTuple):
         return self.low + (self.high - self.low) * (offset - self.at) / self.span
 
     def when(self, area: float) -> float:
-        """Return the offset at which the area under the whole curve comes to *area*."""
+        """Return the offset at which the area under the whole curve reaches *area*, assumed to lie in this segment."""
         left = max(area - self.area, 0.0)
         if self.low == self.high:
             return self.at + left / self.low if self.low else self.at
@@ -67,7 +67,7 @@ class Segment(NamedTuple):
 
 
 class UserInterval(NamedTuple):
-    """A user is there from the offset *on*, and begins no visit from *off* on; None: for as long as it likes."""
+    """The interval in which a user is active: it starts visits from offset *on* until *off*, without end if None."""
 
     user: int
     on: float
@@ -76,13 +76,13 @@ class UserInterval(NamedTuple):
 
 @dataclass(frozen=True)
 class Curve:
-    """Segments end to end from offset 0; the level is users, or visits a second."""
+    """Consecutive segments from offset 0. The level is a number of users, or of arrivals per second."""
 
     segments: tuple[Segment, ...]
 
     @classmethod
     def of(cls, pieces: Iterable[Piece]) -> Curve:
-        """Put pieces end to end; those of no length only set the level from which the next one begins."""
+        """Return the curve of consecutive pieces. A piece with span 0 only sets the level at which the next starts."""
         segments: list[Segment] = []
         at = area = level = 0.0
         for span, to, since in pieces:
@@ -96,17 +96,17 @@ class Curve:
 
     @property
     def pieces(self) -> tuple[Piece, ...]:
-        """The segments as pieces again."""
+        """The segments as pieces, the inverse of `of`."""
         return tuple(Piece(s.span, s.high, s.low) for s in self.segments)
 
     @property
     def until(self) -> float:
-        """The offset at which it ends, which may be infinite."""
+        """The offset at which the curve ends, possibly infinite."""
         return self.segments[-1].end if self.segments else 0.0
 
     @property
     def area(self) -> float:
-        """All that lies under it."""
+        """The area under the whole curve."""
         return self.segments[-1].area + self.segments[-1].size if self.segments else 0.0
 
     @property
@@ -115,14 +115,14 @@ class Curve:
         return max((max(s.low, s.high) for s in self.segments), default=0.0)
 
     def level(self, offset: float) -> float:
-        """Return the level at an offset; nothing outside the curve."""
+        """Return the level at an offset, 0 outside the curve."""
         place = bisect_right([s.at for s in self.segments], offset) - 1
         if place < 0 or offset >= self.segments[place].end:
             return 0.0
         return self.segments[place].level(offset)
 
     def scaled(self, changes: Sequence[tuple[float, float]]) -> Curve:
-        """Return the curve times a factor that changes: *changes* are (offset, factor from there on), in order."""
+        """Return the curve multiplied by a factor over time. *changes* are (offset, factor from then on), sorted."""
         bounds = [(0.0, 1.0), *((max(at, 0.0), factor) for at, factor in changes), (math.inf, 1.0)]
         pieces: list[Piece] = []
         for (since, factor), (until, _) in pairwise(bounds):
@@ -141,10 +141,10 @@ class Curve:
         return Curve.of(self._between(0.0, until))
 
     def spells(self) -> Iterator[UserInterval]:
-        """Yield when each user is there: whenever the level is above the user's number; in the order of their ends.
+        """Yield the intervals in which each user is active, in order of their ends.
 
-        Those that are there are always the first so many, so that each coming and each going
-        is looked at once.
+        User n is active while the level is above n. The active users are therefore always those
+        with the lowest numbers, and each start and end is visited once.
         """
         on: list[float] = []
         for s in self.segments:

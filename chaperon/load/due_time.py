@@ -1,4 +1,4 @@
-"""For how long visits are due: intervals of offsets of the run, in seconds."""
+"""The time in which visits are due, as intervals of offsets of the run in seconds."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Interval = tuple[float, float]
 
 
 def due_intervals(share: Share, load: Shaped) -> list[Interval]:
-    """Return when visits of a *share* are due that are no warm-up; *load* is its load as it was changed since."""
+    """Return the intervals in which visits of *share* are due, without warm-up. *load* includes live changes."""
     warm = max((stage.end for stage in share.phases.stages if stage.phase == WARM_UP), default=-math.inf)
     spans = [(share.at + s.at, share.at + s.end) for s in load.curve.segments if s.kind != "pause"]
     return [(max(at, warm), end) for at, end in spans if end > warm]
 
 
 def length_within(intervals: Iterable[Interval], since: float, until: float, without: Sequence[Interval] = ()) -> float:
-    """Return how much of the time between two offsets at least one of the *intervals* covers, none of *without*."""
+    """Return for how many seconds between two offsets the union of *intervals* holds, minus those of *without*."""
     clipped = sorted((max(at, since), min(end, until)) for at, end in intervals)
     edge, pieces = since, []
     for at, end in clipped:

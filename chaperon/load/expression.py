@@ -1,4 +1,4 @@
-"""A load written as text, in the words of Python: read, never evaluated."""
+"""Parser of loads written as Python expressions. The text is parsed, never evaluated."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ DEEP = 50
 
 
 def read_load(text: str) -> Load:
-    """Read a load such as `rate(100, hold="1m") >> pause("10s") >> users(5, hold="1m")`.
+    """Return the load of a text such as `rate(100, hold="1m") >> pause("10s") >> users(5, hold="1m")`.
 
-    The names of loads, `between`, numbers, text, True, False, None, tuples, `>>` and `|`
-    are understood, nothing else. Raises PlanError, which shows the place.
+    Only the names of loads, `between`, numbers, text, True, False, None, tuples, `>>` and `|`
+    are accepted. Raises PlanError with the position of the error.
     """
     try:
         tree = ast.parse(text.strip(), mode="eval")

@@ -1,4 +1,4 @@
-"""Which row of a feed is whose: pure arithmetic, whoever performs the visits."""
+"""Assignment of feed rows to visits: pure arithmetic, independent of how shares are spread over engines."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ ORDERS = ("sequential", "shuffle", "random", "circular", "unique")
 
 
 class UserNumbering(NamedTuple):
-    """How the visits of a load are told apart.
+    """How the visits of a load are numbered for taking rows.
 
-    *users* is how many there are where it is closed throughout, else None; visits are
-    *numbered* where none of it is; *legs* is of how many loads it consists, which share the
-    numbers in turns.
+    *users* is the number of users if all legs take rows per user (`Shaped.row_users`), else None.
+    *numbered* is true if none does, so that every visit has a number. *legs* is the number of
+    legs, which use the numbers in turn.
     """
 
     users: int | None = None
@@ -29,7 +29,7 @@ class UserNumbering(NamedTuple):
 
 
 def user_numbering(load: Load) -> UserNumbering:
-    """Return how the visits of a load are told apart."""
+    """Return how the visits of a load are numbered."""
     legs = load.legs
     counts = [n for leg in legs if (n := leg.load.row_users) is not None]
     closed = len(counts) == len(legs) > 0
@@ -37,16 +37,16 @@ def user_numbering(load: Load) -> UserNumbering:
 
 
 def position(user: int, number: int, taken: int, users: int | None) -> int:
-    """Return the place in the common queue of a row to be taken.
+    """Return the position, in the feed's order, of the next row for a visit that has *taken* rows before.
 
-    With so many *users*, each takes every so-many-th; *taken* were taken before. Without
-    (arrivals, iterations) visit *number* i takes from the i-th on.
+    With *users*, user u takes positions u, u + users, u + 2 * users …. Without (arrivals,
+    iterations), visit *number* n takes positions n, n + 1, ….
     """
     return number + taken if users is None else user + taken * users
 
 
 def ordered(order: Order, place: int, size: int, *luck: object) -> int | None:
-    """Return the row at a *place* of the queue, or None where a sequence is over; *luck* seeds a shuffle."""
+    """Return the row at position *place*, None past the end of a sequential feed. *luck* seeds the shuffle."""
     if order == "sequential":
         return place if place < size else None
     turn, at = divmod(place, size)
@@ -55,18 +55,19 @@ def ordered(order: Order, place: int, size: int, *luck: object) -> int | None:
 
 @lru_cache(maxsize=8)
 def _shuffled(size: int, turn: int, *luck: object) -> tuple[int, ...]:
-    """Return the order of all rows in the *turn*-th time through."""
+    """Return the shuffled order of all rows in pass *turn* through the feed."""
     rows = list(range(size))
     seeded_random(*luck, turn, "shuffle").shuffle(rows)
     return tuple(rows)
 
 
 class UniqueRows:
-    """Deals rows that must go out once in a run: each share owns those of its own stride.
+    """Hands out rows that may be used once in a run. Each share owns the rows of its stride.
 
-    Whoever performs shares deals the rows of all of them, the first ones first, to whichever
-    session asks. A share that is taken over goes on after the *rows* it had dealt. Somebody
-    is *told* of a share's name and how many of its rows are dealt before one goes out.
+    An engine hands out the rows of all shares it holds, lowest row first, to any session that
+    asks. A share taken over from another engine continues after the *rows* handed out there.
+    *told* is called with the name of a share and the number of its rows handed out, before
+    `next` returns the row.
     """
 
     def __init__(self, told: Callable[[str, int], None] = lambda share, rows: None) -> None:
@@ -75,7 +76,7 @@ class UniqueRows:
         self._dealt: dict[Hashable, dict[str, int]] = defaultdict(dict)
 
     def next(self, feed: Hashable, size: int) -> int | None:
-        """Return the next row of a feed of *size* rows, or None when the shares held here own no more."""
+        """Return the index of the next row of a feed of *size* rows, None if the shares held here own no more."""
         dealt = self._dealt[feed]
         best: tuple[int, ShareProgress] | None = None
         for name, holding in self.holdings.items():

@@ -1,1 +1,1 @@
-"""Samples to numbers: sketches, series, windows, the recorder."""
+"""Measurement: the recorder, its samples, and their aggregation into sketches, series and windows."""

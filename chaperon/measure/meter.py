@@ -1,4 +1,4 @@
-"""Where the samples of one scenario go: keys are named once, then only looked up."""
+"""Meter: the recorder for one scenario label, with a cache of the keys of its series."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from chaperon.measure.recorder import NAMES, NAMES_CUT, Recorder
 from chaperon.measure.sample import STEADY, Failure, Key, Sample
 
 LONG = 100
-"""Characters of a tag's name, and of its value."""
+"""Maximum length, in characters, of a tag's name and of its value."""
 BOOKS = 500
-"""How many combinations of phase with tags are kept at hand; the rest are looked up anew each time."""
+"""Most combinations of phase and tags whose keys are cached; keys of further ones are built for each sample."""
 
 Naming = Callable[[str], str | None]
-"""From the name of a series to the one it is kept under; None leaves it out."""
+"""Maps the name of a series to the name it is recorded under, or to None to leave the series out."""
 
 
 class Derived(NamedTuple):
-    """A series of the environment's own, computed from the samples of others."""
+    """A series that the environment defines with `metric()`, computed from the samples of other series."""
 
     name: str
     applies: Callable[[str], bool]
@@ -40,15 +40,15 @@ _Lanes = dict[tuple[str, str], _Lane]
 
 
 def with_tags(own: Tags, more: Mapping[str, object]) -> Tags:
-    """Return *own* tags with *more*, as text of bounded length; later ones win."""
+    """Return *own* tags updated with *more*, sorted, as text of bounded length. *more* wins on equal names."""
     return tuple(sorted({**dict(own), **{encodable(k, LONG): encodable(v, LONG) for k, v in more.items()}}.items()))
 
 
 class Meter:
-    """The recorder as one session of a scenario label sees it.
+    """Records the samples of one session, adding scenario label, phase and tags to each key.
 
-    *phase* and *tags* are those of whatever is taken until they change. Meters that came
-    of one another by `fork` share what they know of the keys.
+    *phase* and *tags* apply to all samples recorded until they are changed. Meters made by
+    `fork` share one cache of keys.
     """
 
     __slots__ = ("_books", "_derived", "_inner", "_lanes", "_naming", "clock", "phase", "recorder", "scenario", "tags")
@@ -74,14 +74,14 @@ class Meter:
         self._inner: dict[str, Meter] = {}
 
     def fork(self) -> Meter:
-        """Return a meter for another session, which starts with the same phase and tags."""
+        """Return a meter for another session, with the same phase and tags."""
         other = Meter(self.recorder, self.clock, self.scenario, naming=self._naming, derived=self._derived)
         other.phase, other.tags = self.phase, self.tags
         other._lanes, other._books, other._inner = self._lanes, self._books, self._inner
         return other
 
     def inner(self, label: str) -> Meter:
-        """Return a meter for a scenario that runs within this one: it is labelled "outer/inner"."""
+        """Return a meter for a scenario called from this one. Its label is "outer/inner"."""
         first = self._inner.get(label)
         if first is None:
             own = encodable(f"{self.scenario}/{label}", NAME)
@@ -93,13 +93,13 @@ class Meter:
         return other
 
     def tagged(self, tags: Mapping[str, object]) -> Meter:
-        """Return a meter that counts to *tags* besides its own; later ones win."""
+        """Return a meter with *tags* added to the tags of this one. The new ones win on equal names."""
         other = self.fork()
         other.set_phase(self.phase, with_tags(self.tags, tags))
         return other
 
     def set_phase(self, phase: str, tags: Tags | None = None) -> None:
-        """Count what follows to *phase*, and to *tags* if there are any given."""
+        """Set the phase, and the tags unless None, of the samples that follow."""
         if phase == self.phase and (tags is None or tags == self.tags):
             return
         self.phase = phase
@@ -119,10 +119,11 @@ class Meter:
         value: float | None = None,
         tags: Tags | None = None,
     ) -> None:
-        """Record one sample under this scenario, unless the environment leaves its series out.
+        """Record one sample of this scenario, unless the environment leaves its series out; see `Sample`.
 
-        *tags* stand in place of the meter's own.
+        *tags* replace the tags of the meter. A derived metric that raises is counted as a note.
         """
+        # mypyc: nine parameters instead of a Key and a Sample, which compiled callers would have to create.
         lanes = self._lanes if tags is None else self._book(self.phase, tags)
         lane = lanes.get((name, kind))
         if lane is None:
@@ -137,7 +138,7 @@ class Meter:
             for own, compute in derived:
                 try:
                     figure = float(compute(sample))
-                except BaseException as exc:  # of the author's, and no reason to fail a visit
+                except BaseException as exc:  # an error in the author's metric must not fail the visit
                     if is_interrupt(exc):
                         raise
                     self.recorder.count_note(f"samples metric({own.name!r}) could not compute: {class_name(exc)}")

@@ -1,4 +1,4 @@
-"""The one place samples go to, cut into windows once a second."""
+"""Recorder: collects all samples of a worker and cuts them into windows, one per second."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ TROUBLES = 200
 HAPPENINGS = 100
 BATCH = 256
 LARGEST = 1e290
-"""What a value stays below, so that the sum of all of them is finite; larger ones count as infinite."""
+"""Exclusive upper bound of values, so that their sum stays finite. Larger values are refused, like infinity."""
 MOST_BYTES = 1 << 53
-"""What the size of one sample stays below."""
+"""Exclusive upper bound of the size of one sample, in bytes."""
 
 OTHER = "(other names)"
 NAMES_CAPPED = f"names beyond the first {NAMES:,} counted as «{OTHER}»"
@@ -37,7 +37,7 @@ Tap = Callable[[Sample], None]
 
 
 class RecorderJournal(Protocol):
-    """Whoever is told of everything a recorder takes, before the call that brought it returns."""
+    """A write-ahead log: receives every record of a recorder before the recorder's method returns."""
 
     def record_fields(
         self,
@@ -60,13 +60,14 @@ class RecorderJournal(Protocol):
 
 
 class Recorder:
-    """Gathers the samples of one worker; only `cut` hands anything out.
+    """Collects the samples, visits, errors and notes of one worker. `cut` returns them as a window.
 
-    *began* is the clock's reading at the start of the run, *second* the one the first window
-    is of. *lag* estimates what requests waited for the event loop. A *tap* sees every sample
-    that is taken, a *journal* all that is taken. Memory is bounded by the caps above, however
-    many samples come. *taken* counts them, and *left_out* requests of series that the
-    environment leaves out, apart from the windows.
+    *began* is the reading of the clock at the start of the run, in seconds. *second* is the
+    second of the run that the first window covers. *lag* estimates how long responses waited for
+    the event loop. *tap* is called with every sample, *journal* receives samples, visits,
+    events and notes. The caps above bound the memory used, whatever the number of samples.
+    *taken* counts the samples and *left_out* the requests of series that the environment
+    leaves out; both are counted apart from the windows.
     """
 
     def __init__(
@@ -120,11 +121,12 @@ class Recorder:
         due: float | None,
         value: float | None,
     ) -> None:
-        """Take the fields of one sample: under a microsecond, whatever comes of it later.
+        """Record the fields of one sample (see `Sample`); takes under a microsecond.
 
-        Values that are no finite number, or negative, are refused and counted; only a gauge
+        A value that is not finite or is negative is refused and counted as a note; only a gauge
         may be negative.
         """
+        # mypyc: the fields of a Sample as seven parameters, so that compiled callers create no Sample.
         took = end - start if value is None else value
         if not 0.0 <= took < LARGEST and not (key.kind == "gauge" and abs(took) < LARGEST):
             self.count_note(REFUSED)
@@ -132,7 +134,7 @@ class Recorder:
         self.taken += 1
         if failure is not None:
             failure = failure.plain()
-            if not failure.begun:  # of no number of samples
+            if not failure.begun:  # a visit that never started does not count as a sample
                 self.taken -= 1
         if bytes and not (isinstance(bytes, int) and 0 < bytes < MOST_BYTES):
             self.count_note(SIZES_REFUSED)
@@ -150,9 +152,9 @@ class Recorder:
             self._merge_batch(key, batch)
 
     def count_visit(self, label: str, due: float, fate: VisitOutcome, waited: float = 0.0, *, share: str = "") -> None:
-        """Note in the ledger what became of a visit due at *due*, on the recorder's clock.
+        """Count one visit with outcome *fate* in the ledger, in the second in which it was *due* on the clock.
 
-        A dropped one had *waited* so many seconds. It was of *share*, as that stands in the progress.
+        *waited* is for how many seconds a dropped visit had been due. *share* is the name of its share.
         """
         second = (label, max(int(due - self.began), 0))
         counts = self._ledger.get(second)
@@ -165,12 +167,12 @@ class Recorder:
             self._journal.count_visit(label, due, fate, waited, share)
 
     def dealt(self, share: str, rows: int) -> None:
-        """Let the journal know how many rows of a share have been given out; windows tell it as progress."""
+        """Write to the journal how many rows of a share were handed out. Windows report the number as progress."""
         if self._journal is not None:
             self._journal.dealt(share, rows)
 
     def happened(self, what: RunEvent) -> None:
-        """Note what the reader of the report has to know of; beyond a hundred in a window only their number."""
+        """Record an event for the report. Beyond 100 per window only their number is recorded, as a note."""
         if len(self._happenings) < HAPPENINGS:
             what = replace(what, text=encodable(what.text))
             self._happenings.append(what)
@@ -180,7 +182,7 @@ class Recorder:
             self.count_note(HAPPENINGS_CAPPED)
 
     def count_note(self, what: str) -> None:
-        """Count something the reader of the report has to know."""
+        """Count one occurrence of the note *what*, which the report shows with its number."""
         what = encodable(what)
         self._notes[what] += 1
         if self._journal is not None:
@@ -196,9 +198,10 @@ class Recorder:
         due: Mapping[str, float] | None = None,
         late: Series | None = None,
     ) -> Window:
-        """Return what was recorded since the last cut as the window of the next second.
+        """Return all records since the last cut as the window of the next second.
 
-        *late* has by how many seconds the visits that started since then did so after they were due.
+        The parameters are fields of the window (see `Window`); *late* is the lateness of the visits that
+        started since the last cut, in seconds.
         """
         for key, batch in self._open.items():
             self._merge_batch(key, batch)
@@ -225,7 +228,7 @@ class Recorder:
         return window
 
     def _capped(self, key: Key) -> Key:
-        """Return the key itself, or past the caps a common one."""
+        """Return the key; beyond the caps on names and keys, a key shared by all further ones."""
         if key in self._keys:
             return key
         key = key.plain()

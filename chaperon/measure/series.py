@@ -1,4 +1,4 @@
-"""All that is known of one key; merging is addition."""
+"""Series: the aggregated samples of one key."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ EXEMPLARS = 5
 
 
 class Series:
-    """Counts and sketches of one key's samples, in three populations.
+    """Counts and sketches of the samples of one key, split by outcome. Times are in seconds.
 
-    *good* samples ended well, *bad* ones ended in error, *censored* ones were cut before they
-    ended (timed out, interrupted): their values are the times after which they were cut.
-    *response* and *response_censored* are of the good and censored samples that had a due
-    time, measured from it; the latter also has visits that were due and never began, which
-    are in no other number. *slowest* holds (value, moment) pairs, greatest first. *last* is
-    (moment, value) of the newest sample. Times are in seconds.
+    - *good*: samples without an error.
+    - *bad*: samples that ended in an error.
+    - *censored*: samples cut before they ended (timeout, interrupt); the value is the time until
+      the cut.
+    - *response*, *response_censored*: the good and the censored samples with a due time, measured
+      from the due time. The latter also contains visits that were due and never started, which
+      no other figure includes.
+    - *bytes*: bytes received. *last*: (moment, value) of the newest sample.
+    - *slowest*: (value, moment) pairs of the five greatest values, greatest first.
     """
 
     __slots__ = ("bad", "bytes", "censored", "good", "last", "response", "response_censored", "slowest")
@@ -43,7 +46,7 @@ class Series:
         last: tuple[float, float] | None,
         slowest: list[tuple[float, float]],
     ) -> Series:
-        """Return a series of its parts, the *sketches* being those of `sketches`, in that order."""
+        """Return a series made of its parts. The *sketches* are in the order of the property `sketches`."""
         series = cls.__new__(cls)
         series.good, series.bad, series.censored, series.response, series.response_censored = sketches
         series.bytes, series.last, series.slowest = size, last, slowest
@@ -59,25 +62,25 @@ class Series:
 
     @property
     def count(self) -> int:
-        """How many samples there were, errors included; visits that never began are not among them."""
+        """The number of samples, including errors but not visits that never started."""
         return self.good.count + self.bad.count + self.censored.count
 
     @property
     def errors(self) -> int:
-        """How many of the samples were bad or censored."""
+        """The number of bad and censored samples."""
         return self.bad.count + self.censored.count
 
     @property
     def total(self) -> float:
-        """The sum of the values, errors included."""
+        """The sum of the values, including errors."""
         return self.good.total + self.bad.total + self.censored.total
 
     def add(self, samples: Sequence[Row]) -> None:
-        """Add a batch, in the order in which it was recorded."""
+        """Add a batch of samples, oldest first."""
         if not samples:
             return
         n = len(samples)
-        _, starts, ends, failures, sizes, dues, values = zip(*samples, strict=True)  # columns are cheaper than rows
+        _, starts, ends, failures, sizes, dues, values = zip(*samples, strict=True)  # work on columns is cheaper
         if failures.count(None) != n and any(f is not None and not f.begun for f in failures):
             self._add_never_begun(samples)
             return
@@ -103,7 +106,7 @@ class Series:
             self.slowest = heapq.nlargest(EXEMPLARS, [*self.slowest, *zip(took, ends, strict=True)])
 
     def _add_never_begun(self, samples: Sequence[Row]) -> None:
-        """Add a batch in which some visits never began."""
+        """Add a batch that contains visits that never started."""
         begun: list[Row] = []
         waits: list[float] = []
         for row in samples:
@@ -117,12 +120,12 @@ class Series:
 
     @classmethod
     def sum_of(cls, many: Sequence[Series]) -> Series:
-        """Return the sum of *many*, one of them itself if it is the only one."""
+        """Return the sum of *many*; a single series is returned itself, not copied."""
         return many[0] if len(many) == 1 else cls.merge_all(many)
 
     @classmethod
     def merge_all(cls, many: Iterable[Series], centroids: int = TOTAL) -> Series:
-        """Return the sum of *many*, always merged in the order given."""
+        """Return a new series, the sum of *many*, merged in the order given."""
         parts = list(many)
         merged = cls(centroids)
         merged.good = Sketch.merge_all([p.good for p in parts], centroids)
@@ -139,7 +142,7 @@ class Series:
 def _add_apart(
     values: Iterable[tuple[float, Failure | None]], good: Sketch, censored: Sketch, bad: Sketch | None
 ) -> None:
-    """Add each value to the sketch of its population; without a *bad* one those are left out."""
+    """Add each value to the sketch of its outcome. If *bad* is None, values of bad samples are ignored."""
     pairs = list(values)
     good.add([value for value, failure in pairs if failure is None])
     censored.add([value for value, failure in pairs if failure is not None and failure.censored])

@@ -1,4 +1,4 @@
-"""A t-digest with exact count, sum, minimum, maximum beside it."""
+"""Sketch: a t-digest with exact count, sum, minimum and maximum."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ WINDOW = 200
 
 
 class Sketch:
-    """The distribution of a stream of finite, non-negative numbers in bounded memory.
+    """The distribution of a stream of finite numbers in bounded memory.
 
     Quantiles come from a t-digest (Dunning & Ertl, "Computing Extremely Accurate Quantiles
-    Using t-Digests"). Values are taken in batches: `fastdigest` is fastest and most
-    accurate that way.
+    Using t-Digests") with at most *centroids* centroids. Values are added in batches, which
+    is fastest and most accurate with `fastdigest`.
     """
 
     __slots__ = ("_digest", "_loose", "centroids", "count", "high", "low", "total")
@@ -36,7 +36,7 @@ class Sketch:
         self.low = math.inf
         self.high = -math.inf
         self._digest: Any = None
-        self._loose: Sequence[float] = ()  # no digest is made of samples that will soon be merged with others
+        self._loose: Sequence[float] = ()  # kept as they are until a digest is needed: most are merged first
 
     def __repr__(self) -> str:
         if not self.count:
@@ -47,7 +47,7 @@ class Sketch:
         return self.count > 0
 
     def add(self, values: Sequence[float]) -> None:
-        """Take in *values*, all finite and not negative: the caller has seen to that."""
+        """Add *values*. All must be finite; this is not checked here."""
         if not values:
             return
         self.count += len(values)
@@ -60,7 +60,7 @@ class Sketch:
 
     @classmethod
     def merge_all(cls, sketches: Iterable[Sketch], centroids: int = TOTAL) -> Sketch:
-        """Return the sum of *sketches*; the result depends on their order, slightly."""
+        """Return the sum of *sketches*. The quantiles depend slightly on their order, as in any t-digest."""
         filled = [s for s in sketches if s.count]
         merged = cls(centroids)
         if filled:
@@ -80,9 +80,9 @@ class Sketch:
     def of(
         cls, means: Sequence[float], weights: Sequence[int] | None, count: int, *, total: float, low: float, high: float
     ) -> Sketch:
-        """Return a sketch of *count* samples made of the centroids of another, in order.
+        """Return a sketch of *count* samples from the centroids of another sketch, sorted by mean.
 
-        Without *weights* each is one sample. *total*, *low*, *high* are exact.
+        If *weights* is None, each centroid is one sample. *total*, *low* and *high* are exact.
         """
         sketch = cls(max(len(means), WINDOW))
         sketch.count, sketch.total = count, total
@@ -95,14 +95,14 @@ class Sketch:
 
     @property
     def _whole(self) -> Any:
-        """The digest of all samples, or None without any."""
+        """The t-digest of all samples, created when first needed; None without samples."""
         if self._loose:
             self._digest, self._loose = fastdigest.TDigest.from_values(self._loose, max_centroids=self.centroids), ()
         return self._digest
 
     @property
     def clusters(self) -> list[tuple[float, float]]:
-        """The centroids of the digest as (mean, weight) pairs, in order."""
+        """The centroids of the t-digest as (mean, weight) pairs, sorted by mean."""
         return list(self._whole.centroids) if self.count else []
 
     @property
@@ -111,7 +111,7 @@ class Sketch:
         return self.total / self.count if self.count else None
 
     def quantile(self, q: float) -> float | None:
-        """Return the value below which a share *q* of the samples lies, or None without samples."""
+        """Return quantile *q* (0 to 1) of the samples, or None without samples."""
         if not self.count:
             return None
         if q <= 0.0:
@@ -121,17 +121,17 @@ class Sketch:
         return float(min(max(self._whole.quantile(q), self.low), self.high))
 
     def share_below(self, value: float) -> float:
-        """Return the share of the samples, 0 to 1, that are at most *value*; 0 without samples."""
+        """Return the share of samples, 0 to 1, that are at most *value*; 0 without samples."""
         if not self.count or value < self.low:
             return 0.0
         return 1.0 if value >= self.high else float(self._whole.cdf(value))
 
     def known(self, q: float) -> float | None:
-        """Return the quantile *q*, or None where there are too few samples to know it."""
+        """Return quantile *q*, or None if the samples are too few for it (see `known_from`)."""
         return None if self.count < known_from(q) else self.quantile(q)
 
     def interval(self, q: float) -> Interval | None:
-        """Return where the quantile *q* lies with 95 % confidence, or None where that has no upper end."""
+        """Return the 95 % confidence interval of quantile *q*, or None if the samples are too few for an upper end."""
         found = ranks(self.count, q) if 0.0 < q < 1.0 else None
         if found is None:
             return None
@@ -140,13 +140,13 @@ class Sketch:
         return Interval(min(low, value), max(high, value))
 
     def _ranked(self, rank: int) -> float:
-        """Return the value at a rank, from 1."""
+        """Return the estimated value of the sample with rank *rank*, counted from 1."""
         at_end = self.low if rank <= 1 else self.high if rank >= self.count else None
         return at_end if at_end is not None else self.quantile((rank - 0.5) / self.count) or 0.0
 
     def tdigest(self) -> TDigest:
-        """Return the same distribution as a `tdigest.TDigest`, the form other tools read."""
-        from tdigest import TDigest  # late: nothing that measures needs it
+        """Return the distribution as a `tdigest.TDigest`, for use with other tools."""
+        from tdigest import TDigest  # late: measuring does not need it
 
         digest = TDigest()
         digest.update_from_dict(self.as_dict())
@@ -163,7 +163,7 @@ class Sketch:
 
 
 def _sum(values: Sequence[float]) -> float:
-    """Return the sum, which is never beyond what a float can hold."""
+    """Return the sum, at most the largest finite float."""
     try:
         return math.fsum(values)
     except OverflowError:

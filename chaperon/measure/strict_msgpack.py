@@ -1,4 +1,4 @@
-"""Plain values as msgpack and back, every field checked."""
+"""Encoding of plain values and dataclasses as msgpack, and decoding with a type check of every field."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from chaperon.errors import ChaperonError
 from chaperon.measure.plain_text import encodable
 
 LARGEST = 4 << 20
-"""Bytes a message may have."""
+"""Maximum size of a message, in bytes."""
 
 Check = Callable[[Any], Any]
 
 
 class WireError(ChaperonError):
-    """Bytes that are none of our messages."""
+    """Bytes that are not a valid message, or a value that cannot be sent as one."""
 
 
 def pack(value: Any) -> bytes:
-    """Return plain values as bytes, and dataclasses as the list of their fields. Raises WireError for anything else."""
+    """Return a value as msgpack; dataclasses become the list of their fields. Raises WireError for other objects."""
     try:
         return bytes(msgpack.packb(value, use_bin_type=True, unicode_errors="surrogatepass", default=_spread))
     except (TypeError, ValueError, OverflowError) as exc:
-        raise WireError(f"only plain values travel: {exc}") from exc
+        raise WireError(f"only plain values and dataclasses can be sent: {exc}") from exc
 
 
 def unpack(data: bytes) -> Any:
-    """Return the plain values in *data*, lists as tuples. Raises WireError.
+    """Return the value in *data*, with lists as tuples. Raises WireError if *data* is too long or not msgpack.
 
-    A lone surrogate passes, for the config of a setup may hold one; where a field is text
-    that is reported, its reader escapes it.
+    Lone surrogates are accepted, since the config of a setup may contain one. The reader of a
+    field of type `str` escapes them.
     """
     if len(data) > LARGEST:
-        raise WireError(f"{len(data):,} bytes are more than a message has")
+        raise WireError(f"a message of {len(data):,} bytes exceeds the limit of {LARGEST:,}")
     try:
         return msgpack.unpackb(data, raw=False, strict_map_key=False, use_list=False, unicode_errors="surrogatepass")
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as exc:
@@ -50,7 +50,7 @@ def _spread(value: Any) -> Any:
     kind = type(value)
     taken = _FIELDS.get(kind)
     if taken is None:
-        names = [f.name for f in fields(kind)]  # TypeError: it is no dataclass
+        names = [f.name for f in fields(kind)]  # TypeError if it is not a dataclass
         taken = _FIELDS[kind] = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
     return taken(value)
 
@@ -90,7 +90,10 @@ def _exactly(kind: type) -> Check:
 
 
 def reader(hint: Any) -> Check:
-    """Return what reads a value of the type *hint*, or raises WireError."""
+    """Return a function that checks and converts a decoded value to the type *hint*, or raises WireError.
+
+    Raises TypeError if the type is not supported.
+    """
     origin, inner = get_origin(hint), get_args(hint)
     if hint is Any:
         return lambda value: value
@@ -118,7 +121,7 @@ def reader(hint: Any) -> Check:
         if all(one in (str, bytes, bool, int) for one in theirs):
             return _made_of(hint, tuple(theirs))
         return _made(hint, _each([reader(one) for one in theirs]))
-    raise TypeError(f"no way to read {hint!r}")
+    raise TypeError(f"no reader for the type {hint!r}")
 
 
 def _among(allowed: tuple[Any, ...]) -> Check:
@@ -164,7 +167,7 @@ def _either(ones: list[Check]) -> Check:
                 return one(value)
             except WireError:
                 continue
-        raise WireError(f"{value!r:.60} is of no type that may stand here")
+        raise WireError(f"{value!r:.60} has none of the types allowed here")
 
     return check
 
@@ -177,7 +180,7 @@ def _made(kind: type, values: Check) -> Check:
 
 
 def _made_of(kind: type, types: tuple[type, ...]) -> Check:
-    """As `_made`, and faster: where it is enough that every value is of its type."""
+    """As `_made`, but faster: for dataclasses whose fields only need a check of their type."""
     texts = str in types
 
     def check(value: Any) -> Any:

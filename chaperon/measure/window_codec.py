@@ -1,4 +1,4 @@
-"""Windows as bytes: exact counts, the centroids of all sketches in a few bytes each."""
+"""Encoding of windows as bytes: counts exactly, the centroids of sketches in a few bytes each."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from chaperon.measure.strict_msgpack import LARGEST, WireError, pack, reader, un
 from chaperon.measure.window import ErrorCount, RunEvent, VisitCounts, Window
 
 MOST = 5_000
-"""Centroids a sketch may have."""
+"""Most centroids of a sketch."""
 
 ENVELOPE = 4_096
-"""Bytes of a message that are left for what a window travels in."""
+"""Bytes of a message reserved for the fields around the encoded window."""
 
 _CUT = 11
-"""Bits of a mean's 23-bit mantissa that are not sent: what is left is good to 0.012 %."""
+"""Bits of a mean's 23-bit mantissa that are not sent: the relative error of the rest is at most 0.012 %."""
 
 _LARGEST = 3.4e38
 _SKETCHES = 5
@@ -52,18 +52,18 @@ _KNOWN = 20_000
 
 @lru_cache(maxsize=_KNOWN)
 def _key(raw: Any) -> Key:
-    """Return the key that *raw* is; the same ones come again every second."""
+    """Return *raw* as a checked key. Cached: the same keys arrive every second."""
     return Key(*_read_key(raw))
 
 
 class TooLarge(WireError):
-    """A window that fits no message."""
+    """A window that exceeds the maximum size of a message."""
 
 
 def pack_window(window: Window, *, began: float) -> bytes:
-    """Return a window as bytes; moments count from *began*, for every machine has its own clock.
+    """Return a window as compressed bytes. Moments are sent relative to *began*, since clocks differ between hosts.
 
-    Raises TooLarge where they are more than a message has.
+    Raises TooLarge if the window exceeds the maximum size of a message.
     """
     columns = _Columns()
     for series in (*window.series.values(), *window.generator.values()):
@@ -86,15 +86,15 @@ def pack_window(window: Window, *, began: float) -> bytes:
     )
     raw = pack(content)
     if len(raw) > LARGEST:
-        raise TooLarge(f"a window of {len(raw):,} bytes is more than the {LARGEST:,} of a message")
+        raise TooLarge(f"a window of {len(raw):,} bytes exceeds the limit of {LARGEST:,} for a message")
     body = zlib.compress(raw, 1)
     if len(body) > LARGEST - ENVELOPE:
-        raise TooLarge(f"a window of {len(body):,} bytes, compressed, is more than a message takes")
+        raise TooLarge(f"a window of {len(body):,} compressed bytes exceeds the limit of {LARGEST - ENVELOPE:,}")
     return body
 
 
 def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
-    """Return the window in *body*, checked through and through. Raises WireError."""
+    """Return the window in *body*, from *worker*, with moments relative to *began*. Raises WireError if not valid."""
     (
         seq,
         at,
@@ -112,12 +112,12 @@ def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
         planes,
     ) = _read(_inflated(body))
     if seq < 1 or at < 0 or users < 0:
-        raise WireError("a window with numbers that cannot be")
+        raise WireError("a window with a number out of range")
     parts = _series(planes, len(keys) + len(own), began)
     series = dict(zip(map(_key, keys), parts[: len(keys)], strict=True))
     generator = dict(zip(own, parts[len(keys) :], strict=True))
     if len(series) != len(keys) or len(generator) != len(own):
-        raise WireError("a window with a series told twice")
+        raise WireError("a window with a series listed twice")
     return Window(
         worker=worker,
         seq=seq,
@@ -137,7 +137,7 @@ def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
 
 
 class _Columns:
-    """Series taken apart into five columns of numbers."""
+    """Series as five columns of numbers: integers, exact floats, means, weights, slowest samples."""
 
     def __init__(self) -> None:
         self._ints, self._exact = array("Q"), array("d")
@@ -154,7 +154,7 @@ class _Columns:
             if clusters:
                 self._exact.extend((sketch.total, sketch.low, sketch.high))
                 self._means.extend([_near(mean) for mean, _ in clusters])
-                if sketch.count > len(clusters):  # else each is one sample
+                if sketch.count > len(clusters):  # else each centroid is one sample
                     self._weights.extend([round(weight) for _, weight in clusters])
         for value, moment in series.slowest:
             self._slowest.extend((_near(value), moment - began))
@@ -167,15 +167,15 @@ class _Columns:
 
 
 def _series(planes: Sequence[bytes], number: int, began: float) -> list[Series]:
-    """Return so many series out of five columns of numbers, which have to come out even."""
+    """Return *number* series decoded from five columns. Raises WireError unless they use up every column exactly."""
     ints, exact, means, weights, slowest = map(_column, "QdfIf", planes)
     if not (_finite(exact) and _finite(means) and _finite(slowest)):
-        raise WireError("a window with what is no number")
+        raise WireError("a window with a number that is not finite")
     if len(ints) != _INTS * number or len(slowest) % 2:
         raise WireError("a window with numbers missing")
     pairs = list(zip(slowest[::2], [moment + began for moment in slowest[1::2]], strict=True))
     made, nothing = [], Sketch()
-    sums = at = first = told = 0  # how far the columns are read: what is exact, pairs, means, weights
+    sums = at = first = weight = 0  # read positions in the columns exact, pairs, means, weights
     for place in range(0, len(ints), _INTS):
         size, has_last, exemplars, *sizes = ints[place : place + _INTS]
         if exemplars > EXEMPLARS:
@@ -191,20 +191,20 @@ def _series(planes: Sequence[bytes], number: int, began: float) -> list[Series]:
                 sketches.append(nothing)
                 continue
             if length > MOST or count < length:
-                raise WireError("a sketch that cannot be")
+                raise WireError("a sketch with more centroids than samples, or too many")
             weighed = count > length
             sketches.append(
                 _sketch(
                     _taken(means, first, length),
-                    _taken(weights, told, length) if weighed else None,
+                    _taken(weights, weight, length) if weighed else None,
                     count,
                     _taken(exact, sums, 3),
                 )
             )
-            sums, first, told = sums + 3, first + length, told + length * weighed
+            sums, first, weight = sums + 3, first + length, weight + length * weighed
         made.append(Series.of(sketches, size, last, _taken(pairs, at, exemplars)))
         at += exemplars
-    if (sums, at, first, told) != (len(exact), len(pairs), len(means), len(weights)):
+    if (sums, at, first, weight) != (len(exact), len(pairs), len(means), len(weights)):
         raise WireError("a window with numbers left over")
     return made
 
@@ -219,9 +219,9 @@ def _taken(column: list[Any], at: int, length: int) -> list[Any]:
 def _sketch(means: list[float], weights: list[int] | None, count: int, exact: list[float]) -> Sketch:
     total, low, high = exact
     if low > high or (weights and (min(weights) < 1 or sum(weights) != count)):
-        raise WireError("a sketch that does not add up")
+        raise WireError("a sketch with low above high, or with weights that do not sum to its count")
     if means != sorted(means):
-        raise WireError("a sketch out of order")
+        raise WireError("a sketch with unsorted centroids")
     if means[0] < low:
         end = bisect_left(means, low)
         means[:end] = [low] * end
@@ -232,7 +232,7 @@ def _sketch(means: list[float], weights: list[int] | None, count: int, exact: li
 
 
 def _finite(column: list[float]) -> bool:
-    # infinities add up to what is not finite; so may large numbers, which are then looked at one by one
+    # a sum with infinities is not finite; the sum of large finite numbers may overflow, so these are checked singly
     return math.isfinite(sum(column)) or all(map(math.isfinite, column))
 
 
@@ -243,12 +243,12 @@ def _near(value: float) -> float:
 def _sound(counts: VisitCounts) -> VisitCounts:
     known = counts.done, counts.failed, counts.interrupted, counts.dropped, counts.lost
     if min(counts.planned, counts.waited, *known) < 0:
-        raise WireError("a ledger with less than nothing")
+        raise WireError("a ledger with a negative number")
     return counts
 
 
 def _planes(values: array[Any]) -> bytes:
-    """Return the bytes of numbers sorted by their place: alike bytes side by side compress well."""
+    """Return the numbers with their bytes regrouped by position (byte shuffle), which compresses better."""
     raw, size = values.tobytes(), values.itemsize
     return b"".join(raw[place::size] for place in range(size))
 
@@ -257,7 +257,7 @@ def _column(kind: str, planes: bytes) -> list[Any]:
     column = array(kind)
     size = column.itemsize
     if len(planes) % size:
-        raise WireError("a column that is cut off")
+        raise WireError("a truncated column")
     raw, length = bytearray(len(planes)), len(planes) // size
     for place in range(size):
         raw[place::size] = planes[place * length : (place + 1) * length]
@@ -272,7 +272,7 @@ def _inflated(body: bytes) -> Any:
     try:
         raw = inflater.decompress(body, LARGEST)
     except zlib.error as exc:
-        raise WireError(f"not compressed as a window is: {exc}") from exc
+        raise WireError(f"a window that is not valid zlib data: {exc}") from exc
     if not inflater.eof:
-        raise WireError("a window that is cut off or too large")
+        raise WireError("a window that is truncated or too large")
     return unpack(raw)
