@@ -31,7 +31,7 @@ def main() -> None:
     link = MasterSocket(Address("127.0.0.1"))
     print(link.address, flush=True)
     fleet = ClusterRun(
-        environment, link, ScenarioBundle("played"), workers=workers, patience=Patience(gather=120.0)
+        environment.plan(), link, ScenarioBundle("played"), workers=workers, patience=Patience(gather=120.0)
     ).start()
     gevent.sleep(5)
     windows = _windows(fleet)  # before the clocks are read: it makes a report

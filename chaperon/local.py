@@ -40,7 +40,7 @@ def processes(
     with PrivateDir() as shelter, ExitStack() as ending:
         address = Address.parse(f"ipc://{shelter.folder / 'm'}")
         fleet = ClusterRun(
-            environment,
+            environment.plan(),
             MasterSocket(address),
             parcel,
             workers=n,

@@ -17,7 +17,7 @@ def simulated(*steps, load=None, scenario=None, clock=None, **options):
     scenario = scenario or Scenario(*steps, name="shop")
     clock = clock or VirtualClock()
     environment = Environment(scenarios=[run(scenario, load or users(1))], **options)
-    running = Running(environment.checked(), clock=clock).start()
+    running = Running(environment.plan(), clock=clock).start()
     clock.run(lambda: running.ended)
     return honest(running.report())
 

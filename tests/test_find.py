@@ -100,7 +100,7 @@ class Queue:
 
 
 def simulate(environment, clock):
-    running = Running(environment.checked(), clock=clock).start()
+    running = Running(environment.plan(), clock=clock).start()
     clock.run(lambda: running.ended)
     return running.report()
 

@@ -49,7 +49,7 @@ class Ground:
 
     def fleet(self, workers, **patience):
         self.master = ClusterRun(
-            self.environment,
+            self.environment.plan(),
             self.net.master,
             ScenarioBundle("shop.py"),
             workers=workers,

@@ -79,7 +79,7 @@ def golden():
             "max(nowhere) < 1s",
         ],
     )
-    running = Running(environment.checked(), clock=clock).start()
+    running = Running(environment.plan(), clock=clock).start()
     clock.run(lambda: running.ended)
     return json.dumps(masked(as_dict(running.report())), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 

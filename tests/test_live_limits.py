@@ -193,7 +193,7 @@ def test_a_run_is_aborted_within_two_seconds_though_its_visits_would_last(target
 def test_a_run_is_scaled_paused_resumed_and_the_report_says_when(clock):
     scenario = Scenario(lambda session: clock.sleep(0.1), name="shop")
     environment = Environment(scenarios=[run(scenario, rate(10, hold=30))])
-    running = Running(environment.checked(), clock=clock).start()
+    running = Running(environment.plan(), clock=clock).start()
     deeds = {5: lambda: running.scale(2), 10: running.pause, 15: running.resume}
     for at, deed in deeds.items():
         clock.after(at, deed)
@@ -212,7 +212,7 @@ def test_a_hundred_scenarios_side_by_side_each_get_their_load(clock):
     steps = [lambda session, i=i: (made.append(i), clock.sleep(0.05)) for i in range(100)]
     loads = [rate(2, hold=3) if i % 2 else users(1, hold=3, pacing=1) for i in range(100)]
     entries = [run(Scenario(each, name=f"s{i}"), loads[i]) for i, each in enumerate(steps)]
-    running = Running(Environment(scenarios=entries).checked(), clock=clock).start()
+    running = Running(Environment(scenarios=entries).plan(), clock=clock).start()
 
     clock.run(lambda: running.ended)
 
@@ -231,7 +231,7 @@ class Watchful(HubClock):
     def now(self):
         seen.append("chaperon.client.http.measured" in sys.modules)
         return HubClock.now()
-running = Running(Environment(scenarios=[Scenario(lambda session: None, name="shop")]), clock=Watchful()).start()
+running = Running(Environment(scenarios=[Scenario(lambda session: None, name="shop")]).plan(), clock=Watchful()).start()
 running.wait()
 assert seen and all(seen), seen.index(False)
 """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chaperon import Environment
+from chaperon import Environment, Scenario
 from chaperon.cli.main import chaperon
 from chaperon.load.expression import read_load
 from chaperon.report.limits.limit_parser import parse
@@ -45,9 +45,9 @@ def test_the_rules_have_the_defaults_it_tells():
         "dropped": rules.dropped * 100, "late": rules.late * 1000, "cpu": rules.cpu, "stall": rules.stall,
         "exhausted": rules.exhausted, "own": rules.own * 100,
     }  # fmt: skip
-    assert Environment(trust={"late": "100ms", "cpu": None}).trusted == ValidityRules.of(
-        {"late": "100ms", "cpu": "off"}
-    )
+    assert Environment(
+        scenarios=[Scenario(len)], trust={"late": "100ms", "cpu": None}
+    ).plan().rules == ValidityRules.of({"late": "100ms", "cpu": "off"})
 
 
 def test_there_is_something_of_each():

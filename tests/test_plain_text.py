@@ -141,7 +141,7 @@ def test_labels_names_and_limits_may_be_odd(text, windows):
     scenario = Scenario(lambda session: session.count("n"), name="shop")
     clock = VirtualClock()
     environment = Environment(scenarios=[run(scenario, users(2), name=text or "shop")], name=text)
-    running = Running(environment.checked(), clock=clock).start()
+    running = Running(environment.plan(), clock=clock).start()
     clock.run(lambda: running.ended)
 
     report = running.report()

@@ -152,9 +152,9 @@ def test_a_preparation_is_done_by_whoever_conducts_the_run(target):
     told = []
     prepared = environment(target, setup=lambda: {"n": 1}, teardown=lambda config: told.append(config["n"]))
 
-    with prepared.preparation() as given:
-        report = prepared.furnished(given).adapt().checked()
-    prepared_twice = prepared.preparation()
+    with prepared.plan().new_setup() as given:
+        report = prepared.plan().with_setup_result(given)
+    prepared_twice = prepared.plan().new_setup()
     prepared_twice.begin()
     prepared_twice.end()
     prepared_twice.end()

@@ -165,7 +165,7 @@ def performed(scenario, load, **options):
     """Run a scenario that sends nothing, in simulated time; return the report."""
     clock = VirtualClock()
     environment = Environment(scenarios=[run(scenario, load, name="shop")], **options)
-    running = Running(environment.checked(), clock=clock).start()
+    running = Running(environment.plan(), clock=clock).start()
     clock.run(lambda: running.ended)
     return running.report()
 

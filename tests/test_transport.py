@@ -407,11 +407,16 @@ def test_a_service_may_keep_a_series_of_each_stage(target):
 
 def test_what_an_environment_says_of_its_requests_reaches_every_service():
     environment = Environment(
-        "http://h", services={"api": "http://api"}, deadline="2s", max_body=10, local_addresses=["127.0.0.2"]
+        "http://h",
+        scenarios=[Scenario(len)],
+        services={"api": "http://api"},
+        deadline="2s",
+        max_body=10,
+        local_addresses=["127.0.0.2"],
     )
 
     for name in ("default", "api"):
-        service = environment.targets[name]
+        service = environment.plan().services[name]
         assert (service.deadline, service.max_body, service.local_addresses) == (2.0, 10, ["127.0.0.2"])
     with pytest.raises(LoadError, match="carrier"):
         Environment("http://h", transport="carrier pigeon")

@@ -122,7 +122,7 @@ def failing(monkeypatch, owner, name, *, after, of=None):
 def local(load):
     clock, made = VirtualClock(), []
     scenario = Scenario(lambda session: made.append(session), name="shop")
-    running = Running(Environment(scenarios=[run(scenario, load)]).checked(), clock=clock).start()
+    running = Running(Environment(scenarios=[run(scenario, load)]).plan(), clock=clock).start()
     clock.run(lambda: running.ended)
     return running.report(), made
 
@@ -154,7 +154,7 @@ def test_a_timer_of_the_load_that_fails_ends_the_run_as_invalid(monkeypatch):
     monkeypatch.setattr(VisitsInFlight, "_wake", lambda self: 1 / 0)
     clock = VirtualClock()
     scenario = Scenario(lambda session: None, name="shop")
-    running = Running(Environment(scenarios=[run(scenario, rate(20, hold=10))]).checked(), clock=clock).start()
+    running = Running(Environment(scenarios=[run(scenario, rate(20, hold=10))]).plan(), clock=clock).start()
     clock.after(2.0, running.pause)
 
     clock.run(lambda: running.ended)

@@ -121,7 +121,7 @@ def execute(
     with interruptible_setup():
         started = start() if start else environment.start(tap)
     with started as running, stray_errors_contained():
-        hide(running.environment.secrets)  # the setup may have made some
+        hide(running.plan.secrets)  # the setup may have made some
         try:
             with handle_signals(running), Live(running, shown=live and not orders.quiet):
                 running.wait()
@@ -147,5 +147,5 @@ def prepare(environment: Environment, orders: RunOptions) -> None:
         logger = logging.getLogger("chaperon")
         logger.handlers = [told]
         logger.setLevel(orders.log.upper())
-    if not all(service.verify for service in environment.targets.values()):
+    if not all(service.verify for service in environment.plan().services.values()):
         warnings.filterwarnings("ignore", message="Unverified HTTPS request")  # it was asked for

@@ -48,7 +48,7 @@ def find(
 
     def perform(each: Environment) -> Report:
         with each.start() as running:
-            hide(running.environment.secrets)
+            hide(running.plan.secrets)
             with handle_signals(running), Live(running, shown=not orders.quiet):
                 running.wait()
             return running.report()

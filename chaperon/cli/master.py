@@ -68,7 +68,7 @@ def master(
     link = MasterSocket(address, mine)
     _tell(f"the master is at {link.address}")
     fleet = ClusterRun(
-        environment,
+        environment.plan(),
         link,
         parcel,
         workers=workers,

@@ -1,22 +1,24 @@
-"""What is to be run: services, entries, limits."""
+"""An environment: what an author wants run, as typed and checked."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from chaperon.client.service import MAX_BODY, Service
 from chaperon.clock import seconds
 from chaperon.errors import LoadError, PlanError, UsageError
-from chaperon.execution.known_secrets import of_auth, of_config, of_headers, of_settings, of_url
+from chaperon.execution.capacity_search import find as find_capacity
 from chaperon.execution.metric_rules import Rules, read
-from chaperon.execution.setup import Setup
+from chaperon.execution.plan import RunPlan, check_base_url
+from chaperon.execution.running import Running
 from chaperon.load.kinds.load import Load
-from chaperon.load.share import Share, deal
+from chaperon.load.kinds.rate import Rate
+from chaperon.load.shapes import rate
+from chaperon.load.share import Share
 from chaperon.report.limits.limit_parser import parse
-from chaperon.report.limits.limits import Limit
 from chaperon.report.validity.validity_rules import ValidityRules
 from chaperon.scenario.entry import Entry
 from chaperon.scenario.scenario import Scenario
@@ -24,7 +26,6 @@ from chaperon.session.config import merge
 from chaperon.session.context import DEFAULT, POLICIES, OnError
 
 if TYPE_CHECKING:
-    from chaperon.execution.running import Running
     from chaperon.measure.sample import Sample
     from chaperon.report.capacity import Capacity, Probe
     from chaperon.report.report import Report
@@ -83,6 +84,7 @@ class Environment:
     teardown: Callable[..., object] | None = None
     url_ordered: bool = field(default=False, repr=False)
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    _parsed: RunPlan = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for what, wanted, said in _KINDS:
@@ -95,7 +97,7 @@ class Environment:
             if not isinstance(value, (str, bytes)):
                 raise LoadError(f"headers= takes text for each name, got {value!r} for {name!r}")
         for url in (self.url, *(s if isinstance(s, str) else s.url for s in self.services.values())):
-            _well_formed(url)
+            check_base_url(url)
         for each in self.scenarios:
             if not isinstance(each, (Entry, Scenario)):
                 raise LoadError(f"scenarios= takes run(scenario, load) entries, got {each!r}")
@@ -103,25 +105,12 @@ class Environment:
             raise LoadError(f"limits= takes a list: limits=[{self.limits!r}]")
         if self.on_error not in POLICIES:
             raise LoadError(f"on_error must be one of {', '.join(POLICIES)}; got {self.on_error!r}")
-        seconds(self.grace)
-        seconds(self.warmup)
-        ValidityRules.of(self.trust)
-        if self.late is not None:
-            seconds(self.late)
-        if self.brake is not None:
-            seconds(self.brake)
-        for limit in self.limits:
-            parse(limit)
-        read(self.metrics)
         if not (self.setup is None or callable(self.setup) or hasattr(type(self.setup), "__enter__")):
             raise LoadError(f"setup= takes a function or a context manager, got {self.setup!r}")
         if not (self.teardown is None or callable(self.teardown)):
             raise LoadError(f"teardown= takes a function, got {self.teardown!r}")
         object.__setattr__(self, "timeout", _timeout(self.timeout))
-        try:
-            self.targets  # noqa: B018 - a service says what is wrong with it
-        except UsageError as exc:
-            raise LoadError(str(exc)) from None
+        object.__setattr__(self, "_parsed", self._parse())
 
     def __repr__(self) -> str:
         return f"<Environment {self.name} of {', '.join(e.label for e in self.entries) or 'nothing'}>"
@@ -134,59 +123,69 @@ class Environment:
     @property
     def asked(self) -> str:
         """The loads of all entries, as a person would say them: "100 users + 50/s"."""
-        return " + ".join(str(entry.load) for entry in self.entries)
+        return self._parsed.load_text
 
     @property
-    def parsed_limits(self) -> list[Limit]:
-        """The limits, parsed."""
-        return [parse(text) for text in self.limits]
+    def secrets(self) -> set[str]:
+        """The values no output may show: see `RunPlan.secrets`."""
+        return self._parsed.secrets
 
-    @property
-    def trusted(self) -> ValidityRules:
-        """By which rules a run is INVALID."""
-        return ValidityRules.of(self.trust)
+    def plan(self) -> RunPlan:
+        """Return the parsed form that a run takes. Raises LoadError as `checked` does."""
+        return self.checked()._parsed
 
-    @property
-    def targets(self) -> dict[str, Service]:
-        """Every service by name; the environment itself is the default one."""
-        timeout: Any = self.timeout
-        default = Service(
-            self.url,
-            self.headers,
-            self.auth,
-            self.verify,
-            self.cert,
-            timeout,
-            self.trust_env,
-            None if self.deadline is None else seconds(self.deadline),
-            self.max_body,
-            self.transport,
-            self.local_addresses,
-            self.timings,
-            self.trust_origins,
+    def _parse(self) -> RunPlan:
+        naming, derived = read(self.metrics)
+        return RunPlan(
+            name=self.name,
+            seed=self.seed,
+            entries=self.entries,
+            config=self.config,
+            limits=tuple(parse(text) for text in self.limits),
+            rules=ValidityRules.of(self.trust),
+            naming=naming,
+            derived=derived,
+            setup=self.setup,
+            teardown=self.teardown,
+            on_error=self.on_error,
+            grace=seconds(self.grace),
+            late=math.inf if self.late is None else seconds(self.late),
+            warmup=seconds(self.warmup),
+            brake=None if self.brake is None else seconds(self.brake),
+            services=self._parse_services(),
+            url_fixed=self.url_ordered,
+            settings=self.settings,
         )
+
+    def _parse_services(self) -> dict[str, Service]:
+        """Return every service by name; the environment itself is the default one. Raises LoadError."""
+        timeout: Any = self.timeout
+        deadline = None if self.deadline is None else seconds(self.deadline)
+        try:
+            default = Service(
+                url=self.url,
+                headers=self.headers,
+                auth=self.auth,
+                verify=self.verify,
+                cert=self.cert,
+                timeout=timeout,
+                trust_env=self.trust_env,
+                deadline=deadline,
+                max_body=self.max_body,
+                transport=self.transport,
+                local_addresses=self.local_addresses,
+                timings=self.timings,
+                trust_origins=self.trust_origins,
+            )
+        except PlanError:
+            raise
+        except UsageError as exc:
+            raise LoadError(str(exc)) from None
         named = {
             name: replace(default, url=s, headers={}, auth=None) if isinstance(s, str) else s
             for name, s in self.services.items()
         }
         return {DEFAULT: default, **named}
-
-    @property
-    def secrets(self) -> set[str]:
-        """What no output may show.
-
-        The values of headers and auth of every service, passwords in URLs, what was given with
-        --set, configuration under a key such as "password" or "api_token".
-        """
-        found: set[str] = set()
-        for service in self.targets.values():
-            found.update(of_url(service.url), of_headers(service.headers), of_auth(service.auth))
-        words = {self.name, *self.services}
-        for entry in self.entries:
-            words.update((entry.label, *(name for part in entry.split_mix() for name in part.scenario.names)))
-            found.update(of_config(entry.config))
-        found.update(of_config(self.config), of_settings(self.settings, words))
-        return found
 
     def checked(self) -> Environment:
         """Return this environment; raises LoadError where it cannot be run as it is."""
@@ -273,32 +272,13 @@ class Environment:
             served = {n: s if isinstance(s, str) else replace(s, verify=False) for n, s in served.items()}
         return served
 
-    def preparation(self) -> Setup:
-        """Return what does the setup and the teardown of one run: `with environment.preparation() as given`."""
-        return Setup(self.setup, self.teardown, self.config, name=self.name)
-
-    def furnished(self, given: Mapping[str, Any]) -> Environment:
-        """Return this environment with what its setup returned. Raises LoadError."""
-        if not given:
-            return self
-        url = given.get("url", self.url)
-        if not isinstance(url, str):
-            raise LoadError(f"the setup of {self.name!r} returned a url that is no text: {url!r}")
-        if self.url_ordered:
-            return replace(self, config=merge(self.config, given))
-        services = self._served(given.get("url"), {}, None, False)
-        return replace(self, config=merge(self.config, given), url=url, services=services)
-
     def shares(self, n: int = 1) -> list[Share]:
-        """Return the loads of all entries, each dealt into *n* shares or as many as it has users."""
-        loads = [(entry.label, entry.load) for entry in self.entries]
-        return deal(loads, n, seed=self.seed, warmup=seconds(self.warmup))
+        """Return the loads of all entries, each divided into *n* shares, or into as many as it has users."""
+        return self._parsed.shares(n)
 
     def start(self, tap: Callable[[Sample], None] | None = None) -> Running:
         """Set up, start the run and return at once; *tap* sees every sample. Raises LoadError, NotPatched."""
-        from chaperon.execution.running import Running  # late: running puts environments to work
-
-        return Running(self.checked(), tap=tap, preparation=self.preparation()).start()
+        return Running(self.plan(), tap=tap).start()
 
     def execute(self) -> Report:
         """Run to the end, blocking this greenlet; return the report.
@@ -330,18 +310,28 @@ class Environment:
         share of it; that one is confirmed over twice the time. *perform* makes a run if it is
         not `execute`, *told* hears of each. Raises UsageError and what a run raises.
         """
-        from chaperon.execution.capacity_search import find  # late: it puts environments to work
-
-        return find(
-            self.checked(),
+        if not self.limits:
+            raise UsageError("a search needs a limit that can break: --limit 'p95(visit) < 300ms'")
+        if len(self.checked().entries) > 1:
+            raise UsageError(f"a search changes the rate of one entry: say which with --only {_names(self.entries)}")
+        run = perform or Environment.execute
+        warmup = seconds(settle)
+        return find_capacity(
+            lambda per_second, length: run(self._at_rate(per_second, warmup, length)),
             start=start,
             to=to,
             step=seconds(step),
-            settle=seconds(settle),
             within=within,
-            perform=perform or Environment.execute,
             told=told,
         )
+
+    def _at_rate(self, per_second: float, warmup: float, length: float) -> Environment:
+        """Return this environment with its only entry at one rate, for *length* seconds after *warmup*."""
+        (entry,) = self.entries
+        tried: Load = rate(per_second, hold=warmup + length, warmup=warmup)
+        if isinstance(entry.load, Rate):
+            tried = replace(entry.load, curve=tried.curve, warmup=warmup)  # type: ignore[attr-defined]
+        return replace(self, scenarios=[replace(entry, load=tried)], warmup=0.0)
 
 
 _KINDS: tuple[tuple[str, Any, str], ...] = (
@@ -355,17 +345,6 @@ _KINDS: tuple[tuple[str, Any, str], ...] = (
 
 def _names(entries: Sequence[Entry]) -> str:
     return ", ".join(repr(e.label) for e in entries)
-
-
-def _well_formed(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        good = whole and not parts.query and not parts.fragment
-    except ValueError:  # a port beyond 65535, a bracket left open
-        good = False
-    if url and not good:
-        raise LoadError(f"{url!r} is not a base URL: write one like http://localhost:8080")
 
 
 def _timeout(timeout: Any) -> Any:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Set
 from itertools import count
-from typing import TYPE_CHECKING
 
-from chaperon.clock import Clock, HubClock, seconds
+from chaperon.clock import Clock, HubClock
 from chaperon.execution.gc_tuning import reduced_gc
-from chaperon.execution.metric_rules import read
+from chaperon.execution.plan import RunPlan
 from chaperon.load.background import OnFault, spawn_watched
 from chaperon.load.engine import Engine
 from chaperon.load.feeder import UniqueRows, user_numbering
@@ -25,9 +23,6 @@ from chaperon.session.config import merge
 from chaperon.session.context import SessionContext, StopRun
 from chaperon.session.signals import Rendezvous
 
-if TYPE_CHECKING:
-    from chaperon.execution.environment import Environment
-
 
 class LocalLoad:
     """Sends the load of its *shares*, from *began* on, a reading of the clock that may lie ahead.
@@ -37,13 +32,13 @@ class LocalLoad:
     has died. *closing* is what was counted apart from the windows, up to the last cut. *journal* opens what is told of
     all that is recorded, from a second of the run on. So many *engines* send the whole. While
     *staying*, it waits for further shares; nothing is started while *held* says so; *changed*
-    is called when a share is done or given back. The *environment* is furnished: what its
-    setup returned is in it.
+    is called when a share is done or given back. The result of the setup is in
+    the *plan*.
     """
 
     def __init__(
         self,
-        environment: Environment,
+        plan: RunPlan,
         shares: Iterable[Share],
         sink: Sink,
         clock: Clock,
@@ -72,7 +67,6 @@ class LocalLoad:
         self._recorder = Recorder(worker, began=began, second=self._second, tap=tap, journal=journal(self._second))
         self._health = Health(clock, began, lag=self._recorder.lag, real_time=isinstance(clock, HubClock))
         self._wire = NetworkContext(now=clock.now)
-        naming, derived = read(environment.metrics)
         marks = RoundTripStarts()
         rendezvous, dealer = Rendezvous(clock), UniqueRows(self._recorder.dealt)
         parts = [
@@ -80,21 +74,21 @@ class LocalLoad:
                 entry.scenario,
                 SessionContext(
                     entry=place,
-                    meter=Meter(self._recorder, clock, entry.label, naming=naming, derived=derived),
+                    meter=Meter(self._recorder, clock, entry.label, naming=plan.naming, derived=plan.derived),
                     clock=clock,
-                    config=merge(environment.config, entry.config),
-                    services=environment.targets,
-                    seed=environment.seed,
+                    config=merge(plan.config, entry.config),
+                    services=plan.services,
+                    seed=plan.seed,
                     stop_run=stop_run,
                     rendezvous=rendezvous,
                     unique_rows=dealer,
                     numbering=user_numbering(entry.load),
-                    on_error=environment.on_error,
+                    on_error=plan.on_error,
                     round_trips=marks,
                     network=self._wire,
                 ),
             )
-            for place, entry in enumerate(environment.entries)
+            for place, entry in enumerate(plan.entries)
         ]
         self.engine = Engine(
             tuple(shares),
@@ -102,10 +96,10 @@ class LocalLoad:
             self._recorder,
             clock,
             began=began,
-            grace=seconds(environment.grace),
+            grace=plan.grace,
             health=self._health,
             staying=staying,
-            late=math.inf if environment.late is None else seconds(environment.late),
+            late=plan.late,
             engines=engines,
             held=held,
             changed=changed,

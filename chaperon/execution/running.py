@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from gevent import monkey
 from gevent.event import Event
 
-from chaperon.clock import Clock, HubClock, seconds, today
+from chaperon.clock import Clock, HubClock, today
 from chaperon.errors import NotPatched, TeardownError
 from chaperon.execution.local_load import LocalLoad
+from chaperon.execution.plan import RunPlan
 from chaperon.interrupts import is_signal
 from chaperon.load.background import fault_text, say_fault, spawn_watched
 from chaperon.load.generator.ticker import calibration_due
@@ -23,8 +24,6 @@ from chaperon.report.redaction.redaction import Redactor
 from chaperon.report.verdict import RunInfo
 
 if TYPE_CHECKING:
-    from chaperon.execution.environment import Environment
-    from chaperon.execution.setup import Setup
     from chaperon.measure.sample import Sample
     from chaperon.measure.window import Window
     from chaperon.report.report import Report
@@ -35,37 +34,35 @@ WORKER = "local"
 class Running:
     """A run that is going on, or has ended; as a context manager it is over when the block is.
 
-    With a *preparation* the run does it: sets up before it starts, tears down in the end. A
-    worker has none, for its master has done it. What went wrong in the teardown is kept
-    in *teardown_error*, for the report stands all the same.
+    It runs the plan's setup before the first visit and the teardown after the last. An error of
+    the teardown is kept in *teardown_error*; the report is complete without it.
     """
 
     def __init__(
         self,
-        environment: Environment,
+        plan: RunPlan,
         *,
         clock: Clock | None = None,
         tap: Callable[[Sample], None] | None = None,
-        preparation: Setup | None = None,
     ) -> None:
-        self.environment = environment
-        self.grace = seconds(environment.grace)
+        self.plan = plan
+        self.grace = plan.grace
         self._watch = RunMonitor(
             Collector([WORKER]),
-            environment.parsed_limits,
-            brake=None if environment.brake is None else seconds(environment.brake),
-            trust=environment.trusted,
-            redact=Redactor(environment.secrets),
+            plan.limits,
+            brake=plan.brake,
+            trust=plan.rules,
+            redact=Redactor(plan.secrets),
         )
         self._clock: Clock = clock or HubClock()
         self._tap = tap
-        self._preparation = preparation
+        self._setup = plan.new_setup()
         self.teardown_error: TeardownError | None = None
         self._ended = Event()
         self._finish = 0.0
 
     def __repr__(self) -> str:
-        return f"<Running {self.environment.name}{', ended' if self.ended else ''}>"
+        return f"<Running {self.plan.name}{', ended' if self.ended else ''}>"
 
     def __enter__(self) -> Running:
         return self
@@ -89,7 +86,7 @@ class Running:
     @property
     def target(self) -> str:
         """What is asked for, as a person would say it: "100 users", "50/s"."""
-        return self.environment.asked
+        return self.plan.load_text
 
     def start(self) -> Running:
         """Set up and start the run.
@@ -99,10 +96,10 @@ class Running:
         """
         if not monkey.is_module_patched("socket"):
             raise NotPatched("put `from gevent import monkey; monkey.patch_all()` first in your script")
-        given = self._preparation.begin() if self._preparation is not None else {}
+        given = self._setup.begin()
         try:
-            self.environment = self.environment.furnished(given)
-            self._watch.redact.add(self.environment.secrets)
+            self.plan = self.plan.with_setup_result(given)
+            self._watch.redact.add(self.plan.secrets)
             self._launch()
         except BaseException:
             self._tear_down()
@@ -157,19 +154,18 @@ class Running:
         """Return the report: so far, or in the end."""
         self._watch.redact.add(self._sending.secrets)
         finish = self._finish if self.ended else self._clock.now()
-        facts = RunInfo(self.environment.name, self.environment.seed, self._started, max(finish - self._began, 0.0))
+        facts = RunInfo(self.plan.name, self.plan.seed, self._started, max(finish - self._began, 0.0))
         return self._watch.report(facts, finished=self.ended)
 
     def _launch(self) -> None:
-        environment = self.environment
         LocalLoad.load()
         self._began = self._clock.now()
         if isinstance(self._clock, HubClock):
             self._began += calibration_due()
         self._started = today()
-        self._shares = environment.shares()
+        self._shares = self.plan.shares()
         self._sending = LocalLoad(
-            environment,
+            self.plan,
             self._shares,
             self._hear,
             self._clock,
@@ -213,9 +209,7 @@ class Running:
             say_fault(text, exc)
 
     def _tear_down(self) -> None:
-        if self._preparation is None:
-            return
         try:
-            self._preparation.end()
+            self._setup.end()
         except TeardownError as exc:
             self.teardown_error = exc

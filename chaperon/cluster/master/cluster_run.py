@@ -7,7 +7,7 @@ from random import SystemRandom
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from chaperon.clock import Clock, HubClock, seconds, today
+from chaperon.clock import Clock, HubClock, today
 from chaperon.cluster.bundle import ScenarioBundle
 from chaperon.cluster.master.admission import Admission
 from chaperon.cluster.master.coordinator import Coordinator, Patience
@@ -15,6 +15,7 @@ from chaperon.cluster.master.state import MasterState
 from chaperon.cluster.protocol.messages import Welcome
 from chaperon.cluster.transport.link import MasterLink
 from chaperon.errors import TeardownError
+from chaperon.execution.plan import RunPlan
 from chaperon.load.background import spawn_watched
 from chaperon.load.live_changes import positive
 from chaperon.report.collector import Collector, Pulse, WorkerStats
@@ -23,7 +24,6 @@ from chaperon.report.redaction.redaction import Redactor
 from chaperon.report.verdict import RunInfo
 
 if TYPE_CHECKING:
-    from chaperon.execution.environment import Environment
     from chaperon.report.report import Report
 
 SHARES = 8
@@ -38,7 +38,7 @@ class ClusterRun:
 
     def __init__(
         self,
-        environment: Environment,
+        plan: RunPlan,
         link: MasterLink,
         parcel: ScenarioBundle,
         *,
@@ -48,8 +48,8 @@ class ClusterRun:
         clock: Clock | None = None,
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self.environment = environment
-        self.grace = seconds(environment.grace)
+        self.plan = plan
+        self.grace = plan.grace
         self.teardown_error: TeardownError | None = None
         self._link = link
         self._parcel = parcel
@@ -57,18 +57,18 @@ class ClusterRun:
         self._patience = patience or Patience()
         self._clock: Clock = clock or HubClock()
         self._tell = tell
-        self._preparation = environment.preparation()
+        self._preparation = plan.new_setup()
         self._watch = RunMonitor(
             Collector(()),
-            environment.parsed_limits,
-            brake=None if environment.brake is None else seconds(environment.brake),
-            trust=environment.trusted,
-            redact=Redactor(environment.secrets),
+            plan.limits,
+            brake=plan.brake,
+            trust=plan.rules,
+            redact=Redactor(plan.secrets),
         )
         self._muster = MasterState(
             SystemRandom().getrandbits(53),
             self._watch,
-            environment.shares(SHARES * workers),
+            plan.shares(SHARES * workers),
             silence=self._patience.silence,
         )
         self._admission = Admission(link, parcel, self._muster.greet, self._welcome, tell)
@@ -113,7 +113,7 @@ class ClusterRun:
     def target(self) -> str:
         """What is asked for, as a person would say it."""
         n = len(self._muster.roster.ready)
-        return f"{self.environment.asked} from {n} worker{'s' if n != 1 else ''}"
+        return f"{self.plan.load_text} from {n} worker{'s' if n != 1 else ''}"
 
     def start(self) -> ClusterRun:
         """Set up, wait for the workers, deal, start them all at one moment.
@@ -122,8 +122,8 @@ class ClusterRun:
         """
         try:
             self._given = dict(self._preparation.begin())
-            self.environment = self.environment.furnished(self._given)
-            self._watch.redact.add(self.environment.secrets)
+            self.plan = self.plan.with_setup_result(self._given)
+            self._watch.redact.add(self.plan.secrets)
             self._link.listen(self._conductor.hear, self._admission.foreign, self._conductor.closed)
             self._conductor.gather(self._workers, self._tell)
             self._started = today()
@@ -185,7 +185,7 @@ class ClusterRun:
         began, finished = self._muster.began, self._muster.finished
         finish = self._clock.now() if finished is None else finished
         duration = 0.0 if began is None else max(finish - began, 0.0)
-        facts = RunInfo(self.environment.name, self.environment.seed, self._started, duration)
+        facts = RunInfo(self.plan.name, self.plan.seed, self._started, duration)
         return self._watch.report(facts, finished=self.ended)
 
     def _welcome(self) -> Welcome:

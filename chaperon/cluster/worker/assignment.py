@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
-from chaperon.clock import Clock, seconds
+from chaperon.clock import Clock
 from chaperon.cluster.protocol.messages import Change, Lease, Order
 from chaperon.cluster.worker.window_sender import WindowSender
 from chaperon.execution.local_load import LocalLoad
+from chaperon.execution.plan import RunPlan
 from chaperon.load.background import OnFault, fault_text, say_fault, spawn_watched
 from chaperon.load.share import Share
 from chaperon.measure.closing import Closing
@@ -19,9 +19,6 @@ from chaperon.report.monitor import ABORT_GRACE
 from chaperon.report.redaction.redaction import Redactor
 from chaperon.report.texts import window_through
 from chaperon.session.context import StopRun
-
-if TYPE_CHECKING:
-    from chaperon.execution.environment import Environment
 
 ShareStates = tuple[tuple[Lease, ...], tuple[Lease, ...], tuple[Lease, ...]]
 """Leases that are going on, that were made to their end, that were given back; each where its share stands."""
@@ -38,7 +35,7 @@ class Assignment:
 
     def __init__(
         self,
-        environment: Environment,
+        plan: RunPlan,
         shares: Mapping[str, Share],
         dispatch: WindowSender,
         clock: Clock,
@@ -54,7 +51,7 @@ class Assignment:
     ) -> None:
         self._redact = redact
         self.sending: LocalLoad | None = None
-        self._environment = environment
+        self._plan = plan
         self._shares = shares
         self._dispatch = dispatch
         self._clock = clock
@@ -121,7 +118,7 @@ class Assignment:
     def begin(self, began: float) -> None:
         """Send what is held from *began* on, a reading of the clock."""
         self.sending = LocalLoad(
-            self._environment,
+            self._plan,
             (),
             self._send,
             self._clock,
@@ -180,7 +177,7 @@ class Assignment:
             self.stop()
         else:
             self._finish()
-            self._clock.after(seconds(self._environment.grace), self.stop)
+            self._clock.after(self._plan.grace, self.stop)
 
     def _finish(self) -> None:
         if self.sending is not None:

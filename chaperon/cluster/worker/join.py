@@ -15,6 +15,7 @@ from chaperon.clock import Clock
 from chaperon.cluster.protocol.messages import BundleChunk, Fetch, Hello, Welcome
 from chaperon.cluster.transport.link import WorkerLink
 from chaperon.errors import ChaperonError
+from chaperon.execution.plan import RunPlan
 from chaperon.load.background import spawn_watched
 from chaperon.load.share import Share
 from chaperon.measure.exception_text import describe, text_of
@@ -67,12 +68,12 @@ Furnish = Callable[[Welcome, bytes], "Environment"]
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """What came of it: an environment with its shares by name, or why there is none.
+    """What came of it: a plan with its shares by name, or why there is none.
 
     It is *hopeless* where no master will ever let this worker in.
     """
 
-    environment: Environment | None = None
+    plan: RunPlan | None = None
     shares: Mapping[str, Share] | None = None
     why: str = ""
     hopeless: bool = False
@@ -175,11 +176,11 @@ class Join:
 
     def _load(self, welcome: Welcome) -> None:
         try:
-            environment = self._furnish(welcome, bytes(self._parcel)).furnished(welcome.given)
-            shares = {share.name: share for share in environment.shares(welcome.shares)}
+            plan = self._furnish(welcome, bytes(self._parcel)).plan().with_setup_result(welcome.given)
+            shares = {share.name: share for share in plan.shares(welcome.shares)}
         except ChaperonError as exc:
             self._joined(Joined(why=text_of(exc)))
         except BaseException as exc:  # raised by the scenario's code: the master is told
             self._joined(Joined(why=describe(exc)))
         else:
-            self._joined(Joined(environment, shares))
+            self._joined(Joined(plan, shares))

@@ -152,12 +152,12 @@ class Worker:
         if joined.hopeless:
             self._end(REFUSED, self._redact(joined.why))
             return
-        if joined.environment is None or joined.shares is None:
+        if joined.plan is None or joined.shares is None:
             self._state, self._note = "failed", self._redact(joined.why)
         else:
-            self._redact.add(joined.environment.secrets)
+            self._redact.add(joined.plan.secrets)
             self._stint = Assignment(
-                joined.environment,
+                joined.plan,
                 joined.shares,
                 self._dispatch,
                 self._clock,

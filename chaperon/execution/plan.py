@@ -1,0 +1,113 @@
+"""A run as it is carried out: all that an author typed, parsed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from chaperon.client.service import Service
+from chaperon.errors import LoadError
+from chaperon.execution.known_secrets import of_auth, of_config, of_headers, of_settings, of_url
+from chaperon.execution.setup import Setup
+from chaperon.load.share import Share, deal
+from chaperon.measure.meter import Derived, Naming
+from chaperon.report.limits.limits import Limit
+from chaperon.report.validity.validity_rules import ValidityRules
+from chaperon.scenario.entry import Entry
+from chaperon.session.config import merge
+from chaperon.session.context import DEFAULT, OnError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """The parsed form of an `Environment`; `Environment.plan` makes it.
+
+    Spans are seconds: *grace*, *late* (infinite: nothing is dropped for being late), *warmup*,
+    *brake* (None: off). *services* holds every service by name, the default one under
+    "default". *naming* and *derived* are the parsed `metrics=`. With *url_fixed* the base URL
+    came from the command line, so that a setup cannot change it. *settings* are the values of
+    `--set`.
+    """
+
+    name: str
+    seed: int
+    entries: tuple[Entry, ...]
+    config: Mapping[str, Any]
+    services: Mapping[str, Service]
+    limits: tuple[Limit, ...]
+    rules: ValidityRules
+    naming: Naming | None
+    derived: tuple[Derived, ...]
+    setup: Any
+    teardown: Callable[..., object] | None
+    on_error: OnError
+    grace: float
+    late: float
+    warmup: float
+    brake: float | None
+    url_fixed: bool
+    settings: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"<RunPlan of {self.name}: {self.load_text or 'nothing'}>"
+
+    @property
+    def load_text(self) -> str:
+        """The loads of all entries in words: "100 users + 50/s"."""
+        return " + ".join(str(entry.load) for entry in self.entries)
+
+    @property
+    def secrets(self) -> set[str]:
+        """The values no output may show.
+
+        These are the values of headers and auth of every service, passwords in URLs, values of
+        `--set`, and configuration under a key such as "password" or "api_token".
+        """
+        found: set[str] = set()
+        for service in self.services.values():
+            found.update(of_url(service.url), of_headers(service.headers), of_auth(service.auth))
+        words = {self.name, *self.services}
+        for entry in self.entries:
+            words.update((entry.label, *(name for part in entry.split_mix() for name in part.scenario.names)))
+            found.update(of_config(entry.config))
+        found.update(of_config(self.config), of_settings(self.settings, words))
+        return found
+
+    def shares(self, n: int = 1) -> list[Share]:
+        """Return the loads of all entries, each divided into *n* shares, or into as many as it has users."""
+        loads = [(entry.label, entry.load) for entry in self.entries]
+        return deal(loads, n, seed=self.seed, warmup=self.warmup)
+
+    def new_setup(self) -> Setup:
+        """Return a `Setup` that runs setup and teardown for one run."""
+        return Setup(self.setup, self.teardown, self.config, name=self.name)
+
+    def with_setup_result(self, given: Mapping[str, Any]) -> RunPlan:
+        """Return this plan with *given*, the result of its setup, merged into the config.
+
+        Its "url" becomes the base URL, unless *url_fixed*. Raises LoadError where that is no URL.
+        """
+        if not given:
+            return self
+        services = self.services
+        url = given.get("url")
+        if url is not None and not isinstance(url, str):
+            raise LoadError(f"the setup of {self.name!r} returned a url that is not text: {url!r}")
+        if url is not None and not self.url_fixed:
+            check_base_url(url)
+            services = {**services, DEFAULT: replace(services[DEFAULT], url=url)}
+        return replace(self, config=merge(self.config, given), services=services)
+
+
+def check_base_url(url: str) -> None:
+    """Raise LoadError unless *url* is empty or an http(s) URL without query or fragment."""
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        good = whole and not parts.query and not parts.fragment
+    except ValueError:  # a port beyond 65535, an unclosed bracket
+        good = False
+    if url and not good:
+        raise LoadError(f"{url!r} is not a base URL: write one like http://localhost:8080")
