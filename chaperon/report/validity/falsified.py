@@ -19,7 +19,7 @@ def marked(rows: Sequence[Row], own: GeneratorPart) -> str | None:
     found = [f for f in _printed(rows, own) if marks(f[0], f[1])]
     if not found:
         return None
-    value, part, name = max(found, key=lambda f: (f[1] / f[0] if f[0] else 1.0, f[1]))
+    value, part, name = max(found, key=lambda f: min(f[0], f[1]))
     number = f"{len(found)} percentiles" if len(found) > 1 else "one percentile"
     worst = "most of all" if len(found) > 1 else "it is"
     said = f"of {number} (marked *) a tenth or more may be the generator's own"

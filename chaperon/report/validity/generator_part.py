@@ -70,7 +70,9 @@ class GeneratorPart:
 
     def spoils(self, value: float | None, part: float | None, share: float = SPOILED) -> bool:
         """Whether *part* is at least a *share* of a figure, and a millisecond more than a healthy event loop has."""
-        return value is not None and part is not None and part >= max(share * value, self.healthy + NOTICED)
+        if value is None or part is None:
+            return False
+        return min(part, value) >= max(share * value, self.healthy + NOTICED)
 
     def _waited(self, scenario: str, kind: str) -> float:
         known = self.waits or {}
@@ -94,8 +96,11 @@ def moved(times: Callable[[float], float], part: Callable[[float], float | None]
 
 
 def marks(value: float | None, part: float | None) -> bool:
-    """Whether *part* is at least a tenth of a figure, and enough to make it wrong by about a millisecond."""
-    return value is not None and part is not None and part >= max(MARKED * value, VISIBLE)
+    """Return whether *part* is at least a tenth of a figure, and enough to make it wrong by about a millisecond.
+
+    Of a figure no more than itself can be the generator's own, so that a shorter one is never marked.
+    """
+    return value is not None and part is not None and min(part, value) >= max(MARKED * value, VISIBLE)
 
 
 def _waits(series: Mapping[Key, Series]) -> dict[tuple[str, str], float]:
