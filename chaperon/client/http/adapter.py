@@ -1,4 +1,4 @@
-"""The adapter through which `requests` sends over Chaperon's own connections."""
+"""A `requests` transport adapter that sends over Chaperon's own connection pools."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ PORTS = {"http": 80, "https": 443}
 
 
 class WireAdapter(BoundedHTTPAdapter):
-    """Sends prepared requests; what goes through a proxy is left to urllib3.
+    """Sends prepared requests over `HostPool` connections; requests through a proxy are sent by urllib3.
 
-    *deadline* (seconds) and *limit* (bytes of the decoded body) are those of the requests
-    that have none of their own.
+    *deadline* (seconds for the whole request) and *limit* (bytes of the decoded body) apply to requests
+    that carry no `CallBudget`.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class WireAdapter(BoundedHTTPAdapter):
         super().__init__(pool_connections=KEPT, pool_maxsize=KEPT)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Put off making urllib3's pools until something needs them."""
+        """Store the arguments: urllib3's pool manager is created on first use, which is rare."""
         self._pools = args, kwargs
 
     def __getattr__(self, name: str) -> Any:
@@ -73,7 +73,10 @@ class WireAdapter(BoundedHTTPAdapter):
         super().__setstate__(state)  # type: ignore[misc]
 
     def lane(self, url: str, verify: Any, cert: Any) -> HostPool:
-        """Return the connections to where *url* is. Raises InvalidURL, OSError."""
+        """Return the connection pool for the origin of *url*, created on first use.
+
+        Raises InvalidURL, and OSError if a certificate file does not exist.
+        """
         parts = urlsplit(url)
         scheme = parts.scheme.lower()
         try:
@@ -99,7 +102,10 @@ class WireAdapter(BoundedHTTPAdapter):
         cert: Any = None,
         proxies: Any = None,
     ) -> requests.Response:
-        """Send *request*, return its response with the body still to come; see `requests`."""
+        """Send *request* and return its response, body not yet read; see `requests.adapters.HTTPAdapter.send`.
+
+        Blocks until the response head is complete. Raises `requests` exceptions.
+        """
         url = request.url or ""
         if select_proxy(url, proxies):
             return super().send(request, stream, timeout, verify, cert, proxies)
@@ -113,7 +119,7 @@ class WireAdapter(BoundedHTTPAdapter):
             head, parts = render(request, chunked=chunked), blocks(request.body)
             whole = isinstance(request.body, (str, bytes, type(None)))
             if whole and not chunked:
-                head, parts = head + b"".join(parts), iter(())  # in one segment
+                head, parts = head + b"".join(parts), iter(())  # one write, so head and body share a TCP segment
             method = (request.method or "GET").upper()
             body = lane.stream(
                 head,
@@ -130,31 +136,31 @@ class WireAdapter(BoundedHTTPAdapter):
         return self._reply(request, body, began, bounds.limit)
 
     def close(self) -> None:
-        """Close every connection that is kept."""
+        """Close all idle connections."""
         for lane in self._lanes.values():
             lane.close()
         super().close()
 
     def _reply(self, request: PreparedRequest, body: Body, began: float, limit: float) -> Response:
-        told = ParsedHead(body.arrived.head)
+        head = ParsedHead(body.arrived.head)
         raw = HTTPResponse(
             body,
-            headers=told.headers,
+            headers=head.headers,
             status=body.arrived.status,
-            version=told.version,
-            reason=told.reason,
+            version=head.version,
+            reason=head.reason,
             preload_content=False,
             decode_content=False,
-            original_response=HttplibShim(told.headers, told.version),  # type: ignore[arg-type]
+            original_response=HttplibShim(head.headers, head.version),  # type: ignore[arg-type]
             request_method=request.method,
             request_url=request.url,
         )
         reply = Response()
         reply.status_code = body.arrived.status
-        reply.headers = CaseInsensitiveDict(told.headers)
+        reply.headers = CaseInsensitiveDict(head.headers)
         reply.encoding = get_encoding_from_headers(reply.headers)
         reply.raw = raw
-        reply.reason = told.reason
+        reply.reason = head.reason
         reply.url = request.url or ""
         reply.request = request
         reply.connection = self
@@ -164,7 +170,7 @@ class WireAdapter(BoundedHTTPAdapter):
 
 
 def _context(verify: Any, cert: Any) -> ssl.SSLContext:
-    """Return the TLS context; a file that is not there is told in the words of `requests`."""
+    """Return the TLS context. Raises OSError, with the message of `requests`, if a file does not exist."""
     if verify and verify is not True and not os.path.exists(verify):
         raise OSError(f"Could not find a suitable TLS CA certificate bundle, invalid path: {verify}")
     for path, what in zip((cert,) if isinstance(cert, str) else cert or (), ("certificate", "key"), strict=False):
@@ -174,7 +180,10 @@ def _context(verify: Any, cert: Any) -> ssl.SSLContext:
 
 
 def terms_of(timeout: Any, deadline: float) -> Timeouts:
-    """Return what `requests` calls a timeout, with a deadline, as terms. Raises ValueError."""
+    """Convert a `requests` *timeout* and a *deadline* (seconds for the whole request) to `Timeouts`.
+
+    Raises ValueError for a tuple that is not (connect, read).
+    """
     if isinstance(timeout, tuple):
         try:
             connect, read = timeout

@@ -1,4 +1,4 @@
-"""A response whose body is read while it comes."""
+"""Streamed bodies: a response body read on demand, a request body sent in blocks."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from chaperon.client.network.stream import SocketTimeout
 from chaperon.interrupts import is_a
 
 BLOCK = 16_384
+"""Bytes read at a time from a file that is sent as a request body."""
 
 
 class Body(io.RawIOBase):
-    """The body of a response, transfer coding undone, as a file.
+    """A response body as a readable binary file, with the transfer coding removed.
 
-    At its end the connection is given back; closed before, the connection is closed too.
-    Raises what the fault of the wire is, which urllib3 translates.
+    When the body is complete, the connection returns to its pool. If the file is closed earlier, the
+    connection is closed. Network errors are raised in the form that urllib3 translates for `requests`.
+    *got* counts the bytes received; *ended* is the clock reading, in seconds, of the last read.
     """
 
     def __init__(
@@ -46,30 +48,30 @@ class Body(io.RawIOBase):
         return True
 
     def read(self, size: int | None = -1) -> bytes:
-        """Return up to *size* bytes, fewer only at the end; everything without a size."""
+        """Return *size* bytes, fewer only at the end of the body, or the whole rest without a size. Blocks."""
         whole = size is None or size < 0
         while self._connection is not None and (whole or len(self._ready) < (size or 0)):
             self._more()
         return self._take(len(self._ready) if whole else size or 0)
 
     def read1(self, size: int = -1) -> bytes:
-        """Return what has come, waiting only if nothing has."""
+        """Return up to *size* bytes that are already received; block only if there are none."""
         while self._connection is not None and not self._ready:
             self._more()
         return self._take(len(self._ready) if size < 0 else size)
 
     def readinto(self, buffer: Any) -> int:
-        """Fill *buffer* with what has come."""
+        """Copy received bytes into *buffer* and return their number; block only if there are none."""
         data = self.read1(len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
     def isclosed(self) -> bool:
-        """Whether everything was read, or the body closed."""
+        """Return whether the body was closed."""
         return self.closed
 
     def close(self) -> None:
-        """Give up on what has not come."""
+        """Discard unread bytes; close the connection if the body is incomplete."""
         connection, self._connection = self._connection, None
         if connection is not None:
             self.ended = self._now()
@@ -116,7 +118,7 @@ class Body(io.RawIOBase):
 
 
 def blocks(body: Any) -> Iterator[bytes]:
-    """Yield what a request's body is made of: bytes, text, a file, an iterable of either."""
+    """Yield a request body as bytes. *body* is None, text, bytes, a file, or an iterable of text or bytes."""
     if body is None:
         return
     if isinstance(body, str):
@@ -138,7 +140,7 @@ def _each(body: Iterable[Any]) -> Iterator[bytes]:
 
 
 def in_chunks(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield *parts* in the chunked transfer coding."""
+    """Yield *parts* in the chunked transfer coding (RFC 9112, 7.1), with the final empty chunk."""
     for part in parts:
         if part:
             yield b"%x\r\n%b\r\n" % (len(part), part)

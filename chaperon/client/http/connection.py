@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection: a stream with the parser of its responses."""
+"""One HTTP/1.1 connection: a network stream and a response parser."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from chaperon.client.network.stream import NetworkStream, SocketTimeout
 
 
 class Connection:
-    """A stream with the parser of its responses, and the moments of the request in progress.
+    """A network stream, its response parser, and the timestamps of the current request.
 
-    *opening* says how long it took to connect, None once the connection has been used before. *ready* is when the
-    request could be sent, *sent* when it was (0.0 until then), *first* when the first bytes came,
-    readings of the clock; *retried* whether another connection was tried before this one.
+    *opening* holds the connect times of a new connection and is None for a reused one. *ready* is when the
+    connection was available, *sent* when the whole request was sent (0.0 until then), *first* when the first
+    bytes of the response arrived: clock readings in seconds. *retried* is True if the request failed on a
+    stale connection before.
     """
 
     __slots__ = ("first", "opening", "parser", "ready", "retried", "sent", "stream")
@@ -32,10 +33,10 @@ class Connection:
         return f"<Connection over {self.stream!r}, {self.parser!r}>"
 
     def send(self, head: bytes, parts: Iterable[bytes]) -> None:
-        """Send a request, its *head* with the body or its body in *parts*.
+        """Send *head*, which may include the body, then *parts*. Blocks. Raises OSError, SocketTimeout.
 
-        A peer that closes a new connection meanwhile may have answered before: what it said is worth reading.
-        Raises OSError, SocketTimeout.
+        On a new connection, a broken pipe or reset is ignored: the server may have sent a response before it
+        closed, and that response is read next.
         """
         send = self.stream.send
         try:
@@ -47,12 +48,18 @@ class Connection:
                 raise
 
     def receive_head(self) -> None:
-        """Receive until the head is complete. Raises OSError, SocketTimeout, ProtocolError, ConnectionClosedEarly."""
+        """Block until the response head is complete.
+
+        Raises OSError, SocketTimeout, ProtocolError, ConnectionClosedEarly.
+        """
         while not self.parser.head:
             self._feed(self.stream.receive())
 
     def receive_rest(self, limit: float) -> None:
-        """Receive the rest of a response. Raises as `receive_head`, and BodyTooLarge beyond *limit* bytes of body."""
+        """Block until the response is complete.
+
+        Raises what `receive_head` raises, and BodyTooLarge if the body exceeds *limit* bytes.
+        """
         parser, receive = self.parser, self.stream.receive
         got = sum(map(len, parser.pieces))
         while not parser.done:
@@ -72,23 +79,23 @@ class Connection:
         self.parser.feed(data)
 
     def stale(self, exc: BaseException) -> bool:
-        """Return whether this connection was kept, and the peer closed it before anything came."""
+        """Return whether *exc* means that the peer closed this reused connection before it sent any byte."""
         return self.opening is None and not self.parser.heard and not isinstance(exc, (SocketTimeout, ssl.SSLError))
 
     def fault(self, exc: BaseException, origin: exceptions.Origin, url: str, timeouts: Timeouts) -> Exception:
-        """Return *exc* as `requests` would raise it."""
+        """Return the `requests` exception that corresponds to *exc*."""
         if self.parser.head or (self.parser.heard and isinstance(exc, exceptions.ConnectionClosedEarly)):
             return exceptions.cut_short(exc, origin, sum(map(len, self.parser.pieces)))
         return exceptions.unanswered(exc, origin, url, timeouts.read)
 
     def close(self) -> None:
-        """Close the connection; closing again does nothing."""
+        """Close the connection; a second call does nothing."""
         self.stream.close()
         self.parser.forget()
 
 
 class RawResponse:
-    """A whole response: its head as bytes, its body with the transfer coding undone, the moments of `Connection`."""
+    """A response: head as bytes, body with the transfer coding removed, and the timestamps of its `Connection`."""
 
     __slots__ = ("body", "first", "head", "opening", "ready", "retried", "sent", "status")
 

@@ -1,4 +1,4 @@
-"""Content codings undone, within a bound."""
+"""Decoding of Content-Encoding (gzip, deflate, ...) with a size limit."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from chaperon.client.http.parser import fields
 from chaperon.client.network.exceptions import too_large
 
 STEP = 65_536
+"""Bytes read per decoding step; the size limit is checked after each."""
 TRUNCATED = "the encoded body ended before its coding did"
 
 
 def decoded(head: bytes, body: bytes, limit: float) -> bytes:
-    """Return *body* as it was before the codings *head* names. Raises ContentDecodingError, BodyTooLarge."""
+    """Return *body* decoded by the Content-Encoding fields of *head*.
+
+    Raises ContentDecodingError, and BodyTooLarge if the result exceeds *limit* bytes.
+    """
     coding = ", ".join(v for n, v in fields(head) if n.lower() == "content-encoding").lower()
     if coding in ("gzip", "x-gzip"):
         whole = _gunzipped(body, limit)
@@ -41,7 +45,7 @@ def decoded(head: bytes, body: bytes, limit: float) -> bytes:
 
 
 def _gunzipped(body: bytes, limit: float) -> bytes | None:
-    """Undo the usual case, one whole member; None for anything else."""
+    """Decode a body that is exactly one complete gzip member; return None for any other body."""
     unzip = zlib.decompressobj(16 + zlib.MAX_WBITS)
     try:
         found = unzip.decompress(body, 0 if limit == float("inf") else int(limit) + 1)
@@ -53,9 +57,9 @@ def _gunzipped(body: bytes, limit: float) -> bytes | None:
 
 
 def cut_off(raw: Any) -> bool:
-    """Whether a urllib3 response was read to an end that its gzip or deflate coding does not know of.
+    """Return whether the body of a urllib3 response ended before its gzip or deflate stream did.
 
-    `requests` takes such a body for whole; it is an error here.
+    `requests` accepts such a truncated body; Chaperon counts it as an error.
     """
     unzip = getattr(getattr(raw, "_decoder", None), "_obj", None)
     return getattr(unzip, "eof", True) is False and raw.tell() > 0

@@ -1,4 +1,4 @@
-"""Headers with cookies that know when they were changed."""
+"""Session headers and cookie jar with version numbers, so that cached request heads can be invalidated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DATED = re.compile("expires|max-age", re.IGNORECASE)
 
 
 class Headers(CaseInsensitiveDict[str]):
-    """A session's headers; *version* grows with every change."""
+    """The headers of a session; *version* increases with every change."""
 
     version = 0
 
@@ -29,11 +29,11 @@ class Headers(CaseInsensitiveDict[str]):
 
 
 class Jar(RequestsCookieJar):
-    """A session's cookies; *version* grows with every change but that one is to live longer."""
+    """The cookies of a session; *version* increases with every change except a later expiry of the same cookie."""
 
     version = 0
     by_hand: Callable[[str], None] | None = None
-    """Called with the value of every cookie that the scenario sets, rather than a response."""
+    """Called with the value of every cookie that the scenario sets itself; cookies from responses are not passed."""
     _last: tuple[int, list[str]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -41,44 +41,44 @@ class Jar(RequestsCookieJar):
         return {name: value for name, value in state.items() if name != "by_hand"}
 
     def set(self, name: str, value: Any, **kwargs: Any) -> Any:
-        """Set a cookie by hand; its value is a secret of the run."""
+        """Set a cookie from the scenario; its value is redacted in all outputs of the run."""
         self.report_values({name: value})
         return super().set(name, value, **kwargs)
 
     def report_values(self, cookies: Any) -> None:
-        """Pass on the values of *cookies* that are set by hand: a mapping, or a jar."""
+        """Call *by_hand* with each value in *cookies*, a mapping or a cookie jar."""
         if self.by_hand is not None:
             for value in cookies.values() if isinstance(cookies, Mapping) else cookies:
                 self.by_hand(str(getattr(value, "value", value)))
 
     def set_cookie(self, cookie: Cookie, *args: Any, **kwargs: Any) -> Any:
-        """Take in a cookie."""
+        """Store a cookie."""
         if not self._prolongs(cookie):
             self.version += 1
         return super().set_cookie(cookie, *args, **kwargs)
 
     def clear(self, domain: str | None = None, path: str | None = None, name: str | None = None) -> None:
-        """Drop the cookies of a domain, a path, a name, or all."""
+        """Remove the cookies of a domain, path and name, or all cookies."""
         self.version += 1
         super().clear(domain, path, name)
 
     def set_policy(self, policy: Any) -> None:
-        """Say which cookies are taken in, which are sent."""
+        """Set the policy that decides which cookies are stored and sent."""
         self.version += 1
         super().set_policy(policy)
 
     def is_unchanged(self, lines: list[str]) -> bool:
-        """Whether taking in these, a URL with its Set-Cookie lines, the last that came, would change nothing."""
+        """Return whether *lines*, a URL and its Set-Cookie values, were stored last and would change nothing now."""
         return self._last == (self.version, lines) and not any(_DATED.search(line) for line in lines)
 
     def remember(self, lines: list[str]) -> None:
-        """Remember what came last, if all of it was taken in: what the policy refused it is asked of again."""
+        """Remember *lines* for `is_unchanged`, unless the policy rejected one of them: it must be consulted again."""
         kept = {cookie.name for cookie in self}
         if all(line.partition("=")[0].strip() in kept for line in lines[1:]):
             self._last = self.version, lines
 
     def _prolongs(self, cookie: Cookie) -> bool:
-        """Whether a cookie is there already, and would only live on for longer, or as long."""
+        """Return whether the jar holds an equal cookie that expires at the same time or earlier."""
         old = self._cookies.get(cookie.domain, {}).get(cookie.path, {}).get(cookie.name)  # type: ignore[attr-defined]
         if old is None or {**vars(old), "expires": 0} != {**vars(cookie), "expires": 0}:
             return False
@@ -86,10 +86,10 @@ class Jar(RequestsCookieJar):
 
     @property
     def expires(self) -> float:
-        """The moment, in seconds since the epoch, at which the next cookie expires."""
+        """The earliest expiry of all cookies, in seconds since the epoch; infinity if none expires."""
         return min((c.expires for c in self if c.expires is not None), default=inf)
 
     @property
     def rooted(self) -> bool:
-        """Whether every cookie is for every path."""
+        """Whether all cookies have the path "/", so that every request to the host carries the same ones."""
         return all(cookie.path == "/" for cookie in self)

@@ -1,4 +1,4 @@
-"""What a call may take: so much time, so many bytes."""
+"""Limits of one call: a deadline and a maximum body size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chaperon.client.network.exceptions import DeadlineExceeded
 
 
 class CallBudget(NamedTuple):
-    """The moment at which a call must be over, the bytes its decoded body may have, the clock of that moment."""
+    """The limits of one call: *until*, a reading in seconds of the clock *now*, and *limit*, bytes of decoded body."""
 
     until: float
     limit: float
@@ -21,33 +21,33 @@ class CallBudget(NamedTuple):
 
 
 def bounds_of(request: Any) -> CallBudget | None:
-    """Return the bounds that go with a prepared request."""
+    """Return the budget attached to a prepared request, or None."""
     found: CallBudget | None = getattr(request, "_chaperon_bounds", None)
     return found
 
 
 def bind(request: Any, bounds: CallBudget) -> None:
-    """Send *bounds* with a prepared request: adapters are handed nothing that `requests` does not know."""
+    """Attach *bounds* to a prepared request: `requests` passes no other argument through to adapters."""
     request._chaperon_bounds = bounds
 
 
 @contextmanager
 def in_time(until: float, now: Callable[[], float]) -> Iterator[None]:
-    """End what this greenlet does within the context at the moment *until*. Raises DeadlineExceeded.
+    """Interrupt the body of the `with` statement at *until*, a reading of *now*. Raises DeadlineExceeded.
 
-    It is for code that knows of no deadline, such as urllib3's.
+    For code that has no deadline parameter, such as urllib3.
     """
     if until == inf:
         yield
         return
-    timer = Timeout(max(until - now(), 0.0))  # no Exception, or urllib3 would take it for a fault of the wire
+    timer = Timeout(max(until - now(), 0.0))  # a BaseException: urllib3 would treat an Exception as a network error
     timer.start()
     try:
         yield
     except Timeout as exc:
         if exc is not timer:
             raise
-        exc.__traceback__ = None  # it would hold on to the sockets of what was ended
+        exc.__traceback__ = None  # its frames would keep the interrupted call's sockets open
         raise DeadlineExceeded("the response was not complete before the deadline") from None
     finally:
         timer.close()

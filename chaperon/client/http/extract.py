@@ -1,4 +1,4 @@
-"""What a scenario looks for in a response, beyond what `requests` finds."""
+"""Extraction of values from a response: regular expression, JSON path, HTML form, CSRF token."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 from chaperon.errors import NotInReply, UsageError
 
 TOKENS = re.compile(r"csrf|xsrf|authenticity_?token|requestverificationtoken|^_token$", re.IGNORECASE)
-"""Names that web frameworks give to what protects their forms."""
+"""Matches the field names that web frameworks give to CSRF tokens."""
 _WANTED: Any = object()
 _SHOWN = 60
 _BUTTONS = frozenset({"submit", "image", "reset", "button", "file"})
@@ -19,14 +19,20 @@ _BUTTONS = frozenset({"submit", "image", "reset", "button", "file"})
 
 @dataclass(frozen=True)
 class Form:
-    """An HTML form as a browser would send it untouched: where to, how, with which fields."""
+    """An HTML form with the values a browser would submit unchanged."""
 
     action: str
+    """The absolute URL to submit to."""
     method: str
+    """The HTTP method in upper case."""
     fields: dict[str, Any]
+    """The submitted fields by name; a list for a field with several values."""
 
     def filled(self, **fields: Any) -> dict[str, Any]:
-        """Return its fields with some filled in, for `data=`; raises NotInReply for one it does not have."""
+        """Return a copy of *fields* with the given values set, for `data=`.
+
+        Raises NotInReply if the form has no field of that name.
+        """
         unknown = sorted(set(fields) - set(self.fields))
         if unknown:
             raise NotInReply(f"the form has no field {unknown[0]!r}; there are {', '.join(self.fields) or 'none'}")
@@ -34,14 +40,17 @@ class Form:
 
 
 class Extractors:
-    """The text of a response, searched; each raises NotInReply unless a *default* is given."""
+    """Methods that extract values from a response. If nothing is found, they return *default* or raise NotInReply."""
 
     text: Any
     url: Any
     json: Any
 
     def find(self, pattern: str, default: Any = _WANTED) -> Any:
-        """Return what a regular expression matches first: its group, its groups as a tuple, or all of it."""
+        """Return the first match of a regular expression in the text.
+
+        Returns the whole match for a pattern without groups, the group for one group, else a tuple of all groups.
+        """
         found = re.search(pattern, self.text)
         if found is not None:
             groups = found.groups()
@@ -49,7 +58,10 @@ class Extractors:
         return self._or(default, f"nothing in the response matches {pattern!r}: {self.text[:_SHOWN]!r}")
 
     def json_at(self, path: str, default: Any = _WANTED) -> Any:
-        """Return a part of the JSON body: "items.0.name" is the name of the first of the items."""
+        """Return the value at a dotted *path* in the JSON body, such as "items.0.name"; numbers index lists.
+
+        Raises `requests.exceptions.JSONDecodeError` if the body is not JSON.
+        """
         value = self.json()
         for place, part in enumerate(path.split(".")):
             try:
@@ -60,7 +72,10 @@ class Extractors:
         return value
 
     def form(self, which: str | int = 0) -> Form:
-        """Return a form of the HTML body, by its number, id or name. Needs `lxml`."""
+        """Return the form of the HTML body with this index (from 0), id or name.
+
+        Raises NotInReply if there is none, UsageError if `lxml` is not installed.
+        """
         forms = _html(self.text).forms if self.text.strip() else []
         for place, form in enumerate(forms):
             if which in (place, form.get("id"), form.get("name")):
@@ -69,7 +84,10 @@ class Extractors:
         raise NotInReply(f"no form {which!r} in the response, which has {len(forms)}: {self.text[:_SHOWN]!r}")
 
     def csrf(self, default: Any = _WANTED) -> Any:
-        """Return the token against cross-site request forgery in a form or meta element of the body. Needs `lxml`."""
+        """Return the CSRF token in the first matching `input` or `meta` element of the HTML body.
+
+        Raises UsageError if `lxml` is not installed.
+        """
         elements = _html(self.text).iter("input", "meta") if self.text.strip() else ()
         for element in elements:
             if TOKENS.search(element.get("name") or ""):
@@ -98,7 +116,7 @@ def _html(text: str) -> Any:
 
 
 def _is_sent(element: Any) -> bool:
-    """Return whether a browser sends an element of a form that nobody touched."""
+    """Return whether a browser submits this form element if the user changes nothing."""
     kind = (element.get("type") or "").lower()
     if not element.name or element.get("disabled") is not None or element.tag == "button":
         return False

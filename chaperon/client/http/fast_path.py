@@ -1,4 +1,4 @@
-"""The short way of a usual request: its head was composed, its answer is kept as bytes."""
+"""The fast path of a common request: an encoded request goes out, a lazily parsed response comes back."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ from chaperon.measure.failures import failure_of
 from chaperon.measure.meter import Meter
 
 _new: Any = Response.__new__
+"""Creates a response without the constructor of `requests.Response`, whose attributes are set or built lazily."""
+
+# For mypyc, `send_fast` is a module-level function and its session is typed `Any`: a compiled class cannot
+# subclass `requests.Session`.
 
 
 def send_fast(
@@ -32,9 +36,10 @@ def send_fast(
     allow_redirects: bool,
     expect: Expect | None,
 ) -> Any:
-    """Send a composed request of the session *http*, measured as *name*; return the reply.
+    """Send an encoded request of the session *http*, record it as a sample *name*, and return the response.
 
-    *limit* bounds the decoded body, in bytes. Raises what `requests` raises, after it has been recorded.
+    *limit* is the maximum size of the decoded body, in bytes. Blocks until the body is complete. Raises
+    `requests` exceptions, after recording the failure.
     """
     meter: Meter = http.meter
     sheet, target = composed.sheet, composed.target
@@ -92,7 +97,7 @@ def _store_cookies(jar: Any, reply: Any) -> None:
 def _redirected(
     http: Any, reply: Any, name: str, terms: Timeouts, limit: float, allow: bool, expect: Expect | None
 ) -> Any:
-    """Follow a redirect as `requests` does, within one sample."""
+    """Follow a redirect as `requests` does; all hops are recorded as one sample."""
     meter: Meter = http.meter
     start: float = reply._began
     reply.request = request = reply._composed.prepared

@@ -1,4 +1,4 @@
-"""JSON in the very words of `requests`, with less ado: the standard library makes an encoder anew for each value."""
+"""JSON with the results and errors of `requests`, but faster: encoder and decoder are created once, not per value."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def _encoder() -> Callable[[Any], str]:
     def encode(value: Any) -> str:
         try:
             return "".join(pieces(value, 0))
-        except RecursionError:  # it goes in a circle, perhaps: the library's encoder says so
+        except RecursionError:  # possibly a reference cycle: the library's encoder detects it and raises ValueError
             return whole.encode(value)
 
     return encode
 
 
 encode = _encoder()
-"""Encode a value. Raises ValueError, TypeError as `json.dumps(value, allow_nan=False)` does."""
+"""Return a value as JSON text. Raises ValueError and TypeError as `json.dumps(value, allow_nan=False)` does."""
 
 
 def decode(text: str) -> Any:
@@ -41,7 +41,7 @@ def decode(text: str) -> Any:
         try:
             value, end = _scan(text, 0)
         except (StopIteration, ValueError):
-            return _JSON.loads(text)  # which says what is wrong, or does without the blank before
+            return _JSON.loads(text)  # raises the detailed error, or skips leading whitespace
         if end == len(text):
             return value
     return _JSON.loads(text)

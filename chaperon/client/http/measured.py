@@ -1,4 +1,4 @@
-"""A `requests.Session` whose every call is measured."""
+"""A `requests.Session` that records every call as a sample."""
 
 from __future__ import annotations
 
@@ -27,18 +27,19 @@ from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder
 
 LABELS = 1_000
+"""Series names cached per session."""
 
 
 class MeasuredSession(FastSession):
-    """The HTTP hands of one session towards one service.
+    """The HTTP client of one session for one service.
 
-    It is a `requests.Session`, so an SDK written on `requests` can be handed it. A call is
-    one sample, its redirects included; redirects and retries are counted beside it. Raises
-    what `requests` raises, after it has been recorded.
+    It is a `requests.Session`, so SDKs built on `requests` can use it. Each call is one sample,
+    redirects included; redirects and retries are also counted in series of their own. Calls raise
+    `requests` exceptions, after recording the failure.
 
-    A usual request takes the short way: its head is composed from what the last one of its
-    shape had, sent, and the answer is kept as bytes until somebody looks at it. Whatever
-    else `requests` can do goes through `requests` itself, over the same connections.
+    A common request takes the fast path: its head comes from a cached template, and the response is
+    parsed only when its attributes are read. All other features go through `requests` itself, over the
+    same connections.
     """
 
     def __init__(
@@ -85,11 +86,13 @@ class MeasuredSession(FastSession):
         deadline: Any = ...,
         max_body: Any = ...,
     ) -> requests.Response:
-        """Send a request; *url* may be a path of the service.
+        """Send a request and return its response; *url* may be a path relative to the service.
 
-        *name* is the series it is counted under, *expect* says which responses are good.
-        *deadline* (seconds, for the call as a whole) and *max_body* (bytes) are the
-        service's unless given; None lifts them.
+        *name* is the name of the series. *expect* decides which responses are good: a status, a collection
+        of statuses, or a predicate of the response; by default every status below 400. *deadline* (seconds
+        for the whole call) and *max_body* (bytes of decoded body) default to the service's; None removes the
+        limit. The other parameters are those of `requests`. Blocks until the response is complete, or with
+        *stream* until its head is. Raises `requests` exceptions.
         """
         if (
             cookies is None
@@ -136,7 +139,7 @@ class MeasuredSession(FastSession):
         )
 
     def through(self, meter: Meter) -> MeasuredSession:
-        """Return the same HTTP, cookies and connections included, measured by another meter."""
+        """Return a session that shares all state, cookies and connections included, but records to *meter*."""
         if meter is self.meter:
             return self
         twin = MeasuredSession.__new__(MeasuredSession)
@@ -144,7 +147,7 @@ class MeasuredSession(FastSession):
         return twin
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send a prepared request, measured as one sample; see `request`."""
+        """Send a prepared request and record it as one sample; see `request`."""
         hop = kwargs.pop("hop", None)
         if hop is not None:
             bind(request, hop)
@@ -170,8 +173,8 @@ class MeasuredSession(FastSession):
             raise
         end = now()
         lag.end(end)
-        if type(response) is requests.Response:  # another adapter's: it is read in the same way
-            response.__class__ = Response
+        if type(response) is requests.Response:  # from an adapter the author mounted
+            response.__class__ = Response  # adds extractors and stream tracking; no attribute differs
         count_extras(self.meter, response, name, start, end, timed=self.service.timings)
         if kwargs.get("stream", self.stream) and not response._content_consumed:  # type: ignore[attr-defined]
             self._follow(response, name, start, expect)
@@ -180,12 +183,12 @@ class MeasuredSession(FastSession):
         return response
 
     def resolve_redirects(self, resp: Any, req: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        """Follow redirects within the sample, the bounds of the request that began them."""
+        """Follow redirects within the sample and the budget of the first request; see `requests`."""
         kwargs.setdefault("hop", bounds_of(req) or self._bounds(self.meter.clock.now))
         yield from super().resolve_redirects(resp, req, *args, **kwargs)
 
     def close_streams(self) -> None:
-        """Close what was streamed and left open, so that it is counted."""
+        """Close the streamed responses that are still open, so that each is recorded."""
         for reply in list(self.streams):
             reply.close()
 
@@ -195,11 +198,11 @@ class MeasuredSession(FastSession):
         label = self._labels[method, url] = self.service.label(method, url)
         return label
 
-    # the long way
+    # requests that need a feature of `requests` which the fast path lacks
 
     def _locate(self, url: str) -> str:
         if ":" in url and not self.service.url:
-            return url  # `requests` says what is wrong with it, if anything is
+            return url  # `requests` validates it
         try:
             return self.service.locate(url)
         except UsageError as exc:
@@ -226,7 +229,7 @@ class MeasuredSession(FastSession):
             if exc is not None:
                 failure = failure_of(exc)
                 if failure.error == "interrupted" and _is_event_stream(response):
-                    failure = failure._replace(censored=False)  # held open on purpose: it has no natural end
+                    failure = failure._replace(censored=False)  # an event stream has no natural end to wait for
                 self.meter.record(name, "http", start, end, failure, wire_bytes(response))
             else:
                 record_response(self.meter, response, name, start, end, expect)
@@ -240,6 +243,6 @@ def _is_event_stream(response: requests.Response) -> bool:
 
 
 def _unheard() -> Meter:
-    """Return a meter nobody reads, for a session that has left its run: unpickled, or made by hand."""
+    """Return a meter whose samples are discarded, for a session outside a run: unpickled, or created directly."""
     clock = default_clock()
     return Meter(Recorder("nobody", began=clock.now()), clock, "nobody")

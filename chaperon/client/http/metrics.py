@@ -1,4 +1,4 @@
-"""What a call is counted as, with what stands beside its sample."""
+"""The series recorded for one HTTP call: its sample, redirects, retries, stage timings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OPENING = frozenset({"dns", "tcp", "tls"})
 def record_response(
     meter: Meter, response: requests.Response, name: str, start: float, end: float, expect: Expect | None
 ) -> None:
-    """Record a response, judged. Raises what the author's *expect* raises."""
+    """Record a response as a success or failure by *expect*. Raises what an *expect* predicate raises."""
     failure: Failure | None
     try:
         failure = judge(response, expect)
@@ -31,7 +31,7 @@ def record_response(
 def count_extras(
     meter: Meter, response: requests.Response, name: str, start: float, end: float, *, timed: bool
 ) -> None:
-    """Count what stands beside the sample: redirects, retries, and, where it is *timed*, where the time went."""
+    """Count redirects and retries of a call; if *timed*, also record each stage's seconds and connection reuse."""
     replies: list[Any] = [r for r in (*response.history, response) if hasattr(r, "_arrived")]
     retried = sum(r._arrived.retried for r in replies)
     for what, n in (("redirects", len(response.history)), ("retries", retried)):
