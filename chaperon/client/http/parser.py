@@ -1,4 +1,4 @@
-"""Bytes from a server taken apart into one response, by llhttp."""
+"""HTTP/1.1 response parser on top of llhttp: bytes in, head and body out, no I/O."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import httptools
 from chaperon.client.network.exceptions import ProtocolError
 
 HEAD = 262_144
-"""The largest head, in bytes, that is read."""
+"""Maximum size of a response head, in bytes."""
 
 INTERIM = 50
-"""How many 1xx responses may precede the final one."""
+"""Maximum number of 1xx responses before the final one."""
 
 Fields = list[tuple[str, str]]
 
@@ -22,12 +22,12 @@ _END = b"\r\n\r\n"
 
 
 class ResponseParser:
-    """Takes the responses of one connection apart, one at a time.
+    """Parses the responses of one connection, one at a time.
 
-    After `feed`, *head* is the head of the final response without its last empty line, b""
-    as long as it is incomplete; *pieces* are what has come of the body, its transfer coding
-    undone; *done* says that the message is complete, *keep* that the connection outlives it,
-    *rest* is what came behind a head that changes the protocol (101).
+    After `feed`, *head* is the head of the final response without the closing empty line, b"" while it
+    is incomplete. *pieces* lists the body bytes received, transfer coding removed. *done* is True when
+    the message is complete, *keep* when the connection may be reused. *rest* holds the bytes after the
+    head of a 101 response, which belong to the new protocol.
     """
 
     __slots__ = (
@@ -55,7 +55,7 @@ class ResponseParser:
         return f"<ResponseParser {self.status or 'waiting'}{', done' if self.done else ''}>"
 
     def start_response(self, is_head: bool = False) -> None:
-        """Make ready for the next response; one to HEAD has no body whatever its head says."""
+        """Reset the state for the next response; with *is_head* (a HEAD request) it has no body (RFC 9112, 6.3)."""
         self.head = b""
         self.status = 0
         self.done = False
@@ -67,7 +67,7 @@ class ResponseParser:
         self._is_head = is_head
 
     def feed(self, data: bytes) -> None:
-        """Take in bytes as they came. Raises Garbled."""
+        """Parse received bytes. Raises ProtocolError if they are not valid HTTP or exceed a limit."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as exc:
@@ -85,7 +85,7 @@ class ResponseParser:
         if self.head:
             return
         plain = self.status >= 100 and not (self._told or self._interim or self._is_head)
-        end = data.find(_END) if plain and data[0] == 72 else -1  # whole at once, from its "H"
+        end = data.find(_END) if plain and data[0] == 72 else -1  # fast path: the head begins this data with "H"
         if end > 0:
             self.head = data[:end]
         else:
@@ -98,30 +98,33 @@ class ResponseParser:
 
     @property
     def clean(self) -> bool:
-        """Whether the connection can be used again, and nothing came that nobody asked for."""
+        """Whether the connection can be reused: it stays open and no unrequested response has begun."""
         return self.keep and self._begun == 1 + self._interim
 
     @property
     def heard(self) -> bool:
-        """Whether anything has come."""
+        """Whether any byte of a response has arrived."""
         return self._begun > 0
 
     def end(self) -> bool:
-        """Note that the peer has closed; return whether what came is complete all the same."""
+        """Process the end of the connection; return whether the response is complete.
+
+        A body without Content-Length and chunked coding ends with the connection (RFC 9112, 6.3).
+        """
         self.keep = False
         if self.head and not self.done and not _framed(fields(self.head)):
             self.done = True
         return self.done
 
     def forget(self) -> None:
-        """Let go of the parser, which knows this inbox as it is known by it."""
+        """Drop the llhttp parser, which forms a reference cycle with this object."""
         self._parser = None
 
-    # llhttp calls these; `on_body` is the list's own `append`
+    # Callbacks of llhttp, hence public methods; `on_body` is `self.pieces.append`, which saves a Python call a piece.
 
     def on_message_begin(self) -> None:
         self._begun += 1
-        if self.done:  # nobody asked for this one: it goes to the list that is left behind
+        if self.done:  # an unrequested response: `on_body` still appends to the old list, which is discarded
             self.pieces = self.pieces[:]
 
     def on_message_complete(self) -> None:
@@ -136,29 +139,29 @@ class ResponseParser:
         self.done = True
 
     def _look(self, data: bytes) -> None:
-        """Find the end of the head in what has come so far."""
-        told = self._told + data if self._told else data
+        """Search the bytes received so far for the end of the final head, past interim responses."""
+        received = self._told + data if self._told else data
         start = 0
         for _ in range(self._interim):
-            start = told.find(_END, start) + len(_END)
-        while told[start : start + 1] in (b"\r", b"\n"):
+            start = received.find(_END, start) + len(_END)
+        while received[start : start + 1] in (b"\r", b"\n"):
             start += 1
-        end = told.find(_END, start)
+        end = received.find(_END, start)
         if self._interim > INTERIM:
             raise ProtocolError(f"more than {INTERIM} interim responses")
-        if (len(told) if end < 0 else end) - start > HEAD:
+        if (len(received) if end < 0 else end) - start > HEAD:
             raise ProtocolError(f"a head of more than {HEAD:,} bytes")
         if end < 0:
-            self._told = told
+            self._told = received
             return
         status = self.status or self._parser.get_status_code()
         if status < 100:
             raise ProtocolError(f"a status of {status}")
-        self.head = told[start:end]
+        self.head = received[start:end]
         self.status = status
         self._told = b""
         if self._is_head:
-            self._finish_head(len(told) == end + len(_END))
+            self._finish_head(len(received) == end + len(_END))
 
     def _finish_head(self, alone: bool) -> None:
         self.pieces.clear()
@@ -167,18 +170,18 @@ class ResponseParser:
         self.keep = again and alone
         self.done = True
         self._begun = 1 + self._interim
-        self._parser = _parser(self)  # the old one waits for the body that was announced
+        self._parser = _parser(self)  # the old one would wait for the body that Content-Length announces
 
 
 def _parser(protocol: object) -> Any:
-    """Return a parser that takes what `requests` does in a field: continued lines, odd characters."""
+    """Return an llhttp parser as lenient about header fields as `requests`: folded lines, unusual characters."""
     parser = httptools.HttpResponseParser(protocol)
     parser.set_dangerous_leniencies(lenient_headers=True)
     return parser
 
 
 def _sound(head: bytes) -> bool:
-    """Whether a head by itself is well-formed."""
+    """Return whether a head alone is well-formed."""
     try:
         _parser(object()).feed_data(head + _END)
     except httptools.HttpParserUpgrade:
@@ -189,7 +192,7 @@ def _sound(head: bytes) -> bool:
 
 
 def fields(head: bytes) -> Fields:
-    """Return the header fields of a head, in order, as latin-1 text."""
+    """Return the header fields of a head as (name, value) pairs in order, decoded as latin-1."""
     listed = []
     text = head.decode("latin-1")
     if "\r\n " in text or "\r\n\t" in text:
@@ -201,7 +204,7 @@ def fields(head: bytes) -> Fields:
 
 
 def _framed(listed: Fields) -> bool:
-    """Whether the end of a body is told by anything but the end of the connection."""
+    """Return whether Content-Length or chunked coding delimits the body, rather than the end of the connection."""
     coding = [v.lower() for n, v in listed if n.lower() == "transfer-encoding"]
     if coding:
         return coding[-1].rpartition(",")[2].strip() == "chunked"

@@ -1,4 +1,4 @@
-"""Connections of one session to one origin: opened, used, kept, used again."""
+"""The connection pool of one session for one origin, with its retry of stale connections."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from chaperon.client.network.exceptions import ConnectionClosedEarly, Origin, Pr
 from chaperon.client.network.stream import SocketTimeout
 
 NETWORK_ERRORS = (OSError, SocketTimeout, ProtocolError, ConnectionClosedEarly)
-"""What a stream and the parser of its bytes raise."""
+"""Exceptions of a network stream and of the response parser; translated to those of `requests` here."""
 
 KEPT = 6
-"""Idle connections kept per user and origin, as many as browsers open."""
+"""Maximum number of idle connections per user and origin, as many as browsers open."""
 
 
 class HostPool:
-    """The connections of one session to one origin; every method raises what `requests` raises."""
+    """The connections of one session to one origin. Its methods raise `requests` exceptions."""
 
     __slots__ = ("_context", "_locals", "_network", "idle", "now", "origin")
 
@@ -46,10 +46,11 @@ class HostPool:
     def exchange(
         self, request: bytes, url: str, timeouts: Timeouts, limit: float, is_head: bool, safe: bool
     ) -> RawResponse:
-        """Send a whole request, return the whole response.
+        """Send a complete request and return the complete response. Blocks.
 
-        A *safe* request may be sent a second time, where a connection that was kept turns out to be closed
-        before anything came; any other only if it was not sent whole. *limit* bounds the body, in bytes.
+        If the server closed a reused connection before sending a byte, the request is sent once more: always
+        if it is *safe* (idempotent), else only if it was not sent completely. *limit* is the maximum size of
+        the body in bytes; beyond it BodyTooLarge is raised.
         """
         connection = self._started(request, (), url, timeouts, is_head, safe, True)
         parser = connection.parser
@@ -86,7 +87,7 @@ class HostPool:
         is_head: bool,
         safe: bool,
     ) -> Body:
-        """Send a request whose body comes in *parts*, return the response as soon as its head is there."""
+        """Send *head*, then the body *parts*; block until the response head is complete and return its `Body`."""
         connection = self._started(head, parts, url, timeouts, is_head, safe, safe)
         try:
             connection.receive_head()
@@ -99,7 +100,7 @@ class HostPool:
         return Body(connection, RawResponse(connection, b""), self.give_back, limit, self.now)
 
     def give_back(self, connection: Connection) -> None:
-        """Keep a connection that can be used again, close any other."""
+        """Return a connection to the pool; close it if it cannot be reused or the pool is full."""
         connection.opening = None
         if connection.parser.clean and len(self.idle) < KEPT:
             self.idle.append(connection)
@@ -121,10 +122,11 @@ class HostPool:
         safe: bool,
         repeatable: bool,
     ) -> Connection:
-        """Send a request and receive the first bytes of its response, over another connection if the first was stale.
+        """Send a request and receive the first bytes of its response; retry once if the reused connection was stale.
 
-        A connection that the peer has closed meanwhile fails before any byte comes: this is the one place that tries
-        again. A *repeatable* request that was not sent whole may be sent again even if it is not *safe*.
+        A stale connection is one that the peer closed while it was idle: it fails before any byte arrives. This is
+        the only retry in the client. A *repeatable* request that was not sent completely is retried even if it is
+        not *safe*.
         """
         now = self.now
         ready = now()
@@ -162,7 +164,7 @@ class HostPool:
                 raise
 
     def _kept(self, safe: bool) -> Connection | None:
-        """Return an idle connection, if there is one; for a request that is not *safe*, one known to be open still."""
+        """Return an idle connection or None; for a request that is not *safe*, check first that it is still open."""
         idle = self.idle
         while idle:
             connection = idle.pop()

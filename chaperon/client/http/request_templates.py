@@ -1,4 +1,4 @@
-"""Request heads: composed once for each shape, then only filled in."""
+"""Cached request heads: built once per kind of request, then only target, length and body are filled in."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from chaperon.client.http.pool import HostPool
 
 SHAPES = 200
-"""Heads remembered per session and origin; they are forgotten together when there are more."""
+"""Maximum number of templates cached per session and origin; beyond it the cache is cleared."""
 
 TARGETS = 100
-"""Paths remembered per session and origin."""
+"""Maximum number of paths cached per session and origin; beyond it the cache is cleared."""
 
-# a path, with a query perhaps, that `requests` sends as it is
+# a path with an optional query that `requests` sends without re-quoting
 _PLAIN = re.compile(r"/(?:[A-Za-z0-9_~-][A-Za-z0-9._~:@,;=+*/-]*)?(?:\?[A-Za-z0-9._~:@,;=+*/?&-]+)?", re.ASCII)
 
 _SAMPLES: dict[str, dict[str, Any]] = {
@@ -37,7 +37,10 @@ _SAMPLES: dict[str, dict[str, Any]] = {
 
 
 def render(request: PreparedRequest, *, chunked: bool = False) -> bytes:
-    """Return the head of a prepared request as bytes. Raises InvalidHeader."""
+    """Return the head of a prepared request as bytes, closing empty line included.
+
+    Raises InvalidHeader for a line break in a header, ValueError for an invalid method.
+    """
     before, after = _halves(request, chunked)
     return before + _target(request) + after
 
@@ -47,7 +50,7 @@ def _target(request: PreparedRequest) -> bytes:
 
 
 def _halves(request: PreparedRequest, chunked: bool = False) -> tuple[bytes, bytes]:
-    """Return what stands before the target of a request, and after it."""
+    """Return the bytes of a request head before its target and after it."""
     lines = []
     names = {_text(name).lower() for name in request.headers}
     if "host" not in names:
@@ -80,7 +83,11 @@ def _host(url: str) -> str:
 
 
 class RequestTemplate:
-    """A request without what differs from call to call: target, length, body."""
+    """The constant bytes of a request: all but target, content length and body.
+
+    The request is *before*, target, *between*, content length, *after*, body; without a body *between* and
+    the length are left out. *bare* is True for HEAD, *safe* for idempotent methods.
+    """
 
     __slots__ = ("after", "bare", "before", "between", "safe", "template")
 
@@ -97,7 +104,10 @@ class RequestTemplate:
 
 
 class RequestTemplates:
-    """The heads of one session's requests to one origin, as long as its headers and cookies stay the same."""
+    """The request templates of one session for one origin, rebuilt when headers or cookies of the session change.
+
+    *ready* caches complete requests without parameters and body by (method, URL as given).
+    """
 
     __slots__ = (
         "_expires",
@@ -129,7 +139,7 @@ class RequestTemplates:
 
     @property
     def current(self) -> bool:
-        """Whether headers and cookies are still what they were; *ready* requests are as good as new then."""
+        """Whether headers and cookies are unchanged and no cookie has expired, so that cached requests are valid."""
         same = self._headers.version == self._headers_version and self._jar.version == self._jar_version
         return bool(same and (self._expires == inf or epoch() < self._expires))
 
@@ -141,9 +151,9 @@ class RequestTemplates:
         self.ready.clear()
 
     def compose(self, method: str, path: str, params: Any, data: Any, json: Any, headers: Any) -> EncodedRequest | None:
-        """Return a request, or None where its shape is none that is known to be safe to reuse.
+        """Return the encoded request, or None if it needs a feature of `requests` that templates do not cover.
 
-        Raises what preparing such a request raises.
+        Raises what `requests` raises when it prepares the request.
         """
         if not self.current:
             self._note()
@@ -166,7 +176,7 @@ class RequestTemplates:
             elif isinstance(data, Mapping):
                 kind, body = "form", RequestEncodingMixin._encode_params(data)  # type: ignore[attr-defined]
                 if not body:
-                    return None  # a form of empty lists
+                    return None  # only empty lists: `requests` sends no body
             else:
                 return None
         elif json is not None:
@@ -176,7 +186,7 @@ class RequestTemplates:
         key = (method, kind, tuple(headers.items())) if headers else (method, kind)
         try:
             shape = self._shapes.get(key) or self._shape(key, method, kind, headers)
-        except TypeError:  # a header that cannot be hashed is left to `requests` to refuse
+        except TypeError:  # an unhashable header value: `requests` raises the error
             return None
         if body is None:
             wire = shape.before + target.encode("ascii") + shape.after
@@ -193,7 +203,7 @@ class RequestTemplates:
         return EncodedRequest(self, shape, wire, target, body)
 
     def _known(self, path: str) -> str | None:
-        """Return the request target of a path, or None if that needs thinking."""
+        """Return the request target of a path, or None if the path needs quoting or dot segment removal."""
         if not _PLAIN.fullmatch(path) or "/." in path:
             return None
         if len(self._targets) >= TARGETS:
@@ -218,7 +228,7 @@ class RequestTemplates:
 
 
 class EncodedRequest:
-    """A request ready to be sent."""
+    """A request encoded to bytes (*wire*), with its template, target and body."""
 
     __slots__ = ("body", "shape", "sheet", "target", "wire")
 
@@ -236,7 +246,7 @@ class EncodedRequest:
 
     @property
     def prepared(self) -> PreparedRequest:
-        """The same as `requests` has it."""
+        """The same request as a `requests.PreparedRequest`, built at each access."""
         prepared = self.shape.template.copy()
         prepared.url = self.sheet.origin + self.target
         if self.body is not None:
@@ -246,7 +256,7 @@ class EncodedRequest:
 
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
-"""Idempotent methods, RFC 9110 section 9.2.2: sending them twice is the same as once."""
+"""Idempotent methods (RFC 9110, 9.2.2): sending a request twice has the same effect as once."""
 
 
 def _octets(body: str | bytes) -> bytes:

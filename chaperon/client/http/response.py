@@ -1,4 +1,4 @@
-"""A `requests.Response` whose attributes are built when they are looked at."""
+"""A `requests.Response` that builds its attributes on first access."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from chaperon.measure.failures import chain
 
 
 class HttplibShim:
-    """What `requests` looks for beneath a urllib3 response: the fields that set cookies."""
+    """Stands in for the `http.client` response under a urllib3 response, from which `requests` reads cookies."""
 
     __slots__ = ("msg", "version")
 
@@ -40,15 +40,15 @@ class HttplibShim:
         self.version = version
 
     def isclosed(self) -> bool:
-        """Whether the body has been read; the connection sees to itself."""
+        """Return False always: `Body`, not urllib3, closes the connection."""
         return False
 
     def close(self) -> None:
-        """Do nothing: the body closes its connection itself."""
+        """Do nothing: `Body` closes the connection."""
 
 
 class ParsedHead:
-    """The first lines of a response, read."""
+    """The parsed head of a response: *version* (10 or 11), *reason*, *headers*."""
 
     __slots__ = ("headers", "reason", "version")
 
@@ -61,13 +61,12 @@ class ParsedHead:
 
 
 class Response(Extractors, requests.Response):
-    """A response; *timings* says where its time went, *reused* whether its connection was kept from before.
-
-    A streamed one tells who waits for it when its body has been read or closed.
-    """
+    """A `requests.Response` with extractors, stage timings, and a record at the end of a streamed body."""
 
     timings: Timings
+    """Seconds spent in each stage of the request; receiving grows while a body is streamed."""
     reused: bool
+    """Whether the request was sent over a connection from an earlier request."""
     _body: Body | None = None
     _ending: Callable[[BaseException | None], None] | None = None
     _limit = inf
@@ -79,20 +78,23 @@ class Response(Extractors, requests.Response):
         if build is None or "_arrived" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         if name == "timings" and self._body is not None and not self._body.closed:
-            return build(self)  # it may still come in
+            return build(self)  # not cached: the body is still being received
         value = self.__dict__[name] = build(self)
         return value
 
     def watch(self, body: Body, began: float, limit: float) -> None:
-        """Read from *body*, which was asked for at the moment *began*, up to *limit* bytes when decoded."""
+        """Attach a streamed *body* whose request began at clock reading *began*; *limit* is in decoded bytes."""
         self._body, self._arrived, self._began, self._limit = body, body.arrived, began, limit
 
     def apply_budget(self, bounds: CallBudget) -> None:
-        """Keep within *bounds* what urllib3 reads, which knows of none."""
+        """Apply deadline and size limit of *bounds* to a body that urllib3 reads."""
         self._until, self._limit, self._now = bounds
 
     def json(self, **kwargs: Any) -> Any:
-        """Return the body decoded from JSON; see `requests.Response.json`."""
+        """Return the body parsed as JSON; see `requests.Response.json`.
+
+        Raises `requests.exceptions.JSONDecodeError`. Blocks while a streamed body is incomplete.
+        """
         if kwargs or type(self._content) is not bytes or not (self._plainly_json or self.encoding == "utf-8"):
             return super().json(**kwargs)
         try:
@@ -102,7 +104,7 @@ class Response(Extractors, requests.Response):
 
     @property
     def _plainly_json(self) -> bool:
-        """Whether the head says so in the usual words, and nobody has named an encoding."""
+        """Whether the type is exactly application/json and no encoding was set, so that the body is UTF-8."""
         own = self.__dict__
         if "encoding" in own or "_arrived" not in own:
             return False
@@ -110,9 +112,12 @@ class Response(Extractors, requests.Response):
         return b"\r\ncontent-type: application/json\r\n" in head and head.count(b"\r\ncontent-type:") == 1
 
     def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
-        """Iterate over the decoded body; see `requests.Response.iter_content`."""
+        """Iterate over the decoded body; see `requests.Response.iter_content`.
+
+        Raises BodyTooLarge and DeadlineExceeded, both `requests` exceptions, beyond the limits of the call.
+        """
         if chunk_size is None and self._limit < inf and "content-encoding" in self.headers:
-            chunk_size = STEP  # all at once, its size would be known too late
+            chunk_size = STEP  # decoded in one piece, the body would exceed the limit before it is checked
         chunks = super().iter_content(chunk_size, decode_unicode)
         return chunks if self._content_consumed else self._watched(chunks)
 
@@ -127,12 +132,12 @@ class Response(Extractors, requests.Response):
             if cut_off(self.raw):
                 raise ContentDecodingError(DecodeError(TRUNCATED))
         except BaseException as exc:
-            told = self._told_of(exc)
-            self._end(None if is_a(exc, GeneratorExit) else told)
+            fault = self._told_of(exc)
+            self._end(None if is_a(exc, GeneratorExit) else fault)
             if not is_a(exc, GeneratorExit):
                 (self._body or self.raw).close()
-            if told is not exc:
-                raise told from exc
+            if fault is not exc:
+                raise fault from exc
             raise
         self._end(None)
 
@@ -148,14 +153,14 @@ class Response(Extractors, requests.Response):
             yield chunk
 
     def _told_of(self, exc: BaseException) -> BaseException:
-        """Return the fault of ours that urllib3 has wrapped, or *exc*; with its request, as `requests` has it."""
+        """Return the DeadlineExceeded or BodyTooLarge that urllib3 wrapped in *exc*, or *exc*; set its request."""
         found = next((e for e in chain(exc) if is_a(e, DeadlineExceeded, BodyTooLarge)), exc)
         if is_a(found, RequestException) and found.request is None:
             found.request = self.request
         return found
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the response; a streamed body that is incomplete closes its connection."""
         self._end(None)
         if "_composed" not in self.__dict__:
             super().close()
@@ -173,7 +178,7 @@ def _encoding(content_type: str) -> str | None:
 
 
 def content_type(head: bytes) -> str | None:
-    """Return the only Content-Type in a head, "" without one, None if there are several."""
+    """Return the Content-Type value in a head, "" if there is none, None if there are several."""
     low = head.lower()
     start = low.find(b"\r\ncontent-type:")
     if start < 0:
@@ -194,20 +199,20 @@ def _read_encoding(reply: Any) -> str | None:
 
 
 def _read_raw(reply: Any) -> HTTPResponse:
-    told, arrived = reply._told, reply._arrived
+    head, arrived = reply._told, reply._arrived
     raw = HTTPResponse(
         BytesIO(arrived.body),
-        headers=told.headers,
+        headers=head.headers,
         status=arrived.status,
-        version=told.version,
-        reason=told.reason,
+        version=head.version,
+        reason=head.reason,
         preload_content=False,
         decode_content=False,
-        original_response=HttplibShim(told.headers, told.version),  # type: ignore[arg-type]
+        original_response=HttplibShim(head.headers, head.version),  # type: ignore[arg-type]
         request_method=reply._composed.shape.template.method,
         enforce_content_length=False,
     )
-    raw.read(decode_content=False)  # it has been read, and says how much of it there was
+    raw.read(decode_content=False)  # so that `raw.tell()` returns the size of the body
     return raw
 
 

@@ -1,4 +1,4 @@
-"""A `requests.Session` that sends over Chaperon's own connections."""
+"""A `requests.Session` with cheap request preparation and origin checks, over Chaperon's own connections."""
 
 from __future__ import annotations
 
@@ -27,10 +27,12 @@ from chaperon.client.origins import Origins, forget_cookies, noting, strip, with
 from chaperon.client.service import Service
 
 HOSTS = 6
+"""Hosts for which urllib3 pools are kept per user."""
 CONNECTIONS = 6
-"""Kept open per user and host, as browsers do."""
+"""Idle connections per user and host in a urllib3 pool, as many as browsers open."""
 
 ORIGINS = 100
+"""Origins whose request templates are cached per session."""
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 _STATE = frozenset({"headers", "cookies", "auth", "verify", "cert", "stream", "trust_env", "adapters"})
@@ -38,7 +40,7 @@ _ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:]
 
 
 class FastSession(requests.Session):
-    """A session towards one service: furnished, prepared, composed, but not measured."""
+    """A `requests.Session` set up from a `Service`, which encodes common requests from templates. Records nothing."""
 
     cookies: Jar
 
@@ -97,17 +99,20 @@ class FastSession(requests.Session):
         super().__setstate__(state)  # type: ignore[misc]
 
     def mount(self, prefix: Any, adapter: Any) -> None:
-        """Send what begins with *prefix* through an adapter of one's own."""
+        """Send requests whose URL begins with *prefix* through *adapter*; see `requests.Session.mount`."""
         super().mount(prefix, adapter)
         self._forget()
 
     def close(self) -> None:
-        """Close every connection that is kept."""
+        """Close all adapters with their idle connections."""
         for adapter in dict.fromkeys(self.adapters.values()):
             adapter.close()
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        """Prepare a request as `requests` does, at less cost where there is nothing to merge."""
+        """Prepare a request as `requests` does, but skip merging where the session has nothing to merge.
+
+        A request to an origin that the service does not trust gets none of the session's headers and auth.
+        """
         url = request.url
         if not self._origins.trusts(url.decode(errors="replace") if isinstance(url, bytes) else str(url)):
             return self._for_stranger(request)
@@ -139,7 +144,7 @@ class FastSession(requests.Session):
         return prepared
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        """Return a request's settings over the session's, at less cost where nothing has to be merged."""
+        """Return proxies, stream, verify and cert of a request; see `requests`, skipping the environment if unused."""
         if self.trust_env or proxies:
             merged = super().merge_environment_settings(url, proxies, stream, verify, cert)
             return merged if cert is not None else {**merged, "cert": self.certificate_for(url)}
@@ -151,11 +156,14 @@ class FastSession(requests.Session):
         }
 
     def certificate_for(self, url: str) -> Any:
-        """Return the client certificate to show at *url*: the session's, or None at an origin that is not trusted."""
+        """Return the client certificate for *url*: the session's, or None if the origin of *url* is not trusted."""
         return self.cert if self.cert is None or self._origins.trusts(url) else None
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
-        """Remove from a redirected request what its new origin must not get; then as `requests` does."""
+        """Remove headers, auth and cookies that an untrusted origin must not get from a redirected request.
+
+        Then does what `requests` does.
+        """
         before, after = response.request.url or "", prepared_request.url or ""
         trusted = self._origins.trusts(after)
         if self._origins.leaves(before, after) or (is_stranger(response.request) and not trusted):
@@ -167,16 +175,16 @@ class FastSession(requests.Session):
         super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
 
     def _carried(self) -> set[str]:
-        """Return the names of the headers that the session adds to requests by itself."""
+        """Return the names, in lower case, of the headers that the session adds to requests."""
         service = {name.lower() for name in self.service.headers} | self._signed
-        if self._origins.anywhere:  # then what the scenario sets is for it to look after, as with `requests`
+        if self._origins.anywhere:  # without a base URL the scenario's own headers go everywhere, as in `requests`
             return service | ({"authorization"} if self.service.auth is not None else set())
         usual = {name.lower() for name in requests.utils.default_headers()}
         custom = {name.lower() for name in self.headers if name.lower() not in usual}
         return service | custom | {"authorization"}
 
     def _for_stranger(self, request: requests.Request) -> requests.PreparedRequest:
-        """Prepare a request to an origin that is not trusted: with what it has of its own, nothing of the session's."""
+        """Prepare a request to an untrusted origin, without headers, auth and unscoped cookies of the session."""
         stranger = requests.Session()
         stranger.headers["User-Agent"] = f"chaperon/{VERSION}"
         stranger.trust_env, stranger.hooks = self.trust_env, self.hooks
@@ -184,7 +192,10 @@ class FastSession(requests.Session):
         return stranger.prepare_request(request)
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Return where a response sends one. Raises InvalidURL where `requests` lets a bare ValueError out."""
+        """Return the redirect target of a response, or None.
+
+        Raises InvalidURL for a malformed one, where `requests` raises a bare ValueError.
+        """
         try:
             target = super().get_redirect_target(resp)
             urlsplit(target or "")
@@ -195,7 +206,7 @@ class FastSession(requests.Session):
     def _composed(
         self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any
     ) -> EncodedRequest | None:
-        """Return the request ready to be sent, or None where it must go the long way."""
+        """Return the encoded request, or None if it must be sent through `requests`."""
         if self.hooks.get("response") or self.proxies or self.params:
             return None
         main = self._main
@@ -230,7 +241,7 @@ class FastSession(requests.Session):
         return None if sheet is None else sheet.compose(method, path, params, data, json, headers)
 
     def _sheet(self, origin: str) -> RequestTemplates | None:
-        """Return the heads for an origin, or None where what is set needs the long way."""
+        """Return the templates for an origin, or None if the session's settings require `requests`."""
         if len(self._sheets) >= ORIGINS:
             self._forget()
         self._sheets[origin] = None
@@ -248,7 +259,7 @@ class FastSession(requests.Session):
             try:
                 lane = adapter.lane(origin, self.verify, self.certificate_for(origin))
             except (OSError, RequestException):
-                return None  # the long way says what is wrong
+                return None  # sending through `requests` raises the error
             sheet = self._sheets[origin] = RequestTemplates(self, origin, adapter, lane)
             if self._base is not None and origin == self._base[0]:
                 self._main = sheet
@@ -261,12 +272,12 @@ class FastSession(requests.Session):
 
 
 def is_stranger(request: Any) -> bool:
-    """Whether a redirect led this request to an origin that is not trusted: it shows no client certificate there."""
+    """Return whether a redirect led this request to an untrusted origin, which gets no client certificate."""
     return getattr(request, "_chaperon_stranger", False)
 
 
 def _base_of(url: str) -> tuple[str, str] | None:
-    """Return the origin of a base URL with the path it goes on with, or None without one."""
+    """Return origin and path prefix of a base URL, or None if it has no origin or has a query or fragment."""
     scheme, mark, rest = url.partition("://")
     if not mark or "?" in rest or "#" in rest:
         return None

@@ -1,4 +1,4 @@
-"""The adapter for requests that urllib3 sends: bounded bodies, pools kept over sessions, prepared URLs cached."""
+"""`requests` adapters on urllib3, with the limits of a `CallBudget` and with pools and prepared URLs cached."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from chaperon.client.http.response import Response
 from chaperon.client.network.exceptions import DeadlineExceeded
 
 URLS = 1_000
+"""Prepared URLs cached per process."""
 _urls: dict[str, str] = {}
+"""Prepared URL by URL as given; a pure function, so that all sessions share the cache."""
 
 
 class CachedPreparedRequest(requests.PreparedRequest):
-    """Prepared as `requests` does: a URL it has seen is known, an empty jar sends no cookie."""
+    """A `requests.PreparedRequest` that caches prepared URLs and skips the cookie header of an empty jar."""
 
     def prepare_url(self, url: Any, params: Any) -> None:
         """Prepare the URL; see `requests`."""
@@ -38,7 +40,7 @@ class CachedPreparedRequest(requests.PreparedRequest):
         self.url = known
 
     def prepare_cookies(self, cookies: Any) -> None:
-        """Prepare the header of cookies; see `requests`."""
+        """Prepare the Cookie header; see `requests`."""
         if isinstance(cookies, CookieJar) and next(iter(cookies), None) is None:
             self._cookies = cookies
         else:
@@ -46,7 +48,7 @@ class CachedPreparedRequest(requests.PreparedRequest):
 
 
 class BoundedHTTPAdapter(HTTPAdapter):
-    """Sends prepared requests through urllib3; the bounds that go with one hold."""
+    """Sends prepared requests through urllib3 within the `CallBudget` attached to each."""
 
     def send(
         self,
@@ -57,7 +59,10 @@ class BoundedHTTPAdapter(HTTPAdapter):
         cert: Any = None,
         proxies: Any = None,
     ) -> requests.Response:
-        """Send *request*, return its response with the body still to come; see `requests`."""
+        """Send *request* and return its response, body not yet read; see `requests.adapters.HTTPAdapter.send`.
+
+        Raises DeadlineExceeded beyond the deadline of its budget.
+        """
         bounds = bounds_of(request)
         if bounds is None:
             return super().send(request, stream, timeout, verify, cert, proxies)
@@ -70,7 +75,7 @@ class BoundedHTTPAdapter(HTTPAdapter):
         return _heeding(response, bounds)
 
     def close(self) -> None:
-        """Close the connections that are not in use, though responses that came over them are still looked at."""
+        """Close idle connections at once, also those of pools that an open response still refers to."""
         managers = [self.__dict__.get("poolmanager"), *self.proxy_manager.values()]
         for manager in managers:
             if isinstance(manager, PoolManager):
@@ -83,7 +88,7 @@ class BoundedHTTPAdapter(HTTPAdapter):
 def within(
     bounds: CallBudget, send: Callable[..., requests.Response], request: Any, *, stream: bool, **kwargs: Any
 ) -> requests.Response:
-    """Send through an adapter that knows nothing of bounds, and within them all the same."""
+    """Send through any adapter, such as one the author mounted, and apply *bounds* to head and body."""
     with in_time(bounds.until, bounds.now):
         response = send(request, stream=True, **kwargs)
     response = _heeding(response, bounds)
@@ -93,7 +98,7 @@ def within(
 
 
 def _heeding(response: requests.Response, bounds: CallBudget) -> requests.Response:
-    if type(response) is requests.Response:  # a class of the user's own knows best
+    if type(response) is requests.Response:  # a subclass from an author's adapter is left unchanged
         response.__class__ = Response
         assert isinstance(response, Response)
         response.apply_budget(bounds)
@@ -103,9 +108,10 @@ def _heeding(response: requests.Response, bounds: CallBudget) -> requests.Respon
 class _Connection(HTTPConnection):
     @property
     def is_connected(self) -> bool:
-        """Whether the connection can be used again: nothing has come over it that nobody asked for, no end either.
+        """Whether the connection can be reused: it holds neither unrequested data nor the end of the stream.
 
-        urllib3 polls the socket, for which gevent opens a watcher, a timer and goes through the hub.
+        One non-blocking peek: urllib3 polls the socket instead, for which gevent creates a watcher and a timer
+        and switches to the hub.
         """
         bare = getattr(self.sock, "_sock", None)
         if bare is None:
@@ -124,9 +130,9 @@ class _Pool(HTTPConnectionPool):
 
 
 class CachedPoolAdapter(BoundedHTTPAdapter):
-    """An adapter that works out the pool of a host once; with proxies it does as it always did.
+    """An adapter that caches the pool of each origin; requests through proxies are not cached.
 
-    It keeps so many *connections* to each of so many *hosts*.
+    Keeps up to *connections* idle connections to each of up to *hosts* hosts.
     """
 
     __attrs__ = [*BoundedHTTPAdapter.__attrs__, "_hosts"]  # noqa: RUF012 - as its base
@@ -141,20 +147,20 @@ class CachedPoolAdapter(BoundedHTTPAdapter):
         self._found = {}
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the manager of the pools, see `requests`."""
+        """Create urllib3's pool manager; see `requests`."""
         super().init_poolmanager(*args, **kwargs)
         classes = self.poolmanager.pool_classes_by_scheme
         self.poolmanager.pool_classes_by_scheme = {**classes, "http": _Pool}
 
     def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
-        """Return the pool of connections for a request."""
+        """Return the connection pool for a request; see `requests`."""
         if proxies:
             return super().get_connection_with_tls_context(request, verify, proxies, cert)
         origin = request.url[: request.url.find("/", 8)]  # past the slashes of https://
         place = (origin, verify, cert)
         found = self._found.get(place)
         pool = None if found is None else found()
-        if pool is None:  # new, or closed since, or pushed out by those of other hosts
+        if pool is None:  # new, closed, or evicted by urllib3's manager
             pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
             if len(self._found) >= self._hosts:
                 self._found.clear()
@@ -162,6 +168,6 @@ class CachedPoolAdapter(BoundedHTTPAdapter):
         return pool
 
     def request_url(self, request: Any, proxies: Any) -> str:
-        """Return what stands in the request line."""
+        """Return the request target; see `requests`."""
         path = request.path_url
         return super().request_url(request, proxies) if proxies or path.startswith("//") else str(path)
