@@ -28,8 +28,8 @@ def recording(rounds: int = 7) -> str:
     chance = Random(7)
     samples = [(NAMES[i % len(NAMES)], chance.lognormvariate(-5, 0.7)) for i in range(SAMPLES)]
     cost = median(_seconds(samples) for _ in range(rounds)) / SAMPLES
-    with PrivateDir() as shelter:
-        journaled = median(_seconds(samples, shelter.folder / str(n)) for n in range(rounds)) / SAMPLES
+    with PrivateDir() as private_dir:
+        journaled = median(_seconds(samples, private_dir.folder / str(n)) for n in range(rounds)) / SAMPLES
     peak, kept = _memory(samples)
     return (
         f"recording: {cost * 1e6:.2f} µs a sample, {journaled * 1e6:.2f} µs with a journal; "

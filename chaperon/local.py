@@ -37,8 +37,8 @@ def processes(
     tell: Callable[[str], None] = lambda text: None,
 ) -> Iterator[ClusterRun]:
     """Give a fleet of *n* engine processes on this machine, to be started; none is left when the block is."""
-    with PrivateDir() as shelter, ExitStack() as ending:
-        address = Address.parse(f"ipc://{shelter.folder / 'm'}")
+    with PrivateDir() as private_dir, ExitStack() as ending:
+        address = Address.parse(f"ipc://{private_dir.folder / 'm'}")
         fleet = ClusterRun(
             environment.plan(),
             MasterSocket(address),
@@ -87,14 +87,14 @@ def start_workers(
         HubClock(),
         once=once,
         key=line,
-        shelter=_shelter(tell),
-        tell=tell,
+        private_dir=_private_dir(tell),
+        notify=tell,
         on_fault=on_fault,
     )
     return supervisor.start()
 
 
-def _shelter(tell: Callable[[str], None]) -> PrivateDir | None:
+def _private_dir(tell: Callable[[str], None]) -> PrivateDir | None:
     try:
         return PrivateDir()
     except JournalError as exc:

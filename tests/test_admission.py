@@ -60,7 +60,7 @@ def test_a_worker_of_another_version_is_turned_away_with_both_versions_told(thei
 
     why = f"it is Chaperon {theirs}, the master {VERSION}: install the same on both"
     assert stage.codes["beta/1"] == REFUSED
-    assert stage.crew["beta"].told == f"the master does not take this worker: {why}"
+    assert stage.crew["beta"].reason == f"the master does not take this worker: {why}"
     assert [line for line in stage.told if "beta" in line] == [
         f"worker 'beta' on {platform.node()!r} is turned away: {why}"
     ]
@@ -90,7 +90,7 @@ def test_a_version_that_differs_in_its_last_number_is_let_in():
 
 
 def test_another_python_is_let_in_and_told_of_once():
-    stage = Ground(users(2), losing=0.3, seed=5)
+    stage = Ground(users(2), loss=0.3, seed=5)
     stage.worker("alpha", identify=saying(python="3.99.1"))
     stage.worker("beta")
 
@@ -107,7 +107,7 @@ def test_whoever_speaks_another_protocol_is_told_of_with_both_numbers():
     door = Door("never asked")
 
     for _ in range(3):
-        door.admission.foreign(b"beta/77", OtherProtocol(PROTOCOL + 1))
+        door.admission.handle_other_protocol(b"beta/77", OtherProtocol(PROTOCOL + 1))
 
     assert door.told == [
         f"worker 'beta' is turned away: it speaks protocol {PROTOCOL + 1}, the master's Chaperon {VERSION} "
@@ -120,11 +120,11 @@ def test_a_crowd_at_the_door_is_told_of_within_bounds():
     door = Door("no")
 
     for n in range(3_000):
-        door.admission.knock(f"w{n}/1".encode(), hello(f"w{n}"), 0.0)
+        door.admission.handle_hello(f"w{n}/1".encode(), hello(f"w{n}"), 0.0)
 
     assert len(door.told) == 1_001
     assert door.told[-1] == "more than 1,000 workers were turned away: no further one is named"
-    assert door.admission.told == "'w0' was turned away, for no; 'w1' was turned away, for no; as were 998 more"
+    assert door.admission.refusals == "'w0' was turned away, for no; 'w1' was turned away, for no; as were 998 more"
 
 
 @pytest.mark.faults

@@ -93,11 +93,11 @@ def test_twice_as_many_workers_as_there_is_room_for_are_refused(monkeypatch, sam
     refused = [answer for answer in answers if answer == full]
     assert len(refused) >= 49
     assert len(list(there)) <= 50
-    assert len(there._doubted) <= 50
+    assert len(there._contested) <= 50
 
 
 def test_twice_as_many_strangers_as_are_told_of_are_not_kept(monkeypatch):
-    monkeypatch.setattr(admission, "TOLD", 20)
+    monkeypatch.setattr(admission, "MOST_REPORTED", 20)
     told = []
 
     class Link:
@@ -106,7 +106,7 @@ def test_twice_as_many_strangers_as_are_told_of_are_not_kept(monkeypatch):
 
     door = admission.Admission(Link(), None, lambda hello, now: "it is too old", lambda: None, told.append)
     for k in range(40):
-        door.knock(b"%d" % k, Hello(f"w{k}", k, *HELLO[2:]), 0.0)
+        door.handle_hello(b"%d" % k, Hello(f"w{k}", k, *HELLO[2:]), 0.0)
 
     assert len(told) == 21
     assert told[-1] == "more than 20 workers were turned away: no further one is named"

@@ -40,7 +40,7 @@ class Pair:
     def connect(self, name):
         link = self.links[name] = WorkerSocket(self.bound.address, name, self.keys[1])
         states = self.seen[name] = []
-        link.listen(lambda message: None, lambda exc: None, connection=states.append)
+        link.listen(lambda message: None, lambda exc: None, on_connection=states.append)
         self.say(name)
         until(lambda: states == [True] and name in self.heard)
         return link
@@ -142,47 +142,47 @@ def test_what_is_known_of_connections_is_bounded_by_those_that_are_open(steps):
         if what == "open" and number not in opened:
             opened.add(number)
             owner.pop(number, None)
-            connections.opened(number)
+            connections.record_opened(number)
         elif what == "close" and number in opened:
             opened.discard(number)
-            gone = connections.closed(number)
+            gone = connections.record_closed(number)
             assert gone in (None, owner.get(number))
             owner.pop(number, None)
         elif what == "say" and number in opened and owner.get(number, name) == name:
             owner[number] = name
-            connections.heard(name, number)
+            connections.record_message(name, number)
     assert len(connections._numbers) <= len(opened)
     assert len(connections._peers) <= len(opened)
 
 
 def test_what_was_said_before_the_end_and_is_read_after_it_brings_nobody_back():
     connections = Connections()
-    connections.opened(7)
-    assert connections.heard(b"a", 7) is None
+    connections.record_opened(7)
+    assert connections.record_message(b"a", 7) is None
 
-    assert connections.closed(7) == b"a"
+    assert connections.record_closed(7) == b"a"
 
-    assert connections.heard(b"a", 7) == b"a"
-    connections.opened(7)
-    assert connections.heard(b"b", 7) is None
+    assert connections.record_message(b"a", 7) == b"a"
+    connections.record_opened(7)
+    assert connections.record_message(b"b", 7) is None
 
 
 def test_a_number_that_is_used_again_ends_whoever_had_it():
     connections = Connections()
-    connections.opened(7)
-    connections.heard(b"a", 7)
+    connections.record_opened(7)
+    connections.record_message(b"a", 7)
 
-    assert connections.heard(b"b", 7) == b"a"
-    assert connections.closed(7) == b"b"
+    assert connections.record_message(b"b", 7) == b"a"
+    assert connections.record_closed(7) == b"b"
 
 
 def test_the_end_of_an_older_connection_is_no_news_of_a_peer_with_a_newer_one():
     connections = Connections()
-    connections.heard(b"a", 7)
-    connections.heard(b"a", 8)
+    connections.record_message(b"a", 7)
+    connections.record_message(b"a", 8)
 
-    assert connections.closed(7) is None
-    assert connections.closed(8) == b"a"
+    assert connections.record_closed(7) is None
+    assert connections.record_closed(8) == b"a"
 
 
 # With real processes

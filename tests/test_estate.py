@@ -27,7 +27,7 @@ class Mortal(Ground):
 
     def worker(self, name, *, life=1):
         identity = Identity(name, life)
-        link = self.net.connect(identity.peer)
+        link = self.net.connect(identity.routing_id)
         worker = Worker(
             link, identity, lambda welcome, data: self.environment, self.clock, journal=self.folder / f"{name}-{life}"
         )
@@ -39,20 +39,20 @@ class Mortal(Ground):
         """End an engine at once, and let its supervisor find what is on the disk at that moment."""
         left = self.folder / f"{name}-{life}-left"
         shutil.copytree(self.folder / f"{name}-{life}", left)
-        self.in_flight = self.crew[name]._stint.sending.engine.busy
+        self.in_flight = self.crew[name].assignment.sending.engine.busy
         super().kill(name, life)
         link = self.net.connect(f"supervisor of {name}".encode())
         self.estate = OrphanedWindows(name, life, -9, left, link, self.clock)
         link.listen(
-            lambda message: self.estate.received(message) if isinstance(message, WindowsReceived) else None, None
+            lambda message: self.estate.acknowledge(message) if isinstance(message, WindowsReceived) else None, None
         )
-        self.settling = gevent.spawn(self.estate.settle)
+        self.settling = gevent.spawn(self.estate.send_all)
 
 
-@pytest.mark.parametrize("losing", [0.0, 0.3])
+@pytest.mark.parametrize("loss", [0.0, 0.3])
 @pytest.mark.parametrize("at", [0.02, 3.0, 3.47, 7.99])
-def test_killed_at_any_moment_an_engine_owes_nothing(tmp_path, at, losing):
-    stage = Mortal(tmp_path, rate(40, hold=10), took=0.3, losing=losing, doubling=losing)
+def test_killed_at_any_moment_an_engine_owes_nothing(tmp_path, at, loss):
+    stage = Mortal(tmp_path, rate(40, hold=10), took=0.3, loss=loss, duplication=loss)
     for name in ("alpha", "beta", "gamma"):
         stage.worker(name)
     stage.fleet(3)
@@ -110,9 +110,9 @@ def test_a_master_that_knows_nothing_of_the_dead_wants_nothing(tmp_path):
     stranger = OrphanedWindows(
         "nobody", 5, -9, tmp_path / "nothing", link := stage.net.connect(b"supervisor"), stage.clock
     )
-    link.listen(lambda message: stranger.received(message), None)
+    link.listen(lambda message: stranger.acknowledge(message), None)
 
-    settling = gevent.spawn(stranger.settle)
+    settling = gevent.spawn(stranger.send_all)
     stage.play()
 
     assert settling.ready()
@@ -132,7 +132,7 @@ def supervised(monkeypatch):
 
         monkeypatch.setattr(Supervisor, "_run", run)
         monkeypatch.setattr(
-            "chaperon.cluster.worker.supervisor.FAREWELL", 0.01
+            "chaperon.cluster.worker.supervisor.ORPHANS_WAIT", 0.01
         )  # there is no master to take what was owed
         link = LossyNetwork(clock).connect(b"supervisor")
         return clock, started, Supervisor(["alpha"], lambda name, life: [], link, clock, **options).start()
@@ -164,4 +164,4 @@ def test_an_engine_ended_by_our_own_signal_has_left(supervised):
     _, _, supervisor = supervised(lambda n, self: self.leave() or -15)
 
     assert supervisor.wait() == LEFT
-    assert not supervisor._estates
+    assert not supervisor.orphans

@@ -38,10 +38,13 @@ class Ground:
             scenarios=[run(Scenario(visit, name="shop"), load)], grace=grace, name="ground", seed=7
         )
 
-    def worker(self, name, *, life=1, capacity=1.0, furnish=None, identify=Identity):
+    def worker(self, name, *, life=1, capacity=1.0, load_environment=None, identify=Identity):
         identity = identify(name, life, capacity)
         worker = Worker(
-            self.net.connect(identity.peer), identity, furnish or (lambda welcome, data: self.environment), self.clock
+            self.net.connect(identity.routing_id),
+            identity,
+            load_environment or (lambda welcome, data: self.environment),
+            self.clock,
         )
         self.crew[name] = worker
         gevent.spawn(lambda: self.codes.__setitem__(f"{name}/{life}", worker.run()))
@@ -55,7 +58,7 @@ class Ground:
             workers=workers,
             patience=Patience(**patience),
             clock=self.clock,
-            tell=self.told.append,
+            notify=self.told.append,
         )
         starting = gevent.spawn(self.master.start)
         self.clock.run(starting.ready)
@@ -63,12 +66,12 @@ class Ground:
         return self.master
 
     def after(self, seconds, deed):
-        self.clock.after(self.master._muster.began - self.clock.now() + seconds, deed)
+        self.clock.after(self.master.state.began - self.clock.now() + seconds, deed)
 
     def kill(self, name, life=1):
         """End a worker as a machine that loses its power does."""
         self.net.cut.add(f"{name}/{life}".encode())
-        sending = self.crew[name]._stint.sending
+        sending = self.crew[name].assignment.sending
         sending.engine.stop(0.0)
 
     def play(self):
@@ -138,7 +141,7 @@ def test_uneven_workers_get_uneven_numbers_of_shares(ground):
     stage.worker("small")
     stage.worker("large", capacity=3)
     stage.fleet(2)
-    ledger = stage.master._muster.ledger
+    ledger = stage.master.state.leases
 
     held = {name: len(ledger.leases((name, 1))) for name in ("small", "large")}
     stage.play()
@@ -146,7 +149,7 @@ def test_uneven_workers_get_uneven_numbers_of_shares(ground):
     assert held == {"small": 4, "large": 12}
 
 
-@pytest.mark.parametrize("trouble", [{"losing": 0.3}, {"doubling": 0.5}, {"holding": 0.8}], ids=str)
+@pytest.mark.parametrize("trouble", [{"loss": 0.3}, {"duplication": 0.5}, {"delay": 0.8}], ids=str)
 def test_lost_doubled_late_messages_change_nothing(ground, trouble):
     stage = ground(rate(20, hold=10), seed=3, **trouble)
     for k in range(3):
@@ -265,14 +268,14 @@ def test_without_its_master_a_worker_pauses_when_its_leases_end_and_leaves_after
 
     assert stage.codes["w0/1"] == ORPHANED
     assert max(due for due, *_ in stage.made) == pytest.approx(29, abs=0.6)
-    assert stage.clock.now() - stage.master._muster.began == pytest.approx(50, abs=1.5)
+    assert stage.clock.now() - stage.master.state.began == pytest.approx(50, abs=1.5)
 
 
 def test_a_fault_of_our_own_at_the_end_is_told_and_nobody_waits_for_ever(ground, monkeypatch):
     stage = ground(rate(10, hold=3))
     stage.worker("w0")
     fleet = stage.fleet(1)
-    monkeypatch.setattr(fleet._muster, "conclude", lambda now: 1 / 0)
+    monkeypatch.setattr(fleet.state, "conclude", lambda now: 1 / 0)
 
     report = stage.play()
 
@@ -322,7 +325,7 @@ def test_a_worker_that_cannot_run_it_says_why_before_the_start(ground):
 
     stage = ground(users(2))
     stage.worker("w0")
-    stage.worker("w1", furnish=broken)
+    stage.worker("w1", load_environment=broken)
 
     with pytest.raises(LoadError, match=r"w1 on .* line 3: no module named numpy"):
         stage.fleet(2)
@@ -346,7 +349,7 @@ def test_a_second_worker_of_the_same_name_is_refused_and_the_first_not_disturbed
     report = stage.play()
 
     assert stage.codes["w0/2"] == 6
-    assert "a worker named 'w0' is here already" in stage.crew["w0"].told
+    assert "a worker named 'w0' is here already" in stage.crew["w0"].reason
     assert report.ledger["shop"].done == 200
 
 
@@ -355,7 +358,7 @@ def test_a_run_for_another_master_is_left_for_the_new_one(ground):
     stage.worker("w0")
     stage.fleet(1)
     first = stage.master
-    stage.after(5.0, lambda: setattr(first._muster, "run", 12345))
+    stage.after(5.0, lambda: setattr(first.state, "run", 12345))
 
     stage.clock.run(lambda: "w0/1" in stage.codes)
 
@@ -381,7 +384,7 @@ def test_whoever_leaves_does_not_wait_for_a_master_that_is_gone(ground):
     stage = ground(rate(10, hold=60))
     stage.worker("w0")
     stage.worker("w1")
-    stage.fleet(2, silence=10.0, dead_man=50.0)
+    stage.fleet(2, worker_timeout=10.0, master_timeout=50.0)
     left = []
 
     def leave():

@@ -64,7 +64,7 @@ class Life:
         self.unacknowledged[window.seq] = body
 
     def acknowledge(self, upto):
-        self.journal.acknowledged(upto)
+        self.journal.acknowledge(upto)
         self.unacknowledged = {seq: body for seq, body in self.unacknowledged.items() if seq > upto}
 
 
@@ -249,7 +249,7 @@ def test_damage_within_ends_the_reading_and_is_said():
 def test_progress_counts_on_from_where_a_share_was_taken_up():
     with a_folder() as folder:
         life = Life(folder)
-        life.journal.stands("0:1/4", 40, 3)
+        life.journal.note_share_start("0:1/4", 40, 3)
         for fate in ("planned", "planned", "done", "planned", "dropped", "planned", "failed", "planned", "lost"):
             life.recorder.count_visit("shop", 101.0, fate, share="0:1/4")
         early = recover(life.journal.folder).rest[0].progress
@@ -274,7 +274,7 @@ def test_whoever_takes_over_a_share_knows_to_the_visit_where_it_stood(load, unti
         stage = Stage(load, shares=4, took=0.35, journal=journal)
         dealer = UniqueRows(stage.recorder.dealt)
         for share in stage.shares:
-            journal.stands(share.name, share.start, share.rows)
+            journal.note_share_start(share.name, share.start, share.rows)
 
         stage.play(until=until)
         dealer.holdings = stage.engine.holdings
@@ -415,13 +415,13 @@ def test_a_window_that_cannot_be_written_is_told_and_the_next_is_kept():
 
 
 def test_only_the_owner_can_read_it(tmp_path):
-    with PrivateDir(tmp_path) as shelter:
-        life = Life(shelter.folder)
+    with PrivateDir(tmp_path) as private_dir:
+        life = Life(private_dir.folder)
         life.cut()
 
-        assert shelter.folder.stat().st_mode & 0o077 == 0
-        assert all(path.stat().st_mode & 0o077 == 0 for path in shelter.folder.rglob("*"))
-        assert list(shelter.folders()) == [life.journal.folder]
+        assert private_dir.folder.stat().st_mode & 0o077 == 0
+        assert all(path.stat().st_mode & 0o077 == 0 for path in private_dir.folder.rglob("*"))
+        assert list(private_dir.folders()) == [life.journal.folder]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -476,7 +476,7 @@ for n in count(1):
         journal.seal(window, str(sum(s.count for s in window.series.values())).encode())
         if acknowledging:
             upto = window.seq - 2
-            journal.acknowledged(upto)            # these are somebody else's now
+            journal.acknowledge(upto)            # these are somebody else's now
             words[2] = max(upto, 0)
 """
 

@@ -14,7 +14,7 @@ from chaperon.cluster.protocol.messages import Bye, Hello, Lease, Offer, Ping, R
 from chaperon.cluster.transport import keys
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.key_files import find, write
-from chaperon.cluster.transport.keys import MasterKey, WorkerKey, guarded, make, parse
+from chaperon.cluster.transport.keys import MasterKey, WorkerKey, make, parse, require_key
 from chaperon.cluster.transport.link import MALFORMED
 from chaperon.cluster.transport.master_socket import MasterSocket
 from chaperon.cluster.transport.worker_socket import WorkerSocket
@@ -115,8 +115,8 @@ def test_a_wrong_address_is_no_wrong_key(dead_port):
 
 def test_a_worker_of_the_masters_own_is_let_in_beside_the_others(desk):
     master, worker = make()
-    admitting, own = master.admitting()
-    address = desk(admitting).link.address
+    with_own_worker, own = master.with_own_worker()
+    address = desk(with_own_worker).link.address
 
     assert [knock(address, key) for key in (own, worker)] == ["heard", "heard"]
 
@@ -203,12 +203,12 @@ def test_thousands_of_mutated_messages_on_open_ports_are_counted_and_dropped(des
         if n % 200 == 0:
             gevent.sleep(0.001)
     with gevent.Timeout(20):
-        while sum(door.link.tally.values()) + len(door.heard) < sent:
+        while sum(door.link.dropped.values()) + len(door.heard) < sent:
             gevent.sleep(0.01)
     context.destroy(0)
 
-    assert door.link.tally[MALFORMED] > sent * 0.8
-    assert set(door.link.tally) <= {MALFORMED, "messages of another protocol"}
+    assert door.link.dropped[MALFORMED] > sent * 0.8
+    assert set(door.link.dropped) <= {MALFORMED, "messages of another protocol"}
     assert knock(door.link.address, None) == "heard"
 
 
@@ -268,13 +268,13 @@ def test_nothing_beyond_loopback_without_a_key(text):
     address = Address.parse(text)
 
     with pytest.raises(UsageError, match="chaperon keygen"):
-        guarded(address, None, "bind")
-    guarded(address, make()[0], "bind")
+        require_key(address, None, "bind")
+    require_key(address, make()[0], "bind")
 
 
 @pytest.mark.parametrize("text", ["tcp://127.0.0.1", "tcp://localhost:7", "tcp://[::1]:7", "ipc:///tmp/x", "[::1]"])
 def test_loopback_needs_no_key(text):
-    guarded(Address.parse(text), None, "bind")
+    require_key(Address.parse(text), None, "bind")
 
 
 @pytest.mark.parametrize("text", ["", "udp://x", "tcp://", "tcp://a:b", "tcp://a:65534", f"ipc://{'x' * 103}"])

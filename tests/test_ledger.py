@@ -28,7 +28,7 @@ def dealt(ledger, peers, now=0.0):
 
 def ledger_of(n, capacities, load=None):
     ledger = LeaseTable(deal([("shop", load or rate(10, hold=60))], n))
-    ledger.among(capacities)
+    ledger.set_capacities(capacities)
     return ledger
 
 
@@ -61,13 +61,13 @@ def test_shares_of_one_given_up_are_dealt_again_from_where_they_stood():
     ledger = dealt(ledger_of(4, {A: 1, B: 1}), [A, B])
     gone = ledger.leases(B)
 
-    ledger.give_up(B, {gone[0].share: (7, 3)})
-    ledger.among({A: 1})
+    ledger.revoke(B, {gone[0].share: (7, 3)})
+    ledger.set_capacities({A: 1})
     offers = {lease.share: lease for lease in ledger.offers(5.0)}
 
     assert offers[gone[0].share].start == 7
     assert offers[gone[0].share].rows == 3
-    assert all(lease.forgo for lease in offers.values())
+    assert all(lease.count_missed_as_lost for lease in offers.values())
     assert not any(ledger.claim(B, lease) for lease in offers.values())
     assert all(ledger.claim(A, lease) for lease in offers.values())
 
@@ -75,25 +75,25 @@ def test_shares_of_one_given_up_are_dealt_again_from_where_they_stood():
 def test_a_late_joiner_gets_its_part_from_those_who_have_more():
     ledger = dealt(ledger_of(8, {A: 1}), [A])
 
-    ledger.among({A: 1, B: 1})
+    ledger.set_capacities({A: 1, B: 1})
     wanted = ledger.leases(A)
     for name in {lease.share for lease in ledger.all_leases(A)} - {lease.share for lease in wanted}:
-        ledger.returned(A, Lease(name, 1, start=11))
+        ledger.take_back(A, Lease(name, 1, start=11))
     dealt(ledger, [B])
 
     assert len(wanted) == 4
     assert {lease.start for lease in ledger.leases(B)} == {11}
-    assert not any(lease.forgo for lease in ledger.leases(B))
+    assert not any(lease.count_missed_as_lost for lease in ledger.leases(B))
 
 
 def test_what_is_reported_of_an_earlier_attempt_is_ignored():
     ledger = dealt(ledger_of(1, {A: 1, B: 1}, users(1)), [A])
     old = ledger.leases(A)[0]
-    ledger.give_up(A, {})
+    ledger.revoke(A, {})
     dealt(ledger, [B])
 
     ledger.done(A, old)
-    ledger.returned(A, old)
+    ledger.take_back(A, old)
 
     assert len(ledger.leases(B)) == 1
     assert not ledger.all_done
@@ -105,7 +105,7 @@ def test_dealing_always_comes_to_an_end_with_nobody_over_a_fair_part_but_one(cro
     peers = [(f"w{k}", 1) for k in range(len(capacities))]
     loads = [(f"e{k}", users(n)) for k, n in enumerate(crowds)]
     ledger = LeaseTable(deal(loads, 8 * len(peers)))
-    ledger.among(dict(zip(peers, capacities, strict=True)))
+    ledger.set_capacities(dict(zip(peers, capacities, strict=True)))
 
     dealt(ledger, peers)
 
@@ -125,21 +125,21 @@ def test_windows_are_let_through_in_order_and_once_each(order, data):
     account = WindowSequencer()
     again = data.draw(st.lists(st.sampled_from(order)))
 
-    through = [w.seq for seq in [*order, *again] for w in account.take(window(seq))]
+    through = [w.seq for seq in [*order, *again] for w in account.accept(window(seq))]
 
     assert through == list(range(1, 9))
-    assert account.twice == len(again)
+    assert account.duplicates == len(again)
 
 
 def test_what_was_begun_on_a_lost_worker_is_lost_until_its_end_turns_up():
     account, losses = WindowSequencer(), LossCorrections()
-    account.take(window(1, planned=10, done=7))
+    account.accept(window(1, planned=10, done=7))
     account.close()
 
-    lost = losses.settle({A: account})
-    nothing_more = losses.settle({A: account})
-    account.take(window(2, done=2))
-    found = losses.settle({A: account})
+    lost = losses.update_in_flight({A: account})
+    nothing_more = losses.update_in_flight({A: account})
+    account.accept(window(2, done=2))
+    found = losses.update_in_flight({A: account})
 
     assert lost == {("shop", 0): VisitCounts(lost=3)}
     assert nothing_more == {}
@@ -149,27 +149,27 @@ def test_what_was_begun_on_a_lost_worker_is_lost_until_its_end_turns_up():
 def test_an_arrival_its_successor_declared_lost_is_not_when_it_turns_out_to_be_made():
     losses, scheduled = LossCorrections(), frozenset({"shop"})
 
-    declared = losses.hear(window(1, planned=5, lost=5), given_up=False, scheduled=scheduled, found={})
-    turned_up = losses.hear(window(9, planned=3, done=3), given_up=True, scheduled=scheduled, found={})
+    declared = losses.record_window(window(1, planned=5, lost=5), given_up=False, scheduled=scheduled, found={})
+    turned_up = losses.record_window(window(9, planned=3, done=3), given_up=True, scheduled=scheduled, found={})
 
     assert declared == {}
     assert turned_up == {("shop", 0): VisitCounts(planned=-3, lost=-3)}
-    assert losses.made_twice == 0
+    assert losses.duplicated == 0
 
 
 def test_what_both_have_made_is_counted_as_made_twice():
     losses, scheduled = LossCorrections(), frozenset({"shop"})
 
-    changes = losses.hear(window(9, planned=4, done=4), given_up=True, scheduled=scheduled, found={})
+    changes = losses.record_window(window(9, planned=4, done=4), given_up=True, scheduled=scheduled, found={})
 
     assert changes == {}
-    assert losses.made_twice == 4
+    assert losses.duplicated == 4
 
 
 def test_progress_is_what_the_windows_without_a_gap_say():
     account = WindowSequencer()
-    account.take(window(1, taken=5))
-    account.take(window(3, taken=15))
+    account.accept(window(1, taken=5))
+    account.accept(window(3, taken=15))
 
     assert account.progress == {"0:0/1": (5, 0)}
     assert [w.seq for w in account.close()] == [3]
@@ -182,7 +182,7 @@ def test_an_unacknowledged_window_is_sent_again_with_growing_patience():
     outbox.put(1, b"one")
     for now in range(40):
         outbox.flush(now, lambda seq, body, now=now: sent.append(now) is None)
-    outbox.acked(1)
+    outbox.acknowledge(1)
     outbox.flush(100, lambda seq, body: sent.append("after its acknowledgement") is None)
 
     assert sent == [0, 2, 6, 14, 29]
@@ -195,7 +195,7 @@ def test_only_a_few_windows_are_under_way_at_once():
         outbox.put(seq, b"")
 
     outbox.flush(0.0, lambda seq, body: sent.append(seq) is None)
-    outbox.acked(5)
+    outbox.acknowledge(5)
     outbox.flush(0.1, lambda seq, body: sent.append(seq) is None)
 
     assert sent == list(range(1, 14))
@@ -203,12 +203,12 @@ def test_only_a_few_windows_are_under_way_at_once():
 
 @given(st.floats(-1e6, 1e6), st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=8))
 def test_a_clocks_offset_is_known_to_half_the_quickest_round_trip(ahead, trips):
-    timepiece, now = ClockOffset(), 50.0
+    offset, now = ClockOffset(), 50.0
     for there, back in trips:
-        timepiece.note(now, now + there + ahead, now + there + ahead, now + there + back)
+        offset.record(now, now + there + ahead, now + there + ahead, now + there + back)
         now += 1
 
-    assert abs(timepiece.ahead - ahead) <= timepiece.trip / 2 + 1e-6
+    assert abs(offset.ahead - ahead) <= offset.round_trip / 2 + 1e-6
 
 
 def test_an_offer_that_could_not_be_sent_is_made_again_at_once():

@@ -31,8 +31,8 @@ def lost_at(at, load, *, took=0.2, heal=None, **options):
 
 def said(stage):
     """Return how many visits the lost worker had said to have begun."""
-    (hand,) = [hand for hand in stage.master._muster.roster if hand.title == "w1"]
-    return sum(span.reached - span.start for span in hand.spans)
+    (worker,) = [worker for worker in stage.master.state.workers if worker.title == "w1"]
+    return sum(span.reached - span.start for span in worker.progress_log)
 
 
 MOMENTS = [10.0, 10.21, 10.49, 10.77, 10.98]

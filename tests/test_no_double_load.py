@@ -71,7 +71,7 @@ class Moments(Ground):
         self.net.thaw()
 
     def starts(self):
-        return sorted(at - self.master._muster.began for at in self.begun)
+        return sorted(at - self.master.state.began for at in self.begun)
 
 
 def assert_once(stage, report, *, rate=RATE, hold=HOLD):
@@ -128,7 +128,7 @@ def test_a_master_that_stood_still_waits_longer_for_workers_to_come():
 
 def test_a_worker_that_stood_still_counts_its_masters_silence_from_its_waking():
     stage = Moments(rate(RATE, hold=HOLD), workers=1)
-    stage.fleet(1, dead_man=12.0)
+    stage.fleet(1, master_timeout=12.0)
     worker = stage.crew["w0"]
     clock = worker._clock
     sleeper = Stopping(clock)
@@ -179,8 +179,8 @@ def test_a_worker_that_does_not_come_back_is_taken_for_dead_after_two_beats():
     stage.fleet()
     stage.after(15.3, lambda: stage.net.close(b"w1/1"))
     seen = []
-    stage.after(17.2, lambda: seen.append(len(stage.master._muster.roster.present)))
-    stage.after(17.7, lambda: seen.append(len(stage.master._muster.roster.present)))
+    stage.after(17.2, lambda: seen.append(len(stage.master.state.workers.present)))
+    stage.after(17.7, lambda: seen.append(len(stage.master.state.workers.present)))
 
     report = stage.play()
 
@@ -206,7 +206,7 @@ def test_without_a_connection_to_its_master_a_worker_sends_nothing():
 @pytest.mark.parametrize("seed", range(15))
 def test_no_storm_of_cuts_and_closed_connections_sends_an_arrival_twice(seed):
     chance = Random(seed)
-    stage = Moments(rate(RATE, hold=HOLD), seed=seed, losing=0.1, doubling=0.1, holding=0.3)
+    stage = Moments(rate(RATE, hold=HOLD), seed=seed, loss=0.1, duplication=0.1, delay=0.3)
     stage.fleet()
     at = 5.0
     while at < HOLD - 10:

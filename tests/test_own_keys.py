@@ -423,7 +423,7 @@ def test_a_master_that_asks_for_none_lets_out_what_the_key_protects(shells, targ
 
     welcome, blob = rogue(int(master.address.rpartition(":")[2]), within=5)
 
-    assert SECRET in str(welcome.recipe)
+    assert SECRET in str(welcome.overrides)
     assert b"shop.py" in blob.data
 
 

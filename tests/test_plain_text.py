@@ -177,7 +177,7 @@ def test_messages_carry_odd_text(text):
     identity = Identity(text, 1)
     ping = Ping(text, 1, 2, "ready", 0.0, note=text, stop=text)
 
-    assert identity.peer.decode() == f"{identity.name}/1"
+    assert identity.routing_id.decode() == f"{identity.name}/1"
     assert isinstance(decode(encode(identity.hello)), Hello)
     heard = decode(encode(ping))
     assert heard.note == heard.stop == encodable(text, 10**6)
@@ -188,7 +188,7 @@ def test_a_config_crosses_the_wire_as_it_is():
     given = {"half": "\ud83d", "whole": "é"}
     welcome = Welcome(1, "shop.py", "d", 0, {}, given, 8, 1, 10.0, 30.0)
 
-    assert decode(encode(welcome)).given == given
+    assert decode(encode(welcome)).setup_result == given
 
 
 def test_what_is_said_of_a_run_is_encodable():

@@ -199,7 +199,7 @@ def test_a_fault_in_the_last_moment_is_not_dropped(monkeypatch):
     stage.fleet(1)
 
     def late():
-        monkeypatch.setattr(stage.crew["alpha"]._stint.sending._recorder, "cut", lambda **kwargs: 1 / 0)
+        monkeypatch.setattr(stage.crew["alpha"].assignment.sending._recorder, "cut", lambda **kwargs: 1 / 0)
 
     stage.after(1.99, late)
     report = stage.play()
@@ -237,7 +237,7 @@ def test_a_worker_whose_heart_stops_ends_by_a_code_of_its_own_and_is_passed_on(m
 
     def stop():
         stage.net.cut.add(b"beta/1")  # it cannot say so itself
-        monkeypatch.setattr(beta._joining, "tick", lambda: 1 / 0)
+        monkeypatch.setattr(beta._join, "tick", lambda: 1 / 0)
 
     stage.after(3.0, stop)
     stage.after(4.0, lambda: dead(stage))
@@ -251,15 +251,15 @@ def test_a_worker_whose_heart_stops_ends_by_a_code_of_its_own_and_is_passed_on(m
 def dead(stage):
     link = stage.net.connect(b"supervisor of beta")
     estate = OrphanedWindows("beta", 1, stage.codes["beta/1"], None, link, stage.clock)
-    link.listen(lambda message: estate.received(message), None)
-    gevent.spawn(estate.settle)
+    link.listen(lambda message: estate.acknowledge(message), None)
+    gevent.spawn(estate.send_all)
 
 
 def test_a_master_whose_loop_dies_ends_its_run_as_invalid(monkeypatch):
     stage = Ground(rate(20, hold=10))
     stage.worker("alpha")
     stage.fleet(1)
-    failing(monkeypatch, Coordinator, "_tend", after=30)
+    failing(monkeypatch, Coordinator, "_step", after=30)
 
     report = stage.play()
 
@@ -277,7 +277,7 @@ def test_what_a_dead_engine_left_and_cannot_be_read_is_told_not_hidden(tmp_path)
     estate = OrphanedWindows("alpha", 1, -9, tmp_path / "left", net.connect(b"supervisor"), VirtualClock())
 
     assert "what alpha left cannot be sent" in estate.fault
-    gevent.spawn(estate.settle)
+    gevent.spawn(estate.send_all)
     gevent.sleep(0.01)
     assert isinstance(told[0], WorkerDied)
     assert told[0].fault == estate.fault
@@ -305,7 +305,7 @@ def test_a_message_that_could_not_be_dealt_with_is_said_by_the_worker(monkeypatc
     stage = Ground(rate(20, hold=5))
     worker = stage.worker("alpha")
     stage.fleet(1)
-    stage.after(2.0, lambda: worker._link.tally.update([FAULTS]))
+    stage.after(2.0, lambda: worker._link.dropped.update([FAULTS]))
     report = stage.play()
 
     assert isinstance(worker, Worker)

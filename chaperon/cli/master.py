@@ -64,7 +64,7 @@ def master(
         environment = orders.environment(file, warn=warn)
     lost = share_of(max_lost)
     parcel = pack(file, worker_overrides(orders), bundle_files(split(file)[0], trail.seen, ship))
-    mine, own_key = found.admitting() if isinstance(found, MasterKey) else (None, None)
+    mine, own_key = found.with_own_worker() if isinstance(found, MasterKey) else (None, None)
     link = MasterSocket(address, mine)
     _tell(f"the master is at {link.address}")
     fleet = ClusterRun(
@@ -74,7 +74,7 @@ def master(
         workers=workers,
         patience=Patience(silence, dead_man, gather),
         lost=lost,
-        tell=_tell,
+        notify=_tell,
     )
     if found is None:
         _tell(f"WARNING: {OPEN}")

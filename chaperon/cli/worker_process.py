@@ -20,7 +20,7 @@ from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.keys import WorkerKey, parse
 from chaperon.cluster.transport.worker_socket import WorkerSocket
 from chaperon.cluster.worker.join import Identity
-from chaperon.cluster.worker.parent_pipe import handed_over
+from chaperon.cluster.worker.parent_pipe import read_key_line
 from chaperon.cluster.worker.supervisor import LEFT, bound_to_parent
 from chaperon.cluster.worker.worker import Worker
 from chaperon.errors import LoadError
@@ -47,28 +47,28 @@ def engine(
     patience: float | None,
 ) -> int:
     """Join a master for one run. `chaperon worker` starts this."""
-    line = handed_over()
+    line = read_key_line()
     bound_to_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     key = parse(line) if line else None
     identity = Identity(name, incarnation, capacity)
 
     worker = Worker(
-        WorkerSocket(Address.parse(master), identity.peer, key if isinstance(key, WorkerKey) else None),
+        WorkerSocket(Address.parse(master), identity.routing_id, key if isinstance(key, WorkerKey) else None),
         identity,
         _shipped(journal) if own is None else _own(own),
         HubClock(),
         journal=journal,
         fetching=own is None,
         patience=patience,
-        tell=_tell,
+        notify=_tell,
         redact=REDACT,
     )
     gevent.signal_handler(signal.SIGTERM, worker.leave)
     with stray_errors_contained():
         code = worker.run()
-    if worker.told and code != LEFT:  # whoever told it to leave knows
-        _tell(f"worker {name}: {worker.told}")
+    if worker.reason and code != LEFT:  # whoever told it to leave knows
+        _tell(f"worker {name}: {worker.reason}")
     return code
 
 
@@ -79,7 +79,7 @@ def _tell(text: str) -> None:
 def _shipped(journal: Path | None) -> Callable[[Welcome, bytes], Environment]:
     """Return what makes an environment of the file the master ships, or names where it is on this machine."""
 
-    def furnish(welcome: Welcome, content: bytes) -> Environment:
+    def load_environment(welcome: Welcome, content: bytes) -> Environment:
         target = welcome.target
         if welcome.digest:
             folder = Path(tempfile.mkdtemp(prefix="scenario-", dir=None if journal is None else journal.parent))
@@ -87,21 +87,21 @@ def _shipped(journal: Path | None) -> Callable[[Welcome, bytes], Environment]:
             search(str(folder))
             LocalLoad.load()
             target = str(folder / target)
-        return RunOptions(**welcome.recipe).environment(target)
+        return RunOptions(**welcome.overrides).environment(target)
 
-    return furnish
+    return load_environment
 
 
 def _own(own: str) -> Callable[[Welcome, bytes], Environment]:
     """Return what makes an environment of a file of this machine, if it is what the master has."""
 
-    def furnish(welcome: Welcome, content: bytes) -> Environment:
+    def load_environment(welcome: Welcome, content: bytes) -> Environment:
         file, name = split(own)
         theirs = welcome.target.rpartition(":")[2] if ":" in welcome.target else ""
         with OpenedFiles() as trail:
-            environment = RunOptions(**welcome.recipe).environment(f"{file}{name or (theirs and f':{theirs}')}")
+            environment = RunOptions(**welcome.overrides).environment(f"{file}{name or (theirs and f':{theirs}')}")
         if digest_of(bundle_files(file, trail.seen)) != welcome.digest:
             raise LoadError(f"{file} here is not what the master has, or not with the same files beside it")
         return environment
 
-    return furnish
+    return load_environment

@@ -36,7 +36,7 @@ class ScenarioBundle:
     """What workers need: where the scenario is, or what is shipped; with the orders for it."""
 
     target: str
-    recipe: Mapping[str, Any] = field(default_factory=dict)
+    overrides: Mapping[str, Any] = field(default_factory=dict)
     digest: str = ""
     content: bytes = b""
 
@@ -110,7 +110,7 @@ def digest_of(files: Mapping[str, Path]) -> str:
     return whole.hexdigest()
 
 
-def pack(target: str, recipe: Mapping[str, Any], files: Mapping[str, Path]) -> ScenarioBundle:
+def pack(target: str, overrides: Mapping[str, Any], files: Mapping[str, Path]) -> ScenarioBundle:
     """Return all *files* in a parcel. Raises UsageError where they are too large, which names the largest."""
     sizes = {name: path.stat().st_size for name, path in files.items()}
     size = sum(sizes.values())
@@ -128,7 +128,7 @@ def pack(target: str, recipe: Mapping[str, Any], files: Mapping[str, Path]) -> S
             archive.writestr(zipfile.ZipInfo(inner), path.read_bytes(), zipfile.ZIP_DEFLATED)
     known = {path: inner for inner, path in files.items()}
     inside = known.get(file) or str(PurePosixPath(file.relative_to(project_root(file))))
-    return ScenarioBundle(f"{inside}{name}", recipe, digest_of(files), buffer.getvalue())
+    return ScenarioBundle(f"{inside}{name}", overrides, digest_of(files), buffer.getvalue())
 
 
 def unpack(content: bytes, digest: str, folder: Path) -> None:

@@ -64,21 +64,21 @@ class Journal:
         self._sealed: deque[int] = deque()
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
-            self._facts = JournalFile(folder / "open", owner, size=size, most=most)
+            self._file = JournalFile(folder / "open", owner, size=size, most=most)
         except OSError as exc:
             raise JournalError(f"no journal can be kept in {folder}: {exc.strerror}") from exc
-        self.record_fields = self._facts.record_fields
-        self.count_visit = self._facts.count_visit
-        self.dealt = self._facts.dealt
-        self.count_note = self._facts.count_note
-        self.happened = self._facts.happened
+        self.record_fields = self._file.record_fields
+        self.count_visit = self._file.count_visit
+        self.dealt = self._file.dealt
+        self.count_note = self._file.count_note
+        self.happened = self._file.happened
 
     def __repr__(self) -> str:
         return f"<Journal in {self.folder} at window {self.seq}, {len(self._sealed)} waiting>"
 
-    def stands(self, share: str, taken: int = 0, rows: int = 0) -> None:
+    def note_share_start(self, share: str, taken: int = 0, rows: int = 0) -> None:
         """Note where a share stands that is taken up, so that its progress is known to the last visit."""
-        self._facts.stands(share, taken, 0, rows)
+        self._file.note_share_start(share, taken, 0, rows)
 
     def seal(self, window: Window, body: bytes) -> None:
         """Keep the window that was just cut as its packed *body*, in place of the facts it was made of."""
@@ -96,17 +96,17 @@ class Journal:
             self.fault = f"window {window.seq} could not be written to {path}: {exc.strerror}"
         self._sealed.append(window.seq)
         self.seq += 1
-        self._facts.turn(self.seq)
+        self._file.start_window(self.seq)
         for share, (taken, ended, rows) in window.progress.items():
-            self._facts.stands(share, taken, ended, rows)
+            self._file.note_share_start(share, taken, ended, rows)
 
-    def acknowledged(self, upto: int) -> None:
+    def acknowledge(self, upto: int) -> None:
         """Forget every window up to this number: somebody else has them now."""
         while self._sealed and self._sealed[0] <= upto:
             window_file(self.folder, self._sealed.popleft()).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Keep nothing more. The folder goes if all was acknowledged, else it stays for whoever recovers it."""
-        self._facts.close()
-        if not self._sealed and not self._facts.any:
+        self._file.close()
+        if not self._sealed and not self._file.any:
             shutil.rmtree(self.folder, ignore_errors=True)

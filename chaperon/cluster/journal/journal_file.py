@@ -113,7 +113,7 @@ class JournalFile:
         os.pwrite(self._fd, IDENTITY.pack(len(front), zlib.crc32(front)) + front, IDENTITY_AT)
         os.pwrite(self._fd, MAGIC, 0)
         self._mapped(FRONT + size)
-        self.turn(1)
+        self.start_window(1)
         fresh.rename(path)
 
     def record_fields(
@@ -162,11 +162,11 @@ class JournalFile:
         """Keep what happened."""
         self.any |= self._text("happened", what.at, what.kind, what.text, what.took)
 
-    def stands(self, share: str, taken: int, ended: int, rows: int) -> None:
+    def note_share_start(self, share: str, taken: int, ended: int, rows: int) -> None:
         """Keep where a share stands; accounts that name it count on from there."""
         self._text("share", share, taken, ended, rows)
 
-    def turn(self, seq: int) -> None:
+    def start_window(self, seq: int) -> None:
         """Begin the facts of window *seq* in place of those of the last."""
         for table in (self._keys, self._failures, self._places, self._wordings):
             table.clear()

@@ -27,7 +27,7 @@ class OrphanedWindows:
     """Tells the master of an engine's end, sends it every window that the engine still owed.
 
     They go under the engine's own name, incarnation, numbers, so that none counts twice.
-    *folder* is where its journal was, None where it kept none; *known* says whether there was one.
+    *folder* is where its journal was, None where it kept none; *journal_found* says whether there was one.
     *fault* is why one that is there cannot be sent, or what the engine ended by, if that is a
     fault of ours: the master is told, and its run is INVALID.
     """
@@ -42,7 +42,7 @@ class OrphanedWindows:
         self._clock = clock
         self._outbox = Outbox()
         self._run = 0
-        self.known = False
+        self.journal_found = False
         self._answered: float | None = None
         self._news = Event()
         if folder is not None:
@@ -52,26 +52,26 @@ class OrphanedWindows:
         return f"<OrphanedWindows of {self._dead.worker}: {self._outbox}>"
 
     def __bool__(self) -> bool:
-        return self._outbox.owed > 0
+        return self._outbox.unacknowledged > 0
 
-    def received(self, message: WindowsReceived) -> None:
+    def acknowledge(self, message: WindowsReceived) -> None:
         """Let go of what the master has."""
         if self._answered is None:
             self._answered = self._clock.now()
-        self._outbox.acked(message.upto, message.ahead)
+        self._outbox.acknowledge(message.upto, message.ahead)
         self._news.set()
 
-    def settle(self) -> None:
+    def send_all(self) -> None:
         """Say it again and again until the master has all of it; the journal is gone then."""
         standstill = Standstill(self._clock, 2 * AGAIN)
-        while not self._settled():
+        while not self._finished():
             self._link.send(self._dead)
-            self._outbox.flush(self._clock.now(), self._pour)
+            self._outbox.flush(self._clock.now(), self._send)
             self._news.clear()
             call = self._clock.after(AGAIN, self._news.set)
             self._news.wait()
             call.cancel()
-            gap = standstill.look()
+            gap = standstill.check()
             if self._answered is not None:
                 self._answered += gap
         if self._folder is not None:
@@ -82,24 +82,24 @@ class OrphanedWindows:
         if not (folder / "open").exists():
             return
         try:
-            self._enter(recover(folder))
+            self._load(recover(folder))
         except Exception as exc:  # whatever it is, the master must hear that something is missing
             self.fault = f"what {self._dead.worker} left cannot be sent: {type(exc).__name__}: {exc}"
             self._dead = replace(self._dead, fault=self.fault)
 
-    def _enter(self, found: Recovered) -> None:
+    def _load(self, found: Recovered) -> None:
         owner = found.owner
-        self.known, self._run = True, owner.run
+        self.journal_found, self._run = True, owner.run
         self._dead = WorkerDied(owner.worker, owner.incarnation, self._dead.code, found.cut, self.fault)
         for seq, body in found.sealed:
             self._outbox.put(seq, body)
         for window in found.rest:
             self._outbox.put(window.seq, pack_within(window, began=owner.began))
 
-    def _settled(self) -> bool:
+    def _finished(self) -> bool:
         if self._answered is None:
             return False
         return not self or self._clock.now() - self._answered > PATIENCE
 
-    def _pour(self, seq: int, body: bytes) -> bool:
-        return self._link.pour(WindowFrame(self._dead.worker, self._dead.incarnation, self._run, seq, body))
+    def _send(self, seq: int, body: bytes) -> bool:
+        return self._link.send_window(WindowFrame(self._dead.worker, self._dead.incarnation, self._run, seq, body))

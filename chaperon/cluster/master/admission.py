@@ -12,82 +12,82 @@ from chaperon.cluster.protocol.codec import PROTOCOL, OtherProtocol
 from chaperon.cluster.protocol.messages import BundleChunk, Fetch, Hello, Reject, Welcome
 from chaperon.cluster.transport.link import MasterLink
 
-PIECE = 256 << 10
+CHUNK = 256 << 10
 """Bytes of the scenario that travel at once."""
 
-TOLD = 1_000
+MOST_REPORTED = 1_000
 """How many are told of one by one."""
 
 
 class Admission:
     """Answers who knocks: with *welcome*, with the reason why not, with pieces of the *parcel*.
 
-    *greet* decides: it lets a worker in, says why not, or returns None: it is to knock again.
-    *tell* hears of each that is turned away, once; *turned_away* are the reasons by name.
+    *admit* decides: it returns a record, the reason for a refusal, or None: the worker is to ask again.
+    *notify* is called once for each worker that is refused; *turned_away* are the reasons by name.
     """
 
     def __init__(
         self,
         link: MasterLink,
         parcel: ScenarioBundle,
-        greet: Callable[[Hello, float], WorkerRecord | str | None],
+        admit: Callable[[Hello, float], WorkerRecord | str | None],
         welcome: Callable[[], Welcome],
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
     ) -> None:
         self.turned_away: dict[str, str] = {}
         self._link = link
         self._parcel = parcel
-        self._greet = greet
+        self._admit = admit
         self._welcome = welcome
-        self._tell = tell
-        self._told: set[bytes] = set()
+        self._notify = notify
+        self._reported: set[bytes] = set()
 
     def __repr__(self) -> str:
         return f"<Admission to {self._parcel.target}, {len(self.turned_away)} turned away>"
 
     @property
-    def told(self) -> str:
+    def refusals(self) -> str:
         """Who was turned away, with the reasons, or nothing."""
         found = [f"{name!r} was turned away, for {why}" for name, why in self.turned_away.items()]
         return "; ".join(found[:3] if len(found) < 4 else [*found[:2], f"as were {len(found) - 2} more"])
 
-    def knock(self, sender: bytes, hello: Hello, now: float) -> None:
+    def handle_hello(self, sender: bytes, hello: Hello, now: float) -> None:
         """Let a worker in, or turn it away."""
-        admitted = self._greet(hello, now)
+        admitted = self._admit(hello, now)
         if isinstance(admitted, WorkerRecord):
             self._link.send(sender, self._welcome())
             python, own = (v.split(".")[:2] for v in (hello.python, platform.python_version()))
             if python != own:
                 its = f"its Python is {hello.python}, the master's {platform.python_version()}"
-                self._once(sender, f"worker {hello.worker!r} on {hello.host!r} joins, though {its}")
+                self._notify_once(sender, f"worker {hello.worker!r} on {hello.host!r} joins, though {its}")
         elif admitted is not None:
             self._turn_away(sender, hello.worker, f" on {hello.host!r}", admitted)
 
-    def foreign(self, sender: bytes, exc: OtherProtocol) -> None:
+    def handle_other_protocol(self, sender: bytes, exc: OtherProtocol) -> None:
         """Turn away who speaks another protocol."""
         name = sender.rpartition(b"/")[0].decode(errors="replace")
         why = f"it speaks protocol {exc.theirs}, the master's Chaperon {VERSION} protocol {PROTOCOL}"
         self._turn_away(sender, name, "", f"{why}: install the same Chaperon on both")
 
-    def hand_out(self, sender: bytes, fetch: Fetch) -> None:
+    def handle_fetch(self, sender: bytes, fetch: Fetch) -> None:
         """Send a piece of the scenario."""
         content = self._parcel.content
         if fetch.digest == self._parcel.digest and 0 <= fetch.offset < len(content):
             self._link.send(
-                sender, BundleChunk(fetch.digest, fetch.offset, content[fetch.offset : fetch.offset + PIECE])
+                sender, BundleChunk(fetch.digest, fetch.offset, content[fetch.offset : fetch.offset + CHUNK])
             )
 
     def _turn_away(self, sender: bytes, name: str, where: str, why: str) -> None:
         self._link.send(sender, Reject(why))
-        if self._once(sender, f"worker {name!r}{where} is turned away: {why}"):
+        if self._notify_once(sender, f"worker {name!r}{where} is turned away: {why}"):
             self.turned_away[name] = why
 
-    def _once(self, sender: bytes, text: str) -> bool:
-        if sender in self._told or len(self._told) > TOLD:
+    def _notify_once(self, sender: bytes, text: str) -> bool:
+        if sender in self._reported or len(self._reported) > MOST_REPORTED:
             return False
-        self._told.add(sender)
-        if len(self._told) > TOLD:
-            self._tell(f"more than {TOLD:,} workers were turned away: no further one is named")
+        self._reported.add(sender)
+        if len(self._reported) > MOST_REPORTED:
+            self._notify(f"more than {MOST_REPORTED:,} workers were turned away: no further one is named")
             return False
-        self._tell(text)
+        self._notify(text)
         return True

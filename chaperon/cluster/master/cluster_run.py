@@ -46,7 +46,7 @@ class ClusterRun:
         patience: Patience | None = None,
         lost: float = 0.01,
         clock: Clock | None = None,
-        tell: Callable[[str], None] = lambda text: None,
+        notify: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.plan = plan
         self.grace = plan.grace
@@ -56,7 +56,7 @@ class ClusterRun:
         self._workers = workers
         self._patience = patience or Patience()
         self._clock: Clock = clock or HubClock()
-        self._tell = tell
+        self._notify = notify
         self._preparation = plan.new_setup()
         self._watch = RunMonitor(
             Collector(()),
@@ -65,15 +65,15 @@ class ClusterRun:
             trust=plan.rules,
             redact=Redactor(plan.secrets),
         )
-        self._muster = MasterState(
+        self.state = MasterState(
             SystemRandom().getrandbits(53),
             self._watch,
             plan.shares(SHARES * workers),
-            silence=self._patience.silence,
+            worker_timeout=self._patience.worker_timeout,
         )
-        self._admission = Admission(link, parcel, self._muster.greet, self._welcome, tell)
-        self._conductor = Coordinator(
-            self._muster,
+        self._admission = Admission(link, parcel, self.state.admit, self._welcome, notify)
+        self._coordinator = Coordinator(
+            self.state,
             self._watch,
             link,
             self._admission,
@@ -81,12 +81,12 @@ class ClusterRun:
             patience=self._patience,
             grace=self.grace,
             lost=lost,
-            over=self._tear_down,
+            on_end=self._tear_down,
         )
         self._started = ""
 
     def __repr__(self) -> str:
-        return f"<ClusterRun of {self._muster}>"
+        return f"<ClusterRun of {self.state}>"
 
     def __enter__(self) -> ClusterRun:
         return self
@@ -100,19 +100,19 @@ class ClusterRun:
             else:
                 self.kill(f"the block it ran in raised {type(exc).__name__}")
             self.wait()
-        self._conductor.dismiss()
+        self._coordinator.release_workers()
 
     # The face of Running
 
     @property
     def ended(self) -> bool:
         """Whether every worker's last window is in, or is not waited for any longer."""
-        return bool(self._conductor.ended.is_set())
+        return bool(self._coordinator.ended.is_set())
 
     @property
     def target(self) -> str:
         """What is asked for, as a person would say it."""
-        n = len(self._muster.roster.ready)
+        n = len(self.state.workers.ready)
         return f"{self.plan.load_text} from {n} worker{'s' if n != 1 else ''}"
 
     def start(self) -> ClusterRun:
@@ -121,51 +121,53 @@ class ClusterRun:
         Raises WorkersMissing, and LoadError where one of them cannot run the scenario.
         """
         try:
-            self._given = dict(self._preparation.begin())
-            self.plan = self.plan.with_setup_result(self._given)
+            self._setup_result = dict(self._preparation.begin())
+            self.plan = self.plan.with_setup_result(self._setup_result)
             self._watch.redact.add(self.plan.secrets)
-            self._link.listen(self._conductor.hear, self._admission.foreign, self._conductor.closed)
-            self._conductor.gather(self._workers, self._tell)
+            self._link.listen(
+                self._coordinator.on_message, self._admission.handle_other_protocol, self._coordinator.on_closed
+            )
+            self._coordinator.wait_for_workers(self._workers, self._notify)
             self._started = today()
         except BaseException:
-            self._muster.halt("kill", self._clock.now())
-            self._conductor.dismiss()
+            self.state.halt("kill", self._clock.now())
+            self._coordinator.release_workers()
             self._tear_down()
             raise
         self._greenlet = spawn_watched(
-            "the master", self._conductor.conduct, on_fault=self._conductor.crashed, ends=True
+            "the master", self._coordinator.run, on_fault=self._coordinator.on_crash, ends=True
         )
         return self
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end, at most *timeout* seconds; return whether it has come."""
-        return bool(self._conductor.ended.wait(timeout))
+        return bool(self._coordinator.ended.wait(timeout))
 
     def stop(self, reason: str = "stopped") -> None:
         """Let no worker start a further visit; those in flight have the grace time."""
         self._watch.aborted(reason)
-        self._conductor.halt("stop")
+        self._coordinator.halt("stop")
 
     def fault(self, what: str) -> None:
         """Note a fault of Chaperon's own: the verdict is INVALID, and the run ends soon."""
-        self._conductor.fault(what)
+        self._coordinator.fault(what)
 
     def kill(self, reason: str = "stopped at once") -> None:
         """End every visit now; what is known is kept."""
         self._watch.aborted(reason)
-        self._conductor.halt("kill")
+        self._coordinator.halt("kill")
 
     def scale(self, factor: float) -> None:
         """Soon, on all workers at once, send *factor* times what was planned. Raises PlanError."""
-        self._conductor.change("scale", positive(factor))
+        self._coordinator.change("scale", positive(factor))
 
     def pause(self) -> None:
         """Soon, on all workers at once, begin nothing more until `resume`."""
-        self._conductor.change("pause")
+        self._coordinator.change("pause")
 
     def resume(self) -> None:
         """Soon, on all workers at once, go on after `pause`, where the plan is by then."""
-        self._conductor.change("resume")
+        self._coordinator.change("resume")
 
     def note(self, what: str) -> None:
         """Add a sentence to the notes of the report."""
@@ -182,7 +184,7 @@ class ClusterRun:
 
     def report(self) -> Report:
         """Return the report: so far, or in the end."""
-        began, finished = self._muster.began, self._muster.finished
+        began, finished = self.state.began, self.state.finished
         finish = self._clock.now() if finished is None else finished
         duration = 0.0 if began is None else max(finish - began, 0.0)
         facts = RunInfo(self.plan.name, self.plan.seed, self._started, duration)
@@ -191,16 +193,16 @@ class ClusterRun:
     def _welcome(self) -> Welcome:
         parcel = self._parcel
         return Welcome(
-            self._muster.run,
+            self.state.run,
             parcel.target,
             parcel.digest,
             len(parcel.content),
-            dict(parcel.recipe),
-            self._given,
+            dict(parcel.overrides),
+            self._setup_result,
             SHARES * self._workers,
             self._workers,
-            self._patience.silence,
-            self._patience.dead_man,
+            self._patience.worker_timeout,
+            self._patience.master_timeout,
         )
 
     def _tear_down(self) -> None:

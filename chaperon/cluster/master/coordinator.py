@@ -44,22 +44,22 @@ class WorkersMissing(ClusterError):
 class Patience:
     """How long is waited for whom, in seconds.
 
-    A worker that is silent for *silence* is given up. Without a master a worker stops after
-    *dead_man*. For the workers to come the master waits *gather*, or for ever.
+    The master gives up a worker that sends nothing for *worker_timeout*. A worker that receives
+    nothing for *master_timeout* stops. The master waits *gather* for its workers to join; None: without limit.
     """
 
-    silence: float = 10.0
-    dead_man: float = 30.0
+    worker_timeout: float = 10.0
+    master_timeout: float = 30.0
     gather: float | None = None
 
     @property
-    def beat(self) -> float:
+    def heartbeat_interval(self) -> float:
         """Seconds between two signs of life."""
-        return self.silence / 10
+        return self.worker_timeout / 10
 
 
 class Coordinator:
-    """Does with a *muster* what a master has to do; the rest is for a person to decide.
+    """The main loop of a master: reads messages, updates the *state*, sends what follows from it.
 
     Visits in flight have *grace* seconds when a run is stopped. Of all visits a share *lost* may
     be, before the run is INVALID. When it is *over*, that is called, last of all.
@@ -67,8 +67,8 @@ class Coordinator:
 
     def __init__(
         self,
-        muster: MasterState,
-        watch: RunMonitor,
+        state: MasterState,
+        monitor: RunMonitor,
         link: MasterLink,
         admission: Admission,
         clock: Clock,
@@ -76,221 +76,221 @@ class Coordinator:
         patience: Patience,
         grace: float,
         lost: float,
-        over: Callable[[], None],
+        on_end: Callable[[], None],
     ) -> None:
         self.ended = Event()
-        self._muster = muster
-        self._watch = watch
+        self._state = state
+        self._monitor = monitor
         self._link = link
         self._admission = admission
         self._clock = clock
         self._patience = patience
         self._grace = grace
         self._lost = lost
-        self._over = over
-        self._until: float | None = None
-        self._asked = -math.inf
+        self._on_end = on_end
+        self._deadline: float | None = None
+        self._waiting_since = -math.inf
         self._pings: dict[bytes, tuple[Ping, float]] = {}
-        self._standstill = Standstill(clock, patience.beat)
+        self._standstill = Standstill(clock, patience.heartbeat_interval)
 
     def __repr__(self) -> str:
-        return f"<Coordinator of {self._muster}>"
+        return f"<Coordinator of {self._state}>"
 
-    def hear(self, sender: bytes, message: Message) -> None:
+    def on_message(self, sender: bytes, message: Message) -> None:
         """Deal with what a worker says."""
-        self._stood_still()
+        self._check_standstill()
         now = self._clock.now()
         match message:
             case WindowFrame():
-                if self._muster.take(message):
+                if self._state.add_window(message):
                     self._grace = min(self._grace, ABORT_GRACE)
                     self.halt("stop")
-                if self._muster.ending(message):
-                    self._tend()
+                if self._state.is_dying(message):
+                    self._step()
             case Ping():
                 self._answer(sender, message, now)
             case Hello():
-                self._admission.knock(sender, message, now)
+                self._admission.handle_hello(sender, message, now)
             case Fetch():
-                self._admission.hand_out(sender, message)
+                self._admission.handle_fetch(sender, message)
             case WorkerDied():
-                if self._muster.died(message, now):
-                    self._tend()
-                self._link.send(sender, self._muster.received(message))
+                if self._state.record_death(message, now):
+                    self._step()
+                self._link.send(sender, self._state.windows_received(message))
             case Bye():
-                self._muster.farewell(message)
+                self._state.record_leave(message)
             case _:
                 pass
 
-    def closed(self, peer: bytes) -> None:
+    def on_closed(self, peer: bytes) -> None:
         """Note that a worker's connection was closed."""
-        self._stood_still()
-        self._muster.roster.closed(peer, self._clock.now())
+        self._check_standstill()
+        self._state.workers.record_disconnect(peer, self._clock.now())
 
-    def gather(self, workers: int, tell: Callable[[str], None]) -> None:
+    def wait_for_workers(self, wanted: int, notify: Callable[[str], None]) -> None:
         """Wait until so many workers are ready and everything is dealt, then let the run begin.
 
         Raises WorkersMissing, and LoadError where one of them cannot run the scenario.
         """
-        roster, ledger = self._muster.roster, self._muster.ledger
-        self._standstill.look()  # what went before is no standstill
-        self._asked = self._clock.now()
-        told, strangers = None, False
-        while len(roster.ready) < workers or not ledger.all_dealt:
-            self._stood_still()
+        workers, leases = self._state.workers, self._state.leases
+        self._standstill.check()  # what went before is no standstill
+        self._waiting_since = self._clock.now()
+        printed, strangers = None, False
+        while len(workers.ready) < wanted or not leases.all_dealt:
+            self._check_standstill()
             now = self._clock.now()
-            self._muster.give_up(now)
-            for hand in roster.present:
-                if hand.state == "failed":
-                    raise LoadError(f"{hand.title} on {hand.hello.host} cannot run it: {hand.note}")
-            ready, waited = len(roster.ready), now - self._asked
+            self._state.give_up(now)
+            for worker in workers.present:
+                if worker.state == "failed":
+                    raise LoadError(f"{worker.title} on {worker.hello.host} cannot run it: {worker.note}")
+            ready, waited = len(workers.ready), now - self._waiting_since
             if self._patience.gather is not None and waited > self._patience.gather:
                 raise WorkersMissing(
-                    f"{ready} of {workers} workers were ready after {waited:.0f} s: "
-                    + (self._admission.told or "start the others, or ask for fewer with --workers")
-                    + (f"; {self._link.tally[STRANGERS]} {STRANGERS}" if strangers else "")
+                    f"{ready} of {wanted} workers were ready after {waited:.0f} s: "
+                    + (self._admission.refusals or "start the others, or ask for fewer with --workers")
+                    + (f"; {self._link.dropped[STRANGERS]} {STRANGERS}" if strangers else "")
                 )
-            if self._link.tally[STRANGERS] and not strangers:
+            if self._link.dropped[STRANGERS] and not strangers:
                 strangers = True
-                tell("a connection was refused by the key: it has another key, or none, or is of no worker")
-            if told != ready:
-                told = ready
-                tell(f"{ready} of {workers} workers are ready")
-            if ready >= workers:
+                notify("a connection was refused by the key: it has another key, or none, or is of no worker")
+            if printed != ready:
+                printed = ready
+                notify(f"{ready} of {wanted} workers are ready")
+            if ready >= wanted:
                 self._offer(now)
-            self._clock.sleep(self._patience.beat / (100 if ready >= workers else 10))
-        self._muster.begin(self._clock.now() + self._patience.beat)
+            self._clock.sleep(self._patience.heartbeat_interval / (100 if ready >= wanted else 10))
+        self._state.begin(self._clock.now() + self._patience.heartbeat_interval)
 
-    def conduct(self) -> None:
+    def run(self) -> None:
         """Do what is due until the run has ended."""
         with reduced_gc():
             while not self.ended.is_set():
-                self._clock.sleep(self._patience.beat / 5)
+                self._clock.sleep(self._patience.heartbeat_interval / 5)
                 try:
-                    self._tend()
+                    self._step()
                 except Exception as exc:
-                    self._failed(exc)
+                    self._record_fault(exc)
                     self._conclude()
 
     def halt(self, order: Order) -> None:
         """Give all workers an order that ends the run, unless a stricter one is given."""
         now = self._clock.now()
-        if self._muster.halt(order, now):
+        if self._state.halt(order, now):
             grace = self._grace if order == "stop" else 0.0
-            self._until = now + grace + 2 * PATIENCE + self._patience.silence
-            self._say()
+            self._deadline = now + grace + 2 * PATIENCE + self._patience.worker_timeout
+            self._resend_answers()
 
     def fault(self, what: str) -> None:
         """Note a fault of Chaperon's own: the verdict is INVALID, and the run ends soon."""
-        self._watch.fault(what)
-        if self._muster.order == "run":
+        self._monitor.fault(what)
+        if self._state.order == "run":
             self._grace = min(self._grace, ABORT_GRACE)
             self.halt("stop")
 
-    def crashed(self, what: str) -> None:
+    def on_crash(self, what: str) -> None:
         """End the run at once, where nothing keeps it going any more."""
-        self._watch.fault(what)
+        self._monitor.fault(what)
         self._conclude()
 
     def change(self, what: Literal["scale", "pause", "resume"], factor: float = 1.0) -> None:
         """Change the load of all workers at one moment, far enough ahead for everybody to hear of it."""
-        began, now = self._muster.began, self._clock.now()
+        began, now = self._state.began, self._clock.now()
         if began is None:
             raise UsageError("the run has not begun: a load is changed while it goes on")
         at = max(now - began, 0.0) + AHEAD
-        self._muster.changes.append(Change(what, at, factor))
-        self._say()
+        self._state.changes.append(Change(what, at, factor))
+        self._resend_answers()
 
-    def dismiss(self) -> None:
+    def release_workers(self) -> None:
         """Let the workers hear that they may go, but wait only a little for those who do not answer."""
-        self._standstill.look()
-        until = self._clock.now() + 2 * self._patience.beat
-        while self._muster.roster.present and self._clock.now() < until:
-            self._clock.sleep(self._patience.beat / 20)
-            until += self._stood_still()
+        self._standstill.check()
+        until = self._clock.now() + 2 * self._patience.heartbeat_interval
+        while self._state.workers.present and self._clock.now() < until:
+            self._clock.sleep(self._patience.heartbeat_interval / 20)
+            until += self._check_standstill()
         self._link.close()
 
     def _answer(self, sender: bytes, ping: Ping, now: float) -> None:
-        if ping.run == self._muster.run and not self.ended.is_set():
-            self._mind(ping)
-        self._link.send(sender, self._muster.answer(ping, now, grace=self._grace))
+        if ping.run == self._state.run and not self.ended.is_set():
+            self._apply_ping(ping)
+        self._link.send(sender, self._state.answer(ping, now, grace=self._grace))
         news = ping.claims or ping.done or ping.returned  # to be dealt with once, not whenever it is answered again
         self._pings[sender] = replace(ping, claims=(), done=(), returned=()) if news else ping, now
         if ping.claims or ping.returned or ping.over or ping.state == "failed":
-            self._tend()
+            self._step()
 
-    def _mind(self, ping: Ping) -> None:
+    def _apply_ping(self, ping: Ping) -> None:
         """Note why a worker wants the run to end, at whatever moment it says so: both are said until we are over."""
         if ping.fault:
             self.fault(ping.fault)
         if ping.stop:
-            self._watch.aborted(ping.stop)
-            if self._muster.order == "run":
+            self._monitor.aborted(ping.stop)
+            if self._state.order == "run":
                 self.halt("stop")
 
-    def _tend(self) -> None:
+    def _step(self) -> None:
         """Do whatever is due: all of it may be done at any time, and again."""
-        self._stood_still()
-        muster, now = self._muster, self._clock.now()
-        if self.ended.is_set() or muster.began is None:
+        self._check_standstill()
+        state, now = self._state, self._clock.now()
+        if self.ended.is_set() or state.began is None:
             return
-        muster.give_up(now)
-        if muster.order == "run":
+        state.give_up(now)
+        if state.order == "run":
             self._offer(now)
-            if muster.ledger.all_done:
+            if state.leases.all_done:
                 self.halt("end")
-            elif muster.alone(now):
-                self._watch.fault("no worker is left")
-                muster.desert()
+            elif state.without_workers(now):
+                self._monitor.fault("no worker is left")
+                state.give_up_on_workers()
                 self.halt("stop")
-        if self._until is not None and (muster.settled or now > self._until):
+        if self._deadline is not None and (state.complete or now > self._deadline):
             self._conclude()
 
-    def _stood_still(self) -> float:
+    def _check_standstill(self) -> float:
         """Add a standstill of this process to all that is waited for; return how long it was, in seconds."""
-        gap = self._standstill.look()
+        gap = self._standstill.check()
         if gap and not self.ended.is_set():
-            self._muster.stood_still(gap)
-            self._asked += gap
-            self._until = None if self._until is None else self._until + gap
+            self._state.extend_deadlines(gap)
+            self._waiting_since += gap
+            self._deadline = None if self._deadline is None else self._deadline + gap
         return gap
 
     def _offer(self, now: float) -> None:
-        for lease in self._muster.offers(now):
-            if not self._link.offer(Offer(self._muster.run, lease)):
-                self._muster.ledger.unsent(lease)  # no room on the way: again at the next claim, not in a beat
+        for lease in self._state.offers(now):
+            if not self._link.offer(Offer(self._state.run, lease)):
+                self._state.leases.unsent(lease)  # no room on the way: again at the next claim, not in a beat
 
-    def _say(self) -> None:
+    def _resend_answers(self) -> None:
         """Answer once more what every worker said last, so that it need not ask to hear what is new."""
         now = self._clock.now()
         for sender, (ping, heard) in self._pings.items():
-            self._link.send(sender, replace(self._muster.answer(ping, now, grace=self._grace), heard=heard))
+            self._link.send(sender, replace(self._state.answer(ping, now, grace=self._grace), received_at=heard))
 
     def _conclude(self) -> None:
         if self.ended.is_set():
             return
         try:
-            self._muster.conclude(self._clock.now())
-            self._judge()
+            self._state.conclude(self._clock.now())
+            self._add_notes()
         except BaseException as exc:
-            self._failed(exc)
+            self._record_fault(exc)
         finally:  # whatever went wrong, whoever waits for the end must not wait for ever
-            self._over()
+            self._on_end()
             self.ended.set()
 
-    def _failed(self, exc: BaseException) -> None:
+    def _record_fault(self, exc: BaseException) -> None:
         text = fault_text("the master", exc)
-        self._watch.fault(text)
+        self._monitor.fault(text)
         say_fault(text, exc)
 
-    def _judge(self) -> None:
-        for what, times in self._link.tally.items():
-            self._watch.collector.note(f"{what}, dropped", times)
-        unheard = self._link.tally[FAULTS]
-        if unheard:
-            self._watch.fault(f"{unheard} {FAULTS}")
-        totals = self._watch.collector.totals().ledger.values()
+    def _add_notes(self) -> None:
+        for what, times in self._link.dropped.items():
+            self._monitor.collector.note(f"{what}, dropped", times)
+        faults = self._link.dropped[FAULTS]
+        if faults:
+            self._monitor.fault(f"{faults} {FAULTS}")
+        totals = self._monitor.collector.totals().ledger.values()
         planned, lost = sum(c.planned for c in totals), sum(c.lost for c in totals)
         if planned and lost / planned > self._lost:
             share = f"{lost / planned:.1%}, more than {self._lost:.4g} of all"
-            self._watch.fault(f"{lost:,} of {planned:,} visits were lost with their workers: {share}")
+            self._monitor.fault(f"{lost:,} of {planned:,} visits were lost with their workers: {share}")

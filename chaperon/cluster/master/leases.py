@@ -47,19 +47,19 @@ class LeaseTable:
     """
 
     def __init__(self, shares: Iterable[Share], *, again: float = AGAIN) -> None:
-        self._tasks = {share.name: LeasedShare(share) for share in shares}
+        self._shares = {share.name: LeasedShare(share) for share in shares}
         self._again = again
         self._capacities: dict[Peer, float] = {}
         self._capacity = 0.0
-        self._free: dict[str, LeasedShare] = dict(self._tasks)
-        self._theirs: defaultdict[Peer, dict[str, LeasedShare]] = defaultdict(dict)
-        self._open = Counter(task.share.entry for task in self._tasks.values())
-        self._back: set[str] = set()
+        self._free: dict[str, LeasedShare] = dict(self._shares)
+        self._held_by: defaultdict[Peer, dict[str, LeasedShare]] = defaultdict(dict)
+        self._open = Counter(leased.share.entry for leased in self._shares.values())
+        self._recalled: set[str] = set()
         self._leases: dict[Peer, tuple[Lease, ...]] = {}
-        self._even = False
+        self._balanced = False
 
     def __repr__(self) -> str:
-        states = Counter(task.state for task in self._tasks.values())
+        states = Counter(leased.state for leased in self._shares.values())
         return f"<LeaseTable of {', '.join(f'{n} {state}' for state, n in states.items()) or 'nothing'}>"
 
     @property
@@ -81,115 +81,123 @@ class LeaseTable:
         """Return what *peer* is to have: not what it is to give back."""
         known = self._leases.get(peer)
         if known is None:
-            theirs = self._theirs[peer].items()
-            known = self._leases[peer] = tuple(task.lease for name, task in theirs if name not in self._back)
+            theirs = self._held_by[peer].items()
+            known = self._leases[peer] = tuple(leased.lease for name, leased in theirs if name not in self._recalled)
         return known
 
     def all_leases(self, peer: Peer) -> list[Lease]:
         """Return all that *peer* has, what it is to give back too."""
-        return [task.lease for task in self._theirs[peer].values()]
+        return [leased.lease for leased in self._held_by[peer].values()]
 
-    def among(self, capacities: Mapping[Peer, float]) -> None:
+    def set_capacities(self, capacities: Mapping[Peer, float]) -> None:
         """Deal among these workers from now on; who has too much is to give some back."""
         if capacities != self._capacities:
-            self._capacities, self._even = dict(capacities), False
+            self._capacities, self._balanced = dict(capacities), False
             self._capacity = sum(capacities.values())
-        if self._even or self._free:
+        if self._balanced or self._free:
             return  # what is still to be dealt goes to those with less
-        self._even = True
+        self._balanced = True
         for peer in sorted(capacities):
-            for entry in {task.share.entry for task in self._theirs[peer].values()}:
-                self._level(peer, entry)
+            for entry in {leased.share.entry for leased in self._held_by[peer].values()}:
+                self._recall_surplus(peer, entry)
 
     def offers(self, now: float) -> list[Lease]:
         """Return what is to be offered now to whoever claims it."""
-        due = [task for task in self._free.values() if task.state == "pending" or now - task.offered >= self._again]
-        for task in due:
-            task.state, task.offered, task.attempt = "offered", now, task.attempt + 1
-        return [task.lease for task in due]
+        due = [
+            leased for leased in self._free.values() if leased.state == "pending" or now - leased.offered >= self._again
+        ]
+        for leased in due:
+            leased.state, leased.offered, leased.attempt = "offered", now, leased.attempt + 1
+        return [leased.lease for leased in due]
 
     def unsent(self, lease: Lease) -> None:
         """Note that an offer could not be sent: it is to be made again with the next ones."""
-        task = self._tasks[lease.share]
-        if task.state == "offered" and task.attempt == lease.attempt:
-            task.state = "pending"
+        leased = self._shares[lease.share]
+        if leased.state == "offered" and leased.attempt == lease.attempt:
+            leased.state = "pending"
 
     def claim(self, peer: Peer, lease: Lease) -> bool:
         """Give *peer* what it claims, if it is still to be had and no more than its fair part."""
-        task = self._tasks.get(lease.share)
-        if task is None:
+        leased = self._shares.get(lease.share)
+        if leased is None:
             return False
-        if task.owner == peer and task.attempt == lease.attempt:
+        if leased.owner == peer and leased.attempt == lease.attempt:
             return True
-        if task.state != "offered" or task.attempt != lease.attempt or peer not in self._capacities:
+        if leased.state != "offered" or leased.attempt != lease.attempt or peer not in self._capacities:
             return False
-        if not self._entitled(peer, task.share.entry):
-            task.state = "pending"
+        if not self._entitled(peer, leased.share.entry):
+            leased.state = "pending"
             return False
-        task.state, task.owner, self._even = "leased", peer, False
-        self._theirs[peer][lease.share] = self._free.pop(lease.share)
+        leased.state, leased.owner, self._balanced = "leased", peer, False
+        self._held_by[peer][lease.share] = self._free.pop(lease.share)
         self._leases.pop(peer, None)
         return True
 
     def done(self, peer: Peer, lease: Lease) -> None:
         """Note that *peer* has made a share to its end."""
-        task = self._owned(peer, lease)
-        if task is not None:
-            self._taken_from(peer, task)
-            task.state = "done"
-            self._open[task.share.entry] -= 1
+        leased = self._owned(peer, lease)
+        if leased is not None:
+            self._remove(peer, leased)
+            leased.state = "done"
+            self._open[leased.share.entry] -= 1
             self._open += Counter()  # without those that have come to nothing
 
-    def returned(self, peer: Peer, lease: Lease) -> bool:
+    def take_back(self, peer: Peer, lease: Lease) -> bool:
         """Take a share back from where *peer* has left it; return whether it was its to give."""
-        task = self._owned(peer, lease)
-        if task is None:
+        leased = self._owned(peer, lease)
+        if leased is None:
             return False
-        self._freed(peer, task, lease.start, lease.rows, orphaned=False)
+        self._free_share(peer, leased, lease.start, lease.rows, orphaned=False)
         return True
 
-    def give_up(self, peer: Peer, known: Mapping[str, tuple[int, int]]) -> list[str]:
+    def revoke(self, peer: Peer, known: Mapping[str, tuple[int, int]]) -> list[str]:
         """Take all shares of *peer* away, from where they stood when last heard of: (start, rows) by name."""
-        freed = list(self._theirs[peer].values())
-        for task in freed:
-            start, rows = known.get(task.share.name, (task.start, task.rows))
-            self._freed(peer, task, max(start, task.start), max(rows, task.rows), orphaned=True)
+        freed = list(self._held_by[peer].values())
+        for leased in freed:
+            start, rows = known.get(leased.share.name, (leased.start, leased.rows))
+            self._free_share(peer, leased, max(start, leased.start), max(rows, leased.rows), orphaned=True)
         self._capacities.pop(peer, None)
         self._capacity = sum(self._capacities.values())
-        return [task.share.name for task in freed]
+        return [leased.share.name for leased in freed]
 
-    def stood_still(self, gap: float) -> None:
+    def extend_deadlines(self, gap: float) -> None:
         """Let every offer stand *gap* seconds longer: nobody could claim it meanwhile."""
-        for task in self._free.values():
-            task.offered += gap
+        for leased in self._free.values():
+            leased.offered += gap
 
-    def _freed(self, peer: Peer, task: LeasedShare, start: int, rows: int, *, orphaned: bool) -> None:
-        self._taken_from(peer, task)
-        task.state = "pending"
-        task.start, task.rows, task.orphaned = start, rows, orphaned or (task.orphaned and start == task.start)
-        self._free[task.share.name] = task
+    def _free_share(self, peer: Peer, leased: LeasedShare, start: int, rows: int, *, orphaned: bool) -> None:
+        self._remove(peer, leased)
+        leased.state = "pending"
+        leased.start, leased.rows, leased.orphaned = (
+            start,
+            rows,
+            orphaned or (leased.orphaned and start == leased.start),
+        )
+        self._free[leased.share.name] = leased
 
-    def _taken_from(self, peer: Peer, task: LeasedShare) -> None:
-        del self._theirs[peer][task.share.name]
+    def _remove(self, peer: Peer, leased: LeasedShare) -> None:
+        del self._held_by[peer][leased.share.name]
         self._leases.pop(peer, None)
-        task.owner, self._even = None, False
-        self._back.discard(task.share.name)
+        leased.owner, self._balanced = None, False
+        self._recalled.discard(leased.share.name)
 
     def _owned(self, peer: Peer, lease: Lease) -> LeasedShare | None:
-        task = self._tasks.get(lease.share)
-        return task if task is not None and task.owner == peer and task.attempt == lease.attempt else None
+        leased = self._shares.get(lease.share)
+        return leased if leased is not None and leased.owner == peer and leased.attempt == lease.attempt else None
 
-    def _level(self, peer: Peer, entry: int) -> None:
+    def _recall_surplus(self, peer: Peer, entry: int) -> None:
         """Let a worker give back what it has too much of an entry, if another has too little."""
-        mine = [name for name, t in self._theirs[peer].items() if t.share.entry == entry and name not in self._back]
+        mine = [
+            name for name, t in self._held_by[peer].items() if t.share.entry == entry and name not in self._recalled
+        ]
         surplus = len(mine) - self._quota(peer, self._open[entry])
         if surplus > 0 and self._wanting(entry):
-            self._back.update(mine[-surplus:])
+            self._recalled.update(mine[-surplus:])
             self._leases.pop(peer, None)
 
-    def _has(self, peer: Peer, entry: int | None = None) -> int:
-        theirs = self._theirs[peer].items()
-        return sum(entry in (None, task.share.entry) and name not in self._back for name, task in theirs)
+    def _count_held(self, peer: Peer, entry: int | None = None) -> int:
+        theirs = self._held_by[peer].items()
+        return sum(entry in (None, leased.share.entry) and name not in self._recalled for name, leased in theirs)
 
     def _quota(self, peer: Peer, shares: int) -> int:
         return math.ceil(shares * self._capacities[peer] / self._capacity - 1e-9)
@@ -198,7 +206,8 @@ class LeaseTable:
         """Return whether some worker has less of an entry than it could take whole."""
         shares = self._open[entry]
         return any(
-            self._has(p, entry) < math.floor(shares * c / self._capacity + 1e-9) for p, c in self._capacities.items()
+            self._count_held(p, entry) < math.floor(shares * c / self._capacity + 1e-9)
+            for p, c in self._capacities.items()
         )
 
     def _entitled(self, peer: Peer, entry: int) -> bool:
@@ -207,10 +216,10 @@ class LeaseTable:
             return True
         if any(self._below(other, entry) for other in self._capacities):
             return False
-        least = min(self._has(other) / capacity for other, capacity in self._capacities.items())
-        return self._has(peer) / self._capacities[peer] == least
+        least = min(self._count_held(other) / capacity for other, capacity in self._capacities.items())
+        return self._count_held(peer) / self._capacities[peer] == least
 
     def _below(self, peer: Peer, entry: int) -> bool:
-        return self._has(peer, entry) < self._quota(peer, self._open[entry]) and self._has(peer) < self._quota(
-            peer, self._open.total()
-        )
+        return self._count_held(peer, entry) < self._quota(peer, self._open[entry]) and self._count_held(
+            peer
+        ) < self._quota(peer, self._open.total())

@@ -9,7 +9,7 @@ from chaperon.cluster.protocol.messages import Lease
 
 
 @dataclass(slots=True)
-class Span:
+class ReportedProgress:
     """A share in one worker's hands: from its arrival number *start* to *reached*, with *rows* unique rows taken.
 
     *marks* are (second, arrival reached in it), those alone that no window has told of.
@@ -22,7 +22,7 @@ class Span:
     rows: int
     marks: list[tuple[int, int]] = field(default_factory=list)
 
-    def note(self, lease: Lease, second: int, seen: int) -> None:
+    def record(self, lease: Lease, second: int, seen: int) -> None:
         """Note where it stands in a *second*, the windows having told of it up to *seen*."""
         self.rows = max(self.rows, lease.rows)
         if lease.start > self.reached:
@@ -46,19 +46,19 @@ class ShareProgressLog:
     """All spans of one worker."""
 
     def __init__(self) -> None:
-        self._spans: dict[tuple[str, int], Span] = {}
+        self._spans: dict[tuple[str, int], ReportedProgress] = {}
 
     def __repr__(self) -> str:
         return f"<ShareProgressLog of {len(self._spans)} shares>"
 
-    def __iter__(self) -> Iterator[Span]:
+    def __iter__(self) -> Iterator[ReportedProgress]:
         return iter(self._spans.values())
 
-    def __getitem__(self, lease: Lease) -> Span | None:
+    def __getitem__(self, lease: Lease) -> ReportedProgress | None:
         return self._spans.get((lease.share, lease.attempt))
 
     def open(self, lease: Lease) -> None:
         """Note that a share is in this worker's hands."""
         where = lease.share, lease.attempt
         if where not in self._spans:
-            self._spans[where] = Span(*where, lease.start, lease.start, lease.rows)
+            self._spans[where] = ReportedProgress(*where, lease.start, lease.start, lease.rows)

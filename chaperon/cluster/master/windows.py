@@ -23,7 +23,7 @@ class WindowSequencer:
     def __init__(self) -> None:
         self._unseen: Counter[Place] = Counter()
         self.acked = 0
-        self.twice = 0
+        self.duplicates = 0
         self.closed = False
         self.progress: dict[str, tuple[int, int]] = {}
         self.open: defaultdict[Place, int] = defaultdict(int)
@@ -33,10 +33,10 @@ class WindowSequencer:
     def __repr__(self) -> str:
         return f"<WindowSequencer up to window {self.acked}, {len(self._waiting)} waiting>"
 
-    def take(self, window: Window) -> list[Window]:
+    def accept(self, window: Window) -> list[Window]:
         """Take in one window; return those that can be added up now."""
         if window.seq <= self.acked or window.seq in self._waiting or window.seq in self._seen_late:
-            self.twice += 1
+            self.duplicates += 1
             return []
         self._waiting[window.seq] = window
         ready = []
@@ -46,17 +46,17 @@ class WindowSequencer:
             if self.acked in self._waiting:
                 ready.append(self._waiting.pop(self.acked))
         if self.closed:
-            ready += self._flushed()
+            ready += self._flush()
         for each in ready:
-            self._note(each)
+            self._record(each)
         return ready
 
     def close(self) -> list[Window]:
         """Wait for no gap any longer; return what was waiting behind one."""
         self.closed = True
-        ready = self._flushed()
+        ready = self._flush()
         for each in ready:
-            self._note(each, late=True)
+            self._record(each, late=True)
         return ready
 
     @property
@@ -74,7 +74,7 @@ class WindowSequencer:
         self._unseen.update(unseen)
         return {place: VisitCounts(planned=count, lost=count) for place, count in unseen.items() if count}
 
-    def turned_up(self, window: Window) -> Changes:
+    def recovered(self, window: Window) -> Changes:
         """Return what a window that comes late takes back of what was written off: first in the same second."""
         changes: Changes = {}
         for (label, second), counts in window.ledger.items():
@@ -88,12 +88,12 @@ class WindowSequencer:
                     changes.setdefault(place, VisitCounts()).add(VisitCounts(planned=-found, lost=-found))
         return changes
 
-    def _flushed(self) -> list[Window]:
+    def _flush(self) -> list[Window]:
         ready = [self._waiting.pop(seq) for seq in sorted(self._waiting)]
         self._seen_late.update(window.seq for window in ready)
         return ready
 
-    def _note(self, window: Window, *, late: bool = False) -> None:
+    def _record(self, window: Window, *, late: bool = False) -> None:
         for place, counts in window.ledger.items():
             self.open[place] += counts.planned - counts.ended
             if not self.open[place]:
@@ -118,11 +118,11 @@ class LossCorrections:
         self._corrected: defaultdict[Place, int] = defaultdict(int)
 
     @property
-    def made_twice(self) -> int:
+    def duplicated(self) -> int:
         """How many visits both a worker that was given up and its successor have made."""
         return sum(self._late.values()) - sum(self._corrected.values())
 
-    def hear(self, window: Window, *, given_up: bool, scheduled: frozenset[str], found: Changes) -> Changes:
+    def record_window(self, window: Window, *, given_up: bool, scheduled: frozenset[str], found: Changes) -> Changes:
         """Note a window, of a worker that was given up before it came, or not.
 
         What was *found* in it had been written off. *scheduled* are the labels whose visits
@@ -150,11 +150,11 @@ class LossCorrections:
                 changes[place] = VisitCounts(planned=-more, lost=-more)
         return changes
 
-    def settle(self, accounts: Mapping[object, WindowSequencer]) -> Changes:
-        """Return what changed in the visits whose end the given-up *accounts* never told."""
+    def update_in_flight(self, sequencers: Mapping[object, WindowSequencer]) -> Changes:
+        """Return what changed in the visits whose end is in no window of the given-up workers (*sequencers*)."""
         now: defaultdict[Place, int] = defaultdict(int)
-        for account in accounts.values():
-            for place, count in account.open.items():
+        for sequencer in sequencers.values():
+            for place, count in sequencer.open.items():
                 now[place] += count
         changes = {
             place: VisitCounts(lost=now.get(place, 0) - self._in_flight.get(place, 0))

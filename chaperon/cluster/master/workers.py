@@ -28,30 +28,30 @@ NAME = 200
 
 @dataclass(slots=True)
 class WorkerRecord:
-    """One life of one worker; *title* is its name, with a number from its second life on.
+    """One incarnation of a worker; *title* is its name, with a number from its second incarnation on.
 
-    *heard* is when. *closed* is when its connection was closed, None while it has one.
-    It is *lost* when it was given up, *left* when it went in order. *ending*
-    is until when the last windows of one that has died may come, all of them where it is
-    *whole*. *spans* are how far it says to have come. *kept* are the notes on the loads that were
-    taken from it. *closing* is what it said of itself with its last window.
+    *last_heard_at* is the time of its last message. *disconnected_at* is when its connection was
+    closed, None while it is open. A worker is *lost* when it was given up, *left* when it ended in
+    order. After its death its last windows may arrive until *windows_until*; *all_windows_known*
+    says that *cut* is then the number of the last one. *progress_log* is what it reported of its
+    shares, *loss_notes* are the notes on the loads taken from it, *closing* came with its last window.
     """
 
     hello: Hello
     title: str
-    heard: float
-    closed: float | None = None
+    last_heard_at: float
+    disconnected_at: float | None = None
     state: State = "loading"
     note: str = ""
-    account: WindowSequencer = field(default_factory=WindowSequencer)
+    windows: WindowSequencer = field(default_factory=WindowSequencer)
     cut: int = 0
     over: bool = False
     lost: bool = False
     left: bool = False
-    ending: float | None = None
-    whole: bool = False
-    spans: ShareProgressLog = field(default_factory=ShareProgressLog)
-    kept: set[str] = field(default_factory=set)
+    windows_until: float | None = None
+    all_windows_known: bool = False
+    progress_log: ShareProgressLog = field(default_factory=ShareProgressLog)
+    loss_notes: set[str] = field(default_factory=set)
     closing: Closing | None = None
 
     @property
@@ -65,25 +65,25 @@ class WorkerRecord:
         return not (self.lost or self.left)
 
     @property
-    def settled(self) -> bool:
+    def complete(self) -> bool:
         """Whether all it will ever have to say is in."""
-        return self.lost or self.left or (self.over and self.account.acked >= self.cut)
+        return self.lost or self.left or (self.over and self.windows.acked >= self.cut)
 
     @property
-    def told_all(self) -> bool:
+    def all_windows_in(self) -> bool:
         """Whether every window it cut is in, as far as it or its supervisor has said how many there are."""
-        return (self.over or self.whole) and self.account.acked >= self.cut
+        return (self.over or self.all_windows_known) and self.windows.acked >= self.cut
 
-    def note_ping(self, ping: Ping, now: float, second: int) -> None:
+    def record_ping(self, ping: Ping, now: float, second: int) -> None:
         """Take in what it says of itself in a *second* of the run."""
-        self.heard, self.closed, self.state, self.note = now, None, ping.state, ping.note
+        self.last_heard_at, self.disconnected_at, self.state, self.note = now, None, ping.state, ping.note
         self.cut, self.over = max(self.cut, ping.cut), self.over or ping.over
         self.closing = ping.closing or self.closing
-        progress = self.account.progress
+        progress = self.windows.progress
         for lease in (*ping.leases, *ping.done, *ping.returned):
-            span = self.spans[lease]
-            if span is not None:
-                span.note(lease, second, progress.get(lease.share, (0, 0))[0])
+            reported = self.progress_log[lease]
+            if reported is not None:
+                reported.record(lease, second, progress.get(lease.share, (0, 0))[0])
 
 
 class WorkerRegistry:
@@ -91,87 +91,99 @@ class WorkerRegistry:
 
     def __init__(self, silence: float) -> None:
         self._silence = silence
-        self._hands: dict[Peer, WorkerRecord] = {}
+        self._workers: dict[Peer, WorkerRecord] = {}
         self._lives: dict[str, int] = {}
-        self._doubted: dict[Peer, float] = {}
+        self._contested: dict[Peer, float] = {}
 
     def __repr__(self) -> str:
-        return f"<WorkerRegistry of {', '.join(hand.title for hand in self.present) or 'nobody'}>"
+        return f"<WorkerRegistry of {', '.join(worker.title for worker in self.present) or 'nobody'}>"
 
     def __iter__(self) -> Iterator[WorkerRecord]:
-        return iter(list(self._hands.values()))
+        return iter(list(self._workers.values()))
 
     def __getitem__(self, peer: Peer) -> WorkerRecord | None:
-        return self._hands.get(peer)
+        return self._workers.get(peer)
 
     @property
     def present(self) -> list[WorkerRecord]:
         """Those who are reckoned with."""
-        return [hand for hand in self if hand.present]
+        return [worker for worker in self if worker.present]
 
     @property
     def ready(self) -> list[WorkerRecord]:
         """Those who could send, or do."""
-        return [hand for hand in self.present if hand.state in ("ready", "sending") and hand.ending is None]
+        return [
+            worker for worker in self.present if worker.state in ("ready", "sending") and worker.windows_until is None
+        ]
 
     def dealable(self, now: float) -> list[WorkerRecord]:
         """Return those who may be dealt shares: ready, connected, and heard of lately."""
-        return [hand for hand in self.ready if hand.closed is None and now - hand.heard < SUSPECT * self._silence]
+        return [
+            worker
+            for worker in self.ready
+            if worker.disconnected_at is None and now - worker.last_heard_at < SUSPECT * self._silence
+        ]
 
-    def silent(self, now: float) -> list[WorkerRecord]:
+    def expired(self, now: float) -> list[WorkerRecord]:
         """Return those who are to be given up.
 
         Those are unheard of for too long, have had no connection for two beats, or are dead
         with nothing more to come.
         """
         return [
-            hand
-            for hand in self.present
-            if now - hand.heard > self._silence
-            or (hand.closed is not None and now - hand.closed > RETURN * self._silence)
-            or (hand.ending is not None and (now >= hand.ending or hand.account.acked >= hand.cut))
+            worker
+            for worker in self.present
+            if now - worker.last_heard_at > self._silence
+            or (worker.disconnected_at is not None and now - worker.disconnected_at > RETURN * self._silence)
+            or (
+                worker.windows_until is not None and (now >= worker.windows_until or worker.windows.acked >= worker.cut)
+            )
         ]
 
-    def closed(self, peer: bytes, now: float) -> None:
+    def record_disconnect(self, peer: bytes, now: float) -> None:
         """Note that the connection of a worker was closed: *peer* is its identity on the wire."""
-        for hand in self.present:
-            if hand.closed is None and f"{hand.hello.worker}/{hand.hello.incarnation}".encode() == peer:
-                hand.closed = now
+        for worker in self.present:
+            if worker.disconnected_at is None and f"{worker.hello.worker}/{worker.hello.incarnation}".encode() == peer:
+                worker.disconnected_at = now
 
-    def stood_still(self, gap: float) -> None:
+    def extend_deadlines(self, gap: float) -> None:
         """Add *gap* seconds, in which the master heard nothing, to all that is waited for of workers."""
-        for hand in self.present:
-            hand.heard += gap
-            hand.closed = None if hand.closed is None else hand.closed + gap
-            hand.ending = None if hand.ending is None else hand.ending + gap
-        self._doubted = {peer: since + gap for peer, since in self._doubted.items()}
+        for worker in self.present:
+            worker.last_heard_at += gap
+            worker.disconnected_at = None if worker.disconnected_at is None else worker.disconnected_at + gap
+            worker.windows_until = None if worker.windows_until is None else worker.windows_until + gap
+        self._contested = {peer: since + gap for peer, since in self._contested.items()}
 
     def admit(self, hello: Hello, now: float) -> WorkerRecord | str | None:
         """Let a worker in, or say why not, or None while it is not yet known whether its name is taken."""
         peer = hello.worker, hello.incarnation
-        known = self._hands.get(peer)
+        known = self._workers.get(peer)
         if known is not None:
             return known
-        why = self._unfit(hello)
+        why = self._rejection(hello)
         if why:
             return why
-        if len(self._hands) >= MOST or len(self._doubted) >= MOST:
+        if len(self._workers) >= MOST or len(self._contested) >= MOST:
             return f"this master has the account of {MOST:,} workers, and room for no more"
         for other in self.present:
             if other.hello.worker != hello.worker:
                 continue
-            since = self._doubted.setdefault(peer, now)
-            if other.heard > since:
+            since = self._contested.setdefault(peer, now)
+            if other.last_heard_at > since:
                 return f"a worker named {hello.worker!r} is here already: give one of them another --name"
-            if other.ending is None and other.closed is None and now - other.heard < SUSPECT * self._silence:
+            if (
+                other.windows_until is None
+                and other.disconnected_at is None
+                and now - other.last_heard_at < SUSPECT * self._silence
+            ):
                 return None
         lives = self._lives[hello.worker] = self._lives.get(hello.worker, 0) + 1
         title = hello.worker if lives == 1 else f"{hello.worker}#{lives}"
-        hand = self._hands[peer] = WorkerRecord(hello, title, now)
-        return hand
+        worker = self._workers[peer] = WorkerRecord(hello, title, now)
+        return worker
 
     @staticmethod
-    def _unfit(hello: Hello) -> str | None:
+    def _rejection(hello: Hello) -> str | None:
         for what, said in (
             ("name", hello.worker),
             ("host", hello.host),

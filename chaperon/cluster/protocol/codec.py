@@ -5,7 +5,7 @@ from __future__ import annotations
 from chaperon.cluster.protocol.messages import KINDS, Message
 from chaperon.measure.strict_msgpack import Check, WireError, pack, reader, unpack
 
-PROTOCOL = 5
+PROTOCOL = 6
 
 
 class OtherProtocol(WireError):

@@ -18,15 +18,15 @@ State = Literal["loading", "ready", "failed", "sending", "leaving", "ended"]
 class Lease:
     """A share in somebody's hands: the *attempt* tells one handing-out from the next.
 
-    *start* arrivals and *rows* unique rows of it were taken before. With *forgo* whoever had
-    it is gone: what is due before it is taken up again is lost.
+    *start* arrivals and *rows* unique rows of it were taken before. With
+    *count_missed_as_lost* its former holder is gone: arrivals due before the share starts again are lost.
     """
 
     share: str
     attempt: int
     start: int = 0
     rows: int = 0
-    forgo: bool = False
+    count_missed_as_lost: bool = False
 
 
 class Adjustable(Protocol):
@@ -47,15 +47,15 @@ class Change:
     at: float
     factor: float = 1.0
 
-    def make(self, steered: Adjustable) -> None:
+    def apply(self, load: Adjustable) -> None:
         """Make the change."""
         match self.what:
             case "scale":
-                steered.scale(self.factor, self.at)
+                load.scale(self.factor, self.at)
             case "pause":
-                steered.pause(self.at)
+                load.pause(self.at)
             case "resume":
-                steered.resume(self.at)
+                load.resume(self.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +79,12 @@ class Welcome:
     target: str
     digest: str
     size: int
-    recipe: dict[str, Any]
-    given: dict[str, Any]
+    overrides: dict[str, Any]
+    setup_result: dict[str, Any]
     shares: int
     workers: int
-    silence: float
-    dead_man: float
+    worker_timeout: float
+    master_timeout: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class BundleChunk:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """All that a worker is, said again and again; *asked* is a reading of its own clock.
+    """The complete state of a worker: a heartbeat, sent every half interval; *sent_at* is the worker's clock.
 
     *claims* are offers it would take. *leases* are the shares it sends, from their first
     arrival to where it stands; *done* those it has made to the end, *returned* those it gave
@@ -126,7 +126,7 @@ class Ping:
     incarnation: int
     run: int
     state: State
-    asked: float
+    sent_at: float
     note: str = ""
     claims: tuple[Lease, ...] = ()
     leases: tuple[Lease, ...] = ()
@@ -143,7 +143,7 @@ class Ping:
 class Pong:
     """All that a master wants, said again and again.
 
-    *heard* and *said* are readings of the master's clock, *asked* is what the worker said;
+    *received_at* and *replied_at* are readings of the master's clock, *sent_at* is copied from the ping;
     *began* is when the run starts or started. *acked* windows are in without a gap, those
     in *ahead* beyond it. *leases* are all the shares that the worker has; what is not among
     them it is to give back. *changes* are all that were made to the load, in their order.
@@ -151,9 +151,9 @@ class Pong:
 
     run: int
     order: Order
-    asked: float
-    heard: float
-    said: float
+    sent_at: float
+    received_at: float
+    replied_at: float
     began: float | None
     grace: float
     acked: int

@@ -19,11 +19,11 @@ class Connections:
     def __repr__(self) -> str:
         return f"<Connections of {len(self._numbers)} peers>"
 
-    def opened(self, number: int) -> None:
+    def record_opened(self, number: int) -> None:
         """Note a new connection."""
         self._closed.discard(number)
 
-    def closed(self, number: int) -> bytes | None:
+    def record_closed(self, number: int) -> bytes | None:
         """Note that a connection was closed; return whose it was, unless that peer has a newer one."""
         self._closed.add(number)
         peer = self._peers.pop(number, None)
@@ -32,7 +32,7 @@ class Connections:
         del self._numbers[peer]
         return peer
 
-    def heard(self, peer: bytes, number: int) -> bytes | None:
+    def record_message(self, peer: bytes, number: int) -> bytes | None:
         """Note by which connection a peer spoke; return who is known to have none any more, if anyone."""
         if number in self._closed:  # it was said before the end, and is read after it
             return None if peer in self._numbers else peer

@@ -12,29 +12,29 @@ from gevent.event import Event
 from chaperon.clock import Clock
 from chaperon.cluster.protocol.codec import OtherProtocol, decode, encode
 from chaperon.cluster.protocol.messages import Message, Offer, WindowFrame
-from chaperon.cluster.transport.link import Closed, Connection, FromMaster, FromWorker, Refused
+from chaperon.cluster.transport.link import OnClosed, OnConnection, OnMasterMessage, OnRefused, OnWorkerMessage
 
 
 class LossyNetwork:
     """Joins one master with many workers; the twin of the sockets, for tests.
 
-    Each message is lost with the chance *losing*, doubled with *doubling*, held up for up to
-    *holding* seconds. Peers in *cut* neither send nor receive, and are not told; those in *mute* send, but
+    Each message is lost with probability *loss*, doubled with *duplication*, delayed by up to
+    *delay* seconds. Peers in *cut* neither send nor receive, and are not told; those in *mute* send, but
     receive nothing. From `freeze` to `thaw` what is for the master waits. `close` closes the
     connection of a peer, which both ends are told, `open` opens it again.
     """
 
     def __init__(
-        self, clock: Clock, *, losing: float = 0.0, doubling: float = 0.0, holding: float = 0.0, seed: int = 0
+        self, clock: Clock, *, loss: float = 0.0, duplication: float = 0.0, delay: float = 0.0, seed: int = 0
     ) -> None:
         self.cut: set[bytes] = set()
         self.mute: set[bytes] = set()
         self._awake = Event()
         self._awake.set()
-        self.losing, self.doubling, self.holding = losing, doubling, holding
+        self.loss, self.duplication, self.delay = loss, duplication, delay
         self.carried = 0
         self._clock = clock
-        self._chance = Random(seed)
+        self._random = Random(seed)
         self.master = MasterEnd(self)
         self.workers: dict[bytes, WorkerEnd] = {}
 
@@ -51,13 +51,13 @@ class LossyNetwork:
         self.cut.add(peer)
         gevent.spawn(self.master.closed, peer)
         if peer in self.workers:
-            gevent.spawn(self.workers[peer].connection, False)
+            gevent.spawn(self.workers[peer].on_connection, False)
 
     def open(self, peer: bytes) -> None:
         """Let *peer* have a connection again."""
         self.cut.discard(peer)
         if peer in self.workers:
-            gevent.spawn(self.workers[peer].connection, True)
+            gevent.spawn(self.workers[peer].on_connection, True)
 
     def freeze(self) -> None:
         """Keep all that is for the master, as the system does for a process that is stopped."""
@@ -69,13 +69,13 @@ class LossyNetwork:
 
     def carry(self, peer: bytes, data: bytes, deliver: Callable[[Message], None], *, down: bool) -> None:
         """Bring *data* to *peer*, *down* from the master, or up from it."""
-        for _ in range(2 if self._chance.random() < self.doubling else 1):
-            if peer not in self.cut and self._chance.random() >= self.losing:
+        for _ in range(2 if self._random.random() < self.duplication else 1):
+            if peer not in self.cut and self._random.random() >= self.loss:
                 gevent.spawn(self._deliver, peer, data, deliver, down)
 
     def _deliver(self, peer: bytes, data: bytes, deliver: Callable[[Message], None], down: bool) -> None:
-        if self.holding:
-            self._clock.sleep(self._chance.random() * self.holding)
+        if self.delay:
+            self._clock.sleep(self._random.random() * self.delay)
         if not down:
             self._awake.wait()
         if peer not in self.cut and not (down and peer in self.mute):
@@ -89,24 +89,24 @@ class MasterEnd:
     def __init__(self, net: LossyNetwork) -> None:
         self._net = net
         self._next = 0
-        self.tally: Counter[str] = Counter()
-        self.hear: FromWorker = lambda peer, message: None
-        self.closed: Closed = lambda peer: None
+        self.dropped: Counter[str] = Counter()
+        self.on_message: OnWorkerMessage = lambda peer, message: None
+        self.closed: OnClosed = lambda peer: None
 
     def listen(
         self,
-        hear: FromWorker,
-        foreign: Callable[[bytes, OtherProtocol], None],
-        closed: Closed = lambda peer: None,
+        on_message: OnWorkerMessage,
+        on_other_protocol: Callable[[bytes, OtherProtocol], None],
+        closed: OnClosed = lambda peer: None,
     ) -> None:
-        """Call *hear* with every message and whom it is from, *closed* with whose connection was closed."""
-        self.hear, self.closed = hear, closed
+        """Call *on_message* with sender and message, *on_closed* with the peer whose connection was closed."""
+        self.on_message, self.closed = on_message, closed
 
     def send(self, peer: bytes, message: Message) -> None:
         """Say something to one worker."""
         worker = self._net.workers.get(peer)
         if worker is not None:
-            self._net.carry(peer, encode(message), worker.take, down=True)
+            self._net.carry(peer, encode(message), worker.deliver, down=True)
 
     def offer(self, offer: Offer) -> bool:
         """Offer a share to whoever is next."""
@@ -115,12 +115,12 @@ class MasterEnd:
             return False
         self._next += 1
         worker = open_ones[self._next % len(open_ones)]
-        self._net.carry(worker.peer, encode(offer), worker.take, down=True)
+        self._net.carry(worker.peer, encode(offer), worker.deliver, down=True)
         return True
 
     def close(self) -> None:
         """Hear nothing more."""
-        self.hear = lambda peer, message: None
+        self.on_message = lambda peer, message: None
 
 
 class WorkerEnd:
@@ -128,32 +128,34 @@ class WorkerEnd:
 
     def __init__(self, net: LossyNetwork, peer: bytes) -> None:
         self._net = net
-        self._hear: FromMaster = lambda message: None
-        self.connection: Connection = lambda stands: None
+        self._on_message: OnMasterMessage = lambda message: None
+        self.on_connection: OnConnection = lambda connected: None
         self.peer = peer
         self.working = False
         self.reconnected = 0
-        self.tally: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
 
     def listen(
         self,
-        hear: FromMaster,
-        foreign: Callable[[OtherProtocol], None],
-        refused: Refused = lambda why, final: None,
-        connection: Connection = lambda stands: None,
+        on_message: OnMasterMessage,
+        on_other_protocol: Callable[[OtherProtocol], None],
+        on_refused: OnRefused = lambda why, final: None,
+        on_connection: OnConnection = lambda connected: None,
     ) -> None:
-        """Call *hear* with every message, *connection* when that is closed or open again."""
-        self._hear, self.connection = hear, connection
+        """Call *on_message* with every message, *on_connection* when the connection closes or opens."""
+        self._on_message, self.on_connection = on_message, on_connection
 
-    def take(self, message: Message) -> None:
+    def deliver(self, message: Message) -> None:
         """Deliver a message."""
-        self._hear(message)
+        self._on_message(message)
 
     def send(self, message: Message) -> None:
         """Say something to the master."""
-        self._net.carry(self.peer, encode(message), lambda said: self._net.master.hear(self.peer, said), down=False)
+        self._net.carry(
+            self.peer, encode(message), lambda said: self._net.master.on_message(self.peer, said), down=False
+        )
 
-    def pour(self, frame: WindowFrame) -> bool:
+    def send_window(self, frame: WindowFrame) -> bool:
         """Send a window."""
         self.send(frame)
         return True
@@ -173,4 +175,4 @@ class WorkerEnd:
     def close(self) -> None:
         """Leave the net."""
         self._net.workers.pop(self.peer, None)
-        self._hear = lambda message: None
+        self._on_message = lambda message: None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.key_variables import FILE_VARIABLE, VARIABLE
-from chaperon.cluster.transport.keys import Key, MasterKey, WorkerKey, guarded, make, make_related, parse, related
+from chaperon.cluster.transport.keys import Key, MasterKey, WorkerKey, make, make_related, parse, related, require_key
 from chaperon.errors import OutputError, UsageError
 from chaperon.report.outputs.output_file import refuse_links
 
@@ -44,7 +44,7 @@ def choose(
             raise UsageError(f"--no-key is for this machine alone: to {verb} {address}, give --key FILE")
         return None
     key = find(path, environ, kind)
-    guarded(address, key, verb)
+    require_key(address, key, verb)
     return own(kind, environ) if key is None else key
 
 

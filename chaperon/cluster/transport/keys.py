@@ -28,7 +28,7 @@ class MasterKey:
     workers: bytes
     own: bytes = b""
 
-    def admitting(self) -> tuple[MasterKey, WorkerKey]:
+    def with_own_worker(self) -> tuple[MasterKey, WorkerKey]:
         """Return this key, letting in a worker of the master's own too, with a key for that."""
         public, secret = (z85.decode(part) for part in zmq.curve_keypair())
         return replace(self, own=public), WorkerKey(_public(self.secret), secret)
@@ -117,7 +117,7 @@ def _public(secret: bytes) -> bytes:
     return z85.decode(zmq.curve_public(z85.encode(secret)))
 
 
-def guarded(address: Address, key: Key | None, verb: str) -> None:
+def require_key(address: Address, key: Key | None, verb: str) -> None:
     """Refuse to *verb* beyond this machine without a key. Raises UsageError."""
     if key is None and not address.loopback:
         raise UsageError(

@@ -15,26 +15,29 @@ FAULTS = "messages that could not be dealt with"
 STRANGERS = "connections refused by the key"
 REFUSALS = "attempts to join refused by the key"
 
-FromWorker = Callable[[bytes, Message], None]
-FromMaster = Callable[[Message], None]
-Refused = Callable[[str, bool], None]
+OnWorkerMessage = Callable[[bytes, Message], None]
+OnMasterMessage = Callable[[Message], None]
+OnRefused = Callable[[str, bool], None]
 """Told why a worker gets no further, and whether trying again is of no use."""
 
-Closed = Callable[[bytes], None]
+OnClosed = Callable[[bytes], None]
 """Called with the identity of the worker whose connection was closed; the worker may open a new one."""
 
-Connection = Callable[[bool], None]
+OnConnection = Callable[[bool], None]
 """Called with True when a worker's connection to its master is open, with False when it was closed."""
 
 
 class MasterLink(Protocol):
-    """The master's end; *tally* counts what was dropped, by why."""
+    """The master's end; *dropped* counts dropped messages by reason."""
 
     @property
-    def tally(self) -> Counter[str]: ...
+    def dropped(self) -> Counter[str]: ...
 
     def listen(
-        self, hear: FromWorker, foreign: Callable[[bytes, OtherProtocol], None], closed: Closed = ...
+        self,
+        on_message: OnWorkerMessage,
+        on_other_protocol: Callable[[bytes, OtherProtocol], None],
+        on_closed: OnClosed = ...,
     ) -> None: ...
 
     def send(self, peer: bytes, message: Message) -> None: ...
@@ -45,22 +48,22 @@ class MasterLink(Protocol):
 
 
 class WorkerLink(Protocol):
-    """A worker's end; it takes offers only once it is `open_work`. *tally* counts what was dropped, by why."""
+    """A worker's end; it takes offers only once it is `open_work`. *dropped* counts dropped messages by reason."""
 
     @property
-    def tally(self) -> Counter[str]: ...
+    def dropped(self) -> Counter[str]: ...
 
     def listen(
         self,
-        hear: FromMaster,
-        foreign: Callable[[OtherProtocol], None],
-        refused: Refused = ...,
-        connection: Connection = ...,
+        on_message: OnMasterMessage,
+        on_other_protocol: Callable[[OtherProtocol], None],
+        on_refused: OnRefused = ...,
+        on_connection: OnConnection = ...,
     ) -> None: ...
 
     def send(self, message: Message) -> None: ...
 
-    def pour(self, frame: WindowFrame) -> bool: ...
+    def send_window(self, frame: WindowFrame) -> bool: ...
 
     def open_work(self) -> None: ...
 

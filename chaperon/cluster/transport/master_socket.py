@@ -15,7 +15,7 @@ from chaperon.cluster.protocol.messages import Message, Offer, WindowFrame
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.connections import Connections
 from chaperon.cluster.transport.keys import MasterKey
-from chaperon.cluster.transport.link import FOREIGN, STRANGERS, Closed, FromWorker
+from chaperon.cluster.transport.link import FOREIGN, STRANGERS, OnClosed, OnWorkerMessage
 from chaperon.cluster.transport.zmq_sockets import Sockets
 from chaperon.errors import UsageError
 from chaperon.measure.strict_msgpack import WireError
@@ -23,7 +23,7 @@ from chaperon.measure.strict_msgpack import WireError
 FREE = range(10_000, 32_000)
 """Where a port is looked for if none is given: below those that outgoing connections use up, thousands under load."""
 
-_TURNED_BACK = (
+_FAILED_HANDSHAKES = (
     zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
 )
 
@@ -37,7 +37,9 @@ class MasterSocket:
         self._control = self._sockets.open(zmq.ROUTER, ROUTER_MANDATORY=1, ROUTER_HANDOVER=1, TCP_KEEPALIVE=0)
         self._work = self._sockets.open(zmq.PUSH, SNDHWM=1)
         self._sink = self._sockets.open(zmq.PULL, RCVHWM=2000)
-        self._monitor = self._sockets.monitor(self._control, _TURNED_BACK | zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
+        self._monitor = self._sockets.monitor(
+            self._control, _FAILED_HANDSHAKES | zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
+        )
         try:
             self.address = self._bind(address)
         except BaseException:
@@ -48,19 +50,19 @@ class MasterSocket:
         return f"<MasterSocket to {self.address}>"
 
     @property
-    def tally(self) -> Counter[str]:
+    def dropped(self) -> Counter[str]:
         """What was dropped, by why."""
-        return self._sockets.tally
+        return self._sockets.dropped
 
     def listen(
         self,
-        hear: FromWorker,
-        foreign: Callable[[bytes, OtherProtocol], None],
-        closed: Closed = lambda peer: None,
+        on_message: OnWorkerMessage,
+        on_other_protocol: Callable[[bytes, OtherProtocol], None],
+        closed: OnClosed = lambda peer: None,
     ) -> None:
-        """Call *hear* with every message and whom it is from, *foreign* with who speaks otherwise.
+        """Call *on_message* with sender and message, *on_other_protocol* for other protocol versions.
 
-        *closed* is called within milliseconds with the identity of a worker whose connection was
+        *on_closed* is called within milliseconds with the identity of a worker whose connection was
         closed by its end or on the way, and again after each message that had come by it before.
         """
         connections = Connections()
@@ -69,33 +71,33 @@ class MasterSocket:
             if len(parts) != 2:
                 raise WireError("a message in pieces")
             peer = parts[0].bytes
-            gone = connections.heard(peer, parts[1].get(zmq.SRCFD))
+            gone = connections.record_message(peer, parts[1].get(zmq.SRCFD))
             try:
                 message = decode(parts[1].bytes)
             except OtherProtocol as exc:
-                self.tally[FOREIGN] += 1
-                foreign(peer, exc)
+                self.dropped[FOREIGN] += 1
+                on_other_protocol(peer, exc)
                 return
-            hear(peer, message)
+            on_message(peer, message)
             if gone is not None:
                 closed(gone)
 
         def monitor(parts: list[Any]) -> None:
-            told = parse_monitor_message(parts)
-            if told["event"] == zmq.EVENT_ACCEPTED:
-                connections.opened(int(told["value"]))
-            elif told["event"] == zmq.EVENT_DISCONNECTED:
-                gone = connections.closed(int(told["value"]))
+            event = parse_monitor_message(parts)
+            if event["event"] == zmq.EVENT_ACCEPTED:
+                connections.record_opened(int(event["value"]))
+            elif event["event"] == zmq.EVENT_DISCONNECTED:
+                gone = connections.record_closed(int(event["value"]))
                 if gone is not None:
                     closed(gone)
             else:
-                self.tally[STRANGERS] += 1
+                self.dropped[STRANGERS] += 1
 
         def sink(parts: list[bytes]) -> None:
             message = decode(parts[0])
             if len(parts) != 1 or not isinstance(message, WindowFrame):
                 raise WireError("no window")
-            hear(b"", message)
+            on_message(b"", message)
 
         self._sockets.read(self._control, control, frames=True)
         self._sockets.read(self._sink, sink)

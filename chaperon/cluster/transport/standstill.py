@@ -8,7 +8,7 @@ from chaperon.clock import Clock
 class Standstill:
     """Finds the gaps in this process's own attention: it was stopped, swapped out, or its hub was blocked.
 
-    `look` is called whenever there was a chance to hear something, several times in *longest*
+    `check` is called whenever there was a chance to hear something, several times in *longest*
     seconds on the monotonic *clock*. What it returns is added to every deadline that is about
     others: during a gap nothing they said could be heard.
     """
@@ -21,7 +21,7 @@ class Standstill:
     def __repr__(self) -> str:
         return f"<Standstill beyond {self._longest:g} s>"
 
-    def look(self) -> float:
+    def check(self) -> float:
         """Return the seconds since the last look where they are more than *longest*, else 0.0."""
         now = self._clock.now()
         gap, self._last = now - self._last, now

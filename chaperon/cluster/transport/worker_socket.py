@@ -13,7 +13,7 @@ from chaperon.cluster.protocol.codec import OtherProtocol, decode, encode
 from chaperon.cluster.protocol.messages import Message, WindowFrame
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.keys import WorkerKey
-from chaperon.cluster.transport.link import FOREIGN, REFUSALS, Connection, FromMaster, Refused
+from chaperon.cluster.transport.link import FOREIGN, REFUSALS, OnConnection, OnMasterMessage, OnRefused
 from chaperon.cluster.transport.zmq_sockets import Sockets
 from chaperon.errors import UsageError
 from chaperon.measure.strict_msgpack import WireError
@@ -43,14 +43,14 @@ class WorkerSocket:
         self.address = address
         self._identity = identity
         self._key = key
-        self._hear: FromMaster | None = None
-        self._foreign: Callable[[OtherProtocol], None] | None = None
-        self._refused: Refused = lambda why, final: None
-        self._connection: Connection = lambda stands: None
+        self._on_message: OnMasterMessage | None = None
+        self._on_other_protocol: Callable[[OtherProtocol], None] | None = None
+        self._on_refused: OnRefused = lambda why, final: None
+        self._on_connection: OnConnection = lambda connected: None
         self._former: Sockets | None = None
         self._failures = 0
         self._working = False
-        self.tally: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
         self._open()
 
     def __repr__(self) -> str:
@@ -58,12 +58,12 @@ class WorkerSocket:
 
     def _open(self) -> None:
         self._sockets = Sockets(self._key)
-        self._sockets.tally = self.tally
+        self._sockets.dropped = self.dropped
         self._control = self._sockets.open(zmq.DEALER, ROUTING_ID=self._identity)
         self._sink = self._sockets.open(zmq.PUSH, SNDHWM=1000)
         self._monitor = self._sockets.monitor(self._control)
         self._work: Any = None
-        self._stands = False
+        self._connected = False
         try:
             self._control.connect(self.address.control)
             self._sink.connect(self.address.sink)
@@ -73,57 +73,63 @@ class WorkerSocket:
 
     def listen(
         self,
-        hear: FromMaster,
-        foreign: Callable[[OtherProtocol], None],
-        refused: Refused = lambda why, final: None,
-        connection: Connection = lambda stands: None,
+        on_message: OnMasterMessage,
+        on_other_protocol: Callable[[OtherProtocol], None],
+        on_refused: OnRefused = lambda why, final: None,
+        on_connection: OnConnection = lambda connected: None,
     ) -> None:
-        """Call *hear* with every message, *foreign* if the master speaks otherwise, *refused* if we get no further.
+        """Call *on_message* with every message, *on_other_protocol* for another protocol version.
 
-        *connection* is called within milliseconds when the connection is open, or was closed.
+        *on_refused* is called with the reason when the worker cannot join, *on_connection* within
+        milliseconds when the connection opens or closes.
         """
-        self._hear, self._foreign, self._refused, self._connection = hear, foreign, refused, connection
-        self._sockets.read(self._control, self._take)
-        self._sockets.read(self._monitor, lambda parts: self._happened(parse_monitor_message(parts)["event"]))
+        self._on_message, self._on_other_protocol, self._on_refused, self._on_connection = (
+            on_message,
+            on_other_protocol,
+            on_refused,
+            on_connection,
+        )
+        self._sockets.read(self._control, self._on_parts)
+        self._sockets.read(self._monitor, lambda parts: self._on_monitor_event(parse_monitor_message(parts)["event"]))
 
-    def _happened(self, event: int) -> None:
+    def _on_monitor_event(self, event: int) -> None:
         """Tell what a handshake came to: the kinds of failure that libzmq knows."""
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-            self._failures, self._stands = 0, True
-            self._connection(True)
+            self._failures, self._connected = 0, True
+            self._on_connection(True)
         elif event == zmq.EVENT_DISCONNECTED:
-            if self._stands:  # else it never was one
-                self._stands = False
-                self._connection(False)
+            if self._connected:  # else it never was one
+                self._connected = False
+                self._on_connection(False)
         elif event in _REFUSALS:
-            self.tally[REFUSALS] += 1
+            self.dropped[REFUSALS] += 1
             self._failures += 1
             if event != zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL or self._failures >= TORN:
                 why = _REFUSALS[event][self._key is None].format(self.address)
                 times = f"{self._failures} attempt{'s' if self._failures > 1 else ''}"
-                self._refused(f"refused by the key: {why} ({times}); give its worker.key with --key", True)
+                self._on_refused(f"refused by the key: {why} ({times}); give its worker.key with --key", True)
         elif event == zmq.EVENT_CLOSED:
-            self._refused(f"nobody answers at {self.address}", False)
+            self._on_refused(f"nobody answers at {self.address}", False)
 
-    def _take(self, parts: list[bytes]) -> None:
+    def _on_parts(self, parts: list[bytes]) -> None:
         self._close_former()
         if len(parts) != 1:
             raise WireError("a message in pieces")
         try:
             message = decode(parts[0])
         except OtherProtocol as exc:
-            self.tally[FOREIGN] += 1
-            assert self._foreign is not None
-            self._foreign(exc)
+            self.dropped[FOREIGN] += 1
+            assert self._on_other_protocol is not None
+            self._on_other_protocol(exc)
             return
-        assert self._hear is not None
-        self._hear(message)
+        assert self._on_message is not None
+        self._on_message(message)
 
     def send(self, message: Message) -> None:
         """Say something to the master; it may be lost."""
         self._sockets.write(self._control, [encode(message)])
 
-    def pour(self, frame: WindowFrame) -> bool:
+    def send_window(self, frame: WindowFrame) -> bool:
         """Send a window towards the sink; return whether it went off, which is not to say that it arrives."""
         return self._sockets.write(self._sink, [encode(frame)])
 
@@ -133,7 +139,7 @@ class WorkerSocket:
         if self._work is None:
             self._work = self._sockets.open(zmq.PULL, RCVHWM=1)
             self._work.connect(self.address.work)
-            self._sockets.read(self._work, self._take)
+            self._sockets.read(self._work, self._on_parts)
 
     def close_work(self) -> None:
         """Take offers no longer."""
@@ -154,8 +160,8 @@ class WorkerSocket:
         self._former = self._sockets
         self._former.mute()
         self._open()
-        if self._hear is not None and self._foreign is not None:
-            self.listen(self._hear, self._foreign, self._refused, self._connection)
+        if self._on_message is not None and self._on_other_protocol is not None:
+            self.listen(self._on_message, self._on_other_protocol, self._on_refused, self._on_connection)
         if self._working:
             self.open_work()
 

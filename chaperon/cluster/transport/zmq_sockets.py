@@ -34,20 +34,20 @@ class _Context(zmq.green.Context):  # type: ignore[type-arg]  # as above
 
 
 class Sockets:
-    """A context with its sockets, guarded by a *key*; *tally* counts what was dropped, by why."""
+    """A context with its sockets, guarded by a *key*; *dropped* counts dropped messages by reason."""
 
     def __init__(self, key: Key | None) -> None:
-        self.tally: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
         self._key = key
         self._context = _Context()
         if key is not None:
-            key.guard(self._context, self._faulted)
+            key.guard(self._context, self._count_fault)
         self._sockets: list[Any] = []
         self._readers: dict[Any, Watched] = {}
 
     def open(self, kind: int, **options: int | bytes) -> Any:
         """Return a new socket of a *kind*, with what every one needs and further *options* set. Raises UsageError."""
-        socket = self._made(lambda: self._context.socket(kind))
+        socket = self._create(lambda: self._context.socket(kind))
         tuning: dict[str, int | bytes] = {
             "LINGER": 0,
             "MAXMSGSIZE": LARGEST + 1024,
@@ -68,46 +68,46 @@ class Sockets:
         self._sockets.append(socket)
         return socket
 
-    def read(self, socket: Any, hear: Callable[[list[Any]], None], *, frames: bool = False) -> None:
-        """Call *hear* with whatever comes, in a greenlet, whatever it raises.
+    def read(self, socket: Any, on_message: Callable[[list[Any]], None], *, frames: bool = False) -> None:
+        """Call *on_message* with each message, in a greenlet that continues after an exception.
 
         Parts are bytes, or `zmq.Frame` where *frames* are asked for: those know their connection.
         """
         self._readers[socket] = spawn_watched(
-            "what reads messages", self._read, socket, hear, frames, on_fault=self._faulted, ends=True
+            "what reads messages", self._read, socket, on_message, frames, on_fault=self._count_fault, ends=True
         )
 
-    def _read(self, socket: Any, hear: Callable[[list[Any]], None], frames: bool) -> None:
+    def _read(self, socket: Any, on_message: Callable[[list[Any]], None], frames: bool) -> None:
         for n in count(1):
             try:
                 parts = socket.recv_multipart(copy=not frames)
             except zmq.ZMQError as exc:
                 if exc.errno in (zmq.ENOTSOCK, zmq.ETERM):
                     return
-                self.tally[FAULTS] += 1
+                self.dropped[FAULTS] += 1
                 continue
             try:
-                hear(parts)
+                on_message(parts)
             except WireError:
-                self.tally[MALFORMED] += 1
+                self.dropped[MALFORMED] += 1
             except Exception:  # whatever one message does, the next is read
-                self.tally[FAULTS] += 1
+                self.dropped[FAULTS] += 1
                 if os.environ.get("CHAPERON_DEBUG"):
                     raise
             if n % BREATH == 0:
                 gevent.sleep(0)
 
-    def _faulted(self, text: str) -> None:
-        self.tally[FAULTS] += 1  # the master's or the worker's word to the report
+    def _count_fault(self, text: str) -> None:
+        self.dropped[FAULTS] += 1  # the master's or the worker's word to the report
 
     def monitor(self, socket: Any, events: int = zmq.EVENT_ALL) -> Any:
         """Return what tells of events of a socket's connections: before it has any, lest one be missed."""
-        monitor = self._made(lambda: socket.get_monitor_socket(events))
+        monitor = self._create(lambda: socket.get_monitor_socket(events))
         monitor.setsockopt(zmq.LINGER, 0)
         self._sockets.append(monitor)
         return monitor
 
-    def _made(self, make: Callable[[], Any]) -> Any:
+    def _create(self, make: Callable[[], Any]) -> Any:
         """Return what *make* opens. Raises UsageError, with everything closed, where descriptors have run out."""
         try:
             return make()

@@ -25,11 +25,11 @@ ShareStates = tuple[tuple[Lease, ...], tuple[Lease, ...], tuple[Lease, ...]]
 
 
 class Assignment:
-    """Holds what the master deals of *shares*, and from `begin` on sends it.
+    """Holds what the master deals of *shares*, and from `start` on sends it.
 
-    Windows go by *dispatch*. So many *engines* send the whole. Nothing is started while *held* says so;
+    Windows go by *sender*. *engines* processes send the whole load. Nothing is started while *suspended()*;
     *changed* is called when a share is done or given back, *stop_run* when a scenario wants to
-    end the run for all, *on_fault* on a fault of ours, *ended* when the last window is cut. The
+    end the run for all, *on_fault* on a fault of ours, *on_end* when the last window is cut. The
     words in windows hold nothing that *redact* knows.
     """
 
@@ -37,31 +37,31 @@ class Assignment:
         self,
         plan: RunPlan,
         shares: Mapping[str, Share],
-        dispatch: WindowSender,
+        sender: WindowSender,
         clock: Clock,
         *,
         worker: str,
         engines: int,
-        held: Callable[[], bool],
-        changed: Callable[[], object],
+        suspended: Callable[[], bool],
+        on_share_ended: Callable[[], object],
         stop_run: StopRun,
         on_fault: OnFault,
-        ended: Callable[[], object],
+        on_end: Callable[[], object],
         redact: Redactor,
     ) -> None:
         self._redact = redact
         self.sending: LocalLoad | None = None
         self._plan = plan
         self._shares = shares
-        self._dispatch = dispatch
+        self._sender = sender
         self._clock = clock
         self._worker = worker
         self._engines = engines
-        self._held_up = held
-        self._changed = changed
+        self._suspended = suspended
+        self._on_share_ended = on_share_ended
         self._stop_run = stop_run
         self._on_fault = on_fault
-        self._ended = ended
+        self._on_end = on_end
         self._leases: dict[str, Lease] = {}
         self._over = False
         self._changes = 0
@@ -70,12 +70,12 @@ class Assignment:
         return f"<Assignment of {self._worker}: {len(self._leases)} shares>"
 
     @property
-    def sends(self) -> bool:
+    def started(self) -> bool:
         """Whether it has begun."""
         return self.sending is not None
 
     @property
-    def standing(self) -> ShareStates:
+    def share_states(self) -> ShareStates:
         """Where every share stands."""
         if self.sending is None:
             return tuple(self._leases.values()), (), ()
@@ -99,7 +99,7 @@ class Assignment:
         """What was counted apart from the windows; None where nothing was sent."""
         return None if self.sending is None else self.sending.closing
 
-    def hold(self, leases: tuple[Lease, ...]) -> None:
+    def update_leases(self, leases: tuple[Lease, ...]) -> None:
         """Have what the master says we have: take what is new, give back what is not among it."""
         wanted = {lease.share: lease for lease in leases}
         for name, lease in wanted.items():
@@ -108,14 +108,14 @@ class Assignment:
                 continue
             self._leases[name] = lease
             if self.sending is not None and not self._over:
-                self._take_up(self.sending, lease)
+                self._start_share(self.sending, lease)
         for name in self._leases.keys() - wanted.keys():
             if self.sending is None:
                 del self._leases[name]
             else:
                 self.sending.engine.release(name)
 
-    def begin(self, began: float) -> None:
+    def start(self, began: float) -> None:
         """Send what is held from *began* on, a reading of the clock."""
         self.sending = LocalLoad(
             self._plan,
@@ -125,31 +125,31 @@ class Assignment:
             worker=self._worker,
             began=began,
             stop_run=self._stop_run,
-            on_fault=self._faulted,
-            journal=partial(self._dispatch.open, began),
+            on_fault=self._on_load_fault,
+            journal=partial(self._sender.open, began),
             engines=self._engines,
             staying=True,
-            held=self._held_up,
-            changed=self._changed,
+            held=self._suspended,
+            changed=self._on_share_ended,
         )
         for lease in self._leases.values():
-            self._take_up(self.sending, lease)
-        spawn_watched("the load", self._perform, self.sending, on_fault=self._faulted, ends=True)
+            self._start_share(self.sending, lease)
+        spawn_watched("the load", self._perform, self.sending, on_fault=self._on_load_fault, ends=True)
 
     def _send(self, window: Window) -> None:
         if self.sending is not None:
             self._redact.add(self.sending.secrets)
-        self._dispatch.send(window_through(window, self._redact))
+        self._sender.send(window_through(window, self._redact))
 
     def change(self, changes: tuple[Change, ...]) -> None:
         """Make the changes to the load that are new, at their moments of the run."""
         if self.sending is None:
             return
         for change in changes[self._changes :]:
-            change.make(self.sending.engine)
+            change.apply(self.sending.engine)
         self._changes = max(self._changes, len(changes))
 
-    def follow(self, order: Order, grace: float) -> None:
+    def apply_order(self, order: Order, grace: float) -> None:
         """Do what ends a run: stay no longer than what is held takes, or stop in the *grace* time, or now."""
         match order:
             case "end":
@@ -166,7 +166,7 @@ class Assignment:
         if self.sending is not None:
             self.sending.engine.stop(grace)
 
-    def hand_back(self, *, at_once: bool = False) -> None:
+    def return_all(self, *, at_once: bool = False) -> None:
         """Give every share back, take no other; visits in flight have the grace time, or none."""
         if self.sending is None:
             return
@@ -183,10 +183,10 @@ class Assignment:
         if self.sending is not None:
             self.sending.engine.finish()
 
-    def _take_up(self, sending: LocalLoad, lease: Lease) -> None:
-        self._dispatch.stands(lease)
+    def _start_share(self, sending: LocalLoad, lease: Lease) -> None:
+        self._sender.note_share_start(lease)
         share = replace(self._shares[lease.share], start=lease.start, rows=lease.rows)
-        sending.engine.add_share(share, forgo=lease.forgo)
+        sending.engine.add_share(share, forgo=lease.count_missed_as_lost)
 
     def _perform(self, sending: LocalLoad) -> None:
         try:
@@ -194,12 +194,12 @@ class Assignment:
         except BaseException as exc:
             text = fault_text("the load", exc)
             say_fault(text, exc)
-            self._faulted(text)
+            self._on_load_fault(text)
         finally:
             self._over = True
-            self._ended()
+            self._on_end()
 
-    def _faulted(self, text: str) -> None:
+    def _on_load_fault(self, text: str) -> None:
         """Say it and stop soon: what is not measured any more must not be sent."""
         self._on_fault(text)
         self.stop(ABORT_GRACE)

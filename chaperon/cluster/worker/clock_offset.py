@@ -19,13 +19,13 @@ class ClockOffset:
     def __repr__(self) -> str:
         if not self._exchanges:
             return "<ClockOffset that knows nothing>"
-        return f"<ClockOffset {self.ahead:+.6f} s, good to {self.trip / 2:.6f} s>"
+        return f"<ClockOffset {self.ahead:+.6f} s, good to {self.round_trip / 2:.6f} s>"
 
-    def note(self, asked: float, heard: float, said: float, got: float) -> None:
-        """Note one exchange: *asked* and *got* by our clock, *heard* and *said* by theirs."""
-        trip = (got - asked) - (said - heard)
-        if trip >= 0.0:
-            self._exchanges.append((trip, ((heard - asked) + (said - got)) / 2))
+    def record(self, sent_at: float, received_at: float, replied_at: float, answered_at: float) -> None:
+        """Record one exchange: *sent_at* and *answered_at* by our clock, *received_at* and *replied_at* by theirs."""
+        round_trip = (answered_at - sent_at) - (replied_at - received_at)
+        if round_trip >= 0.0:
+            self._exchanges.append((round_trip, ((received_at - sent_at) + (replied_at - answered_at)) / 2))
 
     @property
     def exchanges(self) -> int:
@@ -33,7 +33,7 @@ class ClockOffset:
         return len(self._exchanges)
 
     @property
-    def trip(self) -> float:
+    def round_trip(self) -> float:
         """The quickest round trip, in seconds."""
         return min(self._exchanges)[0]
 

@@ -24,11 +24,11 @@ from chaperon.measure.plain_text import LABEL, encodable
 if TYPE_CHECKING:
     from chaperon.execution.environment import Environment
 
-DIAL = 0.5
+RETRY_INTERVAL = 0.5
 """Seconds between two attempts to be let in."""
 
 
-UNANSWERED = 3.0
+NOTIFY_AFTER = 3.0
 """Seconds after which it is said that nobody answers."""
 
 
@@ -44,7 +44,7 @@ class Identity:
         object.__setattr__(self, "name", encodable(self.name, LABEL))
 
     @property
-    def peer(self) -> bytes:
+    def routing_id(self) -> bytes:
         """What its sockets are known by."""
         return f"{self.name}/{self.incarnation}".encode()
 
@@ -62,7 +62,7 @@ class Identity:
         )
 
 
-Furnish = Callable[[Welcome, bytes], "Environment"]
+LoadEnvironment = Callable[[Welcome, bytes], "Environment"]
 """From what a master says, with the scenario it ships, to what is to be run; raises ChaperonError."""
 
 
@@ -83,33 +83,33 @@ class Join:
     """Gets a worker to the point where it could send; then calls *joined*, once.
 
     Not *fetching*, it does without what the master ships. For the master's answer it waits
-    *patience* seconds, or for ever; *tell* hears when that takes long.
+    *patience* seconds, or for ever; *notify* is called when that takes long.
     """
 
     def __init__(
         self,
         link: WorkerLink,
         identity: Identity,
-        furnish: Furnish,
+        load_environment: LoadEnvironment,
         clock: Clock,
         joined: Callable[[Joined], None],
         *,
         fetching: bool = True,
         patience: float | None = None,
-        tell: Callable[[str], None] = lambda text: None,
+        notify: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.welcome: Welcome | None = None
         self._link = link
         self._identity = identity
-        self._furnish = furnish
+        self._load_environment = load_environment
         self._clock = clock
         self._joined = joined
         self._fetching = fetching
         self._patience = patience
-        self._tell = tell
+        self._notify = notify
         self._began = clock.now()
         self._unanswered = "no master lets this worker in"
-        self._told = False
+        self._notified = False
         self._parcel = bytearray()
         self._dialled = -math.inf
         self._loading = False
@@ -117,25 +117,25 @@ class Join:
     def tick(self) -> None:
         """Knock again, or ask again for what has not come."""
         if self.welcome is None:
-            if self._clock.now() - self._dialled >= DIAL:
+            if self._clock.now() - self._dialled >= RETRY_INTERVAL:
                 self._dialled = self._clock.now()
                 self._link.send(self._identity.hello)
-                self._mind(self._clock.now() - self._began)
-        elif self._lacks(self.welcome):
+                self._check_timeout(self._clock.now() - self._began)
+        elif self._incomplete(self.welcome):
             self._fetch(self.welcome)
 
-    def stood_still(self, gap: float) -> None:
+    def extend_deadlines(self, gap: float) -> None:
         """Wait *gap* seconds longer for a master: for so long its answer could not be heard."""
         self._began += gap
 
-    def refused(self, why: str, final: bool) -> None:
+    def on_refused(self, why: str, final: bool) -> None:
         """Note why there is no way through the door; *final* where trying again is of no use."""
         if self.welcome is None:
             self._unanswered = why
             if final:
                 self._joined(Joined(why=why, hopeless=True))
 
-    def enter(self, welcome: Welcome) -> bool:
+    def handle_welcome(self, welcome: Welcome) -> bool:
         """Take the master's welcome; return whether it is the first."""
         if self.welcome is not None:
             return False
@@ -143,29 +143,29 @@ class Join:
         self._proceed(welcome)
         return True
 
-    def piece(self, blob: BundleChunk) -> None:
+    def handle_chunk(self, chunk: BundleChunk) -> None:
         """Take a piece of the scenario, if it is the one that is missing."""
         welcome = self.welcome
-        if welcome is None or blob.digest != welcome.digest or blob.offset != len(self._parcel):
+        if welcome is None or chunk.digest != welcome.digest or chunk.offset != len(self._parcel):
             return
-        self._parcel += blob.data
+        self._parcel += chunk.data
         self._proceed(welcome)
 
     def _proceed(self, welcome: Welcome) -> None:
-        if self._lacks(welcome):
+        if self._incomplete(welcome):
             self._fetch(welcome)
         elif not self._loading:
             self._loading = True
             spawn_watched("loading the scenario", self._load, welcome, on_fault=self._failed, ends=True)
 
-    def _mind(self, waited: float) -> None:
+    def _check_timeout(self, waited: float) -> None:
         if self._patience is not None and waited > self._patience:
             self._joined(Joined(why=f"{self._unanswered}, after {waited:.0f} s", hopeless=True))
-        elif waited > UNANSWERED and not self._told:
-            self._told = True
-            self._tell(f"worker {self._identity.name}: {self._unanswered}; still trying")
+        elif waited > NOTIFY_AFTER and not self._notified:
+            self._notified = True
+            self._notify(f"worker {self._identity.name}: {self._unanswered}; still trying")
 
-    def _lacks(self, welcome: Welcome) -> bool:
+    def _incomplete(self, welcome: Welcome) -> bool:
         return self._fetching and len(self._parcel) < welcome.size
 
     def _fetch(self, welcome: Welcome) -> None:
@@ -176,7 +176,7 @@ class Join:
 
     def _load(self, welcome: Welcome) -> None:
         try:
-            plan = self._furnish(welcome, bytes(self._parcel)).plan().with_setup_result(welcome.given)
+            plan = self._load_environment(welcome, bytes(self._parcel)).plan().with_setup_result(welcome.setup_result)
             shares = {share.name: share for share in plan.shares(welcome.shares)}
         except ChaperonError as exc:
             self._joined(Joined(why=text_of(exc)))

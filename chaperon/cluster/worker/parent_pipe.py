@@ -9,7 +9,7 @@ from typing import IO
 LONGEST = 1_000
 
 
-def hand_over(pipe: IO[bytes], line: str) -> None:
+def write_key_line(pipe: IO[bytes], line: str) -> None:
     """Write the line of a key, or an empty one, to the standard input of an engine just started.
 
     It does not block: a pipe holds more than that. An engine that is gone by then gets nothing.
@@ -18,7 +18,7 @@ def hand_over(pipe: IO[bytes], line: str) -> None:
         os.write(pipe.fileno(), f"{line}\n".encode("ascii"))
 
 
-def handed_over(fd: int = 0) -> str:
+def read_key_line(fd: int = 0) -> str:
     """Return the line that the supervisor wrote; empty without a key, or where the supervisor is gone.
 
     Blocks until the line is there.

@@ -20,24 +20,24 @@ from chaperon.cluster.journal.private_dir import PrivateDir
 from chaperon.cluster.protocol.messages import Message, WindowsReceived
 from chaperon.cluster.transport.key_variables import without_keys
 from chaperon.cluster.transport.link import WorkerLink
-from chaperon.cluster.worker.parent_pipe import hand_over
+from chaperon.cluster.worker.parent_pipe import write_key_line
 from chaperon.load.background import OnFault, spawn_watched
 
 OVER, REFUSED, LEFT, ORPHANED = 0, 6, 130, 75
 """How an engine ends in order: its run is over; the master does not want it; it was told to
 leave; the master fell silent. Everything else is a death."""
 
-FAREWELL, FAREWELLS = 0.25, 20
+ORPHANS_WAIT, ORPHANS_WAITS = 0.25, 20
 """What dead engines owed is waited for when all is over: so many seconds at a time, so often."""
 
-FOR_GOOD = 3
+KILL_AFTER = 3
 """How often it has to be told to leave until engines are killed."""
 
 MOST_DEATHS = 10
 PAUSE = 1.0
 _PDEATHSIG = 1
 _HOME = str(Path(__file__).resolve().parents[2])
-_DOOR = (
+_START = (
     f"import sys; sys.path[:] = [{_HOME!r}, *filter(None, sys.path)]; import chaperon; del sys.path[0]; "
     "from chaperon.__main__ import main; main()"
 )
@@ -51,7 +51,7 @@ class Supervisor:
     """Keeps one engine process for each of *names* until it is told to leave.
 
     An engine performs one run; then the next is started, unless *once*. *link* is for telling
-    the master of deaths, *tell* for telling people, *on_fault* for a fault of ours. In the *shelter*
+    the master of deaths, *notify* for messages to the user, *on_fault* for a fault of ours. In *private_dir*
     engines keep their journals. The line of a *key* reaches each engine by a pipe: an environment or
     arguments can be read.
     """
@@ -65,8 +65,8 @@ class Supervisor:
         *,
         once: bool = False,
         key: str = "",
-        shelter: PrivateDir | None = None,
-        tell: Callable[[str], None] = lambda text: None,
+        private_dir: PrivateDir | None = None,
+        notify: Callable[[str], None] = lambda text: None,
         on_fault: OnFault = lambda text: None,
     ) -> None:
         self._on_fault = on_fault
@@ -76,10 +76,10 @@ class Supervisor:
         self._clock = clock
         self._once = once
         self._key = key
-        self._shelter = shelter
-        self._estates: dict[tuple[str, int], OrphanedWindows] = {}
-        self._executors: list[gevent.Greenlet[..., object]] = []
-        self._tell = tell
+        self._private_dir = private_dir
+        self.orphans: dict[tuple[str, int], OrphanedWindows] = {}
+        self._senders: list[gevent.Greenlet[..., object]] = []
+        self._notify = notify
         self._engines: dict[str, subprocess.Popen[bytes]] = {}
         self._leaving = 0
         self._resting: set[Event] = set()
@@ -91,9 +91,9 @@ class Supervisor:
 
     def start(self) -> Supervisor:
         """Start all engines."""
-        self._link.listen(self._hear, lambda exc: None)
+        self._link.listen(self._on_message, lambda exc: None)
         self._keepers = [
-            spawn_watched(f"what keeps {name} going", self._keep, name, on_fault=self._faulted, ends=True)
+            spawn_watched(f"what keeps {name} going", self._keep_running, name, on_fault=self._faulted, ends=True)
             for name in self._names
         ]
         return self
@@ -101,8 +101,8 @@ class Supervisor:
     def wait(self) -> int:
         """Wait until no engine is left; return the worst of their exit codes."""
         gevent.joinall(self._keepers)
-        for _ in range(FAREWELLS):  # a standstill of this process costs one of them, not all
-            if gevent.joinall(self._executors, timeout=FAREWELL) == self._executors:
+        for _ in range(ORPHANS_WAITS):  # a standstill of this process costs one of them, not all
+            if gevent.joinall(self._senders, timeout=ORPHANS_WAIT) == self._senders:
                 break
         self._close()
         return max(self._codes, default=0)
@@ -110,47 +110,47 @@ class Supervisor:
     def leave(self) -> None:
         """Tell every engine to give its shares back and go; the more often, the sooner."""
         self._leaving += 1
-        self._tell_engines(signal.SIGTERM if self._leaving < FOR_GOOD else signal.SIGKILL)
+        self._signal_all(signal.SIGTERM if self._leaving < KILL_AFTER else signal.SIGKILL)
 
     def end(self, within: float = 2.0) -> None:
         """End every engine, asking first; none is left when this returns."""
         self._leaving += 1
-        self._tell_engines(signal.SIGTERM)
+        self._signal_all(signal.SIGTERM)
         gevent.joinall(self._keepers, timeout=within)  # not killed: one may be in the middle of starting an engine
-        self._leaving += FOR_GOOD
-        self._tell_engines(signal.SIGKILL)
+        self._leaving += KILL_AFTER
+        self._signal_all(signal.SIGKILL)
         gevent.joinall(self._keepers)
         self._close()
 
-    def _tell_engines(self, number: int) -> None:
+    def _signal_all(self, number: int) -> None:
         for engine in list(self._engines.values()):
             _signal(engine, number)
         for rest in self._resting:
             rest.set()
 
     def _close(self) -> None:
-        for executor in self._executors:
-            executor.kill()
+        for sender in self._senders:
+            sender.kill()
         self._link.close()
-        if self._shelter is not None:
-            self._shelter.close()
+        if self._private_dir is not None:
+            self._private_dir.close()
 
     def _faulted(self, text: str) -> None:
         self._codes.append(1)
         self._on_fault(text)
 
-    def _hear(self, message: Message) -> None:
+    def _on_message(self, message: Message) -> None:
         if isinstance(message, WindowsReceived):
-            estate = self._estates.get((message.worker, message.incarnation))
-            if estate is not None:
-                estate.received(message)
+            orphan = self.orphans.get((message.worker, message.incarnation))
+            if orphan is not None:
+                orphan.acknowledge(message)
 
-    def _keep(self, name: str) -> None:
+    def _keep_running(self, name: str) -> None:
         deaths = 0
         while not self._leaving:
             incarnation = SystemRandom().getrandbits(53)
             code = self._run(name, incarnation)
-            self._wind_up(name, incarnation, code)
+            self._send_orphaned(name, incarnation, code)
             final = self._final(code)
             if final is not None:
                 self._codes.append(final)
@@ -159,10 +159,10 @@ class Supervisor:
                 deaths = 0
                 continue
             deaths += 1
-            self._tell(f"worker {name}: its engine {_ended(code)}")
+            self._notify(f"worker {name}: its engine {_ended(code)}")
             self._rest()
             if deaths >= MOST_DEATHS:
-                self._tell(f"worker {name}: given up after {deaths} deaths in a row")
+                self._notify(f"worker {name}: given up after {deaths} deaths in a row")
                 self._codes.append(1)
                 return
         self._codes.append(LEFT)
@@ -184,41 +184,41 @@ class Supervisor:
             return REFUSED if code == ORPHANED else code
         return None
 
-    def _wind_up(self, name: str, incarnation: int, code: int) -> None:
+    def _send_orphaned(self, name: str, incarnation: int, code: int) -> None:
         """See to it that the master hears of an engine's end, with all that the engine still owed."""
-        estate = OrphanedWindows(name, incarnation, code, self._journal(incarnation), self._link, self._clock)
-        if estate.fault:
-            self._tell(f"worker {name}: {estate.fault}")
+        orphan = OrphanedWindows(name, incarnation, code, self._journal(incarnation), self._link, self._clock)
+        if orphan.fault:
+            self._notify(f"worker {name}: {orphan.fault}")
         died = code not in (OVER, REFUSED, LEFT, ORPHANED)
-        if estate or estate.fault or (died and (estate.known or not self._leaving)):
-            self._estates[name, incarnation] = estate
-            self._executors = [executor for executor in self._executors if not executor.dead]
-            executor = spawn_watched(
-                f"what {name} left", self._execute, name, incarnation, on_fault=self._faulted, ends=True
+        if orphan or orphan.fault or (died and (orphan.journal_found or not self._leaving)):
+            self.orphans[name, incarnation] = orphan
+            self._senders = [sender for sender in self._senders if not sender.dead]
+            sender = spawn_watched(
+                f"what {name} left", self._send_all, name, incarnation, on_fault=self._faulted, ends=True
             )
-            self._executors.append(executor)
+            self._senders.append(sender)
 
-    def _execute(self, name: str, incarnation: int) -> None:
-        self._estates[name, incarnation].settle()
-        del self._estates[name, incarnation]
+    def _send_all(self, name: str, incarnation: int) -> None:
+        self.orphans[name, incarnation].send_all()
+        del self.orphans[name, incarnation]
 
     def _journal(self, incarnation: int) -> Path | None:
-        return None if self._shelter is None else self._shelter.folder / str(incarnation)
+        return None if self._private_dir is None else self._private_dir.folder / str(incarnation)
 
     def _run(self, name: str, incarnation: int) -> int:
         journal = self._journal(incarnation)
         kept = () if journal is None else ("--journal", str(journal))
         engine = subprocess.Popen(
-            [sys.executable, "-c", _DOOR, *self._command(name, incarnation), *kept],
+            [sys.executable, "-c", _START, *self._command(name, incarnation), *kept],
             stdin=subprocess.PIPE,  # its end is ours: see `bound_to_parent`
             env=without_keys(os.environ),
             start_new_session=True,  # a Ctrl-C on this terminal is ours to deal with
         )
         self._engines[name] = engine
         if engine.stdin is not None:
-            hand_over(engine.stdin, self._key)
+            write_key_line(engine.stdin, self._key)
         if self._leaving:  # it was said while this one was being started
-            _signal(engine, signal.SIGTERM if self._leaving < FOR_GOOD else signal.SIGKILL)
+            _signal(engine, signal.SIGTERM if self._leaving < KILL_AFTER else signal.SIGKILL)
         try:
             return int(engine.wait())
         finally:
@@ -232,7 +232,7 @@ def bound_to_parent() -> None:
     """End this process at once when its supervisor ends, however that comes.
 
     The supervisor holds the other end of standard input and writes one line at the start,
-    see `handed_over`; on Linux the kernel is asked as well.
+    see `read_key_line`; on Linux the kernel is asked as well.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PDEATHSIG, signal.SIGKILL)

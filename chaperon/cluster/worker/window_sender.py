@@ -21,17 +21,17 @@ UNPACKED = "windows that could not be packed: what they held is lost"
 class WindowSender:
     """Packs each window, seals it in the journal, sends it until it is acknowledged.
 
-    The journal is kept in *folder*. Where none can be, that is *told*, and windows go without.
+    The journal is kept in *folder*. If none can be made, *notify* is called and windows are sent without it.
     """
 
     def __init__(
-        self, identity: Identity, link: WorkerLink, clock: Clock, folder: Path | None, tell: Callable[[str], None]
+        self, identity: Identity, link: WorkerLink, clock: Clock, folder: Path | None, notify: Callable[[str], None]
     ) -> None:
         self._identity = identity
         self._link = link
         self._clock = clock
         self._folder = folder
-        self._tell = tell
+        self._notify = notify
         self._outbox = Outbox()
         self._journal: Journal | None = None
         self._run = 0
@@ -43,9 +43,9 @@ class WindowSender:
     def __bool__(self) -> bool:
         return len(self._outbox) > 0
 
-    def expect(self, run: int, *, beat: float) -> None:
-        """Be for the windows of a run; *beat* is the seconds between two signs of life."""
-        self._run, self._outbox = run, Outbox(beat=beat)
+    def start_run(self, run: int, *, heartbeat_interval: float) -> None:
+        """Start with an empty outbox for a run; *heartbeat_interval* is in seconds."""
+        self._run, self._outbox = run, Outbox(heartbeat_interval=heartbeat_interval)
 
     def open(self, began: float, second: int) -> Journal | None:
         """Return the journal of a run that begins at *began*, from a second of it on, or None."""
@@ -56,13 +56,13 @@ class WindowSender:
         try:
             self._journal = Journal(self._folder, JournalHeader(mine.name, mine.incarnation, self._run, began, second))
         except JournalError as exc:
-            self._tell(f"worker {mine.name}: {exc}: should it be killed, its last second is lost")
+            self._notify(f"worker {mine.name}: {exc}: should it be killed, its last second is lost")
         return self._journal
 
-    def stands(self, lease: Lease) -> None:
+    def note_share_start(self, lease: Lease) -> None:
         """Note where a share stands that is taken up."""
         if self._journal is not None:
-            self._journal.stands(lease.share, lease.start, lease.rows)
+            self._journal.note_share_start(lease.share, lease.start, lease.rows)
 
     def send(self, window: Window) -> None:
         """Take a window that was just cut: the sink of a worker. Raises what is a fault of ours."""
@@ -81,22 +81,24 @@ class WindowSender:
 
     def flush(self) -> None:
         """Send what is due."""
-        self._outbox.flush(self._clock.now(), self._pour)
+        self._outbox.flush(self._clock.now(), self._send_window)
 
-    def acknowledged(self, pong: Pong) -> None:
+    def acknowledge(self, pong: Pong) -> None:
         """Let go of what the master has."""
-        self._outbox.acked(pong.acked, pong.ahead)
+        self._outbox.acknowledge(pong.acked, pong.ahead)
         if self._journal is not None:
-            self._journal.acknowledged(pong.acked)
+            self._journal.acknowledge(pong.acked)
 
-    def hurry(self) -> None:
+    def resend_all(self) -> None:
         """Send everything again: the sockets are new."""
-        self._outbox.hurry()
+        self._outbox.resend_all()
 
     def close(self) -> None:
         """Let go of the journal; it stays if there is anything in it that nobody has acknowledged."""
         if self._journal is not None:
             self._journal.close()
 
-    def _pour(self, seq: int, body: bytes) -> bool:
-        return self._link.pour(WindowFrame(self._identity.name, self._identity.incarnation, self._run, seq, body))
+    def _send_window(self, seq: int, body: bytes) -> bool:
+        return self._link.send_window(
+            WindowFrame(self._identity.name, self._identity.incarnation, self._run, seq, body)
+        )

@@ -26,7 +26,7 @@ from chaperon.cluster.protocol.messages import (
 from chaperon.cluster.transport.link import FAULTS, WorkerLink
 from chaperon.cluster.worker.assignment import Assignment
 from chaperon.cluster.worker.clock_offset import KEPT, ClockOffset
-from chaperon.cluster.worker.join import DIAL, Furnish, Identity, Join, Joined
+from chaperon.cluster.worker.join import RETRY_INTERVAL, Identity, Join, Joined, LoadEnvironment
 from chaperon.cluster.worker.supervisor import LEFT, ORPHANED, OVER, REFUSED
 from chaperon.cluster.worker.window_sender import WindowSender
 from chaperon.load.background import spawn_watched
@@ -40,7 +40,7 @@ of a worker whose connection was closed after two."""
 class Worker:
     """Joins a master, sends the shares it is dealt, leaves when all its windows are in.
 
-    *run* blocks until then and returns the exit code; *told* is why, where there is a why. Its
+    *run* blocks until then and returns the exit code; *reason* is why, or empty. Its
     *journal* is kept in that folder. For a master to answer it waits *patience* seconds, or for
     ever. Without *fetching* the scenario is one of its own. What it says to the master holds no
     secret that *redact* knows, or that the environment has.
@@ -50,39 +50,39 @@ class Worker:
         self,
         link: WorkerLink,
         identity: Identity,
-        furnish: Furnish,
+        load_environment: LoadEnvironment,
         clock: Clock,
         *,
         journal: Path | None = None,
         fetching: bool = True,
         patience: float | None = None,
-        tell: Callable[[str], None] = lambda text: None,
+        notify: Callable[[str], None] = lambda text: None,
         redact: Redactor | None = None,
     ) -> None:
-        self.told = ""
+        self.reason = ""
         self._redact = redact or Redactor()
         self._link = link
         self._identity = identity
         self._clock = clock
-        self._tell = tell
-        self._joining = Join(
-            link, identity, furnish, clock, self._ready, fetching=fetching, patience=patience, tell=tell
+        self._notify = notify
+        self._join = Join(
+            link, identity, load_environment, clock, self._ready, fetching=fetching, patience=patience, notify=notify
         )
-        self._timepiece = ClockOffset()
-        self._dispatch = WindowSender(identity, link, clock, journal, tell)
+        self._clock_offset = ClockOffset()
+        self._sender = WindowSender(identity, link, clock, journal, notify)
         self._over = Event()
         self._code = OVER
         self._state: State = "loading"
         self._note = ""
         self._stop_run = ""
         self._fault = ""
-        self._stint: Assignment | None = None
+        self.assignment: Assignment | None = None
         self._last = False
-        self._beat = DIAL
+        self._heartbeat_interval = RETRY_INTERVAL
         self._order = ""
-        self._said = -math.inf
-        self._heard = self._alive = self._leased = clock.now()
-        self._held_since: float | None = None
+        self._newest_reply = -math.inf
+        self._last_heard_at = self._last_tick_at = self._leased_from = clock.now()
+        self._suspended_since: float | None = None
         self._backoff = 1.0
         self._asked_to_leave = 0
 
@@ -91,48 +91,48 @@ class Worker:
 
     def run(self) -> int:
         """Do all that a worker does, blocking; return what its process exits with."""
-        self._link.listen(self._hear, self._foreign, self._joining.refused, self._connection)
-        ticking = spawn_watched("the heartbeat of a worker", self._tick_on, on_fault=self._crashed)
+        self._link.listen(self._on_message, self._on_other_protocol, self._join.on_refused, self._connection)
+        ticking = spawn_watched("the heartbeat of a worker", self._run_heartbeat, on_fault=self._crashed)
         try:
             self._over.wait()
         finally:
             ticking.kill()
             self._link.close()
-            self._dispatch.close()
+            self._sender.close()
         return self._code
 
     def leave(self) -> None:
         """Give all shares back, then go; a second time: interrupt visits; a third time: go now."""
         self._asked_to_leave += 1
-        stint = self._stint
-        if stint is None or not stint.sends or self._asked_to_leave > 2:
+        assignment = self.assignment
+        if assignment is None or not assignment.started or self._asked_to_leave > 2:
             self._end(LEFT, "told to leave")
         elif self._asked_to_leave == 2:
-            stint.stop()
+            assignment.stop()
         else:
-            self._state, self._code, self.told = "leaving", LEFT, "told to leave"
+            self._state, self._code, self.reason = "leaving", LEFT, "told to leave"
             self._link.close_work()
-            stint.hand_back()
+            assignment.return_all()
             self._ping()
 
     # What is heard
 
-    def _hear(self, message: Message) -> None:
-        self._look()
-        welcome = self._joining.welcome
+    def _on_message(self, message: Message) -> None:
+        self._check_standstill()
+        welcome = self._join.welcome
         match message:
             case Pong():
-                self._obey(message)
+                self._on_pong(message)
             case Offer(run=run, lease=lease):
                 if welcome is not None and run == welcome.run and self._state in ("ready", "sending"):
                     self._ping(claims=(lease,))
             case Welcome():
-                if self._joining.enter(message):
-                    self._heard = self._leased = self._clock.now()
-                    self._beat = message.silence / 10
-                    self._dispatch.expect(message.run, beat=self._beat)
+                if self._join.handle_welcome(message):
+                    self._last_heard_at = self._leased_from = self._clock.now()
+                    self._heartbeat_interval = message.worker_timeout / 10
+                    self._sender.start_run(message.run, heartbeat_interval=self._heartbeat_interval)
             case BundleChunk():
-                self._joining.piece(message)
+                self._join.handle_chunk(message)
             case Reject(why=why):
                 self._end(REFUSED, f"the master does not take this worker: {why}")
             case _:
@@ -142,10 +142,10 @@ class Worker:
         """Pause as soon as the connection is closed: the master gives this worker's shares to others soon."""
         if stands:
             self._ping()
-        elif self._joining.welcome is not None:
-            self._hold(self._clock.now(), "the connection to the master was closed")
+        elif self._join.welcome is not None:
+            self._suspend(self._clock.now(), "the connection to the master was closed")
 
-    def _foreign(self, exc: OtherProtocol) -> None:
+    def _on_other_protocol(self, exc: OtherProtocol) -> None:
         self._end(REFUSED, str(exc))
 
     def _ready(self, joined: Joined) -> None:
@@ -156,62 +156,62 @@ class Worker:
             self._state, self._note = "failed", self._redact(joined.why)
         else:
             self._redact.add(joined.plan.secrets)
-            self._stint = Assignment(
+            self.assignment = Assignment(
                 joined.plan,
                 joined.shares,
-                self._dispatch,
+                self._sender,
                 self._clock,
                 worker=self._identity.name,
-                engines=self._joining.welcome.workers if self._joining.welcome else 1,
-                held=self._is_held,
-                changed=self._ping,
+                engines=self._join.welcome.workers if self._join.welcome else 1,
+                suspended=self._is_suspended,
+                on_share_ended=self._ping,
                 stop_run=self._stop,
                 on_fault=self._faulted,
-                ended=self._ended,
+                on_end=self._on_load_ended,
                 redact=self._redact,
             )
             if self._state == "loading":
                 self._state = "ready"
                 self._link.open_work()
-        self._alive = self._clock.now()  # importing took its time, and that is no standstill
+        self._last_tick_at = self._clock.now()  # importing took its time, and that is no standstill
         self._ping()
 
-    def _obey(self, pong: Pong) -> None:
-        welcome, now = self._joining.welcome, self._clock.now()
+    def _on_pong(self, pong: Pong) -> None:
+        welcome, now = self._join.welcome, self._clock.now()
         if welcome is None:
             return
         if pong.run != welcome.run:
             self._abandon(ORPHANED, "the master has begun another run")
             return
-        if pong.said < self._said:
+        if pong.replied_at < self._newest_reply:
             return
-        self._said, self._heard, self._backoff = pong.said, now, 1.0
-        self._leased = max(self._leased, pong.asked)
-        if self._held_since is not None and pong.asked >= self._held_since:
-            self._held_since = None
-        self._timepiece.note(pong.asked, pong.heard, pong.said, now)
-        self._dispatch.acknowledged(pong)
+        self._newest_reply, self._last_heard_at, self._backoff = pong.replied_at, now, 1.0
+        self._leased_from = max(self._leased_from, pong.sent_at)
+        if self._suspended_since is not None and pong.sent_at >= self._suspended_since:
+            self._suspended_since = None
+        self._clock_offset.record(pong.sent_at, pong.received_at, pong.replied_at, now)
+        self._sender.acknowledge(pong)
         if pong.order == "over":
-            if not self._dispatch:
+            if not self._sender:
                 self._link.send(Bye(self._identity.name, self._identity.incarnation))
-                self._end(self._code, self.told)
+                self._end(self._code, self.reason)
             return
-        if self._stint is not None:
-            self._stint.hold(pong.leases)
+        if self.assignment is not None:
+            self.assignment.update_leases(pong.leases)
             if pong.order == "run" and pong.began is not None and self._state == "ready":
                 self._state = "sending"
-                self._stint.begin(pong.began - self._timepiece.ahead)
-            self._stint.change(pong.changes)
+                self.assignment.start(pong.began - self._clock_offset.ahead)
+            self.assignment.change(pong.changes)
         if pong.order != self._order:
             self._order = pong.order
-            if self._stint is not None and self._stint.sends:
-                self._stint.follow(pong.order, pong.grace)
+            if self.assignment is not None and self.assignment.started:
+                self.assignment.apply_order(pong.order, pong.grace)
             elif pong.order in ("end", "stop", "kill"):
-                self._ended()
+                self._on_load_ended()
 
     # What is done
 
-    def _ended(self) -> None:
+    def _on_load_ended(self) -> None:
         if self._state != "leaving":
             self._state = "ended"
         self._last = True
@@ -234,14 +234,14 @@ class Worker:
             self._end(FAULTED, text)
 
     def _ping(self, claims: tuple[Lease, ...] = ()) -> None:
-        welcome, mine = self._joining.welcome, self._identity
+        welcome, mine = self._join.welcome, self._identity
         if welcome is None:
             return
-        going, done, returned = self._stint.standing if self._stint else ((), (), ())
-        unheard = self._link.tally[FAULTS]
-        fault = self._fault or (f"{unheard} {FAULTS} (on {mine.name})" if unheard else "")
-        cut = self._stint.cut if self._stint else 0
-        closing = self._stint.closing if self._stint and self._last else None
+        going, done, returned = self.assignment.share_states if self.assignment else ((), (), ())
+        faults = self._link.dropped[FAULTS]
+        fault = self._fault or (f"{faults} {FAULTS} (on {mine.name})" if faults else "")
+        cut = self.assignment.cut if self.assignment else 0
+        closing = self.assignment.closing if self.assignment and self._last else None
         ping = Ping(
             mine.name,
             mine.incarnation,
@@ -263,69 +263,69 @@ class Worker:
 
     # What time brings
 
-    def _tick_on(self) -> None:
+    def _run_heartbeat(self) -> None:
         while True:
             self._tick()
-            settled = self._timepiece.exchanges >= KEPT
-            self._clock.sleep(self._beat / (2 if settled else 10))
+            settled = self._clock_offset.exchanges >= KEPT
+            self._clock.sleep(self._heartbeat_interval / (2 if settled else 10))
 
     def _tick(self) -> None:
-        now = self._look()
-        self._joining.tick()
-        welcome = self._joining.welcome
+        now = self._check_standstill()
+        self._join.tick()
+        welcome = self._join.welcome
         if welcome is None:
             return
-        silent = now - self._heard
-        if self._state == "leaving" and silent > welcome.silence:  # it has given us up: no need to wait for it
+        silent = now - self._last_heard_at
+        if self._state == "leaving" and silent > welcome.worker_timeout:  # it has given us up: no need to wait for it
             self._abandon(LEFT, f"told to leave; no word from the master for {silent:.0f} s")
-        elif silent > welcome.dead_man:
+        elif silent > welcome.master_timeout:
             self._abandon(ORPHANED, f"no word from the master for {silent:.0f} s: nothing more is sent")
-        elif silent > 5 * self._beat * self._backoff:
+        elif silent > 5 * self._heartbeat_interval * self._backoff:
             self._backoff *= 2
             self._link.reconnect()
-            self._dispatch.hurry()
+            self._sender.resend_all()
         self._ping()
-        self._dispatch.flush()
+        self._sender.flush()
 
-    def _look(self) -> float:
+    def _check_standstill(self) -> float:
         """Note that this process goes on, and could not hear its master for as long as it did not; return now."""
         now = self._clock.now()
-        self._is_held()
-        gap = now - self._alive
-        if gap > self._beat:
-            self._heard += gap
-            self._joining.stood_still(gap)
-        self._alive = now
+        self._is_suspended()
+        gap = now - self._last_tick_at
+        if gap > self._heartbeat_interval:
+            self._last_heard_at += gap
+            self._join.extend_deadlines(gap)
+        self._last_tick_at = now
         return now
 
-    def _is_held(self) -> bool:
+    def _is_suspended(self) -> bool:
         """Return whether to start nothing until the master has answered again: it may have given us up.
 
         A lease ends on its holder's side first: one beat before the master, counting from when we
         asked what it answered last, so that no share is sent twice (Gray and Cheriton, Leases, 1989).
         """
-        welcome = self._joining.welcome
-        if welcome is not None and self._held_since is None:
+        welcome = self._join.welcome
+        if welcome is not None and self._suspended_since is None:
             now = self._clock.now()
-            if now - self._alive > STANDSTILL * self._beat:
-                self._hold(now, f"this process stood still for {now - self._alive:.1f} s")
-            elif now - self._leased > welcome.silence - self._beat:
-                self._hold(now, f"no word from the master for {now - self._leased:.1f} s")
-        return self._held_since is not None
+            if now - self._last_tick_at > STANDSTILL * self._heartbeat_interval:
+                self._suspend(now, f"this process stood still for {now - self._last_tick_at:.1f} s")
+            elif now - self._leased_from > welcome.worker_timeout - self._heartbeat_interval:
+                self._suspend(now, f"no word from the master for {now - self._leased_from:.1f} s")
+        return self._suspended_since is not None
 
-    def _hold(self, now: float, why: str) -> None:
+    def _suspend(self, now: float, why: str) -> None:
         """Start nothing until the master has answered what is asked from *now* on."""
-        if self._held_since is None and self._state == "sending":
-            self._tell(f"worker {self._identity.name}: {why}: it pauses until the master answers")
-        self._held_since = now
+        if self._suspended_since is None and self._state == "sending":
+            self._notify(f"worker {self._identity.name}: {why}: it pauses until the master answers")
+        self._suspended_since = now
 
-    def _abandon(self, code: int, told: str) -> None:
+    def _abandon(self, code: int, reason: str) -> None:
         """Send nothing more, for nobody wants it: what is due from now on is not this worker's to drop."""
-        if self._stint is not None:
-            self._stint.hand_back(at_once=True)
-        self._end(code, told)
+        if self.assignment is not None:
+            self.assignment.return_all(at_once=True)
+        self._end(code, reason)
 
-    def _end(self, code: int, told: str) -> None:
+    def _end(self, code: int, reason: str) -> None:
         if not self._over.is_set():
-            self._code, self.told = code, told
+            self._code, self.reason = code, reason
             self._over.set()
