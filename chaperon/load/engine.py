@@ -1,4 +1,4 @@
-"""The heart: starts each visit when it is due, sees every one of them to its end."""
+"""Engine: starts each visit when it is due and waits for the end of every visit."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ PERFORMERS: dict[type[Shaped], Callable[[VisitsInFlight, ShareProgress, Terms], 
     Rate: OpenLoad,
     UsersPerSecond: ArrivingUsers,
 }
-"""What performs a share of each kind of load."""
+"""The class that performs a share, by kind of load."""
 
 PATIENCE = 15.0
 LATE = 1.0
 
 
 class Engine:
-    """Performs shares of loads: `perform` blocks until the last visit has ended.
+    """Performs shares of loads; `perform` blocks until the last visit has ended.
 
-    *began* is the clock's reading that offsets count from. When a share's time is over, or
-    after `stop`, visits in flight have *grace* seconds, then they are interrupted. Whoever
-    does not end within *patience* after that is counted as interrupted and left behind.
-    While it is *staying*, the engine waits for further shares when it has none. An arrival
-    that would begin more than *late* seconds after it was due is dropped. The caps on visits
-    in flight are divided by so many *engines*. Nothing is begun while *held* says so; *changed*
-    is called when a share is done or given back.
+    *began* is the reading of the clock from which offsets count, in seconds. When the time of a
+    share is over, or after `stop`, visits in flight have *grace* seconds; then they are
+    interrupted. A visit that does not end within *patience* seconds after that is counted as
+    interrupted and abandoned. With *staying* the engine waits for further shares when it has
+    none. An arrival that would start more than *late* seconds after it was due is dropped. Caps
+    on visits in flight are divided by *engines*. No visit starts while *held* returns true.
+    *changed* is called when a share is done or returned.
     """
 
     def __init__(
@@ -86,46 +86,46 @@ class Engine:
 
     @property
     def busy(self) -> int:
-        """How many visits are in flight."""
+        """The number of visits in flight."""
         return self._flight.busy
 
     @property
     def present(self) -> int:
-        """How many users are there: of closed loads all that live, of open ones the busy."""
+        """The number of users: all active ones of closed loads, those making a visit of open loads."""
         return self._flight.present
 
     @property
     def fault(self) -> BaseException | None:
-        """What the visitor raised that it must not."""
+        """An exception that the visitor raised against its contract, or None."""
         return self._flight.fault
 
     @property
     def planned(self) -> dict[str, int]:
-        """How many visits were due by scenario label, counted apart from what was recorded."""
+        """The number of planned visits by scenario label, counted independently of the recorder."""
         return dict(self._flight.planned)
 
     @property
     def stopped(self) -> float | None:
-        """The reading of the clock at which it was stopped, None where it was not."""
+        """The reading of the clock at `stop`, in seconds, None before it."""
         return self._flight.stopped
 
     @property
     def steering(self) -> LiveChanges:
-        """How the loads were changed so far."""
+        """The live changes made to the loads so far."""
         return self._steering
 
     @property
     def progress(self) -> dict[str, tuple[int, int, int]]:
-        """By share: arrivals taken from its schedule, those before its *start* included; visits ended; rows taken."""
+        """By share: arrivals taken from its schedule (including those before its *start*), visits ended, rows taken."""
         return {name: (h.taken, h.ended, h.rows) for name, h in self.holdings.items()}
 
     @property
     def standings(self) -> dict[str, ShareState]:
-        """By share: whether it is going on, done to its end, or was given back when it was released."""
+        """By share: "going", "done", or "returned" after it was released."""
         return {name: h.standing if self._performing else "going" for name, h in self.holdings.items()}
 
     def phases(self, since: float, until: float) -> dict[tuple[str, str], float]:
-        """Return how long, by (label, phase), the loads are in it between two offsets of the run."""
+        """Return, by (label, phase), how many seconds between two offsets of the run the loads are in that phase."""
         spans: dict[tuple[str, str], float] = {}
         for share in {(h.share.entry, h.share.leg): h.share for h in self.holdings.values()}.values():
             for phase, span in share.phases.within(since, until).items():
@@ -133,9 +133,9 @@ class Engine:
         return spans
 
     def due(self, since: float, until: float) -> dict[str, float]:
-        """Return, by label, for how many seconds visits were due between two offsets of the run, without warm-up.
+        """Return, by label, in how many seconds between two offsets of the run visits were due, without warm-up.
 
-        Nothing is due after `stop`, or in a pause.
+        No visit is due after `stop` or during a pause.
         """
         if self._flight.stopped is not None:
             until = min(until, self._flight.stopped - self._began)
@@ -147,40 +147,43 @@ class Engine:
         return {label: length_within(spans, since, until, pauses) for label, spans in intervals.items()}
 
     def add_share(self, share: Share, *, forgo: bool = False) -> None:
-        """Perform *share* too, from its *start*: what was due before now is started late, or with *forgo* lost."""
+        """Add a share, resuming after `share.start` arrivals.
+
+        Arrivals that are already due start late; with *forgo* they count as lost.
+        """
         holding = self.holdings[share.name] = ShareProgress(share, since=self._clock.now() if forgo else -math.inf)
         if self._performing:
             self._begin(holding)
 
     def release(self, name: str) -> None:
-        """Start nothing more of a share; it is returned when its visits in flight have ended."""
+        """Start no more visits of a share. It is returned when its visits in flight have ended."""
         holding = self.holdings.get(name)
         if holding is not None and holding.alive:
             holding.released = True
             self._flight.rouse()
 
     def finish(self) -> None:
-        """Stay no longer than the shares that are here take."""
+        """Let `perform` return when the present shares are done, instead of waiting for further ones."""
         self._flight.staying = False
         self._flight.end_if_idle()
 
     def scale(self, factor: float, at: float | None = None) -> None:
-        """Send *factor* times what was planned, visits a second or users, from an offset of the run, or from now.
+        """Multiply the planned level (visits per second or users) by *factor*, from offset *at* of the run or from now.
 
-        Raises PlanError.
+        Returns at once. Raises PlanError unless *factor* is positive and finite.
         """
         self._when(at, partial(self._scale, positive(factor)))
 
     def pause(self, at: float | None = None) -> None:
-        """Begin nothing more until `resume`: what would be due meanwhile is not planned."""
+        """Start no more visits until `resume`. Visits that would be due meanwhile are not planned."""
         self._when(at, self._pause)
 
     def resume(self, at: float | None = None) -> None:
-        """Go on after `pause`, where the plan is by now."""
+        """End a pause. The load continues at the level planned for that time."""
         self._when(at, self._resume)
 
     def perform(self) -> None:
-        """Make all visits; raises only for a fault of the visitor itself."""
+        """Make all visits. Blocks until they have ended. Raises only what the visitor raised against its contract."""
         flight = self._flight
         self._performing = True
         for holding in list(self.holdings.values()):
@@ -199,7 +202,10 @@ class Engine:
             raise flight.fault
 
     def stop(self, grace: float | None = None) -> None:
-        """Start nothing more; visits in flight have *grace* seconds (else the engine's) to end."""
+        """Start no more visits, and interrupt those in flight after *grace* seconds, by default the engine's.
+
+        Returns at once; `perform` returns when the visits have ended.
+        """
         self._flight.stop(self._grace if grace is None else grace, self._patience)
 
     def _begin(self, holding: ShareProgress) -> None:
@@ -214,7 +220,7 @@ class Engine:
             flight.after(over + self._patience, partial(flight.abandon, holding))
 
     def _when(self, at: float | None, deed: Callable[[float], None]) -> None:
-        """Change the load at an offset of the run: later, if it is ahead."""
+        """Call *deed* now, or at offset *at* of the run if that is in the future."""
         if self._finished:
             return
         now = max(self._clock.now() - self._began, 0.0)
@@ -238,7 +244,7 @@ class Engine:
             self._apply_changes("resumed", at)
 
     def _follow(self, share: Share, load: Performer) -> None:
-        """Let a load go on as it was changed while the engine ran."""
+        """Apply the live changes made so far to a performer."""
         changed = self._steering.load(share)
         if changed is not None:
             load.follow_curve(changed.curve)

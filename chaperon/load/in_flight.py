@@ -1,4 +1,4 @@
-"""Visits in flight, each seen to its end."""
+"""State shared by all loads of one engine: clock, recorder, and the greenlets that make visits."""
 
 from __future__ import annotations
 
@@ -25,53 +25,56 @@ if TYPE_CHECKING:
     Greenlet: TypeAlias = "gevent.Greenlet[..., Any]"
 
 
-_me: Callable[[], Greenlet] = gevent.getcurrent  # type: ignore[assignment]  # who works here is no bare greenlet
+_me: Callable[[], Greenlet] = gevent.getcurrent  # type: ignore[assignment]  # every caller runs in a gevent.Greenlet
 
 
 class _Woken(BaseException):
-    """Something changed while somebody rested."""
+    """Thrown into a resting greenlet by `rouse`, because its load has changed."""
 
 
 class VisitResult(NamedTuple):
-    """How a visit ended, and whether its user goes on."""
+    """The outcome of a visit, and whether its user makes further ones (*stays*)."""
 
     fate: VisitOutcome
     stays: bool = True
 
 
 class Visitor(Protocol):
-    """Who makes the visits; neither verb may raise anything but an interrupt (`chaperon.interrupts`)."""
+    """Makes the visits. Its methods must not raise anything but an interrupt (`chaperon.interrupts`)."""
 
-    def visit(self, arrival: Arrival) -> VisitResult: ...
+    def visit(self, arrival: Arrival) -> VisitResult:
+        """Make one visit and return its outcome. Blocks until the visit has ended."""
 
     def leave(self, entry: int, user: int) -> None:
-        """Bid farewell to a user who makes no further visit."""
+        """Close the session of a user that makes no further visit."""
 
     def missed(self, arrival: Arrival, now: float) -> None:
-        """Record the response time of an arrival that was due and never began: at least until *now*."""
+        """Record the response time of an arrival that was due and never started: at least the time until *now*."""
 
     def abandoned(self, arrival: Arrival) -> None:
-        """Record a visit in flight that is given up: it took at least until now."""
+        """Record a visit in flight that is abandoned: its duration is at least the time until now."""
 
     def endless(self, arrival: Arrival, frame: FrameType | None) -> str:
-        """Return why a visit in flight has no natural end, or "".
+        """Return why a visit in flight has no natural end ("loop", "socket"), or "" if it has one.
 
-        A user who is cut in a `while` loop has none; that is looked for where the *frame* in
-        which the visit waits is given.
+        *frame* is the frame in which the visit waits. If it is given, a `while` loop of the
+        scenario counts as endless, too.
         """
 
 
 HELD = 0.05
+"""Seconds between two checks of `held`."""
 
 
 class VisitsInFlight:
-    """What the loads of one engine have in common: its clock, its books, who is at work for which share.
+    """State shared by all loads of one engine: clock, recorder, and the greenlets working on each share.
 
-    Nothing is begun while *held* says so; *changed* is called when a share is done or given
-    back. *began* is the clock's reading that offsets count from. *stopped* is when it was stopped.
-    *loop* is the hub's: its `iteration` grows whenever everybody could go on.
-    *present* counts the users that are there, *flying* by leg the open visits that were
-    begun and have not ended. *planned* counts visits by label, apart from the recorder.
+    - *held*: no visit starts while it returns true. *changed*: called when a share is done or returned.
+    - *began*, *stopped*: readings of the clock, in seconds, from which offsets count and at `stop`.
+    - *loop*: the hub's event loop; its `iteration` grows each time all ready greenlets had a turn.
+    - *present*: number of active users. *flying*: visits of open loads in flight, by leg.
+    - *planned*: visits by label, counted independently of the recorder.
+    - *over*: set when no work is left. *fault*: the exception that ended the run, or None.
     """
 
     def __init__(self, visitor: Visitor, recorder: Recorder, clock: Clock, health: Health, *, began: float) -> None:
@@ -101,41 +104,44 @@ class VisitsInFlight:
 
     @property
     def busy(self) -> int:
-        """How many visits are in flight."""
+        """The number of visits in flight."""
         return len(self._busy)
 
     @property
     def empty(self) -> bool:
-        """Whether nobody is at work."""
+        """Whether no greenlet is working."""
         return not self._alive
 
     def going(self, holding: ShareProgress) -> bool:
-        """Whether a share may begin further visits."""
+        """Return whether a share may start further visits."""
         return self.stopped is None and not holding.released
 
     def wait_while_held(self, holding: ShareProgress) -> None:
-        """Wait as long as nothing is to be begun."""
+        """Block while `held` returns true and the share may start visits."""
         while self.going(holding) and self.held():
             self.clock.sleep(HELD)
 
     def after(self, seconds: float, deed: Callable[[], object]) -> None:
-        """Call *deed* from the hub in *seconds*, unless it all ends before."""
+        """Schedule *deed* to be called by the hub in *seconds*, unless `close` is called before."""
         self._timers.append(self.clock.after(seconds, partial(self._in_hub, deed)))
 
     def spawn(self, holding: ShareProgress | None, deed: Callable[..., None], *args: object) -> None:
-        """Let somebody work for a share, or for nobody in particular."""
+        """Run *deed* in a new greenlet, counted as working on the share *holding* if that is given."""
         greenlet = gevent.spawn(self._run, deed, *args)
         self._alive[greenlet] = holding
         if holding is not None:
             holding.alive += 1
 
     def rest(self, holding: ShareProgress, until: float) -> None:
-        """Wait for a moment, or until something changes for the share; whoever rests looks again."""
+        """Block until the clock reads *until* or `rouse` is called. Returns at once if the share has ended.
+
+        The caller must check which of them happened.
+        """
         if self.going(holding):
             self.wait_until(until)
 
     def wait_until(self, until: float) -> None:
-        """Wait until the clock reads *until*, in seconds, or until `rouse`, which the caller has to check for."""
+        """Block until the clock reads *until*, in seconds, or `rouse` is called. The caller must check which."""
         me = _me()
         self._resting.add(me)
         try:
@@ -146,17 +152,17 @@ class VisitsInFlight:
             self._resting.discard(me)
 
     def rouse(self) -> None:
-        """End every rest soon: from the hub, so that nobody can leave a rest meanwhile."""
+        """Wake all resting greenlets soon. The hub does it, so that none of them runs in between."""
         self.after(0.0, self._wake)
 
     def visit(self, holding: ShareProgress, arrival: Arrival, due: float) -> VisitResult:
-        """Make one visit, and write into the ledger what became of it."""
+        """Make one visit and count its outcome in the ledger. Blocks until the visit has ended."""
         me = _me()
         self._busy[me] = (holding, due, arrival)
         try:
             visited = self.visitor.visit(arrival)
         except BaseException as exc:
-            if not is_ours(exc):  # a signal, or a fault of ours: both end the run
+            if not is_ours(exc):  # a signal or a fault of Chaperon: both end the run
                 if self._busy.pop(me, None) is not None:
                     self._ended(holding, due, "interrupted" if is_interrupt(exc) else "failed")
                 raise
@@ -167,11 +173,11 @@ class VisitsInFlight:
         return visited
 
     def account(self, holding: ShareProgress, due: float, fate: VisitOutcome, waited: float = 0.0) -> None:
-        """Write into the ledger what became of a visit of a share."""
+        """Count the outcome of a visit in the ledger; a dropped one had been due for *waited* seconds."""
         self.recorder.count_visit(holding.share.label, due, fate, waited, share=holding.name)
 
     def stop(self, grace: float, patience: float) -> None:
-        """Begin nothing more; what is in flight has *grace* seconds, then *patience* to be interrupted."""
+        """Start no more visits; interrupt those in flight after *grace* seconds, end the run *patience* later."""
         if self.stopped is None:
             self.stopped = self.clock.now()
             self.rouse()
@@ -181,12 +187,12 @@ class VisitsInFlight:
         self.after(grace + patience, self.over.set)
 
     def end_if_idle(self) -> None:
-        """It is over when nobody is at work, unless more is to come."""
+        """Set `over` if no greenlet is working and the engine is not staying for further shares."""
         if not self._alive and not self.staying:
             self.over.set()
 
     def interrupt(self, holding: ShareProgress | None = None) -> None:
-        """End the visits in flight of a share, or of all; runs in the hub."""
+        """Throw an interrupt into the visits in flight of a share, or of all shares. Runs in the hub."""
         for greenlet, (whose, _, arrival) in list(self._busy.items()):
             if holding in (None, whose) and greenlet in self._busy:
                 closed = not whose.load.is_open and whose.load.until is not None
@@ -194,7 +200,7 @@ class VisitsInFlight:
                 greenlet.throw(marked(Interrupted("the run ended"), endless))
 
     def abandon(self, holding: ShareProgress | None = None) -> None:
-        """Count who would not be interrupted as interrupted all the same; let nobody of a share stay."""
+        """Count visits that ignored their interrupt as interrupted, and kill the greenlets of the share."""
         for greenlet, (whose, due, arrival) in list(self._busy.items()):
             if holding in (None, whose):
                 del self._busy[greenlet]
@@ -204,30 +210,30 @@ class VisitsInFlight:
                 self._gone(greenlet)
         if holding is None:
             return
-        for greenlet, served in list(self._alive.items()):  # no visit is left: these bid too long a farewell
+        for greenlet, served in list(self._alive.items()):  # no visit is left: these are closing a session
             if served is holding:
                 _kill(greenlet)
                 self._gone(greenlet)
 
     def close(self) -> None:
-        """Call off every timer; leave nobody uncounted."""
+        """Cancel all timers and count every visit still in flight as interrupted."""
         for timer in self._timers:
             timer.cancel()
         self.abandon()
-        if self.fault is not None:  # who rests is not to wake up to a run that is over
+        if self.fault is not None:  # resting greenlets must not resume after the run's end
             for greenlet in list(self._alive):
                 _kill(greenlet)
                 self._gone(greenlet)
 
     def _in_hub(self, deed: Callable[[], object]) -> None:
-        """Do what was due in the hub, which would only print what it raises."""
+        """Call *deed* in the hub, and keep an exception as the fault: the hub would only print it."""
         try:
             deed()
         except Exception as exc:
             self._failed(exc)
 
     def _failed(self, exc: BaseException) -> None:
-        """End the run for a fault of ours, and let perform raise it."""
+        """End the run because of a fault of Chaperon, which `Engine.perform` raises."""
         self.fault = exc if self.fault is None else self.fault
         self.stopped = self.clock.now() if self.stopped is None else self.stopped
         self.over.set()
@@ -236,7 +242,7 @@ class VisitsInFlight:
         try:
             deed(*args)
         except BaseException as exc:
-            if not is_ours(exc):  # end the run and let perform raise it
+            if not is_ours(exc):  # end the run; `Engine.perform` raises it
                 self.fault = exc if self.fault is None else self.fault
                 self.stop(0.0, 0.0)
         finally:
@@ -262,5 +268,5 @@ class VisitsInFlight:
 
 
 def _kill(greenlet: Greenlet) -> None:
-    """End a greenlet soon, without waiting for it."""
+    """Kill a greenlet without waiting for its end."""
     greenlet.kill(marked(gevent.GreenletExit()), block=False)

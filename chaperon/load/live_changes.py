@@ -1,4 +1,4 @@
-"""How a run was steered while it went on: pure arithmetic."""
+"""Live changes of a load (scale, pause, resume) applied to its curve: pure arithmetic."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from chaperon.load.share import Share
 
 
 class LiveChanges:
-    """Scalings, pauses, resumptions, each from an offset of the run on, told in their order.
+    """The changes made during a run, each from an offset of the run in seconds, recorded in order.
 
-    A pause lets nothing of an open load become due; users of closed ones stay, and rest.
-    *pauses* are (from, to), the last of them without end while it goes on.
+    During a pause no arrival of an open load is due; users of closed loads stay and start no
+    visit. *pauses* are (from, to) offsets; the end of the current pause is infinite.
     """
 
     def __init__(self) -> None:
@@ -27,14 +27,14 @@ class LiveChanges:
         return f"<LiveChanges: {self._factor:g} times the plan{', paused' if self.paused else ''}>"
 
     def scale(self, factor: float, at: float) -> None:
-        """Send *factor* times what was planned, also after a pause that goes on."""
+        """Multiply the planned level by *factor* from offset *at*. During a pause it takes effect at its end."""
         self._factor = factor
         self._closed.append((at, factor))
         if not self.paused:
             self._open.append((at, factor))
 
     def pause(self, at: float) -> bool:
-        """Begin nothing more; return whether that is new."""
+        """Pause from offset *at*. Return whether the load was not paused already."""
         if self.paused:
             return False
         self.paused = True
@@ -43,7 +43,7 @@ class LiveChanges:
         return True
 
     def resume(self, at: float) -> bool:
-        """Go on after a pause; return whether there was one."""
+        """End the pause at offset *at*. Return whether the load was paused."""
         if not self.paused:
             return False
         self.paused = False
@@ -52,7 +52,7 @@ class LiveChanges:
         return True
 
     def load(self, share: Share) -> Shaped | None:
-        """Return the load of a share as it was changed, or None where it was not."""
+        """Return the load of a share with the changes applied, or None without any."""
         changes = self._open if share.load.is_open else self._closed
         if not changes:
             return None
@@ -60,7 +60,7 @@ class LiveChanges:
 
 
 def positive(factor: float) -> float:
-    """Return a factor to scale by; raises PlanError where it is none."""
+    """Return *factor*. Raises PlanError unless it is positive and finite."""
     if not 0.0 < factor < float("inf"):
         raise PlanError(f"a load is scaled by a positive number, got {factor!r}; pause() sends nothing")
     return factor

@@ -1,4 +1,4 @@
-"""The stages a load goes through, by name: pure arithmetic."""
+"""The named phases of a load over time: pure arithmetic. Offsets are in seconds."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from chaperon.load.kinds.load import Load, LoadPart
 from chaperon.measure.sample import STEADY, WARM_UP
 
 STAGES = 40
-"""Beyond so many stages of one kind they are not told apart by name."""
+"""If a track has more stages of one kind than this, they share one name."""
 
 
 class Stage(NamedTuple):
-    """A stretch of one leg, from one offset of the run to another, with the levels at its ends."""
+    """A part of one leg, between the offsets *at* and *end* of the run, with the levels at both."""
 
     phase: str
     at: float
@@ -26,7 +26,7 @@ class Stage(NamedTuple):
 
 
 class Phases:
-    """Which phase of a leg it is at an offset of the run."""
+    """The phases of one leg; calling it with an offset of the run returns the name of the phase."""
 
     __slots__ = ("_bounds", "_names", "stages")
 
@@ -36,11 +36,11 @@ class Phases:
         self._names = [stage.phase for stage in stages] or [STEADY]
 
     def __call__(self, offset: float) -> str:
-        """Return the name of the phase; before the first stage it is that one's."""
+        """Return the name of the phase at *offset*; before the first stage, the name of the first."""
         return self._names[max(bisect_right(self._bounds, offset) - 1, 0)]
 
     def within(self, since: float, until: float) -> dict[str, float]:
-        """Return how long each phase is between two offsets."""
+        """Return how many seconds each phase lasts between two offsets."""
         spans: dict[str, float] = {}
         for phase, at, end, _, _ in self.stages:
             span = min(end, until) - max(at, since)
@@ -50,10 +50,10 @@ class Phases:
 
 
 def phases(load: Load, warmup: float = 0.0) -> list[Phases]:
-    """Return the phases of each leg of a load; what is due before *warmup* is warm-up.
+    """Return the phases of each leg of a load. The first *warmup* seconds of the run are warm-up.
 
-    A kind of stage that occurs once in a track is called by it alone, "steady"; else the
-    level it comes to is told, "steady at 200/s", with a number where that is not enough.
+    A kind of stage that occurs once in a track names its phase: "steady". Otherwise the level is
+    added, "steady at 200/s", and a number if that name occurs again.
     """
     return [found for track in load.tracks() for found in _track(track, warmup)]
 

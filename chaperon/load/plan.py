@@ -1,4 +1,4 @@
-"""How many visits loads make due, by what they are: pure arithmetic, apart from what was made of them."""
+"""The number of visits due, computed from the loads alone to check the counts of a run: pure arithmetic."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from chaperon.load.share import Share
 
 
 class Due(NamedTuple):
-    """How many visits of a scenario were due: at *least* so many, or, where it is *exact*, neither more nor fewer.
+    """The number of visits of a scenario that were due: at least *least*, or exactly that if *exact*.
 
-    What a closed load with an end makes due is for its target to say, so that only its other
-    legs are counted here.
+    The visits of a closed load with an end depend on the target's speed. They are not counted here.
     """
 
     least: int
@@ -23,12 +22,12 @@ class Due(NamedTuple):
 def due_visits(
     shares: Iterable[Share], steering: LiveChanges, *, stopped: float | None, began: float = 0.0
 ) -> dict[str, Due]:
-    """Return how many visits were due by scenario label, from the loads that *shares* are of.
+    """Return the number of visits due, by scenario label, of the loads that *shares* belong to.
 
-    *steering* is how they were scaled and paused. The run was *stopped* at that reading of the
-    clock on which it *began*, in seconds, or ended by itself (None). Arrivals of an open load
-    are due until a microsecond before that. Iterations are due in any case: those that are not begun are dropped.
-    Users without an end make one visit each, unless the run was stopped or they were scaled.
+    *steering* holds the live changes. *began* and *stopped* are readings of one clock in seconds;
+    *stopped* is None if the run ended by itself. Arrivals of an open load are due until one
+    microsecond before *stopped*. Iterations are always due: those not started are dropped. Users
+    without an end make one visit each, unless the run was stopped or they were scaled.
     """
     found: dict[str, Due] = {}
     for share in {(share.entry, share.leg): share for share in shares}.values():
