@@ -1,4 +1,4 @@
-"""Opening a WebSocket with all that belongs to a session's requests."""
+"""Opens a WebSocket with the headers, cookies, auth and TLS settings of a session's HTTP client."""
 
 from __future__ import annotations
 
@@ -44,11 +44,12 @@ def open_websocket(
     buffer: int = BUFFER,
     max_size: int = MAX_SIZE,
 ) -> WebSocket:
-    """Open a WebSocket where *http* sends its requests, with its headers, cookies, auth, TLS.
+    """Open a WebSocket to the service of *http*, with its headers, cookies, auth and TLS settings. Blocks.
 
-    *path* may be a whole URL, ws:// or wss:// too. *timeout* bounds the opening as a whole,
-    and is what later waits take; a pair is for the one and the others. *buffer* messages are
-    kept until they are taken, none longer than *max_size* bytes. Raises WebSocketRefused,
+    *path* is relative to the service or a whole URL (ws, wss, http, https). *timeout*, in seconds or as a
+    span such as "500ms", limits the opening as a whole and is the default of later waits; a pair gives one
+    value for each. Up to *buffer* unread messages are kept; a message of more than *max_size* bytes closes
+    the WebSocket. *ended* is called once with the WebSocket when it is closed. Raises WebSocketRefused,
     WebSocketTimeout.
     """
     service, meter = http.service, http.meter
@@ -109,7 +110,7 @@ def _open(
 
 
 def _refused(exc: OSError, origin: exceptions.Origin) -> WebSocketRefused:
-    """Return what a failure to connect is raised as: named and counted as for requests."""
+    """Return a WebSocketRefused for a failed connect, counted under the same error name as for HTTP requests."""
     found = exceptions.unreachable(exc, origin, "", 0.0)
     ours = isinstance(found, (exceptions.DescriptorsExhausted, exceptions.PortsExhausted))
     return WebSocketRefused(f"{origin.host}:{origin.port}: {found if ours else exc}", counted_as=classify(found))

@@ -1,4 +1,4 @@
-"""The opening handshake: an HTTP request that asks for a WebSocket, with the answer to it."""
+"""The WebSocket opening handshake (RFC 6455, section 4): the HTTP upgrade request and its response."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from chaperon.client.timings import Timings
 from chaperon.errors import WebSocketRefused
 
 BODY_SHOWN = 200
+"""Bytes of a refusal's body that an error message shows."""
 HEAD_MOST = 64 * 1024
-"""Bytes that are received at most before the head of the answer is complete."""
+"""Maximum number of bytes received before the head of the response is complete."""
 FIELDS_MOST = 1_000
-"""Header fields an answer may have."""
+"""Maximum number of header fields in the response."""
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Answer(NamedTuple):
-    """What the server answered, and the bytes that came right behind it."""
+    """The server's response to the handshake; *rest* holds the bytes received after its head."""
 
     status: int
     reason: str
@@ -36,7 +37,7 @@ class Answer(NamedTuple):
 
 
 def upgrade(key: str, subprotocols: Sequence[str]) -> dict[str, str | None]:
-    """Return the headers that ask for a WebSocket; None leaves out what `requests` would send."""
+    """Return the headers of an upgrade request; None removes a default header of `requests`."""
     asked: dict[str, str | None] = {
         "Connection": "Upgrade",
         "Upgrade": "websocket",
@@ -51,16 +52,17 @@ def upgrade(key: str, subprotocols: Sequence[str]) -> dict[str, str | None]:
 
 
 def new_key() -> str:
-    """Return a random key, as the handshake wants one."""
+    """Return a random Sec-WebSocket-Key: 16 bytes in Base64."""
     return b64encode(urandom(16)).decode()
 
 
 def shake_hands(
     stream: NetworkStream, request: PreparedRequest, host: str, now: Callable[[], float]
 ) -> tuple[Answer, Timings]:
-    """Send the request, receive the head of the answer; return it with the times of sending, waiting, receiving.
+    """Send the request and receive the head of the response.
 
-    Blocks until the deadline of the stream. Raises OSError, SocketTimeout, WebSocketRefused.
+    Returns the response and the seconds spent in sending, waiting and receiving. Blocks, at most until the
+    deadline of the stream. Raises OSError, SocketTimeout, WebSocketRefused.
     """
     lines = [f"GET {request.path_url} HTTP/1.1", *(f"{k}: {_header(v)}" for k, v in request.headers.items())]
     if "Host" not in request.headers:
@@ -87,7 +89,7 @@ def shake_hands(
 
 
 def agree(answer: Answer, key: str, subprotocols: Sequence[str]) -> str | None:
-    """Return the subprotocol agreed on; raises WebSocketRefused where the answer is not a yes."""
+    """Validate the response and return the subprotocol the server chose, or None. Raises WebSocketRefused."""
     if answer.status != 101:
         said = f"{answer.status} {answer.reason}".strip()
         raise WebSocketRefused(
@@ -103,7 +105,7 @@ def agree(answer: Answer, key: str, subprotocols: Sequence[str]) -> str | None:
     if headers.get("Sec-WebSocket-Accept", "").strip() != expected:
         raise _refused("a Sec-WebSocket-Accept that is not the answer to our key", "ws handshake", 101)
     if headers.get("Sec-WebSocket-Extensions"):
-        raise _refused("an extension that nobody asked for", "ws handshake", 101)
+        raise _refused("an extension that was not requested", "ws handshake", 101)
     chosen = headers.get("Sec-WebSocket-Protocol")
     if chosen is not None and chosen not in subprotocols:
         raise _refused(f"the subprotocol {chosen!r}, when {list(subprotocols)} was asked for", "ws handshake", 101)
@@ -111,7 +113,7 @@ def agree(answer: Answer, key: str, subprotocols: Sequence[str]) -> str | None:
 
 
 def keep_cookies(jar: RequestsCookieJar, request: PreparedRequest, headers: HTTPMessage) -> None:
-    """Put the cookies an answer sets into the session's jar."""
+    """Store the cookies of a handshake response in the session's jar."""
     if "Set-Cookie" in headers:
         jar.extract_cookies(MockResponse(headers), MockRequest(request))  # type: ignore[arg-type]  # what requests does
 

@@ -1,4 +1,4 @@
-"""Which message is the one that is waited for."""
+"""Predicates that select the message a scenario waits for: by content, by correlation field, by function."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _NOTHING = object()
 
 
 class MessageMatcher:
-    """A test of messages, with the form in which the one found is handed out.
+    """A predicate of messages, and the form in which a matching message is returned.
 
-    The test sees a message as it came or, *json*, read as JSON; then what is no JSON is not
-    wanted.
+    With *json* the test gets the parsed JSON value, and a message that is not JSON does not match; without
+    it, the test gets the text or bytes.
     """
 
     __slots__ = ("_handed_as_json", "_json", "_test")
@@ -33,12 +33,12 @@ class MessageMatcher:
         return message.json is not None and bool(self._test(message.json))
 
     def value_of(self, message: Message) -> Any:
-        """Return a message as it is handed out."""
+        """Return the value of a matching message that the scenario gets: parsed JSON, text or bytes."""
         return message.json if self._handed_as_json else message.body
 
 
 def match_message(wanted: Any, json: bool) -> MessageMatcher:
-    """Return the test for a message: by its text or bytes, by what it is as JSON, or by a predicate."""
+    """Return a matcher for *wanted*: text, bytes, a JSON value, or a predicate. Raises UsageError."""
     if callable(wanted):
         return MessageMatcher(wanted, json=json, handed_as_json=json)
     if json or isinstance(wanted, (dict, list)):
@@ -49,18 +49,21 @@ def match_message(wanted: Any, json: bool) -> MessageMatcher:
 
 
 def match_reply(message: Any, reply_to: Key) -> MessageMatcher:
-    """Return the test for the reply to *message*: by a field both have, or by a predicate."""
+    """Return a matcher for the reply to *message*: by the value of a common field, or by a predicate.
+
+    Raises UsageError if *message* has no field *reply_to*.
+    """
     as_json = not isinstance(message, (str, bytes))
     if callable(reply_to):
         return MessageMatcher(reply_to, json=as_json, handed_as_json=as_json)
     key = field_of(message if as_json else _read(message), reply_to)
     if key is _NOTHING:
-        raise UsageError(f"the message has no field {reply_to!r} for a reply to have as well")
+        raise UsageError(f"the message has no field {reply_to!r} to match a reply by")
     return MessageMatcher(lambda reply: field_of(reply, reply_to) == key, json=True, handed_as_json=as_json)
 
 
 def field_of(value: Any, path: str) -> Any:
-    """Return the field at a dotted path, such as "payload.ref" or "0.id"; a sentinel where there is none."""
+    """Return the value at a dotted path, such as "payload.ref" or "0.id"; a sentinel if there is none."""
     for name in path.split("."):
         try:
             value = value[int(name)] if isinstance(value, list) else value[name]

@@ -1,4 +1,4 @@
-"""Messages that came, until somebody takes them."""
+"""The bounded queue of received WebSocket messages, and the greenlets that wait for one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ _UNREAD = object()
 
 
 class Message:
-    """A message with the moment it arrived; *json* reads it once, None where it is not JSON."""
+    """A received message; *at* is the clock reading, in seconds, at which it arrived, *size* is in bytes.
+
+    *json* is the parsed value, None if the message is not JSON; it is parsed once.
+    """
 
     __slots__ = ("_json", "at", "body", "size")
 
@@ -41,10 +44,10 @@ class Message:
 
 
 class MessageQueue:
-    """A bounded buffer of messages with those who wait for them.
+    """A bounded queue of messages with its waiting greenlets.
 
-    It holds at most *most* messages, which are at most *most_bytes* together; beyond, the
-    oldest are dropped, and *dropped* is told.
+    It holds at most *most* messages of at most *most_bytes* bytes together. Beyond either, it drops the
+    oldest message and calls *dropped*.
     """
 
     __slots__ = ("_dropped", "_ended", "_held", "_most", "_most_bytes", "_size", "waiting")
@@ -62,9 +65,10 @@ class MessageQueue:
         return len(self._held)
 
     def put(self, message: Message) -> None:
-        """Take in a message: it goes to the first in line who wants it, else it is kept.
+        """Give a message to the first waiter that it matches, else queue it.
 
-        What nobody in line wants, while somebody is passing messages over, is let go.
+        A message that matches no waiter is discarded if one of them is a `SkippingWaiter`. Does not block;
+        call `waiting.wake` afterwards.
         """
         passed_over = False
         for waiter in list(self.waiting.line):
@@ -73,7 +77,7 @@ class MessageQueue:
             except BaseException as exc:
                 if is_signal(exc):
                     raise
-                self.waiting.fail(waiter, exc)  # a predicate of the scenario's own: its fault goes to who asked
+                self.waiting.fail(waiter, exc)  # the scenario's predicate failed: raise in the greenlet that waits
                 continue
             if wanted:
                 self.waiting.serve(waiter, message)
@@ -83,13 +87,16 @@ class MessageQueue:
             self._keep(message)
 
     def pop(self, within: float | None) -> Message:
-        """Return the oldest message; raises Expired if none comes within so many seconds."""
+        """Remove and return the oldest message; block up to *within* seconds for one. Raises Expired."""
         if self._held:
             return self._pop()
         return self._wait(Waiter[Message](), within)
 
     def skip_to(self, wants: Wants, within: float | None) -> Message:
-        """Return the first message that is wanted; those before it are let go. Raises Expired."""
+        """Return the first message that *wants* accepts; discard those before it.
+
+        Blocks up to *within* seconds. Raises Expired.
+        """
         while self._held:
             message = self._pop()
             if wants(message):
@@ -97,7 +104,10 @@ class MessageQueue:
         return self._wait(SkippingWaiter(wants), within)
 
     def remove_first(self, wants: Wants, within: float | None) -> Message:
-        """Return the first message that is wanted; the others stay. Raises Expired."""
+        """Remove and return the first message that *wants* accepts; keep the others.
+
+        Blocks up to *within* seconds. Raises Expired.
+        """
         for place, message in enumerate(self._held):
             if wants(message):
                 del self._held[place]
@@ -106,7 +116,7 @@ class MessageQueue:
         return self._wait(Waiter[Message](wants), within)
 
     def end(self, error: Callable[[], BaseException]) -> None:
-        """Make everybody in line raise, and whoever comes later; what is held can still be taken."""
+        """Make current and future waits raise *error*; queued messages can still be read."""
         self._ended = error
         self.waiting.fail_all(error)
         self.waiting.close()
@@ -130,6 +140,6 @@ class MessageQueue:
 
 
 class SkippingWaiter(Waiter[Message]):
-    """One who lets go of what comes before the message it wants."""
+    """A waiter that discards the messages before the one it wants."""
 
     __slots__ = ()

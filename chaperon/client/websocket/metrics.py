@@ -1,4 +1,4 @@
-"""What is measured of one WebSocket, under which names."""
+"""The series recorded for one WebSocket, and their names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ USUAL_ENDS = (1000, 1001, 1005)
 
 
 class Names(NamedTuple):
-    """The series of the WebSockets of one place."""
+    """The series names of all WebSockets with one *place* (path or `name=`)."""
 
     connect: str
     send: str
@@ -30,7 +30,7 @@ class Names(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def names_of(place: str) -> Names:
-    """Return the names for a place; thousands of sockets share them."""
+    """Return the series names for a place, cached since thousands of sockets share them."""
     return Names(
         f"ws connect {place}",
         f"ws send {place}",
@@ -45,13 +45,12 @@ def names_of(place: str) -> Names:
 
 
 class WebSocketMetrics:
-    """Records what happens on one WebSocket.
+    """Records the series of one WebSocket.
 
-    «ws connect», «ws recv» (the time waited in it), «ws request», «ws ping» are requests, and
-    «ws send» is where it failed; «round trip» is the time from a message sent to the one that
-    answers it; «ws sent», «ws received», «ws dropped», «ws closed CODE» are counts, with the
-    bytes of what was counted. An end that is a fault is one error: of whoever waited, or
-    of «ws recv» where nobody did.
+    «ws connect», «ws recv» (seconds blocked in it), «ws request» and «ws ping» are requests; «ws send»
+    holds failed sends only. «round trip» is the time from sending a message to the arrival of its answer.
+    «ws sent», «ws received», «ws dropped» and «ws closed CODE» are counts, with bytes. An abnormal close
+    is one error: of the call that was waiting, or of «ws recv» if none was.
     """
 
     __slots__ = ("_take", "lag", "names", "now", "place")
@@ -68,45 +67,45 @@ class WebSocketMetrics:
         self.waited(self.names.connect, start, self.now(), failure)
 
     def stages(self, start: float, timings: Timings) -> None:
-        """Record where the time to connect went, each stage as a value."""
+        """Record the seconds of each stage of connecting, one value series per stage."""
         end = self.now()
         for stage, spent in zip(Timings._fields, timings, strict=True):
             self._take(f"{stage} {self.names.connect}", "value", start, end, None, 0, None, spent)
 
     def sent(self, at: float, size: int) -> None:
-        """Count a message on its way."""
+        """Count a sent message of *size* bytes; *at* is when `send` was called."""
         self._take(self.names.sent, "count", at, at, None, size, None, 1.0)
 
     def received(self, size: int) -> float:
-        """Count a message that arrived now; return the moment."""
+        """Count a received message of *size* bytes; return the current clock reading in seconds."""
         now = self.now()
         self._take(self.names.received, "count", now, now, None, size, None, 1.0)
         return now
 
     def dropped(self) -> None:
-        """Count a message that nobody took before the buffer was full."""
+        """Count a message dropped because the queue was full."""
         now = self.now()
         self._take(self.names.dropped, "count", now, now, None, 0, None, 1.0)
 
     def waited(self, name: str, start: float, end: float, failure: BaseException | None = None, size: int = 0) -> None:
-        """Record a wait that has ended: in recv, for a reply, for a pong."""
+        """Record a finished wait from *start* to *end*: a connect, recv, request or ping, or a failed send."""
         found = None
         if failure is not None:
-            asked = name != self.names.recv  # a message that nobody asked for may come whenever it likes
+            asked = name != self.names.recv  # recv has no request that it answers, hence no natural end
             found = failure_of(failure, natural=asked)
             if not asked and found.error == "interrupted":
                 found = found._replace(censored=False)
             cause = cause_of(failure)
             if cause is not None and is_a(cause, WebSocketClosed):
-                failure_of(cause)  # all who waited raise an error of their own for one end, listed once
+                failure_of(cause)  # each waiter raises its own copy of the close; list the original once
         self._take(name, "ws", start, end, found, size)
 
     def trip(self, name: str, since: float, at: float) -> None:
-        """Record the round trip of a message."""
+        """Record a round trip: sent at *since*, answer arrived at *at*."""
         self._take(name, "trip", min(since, at), at)
 
     def ended(self, ended: WebSocketClosed, *, known: bool) -> None:
-        """Count a close by its code; an unusual one that is not *known* to anybody is an error."""
+        """Count a close by its code; record an abnormal one as an error unless a call already raised it (*known*)."""
         now = self.now()
         self._take(f"ws closed {ended.code} {self.place}", "count", now, now, None, 0, None, 1.0)
         if not known and ended.code not in USUAL_ENDS:

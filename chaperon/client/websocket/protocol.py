@@ -1,4 +1,4 @@
-"""The protocol of an open WebSocket, spoken by the hub as frames come."""
+"""The protocol state of an open WebSocket (RFC 6455): messages, PING and PONG, the closing handshake."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from chaperon.measure.exception_text import class_name, describe
 from chaperon.measure.failures import classify
 
 PONGS_BEHIND = 64 * 1024
-"""Bytes that may wait to be sent before a PING goes unanswered, as RFC 6455 5.5.3 allows."""
+"""Unsent bytes beyond which a PING is not answered, as RFC 6455, 5.5.3 allows."""
 
 
 class WebSocketProtocol:
-    """Takes in messages, answers PINGs, knows when it is over and why.
+    """Queues received messages, answers PINGs, performs the closing handshake.
 
-    It needs no greenlet: all that comes is dealt with in the hub. *inbox* holds the messages.
-    *ended* is told once, when nothing can be sent or come any more.
+    It needs no greenlet: the hub calls it for received bytes. *inbox* is the queue of messages. *closed* is
+    None while the WebSocket is open, then its end as an exception. *ended* is called once, at the end.
     """
 
     __slots__ = (
@@ -68,20 +68,23 @@ class WebSocketProtocol:
         self._frames = Frames(self._stream.read, max_size)
 
     def begin(self) -> None:
-        """Take in what came with the handshake; from now on the hub reads."""
+        """Process the bytes received with the handshake and start reading from the hub."""
         self._stream.begin()
 
     def again(self) -> WebSocketClosed:
-        """Return why it is closed, as an error of its own for each who asks."""
+        """Return a new exception that describes the close; each caller raises its own."""
         return _again(self.closed or self._farewell or WebSocketClosed(frames.LOST))
 
     @property
     def over(self) -> bool:
-        """Whether nothing can be sent any more."""
+        """Whether messages can no longer be sent."""
         return bool(self.closed or self._farewell)
 
     def send(self, payload: bytes, opcode: int, within: float | None) -> None:
-        """Send a message, blocking while the peer does not take it; raises WebSocketClosed."""
+        """Send a message; block, up to *within* seconds, while the peer does not read.
+
+        Raises WebSocketClosed. Beyond *within* the WebSocket is closed as lost.
+        """
         if self.over:
             raise self.again()
         if self._write(frames.encode(payload, opcode)):
@@ -94,25 +97,28 @@ class WebSocketProtocol:
             raise self.again()
 
     def ping(self, within: float | None) -> float:
-        """Send a PING; return the moment of its PONG. Raises Expired, WebSocketClosed."""
+        """Send a PING, block up to *within* seconds; return the clock reading at which its PONG arrived.
+
+        Raises Expired, WebSocketClosed.
+        """
         self._pings += 1
         mine = self._pings
         self.send(str(mine).encode(), frames.PING, within)
         return self._pongs.wait(Waiter[float](lambda answered: bool(answered >= mine)), within)
 
     def close(self, code: int, reason: str, within: float | None) -> None:
-        """Close as the protocol wants it: say so, wait for the peer to say so, at most *within*."""
+        """Send a close frame, wait up to *within* seconds for the peer's (RFC 6455, 7.1.2), then close."""
         if self.closed:
             return
         self._leaving = True
         self._say_goodbye(WebSocketClosed(code, reason))
         if not self.closed:
-            with suppress(Expired):  # a peer that does not answer is left all the same
+            with suppress(Expired):  # without the peer's close frame, close anyway
                 self._farewells.wait(Waiter[None](), within)
         self.abandon(code)
 
     def abandon(self, code: int = frames.GOING_AWAY) -> None:
-        """Close at once, without waiting for anything."""
+        """Send a close frame if possible and close immediately; does not block."""
         self._leaving = True
         self._say_goodbye(WebSocketClosed(code, "closed by its session"))
         self._end(self._farewell or WebSocketClosed(code))
@@ -121,7 +127,7 @@ class WebSocketProtocol:
         if self.over:
             return
         self._farewell = farewell
-        with suppress(OSError):  # lost in this very moment: then there is nobody to say it to
+        with suppress(OSError):  # the connection is already lost
             self._stream.write(frames.encode_close(farewell.code, farewell.reason))
 
     def _write(self, data: bytes) -> bool:
@@ -170,7 +176,7 @@ class WebSocketProtocol:
             self._end(self._farewell or over)
 
     def _answered(self, payload: bytes) -> None:
-        """A PONG answers its PING, with all those before it; one nobody asked for is let go."""
+        """Complete the PING of a PONG and all PINGs before it (RFC 6455, 5.5.3); ignore an unsolicited PONG."""
         at = self._tally.now()
         number = int(payload) if payload.isdigit() else 0
         for waiter in list(self._pongs.line):
@@ -185,7 +191,7 @@ class WebSocketProtocol:
         if self.closed:
             return
         if self._leaving and self._farewell:
-            over = self._farewell  # whatever the peer made of it
+            over = self._farewell  # the code that we sent, not the peer's reply
         self.closed = over
         known = known or self._leaving or bool(self.inbox.waiting or self._pongs or self._stream.waited)
         again = partial(_again, over)
@@ -212,9 +218,9 @@ class WebSocketProtocol:
 
 def _again(over: WebSocketClosed) -> WebSocketClosed:
     error = WebSocketClosed(over.code, over.reason, counted_as=over.counted_as)
-    error.__cause__ = over  # so that it is listed once
+    error.__cause__ = over  # the report lists the common cause once
     return error
 
 
 def _told() -> None:
-    """Do nothing: the end has been told."""
+    """Do nothing: replaces *ended* once it was called."""

@@ -1,4 +1,4 @@
-"""Bytes both ways over a connected socket, read by the hub as they come."""
+"""Event-driven byte transport of a WebSocket: the hub reads and writes, no greenlet per socket."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from chaperon.client.websocket.waiters import Waiter, Waiting
 from chaperon.clock import Clock
 
 TURNS = 4
-"""Reads in a row before other sockets have their turn, so that one flood does not starve the rest."""
+"""Reads in a row from one socket before the hub serves others, so that a busy socket does not starve them."""
 
 
 class SocketTransport:
-    """A stream that needs no greenlet to be read.
+    """A connected stream driven by the hub.
 
-    The hub calls *readable* when bytes are there, and *lost* when they cannot be sent any
-    more; neither may block. So a PING is answered while its session is busy, with no stack kept for each
-    open socket.
+    The hub calls *readable* when bytes have arrived and *lost* when sending fails; neither may block. So a
+    PING is answered while its session is busy, without a greenlet stack for each open socket.
     """
 
     __slots__ = ("_dry", "_first", "_readable", "_sending", "_stream", "_turns")
@@ -53,11 +52,14 @@ class SocketTransport:
         return self._stream is None
 
     def begin(self) -> None:
-        """Read what is there already; from now on the hub reads."""
+        """Process bytes that have already arrived; afterwards the hub calls *readable*."""
         self._on_readable()
 
     def read(self, size: int) -> bytes:
-        """Return some bytes, whatever *size*. Raises NeedMoreData where none are there now, EOFError, OSError."""
+        """Return received bytes, ignoring *size*; does not block.
+
+        Raises NeedMoreData if none have arrived, EOFError at the end of the stream, OSError.
+        """
         if self._first:
             first, self._first = self._first, b""
             return first
@@ -78,21 +80,21 @@ class SocketTransport:
         return data
 
     def write(self, data: bytes) -> bool:
-        """Send *data*, at once or as the peer takes it; return whether all is sent. Raises OSError."""
+        """Send *data*, buffering what the socket does not accept; return whether all is sent. Raises OSError."""
         return self._stream is not None and not self._stream.send_now(data)
 
     @property
     def behind(self) -> int:
-        """How many bytes wait to be sent."""
+        """Number of buffered bytes not yet sent."""
         return 0 if self._stream is None else self._stream.unsent
 
     @property
     def waited(self) -> bool:
-        """Whether somebody waits for it to send."""
+        """Whether a greenlet is blocked in `drain`."""
         return bool(self._sending)
 
     def drain(self, within: float | None) -> None:
-        """Block until all is sent; raises Expired, or what `close` was given."""
+        """Block, up to *within* seconds, until all bytes are sent. Raises Expired, or the error given to `close`."""
         self._sending.wait(Waiter[None](), within)
 
     def close(self, error: Callable[[], BaseException]) -> None:
@@ -100,13 +102,13 @@ class SocketTransport:
         if self._stream is None:
             return
         stream, self._stream = self._stream, None
-        self._readable = _unheard  # nothing that is over waits for the garbage collector
+        self._readable = _unheard  # breaks the reference cycle with the protocol
         self._sending.fail_all(error)
         self._sending.close()
         stream.close()
 
     def wake(self) -> None:
-        """Let the greenlets go on that waited to send."""
+        """Resume the greenlets whose `drain` has finished."""
         self._sending.wake()
 
     def _on_readable(self) -> None:

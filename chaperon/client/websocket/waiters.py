@@ -1,4 +1,4 @@
-"""Greenlets that wait for something, at most until their deadline."""
+"""An ordered list of greenlets that wait for values, each with an optional deadline."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ T = TypeVar("T")
 
 
 class Expired(Exception):
-    """A wait ended before what it was for came; *raised_here* is False where a scenario raises the class itself."""
+    """A wait reached its deadline; *raised_here* is False if a scenario raised the class itself."""
 
     raised_here = False
 
 
 class Waiter(Generic[T]):
-    """One greenlet's wait for a value."""
+    """One greenlet's wait for a value; *wants*, if given, is a predicate of the value."""
 
     __slots__ = ("deadline", "error", "greenlet", "served", "value", "wants")
 
@@ -33,10 +33,10 @@ class Waiter(Generic[T]):
 
 
 class Waiting:
-    """All who wait for one thing, in the order in which they came.
+    """The greenlets that wait for one kind of value, in order of arrival.
 
-    Serving only notes the outcome; `wake` lets those who were served go on. One timer
-    is kept for all deadlines, so that a wait that ends in time costs none.
+    `serve` and `fail` only store the outcome; `wake` resumes the greenlets. One timer serves all deadlines,
+    so that a wait that ends in time creates none.
     """
 
     __slots__ = ("_clock", "_line", "_served", "_timer", "_timer_at")
@@ -56,11 +56,14 @@ class Waiting:
 
     @property
     def line(self) -> list[Waiter[Any]]:
-        """Who waits, first come first."""
+        """The waiters without an outcome, oldest first."""
         return self._line
 
     def wait(self, waiter: Waiter[T], within: float | None) -> T:
-        """Block until the waiter is served; raises its error, or Expired after *within* seconds."""
+        """Block until *waiter* is served and return its value.
+
+        Raises the error given to `fail`, or Expired after *within* seconds.
+        """
         hub = get_hub()
         waiter.greenlet = getcurrent()
         self._line.append(waiter)
@@ -79,26 +82,26 @@ class Waiting:
             try:
                 raise error
             finally:
-                del error  # its traceback has this frame, which would have it
+                del error  # breaks the reference cycle between traceback and frame
         return waiter.value  # type: ignore[return-value]  # served without an error: the value is there
 
     def serve(self, waiter: Waiter[T], value: T) -> None:
-        """Give a waiter what it waits for."""
+        """Set the value that a waiter returns; it resumes at `wake`."""
         waiter.value = value
         self._end(waiter)
 
     def fail(self, waiter: Waiter[Any], error: BaseException) -> None:
-        """Make a waiter raise."""
+        """Set the error that a waiter raises; it resumes at `wake`."""
         waiter.error = error
         self._end(waiter)
 
     def fail_all(self, error: Callable[[], BaseException]) -> None:
-        """Make everybody in line raise an error of their own."""
+        """Make every waiter raise; *error* is called once for each."""
         for waiter in list(self._line):
             self.fail(waiter, error())
 
     def wake(self) -> None:
-        """Let all who were served go on."""
+        """Resume all waiters that have an outcome: at once in the hub, else in its next iteration."""
         hub = get_hub()
         within_hub = getcurrent() is hub
         while self._served:
@@ -110,7 +113,7 @@ class Waiting:
                     hub.loop.run_callback(_go_on, waiter)
 
     def close(self) -> None:
-        """Call the timer off; nobody may wait any more."""
+        """Cancel the timer; no further waits are allowed."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,4 +1,4 @@
-"""A WebSocket as a scenario holds it."""
+"""The WebSocket class that scenarios use."""
 
 from __future__ import annotations
 
@@ -22,21 +22,20 @@ FAREWELL = 3.0
 """Seconds to wait for the peer's close frame."""
 _CLOSABLE = frozenset({1000, 1001, 1003, *range(1007, 1012)})
 Within = Any
-"""Seconds, or a span such as "500ms"; None for no bound; left out, the socket's own timeout."""
+"""Seconds, or a span such as "500ms"; None for no limit; if omitted, the default timeout of the WebSocket."""
 
 
 class WebSocket:
-    """An open WebSocket; what is not closed is closed when its session ends.
+    """An open WebSocket. If the scenario does not close it, it is closed when its session ends.
 
-    Messages are read as they come, also while the scenario is busy elsewhere, and kept, up
-    to a bound, until somebody takes them; PINGs are answered. Every wait takes *timeout*, a
-    span such as 5 or "500ms", None for no bound; without one it is that of the socket. Raises
-    WebSocketTimeout where nothing came in time, WebSocketClosed where nothing can come any
-    more, to whoever waits and at once.
+    Messages are received and PINGs answered in the background, also while the scenario is busy. Received
+    messages are queued, up to a limit, until they are read. Every blocking method takes *timeout*: seconds,
+    a span such as "500ms", or None for no limit; the default is the timeout of the WebSocket. It raises
+    WebSocketTimeout when the timeout expires, and WebSocketClosed as soon as the WebSocket is closed.
 
-    *subprotocol* is what was agreed on, *headers* what the server answered with, *timings*
-    where the time to connect went. *received_at* is the moment at which the message taken
-    last arrived, on the session's clock.
+    *subprotocol* is the one the server chose, or None; *headers* are those of its handshake response;
+    *timings* holds the seconds of each stage of connecting. *received_at* is the reading of the session's
+    clock, in seconds, at which the message read last had arrived.
     """
 
     __slots__ = ("__weakref__", "_channel", "_tally", "_timeout", "headers", "received_at", "subprotocol", "timings")
@@ -76,7 +75,10 @@ class WebSocket:
             self.abandon()
 
     def __iter__(self) -> Iterator[str | bytes]:
-        """Yield messages until the WebSocket is closed in the usual way: 1000, 1001, or without a code."""
+        """Yield messages until a normal close: code 1000, 1001, or none. Blocks.
+
+        Raises WebSocketTimeout, and WebSocketClosed for any other close.
+        """
         while True:
             message = self._take(self._channel.inbox.pop, ..., may_end=True)
             if message is None:
@@ -85,22 +87,22 @@ class WebSocket:
 
     @property
     def closed(self) -> bool:
-        """Whether nothing can be sent or come any more."""
+        """Whether the WebSocket is closed."""
         return self._channel.closed is not None
 
     @property
     def close_code(self) -> int | None:
-        """The code it was closed with; None while it is open."""
+        """The close code; None while the WebSocket is open."""
         over = self._channel.closed
         return None if over is None else over.code
 
     # Sending
 
     def send(self, message: str | bytes) -> float:
-        """Send text, or bytes as a binary message; return the moment, for `expect(since=)`.
+        """Send str as a text message or bytes as a binary message.
 
-        Blocks while the peer does not take it; one that takes nothing for the socket's
-        timeout is given up.
+        Returns the clock reading, in seconds, of the call, for `expect(since=)`. Blocks while the peer does
+        not read; after the timeout of the WebSocket it is closed. Raises WebSocketClosed, UsageError.
         """
         if isinstance(message, str):
             payload, opcode = message.encode(), frames.TEXT
@@ -119,17 +121,23 @@ class WebSocket:
         return at
 
     def send_json(self, value: Any) -> float:
-        """Send *value* as JSON text; return the moment, for `expect(since=)`."""
+        """Send *value* as JSON text; otherwise the same as `send`."""
         return self.send(jsons.dumps(value, separators=(",", ":")))
 
     # Receiving
 
     def recv(self, timeout: Within = ...) -> str | bytes:
-        """Return the next message: text as str, a binary one as bytes."""
+        """Return the next message, str for text, bytes for binary. Blocks.
+
+        Raises WebSocketTimeout, WebSocketClosed.
+        """
         return self._taken(self._channel.inbox.pop, timeout).body
 
     def recv_json(self, timeout: Within = ...) -> Any:
-        """Return the next message read as JSON; raises ValueError where it is none."""
+        """Return the next message parsed as JSON. Blocks.
+
+        Raises what `recv` raises, and ValueError if the message is not JSON.
+        """
         return jsons.loads(self.recv(timeout))
 
     def expect(
@@ -141,12 +149,12 @@ class WebSocket:
         json: bool = False,
         name: str | None = None,
     ) -> Any:
-        """Return the first message that is *wanted*; those before it are let go.
+        """Block until a message matches *wanted* and return it; discard the messages before it.
 
-        *wanted* is text or bytes, or a dict or list that the message is as JSON, or a predicate
-        of the message (read as JSON with *json*), which is called as messages come and must not
-        block. The timeout is for the whole wait. With *since*, the moment at which something
-        was sent, the time from there to the arrival is recorded as «round trip NAME».
+        *wanted* is text, bytes, a dict or list that equals the parsed message, or a predicate of the message
+        (of the parsed message with *json*). A predicate is called as messages arrive and must not block.
+        *timeout* limits the whole wait. With *since*, the return value of a send, the time from then to the
+        arrival is recorded as «round trip NAME». Raises WebSocketTimeout, WebSocketClosed, UsageError.
         """
         wants = match_message(wanted, json)
         message = self._taken(lambda within: self._channel.inbox.skip_to(wants, within), timeout)
@@ -155,12 +163,12 @@ class WebSocket:
         return wants.value_of(message)
 
     def request(self, message: Any, reply_to: Key, timeout: Within = ..., *, name: str | None = None) -> Any:
-        """Send a message, return the one that answers it; the time between is «ws request NAME».
+        """Send a message, block until its reply arrives and return the reply; recorded as «ws request NAME».
 
-        *message* is text, bytes, or anything else to be sent as JSON. *reply_to* is the field
-        that has the same value in both, such as "id" or "payload.ref", or a predicate of the
-        reply. The reply is read as JSON if the message was sent as such. Messages in between
-        stay, so that several tasks can ask on one WebSocket at a time.
+        *message* is text, bytes, or a value to send as JSON. *reply_to* is the path of a field that has the
+        same value in both messages, such as "id" or "payload.ref", or a predicate of the reply. The reply is
+        parsed as JSON if *message* was sent as JSON. Other messages stay queued, so that several tasks can
+        make requests on one WebSocket. Raises WebSocketTimeout, WebSocketClosed, UsageError.
         """
         series = self._names(name).request
         wants = match_reply(message, reply_to)
@@ -179,7 +187,10 @@ class WebSocket:
     # Control
 
     def ping(self, timeout: Within = ...) -> float:
-        """Send a PING, wait for its PONG; return the round trip in seconds."""
+        """Send a PING, block until its PONG arrives; return the round-trip time in seconds.
+
+        Raises WebSocketTimeout, WebSocketClosed.
+        """
         series = self._tally.names.ping
         start = self._tally.now()
         over = self._channel.over
@@ -192,13 +203,16 @@ class WebSocket:
         return answered - start
 
     def close(self, code: int = frames.NORMAL, reason: str = "", timeout: Within = FAREWELL) -> None:
-        """Say goodbye, wait for the peer to say so too, close; what came before can still be taken."""
+        """Close with a close frame; block up to *timeout* (3 s by default) for the peer's close frame.
+
+        Messages received before can still be read. Raises UsageError for a code that may not be sent.
+        """
         if code not in _CLOSABLE and not 3000 <= code < 5000:
-            raise UsageError(f"{code} is no code to close with: 1000, 1001, 1003, 1007 to 1011, or 3000 to 4999")
+            raise UsageError(f"close code {code} may not be sent: use 1000, 1001, 1003, 1007 to 1011, or 3000 to 4999")
         self._channel.close(code, reason, self._span(timeout))
 
     def abandon(self) -> None:
-        """Close at once with code 1001, without waiting for anything."""
+        """Close immediately with code 1001; does not block."""
         self._channel.abandon()
 
     def _taken(self, how: Callable[[float | None], Message], timeout: Within) -> Message:
@@ -221,7 +235,7 @@ class WebSocket:
         return message
 
     def _failed(self, series: str, start: float, exc: BaseException, over: bool) -> None:
-        """Record a call that failed, unless the WebSocket was over before: its end is recorded already."""
+        """Record a failed call, unless the WebSocket was closed before it: the close is already recorded."""
         if not (over and is_a(exc, WebSocketClosed)):
             self._tally.waited(series, start, self._tally.now(), exc)
 
@@ -234,7 +248,7 @@ class WebSocket:
         except Expired as exc:
             if not exc.raised_here:
                 raise
-            raise WebSocketTimeout(f"nothing that was waited for on {self._tally.place} in {within:g} s") from None
+            raise WebSocketTimeout(f"no matching message or PONG on {self._tally.place} within {within:g} s") from None
         finally:
             tally.lag.end(tally.now())
 
