@@ -10,7 +10,7 @@ from gevent import monkey
 from gevent.event import Event
 
 from chaperon.clock import Clock, HubClock, today
-from chaperon.errors import NotPatched, TeardownError
+from chaperon.errors import NotPatched, TeardownError, UsageError
 from chaperon.execution.local_load import LocalLoad
 from chaperon.execution.plan import RunPlan
 from chaperon.interrupts import is_signal
@@ -18,6 +18,7 @@ from chaperon.load.background import fault_text, say_fault, spawn_watched
 from chaperon.load.generator.ticker import calibration_due
 from chaperon.load.plan import due_visits
 from chaperon.measure.exception_text import class_name
+from chaperon.measure.plain_text import WORDS, encodable
 from chaperon.report.collector import Collector, Pulse, WorkerStats
 from chaperon.report.monitor import ABORT_GRACE, RunMonitor
 from chaperon.report.redaction.redaction import Redactor
@@ -60,6 +61,9 @@ class Running:
         self.teardown_error: TeardownError | None = None
         self._ended = Event()
         self._finish = 0.0
+        self._sending: LocalLoad | None = None
+        self._began = 0.0
+        self._started = ""
 
     def __repr__(self) -> str:
         return f"<Running {self.plan.name}{', ended' if self.ended else ''}>"
@@ -70,7 +74,7 @@ class Running:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.ended:
+        if self.ended or self._sending is None:
             return
         if exc is None:
             self.stop("the block it ran in was left")
@@ -107,39 +111,53 @@ class Running:
         return self
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the end, at most *timeout* seconds; return whether it has come."""
+        """Block until the end, at most *timeout* seconds; return whether it has come.
+
+        Raises UsageError before `start`, when no end can come.
+        """
+        self._begun_load()
         return bool(self._ended.wait(timeout))
 
     def stop(self, reason: str = "stopped") -> None:
-        """Start no further visit; those in flight have the grace time. The verdict is ABORTED."""
+        """Start no further visit; those in flight have the grace time. The verdict is ABORTED.
+
+        Returns at once. Raises UsageError before `start`, as do all the verbs below.
+        """
+        load = self._begun_load()
         self._watch.aborted(reason)
-        self._sending.engine.stop()
+        load.engine.stop()
 
     def abort(self, reason: str) -> None:
-        """The same as `stop`, with a reason that must be given."""
+        """Do the same as `stop`, with a reason that must be given."""
         self.stop(reason)
 
     def fault(self, what: str) -> None:
         """Note a fault of Chaperon's own: the verdict is INVALID, and the run ends soon."""
         self._watch.fault(what)
-        self._sending.engine.stop(min(self.grace, ABORT_GRACE))
+        if self._sending is not None:
+            self._sending.engine.stop(min(self.grace, ABORT_GRACE))
 
     def kill(self, reason: str = "stopped at once") -> None:
         """End every visit now; what is known is kept."""
+        load = self._begun_load()
         self._watch.aborted(reason)
-        self._sending.engine.stop(0.0)
+        load.engine.stop(0.0)
 
     def scale(self, factor: float) -> None:
         """From now on, send *factor* times what was planned: visits a second, or users. Raises PlanError."""
-        self._sending.engine.scale(factor)
+        self._begun_load().engine.scale(factor)
 
     def pause(self) -> None:
         """Begin no further visit until `resume`; what would be due meanwhile is not planned."""
-        self._sending.engine.pause()
+        self._begun_load().engine.pause()
 
     def resume(self) -> None:
         """Go on after `pause`, where the plan is by now."""
-        self._sending.engine.resume()
+        self._begun_load().engine.resume()
+
+    def note(self, text: str) -> None:
+        """Add a sentence to the notes of the report, such as "deployed 1.2" by the person who watches the run."""
+        self._watch.collector.note(encodable(text, WORDS))
 
     @property
     def crew(self) -> list[WorkerStats]:
@@ -151,11 +169,16 @@ class Running:
         return self._watch.pulse()
 
     def report(self) -> Report:
-        """Return the report: so far, or in the end."""
-        self._watch.redact.add(self._sending.secrets)
+        """Return the report: so far, or in the end. Raises UsageError before `start`."""
+        self._watch.redact.add(self._begun_load().secrets)
         finish = self._finish if self.ended else self._clock.now()
         facts = RunInfo(self.plan.name, self.plan.seed, self._started, max(finish - self._began, 0.0))
         return self._watch.report(facts, finished=self.ended)
+
+    def _begun_load(self) -> LocalLoad:
+        if self._sending is None:
+            raise UsageError("the run has not started: call start() first, or use environment.start()")
+        return self._sending
 
     def _launch(self) -> None:
         LocalLoad.load()
@@ -179,11 +202,11 @@ class Running:
 
     def _hear(self, window: Window) -> None:
         if self._watch.add(window):
-            self._sending.engine.stop(min(self.grace, ABORT_GRACE))
+            self._begun_load().engine.stop(min(self.grace, ABORT_GRACE))
 
     def _perform(self) -> None:
         try:
-            self._sending.perform()
+            self._begun_load().perform()
         except BaseException as exc:
             if is_signal(exc):
                 self._watch.aborted(f"ended by {class_name(exc)}, which a signal handler raised")
@@ -199,10 +222,11 @@ class Running:
 
     def _settle(self) -> None:
         """Compare what was recorded with what the load planned and the transport sent."""
-        engine = self._sending.engine
+        load = self._begun_load()
+        engine = load.engine
         try:
             plan = due_visits(self._shares, engine.steering, stopped=engine.stopped, began=self._began)
-            self._watch.settle({WORKER: self._sending.closing}, plan)
+            self._watch.settle({WORKER: load.closing}, plan)
         except Exception as exc:  # whoever waits for the end must not wait for ever
             text = fault_text("the reckoning", exc)
             self._watch.fault(text)
