@@ -38,7 +38,7 @@ def project(tmp_path, monkeypatch):
         path.write_text(text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    for name in ("shop", "night", "loadtests", "common"):  # other tests load files of these names
+    for name in ("shop", "night", "loadtests", "common", "servers"):  # other tests load files of these names
         monkeypatch.delitem(sys.modules, name, raising=False)
     before = dict(sys.modules)
     yield tmp_path
