@@ -1,4 +1,4 @@
-"""One scenario in an environment, with its load."""
+"""An entry of an environment: a scenario with its load."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Entry:
 
     @property
     def label(self) -> str:
-        """What its series are labelled with."""
+        """The label of its series."""
         return encodable(self.name or self.scenario.label, NAME)
 
     def split_mix(self) -> tuple[Entry, ...]:

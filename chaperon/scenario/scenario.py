@@ -38,9 +38,10 @@ class StepFailed(Exception):
 class Scenario:
     """Steps in order; functions that are not decorated become steps.
 
-    *init* runs once per session before its first visit, *cleanup* once after its last and
-    always. *name* is the label of its series, unless an entry has one. A visit that takes
-    longer than *timeout* is stopped, with all its tasks, and counts as interrupted.
+    *init* runs once per session before its first visit, *cleanup* once after its last, even if
+    that failed. *name* is the label of its series, unless the entry has a name. A visit that
+    takes longer than *timeout* is stopped with its tasks, and counts as interrupted. Raises
+    LoadError for no steps or for steps that are not functions.
     """
 
     def __init__(
@@ -74,18 +75,18 @@ class Scenario:
         cleanup: Step | None = None,
         name: str | None = None,
     ) -> Scenario:
-        """Return a scenario each visit of which is one of several, drawn by weight with the run's seed.
+        """Return a scenario that runs one of several in each visit, drawn by weight with the run's seed.
 
-        The one drawn runs whole, its own `init` and `cleanup` included, in this one's session;
-        its series are labelled "outer/inner". *init* and *cleanup* are once per session, as
-        ever. Raises LoadError, PlanError.
+        The scenario drawn runs with its own `init` and `cleanup` in the same session; its
+        series are labelled "outer/inner". *init* and *cleanup* still run once per session.
+        Raises LoadError, PlanError.
         """
         return _Choice(weights, init=init, cleanup=cleanup, name=name)
 
     def then(self, *others: Scenario, name: str | None = None) -> Scenario:
-        """Return a scenario that does this one's steps, then those of *others*, in one visit.
+        """Return a scenario that runs the steps of this one, then those of *others*, in one visit.
 
-        It has every `init`, in order, and every `cleanup`, the last one first.
+        Every `init` runs in order, every `cleanup` in reverse order.
         """
         parts = (self, *others)
         inits = [part.init for part in parts if part.init is not None]
@@ -134,13 +135,13 @@ class Scenario:
             session.tasks.wait_all()
 
     def run_cleanup(self, session: Session) -> None:
-        """Run `cleanup`, in bounded time, timed as «step cleanup»; wait for its tasks."""
+        """Run `cleanup`, at most CLEANUP_TIMEOUT seconds, timed as «step cleanup»; wait for its tasks."""
         if self.cleanup is not None:
             _run_as_step(session, "cleanup", self.cleanup, CLEANUP_TIMEOUT)
             session.tasks.wait_all()
 
     def run_nested(self, session: Session) -> None:
-        """Run `init`, the steps, and, whatever happens, `cleanup`; raises what the first two raise."""
+        """Run `init` and the steps, then always `cleanup`; raises what `init` or the steps raise."""
         try:
             self.run_init(session)
             self.run_steps(session)
@@ -201,7 +202,7 @@ class _Several(Scenario):
         super().__init__(step(name=" | ".join(labels))(self._perform), **options)
 
     def choose_member(self, context: SessionContext, visit: VisitInfo) -> int:
-        """Return the place among the members of the one whose turn a visit is."""
+        """Return the index of the member that runs in this visit."""
         raise NotImplementedError
 
     def _perform(self, session: Session) -> None:
@@ -236,8 +237,8 @@ class Mix(_Several):
 def mix(weights: Mapping[Scenario, float], *, name: str | None = None) -> Mix:
     """Return several scenarios to be run as one: `run(mix({shop: 3, api: 1}), users(100))`.
 
-    Of every four users, or arrivals of an open load, three are those of `shop` to the unit,
-    in an order that the seed decides. Each has sessions of its own, labelled "mix/shop".
+    Of every four users (of an open load: arrivals) exactly three run `shop`, in an order that
+    the seed decides. Each scenario has its own sessions, labelled "mix/shop".
     Raises LoadError, PlanError.
     """
     return Mix(weights, name=name)

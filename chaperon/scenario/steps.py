@@ -1,4 +1,4 @@
-"""The decorators: skins over `with session.measure(name)`."""
+"""The decorators `step` and `measured`: each call is timed by `session.measure(name)`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class StepOptions:
-    """How a scenario performs a step."""
+    """The options of a step."""
 
     name: str
     think: Between | None = None
@@ -66,12 +66,13 @@ def step(
     timeout: float | str | None = None,
     on_error: OnError | None = None,
 ) -> Any:
-    """Declare a stage of a scenario, timed and reported as «step NAME».
+    """Declare a step of a scenario, timed and reported as «step NAME».
 
-    Calling the function runs it: *repeat* times, each tried again up to *retries* times
-    after an exception, each try at most *timeout* long. *think* passes after it, within a
-    scenario, unless it is the last one. *on_error* says what an exception means:
-    "next-visit" (the default), "continue", "stop-session" or "stop-run". Raises PlanError.
+    A call runs the function *repeat* times, and each of these again after an exception, up to
+    *retries* times. Each attempt may take at most *timeout* (StepTimeout). In a scenario,
+    *think* is the pause after the step, unless it is the last one. *on_error* is what follows
+    an exception: "next-visit" (the default), "continue", "stop-session" or "stop-run". Raises
+    PlanError for invalid options.
     """
     if function is None:
         return lambda f: _step(f, name, think, repeat, retries, timeout, on_error)

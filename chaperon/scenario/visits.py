@@ -26,13 +26,13 @@ ABANDONED = Failure("interrupted", listed=False, censored=True)
 
 @dataclass(frozen=True)
 class EntryRunner:
-    """An entry as it is performed: whose steps, in which scene."""
+    """A scenario with the context of its sessions."""
 
     scenario: Scenario
     context: SessionContext
 
     def variants(self) -> tuple[EntryRunner, ...]:
-        """Return this part, or one for each scenario of a mix."""
+        """Return this runner, or one for each scenario of a mix."""
         if not isinstance(self.scenario, Mix):
             return (self,)
         return tuple(
@@ -41,12 +41,12 @@ class EntryRunner:
         )
 
     def variant_of(self, visit: VisitInfo) -> int:
-        """Return which of the cast makes a visit."""
+        """Return the index of the variant that makes a visit."""
         return self.scenario.choose_member(self.context, visit) if isinstance(self.scenario, Mix) else 0
 
 
 class VisitRunner:
-    """Makes the visits of a run; the engine says when."""
+    """Makes the visits of a run, one for each `visit` call of the engine."""
 
     def __init__(self, entries: Sequence[EntryRunner], *, began: float) -> None:
         self._entries = entries
@@ -130,7 +130,7 @@ class VisitRunner:
         return next((session for session in sessions.values() if session.visit_greenlet.active), None)
 
     def leave(self, entry: int, user: int) -> None:
-        """Run a user's `cleanup`, in bounded time, and close what it has open."""
+        """Run a user's `cleanup`, which is limited in time, and close its connections."""
         for variant, session in self._sessions.pop((entry, user), {}).items():
             session.visit_greenlet.attach()
             try:
@@ -144,7 +144,7 @@ class VisitRunner:
                 session._close()
 
     def _guarded(self, session: Session, work: Callable[[Session], None]) -> _Outcome:
-        """Do *work*, then wait for its tasks; whatever is raised becomes an outcome."""
+        """Call *work*, then wait for its tasks; turn any exception but signals into an outcome."""
         outcome = _DONE
         session.visit_greenlet.attach()
         try:

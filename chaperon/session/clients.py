@@ -1,4 +1,4 @@
-"""What a session reaches the services with."""
+"""HTTP and WebSocket clients of a session."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _SharedClients:
 class SessionClients:
     """One cookie jar, with a `requests` session for each service that is used, and the open WebSockets.
 
-    Hands that came of one another by `fork` share them, measured by each one's own meter.
+    Clients made by `fork` share them; each records with its own meter.
     """
 
     __slots__ = ("_context", "_https", "_meter", "_shared")
@@ -45,20 +45,20 @@ class SessionClients:
         return bool(self._shared.sockets)
 
     def fork(self, meter: Meter) -> SessionClients:
-        """Return hands on the same connections for whoever measures with *meter*."""
+        """Return clients that share these connections and record with *meter*."""
         other = SessionClients(self._context, meter)
         other._shared = self._shared
         return other
 
     def for_service(self, name: str) -> MeasuredSession:
-        """Return the session's HTTP towards one service; raises UsageError for an unknown one."""
+        """Return the HTTP session of one service; raises UsageError for an unknown one."""
         http = self._https.get(name)
         if http is None:
             http = self._https[name] = (self._shared.https.get(name) or self._open(name)).through(self._meter)
         return http
 
     def ws(self, service: str, path: str, **settings: Any) -> WebSocket:
-        """Open a WebSocket towards one service, to be closed in the end if nobody does."""
+        """Open a WebSocket to one service; `close` closes it if the author does not."""
         from chaperon.client.websocket.connect import open_websocket  # late, as below
 
         sockets = self._shared.sockets
@@ -70,7 +70,7 @@ class SessionClients:
         return opened
 
     def close_streams(self) -> None:
-        """Close what was streamed and left open."""
+        """Close streamed responses that are still open."""
         for http in self._shared.https.values():
             if http.streams:
                 http.close_streams()

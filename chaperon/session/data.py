@@ -1,4 +1,4 @@
-"""Rows of test data, read when the scenario is loaded, taken by its sessions."""
+"""Test data: rows that are read when the scenario is loaded, and given to its sessions one by one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chaperon.session.context import SeededRandom
 from chaperon.session.row_files import read_rows
 
 MAX_ROWS = 5_000_000
-"""Rows after which an iterable is taken to be endless."""
+"""Largest number of rows of an iterable; a longer one is rejected as endless."""
 
 
 class Feed:
@@ -51,9 +51,9 @@ def feed(
     A file is looked for beside the scenario's own, then in the working directory. Users take
     rows in turns: with 10 users the first takes rows 0, 10, 20 …; visit 7 of an open load or
     of iterations takes row 7. *order* is "sequential" (until none is left), "circular" (from
-    the first again), "shuffle" (each once in random order, then anew), "random" (any, every
-    time) or "unique" (whoever asks gets the next, no row twice in a run, on however many
-    workers). Raises LoadError.
+    the first again), "shuffle" (each once in random order, then anew), "random" (any row,
+    each time) or "unique" (each call gets the next row; no row is used twice in a run, on any
+    number of workers). Raises LoadError.
     """
     if order not in ORDERS:
         raise LoadError(f"order= must be one of {', '.join(ORDERS)}; got {order!r}")
@@ -70,14 +70,14 @@ def feed(
 
 
 class DataMethods(SeededRandom):
-    """How a session takes rows."""
+    """Test data of a session."""
 
     meter: Meter
     _user: int
     _rows_taken: dict[Feed, int]
 
     def take(self, feed: Feed) -> Any:
-        """Return a row of *feed*; when none is left, the user ends here, as done."""
+        """Return the next row of *feed*, a mapping as a new dict; if none is left, end this user's visits as done."""
         if not isinstance(feed, Feed):
             raise UsageError(f"session.take takes what feed(…) returned, got {feed!r}")
         row = self._next_row(feed)

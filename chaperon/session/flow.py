@@ -1,4 +1,4 @@
-"""The order of a scenario's work: again, until, at most, at a pace."""
+"""Flow of control in a session: sleeps, loops, retries, time limits."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from chaperon.session.tasks import TaskList
 from chaperon.session.timeouts import TimeLimit
 
 Retryable = type[Exception] | Callable[[Any], object]
-"""An exception class, or a predicate of a returned value, that says: once more."""
+"""An exception class, or a predicate of a returned value, for which `retry` tries again."""
 
 
 class FlowMethods(SeededRandom):
-    """How a session repeats, waits, gives up; spans are seconds, or text such as "30s"."""
+    """Sleeps, loops, retries and time limits; a span is a number of seconds, or text such as "30s"."""
 
     clock: Clock
     meter: Meter
@@ -32,25 +32,25 @@ class FlowMethods(SeededRandom):
     _paced_until: float
 
     def sleep(self, span: Think) -> None:
-        """Wait for a span, or for one that `between` draws."""
+        """Block for *span*: seconds, text such as "30s", or a random span from `between(low, high)`."""
         drawn = thinking(span)
         if drawn is not None:
             self.clock.sleep(drawn.draw(self.random))
 
     def random_delay(self, most: float | str) -> None:
-        """Wait for a random span of at most *most*."""
+        """Block for a random span, uniformly distributed from 0 to *most*."""
         self.clock.sleep(self.random.uniform(0.0, seconds(most)))
 
     def pace(self, span: float | str) -> None:
-        """Wait until *span* has passed since the last call, or since the visit began.
+        """Block until *span* has passed since the last call returned, or since the visit began.
 
-        What takes longer than that is not caught up with.
+        Returns at once if that moment has passed; the time lost is not made up later.
         """
         self._paced_until = max(self._paced_until + seconds(span), self.clock.now())
         self.clock.sleep(self._paced_until - self.clock.now())
 
     def repeat(self, work: Callable[..., Any], times: int, *args: Any, **keywords: Any) -> list[Any]:
-        """Call `work(session, *args)` so many times and return the values. Raises PlanError."""
+        """Call `work(session, *args)` *times* times and return the list of values. Raises PlanError."""
         if isinstance(times, bool) or not isinstance(times, int) or times < 0:
             raise PlanError(f"repeat takes a whole number of times, 0 or more; got {times!r}")
         call = bind_session(work, self, self)
@@ -59,9 +59,9 @@ class FlowMethods(SeededRandom):
     def loop(self, duration: float | str | None = None, *, pace: float | str | None = None) -> Iterator[int]:
         """Yield 0, 1, 2 … for *duration*: `for turn in session.loop("10s", pace="1s")`.
 
-        No turn begins after that; one that has begun is not cut short. None is for ever.
-        With *pace* a turn begins that long after the one before began, or at once if that
-        one took longer.
+        No iteration starts after *duration*; one that has started runs to its end. None is
+        without limit. With *pace*, iterations start that long after one another; if one takes
+        longer, the next starts at once.
         """
         now = self.clock.now
         end = None if duration is None else now() + seconds(duration)
@@ -95,10 +95,11 @@ class FlowMethods(SeededRandom):
     ) -> Any:
         """Call `work(session, *args, …)` up to *attempts* times, and return its value.
 
-        *on* says what makes it try again: an exception class, or a predicate of the value
-        (`lambda response: response.status_code == 503`), or several of them. Before each new
-        attempt *delay* passes with up to *jitter* more, and «retries NAME» counts it. Raises
-        what the last attempt raised, or returns what it returned, and PlanError.
+        *on* is the condition for another attempt: an exception class, a predicate of the value
+        (`lambda response: response.status_code == 503`), or a list of them. Before another
+        attempt it blocks for *delay* plus a random part of *jitter*, and counts «retries NAME».
+        The result of the last attempt is returned or raised as it is. Raises PlanError
+        for invalid *attempts*.
         """
         if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
             raise PlanError(f"retry takes a whole number of attempts, at least 1; got {attempts!r}")
@@ -125,6 +126,6 @@ class FlowMethods(SeededRandom):
         raise AssertionError("the last attempt returns or raises")
 
     def timeout(self, span: float | str) -> TimeLimit:
-        """Stop a `with` block after *span*, and the tasks spawned in it; it raises BlockTimeout."""
+        """Return a `with` block that is interrupted after *span*; it ends its tasks and raises BlockTimeout."""
         within = seconds(span)
         return TimeLimit(self.clock, within, BlockTimeout(f"a block took longer than its {within:g} s"), self.tasks)

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 class HttpMethods:
     """Requests with every keyword of `requests`.
 
-    Beside them: *name* (of the series), *expect* (which responses are good), *service* (a
-    named one of the environment) and *tags* (such as {"kind": "search"}). They raise what
-    `requests` raises. A response is one of `requests`, and can `find`, `json_at`, `form`,
-    `csrf` besides.
+    Additional keywords: *name* (of the series), *expect* (which responses are successful),
+    *service* (a named service of the environment) and *tags* (such as {"kind": "search"}).
+    All methods block until the response is complete (with stream=True, until its head is),
+    and raise what `requests` raises. A response is a `requests.Response` with the additional
+    methods `find`, `json_at`, `form`, `csrf`.
     """
 
     _clients: SessionClients
@@ -37,7 +38,7 @@ class HttpMethods:
         return self._clients.for_service(DEFAULT).headers
 
     def service(self, name: str) -> MeasuredSession:
-        """Return what reaches a named service: `session.service("api").get("/users")`."""
+        """Return the client of a service: `session.service("api").get("/users")`. Raises UsageError."""
         return self._clients.for_service(name)
 
     def request(
@@ -49,7 +50,7 @@ class HttpMethods:
         tags: Mapping[str, object] | None = None,
         **keywords: Any,
     ) -> Response:
-        """Send a request with any method; *tags* tell it apart in limits, tables, the report."""
+        """Send a request with any method; limits and the report can select it by its *tags*."""
         http = self._clients.for_service(service)
         if tags:
             http = http.through(self.meter.tagged(tags))

@@ -1,4 +1,4 @@
-"""What a session measures beside its requests."""
+"""Custom metrics of a session: timers, values, counters, gauges, checks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class MetricMethods:
-    """What a session measures, counts, checks beside its requests."""
+    """Custom metrics of a session, beside those of its requests."""
 
     clock: Clock
     meter: Meter
@@ -30,7 +30,7 @@ class MetricMethods:
         return TimedBlock(self.meter, f"{name}", f"{kind}", due)
 
     def tagged(self, **tags: object) -> Tagged:
-        """Tag whatever is measured in a `with` block: `with session.tagged(area="checkout"): …`."""
+        """Add tags to all samples measured in a `with` block: `with session.tagged(area="checkout"): …`."""
         return Tagged(self.meter, tags)
 
     def record(self, name: str, value: float, *, unit: str | None = None) -> None:
@@ -42,7 +42,7 @@ class MetricMethods:
         self._record_number(f"{name}", "count", n)
 
     def gauge(self, name: str, value: float) -> None:
-        """Say what a level is now: its last, lowest, mean, highest are kept."""
+        """Record the current value of a level; last, minimum, mean and maximum are reported."""
         self._record_number(f"{name}", "gauge", value)
 
     def check(self, name: str, condition: object) -> bool:

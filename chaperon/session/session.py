@@ -1,4 +1,4 @@
-"""One virtual user's hands, with its memory."""
+"""The session of one virtual user: the object that scenario functions get as their first argument."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LOG = logging.getLogger("chaperon.scenario")
 
 
 class Nestable(Protocol):
-    """A scenario, as a session that runs it within another sees it."""
+    """What `Session.run` needs of a scenario."""
 
     @property
     def label(self) -> str: ...
@@ -42,7 +42,7 @@ class Nestable(Protocol):
 
 
 class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMethods, TaskMethods, DataMethods):
-    """What a scenario function gets as its first argument; methods return what they did, never the session."""
+    """One virtual user: clients, tasks, state and test data; the first argument of every scenario function."""
 
     def __init__(self, context: SessionContext, user: int, *, parent: Session | None = None) -> None:
         self.context = context
@@ -85,14 +85,14 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
 
     @property
     def parent(self) -> Session:
-        """The session that spawned this one; raises UsageError where nobody did."""
+        """The session that spawned this one; raises UsageError for a session that was not spawned."""
         if self._parent is None:
             raise UsageError(f"session {self.id} has no parent: only what `session.spawn` starts has one")
         return self._parent
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
-        """A logger that says which session speaks; quiet unless logging is set up."""
+        """A logger that prefixes each message with the id of the session; it prints only if logging is configured."""
         return _Prefixed(LOG, {"session": self.id})
 
     # Waiting for others
@@ -106,35 +106,35 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
         self._mailbox.put(value)
 
     def wait_signal(self, expected: Any = ANY, *, timeout: float | str | None = None) -> Any:
-        """Return the oldest signal that is *expected*, waiting for it at most *timeout* (None: for ever).
+        """Block until a matching signal arrives, at most *timeout* (None: without limit); return the oldest one.
 
-        *expected* is a value, or a predicate of the signal; without it, any will do. What does
-        not fit is kept for a later call. Raises SignalTimeout.
+        *expected* is a value to compare with, or a predicate; without it, any signal matches.
+        Signals that do not match are kept for later calls. Raises SignalTimeout.
         """
         return self._mailbox.receive(expected, None if timeout is None else seconds(timeout))
 
     def every(self, span: float | str, work: Callable[..., Any]) -> Every:
         """Call *work*, with this session if it takes an argument, every *span* while a `with` block waits.
 
-        It is what keeps a connection alive meanwhile: `with session.every("30s", ws.ping): …`.
+        It can keep a connection alive: `with session.every("30s", ws.ping): …`.
         """
         return Every(self, seconds(span), work)
 
     def rendezvous(self, name: str, n: int, *, timeout: float | str = 60.0) -> int:
-        """Wait until *n* sessions of this process are here, go on together; return one's place, from 0.
+        """Block until *n* sessions of this process have called this with *name*; return the order of arrival, from 0.
 
-        Raises RendezvousTimeout.
+        Raises RendezvousTimeout after *timeout*.
         """
         return self.context.rendezvous.meet(name, n, seconds(timeout))
 
     # Scenarios within this one
 
     def run(self, scenario: Nestable, config: Mapping[str, Any] | None = None) -> None:
-        """Run a scenario whole, from `init` to `cleanup`, within this visit, timed as «call LABEL».
+        """Run `init`, the steps and `cleanup` of a scenario within this visit, timed as «call LABEL».
 
-        It has this session's cookies and assigned values, and a config of its own: this one
-        with *config* merged in, which nobody sees afterwards. Its series are labelled
-        "outer/inner". Raises what its steps raise; an abort ends this session, too.
+        The scenario shares this session's cookies and assigned values. It has its own copy of
+        the config with *config* merged in; this session's config does not change. Its series
+        are labelled "outer/inner". Raises what its steps raise; an abort also ends this session.
         """
         if not hasattr(scenario, "run_nested"):
             raise UsageError(f"session.run takes a Scenario, got {scenario!r}")
@@ -146,7 +146,7 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
                 inner.tasks.end()
 
     def _nested(self, label: str, config: Mapping[str, Any] | None) -> Session:
-        """Return this session as a nested scenario sees it."""
+        """Return a copy of this session for a nested scenario, with its own label, config and tasks."""
         self.random  # noqa: B018 - from here on, both draw from one source
         inner = copy(self)
         inner.meter = self.meter.inner(label)
@@ -163,12 +163,12 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
         raise marked(SessionAborted(reason))
 
     def stop_run(self, reason: str) -> NoReturn:
-        """End the whole run as ABORTED; visits in flight may finish within the grace time."""
+        """End this session and the whole run, which is ABORTED; visits in flight may finish within the grace time."""
         self.context.stop_run(reason)
         raise marked(SessionAborted(reason))
 
     def _begin_visit(self, visit: VisitInfo) -> None:
-        """Take up a visit: what is random starts anew."""
+        """Start a visit: reset the random source, the pace and the numbering of tasks."""
         self.visit = visit
         self._random = None
         self._cached_random_key = None
@@ -178,12 +178,12 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
         self._paced_until = self.clock.now()
 
     def _finish_visit(self) -> None:
-        """Wait for tasks that nobody joined; close streams that nobody read."""
+        """Wait for tasks that were not joined; close streamed responses that were not read."""
         self.tasks.wait_all()
         self._clients.close_streams()
 
     def _close(self) -> None:
-        """End what still runs; close every connection."""
+        """End all running tasks; close every connection."""
         self.tasks.end()
         self._clients.close()
 

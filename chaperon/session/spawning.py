@@ -1,4 +1,4 @@
-"""How a session starts work beside itself."""
+"""Tasks of a session: spawn, spread, join, group."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from chaperon.session.tasks import Task, TaskList, TaskSession
 
 
 class TaskMethods:
-    """Tasks: work beside a session, each with a child session of its own.
+    """Tasks that run concurrently with a session, each in its own greenlet with a child session.
 
-    A child knows its parent, sees the config and the cookies, and has a copy of what is
-    assigned. What nobody joins is waited for at the end of the visit.
+    A child session shares the cookies and connections of its parent, and has copies of its
+    config and assigned values. The visit ends when all tasks that were not joined have ended.
     """
 
     tasks: TaskList
     _child: Callable[[], TaskSession]
 
     def spawn(self, work: Callable[..., Any], *args: Any, task: str | None = None, **keywords: Any) -> Task:
-        """Start `work(child, *args)` beside this session, as «task NAME»; return at once.
+        """Start `work(child, *args)` in a greenlet, timed as «task NAME»; do not block.
 
         A method of this session is called on the child instead: `session.spawn(session.get, "/")`.
         """
@@ -41,10 +41,10 @@ class TaskMethods:
         name: str | None = None,
         **keywords: Any,
     ) -> Task:
-        """Start *rate* calls of `work(child, *args, …)` evenly over *per*, the first now; return at once.
+        """Start *rate* calls of `work(child, *args, …)` evenly over *per*, the first now; do not block.
 
-        Each is timed as «task NAME». Joining the name, or the task returned, gives the list of
-        their values. Raises PlanError.
+        Each call is timed as «task NAME». Joining the name, or the task returned, returns the
+        list of their values. Raises PlanError for a rate or span that is not positive.
         """
         title = name or name_of(work)
 
@@ -59,16 +59,16 @@ class TaskMethods:
         )
 
     def join(self, *tasks: str | Task, timeout: float | str | None = None) -> Any:
-        """Wait for tasks by name and return their values in order; one task, its value.
+        """Block until the tasks have ended; return the list of their values, or the value of a single task.
 
-        One name that was spawned often means all of them, oldest first. Raises what a task
-        raised, TaskMissing, JoinTimeout.
+        A name stands for all tasks of that name that are not joined yet, oldest first. Raises
+        what a task raised, TaskMissing for an unknown name, JoinTimeout after *timeout*.
         """
         values = self.tasks.join(tasks, None if timeout is None else seconds(timeout))
         return values[0] if len(tasks) == len(values) == 1 else values
 
     def join_all(self, *, timeout: float | str | None = None) -> list[Any]:
-        """Wait for every task not joined yet; return their values, oldest first. Raises as `join`."""
+        """Block until every task not joined yet has ended; return their values, oldest first. Raises as `join`."""
         return self.tasks.join(self.tasks.open, None if timeout is None else seconds(timeout))
 
     def group(self, *, timeout: float | str | None = None) -> Group:
@@ -79,8 +79,8 @@ class TaskMethods:
 class Group:
     """Tasks that are joined together, at the end of a `with` block; *values* then holds what they returned.
 
-    The block raises what the first of them raised, when all have ended. If the block itself
-    raises, or time runs out, they are ended.
+    Once all have ended, the block raises what the first failed task raised. If the block itself
+    raises, or the timeout expires (JoinTimeout), the tasks are ended.
     """
 
     def __init__(self, session: TaskMethods, within: float | None) -> None:

@@ -1,4 +1,4 @@
-"""What a session remembers: values the scenario assigned."""
+"""Values that a scenario assigns to a session."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class State(dict[str, Any]):
 
 
 class StateMethods:
-    """What a session remembers, by name or by namespace with name."""
+    """Values of a session, by name or by namespace and name."""
 
     assigned: State
 
     def assign(self, namespace: str | None = None, /, **values: Any) -> None:
-        """Remember *values*: `session.assigned.name` or `session.assigned["name"]`.
+        """Store *values*, to be read as `session.assigned.name` or `session.assigned["name"]`.
 
         In a *namespace* they are `session.assigned.namespace.name`.
         """
@@ -49,13 +49,13 @@ class StateMethods:
     def update_assign(self, namespace: str | None = None, /, **changes: Callable[[Any], Any]) -> None:
         """Change what is assigned: `session.update_assign(counter=lambda n: n + 1)`.
 
-        All functions see the values as they were. Raises NotAssigned.
+        Every function gets the value from before the call. Raises NotAssigned.
         """
         space = self._space(namespace)
         space.update({name: change(space[name]) for name, change in changes.items()})
 
     def delete_assign(self, *path: str) -> None:
-        """Forget a value, or one in a namespace: `delete_assign("basket", "size")`. Raises NotAssigned."""
+        """Delete a value, or one in a namespace: `delete_assign("basket", "size")`. Raises NotAssigned."""
         *namespace, name = path
         space = self._space(*namespace)
         space[name]

@@ -18,7 +18,7 @@ UNMARKED = "arrivals of a key that nobody marked in this process"
 
 
 class WebSocketMethods:
-    """WebSockets, and what is sent by one hand to arrive at another."""
+    """WebSockets, and round trips of messages between sessions."""
 
     clock: Clock
     meter: Meter
@@ -40,12 +40,12 @@ class WebSocketMethods:
     ) -> WebSocket:
         """Open a WebSocket, with the session's cookies, headers, auth, TLS settings.
 
-        *timeout*, of the service if it is left out, bounds the opening, and is what later waits
-        take by themselves; None is no bound, a pair is for the one and the others. *name* stands
-        for the path in the names of its series. *buffer* messages are kept until they are taken,
-        the oldest dropped and counted beyond; a message longer than *max_size* bytes closes it.
-        It may be used in a `with` block; else it is closed with the session. Raises
-        WebSocketRefused, WebSocketTimeout.
+        Blocks until the handshake is complete. *timeout* (default: that of the service) limits
+        the handshake and is the default of later waits; a pair gives each of the two, None is
+        without limit. *name* replaces the path in the names of its series. At most *buffer*
+        received messages are queued; beyond that the oldest is dropped and counted. A message
+        longer than *max_size* bytes closes the WebSocket. It can be used as a `with` block;
+        otherwise it is closed with the session. Raises WebSocketRefused, WebSocketTimeout.
         """
         return self._clients.ws(
             service,
@@ -60,17 +60,18 @@ class WebSocketMethods:
         )
 
     def mark(self, key: Hashable) -> float:
-        """Note that what bears *key* is sent now, by whatever means; return the moment."""
+        """Record that the message with *key* is sent now, over any transport; return the time on the run's clock."""
         now = self.clock.now()
         if self.context.round_trips.mark(key, now):
             self.meter.recorder.count_note(FORGOTTEN)
         return now
 
     def arrived(self, key: Hashable, *, name: str | None = None, at: float | None = None) -> float | None:
-        """Record the time since *key* was marked, in any session, as «round trip NAME»; return it.
+        """Record the seconds since *key* was marked, in any session, as «round trip NAME»; return them.
 
-        *at* is the moment of the arrival, now if it is left out; `ws.received_at` is more exact.
-        What nobody marked in this process is noted in the report; then None is returned.
+        *at* is the time of the arrival, by default now; `ws.received_at` is more exact. A key
+        that was not marked in this process is counted in the notes of the report, and None is
+        returned.
         """
         moment = self.clock.now() if at is None else at
         since = self.context.round_trips.since(key)
