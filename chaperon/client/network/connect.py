@@ -1,4 +1,4 @@
-"""From an origin to a connected stream: resolved, connected, secured, counted, timed."""
+"""Opens connections: resolve, connect, TLS handshake; timed and counted once, for HTTP and WebSocket."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from chaperon.client.network.tls import TlsStream
 from chaperon.clock import default_clock
 
 SECRETS = 1_000
-"""Secrets that scenarios set at run time, as many as are remembered."""
+"""Maximum number of secrets remembered for redaction that scenarios set at run time."""
 
 
 class ConnectTimings(NamedTuple):
-    """How long each stage of connecting took, in seconds; *tls* is 0 without TLS."""
+    """Seconds spent in each stage of connecting; *tls* is 0.0 without TLS."""
 
     dns: float
     tcp: float
@@ -31,7 +31,7 @@ class ConnectTimings(NamedTuple):
 
 
 class Timeouts(NamedTuple):
-    """How long a request may take: seconds to connect, seconds between two reads, seconds in all."""
+    """Limits of a request in seconds: for each connect stage, for each read, and for the whole request."""
 
     connect: float = inf
     read: float = inf
@@ -39,7 +39,7 @@ class Timeouts(NamedTuple):
 
 
 class KernelNetwork:
-    """The kernel's network: the answers of a resolver, TCP sockets, TLS over them."""
+    """The real network: DNS through a resolver, TCP sockets, TLS over them."""
 
     def __init__(self, resolver: Resolver | None = None) -> None:
         self._resolver = resolver or SHARED
@@ -52,16 +52,16 @@ class KernelNetwork:
         return self._resolver.resolve(host, port)
 
     def stream(self, family: int, *, secure: bool, now: Callable[[], float]) -> NetworkStream:
-        """See `Network.stream`; where descriptors run out, the soft limit is raised and the socket tried again."""
+        """See `Network.stream`. If no file descriptor is left, raise the soft limit and try once more."""
         if secure:
             return descriptors.opened(lambda: TlsStream(family, now))
         return descriptors.opened(lambda: TcpStream(family, now))
 
 
 class NetworkContext:
-    """What all sessions of a run share of the network: how to connect, source addresses, the clock, counts.
+    """Network state shared by all sessions of a run: network, source addresses, clock, connection counts.
 
-    *now* reads the run's clock, in seconds: all times of a response come from it.
+    *now* returns the reading of the run's clock, in seconds; all timestamps of a response come from it.
     """
 
     def __init__(self, network: Network | None = None, now: Callable[[], float] | None = None) -> None:
@@ -114,12 +114,12 @@ class NetworkContext:
         return stream, ConnectTimings(known - began, connected - known, now() - connected)
 
     def keep_secret(self, value: str) -> None:
-        """Remember a value that no output may show; beyond SECRETS of them, none."""
+        """Remember a value to redact in all outputs; values beyond the first SECRETS are ignored."""
         if len(self.secrets) < SECRETS:
             self.secrets.add(value)
 
     def facts(self) -> dict[str, float]:
-        """Return what a window's health says of connections, descriptors, ports."""
+        """Return counts of connections, descriptors and port shortages for the health section of a window."""
         return {
             "connections_opened": float(self.opened),
             "connections_reused": float(self.reused),
@@ -144,7 +144,7 @@ class NetworkContext:
         deadline: float,
         local_addresses: Sequence[str],
     ) -> NetworkStream:
-        """Try the addresses in turn; raises what the last one failed with."""
+        """Return a stream to the first address that accepts. Raises the error of the last address."""
         failed: Exception = OSError(f"{origin.host} has no address")
         for family, address in addresses:
             try:
@@ -165,7 +165,7 @@ class NetworkContext:
         raise failed
 
     def _source(self, addresses: Sequence[str]) -> str | None:
-        """Return the next of the source addresses, in turn, or None without any."""
+        """Return the next source address, round-robin, or None if there are none."""
         if not addresses:
             return None
         self._turn += 1

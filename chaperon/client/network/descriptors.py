@@ -1,4 +1,4 @@
-"""What the machine lets this process open: file descriptors, local ports."""
+"""The file descriptor limit of this process (RLIMIT_NOFILE)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def widen() -> bool:
-    """Raise the soft limit of file descriptors to the hard one; return whether that gave more."""
+    """Raise the soft limit of file descriptors to the hard limit; return whether it changed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == hard:
         return False
@@ -24,7 +24,10 @@ def widen() -> bool:
 
 
 def opened(make: Callable[[], T]) -> T:
-    """Return what *make* opens, with the limit raised and a second try where descriptors ran out. Raises OSError."""
+    """Return what *make* returns; if it fails for lack of descriptors, raise the limit and call it again.
+
+    Raises OSError.
+    """
     try:
         return make()
     except OSError as exc:
@@ -34,7 +37,7 @@ def opened(make: Callable[[], T]) -> T:
 
 
 def facts() -> dict[str, float]:
-    """Return how many descriptors are open, and how many may be."""
+    """Return the number of open descriptors (0 if unknown) and the soft limit."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return {"descriptors": float(_open()), "descriptors_limit": float(soft)}
 

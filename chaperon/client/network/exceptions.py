@@ -1,4 +1,4 @@
-"""What goes wrong on the wire, as `requests` would raise it."""
+"""Network exceptions, and their translation to the exceptions that `requests` raises."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ PORTS = (
 
 
 class DeadlineExceeded(raised.ReadTimeout):
-    """A request took longer in all than it may, however busily its bytes came."""
+    """A request was not complete before its deadline, even if bytes were still arriving."""
 
 
 class BodyTooLarge(raised.RequestException):
-    """A response's decoded body is larger than the bound."""
+    """The decoded body of a response is larger than `max_body`."""
 
 
 class DescriptorsExhausted(raised.ConnectionError):
-    """No file descriptor was left for a connection; the message says what to raise."""
+    """No file descriptor was available for a connection; the message names the limit to raise."""
 
 
 class PortsExhausted(raised.ConnectionError):
-    """No local port was left for a connection; the message says what to do."""
+    """No local port was available for a connection; the message names the remedies."""
 
 
 class BaseMissing(UsageError, raised.MissingSchema):
-    """A path was asked for, and the service has no base URL to join it to."""
+    """A relative path was requested from a service without a base URL."""
 
 
 class ConnectionClosedEarly(Exception):
@@ -45,7 +45,7 @@ class ConnectionClosedEarly(Exception):
 
 
 class Origin:
-    """Whom a connection is to, as urllib3's messages name it."""
+    """Scheme, host and port of a connection's target; its `repr` is the one in urllib3's messages."""
 
     __slots__ = ("host", "port", "scheme")
 
@@ -59,7 +59,7 @@ class Origin:
 
 
 def unreachable(exc: BaseException, peer: Any, url: str, patience: float) -> Exception:
-    """Return what a failure to connect is raised as."""
+    """Return the `requests` exception for a failure to connect; *patience* is the connect timeout in seconds."""
     if isinstance(exc, SocketTimeout):
         if exc.whole:
             return DeadlineExceeded(f"{peer}: no connection before the deadline")
@@ -84,7 +84,7 @@ def unreachable(exc: BaseException, peer: Any, url: str, patience: float) -> Exc
 
 
 def unanswered(exc: BaseException, peer: Any, url: str, patience: float) -> Exception:
-    """Return what a failure between the request and the end of the head is raised as."""
+    """Return the `requests` exception for a failure before the response head; *patience* is the read timeout."""
     if isinstance(exc, SocketTimeout):
         if exc.whole:
             return DeadlineExceeded(f"{peer}: no response before the deadline")
@@ -106,7 +106,7 @@ def unanswered(exc: BaseException, peer: Any, url: str, patience: float) -> Exce
 
 
 def cut_short(exc: BaseException, peer: Any, got: int) -> Exception:
-    """Return what a failure within the body is raised as."""
+    """Return the `requests` exception for a failure within the body, after *got* bytes of it."""
     if isinstance(exc, SocketTimeout):
         if exc.whole:
             return DeadlineExceeded(f"{peer}: the body was not complete before the deadline")
@@ -123,7 +123,7 @@ def cut_short(exc: BaseException, peer: Any, got: int) -> Exception:
 
 
 def within_body(exc: BaseException, got: int) -> Exception:
-    """Return a failure within a body as urllib3 expects it of the file it reads from."""
+    """Return a failure within a body as the exception that urllib3 expects from the file it reads."""
     if isinstance(exc, SocketTimeout):
         return DeadlineExceeded("the body was not complete before the deadline") if exc.whole else TimeoutError()
     if isinstance(exc, ConnectionClosedEarly):
@@ -132,9 +132,9 @@ def within_body(exc: BaseException, got: int) -> Exception:
 
 
 def too_large(limit: float) -> BodyTooLarge:
-    """Return what a body beyond the bound is raised as."""
+    """Return the exception for a body of more than *limit* bytes."""
     return BodyTooLarge(f"the body is larger than {limit:,.0f} bytes: raise max_body, or None for no bound")
 
 
 class ProtocolError(Exception):
-    """What came is not a response in HTTP; the message says why."""
+    """The received bytes are not a valid HTTP response; the message gives the reason."""

@@ -1,4 +1,4 @@
-"""Addresses of hosts, looked up once for all sessions."""
+"""DNS resolver with a cache shared by all sessions."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from chaperon.clock import default_clock
 from chaperon.interrupts import is_a
 
 LIVES = 60.0
-"""Seconds for which an answer is believed; a resolver's own time-to-live is not told to programs."""
+"""Seconds for which an answer is cached; `getaddrinfo` does not return the time to live of the record."""
 
 
 class Resolver:
-    """Looks each host up once per *lives* seconds; who asks meanwhile waits for the same answer."""
+    """Looks up each host once per *lives* seconds; concurrent callers wait for the same lookup."""
 
     def __init__(self, lives: float = LIVES, now: Callable[[], float] | None = None) -> None:
         self.lives = lives
@@ -27,7 +27,7 @@ class Resolver:
         self._asking: dict[tuple[str, int], AsyncResult[list[Address]]] = {}
 
     def resolve(self, host: str, port: int) -> list[Address]:
-        """Return the addresses of a host, best first. Raises OSError (`socket.gaierror`)."""
+        """Return the addresses of a host, preferred first. Blocks if not cached. Raises OSError (`socket.gaierror`)."""
         key = host, port
         found: list[Address]
         known = self._known.get(key)
@@ -51,7 +51,7 @@ class Resolver:
             del self._asking[key]
 
     def forget(self) -> None:
-        """Look everything up anew."""
+        """Clear the cache."""
         self._known.clear()
 
     def _look_up(self, host: str, port: int) -> list[Address]:
@@ -64,4 +64,4 @@ class Resolver:
 
 
 SHARED = Resolver()
-"""The answers of this process."""
+"""The resolver of this process."""

@@ -1,4 +1,4 @@
-"""The seam between protocols and the network: what a stream to a peer offers, what opens one."""
+"""Interfaces between protocols and the network: a stream to a peer, and the network that opens streams."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Address = tuple[int, Any]
 
 
 class SocketTimeout(Exception):
-    """A wait ended before anything came; *whole* says that the deadline passed, not the patience of one wait."""
+    """A network wait timed out; *whole* is True if the deadline passed, False if one wait exceeded *patience*."""
 
     def __init__(self, whole: bool) -> None:
         super().__init__("deadline exceeded" if whole else "timed out")
@@ -33,52 +33,52 @@ class NetworkStream(Protocol):
         """Connect to a socket address, from the address *local* if given; blocks. Raises OSError, SocketTimeout."""
 
     def secure(self, context: ssl.SSLContext, host: str, port: int) -> None:
-        """Shake hands for TLS with *host*. Raises OSError (`ssl.SSLError` too), SocketTimeout, ValueError."""
+        """Perform the TLS handshake with *host*; blocks. Raises OSError, `ssl.SSLError`, SocketTimeout, ValueError."""
 
     def send(self, data: bytes) -> None:
         """Send all of *data*; blocks. Raises OSError, SocketTimeout."""
 
     def receive(self) -> bytes:
-        """Return what has come, at least one byte; blocks. b"" at the end. Raises OSError, SocketTimeout."""
+        """Return received bytes, b"" at the end of the stream; blocks until there are any.
+
+        Raises OSError, SocketTimeout.
+        """
 
     def quiet(self) -> bool:
-        """Return whether nothing has come: neither bytes nor the end."""
+        """Return whether neither bytes nor the end of the stream have arrived; does not block."""
 
     def watch(self, readable: Callable[[], object], lost: Callable[[OSError], object]) -> None:
         """From now on call *readable* from the hub when there is something to receive, *lost* when sending fails."""
 
     def receive_now(self) -> bytes | None:
-        """Return what has come, None if nothing has, b"" at the end. Raises OSError."""
+        """Return received bytes, None if there are none, b"" at the end of the stream. Raises OSError."""
 
     @property
     def has_more(self) -> bool:
         """Return whether `receive_now` may return more before *readable* is called again."""
 
     def send_now(self, data: bytes) -> int:
-        """Send *data* as far as the peer takes it now, the rest as it takes more; return how many bytes are left.
-
-        Raises OSError.
-        """
+        """Send what the socket accepts now, buffer the rest; return the number of buffered bytes. Raises OSError."""
 
     def on_sent(self, sent: Callable[[], object]) -> None:
-        """Call *sent* from the hub whenever nothing is left to send."""
+        """Call *sent* from the hub whenever all buffered bytes are sent."""
 
     @property
     def unsent(self) -> int:
-        """Return how many bytes wait to be sent."""
+        """Return the number of buffered bytes."""
 
     def close(self) -> None:
-        """Close the connection; closing again does nothing."""
+        """Close the connection; a second call does nothing."""
 
     def fileno(self) -> int:
-        """Return the file descriptor, -1 once closed or where there is none."""
+        """Return the file descriptor, or -1 if closed or without one."""
 
 
 class Network(Protocol):
     """Resolves names and opens streams: the kernel's network, or a scripted one."""
 
     def resolve(self, host: str, port: int) -> list[Address]:
-        """Return the addresses of a host, best first; blocks. Raises OSError (`socket.gaierror`)."""
+        """Return the addresses of a host, preferred first; blocks. Raises OSError (`socket.gaierror`)."""
 
     def stream(self, family: int, *, secure: bool, now: Callable[[], float]) -> NetworkStream:
-        """Return a stream that is not connected yet, with TLS to come if *secure*. Raises OSError."""
+        """Return an unconnected stream; its `secure` works only if *secure* is True. Raises OSError."""

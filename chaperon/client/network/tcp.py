@@ -1,4 +1,4 @@
-"""A non-blocking TCP stream, waited for on gevent's hub."""
+"""A TCP stream on a non-blocking socket with gevent's hub."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from gevent.monkey import get_original
 from chaperon.client.network.stream import SocketTimeout
 
 SIZE = 65_536
-"""Bytes asked of the kernel at once by a blocking read."""
+"""Maximum bytes per `recv` of a blocking read."""
 SIZE_NOW = 16_384
-"""Bytes asked of the kernel at once by a read that does not block: each socket has its own share of the hub's time."""
+"""Maximum bytes per `recv` of a non-blocking read; smaller, so that sockets share the hub's time fairly."""
 
 READ, WRITE = 1, 2
 """Events of the hub's I/O watchers."""
@@ -33,8 +33,8 @@ _poll = get_original("select", "poll")
 class TcpStream:
     """A TCP connection; `NetworkStream` describes its methods.
 
-    *now* reads the clock that *deadline* is a moment of. A stream has one timer for all its waits: it is
-    started when none runs, and started again when it ends before the current wait does.
+    *now* reads the clock of *deadline*. A stream has one timer for all its waits: a wait starts it only if it
+    would fire too late, and a timer that fires before the current wait is due is restarted.
     """
 
     __slots__ = (
@@ -131,7 +131,7 @@ class TcpStream:
 
     def watch(self, readable: Callable[[], object], lost: Callable[[OSError], object]) -> None:
         """See `NetworkStream.watch`."""
-        self._stop(self._timer)  # no wait of ours is limited any more
+        self._stop(self._timer)  # the hub drives the stream from now on: no blocking wait needs it
         self._timer = None
         self._lost = lost
         self._reading.start(readable)

@@ -1,4 +1,4 @@
-"""TLS: contexts of a service, and a TLS stream over a TCP stream."""
+"""TLS contexts for services, and a TLS stream (MemoryBIO) over a TCP stream."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from chaperon.errors import UsageError
 
 
 def context_for(verify: bool | str = True, cert: Any = None) -> ssl.SSLContext:
-    """Return the context for a service's *verify* and *cert*, as `requests` takes them.
+    """Return the cached TLS context for *verify* and *cert*, which have the meaning of those of `requests`.
 
-    Loading a bundle of certificates takes about 10 ms and 400 kB, so thousands of users share
-    one. Raises UsageError where a file cannot be read.
+    Loading a CA bundle takes about 10 ms and 400 kB, so that all users share one context. Raises UsageError
+    if a file cannot be read.
     """
     return _context(verify, tuple(cert) if isinstance(cert, list) else cert)
 
@@ -56,7 +56,10 @@ class TlsStream(TcpStream):
     __slots__ = ("_dry", "_incoming", "_kept", "_known", "_outgoing", "_place", "_tls")
 
     def secure(self, context: ssl.SSLContext, host: str, port: int) -> None:
-        """Shake hands, resuming the last session with the same host. Raises `ssl.SSLError`, OSError, SocketTimeout."""
+        """Perform the TLS handshake, resuming the last session with the same host and port; blocks.
+
+        Raises `ssl.SSLError`, OSError, SocketTimeout.
+        """
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._known = _sessions.setdefault(context, {})
         self._place = host, port
@@ -130,7 +133,7 @@ class TlsStream(TcpStream):
         return found
 
     def _decrypted(self) -> bytes | None:
-        """Return the next plaintext, b"" at the end, None where more must be received first."""
+        """Return the next decrypted bytes, b"" at the end of the stream, None if more must be received first."""
         try:
             data: bytes = self._tls.read(SIZE)
         except ssl.SSLWantReadError:
@@ -162,7 +165,7 @@ class TlsStream(TcpStream):
             super().send(self._outgoing.read())
 
     def _alert(self) -> None:
-        """Send the alert that says why the handshake failed, if the peer still takes it."""
+        """Send the TLS alert of a failed handshake; ignore a connection that is already lost."""
         try:
             self._flush_out()
         except OSError:
