@@ -1,4 +1,4 @@
-"""Which origins get what a service's requests carry: headers, auth, the client certificate."""
+"""Decides which origins receive the headers, auth, cookies and client certificate of a service."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chaperon.client.http.urllib3_adapter import CachedPreparedRequest
 from chaperon.client.service import Service
 
 Origin = tuple[str, str, int]
-"""Scheme, host and port, RFC 6454; ws and wss count as the http and https they begin as."""
+"""Scheme, host and port (RFC 6454); ws and wss are mapped to http and https."""
 
 SCHEMES = {"ws": "http", "wss": "https"}
 PORTS = {"http": 80, "https": 443}
@@ -23,7 +23,7 @@ KNOWN = 1_000
 
 
 def origin_of(url: str) -> Origin | None:
-    """Return the origin of a URL, the host in lower case, the default port filled in; None where it has none."""
+    """Return the origin of a URL, with the host in lower case and the default port filled in, or None."""
     try:
         parts = urlsplit(url)
         scheme = SCHEMES.get(parts.scheme, parts.scheme)
@@ -34,7 +34,7 @@ def origin_of(url: str) -> Origin | None:
 
 
 class Origins:
-    """The origins of a service: its own and those in *trust_origins*."""
+    """The trusted origins of a service: that of its URL and those in *trust_origins*."""
 
     def __init__(self, service: Service) -> None:
         self.anywhere = not service.url
@@ -44,14 +44,14 @@ class Origins:
         self._prefix = f"{parts.scheme}://{parts.netloc}/" if service.url else " "
 
     def trusts(self, url: str) -> bool:
-        """Whether requests to *url* carry what the service's requests carry.
+        """Return whether requests to *url* carry the service's headers, auth and certificate.
 
-        A service without a base URL trusts every URL that a scenario names.
+        A service without a base URL trusts every URL that a scenario requests.
         """
         return self.anywhere or url.startswith(self._prefix) or self._lists(url)
 
     def leaves(self, before: str, after: str) -> bool:
-        """Whether a redirect from one URL to another leads out of an origin, to one that is not trusted."""
+        """Return whether a redirect from *before* to *after* changes the origin to an untrusted one."""
         return origin_of(before) != origin_of(after) and not self._lists(after)
 
     def _lists(self, url: str) -> bool:
@@ -64,9 +64,9 @@ class Origins:
 
 
 def _prepared_origin(url: str) -> Origin | None:
-    """Return the origin that a request to *url* goes to, or None where two readings of it differ.
+    """Return the origin that a request to *url* is sent to, or None if URL parsers disagree about it.
 
-    `requests` encodes hosts, and urllib3 reads odd URLs in another way than the standard library.
+    `requests` encodes hosts, and urllib3 parses malformed URLs differently from the standard library.
     """
     scheme, mark, rest = url.partition("://")
     url = f"{SCHEMES.get(scheme.lower(), scheme)}{mark}{rest}"
@@ -80,7 +80,7 @@ def _prepared_origin(url: str) -> Origin | None:
 
 
 def without_hosts(cookies: CookieJar) -> CookieJar:
-    """Return the cookies that name the host they are for: those set by hand without one go everywhere."""
+    """Return the cookies that have a domain; a cookie that a scenario sets without one would go to every host."""
     kept = RequestsCookieJar(getattr(cookies, "_policy", None))
     for cookie in cookies:
         if cookie.domain:
@@ -89,14 +89,14 @@ def without_hosts(cookies: CookieJar) -> CookieJar:
 
 
 class HeadersOfAuth:
-    """An auth handler that notes which headers another one adds."""
+    """An auth handler that wraps another one and records the names of the headers it adds."""
 
     def __init__(self, auth: Callable[[Any], Any], names: set[str]) -> None:
         self._auth = auth
         self._names = names
 
     def __call__(self, request: Any) -> Any:
-        """Let the other one sign the request."""
+        """Call the wrapped handler and return the signed request."""
         before = dict(request.headers)
         signed = self._auth(request)
         self._names.update(name.lower() for name, value in signed.headers.items() if before.get(name) != value)
@@ -104,13 +104,13 @@ class HeadersOfAuth:
 
 
 def noting(auth: Any, names: set[str]) -> Any:
-    """Return *auth*, noting the headers it adds in *names* unless it is known to add Authorization alone."""
+    """Return *auth* wrapped to record its headers in *names*, or unchanged if it only adds Authorization."""
     usual = auth is None or isinstance(auth, (tuple, HTTPBasicAuth, HeadersOfAuth)) or not callable(auth)
     return auth if usual else HeadersOfAuth(auth, names)
 
 
 def strip(prepared: requests.PreparedRequest, names: Iterable[str], auth: Any) -> None:
-    """Remove headers from a prepared request, and the hooks of *auth*, which answer challenges."""
+    """Remove the headers *names* from a prepared request, and the response hooks of *auth* (digest challenges)."""
     for name in names:
         prepared.headers.pop(name, None)
     hooks: Any = prepared.hooks
@@ -119,7 +119,7 @@ def strip(prepared: requests.PreparedRequest, names: Iterable[str], auth: Any) -
 
 
 def forget_cookies(prepared: requests.PreparedRequest) -> None:
-    """Remove from a prepared request the cookies that name no host."""
+    """Remove from a prepared request the cookies that have no domain."""
     cookies: Any = prepared._cookies  # type: ignore[attr-defined]
     if prepared.headers.pop("Cookie", None) is not None and cookies is not None:
         prepared.prepare_cookies(without_hosts(cookies))

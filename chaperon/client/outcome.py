@@ -1,4 +1,4 @@
-"""What came back: judged, classified, counted."""
+"""Decides whether a response counts as an error, and how many bytes it took."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Expect = int | Collection[int] | Callable[[Any], object]
 
 
 def judge(response: Any, expect: Expect | None) -> Failure | None:
-    """Return why a response counts as an error, or None.
+    """Return the failure that a response counts as, or None if it is good.
 
-    Without *expect* every status of 400 or more does. *expect* is the status, or the
-    statuses, or a predicate of the response that says what is good.
+    *expect* is the good status, a collection of good statuses, or a predicate that returns true for a good
+    response. Without it, every status below 400 is good. Raises what the predicate raises.
     """
     status = response.status_code
     if expect is None:
@@ -43,7 +43,7 @@ def _reason(status: int, response: Any) -> str:
 
 
 def wire_bytes(response: Any) -> int:
-    """Return the body bytes received for *response*, redirects included, as they came over the wire."""
+    """Return the number of encoded body bytes received for *response* and the redirects before it."""
     total = 0
     for each in (*response.history, response):
         try:

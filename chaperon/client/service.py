@@ -1,4 +1,4 @@
-"""A named target: where it is, what goes with every request to it."""
+"""A target of the test: base URL, and the settings of every request to it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ TRANSPORTS = ("wire", "urllib3")
 
 @dataclass(frozen=True)
 class Service:
-    """A named target.
+    """A target of the test: base URL *url* and the settings of every request to it.
 
-    *headers* go with every request, *auth* is what `requests` takes, *verify* and *cert*
-    are its TLS settings, *timeout* in seconds is for connecting, and for each read.
-    *deadline* bounds a request as a whole, in seconds, *max_body* what its decoded body may
-    take, in bytes; None lifts either. *transport* is "wire", Chaperon's own, or "urllib3".
-    Connections go out from *local_addresses* in turn. *timings* keeps a series of each part
-    of every request. Headers, auth, cert and cookies set without a host go to the origin
-    (scheme, host, port) of *url* and to *trust_origins*, such as "https://cdn.example", but
-    to no other that a whole URL or a redirect leads to. Raises UsageError.
+    *headers* are sent with every request. *auth*, *verify* and *cert* have the meaning of those of
+    `requests`. *timeout* is the limit in seconds for connecting and for each read, or a pair of both.
+    *deadline* limits the whole request, in seconds, *max_body* its decoded body, in bytes; None removes the
+    limit. *transport* is "wire" (Chaperon's own) or "urllib3". *local_addresses* are the source addresses
+    of connections, used in turn. With *timings* each stage of every request is recorded as a series.
+    *trust_env* makes `requests` read proxies and .netrc from the environment. Headers, auth, cert and
+    cookies set without a domain are sent to the origin (scheme, host, port) of *url* and to
+    *trust_origins*, such as "https://cdn.example", and to no other origin that a whole URL or a redirect
+    leads to. Raises UsageError for invalid settings.
     """
 
     url: str = ""
@@ -55,7 +56,10 @@ class Service:
                 raise UsageError(f"trust_origins= takes origins such as https://cdn.example:8443, got {origin!r}")
 
     def locate(self, path: str) -> str:
-        """Return the URL of *path*: joined to the base by one slash, or itself if it is whole."""
+        """Return *path* joined to the base URL by one slash, or unchanged if it is a whole URL.
+
+        Raises UsageError if there is no base URL.
+        """
         if "://" in path.partition("?")[0]:
             return path
         if not self.url:
@@ -65,7 +69,7 @@ class Service:
         return f"{self.url.rstrip('/')}/{path.lstrip('/')}"
 
     def label(self, method: str, path: str) -> str:
-        """Return the series name of a request: method and path, without base, query or fragment."""
+        """Return the default series name of a request: method and path, without base URL, query and fragment."""
         place = path.partition("#")[0].partition("?")[0]
         if "://" in place:
             base = self.url.rstrip("/")

@@ -1,4 +1,4 @@
-"""Where the time of one request went, stage by stage."""
+"""The stages of one request, timed."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ from typing import NamedTuple
 
 
 class Timings(NamedTuple):
-    """The stages of one request, in seconds, in the order in which they happen.
+    """Seconds spent in each stage of a request or WebSocket handshake, in order.
 
-    A stage that did not happen took 0.0: a kept connection has neither DNS, TCP nor TLS. A
-    WebSocket's handshake has the same stages.
+    A stage that did not happen is 0.0: a reused connection has no DNS, TCP and TLS.
     """
 
     queued: float = 0.0
-    """Waiting for a connection to become free."""
+    """From the call to an available connection, without *dns*, *tcp* and *tls*."""
     dns: float = 0.0
+    """Name resolution."""
     tcp: float = 0.0
+    """TCP connect."""
     tls: float = 0.0
+    """TLS handshake."""
     sending: float = 0.0
+    """From the first byte sent to the last."""
     waiting: float = 0.0
-    """From the last byte sent to the first one received."""
+    """From the last byte sent to the first byte received."""
     receiving: float = 0.0
+    """From the first byte received to the last."""
 
     @property
     def total(self) -> float:
