@@ -1,4 +1,4 @@
-"""Which rate to try next: pure arithmetic in search of the highest that holds."""
+"""Search for the highest rate at which the limits hold: pure arithmetic that chooses the next rate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from chaperon.errors import PlanError
 
 Outcome = Literal["held", "broke", "spent"]
-"""The limits held, or one broke, or the generator was spent before the target."""
+"""The limits held, one of them broke, or the generator reached its own capacity before the target."""
 Why = Literal["limit", "top", "bottom", "generator", "unsteady"]
 
 GROWTH = 2.0
@@ -17,18 +17,18 @@ CONFIRMATIONS = 4
 
 
 class Trial(NamedTuple):
-    """A rate to be tried; a *confirming* one is to last longer."""
+    """A rate to be tried, in visits per second. A *confirming* trial runs for longer."""
 
     rate: float
     confirming: bool = False
 
 
 class Search:
-    """Doubles the rate until it breaks, halves the gap until it is within a share, confirms what is left.
+    """Doubles the rate until a limit breaks, bisects until the gap is below *within*, then confirms the rate found.
 
-    Ask for `next`, report with `record` what came of it, until there is nothing to try. A rate
-    that held but does not hold again is backed off from, further each time. When the generator is spent the
-    search goes no higher: what holds is then a lower bound.
+    Run the trial in `next`, report its outcome with `record`, and repeat until `next` is None.
+    If the confirming trial fails, the search tries lower rates, with a step that grows each time.
+    If the generator reaches its capacity, the search goes no higher, and the rate found is a lower bound.
     """
 
     def __init__(self, start: float, to: float, *, within: float = 0.05) -> None:
@@ -50,7 +50,7 @@ class Search:
         return f"<Search at {self.next.rate if self.next else self.rate}/s>"
 
     def record(self, outcome: Outcome) -> None:
-        """Say what came of the rate that was tried last."""
+        """Record the outcome of the trial in `next`, and set `next` to the following one."""
         tried = self.next
         assert tried is not None
         if outcome == "held":
@@ -89,5 +89,5 @@ class Search:
 
 
 def rounded(rate: float) -> float:
-    """Return a rate to three significant digits: nobody has use for more."""
+    """Return a rate rounded to three significant digits."""
     return float(f"{rate:.3g}")

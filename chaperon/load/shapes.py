@@ -1,4 +1,4 @@
-"""The functions that loads are written with, from `users` to `pause`."""
+"""The functions that create loads: `users`, `rate`, `users_per_second`, `iterations`, `stages` … `pause`."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def users(
     delay: float | str = 0.0,
     warmup: float | str = 0.0,
 ) -> Users:
-    """Return a closed load of *n* users, started evenly over *ramp*, going on for *hold* after it.
+    """Return a closed load of *n* users that start evenly over *ramp* and make visits until *hold* after it.
 
-    Without *hold* each user makes one visit. *think* passes after each visit; *pacing* is
-    the least time from the beginning of one to that of the next. It all begins after
-    *delay*. The first *warmup* of it counts to no headline, no limit. Spans are seconds, or
-    text such as "30s". Raises PlanError.
+    Without *hold* each user makes one visit. A user waits for *think* after each visit. *pacing*
+    is the least time from the start of one visit to the start of the next. The load starts after
+    *delay*. Its first *warmup* is left out of the headline figures and of limits. Spans are
+    numbers of seconds or text such as "30s". Raises PlanError for invalid values.
     """
     curve = plain(_whole("users", n), _span("ramp", ramp), _hold(hold))
     load = Users(curve, 0.0, 1 if hold is None else None, thinking(think), thinking(pacing))
@@ -57,13 +57,13 @@ def rate(
     delay: float | str = 0.0,
     warmup: float | str = 0.0,
 ) -> Rate:
-    """Return an open load: *n* visits due every *per*, rising from nothing over *ramp*, then for *hold*.
+    """Return an open load: *n* visits become due every *per*, rising from 0 over *ramp*, then constant for *hold*.
 
-    They are due at even distances, or with *poisson* at random ones, the same for the same
-    seed. With *fresh* every arrival is a session of its own; else it takes an idle one.
-    What is due while *in_flight* visits are going on is dropped, and counted as such.
-    *delay* and *warmup* are as for `users`. Raises PlanError, also where *hold* is missing:
-    an open load has no end of its own.
+    Visits are due at even distances, or with *poisson* at random ones (a Poisson process, the
+    same for the same seed). With *fresh* every visit uses a new session, otherwise an idle one
+    if there is any. While *in_flight* visits are in flight, further ones are dropped and counted
+    as dropped. *delay* and *warmup* are as for `users`. Raises PlanError for invalid values and
+    if *hold* is missing.
     """
     if hold is None:
         raise PlanError("a rate needs an end: say how long with hold= (--hold on the command line)")
@@ -116,9 +116,10 @@ def iterations(
     delay: float | str = 0.0,
     warmup: float | str = 0.0,
 ) -> Iterations:
-    """Return a load of *n* visits shared by *users*, or *n* for *each* of them.
+    """Return a closed load of *n* visits shared by *users*, or with *each* of *n* visits per user.
 
-    What *hold* leaves undone is dropped. The rest is as for `users`. Raises PlanError.
+    Visits not started when *hold* is over are dropped. The other parameters are as for `users`.
+    Raises PlanError for invalid values.
     """
     curve = plain(_whole("users", users), _span("ramp", ramp), _hold(hold))
     number = _whole("iterations", n)
@@ -127,10 +128,11 @@ def iterations(
 
 
 def stages(*steps: tuple[float | str, float], of: Shape = rate, **options: Any) -> Load:
-    """Return a load that goes straight to each level in turn: `stages(("30s", 100), ("5m", 100), of=users)`.
+    """Return a load with a piecewise linear level: `stages(("30s", 100), ("5m", 100), of=users)`.
 
-    A step is a span with the level at its end; the first starts from nothing. *of* is `users`,
-    `rate` (visits a second) or `users_per_second`; *options* are those of that. Raises PlanError.
+    A step is (span, level at its end); the first starts at level 0. *of* is `users`, `rate`
+    (visits per second) or `users_per_second`, and *options* are parameters of that function. Raises
+    PlanError for invalid values.
     """
     if not steps:
         raise PlanError('stages need at least one step: stages(("30s", 100), ("5m", 100))')
@@ -143,9 +145,9 @@ def stages(*steps: tuple[float | str, float], of: Shape = rate, **options: Any) 
 
 
 def stairs(start: float, to: float, *, by: float, each: float | str, of: Shape = rate, **options: Any) -> Load:
-    """Return a load that stays *each* on every level from *start* to *to*, *by* apart, down too if *to* is lower.
+    """Return a load that goes from level *start* to *to* in steps of *by*, up or down, and holds each for *each*.
 
-    *of* and *options* are as for `stages`. Raises PlanError.
+    *of* and *options* are as for `stages`. Raises PlanError for invalid values.
     """
     low, high, step = _level(start, of), _level(to, of), abs(_level(by, of))
     if step == 0.0:
@@ -168,16 +170,16 @@ def spike(
     of: Shape = rate,
     **options: Any,
 ) -> Load:
-    """Return a load that goes from *base* to *to* within *ramp*, stays for *hold*, comes back as fast.
+    """Return a load that goes from level *base* to *to* within *ramp*, holds it for *hold*, and returns within *ramp*.
 
-    *of* and *options* are as for `stages`. Raises PlanError.
+    *of* and *options* are as for `stages`. Raises PlanError for invalid values.
     """
     foot, top, slope = _level(base, of), _level(to, of), _span("ramp", ramp)
     return _along([Piece(slope, top, foot), Piece(_span("hold", hold), top, top), Piece(slope, foot)], of, options)
 
 
 def pause(span: float | str) -> Pause:
-    """Return nothing at all for *span*: for between two loads. Raises PlanError."""
+    """Return a load that sends nothing for *span*, to be put between two loads. Raises PlanError if invalid."""
     return Pause(_span("pause", span))
 
 
@@ -211,7 +213,7 @@ def _placed(load: S, delay: float | str, warmup: float | str) -> S:
     late = _span("delay", delay)
     if not late:
         return load
-    curve = Curve.of((Piece(late, 0.0, 0.0), *load.curve.pieces))  # its warm-up begins after the delay
+    curve = Curve.of((Piece(late, 0.0, 0.0), *load.curve.pieces))  # the warm-up starts after the delay
     return replace(load, curve=curve, warmup=load.warmup + late if load.warmup else 0.0)
 
 

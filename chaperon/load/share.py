@@ -1,4 +1,4 @@
-"""One n-th of a load, a stride: shares add up to the whole by construction."""
+"""Share: one n-th of a load, a stride of its arrivals or users. The shares of a load add up to the whole."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from chaperon.load.phases import Phases, phases
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Stride *index* of *of* of one leg of the load of an entry.
+    """Stride *index* of *of* of one leg of an entry's load.
 
-    Whoever takes it over from another goes on where that one was: *start* arrivals of the
-    stride were taken before, and *rows* unique rows. *at* is the offset from which its load
-    counts; it is leg number *leg* of *legs* of the entry, and number *place* of all *total*
-    shares of the run.
+    An engine that takes a share over from another resumes after *start* arrivals of the stride
+    and *rows* unique rows. *at* is the offset of the run, in seconds, at which the leg starts. The
+    leg is number *leg* of *legs* of the entry, and the share number *place* of *total* of the run.
     """
 
     entry: int
@@ -38,29 +37,29 @@ class Share:
 
     @property
     def name(self) -> str:
-        """The share as it stands in a window's progress."""
+        """The key of the share in a window's progress."""
         return f"{self.entry}{f'.{self.leg}' if self.leg else ''}:{self.index}/{self.of}"
 
     @property
     def source(self) -> str:
-        """What its chance depends on, whoever performs it."""
+        """The seed of its random numbers. It does not depend on the engine that performs the share."""
         return f"{self.seed}/{self.entry}{f'.{self.leg}' if self.leg else ''}"
 
     @property
     def until(self) -> float | None:
-        """The offset of the run from which no visit of it starts, or None."""
+        """The offset of the run, in seconds, from which the share starts no visits, None without an end."""
         end = self.load.until
         return None if end is None else self.at + end
 
     def unique(self, number: int) -> int:
-        """Return a number of this leg, of a user or an arrival, as one that no other leg of the entry has."""
+        """Return the number of a user or arrival of this leg as a number unique among all legs of the entry."""
         return number * self.legs + self.leg
 
 
 def deal(loads: Sequence[tuple[str, Load]], n: int = 1, *, seed: int = 0, warmup: float = 0.0) -> list[Share]:
-    """Return *n* shares of each leg of each (label, load), fewer where one has fewer users.
+    """Return *n* shares of each leg of each (label, load), fewer if a leg has fewer users.
 
-    What is due in the first *warmup* seconds is warm-up.
+    The first *warmup* seconds of the run are warm-up.
     """
     shares = []
     for entry, (label, load) in enumerate(loads):
@@ -78,12 +77,12 @@ ShareState = Literal["going", "done", "returned"]
 
 
 class ShareProgress:
-    """A share as somebody performs it: how far it has come.
+    """The progress of a share in the engine that performs it.
 
-    *load* is the share's, as it was bent since. *taken* counts the arrivals of its stride
-    that are past, those before its *start* too, *rows* likewise the unique rows. What was due
-    before the moment *since* is lost. It is *alive* as long as greenlets are at it, *handed*
-    over once none of them will begin a visit.
+    *load* is the share's load with live changes. *taken* counts the arrivals of the stride so
+    far, including those before `share.start`; *rows* counts unique rows in the same way; *ended* counts
+    ended visits. Arrivals due before *since*, a reading of the clock, are lost. *alive* is the number of
+    greenlets working on the share. *handed* is true once none of them will start a visit.
     """
 
     __slots__ = ("alive", "ended", "handed", "load", "name", "released", "rows", "share", "since", "taken")
@@ -105,7 +104,7 @@ class ShareProgress:
 
     @property
     def standing(self) -> ShareState:
-        """Whether it is going on, done to its end, or was given back when it was released."""
+        """The state of the share: "going", "done", or "returned" after it was released."""
         if self.handed or (self.released and not self.alive):
             return "returned"
         return "going" if self.alive else "done"

@@ -1,4 +1,4 @@
-"""Which of several gets a turn, by weight: exact in every round, in an order that the seed decides."""
+"""Weighted choice without sampling error: exact in every round, shuffled by the seed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from chaperon.errors import PlanError
 from chaperon.load.arrivals import seeded_random
 
 MOST = 1_000
-"""Turns of a round."""
+"""Most turns of a round."""
 
 
 def whole(weights: Sequence[float]) -> list[int]:
-    """Return weights as whole numbers in the same proportion; raises PlanError."""
+    """Return weights as the smallest integers in the same proportion. Raises PlanError if invalid or too far apart."""
     for weight in weights:
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < float("inf"):
             raise PlanError(f"a weight must be a number above 0, got {weight!r}")
@@ -30,10 +30,9 @@ def whole(weights: Sequence[float]) -> list[int]:
 
 
 def turn(counts: Sequence[int], number: int, *luck: object) -> int:
-    """Return whose turn *number* is, by place in *counts*: in each round of their sum everybody has his count.
+    """Return the index in *counts* that turn *number* belongs to; in each round of sum(counts) turns, i gets counts[i].
 
-    Each round has an order of its own, drawn from *luck*, lest it keep step with the strides
-    in which workers take turns.
+    Each round is shuffled anew, seeded by *luck*. A fixed order could coincide with the strides of the shares.
     """
     among, place = divmod(number, sum(counts))
     return _round(tuple(counts), among, *luck)[place]

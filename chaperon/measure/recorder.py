@@ -65,7 +65,7 @@ class Recorder:
     *began* is the reading of the clock at the start of the run, in seconds. *second* is the
     second of the run that the first window covers. *lag* estimates how long responses waited for
     the event loop. *tap* is called with every sample, *journal* receives samples, visits,
-    events and notes. The caps above bound the memory used, whatever the number of samples.
+    events and notes. The caps above bound the memory used, for any number of samples.
     *taken* counts the samples and *left_out* the requests of series that the environment
     leaves out; both are counted apart from the windows.
     """

@@ -1,1 +1,1 @@
-"""What a generator observes of itself: CPU, lateness, stalls, garbage collection."""
+"""The generator's monitoring of itself: CPU, lateness, stalls, garbage collection."""

@@ -1,4 +1,4 @@
-"""What keeps a process from running, by the kernel's own counters."""
+"""Causes that keep a process from running, read from the kernel's counters."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 Read = Callable[[str], str]
-"""Returns the text of a file; raises OSError where it cannot be read."""
+"""Returns the text of a file; raises OSError if it cannot be read."""
 
 HALF = 0.5
-"""A cause explains a stop that it took so much of."""
+"""A cause explains a stop if it accounts for at least this share of it."""
 _GROUPS = "/sys/fs/cgroup"
 _DEPTH = 16
 
 
 class Spent(NamedTuple):
-    """Seconds counted so far, or between two readings; a counter that the system lacks stays 0.
+    """Counters in seconds, since start or between two readings. A counter that the system lacks is 0.
 
-    *cpu*: the process ran. *gc*: garbage was collected. *queued*: the hub's thread was ready
-    to run, but had no core; *own* the same of the thread that looks. *throttled*: the control
-    group had used up its CPU quota (*throttles*: how often). *steal*: the hypervisor
-    ran something else, summed over all cores.
+    - *cpu*: the process ran. *gc*: garbage collection.
+    - *queued*: the hub's thread was ready to run but had no core; *own*: the same for the watching thread.
+    - *throttled*: the control group had used up its CPU quota; *throttles*: number of times.
+    - *steal*: the hypervisor ran another machine, summed over all cores.
     """
 
     cpu: float = 0.0
@@ -33,7 +33,7 @@ class Spent(NamedTuple):
     steal: float = 0.0
 
     def since(self, before: Spent) -> Spent:
-        """Return what was counted after *before*."""
+        """Return the difference to the earlier reading *before*."""
         return Spent(*(max(now - then, 0.0) for now, then in zip(self, before, strict=True)))
 
 
@@ -41,7 +41,7 @@ class Counters:
     """Reads the counters: schedstat of two threads, cpu.stat of the control groups (v1 or v2), /proc/stat.
 
     Sources: Documentation/scheduler/sched-stats.rst, admin-guide/cgroup-v2.rst and
-    scheduler/sched-bwc.rst of the Linux kernel, proc(5). *read* stands in for the file system in tests.
+    scheduler/sched-bwc.rst of the Linux kernel, proc(5). *read* replaces the file system in tests.
     """
 
     def __init__(self, thread: int, read: Read | None = None) -> None:
@@ -53,7 +53,7 @@ class Counters:
         return f"<Counters of {self._schedule}, {len(self._limits)} control groups>"
 
     def spent(self, *, cpu: float = 0.0, gc: float = 0.0, own: int | None = None) -> Spent:
-        """Return a reading with *cpu* and *gc* as given; *own* is the number of the thread that looks."""
+        """Return a reading with *cpu* and *gc* as given. *own* is the native identifier of the watching thread."""
         throttled, throttles = self._throttled()
         return Spent(
             cpu,
@@ -70,7 +70,7 @@ class Counters:
         return int(words[1]) / 1e9 if len(words) > 1 and words[1].isdigit() else 0.0
 
     def _throttled(self) -> tuple[float, float]:
-        """Return seconds, times: those of the group that was stopped longest, for each stops all below it."""
+        """Return (seconds, times) of the group throttled longest: a throttled group also stops all groups below it."""
         most = (0.0, 0.0)
         for path in self._limits:
             found = dict(line.split(None, 1) for line in self._try(path).splitlines() if " " in line)
@@ -94,9 +94,9 @@ class Counters:
 
 
 def cause(spent: Spent, span: float) -> tuple[str, str] | None:
-    """Return the kind and the words of what kept all threads of a process from running for *span* seconds.
+    """Return (kind, text) of the cause that kept all threads of a process from running for *span* seconds.
 
-    None where no counter explains half of it: the cause is unknown.
+    None if no counter explains at least half of it: the cause is unknown.
     """
     for kind, seconds, words in (
         ("collected", spent.gc, "garbage was collected"),
@@ -110,7 +110,7 @@ def cause(spent: Spent, span: float) -> tuple[str, str] | None:
 
 
 def _stat_paths(read: Read) -> Iterator[str]:
-    """Yield where cpu.stat of the process's control group may be, and of each group above it."""
+    """Yield the possible paths of cpu.stat of the process's control group and of each group above it."""
     try:
         lines = read("/proc/self/cgroup").splitlines()
     except (OSError, ValueError):

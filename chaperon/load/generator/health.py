@@ -1,4 +1,4 @@
-"""How well the generator itself is doing."""
+"""Health: the generator's monitoring of itself, for the windows and the validity of a run."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ STALL = 1.0
 
 
 class Health:
-    """Watches lateness of starts, drops, lag of the hub, what stops it, processor, garbage, descriptors, ports.
+    """Monitors lateness of starts, drops, lag and blocking of the hub, CPU, garbage collection and ports.
 
-    `tick` belongs in a greenlet of its own: it wakes twenty times a second, and whatever
-    kept it from waking kept every visit from going on. Between `start` and `stop` a thread
-    looks on from outside; it hands what it saw to `happened`. Moments count from *began*. Both need
-    *real_time*: a clock that simulates time has no hub to be watched.
+    Run `tick` in a separate greenlet: it wakes 20 times a second, and its lateness is that of
+    every visit. Between `start` and `stop` a native thread watches the hub; `cut` passes on the
+    events it saw, with moments in seconds from *began*. Without *real_time* (a simulated clock)
+    the thread and the ticker do not run.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Health:
         return f"<Health of {len(self._late)} starts>"
 
     def start(self) -> None:
-        """Start the thread that watches the hub; without *real_time* do nothing."""
+        """Start the watching thread, the ticker and the timing of garbage collections; only with *real_time*."""
         if self._real_time and not self._watched:
             self._watched = True
             self._sentinel.start()
@@ -56,13 +56,13 @@ class Health:
             self._ticker.start()
 
     def stop(self) -> None:
-        """Stop the thread that watches the hub, and the counting of garbage collections."""
+        """Stop the watching thread, the ticker and the timing of garbage collections."""
         self._sentinel.stop()
         self._garbage.stop()
         self._ticker.stop()
 
     def wait(self, until: float) -> None:
-        """Wait until a moment, when the load begins; see meanwhile what lag is healthy. Blocks."""
+        """Block until the clock reads *until*, the start of the load, and measure the lag of the idle hub meanwhile."""
         if self._real_time:
             self._ticker.calibrate(until)
         else:
@@ -70,7 +70,7 @@ class Health:
 
     @property
     def lateness(self) -> Series | None:
-        """By how many seconds the visits since the last cut started late; None without any that were due."""
+        """The lateness, in seconds, of the visits started since the last cut; None without any that had a due time."""
         if not self._late:
             return None
         series = Series()
@@ -78,16 +78,16 @@ class Health:
         return series
 
     def late(self, by: float) -> None:
-        """Note that a visit started *by* seconds after it was due."""
+        """Record that a visit started *by* seconds after it was due."""
         self._late.append(by if by > 0.0 else 0.0)
 
     def dropped(self, why: str, waited: float) -> None:
-        """Note that an arrival was dropped: "late" or "cap" says why; it had *waited* so many seconds."""
+        """Count a dropped arrival: *why* is "late" or "cap", *waited* the seconds since it was due."""
         self._dropped[why] += 1
         self._waited = max(self._waited, waited)
 
     def tick(self) -> None:
-        """Watch the hub for ever."""
+        """Measure the lag of the hub in an endless loop. Blocks until the greenlet is killed."""
         while True:
             meant = self._clock.now() + EVERY
             self._clock.sleep(EVERY)
@@ -98,7 +98,7 @@ class Health:
                 self._stalls += 1
 
     def cut(self, happened: Callable[[RunEvent], None] = lambda _: None) -> dict[str, float]:
-        """Return what was seen since the last cut, times in seconds.
+        """Return the figures since the last cut, times in seconds. *happened* is called with each event.
 
         "starts", "late_p50", "late_p99", "late_max" of visits that were due; "dropped_late",
         "dropped_cap", "waited_max" of those that were dropped; "lag_p50", "lag_p90",

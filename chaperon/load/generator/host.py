@@ -1,4 +1,4 @@
-"""What the process has to spare, as its machine tells."""
+"""CPU, garbage collection and port usage of the process and its machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EVIDENCE = ("queued", "throttled", "throttles", "steal")
 
 
 class CpuUsage:
-    """Processor time of the process, of the thread it was made in, of the machine, from one `cut` to the next."""
+    """CPU usage of the process, of the thread that created this object, and of the machine, between two cuts."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -25,14 +25,15 @@ class CpuUsage:
         self._last: dict[str, float] = {"cpu": 0.0, "hub_cpu": 0.0, "hub_wanted": 0.0}
 
     def cut(self) -> dict[str, float]:
-        """Return "cpu", "hub_cpu" (cores), "hub_wanted" (with what the thread waited for a core), "machine".
+        """Return the figures since the last cut.
 
-        The last is the busy share of all cores, 0 to 1; it is left out where it is unknown.
-        Besides, the evidence of what kept the process from running, in seconds: "queued" (ready, but
-        without a core), "throttled" by its control group, "steal" by the hypervisor; "throttles" is a number.
+        "cpu" and "hub_cpu": cores used by the process and by the hub's thread. "hub_wanted": the latter plus the
+        time the thread waited for a core. "machine": busy share of all cores, 0 to 1, left out if unknown.
+        In seconds: "queued" (ready, but without a core), "throttled" by the control group, "steal" by the
+        hypervisor; "throttles" is a number of times.
         """
         now = self._clock.now()
-        if now - self._since < 0.2:  # windows that follow a stall at once: there is nothing to divide by
+        if now - self._since < 0.2:  # windows cut right after a stall: the span is too short for a ratio
             return {**self._last, **dict.fromkeys(_EVIDENCE, 0.0)}
         used, own, machine, span = cpu(), thread_cpu(), _machine(), now - self._since
         spent = self._counters.spent()
@@ -59,16 +60,16 @@ class GcPauses:
         """Seconds of all pauses since `start`."""
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Start measuring, by a callback of the garbage collector."""
         gc.callbacks.append(self._on_gc)
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Stop measuring."""
         if self._on_gc in gc.callbacks:
             gc.callbacks.remove(self._on_gc)
 
     def cut(self) -> dict[str, float]:
-        """Return "gc" (seconds in all), "gc_longest"."""
+        """Return "gc" (sum of all pauses since the last cut) and "gc_longest", both in seconds."""
         seen = {"gc": self._sum, "gc_longest": self._longest}
         self._sum = self._longest = 0.0
         return seen
@@ -84,7 +85,7 @@ class GcPauses:
 
 
 def ports() -> dict[str, float]:
-    """Return "ports" that are in use or waiting, "ports_limit"; nothing where they are unknown."""
+    """Return "ports" (TCP sockets in use or in TIME_WAIT) and "ports_limit"; an empty dict if unknown."""
     try:
         with open("/proc/net/sockstat", encoding="ascii") as file:
             words = next(line for line in file if line.startswith("TCP:")).split()
@@ -97,7 +98,7 @@ def ports() -> dict[str, float]:
 
 
 def _machine() -> tuple[float, float] | None:
-    """Return the ticks in which the machine's cores were busy, of how many there were; None where it is unknown."""
+    """Return (busy ticks, all ticks) of the machine's cores since boot, None if unknown."""
     try:
         with open("/proc/stat", encoding="ascii") as file:
             ticks = [float(word) for word in file.readline().split()[1:9]]
@@ -108,5 +109,5 @@ def _machine() -> tuple[float, float] | None:
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""A fine ticker in the event loop: how late it is, every response is."""
+"""Ticker: frequent timer events in the event loop, whose lateness estimates that of responses."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from chaperon.measure.hub_lag import HubLag
 
 LEAST = 0.002
 SPREAD = 0.004
-"""A tick comes *LEAST* to *LEAST + SPREAD* seconds after the one before: 250 a second, half a percent of a core."""
+"""Ticks are LEAST to LEAST + SPREAD seconds apart: 250 per second, which cost 0.5 % of a core."""
 GOLDEN = 0.6180339887498949
-"""Its multiples modulo 1 are evenly spread, in no step with anything: a low-discrepancy sequence (Weyl)."""
+"""Its multiples modulo 1 are a low-discrepancy sequence (Weyl): evenly spread, without a period to coincide with."""
 CALIBRATION = 0.2
-"""For how many seconds a healthy event loop is watched before the first load of a process."""
+"""Seconds for which the idle event loop is measured before the first load of a process."""
 ENOUGH = 5
 HEALTHY = 0.001
-"""A lag beyond that is not healthy, even where nothing is sent."""
+"""Upper bound, in seconds, of the lag taken as healthy, also if the idle loop showed more."""
 
 
 class Ticker:
-    """Ticks in the hub from `start` to `stop`, each tick noted with the moment it was due."""
+    """Ticks in the hub from `start` to `stop`, and records in *lag* when each tick was due and when it ran."""
 
     def __init__(self, clock: Clock, lag: HubLag) -> None:
         self._clock = clock
@@ -36,18 +36,18 @@ class Ticker:
         return f"<Ticker {'stopped' if self._timer is None else 'ticking'}>"
 
     def start(self) -> None:
-        """Begin to tick."""
+        """Start ticking. Returns at once."""
         if self._timer is None:
             self._next(self._clock.now())
 
     def stop(self) -> None:
-        """Tick no more."""
+        """Stop ticking."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def calibrate(self, until: float) -> None:
-        """Wait until a moment; watch the idle loop meanwhile, where this hub was not watched before. Blocks."""
+        """Block until the clock reads *until*. Meanwhile measure the lag of the idle hub, once per hub."""
         hub, now = get_hub(), self._clock.now()
         if getattr(hub, "chaperon_healthy_lag", None) is not None or until <= now:
             self._clock.sleep(until - now)
@@ -78,10 +78,10 @@ class Ticker:
 
 
 def calibration_due() -> float:
-    """Return for how many seconds the hub of this thread is still to be watched before it sends a load."""
+    """Return for how many seconds the hub of this thread must still be measured before its first load, or 0."""
     return CALIBRATION if getattr(get_hub(), "chaperon_healthy_lag", None) is None else 0.0
 
 
 def healthy_lag() -> float:
-    """Return the lag of a tick, in seconds, that the hub of this thread showed before it sent anything."""
+    """Return the median lag, in seconds, of the idle hub of this thread; 0 if it was not measured."""
     return getattr(get_hub(), "chaperon_healthy_lag", None) or 0.0

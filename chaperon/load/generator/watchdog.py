@@ -1,4 +1,4 @@
-"""A real thread that sees what stops the hub, by which line."""
+"""Watchdog: a native thread that detects a blocked hub and the line that blocks it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chaperon.measure.window import RunEvent
 
 EVERY = 0.04
 BLOCKED = 0.1
-"""From so many seconds on, a hub that does not turn or a thread that does not run is worth a line."""
+"""Shortest stop of the hub or of the watching thread, in seconds, that is reported."""
 MOST = 20
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _LIBRARIES = tuple(
@@ -26,7 +26,7 @@ _LIBRARIES = tuple(
 
 
 class _Stop(NamedTuple):
-    """What keeps the hub: a frame that has stayed on top since a moment."""
+    """A possible blocking call: a frame of the scenario that has been running since a moment."""
 
     frame: int
     since: float
@@ -34,15 +34,15 @@ class _Stop(NamedTuple):
 
 
 class BlockingWatchdog:
-    """Tells apart, from outside the hub, what stops it; each cause has evidence of its own.
+    """Detects stops of the hub from a native thread, and tells their causes apart.
 
-    The hub calls `beat` whenever it turns. Where it does not, or the thread that looks is
-    late itself, the kernel's counters say whether the process was throttled, had no core, or
-    lost it to another machine, and *gc* (seconds so far) whether garbage was
-    collected. Else a thread that is on time sees the frame that keeps the hub
-    (`sys._current_frames`); one that is late while the hub's thread ran could not get the
-    interpreter lock. What nothing explains is unknown. Moments are seconds from *began*.
-    *read* stands in for the file system in tests.
+    The hub calls `beat` in every tick. If it does not, or if the watching thread itself is late,
+    the kernel's counters show whether the process was throttled, had no core, or lost it to
+    another machine, and *gc* (seconds so far) whether garbage was collected. Otherwise, a watching
+    thread that is on time reads the frame that blocks the hub (`sys._current_frames`); one that
+    is late while the hub's thread ran could not get the interpreter lock. In all other cases the
+    cause is unknown. Moments of events are seconds from *began*. *read* replaces the file system
+    in tests.
     """
 
     def __init__(
@@ -70,27 +70,27 @@ class BlockingWatchdog:
         return f"<BlockingWatchdog of thread {self._hub}>"
 
     def start(self) -> None:
-        """Begin to watch the hub of the thread that made this."""
+        """Start the thread that watches the hub of the thread that created this object."""
         self._beat = self._now()
         apart.start(self._watch_or_fail)
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Stop the watching thread at its next check. Returns at once."""
         self._over = True
 
     def beat(self) -> None:
-        """Say that the hub turns. Raises what the watching thread has died of."""
+        """Report that the hub runs. Raises the exception that ended the watching thread, if any."""
         if self.fault is not None:
             raise self.fault
         self._beat = self._now()
 
     def seen(self) -> Iterator[RunEvent]:
-        """Yield what was seen since the last time."""
+        """Yield and remove the events detected since the last call."""
         while self._seen:
             yield self._seen.popleft()
 
     def _watch_or_fail(self) -> None:
-        """Watch, and keep what it dies of for the hub, whose fault it then is: no one else hears of a thread's end."""
+        """Watch, and keep an exception for `beat` to raise in the hub: nothing else reports the end of the thread."""
         try:
             self._watch()
         except BaseException as exc:
@@ -110,14 +110,14 @@ class BlockingWatchdog:
                 self._look(at, here)
             else:
                 self._relieved(at, here)
-                self._base = here  # what is counted from here on belongs to the next stop
+                self._base = here  # the counters of the next stop are compared with these
             last, before = at, here
 
     def _spent(self) -> Spent:
         return self._counters.spent(cpu=cpu(), gc=self._gc(), own=apart.native())
 
     def _missed(self, last: float, missed: float, spent: Spent) -> None:
-        """Report a stretch in which this thread did not run, though nothing was asked of it."""
+        """Report a time in which this thread should have run and did not."""
         self._stop = None
         found = cause(spent, missed)
         if found is not None:
@@ -132,13 +132,13 @@ class BlockingWatchdog:
         if frame is None:
             return
         own = _scenario(frame)
-        top = id(own[-1]) if own else None  # the step itself: what it calls may come and go
+        top = id(own[-1]) if own else None  # the step itself: the frames it calls change
         if self._stop is None or self._stop.frame != top:
             self._relieved(at, here)
             self._stop = None if top is None else _Stop(top, at, frames_text(own))
 
     def _relieved(self, at: float, here: Spent) -> None:
-        """Report a frame that kept the hub for long, now that it does no more, or what kept it from going on."""
+        """Report the frame that blocked the hub until now, or the cause that kept the process from running."""
         stop, self._stop = self._stop, None
         if stop is not None and at - stop.since > BLOCKED:
             since = min(self._beat, stop.since) if at - self._beat > BLOCKED else stop.since - BLOCKED
@@ -146,7 +146,7 @@ class BlockingWatchdog:
             found = cause(spent, took)
             if found is not None and found[0] != "starved":
                 self._add_event(since, found[0], f"the process was not run: {found[1]}", took)
-            else:  # the same call was on top all the time: with less of a core it takes longer
+            else:  # the same call ran all the time; having less of a core only made it longer
                 self._add_event(since, "blocked", f"a call blocked every other visit, at {stop.where}", took)
 
     def _line(self) -> str:
@@ -158,7 +158,7 @@ class BlockingWatchdog:
 
 
 def _scenario(frame: FrameType) -> list[FrameType]:
-    """Return the frames that are neither ours nor a library's, the innermost first."""
+    """Return the frames of the scenario, without those of Chaperon and of libraries, innermost first."""
     own, each = [], frame
     while True:
         file = each.f_code.co_filename
@@ -170,10 +170,10 @@ def _scenario(frame: FrameType) -> list[FrameType]:
 
 
 def frames_text(frames: list[FrameType]) -> str:
-    """Return the line of the innermost frame, with the function it belongs to and the step that called it."""
+    """Return the file, line, function and source of the innermost frame, with the step that called it."""
     inner, step = frames[0], frames[-1].f_code.co_name
     code = inner.f_code
-    line = inner.f_lineno or code.co_firstlineno  # there is none between two lines
+    line = inner.f_lineno or code.co_firstlineno  # None between two lines
     source = linecache.getline(code.co_filename, line).strip()
     within = "" if code.co_name == step else f", called by {step}"
     return f"{os.path.basename(code.co_filename)}:{line} in {code.co_name}{within}{f': {source}' if source else ''}"

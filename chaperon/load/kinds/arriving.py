@@ -1,4 +1,4 @@
-"""What the open loads have in common: arrivals on a schedule."""
+"""Base class of the open loads: arrivals on a schedule."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from chaperon.load.arrivals import arrivals_until, offsets, planned_arrivals
 from chaperon.load.kinds.load import Shaped
 
 CLOSE_TO_STOP = 1e-6
-"""Seconds before a stop from which on it is left open whether an arrival was due: clocks round."""
+"""Arrivals within this many seconds before a stop are not counted as due: readings of the clock are rounded."""
 
 
 @dataclass(frozen=True)
 class Arriving(Shaped):
-    """An open load: the curve's level is the arrivals due a second, at even distances or as a *poisson* process.
+    """An open load: the level of the curve is arrivals per second, at even distances or as a *poisson* process.
 
-    Arrivals beyond *in_flight* at once are dropped.
+    Arrivals while *in_flight* are in flight are dropped.
     """
 
     is_open: ClassVar[bool] = True

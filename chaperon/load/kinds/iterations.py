@@ -13,7 +13,7 @@ from chaperon.load.kinds.think import Between
 
 @dataclass(frozen=True)
 class Iterations(Shaped):
-    """A closed load of *n* visits in all, which its users take in turn as they become free; or *n* of *each* user."""
+    """A closed load of *n* visits in total, made by whichever user is free, or with *each* of *n* visits per user."""
 
     lost_note: ClassVar[str] = (
         "of the lost workers on iterations: those begun after the last word may have been made again"
@@ -31,11 +31,11 @@ class Iterations(Shaped):
 
     @property
     def total(self) -> int:
-        """The number of visits in all."""
+        """The total number of visits."""
         return self.n * self.users if self.each else self.n
 
     def numbers(self, index: int = 0, of: int = 1) -> Iterator[int]:
-        """Yield the iterations of one share: those of its users, i going to user i modulo the users."""
+        """Yield the iterations of one share: those of its users, where iteration i belongs to user i modulo users."""
         crowd = self.users
         mine = range(index, crowd, of)
         return (i for base in range(0, self.total, crowd) for user in mine if (i := base + user) < self.total)
@@ -62,7 +62,7 @@ class Iterations(Shaped):
         return f"{self.total:,} visits"
 
     def joined(self, other: Load) -> Load | None:
-        return super().joined(other) if other.silence is not None else None  # each is a number of its own
+        return super().joined(other) if other.silence is not None else None  # the numbers of visits differ
 
     def __str__(self) -> str:
         return f"{self.total:,} iterations by {self.users:,} user{'s' if self.users != 1 else ''}"

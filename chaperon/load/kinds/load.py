@@ -1,4 +1,4 @@
-"""What every load answers, and how loads combine one after another or side by side."""
+"""Base classes of loads, and their combination one after another (`>>`) or in parallel (`|`)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ S = TypeVar("S", bound="Shaped")
 
 
 class LoadPart(NamedTuple):
-    """One load without an inner order, from an offset of the whole."""
+    """A leg of a combined load: a load with one curve, and the offset at which it starts, in seconds."""
 
     at: float
     load: Shaped
 
 
 class Load:
-    """What every load can do: `a >> b` goes on with b when a is over, `a | b` makes both side by side."""
+    """The base class of all loads. `a >> b` runs b after a has ended, `a | b` runs both in parallel."""
 
     __slots__ = ()
 
@@ -36,22 +36,22 @@ class Load:
 
     @property
     def until(self) -> float | None:
-        """The offset from which no visit is due, or None where it ends when its visits are made."""
+        """The offset in seconds from which no visit is due, None if the load ends when its visits are made."""
         raise NotImplementedError
 
     def tracks(self, at: float = 0.0) -> list[list[LoadPart]]:
-        """Return what goes on side by side from the offset *at*: of each track its legs in turn."""
+        """Return the parallel tracks of the load, starting at offset *at*; a track is a list of consecutive legs."""
         raise NotImplementedError
 
     @property
     def legs(self) -> list[LoadPart]:
-        """All that it consists of."""
+        """The legs of all tracks."""
         return [leg for track in self.tracks() for leg in track]
 
     def held(self, hold: float | None = None, ramp: float | None = None) -> Load:
-        """Return the load with another hold or ramp; one of several stages is cut off at *hold*.
+        """Return the load with another hold or ramp, in seconds. A load of several stages is cut off at *hold*.
 
-        Raises PlanError where there is no one ramp to change.
+        Raises PlanError if *ramp* is given and the load has several stages.
         """
         if ramp is not None:
             raise PlanError(f"a ramp of its own does not go with {self}: it has stages already")
@@ -63,11 +63,11 @@ class Load:
 
     @property
     def silence(self) -> float | None:
-        """For how many seconds this sends nothing, None if it sends something."""
+        """The length of the load in seconds if it sends nothing (a pause), otherwise None."""
         return None
 
     def joined(self, other: Load) -> Load | None:
-        """Return this load followed by *other* as one load with one curve; None where that is impossible."""
+        """Return this load followed by *other* as one load with one curve, None if that is impossible."""
         return None
 
     def at_level_of(self, trial: Shaped) -> Shaped:
@@ -77,7 +77,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Shaped(Load):
-    """A load that follows one curve; *warmup* is how long of it counts to no headline, no limit."""
+    """A load with one curve. Its first *warmup* seconds are left out of the headline figures and of limits."""
 
     is_open: ClassVar[bool] = False
     """Whether visits are due on a schedule: a pause removes arrivals, and a new owner of a share counts missed ones."""
@@ -102,7 +102,7 @@ class Shaped(Load):
         return None
 
     def share_limit(self, n: int) -> int:
-        """Return into how many shares the load can be divided, if *n* are wanted."""
+        """Return the largest number of shares the load can be divided into, at least *n* if there is no limit."""
         return n
 
     def planned(self, *, seed: object = 0) -> int | None:
@@ -175,14 +175,14 @@ class Shaped(Load):
         if other != replace(self, curve=other.curve, warmup=0.0):
             return None  # another kind, or other options
         pieces = other.curve.pieces
-        if pieces and pieces[0].since == 0.0 and pieces[0].to:  # a ramp goes on from where the level is
+        if pieces and pieces[0].since == 0.0 and pieces[0].to:  # a ramp continues from the level reached
             pieces = (pieces[0]._replace(since=None), *pieces[1:])
         return replace(self, curve=Curve.of((*self.curve.pieces, *pieces)))
 
 
 @dataclass(frozen=True)
 class Pause(Load):
-    """Nothing for *span* seconds."""
+    """A load that sends nothing for *span* seconds."""
 
     span: float
 
@@ -243,7 +243,7 @@ class InTurn(Load):
 
 @dataclass(frozen=True)
 class Beside(Load):
-    """Loads side by side, all from the same moment."""
+    """Loads in parallel, all starting at the same moment."""
 
     parts: tuple[Load, ...]
 
@@ -263,7 +263,7 @@ class Beside(Load):
 
 
 def in_turn(first: Load, then: Load) -> Load:
-    """Return *first* followed by *then*; raises PlanError where the first has no end that is known."""
+    """Return *first* followed by *then*. Raises PlanError if the end of *first* is not known."""
     if not isinstance(then, Load):
         raise PlanError(f"what follows >> must be a load, such as rate(10, hold='1m'); got {then!r}")
     if first.until is None:
@@ -274,7 +274,7 @@ def in_turn(first: Load, then: Load) -> Load:
 
 
 def _adjoined(last: Load, following: Load) -> tuple[Load, ...]:
-    """Make one load of two neighbours where their kinds allow it."""
+    """Return two consecutive loads joined into one, or both if their kinds cannot be joined."""
     joined = last.joined(following)
     return (last, following) if joined is None else (joined,)
 
@@ -288,19 +288,19 @@ def _parts(load: Load, kind: type[InTurn] | type[Beside]) -> tuple[Load, ...]:
 
 
 def plain(top: float, ramp: float, hold: float | None) -> Curve:
-    """Return a curve that rises to *top* in *ramp* seconds, then stays there for *hold*."""
+    """Return a curve that rises from 0 to *top* in *ramp* seconds and stays there for *hold* (None: forever)."""
     return Curve.of((Piece(ramp, top), Piece(math.inf if hold is None else hold, top, top)))
 
 
 def level_text(most: str, curve: Curve) -> str:
-    """Return the highest level in words, *most*, with the number of stages where the curve has several."""
+    """Return the text *most* of the highest level, with the number of stages if the curve has several."""
     if _simple(curve) is not None:
         return most
     return f"up to {most} in {len(curve.segments)} stages" if len(curve.segments) > 1 else f"up to {most}"
 
 
 def _simple(curve: Curve) -> tuple[float, float, float | None] | None:
-    """Return (ramp, top, hold) of a curve that only rises from nothing, then stays; else None."""
+    """Return (ramp, top, hold) of a curve that rises from 0 and then stays constant, None for any other."""
     segments = curve.segments
     if not segments or len(segments) > 2 or segments[-1].kind != "steady":
         return None

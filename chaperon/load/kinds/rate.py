@@ -11,9 +11,9 @@ from chaperon.load.kinds.load import Shaped, level_text
 
 @dataclass(frozen=True)
 class Rate(Arriving):
-    """An open load: the level is how many visits become due a second, however fast the target is.
+    """An open load: the level is visits due per second, independent of the speed of the target.
 
-    *fresh* arrivals use a new session each. Arrivals beyond *in_flight* visits at once are dropped.
+    With *fresh* each visit uses a new session. Visits due while *in_flight* are in flight are dropped.
     """
 
     unit: ClassVar[str] = "visits/s"

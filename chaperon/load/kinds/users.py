@@ -15,8 +15,9 @@ from chaperon.load.kinds.think import Between
 class Users(Shaped):
     """A closed load: the level is the number of users; each makes one visit after another.
 
-    *visits* is the number of visits each user makes, None: as many as fit into its time.
-    *pacing* is the least time from the start of one visit to the start of the next.
+    *visits* is the number of visits per user, None for as many as fit into the user's time.
+    *think* passes after each visit; *pacing* is the least time from the start of one visit to the start
+    of the next.
     """
 
     lost_note: ClassVar[str] = "of the lost workers on users: visits begun after the last word are in no count"

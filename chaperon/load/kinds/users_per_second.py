@@ -12,7 +12,7 @@ from chaperon.load.kinds.think import Between
 
 @dataclass(frozen=True)
 class UsersPerSecond(Arriving):
-    """An open load: the level is how many new users arrive a second, however fast the target is.
+    """An open load: the level is new users per second, independent of the speed of the target.
 
     Each user has a new session, makes *visits* visits one after another, and leaves. All visits of a
     user are planned when the user arrives. Arrivals beyond *in_flight* users at once are dropped.

@@ -1,1 +1,1 @@
-"""How each family of loads starts its visits: open loads by due times, closed loads by users."""
+"""Performers: start the visits of a share, open loads by due times, closed loads by users."""

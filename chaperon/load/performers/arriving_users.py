@@ -14,10 +14,10 @@ from chaperon.load.performers.open_load import OpenLoad
 class ArrivingUsers(OpenLoad):
     """Performs one share of new users a second.
 
-    The first visit of a user is due when the user arrives, each further one when the user has
-    ended the visit before and has rested. In the ledger all of them belong to the second of the
-    arrival. Visits that a user cannot make are dropped: after a stop, after the share's time and
-    its grace, or after a visit that ended the session.
+    The first visit of a user is due when the user arrives, each further one when the previous
+    visit has ended and the think time and pacing have passed. In the ledger all visits of a user
+    belong to the second of the arrival. Visits that a user cannot make are counted as dropped:
+    after a stop, after the share's time and grace, or after a visit that ended the session.
     """
 
     def _arrive(self, number: int, due: float) -> None:

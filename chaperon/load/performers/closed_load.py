@@ -1,4 +1,4 @@
-"""A closed load at work: its users come, make visit after visit, go."""
+"""The performer of closed loads: users start, make one visit after another, and leave."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONG = 3600.0
 
 
 class _Seat:
-    """Until when somebody begins visits: a reading of the clock, or None."""
+    """The moment until which a user starts visits, a reading of the clock, None without an end."""
 
     __slots__ = ("off",)
 
@@ -43,7 +43,7 @@ class ClosedLoad:
         self._left: Iterator[int] | None = None
         if isinstance(load, Iterations) and not (load.each and not share.start):
             self._left = islice(load.numbers(share.index, share.of), share.start, None)
-        # without an end each user makes one visit, so that whoever has begun it is past
+        # without an end each user makes one visit: users that have started theirs are done
         past = share.start if isinstance(load, Users) and load.until is None else 0
         self._coming = deque(self._spells()[past:])
 
@@ -51,7 +51,7 @@ class ClosedLoad:
         return f"<ClosedLoad {self._holding.share.name} of {len(self._seats)}>"
 
     def follow_curve(self, curve: Curve) -> None:
-        """Go on along another curve: users that are too many leave after their visit, missing ones come."""
+        """Continue along another curve: surplus users leave after their current visit, missing ones start."""
         flight = self._flight
         self._holding.load = self._load = self._load.following(curve)
         now = flight.clock.now() - self._begun
@@ -65,16 +65,16 @@ class ClosedLoad:
             flight.spawn(self._holding, self.run)
 
     def run(self) -> None:
-        """Let every user in when its time comes; returns after the last has come."""
+        """Start every user at its time. Blocks until the last one has started."""
         flight, holding = self._flight, self._holding
         self._ushering = True
         while self._coming and flight.going(holding):
             on = self._begun + self._coming[0].on
             if flight.clock.now() < on:
                 flight.rest(holding, on)
-                continue  # who comes first may have changed
+                continue  # the next user may have changed
             spell = self._coming.popleft()
-            if spell.user in self._seats:  # still at the visit from before
+            if spell.user in self._seats:  # still making its previous visit
                 self._seats[spell.user].off = self._reading(spell.off)
                 continue
             seat = self._seats[spell.user] = _Seat(self._reading(spell.off))
@@ -106,6 +106,7 @@ class ClosedLoad:
                 due = clock.now()
                 holding.taken += 1
                 flight.planned[share.label] += 1
+                # mypyc: on the hot path all arguments are given by hand, also the default of *waited*
                 account(share.label, due, "planned", 0.0, share=holding.name)
                 arrival = Arrival(share.entry, share.unique(number), me, None, share.phases(due - flight.began))
                 turn = loop.iteration
@@ -113,7 +114,7 @@ class ClosedLoad:
                 if once or not visited.stays:
                     self._finished.add(user)
                     return
-                if not restless or loop.iteration == turn:  # else the others have had their turn meanwhile
+                if not restless or loop.iteration == turn:  # else the visit waited, and the other greenlets ran
                     self._rest(seat, self._wake(user, number, due))
         finally:
             flight.present -= 1
@@ -153,7 +154,7 @@ class ClosedLoad:
                 return
 
     def _drop_the_rest(self) -> None:
-        """Iterations that nobody is left to take are dropped."""
+        """Count the remaining iterations as dropped when no user is left to make them."""
         flight, holding, load = self._flight, self._holding, self._load
         if self._seats or self._ushering or not isinstance(load, Iterations) or holding.released:
             return

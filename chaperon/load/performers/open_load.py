@@ -1,4 +1,4 @@
-"""An open load at work: each visit begins when it is due, whatever the target does."""
+"""The performer of open loads: each visit starts when it is due, independent of the target's speed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from chaperon.load.share import ShareProgress
 from chaperon.measure.recorder import VisitOutcome
 
 NO_USER = -1
-"""The user of an arrival that never began."""
+"""The user number of an arrival that never started."""
 
 
 class OpenLoad:
     """Performs one share of a rate, or the arrivals of another open load.
 
-    An arrival is dropped, and counted with the wait it had suffered, where *cap* visits of
-    its leg are in flight already, or where it would begin more than *late* seconds after it
-    was due.
+    An arrival is dropped, and counted with the seconds since it was due, if the cap on visits in
+    flight of its leg is reached, or if it would start more than `Terms.late` seconds after it was due.
     """
 
     def __init__(self, flight: VisitsInFlight, holding: ShareProgress, terms: Terms) -> None:
@@ -41,16 +40,16 @@ class OpenLoad:
         return f"<OpenLoad {self._holding.share.name}>"
 
     def follow_curve(self, curve: Curve) -> None:
-        """Go on along another curve, from the next arrival on."""
+        """Continue along another curve, from the next arrival on."""
         self._holding.load = self._holding.load.following(curve)
         self._restart()
 
     def run(self) -> None:
-        """Begin every visit of the share; returns when its time is over."""
+        """Start every visit of the share when it is due. Blocks until the time of the share is over."""
         flight, holding = self._flight, self._holding
         end = self._begun + self._load.curve.until
         while True:
-            if self._next is None:  # nothing more is due, unless the load is changed
+            if self._next is None:  # no further arrival is due, unless the load is changed
                 if not flight.going(holding) or flight.clock.now() >= end:
                     return
                 flight.rest(holding, end)
@@ -113,13 +112,13 @@ class OpenLoad:
         self._missed(number, due, now)
 
     def _account(self, due: float, outcome: VisitOutcome, waited: float = 0.0) -> None:
-        """Count all visits of one arrival in the ledger; the first one had *waited* so many seconds."""
+        """Count all visits of one arrival in the ledger; *waited* is the seconds since the first of them was due."""
         self._flight.account(self._holding, due, outcome, waited)
         for _ in range(self._load.visits_each - 1):
             self._flight.account(self._holding, due, outcome)
 
     def _missed(self, number: int, due: float, now: float) -> None:
-        """Record the response time of a visit that never began: at least what it had waited."""
+        """Record the response time of a visit that never started: at least the time since it was due."""
         self._flight.visitor.missed(self._arrival(number, NO_USER, due), now)
 
     def _arrival(self, number: int, user: int, due: float) -> Arrival:

@@ -1,4 +1,4 @@
-"""What a performer of a share is, and what the performers of one engine share."""
+"""The protocol of performers, and the state shared by the performers of one engine."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Pool:
 
 
 class Terms:
-    """What holds for every performer of an engine.
+    """Settings and state shared by all performers of an engine.
 
     *pool* are the idle users of open loads. An arrival that would start more than *late*
     seconds after it was due is dropped. When a share's time is over, visits in flight have *grace*
