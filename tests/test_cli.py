@@ -381,6 +381,7 @@ def test_the_seeds_scenario_runs_as_written(chaperon, target):
     assert (series["step login"], series["step logout"], target.count("POST /login")) == (10, 10, 10)
 
 
+@pytest.mark.alone
 def test_the_embedded_example_passes():
     done = subprocess.run(
         [sys.executable, ROOT / "examples" / "embedded.py"],
@@ -391,6 +392,7 @@ def test_the_embedded_example_passes():
     assert "PASS" in done.stdout
 
 
+@pytest.mark.alone
 def test_the_demo_runs_from_anywhere_and_leaves_nothing_behind(process):
     done = process(
         "demo", "--hold", "1s", "--ramp", "0s", "--trust", "own=off", "--json", "out.json"
