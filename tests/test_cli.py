@@ -392,7 +392,7 @@ def test_the_embedded_example_passes():
     assert "PASS" in done.stdout
 
 
-@pytest.mark.alone
+@pytest.mark.alone  # beside other tests the machine has no time for the generator, and the run is INVALID
 def test_the_demo_runs_from_anywhere_and_leaves_nothing_behind(process):
     done = process(
         "demo", "--hold", "1s", "--ramp", "0s", "--trust", "own=off", "--json", "out.json"

@@ -26,7 +26,8 @@ from chaperon.report.limits.limit_parser import parse
 from chaperon.report.monitor import RunMonitor
 from chaperon.report.outputs.console import print_report
 from chaperon.report.outputs.json import as_dict
-from chaperon.report.report import Verdict
+from chaperon.report.report import Row, Verdict
+from chaperon.report.validity.falsified import marked
 from chaperon.report.validity.generator_part import GeneratorPart, moved
 from chaperon.report.validity.validity_rules import ValidityRules
 from chaperon.report.verdict import RunInfo
@@ -306,6 +307,23 @@ def test_without_a_limit_there_is_a_mark_alone():
     assert "30.0ms*" in printed
     assert "* a tenth of it or more may be the generator's own" in printed
     assert "up to 20.0ms of 30.0ms" in printed
+
+
+def test_a_figure_too_small_to_be_wrong_by_a_millisecond_is_not_marked():
+    report = run(lag=[0.002] * 100, took=0.00001)
+
+    assert not report.falsified(report["GET /"], 50)
+    assert report.warnings == ()
+
+
+def test_the_warning_names_the_figure_with_the_largest_part():
+    own = GeneratorPart(Sketch(), series_of([0.002] * 100).good)
+    rows = [Row("", name, "http", series_of([took] * 100), 10.0) for name, took in (("short", 0.001), ("long", 0.01))]
+
+    warning = marked(rows, own)
+
+    assert warning is not None
+    assert "most of all p50 of long: up to 2.00ms of 10.0ms" in warning
 
 
 def test_the_json_has_the_estimate_beside_every_percentile():
