@@ -1,4 +1,4 @@
-"""Two searchers, and beneath them a noise of posts that grows by 2.5 % every second.
+"""Two users who search, with background requests whose rate grows by 2.5 % every second.
 
 chaperon local examples/background_noise.py
 chaperon local examples/background_noise.py --set seconds=60 --set rate=100
@@ -38,7 +38,7 @@ def make_noise(session):
     if not session.config["post_data"]:
         return
     for _ in session.loop(session.config["seconds"], pace=1):
-        session.spread(post_data, rate=session.assigned.rate, per=1)  # starts them, waits for none
+        session.spread(post_data, rate=session.assigned.rate, per=1)  # does not block
         session.gauge("noise rate", session.assigned.rate)
         session.update_assign(rate=lambda rate: rate * 1.025)
 

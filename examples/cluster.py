@@ -1,4 +1,4 @@
-"""A load for a master with its workers; the master starts a small shop to send it to.
+"""A load for a master with workers; the master starts a small shop as its target.
 
 In one shell:      chaperon master examples/cluster.py --workers 2
 In another:        chaperon worker --master tcp://127.0.0.1 --processes 2
@@ -11,7 +11,7 @@ from chaperon.demo import target
 
 
 def shop():
-    """Run on the master alone, once; every worker is told what it yields."""
+    """Start the shop, once, on the master only; every worker gets the url it yields."""
     with target() as url:
         yield {"url": url}
 

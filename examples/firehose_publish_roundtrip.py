@@ -1,4 +1,4 @@
-"""How long a message takes from its publication to its subscriber, each told apart by an id.
+"""The round trip of a message from its publication to its subscriber, matched by an id.
 
 chaperon local examples/firehose_publish_roundtrip.py
 chaperon local examples/firehose_publish_roundtrip.py --set publications=5000 --set batch=1

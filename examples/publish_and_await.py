@@ -1,4 +1,4 @@
-"""A subscriber beside its publisher: neither sends before the other is ready, told by signals.
+"""A publisher and its subscriber in one visit; signals keep either from sending before the other is ready.
 
 chaperon local examples/publish_and_await.py
 """
@@ -14,7 +14,7 @@ def setup():
 
 
 def subscribe(session, channel, n):
-    """Collect *n* messages, and tell the parent when the first may come."""
+    """Signal the parent once subscribed, then return a list of *n* messages."""
     sequence = session.get(channel, name="GET /:channel").json()["sequence"]
     session.parent.signal("subscribed")
     messages = []

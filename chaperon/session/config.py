@@ -1,4 +1,4 @@
-"""Configuration: nested mappings, merged deeply, read by dotted keys."""
+"""Configuration of a session: nested mappings, merged recursively, read by dotted keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chaperon.errors import ConfigMissing
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the deep sum of *layers*; later ones win, mappings inside mappings are merged too."""
+    """Merge *layers* recursively into a new dict; later values replace earlier ones."""
     result: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
@@ -24,7 +24,7 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 class Config(Mapping[str, Any]):
     """One session's configuration: `config["a.b"]` raises ConfigMissing, `config.get("a.b", default)` does not.
 
-    What `update` changes is seen by this session alone, and by tasks it spawns later.
+    Changes by `update` are visible to this session only, and to tasks that it spawns later.
     """
 
     __slots__ = ("_values",)
@@ -37,7 +37,7 @@ class Config(Mapping[str, Any]):
         self._values = merge(self._values, *(nest(key, value) for key, value in (values or {}).items()), more)
 
     def with_values(self, values: Mapping[str, Any] | None) -> Config:
-        """Return a config of its own, with *values* merged in."""
+        """Return an independent copy with *values* merged in."""
         inner = Config(self._values)
         if values:
             inner.update(values)
@@ -64,7 +64,7 @@ class Config(Mapping[str, Any]):
 
 
 def nest(key: str, value: Any) -> dict[str, Any]:
-    """Return a mapping in which dots nest."""
+    """Return nested mappings for a dotted key: `nest("a.b", 1)` is `{"a": {"b": 1}}`."""
     for part in reversed(key.split(".")):
         value = {part: value}
     return dict(value)

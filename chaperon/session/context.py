@@ -1,4 +1,4 @@
-"""What the sessions of one entry share, with the seeded random source of each."""
+"""The context that sessions of one entry share, and the seeded random source of a session."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from chaperon.client.service import Service
 
 DEFAULT = "default"
-"""The service that an environment's own url is."""
+"""The name of the service at the environment's own url."""
 
 
 class StopRun(Protocol):
-    """Who can end the whole run."""
+    """Callable that ends the whole run as ABORTED."""
 
     def __call__(self, reason: str) -> None: ...
 
 
 @dataclass(frozen=True)
 class SessionContext:
-    """What all sessions of one entry have in common.
+    """What all sessions of one entry share.
 
-    *rendezvous*, *dealer*, *marks* are the same for all entries of an engine.
+    *rendezvous*, *unique_rows* and *round_trips* are shared by all entries of an engine.
     """
 
     entry: int
@@ -50,12 +50,12 @@ class SessionContext:
     network: NetworkContext | None = None
 
     def visit_key(self, visit: VisitInfo) -> tuple[int, ...]:
-        """Return what tells a visit from all others, whoever makes it: what is random derives from it."""
+        """Return a key that identifies a visit on any worker; its random numbers are derived from it."""
         return (visit.number,) if self.numbering.numbered else (visit.user, visit.number)
 
 
 class VisitInfo(NamedTuple):
-    """The visit a session is on: moments are seconds from the start of the run."""
+    """The current visit of a session; *due* and *started* are seconds since the start of the run."""
 
     number: int
     user: int
@@ -73,14 +73,14 @@ class SeededRandom:
 
     @property
     def _random_key(self) -> str:
-        """What tells the visit, and the place of this session in it, from all others."""
+        """The key of the visit and of this session within it; seeds `random`."""
         if self._cached_random_key is None:
             self._cached_random_key = "/".join(map(str, self.context.visit_key(self.visit)))
         return self._cached_random_key
 
     @property
     def random(self) -> Random:
-        """A random source that depends on the seed, the entry, the user or arrival, the visit alone."""
+        """A random source, seeded with the seed of the run, the entry, the user or arrival, and the visit."""
         if self._random is None:
             self._random = seeded_random(self.context.seed, self.context.entry, self._random_key)
         return self._random

@@ -13,7 +13,7 @@ from chaperon.interrupts import LOOP, SOCKET
 from chaperon.session.clients import SessionClients
 
 FRAMES = 200
-"""How many frames of a stack are looked at."""
+"""Largest number of stack frames searched."""
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _LIBRARIES = tuple(
     dict.fromkeys(p for p in map(sysconfig.get_paths().get, ("stdlib", "platstdlib", "purelib", "platlib")) if p)
@@ -21,7 +21,7 @@ _LIBRARIES = tuple(
 
 
 def endless_reason(endless_work: EndlessWork, frame: FrameType | None) -> str:
-    """Return why what a session does now has no natural end, or "" where it has one.
+    """Return why the current work of a session has no natural end, or "" if it has one.
 
     "loop": it is in `session.loop`, or, if the *frame* in which its greenlet waits is given, a
     `while` loop of the author's is on the stack. "socket": it holds a WebSocket open.
@@ -56,7 +56,7 @@ def _loops(path: str) -> tuple[tuple[int, int], ...]:
 
 
 class EndlessWork:
-    """What a session does that has no natural end: it is in so many *loops*, it holds WebSockets open."""
+    """Work of a session that has no natural end: the number of *loops* it is in, open WebSockets."""
 
     __slots__ = ("_clients", "loops")
 

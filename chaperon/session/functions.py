@@ -1,4 +1,4 @@
-"""How the functions that an author hands over are called."""
+"""Calling functions of the scenario's author: their names, arguments and sessions."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from chaperon.errors import PlanError
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """Return what a function is called in reports."""
+    """Return the name of a function in reports."""
     return str(getattr(function, "__name__", type(function).__name__))
 
 
 def require_plain_function(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that does its work when it is called; raises PlanError for any other."""
+    """Return *function* unchanged; raises PlanError for a coroutine or generator function."""
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
         kind = "async" if inspect.iscoroutinefunction(function) else "a generator"
         raise PlanError(f"{name_of(function)} is {kind}: write it as an ordinary function, which may block")
@@ -24,26 +24,27 @@ def require_plain_function(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def is_timed(function: Callable[..., Any]) -> bool:
-    """Return whether a decorator sees to it that each call of *function* is timed."""
+    """Return whether *function* is decorated with `step` or `measured`, which time each call."""
     return bool(getattr(function, "_chaperon_timed", False))
 
 
 def call_with_optional_arg(function: Callable[..., Any], argument: Any) -> Any:
-    """Call a function without arguments, or with *argument* if it cannot do without one."""
+    """Call a function without arguments, or with *argument* if it requires one."""
     try:
         inspect.signature(function).bind()
     except TypeError:
         return function(argument)
-    except ValueError:  # a builtin that does not tell its signature
+    except ValueError:  # a builtin without a signature
         return function()
     return function()
 
 
 def bind_session(function: Callable[..., Any], session: Any, target: Any) -> Callable[..., Any]:
-    """Return *function* with its session filled in: *to*.
+    """Return *function* bound to the session *target*.
 
-    A method of *session* becomes that of *to*, methods of other things of Chaperon's (a
-    WebSocket, `session.http`) stay what they are, everything else takes a session first.
+    A method of *session* becomes the same method of *target*; methods of other objects of
+    Chaperon (a WebSocket, `session.http`) are returned unchanged; any other function gets
+    *target* as its first argument.
     """
     owner = getattr(function, "__self__", None)
     if owner is session:

@@ -1,4 +1,4 @@
-"""Calls that start evenly over a stretch of time, or again every so often."""
+"""Calls spread evenly over a span, and calls repeated at an interval."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from chaperon.session.signals import wait_for
 from chaperon.session.tasks import Task, TaskSession
 
 LAST_CALL_WAIT = 1.0
-"""Seconds that what is being done has at the end of its block."""
+"""Seconds that a call in progress has to finish when its block ends."""
 
 
 def even_offsets(rate: float, per: float) -> Iterator[float]:
@@ -35,8 +35,8 @@ def even_offsets(rate: float, per: float) -> Iterator[float]:
 def start_at_offsets(clock: Clock, moments: Iterator[float], start: Callable[[], Task]) -> list[Any]:
     """Start a task at each of *moments*, seconds from now; return their values once all have ended.
 
-    The moments are absolute: one that is late does not push the next ones back. Raises what
-    the first of them raised. Of those that have ended only the values are kept.
+    The moments are absolute: a late start does not delay the next ones. Raises what the first
+    failed task raised. Only the values of tasks that have ended are kept in memory.
     """
     began = clock.now()
     going: deque[Task] = deque()
@@ -68,10 +68,11 @@ def start_at_offsets(clock: Clock, moments: Iterator[float], start: Callable[[],
 
 
 class Every:
-    """A `with` block during which something is done again and again, whenever the session waits.
+    """A `with` block during which a greenlet calls a function every *period* seconds.
 
-    What it raises is counted as an error of «call NAME», and it goes on; only what ends the
-    session is passed on to it. At the end of the block what is being done may end, too.
+    An exception of the function is counted as an error of «call NAME» and the calls go on; only
+    an exception that ends the session is passed on to it. At the end of the block, a call in
+    progress has LAST_CALL_WAIT seconds to finish.
     """
 
     def __init__(self, session: TaskSession, period: float, work: Callable[..., Any]) -> None:

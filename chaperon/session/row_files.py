@@ -17,11 +17,11 @@ from typing import Any
 from chaperon.errors import LoadError
 
 TABLES = {".csv": None, ".tsv": "\t", ".tab": "\t", ".psv": "|"}
-"""By the ending of a table's name, its delimiter, None where the first lines show it."""
+"""File suffix of a table to its delimiter; None: recognised from the first lines."""
 DELIMITERS = ",;\t|"
 """Delimiters that are recognised; any other is given as delimiter=."""
 LOOKED_AT = 20
-"""Lines after the header by which a delimiter is recognised."""
+"""Number of lines after the header that are read to recognise the delimiter."""
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -164,7 +164,7 @@ def _blank(cells: Sequence[str]) -> bool:
 
 @contextmanager
 def _cells_of_any_length() -> Iterator[None]:
-    """Lift the bound that `csv` sets on the length of a cell, which is one for the whole process."""
+    """Lift the limit of `csv` on the length of a cell; the limit is global to the process."""
     before = csv.field_size_limit(sys.maxsize)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Waiting for others: any event with a time limit, signals between sessions, a rendezvous of many."""
+"""Waiting for events with a time limit, signals between sessions, and rendezvous of sessions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chaperon.errors import PlanError, RendezvousTimeout, SignalTimeout, UsageEr
 
 
 class Waitable(Protocol):
-    """What can be waited for: an event of gevent's, or a greenlet."""
+    """An event of gevent, or a greenlet."""
 
     def rawlink(self, callback: Callable[[Any], object], /) -> object: ...
 
@@ -23,7 +23,7 @@ class Waitable(Protocol):
 
 
 def wait_for(waitable: Waitable, clock: Clock, within: float | None) -> bool:
-    """Wait for *waitable*, at most *within* seconds; return whether it has come."""
+    """Wait for *waitable*, at most *within* seconds; return whether it is ready."""
     if waitable.ready():
         return True
     woken = Event()
@@ -43,11 +43,11 @@ def wait_for(waitable: Waitable, clock: Clock, within: float | None) -> bool:
 
 
 ANY: Any = object()
-"""Stands for whatever comes next."""
+"""Matches any signal."""
 
 
 class Mailbox:
-    """The signals one session was sent and has not waited for yet, oldest first."""
+    """The queue of signals sent to one session and not received yet, oldest first."""
 
     __slots__ = ("_arrived", "_clock", "_kept")
 
@@ -60,16 +60,17 @@ class Mailbox:
         return f"<Mailbox with {len(self._kept)} signals>"
 
     def put(self, value: Any) -> None:
-        """Keep a signal, and wake who waits."""
+        """Append a signal and wake the waiting greenlets."""
         self._kept.append(value)
         if self._arrived is not None:
             self._arrived.set()
             self._arrived = None
 
     def receive(self, expected: Any, within: float | None) -> Any:
-        """Return the oldest signal that is as *expected*; what is not stays. Raises SignalTimeout.
+        """Block until a signal matches *expected*, at most *within* seconds; remove and return it.
 
-        *expected* is a value, or a predicate of the value, or ANY.
+        *expected* is a value, a predicate of the value, or ANY. Other signals stay queued.
+        Raises SignalTimeout.
         """
         fits = _predicate_of(expected)
         deadline = None if within is None else self._clock.now() + within
@@ -109,16 +110,17 @@ class _Meeting:
 
 
 class Rendezvous:
-    """The gatherings of one engine, by name; each lets its sessions go together, then begins anew."""
+    """The rendezvous (barriers) of one engine, by name; a name can be used again once its sessions have met."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._open: dict[str, _Meeting] = {}
 
     def meet(self, name: str, n: int, within: float) -> int:
-        """Wait until *n* have come; return as which one this came, from 0.
+        """Block until *n* sessions have called this; return the order of arrival, from 0.
 
-        Raises RendezvousTimeout: who gives up is no longer counted, the others wait on.
+        Raises RendezvousTimeout after *within* seconds; that session is no longer counted, the
+        others go on waiting. Raises UsageError if others wait under this name for another *n*.
         """
         if n < 1:
             raise PlanError(f"a rendezvous needs at least 1 session, got {n!r}")

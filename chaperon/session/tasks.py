@@ -1,4 +1,4 @@
-"""Work that runs beside its session until it is joined."""
+"""Tasks: functions that run in greenlets of their own until they are joined."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chaperon.session.signals import wait_for
 
 
 class VisitGreenlet:
-    """The greenlet that makes a session's visit: what ends one of its tasks for good ends it, too."""
+    """The greenlet that makes a session's visit; a task that ends the session interrupts it."""
 
     __slots__ = ("_greenlet",)
 
@@ -26,11 +26,11 @@ class VisitGreenlet:
         self._greenlet: Any = None
 
     def attach(self) -> None:
-        """Make this greenlet the one."""
+        """Set the current greenlet as the one that makes the visit."""
         self._greenlet = gevent.getcurrent()
 
     def detach(self) -> None:
-        """Let nobody end this greenlet any more."""
+        """Forget the greenlet: `interrupt` has no effect any more."""
         self._greenlet = None
 
     @property
@@ -39,7 +39,7 @@ class VisitGreenlet:
         return self._greenlet is not None
 
     def interrupt(self, why: Ended) -> None:
-        """Raise *why* in the greenlet, soon."""
+        """Raise *why* in the greenlet, in the next turn of the event loop."""
         if self._greenlet is not None:
             gevent.get_hub().loop.run_callback(self._throw, self._greenlet, why)
 
@@ -50,7 +50,7 @@ class VisitGreenlet:
 
 
 class TaskSession(Protocol):
-    """What a task, or work repeated beside a session, needs of that session."""
+    """What a task or a periodic call needs of its session."""
 
     clock: Clock
     meter: Meter
@@ -84,7 +84,7 @@ class Task:
 
     @property
     def ended(self) -> bool:
-        """Whether the task has run to its end, good or bad."""
+        """Whether the task has ended, with a value or an error."""
         return bool(self._greenlet.dead)
 
     def signal(self, value: Any) -> None:
@@ -97,7 +97,7 @@ class Task:
         return wait_for(self._greenlet, clock, within)
 
     def end(self) -> None:
-        """End the task with all that it spawned; joining it raises TaskEnded."""
+        """End the task and the tasks it spawned; joining it raises TaskEnded."""
         if self.error is None and not self.ended:
             self.error = self._ended_early()
         child = self._child
@@ -142,7 +142,7 @@ class Task:
         return TaskEnded(f"task «{self.name}» was ended before it was done")
 
     def _end_children(self, child: TaskSession, why: BaseException) -> None:
-        """End what it spawned; what ends a session for good is passed up at once."""
+        """End the tasks it spawned; pass an exception that ends the session to the visit's greenlet."""
         if self.error is None:
             self.error = why if isinstance(why, Ended) else self._ended_early()
         if isinstance(why, (SessionAborted, FeedEmpty)):
@@ -151,7 +151,7 @@ class Task:
 
 
 class TaskList:
-    """The tasks of one session that nobody has joined yet."""
+    """The tasks of one session that are not joined yet."""
 
     __slots__ = ("_clock", "_open")
 
@@ -164,11 +164,11 @@ class TaskList:
 
     @property
     def open(self) -> list[Task]:
-        """Those not joined yet, oldest first."""
+        """A new list of the tasks not joined yet, oldest first."""
         return list(self._open)
 
     def named(self, name: str) -> list[Task]:
-        """Return those called *name* that nobody has joined, oldest first."""
+        """Return the tasks called *name* that are not joined yet, oldest first."""
         return [task for task in self._open if task.name == name]
 
     def add(self, task: Task) -> Task:
@@ -179,7 +179,7 @@ class TaskList:
     def join(self, wanted: Sequence[str | Task], within: float | None) -> list[Any]:
         """Wait for tasks by name; return their values in order, once all have ended.
 
-        Raises what a task raised, TaskMissing for a name nobody bears, JoinTimeout.
+        Raises what a task raised, TaskMissing for an unknown name, JoinTimeout after *within* seconds.
         """
         deadline = None if within is None else self._clock.now() + within
         found = [task for each in wanted for task in self._find(each)]
@@ -192,7 +192,7 @@ class TaskList:
         return [task.result() for task in found]
 
     def wait_all(self) -> None:
-        """Wait for what was not joined; a failure stays recorded, an ended session is passed on."""
+        """Wait for tasks that were not joined; raises only an exception that ends the session."""
         while self._open:
             task = self._open.pop(0)
             try:
@@ -204,7 +204,7 @@ class TaskList:
                 raise task.error
 
     def end(self, keep: Sequence[Task] = ()) -> None:
-        """End every task *but* these, the youngest first."""
+        """End every task but those of *keep*, the newest first."""
         kept = set(keep)
         doomed = [task for task in self._open if task not in kept]
         self._open = [task for task in self._open if task in kept]

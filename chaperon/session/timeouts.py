@@ -1,4 +1,4 @@
-"""A time limit on a block, which stops the work in it."""
+"""A time limit on a `with` block, which interrupts the work in it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class TimeLimit:
-    """A `with` block that may take *within* seconds, or for ever if they are infinite.
+    """A `with` block that may take *within* seconds; infinity is no limit.
 
-    When they are over, what it does is stopped wherever it waits, the *tasks* that were
-    spawned in it are ended, and the block raises *error*.
+    After that its greenlet is interrupted where it waits, the *tasks* spawned in the block are
+    ended, and the block raises *error*.
     """
 
     def __init__(self, clock: Clock, within: float, error: BlockTimeout, tasks: TaskList) -> None:

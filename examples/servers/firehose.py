@@ -49,7 +49,7 @@ class Channel:
         news.set()
 
     def position(self, last):
-        """Return where somebody stands who has seen *last*, and nothing if that is 0."""
+        """Return the position of a subscriber whose last message was *last*; 0 is a new subscriber."""
         return min(last, self.sequence) if last else max(self.sequence - 1, 0)
 
     def after(self, last):
@@ -135,7 +135,7 @@ def _named(channel, last):
 def _converse(ws, path):
     feeds = []
     try:
-        with suppress(WebSocketError):  # the client has gone without a word
+        with suppress(WebSocketError):  # the client closed the connection
             while (said := ws.receive()) is not None:
                 asked = json.loads(said)
                 if "ping" in asked:

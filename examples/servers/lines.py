@@ -30,7 +30,7 @@ def _handle(connection, address):
 
 @contextmanager
 def serving():
-    """Serve as long as the block lasts; yield where."""
+    """Serve during the block; yield the address as configuration."""
     server = StreamServer(("127.0.0.1", 0), _handle)
     server.start()
     try:

@@ -1,4 +1,4 @@
-"""A shop: a login with a token in its form, products as JSON, a basket for whoever is logged in."""
+"""A shop: a login with a token in its form, products as JSON, a basket for each user who is logged in."""
 
 import html
 import json
