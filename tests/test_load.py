@@ -293,7 +293,7 @@ def test_text_is_read_as_python_would(text, load):
         ("pause(5) >> pause(1)", "sends nothing"),
         ("stages((1, 2, 3))", "a span with the level at its end"),
         ("stages(of=users)", "at least one step"),
-        ("stairs(1, 5, by=0, each=1)", "more than nothing"),
+        ("stairs(1, 5, by=0, each=1)", "greater than 0"),
         ("stages((1, 1.5), of=users)", "no 1.5 users"),
         ("rate(**{}, hold=1)", "** is not understood"),
         ("(" * 200 + "1" + ")" * 200, "load: "),

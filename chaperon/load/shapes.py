@@ -151,7 +151,7 @@ def stairs(start: float, to: float, *, by: float, each: float | str, of: Shape =
     """
     low, high, step = _level(start, of), _level(to, of), abs(_level(by, of))
     if step == 0.0:
-        raise PlanError("stairs need by= to be more than nothing")
+        raise PlanError("stairs need a by= greater than 0")
     count = math.floor(abs(high - low) / step + 1e-9) + 1
     if count > MOST_STAIRS:
         raise PlanError(f"{count:,} stairs are more than {MOST_STAIRS:,}: take larger steps with by=")
@@ -194,11 +194,11 @@ def _along(pieces: list[Piece], of: Shape, options: dict[str, Any]) -> Load:
         raise PlanError(f"of= takes users, rate or users_per_second, got {getattr(of, '__name__', of)!r}")
     for taken in ("ramp", "hold", "per"):
         if taken in options:
-            raise PlanError(f"{taken}= does not go with stages: their spans say it all")
+            raise PlanError(f"{taken}= cannot be combined with stages: their spans define it")
     delay = options.pop("delay", 0.0)
     curve = Curve.of(pieces)
     if not curve.segments or curve.peak == 0.0:
-        raise PlanError("stages that are over at once, or never above nothing, make no load")
+        raise PlanError("the stages have no length, or a level of 0 throughout: nothing would be sent")
     warmup = options.pop("warmup", 0.0)
     try:
         kind = of(1, hold=1.0, **options)
@@ -222,7 +222,7 @@ def _pace(n: float, per: float | str, what: str = "visits") -> float:
         raise PlanError(f"rate must be positive, got {n!r} {what}")
     each = 1.0 if per in ("s", "second") else 60.0 if per in ("m", "min", "minute") else _span("per", per)
     if each <= 0:
-        raise PlanError(f"per= must be longer than nothing, got {per!r}")
+        raise PlanError(f"per= must be longer than 0 seconds, got {per!r}")
     return _within("rate", n / each)
 
 
