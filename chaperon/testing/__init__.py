@@ -1,4 +1,4 @@
-"""What tests of scenarios need: a clock that obeys, servers that do not (`chaperon.testing.hostile`)."""
+"""Tools for tests: a virtual clock, a scripted network, faulty servers (`chaperon.testing.hostile`)."""
 
 from chaperon.testing.clock import VirtualClock
 

@@ -1,4 +1,4 @@
-"""A virtual clock: time advances only when every greenlet waits."""
+"""A virtual clock: time advances only when all greenlets wait."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class VirtualClock:
         return f"<VirtualClock at {self._now:g}>"
 
     def now(self) -> float:
-        """Return the simulated moment in seconds."""
+        """Return the simulated time in seconds."""
         return self._now
 
     def sleep(self, seconds: float) -> None:
-        """Wait for simulated *seconds*."""
+        """Block the greenlet for *seconds* of simulated time."""
         woken = Event()
         appointment = self.after(seconds, woken.set)
         try:
@@ -49,13 +49,13 @@ class VirtualClock:
             appointment.cancel()
 
     def after(self, seconds: float, deed: Callable[[], object]) -> _Appointment:
-        """Call *deed* from the hub when *seconds* have passed."""
+        """Call *deed* from the hub after *seconds* of simulated time."""
         appointment = _Appointment(deed)
         heapq.heappush(self._waiting, (self._now + max(seconds, 0.0), next(self._order), appointment))
         return appointment
 
     def run(self, until: Callable[[], bool]) -> None:
-        """Let time pass until a condition holds; raises RuntimeError if it never can."""
+        """Advance time until a condition holds. Raises RuntimeError if no timer is left that could change it."""
         while True:
             gevent.idle()
             if until():

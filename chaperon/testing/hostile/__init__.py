@@ -1,11 +1,11 @@
-"""Servers that misbehave, one way each, to see what becomes of those who ask them.
+"""Faulty servers for tests of clients, one fault each.
 
     with hostile.closed_early() as server:
         report = Environment(server.url, scenarios=[shop]).execute()
     assert server.connections == 1
 
-Each is a context manager that gives a `Port` with a *url*, a count of its *connections*, and
-for TLS the *authority* that a client must trust. They are on loopback, for tests.
+Each is a context manager that returns a `Port` with its *url*, the number of *connections* so far, and
+for TLS the path of the *authority* certificate to trust. All listen on loopback only.
 """
 
 from chaperon.testing.hostile.bodies import (

@@ -1,4 +1,4 @@
-"""Servers whose bodies are wrong, odd, endless."""
+"""Servers with invalid, unusual or endless response bodies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MEBIBYTE = 1 << 20
 
 
 def wrong_chunk_size(said: bytes) -> Server:
-    """Say that a chunk of five bytes has another size, for instance `b"3"`, `b"64"`, `b"-5"`, `b"zz"`; then close."""
+    """Send a chunk of five bytes with a wrong size, such as `b"3"`, `b"64"`, `b"-5"`, `b"zz"`; then close."""
 
     def treat(peer: Peer) -> None:
         peer.hear()
@@ -34,7 +34,7 @@ def trailers() -> Server:
 
 
 def forbidden_body(status: int = 204) -> Server:
-    """Send a body with a status that has none, 204 or 304 (RFC 9110, 6.4.1)."""
+    """Send a body with a status that must not have one, 204 or 304 (RFC 9110, 6.4.1)."""
     return saying(b"HTTP/1.1 %d So It Is\r\nContent-Length: 5\r\n\r\nhello" % status)
 
 
@@ -44,12 +44,12 @@ def head_with_body() -> Server:
 
 
 def bare_head() -> Server:
-    """Announce a body but send none, as is right for HEAD."""
+    """Announce a body but send none, as is correct for HEAD (RFC 9110, 9.3.2)."""
     return saying(OK, b"Content-Length: 5\r\n\r\n")
 
 
 def dripping_body(every: float = 0.01) -> Server:
-    """Send a body of a million bytes, one each *every* seconds."""
+    """Send a body of a million bytes, one byte every *every* seconds."""
 
     def treat(peer: Peer) -> None:
         peer.hear()
@@ -60,7 +60,7 @@ def dripping_body(every: float = 0.01) -> Server:
 
 
 def endless_body() -> Server:
-    """Send chunks as fast as they are taken, without an end."""
+    """Send chunks without end, as fast as the client reads."""
     chunk = b"%x\r\n" % 65_536 + b"x" * 65_536 + b"\r\n"
 
     def treat(peer: Peer) -> None:
@@ -79,7 +79,7 @@ def gzip_bomb(mebibytes: int = 256) -> Server:
 
 
 def truncated_gzip() -> Server:
-    """Send half of a gzip stream as if it were whole."""
+    """Send half of a gzip stream as a complete body."""
     whole = gzip.compress(bytes(range(256)) * 16)
     body = whole[: len(whole) // 2]
     return saying(OK, b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body), body)
@@ -87,7 +87,7 @@ def truncated_gzip() -> Server:
 
 @lru_cache(maxsize=4)
 def _bomb(mebibytes: int) -> bytes:
-    """Return a gzip stream of zeros: one compressed block again and again."""
+    """Return a gzip stream of zeros, made of one repeated compressed block."""
     zeros = bytes(MEBIBYTE)
     deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     block = deflate.compress(zeros) + deflate.flush(zlib.Z_FULL_FLUSH)

@@ -21,7 +21,7 @@ class Deaf(Port):
     def __enter__(self) -> Deaf:
         self._socket.listen(0)
         self._waiting = [socket.socket() for _ in range(4)]
-        for each in self._waiting:  # until the queue of the kernel is full
+        for each in self._waiting:  # until the accept queue of the kernel is full
             each.setblocking(False)
             each.connect_ex(self._socket.getsockname())
         return self
@@ -33,12 +33,12 @@ class Deaf(Port):
 
 
 def deaf() -> Port:
-    """Neither accept a connection nor refuse it, as behind a firewall: on Linux."""
+    """Neither accept nor refuse connections, like a firewall that drops packets. Linux only."""
     return Deaf()
 
 
 def reset_before_head() -> Server:
-    """Reset the connection once the request has come."""
+    """Reset the connection after the request has arrived."""
     return _reset(after=0)
 
 
@@ -77,7 +77,7 @@ def stalled(after: int | None = None) -> Server:
 
 
 def half_open() -> Server:
-    """Answer the first request of each connection, then be silent, as a peer that crashed."""
+    """Answer the first request of each connection, then send nothing, like a crashed peer."""
 
     def treat(peer: Peer) -> None:
         peer.hear()
@@ -88,7 +88,7 @@ def half_open() -> Server:
 
 
 def half_closed() -> Server:
-    """Close for sending instead of an answer, but go on listening."""
+    """Shut down the sending side instead of a response, but keep receiving."""
 
     def treat(peer: Peer) -> None:
         peer.hear()
@@ -99,7 +99,7 @@ def half_closed() -> Server:
 
 
 def closed_early() -> Server:
-    """Close the connection when the body is ten of a hundred bytes long."""
+    """Close the connection after ten of a hundred bytes of the body."""
 
     def treat(peer: Peer) -> None:
         peer.hear()
@@ -109,12 +109,12 @@ def closed_early() -> Server:
 
 
 def unread() -> Server:
-    """Read nothing, not even the request, as long as the context lasts."""
+    """Read nothing, not even the request, until the context ends."""
     return Server(lambda peer: Event().wait())
 
 
 def slow_reader(every: float = 0.02) -> Server:
-    """Read 64 kB of the request each *every* seconds, and never answer."""
+    """Read up to 64 kB of the request every *every* seconds, and never answer."""
 
     def treat(peer: Peer) -> None:
         while True:
@@ -125,7 +125,7 @@ def slow_reader(every: float = 0.02) -> Server:
 
 
 def early_answer() -> Server:
-    """Refuse a request with 413 before its body has come, and close."""
+    """Answer 413 before the body of the request has arrived, and close."""
 
     def treat(peer: Peer) -> None:
         peer.receive()

@@ -1,4 +1,4 @@
-"""Servers whose heads are wrong, odd, endless."""
+"""Servers with invalid, unusual or endless response heads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chaperon.testing.hostile.server import ANSWER, OK, Peer, Server
 
 
 def saying(*parts: bytes) -> Server:
-    """Answer each request with the same bytes; the connection is kept."""
+    """Answer each request with the same bytes and keep the connection open."""
 
     def treat(peer: Peer) -> None:
         while True:
@@ -19,7 +19,7 @@ def saying(*parts: bytes) -> Server:
 
 
 def garbage() -> Server:
-    """Answer in something that is not HTTP."""
+    """Answer with bytes that are not HTTP."""
     return saying(b"\x00\xff\x16SSH-2.0-OpenSSH_9.6\r\nhello there\r\n\r\n")
 
 
@@ -34,7 +34,7 @@ def million_headers(number: int = 1_000_000) -> Server:
 
 
 def dripping_head(every: float = 0.01) -> Server:
-    """Send one header field each *every* seconds, without end."""
+    """Send one header field every *every* seconds, without end."""
 
     def treat(peer: Peer) -> None:
         peer.hear()
@@ -44,7 +44,7 @@ def dripping_head(every: float = 0.01) -> Server:
 
 
 def endless_head() -> Server:
-    """Send header fields as fast as they are taken, without an end."""
+    """Send header fields without end, as fast as the client reads."""
 
     def treat(peer: Peer) -> None:
         peer.hear()
@@ -56,7 +56,7 @@ def endless_head() -> Server:
 
 
 def odd_length(said: bytes) -> Server:
-    """Say that the body is so long, for instance `b"-5"`; send five bytes, then close."""
+    """Send the given Content-Length, such as `b"-5"`, with a body of five bytes, then close."""
 
     def treat(peer: Peer) -> None:
         peer.hear()
@@ -66,27 +66,27 @@ def odd_length(said: bytes) -> Server:
 
 
 def odd_status(said: bytes = b"000") -> Server:
-    """Answer with a status that is none."""
+    """Answer with an invalid status code."""
     return saying(b"HTTP/1.1 ", said, b" Odd\r\nContent-Length: 5\r\n\r\nhello")
 
 
 def folded_header() -> Server:
-    """Continue a field on a second line, as was once allowed: clients put a space there (RFC 9112, 5.2)."""
+    """Send a field folded over two lines, which is obsolete: clients replace the fold by a space (RFC 9112, 5.2)."""
     return saying(OK, b"X-Folded: two\r\n\t words\r\nContent-Length: 5\r\n\r\nhello")
 
 
 def two_answers() -> Server:
-    """Send two answers to each request."""
+    """Send two responses to each request."""
     return saying(ANSWER + OK + b"Content-Length: 8\r\n\r\nsmuggled")
 
 
 def two_framings() -> Server:
-    """Send a chunked body with a Content-Length beside it, as a smuggler does (RFC 9112, 6.3)."""
+    """Send a chunked body with a Content-Length, as in request smuggling (RFC 9112, 6.3)."""
     return saying(OK, b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", b"5\r\nhello\r\n0\r\n\r\n")
 
 
 def continued() -> Server:
-    """Send 100 Continue before the answer, asked or not."""
+    """Send 100 Continue before the response, whether the client expects it or not."""
     return saying(b"HTTP/1.1 100 Continue\r\n\r\n", ANSWER)
 
 
@@ -97,17 +97,17 @@ def informed(times: int = 20) -> Server:
 
 
 def redirect_loop() -> Server:
-    """Redirect each request to where it came."""
+    """Redirect each request to the same URL."""
     return saying(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n")
 
 
 def bad_redirect(to: bytes = b"http://[::nowhere/") -> Server:
-    """Redirect each request to what is no URL."""
+    """Redirect each request to an invalid URL."""
     return saying(b"HTTP/1.1 302 Found\r\nLocation: ", to, b"\r\nContent-Length: 0\r\n\r\n")
 
 
 def bad_cookies() -> Server:
-    """Answer with cookies that are none, a sane one among them."""
+    """Answer with malformed cookies and one valid cookie."""
     cookies = [
         b"",
         b";;;",

@@ -1,4 +1,4 @@
-"""Servers whose TLS is not to be trusted."""
+"""Servers with invalid certificates or faulty TLS handshakes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LONG_AGO = parsedate_to_datetime("Mon, 31 Dec 2001 00:00:00 +0000")
 
 @contextmanager
 def trusted() -> Iterator[Server]:
-    """Answer each request over TLS as it should be, for those who trust its *authority*."""
+    """Answer each request over valid TLS; clients must trust the certificate *authority*."""
     authority = _authority()
     with _serving(authority, authority.issue_cert(LOOPBACK)) as server:
         yield server
@@ -29,7 +29,7 @@ def trusted() -> Iterator[Server]:
 
 @contextmanager
 def expired() -> Iterator[Server]:
-    """Show a certificate that ended with the year 2001."""
+    """Present a certificate that expired at the end of 2001."""
     authority = _authority()
     with _serving(authority, authority.issue_cert(LOOPBACK, not_after=LONG_AGO)) as server:
         yield server
@@ -37,7 +37,7 @@ def expired() -> Iterator[Server]:
 
 @contextmanager
 def other_host() -> Iterator[Server]:
-    """Show a certificate for elsewhere.example."""
+    """Present a certificate for elsewhere.example."""
     authority = _authority()
     with _serving(authority, authority.issue_cert("elsewhere.example")) as server:
         yield server
@@ -64,7 +64,7 @@ def cut_handshake() -> Iterator[Server]:
 
 @contextmanager
 def stalled_handshake() -> Iterator[Server]:
-    """Answer nothing to the first message of the TLS handshake."""
+    """Send nothing after the ClientHello."""
 
     def treat(peer: Peer) -> None:
         peer.receive()
@@ -76,7 +76,7 @@ def stalled_handshake() -> Iterator[Server]:
 
 @contextmanager
 def dripping_handshake(every: float = 0.01) -> Iterator[Server]:
-    """Send the answer to the first message of the TLS handshake one byte each *every* seconds."""
+    """Send the reply to the ClientHello one byte every *every* seconds."""
 
     def treat(peer: Peer) -> None:
         peer.receive()
@@ -88,7 +88,7 @@ def dripping_handshake(every: float = 0.01) -> Iterator[Server]:
 
 def _authority() -> trustme.CA:
     try:
-        import trustme  # late: for tests alone, so not among what Chaperon needs
+        import trustme  # late: needed by tests only, so not a dependency of Chaperon
     except ImportError as exc:
         raise UsageError("servers with TLS need trustme: pip install trustme") from exc
     return trustme.CA()

@@ -1,4 +1,4 @@
-"""A raw server on loopback that treats every connection in one way."""
+"""A raw server on loopback that handles every connection with one function."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ P = TypeVar("P", bound="Port")
 
 OK = b"HTTP/1.1 200 OK\r\n"
 ANSWER = OK + b"Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
-"""What a server says that means no harm."""
+"""A valid response."""
 
 
 class Gone(Exception):
@@ -35,7 +35,7 @@ class Peer:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def hear(self) -> bytes:
-        """Return the head of the next request, once its body has come as well. Raises Gone."""
+        """Return the head of the next request after its body has arrived. Blocks. Raises Gone."""
         received = b""
         while b"\r\n\r\n" not in received:
             received += self.receive()
@@ -50,12 +50,12 @@ class Peer:
         return head
 
     def say(self, *parts: bytes) -> None:
-        """Send bytes, as they are."""
+        """Send bytes unchanged."""
         for part in parts:
             self._socket.sendall(part)
 
     def drip(self, parts: Iterable[bytes], every: float) -> None:
-        """Send one part each *every* seconds, until the client has closed."""
+        """Send one part every *every* seconds, until the client closes."""
         for part in parts:
             self.say(part)
             with suppress(TimeoutError):
@@ -63,12 +63,12 @@ class Peer:
                 self.receive()
 
     def stay(self) -> None:
-        """Do nothing until the client has closed."""
+        """Block until the client closes."""
         while True:
             self.receive()
 
     def reset(self) -> None:
-        """Close at once, with a TCP reset."""
+        """Close immediately with a TCP reset."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 
@@ -77,11 +77,11 @@ class Peer:
         self._socket.shutdown(socket.SHUT_WR)
 
     def secure(self, context: ssl.SSLContext) -> None:
-        """Shake hands for TLS."""
+        """Perform the TLS handshake."""
         self._socket = context.wrap_socket(self._socket, server_side=True)
 
     def receive(self) -> bytes:
-        """Return what comes next, 64 kB at most. Raises Gone."""
+        """Return the next received bytes, 64 kB at most. Blocks. Raises Gone."""
         data: bytes = self._socket.recv(65_536)
         if not data:
             raise Gone
@@ -89,7 +89,7 @@ class Peer:
 
 
 Treatment = Callable[[Peer], object]
-"""What is done to a connection, which is closed when it returns."""
+"""Handles one connection, which is closed when the function returns."""
 
 
 class Port:
@@ -163,5 +163,5 @@ class Server(Port):
 
     def _meet(self, connection: socket.socket, address: object) -> None:
         self.connections += 1
-        with suppress(Gone, OSError):  # the client may leave when it likes
+        with suppress(Gone, OSError):  # the client may close at any time
             self._treat(Peer(connection, next(self._numbers)))
