@@ -1,4 +1,4 @@
-"""How arrivals become visits: each user's session, opened, used, closed."""
+"""The visits of a run: each user's session is opened, used for its visits, and closed."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class VisitRunner:
         return outcome.visited
 
     def missed(self, arrival: Arrival, now: float) -> None:
-        """Record the response time of a visit that was due and never began: at least until *now*."""
+        """Record a censored response time, from its due time to *now*, for a visit that was due and never began."""
         due = arrival.due
         if due is None:
             return
@@ -108,7 +108,7 @@ class VisitRunner:
         meter.record("visit", "visit", now, now, NEVER_BEGUN, 0, due)
 
     def abandoned(self, arrival: Arrival) -> None:
-        """Record a visit that could not be interrupted: it took at least until now."""
+        """Record a visit that could not be interrupted, censored at the current time."""
         session = self._active(arrival)
         start = None if session is None else session.steps_began
         if session is None or start is None:
