@@ -67,7 +67,7 @@ def start_workers(
     """Start one engine process for each of *names*, to join the master at *address*.
 
     *own* is a scenario file of theirs, to be used in place of what the master ships. For a
-    master to answer they wait *patience* seconds, or for ever. *on_fault* is told of a fault of ours.
+    master to answer they wait *patience* seconds, or for ever. *on_fault* is called with each fault of ours.
     """
 
     def command(name: str, incarnation: int) -> list[str]:

@@ -42,11 +42,11 @@ class Environment:
     flight may go on at the end, *brake* after how long of nothing but failing requests the
     run stops (None: never). What is due in the
     first *warmup* counts to no headline, no limit. An arrival that would begin more than
-    *late* after it was due is dropped (None: it begins all the same). *trust* changes the
+    *late* after it was due is dropped (None: it begins late). *trust* changes the
     rules by which a run is INVALID, such as {"late": "100ms", "cpu": None}. *metrics*
     renames, leaves out or derives series. Raises LoadError, LimitError, PlanError.
 
-    *setup* runs once per run before it, *teardown* after it, whatever happened; each may take
+    *setup* runs once per run before it, *teardown* after it in any case; each may take
     the config as its argument. *setup* may be a generator function or a context manager,
     too. The mapping it returns (plain values: they travel to the workers of a cluster) is
     merged into the config that every session sees, above the environment's own and below

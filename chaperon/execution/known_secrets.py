@@ -82,7 +82,7 @@ def of_config(config: Any, *, secret: bool = False) -> Iterator[str]:
 def of_settings(settings: Any, words: Collection[str] = ()) -> Iterator[str]:
     """Yield the values that were given with --set: all but numbers, URLs, and *words* that the plan shows anyway.
 
-    Where the key says that the value is a secret it is one, whatever it looks like.
+    Where the key says that the value is a secret it is one, also if it does not look like one.
     """
     yield from of_config(settings)
     yield from _settings(settings, words)

@@ -29,11 +29,11 @@ class LocalLoad:
 
     The *sink* gets a window every second and one at the end. *stop_run* is called when a
     scenario wants to end the run for all, *on_fault* when a greenlet that belongs to the load
-    has died. *closing* is what was counted apart from the windows, up to the last cut. *journal* opens what is told of
-    all that is recorded, from a second of the run on. So many *engines* send the whole. While
-    *staying*, it waits for further shares; nothing is started while *held* says so; *changed*
-    is called when a share is done or given back. The result of the setup is in
-    the *plan*.
+    has died. *closing* is what was counted apart from the windows, up to the last cut. *journal*, called with the
+    second of the run in which recording begins, returns the journal of everything that is recorded, or None. *engines*
+    is how many processes send the whole load. While *staying*, it waits for further shares; nothing is started
+    while *held* returns True; *changed* is called when a share is done or given back. The result of the setup is in the
+    *plan*.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class LocalLoad:
 
     @property
     def cut(self) -> int:
-        """The number of the newest window that was cut, whatever became of it."""
+        """The number of the newest window that was cut, also where it was not sent."""
         return self._recorder.cut_so_far
 
     def perform(self) -> None:

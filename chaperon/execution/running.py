@@ -227,7 +227,7 @@ class Running:
         try:
             plan = due_visits(self._shares, engine.steering, stopped=engine.stopped, began=self._began)
             self._watch.settle({WORKER: load.closing}, plan)
-        except Exception as exc:  # whoever waits for the end must not wait for ever
+        except Exception as exc:  # `wait` must return
             text = fault_text("the reckoning", exc)
             self._watch.fault(text)
             say_fault(text, exc)

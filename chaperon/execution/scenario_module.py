@@ -130,7 +130,7 @@ def _by_itself(file: Path) -> ModuleType:
 
 
 def _run(path: Path, make: Callable[[], ModuleType]) -> ModuleType:
-    """Return what *make* imports. Raises LoadError for whatever the file raises."""
+    """Return what *make* imports. Raises LoadError for any exception of the file."""
     try:
         return make()
     except SyntaxError as exc:

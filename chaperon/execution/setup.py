@@ -23,13 +23,12 @@ PATIENCE = 30.0
 
 
 class Setup:
-    """Does an environment's `setup`, then its `teardown` once and whatever came between.
+    """Runs an environment's `setup`, then its `teardown` once, also after an error.
 
     *setup* is a function (of the config, if it takes an argument), or a generator function
     that yields once, or a context manager, or a function that returns one. What it returns,
-    yields or enters as is a mapping to be merged into the config, or None. Nothing here
-    knows of a run: whoever conducts one, alone or for a whole cluster, calls `begin` and
-    `end`, or enters the preparation as a context manager.
+    yields or enters as is a mapping to be merged into the config, or None. The
+    run, of one process or of a cluster, calls `begin` and `end`, or enters the setup as a context manager.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The report's rows told apart, by phase or by the values of a tag."""
+"""The report's rows split by phase or by the values of a tag."""
 
 from __future__ import annotations
 

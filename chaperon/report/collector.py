@@ -49,7 +49,7 @@ class SecondRow:
 class WorkerStats:
     """What one worker has sent so far; *health* is the worst that was seen, *latest* the last.
 
-    *losses* are the visits nobody knows the end of because it was lost. No window is waited
+    *losses* are the visits whose end is unknown because the worker was lost. No window is waited
     for of one that is *away*; one that is *lost* went away with windows it never sent.
     """
 
@@ -150,11 +150,11 @@ class Totals:
 
 
 Listener = Callable[[int, Mapping[Key, Sequence[Series]], Sequence[Window]], None]
-"""Is told of every second when it is closed, and of what comes late to one."""
+"""Called with every second when it is closed, and with each window that comes late to one."""
 
 
 class Collector:
-    """Adds windows up; the same windows give the same figures in whatever order they come.
+    """Adds windows up; the same windows give the same figures in any order of arrival.
 
     Seconds are closed in their order, each when every worker has sent it or one *patience*
     seconds younger has come; then its windows are merged in the order of *workers*.

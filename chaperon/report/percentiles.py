@@ -104,7 +104,7 @@ class Population:
             value = self.good.quantile(q) or 0.0
             return Bounds(value, value)
         upper = self._upper(q)
-        if self.censored.low >= upper:  # whatever was cut, was cut later: both bounds count the same good samples
+        if self.censored.low >= upper:  # every censored sample was cut later: both bounds count the same good samples
             return Bounds(upper, upper)
         return Bounds(min(self._lower(q), upper), upper)
 

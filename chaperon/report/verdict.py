@@ -81,7 +81,7 @@ CENSORED = 0.01
 def censored_warnings(totals: Totals) -> list[str]:
     """Return what has to be said where more than 1 % of the requests, or of the visits, never came to an end.
 
-    Warm-up is left out. Each is said whatever the limits are.
+    Warm-up is left out. Each is said whether or not a limit is about it.
     """
     found = []
     counted = [(key, series) for key, series in totals.series.items() if key.phase != WARM_UP]

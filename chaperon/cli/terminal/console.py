@@ -13,7 +13,7 @@ from chaperon.cli.terminal.streams import behind, shown_lines
 
 
 class CleanConsole(Console):
-    """A console whose texts hold no secrets and nothing that steers a terminal, whoever made them.
+    """A console whose texts hold no secrets and nothing that steers a terminal.
 
     What Rich itself writes to style a text or to move the cursor stays.
     """

@@ -54,7 +54,7 @@ class Live:
 
     @staticmethod
     def _seen(show: Callable[..., None], *args: object) -> None:
-        """Show it for as long as somebody reads it: a terminal that is closed is no fault."""
+        """Show it until the terminal is closed, which is no fault."""
         try:
             show(*args)
         except OSError:

@@ -17,7 +17,7 @@ from chaperon.report.redaction.redaction import Redactor, one_line
 INDENT = "    "
 """Before what follows a line break within one text: it cannot pass for a line of ours."""
 LONGEST = 65_536
-"""Characters of a line that has not ended, before they are printed all the same."""
+"""Characters of a line that has not ended, after which they are printed without waiting for its end."""
 
 REDACT = Redactor()
 """Knows the secrets of this process."""
@@ -84,7 +84,7 @@ def open_doors() -> None:
 
 @contextmanager
 def doors_open() -> Iterator[None]:
-    """Let everything that is printed in the block pass the door, whatever stands in the place of the streams in it."""
+    """Clean everything that is printed in the block, also where the streams are replaced within it."""
     before = sys.stdout, sys.stderr
     open_doors()
     try:
@@ -154,7 +154,7 @@ def give_up_stdout() -> None:
 
 
 class StderrHandler(logging.Handler):
-    """Log records on whatever standard error is at the moment: the progress line moves aside for them."""
+    """Log records on the standard error of the moment: the progress line moves aside for them."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record as one line, what a traceback adds to it indented beneath."""

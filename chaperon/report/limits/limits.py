@@ -56,8 +56,8 @@ class Limit:
 
     *selection* says which series it is about; *readings* are all that the text can mean, the most literal first: the
     first one that names a series that there is counts (`among`). *value* is in seconds, a share, or a plain number a
-    second. It must hold *over* every so many seconds, None for the whole run, or *during* a phase. Where it
-    is to *abort* the run, it does so no earlier than *after* so many seconds.
+    second. It must hold *over* every stretch of that length in seconds, None for the whole run, or *during* a phase.
+    Where it is to *abort* the run, it does so no earlier than *after* seconds.
     """
 
     text: str

@@ -32,7 +32,7 @@ class Selection(NamedTuple):
     kind: str | None = None
 
     def means(self, key: Key) -> bool:
-        """Return whether a series is one of those selected, whatever its phase."""
+        """Return whether a series is one of those selected, in any phase."""
         if self.scenario is not None and key.scenario != self.scenario:
             return False
         if self.tags and not set(self.tags) <= set(key.tags):

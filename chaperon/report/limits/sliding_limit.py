@@ -1,4 +1,4 @@
-"""A limit that must hold over every stretch of so many seconds."""
+"""A limit that must hold over every stretch of a given length."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Sliding:
     """Follows one limit second by second; the result is the worst stretch that was seen.
 
     A stretch counts once it is whole, or when the run was shorter. One without any data
-    breaks the limit where somebody was busy in it, after data had come before.
+    breaks the limit where users were busy in it, after data had come before.
     """
 
     def __init__(self, limit: Limit) -> None:

@@ -16,7 +16,7 @@ def write_output(path: str | Path, text: str) -> None:
 
     A regular file is replaced by rename; a link of one's own, or root's, stays and what it leads
     to is written. A terminal, a pipe or a character device, such as /dev/stdout, is written to;
-    a pipe that nobody reads is an error, as are a block device and what `refuse_links` names.
+    a pipe without a reader is an error, as are a block device and what `refuse_links` names.
     """
     refuse_links(path)
     place = Path(path)

@@ -18,7 +18,7 @@ MOST = 10_000
 """Values that are known literally: no more are taken in."""
 KEPT = 4_096
 LONG = 1_000
-"""So many texts, of at most so many characters, are kept redacted: names of series come again every second."""
+"""How many texts, of at most how many characters, are cached with their redacted form: names recur every second."""
 
 _WORD = "[A-Za-z0-9]"
 # line and paragraph separators, bidirectional marks, embeddings, overrides, isolates

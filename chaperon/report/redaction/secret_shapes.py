@@ -53,7 +53,7 @@ _PHRASE = frozenset([
 ])  # fmt: skip
 """What follows Bearer or Basic where no credentials do."""
 
-# a name, whatever closes it, then what assigns: key=value, "key": "value", user[key]=value, key%3Dvalue, --key value
+# a name, its closing mark, then what assigns: key=value, "key": "value", user[key]=value, key%3Dvalue, --key value
 _NAME = re.compile(
     r"(?:(?<![\w%-])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrt]))(?P<flag>--?)?(?P<name>[A-Za-z_][\w.-]{0,99})"
     r"(?P<close>(?:\\*['\"]|\]|%5[Dd]|%22)*)"

@@ -21,7 +21,7 @@ CROWDED = 0.005
 ROOM = 0.65
 """How much of a core may be used before lateness grows."""
 THROTTLED = 0.1
-"""A second with so many of it stopped by a CPU quota says nothing of how much a core can do."""
+"""Seconds of a second that a CPU quota stopped, from which on it does not show how much a core can do."""
 BRIEF = 0.5
 """So long a stop is none of the short runs' own: what starts a run may take a part of it."""
 FULL = 0.9
