@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "websockets.md").read_text(), re.DOTALL)
 COUNTS = [
     ("echo", {"ws recv /": 10, "ws sent /": 10}),
-    ("echo", {"heard": 3, "check it said why": 1}),
+    ("echo", {"received": 3, "check it said why": 1}),
     ("echo", {"ws request /": 5, "round trip /": 1, "check each has its own": 1}),
     ("firehose", {"PUT /news": 5, "round trip publish to receive": 5}),
 ]
