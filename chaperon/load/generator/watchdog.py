@@ -64,7 +64,6 @@ class BlockingWatchdog:
         self.fault: BaseException | None = None
         self._seen: deque[RunEvent] = deque(maxlen=MOST)
         self._stop: _Stop | None = None
-        self._told = False
 
     def __repr__(self) -> str:
         return f"<BlockingWatchdog of thread {self._hub}>"
