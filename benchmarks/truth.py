@@ -13,7 +13,7 @@ from benchmarks.machine import many_files
 from benchmarks.queue_target import Service, built, lateness, quantile
 from benchmarks.situations import SITUATIONS, Situation
 from benchmarks.truth_runs import Asked, Seen, run
-from chaperon.report.validity.generator_part import marks
+from chaperon.report.validity.generator_part import is_marked
 
 PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 SHARE, LEAST = 0.15, 0.001
@@ -158,7 +158,7 @@ def _figures(
     found = []
     for name, q in PERCENTILES.items():
         value, bound, part = said[name], least.get(name), parts.get(name)
-        marked = marks(bound if value is None else value, part)
+        marked = is_marked(bound if value is None else value, part)
         near = tolerance if clock == "service" or name == "p95" else None
         found.append(Figure(clock, name, value, bound, quantile(own, q), marked, near))
     return found

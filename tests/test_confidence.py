@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from chaperon.measure.confidence import known_from, ranks
+from chaperon.measure.confidence import ranks, samples_needed
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Key, Sample
 from chaperon.measure.sketch import Sketch
@@ -24,7 +24,7 @@ from chaperon.report.verdict import Ending, RunInfo, conclude
 def test_a_percentile_is_known_from_the_n_at_which_its_interval_has_an_upper_end(p, n):
     q = p / 100
 
-    assert known_from(q) == n
+    assert samples_needed(q) == n
     assert ranks(n - 1, q) is None
     assert ranks(n, q)[1] == n
 
@@ -79,7 +79,7 @@ def report_of(n, limits=()):
     collector.add(record.cut())
     totals = collector.totals()
     facts = RunInfo("e", 1, "2026-01-01T00:00:00Z", 10.0)
-    return conclude(totals, [parse(text).judge(totals, 10.0) for text in limits], facts, Ending())
+    return conclude(totals, [parse(text).evaluate(totals, 10.0) for text in limits], facts, Ending())
 
 
 def test_what_is_not_known_is_null_in_json_and_a_question_mark_in_the_table():

@@ -23,7 +23,7 @@ FINE = {
 
 def report(*seconds, workers=("local",), took=0.01, planned=100, happenings=(), trust=None):
     """The report of a run whose windows had these figures, in which all went well besides."""
-    watch = RunMonitor(Collector(workers), [], brake=None, trust=ValidityRules.of(trust or {}))
+    watch = RunMonitor(Collector(workers), [], brake=None, rules=ValidityRules.of(trust or {}))
     recorders = {name: Recorder(name, began=0.0) for name in workers}
     for at, figures in enumerate(seconds):
         for name, record in recorders.items():
@@ -34,7 +34,7 @@ def report(*seconds, workers=("local",), took=0.01, planned=100, happenings=(), 
                 record.record(Sample(Key("shop", "visit", "visit"), at, at + took, due=float(at)))
             if at == 0:
                 for what in happenings:
-                    record.happened(what)
+                    record.record_event(what)
             watch.add(record.cut(health={**FINE, **own}))
     return watch.report(RunInfo("e", 1, "", float(len(seconds))), finished=True)
 

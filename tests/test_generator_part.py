@@ -27,8 +27,8 @@ from chaperon.report.monitor import RunMonitor
 from chaperon.report.outputs.console import print_report
 from chaperon.report.outputs.json import as_dict
 from chaperon.report.report import Row, Verdict
-from chaperon.report.validity.falsified import marked
-from chaperon.report.validity.generator_part import GeneratorPart, moved
+from chaperon.report.validity.falsified import lateness_warning
+from chaperon.report.validity.generator_part import GeneratorPart, percentile_shift
 from chaperon.report.validity.validity_rules import ValidityRules
 from chaperon.report.verdict import RunInfo
 
@@ -214,7 +214,7 @@ def test_waiting_too_briefly_to_know_leaves_it_for_the_next_run():
 def run(lag=(), late=(), took=0.01, limits=(), workers=("local",), phases=None, healthy=0.0001, requests=1, trust=()):
     """The report of a run of three seconds in which these were the lags and the latenesses of each second."""
     watch = RunMonitor(
-        Collector(workers), [parse(text) for text in limits], brake=None, trust=ValidityRules.of(dict(trust))
+        Collector(workers), [parse(text) for text in limits], brake=None, rules=ValidityRules.of(dict(trust))
     )
     for at in range(3):
         for name in workers:
@@ -320,7 +320,7 @@ def test_the_warning_names_the_figure_with_the_largest_part():
     own = GeneratorPart(Sketch(), series_of([0.002] * 100).good)
     rows = [Row("", name, "http", series_of([took] * 100), 10.0) for name, took in (("short", 0.001), ("long", 0.01))]
 
-    warning = marked(rows, own)
+    warning = lateness_warning(rows, own)
 
     assert warning is not None
     assert "most of all p50 of long: up to 2.00ms of 10.0ms" in warning
@@ -367,12 +367,12 @@ def test_a_few_late_samples_move_a_percentile_between_distant_values_by_more_tha
     def part(q):
         return sorted(late)[min(int(q * 100), 99)]
 
-    own = moved(lambda q: seen[min(int(q * 100), 99)], part, 0.95)
+    own = percentile_shift(lambda q: seen[min(int(q * 100), 99)], part, 0.95)
 
     assert part(0.95) == 0.0
     assert own >= seen[95] - sorted(times)[94]
-    assert moved(lambda q: 0.02, lambda q: 0.0001, 0.95) == 0.0001
-    assert moved(lambda q: 0.02, lambda q: None, 0.95) is None
+    assert percentile_shift(lambda q: 0.02, lambda q: 0.0001, 0.95) == 0.0001
+    assert percentile_shift(lambda q: 0.02, lambda q: None, 0.95) is None
 
 
 PAIRS = st.lists(st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0)), min_size=1, max_size=60)
@@ -386,6 +386,6 @@ def test_what_a_percentile_was_moved_by_is_never_more_than_its_part(pairs, q):
 
     true, late = [x for x, _ in pairs], [y for _, y in pairs]
     said = [x + y for x, y in pairs]
-    own = moved(lambda share: quantile(said, share), lambda share: quantile(late, share), q)
+    own = percentile_shift(lambda share: quantile(said, share), lambda share: quantile(late, share), q)
 
     assert quantile(said, q) - quantile(true, q) <= own + 1e-9

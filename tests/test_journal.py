@@ -109,7 +109,7 @@ deeds = st.one_of(
     samples.map(lambda s: ("record", s)),
     st.tuples(st.just("count_visit"), st.sampled_from(["shop", "éclair"]), moments, st.sampled_from(FATES)),
     st.tuples(st.just("count_note"), words),
-    st.builds(RunEvent, moments, words, words, moments).map(lambda h: ("happened", h)),
+    st.builds(RunEvent, moments, words, words, moments).map(lambda h: ("record_event", h)),
     st.just(("cut",)),
     st.integers(0, 3).map(lambda behind: ("acknowledge", behind)),
 )
@@ -254,7 +254,7 @@ def test_progress_counts_on_from_where_a_share_was_taken_up():
             life.recorder.count_visit("shop", 101.0, fate, share="0:1/4")
         early = recover(life.journal.folder).rest[0].progress
 
-        life.recorder.dealt("0:1/4", 4)
+        life.recorder.record_rows("0:1/4", 4)
         dealt = recover(life.journal.folder).rest[0].progress
 
         life.cut(progress={"0:1/4": (45, 2, 4), "0:2/4": (7, 7, 0)})
@@ -272,7 +272,7 @@ def test_whoever_takes_over_a_share_knows_to_the_visit_where_it_stood(load, unti
     with a_folder() as folder:
         journal = Journal(folder / "life", replace(WHO, began=VirtualClock().now()), size=SMALL)
         stage = Stage(load, shares=4, took=0.35, journal=journal)
-        dealer = UniqueRows(stage.recorder.dealt)
+        dealer = UniqueRows(stage.recorder.record_rows)
         for share in stage.shares:
             journal.note_share_start(share.name, share.start, share.rows)
 

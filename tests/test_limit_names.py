@@ -22,7 +22,7 @@ def totals_of(*keys, took=0.1):
 
 
 def judged(limit, *keys):
-    return parse(limit).judge(totals_of(*keys), 10.0)
+    return parse(limit).evaluate(totals_of(*keys), 10.0)
 
 
 ODD = [
@@ -59,8 +59,9 @@ def test_a_name_that_there_is_comes_before_what_it_may_mean_otherwise():
     plain, odd = Key("shop", "GET /"), Key("shop", "GET /: timeout")
     limit = parse("count(GET /: timeout) >= 1")
 
-    assert limit.among([plain, odd]).selection.series == "GET /: timeout"
-    assert (limit.among([plain]).selection.series, limit.among([plain]).selection.error) == ("GET /", "timeout")
+    assert limit.reading_for([plain, odd]).selection.series == "GET /: timeout"
+    other = limit.reading_for([plain]).selection
+    assert (other.series, other.error) == ("GET /", "timeout")
 
 
 def test_a_limit_without_data_names_what_there_is_near():

@@ -158,7 +158,7 @@ def test_what_a_recorder_takes_survives_the_codec(text):
             Key(text, text, kind, text, ((text, text),)), 0.0, 1.0, Failure(text, text), 3, None, None
         )
     recorder.count_note(text)
-    recorder.happened(RunEvent(0.0, "change", text))
+    recorder.record_event(RunEvent(0.0, "change", text))
     recorder.count_visit(encodable(text, NAME), 0.0, "planned")
 
     window = recorder.cut()
@@ -195,7 +195,7 @@ def test_what_is_said_of_a_run_is_encodable():
     watch = RunMonitor(Collector(["local"]), [], brake=None)
     watch.aborted("\ud83d")
     watch.fault("\udc80")
-    watch.collector.note("\ude00")
+    watch.collector.count_note("\ude00")
 
     report = watch.report(RunInfo("\ud83d", 0, "", 0.0), finished=True)
 

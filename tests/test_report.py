@@ -25,7 +25,7 @@ from chaperon.report.outputs.json import as_dict, write_json
 from chaperon.report.redaction.redaction import redacted
 from chaperon.report.report import NoSuchSeries, Verdict
 from chaperon.report.verdict import Ending, RunInfo, conclude
-from chaperon.report.worker_table import crew_lines
+from chaperon.report.worker_table import worker_lines
 
 GET = Key("shop", "GET /")
 VISIT = Key("shop", "visit", "visit")
@@ -58,7 +58,7 @@ def collected(*made, workers=("a",)):
 
 def report_of(collector=None, limits=(), ending=None, facts=FACTS):
     totals = (collector or collected(windows("a"))).totals()
-    judged = [parse(text).judge(totals, facts.duration) for text in limits]
+    judged = [parse(text).evaluate(totals, facts.duration) for text in limits]
     return conclude(totals, judged, facts, ending or Ending())
 
 
@@ -173,8 +173,8 @@ def test_of_a_phase_every_worker_tells_the_same_length():
 def test_what_happened_is_told_with_its_worker_in_order():
     one, two = Recorder("a", began=0.0), Recorder("b", began=0.0)
     late, early = RunEvent(0.7, "blocked", "shop.py:3", 0.3), RunEvent(0.2, "change", "paused")
-    one.happened(late)
-    two.happened(early)
+    one.record_event(late)
+    two.record_event(early)
 
     totals = collected([one.cut()], [two.cut()], workers=("a", "b")).totals()
 
@@ -420,7 +420,7 @@ def tally(name, **health):
 def test_the_workers_of_a_run_are_told_apart_and_the_lost_one_said():
     sick = replace(tally("beta", late_p99=0.5, lag_max=1.2), lost=True, losses=3)
 
-    lines = crew_lines([tally("alpha", late_p99=0.001), sick])
+    lines = worker_lines([tally("alpha", late_p99=0.001), sick])
 
     assert lines == [
         "workers  visits   cpu  late p99  lag max",
@@ -430,11 +430,11 @@ def test_the_workers_of_a_run_are_told_apart_and_the_lost_one_said():
 
 
 def test_of_many_workers_those_are_shown_that_are_worst_off():
-    lines = crew_lines([tally(f"w{n:03}", late_p99=n / 1000) for n in range(50)], most=3)
+    lines = worker_lines([tally(f"w{n:03}", late_p99=n / 1000) for n in range(50)], most=3)
 
     assert [line.split()[0] for line in lines] == ["workers", "w047", "w048", "w049", "and"]
     assert lines[-1] == "and 47 workers that do better"
 
 
 def test_one_worker_alone_is_no_crew():
-    assert crew_lines([tally("local")]) == []
+    assert worker_lines([tally("local")]) == []

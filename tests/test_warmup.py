@@ -26,7 +26,7 @@ def report_of(*samples, phases, duration, limits=(), bad=()):
     collector.add(record.cut(phases=phases))
     facts = RunInfo("e", 1, "2026-01-01T00:00:00Z", duration)
     totals = collector.totals()
-    return conclude(totals, [parse(text).judge(totals, duration) for text in limits], facts, Ending())
+    return conclude(totals, [parse(text).evaluate(totals, duration) for text in limits], facts, Ending())
 
 
 COLD = [(Key("shop", "GET /", phase="warm-up"), 5.0)] * 100

@@ -68,7 +68,7 @@ class LocalLoad:
         self._health = Health(clock, began, lag=self._recorder.lag, real_time=isinstance(clock, HubClock))
         self._wire = NetworkContext(now=clock.now)
         marks = RoundTripStarts()
-        rendezvous, dealer = Rendezvous(clock), UniqueRows(self._recorder.dealt)
+        rendezvous, dealer = Rendezvous(clock), UniqueRows(self._recorder.record_rows)
         parts = [
             EntryRunner(
                 entry.scenario,
@@ -124,7 +124,7 @@ class LocalLoad:
         engine = self.engine
         return Closing(
             windows,
-            self._recorder.taken,
+            self._recorder.recorded,
             engine.planned,
             self._wire.sent,
             self._recorder.left_out,
@@ -167,7 +167,7 @@ class LocalLoad:
         self._due_until = edge
         self._told = until
         late = self._health.lateness
-        health = {**self._health.cut(self._recorder.happened), **self._wire.facts()}
+        health = {**self._health.cut(self._recorder.record_event), **self._wire.facts()}
         self.closing = self._closing(self._recorder.cut_so_far + 1)
         self._sink(
             self._recorder.cut(

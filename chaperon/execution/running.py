@@ -52,7 +52,7 @@ class Running:
             Collector([WORKER]),
             plan.limits,
             brake=plan.brake,
-            trust=plan.rules,
+            rules=plan.rules,
             redact=Redactor(plan.secrets),
         )
         self._clock: Clock = clock or HubClock()
@@ -157,7 +157,7 @@ class Running:
 
     def note(self, text: str) -> None:
         """Add a sentence to the notes of the report, such as "deployed 1.2" by the person who watches the run."""
-        self._watch.collector.note(encodable(text, WORDS))
+        self._watch.collector.count_note(encodable(text, WORDS))
 
     @property
     def crew(self) -> list[WorkerStats]:
@@ -226,7 +226,7 @@ class Running:
         engine = load.engine
         try:
             plan = due_visits(self._shares, engine.steering, stopped=engine.stopped, began=self._began)
-            self._watch.settle({WORKER: load.closing}, plan)
+            self._watch.reconcile({WORKER: load.closing}, plan)
         except Exception as exc:  # `wait` must return
             text = fault_text("the reckoning", exc)
             self._watch.fault(text)

@@ -253,4 +253,4 @@ class Engine:
         for name, load in self._loads.items():
             self._follow(self.holdings[name].share, load)
         self._flight.rouse()
-        self._flight.recorder.happened(RunEvent(at, "change", what))
+        self._flight.recorder.record_event(RunEvent(at, "change", what))

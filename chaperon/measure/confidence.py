@@ -24,7 +24,7 @@ class Interval(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def known_from(q: float) -> int:
+def samples_needed(q: float) -> int:
     """Return the number of samples needed for the interval of quantile *q* to have an upper end.
 
     From that number on the greatest sample exceeds the quantile with 97.5 % probability: 72
@@ -43,7 +43,7 @@ def ranks(n: int, q: float) -> tuple[int, int] | None:
     below the quantile is binomial. Computed exactly if few samples lie beyond the quantile,
     otherwise by the normal approximation. None if *n* is too small for an upper end.
     """
-    if n < known_from(q):
+    if n < samples_needed(q):
         return None
     if n * min(q, 1 - q) > _EXACT:
         half = 1.959964 * math.sqrt(n * q * (1 - q))

@@ -52,11 +52,11 @@ class RecorderJournal(Protocol):
 
     def count_visit(self, label: str, due: float, fate: VisitOutcome, waited: float, share: str) -> None: ...
 
-    def dealt(self, share: str, rows: int) -> None: ...
+    def record_rows(self, share: str, rows: int) -> None: ...
 
     def count_note(self, what: str) -> None: ...
 
-    def happened(self, what: RunEvent) -> None: ...
+    def record_event(self, what: RunEvent) -> None: ...
 
 
 class Recorder:
@@ -66,7 +66,7 @@ class Recorder:
     second of the run that the first window covers. *lag* estimates how long responses waited for
     the event loop. *tap* is called with every sample, *journal* receives samples, visits,
     events and notes. The caps above bound the memory used, for any number of samples.
-    *taken* counts the samples and *left_out* the requests of series that the environment
+    *recorded* counts the samples and *left_out* the requests of series that the environment
     leaves out; both are counted apart from the windows.
     """
 
@@ -86,7 +86,7 @@ class Recorder:
         self._keep = None if journal is None else journal.record_fields
         self._tap = tap
         self._seq = 0
-        self.taken = 0
+        self.recorded = 0
         self.left_out = 0
         self._second = second
         self._open: dict[Key, list[Row]] = {}
@@ -131,11 +131,11 @@ class Recorder:
         if not 0.0 <= took < LARGEST and not (key.kind == "gauge" and abs(took) < LARGEST):
             self.count_note(REFUSED)
             return
-        self.taken += 1
+        self.recorded += 1
         if failure is not None:
             failure = failure.plain()
             if not failure.begun:  # a visit that never started does not count as a sample
-                self.taken -= 1
+                self.recorded -= 1
         if bytes and not (isinstance(bytes, int) and 0 < bytes < MOST_BYTES):
             self.count_note(SIZES_REFUSED)
             bytes = 0
@@ -166,18 +166,18 @@ class Recorder:
         if self._journal is not None:
             self._journal.count_visit(label, due, fate, waited, share)
 
-    def dealt(self, share: str, rows: int) -> None:
+    def record_rows(self, share: str, rows: int) -> None:
         """Write to the journal how many rows of a share were handed out. Windows report the number as progress."""
         if self._journal is not None:
-            self._journal.dealt(share, rows)
+            self._journal.record_rows(share, rows)
 
-    def happened(self, what: RunEvent) -> None:
+    def record_event(self, what: RunEvent) -> None:
         """Record an event for the report. Beyond 100 per window only their number is recorded, as a note."""
         if len(self._happenings) < HAPPENINGS:
             what = replace(what, text=encodable(what.text))
             self._happenings.append(what)
             if self._journal is not None:
-                self._journal.happened(what)
+                self._journal.record_event(what)
         else:
             self.count_note(HAPPENINGS_CAPPED)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import fastdigest
 
-from chaperon.measure.confidence import Interval, known_from, ranks
+from chaperon.measure.confidence import Interval, ranks, samples_needed
 
 if TYPE_CHECKING:
     from tdigest import TDigest
@@ -127,8 +127,8 @@ class Sketch:
         return 1.0 if value >= self.high else float(self._whole.cdf(value))
 
     def known(self, q: float) -> float | None:
-        """Return quantile *q*, or None if the samples are too few for it (see `known_from`)."""
-        return None if self.count < known_from(q) else self.quantile(q)
+        """Return quantile *q*, or None if the samples are too few for it (see `samples_needed`)."""
+        return None if self.count < samples_needed(q) else self.quantile(q)
 
     def interval(self, q: float) -> Interval | None:
         """Return the 95 % confidence interval of quantile *q*, or None if the samples are too few for an upper end."""

@@ -65,7 +65,7 @@ class WorkerStats:
     losses: int = 0
     reported: Reported = field(default_factory=Reported)
 
-    def take(self, window: Window) -> bool:
+    def record(self, window: Window) -> bool:
         """Note a window's number; return whether it is new."""
         if window.seq >= self.next_seq:
             self.missing.update(range(self.next_seq, window.seq))
@@ -96,7 +96,7 @@ class FailureStreak:
     length: int = 0
     _since: int | None = None
 
-    def note(self, second: int, *, bad: int, good: int) -> None:
+    def record(self, second: int, *, bad: int, good: int) -> None:
         """Note how many were bad, how many good in *second*."""
         if good:
             self.length, self._since = 0, None
@@ -194,7 +194,7 @@ class Collector:
         if worker is None:
             self.join(window.worker)
             worker = self._workers[window.worker]
-        if not worker.take(window):
+        if not worker.record(window):
             self._notes[TWICE] += 1
             return
         if window.at <= self._closed:
@@ -225,7 +225,7 @@ class Collector:
         self._present.discard(worker)
         self._close_whole()
 
-    def lose(self, worker: str, visits: int) -> None:
+    def set_lost_visits(self, worker: str, visits: int) -> None:
         """Note how many visits have no known end because *worker* was lost; one lost before the run began has none."""
         tally = self._workers.get(worker)
         if tally is not None:
@@ -242,7 +242,7 @@ class Collector:
             self._ledger.setdefault(label, VisitCounts()).add(counts)
             self._row(due).counts.add(counts)
 
-    def note(self, what: str, times: int = 1) -> None:
+    def count_note(self, what: str, times: int = 1) -> None:
         """Count something the reader of the report has to know."""
         self._notes[encodable(what)] += times
 
@@ -273,8 +273,8 @@ class Collector:
             visits_rate=recent_visits / max(len(rows), 1),
             errors=sum(r.errors for r in self._seconds.values()),
             error_share=errors / requests if requests else 0.0,
-            p50=p50.settled if p50 else None,
-            p95=p95.settled if p95 else None,
+            p50=p50.value if p50 else None,
+            p95=p95.value if p95 else None,
             p50_at_least=p50.at_least if p50 else None,
             p95_at_least=p95.at_least if p95 else None,
             visits=visits,
@@ -375,8 +375,8 @@ class Collector:
             self._recent.append((row.at, population))
             fates = [counts for window in windows for counts in window.ledger.values()]
             done, failed = sum(c.done for c in fates), sum(c.failed for c in fates)
-            self._requests_failing.note(row.at, bad=errors, good=count - errors)
-            self._visits_failing.note(row.at, bad=failed, good=done + count - errors)
+            self._requests_failing.record(row.at, bad=errors, good=count - errors)
+            self._visits_failing.record(row.at, bad=failed, good=done + count - errors)
 
     def _merge_generator(self, windows: Sequence[Window]) -> None:
         for window in windows:

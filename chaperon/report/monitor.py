@@ -13,11 +13,11 @@ from chaperon.measure.window import Window
 from chaperon.report.collector import Collector, Pulse, WorkerStats
 from chaperon.report.limits.limits import Limit
 from chaperon.report.limits.sliding_limit import Sliding
-from chaperon.report.reckoning import reckon
+from chaperon.report.reconciliation import reconcile
 from chaperon.report.redaction.redaction import Redactor
 from chaperon.report.report import LimitResult, Report
-from chaperon.report.texts import through
-from chaperon.report.validity.falsified import spoiled
+from chaperon.report.texts import map_texts
+from chaperon.report.validity.falsified import invalidated_limits
 from chaperon.report.validity.generator_part import GeneratorPart
 from chaperon.report.validity.validity import GeneratorChecks
 from chaperon.report.validity.validity_rules import ValidityRules
@@ -31,7 +31,7 @@ class RunMonitor:
     """Adds windows up, says when to stop, concludes: the sink of a run on one machine or many.
 
     *brake* is after how many seconds of nothing but failing requests the run is to stop,
-    None for never. *trust* are the rules by which the run is INVALID. *redact* knows the
+    None for never. *rules* are the rules by which the run is INVALID. *redact* knows the
     secrets of the run: no text of its report holds one.
     """
 
@@ -41,7 +41,7 @@ class RunMonitor:
         limits: Sequence[Limit],
         *,
         brake: float | None,
-        trust: ValidityRules | None = None,
+        rules: ValidityRules | None = None,
         redact: Redactor | None = None,
     ) -> None:
         self.collector = collector
@@ -53,9 +53,9 @@ class RunMonitor:
         self._failed: str | None = None
         self._faults: list[str] = []
         self._judged = -1
-        self._trust = trust or ValidityRules()
-        self._doubts = GeneratorChecks(self._trust)
-        collector.listeners.append(self._hear)
+        self._rules = rules or ValidityRules()
+        self._checks = GeneratorChecks(self._rules)
+        collector.listeners.append(self._on_second)
 
     def __repr__(self) -> str:
         return f"<RunMonitor over {self.collector}>"
@@ -80,14 +80,16 @@ class RunMonitor:
         if what not in self._faults:
             self._faults.append(what)
 
-    def settle(self, closings: Mapping[str, Closing], plan: Mapping[str, tuple[int, bool]], *, twice: int = 0) -> None:
+    def reconcile(
+        self, closings: Mapping[str, Closing], plan: Mapping[str, tuple[int, bool]], *, duplicated: int = 0
+    ) -> None:
         """Compare what was counted with its second witnesses, once nothing more is to come.
 
         *closings* are what workers say of themselves, *plan* is how many visits the loads made
-        due by label, with whether that is exact; *twice* visits are known to have been made
+        due by label, with whether that is exact; *duplicated* visits are known to have been made
         twice. Where they disagree the run is INVALID, and what is missing is lost.
         """
-        for reason in reckon(self.collector, closings, plan, twice=twice):
+        for reason in reconcile(self.collector, closings, plan, duplicated=duplicated):
             self.fault(reason)
 
     @property
@@ -99,29 +101,33 @@ class RunMonitor:
         """Return the live figures of the last seconds."""
         return self.collector.pulse()
 
-    def report(self, facts: RunInfo, *, finished: bool) -> Report:
+    def report(self, info: RunInfo, *, finished: bool) -> Report:
         """Return the report: so far, or in the end."""
         if finished:
             self.collector.close()
         totals = self.collector.totals()
-        doubts = self._doubts.judge(totals, facts.duration)
+        problems = self._checks.evaluate(totals, info.duration)
         judged = tuple(
-            self._sliding[limit].result() if limit in self._sliding else limit.judge(totals, facts.duration)
+            self._sliding[limit].result() if limit in self._sliding else limit.evaluate(totals, info.duration)
             for limit in self._limits
         )
         own = GeneratorPart.of(totals.generator, totals.series, [w.health for w in totals.workers])
-        faults = (*self._faults, *doubts.invalid, *spoiled(self._limits, judged, totals, own, self._trust.own))
-        ending = Ending(self._aborted, self._failed, faults, finished, tuple(doubts.warnings))
-        report = through(conclude(totals, judged, facts, ending, own), self.redact)
+        faults = (
+            *self._faults,
+            *problems.invalid,
+            *invalidated_limits(self._limits, judged, totals, own, self._rules.own),
+        )
+        ending = Ending(self._aborted, self._failed, faults, finished, tuple(problems.warnings))
+        report = map_texts(conclude(totals, judged, info, ending, own), self.redact)
         return replace(report, redact=self.redact)
 
     @property
     def _second(self) -> int:
         return self.collector.closed
 
-    def _hear(self, second: int, series: Mapping[Key, Sequence[Series]], windows: Sequence[Window]) -> None:
+    def _on_second(self, second: int, series: Mapping[Key, Sequence[Series]], windows: Sequence[Window]) -> None:
         for window in windows:
-            self._doubts.add(window)
+            self._checks.add(window)
         if not self._sliding:
             return
         errors: dict[tuple[str, str, str], int] = {}
@@ -134,7 +140,7 @@ class RunMonitor:
             for label, span in window.due.items():
                 due[label] = max(span, due.get(label, 0.0))
         for limit, sliding in self._sliding.items():
-            span_due = limit.due_for(due)
+            span_due = limit.seconds_due(due)
             sliding.add(second, series, errors, busy=busy, due=1.0 if span_due is None else span_due)
 
     def _abort(self) -> str | None:
@@ -151,7 +157,7 @@ class RunMonitor:
                 result = self._sliding[limit].result()
             else:
                 assert totals is not None
-                result = limit.judge(totals, self._second + 1.0)
+                result = limit.evaluate(totals, self._second + 1.0)
                 if result.value is None and result.at_least is None and limit.after is None:
                     continue  # nothing has come yet; only a span that was given makes that a reason
             if not result.held:

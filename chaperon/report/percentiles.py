@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from chaperon.measure.confidence import Interval, known_from, ranks
+from chaperon.measure.confidence import Interval, ranks, samples_needed
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
 from chaperon.report.format import AT_LEAST, ROUGH, UNKNOWN, time_text
@@ -25,14 +25,14 @@ class Bounds(NamedTuple):
     upper: float
 
     @property
-    def settled(self) -> float | None:
+    def value(self) -> float | None:
         """The figure to show, where both bounds agree to the digits that are printed; else None."""
         return self.upper if self.upper < math.inf and time_text(self.lower) == time_text(self.upper) else None
 
     @property
     def at_least(self) -> float | None:
         """The lower bound, where the bounds do not agree to the digits that are printed; else None."""
-        return self.lower if self.settled is None else None
+        return self.lower if self.value is None else None
 
 
 class Population:
@@ -110,12 +110,12 @@ class Population:
 
     def bounds(self, q: float) -> Bounds | None:
         """Return the bounds of the quantile *q*, or None where there are too few samples to know it."""
-        return None if self.count < known_from(q) else self.quantile(q)
+        return None if self.count < samples_needed(q) else self.quantile(q)
 
     def known(self, q: float) -> float | None:
         """Return the quantile *q*, or None where it is open or there are too few samples to know it."""
         bounds = self.bounds(q)
-        return None if bounds is None else bounds.settled
+        return None if bounds is None else bounds.value
 
     def at_least(self, q: float) -> float | None:
         """Return the lower bound of a quantile that `known` does not give for its censored samples, else None."""
@@ -178,8 +178,8 @@ def percentile_text(population: Population, q: float) -> str:
     bounds = population.bounds(q)
     if bounds is None:
         return UNKNOWN
-    if bounds.settled is None:
+    if bounds.value is None:
         return f"{AT_LEAST}{time_text(bounds.lower)}"
     interval = population.interval(q)
-    rough = interval is None or interval.rough(bounds.settled)
-    return f"{ROUGH if rough else ''}{time_text(bounds.settled)}"
+    rough = interval is None or interval.rough(bounds.value)
+    return f"{ROUGH if rough else ''}{time_text(bounds.value)}"

@@ -16,7 +16,7 @@ from chaperon.measure.sketch import Sketch
 from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts
 from chaperon.report.collector import SecondRow, WorkerStats
 from chaperon.report.percentiles import Bounds, Population
-from chaperon.report.validity.generator_part import GeneratorPart, marks, moved
+from chaperon.report.validity.generator_part import GeneratorPart, is_marked, percentile_shift
 
 if TYPE_CHECKING:
     from tdigest import TDigest
@@ -286,7 +286,7 @@ class Report:
         """Whether a tenth or more of a percentile of a row may be the generator's own: what is marked in the table."""
         times = row.response if response else row.service
         part = self.generator_part(row, p, response=response)
-        return times is not None and marks(shown(times, p / 100), part)
+        return times is not None and is_marked(shown(times, p / 100), part)
 
     @property
     def requests(self) -> Row:
@@ -306,7 +306,7 @@ class Report:
 def shown(times: Population, q: float) -> float | None:
     """Return the quantile *q* as it is shown: itself, or its lower bound; None where there are too few samples."""
     bounds = times.bounds(q)
-    return None if bounds is None else bounds.settled if bounds.settled is not None else bounds.lower
+    return None if bounds is None else bounds.value if bounds.value is not None else bounds.lower
 
 
 def part_of(row: Row, q: float, own: GeneratorPart, *, response: bool = False) -> float | None:
@@ -320,7 +320,7 @@ def part_of(row: Row, q: float, own: GeneratorPart, *, response: bool = False) -
         found = times.quantile(share)
         return found.lower if found is not None else 0.0
 
-    return moved(value, lambda share: of(share, row.scenario, row.kind), q)
+    return percentile_shift(value, lambda share: of(share, row.scenario, row.kind), q)
 
 
 UNTIMED = ("check", "value", "count", "gauge")

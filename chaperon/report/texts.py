@@ -19,13 +19,13 @@ _STRUCTURE = frozenset({"kind", "verdict", "chaperon", "started", "seconds", "he
 """Fields that hold no text of others."""
 
 
-def through(report: Report, change: Change) -> Report:
+def map_texts(report: Report, change: Change) -> Report:
     """Return *report* with each of its texts changed; what has one name by now is merged under it."""
     changed = _fields(report, change)
     return replace(changed, rows=_rows(changed.rows), errors=_errors(changed.errors))
 
 
-def window_through(window: Window, change: Change) -> Window:
+def map_window_texts(window: Window, change: Change) -> Window:
     """Return *window* with the words of errors, notes and events changed; names stay, for limits go by them."""
     if not (window.errors or window.notes or window.happenings):
         return window

@@ -11,7 +11,7 @@ from chaperon.measure.sample import WARM_UP
 from chaperon.report.collector import Totals
 from chaperon.report.format import AT_LEAST
 from chaperon.report.report import LimitResult, Report, Verdict, error_rows, rows_of
-from chaperon.report.validity.falsified import marked
+from chaperon.report.validity.falsified import lateness_warning
 from chaperon.report.validity.generator_part import GeneratorPart
 
 
@@ -37,20 +37,20 @@ class Ending:
 
 
 def conclude(
-    totals: Totals, limits: Sequence[LimitResult], facts: RunInfo, ending: Ending, own: GeneratorPart | None = None
+    totals: Totals, limits: Sequence[LimitResult], info: RunInfo, ending: Ending, own: GeneratorPart | None = None
 ) -> Report:
     """Return the report: INVALID before FAIL before ABORTED before PASS. *own* is the generator's part of its times."""
     verdict, reasons = _judge(totals, limits, ending)
-    rows = rows_of(totals.series, facts.duration, totals.phases, totals.due)
-    falsified = marked(rows, own) if own is not None else None
+    rows = rows_of(totals.series, info.duration, totals.phases, totals.due)
+    falsified = lateness_warning(rows, own) if own is not None else None
     return Report(
         verdict=verdict,
         reasons=tuple(reasons),
-        started=facts.started,
-        duration=facts.duration,
-        environment=encodable(facts.environment, NAME),
+        started=info.started,
+        duration=info.duration,
+        environment=encodable(info.environment, NAME),
         chaperon=VERSION,
-        seed=facts.seed,
+        seed=info.seed,
         rows=rows,
         errors=error_rows(totals.errors),
         ledger=dict(sorted(totals.ledger.items())),

@@ -12,7 +12,7 @@ SHOWN = 12
 _HEAD = ("workers", "visits", "cpu", "late p99", "lag max", "")
 
 
-def crew_lines(workers: Sequence[WorkerStats], *, now: bool = False, most: int = SHOWN) -> list[str]:
+def worker_lines(workers: Sequence[WorkerStats], *, now: bool = False, most: int = SHOWN) -> list[str]:
     """Return a table of those who are worst off, at their worst, or as they are *now*; none for one worker alone."""
     if len(workers) < 2:
         return []

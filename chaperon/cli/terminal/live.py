@@ -16,7 +16,7 @@ from chaperon.cli.terminal.console import CleanConsole
 from chaperon.cli.terminal.streams import doors_open, say
 from chaperon.load.background import Watched, spawn_watched
 from chaperon.report.outputs.console import pulse_line
-from chaperon.report.worker_table import crew_lines
+from chaperon.report.worker_table import worker_lines
 
 if TYPE_CHECKING:
     from chaperon.cli.interrupts import Run
@@ -74,7 +74,7 @@ class Live:
             doors_open(),  # before the screen's own streams, which take a text apart
         ):
             while True:
-                crew = crew_lines(self._running.crew, now=True)
+                crew = worker_lines(self._running.crew, now=True)
                 lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in (self._line(), *crew)]
                 screen.update(Group(*lines), refresh=True)
                 gevent.sleep(REDRAW)

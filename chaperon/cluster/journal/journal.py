@@ -69,9 +69,9 @@ class Journal:
             raise JournalError(f"no journal can be kept in {folder}: {exc.strerror}") from exc
         self.record_fields = self._file.record_fields
         self.count_visit = self._file.count_visit
-        self.dealt = self._file.dealt
+        self.record_rows = self._file.record_rows
         self.count_note = self._file.count_note
-        self.happened = self._file.happened
+        self.record_event = self._file.record_event
 
     def __repr__(self) -> str:
         return f"<Journal in {self.folder} at window {self.seq}, {len(self._sealed)} waiting>"

@@ -146,7 +146,7 @@ class JournalFile:
         if place:
             self._append(ACCOUNT, place, _FATE[fate], due, waited)
 
-    def dealt(self, share: str, rows: int) -> None:
+    def record_rows(self, share: str, rows: int) -> None:
         """Keep how many unique rows of a share have been given out."""
         place = self._places.get(("", share)) or self._define(self._places, ("", share), "place", "", share)
         if place:
@@ -158,7 +158,7 @@ class JournalFile:
         if words:
             self._append(NOTE, words, 0)
 
-    def happened(self, what: RunEvent) -> None:
+    def record_event(self, what: RunEvent) -> None:
         """Keep what happened."""
         self.any |= self._text("happened", what.at, what.kind, what.text, what.took)
 

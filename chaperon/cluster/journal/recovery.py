@@ -195,7 +195,7 @@ class _Replay:
             self._wordings.append(*rest)
         elif what == "happened":
             self.any = True
-            self._recorder.happened(RunEvent(*rest))
+            self._recorder.record_event(RunEvent(*rest))
         elif what == "share":
             share, taken, ended, rows = rest
             self._progress[share] = [taken, ended, rows]

@@ -62,7 +62,7 @@ class ClusterRun:
             Collector(()),
             plan.limits,
             brake=plan.brake,
-            trust=plan.rules,
+            rules=plan.rules,
             redact=Redactor(plan.secrets),
         )
         self.state = MasterState(
@@ -171,7 +171,7 @@ class ClusterRun:
 
     def note(self, what: str) -> None:
         """Add a sentence to the notes of the report."""
-        self._watch.collector.note(what)
+        self._watch.collector.count_note(what)
 
     @property
     def crew(self) -> list[WorkerStats]:

@@ -285,7 +285,7 @@ class Coordinator:
 
     def _add_notes(self) -> None:
         for what, times in self._link.dropped.items():
-            self._monitor.collector.note(f"{what}, dropped", times)
+            self._monitor.collector.count_note(f"{what}, dropped", times)
         faults = self._link.dropped[FAULTS]
         if faults:
             self._monitor.fault(f"{faults} {FAULTS}")

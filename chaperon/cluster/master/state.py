@@ -152,7 +152,7 @@ class MasterState:
         self.leases.extend_deadlines(gap)
         if self._without_workers_since is not None:
             self._without_workers_since += gap
-        self.collector.note(STOOD_STILL, max(round(gap), 1))
+        self.collector.count_note(STOOD_STILL, max(round(gap), 1))
 
     def record_leave(self, bye: Bye) -> None:
         """Note that a worker has gone in order."""
@@ -262,7 +262,7 @@ class MasterState:
                 self._give_up(worker, for_good=True)
             if worker.lost and not worker.all_windows_in:
                 for note in worker.loss_notes:
-                    self.collector.note(note)
+                    self.collector.count_note(note)
         if self.began is not None:
             until = (self.finished if self._cut is None else self._cut) - self.began
             self._correct(
@@ -270,7 +270,7 @@ class MasterState:
             )
         self._update_in_flight()
         if self._losses.duplicated > 0:
-            self.collector.note(DUPLICATED, self._losses.duplicated)
+            self.collector.count_note(DUPLICATED, self._losses.duplicated)
         if self.began is not None:
             self._check_plan(self.began)
         self.order = "over"
@@ -287,7 +287,7 @@ class MasterState:
         stopped = None if self._cut is None else min([self._cut - began, *stops])
         plan = due_visits(self._shares.values(), self._live_changes(), stopped=stopped)
         due = {label: (least, exact and stopped is None) for label, (least, exact) in plan.items()}
-        self._monitor.settle(closings, due, twice=max(self._losses.duplicated, 0))
+        self._monitor.reconcile(closings, due, duplicated=max(self._losses.duplicated, 0))
 
     def _second(self, now: float) -> int:
         return 0 if self.began is None else max(int(now - self.began), 0)
@@ -304,7 +304,7 @@ class MasterState:
         self._correct(self._losses.update_in_flight({worker.peer: worker.windows for worker in lost}))
         if self.began is not None:
             for worker in lost:
-                self.collector.lose(worker.title, worker.windows.lost)
+                self.collector.set_lost_visits(worker.title, worker.windows.lost)
 
     def _correct(self, changes: Mapping[tuple[str, int], VisitCounts]) -> None:
         if changes:

@@ -17,7 +17,7 @@ from chaperon.measure.closing import Closing
 from chaperon.measure.window import Window
 from chaperon.report.monitor import ABORT_GRACE
 from chaperon.report.redaction.redaction import Redactor
-from chaperon.report.texts import window_through
+from chaperon.report.texts import map_window_texts
 from chaperon.session.context import StopRun
 
 ShareStates = tuple[tuple[Lease, ...], tuple[Lease, ...], tuple[Lease, ...]]
@@ -139,7 +139,7 @@ class Assignment:
     def _send(self, window: Window) -> None:
         if self.sending is not None:
             self._redact.add(self.sending.secrets)
-        self._sender.send(window_through(window, self._redact))
+        self._sender.send(map_window_texts(window, self._redact))
 
     def change(self, changes: tuple[Change, ...]) -> None:
         """Make the changes to the load that are new, at their moments of the run."""

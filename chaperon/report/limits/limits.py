@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from chaperon.measure.confidence import known_from
+from chaperon.measure.confidence import samples_needed
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.report.collector import Totals
@@ -73,26 +73,26 @@ class Limit:
     abort: bool = False
     after: float | None = None
 
-    def judge(self, totals: Totals, duration: float) -> LimitResult:
+    def evaluate(self, totals: Totals, duration: float) -> LimitResult:
         """Return whether the limit holds over the whole run, or its phase; no data breaks it."""
-        chosen = self.among(totals.series)
-        finding = chosen.finding(chosen._evidence(totals, duration))
-        if finding.value is None and finding.note is None and not any(map(chosen.means, totals.series)):
-            finding = LimitValue(None, near(self.selection, totals.series) or None)
-        if finding.value is None and self.during is not None:
+        chosen = self.reading_for(totals.series)
+        measured = chosen.measure(chosen._input(totals, duration))
+        if measured.value is None and measured.note is None and not any(map(chosen.covers, totals.series)):
+            measured = LimitValue(None, near(self.selection, totals.series) or None)
+        if measured.value is None and self.during is not None:
             phases = dict.fromkeys(phase for _, phase in totals.phases)
             if not any(map(self._spans, phases)):
-                finding = LimitValue(None, f"no phase was {self.during!r}: there were {', '.join(phases) or 'none'}")
-        return self.result(finding)
+                measured = LimitValue(None, f"no phase was {self.during!r}: there were {', '.join(phases) or 'none'}")
+        return self.result(measured)
 
-    def result(self, finding: LimitValue, at: int | None = None) -> LimitResult:
-        """Return what a finding means; *at* is the second in which it was made."""
-        held = self.holds(finding.value)
+    def result(self, measured: LimitValue, at: int | None = None) -> LimitResult:
+        """Return the result for a measured value; *at* is the second in which it was measured."""
+        held = self.holds(measured.value)
         at = None if held else at
-        if finding.at_least is not None:
-            shown = f"{AT_LEAST}{self.shown(finding.at_least)}"
-            return LimitResult(self.text, held, None, shown, finding.note, at, finding.at_least)
-        return LimitResult(self.text, held, finding.value, self.shown(finding.value), finding.note, at)
+        if measured.at_least is not None:
+            shown = f"{AT_LEAST}{self.shown(measured.at_least)}"
+            return LimitResult(self.text, held, None, shown, measured.note, at, measured.at_least)
+        return LimitResult(self.text, held, measured.value, self.shown(measured.value), measured.note, at)
 
     def holds(self, value: float | None) -> bool:
         """Whether a value is within the limit; an infinite one is within none."""
@@ -106,37 +106,37 @@ class Limit:
             return (one.at_least or 0.0) > (other.at_least or 0.0)
         return one.value < other.value if self.op in (">", ">=") else one.value > other.value
 
-    def finding(self, evidence: LimitInput) -> LimitValue:
+    def measure(self, data: LimitInput) -> LimitValue:
         """Return the value that the limit is about."""
-        parts = [series for key in sorted(evidence.series) if self.means(key) for series in evidence.series[key]]
+        parts = [series for key in sorted(data.series) if self.covers(key) for series in data.series[key]]
         if not parts:
             return NOTHING
         whole = Series.sum_of(parts)
         if self.what == "last":
             return LimitValue(None if whole.last is None else whole.last[1])
         if self.what in ("count", "errors", "rate"):
-            return LimitValue(self._counted(whole, evidence))
+            return LimitValue(self._counted(whole, data))
         return self._timed(whole)
 
-    def means(self, key: Key) -> bool:
+    def covers(self, key: Key) -> bool:
         """Whether a series is one of those that the limit is about."""
         if self.during is None and key.phase == WARM_UP:
             return False
         if self.during is not None and not self._spans(key.phase):
             return False
-        return self.selection.means(key)
+        return self.selection.covers(key)
 
-    def may_mean(self, key: Key) -> bool:
+    def may_cover(self, key: Key) -> bool:
         """Return whether a series is one of those that any reading of the limit is about."""
-        return any(replace(self, selection=each).means(key) for each in self.readings or (self.selection,))
+        return any(replace(self, selection=each).covers(key) for each in self.readings or (self.selection,))
 
-    def among(self, keys: Iterable[Key]) -> Limit:
+    def reading_for(self, keys: Iterable[Key]) -> Limit:
         """Return the limit in the first of its readings that is about any of *keys*, else in the last."""
         if len(self.readings) < 2:
             return self
         known = list(keys)
         for each in self.readings:
-            if any(map(each.means, known)):
+            if any(map(each.covers, known)):
                 return replace(self, selection=each)
         return self
 
@@ -150,7 +150,7 @@ class Limit:
             return number_text(value) + ("/s" if self.what == "rate" else "")
         return time_text(value)
 
-    def _evidence(self, totals: Totals, duration: float) -> LimitInput:
+    def _input(self, totals: Totals, duration: float) -> LimitInput:
         errors = {where: trouble.count - trouble.warm for where, trouble in totals.errors.items()}
         series = {key: (each,) for key, each in totals.series.items()}
         if self.during is None:
@@ -163,13 +163,13 @@ class Limit:
 
     def _length(self, totals: Totals, duration: float) -> float:
         """Return for how many seconds visits were due; where no window said so, all but the warm-up of the run."""
-        due = self.due_for(totals.due)
+        due = self.seconds_due(totals.due)
         if due is not None:
             return due
         warm = [span for (label, phase), span in totals.phases.items() if phase == WARM_UP and self._within(label)]
         return duration - max(warm, default=0.0)
 
-    def due_for(self, due: Mapping[str, float]) -> float | None:
+    def seconds_due(self, due: Mapping[str, float]) -> float | None:
         """Return for how many seconds visits that the limit is about were due, None where *due* does not say.
 
         *due* is seconds by scenario label.
@@ -185,16 +185,16 @@ class Limit:
         assert self.during is not None
         return phase == self.during or phase.startswith(f"{self.during} ")
 
-    def _counted(self, whole: Series, evidence: LimitInput) -> float | None:
+    def _counted(self, whole: Series, data: LimitInput) -> float | None:
         number = whole.errors if self.what == "errors" else whole.count
         if self.selection.error is not None:
-            names = {(key.scenario, key.name) for key in evidence.series if self.means(key)}
-            error, errors = self.selection.error, evidence.errors
+            names = {(key.scenario, key.name) for key in data.series if self.covers(key)}
+            error, errors = self.selection.error, data.errors
             number = sum(n for (s, name, e), n in errors.items() if e == error and (s, name) in names)
         if self.share:
             return number / whole.count if whole.count else None
         if self.what == "rate":
-            return number / evidence.length if evidence.length > 0 else None
+            return number / data.length if data.length > 0 else None
         return float(number)
 
     def _timed(self, whole: Series) -> LimitValue:
@@ -210,7 +210,7 @@ class Limit:
         q = float(self.what[1:]) / 100
         bounds, few = population.bounds(q), None
         if bounds is None:
-            few = f"{population.count:,} of {known_from(q):,} samples needed: the maximum counts"
+            few = f"{population.count:,} of {samples_needed(q):,} samples needed: the maximum counts"
             bounds = population.quantile(1.0)
             assert bounds is not None
         if bounds.lower == bounds.upper:

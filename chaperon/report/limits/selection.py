@@ -31,7 +31,7 @@ class Selection(NamedTuple):
     error: str | None = None
     kind: str | None = None
 
-    def means(self, key: Key) -> bool:
+    def covers(self, key: Key) -> bool:
         """Return whether a series is one of those selected, in any phase."""
         if self.scenario is not None and key.scenario != self.scenario:
             return False

@@ -52,7 +52,7 @@ class Sliding:
             return
         mine = self._parts.setdefault(second, {})
         for key, parts in series.items():
-            if self.limit.may_mean(key):
+            if self.limit.may_cover(key):
                 mine.setdefault(key, []).extend(parts)
         self._errors[second] = dict(Counter(self._errors.get(second, {})) + Counter(errors))
         self._busy[second] = busy or self._busy.get(second, False)
@@ -68,29 +68,29 @@ class Sliding:
     def result(self) -> LimitResult:
         """Return how the limit fared so far."""
         if self._worst is None:
-            return self.limit.result(self._finding() if self._parts else NOTHING)
-        finding, _ = self._worst
-        return self.limit.result(finding, self.broke_at)
+            return self.limit.result(self._measure() if self._parts else NOTHING)
+        measured, _ = self._worst
+        return self.limit.result(measured, self.broke_at)
 
     def _judge(self, second: int) -> None:
-        finding = self._finding()
-        if finding.value is None:
+        measured = self._measure()
+        if measured.value is None:
             if self.limit.what == "rate" and not any(self._due.values()):
                 return  # nothing was due: only visits that had begun before came to their end
             if not self._seen or not any(self._busy.values()):
                 return  # before the beginning, or in a pause
-            finding = LimitValue(None, f"no data for {self._span} s")
+            measured = LimitValue(None, f"no data for {self._span} s")
         self._seen = True
-        if self._worst is None or self.limit.worse(finding, self._worst[0]):
-            self._worst = finding, second
-        if self.broke_at is None and not self.limit.holds(finding.value):
+        if self._worst is None or self.limit.worse(measured, self._worst[0]):
+            self._worst = measured, second
+        if self.broke_at is None and not self.limit.holds(measured.value):
             self.broke_at = second
 
-    def _finding(self) -> LimitValue:
+    def _measure(self) -> LimitValue:
         series: dict[Key, list[Series]] = {}
         errors: Counter[tuple[str, str, str]] = Counter()
         for second in sorted(self._parts):
             for key, parts in self._parts[second].items():
                 series.setdefault(key, []).extend(parts)
             errors.update(self._errors[second])
-        return self.limit.among(series).finding(LimitInput(series, errors, sum(self._due.values())))
+        return self.limit.reading_for(series).measure(LimitInput(series, errors, sum(self._due.values())))

@@ -16,8 +16,8 @@ from chaperon.report.format import AT_LEAST, MARKS, OWN, number_text, time_text
 from chaperon.report.percentiles import percentile_text
 from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import PERCENTILES, ErrorRow, LimitResult, Report, Row, Verdict
-from chaperon.report.texts import through
-from chaperon.report.worker_table import crew_lines
+from chaperon.report.texts import map_texts
+from chaperon.report.worker_table import worker_lines
 
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INVALID: "magenta", Verdict.ABORTED: "yellow"}
 _CUSTOM = ("value", "count", "gauge")
@@ -55,7 +55,7 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
 
     The series follow once more, split by each of *by*: "phase", or the name of a tag.
     """
-    report = through(report, redacted_line)
+    report = map_texts(report, redacted_line)
     _print_series(report, report.rows, "", console)
     printed = list(report.rows)
     for name in by:
@@ -84,7 +84,7 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
         ends = ", ".join(f"{getattr(counts, f):,} {f}" for f in fates if getattr(counts, f))
         planned = f"visits of {escape(redacted_line(label))}: {counts.planned:,} planned"
         console.print(f"{planned} = {ends or 'none ended'}", highlight=False)
-    for line in crew_lines(report.workers):
+    for line in worker_lines(report.workers):
         console.print(line, markup=False, highlight=False, no_wrap=True, overflow="ellipsis")
     for worker, what in report.happenings[:HAPPENINGS_SHOWN]:
         if what.kind == "change":

@@ -13,7 +13,7 @@ from chaperon.report.outputs.output_file import write_output
 from chaperon.report.percentiles import Population
 from chaperon.report.redaction.redaction import STEERING, redacted
 from chaperon.report.report import PERCENTILES, Report, Row
-from chaperon.report.texts import through
+from chaperon.report.texts import map_texts
 
 SCHEMA = "chaperon-report/1"
 _ESCAPED = {code: f"\\u{code:04x}" for code in STEERING if code >= 127}  # the others are, in JSON
@@ -21,7 +21,7 @@ _ESCAPED = {code: f"\\u{code:04x}" for code in STEERING if code >= 127}  # the o
 
 def as_dict(report: Report) -> dict[str, Any]:
     """Return the report as plain values; times in seconds, no value is None, no text looks like a secret."""
-    report = through(report, redacted)
+    report = map_texts(report, redacted)
     return {
         "schema": SCHEMA,
         "verdict": report.verdict.value,

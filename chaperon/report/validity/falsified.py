@@ -8,15 +8,15 @@ from chaperon.report.collector import Totals
 from chaperon.report.format import time_text
 from chaperon.report.limits.limits import Limit
 from chaperon.report.report import PERCENTILES, UNTIMED, LimitResult, Row, part_of, shown
-from chaperon.report.validity.generator_part import SPOILED, GeneratorPart, marks
+from chaperon.report.validity.generator_part import INVALIDATING, GeneratorPart, is_marked
 
 _Figure = tuple[float, float, str]
 """Value, the part of it that may be the generator's own, what it is; times in seconds."""
 
 
-def marked(rows: Sequence[Row], own: GeneratorPart) -> str | None:
+def lateness_warning(rows: Sequence[Row], own: GeneratorPart) -> str | None:
     """Return the warning about percentiles of which a tenth or more may be the generator's own, None without any."""
-    found = [f for f in _printed(rows, own) if marks(f[0], f[1])]
+    found = [f for f in _printed(rows, own) if is_marked(f[0], f[1])]
     if not found:
         return None
     value, part, name = max(found, key=lambda f: min(f[0], f[1]))
@@ -26,12 +26,12 @@ def marked(rows: Sequence[Row], own: GeneratorPart) -> str | None:
     return f"{said}, {worst} {name}: up to {time_text(min(part, value))} of {time_text(value)}"
 
 
-def spoiled(
+def invalidated_limits(
     limits: Sequence[Limit],
     results: Sequence[LimitResult],
     totals: Totals,
     own: GeneratorPart,
-    share: float | None = SPOILED,
+    share: float | None = INVALIDATING,
 ) -> list[str]:
     """Return a reason for each limit that hangs on a time of which *share* or more may be the generator's own."""
     reasons: list[str] = []
@@ -39,7 +39,7 @@ def spoiled(
         return reasons
     for limit, result in zip(limits, results, strict=True):
         part = _part_of(limit, totals, own)
-        if part is not None and result.value is not None and own.spoils(result.value, part, share):
+        if part is not None and result.value is not None and own.invalidates(result.value, part, share):
             said = f"up to {time_text(min(part, result.value))} of {result.shown} may be the generator's own"
             reasons.append(f"{limit.text} was judged by a time that is not the target's: {said}")
     return reasons
@@ -71,8 +71,8 @@ def _part_of(limit: Limit, totals: Totals, own: GeneratorPart) -> float | None:
         q = float(limit.what[1:]) / 100
     else:
         return None
-    limit = limit.among(totals.series)
-    keys = [key for key in totals.series if limit.means(key) and key.kind not in UNTIMED]
+    limit = limit.reading_for(totals.series)
+    keys = [key for key in totals.series if limit.covers(key) and key.kind not in UNTIMED]
     due = any(totals.series[key].response for key in keys)
     response = limit.clock == "response" or (limit.clock is None and due)
     of = own.response if response else own.service

@@ -12,9 +12,9 @@ from chaperon.measure.sketch import Sketch
 
 MARKED = 0.1
 """From which share of a figure on the generator's own part is marked."""
-SPOILED = 0.5
+INVALIDATING = 0.5
 """From which share on a limit that hangs on the figure makes the run INVALID."""
-NOTICED = 0.001
+EXCESS = 0.001
 """By how many seconds the part has to exceed what a healthy event loop shows, to spoil a limit."""
 VISIBLE = 0.00075
 """From how many seconds on the part is marked: with what a healthy loop adds, a figure is off by a millisecond."""
@@ -68,11 +68,11 @@ class GeneratorPart:
         late = max(self.late.quantile(q) or 0.0, self.late.mean or 0.0)
         return late + (self.service(q, scenario, kind) or 0.0)
 
-    def spoils(self, value: float | None, part: float | None, share: float = SPOILED) -> bool:
+    def invalidates(self, value: float | None, part: float | None, share: float = INVALIDATING) -> bool:
         """Whether *part* is at least a *share* of a figure, and a millisecond more than a healthy event loop has."""
         if value is None or part is None:
             return False
-        return min(part, value) >= max(share * value, self.healthy + NOTICED)
+        return min(part, value) >= max(share * value, self.healthy + EXCESS)
 
     def _waited(self, scenario: str, kind: str) -> float:
         known = self.waits or {}
@@ -80,7 +80,7 @@ class GeneratorPart:
         return max(known.get((scenario, key), 1.0), 1.0)
 
 
-def moved(times: Callable[[float], float], part: Callable[[float], float | None], q: float) -> float | None:
+def percentile_shift(times: Callable[[float], float], part: Callable[[float], float | None], q: float) -> float | None:
     """Return how much of the quantile *q* of *times* may be the generator's own, None where unknown.
 
     At least *part* of q. Where values lie far apart, a few late samples move a percentile by more than most were
@@ -95,7 +95,7 @@ def moved(times: Callable[[float], float], part: Callable[[float], float | None]
     return max(own, min(bounds, default=0.0))
 
 
-def marks(value: float | None, part: float | None) -> bool:
+def is_marked(value: float | None, part: float | None) -> bool:
     """Return whether *part* is at least a tenth of a figure, and enough to make it wrong by about a millisecond.
 
     Of a figure no more than itself can be the generator's own, so that a shorter one is never marked.

@@ -11,7 +11,7 @@ from chaperon.measure.window import RunEvent, Window
 from chaperon.report.collector import Totals, WorkerStats
 from chaperon.report.format import time_text
 from chaperon.report.validity.causes import EVIDENCE, UNKNOWN, cause_of
-from chaperon.report.validity.generator_part import NOTICED
+from chaperon.report.validity.generator_part import EXCESS
 from chaperon.report.validity.validity_rules import ValidityRules
 
 NOTICEABLE = 0.002
@@ -53,8 +53,8 @@ class _Record:
 class GeneratorChecks:
     """Hears every window; `judge` says what the rules make of it."""
 
-    def __init__(self, trust: ValidityRules) -> None:
-        self._trust = trust
+    def __init__(self, rules: ValidityRules) -> None:
+        self._rules = rules
         self._records: dict[str, _Record] = {}
         self._duration = 0.0
 
@@ -63,21 +63,21 @@ class GeneratorChecks:
 
     def add(self, window: Window) -> None:
         """Take in one window, whenever it comes."""
-        health, trust, second = window.health, self._trust, window.at
+        health, rules, second = window.health, self._rules, window.at
         record = self._records.setdefault(window.worker, _Record())
         lateness = max(health.get("late_p99", 0.0), health.get("lag_p90", 0.0))
         lag = max(health.get("lag_p50", 0.0), health.get("late_p50", 0.0))
-        if trust.late is not None and lateness > trust.late:
+        if rules.late is not None and lateness > rules.late:
             record.late[second] = lateness
             record.started_late[second] = health.get("late_p99", 0.0)
-        if trust.cpu is not None:
-            if max(health.get("hub_cpu", 0.0), health.get("hub_wanted", 0.0)) > trust.cpu:
+        if rules.cpu is not None:
+            if max(health.get("hub_cpu", 0.0), health.get("hub_wanted", 0.0)) > rules.cpu:
                 record.busy[second] = max(lateness, lag)
-                if health.get("hub_cpu", 0.0) > trust.cpu:
+                if health.get("hub_cpu", 0.0) > rules.cpu:
                     record.used_up.add(second)
-            elif health.get("machine", 0.0) > trust.cpu and lag > NOTICEABLE:
+            elif health.get("machine", 0.0) > rules.cpu and lag > NOTICEABLE:
                 record.crowded[second] = lag
-        if trust.stall is not None and health.get("lag_max", 0.0) > min(trust.stall, BRIEF):
+        if rules.stall is not None and health.get("lag_max", 0.0) > min(rules.stall, BRIEF):
             record.stalled[second] = health["lag_max"]
         dropped = int(health.get("dropped_late", 0.0) + health.get("dropped_cap", 0.0))
         if dropped:
@@ -86,27 +86,27 @@ class GeneratorChecks:
             record.made[second] = sum(c.done + c.failed for c in window.ledger.values())
             record.evidence[second] = {name: health.get(name, 0.0) for name in EVIDENCE}
 
-    def judge(self, totals: Totals, duration: float) -> Verdicts:
+    def evaluate(self, totals: Totals, duration: float) -> Verdicts:
         """Return what the rules say of a run of *duration* seconds, the worst first."""
         found, self._duration = Verdicts([], []), duration
         several = len(totals.workers) > 1
         self._judge_drops(totals, found, several)
-        for tally in totals.workers:
-            record = self._records.get(tally.name)
+        for worker in totals.workers:
+            record = self._records.get(worker.name)
             if record is None:
                 continue
-            where = f" on {tally.name}" if several else ""
-            self._judge_lateness(tally, record, totals, where, found)
-            self._judge_processor(tally, record, totals, where, found)
-            self._judge_stalls(tally, record, totals, where, found)
-            self._judge_means(tally, where, found)
+            where = f" on {worker.name}" if several else ""
+            self._judge_lateness(worker, record, totals, where, found)
+            self._judge_processor(worker, record, totals, where, found)
+            self._judge_stalls(worker, record, totals, where, found)
+            self._judge_means(worker, where, found)
         return found
 
     def _judge_drops(self, totals: Totals, found: Verdicts, several: bool) -> None:
         late = sum(int(t.health.get("dropped_late", 0)) for t in totals.workers)
         cap = sum(int(t.health.get("dropped_cap", 0)) for t in totals.workers)
         arrivals = late + cap + sum(int(t.health.get("starts", 0)) for t in totals.workers)
-        if not late + cap or self._trust.dropped is None:
+        if not late + cap or self._rules.dropped is None:
             return
         share = (late + cap) / arrivals
         whose = [t for t in totals.workers if t.health.get("dropped_late", 0) + t.health.get("dropped_cap", 0)]
@@ -115,58 +115,60 @@ class GeneratorChecks:
         whys = [f"{late:,} too late to begin"] if late else []
         whys += [f"{cap:,} beyond the cap of visits in flight"] if cap else []
         said = f"{late + cap:,} of {arrivals:,} arrivals ({share:.1%}) were dropped{where}, {format_seconds(seconds)}"
-        cure = "raise in_flight=, or send less" if cap > late else self._cure(whose[0], totals)
-        reason = f"{said}: {', '.join(whys)}; {cure}"
-        (found.invalid if share > self._trust.dropped else found.warnings).append(reason)
+        remedy = "raise in_flight=, or send less" if cap > late else self._remedy(whose[0], totals)
+        reason = f"{said}: {', '.join(whys)}; {remedy}"
+        (found.invalid if share > self._rules.dropped else found.warnings).append(reason)
 
-    def _judge_lateness(self, tally: WorkerStats, record: _Record, totals: Totals, where: str, found: Verdicts) -> None:
-        trust = self._trust
-        if trust.late is None:
+    def _judge_lateness(
+        self, worker: WorkerStats, record: _Record, totals: Totals, where: str, found: Verdicts
+    ) -> None:
+        rules = self._rules
+        if rules.late is None:
             return
-        bound = max(trust.late, (trust.late_share or 0.0) * _median(totals))
+        bound = max(rules.late, (rules.late_share or 0.0) * _median(totals))
         seconds = [s for s, lateness in record.late.items() if lateness > bound]
         if not seconds:
             return
         started = [s for s in seconds if record.started_late[s] > bound]
-        lasting = running(seconds, _whole(trust.late_for)) or running(started, self._seconds(trust.late_for))
+        lasting = running(seconds, _whole(rules.late_for)) or running(started, self._seconds(rules.late_for))
         worst = max(record.late[s] for s in seconds)
         said = (
             f"visits began up to {time_text(worst)} late (p99 of a second){where}, {format_seconds(lasting or seconds)}"
         )
-        (found.invalid if lasting else found.warnings).append(f"{said}: {self._cure(tally, totals)}")
+        (found.invalid if lasting else found.warnings).append(f"{said}: {self._remedy(worker, totals)}")
 
     def _judge_processor(
-        self, tally: WorkerStats, record: _Record, totals: Totals, where: str, found: Verdicts
+        self, worker: WorkerStats, record: _Record, totals: Totals, where: str, found: Verdicts
     ) -> None:
-        least = _whole(self._trust.cpu_for)
-        share = (self._trust.late_share or 0.0) * _median(totals)
-        healthy = tally.health.get("healthy_lag", 0.0)
-        bound = max(min(NOTICEABLE, share) if share else NOTICEABLE, healthy + NOTICED)
+        least = _whole(self._rules.cpu_for)
+        share = (self._rules.late_share or 0.0) * _median(totals)
+        healthy = worker.health.get("healthy_lag", 0.0)
+        bound = max(min(NOTICEABLE, share) if share else NOTICEABLE, healthy + EXCESS)
         busy = [s for s, lag in record.busy.items() if lag > bound]
         if busy:
             used_up = [s for s in busy if s in record.used_up]
-            lasting = running(busy, least) or running(used_up, self._seconds(self._trust.cpu_for))
+            lasting = running(busy, least) or running(used_up, self._seconds(self._rules.cpu_for))
             said = (
                 f"the generator used up its core{where}, {format_seconds(lasting or busy)}, and its times are its own"
             )
-            (found.invalid if lasting else found.warnings).append(f"{said}: {self._cure(tally, totals)}")
+            (found.invalid if lasting else found.warnings).append(f"{said}: {self._remedy(worker, totals)}")
         if record.crowded:
             bound = max(CROWDED, share)
             lasting = running([s for s, lag in record.crowded.items() if lag > bound], least)
             when = format_seconds(lasting or record.crowded)
             said = f"the machine's cores were all busy{where}, {when}, and visits waited"
-            cure = "keep the target and the generator on different cores, or on different machines"
-            (found.invalid if lasting else found.warnings).append(f"{said}: {cure}")
+            remedy = "keep the target and the generator on different cores, or on different machines"
+            (found.invalid if lasting else found.warnings).append(f"{said}: {remedy}")
 
-    def _judge_stalls(self, tally: WorkerStats, record: _Record, totals: Totals, where: str, found: Verdicts) -> None:
-        stall = self._trust.stall
+    def _judge_stalls(self, worker: WorkerStats, record: _Record, totals: Totals, where: str, found: Verdicts) -> None:
+        stall = self._rules.stall
         stalled = {} if stall is None else {s: t for s, t in record.stalled.items() if t > self._span(stall, BRIEF)}
         if stalled:
             worst = max(stalled.values())
             said = f"nothing went on for {time_text(worst)}{where}, {format_seconds(stalled)}"
-            found.invalid.append(f"{said}: {_seen(tally.name, totals, self._trust.stall or 0.0)}")
+            found.invalid.append(f"{said}: {_seen(worker.name, totals, self._rules.stall or 0.0)}")
             return
-        brief = [h for worker, h in totals.happenings if worker == tally.name and h.kind in _STOPS]
+        brief = [h for name, h in totals.happenings if name == worker.name and h.kind in _STOPS]
         if brief:
             worst_one = max(brief, key=lambda h: h.took)
             times = f", the longest of {len(brief)}" if len(brief) > 1 else ""
@@ -175,15 +177,15 @@ class GeneratorChecks:
                 f"{worst_one.text}"
             )
 
-    def _judge_means(self, tally: WorkerStats, where: str, found: Verdicts) -> None:
-        health, allowed = tally.health, self._trust.exhausted
-        for name, cure in _MEANS.items():
+    def _judge_means(self, worker: WorkerStats, where: str, found: Verdicts) -> None:
+        health, allowed = worker.health, self._rules.exhausted
+        for name, remedy in _MEANS.items():
             short = health.get(f"out_of_{name}", 0.0)
             if short and allowed is not None and short > allowed:
-                found.invalid.append(f"{short:,.0f} connections could not be made for want of {name}{where}: {cure}")
+                found.invalid.append(f"{short:,.0f} connections could not be made for want of {name}{where}: {remedy}")
             elif health.get(name, 0.0) > FULL * health.get(f"{name}_limit", math.inf):
                 used = f"{health[name]:,.0f} of {health[f'{name}_limit']:,.0f} {name} were in use{where}"
-                found.warnings.append(f"{used}: {cure}")
+                found.warnings.append(f"{used}: {remedy}")
 
     def _span(self, rule: float, least: float = 0.0) -> float:
         """Return the span of a rule in seconds: no more than a third of the run, for which it would be too long."""
@@ -196,11 +198,11 @@ class GeneratorChecks:
         """
         return max(math.ceil(self._span(rule or 1.0)), 1)
 
-    def _cure(self, tally: WorkerStats, totals: Totals) -> str:
+    def _remedy(self, worker: WorkerStats, totals: Totals) -> str:
         """Return what would help one worker: more processes where its core is used up, else what was seen."""
-        record = self._records[tally.name]
-        cores, hub = int(tally.health.get("cores", 1)), tally.health.get("hub_cpu", 0.0)
-        stops = [h for worker, h in totals.happenings if worker == tally.name and h.kind in _STOPS and h.took > 0.5]
+        record = self._records[worker.name]
+        cores, hub = int(worker.health.get("cores", 1)), worker.health.get("hub_cpu", 0.0)
+        stops = [h for name, h in totals.happenings if name == worker.name and h.kind in _STOPS and h.took > 0.5]
         if stops and hub < 0.9:
             return max(stops, key=lambda h: h.took).text
         wrong = {*record.late, *record.busy, *record.dropped}

@@ -9,14 +9,14 @@ from chaperon.measure.window import VisitCounts
 from chaperon.report.collector import Collector
 
 
-def reckon(
-    collector: Collector, closings: Mapping[str, Closing], plan: Mapping[str, tuple[int, bool]], *, twice: int = 0
+def reconcile(
+    collector: Collector, closings: Mapping[str, Closing], plan: Mapping[str, tuple[int, bool]], *, duplicated: int = 0
 ) -> list[str]:
     """Return in which figures the witnesses of a run disagree, each as a reason for it to be INVALID.
 
     *closings* are what workers say of themselves at their end, by name. *plan* is how many
     visits the loads made due by scenario label, with whether that is exact or the least.
-    Of what is more, *twice* is known to have been made twice. Visits that are missing are
+    Of what is more, *duplicated* is known to have been made twice. Visits that are missing are
     added to the ledger as lost, in its last second. To be called once nothing more is to come.
     """
     collector.close()
@@ -36,7 +36,7 @@ def reckon(
         if known < least:
             found.append(f"{least - known:,} of {least:,} visits of {label} that were due are in no window: lost")
             lost[label] = max(lost.get(label, 0), least - known)
-        elif exact and known > least + twice:
+        elif exact and known > least + duplicated:
             found.append(f"{known:,} visits of {label} were planned, though the load makes {least:,} due")
     second = max((row.at for row in collector.totals().seconds), default=0)
     collector.correct({(label, second): VisitCounts(planned=count, lost=count) for label, count in lost.items()})
