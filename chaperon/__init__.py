@@ -1,8 +1,7 @@
 """Load testing for HTTP services, WebSocket ones too, in plain Python.
 
-Names are loaded when first used: importing chaperon patches nothing, starts nothing, logs
-nothing. The rooms, from the ground up: `errors` `clock`, `measure`, `load`, `client`
-`report`, `script`, `local` `demo` `testing`, `cli`.
+Importing chaperon patches nothing, starts nothing and logs nothing: errors are imported at once,
+all other names when they are first used. CONTRIBUTING.md describes the folders.
 """
 
 from __future__ import annotations
@@ -11,31 +10,44 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from chaperon._version import VERSION
+from chaperon.errors import (
+    BaseMissing,
+    BlockTimeout,
+    BodyTooLarge,
+    ChaperonError,
+    ClusterError,
+    ConfigMissing,
+    DeadlineExceeded,
+    DescriptorsExhausted,
+    FeedEmpty,
+    JoinTimeout,
+    LimitError,
+    LoadError,
+    NoSuchSeries,
+    NotAssigned,
+    NotInReply,
+    NotPatched,
+    OutputError,
+    PlanError,
+    PortsExhausted,
+    RendezvousTimeout,
+    ScenarioExit,
+    SignalTimeout,
+    StepTimeout,
+    TaskEnded,
+    TaskMissing,
+    TeardownError,
+    UsageError,
+    VisitTimeout,
+    WebSocketClosed,
+    WebSocketError,
+    WebSocketRefused,
+    WebSocketTimeout,
+    WorkersMissing,
+)
 
 if TYPE_CHECKING:
     from chaperon.client.service import Service
-    from chaperon.errors import (
-        BlockTimeout,
-        ChaperonError,
-        ConfigMissing,
-        FeedEmpty,
-        JoinTimeout,
-        LimitError,
-        LoadError,
-        NotAssigned,
-        NotPatched,
-        PlanError,
-        RendezvousTimeout,
-        SignalTimeout,
-        StepTimeout,
-        TaskEnded,
-        TeardownError,
-        VisitTimeout,
-        WebSocketClosed,
-        WebSocketError,
-        WebSocketRefused,
-        WebSocketTimeout,
-    )
     from chaperon.execution.environment import Environment
     from chaperon.execution.metric_rules import metric
     from chaperon.execution.running import Running
@@ -66,60 +78,50 @@ _ROOMS = {
     # what comes of it
     "chaperon.execution.running": ("Running",),
     "chaperon.report.report": ("Report", "Verdict"),
-    # what can go wrong
-    "chaperon.errors": (
-        "BlockTimeout",
-        "ChaperonError",
-        "ConfigMissing",
-        "FeedEmpty",
-        "JoinTimeout",
-        "LimitError",
-        "LoadError",
-        "NotAssigned",
-        "NotPatched",
-        "PlanError",
-        "RendezvousTimeout",
-        "SignalTimeout",
-        "StepTimeout",
-        "WebSocketClosed",
-        "WebSocketError",
-        "WebSocketRefused",
-        "WebSocketTimeout",
-        "TaskEnded",
-        "TeardownError",
-        "VisitTimeout",
-    ),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
+    "BaseMissing",
     "BlockTimeout",
+    "BodyTooLarge",
     "ChaperonError",
+    "ClusterError",
     "ConfigMissing",
+    "DeadlineExceeded",
+    "DescriptorsExhausted",
     "Environment",
     "FeedEmpty",
     "JoinTimeout",
     "LimitError",
     "LoadError",
+    "NoSuchSeries",
     "NotAssigned",
+    "NotInReply",
     "NotPatched",
+    "OutputError",
     "PlanError",
+    "PortsExhausted",
     "RendezvousTimeout",
     "Report",
     "Running",
     "Scenario",
+    "ScenarioExit",
     "Service",
     "Session",
     "SignalTimeout",
     "StepTimeout",
     "TaskEnded",
+    "TaskMissing",
     "TeardownError",
+    "UsageError",
     "Verdict",
     "VisitTimeout",
     "WebSocketClosed",
     "WebSocketError",
     "WebSocketRefused",
     "WebSocketTimeout",
+    "WorkersMissing",
     "__version__",
     "between",
     "feed",

@@ -1,82 +1,26 @@
-"""Every error Chaperon raises, under one root, grouped by who is at fault."""
+"""Every exception class of Chaperon, in four groups: yours, the plan's, ours, control flow.
+
+The classes of the first three groups are subclasses of `ChaperonError`; their messages name the
+remedy. `chaperon` exports those that a public function raises. `client.network.exceptions` joins
+the errors of requests with the classes of `requests`, which is too large to be imported here.
+"""
+
+from __future__ import annotations
 
 from typing import Any
 
 
 class ChaperonError(Exception):
-    """Anything Chaperon raises on purpose; the message is a sentence with the remedy in it."""
+    """The base class of what Chaperon raises on purpose; the message names the remedy."""
 
 
-class UsageError(ChaperonError):
-    """What was asked for on the command line or in a call makes no sense."""
-
-
-class PlanError(UsageError):
-    """A load, a duration or another quantity is out of range."""
-
-
-class LimitError(UsageError):
-    """A limit cannot be read; the message shows where."""
-
-
-class NotPatched(ChaperonError):
-    """The socket module is not gevent's, so every session would block all the others."""
-
-
-class LoadError(ChaperonError):
-    """A scenario file or an environment cannot be loaded or is wrong."""
-
-
-class TeardownError(LoadError):
-    """The run is over, but its environment could not be torn down; *report* is what was measured."""
-
-    report: Any = None
+# 1. Yours: raised in a scenario, by the call that failed. A scenario may catch them.
 
 
 class ConfigMissing(ChaperonError, KeyError):
-    """A configuration key that is required is not there."""
+    """A required key is missing in the configuration."""
 
     __str__ = Exception.__str__
-
-
-class TaskMissing(ChaperonError, KeyError):
-    """A task was joined that was never spawned."""
-
-    __str__ = Exception.__str__
-
-
-class JoinTimeout(ChaperonError, TimeoutError):
-    """A joined task did not end in time."""
-
-
-class TaskEnded(ChaperonError):
-    """A task that is joined was ended before it was done."""
-
-
-class SignalTimeout(ChaperonError, TimeoutError):
-    """The signal that was waited for did not come in time."""
-
-
-class RendezvousTimeout(ChaperonError, TimeoutError):
-    """Not enough sessions came to a rendezvous in time."""
-
-
-class BlockTimeout(ChaperonError, TimeoutError):
-    """What a `with session.timeout(…)` block did took longer than that; *expired* where a time limit raised it."""
-
-    expired = False
-
-
-class StepTimeout(BlockTimeout):
-    """A step took longer than its own time limit."""
-
-
-class VisitTimeout(BlockTimeout):
-    """A visit took longer than its scenario lets it."""
-
-
-class NotInReply(ChaperonError, LookupError):
-    """What a scenario looks for is not in the response."""
 
 
 class NotAssigned(ChaperonError, KeyError, AttributeError):
@@ -85,26 +29,84 @@ class NotAssigned(ChaperonError, KeyError, AttributeError):
     __str__ = Exception.__str__
 
 
-class ClusterError(ChaperonError):
-    """Master and workers did not come together."""
+class NotInReply(ChaperonError, LookupError):
+    """A response does not contain what the scenario extracts from it."""
+
+
+class TaskMissing(ChaperonError, KeyError):
+    """A task was joined that was never spawned."""
+
+    __str__ = Exception.__str__
+
+
+class TaskEnded(ChaperonError):
+    """A joined task was ended before it was done."""
+
+
+class JoinTimeout(ChaperonError, TimeoutError):
+    """A joined task did not end in time."""
+
+
+class SignalTimeout(ChaperonError, TimeoutError):
+    """An awaited signal did not arrive in time."""
+
+
+class RendezvousTimeout(ChaperonError, TimeoutError):
+    """Not enough sessions came to a rendezvous in time."""
+
+
+class BlockTimeout(ChaperonError, TimeoutError):
+    """A `with session.timeout(…)` block exceeded its limit; *expired* is True if the limit itself raised this."""
+
+    expired = False
+
+
+class StepTimeout(BlockTimeout):
+    """A step exceeded its time limit."""
+
+
+class VisitTimeout(BlockTimeout):
+    """A visit exceeded the time limit of its scenario."""
 
 
 class ScenarioExit(ChaperonError):
-    """A scenario called `sys.exit`: an error of what called it, not the end of the run."""
+    """A scenario called `sys.exit`: this fails the visit, and does not end the run."""
 
 
-class OutputError(ChaperonError):
-    """A report could not be written."""
+class _OfRequest(ChaperonError):
+    """A call's request failed; *request* and *response* are as in `requests.RequestException`."""
+
+    request: Any = None
+    response: Any = None
+
+
+class DeadlineExceeded(_OfRequest):
+    """A request was not complete before its deadline, even if bytes were still arriving.
+
+    It is also a `requests.exceptions.ReadTimeout`.
+    """
+
+
+class BodyTooLarge(_OfRequest):
+    """The decoded body of a response is larger than `max_body`. It is also a `requests.RequestException`."""
+
+
+class DescriptorsExhausted(_OfRequest):
+    """No file descriptor was available for a connection. It is also a `requests.ConnectionError`."""
+
+
+class PortsExhausted(_OfRequest):
+    """No local port was available for a connection. It is also a `requests.ConnectionError`."""
 
 
 class WebSocketError(ChaperonError):
-    """A WebSocket failed; *counted_as* is the class of error it is reported under."""
+    """A WebSocket failed; *counted_as* is the error class it is reported under."""
 
     counted_as = "websocket"
 
 
 class WebSocketRefused(WebSocketError):
-    """A WebSocket could not be opened; *status* is what the server answered, if it did."""
+    """A WebSocket could not be opened; *status* and *body* are those of the server's response, if there was one."""
 
     def __init__(self, message: str, *, counted_as: str, status: int | None = None, body: bytes = b"") -> None:
         super().__init__(message)
@@ -114,7 +116,7 @@ class WebSocketRefused(WebSocketError):
 
 
 class WebSocketClosed(WebSocketError):
-    """A WebSocket is closed: *code* as in RFC 6455, 1006 where the connection was just lost."""
+    """A WebSocket is closed: *code* as in RFC 6455, 1006 if the connection was lost without a close frame."""
 
     def __init__(self, code: int, reason: str = "", *, counted_as: str | None = None) -> None:
         super().__init__(code, reason)
@@ -127,13 +129,95 @@ class WebSocketClosed(WebSocketError):
 
 
 class WebSocketTimeout(WebSocketError, TimeoutError):
-    """What was waited for on a WebSocket did not come in time; it stays usable."""
+    """A wait on a WebSocket exceeded its timeout; the WebSocket remains open."""
 
     counted_as = "timeout"
 
 
+# 2. The plan's: what an author wrote down, or typed on the command line, cannot be run.
+
+
+class UsageError(ChaperonError):
+    """An option or an argument is invalid, or a method was called at the wrong time."""
+
+
+class PlanError(UsageError):
+    """A load, a time span or another quantity is out of range."""
+
+
+class LimitError(UsageError):
+    """A limit cannot be parsed; the message shows the position."""
+
+
+class BaseMissing(UsageError):
+    """A relative path was requested from a service without a base URL.
+
+    It is also a `requests.exceptions.MissingSchema`.
+    """
+
+
+class NoSuchSeries(ChaperonError, KeyError):
+    """A report has no series of that name; the message names the nearest ones."""
+
+    __str__ = Exception.__str__
+
+
+class NotPatched(ChaperonError):
+    """gevent has not patched the socket module, so every session would block all the others."""
+
+
+class LoadError(ChaperonError):
+    """A scenario file or an environment is invalid or cannot be loaded, or its setup failed."""
+
+
+class TeardownError(LoadError):
+    """The teardown of an environment failed after the run; *report* is the report of that run."""
+
+    report: Any = None
+
+
+# 3. Ours: a part of Chaperon outside the scenario failed: an output, the cluster, a journal.
+
+
+class OutputError(ChaperonError):
+    """A report or another file could not be written."""
+
+
+class ClusterError(ChaperonError):
+    """Master and workers cannot work together."""
+
+
+class WorkersMissing(ClusterError):
+    """Fewer workers joined in time than the run needs."""
+
+
+class JournalError(ChaperonError):
+    """A journal cannot be written, or a file is not a valid journal."""
+
+
+class WireError(ChaperonError):
+    """Bytes that are not a valid message, or a value that cannot be sent as one."""
+
+
+class OtherProtocol(WireError):
+    """A message of another version of the protocol between master and workers."""
+
+    def __init__(self, theirs: int, ours: int) -> None:
+        remedy = "install the same Chaperon on both"
+        super().__init__(f"the other side speaks protocol {theirs}, this one {ours}: {remedy}")
+        self.theirs = theirs
+
+
+class WindowTooLarge(WireError):
+    """A window exceeds the maximum size of a message."""
+
+
+# 4. Control flow: not faults. Those under `Ended` pass an `except Exception` of the scenario; all
+#    others are caught within the package.
+
+
 class Ended(BaseException):
-    """Work that was ended by us rather than by a fault; not for `except Exception` to swallow."""
+    """Work was ended on purpose. A BaseException, so that `except Exception` in a scenario does not catch it."""
 
 
 class SessionAborted(Ended):
@@ -141,11 +225,11 @@ class SessionAborted(Ended):
 
 
 class FeedEmpty(Ended):
-    """A feed has no row left for this session, which is done with that."""
+    """A feed has no row left for this session, which ends."""
 
 
 class TimeLimitReached(Ended):
-    """Stops what a time limit is set on; where the limit stands it *becomes* an ordinary exception."""
+    """Unwinds the stack to the time limit that was reached, which raises *becomes* in its place."""
 
     def __init__(self, becomes: BlockTimeout) -> None:
         super().__init__(becomes)
@@ -156,4 +240,54 @@ class TimeLimitReached(Ended):
 
 
 class Interrupted(Ended):
-    """The run ended while this visit was still going."""
+    """The run ended while the visit was still in flight."""
+
+
+class StepFailed(Exception):
+    """A step failed under a policy that ends more than the visit; only `Scenario.perform` sets the *policy*."""
+
+    policy: Any = None
+
+
+class LoadChanged(BaseException):
+    """Thrown into a resting greenlet because its load has changed."""
+
+
+class WaitExpired(Exception):
+    """A wait reached its deadline; *raised_here* is False if a scenario raised the class itself."""
+
+    raised_here = False
+
+
+class SocketTimeout(Exception):
+    """A network wait timed out; *whole* is True if the deadline passed, False if one wait exceeded *patience*."""
+
+    def __init__(self, whole: bool) -> None:
+        super().__init__("deadline exceeded" if whole else "timed out")
+        self.whole = whole
+
+
+class ConnectionClosedEarly(Exception):
+    """The peer closed the connection in the middle of a response."""
+
+
+class ProtocolError(Exception):
+    """The received bytes are not a valid HTTP response; the message gives the reason."""
+
+
+class NeedMoreData(Exception):
+    """The source of bytes has no more bytes now; reading resumes later."""
+
+
+class ProtocolViolation(Exception):
+    """The peer violated the WebSocket protocol or the message size limit; *code* is the close code to send."""
+
+    def __init__(self, code: int, reason: str, counted_as: str = "ws protocol") -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.counted_as = counted_as
+
+
+class Gone(Exception):
+    """The client of a hostile server has closed its connection."""

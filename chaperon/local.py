@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from chaperon.clock import HubClock
 from chaperon.cluster.bundle import ScenarioBundle
-from chaperon.cluster.journal.journal_file import JournalError
 from chaperon.cluster.journal.private_dir import PrivateDir
 from chaperon.cluster.master.cluster_run import ClusterRun
 from chaperon.cluster.master.coordinator import Patience
@@ -18,6 +17,7 @@ from chaperon.cluster.transport.keys import WorkerKey
 from chaperon.cluster.transport.master_socket import MasterSocket
 from chaperon.cluster.transport.worker_socket import WorkerSocket
 from chaperon.cluster.worker.supervisor import Supervisor
+from chaperon.errors import JournalError
 from chaperon.load.background import OnFault
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from chaperon import rate, users
 from chaperon._version import VERSION
 from chaperon.cluster.bundle import ScenarioBundle
 from chaperon.cluster.master.admission import Admission
-from chaperon.cluster.master.coordinator import WorkersMissing
-from chaperon.cluster.protocol.codec import PROTOCOL, OtherProtocol
+from chaperon.cluster.protocol.codec import PROTOCOL
 from chaperon.cluster.protocol.messages import Hello, Reject
 from chaperon.cluster.worker.join import Identity
 from chaperon.cluster.worker.supervisor import REFUSED
+from chaperon.errors import OtherProtocol, WorkersMissing
 
 
 class Door:
@@ -107,7 +107,7 @@ def test_whoever_speaks_another_protocol_is_told_of_with_both_numbers():
     door = Door("never asked")
 
     for _ in range(3):
-        door.admission.handle_other_protocol(b"beta/77", OtherProtocol(PROTOCOL + 1))
+        door.admission.handle_other_protocol(b"beta/77", OtherProtocol(PROTOCOL + 1, PROTOCOL))
 
     assert door.told == [
         f"worker 'beta' is turned away: it speaks protocol {PROTOCOL + 1}, the master's Chaperon {VERSION} "

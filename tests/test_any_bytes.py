@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from chaperon.client.http.measured import MeasuredSession
 from chaperon.client.http.parser import ResponseParser
-from chaperon.client.network.exceptions import ProtocolError
 from chaperon.client.service import Service
 from chaperon.clock import HubClock
+from chaperon.errors import ProtocolError
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder
 from chaperon.testing import hostile

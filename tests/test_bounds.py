@@ -12,12 +12,13 @@ from chaperon.cluster.protocol.codec import encode
 from chaperon.cluster.protocol.messages import Hello, WindowFrame
 from chaperon.cluster.worker import window_size
 from chaperon.cluster.worker.window_size import UNNAMED, UNTAGGED, pack_within
+from chaperon.errors import WindowTooLarge
 from chaperon.measure import window_codec
 from chaperon.measure.recorder import ERRORS_CAPPED, NAMES, NAMES_CAPPED, OTHER, TROUBLES, Recorder
 from chaperon.measure.sample import Key, Sample
 from chaperon.measure.strict_msgpack import LARGEST
 from chaperon.measure.window import ErrorCount, RunEvent, Window
-from chaperon.measure.window_codec import TooLarge, pack_window, unpack_window
+from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.report.collector import HAPPENINGS_CAPPED, Collector
 
 
@@ -36,7 +37,7 @@ def sizes(window):
 def test_a_window_at_twice_the_bound_loses_tags_and_no_sample():
     keys = [Key("shop", "GET /", "http", tags=(("id", f"{k}-{'x' * 180}"),)) for k in range(9_900)]
     window = window_of(keys, each=20)
-    with pytest.raises(TooLarge, match="exceeds the limit of 4,194,304 for a message"):
+    with pytest.raises(WindowTooLarge, match="exceeds the limit of 4,194,304 for a message"):
         pack_window(window, began=0.0)
 
     body = pack_within(window, began=0.0)
@@ -67,7 +68,7 @@ def test_a_window_with_too_many_names_keeps_the_ones_with_most_samples(monkeypat
 def test_a_window_that_nothing_makes_small_enough_is_said(monkeypatch):
     monkeypatch.setattr(window_codec, "LARGEST", 10)
 
-    with pytest.raises(TooLarge, match="exceeds the limit of 10 for a message"):
+    with pytest.raises(WindowTooLarge, match="exceeds the limit of 10 for a message"):
         pack_within(window_of([Key("shop", "GET /", "http")]), began=0.0)
     assert window_size.FEWER[-1] == 0
 

@@ -18,11 +18,12 @@ from scenes import once, simulated
 from stage import Stage
 
 from chaperon import Scenario, Verdict, iterations, rate, users
-from chaperon.client.network.exceptions import BodyTooLarge, DeadlineExceeded
 from chaperon.cluster.journal.journal import Journal
 from chaperon.cluster.journal.journal_file import JournalHeader
 from chaperon.cluster.journal.recovery import recover
 from chaperon.errors import (
+    BodyTooLarge,
+    DeadlineExceeded,
     Interrupted,
     JoinTimeout,
     RendezvousTimeout,

@@ -8,12 +8,12 @@ import pytest
 from chaperon import Environment, Scenario, feed, iterations, rate, run, step, users
 from chaperon.cluster.bundle import ScenarioBundle
 from chaperon.cluster.master.cluster_run import ClusterRun
-from chaperon.cluster.master.coordinator import Patience, WorkersMissing
+from chaperon.cluster.master.coordinator import Patience
 from chaperon.cluster.transport.in_memory import LossyNetwork
 from chaperon.cluster.worker.join import Identity
 from chaperon.cluster.worker.supervisor import LEFT, ORPHANED, OVER
 from chaperon.cluster.worker.worker import Worker
-from chaperon.errors import LoadError
+from chaperon.errors import LoadError, WorkersMissing
 from chaperon.report.report import Verdict
 from chaperon.testing import VirtualClock
 

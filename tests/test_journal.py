@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from stage import Stage
 
 from chaperon.cluster.journal.journal import SEALED, Journal, window_file
-from chaperon.cluster.journal.journal_file import COMMIT, FATES, FRONT, MISSED, JournalError, JournalHeader
+from chaperon.cluster.journal.journal_file import COMMIT, FATES, FRONT, MISSED, JournalHeader
 from chaperon.cluster.journal.private_dir import PrivateDir
 from chaperon.cluster.journal.recovery import CUT_OFF, NO_ROOM, recover
+from chaperon.errors import JournalError
 from chaperon.load.feeder import UniqueRows
 from chaperon.load.shapes import iterations, rate, users
 from chaperon.measure.recorder import REFUSED, Recorder

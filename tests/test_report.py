@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from chaperon.errors import LimitError, OutputError
+from chaperon.errors import LimitError, NoSuchSeries, OutputError
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.window import RunEvent
@@ -23,7 +23,7 @@ from chaperon.report.limits.limit_parser import parse
 from chaperon.report.outputs.console import print_report
 from chaperon.report.outputs.json import as_dict, write_json
 from chaperon.report.redaction.redaction import redacted
-from chaperon.report.report import NoSuchSeries, Verdict
+from chaperon.report.report import Verdict
 from chaperon.report.verdict import Ending, RunInfo, conclude
 from chaperon.report.worker_table import worker_lines
 

@@ -10,10 +10,9 @@ import requests
 
 from chaperon.client.http.measured import MeasuredSession
 from chaperon.client.network.connect import NetworkContext
-from chaperon.client.network.exceptions import BodyTooLarge, DeadlineExceeded
 from chaperon.client.service import Service
 from chaperon.client.websocket.connect import open_websocket
-from chaperon.errors import WebSocketClosed, WebSocketRefused, WebSocketTimeout
+from chaperon.errors import BodyTooLarge, DeadlineExceeded, WebSocketClosed, WebSocketRefused, WebSocketTimeout
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder
 from chaperon.testing import VirtualClock

@@ -64,7 +64,8 @@ def exit_codes():
 
     yield "# exit codes"
     yield from (f"{verdict.value}: {verdict.exit_code}" for verdict in Verdict)
-    kinds = [k for k in vars(errors).values() if inspect.isclass(k) and issubclass(k, errors.ChaperonError)]
+    public = [value for name, value in vars(errors).items() if not name.startswith("_")]
+    kinds = [k for k in public if inspect.isclass(k) and issubclass(k, errors.ChaperonError)]
     for kind in sorted(kinds, key=lambda k: k.__name__):
         yield f"{kind.__name__}: {exit_code(kind.__new__(kind))}"
     yield ""

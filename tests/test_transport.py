@@ -24,10 +24,9 @@ from chaperon.client.http.request_templates import render
 from chaperon.client.http.response import HttplibShim
 from chaperon.client.network import descriptors
 from chaperon.client.network.connect import KernelNetwork, NetworkContext
-from chaperon.client.network.exceptions import BodyTooLarge, DescriptorsExhausted, PortsExhausted
 from chaperon.client.network.resolver import Resolver
 from chaperon.client.service import Service
-from chaperon.errors import LoadError, UsageError
+from chaperon.errors import BodyTooLarge, DescriptorsExhausted, LoadError, PortsExhausted, UsageError
 from chaperon.measure.failures import classify
 from chaperon.testing.hostile import ANSWER, OK, Server
 

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from peer import BINARY, PING, TEXT, frame, masked
 from websocket import frame_buffer
 
-from chaperon.client.websocket.frames import Frames, NeedMoreData, ProtocolViolation, decode_close, encode, encode_close
+from chaperon.client.websocket.frames import Frames, decode_close, encode, encode_close
 from chaperon.client.websocket.matching import field_of, match_reply
 from chaperon.client.websocket.message_queue import Message, MessageQueue
-from chaperon.client.websocket.waiters import Expired, Waiter, Waiting
+from chaperon.client.websocket.waiters import Waiter, Waiting
+from chaperon.errors import NeedMoreData, ProtocolViolation, WaitExpired
 from chaperon.measure.roundtrips import RoundTripStarts
 
 
@@ -99,7 +100,7 @@ def test_a_wait_ends_at_its_deadline_and_no_later(clock):
     def wait(within):
         try:
             waiting.wait(Waiter(), within)
-        except Expired:
+        except WaitExpired:
             told.append((within, clock.now() - 1000.0))
 
     for within in (3.0, 1.0, 2.0):

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaperon.cluster.protocol.codec import PROTOCOL, OtherProtocol, decode, encode
+from chaperon.cluster.protocol.codec import PROTOCOL, decode, encode
 from chaperon.cluster.protocol.messages import KINDS, Hello, Lease, Offer, Ping, Pong, WindowFrame
+from chaperon.errors import OtherProtocol, WireError
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
-from chaperon.measure.strict_msgpack import LARGEST, WireError, pack, unpack
+from chaperon.measure.strict_msgpack import LARGEST, pack, unpack
 from chaperon.measure.window import RunEvent, VisitCounts, Window
 from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.report.collector import Collector

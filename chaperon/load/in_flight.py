@@ -12,7 +12,7 @@ import gevent
 from gevent.event import Event
 
 from chaperon.clock import Clock, Timer
-from chaperon.errors import Interrupted
+from chaperon.errors import Interrupted, LoadChanged
 from chaperon.interrupts import is_interrupt, is_ours, marked
 from chaperon.load.arrivals import Arrival
 from chaperon.load.generator.health import Health
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 
 _me: Callable[[], Greenlet] = gevent.getcurrent  # type: ignore[assignment]  # every caller runs in a gevent.Greenlet
-
-
-class _Woken(BaseException):
-    """Thrown into a resting greenlet by `rouse`, because its load has changed."""
 
 
 class VisitResult(NamedTuple):
@@ -146,7 +142,7 @@ class VisitsInFlight:
         self._resting.add(me)
         try:
             self.clock.sleep(until - self.clock.now())
-        except _Woken:
+        except LoadChanged:
             pass
         finally:
             self._resting.discard(me)
@@ -260,7 +256,7 @@ class VisitsInFlight:
     def _wake(self) -> None:
         for greenlet in list(self._resting):
             if greenlet in self._resting:
-                greenlet.throw(_Woken())
+                greenlet.throw(LoadChanged())
 
     def _ended(self, holding: ShareProgress, due: float, fate: VisitOutcome) -> None:
         self.account(holding, due, fate)

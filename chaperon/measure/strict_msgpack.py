@@ -11,17 +11,13 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgpack
 
-from chaperon.errors import ChaperonError
+from chaperon.errors import WireError
 from chaperon.measure.plain_text import encodable
 
 LARGEST = 4 << 20
 """Maximum size of a message, in bytes."""
 
 Check = Callable[[Any], Any]
-
-
-class WireError(ChaperonError):
-    """Bytes that are not a valid message, or a value that cannot be sent as one."""
 
 
 def pack(value: Any) -> bytes:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from chaperon.errors import WindowTooLarge, WireError
 from chaperon.measure.sample import Key
 from chaperon.measure.series import EXEMPLARS, Series
 from chaperon.measure.sketch import Sketch
-from chaperon.measure.strict_msgpack import LARGEST, WireError, pack, reader, unpack
+from chaperon.measure.strict_msgpack import LARGEST, pack, reader, unpack
 from chaperon.measure.window import ErrorCount, RunEvent, VisitCounts, Window
 
 MOST = 5_000
@@ -56,14 +57,10 @@ def _key(raw: Any) -> Key:
     return Key(*_read_key(raw))
 
 
-class TooLarge(WireError):
-    """A window that exceeds the maximum size of a message."""
-
-
 def pack_window(window: Window, *, began: float) -> bytes:
     """Return a window as compressed bytes. Moments are sent relative to *began*, since clocks differ between hosts.
 
-    Raises TooLarge if the window exceeds the maximum size of a message.
+    Raises WindowTooLarge if the window exceeds the maximum size of a message.
     """
     columns = _Columns()
     for series in (*window.series.values(), *window.generator.values()):
@@ -86,10 +83,10 @@ def pack_window(window: Window, *, began: float) -> bytes:
     )
     raw = pack(content)
     if len(raw) > LARGEST:
-        raise TooLarge(f"a window of {len(raw):,} bytes exceeds the limit of {LARGEST:,} for a message")
+        raise WindowTooLarge(f"a window of {len(raw):,} bytes exceeds the limit of {LARGEST:,} for a message")
     body = zlib.compress(raw, 1)
     if len(body) > LARGEST - ENVELOPE:
-        raise TooLarge(f"a window of {len(body):,} compressed bytes exceeds the limit of {LARGEST - ENVELOPE:,}")
+        raise WindowTooLarge(f"a window of {len(body):,} compressed bytes exceeds the limit of {LARGEST - ENVELOPE:,}")
     return body
 
 

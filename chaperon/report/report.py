@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from chaperon.errors import ChaperonError
+from chaperon.errors import NoSuchSeries
 from chaperon.measure.confidence import Interval
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
@@ -37,12 +37,6 @@ class Verdict(enum.Enum):
     def exit_code(self) -> int:
         """What a command that performed the run exits with."""
         return {"PASS": 0, "FAIL": 4, "INVALID": 5, "ABORTED": 130}[self.value]
-
-
-class NoSuchSeries(ChaperonError, KeyError):
-    """The report has no series of that name."""
-
-    __str__ = Exception.__str__
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chaperon.clock import seconds
-from chaperon.errors import LoadError, VisitTimeout
+from chaperon.errors import LoadError, StepFailed, VisitTimeout
 from chaperon.interrupts import is_interrupt
 from chaperon.load.arrivals import seeded_random
 from chaperon.load.weights import turn, whole
 from chaperon.measure.failures import unlisted
 from chaperon.scenario.steps import StepOptions, options_of, step, step_time_limit
-from chaperon.session.context import OnError
 from chaperon.session.functions import require_plain_function
 from chaperon.session.timeouts import TimeLimit
 
@@ -27,12 +26,6 @@ if TYPE_CHECKING:
 Step = Callable[..., Any]
 CLEANUP_TIMEOUT = 10.0
 """Seconds a cleanup may take."""
-
-
-class StepFailed(Exception):
-    """A step failed under a policy that ends more than the visit; only `Scenario.perform` sets the *policy*."""
-
-    policy: OnError | None = None
 
 
 class Scenario:
@@ -123,8 +116,8 @@ class Scenario:
     def run_steps(self, session: Session) -> None:
         """Run the steps once.
 
-        Raises what a step raised where its policy is "next-visit", StepFailed where it ends
-        more than that, VisitTimeout.
+        Raises VisitTimeout, and what a step raised where its policy is "next-visit". Where the policy
+        ends more than the visit, it travels to the caller in a control-flow exception.
         """
         if self.timeout is None:
             self._run_each_step(session)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import FrameType
 from typing import NamedTuple
 
-from chaperon.errors import FeedEmpty, VisitTimeout
+from chaperon.errors import FeedEmpty, StepFailed, VisitTimeout
 from chaperon.interrupts import is_interrupt, is_ours, is_signal
 from chaperon.load.arrivals import Arrival
 from chaperon.load.engine import VisitResult
@@ -15,7 +15,7 @@ from chaperon.measure.exception_text import text_of
 from chaperon.measure.failures import failure_of, unlisted
 from chaperon.measure.meter import Meter
 from chaperon.measure.sample import NEVER_BEGUN, Failure
-from chaperon.scenario.scenario import Mix, Scenario, StepFailed
+from chaperon.scenario.scenario import Mix, Scenario
 from chaperon.session.context import SessionContext, VisitInfo
 from chaperon.session.endless import endless_reason
 from chaperon.session.session import Session

@@ -11,8 +11,9 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from chaperon.client.network.stream import Address, SocketTimeout
+from chaperon.client.network.stream import Address
 from chaperon.clock import Clock
+from chaperon.errors import SocketTimeout
 
 Script = Callable[["ScriptedPeer"], object]
 """What the peer of one connection does; it runs in a greenlet, and the connection is closed when it returns."""

@@ -8,8 +8,7 @@ from typing import Any
 
 from chaperon.client.http.connection import Connection, RawResponse
 from chaperon.client.network import exceptions
-from chaperon.client.network.exceptions import ProtocolError
-from chaperon.client.network.stream import SocketTimeout
+from chaperon.errors import ConnectionClosedEarly, ProtocolError, SocketTimeout
 from chaperon.interrupts import is_a
 
 BLOCK = 16_384
@@ -95,11 +94,11 @@ class Body(io.RawIOBase):
                 if self.got + sum(map(len, connection.parser.pieces)) > self._limit:
                     raise exceptions.too_large(self._limit)
             elif not connection.parser.end():
-                raise exceptions.ConnectionClosedEarly
+                raise ConnectionClosedEarly
         except BaseException as exc:
             self._connection = None
             connection.close()
-            if is_a(exc, SocketTimeout, ProtocolError, exceptions.ConnectionClosedEarly):
+            if is_a(exc, SocketTimeout, ProtocolError, ConnectionClosedEarly):
                 raise exceptions.within_body(exc, self.got) from exc
             raise
         self._gather()

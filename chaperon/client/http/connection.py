@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from chaperon.client.http.parser import ResponseParser
 from chaperon.client.network import exceptions
 from chaperon.client.network.connect import ConnectTimings, Timeouts
-from chaperon.client.network.stream import NetworkStream, SocketTimeout
+from chaperon.client.network.stream import NetworkStream
+from chaperon.errors import ConnectionClosedEarly, SocketTimeout
 
 
 class Connection:
@@ -69,13 +70,13 @@ class Connection:
             if not data:
                 if parser.end():
                     return
-                raise exceptions.ConnectionClosedEarly
+                raise ConnectionClosedEarly
             parser.feed(data)
             got += len(data)
 
     def _feed(self, data: bytes) -> None:
         if not data:
-            raise exceptions.ConnectionClosedEarly
+            raise ConnectionClosedEarly
         self.parser.feed(data)
 
     def stale(self, exc: BaseException) -> bool:
@@ -84,7 +85,7 @@ class Connection:
 
     def fault(self, exc: BaseException, origin: exceptions.Origin, url: str, timeouts: Timeouts) -> Exception:
         """Return the `requests` exception that corresponds to *exc*."""
-        if self.parser.head or (self.parser.heard and isinstance(exc, exceptions.ConnectionClosedEarly)):
+        if self.parser.head or (self.parser.heard and isinstance(exc, ConnectionClosedEarly)):
             return exceptions.cut_short(exc, origin, sum(map(len, self.parser.pieces)))
         return exceptions.unanswered(exc, origin, url, timeouts.read)
 

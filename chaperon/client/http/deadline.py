@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from gevent import Timeout
 
-from chaperon.client.network.exceptions import DeadlineExceeded
+from chaperon.client.network.exceptions import deadline_exceeded
 
 
 class CallBudget(NamedTuple):
@@ -48,6 +48,6 @@ def in_time(until: float, now: Callable[[], float]) -> Iterator[None]:
         if exc is not timer:
             raise
         exc.__traceback__ = None  # its frames would keep the interrupted call's sockets open
-        raise DeadlineExceeded("the response was not complete before the deadline") from None
+        raise deadline_exceeded("the response was not complete before the deadline") from None
     finally:
         timer.close()

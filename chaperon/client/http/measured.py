@@ -17,7 +17,7 @@ from chaperon.client.http.response import Response
 from chaperon.client.http.session import FastSession, is_stranger
 from chaperon.client.http.urllib3_adapter import BoundedHTTPAdapter, within
 from chaperon.client.network.connect import NetworkContext
-from chaperon.client.network.exceptions import BaseMissing
+from chaperon.client.network.exceptions import base_missing
 from chaperon.client.outcome import Expect, wire_bytes
 from chaperon.client.service import Service
 from chaperon.clock import default_clock
@@ -206,7 +206,7 @@ class MeasuredSession(FastSession):
         try:
             return self.service.locate(url)
         except UsageError as exc:
-            raise BaseMissing(str(exc)) from None
+            raise base_missing(str(exc)) from None
 
     def _in_full(self, request: requests.Request, settings: tuple[Any, ...], **kwargs: Any) -> requests.Response:
         proxies, stream, verify, cert = settings

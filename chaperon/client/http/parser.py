@@ -7,7 +7,7 @@ from typing import Any
 
 import httptools
 
-from chaperon.client.network.exceptions import ProtocolError
+from chaperon.errors import ProtocolError
 
 HEAD = 262_144
 """Maximum size of a response head, in bytes."""

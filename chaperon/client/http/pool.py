@@ -11,8 +11,8 @@ from chaperon.client.http.body import Body
 from chaperon.client.http.connection import Connection, RawResponse
 from chaperon.client.network import exceptions
 from chaperon.client.network.connect import NetworkContext, Timeouts
-from chaperon.client.network.exceptions import ConnectionClosedEarly, Origin, ProtocolError
-from chaperon.client.network.stream import SocketTimeout
+from chaperon.client.network.exceptions import Origin
+from chaperon.errors import ConnectionClosedEarly, ProtocolError, SocketTimeout
 
 NETWORK_ERRORS = (OSError, SocketTimeout, ProtocolError, ConnectionClosedEarly)
 """Exceptions of a network stream and of the response parser; translated to those of `requests` here."""

@@ -24,8 +24,9 @@ from chaperon.client.http.deadline import CallBudget, in_time
 from chaperon.client.http.extract import Extractors
 from chaperon.client.http.json_codec import decode
 from chaperon.client.http.parser import fields
-from chaperon.client.network.exceptions import BodyTooLarge, DeadlineExceeded, too_large
+from chaperon.client.network.exceptions import too_large
 from chaperon.client.timings import Timings
+from chaperon.errors import BodyTooLarge, DeadlineExceeded
 from chaperon.interrupts import is_a
 from chaperon.measure.failures import chain
 

@@ -194,7 +194,7 @@ class FastSession(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Return the redirect target of a response, or None.
 
-        Raises InvalidURL for a malformed one, where `requests` raises a bare ValueError.
+        Raises `requests.exceptions.InvalidURL` for a malformed one, where `requests` raises a bare ValueError.
         """
         try:
             target = super().get_redirect_target(resp)

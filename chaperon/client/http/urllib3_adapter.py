@@ -15,7 +15,7 @@ from urllib3.connection import HTTPConnection
 
 from chaperon.client.http.deadline import CallBudget, bounds_of, in_time
 from chaperon.client.http.response import Response
-from chaperon.client.network.exceptions import DeadlineExceeded
+from chaperon.errors import DeadlineExceeded
 
 URLS = 1_000
 """Prepared URLs cached per process."""

@@ -13,10 +13,11 @@ import gevent
 from chaperon.client.network import descriptors
 from chaperon.client.network.exceptions import Origin
 from chaperon.client.network.resolver import SHARED, Resolver
-from chaperon.client.network.stream import Address, Network, NetworkStream, SocketTimeout
+from chaperon.client.network.stream import Address, Network, NetworkStream
 from chaperon.client.network.tcp import TcpStream
 from chaperon.client.network.tls import TlsStream
 from chaperon.clock import default_clock
+from chaperon.errors import SocketTimeout
 
 SECRETS = 1_000
 """Maximum number of secrets remembered for redaction that scenarios set at run time."""

@@ -5,14 +5,24 @@ from __future__ import annotations
 import errno
 import ssl
 from http.client import BadStatusLine, HTTPException, RemoteDisconnected
-from typing import Any
+from typing import Any, TypeVar
 
 import requests.exceptions as raised
 from urllib3 import exceptions as beneath
 
-from chaperon.client.network.stream import SocketTimeout
-from chaperon.errors import UsageError
+from chaperon.errors import (
+    BaseMissing,
+    BodyTooLarge,
+    ChaperonError,
+    ConnectionClosedEarly,
+    DeadlineExceeded,
+    DescriptorsExhausted,
+    PortsExhausted,
+    ProtocolError,
+    SocketTimeout,
+)
 
+E = TypeVar("E", bound=ChaperonError)
 DESCRIPTORS = "out of file descriptors: raise the limit (ulimit -n, or LimitNOFILE= of the service)"
 PORTS = (
     "out of local ports: widen net.ipv4.ip_local_port_range, give Service(local_addresses=[…]),"
@@ -20,28 +30,16 @@ PORTS = (
 )
 
 
-class DeadlineExceeded(raised.ReadTimeout):
-    """A request was not complete before its deadline, even if bytes were still arriving."""
+def _also(ours: type[E], theirs: type[Exception]) -> type[E]:
+    """Return a subclass of *ours* that is a class of `requests` as well; it has the name of *ours*."""
+    return type(ours.__name__, (ours, theirs), {"__doc__": ours.__doc__, "__module__": ours.__module__})
 
 
-class BodyTooLarge(raised.RequestException):
-    """The decoded body of a response is larger than `max_body`."""
-
-
-class DescriptorsExhausted(raised.ConnectionError):
-    """No file descriptor was available for a connection; the message names the limit to raise."""
-
-
-class PortsExhausted(raised.ConnectionError):
-    """No local port was available for a connection; the message names the remedies."""
-
-
-class BaseMissing(UsageError, raised.MissingSchema):
-    """A relative path was requested from a service without a base URL."""
-
-
-class ConnectionClosedEarly(Exception):
-    """The peer closed the connection in the middle of a response."""
+_DeadlineExceeded = _also(DeadlineExceeded, raised.ReadTimeout)
+_BodyTooLarge = _also(BodyTooLarge, raised.RequestException)
+_DescriptorsExhausted = _also(DescriptorsExhausted, raised.ConnectionError)
+_PortsExhausted = _also(PortsExhausted, raised.ConnectionError)
+_BaseMissing = _also(BaseMissing, raised.MissingSchema)
 
 
 class Origin:
@@ -62,7 +60,7 @@ def unreachable(exc: BaseException, peer: Any, url: str, patience: float) -> Exc
     """Return the `requests` exception for a failure to connect; *patience* is the connect timeout in seconds."""
     if isinstance(exc, SocketTimeout):
         if exc.whole:
-            return DeadlineExceeded(f"{peer}: no connection before the deadline")
+            return _DeadlineExceeded(f"{peer}: no connection before the deadline")
         reason: Any = beneath.ConnectTimeoutError(
             peer, f"Connection to {peer.host} timed out. (connect timeout={patience:g})"
         )
@@ -72,9 +70,9 @@ def unreachable(exc: BaseException, peer: Any, url: str, patience: float) -> Exc
         inner.__cause__ = exc
         return raised.SSLError(beneath.MaxRetryError(peer, url, inner))
     if isinstance(exc, OSError) and exc.errno in (errno.EMFILE, errno.ENFILE):
-        return DescriptorsExhausted(DESCRIPTORS)
+        return _DescriptorsExhausted(DESCRIPTORS)
     if isinstance(exc, OSError) and exc.errno == errno.EADDRNOTAVAIL:
-        return PortsExhausted(PORTS)
+        return _PortsExhausted(PORTS)
     if type(exc).__name__ == "gaierror":
         reason = beneath.NameResolutionError(peer.host, peer, exc)  # type: ignore[arg-type]
     else:
@@ -87,7 +85,7 @@ def unanswered(exc: BaseException, peer: Any, url: str, patience: float) -> Exce
     """Return the `requests` exception for a failure before the response head; *patience* is the read timeout."""
     if isinstance(exc, SocketTimeout):
         if exc.whole:
-            return DeadlineExceeded(f"{peer}: no response before the deadline")
+            return _DeadlineExceeded(f"{peer}: no response before the deadline")
         late = beneath.ReadTimeoutError(peer, url, f"Read timed out. (read timeout={patience:g})")
         return raised.ReadTimeout(late)
     if isinstance(exc, ssl.SSLError):
@@ -109,7 +107,7 @@ def cut_short(exc: BaseException, peer: Any, got: int) -> Exception:
     """Return the `requests` exception for a failure within the body, after *got* bytes of it."""
     if isinstance(exc, SocketTimeout):
         if exc.whole:
-            return DeadlineExceeded(f"{peer}: the body was not complete before the deadline")
+            return _DeadlineExceeded(f"{peer}: the body was not complete before the deadline")
         return raised.ConnectionError(beneath.ReadTimeoutError(peer, "", "Read timed out."))
     if isinstance(exc, ssl.SSLError):
         return raised.SSLError(exc)
@@ -125,7 +123,7 @@ def cut_short(exc: BaseException, peer: Any, got: int) -> Exception:
 def within_body(exc: BaseException, got: int) -> Exception:
     """Return a failure within a body as the exception that urllib3 expects from the file it reads."""
     if isinstance(exc, SocketTimeout):
-        return DeadlineExceeded("the body was not complete before the deadline") if exc.whole else TimeoutError()
+        return _DeadlineExceeded("the body was not complete before the deadline") if exc.whole else TimeoutError()
     if isinstance(exc, ConnectionClosedEarly):
         return beneath.IncompleteRead(got, 0)
     return HTTPException(str(exc))
@@ -133,8 +131,14 @@ def within_body(exc: BaseException, got: int) -> Exception:
 
 def too_large(limit: float) -> BodyTooLarge:
     """Return the exception for a body of more than *limit* bytes."""
-    return BodyTooLarge(f"the body is larger than {limit:,.0f} bytes: raise max_body, or None for no bound")
+    return _BodyTooLarge(f"the body is larger than {limit:,.0f} bytes: raise max_body, or None for no bound")
 
 
-class ProtocolError(Exception):
-    """The received bytes are not a valid HTTP response; the message gives the reason."""
+def deadline_exceeded(text: str) -> DeadlineExceeded:
+    """Return the exception for a call that was not complete before its deadline."""
+    return _DeadlineExceeded(text)
+
+
+def base_missing(text: str) -> BaseMissing:
+    """Return the exception for a relative path without a base URL."""
+    return _BaseMissing(text)

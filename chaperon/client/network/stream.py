@@ -10,14 +10,6 @@ Address = tuple[int, Any]
 """(address family, socket address)"""
 
 
-class SocketTimeout(Exception):
-    """A network wait timed out; *whole* is True if the deadline passed, False if one wait exceeded *patience*."""
-
-    def __init__(self, whole: bool) -> None:
-        super().__init__("deadline exceeded" if whole else "timed out")
-        self.whole = whole
-
-
 class NetworkStream(Protocol):
     """A connection to one peer, used in one of two ways, never in both at once.
 

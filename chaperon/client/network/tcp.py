@@ -15,7 +15,7 @@ from typing import Any
 from gevent import get_hub, getcurrent
 from gevent.monkey import get_original
 
-from chaperon.client.network.stream import SocketTimeout
+from chaperon.errors import SocketTimeout
 
 SIZE = 65_536
 """Maximum bytes per `recv` of a blocking read."""

@@ -13,7 +13,7 @@ from requests import PreparedRequest, Request
 from chaperon.client.http.measured import MeasuredSession
 from chaperon.client.network import exceptions
 from chaperon.client.network.connect import NetworkContext, Timeouts
-from chaperon.client.network.stream import NetworkStream, SocketTimeout
+from chaperon.client.network.stream import NetworkStream
 from chaperon.client.network.tls import context_for
 from chaperon.client.timings import Timings
 from chaperon.client.websocket.handshake import Answer, agree, keep_cookies, new_key, shake_hands, upgrade
@@ -21,7 +21,7 @@ from chaperon.client.websocket.metrics import WebSocketMetrics
 from chaperon.client.websocket.protocol import WebSocketProtocol
 from chaperon.client.websocket.websocket import WebSocket
 from chaperon.clock import seconds
-from chaperon.errors import WebSocketRefused, WebSocketTimeout
+from chaperon.errors import DescriptorsExhausted, PortsExhausted, SocketTimeout, WebSocketRefused, WebSocketTimeout
 from chaperon.interrupts import is_a
 from chaperon.measure.failures import classify
 
@@ -112,7 +112,7 @@ def _open(
 def _refused(exc: OSError, origin: exceptions.Origin) -> WebSocketRefused:
     """Return a WebSocketRefused for a failed connect, counted under the same error name as for HTTP requests."""
     found = exceptions.unreachable(exc, origin, "", 0.0)
-    ours = isinstance(found, (exceptions.DescriptorsExhausted, exceptions.PortsExhausted))
+    ours = isinstance(found, (DescriptorsExhausted, PortsExhausted))
     return WebSocketRefused(f"{origin.host}:{origin.port}: {found if ours else exc}", counted_as=classify(found))
 
 

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from websocket import WebSocketProtocolException, frame_buffer
 
+from chaperon.errors import ProtocolViolation
+
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 NORMAL, GOING_AWAY, PROTOCOL, NO_CODE, LOST, BAD_DATA, TOO_BIG = 1000, 1001, 1002, 1005, 1006, 1007, 1009
 CONTROL_MOST = 125
@@ -17,20 +19,6 @@ BULK = 4096
 WORDS = 16 * 1024
 
 _ALONE: Any = nullcontext()  # replaces the library's lock: each socket has a single reader
-
-
-class NeedMoreData(Exception):
-    """The source of bytes has no more bytes now; reading resumes later."""
-
-
-class ProtocolViolation(Exception):
-    """The peer violated the protocol or the message size limit; *code* is the close code to send."""
-
-    def __init__(self, code: int, reason: str, counted_as: str = "ws protocol") -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
-        self.counted_as = counted_as
 
 
 class Frame(NamedTuple):

@@ -13,10 +13,9 @@ from requests import PreparedRequest
 from requests.cookies import MockRequest, MockResponse, RequestsCookieJar
 
 from chaperon.client.http.parser import ResponseParser, fields
-from chaperon.client.network.exceptions import ProtocolError
 from chaperon.client.network.stream import NetworkStream
 from chaperon.client.timings import Timings
-from chaperon.errors import WebSocketRefused
+from chaperon.errors import ProtocolError, WebSocketRefused
 
 BODY_SHOWN = 200
 """Bytes of a refusal's body that an error message shows."""

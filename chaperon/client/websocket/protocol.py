@@ -8,13 +8,13 @@ from functools import partial
 
 from chaperon.client.network.stream import NetworkStream
 from chaperon.client.websocket import frames
-from chaperon.client.websocket.frames import Frame, Frames, NeedMoreData, ProtocolViolation
+from chaperon.client.websocket.frames import Frame, Frames
 from chaperon.client.websocket.message_queue import Message, MessageQueue
 from chaperon.client.websocket.metrics import WebSocketMetrics
 from chaperon.client.websocket.transport import SocketTransport
-from chaperon.client.websocket.waiters import Expired, Waiter, Waiting
+from chaperon.client.websocket.waiters import Waiter, Waiting
 from chaperon.clock import Clock
-from chaperon.errors import WebSocketClosed
+from chaperon.errors import NeedMoreData, ProtocolViolation, WaitExpired, WebSocketClosed
 from chaperon.interrupts import is_signal
 from chaperon.measure.exception_text import class_name, describe
 from chaperon.measure.failures import classify
@@ -91,7 +91,7 @@ class WebSocketProtocol:
             return
         try:
             self._stream.drain(within)
-        except Expired:
+        except WaitExpired:
             gone = WebSocketClosed(frames.LOST, f"the peer took nothing for {within:g} s", counted_as="timeout")
             self._end(gone, known=True)
             raise self.again()
@@ -99,7 +99,7 @@ class WebSocketProtocol:
     def ping(self, within: float | None) -> float:
         """Send a PING, block up to *within* seconds; return the clock reading at which its PONG arrived.
 
-        Raises Expired, WebSocketClosed.
+        Raises WaitExpired, WebSocketClosed.
         """
         self._pings += 1
         mine = self._pings
@@ -113,7 +113,7 @@ class WebSocketProtocol:
         self._leaving = True
         self._say_goodbye(WebSocketClosed(code, reason))
         if not self.closed:
-            with suppress(Expired):  # without the peer's close frame, close anyway
+            with suppress(WaitExpired):  # without the peer's close frame, close anyway
                 self._farewells.wait(Waiter[None](), within)
         self.abandon(code)
 

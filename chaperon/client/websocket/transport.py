@@ -7,9 +7,9 @@ from collections.abc import Callable
 from gevent import get_hub
 
 from chaperon.client.network.stream import NetworkStream
-from chaperon.client.websocket.frames import NeedMoreData
 from chaperon.client.websocket.waiters import Waiter, Waiting
 from chaperon.clock import Clock
+from chaperon.errors import NeedMoreData
 
 TURNS = 4
 """Reads in a row from one socket before the hub serves others, so that a busy socket does not starve them."""

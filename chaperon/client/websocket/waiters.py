@@ -8,14 +8,9 @@ from typing import Any, Generic, TypeVar
 from gevent import get_hub, getcurrent
 
 from chaperon.clock import Clock, Timer
+from chaperon.errors import WaitExpired
 
 T = TypeVar("T")
-
-
-class Expired(Exception):
-    """A wait reached its deadline; *raised_here* is False if a scenario raised the class itself."""
-
-    raised_here = False
 
 
 class Waiter(Generic[T]):
@@ -62,7 +57,7 @@ class Waiting:
     def wait(self, waiter: Waiter[T], within: float | None) -> T:
         """Block until *waiter* is served and return its value.
 
-        Raises the error given to `fail`, or Expired after *within* seconds.
+        Raises the error given to `fail`, or WaitExpired after *within* seconds.
         """
         hub = get_hub()
         waiter.greenlet = getcurrent()
@@ -146,7 +141,7 @@ def _go_on(waiter: Waiter[Any]) -> None:
         waiter.greenlet.switch()
 
 
-def _expired() -> Expired:
-    late = Expired("a wait has ended")
+def _expired() -> WaitExpired:
+    late = WaitExpired("a wait has ended")
     late.raised_here = True
     return late

@@ -13,9 +13,8 @@ from chaperon.client.websocket.matching import Key, match_message, match_reply
 from chaperon.client.websocket.message_queue import Message
 from chaperon.client.websocket.metrics import USUAL_ENDS, Names, WebSocketMetrics, names_of
 from chaperon.client.websocket.protocol import WebSocketProtocol
-from chaperon.client.websocket.waiters import Expired
 from chaperon.clock import seconds
-from chaperon.errors import UsageError, WebSocketClosed, WebSocketTimeout
+from chaperon.errors import UsageError, WaitExpired, WebSocketClosed, WebSocketTimeout
 from chaperon.interrupts import is_a
 
 FAREWELL = 3.0
@@ -245,7 +244,7 @@ class WebSocket:
         tally.lag.begin(tally.now())
         try:
             return wait(within)
-        except Expired as exc:
+        except WaitExpired as exc:
             if not exc.raised_here:
                 raise
             raise WebSocketTimeout(f"no matching message or PONG on {self._tally.place} within {within:g} s") from None

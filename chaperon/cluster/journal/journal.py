@@ -38,7 +38,8 @@ import zlib
 from collections import deque
 from pathlib import Path
 
-from chaperon.cluster.journal.journal_file import MAGIC, MOST, SIZE, JournalError, JournalFile, JournalHeader, write_all
+from chaperon.cluster.journal.journal_file import MAGIC, MOST, SIZE, JournalFile, JournalHeader, write_all
+from chaperon.errors import JournalError
 from chaperon.measure.window import Window
 
 SEALED = struct.Struct("=8sQII")

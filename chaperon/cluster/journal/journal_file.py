@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from chaperon.errors import ChaperonError
+from chaperon.errors import JournalError
 from chaperon.measure.plain_text import WORDS
 from chaperon.measure.recorder import VisitOutcome
 from chaperon.measure.sample import Failure, Key
@@ -54,10 +54,6 @@ _FATE = {fate: place for place, fate in enumerate(FATES)}
 _UNKNOWN = float("nan")
 
 _pack_plain = LAYOUTS[PLAIN].pack_into
-
-
-class JournalError(ChaperonError):
-    """A journal cannot be kept, or what was found is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from chaperon.cluster.journal.journal_file import MOST, JournalError
+from chaperon.cluster.journal.journal_file import MOST
+from chaperon.errors import JournalError
 
 PREFIX = "chaperon-own-"
 MEMORY = Path("/dev/shm")

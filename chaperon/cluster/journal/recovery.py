@@ -41,9 +41,9 @@ from chaperon.cluster.journal.journal_file import (
     PLAIN,
     TEXT,
     WHOLE,
-    JournalError,
     JournalHeader,
 )
+from chaperon.errors import JournalError
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.window import RunEvent, Window

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from chaperon._version import VERSION
 from chaperon.cluster.bundle import ScenarioBundle
 from chaperon.cluster.master.workers import WorkerRecord
-from chaperon.cluster.protocol.codec import PROTOCOL, OtherProtocol
+from chaperon.cluster.protocol.codec import PROTOCOL
 from chaperon.cluster.protocol.messages import BundleChunk, Fetch, Hello, Reject, Welcome
 from chaperon.cluster.transport.link import MasterLink
+from chaperon.errors import OtherProtocol
 
 CHUNK = 256 << 10
 """Bytes of the scenario that travel at once."""

@@ -26,7 +26,7 @@ from chaperon.cluster.protocol.messages import (
 )
 from chaperon.cluster.transport.link import FAULTS, STRANGERS, MasterLink
 from chaperon.cluster.transport.standstill import Standstill
-from chaperon.errors import ClusterError, LoadError, UsageError
+from chaperon.errors import LoadError, UsageError, WorkersMissing
 from chaperon.execution.gc_tuning import reduced_gc
 from chaperon.load.background import fault_text, say_fault
 from chaperon.load.engine import PATIENCE
@@ -34,10 +34,6 @@ from chaperon.report.monitor import ABORT_GRACE, RunMonitor
 
 AHEAD = 0.5
 """Seconds in which every worker has heard of a change to the load."""
-
-
-class WorkersMissing(ClusterError):
-    """The workers that were asked for did not come."""
 
 
 @dataclass(frozen=True, slots=True)

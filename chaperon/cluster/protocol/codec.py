@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from chaperon.cluster.protocol.messages import KINDS, Message
-from chaperon.measure.strict_msgpack import Check, WireError, pack, reader, unpack
+from chaperon.errors import OtherProtocol, WireError
+from chaperon.measure.strict_msgpack import Check, pack, reader, unpack
 
 PROTOCOL = 6
-
-
-class OtherProtocol(WireError):
-    """A message of Chaperon's, but of a version that speaks otherwise."""
-
-    def __init__(self, theirs: int) -> None:
-        remedy = "install the same Chaperon on both"
-        super().__init__(f"the other side speaks protocol {theirs}, this one {PROTOCOL}: {remedy}")
-        self.theirs = theirs
 
 
 def encode(message: Message) -> bytes:
@@ -29,7 +21,7 @@ def decode(data: bytes) -> Message:
         raise WireError(f"none of our messages: {data[:40]!r}")
     protocol, kind, values = content
     if protocol != PROTOCOL:
-        raise OtherProtocol(protocol)
+        raise OtherProtocol(protocol, PROTOCOL)
     read = _READERS.get(kind) if isinstance(kind, str) else None
     if read is None:
         raise WireError(f"no message is called {kind!r}")

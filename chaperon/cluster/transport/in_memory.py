@@ -10,9 +10,10 @@ import gevent
 from gevent.event import Event
 
 from chaperon.clock import Clock
-from chaperon.cluster.protocol.codec import OtherProtocol, decode, encode
+from chaperon.cluster.protocol.codec import decode, encode
 from chaperon.cluster.protocol.messages import Message, Offer, WindowFrame
 from chaperon.cluster.transport.link import OnClosed, OnConnection, OnMasterMessage, OnRefused, OnWorkerMessage
+from chaperon.errors import OtherProtocol
 
 
 class LossyNetwork:

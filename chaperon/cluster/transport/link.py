@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
-from chaperon.cluster.protocol.codec import OtherProtocol
 from chaperon.cluster.protocol.messages import Message, Offer, WindowFrame
+from chaperon.errors import OtherProtocol
 
 MALFORMED = "messages that were none of ours"
 FOREIGN = "messages of another protocol"

@@ -10,15 +10,14 @@ from typing import Any
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
-from chaperon.cluster.protocol.codec import OtherProtocol, decode, encode
+from chaperon.cluster.protocol.codec import decode, encode
 from chaperon.cluster.protocol.messages import Message, Offer, WindowFrame
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.connections import Connections
 from chaperon.cluster.transport.keys import MasterKey
 from chaperon.cluster.transport.link import FOREIGN, STRANGERS, OnClosed, OnWorkerMessage
 from chaperon.cluster.transport.zmq_sockets import Sockets
-from chaperon.errors import UsageError
-from chaperon.measure.strict_msgpack import WireError
+from chaperon.errors import OtherProtocol, UsageError, WireError
 
 FREE = range(10_000, 32_000)
 """Where a port is looked for if none is given: below those that outgoing connections use up, thousands under load."""

@@ -9,14 +9,13 @@ from typing import Any
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
-from chaperon.cluster.protocol.codec import OtherProtocol, decode, encode
+from chaperon.cluster.protocol.codec import decode, encode
 from chaperon.cluster.protocol.messages import Message, WindowFrame
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.keys import WorkerKey
 from chaperon.cluster.transport.link import FOREIGN, REFUSALS, OnConnection, OnMasterMessage, OnRefused
 from chaperon.cluster.transport.zmq_sockets import Sockets
-from chaperon.errors import UsageError
-from chaperon.measure.strict_msgpack import WireError
+from chaperon.errors import OtherProtocol, UsageError, WireError
 
 TORN = 8
 """Handshakes broken off in a row, at most a second apart, after which it is the key."""

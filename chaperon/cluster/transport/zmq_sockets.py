@@ -17,9 +17,9 @@ import zmq.green
 from chaperon.cluster.transport.keys import Key
 from chaperon.cluster.transport.link import FAULTS, MALFORMED
 from chaperon.descriptors import short, takes
-from chaperon.errors import UsageError
+from chaperon.errors import UsageError, WireError
 from chaperon.load.background import Watched, spawn_watched
-from chaperon.measure.strict_msgpack import LARGEST, WireError
+from chaperon.measure.strict_msgpack import LARGEST
 
 BREATH = 100
 """Messages after which everybody else gets a turn."""

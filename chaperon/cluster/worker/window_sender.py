@@ -7,12 +7,13 @@ from pathlib import Path
 
 from chaperon.clock import Clock
 from chaperon.cluster.journal.journal import Journal
-from chaperon.cluster.journal.journal_file import JournalError, JournalHeader
+from chaperon.cluster.journal.journal_file import JournalHeader
 from chaperon.cluster.protocol.messages import Lease, Pong, WindowFrame
 from chaperon.cluster.transport.link import WorkerLink
 from chaperon.cluster.transport.outbox import Outbox
 from chaperon.cluster.worker.join import Identity
 from chaperon.cluster.worker.window_size import pack_within
+from chaperon.errors import JournalError
 from chaperon.measure.window import Window
 
 UNPACKED = "windows that could not be packed: what they held is lost"

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from chaperon.errors import WindowTooLarge
 from chaperon.measure.recorder import OTHER
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import Window
-from chaperon.measure.window_codec import TooLarge, pack_window
+from chaperon.measure.window_codec import pack_window
 
 UNTAGGED = "windows too large for a message, sent without the tags of their series"
 UNNAMED = f"windows too large for a message, sent with the rarer names of their series as «{OTHER}»"
@@ -26,12 +27,12 @@ def pack_within(window: Window, *, began: float) -> bytes:
     """
     try:
         return pack_window(window, began=began)
-    except TooLarge as exc:
+    except WindowTooLarge as exc:
         fault = exc
     for smaller in _smaller(window):
         try:
             return pack_window(smaller, began=began)
-        except TooLarge as exc:
+        except WindowTooLarge as exc:
             fault = exc
     raise fault
 

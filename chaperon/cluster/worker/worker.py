@@ -10,7 +10,6 @@ from gevent.event import Event
 
 from chaperon.clock import Clock
 from chaperon.cluster.journal.orphaned_windows import FAULTED
-from chaperon.cluster.protocol.codec import OtherProtocol
 from chaperon.cluster.protocol.messages import (
     BundleChunk,
     Bye,
@@ -29,6 +28,7 @@ from chaperon.cluster.worker.clock_offset import KEPT, ClockOffset
 from chaperon.cluster.worker.join import RETRY_INTERVAL, Identity, Join, Joined, LoadEnvironment
 from chaperon.cluster.worker.supervisor import LEFT, ORPHANED, OVER, REFUSED
 from chaperon.cluster.worker.window_sender import WindowSender
+from chaperon.errors import OtherProtocol
 from chaperon.load.background import spawn_watched
 from chaperon.report.redaction.redaction import Redactor
 

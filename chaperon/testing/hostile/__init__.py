@@ -8,6 +8,7 @@ Each is a context manager that returns a `Port` with its *url*, the number of *c
 for TLS the path of the *authority* certificate to trust. All listen on loopback only.
 """
 
+from chaperon.errors import Gone
 from chaperon.testing.hostile.bodies import (
     bare_head,
     chunk_extensions,
@@ -61,7 +62,7 @@ from chaperon.testing.hostile.secure import (
     stalled_handshake,
     trusted,
 )
-from chaperon.testing.hostile.server import ANSWER, OK, Gone, Peer, Port, Server
+from chaperon.testing.hostile.server import ANSWER, OK, Peer, Port, Server
 
 __all__ = [  # noqa: RUF022 - in groups
     # the connection breaks

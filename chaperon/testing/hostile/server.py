@@ -12,6 +12,8 @@ from gevent import socket
 from gevent.pool import Pool
 from gevent.server import StreamServer
 
+from chaperon.errors import Gone
+
 if TYPE_CHECKING:
     import ssl
 
@@ -20,10 +22,6 @@ P = TypeVar("P", bound="Port")
 OK = b"HTTP/1.1 200 OK\r\n"
 ANSWER = OK + b"Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
 """A valid response."""
-
-
-class Gone(Exception):
-    """The client has closed its connection."""
 
 
 class Peer:
