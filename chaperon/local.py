@@ -34,7 +34,7 @@ def processes(
     *,
     patience: Patience | None = None,
     lost: float = 0.01,
-    tell: Callable[[str], None] = lambda text: None,
+    notify: Callable[[str], None] = lambda text: None,
 ) -> Iterator[ClusterRun]:
     """Give a fleet of *n* engine processes on this machine, to be started; none is left when the block is."""
     with PrivateDir() as private_dir, ExitStack() as ending:
@@ -48,7 +48,7 @@ def processes(
             lost=lost,
         )
         names = [f"local-{k}" for k in range(1, n + 1)]
-        ending.callback(start_workers(address, names, once=True, tell=tell, on_fault=fleet.fault).end)
+        ending.callback(start_workers(address, names, once=True, notify=notify, on_fault=fleet.fault).end)
         yield fleet
 
 
@@ -61,7 +61,7 @@ def start_workers(
     key: WorkerKey | None = None,
     own: str | None = None,
     patience: float | None = None,
-    tell: Callable[[str], None] = lambda text: None,
+    notify: Callable[[str], None] = lambda text: None,
     on_fault: OnFault = lambda text: None,
 ) -> Supervisor:
     """Start one engine process for each of *names*, to join the master at *address*.
@@ -87,16 +87,16 @@ def start_workers(
         HubClock(),
         once=once,
         key=line,
-        private_dir=_private_dir(tell),
-        notify=tell,
+        private_dir=_private_dir(notify),
+        notify=notify,
         on_fault=on_fault,
     )
     return supervisor.start()
 
 
-def _private_dir(tell: Callable[[str], None]) -> PrivateDir | None:
+def _private_dir(notify: Callable[[str], None]) -> PrivateDir | None:
     try:
         return PrivateDir()
     except JournalError as exc:
-        tell(f"{exc}: should an engine be killed, its last second is lost")
+        notify(f"{exc}: should an engine be killed, its last second is lost")
         return None

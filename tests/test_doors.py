@@ -20,7 +20,7 @@ from test_report import report_of
 import chaperon.cli
 from chaperon.cli import execute
 from chaperon.cli.terminal.console import CleanConsole
-from chaperon.cli.terminal.streams import Door, StderrHandler
+from chaperon.cli.terminal.streams import CleanStream, StderrHandler
 from chaperon.errors import OutputError
 
 HEADER, SETTING, PASSWORD, OWN, MADE = "header-5ecret", "setting-5ecret", "passw-5ecret", "config-5ecret", "made-5ecret"
@@ -206,7 +206,7 @@ class Terminal(io.StringIO):
 
 def test_what_anybody_prints_is_cleaned_line_by_line():
     out = io.StringIO()
-    door = Door(out)
+    door = CleanStream(out)
 
     print("token=abc", "a\x1b[31mb", "c\rd", file=door)
     door.write("to")
@@ -218,7 +218,7 @@ def test_what_anybody_prints_is_cleaned_line_by_line():
 
 def test_a_line_that_never_ends_is_printed_all_the_same():
     out = io.StringIO()
-    door = Door(out)
+    door = CleanStream(out)
 
     for _ in range(3):
         door.write("x" * 40_000)
@@ -228,7 +228,7 @@ def test_a_line_that_never_ends_is_printed_all_the_same():
 
 def test_a_console_keeps_its_own_colours_and_nobody_elses():
     out = Terminal()
-    console = CleanConsole(Door(out), width=80)
+    console = CleanConsole(CleanStream(out), width=80)
     table = Table("title \x1b[31m")
     table.add_row("token=abc \x9b \u202e")
 

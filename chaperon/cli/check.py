@@ -8,7 +8,7 @@ import click
 
 from chaperon.cli.execute import execute, write_outputs
 from chaperon.cli.options import RunOptions, load_options, target_argument
-from chaperon.cli.terminal.streams import Styled, say, warn
+from chaperon.cli.terminal.streams import Styled, print_line, print_warning
 from chaperon.measure.sample import Sample
 from chaperon.report.format import number_text, time_text
 from chaperon.report.report import Report, Verdict
@@ -18,36 +18,36 @@ from chaperon.scenario.entry import ONE_VISIT
 @click.command()
 @target_argument
 @load_options
-def check(file: str, orders: RunOptions) -> int:
+def check(file: str, options: RunOptions) -> int:
     """Run one visit of every entry of FILE, and print each request, step and error as it happens.
 
     Whatever load is asked for, it is one visit, of a mix one of each scenario. Any error at
     all is a FAIL.
     """
-    environment = orders.environment(file, warn=warn)
+    environment = options.load_environment(file, warn=print_warning)
     entries = [replace(each, load=ONE_VISIT) for entry in environment.entries for each in entry.split_mix()]
     once = replace(environment, scenarios=entries, limits=())
-    return execute(once, orders, tap=SamplePrinter(labelled=len(once.entries) > 1), live=False, outputs=_outputs)
+    return execute(once, options, tap=SamplePrinter(with_label=len(once.entries) > 1), live=False, outputs=_outputs)
 
 
 class SamplePrinter:
     """Prints every sample it is given, until nobody reads any more."""
 
-    def __init__(self, *, labelled: bool) -> None:
-        self._labelled = labelled
-        self._heard = True
+    def __init__(self, *, with_label: bool) -> None:
+        self._labelled = with_label
+        self._readable = True
 
     def __call__(self, sample: Sample) -> None:
         """Print one sample; never raises, for it is called from within the visit."""
-        if not self._heard:
+        if not self._readable:
             return
         try:
-            say(*([f"{sample.key.scenario}: "] if self._labelled else []), *told(sample))
+            print_line(*([f"{sample.key.scenario}: "] if self._labelled else []), *sample_line(sample))
         except Exception:
-            self._heard = False
+            self._readable = False
 
 
-def told(sample: Sample) -> tuple[Styled, str]:
+def sample_line(sample: Sample) -> tuple[Styled, str]:
     """Return one sample as the parts of a line: its mark, then its time or value, its name, what went wrong."""
     failure = sample.failure
     mark = Styled("ok  ", fg="green") if failure is None else Styled("FAIL", fg="red")
@@ -62,10 +62,10 @@ def told(sample: Sample) -> tuple[Styled, str]:
     return mark, f"{line}  {failure.error}"
 
 
-def _outputs(report: Report, orders: RunOptions) -> int:
+def _outputs(report: Report, options: RunOptions) -> int:
     """Deliver the verdict without a table: all of it was told already."""
     errors = sum(error.count for error in report.errors)
     if errors and report.verdict is Verdict.PASS:
         reason = f"{errors} error{'s' if errors > 1 else ''}"
         report = replace(report, verdict=Verdict.FAIL, reasons=(*report.reasons, reason))
-    return write_outputs(report, replace(orders, quiet=True))
+    return write_outputs(report, replace(options, quiet=True))

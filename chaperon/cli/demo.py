@@ -6,21 +6,21 @@ import click
 
 from chaperon.cli.execute import execute
 from chaperon.cli.options import RunOptions, load_options
-from chaperon.cli.terminal.streams import say
+from chaperon.cli.terminal.streams import print_line
 from chaperon.errors import UsageError
 
 
 @click.command()
 @load_options
-def demo(orders: RunOptions) -> int:
+def demo(options: RunOptions) -> int:
     """Start a small target on a free loopback port and run the sample scenario against it."""
     from chaperon.demo import target  # late: only this command needs a server
     from chaperon.demo_scenario import production
 
-    if orders.url is not None:
+    if options.url is not None:
         raise UsageError("the demo brings its own target: leave --url out, or use chaperon local")
-    environment = orders.applied(production)
+    environment = options.apply_to(production)
     with target() as url:
-        if not orders.quiet:
-            say(f"the target is at {url}; the scenario is chaperon/demo_scenario.py", err=True)
-        return execute(environment.adapt(url=url, brake=not orders.no_brake), orders)
+        if not options.quiet:
+            print_line(f"the target is at {url}; the scenario is chaperon/demo_scenario.py", err=True)
+        return execute(environment.adapt(url=url, brake=not options.no_brake), options)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, TextIO
 from chaperon.cli.interrupts import defer_signals, handle_signals, interruptible_setup
 from chaperon.cli.options import RunOptions
 from chaperon.cli.terminal.console import CleanConsole
-from chaperon.cli.terminal.live import Live
+from chaperon.cli.terminal.live import ProgressLine
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
-from chaperon.cli.terminal.streams import StderrHandler, give_up_stdout, hide, say, say_fault
+from chaperon.cli.terminal.streams import StderrHandler, discard_stdout, hide, print_error, print_line
 from chaperon.errors import OutputError
 from chaperon.execution.environment import Environment
 from chaperon.interrupts import is_interrupt
@@ -28,31 +28,33 @@ from chaperon.report.report import Report
 if TYPE_CHECKING:
     from chaperon.cli.interrupts import Run
 
-PIPED = 140
+PIPE_WIDTH = 140
 """Columns where there is no terminal to ask."""
 
 
-def write_outputs(report: Report, orders: RunOptions) -> int:
+def write_outputs(report: Report, options: RunOptions) -> int:
     """Write the JSON, print the table, whatever happens to the other; return the exit code.
 
     Where the table cannot be printed the verdict is, without it. Raises BrokenPipeError.
     """
-    whole = True
-    if (path := orders.json) is not None:
-        whole = attempt(f"write the report to {path}", lambda: write_json(report, path))
-    if orders.quiet:
-        return report.verdict.exit_code if attempt("print the verdict", lambda: _print_verdict(report)) and whole else 1
-    if attempt("print the table", lambda: _print_table(report, orders.by)):
-        return report.verdict.exit_code if whole else 1
+    written = True
+    if (path := options.json) is not None:
+        written = attempt(f"write the report to {path}", lambda: write_json(report, path))
+    if options.quiet:
+        return (
+            report.verdict.exit_code if attempt("print the verdict", lambda: _print_verdict(report)) and written else 1
+        )
+    if attempt("print the table", lambda: _print_table(report, options.by)):
+        return report.verdict.exit_code if written else 1
     if sys.stdout is not None:
         attempt("print the verdict", lambda: _print_verdict(report))
     return 1
 
 
-def attempt(deed: str, output: Callable[[], None]) -> bool:
+def attempt(action: str, output: Callable[[], None]) -> bool:
     """Make one output and return whether it was made; what it raises is said in a line, and nothing else is lost.
 
-    *deed* is what could not be done then, such as "print the table". Raises BrokenPipeError:
+    *action* is what could not be done then, such as "print the table". Raises BrokenPipeError:
     nobody reads any more.
     """
     try:
@@ -61,7 +63,7 @@ def attempt(deed: str, output: Callable[[], None]) -> bool:
         raise
     except Exception as exc:
         with suppress(OSError, ValueError):
-            say_fault(_why(deed, exc))
+            print_error(_failure_text(action, exc))
         return False
     return True
 
@@ -77,36 +79,36 @@ def printing() -> Iterator[TextIO]:
     except BrokenPipeError:
         raise
     except OSError:
-        give_up_stdout()
+        discard_stdout()
         raise
 
 
-def _why(deed: str, exc: Exception) -> str:
+def _failure_text(action: str, exc: Exception) -> str:
     if isinstance(exc, OutputError):
         return str(exc)
     if isinstance(exc, OSError):
-        return f"cannot {deed}: {exc.strerror or exc}"
+        return f"cannot {action}: {exc.strerror or exc}"
     try:
-        return f"cannot {deed}: {type(exc).__name__}: {exc}"
+        return f"cannot {action}: {type(exc).__name__}: {exc}"
     except Exception:  # its text is at fault, too
-        return f"cannot {deed}: {type(exc).__name__}"
+        return f"cannot {action}: {type(exc).__name__}"
 
 
 def _print_table(report: Report, by: Sequence[str]) -> None:
     with printing() as stdout:
-        print_report(report, CleanConsole(stdout, width=None if stdout.isatty() else PIPED), by)
+        print_report(report, CleanConsole(stdout, width=None if stdout.isatty() else PIPE_WIDTH), by)
 
 
 def _print_verdict(report: Report) -> None:
     with printing():
-        say(report.verdict.value)
+        print_line(report.verdict.value)
         for reason in report.reasons:
-            say("  ", reason)
+            print_line("  ", reason)
 
 
 def execute(
     environment: Environment,
-    orders: RunOptions,
+    options: RunOptions,
     *,
     tap: Callable[[Sample], None] | None = None,
     live: bool = True,
@@ -117,13 +119,13 @@ def execute(
 
     Raises LoadError, TeardownError, and what *start* raises.
     """
-    prepare(environment, orders)
+    prepare(environment, options)
     with interruptible_setup():
         started = start() if start else environment.start(tap)
     with started as running, stray_errors_contained():
         hide(running.plan.secrets)  # the setup may have made some
         try:
-            with handle_signals(running), Live(running, shown=live and not orders.quiet):
+            with handle_signals(running), ProgressLine(running, shown=live and not options.quiet):
                 running.wait()
         except BaseException as exc:
             if isinstance(exc, Exception):
@@ -132,20 +134,20 @@ def execute(
                 running.kill(f"{describe(exc)}, raised in the main greenlet")
             # else asked for the third time: write what is known, then wait no longer than it takes
         with defer_signals():
-            code = outputs(running.report(), orders)
+            code = outputs(running.report(), options)
     if running.teardown_error is not None:
         raise running.teardown_error
     return code
 
 
-def prepare(environment: Environment, orders: RunOptions) -> None:
+def prepare(environment: Environment, options: RunOptions) -> None:
     """Set up logging and warnings as ordered, hide what the environment keeps secret."""
     hide(environment.secrets)
-    if orders.log:
-        told = StderrHandler()
-        told.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    if options.log:
+        handler = StderrHandler()
+        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
         logger = logging.getLogger("chaperon")
-        logger.handlers = [told]
-        logger.setLevel(orders.log.upper())
+        logger.handlers = [handler]
+        logger.setLevel(options.log.upper())
     if not all(service.verify for service in environment.plan().services.values()):
         warnings.filterwarnings("ignore", message="Unverified HTTPS request")  # it was asked for

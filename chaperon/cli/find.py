@@ -9,8 +9,8 @@ import click
 from chaperon.cli.execute import attempt, prepare, printing
 from chaperon.cli.interrupts import handle_signals
 from chaperon.cli.options import RATE, SPAN, RunOptions, load_options, target_argument
-from chaperon.cli.terminal.live import Live
-from chaperon.cli.terminal.streams import hide, say, warn
+from chaperon.cli.terminal.live import ProgressLine
+from chaperon.cli.terminal.streams import hide, print_line, print_warning
 from chaperon.errors import UsageError
 from chaperon.execution.environment import Environment
 from chaperon.report.capacity import Probe, columns
@@ -34,50 +34,56 @@ def find(
     step: float,
     settle: float,
     within: float,
-    orders: RunOptions,
+    options: RunOptions,
 ) -> int:
     """Run FILE at one rate after another in search of the highest that holds every limit.
 
     The rate doubles until a limit breaks, then the gap is halved; what is found is confirmed
     over twice the time. When the generator is spent before the target, it says so.
     """
-    if orders.users or orders.rate or orders.iterations or orders.load:
+    if options.users or options.rate or options.iterations or options.load:
         raise UsageError("find chooses the load itself: leave --users, --rate, --iterations and --load out")
-    environment = orders.environment(file, warn=warn)
-    prepare(environment, orders)
+    environment = options.load_environment(file, warn=print_warning)
+    prepare(environment, options)
 
-    def perform(each: Environment) -> Report:
+    def run_at(each: Environment) -> Report:
         with each.start() as running:
             hide(running.plan.secrets)
-            with handle_signals(running), Live(running, shown=not orders.quiet):
+            with handle_signals(running), ProgressLine(running, shown=not options.quiet):
                 running.wait()
             return running.report()
 
-    def told(probe: Probe) -> None:
-        if not orders.quiet:
+    def print_probe(probe: Probe) -> None:
+        if not options.quiet:
             why = "" if probe.outcome == "held" else f": {probe.reason}"
             held = "confirmed" if probe.confirming and probe.outcome == "held" else probe.outcome
             with suppress(OSError, ValueError):  # nobody reads it any more: the search goes on
-                say(f"{number_text(probe.rate)}/s  p95 {time_text(probe.p95)}  {held}{why}", err=True)
+                print_line(f"{number_text(probe.rate)}/s  p95 {time_text(probe.p95)}  {held}{why}", err=True)
 
     capacity = environment.find(
-        start=_a_second(start), to=_a_second(to), step=step, settle=settle, within=within, perform=perform, told=told
+        start=_per_second(start),
+        to=_per_second(to),
+        step=step,
+        settle=settle,
+        within=within,
+        perform=run_at,
+        told=print_probe,
     )
-    whole = True
-    if (path := orders.json) is not None:
-        whole = attempt(f"write the result to {path}", lambda: write_plain(capacity.as_dict(), path))
-    if not orders.quiet:
-        whole &= attempt("print the curve", lambda: _print_lines([columns(), *capacity.lines(), ""]))
-    whole &= attempt("print the result", lambda: _print_lines([capacity.said]))
-    return capacity.verdict.exit_code if whole else 1
+    written = True
+    if (path := options.json) is not None:
+        written = attempt(f"write the result to {path}", lambda: write_plain(capacity.as_dict(), path))
+    if not options.quiet:
+        written &= attempt("print the curve", lambda: _print_lines([columns(), *capacity.lines(), ""]))
+    written &= attempt("print the result", lambda: _print_lines([capacity.said]))
+    return capacity.verdict.exit_code if written else 1
 
 
 def _print_lines(lines: list[str]) -> None:
     with printing():
         for line in lines:
-            say(line)
+            print_line(line)
 
 
-def _a_second(given: tuple[float, str]) -> float:
-    n, per = given
+def _per_second(value: tuple[float, str]) -> float:
+    n, per = value
     return n / (60.0 if per == "m" else 1.0)

@@ -12,7 +12,7 @@ import click
 from chaperon.cli.options import SPAN, RunOptions
 from chaperon.errors import UsageError
 
-MOST = 16
+MAX_PROCESSES_PER_CORE = 16
 """Engine processes a core: beyond that they only wait for each other."""
 
 _OPTIONS = (
@@ -29,12 +29,12 @@ def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def worker_overrides(orders: RunOptions) -> dict[str, Any]:
-    """Return what workers are told of the orders: all that makes the environment."""
-    return {**asdict(orders), "json": None, "log": None, "quiet": True}
+def worker_overrides(options: RunOptions) -> dict[str, Any]:
+    """Return what workers are told of the options: all that makes the environment."""
+    return {**asdict(options), "json": None, "log": None, "quiet": True}
 
 
-def share_of(text: str) -> float:
+def parse_share(text: str) -> float:
     """Read a share such as 1% or 0.01. Raises UsageError."""
     try:
         value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
@@ -45,13 +45,13 @@ def share_of(text: str) -> float:
     return value
 
 
-def count_of(processes: str) -> int:
+def parse_processes(processes: str) -> int:
     """Read a number of processes, or "auto". Raises UsageError."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if processes == "auto":
         return cores
     if not processes.isdigit() or int(processes) < 1:
         raise UsageError(f"--processes takes a number or auto, got {processes!r}")
-    if int(processes) > MOST * cores:
+    if int(processes) > MAX_PROCESSES_PER_CORE * cores:
         raise UsageError(f"--processes {processes} is too many for {cores} cores: auto takes one a core")
     return int(processes)

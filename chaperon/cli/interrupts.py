@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import gevent
 
-from chaperon.cli.terminal.streams import say
+from chaperon.cli.terminal.streams import print_line
 from chaperon.errors import Interrupted
 from chaperon.interrupts import marked
 
@@ -32,20 +32,20 @@ def handle_signals(running: Run) -> Iterator[None]:
     Interrupted, else as KeyboardInterrupt.
     """
     loop = gevent.get_hub().loop
-    asked = 0
+    count = 0
 
-    def heard(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        asked += 1
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        nonlocal count
+        count += 1
         name = NAMES[signal.Signals(number)]
-        if asked > 2:
+        if count > 2:
             running.kill(f"ended at once by {name}")
             within = isinstance(gevent.getcurrent(), gevent.Greenlet)
             raise marked(Interrupted(name) if within else KeyboardInterrupt())
         # what is printed must not fall into the middle of another print: leave it to the hub
-        loop.run_callback_threadsafe(_end, running, asked, name)
+        loop.run_callback_threadsafe(_end_run, running, count, name)
 
-    with _handled(heard):
+    with _handler_installed(on_signal):
         yield
 
 
@@ -54,51 +54,51 @@ def interruptible_setup() -> Iterator[None]:
     """Raise signals as KeyboardInterrupt in this greenlet, where a run is being set up in the block."""
     me, hub = gevent.getcurrent(), gevent.get_hub()
 
-    def heard(number: int, frame: FrameType | None) -> None:
+    def on_signal(number: int, frame: FrameType | None) -> None:
         if gevent.getcurrent() is me:
             raise marked(KeyboardInterrupt())
         hub.loop.run_callback_threadsafe(me.throw, marked(KeyboardInterrupt()))  # elsewhere it would only be printed
 
-    with _handled(heard):
+    with _handler_installed(on_signal):
         yield
 
 
 @contextmanager
 def defer_signals() -> Iterator[None]:
-    """Let the block come to its end before signals are heeded; only the third in it is."""
-    asked = 0
+    """Let the block come to its end before signals are handled; only the third in it is."""
+    count = 0
 
-    def heard(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        asked += 1
-        if asked > 2:
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        nonlocal count
+        count += 1
+        if count > 2:
             raise marked(KeyboardInterrupt())
 
-    with _handled(heard):
+    with _handler_installed(on_signal):
         yield
 
 
 @contextmanager
-def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    deaf = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # so nohup wants it
-    heeded = [number for number in NAMES if not (deaf and number is signal.SIGHUP)]
-    before = {number: signal.signal(number, handler) for number in heeded}
+def _handler_installed(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # so nohup wants it
+    handled_signals = [number for number in NAMES if not (ignored and number is signal.SIGHUP)]
+    before = {number: signal.signal(number, handler) for number in handled_signals}
     try:
         yield
     finally:
-        for number, handled in before.items():
-            signal.signal(number, handled)
+        for number, previous in before.items():
+            signal.signal(number, previous)
 
 
-def _end(running: Run, asked: int, name: str) -> None:
-    if asked == 1:
+def _end_run(running: Run, count: int, name: str) -> None:
+    if count == 1:
         running.stop(f"ended early by {name}")
-        _say(f"{name}: visits in flight have {running.grace:g} s to end; once more ends them now")
+        _print(f"{name}: visits in flight have {running.grace:g} s to end; once more ends them now")
     else:
         running.kill(f"ended at once by {name}")
-        _say(f"{name}: visits in flight are interrupted")
+        _print(f"{name}: visits in flight are interrupted")
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     with suppress(OSError, ValueError):  # nobody reads it any more: the run ends all the same
-        say(line, err=True)
+        print_line(line, err=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from chaperon.cli.execute import execute
-from chaperon.cli.fleet import count_of, fleet_options, share_of, worker_overrides
+from chaperon.cli.fleet import fleet_options, parse_processes, parse_share, worker_overrides
 from chaperon.cli.options import RunOptions, load_options, target_argument
-from chaperon.cli.terminal.streams import warn
+from chaperon.cli.terminal.streams import print_warning
 from chaperon.descriptors import enough, takes
 
 
@@ -16,15 +16,15 @@ from chaperon.descriptors import enough, takes
 @click.option("--processes", "count", default="1", metavar="N|auto", help="Send from so many processes (1).")
 @fleet_options
 @load_options
-def local(file: str, orders: RunOptions, count: str, silence: float, dead_man: float, max_lost: str) -> int:
+def local(file: str, options: RunOptions, count: str, silence: float, dead_man: float, max_lost: str) -> int:
     """Run the load of FILE from this machine.
 
     NAME is an environment or a scenario in it; a file of @step functions alone needs none.
     """
-    environment = orders.environment(file, warn=warn)
-    n = count_of(count)
+    environment = options.load_environment(file, warn=print_warning)
+    n = parse_processes(count)
     if n == 1:
-        return execute(environment, orders)
+        return execute(environment, options)
 
     enough(takes(n), f"a run of {n} processes")
     from chaperon.cluster.bundle import ScenarioBundle, split
@@ -33,6 +33,6 @@ def local(file: str, orders: RunOptions, count: str, silence: float, dead_man: f
 
     patience = Patience(silence, dead_man, GATHER)
     path, name = split(file)
-    parcel = ScenarioBundle(f"{path}{name}", worker_overrides(orders))
-    with processes(n, environment, parcel, patience=patience, lost=share_of(max_lost)) as running:
-        return execute(environment, orders, start=running.start)
+    bundle = ScenarioBundle(f"{path}{name}", worker_overrides(options))
+    with processes(n, environment, bundle, patience=patience, lost=parse_share(max_lost)) as running:
+        return execute(environment, options, start=running.start)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from chaperon.cli.options import target_argument
-from chaperon.cli.terminal.streams import hide, say
+from chaperon.cli.terminal.streams import hide, print_line
 from chaperon.execution.loader import contents
 from chaperon.execution.scenario_module import locate
 
@@ -14,19 +14,19 @@ from chaperon.execution.scenario_module import locate
 @target_argument
 def ls(file: str) -> int:
     """Say what FILE holds: environments with their entries, scenarios, steps."""
-    held = contents(locate(file)[0])
-    for environment in held.environments.values():
+    found = contents(locate(file)[0])
+    for environment in found.environments.values():
         hide(environment.secrets)
-    for name, environment in held.environments.items():
-        say(f"environment {name}  {environment.url or '(no url)'}")
+    for name, environment in found.environments.items():
+        print_line(f"environment {name}  {environment.url or '(no url)'}")
         for entry in environment.entries:
-            say(f"  {entry.label}: {entry.load}")
+            print_line(f"  {entry.label}: {entry.load}")
         for limit in environment.limits:
-            say(f"  limit {limit}")
-    for name, scenario in held.scenarios.items():
-        say(f"scenario {name}: {' → '.join(scenario.names)}")
-    if held.steps:
-        say(f"steps: {', '.join(held.steps)}")
-    if not (held.environments or held.scenarios or held.steps):
-        say("no @step function, no Scenario and no Environment")
+            print_line(f"  limit {limit}")
+    for name, scenario in found.scenarios.items():
+        print_line(f"scenario {name}: {' → '.join(scenario.names)}")
+    if found.steps:
+        print_line(f"steps: {', '.join(found.steps)}")
+    if not (found.environments or found.scenarios or found.steps):
+        print_line("no @step function, no Scenario and no Environment")
     return 0

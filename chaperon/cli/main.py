@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import click
 
 from chaperon._version import VERSION
-from chaperon.cli.terminal.streams import give_up_stdout, open_doors, say, say_fault
+from chaperon.cli.terminal.streams import clean_standard_streams, discard_stdout, print_error, print_line
 from chaperon.cluster.transport.key_variables import withdraw
 from chaperon.errors import ChaperonError, ClusterError, LimitError, LoadError, NotPatched, PlanError, UsageError
 from chaperon.measure.exception_text import describe
@@ -69,13 +69,13 @@ def chaperon(context: click.Context) -> None:
     context.obj = withdraw(os.environ)  # before a command loads a scenario
     if context.invoked_subcommand is None:
         for line in context.get_help().splitlines():
-            say(line)
+            print_line(line)
         context.exit(2)
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    open_doors()
+    clean_standard_streams()
     try:
         code = chaperon.main(standalone_mode=False)
         if sys.stdout is not None:
@@ -83,15 +83,15 @@ def main() -> None:
     except click.ClickException as exc:
         context = getattr(exc, "ctx", None)
         where = f"; {context.command_path} --help says more" if context else ""
-        say_fault(f"{exc.format_message().rstrip('.')}{where}")
+        print_error(f"{exc.format_message().rstrip('.')}{where}")
         code = exc.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = 130
     except BrokenPipeError:
-        give_up_stdout()
+        discard_stdout()
         code = 1
     except ChaperonError as exc:
-        say_fault(str(exc), lines=_has_lines(exc))
+        print_error(str(exc), lines=_has_lines(exc))
         code = exit_code(exc)
     except SystemExit:  # of click, which completes a command for a shell
         raise
@@ -99,10 +99,10 @@ def main() -> None:
         if os.environ.get("CHAPERON_DEBUG"):
             raise
         if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EIO) and exc.filename is None:
-            give_up_stdout()
-            say_fault(f"cannot print: {exc.strerror}; send the output elsewhere")
+            discard_stdout()
+            print_error(f"cannot print: {exc.strerror}; send the output elsewhere")
             sys.exit(1)
-        say_fault(f"a fault of its own: {describe(exc)} (CHAPERON_DEBUG=1 shows where)")
+        print_error(f"a fault of its own: {describe(exc)} (CHAPERON_DEBUG=1 shows where)")
         code = 1
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # one that comes now would take the place of the exit code
     sys.exit(code or 0)

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from chaperon.cli.execute import execute
-from chaperon.cli.fleet import fleet_options, share_of, worker_overrides
+from chaperon.cli.fleet import fleet_options, parse_share, worker_overrides
 from chaperon.cli.options import SPAN, RunOptions, load_options, target_argument
-from chaperon.cli.terminal.streams import say, warn
+from chaperon.cli.terminal.streams import print_notice, print_warning
 from chaperon.cluster.bundle import OpenedFiles, bundle_files, pack, split
 from chaperon.cluster.master.cluster_run import ClusterRun
 from chaperon.cluster.master.coordinator import Patience
@@ -22,7 +22,9 @@ from chaperon.cluster.transport.master_socket import MasterSocket
 from chaperon.descriptors import enough, takes
 from chaperon.local import start_workers
 
-OPEN = "the master has no key (--no-key): any user of its machine could join and read the scenario with its settings"
+NO_KEY_NOTE = (
+    "the master has no key (--no-key): any user of its machine could join and read the scenario with its settings"
+)
 
 
 @click.command()
@@ -40,7 +42,7 @@ OPEN = "the master has no key (--no-key): any user of its machine could join and
 def master(
     variables: Mapping[str, str],
     file: str,
-    orders: RunOptions,
+    options: RunOptions,
     bind: str,
     workers: int,
     gather: float | None,
@@ -59,32 +61,28 @@ def master(
     """
     enough(takes(workers), f"a master of {workers} worker{'s' if workers > 1 else ''}")
     address = Address.parse(bind)
-    found = choose(key, variables, MasterKey, address, "bind", without=no_key)
-    with OpenedFiles() as trail:
-        environment = orders.environment(file, warn=warn)
-    lost = share_of(max_lost)
-    parcel = pack(file, worker_overrides(orders), bundle_files(split(file)[0], trail.seen, ship))
-    mine, own_key = found.with_own_worker() if isinstance(found, MasterKey) else (None, None)
-    link = MasterSocket(address, mine)
-    _tell(f"the master is at {link.address}")
-    fleet = ClusterRun(
+    key_found = choose(key, variables, MasterKey, address, "bind", without=no_key)
+    with OpenedFiles() as opened:
+        environment = options.load_environment(file, warn=print_warning)
+    lost = parse_share(max_lost)
+    bundle = pack(file, worker_overrides(options), bundle_files(split(file)[0], opened.seen, ship))
+    master_key, worker_key = key_found.with_own_worker() if isinstance(key_found, MasterKey) else (None, None)
+    link = MasterSocket(address, master_key)
+    print_notice(f"the master is at {link.address}")
+    cluster_run = ClusterRun(
         environment.plan(),
         link,
-        parcel,
+        bundle,
         workers=workers,
         patience=Patience(silence, dead_man, gather),
         lost=lost,
-        notify=_tell,
+        notify=print_notice,
     )
-    if found is None:
-        _tell(f"WARNING: {OPEN}")
-        fleet.note(OPEN)
+    if key_found is None:
+        print_notice(f"WARNING: {NO_KEY_NOTE}")
+        cluster_run.note(NO_KEY_NOTE)
     with ExitStack() as stack:
         if work:
-            own = start_workers(link.address.near, ["master"], key=own_key, tell=_tell)
-            stack.callback(own.end)
-        return execute(environment, orders, start=fleet.start)
-
-
-def _tell(text: str) -> None:
-    say(text, err=True)
+            own_worker = start_workers(link.address.near, ["master"], key=worker_key, notify=print_notice)
+            stack.callback(own_worker.end)
+        return execute(environment, options, start=cluster_run.start)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from chaperon.cli.terminal.streams import say
+from chaperon.cli.terminal.streams import print_line
 from chaperon.errors import OutputError, UsageError
 from chaperon.report.outputs.output_file import refuse_links
 
@@ -46,5 +46,5 @@ def new(name: str) -> int:
         raise UsageError(f"{path} is there already: choose another name") from None
     except OSError as exc:
         raise OutputError(f"cannot write {path}: {exc.strerror}") from exc
-    say(f"wrote {path}: try  chaperon check {path} --url http://localhost:8080")
+    print_line(f"wrote {path}: try  chaperon check {path} --url http://localhost:8080")
     return 0

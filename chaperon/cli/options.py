@@ -54,7 +54,7 @@ class RunOptions:
     quiet: bool
     log: str | None
 
-    def environment(self, target: str, *, warn: Callable[[str], object] = lambda text: None) -> Environment:
+    def load_environment(self, target: str, *, warn: Callable[[str], object] = lambda text: None) -> Environment:
         """Load FILE[:NAME] and change it as ordered; raises LoadError, UsageError.
 
         No secret of the options or of the environment is printed from then on. *warn* is called with a sentence for
@@ -63,7 +63,7 @@ class RunOptions:
         hide(self.secrets)
         loaded = load(target, warn=warn)
         hide(loaded.secrets)
-        return self.applied(loaded)
+        return self.apply_to(loaded)
 
     @property
     def secrets(self) -> set[str]:
@@ -76,18 +76,18 @@ class RunOptions:
             *of_url(self.url or ""),
         }
 
-    def applied(self, environment: Environment) -> Environment:
+    def apply_to(self, environment: Environment) -> Environment:
         """Return *environment* as the options change it."""
         hide(self.secrets)
-        wanted = self._load()
+        load_given = self._load()
         if self.url == "":
             raise UsageError("--url is empty: write one like http://localhost:8080")
         adapted = environment.adapt(
             url=self.url,
-            load=wanted,
+            load=load_given,
             only=self.only,
-            hold=None if wanted else self.hold,
-            ramp=None if wanted else self.ramp,
+            hold=None if load_given else self.hold,
+            ramp=None if load_given else self.ramp,
             config=merge(*(_setting(text) for text in self.settings)),
             headers=dict(_header(text) for text in self.headers),
             timeout=self.timeout,
@@ -158,8 +158,8 @@ RATE = _Rate()
 
 def target_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the argument that names a scenario file, or a module of the project with -m."""
-    said = "FILE is a module of the project: loadtests.api[:NAME]."
-    command = click.option("-m", "as_module", is_flag=True, expose_value=False, help=said)(command)
+    module_help = "FILE is a module of the project: loadtests.api[:NAME]."
+    command = click.option("-m", "as_module", is_flag=True, expose_value=False, help=module_help)(command)
     return click.argument("file", metavar="FILE[:NAME]")(command)
 
 
@@ -201,15 +201,15 @@ _OPTIONS = (
 def load_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command all of them, handed over as one `RunOptions`."""
 
-    def gathered(**given: Any) -> Any:
+    def with_options(**given: Any) -> Any:
         names = RunOptions.__dataclass_fields__
-        orders = RunOptions(**{name: given.pop(name) for name in names})
-        return command(orders=orders, **given)
+        options = RunOptions(**{name: given.pop(name) for name in names})
+        return command(options=options, **given)
 
-    gathered.__name__, gathered.__doc__ = command.__name__, command.__doc__
+    with_options.__name__, with_options.__doc__ = command.__name__, command.__doc__
     for option in reversed(_OPTIONS):
-        gathered = option(gathered)
-    return gathered
+        with_options = option(with_options)
+    return with_options
 
 
 def _rule(text: str) -> tuple[str, str]:

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import click
 import gevent
 
-from chaperon.cli.fleet import count_of
+from chaperon.cli.fleet import parse_processes
 from chaperon.cli.options import SPAN
-from chaperon.cli.terminal.streams import say
+from chaperon.cli.terminal.streams import print_notice
 from chaperon.cluster.transport.address import PORT, Address
 from chaperon.cluster.transport.key_files import choose
 from chaperon.cluster.transport.keys import WorkerKey
@@ -46,30 +46,28 @@ def worker(
     patience: float | None,
 ) -> int:
     """Join the master at ADDRESS, send what it deals, stay for the next run."""
-    n = count_of(processes)
+    n = parse_processes(processes)
     if not 0.0 < capacity < float("inf"):
         raise UsageError(f"--capacity must be more than nothing, got {capacity:g}")
     enough(takes(n), f"a worker of {n} process{'es' if n > 1 else ''}")
     address = Address.parse(master)
-    found = choose(key, variables, WorkerKey, address, "join", without=no_key)
-    if found is None:
-        _tell(f"WARNING: no key (--no-key): any user of this machine who listens at {address} can run code as you")
-    called = encodable(name or f"{socket.gethostname().split('.')[0]}-{os.getpid()}", LABEL)
+    key_found = choose(key, variables, WorkerKey, address, "join", without=no_key)
+    if key_found is None:
+        print_notice(
+            f"WARNING: no key (--no-key): any user of this machine who listens at {address} can run code as you"
+        )
+    label = encodable(name or f"{socket.gethostname().split('.')[0]}-{os.getpid()}", LABEL)
     supervisor = start_workers(
         address,
-        [called] if n == 1 else [f"{called}.{k}" for k in range(1, n + 1)],
+        [label] if n == 1 else [f"{label}.{k}" for k in range(1, n + 1)],
         capacity=capacity,
-        key=found if isinstance(found, WorkerKey) else None,
+        key=key_found if isinstance(key_found, WorkerKey) else None,
         own=own,
         once=once,
         patience=60.0 if once and patience is None else patience,
-        tell=_tell,
+        notify=print_notice,
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, supervisor.leave)
-    _tell(f"worker {called} looks for a master at {address}")
+    print_notice(f"worker {label} looks for a master at {address}")
     return supervisor.wait()
-
-
-def _tell(text: str) -> None:
-    say(text, err=True)

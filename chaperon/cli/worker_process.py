@@ -12,7 +12,7 @@ import gevent
 
 from chaperon.cli.options import RunOptions
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
-from chaperon.cli.terminal.streams import REDACT, say
+from chaperon.cli.terminal.streams import REDACT, print_notice
 from chaperon.clock import HubClock
 from chaperon.cluster.bundle import OpenedFiles, bundle_files, digest_of, split, unpack
 from chaperon.cluster.protocol.messages import Welcome
@@ -47,36 +47,32 @@ def engine(
     patience: float | None,
 ) -> int:
     """Join a master for one run. `chaperon worker` starts this."""
-    line = read_key_line()
+    key_line = read_key_line()
     bound_to_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    key = parse(line) if line else None
+    key = parse(key_line) if key_line else None
     identity = Identity(name, incarnation, capacity)
 
     worker = Worker(
         WorkerSocket(Address.parse(master), identity.routing_id, key if isinstance(key, WorkerKey) else None),
         identity,
-        _shipped(journal) if own is None else _own(own),
+        _bundle_loader(journal) if own is None else _own_file_loader(own),
         HubClock(),
         journal=journal,
         fetching=own is None,
         patience=patience,
-        notify=_tell,
+        notify=print_notice,
         redact=REDACT,
     )
     gevent.signal_handler(signal.SIGTERM, worker.leave)
     with stray_errors_contained():
         code = worker.run()
     if worker.reason and code != LEFT:  # whoever told it to leave knows
-        _tell(f"worker {name}: {worker.reason}")
+        print_notice(f"worker {name}: {worker.reason}")
     return code
 
 
-def _tell(text: str) -> None:
-    say(text, err=True)
-
-
-def _shipped(journal: Path | None) -> Callable[[Welcome, bytes], Environment]:
+def _bundle_loader(journal: Path | None) -> Callable[[Welcome, bytes], Environment]:
     """Return what makes an environment of the file the master ships, or names where it is on this machine."""
 
     def load_environment(welcome: Welcome, content: bytes) -> Environment:
@@ -87,20 +83,21 @@ def _shipped(journal: Path | None) -> Callable[[Welcome, bytes], Environment]:
             search(str(folder))
             LocalLoad.load()
             target = str(folder / target)
-        return RunOptions(**welcome.overrides).environment(target)
+        return RunOptions(**welcome.overrides).load_environment(target)
 
     return load_environment
 
 
-def _own(own: str) -> Callable[[Welcome, bytes], Environment]:
+def _own_file_loader(own: str) -> Callable[[Welcome, bytes], Environment]:
     """Return what makes an environment of a file of this machine, if it is what the master has."""
 
     def load_environment(welcome: Welcome, content: bytes) -> Environment:
         file, name = split(own)
-        theirs = welcome.target.rpartition(":")[2] if ":" in welcome.target else ""
-        with OpenedFiles() as trail:
-            environment = RunOptions(**welcome.overrides).environment(f"{file}{name or (theirs and f':{theirs}')}")
-        if digest_of(bundle_files(file, trail.seen)) != welcome.digest:
+        if not name and ":" in welcome.target:
+            name = f":{welcome.target.rpartition(':')[2]}"
+        with OpenedFiles() as opened:
+            environment = RunOptions(**welcome.overrides).load_environment(f"{file}{name}")
+        if digest_of(bundle_files(file, opened.seen)) != welcome.digest:
             raise LoadError(f"{file} here is not what the master has, or not with the same files beside it")
         return environment
 

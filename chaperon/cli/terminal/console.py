@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from chaperon.cli.terminal.streams import behind, shown_lines
+from chaperon.cli.terminal.streams import clean_lines, unwrapped
 
 
 class CleanConsole(Console):
@@ -19,7 +19,7 @@ class CleanConsole(Console):
     """
 
     def __init__(self, stream: TextIO, *, width: int | None = None) -> None:
-        super().__init__(file=behind(stream), width=width)
+        super().__init__(file=unwrapped(stream), width=width)
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Return what *text* is rendered as, clean."""
@@ -33,12 +33,12 @@ class CleanConsole(Console):
             if segment.control or segment.text.isprintable():
                 yield segment
             else:
-                yield Segment(shown_lines(segment.text), segment.style)
+                yield Segment(clean_lines(segment.text), segment.style)
 
 
 def _clean(text: Text) -> Text:
     """Return *text*, or where it is not clean a clean one without the styles of its parts."""
-    clean = shown_lines(text.plain)
+    clean = clean_lines(text.plain)
     if clean == text.plain:
         return text
     return Text(clean, text.style, justify=text.justify, overflow=text.overflow, no_wrap=text.no_wrap, end=text.end)

@@ -13,7 +13,7 @@ from rich.live import Live as Screen
 from rich.text import Text
 
 from chaperon.cli.terminal.console import CleanConsole
-from chaperon.cli.terminal.streams import doors_open, say
+from chaperon.cli.terminal.streams import print_line, standard_streams_cleaned
 from chaperon.load.background import Watched, spawn_watched
 from chaperon.report.outputs.console import pulse_line
 from chaperon.report.worker_table import worker_lines
@@ -25,7 +25,7 @@ REDRAW = 0.5
 PLAIN = 5.0
 
 
-class Live:
+class ProgressLine:
     """Shows on standard error how *running* is doing, as long as the block lasts."""
 
     def __init__(self, running: Run, *, shown: bool = True) -> None:
@@ -33,13 +33,13 @@ class Live:
         self._shown = shown and sys.stderr is not None
         self._greenlet: Watched | None = None
 
-    def __enter__(self) -> Live:
+    def __enter__(self) -> ProgressLine:
         if self._shown:
             console = CleanConsole(sys.stderr)
             redrawn = sys.stderr.isatty() and not console.is_dumb_terminal
             self._greenlet = spawn_watched(
                 "the progress line",
-                self._seen,
+                self._run_until_closed,
                 *([self._redraw, console] if redrawn else [self._plain]),
                 on_fault=self._running.fault,
                 ends=True,
@@ -53,7 +53,7 @@ class Live:
             self._greenlet.kill()
 
     @staticmethod
-    def _seen(show: Callable[..., None], *args: object) -> None:
+    def _run_until_closed(show: Callable[..., None], *args: object) -> None:
         """Show it until the terminal is closed, which is no fault."""
         try:
             show(*args)
@@ -68,10 +68,10 @@ class Live:
 
     def _redraw(self, console: CleanConsole) -> None:
         # what others print on this terminal goes through the console, to scroll above the line
-        shared = sys.stdout is not None and sys.stdout.isatty()
+        on_stdout = sys.stdout is not None and sys.stdout.isatty()
         with (
-            Screen(console=console, auto_refresh=False, transient=True, redirect_stdout=shared) as screen,
-            doors_open(),  # before the screen's own streams, which take a text apart
+            Screen(console=console, auto_refresh=False, transient=True, redirect_stdout=on_stdout) as screen,
+            standard_streams_cleaned(),  # before the screen's own streams, which take a text apart
         ):
             while True:
                 crew = worker_lines(self._running.crew, now=True)
@@ -82,4 +82,4 @@ class Live:
     def _plain(self) -> None:
         while True:
             gevent.sleep(PLAIN)
-            say(self._line(), err=True)
+            print_line(self._line(), err=True)

@@ -16,7 +16,7 @@ from chaperon.report.redaction.redaction import Redactor, one_line
 
 INDENT = "    "
 """Before what follows a line break within one text: it cannot pass for a line of ours."""
-LONGEST = 65_536
+MAX_UNENDED = 65_536
 """Characters of a line that has not ended, after which they are printed without waiting for its end."""
 
 REDACT = Redactor()
@@ -31,7 +31,7 @@ class Styled(NamedTuple):
     bold: bool | None = None
 
 
-class Door:
+class CleanStream:
     """A text stream that prints whole lines on *stream*, without secrets, without what steers a terminal.
 
     It stands in the place of `sys.stdout` and `sys.stderr`, so that what a scenario prints, a
@@ -52,10 +52,10 @@ class Door:
             raise TypeError(f"write() takes text, not {type(text).__name__}")
         first, *more = text.split("\n")
         *lines, self._rest = [self._rest + first, *(INDENT * bool(line) + line for line in more)]
-        if len(self._rest) > LONGEST:
+        if len(self._rest) > MAX_UNENDED:
             lines, self._rest = [*lines, self._rest], ""
         if lines:
-            self.stream.write("".join(f"{shown(line)}\n" for line in lines))
+            self.stream.write("".join(f"{clean_line(line)}\n" for line in lines))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -67,26 +67,26 @@ class Door:
         """Print what is there, a line that is not at its end as well."""
         rest, self._rest = self._rest, ""
         if rest:
-            self.stream.write(shown(rest))
+            self.stream.write(clean_line(rest))
         self.stream.flush()
 
 
-def open_doors() -> None:
+def clean_standard_streams() -> None:
     """Let everything that is printed pass the door; what an encoding lacks is printed as its escape."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None or isinstance(stream, Door):
+        if stream is None or isinstance(stream, CleanStream):
             continue
         with suppress(AttributeError, ValueError, io.UnsupportedOperation):
             stream.reconfigure(errors="backslashreplace")
-        setattr(sys, name, Door(stream))
+        setattr(sys, name, CleanStream(stream))
 
 
 @contextmanager
-def doors_open() -> Iterator[None]:
+def standard_streams_cleaned() -> Iterator[None]:
     """Clean everything that is printed in the block, also where the streams are replaced within it."""
     before = sys.stdout, sys.stderr
-    open_doors()
+    clean_standard_streams()
     try:
         yield
     finally:
@@ -102,24 +102,24 @@ def hide(secrets: Iterable[str]) -> None:
     REDACT.add(secrets)
 
 
-def shown(text: str) -> str:
+def clean_line(text: str) -> str:
     """Return *text* as a line that may be printed; tabs stay."""
-    hidden = REDACT(text)
-    return "\t".join(map(one_line, hidden.split("\t"))) if "\t" in hidden else one_line(hidden)
+    masked = REDACT(text)
+    return "\t".join(map(one_line, masked.split("\t"))) if "\t" in masked else one_line(masked)
 
 
-def shown_lines(text: str) -> str:
+def clean_lines(text: str) -> str:
     """Return *text* as lines that may be printed, all but the first indented."""
     first, *more = text.split("\n")
-    return "\n".join([shown(first), *(INDENT * bool(line) + shown(line) for line in more)])
+    return "\n".join([clean_line(first), *(INDENT * bool(line) + clean_line(line) for line in more)])
 
 
-def behind(stream: TextIO) -> TextIO:
+def unwrapped(stream: TextIO) -> TextIO:
     """Return the stream behind the door, for what is clean already and has colours."""
-    return stream.stream if isinstance(stream, Door) else stream
+    return stream.stream if isinstance(stream, CleanStream) else stream
 
 
-def say(*parts: str | Styled, err: bool = False) -> None:
+def print_line(*parts: str | Styled, err: bool = False) -> None:
     """Print one line on standard output, or on standard error; raises OSError.
 
     Line breaks in it are escaped. Nothing is printed where the stream is closed.
@@ -128,25 +128,30 @@ def say(*parts: str | Styled, err: bool = False) -> None:
     if stream is None:
         return
     line = "".join(_part(part) for part in parts)
-    if isinstance(stream, Door):
+    if isinstance(stream, CleanStream):
         stream.flush()  # what came before is not to come after
-    click.echo(line, file=behind(stream))
+    click.echo(line, file=unwrapped(stream))
 
 
-def warn(text: str) -> None:
+def print_notice(text: str) -> None:
+    """Print one line on standard error; raises OSError."""
+    print_line(text, err=True)
+
+
+def print_warning(text: str) -> None:
     """Print what a person should know before the run, on standard error."""
-    say(f"chaperon: {text}", err=True)
+    print_line(f"chaperon: {text}", err=True)
 
 
-def say_fault(text: str, *, lines: bool = False) -> None:
+def print_error(text: str, *, lines: bool = False) -> None:
     """Print why a command failed, on standard error, as one line, or as the *lines* it has."""
     first, *more = text.split("\n") if lines else [text]
-    say(f"chaperon: {first}", err=True)
+    print_line(f"chaperon: {first}", err=True)
     for line in more:
-        say(line, err=True)
+        print_line(line, err=True)
 
 
-def give_up_stdout() -> None:
+def discard_stdout() -> None:
     """Send what is still buffered nowhere: else the interpreter complains of it at its exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
@@ -157,22 +162,22 @@ class StderrHandler(logging.Handler):
     """Log records on the standard error of the moment: the progress line moves aside for them."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print one record as one line, what a traceback adds to it indented beneath."""
+        """Print one record as one line, what a traceback adds to it indented details."""
         try:
             trace, record.exc_info, record.exc_text = record.exc_info, None, None
             stack, record.stack_info = record.stack_info, None
             message = self.format(record)
             record.exc_info, record.stack_info = trace, stack
-            say(message, err=True)
-            beneath = logging.Formatter().formatException(trace) if trace else ""
-            for line in f"{beneath}\n{stack or ''}".split("\n"):
+            print_line(message, err=True)
+            details = logging.Formatter().formatException(trace) if trace else ""
+            for line in f"{details}\n{stack or ''}".split("\n"):
                 if line:
-                    say(INDENT, line, err=True)
+                    print_line(INDENT, line, err=True)
         except Exception:
             self.handleError(record)
 
 
 def _part(part: str | Styled) -> str:
     if isinstance(part, Styled):
-        return click.style(shown(part.text), fg=part.fg, bold=part.bold)
-    return shown(part)
+        return click.style(clean_line(part.text), fg=part.fg, bold=part.bold)
+    return clean_line(part)
