@@ -76,16 +76,34 @@ def test_a_call_that_keeps_the_interpreter_lock_is_told_apart(watched):
     stops = [h for h in seen if h.kind in ("held", "starved", "stolen")]
     assert stops  # on a busy machine most of that time may have gone to others
     for h in of_kind(seen, "held"):
-        assert "kept the interpreter lock, at or just before" in h.text
-        if "test_health.py" in h.text:  # else the watching thread got the lock only when the hub waited again
-            assert "pow(3, 3_000_000)" in h.text
+        assert "kept the interpreter lock, at or just before test_health.py" in h.text
+        assert "pow(3, 3_000_000)" in h.text
+
+
+@pytest.mark.alone
+def test_the_line_that_kept_the_interpreter_lock_is_read_before_the_counters():
+    def read_slowly(path):
+        blocking_sleep(0.01)  # the hub gets the lock meanwhile, and goes on to its next line
+        raise FileNotFoundError(path)
+
+    clock = HubClock()
+    watchdog = BlockingWatchdog(clock.now, clock.now(), read=read_slowly)
+    watchdog.start()
+    blocking_sleep(0.2)
+    watchdog.beat()
+    pow(3, 3_000_000)
+    gevent.sleep(0.2)
+    watchdog.stop()
+
+    (line,) = [h.text.partition("just before ")[2] for h in watchdog.seen() if h.kind == "held"]
+    assert line.endswith("pow(3, 3_000_000)")
 
 
 def test_a_paused_process_is_told_apart_by_its_processor_time():
     sentinel = BlockingWatchdog(lambda: 100.0, 100.0)
 
-    sentinel._missed(101.0, 2.0, Spent(cpu=0.02))
-    sentinel._missed(104.0, 2.0, Spent(cpu=1.96))
+    sentinel._missed(101.0, 2.0, Spent(cpu=0.02), "")
+    sentinel._missed(104.0, 2.0, Spent(cpu=1.96), "shop.py:7")
 
     assert [(h.at, h.kind, h.took) for h in sentinel.seen()] == [(1.0, "paused", 2.0), (4.0, "held", 2.0)]
 
@@ -106,7 +124,7 @@ def test_a_paused_process_is_told_apart_by_its_processor_time():
 def test_each_cause_of_a_stop_has_evidence_of_its_own(spent, kind, words):
     sentinel = BlockingWatchdog(lambda: 100.0, 100.0)
 
-    sentinel._missed(101.0, 2.0, spent)
+    sentinel._missed(101.0, 2.0, spent, "shop.py:7")
 
     (seen,) = sentinel.seen()
     assert seen.kind == kind

@@ -101,10 +101,13 @@ class BlockingWatchdog:
         self._base = before
         while not self._over:
             doze(EVERY)
-            at, here = now(), self._spent()
+            at = now()
             missed = at - last - EVERY
+            # first of all: reading the counters gives the interpreter lock back, and the hub runs on
+            line = self._line() if missed > BLOCKED else ""
+            here = self._spent()
             if missed > BLOCKED:
-                self._missed(last, missed, here.since(before))
+                self._missed(last, missed, here.since(before), line)
             elif at - self._beat > BLOCKED:
                 self._look(at, here)
             else:
@@ -115,14 +118,14 @@ class BlockingWatchdog:
     def _spent(self) -> Spent:
         return self._counters.spent(cpu=cpu(), gc=self._gc(), own=apart.native())
 
-    def _missed(self, last: float, missed: float, spent: Spent) -> None:
-        """Report a time in which this thread should have run and did not."""
+    def _missed(self, last: float, missed: float, spent: Spent, line: str) -> None:
+        """Report a time in which this thread should have run and did not; *line* is what the hub ran at its end."""
         self._stop = None
         found = cause(spent, missed)
         if found is not None:
             self._add_event(last, found[0], f"the process was not run: {found[1]}", missed)
         elif spent.cpu + spent.queued >= HALF * missed:
-            self._add_event(last, "held", f"a call kept the interpreter lock, at or just before {self._line()}", missed)
+            self._add_event(last, "held", f"a call kept the interpreter lock, at or just before {line}", missed)
         else:
             self._add_event(last, "paused", "the process was not run, cause unknown: it may have been paused", missed)
 
