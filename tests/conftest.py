@@ -101,12 +101,22 @@ def alone(item):
     return item.get_closest_marker("alone") is not None
 
 
+IN_REAL_TIME = ("shells", "process", "started", "chaperon_in")
+"""Fixtures that start real processes."""
+
+
+def in_real_time(item):
+    """Return whether the machine may have been too slow for a test when it failed."""
+    marked = any(item.get_closest_marker(name) for name in ("faults", "alone"))
+    return marked or not set(IN_REAL_TIME).isdisjoint(item.fixturenames)
+
+
 def pytest_collection_modifyitems(items):
-    """Let what needs real time try again: the machine may have been somebody else's just then."""
-    items.sort(key=lambda item: not alone(item))  # nobody is to be waited for yet
+    """Run first what runs alone, when no other test is waited for yet; repeat what needs real time if it fails."""
+    items.sort(key=lambda item: not alone(item))
     compiled = find_spec("chaperon.visit__mypyc") is not None
     for item in items:
         if compiled and item.get_closest_marker("as_written"):
             item.add_marker(pytest.mark.skip("it replaces methods of a class that is compiled here"))
-        if item.get_closest_marker("faults"):
+        if in_real_time(item):
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))

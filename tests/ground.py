@@ -12,6 +12,7 @@ import trustme
 from gevent.pywsgi import WSGIServer
 from peer import Peer, WebSocketServer
 from shells import Shells
+from unjudged import unjudged
 
 from chaperon.cli import main
 from chaperon.testing import VirtualClock
@@ -111,6 +112,21 @@ def dead_port():
 
 
 @pytest.fixture
+def process(tmp_path):
+    """Run commands of Chaperon's in processes of their own, in an empty folder; return what they print, how they exit.
+
+    If *judged*, a run is INVALID where the machine was too slow for it.
+    """
+
+    def run(*args, judged=False, **options):
+        words = map(str, args) if judged else unjudged(args)
+        options = {"cwd": tmp_path, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 60, **options}
+        return subprocess.run([sys.executable, "-m", "chaperon", *words], text=True, **options)
+
+    return run
+
+
+@pytest.fixture
 def shells(tmp_path):
     """Shells side by side in an empty folder but for shop.py."""
     opened = Shells(tmp_path)
@@ -138,7 +154,7 @@ def command(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def run(*args):
-        monkeypatch.setattr(sys, "argv", ["chaperon", *map(str, args)])
+        monkeypatch.setattr(sys, "argv", ["chaperon", *unjudged(args)])
         interrupt = signal.getsignal(signal.SIGINT)
         with pytest.raises(SystemExit) as ended:
             main()

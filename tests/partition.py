@@ -19,6 +19,7 @@ from pathlib import Path
 
 import gevent
 from ground import PromptServer, Target
+from unjudged import unjudged
 
 SHOP = """
 from chaperon import step
@@ -82,7 +83,7 @@ def main(folder, cut, silence):
     crew = [holder]
     try:
         master = started(
-            *(*CHAPERON, "master", "shop.py", "--workers", "2", "--bind", "tcp://10.9.1.1:5570", *ours),
+            *(*CHAPERON, *unjudged(["master", "shop.py", "--workers", "2", "--bind", "tcp://10.9.1.1:5570", *ours])),
             *("--url", target.url, "--rate", str(RATE), "--hold", f"{HOLD}s", "--silence", f"{silence}s"),
             *("--max-lost", "100%", "--json", "out.json", "--quiet"),
             cwd=folder,

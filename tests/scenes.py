@@ -1,5 +1,7 @@
 """A scenario run once, against a target or in simulated time."""
 
+from unjudged import UNJUDGED
+
 from chaperon import Environment, Scenario, run, users
 from chaperon.execution.running import Running
 from chaperon.testing import VirtualClock
@@ -9,6 +11,7 @@ def once(target, *steps, load=None, scenario=None, **options):
     """Run the steps against the target, by default once, and return the report."""
     scenario = scenario or Scenario(*steps, name="shop")
     url = getattr(target, "url", target)
+    options = {"trust": UNJUDGED, **options}
     return honest(Environment(url, scenarios=[run(scenario, load or users(1))], **options).execute())
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import gevent
 from gevent import subprocess as green
+from unjudged import unjudged
 
 SHOP = """
 from chaperon import step
@@ -28,9 +29,10 @@ class Shells:
         self.processes = []
         (folder / "shop.py").write_text(SHOP)
 
-    def start(self, *args, **kwargs):
+    def start(self, *args, judged=False, **kwargs):
+        """Start a command; if *judged*, a run is INVALID where the machine was too slow for it."""
         process = green.Popen(
-            [sys.executable, "-m", "chaperon", *map(str, args)],
+            [sys.executable, "-m", "chaperon", *(map(str, args) if judged else unjudged(args))],
             cwd=self.folder,
             stdout=green.PIPE,
             stderr=green.PIPE,

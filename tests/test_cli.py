@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from unjudged import unjudged
 
 from chaperon.cli.main import COMMANDS
 
@@ -30,7 +31,7 @@ def process(tmp_path):
     def run(*args, stdout=subprocess.PIPE):
         (tmp_path / "shop.py").write_text(BROWSE)
         return subprocess.run(
-            [sys.executable, ROOT / "bin" / "chaperon", *args],
+            [sys.executable, ROOT / "bin" / "chaperon", *unjudged(args)],
             stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
@@ -62,7 +63,7 @@ def started(tmp_path, target):
     def start(*args, path="/slow", then="pass"):
         (tmp_path / "shop.py").write_text(BROWSE.replace('"/"', f'"{path}"') + f"    {then}\n")
         child = subprocess.Popen(
-            [sys.executable, ROOT / "bin" / "chaperon", "local", "shop.py", "--url", target.url, *args],
+            [sys.executable, ROOT / "bin" / "chaperon", *unjudged(["local", "shop.py", "--url", target.url, *args])],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -373,7 +374,6 @@ def test_the_seeds_scenario_runs_as_written(chaperon, target):
 
     done = chaperon(
         "local", f"{example}:production", "--url", target.url, "--only", "custom_name", "--json", "out.json",
-        "--trust", "own=off",  # the target is in this process, and keeps the event loop from reading its own responses
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -392,11 +392,8 @@ def test_the_embedded_example_passes():
     assert "PASS" in done.stdout
 
 
-@pytest.mark.alone  # beside other tests the machine has no time for the generator, and the run is INVALID
 def test_the_demo_runs_from_anywhere_and_leaves_nothing_behind(process):
-    done = process(
-        "demo", "--hold", "1s", "--ramp", "0s", "--trust", "own=off", "--json", "out.json"
-    )  # the machine is shared
+    done = process("demo", "--hold", "1s", "--ramp", "0s", "--json", "out.json")
 
     assert done.returncode == 0, done.stdout + done.stderr
     port = int(done.stderr.split("127.0.0.1:")[1].split(";")[0])

@@ -1,7 +1,6 @@
 """Rows are read once, told apart by their order, and unique ones dealt once."""
 
 import json
-import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -278,11 +277,10 @@ environment = Environment(scenarios=[run(Scenario(greet, name="greet"), iteratio
 """
 
 
-def test_two_processes_deal_each_unique_row_once(target, tmp_path):
+def test_two_processes_deal_each_unique_row_once(process, target, tmp_path):
     (tmp_path / "greet.py").write_text(PEOPLE)
-    command = ["-m", "chaperon", "local", "greet.py", "--processes", "2", "--url", target.url, "--json", "out.json"]
 
-    done = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, timeout=50)
+    done = process("local", "greet.py", "--processes", 2, "--url", target.url, "--json", "out.json")
 
     report = json.loads((tmp_path / "out.json").read_text())
     used = report["notes"]["of 40 rows of feed used"]

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import zmq
+from unjudged import unjudged
 
 from chaperon import descriptors
 from chaperon.cluster.transport.zmq_sockets import Sockets
@@ -20,7 +21,7 @@ COMMANDS = {
 
 def limited(command, folder, n):
     return subprocess.run(
-        [sys.executable, "-m", "chaperon", *command],
+        [sys.executable, "-m", "chaperon", *unjudged(command)],
         cwd=folder,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (n, n)),
         capture_output=True,

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 from shells import Shells
 from test_report import report_of
+from unjudged import unjudged
 
 import chaperon.cli
 from chaperon.cli import execute
@@ -71,14 +72,11 @@ GIVEN = ("--header", f"Authorization: Bearer {HEADER}", "--set", f"who={SETTING}
 
 
 @pytest.fixture
-def chaperon_in(tmp_path):
+def chaperon_in(process, tmp_path):
     (tmp_path / "leaky.py").write_text(LEAKY)
 
     def command(*args, env=None):
-        return subprocess.run(
-            [sys.executable, "-m", "chaperon", *args], cwd=tmp_path, capture_output=True, text=True, timeout=120,
-            env={**os.environ, **(env or {})},
-        )  # fmt: skip
+        return process(*args, timeout=120, env={**os.environ, **(env or {})})
 
     return command
 
@@ -105,7 +103,7 @@ def test_no_secret_leaves_a_run_and_nothing_steers_the_terminal(chaperon_in, tmp
     done = chaperon_in(*args, *GIVEN)
 
     report = (tmp_path / "out.json").read_text()
-    assert done.returncode in (4, 5)
+    assert done.returncode == 4
     assert_clean(done.stdout, done.stderr, report)
     assert "value ***" in report
     if "--quiet" not in args:
@@ -114,7 +112,7 @@ def test_no_secret_leaves_a_run_and_nothing_steers_the_terminal(chaperon_in, tmp
         assert "logged ***" in done.stderr
         assert "printed ***" in done.stdout
         assert "    Traceback (most recent call last):" in done.stderr
-    assert json.loads(report)["verdict"] in ("FAIL", "INVALID")
+    assert json.loads(report)["verdict"] == "FAIL"
 
 
 @pytest.mark.parametrize("command", ["ls", "plan"])
@@ -330,20 +328,7 @@ def test_a_name_that_no_encoding_has_is_printed_and_written_all_the_same(chapero
 
 def test_a_search_whose_result_cannot_be_written_still_says_it(chaperon_in, tmp_path):
     (tmp_path / "odd.py").write_text("from chaperon import step\n@step\ndef odd(session):\n    pass\n")
-    given = (
-        "--from",
-        "5",
-        "--to",
-        "5",
-        "--step",
-        "1s",
-        "--settle",
-        "0s",
-        "--limit",
-        "p50(visit) < 5s",
-        "--trust",
-        "own=off",
-    )
+    given = ("--from", "5", "--to", "5", "--step", "1s", "--settle", "0s", "--limit", "p50(visit) < 5s")
 
     done = chaperon_in("find", "odd.py", *given, "--json", "no such folder/out.json")
 
@@ -394,7 +379,7 @@ def test_a_worker_hides_the_secrets_that_it_alone_knows(tmp_path):
 def test_nothing_forges_a_line_on_a_terminal_with_a_progress_line(tmp_path):
     (tmp_path / "leaky.py").write_text(LEAKY.replace("users(2)", "users(2, hold='1s', think='300ms')"))
     spawn = "import pty, sys; pty.spawn(sys.argv[1:])"
-    command = [sys.executable, "-m", "chaperon", "local", "leaky.py:production", "--log", "debug", *GIVEN]
+    command = [sys.executable, "-m", "chaperon", *unjudged(["local", "leaky.py:production", "--log", "debug", *GIVEN])]
     said = subprocess.run(
         [sys.executable, "-c", spawn, *command],
         cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, env={**os.environ, "TERM": "xterm"},

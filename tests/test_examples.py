@@ -1,13 +1,13 @@
 """Each example runs by itself, and what it reports is what its server counted."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from geventwebsocket.handler import WebSocketHandler
 from scenes import errors_of
+from unjudged import UNJUDGED
 
 from chaperon import Environment, Scenario, Verdict, users
 from chaperon.execution.loader import load
@@ -30,13 +30,9 @@ def counts_of(monkeypatch):
     return of
 
 
-BESIDE = {"own": None}
-"""All users begin at once, on the machine of a target that answers at once: their times are mostly their own."""
-
-
 def played(name, **config):
     """Run an example and return its report."""
-    return load(str(EXAMPLES / f"{name}.py")).adapt(config=config, trust=BESIDE).execute()
+    return load(str(EXAMPLES / f"{name}.py")).adapt(config=config, trust=UNJUDGED).execute()
 
 
 def test_the_noise_in_the_background_grows_evenly(counts_of):
@@ -87,7 +83,7 @@ def test_a_protocol_of_lines_is_measured_like_http(counts_of):
 def test_each_customer_of_the_shop_is_somebody_else_and_three_in_four_only_look(counts_of):
     counts = counts_of("shop")
 
-    report = load(str(EXAMPLES / "shop.py")).adapt(ramp="200ms", hold="500ms", trust=BESIDE).execute()
+    report = load(str(EXAMPLES / "shop.py")).adapt(ramp="200ms", hold="500ms", trust=UNJUDGED).execute()
 
     logins = [name for name in counts if name.startswith("login of")]
     assert report.verdict is Verdict.PASS
@@ -100,7 +96,7 @@ def test_each_customer_of_the_shop_is_somebody_else_and_three_in_four_only_look(
 def test_when_there_are_no_more_customers_the_others_go_on(counts_of):
     counts = counts_of("shop")
 
-    report = load(str(EXAMPLES / "shop.py")).adapt(load=users(80), trust=BESIDE).execute()
+    report = load(str(EXAMPLES / "shop.py")).adapt(load=users(80), trust=UNJUDGED).execute()
 
     assert counts["POST /login"] == 12
     assert report.visits.done == 80
@@ -147,13 +143,10 @@ def test_binary_messages_come_back_as_bytes_from_the_same_server(counts_of):
     assert report.errors == ()
 
 
-def test_an_example_needs_nothing_but_its_name(tmp_path):
-    out = tmp_path / "out.json"
-    command = [sys.executable, "-m", "chaperon", "local", str(EXAMPLES / "ping_pong.py"), "--quiet", "--json", str(out)]
+def test_an_example_needs_nothing_but_its_name(process, tmp_path):
+    done = process("local", EXAMPLES / "ping_pong.py", "--quiet", "--json", "out.json")
 
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=tmp_path)
-
-    series = {row["name"]: row["count"] for row in json.loads(out.read_text())["series"]}
+    series = {row["name"]: row["count"] for row in json.loads((tmp_path / "out.json").read_text())["series"]}
     assert done.returncode == 0, done.stderr
     assert series["ws request /ping"] == 1000
 

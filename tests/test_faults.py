@@ -122,9 +122,7 @@ def test_losses_beyond_the_limit_make_the_run_invalid_and_name_it(shells, target
 
 @pytest.mark.parametrize("stopped", [1.0, 5.0])
 def test_a_stopped_engine_is_waited_for_or_given_up_and_fenced(shells, target, stopped):
-    # it does stand still, which is what the run is then called invalid for
-    blind = [word for rule in ("stall", "late", "dropped") for word in ("--trust", f"{rule}=off")]
-    master, *_ = running(shells, target, "--rate", 60, "--hold", "9s", "--max-lost", "60%", *blind)
+    master, *_ = running(shells, target, "--rate", 60, "--hold", "9s", "--max-lost", "60%")
     gevent.sleep(1)
     (engine,) = engines(shells, named="alpha")
 

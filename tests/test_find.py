@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from unjudged import unjudged
 
 from chaperon import Environment, PlanError, Scenario, rate, run, step
 from chaperon.cli.main import chaperon
@@ -142,8 +143,8 @@ def test_the_command_finds_tells_and_writes(tmp_path, target):
 
     done = CliRunner().invoke(
         chaperon,
-        ["find", str(file), "--url", target.url, "--limit", "errors < 1%", "--from", "5", "--to", "8",
-         "--step", "1s", "--settle", "0.5s", "--json", str(out), "--trust", "cpu=off", "--trust", "late=off"],
+        unjudged(["find", file, "--url", target.url, "--limit", "errors < 1%", "--from", "5", "--to", "8",
+                  "--step", "1s", "--settle", "0.5s", "--json", out]),
         standalone_mode=False,
     )  # fmt: skip
 

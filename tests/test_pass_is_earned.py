@@ -90,9 +90,9 @@ PROCESSES = [pytest.param(1, id="one process"), pytest.param(2, id="two processe
 def local(shells, target):
     """Run `chaperon local` in a process of its own with JSON; return its exit code and report."""
 
-    def run(scenario, *args, meanwhile=None, within=50.0):
+    def run(scenario, *args, meanwhile=None, within=50.0, **options):
         (shells.folder / "odd.py").write_text(scenario)
-        process = shells.start("local", "odd.py", "--url", target.url, "--json", "out.json", *args)
+        process = shells.start("local", "odd.py", "--url", target.url, "--json", "out.json", *args, **options)
         if meanwhile is not None:
             shells.until(lambda: len(target.asked) >= 20)
             meanwhile(process)
@@ -173,7 +173,7 @@ def test_a_target_that_freezes_breaks_the_limits_that_its_answers_hold(local, pr
 @pytest.mark.alone
 @pytest.mark.parametrize("load", [("--users", 60), ("--rate", 400)], ids=["closed", "open"])
 def test_no_run_is_too_short_to_be_invalid(local, load):
-    code, report = local(BURNING, *load, "--hold", "2s", "--limit", "p95(GET /look) < 5s")
+    code, report = local(BURNING, *load, "--hold", "2s", "--limit", "p95(GET /look) < 5s", judged=True)
 
     assert code == 5
     assert report["verdict"] == "INVALID"

@@ -163,9 +163,8 @@ def test_a_preparation_is_done_by_whoever_conducts_the_run(target):
     assert told == [1, 1]
 
 
-def test_the_command_line_exits_with_three_and_still_reports(tmp_path, target):
-    file = tmp_path / "shop.py"
-    file.write_text(
+def test_the_command_line_exits_with_three_and_still_reports(process, tmp_path, target):
+    (tmp_path / "shop.py").write_text(
         "from chaperon import Environment, Scenario\n"
         f"def setup():\n    return {{'url': {target.url!r}}}\n"
         "def teardown():\n    raise ValueError('stuck')\n"
@@ -173,8 +172,7 @@ def test_the_command_line_exits_with_three_and_still_reports(tmp_path, target):
         "production = Environment(scenarios=[shop], setup=setup, teardown=teardown)\n"
     )
 
-    command = [sys.executable, "-m", "chaperon", "local", str(file), "--json", str(tmp_path / "out.json")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    done = process("local", "shop.py", "--json", "out.json")
 
     assert done.returncode == 3
     assert "chaperon: the teardown of 'production' failed: ValueError: stuck" in done.stderr

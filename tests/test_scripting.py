@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from unjudged import UNJUDGED
 
 from chaperon import Session, Verdict, users
 from chaperon.cli.main import chaperon
@@ -54,7 +55,7 @@ def test_every_piece_of_code_runs_as_it_stands(code, url, tmp_path):
         found.adapt(url=url, config={"server": urlsplit(url).netloc}),
         scenarios=[replace(entry, load=users(2)) for entry in found.entries],
         services={name: replace(service, url=url) for name, service in found.services.items()},
-    ).adapt(config={"server": urlsplit(url).netloc}, trust={"own": None})  # the target shares this event loop
+    ).adapt(config={"server": urlsplit(url).netloc}, trust=UNJUDGED)
 
     report = environment.execute()
 

@@ -7,6 +7,7 @@ import gevent
 import pytest
 import trustme
 from peer import BINARY, CLOSE, PING, PONG, TEXT, Peer, closing, frame
+from unjudged import UNJUDGED
 
 from chaperon import (
     Environment,
@@ -32,7 +33,9 @@ def perform(server, *steps, load=None, init=None, cleanup=None, **options):
     """Run the steps against a server, by default once."""
     scenario = Scenario(*steps, init=init, cleanup=cleanup, name="chat")
     url = getattr(server, "url", server)
-    return Environment(url, scenarios=[run(scenario, load or users(1))], **{"timeout": 5, **options}).execute()
+    return Environment(
+        url, scenarios=[run(scenario, load or users(1))], **{"timeout": 5, "trust": UNJUDGED, **options}
+    ).execute()
 
 
 def errors_of(report):

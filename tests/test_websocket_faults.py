@@ -7,6 +7,7 @@ import struct
 import gevent
 import pytest
 from peer import BINARY, CLOSE, PING, TEXT, closing, frame
+from unjudged import UNJUDGED
 
 from chaperon import (
     Environment,
@@ -25,7 +26,10 @@ from chaperon.client.websocket.transport import SocketTransport
 
 def perform(url, *steps, **options):
     return Environment(
-        url, scenarios=[run(Scenario(*steps, name="chat"))], on_error="continue", **{"timeout": 5, **options}
+        url,
+        scenarios=[run(Scenario(*steps, name="chat"))],
+        on_error="continue",
+        **{"timeout": 5, "trust": UNJUDGED, **options},
     ).execute()
 
 
