@@ -19,7 +19,8 @@ from chaperon.measure.sample import Key, Sample
 from chaperon.measure.strict_msgpack import LARGEST
 from chaperon.measure.window import ErrorCount, RunEvent, Window
 from chaperon.measure.window_codec import pack_window, unpack_window
-from chaperon.report.collector import HAPPENINGS_CAPPED, Collector
+from chaperon.report.collector import Collector
+from chaperon.report.run_sums import HAPPENINGS_CAPPED
 
 
 def window_of(keys, each=1):

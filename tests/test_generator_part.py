@@ -26,7 +26,8 @@ from chaperon.report.limits.limit_parser import parse
 from chaperon.report.monitor import RunMonitor
 from chaperon.report.outputs.console import print_report
 from chaperon.report.outputs.json import as_dict
-from chaperon.report.report import Row, Verdict
+from chaperon.report.report import Verdict
+from chaperon.report.rows import Row
 from chaperon.report.validity.falsified import lateness_warning
 from chaperon.report.validity.generator_part import GeneratorPart, percentile_shift
 from chaperon.report.validity.validity_rules import ValidityRules

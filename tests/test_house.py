@@ -37,7 +37,7 @@ DOORS = {
     "click": {"cli"},
     "rich": {"cli", "report.outputs.console"},
     "fastdigest": {"measure.sketch"},
-    "tdigest": {"measure.sketch", "report.report"},
+    "tdigest": {"measure.sketch", "report.rows"},
     "random": {"load", "session", "scenario", "cluster"},
 }
 """By foreign library: the modules, or folders, that may import it."""

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
-from chaperon.report.collector import Totals
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.limits.selection import readings
+from chaperon.report.totals import Totals
 
 
 def totals_of(*keys, took=0.1):

@@ -17,13 +17,14 @@ from chaperon.errors import LimitError, NoSuchSeries, OutputError
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.window import RunEvent
-from chaperon.report.collector import LATE, MISSING, TWICE, Collector, WorkerStats
+from chaperon.report.collector import LATE, MISSING, TWICE, Collector
 from chaperon.report.format import time_text
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.outputs.console import print_report
 from chaperon.report.outputs.json import as_dict, write_json
 from chaperon.report.redaction.redaction import redacted
 from chaperon.report.report import Verdict
+from chaperon.report.totals import WorkerStats
 from chaperon.report.verdict import Ending, RunInfo, conclude
 from chaperon.report.worker_table import worker_lines
 

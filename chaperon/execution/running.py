@@ -19,9 +19,10 @@ from chaperon.load.generator.ticker import calibration_due
 from chaperon.load.plan import due_visits
 from chaperon.measure.exception_text import class_name
 from chaperon.measure.plain_text import WORDS, encodable
-from chaperon.report.collector import Collector, Pulse, WorkerStats
+from chaperon.report.collector import Collector
 from chaperon.report.monitor import ABORT_GRACE, RunMonitor
 from chaperon.report.redaction.redaction import Redactor
+from chaperon.report.totals import Pulse, WorkerStats
 from chaperon.report.verdict import RunInfo
 
 if TYPE_CHECKING:

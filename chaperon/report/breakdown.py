@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
-from chaperon.report.report import Report, Row, due_length
+from chaperon.report.report import Report
+from chaperon.report.rows import Row, due_length
 
 PHASE = "phase"
 OTHERWISE = "–"

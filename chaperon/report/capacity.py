@@ -7,7 +7,8 @@ from typing import Any
 
 from chaperon.report.format import number_text, time_text
 from chaperon.report.redaction.redaction import redacted_line
-from chaperon.report.report import Report, Row, Verdict
+from chaperon.report.report import Report, Verdict
+from chaperon.report.rows import Row
 
 SCHEMA = "chaperon-capacity/1"
 WIDE = 40

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import VisitCounts, Window
-from chaperon.report.report import ErrorRow, Report, Row
+from chaperon.report.report import ErrorRow, Report
+from chaperon.report.rows import Row
 
 Change = Callable[[str], str]
 T = TypeVar("T")

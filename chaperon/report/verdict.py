@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from chaperon._version import VERSION
 from chaperon.measure.plain_text import NAME, encodable
 from chaperon.measure.sample import WARM_UP
-from chaperon.report.collector import Totals
 from chaperon.report.format import AT_LEAST
-from chaperon.report.report import LimitResult, Report, Verdict, error_rows, rows_of
+from chaperon.report.report import LimitResult, Report, Verdict, error_rows
+from chaperon.report.rows import rows_of
+from chaperon.report.totals import Totals
 from chaperon.report.validity.falsified import lateness_warning
 from chaperon.report.validity.generator_part import GeneratorPart
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chaperon.report.collector import WorkerStats
 from chaperon.report.format import time_text
 from chaperon.report.redaction.redaction import redacted_line
+from chaperon.report.totals import WorkerStats
 
 SHOWN = 12
 _HEAD = ("workers", "visits", "cpu", "late p99", "lag max", "")

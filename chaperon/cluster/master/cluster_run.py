@@ -18,9 +18,10 @@ from chaperon.errors import TeardownError
 from chaperon.execution.plan import RunPlan
 from chaperon.load.background import spawn_watched
 from chaperon.load.live_changes import positive
-from chaperon.report.collector import Collector, Pulse, WorkerStats
+from chaperon.report.collector import Collector
 from chaperon.report.monitor import RunMonitor
 from chaperon.report.redaction.redaction import Redactor
+from chaperon.report.totals import Pulse, WorkerStats
 from chaperon.report.verdict import RunInfo
 
 if TYPE_CHECKING:

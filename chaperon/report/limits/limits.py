@@ -11,11 +11,11 @@ from typing import Literal, NamedTuple
 from chaperon.measure.confidence import samples_needed
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
-from chaperon.report.collector import Totals
 from chaperon.report.format import AT_LEAST, number_text, time_text
 from chaperon.report.limits.selection import ALL, Selection, near
 from chaperon.report.percentiles import Bounds, Population
 from chaperon.report.report import LimitResult
+from chaperon.report.totals import Totals
 
 _OPS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,

@@ -11,12 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from chaperon.report.breakdown import PHASE, split, tag_names
-from chaperon.report.collector import Pulse
 from chaperon.report.format import AT_LEAST, MARKS, OWN, number_text, time_text
 from chaperon.report.percentiles import percentile_text
 from chaperon.report.redaction.redaction import redacted_line
-from chaperon.report.report import PERCENTILES, ErrorRow, LimitResult, Report, Row, Verdict
+from chaperon.report.report import ErrorRow, LimitResult, Report, Verdict
+from chaperon.report.rows import PERCENTILES, Row
 from chaperon.report.texts import map_texts
+from chaperon.report.totals import Pulse
 from chaperon.report.worker_table import worker_lines
 
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INVALID: "magenta", Verdict.ABORTED: "yellow"}

@@ -12,7 +12,8 @@ from chaperon.report.breakdown import PHASE, by_tags, split
 from chaperon.report.outputs.output_file import write_output
 from chaperon.report.percentiles import Population
 from chaperon.report.redaction.redaction import STEERING, redacted
-from chaperon.report.report import PERCENTILES, Report, Row
+from chaperon.report.report import Report
+from chaperon.report.rows import PERCENTILES, Row
 from chaperon.report.texts import map_texts
 
 SCHEMA = "chaperon-report/1"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from chaperon.report.collector import Totals
 from chaperon.report.format import time_text
 from chaperon.report.limits.limits import Limit
-from chaperon.report.report import PERCENTILES, UNTIMED, LimitResult, Row, part_of, shown
+from chaperon.report.report import LimitResult
+from chaperon.report.rows import PERCENTILES, UNTIMED, Row, generator_part_of, shown_value
+from chaperon.report.totals import Totals
 from chaperon.report.validity.generator_part import INVALIDATING, GeneratorPart, is_marked
 
 _Figure = tuple[float, float, str]
@@ -51,12 +52,12 @@ def _printed(rows: Sequence[Row], own: GeneratorPart) -> Iterator[_Figure]:
             continue
         of = f"{row.name} of {row.scenario}" if row.scenario else row.name
         for name, q in PERCENTILES.items():
-            value, part = shown(row.service, q), part_of(row, q, own)
+            value, part = shown_value(row.service, q), generator_part_of(row, q, own)
             if value is not None and part is not None:
                 yield value, part, f"{name} of {of}" if row.response is None else f"{name} of {of}, from its start"
             if row.response is None:
                 continue
-            value, part = shown(row.response, q), part_of(row, q, own, response=True)
+            value, part = shown_value(row.response, q), generator_part_of(row, q, own, response=True)
             if value is not None and part is not None:
                 yield value, part, f"{name} of {of}, from when due"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from chaperon.measure.window import RunEvent, Window
-from chaperon.report.collector import Totals, WorkerStats
 from chaperon.report.format import time_text
+from chaperon.report.totals import Totals, WorkerStats
 from chaperon.report.validity.causes import EVIDENCE, UNKNOWN, cause_of
 from chaperon.report.validity.generator_part import EXCESS
 from chaperon.report.validity.validity_rules import ValidityRules

@@ -1,0 +1,134 @@
+"""Figures of a run: per second, per worker, over the last seconds, and in total."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+
+from chaperon.measure.closing import Reported
+from chaperon.measure.sample import Key
+from chaperon.measure.series import Series
+from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts, Window
+
+COUNTED = frozenset(
+    ("stalls", "starts", "dropped_late", "dropped_cap", "gc", "queued", "throttled", "throttles", "steal")
+)
+"""Health figures that are counted per window. `merge_worst` adds them up, of all others it keeps the maximum."""
+
+
+@dataclass(slots=True)
+class SecondRow:
+    """The figures of one second of the run.
+
+    *users* were busy at its end. *p50* and *p95* are in seconds, of the good and censored
+    requests; None if they lie among the censored ones. *censored* requests were cut before they
+    ended. *health* has the worst value of any worker.
+    """
+
+    at: int
+    requests: int = 0
+    errors: int = 0
+    users: int = 0
+    p50: float | None = None
+    p95: float | None = None
+    censored: int = 0
+    counts: VisitCounts = field(default_factory=VisitCounts)
+    health: dict[str, float] = field(default_factory=dict)
+
+    def copy(self) -> SecondRow:
+        """Return a copy that shares nothing with this row."""
+        new = copy(self)
+        new.counts, new.health = copy(self.counts), dict(self.health)
+        return new
+
+
+@dataclass(slots=True)
+class WorkerStats:
+    """The figures of one worker, from the windows received so far.
+
+    *health* has the worst value of each figure, *latest* the newest. *losses* is the number of
+    visits whose outcome is unknown because the worker was lost. A worker that is *away* has left:
+    no second waits for its windows. One that is *lost* left without sending all of them.
+    *missing* are the sequence numbers of windows not yet received.
+    """
+
+    name: str
+    windows: int = 0
+    visits: int = 0
+    next_seq: int = 1
+    away: bool = False
+    lost: bool = False
+    missing: set[int] = field(default_factory=set)
+    health: dict[str, float] = field(default_factory=dict)
+    latest: Mapping[str, float] = field(default_factory=dict)
+    losses: int = 0
+    reported: Reported = field(default_factory=Reported)
+
+    def record(self, window: Window) -> bool:
+        """Add the figures of a window. Return False, and add nothing, if it was received before."""
+        if window.seq >= self.next_seq:
+            self.missing.update(range(self.next_seq, window.seq))
+            self.next_seq = window.seq + 1
+        elif window.seq in self.missing:
+            self.missing.discard(window.seq)
+        else:
+            return False
+        self.windows += 1
+        self.visits += sum(c.done + c.failed + c.interrupted for c in window.ledger.values())
+        self.reported.add(window)
+        merge_worst(self.health, window.health)
+        self.latest = window.health
+        return True
+
+
+def merge_worst(known: dict[str, float], seen: Mapping[str, float]) -> None:
+    """Merge the health figures *seen* into *known*: the sum of those in `COUNTED`, the maximum of the others."""
+    for name, value in seen.items():
+        worst = known.get(name, 0.0)
+        known[name] = worst + value if name in COUNTED else max(worst, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """The live figures of a run: rates and percentiles of the last closed seconds, counts since the start.
+
+    Times are in seconds, rates per second. A percentile that lies among censored requests is
+    None, and its lower bound is in the field ending in *at_least*.
+    """
+
+    elapsed: int = 0
+    users: int = 0
+    requests_rate: float = 0.0
+    visits_rate: float = 0.0
+    errors: int = 0
+    error_share: float = 0.0
+    p50: float | None = None
+    p95: float | None = None
+    p50_at_least: float | None = None
+    p95_at_least: float | None = None
+    visits: int = 0
+    requests: int = 0
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The sums of all windows received up to one moment.
+
+    - *phases*: by (scenario label, phase), for how many seconds the load was in that phase.
+    - *due*: by scenario label, for how many seconds visits were due, without warm-up.
+    - *happenings*: events with the name of their worker, in the order of time.
+    - *generator*: the delay added by the generator itself, as in a window, without warm-up.
+    """
+
+    series: Mapping[Key, Series]
+    ledger: Mapping[str, VisitCounts]
+    seconds: Sequence[SecondRow]
+    errors: Mapping[ErrorKey, ErrorCount]
+    workers: Sequence[WorkerStats]
+    notes: Mapping[str, int]
+    phases: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    due: Mapping[str, float] = field(default_factory=dict)
+    happenings: Sequence[tuple[str, RunEvent]] = ()
+    generator: Mapping[str, Series] = field(default_factory=dict)
