@@ -44,49 +44,85 @@ class HttpMethods:
     def request(
         self,
         method: str,
-        path: str = "",
+        url: str = "",
+        params: Any = None,
+        data: Any = None,
+        headers: Any = None,
+        cookies: Any = None,
+        files: Any = None,
+        auth: Any = None,
+        timeout: Any = ...,
+        allow_redirects: bool = True,
+        proxies: Any = None,
+        hooks: Any = None,
+        stream: bool | None = None,
+        verify: Any = None,
+        cert: Any = None,
+        json: Any = None,
         *,
         service: str = DEFAULT,
         tags: Mapping[str, object] | None = None,
-        **keywords: Any,
+        **kwargs: Any,
     ) -> Response:
-        """Send a request with any method; limits and the report can select it by its *tags*."""
+        """Send a request with any method; limits and the report can select it by its *tags*.
+
+        The parameters are those of `requests.Session.request`, in its order. *timeout* defaults to that of the
+        service, in seconds.
+        """
         http = self._clients.for_service(service)
         if tags:
             http = http.through(self.meter.tagged(tags))
-        return http.request(method, path, **keywords)  # type: ignore[return-value]  # it is one
+        return http.request(  # type: ignore[return-value]  # it is one
+            method,
+            url,
+            params,
+            data,
+            headers,
+            cookies,
+            files,
+            auth,
+            timeout,
+            allow_redirects,
+            proxies,
+            hooks,
+            stream,
+            verify,
+            cert,
+            json,
+            **kwargs,
+        )
 
-    def get(self, path: str = "", params: Any = None, **keywords: Any) -> Response:
+    def get(self, url: str = "", params: Any = None, **kwargs: Any) -> Response:
         """Send a GET request."""
-        if not keywords:  # the usual one, without a detour
-            return self._clients.for_service(DEFAULT).request("GET", path, params)  # type: ignore[return-value]  # it is one
-        return self.request("GET", path, params=params, **keywords)
+        if not kwargs:  # the common call, without a detour
+            return self._clients.for_service(DEFAULT).request("GET", url, params)  # type: ignore[return-value]  # it is one
+        return self.request("GET", url, params=params, **kwargs)
 
-    def options(self, path: str = "", **keywords: Any) -> Response:
+    def options(self, url: str = "", **kwargs: Any) -> Response:
         """Send an OPTIONS request."""
-        return self.request("OPTIONS", path, **keywords)
+        return self.request("OPTIONS", url, **kwargs)
 
-    def head(self, path: str = "", **keywords: Any) -> Response:
+    def head(self, url: str = "", **kwargs: Any) -> Response:
         """Send a HEAD request; redirects are not followed unless asked for."""
-        keywords.setdefault("allow_redirects", False)
-        return self.request("HEAD", path, **keywords)
+        kwargs.setdefault("allow_redirects", False)
+        return self.request("HEAD", url, **kwargs)
 
-    def post(self, path: str = "", data: Any = None, json: Any = None, **keywords: Any) -> Response:
+    def post(self, url: str = "", data: Any = None, json: Any = None, **kwargs: Any) -> Response:
         """Send a POST request."""
-        if not keywords:  # as above
+        if not kwargs:  # as above
             return self._clients.for_service(DEFAULT).request(  # type: ignore[return-value]  # it is one
-                "POST", path, None, data, json=json
+                "POST", url, None, data, json=json
             )
-        return self.request("POST", path, data=data, json=json, **keywords)
+        return self.request("POST", url, data=data, json=json, **kwargs)
 
-    def put(self, path: str = "", data: Any = None, **keywords: Any) -> Response:
+    def put(self, url: str = "", data: Any = None, **kwargs: Any) -> Response:
         """Send a PUT request."""
-        return self.request("PUT", path, data=data, **keywords)
+        return self.request("PUT", url, data=data, **kwargs)
 
-    def patch(self, path: str = "", data: Any = None, **keywords: Any) -> Response:
+    def patch(self, url: str = "", data: Any = None, **kwargs: Any) -> Response:
         """Send a PATCH request."""
-        return self.request("PATCH", path, data=data, **keywords)
+        return self.request("PATCH", url, data=data, **kwargs)
 
-    def delete(self, path: str = "", **keywords: Any) -> Response:
+    def delete(self, url: str = "", **kwargs: Any) -> Response:
         """Send a DELETE request."""
-        return self.request("DELETE", path, **keywords)
+        return self.request("DELETE", url, **kwargs)

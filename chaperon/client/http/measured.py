@@ -42,6 +42,9 @@ class MeasuredSession(FastSession):
     same connections.
     """
 
+    __slots__ = ("meter",)
+    """Not in `__dict__`, which all sessions made by `through` share."""
+
     def __init__(
         self,
         meter: Meter | None = None,
@@ -139,11 +142,15 @@ class MeasuredSession(FastSession):
         )
 
     def through(self, meter: Meter) -> MeasuredSession:
-        """Return a session that shares all state, cookies and connections included, but records to *meter*."""
+        """Return a session that records to *meter* and shares all attributes with this one.
+
+        They are one session: what is set on either, such as `auth` or `verify`, holds for both.
+        """
         if meter is self.meter:
             return self
         twin = MeasuredSession.__new__(MeasuredSession)
-        twin.__dict__ = {**self.__dict__, "meter": meter}
+        twin.__dict__ = self.__dict__
+        twin.meter = meter
         return twin
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
