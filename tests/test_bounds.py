@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from chaperon._version import VERSION
-from chaperon.cluster.fleet_caps import NOTES, OTHER_NOTES, FleetCaps
+from chaperon.cluster.fleet_caps import MAX_NOTES, OTHER_NOTES, FleetCaps
 from chaperon.cluster.master import admission, workers
 from chaperon.cluster.master.workers import WorkerRegistry
 from chaperon.cluster.protocol.codec import encode
 from chaperon.cluster.protocol.messages import Hello, WindowFrame
 from chaperon.cluster.worker import window_size
-from chaperon.cluster.worker.window_size import UNNAMED, UNTAGGED, pack_within
+from chaperon.cluster.worker.window_size import UNNAMED, UNTAGGED, pack_to_fit
 from chaperon.errors import WindowTooLarge
 from chaperon.measure import window_codec
 from chaperon.measure.recorder import ERRORS_CAPPED, NAMES, NAMES_CAPPED, OTHER, TROUBLES, Recorder
@@ -41,7 +41,7 @@ def test_a_window_at_twice_the_bound_loses_tags_and_no_sample():
     with pytest.raises(WindowTooLarge, match="exceeds the limit of 4,194,304 for a message"):
         pack_window(window, began=0.0)
 
-    body = pack_within(window, began=0.0)
+    body = pack_to_fit(window, began=0.0)
 
     there = unpack_window(body, "w", began=0.0)
     assert len(encode(WindowFrame("w", 1, 1, 1, body))) <= LARGEST
@@ -57,7 +57,7 @@ def test_a_window_with_too_many_names_keeps_the_ones_with_most_samples(monkeypat
     often = Key("shop", "GET /often", "http")
     window = window_of([*keys, *[often] * 50])
 
-    body = pack_within(window, began=0.0)
+    body = pack_to_fit(window, began=0.0)
 
     there = unpack_window(body, "w", began=0.0)
     assert sizes(there) == sizes(window)
@@ -70,8 +70,8 @@ def test_a_window_that_nothing_makes_small_enough_is_said(monkeypatch):
     monkeypatch.setattr(window_codec, "LARGEST", 10)
 
     with pytest.raises(WindowTooLarge, match="exceeds the limit of 10 for a message"):
-        pack_within(window_of([Key("shop", "GET /", "http")]), began=0.0)
-    assert window_size.FEWER[-1] == 0
+        pack_to_fit(window_of([Key("shop", "GET /", "http")]), began=0.0)
+    assert window_size.NAMES_KEPT[-1] == 0
 
 
 HELLO = ("alpha", 1, VERSION, "3.11", "host", 2, 1.0)
@@ -80,14 +80,14 @@ HELLO = ("alpha", 1, VERSION, "3.11", "host", 2, 1.0)
 @pytest.mark.parametrize(("place", "what"), [(0, "name"), (2, "Chaperon"), (3, "Python"), (4, "host")])
 def test_a_hello_at_twice_the_bound_is_refused_by_what_is_too_long(place, what):
     said = list(HELLO)
-    said[place] = "x" * 2 * workers.NAME
+    said[place] = "x" * 2 * workers.MAX_NAME
 
     assert WorkerRegistry(10.0).admit(Hello(*said), 0.0) == f"its {what} has 400 characters, 200 are the most"
 
 
 @pytest.mark.parametrize("same", [False, True])
 def test_twice_as_many_workers_as_there_is_room_for_are_refused(monkeypatch, same):
-    monkeypatch.setattr(workers, "MOST", 50)
+    monkeypatch.setattr(workers, "MAX_WORKERS", 50)
     there = WorkerRegistry(10.0)
     answers = [there.admit(Hello("alpha" if same else f"w{k}", k, *HELLO[2:]), 0.0) for k in range(100)]
 
@@ -99,7 +99,7 @@ def test_twice_as_many_workers_as_there_is_room_for_are_refused(monkeypatch, sam
 
 
 def test_twice_as_many_strangers_as_are_told_of_are_not_kept(monkeypatch):
-    monkeypatch.setattr(admission, "MOST_REPORTED", 20)
+    monkeypatch.setattr(admission, "MAX_REPORTED", 20)
     told = []
 
     class Link:
@@ -112,7 +112,7 @@ def test_twice_as_many_strangers_as_are_told_of_are_not_kept(monkeypatch):
 
     assert len(told) == 21
     assert told[-1] == "more than 20 workers were turned away: no further one is named"
-    assert len(door.turned_away) == 20
+    assert len(door.refused) == 20
 
 
 def test_twice_the_names_keys_errors_notes_of_a_run_from_many_workers_are_counted_together():
@@ -121,8 +121,8 @@ def test_twice_the_names_keys_errors_notes_of_a_run_from_many_workers_are_counte
         keys = [Key("shop", f"GET /{k}/{n}", "http") for n in range(NAMES // 10)]
         window = window_of(keys)
         errors = {("shop", f"GET /{k}", f"E{n}"): ErrorCount(1, 0.0, 0.0, "no") for n in range(20)}
-        notes = {f"{k} said {n}": 1 for n in range(NOTES // 10)}
-        collector.add(caps.bound(replace(window, worker=f"w{k}", errors=errors, notes=notes)))
+        notes = {f"{k} said {n}": 1 for n in range(MAX_NOTES // 10)}
+        collector.add(caps.apply(replace(window, worker=f"w{k}", errors=errors, notes=notes)))
 
     totals = collector.totals()
     assert sum(series.count for series in totals.series.values()) == 2 * NAMES
@@ -132,16 +132,16 @@ def test_twice_the_names_keys_errors_notes_of_a_run_from_many_workers_are_counte
     assert len(totals.errors) == TROUBLES + 1
     assert sum(trouble.count for trouble in totals.errors.values()) == 400
     assert totals.notes[ERRORS_CAPPED] == 200
-    assert totals.notes[OTHER_NOTES] >= NOTES
-    assert len(totals.notes) <= NOTES + 4
+    assert totals.notes[OTHER_NOTES] >= MAX_NOTES
+    assert len(totals.notes) <= MAX_NOTES + 4
 
 
 def test_a_window_of_what_is_known_is_added_as_it_is():
     caps = FleetCaps()
     window = window_of([Key("shop", "GET /", "http")])
 
-    assert caps.bound(window) is window
-    assert caps.bound(window) is window
+    assert caps.apply(window) is window
+    assert caps.apply(window) is window
 
 
 def test_twice_the_happenings_of_a_run_are_said_to_be_left_out():

@@ -248,7 +248,7 @@ def test_a_journal_brings_all_populations_back(tmp_path):
         for each in (recorder, kept):
             each.record(sample(0.5, failure, 1.0))
 
-    (found,) = recover(tmp_path / "life").rest
+    (found,) = recover(tmp_path / "life").unsealed
 
     assert figures(found.series[VISIT]) == figures(recorder.cut().series[VISIT])
     assert found.series[VISIT].response_censored.count == 3

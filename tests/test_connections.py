@@ -15,7 +15,7 @@ from shells import engines
 from chaperon.cluster.protocol.messages import Bye, WindowsReceived
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.connections import Connections
-from chaperon.cluster.transport.keys import make
+from chaperon.cluster.transport.keys import make_pair
 from chaperon.cluster.transport.master_socket import MasterSocket
 from chaperon.cluster.transport.worker_socket import WorkerSocket
 
@@ -30,7 +30,7 @@ def until(condition, within=5.0):
 
 class Pair:
     def __init__(self, tmp_path, kind):
-        self.keys = make() if kind == "curve" else (None, None)
+        self.keys = make_pair() if kind == "curve" else (None, None)
         address = Address.parse(f"ipc://{tmp_path / 'm'}") if kind == "ipc" else Address("127.0.0.1", 0)
         self.bound = MasterSocket(address, self.keys[0])
         self.heard, self.closed, self.seen = [], [], {}
@@ -90,7 +90,7 @@ def test_a_worker_that_begins_anew_keeps_the_old_connection_until_the_new_one_is
     pair.say(b"alpha/1")
     until(lambda: len(pair.heard) > heard)
     pair.bound.send(b"alpha/1", WindowsReceived("w", 1, 0))
-    until(lambda: link._former is None)
+    until(lambda: link._previous is None)
     pair.say(b"alpha/1")
     until(lambda: len(pair.heard) > heard + 1)
 

@@ -17,7 +17,7 @@ from packaging.specifiers import SpecifierSet
 from shells import Shells
 
 from chaperon.cli.main import chaperon
-from chaperon.cluster.transport.keys import make
+from chaperon.cluster.transport.keys import make_pair
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
@@ -228,7 +228,7 @@ def test_what_the_files_run_are_commands(kind):
 @pytest.mark.parametrize("kind", ["compose", "kubernetes", "systemd"])
 def test_what_the_files_run_runs(kind, tmp_path, target):
     shells = Shells(tmp_path)
-    masters, workers = ({**os.environ, "CHAPERON_KEY": str(key)} for key in make())
+    masters, workers = ({**os.environ, "CHAPERON_KEY": str(key)} for key in make_pair())
     master, worker = commands(target.url)[kind]
     try:
         told = [

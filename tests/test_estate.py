@@ -12,7 +12,7 @@ from chaperon.cluster.journal.orphaned_windows import OrphanedWindows
 from chaperon.cluster.protocol.messages import WindowsReceived
 from chaperon.cluster.transport.in_memory import LossyNetwork
 from chaperon.cluster.worker.join import Identity
-from chaperon.cluster.worker.supervisor import LEFT, OVER, PAUSE, Supervisor
+from chaperon.cluster.worker.supervisor import LEFT, OVER, RESTART_DELAY, Supervisor
 from chaperon.cluster.worker.worker import Worker
 from chaperon.testing import VirtualClock
 
@@ -39,7 +39,7 @@ class Mortal(Ground):
         """End an engine at once, and let its supervisor find what is on the disk at that moment."""
         left = self.folder / f"{name}-{life}-left"
         shutil.copytree(self.folder / f"{name}-{life}", left)
-        self.in_flight = self.crew[name].assignment.sending.engine.busy
+        self.in_flight = self.crew[name].assignment.load.engine.busy
         super().kill(name, life)
         link = self.net.connect(f"supervisor of {name}".encode())
         self.estate = OrphanedWindows(name, life, -9, left, link, self.clock)
@@ -132,7 +132,7 @@ def supervised(monkeypatch):
 
         monkeypatch.setattr(Supervisor, "_run", run)
         monkeypatch.setattr(
-            "chaperon.cluster.worker.supervisor.ORPHANS_WAIT", 0.01
+            "chaperon.cluster.worker.supervisor.FLUSH_WAIT", 0.01
         )  # there is no master to take what was owed
         link = LossyNetwork(clock).connect(b"supervisor")
         return clock, started, Supervisor(["alpha"], lambda name, life: [], link, clock, **options).start()
@@ -142,12 +142,12 @@ def supervised(monkeypatch):
 
 def test_told_to_leave_between_two_engines_it_starts_no_other(supervised):
     clock, started, supervisor = supervised(lambda n, self: -9)
-    clock.after(PAUSE / 2, supervisor.leave)
+    clock.after(RESTART_DELAY / 2, supervisor.leave)
 
     waiting = gevent.spawn(supervisor.wait)
     clock.run(lambda: len(started) == 1)
     gevent.sleep(0)
-    clock.run(lambda: clock.now() >= 1000 + PAUSE)
+    clock.run(lambda: clock.now() >= 1000 + RESTART_DELAY)
 
     assert waiting.get(timeout=10) == LEFT
     assert len(started) == 1

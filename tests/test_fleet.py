@@ -71,7 +71,7 @@ class Ground:
     def kill(self, name, life=1):
         """End a worker as a machine that loses its power does."""
         self.net.cut.add(f"{name}/{life}".encode())
-        sending = self.crew[name].assignment.sending
+        sending = self.crew[name].assignment.load
         sending.engine.stop(0.0)
 
     def play(self):

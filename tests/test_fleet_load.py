@@ -126,7 +126,7 @@ def test_the_worker_at_fault_is_named():
     stage = Wide(rate(30, hold=8)).begin()
 
     def spoil():
-        health = stage.crew["w1"].assignment.sending._health
+        health = stage.crew["w1"].assignment.load._health
         cut = health.cut
         health.cut = lambda *args: {**cut(*args), "late_p99": 0.4, "hub_cpu": 0.2}
 

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from stage import Stage
 
 from chaperon.cluster.journal.journal import SEALED, Journal, window_file
-from chaperon.cluster.journal.journal_file import COMMIT, FATES, FRONT, MISSED, JournalHeader
+from chaperon.cluster.journal.journal_file import COMMIT, DROPPED, HEADER_SIZE, OUTCOMES, JournalHeader
 from chaperon.cluster.journal.private_dir import PrivateDir
-from chaperon.cluster.journal.recovery import CUT_OFF, NO_ROOM, recover
+from chaperon.cluster.journal.recovery import NO_ROOM, TRUNCATED, recover
 from chaperon.errors import JournalError
 from chaperon.load.feeder import UniqueRows
 from chaperon.load.shapes import iterations, rate, users
@@ -108,7 +108,7 @@ sizes = st.integers(0, 2**40)
 samples = st.builds(Sample, keys, moments, moments, failures, sizes, st.none() | moments, values)
 deeds = st.one_of(
     samples.map(lambda s: ("record", s)),
-    st.tuples(st.just("count_visit"), st.sampled_from(["shop", "éclair"]), moments, st.sampled_from(FATES)),
+    st.tuples(st.just("count_visit"), st.sampled_from(["shop", "éclair"]), moments, st.sampled_from(OUTCOMES)),
     st.tuples(st.just("count_note"), words),
     st.builds(RunEvent, moments, words, words, moments).map(lambda h: ("record_event", h)),
     st.just(("cut",)),
@@ -138,9 +138,9 @@ def test_whenever_it_dies_what_is_recovered_is_all_that_was_not_acknowledged(his
         found = recover(life.journal.folder)
         whole = life.twin.cut()
         assert dict(found.sealed) == life.unacknowledged
-        assert [contents(w) for w in found.rest] == ([] if is_empty(whole) else [contents(whole)])
+        assert [contents(w) for w in found.unsealed] == ([] if is_empty(whole) else [contents(whole)])
         assert found.cut == (whole.seq - 1 if is_empty(whole) else whole.seq)
-        assert found.owner == WHO
+        assert found.header == WHO
 
 
 @settings(deadline=None, max_examples=15)
@@ -150,7 +150,7 @@ def test_a_kill_inside_a_store_leaves_what_was_there_before(taken, debris):
         life = Life(folder)
         for sample in taken:
             life.both("record", sample)
-        before = contents(recover(life.journal.folder).rest[0])
+        before = contents(recover(life.journal.folder).unsealed[0])
         path = life.journal.folder / "open"
         data = path.read_bytes()
         end = struct.unpack_from("=Q", data, COMMIT * 8)[0] & 0xFFFFFFFF
@@ -158,7 +158,7 @@ def test_a_kill_inside_a_store_leaves_what_was_there_before(taken, debris):
         for length in range(0, len(debris), 7):  # so much of the next fact was written when the end came
             path.write_bytes(data[:end] + debris[:length] + data[end + length :])
 
-            assert contents(recover(life.journal.folder).rest[0]) == before
+            assert contents(recover(life.journal.folder).unsealed[0]) == before
 
 
 @settings(deadline=None, max_examples=5)
@@ -170,7 +170,7 @@ def test_a_kill_inside_sealing_counts_the_window_once(taken):
             life.both("record", sample)
         path = life.journal.folder / "open"
         unturned = path.read_bytes()
-        raw = contents(recover(life.journal.folder).rest[0])
+        raw = contents(recover(life.journal.folder).unsealed[0])
         life.cut()
         sealed = window_file(life.journal.folder, 1)
         whole = sealed.read_bytes()
@@ -182,9 +182,9 @@ def test_a_kill_inside_sealing_counts_the_window_once(taken):
             found = recover(life.journal.folder)
 
             if length < len(whole):
-                assert ([contents(w) for w in found.rest], list(found.sealed), found.cut) == ([raw], [], 1)
+                assert ([contents(w) for w in found.unsealed], list(found.sealed), found.cut) == ([raw], [], 1)
             else:
-                assert (list(found.rest), list(found.sealed), found.cut) == ([], [(1, body)], 1)
+                assert (list(found.unsealed), list(found.sealed), found.cut) == ([], [(1, body)], 1)
 
 
 def test_a_file_that_is_cut_off_gives_every_fact_before_the_cut():
@@ -198,14 +198,14 @@ def test_a_file_that_is_cut_off_gives_every_fact_before_the_cut():
             ends.append(struct.unpack_from("=Q", data, COMMIT * 8)[0] & 0xFFFFFFFF)
         path = life.journal.folder / "open"
 
-        for length in range(FRONT, ends[-1] + 1):
+        for length in range(HEADER_SIZE, ends[-1] + 1):
             path.write_bytes(data[:length])
             found = recover(life.journal.folder)
-            count = sum(s.count for w in found.rest for s in w.series.values())
+            count = sum(s.count for w in found.unsealed for s in w.series.values())
 
             assert count >= 2 * sum(end <= length for end in ends)
             assert count <= 2 * sum(end <= length for end in ends) + 1
-            assert all(w.notes.get(CUT_OFF, 0) == (length < ends[-1]) for w in found.rest)
+            assert all(w.notes.get(TRUNCATED, 0) == (length < ends[-1]) for w in found.unsealed)
 
 
 @pytest.mark.parametrize("damage", ["short", "magic", "owner", "gone"])
@@ -216,7 +216,7 @@ def test_what_is_no_journal_is_refused(tmp_path, damage):
     data = bytearray(path.read_bytes())
     match damage:
         case "short":
-            path.write_bytes(data[: FRONT - 1])
+            path.write_bytes(data[: HEADER_SIZE - 1])
         case "magic":
             path.write_bytes(b"CHAPJRN1" + data[8:])
         case "owner":
@@ -241,10 +241,10 @@ def test_damage_within_ends_the_reading_and_is_said():
         data[first] = 0xFF
 
         path.write_bytes(data)
-        (rest,) = recover(life.journal.folder).rest
+        (rest,) = recover(life.journal.folder).unsealed
 
         assert rest.series[KEY].count == 1
-        assert rest.notes == {CUT_OFF: 1}
+        assert rest.notes == {TRUNCATED: 1}
 
 
 def test_progress_counts_on_from_where_a_share_was_taken_up():
@@ -253,14 +253,14 @@ def test_progress_counts_on_from_where_a_share_was_taken_up():
         life.journal.note_share_start("0:1/4", 40, 3)
         for fate in ("planned", "planned", "done", "planned", "dropped", "planned", "failed", "planned", "lost"):
             life.recorder.count_visit("shop", 101.0, fate, share="0:1/4")
-        early = recover(life.journal.folder).rest[0].progress
+        early = recover(life.journal.folder).unsealed[0].progress
 
         life.recorder.record_rows("0:1/4", 4)
-        dealt = recover(life.journal.folder).rest[0].progress
+        dealt = recover(life.journal.folder).unsealed[0].progress
 
         life.cut(progress={"0:1/4": (45, 2, 4), "0:2/4": (7, 7, 0)})
         life.recorder.count_visit("shop", 102.0, "planned", share="0:2/4")
-        (later,) = recover(life.journal.folder).rest
+        (later,) = recover(life.journal.folder).unsealed
 
         assert early == {"0:1/4": (45, 2, 3)}
         assert dealt == {"0:1/4": (45, 2, 4)}
@@ -282,28 +282,28 @@ def test_whoever_takes_over_a_share_knows_to_the_visit_where_it_stood(load, unti
         for _ in range(5):
             dealer.next("people", 1_000)
 
-        (found,) = recover(journal.folder).rest
+        (found,) = recover(journal.folder).unsealed
         assert found.progress == stage.engine.progress
         assert found.ledger == stage.recorder.cut().ledger
 
 
 def test_it_grows_to_its_bound_then_counts_what_it_has_no_room_for():
     with a_folder() as folder:
-        life = Life(folder, size=1 << 10, most=1 << 12)
+        life = Life(folder, size=1 << 10, max_size=1 << 12)
         for _ in range(1_000):
             life.recorder.record(Sample(KEY, 1.0, 2.0))
         path = life.journal.folder / "open"
 
-        (rest,) = recover(life.journal.folder).rest
+        (rest,) = recover(life.journal.folder).unsealed
         kept = rest.series[KEY].count
         size = path.stat().st_size
         life.cut()
 
         assert 100 < kept < 1_000
         assert rest.notes == {NO_ROOM: 1_000 - kept}
-        assert size == FRONT + (1 << 12)
-        assert recover(life.journal.folder).rest == ()
-        assert struct.unpack_from("=Q", path.read_bytes(), MISSED * 8) == (0,)
+        assert size == HEADER_SIZE + (1 << 12)
+        assert recover(life.journal.folder).unsealed == ()
+        assert struct.unpack_from("=Q", path.read_bytes(), DROPPED * 8) == (0,)
 
 
 def test_its_folder_stays_small_however_long_it_goes_on():
@@ -316,17 +316,17 @@ def test_its_folder_stays_small_however_long_it_goes_on():
             life.cut()
             life.acknowledge(seq - 2)
 
-        assert sum(path.stat().st_size for path in life.journal.folder.iterdir()) < FRONT + SMALL + 10_000
+        assert sum(path.stat().st_size for path in life.journal.folder.iterdir()) < HEADER_SIZE + SMALL + 10_000
         assert len(list(life.journal.folder.iterdir())) == 3
 
 
 def test_a_thousand_words_of_failures_then_their_class_alone():
     with a_folder() as folder:
-        life = Life(folder, most=1 << 20)
+        life = Life(folder, max_size=1 << 20)
         for number in range(3_000):
             life.both("record", Sample(KEY, 1.0, 2.0, Failure("KeyError", f"'{number}'")))
 
-        (rest,) = recover(life.journal.folder).rest
+        (rest,) = recover(life.journal.folder).unsealed
 
         assert contents(rest) == contents(life.twin.cut())
         assert rest.series[KEY].errors == 3_000
@@ -340,7 +340,7 @@ def test_what_no_file_has_room_for_is_counted_not_raised():
         life.journal.record_fields(KEY, 1.0, 2.0, None, 2**70, None, None)
         life.journal.record_fields(KEY, 1.0, 2.0, None, -5, None, None)
 
-        (rest,) = recover(life.journal.folder).rest
+        (rest,) = recover(life.journal.folder).unsealed
         assert rest.notes == {NO_ROOM: 2}
         assert rest.series[KEY].bytes == 0  # no number of bytes: a recorder leaves it out
 
@@ -352,7 +352,7 @@ def test_refused_samples_are_told_too():
         life.recorder.record(Sample(KEY, 2.0, 1.0))
         life.recorder.record(Sample(KEY, 2.0, float("nan")))
 
-        assert recover(life.journal.folder).rest[0].notes == {REFUSED: 2}
+        assert recover(life.journal.folder).unsealed[0].notes == {REFUSED: 2}
 
 
 def test_a_window_out_of_turn_is_a_fault():
@@ -382,7 +382,7 @@ def test_closed_it_goes_if_all_was_acknowledged_else_it_stays():
         kept.journal.close()
 
         assert not life.journal.folder.exists()
-        assert recover(kept.journal.folder).rest[0].series[KEY].count == 1
+        assert recover(kept.journal.folder).unsealed[0].series[KEY].count == 1
 
 
 def test_a_place_without_room_is_refused_at_once_with_the_reason(tmp_path):
@@ -422,7 +422,7 @@ def test_only_the_owner_can_read_it(tmp_path):
 
         assert private_dir.folder.stat().st_mode & 0o077 == 0
         assert all(path.stat().st_mode & 0o077 == 0 for path in private_dir.folder.rglob("*"))
-        assert list(private_dir.folders()) == [life.journal.folder]
+        assert list(private_dir.journal_folders()) == [life.journal.folder]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -502,12 +502,12 @@ def test_killed_at_any_moment_recovered_with_acknowledged_is_all_that_was_record
 
     bodies = dict(found.sealed)
     sealed = sum(int(body) for body in bodies.values())
-    gone = 997 * (min(bodies, default=found.cut - len(found.rest) + 1) - 1)
-    rest = sum(s.count for w in found.rest for s in w.series.values())
+    gone = 997 * (min(bodies, default=found.cut - len(found.unsealed) + 1) - 1)
+    rest = sum(s.count for w in found.unsealed for s in w.series.values())
     assert gone // 997 >= acknowledged
     assert gone + sealed + rest - recorded in (0, 1)
     assert recorded or not after
     if not acknowledging:
-        done = sum(c.done for w in found.rest for c in w.ledger.values())
+        done = sum(c.done for w in found.unsealed for c in w.ledger.values())
         assert done <= accounted + 1
-    assert not Counter(n for w in found.rest for n in w.notes.elements())
+    assert not Counter(n for w in found.unsealed for n in w.notes.elements())

@@ -13,8 +13,8 @@ from chaperon.cluster.protocol.codec import encode
 from chaperon.cluster.protocol.messages import Bye, Hello, Lease, Offer, Ping, Reject, WindowFrame
 from chaperon.cluster.transport import keys
 from chaperon.cluster.transport.address import Address
-from chaperon.cluster.transport.key_files import find, write
-from chaperon.cluster.transport.keys import MasterKey, WorkerKey, make, parse, require_key
+from chaperon.cluster.transport.key_files import find_key, write_pair
+from chaperon.cluster.transport.keys import MasterKey, WorkerKey, make_pair, parse_key, require_key
 from chaperon.cluster.transport.link import MALFORMED
 from chaperon.cluster.transport.master_socket import MasterSocket
 from chaperon.cluster.transport.worker_socket import WorkerSocket
@@ -72,7 +72,7 @@ def knock(address, key, within=5.0):
 
 
 def test_who_has_the_key_is_heard(desk):
-    master, worker = make()
+    master, worker = make_pair()
 
     assert knock(desk(master).link.address, worker) == "heard"
 
@@ -91,8 +91,8 @@ def test_without_keys_on_either_side_a_worker_is_heard(desk):
     ],
 )
 def test_a_wrong_key_is_told_within_five_seconds_and_nothing_is_heard(desk, masters, workers, words):
-    master, worker = make()
-    other = make()[1]
+    master, worker = make_pair()
+    other = make_pair()[1]
     keys_of = {"its own": worker, "another's": other, "unknown": WorkerKey(worker.master, other.secret), None: None}
     door = desk(master if masters else None)
 
@@ -104,7 +104,7 @@ def test_a_wrong_key_is_told_within_five_seconds_and_nothing_is_heard(desk, mast
 
 def test_a_wrong_address_is_no_wrong_key(dead_port):
     said = []
-    link = WorkerSocket(Address("127.0.0.1", dead_port), b"alpha/1", make()[1])
+    link = WorkerSocket(Address("127.0.0.1", dead_port), b"alpha/1", make_pair()[1])
     link.listen(lambda message: None, lambda exc: None, lambda why, final: said.append((why, final)))
     gevent.sleep(0.5)
     link.close()
@@ -114,7 +114,7 @@ def test_a_wrong_address_is_no_wrong_key(dead_port):
 
 
 def test_a_worker_of_the_masters_own_is_let_in_beside_the_others(desk):
-    master, worker = make()
+    master, worker = make_pair()
     with_own_worker, own = master.with_own_worker()
     address = desk(with_own_worker).link.address
 
@@ -122,7 +122,7 @@ def test_a_worker_of_the_masters_own_is_let_in_beside_the_others(desk):
 
 
 def test_a_workers_key_cannot_pose_as_the_masters(desk):
-    _, worker = make()
+    _, worker = make_pair()
     pretended = MasterKey(worker.secret, worker.master)
 
     assert knock(desk(pretended).link.address, worker) != "heard"
@@ -153,7 +153,7 @@ def nonsense(chance):
 
 
 def test_thousands_of_hostile_bytes_at_the_door_of_one_with_a_key_change_nothing(desk):
-    master, worker = make()
+    master, worker = make_pair()
     door, chance = desk(master), Random(7)
 
     for n in range(3_000):
@@ -213,52 +213,52 @@ def test_thousands_of_mutated_messages_on_open_ports_are_counted_and_dropped(des
 
 
 def test_keys_are_for_their_owner_alone_and_never_overwritten(tmp_path):
-    paths = write(tmp_path / "keys")
+    paths = write_pair(tmp_path / "keys")
 
     assert [path.name for path in paths] == ["master.key", "worker.key"]
     assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o600}
     assert len(paths[0].read_text().splitlines()) == 1
     with pytest.raises(OutputError, match="is there already"):
-        write(tmp_path / "keys")
+        write_pair(tmp_path / "keys")
 
 
 def test_a_key_survives_its_line_and_shows_no_secret():
-    for key in make():
-        assert parse(str(key)) == key
-        assert keys._text(key.secret) not in repr(key)
+    for key in make_pair():
+        assert parse_key(str(key)) == key
+        assert keys._base64(key.secret) not in repr(key)
 
 
 @pytest.mark.parametrize("text", ["", "chp1-master", "chp1-master:abc:def", "chp2-worker:" + "A" * 43 + ":" + "A" * 43])
 def test_what_is_no_key_is_refused(text):
     with pytest.raises(UsageError, match="no key of Chaperon's"):
-        parse(text)
+        parse_key(text)
 
 
 def test_a_key_is_found_in_a_file_or_in_the_environment(tmp_path):
-    master, worker = write(tmp_path)
+    master, worker = write_pair(tmp_path)
     line = worker.read_text()
 
-    assert find(str(master), {}, MasterKey) == parse(master.read_text())
-    assert find(None, {"CHAPERON_KEY_FILE": str(worker)}, WorkerKey) == parse(line)
-    assert find(None, {"CHAPERON_KEY": line}, WorkerKey) == parse(line)
-    assert find(None, {}, WorkerKey) is None
+    assert find_key(str(master), {}, MasterKey) == parse_key(master.read_text())
+    assert find_key(None, {"CHAPERON_KEY_FILE": str(worker)}, WorkerKey) == parse_key(line)
+    assert find_key(None, {"CHAPERON_KEY": line}, WorkerKey) == parse_key(line)
+    assert find_key(None, {}, WorkerKey) is None
 
 
 def test_a_key_others_can_read_is_refused_with_the_remedy(tmp_path):
-    path = write(tmp_path)[1]
+    path = write_pair(tmp_path)[1]
     os.chmod(path, 0o640)
 
     with pytest.raises(UsageError, match="chmod 600"):
-        find(str(path), {}, WorkerKey)
+        find_key(str(path), {}, WorkerKey)
 
 
 def test_the_other_sides_key_is_refused(tmp_path):
-    master, worker = write(tmp_path)
+    master, worker = write_pair(tmp_path)
 
     with pytest.raises(UsageError, match=r"takes master\.key"):
-        find(str(worker), {}, MasterKey)
+        find_key(str(worker), {}, MasterKey)
     with pytest.raises(UsageError, match=r"takes worker\.key"):
-        find(str(master), {}, WorkerKey)
+        find_key(str(master), {}, WorkerKey)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_nothing_beyond_loopback_without_a_key(text):
 
     with pytest.raises(UsageError, match="chaperon keygen"):
         require_key(address, None, "bind")
-    require_key(address, make()[0], "bind")
+    require_key(address, make_pair()[0], "bind")
 
 
 @pytest.mark.parametrize("text", ["tcp://127.0.0.1", "tcp://localhost:7", "tcp://[::1]:7", "ipc:///tmp/x", "[::1]"])

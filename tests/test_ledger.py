@@ -78,7 +78,7 @@ def test_a_late_joiner_gets_its_part_from_those_who_have_more():
     ledger.set_capacities({A: 1, B: 1})
     wanted = ledger.leases(A)
     for name in {lease.share for lease in ledger.all_leases(A)} - {lease.share for lease in wanted}:
-        ledger.take_back(A, Lease(name, 1, start=11))
+        ledger.accept_return(A, Lease(name, 1, start=11))
     dealt(ledger, [B])
 
     assert len(wanted) == 4
@@ -92,8 +92,8 @@ def test_what_is_reported_of_an_earlier_attempt_is_ignored():
     ledger.revoke(A, {})
     dealt(ledger, [B])
 
-    ledger.done(A, old)
-    ledger.take_back(A, old)
+    ledger.complete(A, old)
+    ledger.accept_return(A, old)
 
     assert len(ledger.leases(B)) == 1
     assert not ledger.all_done
@@ -215,7 +215,7 @@ def test_an_offer_that_could_not_be_sent_is_made_again_at_once():
     ledger = LeaseTable(deal([("shop", rate(10, hold=5))], 2))
     first, _ = ledger.offers(0.0)
 
-    ledger.unsent(first)
+    ledger.withdraw_offer(first)
 
     (again,) = ledger.offers(0.01)
     assert again.share == first.share

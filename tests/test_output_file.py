@@ -6,7 +6,7 @@ import stat
 import gevent
 import pytest
 
-from chaperon.cluster.transport.key_files import write as write_keys
+from chaperon.cluster.transport.key_files import write_pair as write_keys
 from chaperon.errors import OutputError
 from chaperon.report.outputs import output_file
 from chaperon.report.outputs.output_file import write_output

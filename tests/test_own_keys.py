@@ -16,8 +16,8 @@ from chaperon.cluster.protocol.codec import decode, encode
 from chaperon.cluster.protocol.messages import BundleChunk, Fetch, Hello, Welcome
 from chaperon.cluster.transport import key_files
 from chaperon.cluster.transport.address import Address
-from chaperon.cluster.transport.key_files import choose, own, write
-from chaperon.cluster.transport.keys import MasterKey, WorkerKey, make, related
+from chaperon.cluster.transport.key_files import choose_key, user_key, write_pair
+from chaperon.cluster.transport.keys import MasterKey, WorkerKey, derived_worker_key, make_pair
 from chaperon.cluster.transport.link import STRANGERS
 from chaperon.errors import UsageError
 
@@ -49,11 +49,11 @@ def settings(shells, name):
 
 @pytest.mark.parametrize("first", [MasterKey, WorkerKey])
 def test_a_pair_is_made_on_first_use_and_found_by_both_sides(user, tmp_path, first):
-    own(first, user)
+    user_key(first, user)
 
-    master, worker = own(MasterKey, user), own(WorkerKey, user)
+    master, worker = user_key(MasterKey, user), user_key(WorkerKey, user)
 
-    assert related(master) == worker
+    assert derived_worker_key(master) == worker
     folder = tmp_path / "settings" / "chaperon"
     assert sorted(path.name for path in folder.iterdir()) == ["master.key", "worker.key"]
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -63,7 +63,7 @@ def test_a_pair_is_made_on_first_use_and_found_by_both_sides(user, tmp_path, fir
 def test_a_umask_that_takes_nothing_away_opens_nothing(user, tmp_path):
     before = os.umask(0)
     try:
-        own(MasterKey, user)
+        user_key(MasterKey, user)
     finally:
         os.umask(before)
 
@@ -73,51 +73,51 @@ def test_a_umask_that_takes_nothing_away_opens_nothing(user, tmp_path):
 def test_two_users_have_two_pairs(tmp_path):
     one, other = ({"XDG_CONFIG_HOME": str(tmp_path / name)} for name in ("one", "other"))
 
-    assert own(MasterKey, one) != own(MasterKey, other)
-    assert related(own(MasterKey, one)) != own(WorkerKey, other)
+    assert user_key(MasterKey, one) != user_key(MasterKey, other)
+    assert derived_worker_key(user_key(MasterKey, one)) != user_key(WorkerKey, other)
 
 
 def test_a_workers_key_is_written_anew_from_the_masters(user, tmp_path):
-    worker = own(WorkerKey, user)
+    worker = user_key(WorkerKey, user)
     (tmp_path / "settings" / "chaperon" / "worker.key").unlink()
 
-    assert own(WorkerKey, user) == worker
+    assert user_key(WorkerKey, user) == worker
 
 
 def test_keys_made_elsewhere_are_kept_and_the_missing_one_is_named(user, tmp_path):
     folder = tmp_path / "settings" / "chaperon"
-    master, worker = write(folder)
+    master, worker = write_pair(folder)
     kept = master.read_text()
     folder.chmod(0o700)
 
-    assert own(WorkerKey, user) != related(own(MasterKey, user))
+    assert user_key(WorkerKey, user) != derived_worker_key(user_key(MasterKey, user))
     worker.unlink()
     with pytest.raises(UsageError, match=r"worker\.key is missing: copy it"):
-        own(WorkerKey, user)
+        user_key(WorkerKey, user)
     assert master.read_text() == kept
 
 
 def test_a_worker_may_have_another_users_worker_key_in_its_folder(user, tmp_path):
     folder = tmp_path / "settings" / "chaperon"
-    write(folder)
+    write_pair(folder)
     (folder / "master.key").unlink()
     folder.chmod(0o700)
 
-    own(WorkerKey, user)
+    user_key(WorkerKey, user)
 
     with pytest.raises(UsageError, match=r"a master takes master\.key"):
-        own(MasterKey, user)
+        user_key(MasterKey, user)
     assert [path.name for path in folder.iterdir()] == ["worker.key"]
 
 
 ONE_OF_MANY = """
 import os, sys
-from chaperon.cluster.transport.key_files import own
+from chaperon.cluster.transport.key_files import user_key
 from chaperon.cluster.transport.keys import MasterKey, WorkerKey
 kind = (MasterKey, WorkerKey)[int(sys.argv[1])]
 print("ready", flush=True)
 sys.stdin.readline()
-print(own(kind, os.environ))
+print(user_key(kind, os.environ))
 """
 
 
@@ -136,7 +136,7 @@ def test_first_users_who_come_at_once_get_keys_of_one_pair(user, tmp_path):
 
         found = {(n % 2, line) for n, line in enumerate(said)}
         assert len(found) == 2, said
-        assert related(own(MasterKey, environ)) == own(WorkerKey, environ)
+        assert derived_worker_key(user_key(MasterKey, environ)) == user_key(WorkerKey, environ)
         assert len(list((tmp_path / f"settings-{attempt}" / "chaperon").iterdir())) == 2
 
 
@@ -149,10 +149,10 @@ def test_a_key_that_was_placed_meanwhile_is_the_one(user, monkeypatch):
         link(new, path)  # this process comes second
 
     monkeypatch.setattr(os, "link", slow)
-    master = own(MasterKey, user)
+    master = user_key(MasterKey, user)
 
     assert len(placed) == 1
-    assert own(MasterKey, user) == master
+    assert user_key(MasterKey, user) == master
 
 
 def open_folder(folder):
@@ -189,80 +189,80 @@ def no_folder(folder):
     ],
 )
 def test_what_others_could_read_or_replace_is_refused_with_the_remedy(user, tmp_path, change, words):
-    own(MasterKey, user)
+    user_key(MasterKey, user)
     change(tmp_path / "settings" / "chaperon")
 
     with pytest.raises(UsageError, match=words):
-        own(MasterKey, user)
+        user_key(MasterKey, user)
 
 
 @pytest.mark.parametrize("kind", [MasterKey, WorkerKey])
 def test_a_folder_of_another_user_is_refused(user, monkeypatch, kind):
-    own(kind, user)
+    user_key(kind, user)
     monkeypatch.setattr(key_files.os, "geteuid", lambda: os.getuid() + 1)
 
     with pytest.raises(UsageError, match="belongs to another user: move it away"):
-        own(kind, user)
+        user_key(kind, user)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
 @pytest.mark.parametrize("name", ["", "master.key"])
 def test_a_file_of_another_user_in_it_is_refused(user, tmp_path, name):
-    own(MasterKey, user)
+    user_key(MasterKey, user)
     os.chown(tmp_path / "settings" / "chaperon" / name, 12345, 12345)
 
     with pytest.raises(UsageError, match="belongs to another user"):
-        own(MasterKey, user)
+        user_key(MasterKey, user)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give links away")
 def test_a_link_of_another_users_is_not_followed(user, tmp_path):
-    own(MasterKey, user)
+    user_key(MasterKey, user)
     folder = tmp_path / "settings" / "chaperon"
     folder.rename(tmp_path / "mine")
     folder.symlink_to(tmp_path / "mine")
-    own(MasterKey, user)  # a link of one's own is
+    user_key(MasterKey, user)  # a link of one's own is
     os.chown(folder, 12345, 12345, follow_symlinks=False)
 
     with pytest.raises(UsageError, match="belongs to another user"):
-        own(MasterKey, user)
+        user_key(MasterKey, user)
 
 
 # which key
 
 
 def test_the_order_is_option_file_variable_variable_own_folder(user, tmp_path):
-    pairs = [write(tmp_path / name) for name in ("option", "file", "line")]
+    pairs = [write_pair(tmp_path / name) for name in ("option", "file", "line")]
     environ = {**user, "CHAPERON_KEY_FILE": str(pairs[1][0]), "CHAPERON_KEY": pairs[2][0].read_text()}
 
-    chosen = [str(choose(str(pairs[0][0]), environ, MasterKey, HERE, "bind"))]
+    chosen = [str(choose_key(str(pairs[0][0]), environ, MasterKey, HERE, "bind"))]
     for name in VARIABLES[::-1]:
-        chosen.append(str(choose(None, environ, MasterKey, HERE, "bind")))
+        chosen.append(str(choose_key(None, environ, MasterKey, HERE, "bind")))
         del environ[name]
-    chosen.append(str(choose(None, environ, MasterKey, HERE, "bind")))
+    chosen.append(str(choose_key(None, environ, MasterKey, HERE, "bind")))
 
-    assert chosen == [*(pair[0].read_text().strip() for pair in pairs), str(own(MasterKey, user))]
+    assert chosen == [*(pair[0].read_text().strip() for pair in pairs), str(user_key(MasterKey, user))]
 
 
 @pytest.mark.parametrize("kind", [MasterKey, WorkerKey])
 def test_beyond_this_machine_the_users_own_key_is_not_enough(user, tmp_path, kind):
-    own(kind, user)
+    user_key(kind, user)
 
     with pytest.raises(UsageError, match="chaperon keygen"):
-        choose(None, user, kind, AWAY, "bind")
+        choose_key(None, user, kind, AWAY, "bind")
     with pytest.raises(UsageError, match="for this machine alone"):
-        choose(None, user, kind, AWAY, "bind", without=True)
+        choose_key(None, user, kind, AWAY, "bind", without=True)
 
 
 def test_a_local_socket_asks_for_the_key_too(user):
-    assert choose(None, user, MasterKey, Address.parse("ipc:///run/x"), "bind") == own(MasterKey, user)
+    assert choose_key(None, user, MasterKey, Address.parse("ipc:///run/x"), "bind") == user_key(MasterKey, user)
 
 
 def test_no_key_makes_none(user, tmp_path):
-    assert choose(None, user, WorkerKey, HERE, "join", without=True) is None
+    assert choose_key(None, user, WorkerKey, HERE, "join", without=True) is None
     assert not (tmp_path / "settings").exists()
     with pytest.raises(UsageError, match="exclude each other"):
-        choose("some.key", user, WorkerKey, HERE, "join", without=True)
+        choose_key("some.key", user, WorkerKey, HERE, "join", without=True)
 
 
 def file_in_the_way(folder):
@@ -442,7 +442,7 @@ def lines_of(folder):
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc")
 @pytest.mark.parametrize("kind", ["cluster", "local"])
 def test_no_key_is_in_the_environment_or_the_arguments_of_an_engine(shells, target, kind):
-    master_key, worker_key = write(shells.folder / "pair")
+    master_key, worker_key = write_pair(shells.folder / "pair")
     masters = {**os.environ, "CHAPERON_KEY": master_key.read_text(), "CHAPERON_KEY_FILE": str(master_key)}
     workers = {**os.environ, "CHAPERON_KEY": worker_key.read_text()}
     load = ("--url", target.url, "--users", 2, "--hold", "1m", "--quiet")
@@ -489,7 +489,7 @@ def look(session):
 )
 def test_no_scenario_sees_the_key(command, tmp_path, monkeypatch, target, args):
     (tmp_path / "sees.py").write_text(SEES)
-    monkeypatch.setenv("CHAPERON_KEY", str(make()[0]))
+    monkeypatch.setenv("CHAPERON_KEY", str(make_pair()[0]))
     where = () if args[0] == "ls" else ("--url", target.url)
 
     done = command(args[0], "sees.py", *args[1:], *where)
@@ -500,7 +500,7 @@ def test_no_scenario_sees_the_key(command, tmp_path, monkeypatch, target, args):
 
 def test_a_scenario_in_an_engine_does_not_see_it_either(shells, target):
     (shells.folder / "shop.py").write_text(SEES)
-    pair = write(shells.folder / "pair")
+    pair = write_pair(shells.folder / "pair")
     masters, workers = ({**os.environ, "CHAPERON_KEY": key.read_text()} for key in pair)
     master = shells.master("--url", target.url, "--iterations", 2, "--json", "out.json", workers=1, env=masters)
     shells.worker(master.address, "--once", env=workers)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chaperon.cluster import bundle
-from chaperon.cluster.bundle import OpenedFiles, bundle_files, digest_of, pack, split, unpack
+from chaperon.cluster.bundle import OpenedFiles, bundle_files, digest_of, pack_bundle, split_target, unpack_bundle
 from chaperon.errors import LoadError, UsageError
 from chaperon.execution.loader import load
 
@@ -50,7 +50,7 @@ def test_a_file_travels_with_what_it_imported_and_read_beside_it(alone):
     with OpenedFiles() as trail:
         load(str(alone / "shop.py"))
 
-    assert sorted(bundle_files(alone / "shop.py", trail.seen)) == ["customers.csv", "parcel_helper.py", "shop.py"]
+    assert sorted(bundle_files(alone / "shop.py", trail.paths)) == ["customers.csv", "parcel_helper.py", "shop.py"]
 
 
 def test_a_package_travels_whole_but_for_what_is_hidden_or_compiled(package):
@@ -69,18 +69,18 @@ def test_what_is_asked_for_travels_too_if_it_is_below_the_folder(alone, tmp_path
     (alone / "img").mkdir()
     (alone / "img" / "logo.png").write_bytes(b"png")
 
-    files = bundle_files(alone / "shop.py", also=[alone / "img", alone / "secrets.txt"])
+    files = bundle_files(alone / "shop.py", extra=[alone / "img", alone / "secrets.txt"])
 
     assert {"img/logo.png", "secrets.txt"} <= files.keys()
     with pytest.raises(UsageError, match="only what is below"):
-        bundle_files(alone / "shop.py", also=[tmp_path])
+        bundle_files(alone / "shop.py", extra=[tmp_path])
 
 
 def test_what_was_packed_is_unpacked_whole_and_known_by_its_hash(package, tmp_path):
     file = package / "deep" / "shop.py"
-    made = pack(f"{file}:production", {"url": "http://x"}, bundle_files(file))
+    made = pack_bundle(f"{file}:production", {"url": "http://x"}, bundle_files(file))
 
-    unpack(made.content, made.digest, tmp_path / "there")
+    unpack_bundle(made.content, made.digest, tmp_path / "there")
 
     assert made.target == "tests_of_shop/deep/shop.py:production"
     assert (tmp_path / "there" / "tests_of_shop" / "deep" / "shop.py").read_text() == file.read_text()
@@ -99,13 +99,13 @@ def test_the_hash_is_of_names_and_contents_alone(alone):
 
 
 def test_a_parcel_that_was_tampered_with_is_refused(alone, tmp_path):
-    made = pack(str(alone / "shop.py"), {}, bundle_files(alone / "shop.py"))
-    other = pack(str(alone / "shop.py"), {}, {"shop.py": alone / "secrets.txt"})
+    made = pack_bundle(str(alone / "shop.py"), {}, bundle_files(alone / "shop.py"))
+    other = pack_bundle(str(alone / "shop.py"), {}, {"shop.py": alone / "secrets.txt"})
 
     with pytest.raises(LoadError, match="its hash is another"):
-        unpack(other.content, made.digest, tmp_path / "a")
+        unpack_bundle(other.content, made.digest, tmp_path / "a")
     with pytest.raises(LoadError, match="cannot be unpacked"):
-        unpack(made.content[:50], made.digest, tmp_path / "b")
+        unpack_bundle(made.content[:50], made.digest, tmp_path / "b")
 
 
 @pytest.mark.parametrize("name", ["../outside.py", "/tmp/outside.py", "a/../../outside.py"])
@@ -115,14 +115,14 @@ def test_a_parcel_cannot_reach_out_of_its_folder(name, tmp_path):
         archive.writestr(name, "print('out')")
 
     with pytest.raises(LoadError, match="reaches out"):
-        unpack(buffer.getvalue(), "", tmp_path / "in")
+        unpack_bundle(buffer.getvalue(), "", tmp_path / "in")
     assert not (tmp_path / "outside.py").exists()
 
 
 def test_a_name_after_the_file_is_kept_apart(alone):
-    assert split(f"{alone}/shop.py:fast") == (alone / "shop.py", ":fast")
-    assert split(f"{alone}/shop.py") == (alone / "shop.py", "")
-    assert split("elsewhere.py:fast") == (Path("elsewhere.py").resolve(), ":fast")
+    assert split_target(f"{alone}/shop.py:fast") == (alone / "shop.py", ":fast")
+    assert split_target(f"{alone}/shop.py") == (alone / "shop.py", "")
+    assert split_target("elsewhere.py:fast") == (Path("elsewhere.py").resolve(), ":fast")
 
 
 @pytest.mark.parametrize("name", ["venv", "env", ".venv", "my environment"])
@@ -140,7 +140,7 @@ def test_a_virtual_environment_beside_the_scenario_is_not_shipped(of, name, requ
         module.__file__ = str(path)
         monkeypatch.setitem(sys.modules, module.__name__, module)
 
-    files = bundle_files(file, seen=[str(site / "__init__.py")])
+    files = bundle_files(file, opened=[str(site / "__init__.py")])
 
     assert not [path for path in files if name in path]
 
@@ -158,18 +158,18 @@ def test_what_is_asked_for_by_name_does_not_bring_a_virtual_environment_along(al
     (alone / "data" / "venv" / "pyvenv.cfg").write_text("")
     (alone / "data" / "rows.csv").write_text("a\n")
 
-    files = bundle_files(alone / "shop.py", also=[alone / "data"])
+    files = bundle_files(alone / "shop.py", extra=[alone / "data"])
 
     assert sorted(files) == ["data/rows.csv", "shop.py"]
 
 
 def test_files_that_are_too_large_are_refused_by_name(alone, monkeypatch):
-    monkeypatch.setattr(bundle, "LARGEST", 1_000)
+    monkeypatch.setattr(bundle, "MAX_BYTES", 1_000)
     for k in range(8):
         (alone / f"rows_{k}.csv").write_bytes(bytes(250 + k))
 
     with pytest.raises(UsageError) as told:
-        pack(str(alone / "shop.py"), {}, bundle_files(alone / "shop.py", also=[alone]))
+        pack_bundle(str(alone / "shop.py"), {}, bundle_files(alone / "shop.py", extra=[alone]))
 
     assert "1,000 can be shipped; the largest are rows_7.csv (257), rows_6.csv (256), " in str(told.value)
     assert "rows_2.csv" not in str(told.value)
@@ -177,11 +177,11 @@ def test_files_that_are_too_large_are_refused_by_name(alone, monkeypatch):
 
 
 def test_too_many_files_are_refused_without_reading_all_of_them(package, monkeypatch):
-    monkeypatch.setattr(bundle, "MOST", 20)
+    monkeypatch.setattr(bundle, "MAX_FILES", 20)
     for k in range(40):
         (package / f"row_{k}.txt").write_text("")
 
     with pytest.raises(UsageError, match="more than 20 files would be shipped"):
         bundle_files(package / "deep" / "shop.py")
     with pytest.raises(UsageError, match="more than 20 files would be shipped"):
-        bundle_files(package / "deep" / "shop.py", also=[package])
+        bundle_files(package / "deep" / "shop.py", extra=[package])

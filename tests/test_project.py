@@ -10,7 +10,7 @@ import pytest
 from unjudged import unjudged
 
 from chaperon import LoadError
-from chaperon.cluster.bundle import bundle_files, pack
+from chaperon.cluster.bundle import bundle_files, pack_bundle
 from chaperon.execution.loader import contents, load
 from chaperon.execution.scenario_module import locate
 
@@ -151,7 +151,7 @@ def test_what_is_shipped_is_what_was_imported_from_the_project(project):
     file = (project / "flat" / "alone.py").resolve()
 
     files = bundle_files(file)
-    bundle = pack("flat/alone.py", {}, files)
+    bundle = pack_bundle("flat/alone.py", {}, files)
 
     assert set(files) == {"flat/alone.py", "common/__init__.py", "common/auth.py"}
     assert bundle.target == "flat/alone.py"

@@ -51,7 +51,7 @@ def test_of_a_load_nobody_has_touched_everything_is_left(load):
 def test_what_one_share_lacks_is_what_it_lacks_beside_all_others(each, n, poisson, until, starts):
     load = rate(each, hold=10, poisson=poisson)
     tasks = [
-        LeasedShare(share, start=start, orphaned=True)
+        LeasedShare(share, start=start, count_missed_as_lost=True)
         for share, start in zip(deal([("shop", load)], n, seed=7), starts, strict=False)
     ]
 
@@ -64,9 +64,11 @@ def test_what_one_share_lacks_is_what_it_lacks_beside_all_others(each, n, poisso
 
 
 def test_of_those_gone_what_was_due_is_lost_and_what_was_not_yet_is_dropped():
-    gone = unmade_visits(tasks_of(rate(8, hold=10), orphaned=True), LiveChanges(), until=3.99, whole=True)
+    gone = unmade_visits(tasks_of(rate(8, hold=10), count_missed_as_lost=True), LiveChanges(), until=3.99, whole=True)
     given_back = unmade_visits(tasks_of(rate(8, hold=10)), LiveChanges(), until=3.99, whole=True)
-    cut_short = unmade_visits(tasks_of(rate(8, hold=10), orphaned=True), LiveChanges(), until=3.99, whole=False)
+    cut_short = unmade_visits(
+        tasks_of(rate(8, hold=10), count_missed_as_lost=True), LiveChanges(), until=3.99, whole=False
+    )
 
     assert [(gone["shop", at].lost, gone["shop", at].dropped) for at in range(10)] == [(8, 0)] * 4 + [(0, 8)] * 6
     assert total(given_back) == VisitCounts(planned=80, dropped=80)

@@ -9,7 +9,7 @@ from test_fleet import Ground
 from test_house import HOUSE, MODULES, name_of
 
 from chaperon import Environment, Scenario, rate, run
-from chaperon.cluster.journal.orphaned_windows import FAULTED, OrphanedWindows
+from chaperon.cluster.journal.orphaned_windows import EXIT_FAULT, OrphanedWindows
 from chaperon.cluster.master.coordinator import Coordinator
 from chaperon.cluster.protocol.messages import WorkerDied
 from chaperon.cluster.transport.in_memory import LossyNetwork
@@ -199,7 +199,7 @@ def test_a_fault_in_the_last_moment_is_not_dropped(monkeypatch):
     stage.fleet(1)
 
     def late():
-        monkeypatch.setattr(stage.crew["alpha"].assignment.sending._recorder, "cut", lambda **kwargs: 1 / 0)
+        monkeypatch.setattr(stage.crew["alpha"].assignment.load._recorder, "cut", lambda **kwargs: 1 / 0)
 
     stage.after(1.99, late)
     report = stage.play()
@@ -209,14 +209,14 @@ def test_a_fault_in_the_last_moment_is_not_dropped(monkeypatch):
 
 
 def test_a_window_that_cannot_be_packed_is_a_fault_and_is_waited_for_by_nobody(monkeypatch):
-    pack = window_sender.pack_within
+    pack = window_sender.pack_to_fit
 
     def odd(window, *, began):
         if window.seq == 3 and window.series:
             raise ValueError("why")
         return pack(window, began=began)
 
-    monkeypatch.setattr(window_sender, "pack_within", odd)
+    monkeypatch.setattr(window_sender, "pack_to_fit", odd)
     stage = Ground(rate(20, hold=10))
     stage.worker("alpha")
     stage.fleet(1)
@@ -243,7 +243,7 @@ def test_a_worker_whose_heart_stops_ends_by_a_code_of_its_own_and_is_passed_on(m
     stage.after(4.0, lambda: dead(stage))
     report = stage.play()
 
-    assert stage.codes["beta/1"] == FAULTED
+    assert stage.codes["beta/1"] == EXIT_FAULT
     assert report.verdict is Verdict.INVALID
     assert any("beta ended by a fault of Chaperon's own" in reason for reason in report.reasons)
 

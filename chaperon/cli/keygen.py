@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from chaperon.cli.terminal.streams import print_line
-from chaperon.cluster.transport.key_files import write
+from chaperon.cluster.transport.key_files import write_pair
 
 
 @click.command()
@@ -17,7 +17,7 @@ def keygen(folder: Path) -> int:
 
     Copy worker.key to every worker. It lets a machine join; it does not let it pose as the master.
     """
-    master, worker = write(folder)
+    master, worker = write_pair(folder)
     print_line(f"wrote {master}: for chaperon master --key {master}")
     print_line(f"wrote {worker}: for chaperon worker --key {worker}, on every machine that sends")
     return 0

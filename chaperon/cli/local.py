@@ -27,12 +27,12 @@ def local(file: str, options: RunOptions, count: str, silence: float, dead_man: 
         return execute(environment, options)
 
     enough(takes(n), f"a run of {n} processes")
-    from chaperon.cluster.bundle import ScenarioBundle, split
+    from chaperon.cluster.bundle import ScenarioBundle, split_target
     from chaperon.cluster.master.coordinator import Patience  # late: one process needs none of it
     from chaperon.local import GATHER, processes
 
     patience = Patience(silence, dead_man, GATHER)
-    path, name = split(file)
+    path, name = split_target(file)
     bundle = ScenarioBundle(f"{path}{name}", worker_overrides(options))
     with processes(n, environment, bundle, patience=patience, lost=parse_share(max_lost)) as running:
         return execute(environment, options, start=running.start)

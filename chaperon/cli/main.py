@@ -13,7 +13,7 @@ import click
 
 from chaperon._version import VERSION
 from chaperon.cli.terminal.streams import clean_standard_streams, discard_stdout, print_error, print_line
-from chaperon.cluster.transport.key_variables import withdraw
+from chaperon.cluster.transport.key_variables import remove_key
 from chaperon.errors import ChaperonError, ClusterError, LimitError, LoadError, NotPatched, PlanError, UsageError
 from chaperon.measure.exception_text import describe
 
@@ -66,7 +66,7 @@ class Commands(click.Group):
 @click.pass_context
 def chaperon(context: click.Context) -> None:
     """Load tests for HTTP and WebSocket services, in plain Python."""
-    context.obj = withdraw(os.environ)  # before a command loads a scenario
+    context.obj = remove_key(os.environ)  # before a command loads a scenario
     if context.invoked_subcommand is None:
         for line in context.get_help().splitlines():
             print_line(line)

@@ -12,11 +12,11 @@ from chaperon.cli.execute import execute
 from chaperon.cli.fleet import fleet_options, parse_share, worker_overrides
 from chaperon.cli.options import SPAN, RunOptions, load_options, target_argument
 from chaperon.cli.terminal.streams import print_notice, print_warning
-from chaperon.cluster.bundle import OpenedFiles, bundle_files, pack, split
+from chaperon.cluster.bundle import OpenedFiles, bundle_files, pack_bundle, split_target
 from chaperon.cluster.master.cluster_run import ClusterRun
 from chaperon.cluster.master.coordinator import Patience
 from chaperon.cluster.transport.address import PORT, Address
-from chaperon.cluster.transport.key_files import choose
+from chaperon.cluster.transport.key_files import choose_key
 from chaperon.cluster.transport.keys import MasterKey
 from chaperon.cluster.transport.master_socket import MasterSocket
 from chaperon.descriptors import enough, takes
@@ -61,11 +61,11 @@ def master(
     """
     enough(takes(workers), f"a master of {workers} worker{'s' if workers > 1 else ''}")
     address = Address.parse(bind)
-    key_found = choose(key, variables, MasterKey, address, "bind", without=no_key)
+    key_found = choose_key(key, variables, MasterKey, address, "bind", without=no_key)
     with OpenedFiles() as opened:
         environment = options.load_environment(file, warn=print_warning)
     lost = parse_share(max_lost)
-    bundle = pack(file, worker_overrides(options), bundle_files(split(file)[0], opened.seen, ship))
+    bundle = pack_bundle(file, worker_overrides(options), bundle_files(split_target(file)[0], opened.paths, ship))
     master_key, worker_key = key_found.with_own_worker() if isinstance(key_found, MasterKey) else (None, None)
     link = MasterSocket(address, master_key)
     print_notice(f"the master is at {link.address}")
@@ -83,6 +83,6 @@ def master(
         cluster_run.note(NO_KEY_NOTE)
     with ExitStack() as stack:
         if work:
-            own_worker = start_workers(link.address.near, ["master"], key=worker_key, notify=print_notice)
+            own_worker = start_workers(link.address.local, ["master"], key=worker_key, notify=print_notice)
             stack.callback(own_worker.end)
         return execute(environment, options, start=cluster_run.start)

@@ -14,7 +14,7 @@ from chaperon.cli.fleet import parse_processes
 from chaperon.cli.options import SPAN
 from chaperon.cli.terminal.streams import print_notice
 from chaperon.cluster.transport.address import PORT, Address
-from chaperon.cluster.transport.key_files import choose
+from chaperon.cluster.transport.key_files import choose_key
 from chaperon.cluster.transport.keys import WorkerKey
 from chaperon.descriptors import enough, takes
 from chaperon.errors import UsageError
@@ -51,7 +51,7 @@ def worker(
         raise UsageError(f"--capacity must be more than nothing, got {capacity:g}")
     enough(takes(n), f"a worker of {n} process{'es' if n > 1 else ''}")
     address = Address.parse(master)
-    key_found = choose(key, variables, WorkerKey, address, "join", without=no_key)
+    key_found = choose_key(key, variables, WorkerKey, address, "join", without=no_key)
     if key_found is None:
         print_notice(
             f"WARNING: no key (--no-key): any user of this machine who listens at {address} can run code as you"

@@ -14,14 +14,14 @@ from chaperon.cli.options import RunOptions
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
 from chaperon.cli.terminal.streams import REDACT, print_notice
 from chaperon.clock import HubClock
-from chaperon.cluster.bundle import OpenedFiles, bundle_files, digest_of, split, unpack
+from chaperon.cluster.bundle import OpenedFiles, bundle_files, digest_of, split_target, unpack_bundle
 from chaperon.cluster.protocol.messages import Welcome
 from chaperon.cluster.transport.address import Address
-from chaperon.cluster.transport.keys import WorkerKey, parse
+from chaperon.cluster.transport.keys import WorkerKey, parse_key
 from chaperon.cluster.transport.worker_socket import WorkerSocket
 from chaperon.cluster.worker.join import Identity
 from chaperon.cluster.worker.parent_pipe import read_key_line
-from chaperon.cluster.worker.supervisor import LEFT, bound_to_parent
+from chaperon.cluster.worker.supervisor import LEFT, exit_with_parent
 from chaperon.cluster.worker.worker import Worker
 from chaperon.errors import LoadError
 from chaperon.execution.environment import Environment
@@ -48,9 +48,9 @@ def engine(
 ) -> int:
     """Join a master for one run. `chaperon worker` starts this."""
     key_line = read_key_line()
-    bound_to_parent()
+    exit_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    key = parse(key_line) if key_line else None
+    key = parse_key(key_line) if key_line else None
     identity = Identity(name, incarnation, capacity)
 
     worker = Worker(
@@ -59,8 +59,8 @@ def engine(
         _bundle_loader(journal) if own is None else _own_file_loader(own),
         HubClock(),
         journal=journal,
-        fetching=own is None,
-        patience=patience,
+        fetch_bundle=own is None,
+        timeout=patience,
         notify=print_notice,
         redact=REDACT,
     )
@@ -79,7 +79,7 @@ def _bundle_loader(journal: Path | None) -> Callable[[Welcome, bytes], Environme
         target = welcome.target
         if welcome.digest:
             folder = Path(tempfile.mkdtemp(prefix="scenario-", dir=None if journal is None else journal.parent))
-            unpack(content, welcome.digest, folder)
+            unpack_bundle(content, welcome.digest, folder)
             search(str(folder))
             LocalLoad.load()
             target = str(folder / target)
@@ -92,12 +92,12 @@ def _own_file_loader(own: str) -> Callable[[Welcome, bytes], Environment]:
     """Return what makes an environment of a file of this machine, if it is what the master has."""
 
     def load_environment(welcome: Welcome, content: bytes) -> Environment:
-        file, name = split(own)
+        file, name = split_target(own)
         if not name and ":" in welcome.target:
             name = f":{welcome.target.rpartition(':')[2]}"
         with OpenedFiles() as opened:
             environment = RunOptions(**welcome.overrides).load_environment(f"{file}{name}")
-        if digest_of(bundle_files(file, opened.seen)) != welcome.digest:
+        if digest_of(bundle_files(file, opened.paths)) != welcome.digest:
             raise LoadError(f"{file} here is not what the master has, or not with the same files beside it")
         return environment
 

@@ -17,17 +17,17 @@ from chaperon.errors import LoadError, UsageError
 from chaperon.execution.import_guard import LIBRARIES
 from chaperon.execution.scenario_module import locate, project_root
 
-LARGEST = 64 << 20
+MAX_BYTES = 64 << 20
 """Bytes all files may have together."""
 
-MOST = 10_000
+MAX_FILES = 10_000
 """Files there may be."""
 
-NAMED = 5
+LISTED_FILES = 5
 """Files that are named where all together are too large."""
 
-_SKIPPED = {"__pycache__", "node_modules", "site-packages", "dist-packages"}
-_MARKS = ("pyvenv.cfg", "conda-meta")
+_EXCLUDED_FOLDERS = {"__pycache__", "node_modules", "site-packages", "dist-packages"}
+_ENVIRONMENT_MARKERS = ("pyvenv.cfg", "conda-meta")
 """What lies at the top of a virtual environment, whatever its folder is called."""
 
 
@@ -45,7 +45,7 @@ class OpenedFiles:
     """Sees which files are opened while the block lasts: what a scenario reads belongs to it."""
 
     def __init__(self) -> None:
-        self.seen: set[str] = set()
+        self.paths: set[str] = set()
         self._watching = False
 
     def __enter__(self) -> OpenedFiles:
@@ -60,42 +60,42 @@ class OpenedFiles:
 
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
         if self._watching and event == "open" and isinstance(args[0], str):
-            self.seen.add(args[0])
+            self.paths.add(args[0])
 
 
-def split(target: str) -> tuple[Path, str]:
+def split_target(target: str) -> tuple[Path, str]:
     """Return the file of FILE[:NAME] or MODULE[:NAME], with «:NAME» or nothing."""
     file, name = locate(target)
     return file.resolve(), "" if name is None else f":{name}"
 
 
-def bundle_files(file: Path, seen: Iterable[str] = (), also: Iterable[Path] = ()) -> dict[str, Path]:
+def bundle_files(file: Path, opened: Iterable[str] = (), extra: Iterable[Path] = ()) -> dict[str, Path]:
     """Return what belongs to a scenario *file*, by the name it has below the folder that is shipped.
 
-    That is the file with the modules it imported and the files it has *seen*, and the whole package if it is in one.
-    The folder is the one above that package, or the working directory where modules come from there too. *also* are
+    That is the file with the modules it imported and the files it has *opened*, and the whole package if it is in one.
+    The folder is the one above that package, or the working directory where modules come from there too. *extra* are
     files and folders that were asked for. What is hidden, compiled or installed (a virtual environment, node_modules)
-    does not belong to it. Raises UsageError where *also* reaches out of that folder, or there are more than `MOST`
-    files.
+    does not belong to it. Raises UsageError where *extra* reaches out of that folder, or there are more than
+    `MAX_FILES` files.
     """
     modules = _author_modules()
     root = _shipped_root(file, modules)
     environments: dict[Path, bool] = {}
 
-    def wanted(path: Path) -> bool:
-        return _wanted(path, root, environments)
+    def is_shipped(path: Path) -> bool:
+        return _is_shipped(path, root, environments)
 
-    near = {*(Path(name).resolve() for name in seen), *modules}
-    found = {file, *(path for path in near if path.is_relative_to(root) and wanted(path))}
+    candidates = {*(Path(name).resolve() for name in opened), *modules}
+    found = {file, *(path for path in candidates if path.is_relative_to(root) and is_shipped(path))}
     if project_root(file) != file.parent:
         above = project_root(file)
-        found |= set(_below(above / file.relative_to(above).parts[0], wanted))
-    for each in also:
+        found |= set(_walk(above / file.relative_to(above).parts[0], is_shipped))
+    for each in extra:
         path = each.resolve()
         if not path.exists() or not path.is_relative_to(root):
             raise UsageError(f"--ship {each}: only what is below {root} travels with {file.name}")
-        found |= set(_below(path, wanted)) if path.is_dir() else {path}
-    if len(found) > MOST:
+        found |= set(_walk(path, is_shipped)) if path.is_dir() else {path}
+    if len(found) > MAX_FILES:
         raise _too_many(file)
     return {str(PurePosixPath(path.relative_to(root))): path for path in sorted(found)}
 
@@ -110,18 +110,18 @@ def digest_of(files: Mapping[str, Path]) -> str:
     return whole.hexdigest()
 
 
-def pack(target: str, overrides: Mapping[str, Any], files: Mapping[str, Path]) -> ScenarioBundle:
+def pack_bundle(target: str, overrides: Mapping[str, Any], files: Mapping[str, Path]) -> ScenarioBundle:
     """Return all *files* in a parcel. Raises UsageError where they are too large, which names the largest."""
     sizes = {name: path.stat().st_size for name, path in files.items()}
     size = sum(sizes.values())
-    if size > LARGEST:
-        largest = sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0]))[:NAMED]
+    if size > MAX_BYTES:
+        largest = sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0]))[:LISTED_FILES]
         raise UsageError(
-            f"the scenario's files have {size:,} bytes, {LARGEST:,} can be shipped; the largest are "
+            f"the scenario's files have {size:,} bytes, {MAX_BYTES:,} can be shipped; the largest are "
             f"{', '.join(f'{name} ({bytes:,})' for name, bytes in largest)}: move them out of its folder, "
             "or give workers a file of their own with --no-ship"
         )
-    file, name = split(target)
+    file, name = split_target(target)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for inner, path in sorted(files.items()):
@@ -131,12 +131,12 @@ def pack(target: str, overrides: Mapping[str, Any], files: Mapping[str, Path]) -
     return ScenarioBundle(f"{inside}{name}", overrides, digest_of(files), buffer.getvalue())
 
 
-def unpack(content: bytes, digest: str, folder: Path) -> None:
+def unpack_bundle(content: bytes, digest: str, folder: Path) -> None:
     """Write what is in a parcel to *folder*; raises LoadError where it is not what it is said to be."""
     files: dict[str, Path] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if sum(info.file_size for info in archive.infolist()) > LARGEST:
+            if sum(info.file_size for info in archive.infolist()) > MAX_BYTES:
                 raise LoadError("the scenario that was shipped is too large")
             for info in archive.infolist():
                 path = folder / info.filename
@@ -171,26 +171,26 @@ def _shipped_root(file: Path, modules: Iterable[Path]) -> Path:
         return root
     environments: dict[Path, bool] = {}
     outside = (path for path in modules if path.is_relative_to(here) and not path.is_relative_to(root))
-    return here if any(_wanted(path, here, environments) for path in outside) else root
+    return here if any(_is_shipped(path, here, environments) for path in outside) else root
 
 
-def _wanted(path: Path, root: Path, environments: dict[Path, bool]) -> bool:
+def _is_shipped(path: Path, root: Path, environments: dict[Path, bool]) -> bool:
     """Return whether a file below *root* is the author's own; *environments* remembers which folders are not."""
     parts = path.relative_to(root).parts
-    if any(part.startswith(".") or part in _SKIPPED for part in parts) or path.suffix == ".pyc":
+    if any(part.startswith(".") or part in _EXCLUDED_FOLDERS for part in parts) or path.suffix == ".pyc":
         return False
     for folder in path.parents:
         if folder == root:
             break
         if folder not in environments:
-            environments[folder] = any((folder / mark).exists() for mark in _MARKS)
+            environments[folder] = any((folder / mark).exists() for mark in _ENVIRONMENT_MARKERS)
         if environments[folder]:
             return False
     return path.is_file() and os.access(path, os.R_OK)
 
 
-def _below(top: Path, wanted: Callable[[Path], bool]) -> Iterator[Path]:
-    """Yield the wanted files below a folder without a look into what is never shipped. Raises UsageError."""
+def _walk(top: Path, is_shipped: Callable[[Path], bool]) -> Iterator[Path]:
+    """Yield the is_shipped files below a folder without a look into what is never shipped. Raises UsageError."""
     count = 0
     for folder, folders, names in os.walk(top):
         here = Path(folder)
@@ -198,18 +198,18 @@ def _below(top: Path, wanted: Callable[[Path], bool]) -> Iterator[Path]:
             name
             for name in folders
             if not name.startswith(".")
-            and name not in _SKIPPED
-            and not any((here / name / mark).exists() for mark in _MARKS)
+            and name not in _EXCLUDED_FOLDERS
+            and not any((here / name / mark).exists() for mark in _ENVIRONMENT_MARKERS)
         ]
-        for path in filter(wanted, map(here.joinpath, names)):
+        for path in filter(is_shipped, map(here.joinpath, names)):
             count += 1
-            if count > MOST:
+            if count > MAX_FILES:
                 raise _too_many(top)
             yield path
 
 
 def _too_many(where: Path) -> UsageError:
     return UsageError(
-        f"more than {MOST:,} files would be shipped with {where}: move the scenario to a folder of its own, "
+        f"more than {MAX_FILES:,} files would be shipped with {where}: move the scenario to a folder of its own, "
         "or give workers a file of their own with --no-ship"
     )

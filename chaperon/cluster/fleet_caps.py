@@ -17,9 +17,9 @@ from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, Window
 
-NOTES = 1_000
+MAX_NOTES = 1_000
 """Wordings of notes there may be."""
-OTHER_NOTES = f"notes beyond the first {NOTES:,} wordings, counted as one"
+OTHER_NOTES = f"notes beyond the first {MAX_NOTES:,} wordings, counted as one"
 
 
 class FleetCaps:
@@ -32,27 +32,27 @@ class FleetCaps:
     def __init__(self) -> None:
         self._names: set[tuple[str, str]] = set()
         self._keys: set[Key] = set()
-        self._troubles: set[ErrorKey] = set()
+        self._errors: set[ErrorKey] = set()
         self._notes = {NAMES_CAPPED, TAGS_CAPPED, ERRORS_CAPPED, OTHER_NOTES}  # of those there is always room
 
     def __repr__(self) -> str:
         return f"<FleetCaps of {len(self._keys)} keys>"
 
-    def bound(self, window: Window) -> Window:
+    def apply(self, window: Window) -> Window:
         """Return a window as it may be added up: itself where all in it is known or has room."""
         notes = dict(window.notes)
         series = window.series
         if not self._keys.issuperset(series):
             parts: dict[Key, list[Series]] = {}
             for key, each in series.items():
-                parts.setdefault(self._key(key, notes), []).append(each)
+                parts.setdefault(self._capped_key(key, notes), []).append(each)
             if len(parts) != len(series) or parts.keys() != series.keys():
                 series = {key: same[0] if len(same) == 1 else Series.merge_all(same) for key, same in parts.items()}
         errors = window.errors
-        if not self._troubles.issuperset(errors):
+        if not self._errors.issuperset(errors):
             bounded: dict[ErrorKey, ErrorCount] = {}
             for where, trouble in errors.items():
-                place = self._trouble(where, notes)
+                place = self._capped_error(where, notes)
                 known = bounded.get(place)
                 if known is None:
                     bounded[place] = replace(trouble)
@@ -60,7 +60,7 @@ class FleetCaps:
                     known.add(trouble)
             errors = bounded
         for note in notes.keys() - self._notes:
-            if len(self._notes) < NOTES:
+            if len(self._notes) < MAX_NOTES:
                 self._notes.add(note)
             else:
                 notes[OTHER_NOTES] = notes.get(OTHER_NOTES, 0) + notes.pop(note)
@@ -68,7 +68,7 @@ class FleetCaps:
             return window
         return replace(window, series=series, errors=errors, notes=notes)
 
-    def _key(self, key: Key, notes: dict[str, int]) -> Key:
+    def _capped_key(self, key: Key, notes: dict[str, int]) -> Key:
         if key in self._keys:
             return key
         named = (key.scenario, key.name)
@@ -83,11 +83,11 @@ class FleetCaps:
         self._keys.add(key)
         return key
 
-    def _trouble(self, where: ErrorKey, notes: dict[str, int]) -> ErrorKey:
-        if where in self._troubles:
+    def _capped_error(self, where: ErrorKey, notes: dict[str, int]) -> ErrorKey:
+        if where in self._errors:
             return where
-        if len(self._troubles) >= TROUBLES:
+        if len(self._errors) >= TROUBLES:
             notes[ERRORS_CAPPED] = notes.get(ERRORS_CAPPED, 0) + 1
             return where[0], OTHER, "other errors"
-        self._troubles.add(where)
+        self._errors.add(where)
         return where

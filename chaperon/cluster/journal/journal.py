@@ -26,7 +26,7 @@ The supervisor keeps the folder (`shelter.Shelter`), and reads what is in it wit
 In the journal's folder, «open» holds every fact of the window that is not cut yet, and each cut
 window waits for its acknowledgement in a file of its own: its packed bytes behind their length
 with a CRC. Sealing writes that file whole, then turns «open» to the next window. Whoever finds
-both believes the file; whoever finds it torn takes the facts.
+both believes the file; whoever finds it torn takes the records.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ import zlib
 from collections import deque
 from pathlib import Path
 
-from chaperon.cluster.journal.journal_file import MAGIC, MOST, SIZE, JournalFile, JournalHeader, write_all
+from chaperon.cluster.journal.journal_file import INITIAL_SIZE, MAGIC, MAX_SIZE, JournalFile, JournalHeader, write_all
 from chaperon.errors import JournalError
 from chaperon.measure.window import Window
 
@@ -53,19 +53,21 @@ def window_file(folder: Path, seq: int) -> Path:
 class Journal:
     """Keeps what a recorder takes until it is acknowledged, in *folder*, which it makes.
 
-    It starts with *size* bytes for the open window and never has more than *most*. *seq* is the
+    It starts with *size* bytes for the open window and never has more than *max_size*. *seq* is the
     number of that window, *fault* why the last one could not be sealed, which changes nothing unless the
     engine dies. Raises JournalError where *size* bytes cannot be had.
     """
 
-    def __init__(self, folder: Path, owner: JournalHeader, *, size: int = SIZE, most: int = MOST) -> None:
+    def __init__(
+        self, folder: Path, header: JournalHeader, *, size: int = INITIAL_SIZE, max_size: int = MAX_SIZE
+    ) -> None:
         self.folder = folder
         self.seq = 1
         self.fault: str | None = None
         self._sealed: deque[int] = deque()
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
-            self._file = JournalFile(folder / "open", owner, size=size, most=most)
+            self._file = JournalFile(folder / "open", header, size=size, max_size=max_size)
         except OSError as exc:
             raise JournalError(f"no journal can be kept in {folder}: {exc.strerror}") from exc
         self.record_fields = self._file.record_fields
@@ -82,7 +84,7 @@ class Journal:
         self._file.note_share_start(share, taken, 0, rows)
 
     def seal(self, window: Window, body: bytes) -> None:
-        """Keep the window that was just cut as its packed *body*, in place of the facts it was made of."""
+        """Keep the window that was just cut as its packed *body*, in place of the records it was made of."""
         if window.seq != self.seq:
             raise JournalError(f"window {window.seq} was cut, but window {self.seq} is the open one")
         path = window_file(self.folder, window.seq)
@@ -109,5 +111,5 @@ class Journal:
     def close(self) -> None:
         """Keep nothing more. The folder goes if all was acknowledged, else it stays for whoever recovers it."""
         self._file.close()
-        if not self._sealed and not self._file.any:
+        if not self._sealed and not self._file.has_records:
             shutil.rmtree(self.folder, ignore_errors=True)

@@ -13,13 +13,13 @@ from chaperon.cluster.journal.recovery import Recovered, recover
 from chaperon.cluster.protocol.messages import WindowFrame, WindowsReceived, WorkerDied
 from chaperon.cluster.transport.link import WorkerLink
 from chaperon.cluster.transport.outbox import Outbox
-from chaperon.cluster.transport.standstill import Standstill
-from chaperon.cluster.worker.window_size import pack_within
+from chaperon.cluster.transport.pause_detector import PauseDetector
+from chaperon.cluster.worker.window_size import pack_to_fit
 
-FAULTED = 70
+EXIT_FAULT = 70
 """What an engine exits with that ends by a fault of ours, though it may not have reached its master with it."""
-AGAIN = 0.3
-PATIENCE = 15.0
+RESEND_INTERVAL = 0.3
+GIVE_UP_AFTER = 15.0
 """Seconds from the master's first answer after which what it does not take is let go."""
 
 
@@ -35,71 +35,71 @@ class OrphanedWindows:
     def __init__(
         self, name: str, incarnation: int, code: int, folder: Path | None, link: WorkerLink, clock: Clock
     ) -> None:
-        self.fault = f"{name} ended by a fault of Chaperon's own" if code == FAULTED else ""
-        self._dead = WorkerDied(name, incarnation, code, fault=self.fault)
+        self.fault = f"{name} ended by a fault of Chaperon's own" if code == EXIT_FAULT else ""
+        self._death = WorkerDied(name, incarnation, code, fault=self.fault)
         self._folder = folder
         self._link = link
         self._clock = clock
         self._outbox = Outbox()
         self._run = 0
         self.journal_found = False
-        self._answered: float | None = None
-        self._news = Event()
+        self._answered_at: float | None = None
+        self._wake = Event()
         if folder is not None:
-            self._open(folder)
+            self._recover(folder)
 
     def __repr__(self) -> str:
-        return f"<OrphanedWindows of {self._dead.worker}: {self._outbox}>"
+        return f"<OrphanedWindows of {self._death.worker}: {self._outbox}>"
 
     def __bool__(self) -> bool:
         return self._outbox.unacknowledged > 0
 
     def acknowledge(self, message: WindowsReceived) -> None:
         """Let go of what the master has."""
-        if self._answered is None:
-            self._answered = self._clock.now()
+        if self._answered_at is None:
+            self._answered_at = self._clock.now()
         self._outbox.acknowledge(message.upto, message.ahead)
-        self._news.set()
+        self._wake.set()
 
     def send_all(self) -> None:
         """Say it again and again until the master has all of it; the journal is gone then."""
-        standstill = Standstill(self._clock, 2 * AGAIN)
+        pause_detector = PauseDetector(self._clock, 2 * RESEND_INTERVAL)
         while not self._finished():
-            self._link.send(self._dead)
+            self._link.send(self._death)
             self._outbox.flush(self._clock.now(), self._send)
-            self._news.clear()
-            call = self._clock.after(AGAIN, self._news.set)
-            self._news.wait()
+            self._wake.clear()
+            call = self._clock.after(RESEND_INTERVAL, self._wake.set)
+            self._wake.wait()
             call.cancel()
-            gap = standstill.check()
-            if self._answered is not None:
-                self._answered += gap
+            gap = pause_detector.check()
+            if self._answered_at is not None:
+                self._answered_at += gap
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _open(self, folder: Path) -> None:
+    def _recover(self, folder: Path) -> None:
         """Read the journal, if there is one: an engine that died before it had recorded anything has none."""
         if not (folder / "open").exists():
             return
         try:
             self._load(recover(folder))
         except Exception as exc:  # whatever it is, the master must hear that something is missing
-            self.fault = f"what {self._dead.worker} left cannot be sent: {type(exc).__name__}: {exc}"
-            self._dead = replace(self._dead, fault=self.fault)
+            self.fault = f"what {self._death.worker} left cannot be sent: {type(exc).__name__}: {exc}"
+            self._death = replace(self._death, fault=self.fault)
 
     def _load(self, found: Recovered) -> None:
-        owner = found.owner
-        self.journal_found, self._run = True, owner.run
-        self._dead = WorkerDied(owner.worker, owner.incarnation, self._dead.code, found.cut, self.fault)
+        header = found.header
+        self.journal_found, self._run = True, header.run
+        self._death = WorkerDied(header.worker, header.incarnation, self._death.code, found.cut, self.fault)
         for seq, body in found.sealed:
             self._outbox.put(seq, body)
-        for window in found.rest:
-            self._outbox.put(window.seq, pack_within(window, began=owner.began))
+        for window in found.unsealed:
+            self._outbox.put(window.seq, pack_to_fit(window, began=header.began))
 
     def _finished(self) -> bool:
-        if self._answered is None:
+        if self._answered_at is None:
             return False
-        return not self or self._clock.now() - self._answered > PATIENCE
+        return not self or self._clock.now() - self._answered_at > GIVE_UP_AFTER
 
     def _send(self, seq: int, body: bytes) -> bool:
-        return self._link.send_window(WindowFrame(self._dead.worker, self._dead.incarnation, self._run, seq, body))
+        return self._link.send_window(WindowFrame(self._death.worker, self._death.incarnation, self._run, seq, body))

@@ -1,4 +1,4 @@
-"""A folder of one's own, for journals or sockets: taken away when its owner is gone, however that came."""
+"""A folder of one's own, for journals or sockets: taken away when its header is gone, however that came."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from chaperon.cluster.journal.journal_file import MOST
+from chaperon.cluster.journal.journal_file import MAX_SIZE
 from chaperon.errors import JournalError
 
 PREFIX = "chaperon-own-"
-MEMORY = Path("/dev/shm")
+SHARED_MEMORY = Path("/dev/shm")
 
 
 class PrivateDir:
-    """A folder only its owner may enter, in memory where the machine offers that; gone when the block is left.
+    """A folder only its header may enter, in memory where the machine offers that; gone when the block is left.
 
     Whoever is killed leaves one behind. The next to open one in the same place takes it away:
     a lock says whether somebody still lives there. Raises JournalError where none can be made.
     """
 
     def __init__(self, within: Path | None = None) -> None:
-        place = within or _place()
-        _sweep(place)
+        place = within or _parent_folder()
+        _remove_abandoned(place)
         try:
             folder = Path(tempfile.mkdtemp(prefix="chaperon-new-", dir=place))
-            self._lock = _locked(folder, os.O_CREAT)
+            self._lock = _lock(folder, os.O_CREAT)
             self.folder = folder.rename(place / folder.name.replace("chaperon-new-", PREFIX))
         except OSError as exc:
             raise JournalError(f"no folder of our own can be made in {place}: {exc.strerror}") from exc
@@ -46,7 +46,7 @@ class PrivateDir:
     ) -> None:
         self.close()
 
-    def folders(self) -> Iterator[Path]:
+    def journal_folders(self) -> Iterator[Path]:
         """Yield where the journals are, those of the first to be made first."""
         yield from sorted((p.parent for p in self.folder.glob("*/open")), key=lambda folder: folder.stat().st_mtime_ns)
 
@@ -58,15 +58,15 @@ class PrivateDir:
             self._lock = -1
 
 
-def _place() -> Path:
+def _parent_folder() -> Path:
     """Return where journals are best kept: in memory if there is room for a few, else where temporary files go."""
     with suppress(OSError):
-        if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 2 * MOST:
-            return MEMORY
+        if os.access(SHARED_MEMORY, os.W_OK) and shutil.disk_usage(SHARED_MEMORY).free > 2 * MAX_SIZE:
+            return SHARED_MEMORY
     return Path(tempfile.gettempdir())
 
 
-def _locked(folder: Path, flags: int = 0) -> int:
+def _lock(folder: Path, flags: int = 0) -> int:
     """Take the lock of a folder; raises OSError where somebody has it."""
     fd = os.open(folder / "lock", os.O_RDWR | os.O_NOFOLLOW | flags, 0o600)
     try:
@@ -77,12 +77,12 @@ def _locked(folder: Path, flags: int = 0) -> int:
     return fd
 
 
-def _sweep(place: Path) -> None:
+def _remove_abandoned(place: Path) -> None:
     """Take away what those left behind who were killed."""
     for folder in place.glob(f"{PREFIX}*"):
         with suppress(OSError):  # somebody lives there, or it is somebody else's
             if folder.stat().st_uid != os.getuid():
                 continue
-            lock = _locked(folder)
+            lock = _lock(folder)
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)

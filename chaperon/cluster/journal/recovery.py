@@ -6,7 +6,7 @@ number once, has then all that was recorded, whatever had reached it before::
 
     for folder in shelter.folders():
         found = recover(folder)
-        windows = [*found.sealed, *((w.seq, pack_window(w, began=found.owner.began)) for w in found.rest)]
+        windows = [*found.sealed, *((w.seq, pack_window(w, began=found.header.began)) for w in found.unsealed)]
         ...                                   # send each as a Frame until it is acknowledged
         Dead(worker, incarnation, code, cut=found.cut)
 """
@@ -25,22 +25,22 @@ from typing import Any
 
 from chaperon.cluster.journal.journal import SEALED
 from chaperon.cluster.journal.journal_file import (
-    ACCOUNT,
     COMMIT,
-    DEALT,
-    FATES,
-    FRONT,
-    HEAD,
-    IDENTITY,
-    IDENTITY_AT,
+    DROPPED,
+    FULL,
+    HEADER_AT,
+    HEADER_HEAD,
+    HEADER_SIZE,
     KIND_BITS,
     LAYOUTS,
     MAGIC,
-    MISSED,
     NOTE,
+    OUTCOMES,
     PLAIN,
+    RECORD_HEAD,
+    ROWS,
     TEXT,
-    WHOLE,
+    VISIT,
     JournalHeader,
 )
 from chaperon.errors import JournalError
@@ -48,8 +48,8 @@ from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.window import RunEvent, Window
 
-NO_ROOM = "facts a worker that died had no room for in its journal"
-CUT_OFF = "journals of workers that died cut off before their end"
+NO_ROOM = "records a worker that died had no room for in its journal"
+TRUNCATED = "journals of workers that died cut off before their end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ class Recovered:
     last window of this incarnation, whoever has it.
     """
 
-    owner: JournalHeader
+    header: JournalHeader
     sealed: Sequence[tuple[int, bytes]]
-    rest: Sequence[Window]
+    unsealed: Sequence[Window]
     cut: int
 
 
@@ -72,36 +72,36 @@ def recover(folder: Path) -> Recovered:
         data = (folder / "open").read_bytes()
     except OSError as exc:
         raise JournalError(f"no journal can be read in {folder}: {exc.strerror}") from exc
-    owner = _identity(data)
-    (commit,), (missed,) = struct.unpack_from("=Q", data, COMMIT * 8), struct.unpack_from("=Q", data, MISSED * 8)
+    header = _read_header(data)
+    (commit,), (missed,) = struct.unpack_from("=Q", data, COMMIT * 8), struct.unpack_from("=Q", data, DROPPED * 8)
     seq, end = commit >> 32, commit & 0xFFFFFFFF
-    sealed = _sealed(folder)
+    sealed = _read_sealed(folder)
     if any(number >= seq for number, _ in sealed):  # it died between sealing the window and turning to the next
-        return Recovered(owner, sealed, (), seq)
-    facts = _Replay(owner)
-    whole = facts.read(memoryview(data)[FRONT:end]) and end <= len(data)
+        return Recovered(header, sealed, (), seq)
+    records = _Replay(header)
+    whole = records.read(memoryview(data)[HEADER_SIZE:end]) and end <= len(data)
     if missed:
-        facts.notes[NO_ROOM] += missed
+        records.notes[NO_ROOM] += missed
     if not whole:
-        facts.notes[CUT_OFF] += 1
-    if not facts.any:
-        return Recovered(owner, sealed, (), seq - 1)
-    return Recovered(owner, sealed, (facts.window(seq),), seq)
+        records.notes[TRUNCATED] += 1
+    if not records.has_records:
+        return Recovered(header, sealed, (), seq - 1)
+    return Recovered(header, sealed, (records.window(seq),), seq)
 
 
-def _identity(data: bytes) -> JournalHeader:
-    if len(data) < FRONT:
+def _read_header(data: bytes) -> JournalHeader:
+    if len(data) < HEADER_SIZE:
         raise JournalError("a journal that is cut off before its first fact")
     if data[: len(MAGIC)] != MAGIC:
         raise JournalError(f"none of our journals, or of another version: {data[:8]!r}")
-    size, crc = IDENTITY.unpack_from(data, IDENTITY_AT)
-    front = data[IDENTITY_AT + IDENTITY.size :][:size]
+    size, crc = HEADER_HEAD.unpack_from(data, HEADER_AT)
+    front = data[HEADER_AT + HEADER_HEAD.size :][:size]
     if zlib.crc32(front) != crc:
         raise JournalError("a journal whose front is damaged")
     return JournalHeader(**json.loads(front))
 
 
-def _sealed(folder: Path) -> list[tuple[int, bytes]]:
+def _read_sealed(folder: Path) -> list[tuple[int, bytes]]:
     """Return the windows that are whole, in their order; one that was being written when the end came is not."""
     whole = []
     for path in sorted(folder.glob("*.window")):
@@ -115,13 +115,13 @@ def _sealed(folder: Path) -> list[tuple[int, bytes]]:
 
 
 class _Replay:
-    """The facts of one open window, taken in by a recorder as they were by the one that died."""
+    """The records of one open window, taken in by a recorder as they were by the one that died."""
 
-    def __init__(self, owner: JournalHeader) -> None:
+    def __init__(self, header: JournalHeader) -> None:
         self.notes: Counter[str] = Counter()
-        self.any = False
-        self._identity = owner
-        self._recorder = Recorder(owner.worker, began=owner.began)
+        self.has_records = False
+        self._identity = header
+        self._recorder = Recorder(header.worker, began=header.began)
         self._keys: list[Key] = []
         self._failures: list[Failure | None] = [None]
         self._places: list[tuple[str, str]] = []
@@ -133,17 +133,17 @@ class _Replay:
         at = 0
         try:
             while at < len(data):
-                head, second = HEAD.unpack_from(data, at)
+                head, second = RECORD_HEAD.unpack_from(data, at)
                 kind = head & ((1 << KIND_BITS) - 1)
                 if kind == TEXT:
-                    raw = data[at + HEAD.size :][:second]
+                    raw = data[at + RECORD_HEAD.size :][:second]
                     if len(raw) < second:
                         return False
-                    self._text(*json.loads(bytes(raw)))
-                    at += HEAD.size + second
+                    self._apply_text(*json.loads(bytes(raw)))
+                    at += RECORD_HEAD.size + second
                 else:
                     fields = LAYOUTS[kind].unpack_from(data, at)
-                    self._fact(kind, (head >> KIND_BITS) - 1, *fields[1:])
+                    self._apply(kind, (head >> KIND_BITS) - 1, *fields[1:])
                     at += LAYOUTS[kind].size
         except (struct.error, ValueError, TypeError, LookupError):
             return False
@@ -156,33 +156,35 @@ class _Replay:
         at = self._identity.second + seq - 1
         return replace(window, seq=seq, at=at, progress=progress, notes=self.notes)
 
-    def _fact(self, kind: int, number: int, *rest: Any) -> None:
-        self.any = True
+    def _apply(self, kind: int, number: int, *rest: Any) -> None:
+        self.has_records = True
         if kind == PLAIN:
             size, start, end = rest
             self._recorder.record(Sample(self._keys[number], start, end, None, size))
-        elif kind == WHOLE:
+        elif kind == FULL:
             why, start, end, due, value, size = rest
-            sample = Sample(self._keys[number], start, end, self._failures[why], size, _known(due), _known(value))
+            sample = Sample(
+                self._keys[number], start, end, self._failures[why], size, _none_if_nan(due), _none_if_nan(value)
+            )
             self._recorder.record(sample)
-        elif kind == ACCOUNT:
-            fate, due, waited = rest
-            self._account(*self._places[number], fate, due, waited)
-        elif kind == DEALT:
+        elif kind == VISIT:
+            outcome, due, waited = rest
+            self._count_visit(*self._places[number], outcome, due, waited)
+        elif kind == ROWS:
             _, share = self._places[number]
             if share in self._progress:
                 self._progress[share][2] = rest[0]
         elif kind == NOTE:
             self.notes[self._wordings[number]] += 1
 
-    def _account(self, label: str, share: str, fate: int, due: float, waited: float) -> None:
-        self._recorder.count_visit(label, due, FATES[fate], waited)
+    def _count_visit(self, label: str, share: str, outcome: int, due: float, waited: float) -> None:
+        self._recorder.count_visit(label, due, OUTCOMES[outcome], waited)
         stands = self._progress.get(share)
         if stands is not None:
-            stands[0] += FATES[fate] == "planned"
-            stands[1] += FATES[fate] in ("done", "failed", "interrupted")
+            stands[0] += OUTCOMES[outcome] == "planned"
+            stands[1] += OUTCOMES[outcome] in ("done", "failed", "interrupted")
 
-    def _text(self, what: str, *rest: Any) -> None:
+    def _apply_text(self, what: str, *rest: Any) -> None:
         if what == "key":
             scenario, name, kind, phase, tags = rest
             self._keys.append(Key(scenario, name, kind, phase, tuple((k, v) for k, v in tags)))
@@ -194,7 +196,7 @@ class _Replay:
         elif what == "note":
             self._wordings.append(*rest)
         elif what == "happened":
-            self.any = True
+            self.has_records = True
             self._recorder.record_event(RunEvent(*rest))
         elif what == "share":
             share, taken, ended, rows = rest
@@ -203,5 +205,5 @@ class _Replay:
             raise ValueError(f"no fact is called {what!r}")
 
 
-def _known(number: float) -> float | None:
+def _none_if_nan(number: float) -> float | None:
     return None if math.isnan(number) else number

@@ -13,43 +13,43 @@ from chaperon.cluster.protocol.messages import BundleChunk, Fetch, Hello, Reject
 from chaperon.cluster.transport.link import MasterLink
 from chaperon.errors import OtherProtocol
 
-CHUNK = 256 << 10
+CHUNK_SIZE = 256 << 10
 """Bytes of the scenario that travel at once."""
 
-MOST_REPORTED = 1_000
+MAX_REPORTED = 1_000
 """How many are told of one by one."""
 
 
 class Admission:
-    """Answers who knocks: with *welcome*, with the reason why not, with pieces of the *parcel*.
+    """Answers who knocks: with *welcome*, with the reason why not, with pieces of the *bundle*.
 
     *admit* decides: it returns a record, the reason for a refusal, or None: the worker is to ask again.
-    *notify* is called once for each worker that is refused; *turned_away* are the reasons by name.
+    *notify* is called once for each worker that is refused; *refused* are the reasons by name.
     """
 
     def __init__(
         self,
         link: MasterLink,
-        parcel: ScenarioBundle,
+        bundle: ScenarioBundle,
         admit: Callable[[Hello, float], WorkerRecord | str | None],
         welcome: Callable[[], Welcome],
         notify: Callable[[str], None],
     ) -> None:
-        self.turned_away: dict[str, str] = {}
+        self.refused: dict[str, str] = {}
         self._link = link
-        self._parcel = parcel
+        self._bundle = bundle
         self._admit = admit
         self._welcome = welcome
         self._notify = notify
         self._reported: set[bytes] = set()
 
     def __repr__(self) -> str:
-        return f"<Admission to {self._parcel.target}, {len(self.turned_away)} turned away>"
+        return f"<Admission to {self._bundle.target}, {len(self.refused)} turned away>"
 
     @property
     def refusals(self) -> str:
         """Who was turned away, with the reasons, or nothing."""
-        found = [f"{name!r} was turned away, for {why}" for name, why in self.turned_away.items()]
+        found = [f"{name!r} was turned away, for {why}" for name, why in self.refused.items()]
         return "; ".join(found[:3] if len(found) < 4 else [*found[:2], f"as were {len(found) - 2} more"])
 
     def handle_hello(self, sender: bytes, hello: Hello, now: float) -> None:
@@ -62,33 +62,33 @@ class Admission:
                 its = f"its Python is {hello.python}, the master's {platform.python_version()}"
                 self._notify_once(sender, f"worker {hello.worker!r} on {hello.host!r} joins, though {its}")
         elif admitted is not None:
-            self._turn_away(sender, hello.worker, f" on {hello.host!r}", admitted)
+            self._refuse(sender, hello.worker, f" on {hello.host!r}", admitted)
 
     def handle_other_protocol(self, sender: bytes, exc: OtherProtocol) -> None:
         """Turn away who speaks another protocol."""
         name = sender.rpartition(b"/")[0].decode(errors="replace")
         why = f"it speaks protocol {exc.theirs}, the master's Chaperon {VERSION} protocol {PROTOCOL}"
-        self._turn_away(sender, name, "", f"{why}: install the same Chaperon on both")
+        self._refuse(sender, name, "", f"{why}: install the same Chaperon on both")
 
     def handle_fetch(self, sender: bytes, fetch: Fetch) -> None:
         """Send a piece of the scenario."""
-        content = self._parcel.content
-        if fetch.digest == self._parcel.digest and 0 <= fetch.offset < len(content):
+        content = self._bundle.content
+        if fetch.digest == self._bundle.digest and 0 <= fetch.offset < len(content):
             self._link.send(
-                sender, BundleChunk(fetch.digest, fetch.offset, content[fetch.offset : fetch.offset + CHUNK])
+                sender, BundleChunk(fetch.digest, fetch.offset, content[fetch.offset : fetch.offset + CHUNK_SIZE])
             )
 
-    def _turn_away(self, sender: bytes, name: str, where: str, why: str) -> None:
+    def _refuse(self, sender: bytes, name: str, where: str, why: str) -> None:
         self._link.send(sender, Reject(why))
         if self._notify_once(sender, f"worker {name!r}{where} is turned away: {why}"):
-            self.turned_away[name] = why
+            self.refused[name] = why
 
     def _notify_once(self, sender: bytes, text: str) -> bool:
-        if sender in self._reported or len(self._reported) > MOST_REPORTED:
+        if sender in self._reported or len(self._reported) > MAX_REPORTED:
             return False
         self._reported.add(sender)
-        if len(self._reported) > MOST_REPORTED:
-            self._notify(f"more than {MOST_REPORTED:,} workers were turned away: no further one is named")
+        if len(self._reported) > MAX_REPORTED:
+            self._notify(f"more than {MAX_REPORTED:,} workers were turned away: no further one is named")
             return False
         self._notify(text)
         return True

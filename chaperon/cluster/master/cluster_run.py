@@ -160,15 +160,15 @@ class ClusterRun:
 
     def scale(self, factor: float) -> None:
         """Soon, on all workers at once, send *factor* times what was planned. Raises PlanError."""
-        self._coordinator.change("scale", positive(factor))
+        self._coordinator.change_load("scale", positive(factor))
 
     def pause(self) -> None:
         """Soon, on all workers at once, begin nothing more until `resume`."""
-        self._coordinator.change("pause")
+        self._coordinator.change_load("pause")
 
     def resume(self) -> None:
         """Soon, on all workers at once, go on after `pause`, where the plan is by then."""
-        self._coordinator.change("resume")
+        self._coordinator.change_load("resume")
 
     def note(self, what: str) -> None:
         """Add a sentence to the notes of the report."""

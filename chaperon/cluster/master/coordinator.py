@@ -25,14 +25,14 @@ from chaperon.cluster.protocol.messages import (
     WorkerDied,
 )
 from chaperon.cluster.transport.link import FAULTS, STRANGERS, MasterLink
-from chaperon.cluster.transport.standstill import Standstill
+from chaperon.cluster.transport.pause_detector import PauseDetector
 from chaperon.errors import LoadError, UsageError, WorkersMissing
 from chaperon.execution.gc_tuning import reduced_gc
 from chaperon.load.background import fault_text, say_fault
 from chaperon.load.engine import PATIENCE
 from chaperon.report.monitor import ABORT_GRACE, RunMonitor
 
-AHEAD = 0.5
+CHANGE_LEAD_TIME = 0.5
 """Seconds in which every worker has heard of a change to the load."""
 
 
@@ -87,14 +87,14 @@ class Coordinator:
         self._deadline: float | None = None
         self._waiting_since = -math.inf
         self._pings: dict[bytes, tuple[Ping, float]] = {}
-        self._standstill = Standstill(clock, patience.heartbeat_interval)
+        self._pause_detector = PauseDetector(clock, patience.heartbeat_interval)
 
     def __repr__(self) -> str:
         return f"<Coordinator of {self._state}>"
 
     def on_message(self, sender: bytes, message: Message) -> None:
         """Deal with what a worker says."""
-        self._check_standstill()
+        self._check_pause()
         now = self._clock.now()
         match message:
             case WindowFrame():
@@ -104,7 +104,7 @@ class Coordinator:
                 if self._state.is_dying(message):
                     self._step()
             case Ping():
-                self._answer(sender, message, now)
+                self._answer_ping(sender, message, now)
             case Hello():
                 self._admission.handle_hello(sender, message, now)
             case Fetch():
@@ -120,7 +120,7 @@ class Coordinator:
 
     def on_closed(self, peer: bytes) -> None:
         """Note that a worker's connection was closed."""
-        self._check_standstill()
+        self._check_pause()
         self._state.workers.record_disconnect(peer, self._clock.now())
 
     def wait_for_workers(self, wanted: int, notify: Callable[[str], None]) -> None:
@@ -129,13 +129,13 @@ class Coordinator:
         Raises WorkersMissing, and LoadError where one of them cannot run the scenario.
         """
         workers, leases = self._state.workers, self._state.leases
-        self._standstill.check()  # what went before is no standstill
+        self._pause_detector.check()  # what went before is no standstill
         self._waiting_since = self._clock.now()
         printed, strangers = None, False
         while len(workers.ready) < wanted or not leases.all_dealt:
-            self._check_standstill()
+            self._check_pause()
             now = self._clock.now()
-            self._state.give_up(now)
+            self._state.give_up_expired(now)
             for worker in workers.present:
                 if worker.state == "failed":
                     raise LoadError(f"{worker.title} on {worker.hello.host} cannot run it: {worker.note}")
@@ -188,25 +188,25 @@ class Coordinator:
         self._monitor.fault(what)
         self._conclude()
 
-    def change(self, what: Literal["scale", "pause", "resume"], factor: float = 1.0) -> None:
+    def change_load(self, what: Literal["scale", "pause", "resume"], factor: float = 1.0) -> None:
         """Change the load of all workers at one moment, far enough ahead for everybody to hear of it."""
         began, now = self._state.began, self._clock.now()
         if began is None:
             raise UsageError("the run has not begun: a load is changed while it goes on")
-        at = max(now - began, 0.0) + AHEAD
+        at = max(now - began, 0.0) + CHANGE_LEAD_TIME
         self._state.changes.append(Change(what, at, factor))
         self._resend_answers()
 
     def release_workers(self) -> None:
         """Let the workers hear that they may go, but wait only a little for those who do not answer."""
-        self._standstill.check()
+        self._pause_detector.check()
         until = self._clock.now() + 2 * self._patience.heartbeat_interval
         while self._state.workers.present and self._clock.now() < until:
             self._clock.sleep(self._patience.heartbeat_interval / 20)
-            until += self._check_standstill()
+            until += self._check_pause()
         self._link.close()
 
-    def _answer(self, sender: bytes, ping: Ping, now: float) -> None:
+    def _answer_ping(self, sender: bytes, ping: Ping, now: float) -> None:
         if ping.run == self._state.run and not self.ended.is_set():
             self._apply_ping(ping)
         self._link.send(sender, self._state.answer(ping, now, grace=self._grace))
@@ -226,11 +226,11 @@ class Coordinator:
 
     def _step(self) -> None:
         """Do whatever is due: all of it may be done at any time, and again."""
-        self._check_standstill()
+        self._check_pause()
         state, now = self._state, self._clock.now()
         if self.ended.is_set() or state.began is None:
             return
-        state.give_up(now)
+        state.give_up_expired(now)
         if state.order == "run":
             self._offer(now)
             if state.leases.all_done:
@@ -242,9 +242,9 @@ class Coordinator:
         if self._deadline is not None and (state.complete or now > self._deadline):
             self._conclude()
 
-    def _check_standstill(self) -> float:
+    def _check_pause(self) -> float:
         """Add a standstill of this process to all that is waited for; return how long it was, in seconds."""
-        gap = self._standstill.check()
+        gap = self._pause_detector.check()
         if gap and not self.ended.is_set():
             self._state.extend_deadlines(gap)
             self._waiting_since += gap
@@ -254,7 +254,7 @@ class Coordinator:
     def _offer(self, now: float) -> None:
         for lease in self._state.offers(now):
             if not self._link.offer(Offer(self._state.run, lease)):
-                self._state.leases.unsent(lease)  # no room on the way: again at the next claim, not in a beat
+                self._state.leases.withdraw_offer(lease)  # no room on the way: again at the next claim, not in a beat
 
     def _resend_answers(self) -> None:
         """Answer once more what every worker said last, so that it need not ask to hear what is new."""

@@ -11,33 +11,33 @@ from typing import Literal
 from chaperon.cluster.protocol.messages import Lease
 from chaperon.load.share import Share
 
-Peer = tuple[str, int]
+WorkerId = tuple[str, int]
 """A worker's name with its incarnation: one life of one engine process."""
 
-AGAIN = 1.0
+OFFER_INTERVAL = 1.0
 
 
 @dataclass(slots=True)
 class LeasedShare:
     """A share with its fate.
 
-    *start* and *rows* are where it stands. *orphaned* says that whoever had it is gone, so
+    *start* and *rows* are where it stands. *count_missed_as_lost* says that whoever had it is gone, so
     that what became due since is lost.
     """
 
     share: Share
     state: Literal["pending", "offered", "leased", "done"] = "pending"
     attempt: int = 0
-    owner: Peer | None = None
+    owner: WorkerId | None = None
     offered: float = -math.inf
     start: int = 0
     rows: int = 0
-    orphaned: bool = False
+    count_missed_as_lost: bool = False
 
     @property
     def lease(self) -> Lease:
         """The share as it is handed out now."""
-        return Lease(self.share.name, self.attempt, self.start, self.rows, self.orphaned)
+        return Lease(self.share.name, self.attempt, self.start, self.rows, self.count_missed_as_lost)
 
 
 class LeaseTable:
@@ -46,16 +46,16 @@ class LeaseTable:
     An offer nobody has claimed is made again after *again* seconds.
     """
 
-    def __init__(self, shares: Iterable[Share], *, again: float = AGAIN) -> None:
+    def __init__(self, shares: Iterable[Share], *, offer_interval: float = OFFER_INTERVAL) -> None:
         self._shares = {share.name: LeasedShare(share) for share in shares}
-        self._again = again
-        self._capacities: dict[Peer, float] = {}
+        self._offer_interval = offer_interval
+        self._capacities: dict[WorkerId, float] = {}
         self._capacity = 0.0
         self._free: dict[str, LeasedShare] = dict(self._shares)
-        self._held_by: defaultdict[Peer, dict[str, LeasedShare]] = defaultdict(dict)
-        self._open = Counter(leased.share.entry for leased in self._shares.values())
+        self._held_by: defaultdict[WorkerId, dict[str, LeasedShare]] = defaultdict(dict)
+        self._unfinished = Counter(leased.share.entry for leased in self._shares.values())
         self._recalled: set[str] = set()
-        self._leases: dict[Peer, tuple[Lease, ...]] = {}
+        self._leases: dict[WorkerId, tuple[Lease, ...]] = {}
         self._balanced = False
 
     def __repr__(self) -> str:
@@ -70,14 +70,14 @@ class LeaseTable:
     @property
     def all_done(self) -> bool:
         """Whether every share was made to its end."""
-        return not self._open
+        return not self._unfinished
 
     @property
     def unowned(self) -> list[LeasedShare]:
         """The shares that nobody has and that are not done."""
         return list(self._free.values())
 
-    def leases(self, peer: Peer) -> tuple[Lease, ...]:
+    def leases(self, peer: WorkerId) -> tuple[Lease, ...]:
         """Return what *peer* is to have: not what it is to give back."""
         known = self._leases.get(peer)
         if known is None:
@@ -85,11 +85,11 @@ class LeaseTable:
             known = self._leases[peer] = tuple(leased.lease for name, leased in theirs if name not in self._recalled)
         return known
 
-    def all_leases(self, peer: Peer) -> list[Lease]:
+    def all_leases(self, peer: WorkerId) -> list[Lease]:
         """Return all that *peer* has, what it is to give back too."""
         return [leased.lease for leased in self._held_by[peer].values()]
 
-    def set_capacities(self, capacities: Mapping[Peer, float]) -> None:
+    def set_capacities(self, capacities: Mapping[WorkerId, float]) -> None:
         """Deal among these workers from now on; who has too much is to give some back."""
         if capacities != self._capacities:
             self._capacities, self._balanced = dict(capacities), False
@@ -104,19 +104,21 @@ class LeaseTable:
     def offers(self, now: float) -> list[Lease]:
         """Return what is to be offered now to whoever claims it."""
         due = [
-            leased for leased in self._free.values() if leased.state == "pending" or now - leased.offered >= self._again
+            leased
+            for leased in self._free.values()
+            if leased.state == "pending" or now - leased.offered >= self._offer_interval
         ]
         for leased in due:
             leased.state, leased.offered, leased.attempt = "offered", now, leased.attempt + 1
         return [leased.lease for leased in due]
 
-    def unsent(self, lease: Lease) -> None:
+    def withdraw_offer(self, lease: Lease) -> None:
         """Note that an offer could not be sent: it is to be made again with the next ones."""
         leased = self._shares[lease.share]
         if leased.state == "offered" and leased.attempt == lease.attempt:
             leased.state = "pending"
 
-    def claim(self, peer: Peer, lease: Lease) -> bool:
+    def claim(self, peer: WorkerId, lease: Lease) -> bool:
         """Give *peer* what it claims, if it is still to be had and no more than its fair part."""
         leased = self._shares.get(lease.share)
         if leased is None:
@@ -133,29 +135,29 @@ class LeaseTable:
         self._leases.pop(peer, None)
         return True
 
-    def done(self, peer: Peer, lease: Lease) -> None:
+    def complete(self, peer: WorkerId, lease: Lease) -> None:
         """Note that *peer* has made a share to its end."""
         leased = self._owned(peer, lease)
         if leased is not None:
             self._remove(peer, leased)
             leased.state = "done"
-            self._open[leased.share.entry] -= 1
-            self._open += Counter()  # without those that have come to nothing
+            self._unfinished[leased.share.entry] -= 1
+            self._unfinished += Counter()  # without those that have come to nothing
 
-    def take_back(self, peer: Peer, lease: Lease) -> bool:
+    def accept_return(self, peer: WorkerId, lease: Lease) -> bool:
         """Take a share back from where *peer* has left it; return whether it was its to give."""
         leased = self._owned(peer, lease)
         if leased is None:
             return False
-        self._free_share(peer, leased, lease.start, lease.rows, orphaned=False)
+        self._free_share(peer, leased, lease.start, lease.rows, count_missed_as_lost=False)
         return True
 
-    def revoke(self, peer: Peer, known: Mapping[str, tuple[int, int]]) -> list[str]:
+    def revoke(self, peer: WorkerId, known: Mapping[str, tuple[int, int]]) -> list[str]:
         """Take all shares of *peer* away, from where they stood when last heard of: (start, rows) by name."""
         freed = list(self._held_by[peer].values())
         for leased in freed:
             start, rows = known.get(leased.share.name, (leased.start, leased.rows))
-            self._free_share(peer, leased, max(start, leased.start), max(rows, leased.rows), orphaned=True)
+            self._free_share(peer, leased, max(start, leased.start), max(rows, leased.rows), count_missed_as_lost=True)
         self._capacities.pop(peer, None)
         self._capacity = sum(self._capacities.values())
         return [leased.share.name for leased in freed]
@@ -165,52 +167,54 @@ class LeaseTable:
         for leased in self._free.values():
             leased.offered += gap
 
-    def _free_share(self, peer: Peer, leased: LeasedShare, start: int, rows: int, *, orphaned: bool) -> None:
+    def _free_share(
+        self, peer: WorkerId, leased: LeasedShare, start: int, rows: int, *, count_missed_as_lost: bool
+    ) -> None:
         self._remove(peer, leased)
         leased.state = "pending"
-        leased.start, leased.rows, leased.orphaned = (
+        leased.start, leased.rows, leased.count_missed_as_lost = (
             start,
             rows,
-            orphaned or (leased.orphaned and start == leased.start),
+            count_missed_as_lost or (leased.count_missed_as_lost and start == leased.start),
         )
         self._free[leased.share.name] = leased
 
-    def _remove(self, peer: Peer, leased: LeasedShare) -> None:
+    def _remove(self, peer: WorkerId, leased: LeasedShare) -> None:
         del self._held_by[peer][leased.share.name]
         self._leases.pop(peer, None)
         leased.owner, self._balanced = None, False
         self._recalled.discard(leased.share.name)
 
-    def _owned(self, peer: Peer, lease: Lease) -> LeasedShare | None:
+    def _owned(self, peer: WorkerId, lease: Lease) -> LeasedShare | None:
         leased = self._shares.get(lease.share)
         return leased if leased is not None and leased.owner == peer and leased.attempt == lease.attempt else None
 
-    def _recall_surplus(self, peer: Peer, entry: int) -> None:
+    def _recall_surplus(self, peer: WorkerId, entry: int) -> None:
         """Let a worker give back what it has too much of an entry, if another has too little."""
         mine = [
             name for name, t in self._held_by[peer].items() if t.share.entry == entry and name not in self._recalled
         ]
-        surplus = len(mine) - self._quota(peer, self._open[entry])
+        surplus = len(mine) - self._quota(peer, self._unfinished[entry])
         if surplus > 0 and self._wanting(entry):
             self._recalled.update(mine[-surplus:])
             self._leases.pop(peer, None)
 
-    def _count_held(self, peer: Peer, entry: int | None = None) -> int:
+    def _count_held(self, peer: WorkerId, entry: int | None = None) -> int:
         theirs = self._held_by[peer].items()
         return sum(entry in (None, leased.share.entry) and name not in self._recalled for name, leased in theirs)
 
-    def _quota(self, peer: Peer, shares: int) -> int:
+    def _quota(self, peer: WorkerId, shares: int) -> int:
         return math.ceil(shares * self._capacities[peer] / self._capacity - 1e-9)
 
     def _wanting(self, entry: int) -> bool:
         """Return whether some worker has less of an entry than it could take whole."""
-        shares = self._open[entry]
+        shares = self._unfinished[entry]
         return any(
             self._count_held(p, entry) < math.floor(shares * c / self._capacity + 1e-9)
             for p, c in self._capacities.items()
         )
 
-    def _entitled(self, peer: Peer, entry: int) -> bool:
+    def _entitled(self, peer: WorkerId, entry: int) -> bool:
         """Return whether *peer* may have one more share of an entry: it has less than a fair part, or least of all."""
         if self._below(peer, entry):
             return True
@@ -219,7 +223,7 @@ class LeaseTable:
         least = min(self._count_held(other) / capacity for other, capacity in self._capacities.items())
         return self._count_held(peer) / self._capacities[peer] == least
 
-    def _below(self, peer: Peer, entry: int) -> bool:
-        return self._count_held(peer, entry) < self._quota(peer, self._open[entry]) and self._count_held(
+    def _below(self, peer: WorkerId, entry: int) -> bool:
+        return self._count_held(peer, entry) < self._quota(peer, self._unfinished[entry]) and self._count_held(
             peer
-        ) < self._quota(peer, self._open.total())
+        ) < self._quota(peer, self._unfinished.total())

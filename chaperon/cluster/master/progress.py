@@ -33,7 +33,7 @@ class ReportedProgress:
         while self.marks and self.marks[0][1] <= seen:
             self.marks.pop(0)
 
-    def unseen(self, seen: int) -> Iterator[tuple[int, int]]:
+    def unreported(self, seen: int) -> Iterator[tuple[int, int]]:
         """Yield (second, how many began in it) of what the windows, which told up to *seen*, have not."""
         known = max(self.start, seen)
         for second, reached in self.marks:
@@ -57,7 +57,7 @@ class ShareProgressLog:
     def __getitem__(self, lease: Lease) -> ReportedProgress | None:
         return self._spans.get((lease.share, lease.attempt))
 
-    def open(self, lease: Lease) -> None:
+    def add(self, lease: Lease) -> None:
         """Note that a share is in this worker's hands."""
         where = lease.share, lease.attempt
         if where not in self._spans:

@@ -32,7 +32,7 @@ from chaperon.report.monitor import RunMonitor
 
 DUPLICATED = "visits that a worker given up has made, and its successor again"
 STOOD_STILL = "seconds in which the master stood still: no worker's silence meanwhile counts"
-_STRICT: tuple[Order, ...] = ("wait", "run", "end", "stop", "kill", "over")
+_BY_STRICTNESS: tuple[Order, ...] = ("wait", "run", "end", "stop", "kill", "over")
 
 
 class MasterState:
@@ -47,16 +47,16 @@ class MasterState:
         self.began: float | None = None
         self.finished: float | None = None
         self.workers = WorkerRegistry(worker_timeout)
-        self.leases = LeaseTable(shares, again=worker_timeout / 10)
+        self.leases = LeaseTable(shares, offer_interval=worker_timeout / 10)
         self._worker_timeout = worker_timeout
         self.changes: list[Change] = []
         self._monitor = monitor
         self._losses = LossCorrections()
         self._caps = FleetCaps()
-        free = {share.label for share in shares if not share.load.has_plan}
+        unplanned = {share.label for share in shares if not share.load.has_plan}
         self._shares = {share.name: share for share in shares}
-        self._scheduled = frozenset({share.label for share in shares} - free)
-        self._cut: float | None = None
+        self._scheduled = frozenset({share.label for share in shares} - unplanned)
+        self._stopped_at: float | None = None
         self._without_workers_since: float | None = None
         self._gave_up_on_workers = False
 
@@ -88,12 +88,12 @@ class MasterState:
         worker.record_ping(ping, now, self._second(now))
         if worker.present:
             for lease in ping.done:
-                self.leases.done(worker.peer, lease)
+                self.leases.complete(worker.peer, lease)
             for lease in ping.returned:
-                self.leases.take_back(worker.peer, lease)
+                self.leases.accept_return(worker.peer, lease)
             for lease in ping.claims:
                 if self.leases.claim(worker.peer, lease):
-                    worker.progress_log.open(lease)
+                    worker.progress_log.add(lease)
         if worker.over and self.order in ("end", "stop", "kill"):
             self.finished = now if self.finished is None or self.order != "end" else self.finished
         return Pong(
@@ -169,10 +169,10 @@ class MasterState:
 
     def halt(self, order: Order, now: float) -> bool:
         """Give an order that ends the run, unless a stricter one is given; return whether it is given now."""
-        if _STRICT.index(order) <= _STRICT.index(self.order):
+        if _BY_STRICTNESS.index(order) <= _BY_STRICTNESS.index(self.order):
             return False
-        if self._cut is None and order in ("stop", "kill"):
-            self._cut = now
+        if self._stopped_at is None and order in ("stop", "kill"):
+            self._stopped_at = now
         if order == "end":
             self.finished = now
         self.order = order
@@ -187,10 +187,10 @@ class MasterState:
         if self.began is not None:
             for worker in self.workers.ready:
                 self.collector.join(worker.title)
-        self.leases.set_capacities({worker.peer: worker.hello.capacity for worker in self.workers.dealable(now)})
+        self.leases.set_capacities({worker.peer: worker.hello.capacity for worker in self.workers.eligible(now)})
         return self.leases.offers(now)
 
-    def give_up(self, now: float) -> list[WorkerRecord]:
+    def give_up_expired(self, now: float) -> list[WorkerRecord]:
         """Take everything from those who are gone; return them."""
         gone = self.workers.expired(now)
         for worker in gone:
@@ -223,22 +223,22 @@ class MasterState:
         self.leases.revoke(worker.peer, known)
         if self.began is None:
             return
-        unseen: Counter[tuple[str, int]] = Counter()
+        unreported: Counter[tuple[str, int]] = Counter()
         for reported in worker.progress_log:
             if (reported.share, reported.attempt) not in reported_by_successor:
-                for second, count in reported.unseen(progress.get(reported.share, (0, 0))[0]):
-                    unseen[self._shares[reported.share].label, second] += count
-        self._correct(worker.windows.write_off(unseen))
+                for second, count in reported.unreported(progress.get(reported.share, (0, 0))[0]):
+                    unreported[self._shares[reported.share].label, second] += count
+        self._correct(worker.windows.write_off(unreported))
         for window in worker.windows.close():
             self._add(worker, window)
         self.collector.leave(worker.title, lost=not (worker.all_windows_known and worker.windows.acked >= worker.cut))
 
     def _add(self, worker: WorkerRecord, window: Window) -> bool:
         late = worker.windows.closed
-        found = worker.windows.recovered(window) if late else {}
+        found = worker.windows.recover(window) if late else {}
         self._correct(found)
         self._correct(self._losses.record_window(window, given_up=late, scheduled=self._scheduled, found=found))
-        return self._monitor.add(self._caps.bound(window))
+        return self._monitor.add(self._caps.apply(window))
 
     def without_workers(self, now: float) -> bool:
         """Return whether no worker has been there for too long."""
@@ -264,7 +264,7 @@ class MasterState:
                 for note in worker.loss_notes:
                     self.collector.count_note(note)
         if self.began is not None:
-            until = (self.finished if self._cut is None else self._cut) - self.began
+            until = (self.finished if self._stopped_at is None else self._stopped_at) - self.began
             self._correct(
                 unmade_visits(self.leases.unowned, self._live_changes(), until=until, whole=self._gave_up_on_workers)
             )
@@ -284,7 +284,7 @@ class MasterState:
         """
         closings = {worker.title: worker.closing for worker in self.workers if worker.closing and not worker.lost}
         stops = [said.stopped for said in closings.values() if said.stopped is not None]
-        stopped = None if self._cut is None else min([self._cut - began, *stops])
+        stopped = None if self._stopped_at is None else min([self._stopped_at - began, *stops])
         plan = due_visits(self._shares.values(), self._live_changes(), stopped=stopped)
         due = {label: (least, exact and stopped is None) for label, (least, exact) in plan.items()}
         self._monitor.reconcile(closings, due, duplicated=max(self._losses.duplicated, 0))

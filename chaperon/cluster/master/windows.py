@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from chaperon.measure.window import VisitCounts, Window
 
-Place = tuple[str, int]
+LedgerKey = tuple[str, int]
 """(scenario label, second in which the visits were due)"""
 
-Changes = dict[Place, VisitCounts]
+LedgerChanges = dict[LedgerKey, VisitCounts]
 
 
 class WindowSequencer:
@@ -21,12 +21,12 @@ class WindowSequencer:
     """
 
     def __init__(self) -> None:
-        self._unseen: Counter[Place] = Counter()
+        self._unreported: Counter[LedgerKey] = Counter()
         self.acked = 0
         self.duplicates = 0
         self.closed = False
         self.progress: dict[str, tuple[int, int]] = {}
-        self.open: defaultdict[Place, int] = defaultdict(int)
+        self.open: defaultdict[LedgerKey, int] = defaultdict(int)
         self._waiting: dict[int, Window] = {}
         self._seen_late: set[int] = set()
 
@@ -62,29 +62,29 @@ class WindowSequencer:
     @property
     def lost(self) -> int:
         """How many visits nobody knows the end of, if no window comes any more."""
-        return sum(self.open.values()) + self._unseen.total()
+        return sum(self.open.values()) + self._unreported.total()
 
     @property
     def ahead(self) -> tuple[int, ...]:
         """The numbers of the windows that came before their turn."""
         return tuple(sorted({*self._waiting, *self._seen_late}))
 
-    def write_off(self, unseen: Mapping[Place, int]) -> Changes:
+    def write_off(self, unreported: Mapping[LedgerKey, int]) -> LedgerChanges:
         """Return what is lost: visits that were begun, though no window tells of them."""
-        self._unseen.update(unseen)
-        return {place: VisitCounts(planned=count, lost=count) for place, count in unseen.items() if count}
+        self._unreported.update(unreported)
+        return {place: VisitCounts(planned=count, lost=count) for place, count in unreported.items() if count}
 
-    def recovered(self, window: Window) -> Changes:
+    def recover(self, window: Window) -> LedgerChanges:
         """Return what a window that comes late takes back of what was written off: first in the same second."""
-        changes: Changes = {}
+        changes: LedgerChanges = {}
         for (label, second), counts in window.ledger.items():
             left = counts.planned
-            theirs = (place for place in self._unseen if place[0] == label)
+            theirs = (place for place in self._unreported if place[0] == label)
             for place in sorted(theirs, key=lambda place: (place[1] != second, place[1])):
-                found = min(self._unseen[place], left)
+                found = min(self._unreported[place], left)
                 if found > 0:
                     left -= found
-                    self._unseen[place] -= found
+                    self._unreported[place] -= found
                     changes.setdefault(place, VisitCounts()).add(VisitCounts(planned=-found, lost=-found))
         return changes
 
@@ -112,17 +112,19 @@ class LossCorrections:
     """
 
     def __init__(self) -> None:
-        self._in_flight: dict[Place, int] = {}
-        self._declared: defaultdict[Place, int] = defaultdict(int)
-        self._late: defaultdict[Place, int] = defaultdict(int)
-        self._corrected: defaultdict[Place, int] = defaultdict(int)
+        self._in_flight: dict[LedgerKey, int] = {}
+        self._declared: defaultdict[LedgerKey, int] = defaultdict(int)
+        self._late: defaultdict[LedgerKey, int] = defaultdict(int)
+        self._corrected: defaultdict[LedgerKey, int] = defaultdict(int)
 
     @property
     def duplicated(self) -> int:
         """How many visits both a worker that was given up and its successor have made."""
         return sum(self._late.values()) - sum(self._corrected.values())
 
-    def record_window(self, window: Window, *, given_up: bool, scheduled: frozenset[str], found: Changes) -> Changes:
+    def record_window(
+        self, window: Window, *, given_up: bool, scheduled: frozenset[str], found: LedgerChanges
+    ) -> LedgerChanges:
         """Note a window, of a worker that was given up before it came, or not.
 
         What was *found* in it had been written off. *scheduled* are the labels whose visits
@@ -141,7 +143,7 @@ class LossCorrections:
                 spare[place[0]] -= known
                 self._late[place] += counts.planned - known
                 changed.append(place)
-        changes: Changes = {}
+        changes: LedgerChanges = {}
         for place in changed:
             known = min(self._declared[place], self._late[place])
             more = known - self._corrected[place]
@@ -150,9 +152,9 @@ class LossCorrections:
                 changes[place] = VisitCounts(planned=-more, lost=-more)
         return changes
 
-    def update_in_flight(self, sequencers: Mapping[object, WindowSequencer]) -> Changes:
+    def update_in_flight(self, sequencers: Mapping[object, WindowSequencer]) -> LedgerChanges:
         """Return what changed in the visits whose end is in no window of the given-up workers (*sequencers*)."""
-        now: defaultdict[Place, int] = defaultdict(int)
+        now: defaultdict[LedgerKey, int] = defaultdict(int)
         for sequencer in sequencers.values():
             for place, count in sequencer.open.items():
                 now[place] += count

@@ -6,23 +6,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from chaperon._version import VERSION
-from chaperon.cluster.master.leases import Peer
+from chaperon.cluster.master.leases import WorkerId
 from chaperon.cluster.master.progress import ShareProgressLog
 from chaperon.cluster.master.windows import WindowSequencer
 from chaperon.cluster.protocol.messages import Hello, Ping, State
 from chaperon.measure.closing import Closing
 
-SUSPECT = 0.3
+SUSPECT_AFTER = 0.3
 """Of the silence after which a worker is given up: from then on it gets nothing more."""
 
-RETURN = 0.2
+RECONNECT_WITHIN = 0.2
 """Of that silence, two beats: so long a worker whose connection was closed may take to open another."""
 
 
-MOST = 10_000
+MAX_WORKERS = 10_000
 """Lives of workers a master keeps the account of."""
 
-NAME = 200
+MAX_NAME = 200
 """Characters of what a worker says of itself: its name, its host, its versions."""
 
 
@@ -55,7 +55,7 @@ class WorkerRecord:
     closing: Closing | None = None
 
     @property
-    def peer(self) -> Peer:
+    def peer(self) -> WorkerId:
         """Its name with its incarnation."""
         return self.hello.worker, self.hello.incarnation
 
@@ -89,11 +89,11 @@ class WorkerRecord:
 class WorkerRegistry:
     """Lets workers in, one life of a name at a time."""
 
-    def __init__(self, silence: float) -> None:
-        self._silence = silence
-        self._workers: dict[Peer, WorkerRecord] = {}
-        self._lives: dict[str, int] = {}
-        self._contested: dict[Peer, float] = {}
+    def __init__(self, worker_timeout: float) -> None:
+        self._worker_timeout = worker_timeout
+        self._workers: dict[WorkerId, WorkerRecord] = {}
+        self._incarnations: dict[str, int] = {}
+        self._contested: dict[WorkerId, float] = {}
 
     def __repr__(self) -> str:
         return f"<WorkerRegistry of {', '.join(worker.title for worker in self.present) or 'nobody'}>"
@@ -101,7 +101,7 @@ class WorkerRegistry:
     def __iter__(self) -> Iterator[WorkerRecord]:
         return iter(list(self._workers.values()))
 
-    def __getitem__(self, peer: Peer) -> WorkerRecord | None:
+    def __getitem__(self, peer: WorkerId) -> WorkerRecord | None:
         return self._workers.get(peer)
 
     @property
@@ -116,12 +116,12 @@ class WorkerRegistry:
             worker for worker in self.present if worker.state in ("ready", "sending") and worker.windows_until is None
         ]
 
-    def dealable(self, now: float) -> list[WorkerRecord]:
+    def eligible(self, now: float) -> list[WorkerRecord]:
         """Return those who may be dealt shares: ready, connected, and heard of lately."""
         return [
             worker
             for worker in self.ready
-            if worker.disconnected_at is None and now - worker.last_heard_at < SUSPECT * self._silence
+            if worker.disconnected_at is None and now - worker.last_heard_at < SUSPECT_AFTER * self._worker_timeout
         ]
 
     def expired(self, now: float) -> list[WorkerRecord]:
@@ -133,8 +133,11 @@ class WorkerRegistry:
         return [
             worker
             for worker in self.present
-            if now - worker.last_heard_at > self._silence
-            or (worker.disconnected_at is not None and now - worker.disconnected_at > RETURN * self._silence)
+            if now - worker.last_heard_at > self._worker_timeout
+            or (
+                worker.disconnected_at is not None
+                and now - worker.disconnected_at > RECONNECT_WITHIN * self._worker_timeout
+            )
             or (
                 worker.windows_until is not None and (now >= worker.windows_until or worker.windows.acked >= worker.cut)
             )
@@ -163,8 +166,8 @@ class WorkerRegistry:
         why = self._rejection(hello)
         if why:
             return why
-        if len(self._workers) >= MOST or len(self._contested) >= MOST:
-            return f"this master has the account of {MOST:,} workers, and room for no more"
+        if len(self._workers) >= MAX_WORKERS or len(self._contested) >= MAX_WORKERS:
+            return f"this master has the account of {MAX_WORKERS:,} workers, and room for no more"
         for other in self.present:
             if other.hello.worker != hello.worker:
                 continue
@@ -174,10 +177,10 @@ class WorkerRegistry:
             if (
                 other.windows_until is None
                 and other.disconnected_at is None
-                and now - other.last_heard_at < SUSPECT * self._silence
+                and now - other.last_heard_at < SUSPECT_AFTER * self._worker_timeout
             ):
                 return None
-        lives = self._lives[hello.worker] = self._lives.get(hello.worker, 0) + 1
+        lives = self._incarnations[hello.worker] = self._incarnations.get(hello.worker, 0) + 1
         title = hello.worker if lives == 1 else f"{hello.worker}#{lives}"
         worker = self._workers[peer] = WorkerRecord(hello, title, now)
         return worker
@@ -190,8 +193,8 @@ class WorkerRegistry:
             ("Chaperon", hello.chaperon),
             ("Python", hello.python),
         ):
-            if len(said) > NAME:
-                return f"its {what} has {len(said):,} characters, {NAME} are the most"
+            if len(said) > MAX_NAME:
+                return f"its {what} has {len(said):,} characters, {MAX_NAME} are the most"
         if hello.chaperon.split(".")[:2] != VERSION.split(".")[:2]:
             return f"it is Chaperon {hello.chaperon}, the master {VERSION}: install the same on both"
         if not 0.0 < hello.capacity < float("inf"):

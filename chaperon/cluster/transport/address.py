@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from chaperon.errors import UsageError
 
 PORT = 5570
-LONGEST = 107 - len(".work")
+MAX_PATH_BYTES = 107 - len(".work")
 """Bytes of a path that a local socket may have."""
 
 _TCP = re.compile(r"tcp://(\[[0-9a-fA-F:.]+\]|[^\[\]:/\s]+)(?::(\d{1,5}|\*))?")
@@ -31,8 +31,10 @@ class Address:
         """Read "tcp://host:port", the port optional, or "ipc:///path". Raises UsageError."""
         if text.startswith("ipc://") and len(text) > 6:
             path = text[6:]
-            if len(path.encode()) > LONGEST:
-                raise UsageError(f"{text!r} is too long for a local socket: use a path of at most {LONGEST} bytes")
+            if len(path.encode()) > MAX_PATH_BYTES:
+                raise UsageError(
+                    f"{text!r} is too long for a local socket: use a path of at most {MAX_PATH_BYTES} bytes"
+                )
             return cls(path=path)
         found = _TCP.fullmatch(text if "://" in text else f"tcp://{text}")
         if found is None:
@@ -68,7 +70,7 @@ class Address:
             return False
 
     @property
-    def near(self) -> Address:
+    def local(self) -> Address:
         """The address as it is reached from the machine itself."""
         everywhere = self.host in ("*", "0.0.0.0", "[::]")
         return Address("127.0.0.1", self.port) if everywhere else self

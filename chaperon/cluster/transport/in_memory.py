@@ -33,7 +33,7 @@ class LossyNetwork:
         self._awake = Event()
         self._awake.set()
         self.loss, self.duplication, self.delay = loss, duplication, delay
-        self.carried = 0
+        self.delivered = 0
         self._clock = clock
         self._random = Random(seed)
         self.master = MasterEnd(self)
@@ -68,7 +68,7 @@ class LossyNetwork:
         """Bring the master all that was kept."""
         self._awake.set()
 
-    def carry(self, peer: bytes, data: bytes, deliver: Callable[[Message], None], *, down: bool) -> None:
+    def transmit(self, peer: bytes, data: bytes, deliver: Callable[[Message], None], *, down: bool) -> None:
         """Bring *data* to *peer*, *down* from the master, or up from it."""
         for _ in range(2 if self._random.random() < self.duplication else 1):
             if peer not in self.cut and self._random.random() >= self.loss:
@@ -80,7 +80,7 @@ class LossyNetwork:
         if not down:
             self._awake.wait()
         if peer not in self.cut and not (down and peer in self.mute):
-            self.carried += 1
+            self.delivered += 1
             deliver(decode(data))
 
 
@@ -107,16 +107,16 @@ class MasterEnd:
         """Say something to one worker."""
         worker = self._net.workers.get(peer)
         if worker is not None:
-            self._net.carry(peer, encode(message), worker.deliver, down=True)
+            self._net.transmit(peer, encode(message), worker.deliver, down=True)
 
     def offer(self, offer: Offer) -> bool:
         """Offer a share to whoever is next."""
-        open_ones = [worker for worker in self._net.workers.values() if worker.working]
+        open_ones = [worker for worker in self._net.workers.values() if worker.accepts_offers]
         if not open_ones:
             return False
         self._next += 1
         worker = open_ones[self._next % len(open_ones)]
-        self._net.carry(worker.peer, encode(offer), worker.deliver, down=True)
+        self._net.transmit(worker.peer, encode(offer), worker.deliver, down=True)
         return True
 
     def close(self) -> None:
@@ -132,7 +132,7 @@ class WorkerEnd:
         self._on_message: OnMasterMessage = lambda message: None
         self.on_connection: OnConnection = lambda connected: None
         self.peer = peer
-        self.working = False
+        self.accepts_offers = False
         self.reconnected = 0
         self.dropped: Counter[str] = Counter()
 
@@ -152,7 +152,7 @@ class WorkerEnd:
 
     def send(self, message: Message) -> None:
         """Say something to the master."""
-        self._net.carry(
+        self._net.transmit(
             self.peer, encode(message), lambda said: self._net.master.on_message(self.peer, said), down=False
         )
 
@@ -161,13 +161,13 @@ class WorkerEnd:
         self.send(frame)
         return True
 
-    def open_work(self) -> None:
+    def accept_offers(self) -> None:
         """Take offers from now on."""
-        self.working = True
+        self.accepts_offers = True
 
-    def close_work(self) -> None:
+    def decline_offers(self) -> None:
         """Take offers no longer."""
-        self.working = False
+        self.accepts_offers = False
 
     def reconnect(self) -> None:
         """Count that it was asked for."""

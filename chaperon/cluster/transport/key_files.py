@@ -11,18 +11,27 @@ from pathlib import Path
 
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.key_variables import FILE_VARIABLE, VARIABLE
-from chaperon.cluster.transport.keys import Key, MasterKey, WorkerKey, make, make_related, parse, related, require_key
+from chaperon.cluster.transport.keys import (
+    Key,
+    MasterKey,
+    WorkerKey,
+    derived_worker_key,
+    make_master_key,
+    make_pair,
+    parse_key,
+    require_key,
+)
 from chaperon.errors import OutputError, UsageError
 from chaperon.report.outputs.output_file import refuse_links
 
 NAMES = {MasterKey: "master.key", WorkerKey: "worker.key"}
 REMEDIES = "give one with --key FILE (chaperon keygen makes it), or do without on this machine with --no-key"
 
-LONGEST = 1_000
+MAX_KEY_CHARACTERS = 1_000
 """Characters read of a key file: a key has some hundred."""
 
 
-def choose(
+def choose_key(
     path: str | None,
     environ: Mapping[str, str],
     kind: type[Key],
@@ -43,19 +52,19 @@ def choose(
         if not address.loopback:
             raise UsageError(f"--no-key is for this machine alone: to {verb} {address}, give --key FILE")
         return None
-    key = find(path, environ, kind)
+    key = find_key(path, environ, kind)
     require_key(address, key, verb)
-    return own(kind, environ) if key is None else key
+    return user_key(kind, environ) if key is None else key
 
 
-def find(path: str | None, environ: Mapping[str, str], kind: type[Key]) -> Key | None:
+def find_key(path: str | None, environ: Mapping[str, str], kind: type[Key]) -> Key | None:
     """Return the key in a file, else in the environment, else None. Raises UsageError where it is of no use."""
     path = path or environ.get(FILE_VARIABLE)
     text = _read(Path(path)) if path else environ.get(VARIABLE)
     return _of_kind(text, kind) if text else None
 
 
-def own(kind: type[Key], environ: Mapping[str, str]) -> Key:
+def user_key(kind: type[Key], environ: Mapping[str, str]) -> Key:
     """Return the key of this user, from the user's own folder; a pair is made there on first use.
 
     Several processes may do so at once: all get keys of one pair. Raises UsageError where the
@@ -67,14 +76,14 @@ def own(kind: type[Key], environ: Mapping[str, str]) -> Key:
         _make_folder(folder)
         master, worker = folder / NAMES[MasterKey], folder / NAMES[WorkerKey]
         if os.path.lexists(worker) and (kind is WorkerKey or not os.path.lexists(master)):
-            return _of_kind(_read(worker, own=True), kind)
+            return _of_kind(_read(worker, private=True), kind)
         if not os.path.lexists(master):
             with suppress(FileExistsError):  # another process of this user was faster: its key is the one
-                _place(master, make_related(), os.link)
-        found = _of_kind(_read(master, own=True), MasterKey)
-        following = related(found) if isinstance(found, MasterKey) else None
+                _write_as(master, make_master_key(), os.link)
+        found = _of_kind(_read(master, private=True), MasterKey)
+        following = derived_worker_key(found) if isinstance(found, MasterKey) else None
         if following is not None and not os.path.lexists(worker):
-            _place(worker, following, os.replace)
+            _write_as(worker, following, os.replace)
     except OSError as exc:
         where = f"none can be made in {folder or 'the home folder'}"
         raise UsageError(f"there is no key, and {where}: {exc.strerror or exc}; {REMEDIES}") from None
@@ -100,13 +109,13 @@ def user_folder(environ: Mapping[str, str]) -> Path:
     return Path(home, ".config", "chaperon")
 
 
-def write(folder: Path) -> tuple[Path, Path]:
+def write_pair(folder: Path) -> tuple[Path, Path]:
     """Write a new pair as master.key, worker.key, readable by their owner alone; raises OutputError."""
     paths = folder / NAMES[MasterKey], folder / NAMES[WorkerKey]
     refuse_links(folder)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        master, worker = make()
+        master, worker = make_pair()
         _create(paths[0], master)
         _create(paths[1], worker)
     except FileExistsError as exc:
@@ -130,12 +139,12 @@ def _make_folder(folder: Path) -> None:
         raise UsageError(f"{folder} is open to others: chmod 700 {folder}; remove keys that may have been read")
 
 
-def _place(path: Path, key: Key, name_it: Callable[[Path, Path], None]) -> None:
+def _write_as(path: Path, key: Key, rename: Callable[[Path, Path], None]) -> None:
     """Write a key beside *path*, then give it that name: with `os.link` only if the name is free, or `os.replace`."""
     new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         _create(new, key)
-        name_it(new, path)
+        rename(new, path)
     finally:
         new.unlink(missing_ok=True)
 
@@ -150,24 +159,24 @@ def _create(path: Path, key: Key) -> None:
 
 
 def _of_kind(text: str, kind: type[Key]) -> Key:
-    key = parse(text)
+    key = parse_key(text)
     if not isinstance(key, kind):
         wanted, other = ("master", "worker") if kind is MasterKey else ("worker", "master")
         raise UsageError(f"this is the {other}'s key: a {wanted} takes {wanted}.key")
     return key
 
 
-def _read(path: Path, *, own: bool = False) -> str:
-    """Return the text of a key file; one in the user's *own* folder must be the user's. Raises UsageError."""
+def _read(path: Path, *, private: bool = False) -> str:
+    """Return the text of a key file; one in the user's *private* folder must be the user's. Raises UsageError."""
     try:
-        file = os.open(path, os.O_RDONLY | (os.O_NOFOLLOW if own else 0))
+        file = os.open(path, os.O_RDONLY | (os.O_NOFOLLOW if private else 0))
         with os.fdopen(file, encoding="ascii") as stream:
             status = os.fstat(file)
-            if own and status.st_uid != os.geteuid():
+            if private and status.st_uid != os.geteuid():
                 raise UsageError(f"{path} belongs to another user: move it away, or {REMEDIES}")
             if status.st_mode & 0o077 and stat.S_ISREG(status.st_mode):
                 raise UsageError(f"{path} can be read by others: chmod 600 {path}")
-            return stream.read(LONGEST)
+            return stream.read(MAX_KEY_CHARACTERS)
     except (OSError, UnicodeDecodeError) as exc:
         why = getattr(exc, "strerror", None) or "it is no text"
         raise UsageError(f"cannot read the key in {path}: {why}") from None

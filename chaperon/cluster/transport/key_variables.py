@@ -11,7 +11,7 @@ FILE_VARIABLE = "CHAPERON_KEY_FILE"
 """Holds the path of a key file."""
 
 
-def withdraw(environ: MutableMapping[str, str]) -> Mapping[str, str]:
+def remove_key(environ: MutableMapping[str, str]) -> Mapping[str, str]:
     """Remove the key's line from *environ*, so that no scenario sees it; return all variables as they were."""
     found = dict(environ)
     environ.pop(VARIABLE, None)

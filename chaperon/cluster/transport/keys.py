@@ -1,4 +1,4 @@
-"""Who may speak to whom: CurveZMQ keys, in one line each, with the door that asks for them."""
+"""Who may speak to whom: CurveZMQ keys, in one line each, with the socket that asks for them."""
 
 from __future__ import annotations
 
@@ -26,40 +26,40 @@ class MasterKey:
 
     secret: bytes = field(repr=False)
     workers: bytes
-    own: bytes = b""
+    own_worker: bytes = b""
 
     def with_own_worker(self) -> tuple[MasterKey, WorkerKey]:
         """Return this key, letting in a worker of the master's own too, with a key for that."""
         public, secret = (z85.decode(part) for part in zmq.curve_keypair())
-        return replace(self, own=public), WorkerKey(_public(self.secret), secret)
+        return replace(self, own_worker=public), WorkerKey(_public(self.secret), secret)
 
     def __str__(self) -> str:
-        return f"{MASTER}:{_text(self.secret)}:{_text(self.workers)}"
+        return f"{MASTER}:{_base64(self.secret)}:{_base64(self.workers)}"
 
-    def apply(self, socket: Any) -> None:
-        """Let a socket speak only to those the door lets in."""
+    def configure(self, socket: Any) -> None:
+        """Let a socket speak only to those the socket lets in."""
         socket.setsockopt(zmq.CURVE_SERVER, 1)
         socket.setsockopt(zmq.CURVE_SECRETKEY, z85.encode(self.secret))
         socket.setsockopt(zmq.ZAP_DOMAIN, DOMAIN)
 
-    def guard(self, context: Any, on_fault: OnFault = lambda text: None) -> None:
+    def start_authenticator(self, context: Any, on_fault: OnFault = lambda text: None) -> None:
         """Answer, in a greenlet, who may come in (RFC 27/ZAP); without it nobody may."""
-        door = context.socket(zmq.REP)
-        door.setsockopt(zmq.LINGER, 0)
-        door.bind(_ZAP)
-        spawn_watched("what lets workers in", self._answer, door, on_fault=on_fault, ends=True)
+        socket = context.socket(zmq.REP)
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.bind(_ZAP)
+        spawn_watched("what lets workers in", self._authenticate, socket, on_fault=on_fault, ends=True)
 
-    def _answer(self, door: Any) -> None:
+    def _authenticate(self, socket: Any) -> None:
         while True:
             try:
-                version, request, *_, mechanism, key = door.recv_multipart()[:7]
+                version, request, *_, mechanism, key = socket.recv_multipart()[:7]
             except ValueError:
                 version, request, mechanism, key = b"1.0", b"", b"", b""
             except zmq.ZMQError:
                 return
-            known = mechanism == b"CURVE" and key in (self.workers, self.own)
+            known = mechanism == b"CURVE" and key in (self.workers, self.own_worker)
             status = (b"200", b"OK") if known else (b"400", b"not a worker of this master")
-            door.send_multipart([version, request, *status, b"", b""])
+            socket.send_multipart([version, request, *status, b"", b""])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,36 +70,36 @@ class WorkerKey:
     secret: bytes = field(repr=False)
 
     def __str__(self) -> str:
-        return f"{WORKER}:{_text(self.master)}:{_text(self.secret)}"
+        return f"{WORKER}:{_base64(self.master)}:{_base64(self.secret)}"
 
-    def apply(self, socket: Any) -> None:
+    def configure(self, socket: Any) -> None:
         """Let a socket speak only to that master."""
         secret = z85.encode(self.secret)
         socket.setsockopt(zmq.CURVE_SERVERKEY, z85.encode(self.master))
         socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
         socket.setsockopt(zmq.CURVE_PUBLICKEY, zmq.curve_public(secret))
 
-    def guard(self, context: Any, on_fault: OnFault = lambda text: None) -> None:
+    def start_authenticator(self, context: Any, on_fault: OnFault = lambda text: None) -> None:
         """Do nothing: a worker accepts no connections."""
 
 
 Key = MasterKey | WorkerKey
 
 
-def make() -> tuple[MasterKey, WorkerKey]:
+def make_pair() -> tuple[MasterKey, WorkerKey]:
     """Return a new pair: a worker's key cannot be used to pose as the master."""
     master_public, master_secret = (z85.decode(part) for part in zmq.curve_keypair())
     worker_public, worker_secret = (z85.decode(part) for part in zmq.curve_keypair())
     return MasterKey(master_secret, worker_public), WorkerKey(master_public, worker_secret)
 
 
-def make_related() -> MasterKey:
-    """Return a new master's key whose worker's key follows from it: see `related`."""
+def make_master_key() -> MasterKey:
+    """Return a new master's key whose worker's key follows from it: see `derived_worker_key`."""
     secret = os.urandom(32)
     return MasterKey(secret, _public(_worker_secret(secret)))
 
 
-def related(master: MasterKey) -> WorkerKey | None:
+def derived_worker_key(master: MasterKey) -> WorkerKey | None:
     """Return the worker's key that follows from a master's by HMAC-SHA256; None for one made otherwise.
 
     The master's secret does not follow from the worker's, so that such a worker cannot pose
@@ -126,7 +126,7 @@ def require_key(address: Address, key: Key | None, verb: str) -> None:
         )
 
 
-def parse(text: str) -> Key:
+def parse_key(text: str) -> Key:
     """Read a key from its line. Raises UsageError, which never shows the key."""
     kind, _, rest = text.strip().partition(":")
     try:
@@ -138,5 +138,5 @@ def parse(text: str) -> Key:
     return MasterKey(first, second) if kind == MASTER else WorkerKey(first, second)
 
 
-def _text(raw: bytes) -> str:
+def _base64(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")

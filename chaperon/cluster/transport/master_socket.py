@@ -19,7 +19,7 @@ from chaperon.cluster.transport.link import FOREIGN, STRANGERS, OnClosed, OnWork
 from chaperon.cluster.transport.zmq_sockets import Sockets
 from chaperon.errors import OtherProtocol, UsageError, WireError
 
-FREE = range(10_000, 32_000)
+FREE_PORTS = range(10_000, 32_000)
 """Where a port is looked for if none is given: below those that outgoing connections use up, thousands under load."""
 
 _FAILED_HANDSHAKES = (
@@ -121,7 +121,7 @@ class MasterSocket:
             self._bind_one(self._sink, address.sink)
             return address
         for _ in range(50):
-            chosen = Address(address.host, FREE.start + secrets.randbelow(len(FREE)))
+            chosen = Address(address.host, FREE_PORTS.start + secrets.randbelow(len(FREE_PORTS)))
             bound: list[tuple[Any, str]] = []
             pairs = ((self._control, chosen.control), (self._work, chosen.work), (self._sink, chosen.sink))
             try:

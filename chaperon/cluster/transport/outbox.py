@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-IN_FLIGHT = 8
-FIRST = 2.0
-LONGEST = 15.0
+MAX_IN_FLIGHT = 8
+FIRST_DELAY = 2.0
+MAX_DELAY = 15.0
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class Outbox:
 
     def flush(self, now: float, send: Callable[[int, bytes], bool]) -> None:
         """Send what is due; what *send* refuses (False) stays due."""
-        for seq in sorted(self._windows)[:IN_FLIGHT]:
+        for seq in sorted(self._windows)[:MAX_IN_FLIGHT]:
             window = self._windows[seq]
             if window.received or now < window.due_at:
                 continue
@@ -67,7 +67,8 @@ class Outbox:
                 return
             self.resent += window.retry_delay > 0.0
             window.retry_delay = min(
-                max(2 * window.retry_delay, FIRST * self._heartbeat_interval), LONGEST * self._heartbeat_interval
+                max(2 * window.retry_delay, FIRST_DELAY * self._heartbeat_interval),
+                MAX_DELAY * self._heartbeat_interval,
             )
             window.sent_at, window.due_at = now, now + window.retry_delay
 

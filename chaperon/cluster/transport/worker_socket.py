@@ -17,7 +17,7 @@ from chaperon.cluster.transport.link import FOREIGN, REFUSALS, OnConnection, OnM
 from chaperon.cluster.transport.zmq_sockets import Sockets
 from chaperon.errors import OtherProtocol, UsageError, WireError
 
-TORN = 8
+BROKEN_HANDSHAKES = 8
 """Handshakes broken off in a row, at most a second apart, after which it is the key."""
 
 
@@ -46,9 +46,9 @@ class WorkerSocket:
         self._on_other_protocol: Callable[[OtherProtocol], None] | None = None
         self._on_refused: OnRefused = lambda why, final: None
         self._on_connection: OnConnection = lambda connected: None
-        self._former: Sockets | None = None
+        self._previous: Sockets | None = None
         self._failures = 0
-        self._working = False
+        self._accepts_offers = False
         self.dropped: Counter[str] = Counter()
         self._open()
 
@@ -103,7 +103,7 @@ class WorkerSocket:
         elif event in _REFUSALS:
             self.dropped[REFUSALS] += 1
             self._failures += 1
-            if event != zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL or self._failures >= TORN:
+            if event != zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL or self._failures >= BROKEN_HANDSHAKES:
                 why = _REFUSALS[event][self._key is None].format(self.address)
                 times = f"{self._failures} attempt{'s' if self._failures > 1 else ''}"
                 self._on_refused(f"refused by the key: {why} ({times}); give its worker.key with --key", True)
@@ -111,7 +111,7 @@ class WorkerSocket:
             self._on_refused(f"nobody answers at {self.address}", False)
 
     def _on_parts(self, parts: list[bytes]) -> None:
-        self._close_former()
+        self._close_previous()
         if len(parts) != 1:
             raise WireError("a message in pieces")
         try:
@@ -132,19 +132,19 @@ class WorkerSocket:
         """Send a window towards the sink; return whether it went off, which is not to say that it arrives."""
         return self._sockets.write(self._sink, [encode(frame)])
 
-    def open_work(self) -> None:
+    def accept_offers(self) -> None:
         """Take offers from now on."""
-        self._working = True
+        self._accepts_offers = True
         if self._work is None:
             self._work = self._sockets.open(zmq.PULL, RCVHWM=1)
             self._work.connect(self.address.work)
             self._sockets.read(self._work, self._on_parts)
 
-    def close_work(self) -> None:
+    def decline_offers(self) -> None:
         """Take offers no longer."""
-        self._working = False
+        self._accepts_offers = False
         if self._work is not None:
-            self._sockets.drop(self._work)
+            self._sockets.close_one(self._work)
             self._work = None
 
     def reconnect(self) -> None:
@@ -153,23 +153,23 @@ class WorkerSocket:
         The old ones are closed when the new ones bring a message, or at the next call: a master
         that hears of a closed connection deals this worker's shares to others.
         """
-        self._close_former()
+        self._close_previous()
         if self._work is not None:
-            self._sockets.drop(self._work)
-        self._former = self._sockets
-        self._former.mute()
+            self._sockets.close_one(self._work)
+        self._previous = self._sockets
+        self._previous.stop_reading()
         self._open()
         if self._on_message is not None and self._on_other_protocol is not None:
             self.listen(self._on_message, self._on_other_protocol, self._on_refused, self._on_connection)
-        if self._working:
-            self.open_work()
+        if self._accepts_offers:
+            self.accept_offers()
 
     def close(self) -> None:
         """Close all sockets at once."""
-        self._close_former()
+        self._close_previous()
         self._sockets.close()
 
-    def _close_former(self) -> None:
-        former, self._former = self._former, None
-        if former is not None:
-            former.close()
+    def _close_previous(self) -> None:
+        previous, self._previous = self._previous, None
+        if previous is not None:
+            previous.close()

@@ -21,7 +21,7 @@ from chaperon.errors import UsageError, WireError
 from chaperon.load.background import Watched, spawn_watched
 from chaperon.measure.strict_msgpack import LARGEST
 
-BREATH = 100
+YIELD_EVERY = 100
 """Messages after which everybody else gets a turn."""
 
 
@@ -41,7 +41,7 @@ class Sockets:
         self._key = key
         self._context = _Context()
         if key is not None:
-            key.guard(self._context, self._count_fault)
+            key.start_authenticator(self._context, self._count_fault)
         self._sockets: list[Any] = []
         self._readers: dict[Any, Watched] = {}
 
@@ -64,7 +64,7 @@ class Sockets:
         for name, value in tuning.items():
             socket.setsockopt(getattr(zmq, name), value)
         if self._key is not None:
-            self._key.apply(socket)
+            self._key.configure(socket)
         self._sockets.append(socket)
         return socket
 
@@ -94,7 +94,7 @@ class Sockets:
                 self.dropped[FAULTS] += 1
                 if os.environ.get("CHAPERON_DEBUG"):
                     raise
-            if n % BREATH == 0:
+            if n % YIELD_EVERY == 0:
                 gevent.sleep(0)
 
     def _count_fault(self, text: str) -> None:
@@ -128,13 +128,13 @@ class Sockets:
             raise
         return True
 
-    def mute(self) -> None:
+    def stop_reading(self) -> None:
         """Read nothing more, but leave the connections open."""
         for reader in self._readers.values():
             reader.kill(block=False)
         self._readers.clear()
 
-    def drop(self, socket: Any) -> None:
+    def close_one(self, socket: Any) -> None:
         """Close one socket at once."""
         reader = self._readers.pop(socket, None)
         if reader is not None and reader is not gevent.getcurrent():
@@ -145,5 +145,5 @@ class Sockets:
     def close(self) -> None:
         """Close all of them at once."""
         for socket in list(self._sockets):
-            self.drop(socket)
+            self.close_one(socket)
         self._context.destroy(0)

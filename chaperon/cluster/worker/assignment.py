@@ -50,7 +50,7 @@ class Assignment:
         redact: Redactor,
     ) -> None:
         self._redact = redact
-        self.sending: LocalLoad | None = None
+        self.load: LocalLoad | None = None
         self._plan = plan
         self._shares = shares
         self._sender = sender
@@ -64,7 +64,7 @@ class Assignment:
         self._on_end = on_end
         self._leases: dict[str, Lease] = {}
         self._over = False
-        self._changes = 0
+        self._changes_applied = 0
 
     def __repr__(self) -> str:
         return f"<Assignment of {self._worker}: {len(self._leases)} shares>"
@@ -72,14 +72,14 @@ class Assignment:
     @property
     def started(self) -> bool:
         """Whether it has begun."""
-        return self.sending is not None
+        return self.load is not None
 
     @property
     def share_states(self) -> ShareStates:
         """Where every share stands."""
-        if self.sending is None:
+        if self.load is None:
             return tuple(self._leases.values()), (), ()
-        standings, progress = self.sending.engine.standings, self.sending.engine.progress
+        standings, progress = self.load.engine.standings, self.load.engine.progress
         by: dict[str, list[Lease]] = {"going": [], "done": [], "returned": []}
         for name, lease in self._leases.items():
             if name not in progress:  # it came when no more could be begun
@@ -92,12 +92,12 @@ class Assignment:
     @property
     def cut(self) -> int:
         """The number of the newest window that was cut."""
-        return 0 if self.sending is None else self.sending.cut
+        return 0 if self.load is None else self.load.cut
 
     @property
     def closing(self) -> Closing | None:
         """What was counted apart from the windows; None where nothing was sent."""
-        return None if self.sending is None else self.sending.closing
+        return None if self.load is None else self.load.closing
 
     def update_leases(self, leases: tuple[Lease, ...]) -> None:
         """Have what the master says we have: take what is new, give back what is not among it."""
@@ -107,17 +107,17 @@ class Assignment:
             if (known is not None and known.attempt >= lease.attempt) or name not in self._shares:
                 continue
             self._leases[name] = lease
-            if self.sending is not None and not self._over:
-                self._start_share(self.sending, lease)
+            if self.load is not None and not self._over:
+                self._start_share(self.load, lease)
         for name in self._leases.keys() - wanted.keys():
-            if self.sending is None:
+            if self.load is None:
                 del self._leases[name]
             else:
-                self.sending.engine.release(name)
+                self.load.engine.release(name)
 
     def start(self, began: float) -> None:
         """Send what is held from *began* on, a reading of the clock."""
-        self.sending = LocalLoad(
+        self.load = LocalLoad(
             self._plan,
             (),
             self._send,
@@ -126,28 +126,28 @@ class Assignment:
             began=began,
             stop_run=self._stop_run,
             on_fault=self._on_load_fault,
-            journal=partial(self._sender.open, began),
+            journal=partial(self._sender.open_journal, began),
             engines=self._engines,
             staying=True,
             held=self._suspended,
             changed=self._on_share_ended,
         )
         for lease in self._leases.values():
-            self._start_share(self.sending, lease)
-        spawn_watched("the load", self._perform, self.sending, on_fault=self._on_load_fault, ends=True)
+            self._start_share(self.load, lease)
+        spawn_watched("the load", self._perform, self.load, on_fault=self._on_load_fault, ends=True)
 
     def _send(self, window: Window) -> None:
-        if self.sending is not None:
-            self._redact.add(self.sending.secrets)
+        if self.load is not None:
+            self._redact.add(self.load.secrets)
         self._sender.send(map_window_texts(window, self._redact))
 
-    def change(self, changes: tuple[Change, ...]) -> None:
+    def apply_changes(self, changes: tuple[Change, ...]) -> None:
         """Make the changes to the load that are new, at their moments of the run."""
-        if self.sending is None:
+        if self.load is None:
             return
-        for change in changes[self._changes :]:
-            change.apply(self.sending.engine)
-        self._changes = max(self._changes, len(changes))
+        for change in changes[self._changes_applied :]:
+            change.apply(self.load.engine)
+        self._changes_applied = max(self._changes_applied, len(changes))
 
     def apply_order(self, order: Order, grace: float) -> None:
         """Do what ends a run: stay no longer than what is held takes, or stop in the *grace* time, or now."""
@@ -163,16 +163,16 @@ class Assignment:
 
     def stop(self, grace: float = 0.0) -> None:
         """Start nothing more; visits in flight have *grace* seconds."""
-        if self.sending is not None:
-            self.sending.engine.stop(grace)
+        if self.load is not None:
+            self.load.engine.stop(grace)
 
-    def return_all(self, *, at_once: bool = False) -> None:
+    def return_shares(self, *, at_once: bool = False) -> None:
         """Give every share back, take no other; visits in flight have the grace time, or none."""
-        if self.sending is None:
+        if self.load is None:
             return
         self._over = True
         for name in self._leases:
-            self.sending.engine.release(name)
+            self.load.engine.release(name)
         if at_once:
             self.stop()
         else:
@@ -180,17 +180,17 @@ class Assignment:
             self._clock.after(self._plan.grace, self.stop)
 
     def _finish(self) -> None:
-        if self.sending is not None:
-            self.sending.engine.finish()
+        if self.load is not None:
+            self.load.engine.finish()
 
-    def _start_share(self, sending: LocalLoad, lease: Lease) -> None:
+    def _start_share(self, load: LocalLoad, lease: Lease) -> None:
         self._sender.note_share_start(lease)
         share = replace(self._shares[lease.share], start=lease.start, rows=lease.rows)
-        sending.engine.add_share(share, forgo=lease.count_missed_as_lost)
+        load.engine.add_share(share, forgo=lease.count_missed_as_lost)
 
-    def _perform(self, sending: LocalLoad) -> None:
+    def _perform(self, load: LocalLoad) -> None:
         try:
-            sending.perform()
+            load.perform()
         except BaseException as exc:
             text = fault_text("the load", exc)
             say_fault(text, exc)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-KEPT = 8
+EXCHANGES_KEPT = 8
 
 
 class ClockOffset:
@@ -14,7 +14,7 @@ class ClockOffset:
     """
 
     def __init__(self) -> None:
-        self._exchanges: deque[tuple[float, float]] = deque(maxlen=KEPT)
+        self._exchanges: deque[tuple[float, float]] = deque(maxlen=EXCHANGES_KEPT)
 
     def __repr__(self) -> str:
         if not self._exchanges:

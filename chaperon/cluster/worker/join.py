@@ -28,7 +28,7 @@ RETRY_INTERVAL = 0.5
 """Seconds between two attempts to be let in."""
 
 
-NOTIFY_AFTER = 3.0
+NO_ANSWER_AFTER = 3.0
 """Seconds after which it is said that nobody answers."""
 
 
@@ -70,20 +70,20 @@ LoadEnvironment = Callable[[Welcome, bytes], "Environment"]
 class Joined:
     """What came of it: a plan with its shares by name, or why there is none.
 
-    It is *hopeless* where no master will ever let this worker in.
+    It is *final* where no master will ever let this worker in.
     """
 
     plan: RunPlan | None = None
     shares: Mapping[str, Share] | None = None
     why: str = ""
-    hopeless: bool = False
+    final: bool = False
 
 
 class Join:
     """Gets a worker to the point where it could send; then calls *joined*, once.
 
-    Not *fetching*, it does without what the master ships. For the master's answer it waits
-    *patience* seconds, or for ever; *notify* is called when that takes long.
+    Not *fetch_bundle*, it does without what the master ships. For the master's answer it waits
+    *timeout* seconds, or for ever; *notify* is called when that takes long.
     """
 
     def __init__(
@@ -92,10 +92,10 @@ class Join:
         identity: Identity,
         load_environment: LoadEnvironment,
         clock: Clock,
-        joined: Callable[[Joined], None],
+        on_joined: Callable[[Joined], None],
         *,
-        fetching: bool = True,
-        patience: float | None = None,
+        fetch_bundle: bool = True,
+        timeout: float | None = None,
         notify: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.welcome: Welcome | None = None
@@ -103,22 +103,22 @@ class Join:
         self._identity = identity
         self._load_environment = load_environment
         self._clock = clock
-        self._joined = joined
-        self._fetching = fetching
-        self._patience = patience
+        self._on_joined = on_joined
+        self._fetch_bundle = fetch_bundle
+        self._timeout = timeout
         self._notify = notify
         self._began = clock.now()
-        self._unanswered = "no master lets this worker in"
+        self._obstacle = "no master lets this worker in"
         self._notified = False
-        self._parcel = bytearray()
-        self._dialled = -math.inf
+        self._bundle = bytearray()
+        self._last_hello_at = -math.inf
         self._loading = False
 
     def tick(self) -> None:
         """Knock again, or ask again for what has not come."""
         if self.welcome is None:
-            if self._clock.now() - self._dialled >= RETRY_INTERVAL:
-                self._dialled = self._clock.now()
+            if self._clock.now() - self._last_hello_at >= RETRY_INTERVAL:
+                self._last_hello_at = self._clock.now()
                 self._link.send(self._identity.hello)
                 self._check_timeout(self._clock.now() - self._began)
         elif self._incomplete(self.welcome):
@@ -131,9 +131,9 @@ class Join:
     def on_refused(self, why: str, final: bool) -> None:
         """Note why there is no way through the door; *final* where trying again is of no use."""
         if self.welcome is None:
-            self._unanswered = why
+            self._obstacle = why
             if final:
-                self._joined(Joined(why=why, hopeless=True))
+                self._on_joined(Joined(why=why, final=True))
 
     def handle_welcome(self, welcome: Welcome) -> bool:
         """Take the master's welcome; return whether it is the first."""
@@ -146,9 +146,9 @@ class Join:
     def handle_chunk(self, chunk: BundleChunk) -> None:
         """Take a piece of the scenario, if it is the one that is missing."""
         welcome = self.welcome
-        if welcome is None or chunk.digest != welcome.digest or chunk.offset != len(self._parcel):
+        if welcome is None or chunk.digest != welcome.digest or chunk.offset != len(self._bundle):
             return
-        self._parcel += chunk.data
+        self._bundle += chunk.data
         self._proceed(welcome)
 
     def _proceed(self, welcome: Welcome) -> None:
@@ -159,28 +159,28 @@ class Join:
             spawn_watched("loading the scenario", self._load, welcome, on_fault=self._failed, ends=True)
 
     def _check_timeout(self, waited: float) -> None:
-        if self._patience is not None and waited > self._patience:
-            self._joined(Joined(why=f"{self._unanswered}, after {waited:.0f} s", hopeless=True))
-        elif waited > NOTIFY_AFTER and not self._notified:
+        if self._timeout is not None and waited > self._timeout:
+            self._on_joined(Joined(why=f"{self._obstacle}, after {waited:.0f} s", final=True))
+        elif waited > NO_ANSWER_AFTER and not self._notified:
             self._notified = True
-            self._notify(f"worker {self._identity.name}: {self._unanswered}; still trying")
+            self._notify(f"worker {self._identity.name}: {self._obstacle}; still trying")
 
     def _incomplete(self, welcome: Welcome) -> bool:
-        return self._fetching and len(self._parcel) < welcome.size
+        return self._fetch_bundle and len(self._bundle) < welcome.size
 
     def _fetch(self, welcome: Welcome) -> None:
-        self._link.send(Fetch(welcome.digest, len(self._parcel)))
+        self._link.send(Fetch(welcome.digest, len(self._bundle)))
 
     def _failed(self, text: str) -> None:
-        self._joined(Joined(why=text))
+        self._on_joined(Joined(why=text))
 
     def _load(self, welcome: Welcome) -> None:
         try:
-            plan = self._load_environment(welcome, bytes(self._parcel)).plan().with_setup_result(welcome.setup_result)
+            plan = self._load_environment(welcome, bytes(self._bundle)).plan().with_setup_result(welcome.setup_result)
             shares = {share.name: share for share in plan.shares(welcome.shares)}
         except ChaperonError as exc:
-            self._joined(Joined(why=text_of(exc)))
+            self._on_joined(Joined(why=text_of(exc)))
         except BaseException as exc:  # raised by the scenario's code: the master is told
-            self._joined(Joined(why=describe(exc)))
+            self._on_joined(Joined(why=describe(exc)))
         else:
-            self._joined(Joined(plan, shares))
+            self._on_joined(Joined(plan, shares))

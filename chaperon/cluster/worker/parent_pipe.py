@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from typing import IO
 
-LONGEST = 1_000
+MAX_LINE = 1_000
 
 
 def write_key_line(pipe: IO[bytes], line: str) -> None:
@@ -24,7 +24,7 @@ def read_key_line(fd: int = 0) -> str:
     Blocks until the line is there.
     """
     line = b""
-    while not line.endswith(b"\n") and len(line) < LONGEST:
+    while not line.endswith(b"\n") and len(line) < MAX_LINE:
         more = os.read(fd, 1)  # not one byte beyond the line
         if not more:
             return ""

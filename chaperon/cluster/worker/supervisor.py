@@ -27,18 +27,18 @@ OVER, REFUSED, LEFT, ORPHANED = 0, 6, 130, 75
 """How an engine ends in order: its run is over; the master does not want it; it was told to
 leave; the master fell silent. Everything else is a death."""
 
-ORPHANS_WAIT, ORPHANS_WAITS = 0.25, 20
+FLUSH_WAIT, FLUSH_WAITS = 0.25, 20
 """What dead engines owed is waited for when all is over: so many seconds at a time, so often."""
 
 KILL_AFTER = 3
 """How often it has to be told to leave until engines are killed."""
 
-MOST_DEATHS = 10
-PAUSE = 1.0
+MAX_DEATHS = 10
+RESTART_DELAY = 1.0
 _PDEATHSIG = 1
-_HOME = str(Path(__file__).resolve().parents[2])
-_START = (
-    f"import sys; sys.path[:] = [{_HOME!r}, *filter(None, sys.path)]; import chaperon; del sys.path[0]; "
+_IMPORT_PATH = str(Path(__file__).resolve().parents[2])
+_PROGRAM = (
+    f"import sys; sys.path[:] = [{_IMPORT_PATH!r}, *filter(None, sys.path)]; import chaperon; del sys.path[0]; "
     "from chaperon.__main__ import main; main()"
 )
 """As `python -m chaperon`, but this very Chaperon, and nothing from where we are: there may be a queue.py."""
@@ -82,9 +82,9 @@ class Supervisor:
         self._notify = notify
         self._engines: dict[str, subprocess.Popen[bytes]] = {}
         self._leaving = 0
-        self._resting: set[Event] = set()
+        self._restart_delays: set[Event] = set()
         self._codes: list[int] = []
-        self._keepers: list[gevent.Greenlet[..., object]] = []
+        self._restarters: list[gevent.Greenlet[..., object]] = []
 
     def __repr__(self) -> str:
         return f"<Supervisor of {', '.join(self._engines) or 'nobody'}>"
@@ -92,17 +92,19 @@ class Supervisor:
     def start(self) -> Supervisor:
         """Start all engines."""
         self._link.listen(self._on_message, lambda exc: None)
-        self._keepers = [
-            spawn_watched(f"what keeps {name} going", self._keep_running, name, on_fault=self._faulted, ends=True)
+        self._restarters = [
+            spawn_watched(
+                f"what keeps {name} going", self._keep_running, name, on_fault=self._on_sender_fault, ends=True
+            )
             for name in self._names
         ]
         return self
 
     def wait(self) -> int:
         """Wait until no engine is left; return the worst of their exit codes."""
-        gevent.joinall(self._keepers)
-        for _ in range(ORPHANS_WAITS):  # a standstill of this process costs one of them, not all
-            if gevent.joinall(self._senders, timeout=ORPHANS_WAIT) == self._senders:
+        gevent.joinall(self._restarters)
+        for _ in range(FLUSH_WAITS):  # a standstill of this process costs one of them, not all
+            if gevent.joinall(self._senders, timeout=FLUSH_WAIT) == self._senders:
                 break
         self._close()
         return max(self._codes, default=0)
@@ -116,16 +118,16 @@ class Supervisor:
         """End every engine, asking first; none is left when this returns."""
         self._leaving += 1
         self._signal_all(signal.SIGTERM)
-        gevent.joinall(self._keepers, timeout=within)  # not killed: one may be in the middle of starting an engine
+        gevent.joinall(self._restarters, timeout=within)  # not killed: one may be in the middle of starting an engine
         self._leaving += KILL_AFTER
         self._signal_all(signal.SIGKILL)
-        gevent.joinall(self._keepers)
+        gevent.joinall(self._restarters)
         self._close()
 
     def _signal_all(self, number: int) -> None:
         for engine in list(self._engines.values()):
             _signal(engine, number)
-        for rest in self._resting:
+        for rest in self._restart_delays:
             rest.set()
 
     def _close(self) -> None:
@@ -135,7 +137,7 @@ class Supervisor:
         if self._private_dir is not None:
             self._private_dir.close()
 
-    def _faulted(self, text: str) -> None:
+    def _on_sender_fault(self, text: str) -> None:
         self._codes.append(1)
         self._on_fault(text)
 
@@ -151,7 +153,7 @@ class Supervisor:
             incarnation = SystemRandom().getrandbits(53)
             code = self._run(name, incarnation)
             self._send_orphaned(name, incarnation, code)
-            final = self._final(code)
+            final = self._final_code(code)
             if final is not None:
                 self._codes.append(final)
                 return
@@ -159,24 +161,24 @@ class Supervisor:
                 deaths = 0
                 continue
             deaths += 1
-            self._notify(f"worker {name}: its engine {_ended(code)}")
-            self._rest()
-            if deaths >= MOST_DEATHS:
+            self._notify(f"worker {name}: its engine {_describe_exit(code)}")
+            self._wait_to_restart()
+            if deaths >= MAX_DEATHS:
                 self._notify(f"worker {name}: given up after {deaths} deaths in a row")
                 self._codes.append(1)
                 return
         self._codes.append(LEFT)
 
-    def _rest(self) -> None:
+    def _wait_to_restart(self) -> None:
         """Wait a little before the next engine is started, unless it is told that there is none to come."""
         rest = Event()
-        self._resting.add(rest)
-        call = self._clock.after(PAUSE, rest.set)
+        self._restart_delays.add(rest)
+        call = self._clock.after(RESTART_DELAY, rest.set)
         rest.wait()
         call.cancel()
-        self._resting.discard(rest)
+        self._restart_delays.discard(rest)
 
-    def _final(self, code: int) -> int | None:
+    def _final_code(self, code: int) -> int | None:
         """Return what to exit with, since an engine ended with *code*; None where another is to be started."""
         if self._leaving and (code < 0 or (code == OVER and not self._once)):  # it would be here still but for us
             return LEFT
@@ -194,7 +196,7 @@ class Supervisor:
             self.orphans[name, incarnation] = orphan
             self._senders = [sender for sender in self._senders if not sender.dead]
             sender = spawn_watched(
-                f"what {name} left", self._send_all, name, incarnation, on_fault=self._faulted, ends=True
+                f"what {name} left", self._send_all, name, incarnation, on_fault=self._on_sender_fault, ends=True
             )
             self._senders.append(sender)
 
@@ -209,8 +211,8 @@ class Supervisor:
         journal = self._journal(incarnation)
         kept = () if journal is None else ("--journal", str(journal))
         engine = subprocess.Popen(
-            [sys.executable, "-c", _START, *self._command(name, incarnation), *kept],
-            stdin=subprocess.PIPE,  # its end is ours: see `bound_to_parent`
+            [sys.executable, "-c", _PROGRAM, *self._command(name, incarnation), *kept],
+            stdin=subprocess.PIPE,  # its end is ours: see `exit_with_parent`
             env=without_keys(os.environ),
             start_new_session=True,  # a Ctrl-C on this terminal is ours to deal with
         )
@@ -228,7 +230,7 @@ class Supervisor:
                     engine.stdin.close()
 
 
-def bound_to_parent() -> None:
+def exit_with_parent() -> None:
     """End this process at once when its supervisor ends, however that comes.
 
     The supervisor holds the other end of standard input and writes one line at the start,
@@ -254,7 +256,7 @@ def _signal(engine: subprocess.Popen[bytes], number: int) -> None:
         engine.send_signal(number)
 
 
-def _ended(code: int) -> str:
+def _describe_exit(code: int) -> str:
     if code >= 0:
         return f"ended with code {code}"
     return f"was ended by {signal.Signals(-code).name}"

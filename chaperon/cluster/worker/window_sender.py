@@ -12,7 +12,7 @@ from chaperon.cluster.protocol.messages import Lease, Pong, WindowFrame
 from chaperon.cluster.transport.link import WorkerLink
 from chaperon.cluster.transport.outbox import Outbox
 from chaperon.cluster.worker.join import Identity
-from chaperon.cluster.worker.window_size import pack_within
+from chaperon.cluster.worker.window_size import pack_to_fit
 from chaperon.errors import JournalError
 from chaperon.measure.window import Window
 
@@ -48,7 +48,7 @@ class WindowSender:
         """Start with an empty outbox for a run; *heartbeat_interval* is in seconds."""
         self._run, self._outbox = run, Outbox(heartbeat_interval=heartbeat_interval)
 
-    def open(self, began: float, second: int) -> Journal | None:
+    def open_journal(self, began: float, second: int) -> Journal | None:
         """Return the journal of a run that begins at *began*, from a second of it on, or None."""
         self._began = began
         if self._folder is None:
@@ -68,10 +68,10 @@ class WindowSender:
     def send(self, window: Window) -> None:
         """Take a window that was just cut: the sink of a worker. Raises what is a fault of ours."""
         try:
-            body = pack_within(window, began=self._began)
+            body = pack_to_fit(window, began=self._began)
         except BaseException:  # its number goes all the same, so that the master waits for none
             empty = Window(window.worker, window.seq, window.at, notes={UNPACKED: 1})
-            self._outbox.put(window.seq, pack_within(empty, began=self._began))
+            self._outbox.put(window.seq, pack_to_fit(empty, began=self._began))
             raise
         try:
             if self._journal is not None:

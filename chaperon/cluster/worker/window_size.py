@@ -15,11 +15,11 @@ from chaperon.measure.window_codec import pack_window
 
 UNTAGGED = "windows too large for a message, sent without the tags of their series"
 UNNAMED = f"windows too large for a message, sent with the rarer names of their series as «{OTHER}»"
-FEWER = (500, 200, 100, 50, 20, 10, 5, 2, 1, 0)
+NAMES_KEPT = (500, 200, 100, 50, 20, 10, 5, 2, 1, 0)
 """How many names are tried to be kept, those with most samples."""
 
 
-def pack_within(window: Window, *, began: float) -> bytes:
+def pack_to_fit(window: Window, *, began: float) -> bytes:
     """Return a window as bytes that fit a message, with the detail it takes; raises WireError if none does.
 
     Where all of it is too large its series lose their tags, then the rarest their names: counts,
@@ -42,7 +42,7 @@ def _smaller(window: Window) -> Iterator[Window]:
     counts: Counter[str] = Counter()
     for key, series in window.series.items():
         counts[key.name] += series.count
-    for most in FEWER:
+    for most in NAMES_KEPT:
         if most < len(counts):
             kept = {name for name, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:most]}
             yield _merged(window, _naming(kept), UNNAMED)

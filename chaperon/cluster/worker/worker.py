@@ -9,7 +9,7 @@ from pathlib import Path
 from gevent.event import Event
 
 from chaperon.clock import Clock
-from chaperon.cluster.journal.orphaned_windows import FAULTED
+from chaperon.cluster.journal.orphaned_windows import EXIT_FAULT
 from chaperon.cluster.protocol.messages import (
     BundleChunk,
     Bye,
@@ -24,7 +24,7 @@ from chaperon.cluster.protocol.messages import (
 )
 from chaperon.cluster.transport.link import FAULTS, WorkerLink
 from chaperon.cluster.worker.assignment import Assignment
-from chaperon.cluster.worker.clock_offset import KEPT, ClockOffset
+from chaperon.cluster.worker.clock_offset import EXCHANGES_KEPT, ClockOffset
 from chaperon.cluster.worker.join import RETRY_INTERVAL, Identity, Join, Joined, LoadEnvironment
 from chaperon.cluster.worker.supervisor import LEFT, ORPHANED, OVER, REFUSED
 from chaperon.cluster.worker.window_sender import WindowSender
@@ -32,7 +32,7 @@ from chaperon.errors import OtherProtocol
 from chaperon.load.background import spawn_watched
 from chaperon.report.redaction.redaction import Redactor
 
-STANDSTILL = 1.8
+MAX_PAUSE = 1.8
 """Beats after which a standstill of this process may have cost it its shares: a master deals those
 of a worker whose connection was closed after two."""
 
@@ -41,8 +41,8 @@ class Worker:
     """Joins a master, sends the shares it is dealt, leaves when all its windows are in.
 
     *run* blocks until then and returns the exit code; *reason* is why, or empty. Its
-    *journal* is kept in that folder. For a master to answer it waits *patience* seconds, or for
-    ever. Without *fetching* the scenario is one of its own. What it says to the master holds no
+    *journal* is kept in that folder. For a master to answer it waits *timeout* seconds, or for
+    ever. Without *fetch_bundle* the scenario is one of its own. What it says to the master holds no
     secret that *redact* knows, or that the environment has.
     """
 
@@ -54,8 +54,8 @@ class Worker:
         clock: Clock,
         *,
         journal: Path | None = None,
-        fetching: bool = True,
-        patience: float | None = None,
+        fetch_bundle: bool = True,
+        timeout: float | None = None,
         notify: Callable[[str], None] = lambda text: None,
         redact: Redactor | None = None,
     ) -> None:
@@ -66,7 +66,14 @@ class Worker:
         self._clock = clock
         self._notify = notify
         self._join = Join(
-            link, identity, load_environment, clock, self._ready, fetching=fetching, patience=patience, notify=notify
+            link,
+            identity,
+            load_environment,
+            clock,
+            self._on_joined,
+            fetch_bundle=fetch_bundle,
+            timeout=timeout,
+            notify=notify,
         )
         self._clock_offset = ClockOffset()
         self._sender = WindowSender(identity, link, clock, journal, notify)
@@ -77,11 +84,11 @@ class Worker:
         self._stop_run = ""
         self._fault = ""
         self.assignment: Assignment | None = None
-        self._last = False
+        self._last_window_cut = False
         self._heartbeat_interval = RETRY_INTERVAL
         self._order = ""
         self._newest_reply = -math.inf
-        self._last_heard_at = self._last_tick_at = self._leased_from = clock.now()
+        self._last_heard_at = self._last_tick_at = self._lease_renewed_at = clock.now()
         self._suspended_since: float | None = None
         self._backoff = 1.0
         self._asked_to_leave = 0
@@ -91,8 +98,8 @@ class Worker:
 
     def run(self) -> int:
         """Do all that a worker does, blocking; return what its process exits with."""
-        self._link.listen(self._on_message, self._on_other_protocol, self._join.on_refused, self._connection)
-        ticking = spawn_watched("the heartbeat of a worker", self._run_heartbeat, on_fault=self._crashed)
+        self._link.listen(self._on_message, self._on_other_protocol, self._join.on_refused, self._on_connection)
+        ticking = spawn_watched("the heartbeat of a worker", self._run_heartbeat, on_fault=self._on_crash)
         try:
             self._over.wait()
         finally:
@@ -111,14 +118,14 @@ class Worker:
             assignment.stop()
         else:
             self._state, self._code, self.reason = "leaving", LEFT, "told to leave"
-            self._link.close_work()
-            assignment.return_all()
+            self._link.decline_offers()
+            assignment.return_shares()
             self._ping()
 
     # What is heard
 
     def _on_message(self, message: Message) -> None:
-        self._check_standstill()
+        self._check_pause()
         welcome = self._join.welcome
         match message:
             case Pong():
@@ -128,7 +135,7 @@ class Worker:
                     self._ping(claims=(lease,))
             case Welcome():
                 if self._join.handle_welcome(message):
-                    self._last_heard_at = self._leased_from = self._clock.now()
+                    self._last_heard_at = self._lease_renewed_at = self._clock.now()
                     self._heartbeat_interval = message.worker_timeout / 10
                     self._sender.start_run(message.run, heartbeat_interval=self._heartbeat_interval)
             case BundleChunk():
@@ -138,9 +145,9 @@ class Worker:
             case _:
                 pass
 
-    def _connection(self, stands: bool) -> None:
+    def _on_connection(self, connected: bool) -> None:
         """Pause as soon as the connection is closed: the master gives this worker's shares to others soon."""
-        if stands:
+        if connected:
             self._ping()
         elif self._join.welcome is not None:
             self._suspend(self._clock.now(), "the connection to the master was closed")
@@ -148,8 +155,8 @@ class Worker:
     def _on_other_protocol(self, exc: OtherProtocol) -> None:
         self._end(REFUSED, str(exc))
 
-    def _ready(self, joined: Joined) -> None:
-        if joined.hopeless:
+    def _on_joined(self, joined: Joined) -> None:
+        if joined.final:
             self._end(REFUSED, self._redact(joined.why))
             return
         if joined.plan is None or joined.shares is None:
@@ -165,14 +172,14 @@ class Worker:
                 engines=self._join.welcome.workers if self._join.welcome else 1,
                 suspended=self._is_suspended,
                 on_share_ended=self._ping,
-                stop_run=self._stop,
-                on_fault=self._faulted,
+                stop_run=self._request_stop,
+                on_fault=self._report_fault,
                 on_end=self._on_load_ended,
                 redact=self._redact,
             )
             if self._state == "loading":
                 self._state = "ready"
-                self._link.open_work()
+                self._link.accept_offers()
         self._last_tick_at = self._clock.now()  # importing took its time, and that is no standstill
         self._ping()
 
@@ -186,7 +193,7 @@ class Worker:
         if pong.replied_at < self._newest_reply:
             return
         self._newest_reply, self._last_heard_at, self._backoff = pong.replied_at, now, 1.0
-        self._leased_from = max(self._leased_from, pong.sent_at)
+        self._lease_renewed_at = max(self._lease_renewed_at, pong.sent_at)
         if self._suspended_since is not None and pong.sent_at >= self._suspended_since:
             self._suspended_since = None
         self._clock_offset.record(pong.sent_at, pong.received_at, pong.replied_at, now)
@@ -201,7 +208,7 @@ class Worker:
             if pong.order == "run" and pong.began is not None and self._state == "ready":
                 self._state = "sending"
                 self.assignment.start(pong.began - self._clock_offset.ahead)
-            self.assignment.change(pong.changes)
+            self.assignment.apply_changes(pong.changes)
         if pong.order != self._order:
             self._order = pong.order
             if self.assignment is not None and self.assignment.started:
@@ -214,24 +221,24 @@ class Worker:
     def _on_load_ended(self) -> None:
         if self._state != "leaving":
             self._state = "ended"
-        self._last = True
+        self._last_window_cut = True
         self._ping()
 
-    def _stop(self, reason: str) -> None:
+    def _request_stop(self, reason: str) -> None:
         self._stop_run = self._stop_run or self._redact(reason)
         self._ping()
 
-    def _faulted(self, text: str) -> None:
+    def _report_fault(self, text: str) -> None:
         """Let the master hear of a fault of ours, for as long as it takes."""
         self._fault = self._fault or f"{self._redact(text)} (on {self._identity.name})"
         self._ping()
 
-    def _crashed(self, text: str) -> None:
+    def _on_crash(self, text: str) -> None:
         """End, for no sign of life follows: the supervisor passes on what it was by the exit code."""
         try:
-            self._faulted(text)
+            self._report_fault(text)
         finally:
-            self._end(FAULTED, text)
+            self._end(EXIT_FAULT, text)
 
     def _ping(self, claims: tuple[Lease, ...] = ()) -> None:
         welcome, mine = self._join.welcome, self._identity
@@ -241,7 +248,7 @@ class Worker:
         faults = self._link.dropped[FAULTS]
         fault = self._fault or (f"{faults} {FAULTS} (on {mine.name})" if faults else "")
         cut = self.assignment.cut if self.assignment else 0
-        closing = self.assignment.closing if self.assignment and self._last else None
+        closing = self.assignment.closing if self.assignment and self._last_window_cut else None
         ping = Ping(
             mine.name,
             mine.incarnation,
@@ -254,7 +261,7 @@ class Worker:
             done,
             returned,
             cut,
-            self._last,
+            self._last_window_cut,
             self._stop_run,
             fault,
             closing,
@@ -266,11 +273,11 @@ class Worker:
     def _run_heartbeat(self) -> None:
         while True:
             self._tick()
-            settled = self._clock_offset.exchanges >= KEPT
-            self._clock.sleep(self._heartbeat_interval / (2 if settled else 10))
+            synchronized = self._clock_offset.exchanges >= EXCHANGES_KEPT
+            self._clock.sleep(self._heartbeat_interval / (2 if synchronized else 10))
 
     def _tick(self) -> None:
-        now = self._check_standstill()
+        now = self._check_pause()
         self._join.tick()
         welcome = self._join.welcome
         if welcome is None:
@@ -287,7 +294,7 @@ class Worker:
         self._ping()
         self._sender.flush()
 
-    def _check_standstill(self) -> float:
+    def _check_pause(self) -> float:
         """Note that this process goes on, and could not hear its master for as long as it did not; return now."""
         now = self._clock.now()
         self._is_suspended()
@@ -307,10 +314,10 @@ class Worker:
         welcome = self._join.welcome
         if welcome is not None and self._suspended_since is None:
             now = self._clock.now()
-            if now - self._last_tick_at > STANDSTILL * self._heartbeat_interval:
+            if now - self._last_tick_at > MAX_PAUSE * self._heartbeat_interval:
                 self._suspend(now, f"this process stood still for {now - self._last_tick_at:.1f} s")
-            elif now - self._leased_from > welcome.worker_timeout - self._heartbeat_interval:
-                self._suspend(now, f"no word from the master for {now - self._leased_from:.1f} s")
+            elif now - self._lease_renewed_at > welcome.worker_timeout - self._heartbeat_interval:
+                self._suspend(now, f"no word from the master for {now - self._lease_renewed_at:.1f} s")
         return self._suspended_since is not None
 
     def _suspend(self, now: float, why: str) -> None:
@@ -322,7 +329,7 @@ class Worker:
     def _abandon(self, code: int, reason: str) -> None:
         """Send nothing more, for nobody wants it: what is due from now on is not this worker's to drop."""
         if self.assignment is not None:
-            self.assignment.return_all(at_once=True)
+            self.assignment.return_shares(at_once=True)
         self._end(code, reason)
 
     def _end(self, code: int, reason: str) -> None:
