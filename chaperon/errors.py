@@ -180,7 +180,9 @@ class TeardownError(LoadError):
 
 
 class OutputError(ChaperonError):
-    """A report or another file could not be written."""
+    """A report or another file could not be written; *report* is what was measured, where a run had been made."""
+
+    report: Any = None
 
 
 class ClusterError(ChaperonError):

@@ -50,7 +50,7 @@ class Ground:
         gevent.spawn(lambda: self.codes.__setitem__(f"{name}/{life}", worker.run()))
         return worker
 
-    def fleet(self, workers, **patience):
+    def fleet(self, workers, *, outputs=(), **patience):
         self.master = ClusterRun(
             self.environment.plan(),
             self.net.master,
@@ -60,7 +60,7 @@ class Ground:
             clock=self.clock,
             notify=self.told.append,
         )
-        starting = gevent.spawn(self.master.start)
+        starting = gevent.spawn(self.master.start, outputs)
         self.clock.run(starting.ready)
         starting.get()
         return self.master

@@ -26,7 +26,7 @@ from chaperon.report.outputs.json import write_json
 from chaperon.report.report import Report
 
 if TYPE_CHECKING:
-    from chaperon.cli.interrupts import Run
+    from chaperon.execution.run import Run
 
 PIPE_WIDTH = 140
 """Columns where there is no terminal to ask."""

@@ -15,10 +15,7 @@ from chaperon.errors import Interrupted
 from chaperon.interrupts import marked
 
 if TYPE_CHECKING:
-    from chaperon.cluster.master.cluster_run import ClusterRun
-    from chaperon.execution.running import Running
-
-    Run = Running | ClusterRun  # by this process or by many
+    from chaperon.execution.run import Run
 
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 

@@ -28,6 +28,7 @@ from chaperon.session.context import DEFAULT, POLICIES, OnError
 if TYPE_CHECKING:
     from chaperon.measure.sample import Sample
     from chaperon.report.capacity import Capacity, Probe
+    from chaperon.report.outputs.output import Output
     from chaperon.report.report import Report
 
 
@@ -276,22 +277,23 @@ class Environment:
         """Return the loads of all entries, each divided into *n* shares, or into as many as it has users."""
         return self._parsed.shares(n)
 
-    def start(self, tap: Callable[[Sample], None] | None = None) -> Running:
-        """Set up, start the run and return at once; *tap* sees every sample. Raises LoadError, NotPatched."""
-        return Running(self.plan(), tap=tap).start()
+    def start(self, tap: Callable[[Sample], None] | None = None, *, outputs: Sequence[Output] = ()) -> Running:
+        """Set up, start the run and return at once.
 
-    def execute(self) -> Report:
-        """Run to the end, blocking this greenlet; return the report.
-
-        Raises LoadError, NotPatched, and TeardownError, which brings the report with it.
+        *tap* is called with every sample, *outputs* get the seconds and the report of the run;
+        see `Run`. Raises LoadError, NotPatched, OutputError.
         """
-        with self.start() as running:
+        return Running(self.plan(), tap=tap).start(outputs)
+
+    def execute(self, *, outputs: Sequence[Output] = ()) -> Report:
+        """Run to the end, blocking this greenlet; return the report, which the *outputs* have written.
+
+        Raises LoadError, NotPatched; TeardownError and OutputError, which bring the report with them.
+        """
+        with self.start(outputs=outputs) as running:
             running.wait()
-        report = running.report()
-        if running.teardown_error is not None:
-            running.teardown_error.report = report
-            raise running.teardown_error
-        return report
+        running.check_written()
+        return running.report()
 
     def find(
         self,

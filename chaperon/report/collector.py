@@ -108,6 +108,11 @@ class Collector:
             self._open.setdefault(window.at, {})[window.worker] = window
             self._close_complete()
 
+    @property
+    def in_flight(self) -> int:
+        """How many visits of the closed seconds are planned and have not ended."""
+        return sum(counts.planned - counts.ended for counts in self._sums.ledger.values())
+
     def close(self) -> None:
         """Close all open seconds. Windows that arrive afterwards for one of them count as late."""
         for second in sorted(self._open):

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
-from chaperon.measure.window import VisitCounts, Window
+from chaperon.measure.window import ErrorCount, VisitCounts, Window
 from chaperon.report.report import ErrorRow, Report
 from chaperon.report.rows import Row
 
@@ -36,6 +36,11 @@ def map_window_texts(window: Window, change: Change) -> Window:
         notes=_mapped(window.notes, change),
         happenings=tuple(replace(what, text=change(what.text)) for what in window.happenings),
     )
+
+
+def map_fields(value: T, change: Change) -> T:
+    """Return the dataclass *value* with each text in its fields changed; what has one name by then is added up."""
+    return _fields(value, change)
 
 
 def _value(value: Any, change: Change) -> Any:
@@ -80,8 +85,8 @@ def _mapped(values: Mapping[Any, Any], change: Change) -> dict[Any, Any]:
 def _sum(one: Any, other: Any) -> Any:
     if isinstance(one, Series):
         return Series.merge_all([one, other])
-    if isinstance(one, VisitCounts):
-        total = copy(one)
+    if isinstance(one, (VisitCounts, ErrorCount)):
+        total: Any = copy(one)
         total.add(other)
         return total
     return one + other if isinstance(one, (int, float)) else one

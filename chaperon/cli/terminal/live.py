@@ -19,7 +19,7 @@ from chaperon.report.outputs.console import pulse_line
 from chaperon.report.worker_table import worker_lines
 
 if TYPE_CHECKING:
-    from chaperon.cli.interrupts import Run
+    from chaperon.execution.run import Run
 
 REDRAW = 0.5
 PLAIN = 5.0

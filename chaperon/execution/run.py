@@ -1,0 +1,250 @@
+"""Run: the base of every run, in one process or on many workers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence, Set
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from gevent import monkey
+from gevent.event import Event
+
+from chaperon.clock import Clock, HubClock, epoch, today
+from chaperon.errors import NotPatched, OutputError, TeardownError, UsageError
+from chaperon.execution.output_feed import OutputFailure, OutputFeed
+from chaperon.execution.plan import RunPlan
+from chaperon.measure.plain_text import WORDS, encodable
+from chaperon.report.collector import Collector
+from chaperon.report.monitor import RunMonitor
+from chaperon.report.outputs.output import Output, PlannedRun
+from chaperon.report.redaction.redaction import Redactor
+from chaperon.report.totals import Pulse, WorkerStats
+from chaperon.report.verdict import RunInfo
+
+if TYPE_CHECKING:
+    from chaperon.report.report import Report
+
+Adjustment = Literal["scale", "pause", "resume"]
+Self = TypeVar("Self", bound="Run")
+
+
+class Run(ABC):
+    """A run that is going on, or has ended. As a context manager it has ended when the block is left.
+
+    It runs the plan's setup before the first visit and the teardown after the last. An error of
+    the teardown is kept in *teardown_error*, and outputs that could not be written in
+    *output_failures*; the report is complete without them.
+    """
+
+    def __init__(self, plan: RunPlan, workers: Sequence[str], clock: Clock | None) -> None:
+        self.plan = plan
+        self.grace = plan.grace
+        self.teardown_error: TeardownError | None = None
+        self._clock: Clock = clock or HubClock()
+        self._monitor = RunMonitor(
+            Collector(workers),
+            plan.limits,
+            brake=plan.brake,
+            rules=plan.rules,
+            redact=Redactor(plan.secrets),
+        )
+        self._setup = plan.new_setup()
+        self._feed: OutputFeed | None = None
+        self._written = False
+        self._started = ""
+        self._ended = Event()
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._started and not self.ended:
+            if exc is None:
+                self.stop("the block it ran in was left")
+            else:
+                self.kill(f"the block it ran in raised {type(exc).__name__}")
+            self.wait()
+        self._release()
+        if self._started:
+            self.finish()
+
+    @property
+    def ended(self) -> bool:
+        """Whether every visit has ended and the last window is in."""
+        return bool(self._ended.is_set())
+
+    @property
+    def target(self) -> str:
+        """What is asked for, as a person would say it: "100 users", "50/s"."""
+        return self.plan.load_text
+
+    def start(self: Self, outputs: Sequence[Output] = ()) -> Self:
+        """Set up and start the run; return it as soon as the load begins.
+
+        *outputs* get its seconds and its report. Raises NotPatched where sockets would block
+        every other greenlet, OutputError where an output cannot be written, LoadError where the
+        setup failed, UsageError where it has been started before.
+        """
+        if self._feed is not None:
+            raise UsageError("the run has been started already: make a new one for each run")
+        if not monkey.is_module_patched("socket"):
+            raise NotPatched("put `from gevent import monkey; monkey.patch_all()` first in your script")
+        self._feed = OutputFeed(outputs, self._monitor)
+        self._feed.start(self._planned())
+        try:
+            given = self._setup.begin()
+            self.plan = self.plan.with_setup_result(given)
+            self._monitor.redact.add(self.plan.secrets)
+            began = self._launch(given)
+            self._feed.begin(epoch() + began - self._clock.now())
+            self._started = today()
+        except BaseException:
+            self._abandon()
+            self._tear_down()
+            raise
+        return self
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until the end, at most *timeout* seconds; return whether it has come.
+
+        Outputs are written by `finish`, or when the block of the run is left. Raises UsageError
+        before `start`, as do all the verbs below; they return at once.
+        """
+        self._check_started()
+        return bool(self._ended.wait(timeout))
+
+    def stop(self, reason: str = "stopped") -> None:
+        """Start no further visit; those in flight have the grace time. The verdict is ABORTED."""
+        self._check_started()
+        self._monitor.aborted(reason)
+        self._halt(at_once=False)
+
+    def abort(self, reason: str) -> None:
+        """Do the same as `stop`, with a reason that must be given."""
+        self.stop(reason)
+
+    def kill(self, reason: str = "stopped at once") -> None:
+        """End every visit now; what is known is kept."""
+        self._check_started()
+        self._monitor.aborted(reason)
+        self._halt(at_once=True)
+
+    def scale(self, factor: float) -> None:
+        """From now on, send *factor* times what was planned: visits a second, or users. Raises PlanError."""
+        self._check_started()
+        self._adjust("scale", factor)
+
+    def pause(self) -> None:
+        """Begin no further visit until `resume`; what would be due meanwhile is not planned."""
+        self._check_started()
+        self._adjust("pause", 1.0)
+
+    def resume(self) -> None:
+        """Go on after `pause`, where the plan is by now."""
+        self._check_started()
+        self._adjust("resume", 1.0)
+
+    def note(self, text: str) -> None:
+        """Add a sentence to the notes of the report, such as "deployed 1.2". Allowed before `start`, too."""
+        self._monitor.collector.count_note(encodable(text, WORDS))
+
+    @abstractmethod
+    def fault(self, what: str) -> None:
+        """Record a fault of Chaperon's own: the verdict is INVALID, and the run ends soon."""
+
+    @property
+    def crew(self) -> list[WorkerStats]:
+        """The workers that send, with how each of them does; in one process this process alone."""
+        return self._monitor.workers
+
+    def pulse(self) -> Pulse:
+        """Return the live figures of the last seconds."""
+        return self._monitor.pulse()
+
+    def report(self) -> Report:
+        """Return the report: so far, or in the end."""
+        self._check_started()
+        self._monitor.redact.add(self._found_secrets())
+        info = RunInfo(self.plan.name, self.plan.seed, self._started, max(self._duration(), 0.0))
+        return self._monitor.report(info, finished=self.ended)
+
+    @property
+    def output_failures(self) -> list[OutputFailure]:
+        """The outputs that could not be written so far, with what they raised."""
+        return [] if self._feed is None else self._feed.failures
+
+    def finish(self) -> list[OutputFailure]:
+        """Let every output write the report; return those that could not. Only the first call does anything.
+
+        Blocks while they write: live outputs have 5 s for seconds that are still queued. It is
+        meant for the end; before it, outputs get the report so far.
+        """
+        self._check_started()
+        assert self._feed is not None
+        if not self._written:
+            self._written = True
+            if self.ended:
+                self._monitor.collector.close()
+            self._feed.flush()
+            self._feed.finish(self.report())
+        return self._feed.failures
+
+    def check_written(self) -> None:
+        """Raise TeardownError or OutputError, with the report in it, where something failed beside the run."""
+        failed: TeardownError | OutputError | None = self.teardown_error
+        if failed is None and self.output_failures:
+            failed = OutputError("; ".join(failure.text for failure in self.output_failures))
+        if failed is not None:
+            failed.report = self.report()
+            raise failed
+
+    @abstractmethod
+    def _launch(self, given: Mapping[str, Any]) -> float:
+        """Let the load begin, *given* what the setup returned; return the moment it begins."""
+
+    @abstractmethod
+    def _halt(self, *, at_once: bool) -> None:
+        """Start no further visit; end those in flight after the grace time, or *at once*."""
+
+    @abstractmethod
+    def _adjust(self, what: Adjustment, factor: float) -> None:
+        """Change the load that is being sent."""
+
+    @abstractmethod
+    def _duration(self) -> float:
+        """Return the seconds from the beginning of the load until now, or until its end."""
+
+    def _found_secrets(self) -> Set[str]:
+        """Return secrets that only the run has found."""
+        return frozenset()
+
+    def _abandon(self) -> None:
+        """Give up a start that failed."""
+        return
+
+    def _release(self) -> None:
+        """Give up what the run holds of others, after its end."""
+        return
+
+    def _check_started(self) -> None:
+        if not self._started:
+            raise UsageError("the run has not started: call start() first, or use environment.start()")
+
+    def _planned(self) -> PlannedRun:
+        plan, redact = self.plan, self._monitor.redact
+        return PlannedRun(
+            environment=redact(plan.name),
+            seed=plan.seed,
+            load=redact(plan.load_text),
+            scenarios=tuple(redact(entry.label) for entry in plan.entries),
+            limits=tuple(redact(limit.text) for limit in plan.limits),
+        )
+
+    def _tear_down(self) -> None:
+        try:
+            self._setup.end()
+        except TeardownError as exc:
+            self.teardown_error = exc

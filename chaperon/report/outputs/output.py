@@ -1,0 +1,71 @@
+"""Output: what a run is written to, while it goes on and at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from chaperon.report.outputs.closed_second import ClosedSecond
+    from chaperon.report.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """What an output knows of a run before it sends anything.
+
+    *environment* is its name, *load* the loads of all entries in words, *scenarios* the labels
+    of the entries, *limits* the texts of the limits. No text holds a secret of the run.
+    """
+
+    environment: str
+    seed: int
+    load: str
+    scenarios: tuple[str, ...]
+    limits: tuple[str, ...]
+
+
+class Output(Protocol):
+    """Writes a run somewhere. Subclass it, set `name`, and override what the output needs.
+
+    An output that fails loses only itself: the run, its verdict and the other outputs go on.
+    One output serves one run at a time.
+    """
+
+    name: str
+    """What messages call it, such as "the table" or "InfluxDB"."""
+
+    def start(self, plan: PlannedRun) -> None:
+        """Get ready; called once, before the setup of the run and before anything is sent.
+
+        Raise OutputError where the output cannot be written, for example into a missing
+        folder: the run then does not start.
+        """
+        return
+
+    def second(self, second: ClosedSecond) -> None:
+        """Write one second, called in their order as each is closed, some two seconds after its start.
+
+        An output that overrides this is *live*. It is called in a greenlet of its own and may
+        block it (use sockets that cooperate with gevent). If it is more than 30 seconds of the
+        run behind, the oldest ones are left out; a second in which it raises is lost to it,
+        too. The report's notes have the number of lost seconds.
+        """
+        return
+
+    def late(self, second: ClosedSecond) -> None:
+        """Add what came for a second after it was closed; *second* holds only that. As `second` otherwise."""
+        return
+
+    def finish(self, report: Report) -> None:
+        """Write the report; called once, after the last second. What it raises is said, the exit code is 1.
+
+        It may block for at most 30 s.
+        """
+        return
+
+
+def is_live(output: Output) -> bool:
+    """Return whether *output* wants the seconds of a run."""
+    kind = type(output)
+    return kind.second is not Output.second or kind.late is not Output.late
