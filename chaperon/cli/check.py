@@ -1,4 +1,4 @@
-"""`chaperon check`: one visit, told as it happens."""
+"""`chaperon check`: one visit, each sample printed as it is recorded."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def check(file: str, options: RunOptions) -> int:
 
 
 class SamplePrinter:
-    """Prints every sample it is given, until nobody reads any more."""
+    """Prints every sample, until standard output is closed."""
 
     def __init__(self, *, with_label: bool) -> None:
         self._labelled = with_label
         self._readable = True
 
     def __call__(self, sample: Sample) -> None:
-        """Print one sample; never raises, for it is called from within the visit."""
+        """Print one sample. Never raises: the visit calls it."""
         if not self._readable:
             return
         try:
@@ -48,7 +48,7 @@ class SamplePrinter:
 
 
 def sample_line(sample: Sample) -> tuple[Styled, str]:
-    """Return one sample as the parts of a line: its mark, then its time or value, its name, what went wrong."""
+    """Return a sample as the parts of a line: a mark, then its time or value, its name and its error."""
     failure = sample.failure
     mark = Styled("ok  ", fg="green") if failure is None else Styled("FAIL", fg="red")
     figure = time_text(sample.took) if sample.value is None else number_text(sample.value)
@@ -63,7 +63,7 @@ def sample_line(sample: Sample) -> tuple[Styled, str]:
 
 
 def _outputs(report: Report, options: RunOptions) -> int:
-    """Deliver the verdict without a table: all of it was told already."""
+    """Write the outputs and print the verdict without a table: every sample was printed already."""
     errors = sum(error.count for error in report.errors)
     if errors and report.verdict is Verdict.PASS:
         reason = f"{errors} error{'s' if errors > 1 else ''}"

@@ -1,4 +1,4 @@
-"""`chaperon demo`: a first run, against a target of our own."""
+"""`chaperon demo`: a first run, against a small target included in Chaperon."""
 
 from __future__ import annotations
 

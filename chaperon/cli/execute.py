@@ -1,4 +1,4 @@
-"""From an environment to an exit code: what every command that runs a load does."""
+"""Run an environment, write its outputs, return the exit code: shared by every command that sends load."""
 
 from __future__ import annotations
 

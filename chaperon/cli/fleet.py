@@ -1,4 +1,4 @@
-"""What is asked of a run by many processes: its options, their values."""
+"""The options of a run on several workers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import click
 
 from chaperon.cli.options import SPAN, RunOptions
 from chaperon.errors import UsageError
+from chaperon.measure.quantity import count_text
 
 MAX_PROCESSES_PER_CORE = 16
-"""Engine processes a core: beyond that they only wait for each other."""
+"""Engine processes per core that are accepted: more would only wait for each other."""
 
 _OPTIONS = (
     click.option("--silence", type=SPAN, default=10.0, help="A worker unheard of for so long is given up (10s)."),
@@ -23,19 +24,19 @@ _OPTIONS = (
 
 
 def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of every run on several workers."""
+    """Add the options of runs on several workers to a command."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
 def worker_overrides(options: RunOptions) -> dict[str, Any]:
-    """Return what workers are told of the options: all that makes the environment."""
+    """Return the options that workers apply to the environment; outputs are left out."""
     return {**asdict(options), "json": None, "log": None, "quiet": True}
 
 
 def parse_share(text: str) -> float:
-    """Read a share such as 1% or 0.01. Raises UsageError."""
+    """Parse a share such as 1% or 0.01. Raises UsageError."""
     try:
         value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
@@ -46,12 +47,12 @@ def parse_share(text: str) -> float:
 
 
 def parse_processes(processes: str) -> int:
-    """Read a number of processes, or "auto". Raises UsageError."""
+    """Parse a number of processes, or "auto" (one per core). Raises UsageError."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if processes == "auto":
         return cores
     if not processes.isdigit() or int(processes) < 1:
         raise UsageError(f"--processes takes a number or auto, got {processes!r}")
     if int(processes) > MAX_PROCESSES_PER_CORE * cores:
-        raise UsageError(f"--processes {processes} is too many for {cores} cores: auto takes one a core")
+        raise UsageError(f"--processes {processes} is too many for {count_text(cores, 'core')}: auto starts one per core")
     return int(processes)

@@ -1,4 +1,4 @@
-"""What a person or the system does to end a run: Ctrl-C once, twice, SIGTERM, a terminal that is closed."""
+"""Signals that end a run: Ctrl-C (SIGINT), SIGTERM, SIGHUP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`chaperon local`: this machine sends the load."""
+"""`chaperon local`: send a load from this machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def local(file: str, options: RunOptions, count: str, silence: float, dead_man: 
 
     enough(takes(n), f"a run of {n} processes")
     from chaperon.cluster.bundle import ScenarioBundle, split_target
-    from chaperon.cluster.master.coordinator import Patience  # late: one process needs none of it
+    from chaperon.cluster.master.coordinator import Patience  # late: a run in one process does not need the cluster
     from chaperon.local import GATHER, processes
 
     patience = Patience(silence, dead_man, GATHER)

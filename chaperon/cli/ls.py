@@ -1,4 +1,4 @@
-"""`chaperon ls`: what a scenario file holds."""
+"""`chaperon ls`: list the contents of a scenario file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chaperon.execution.scenario_module import locate
 @click.command()
 @target_argument
 def ls(file: str) -> int:
-    """Say what FILE holds: environments with their entries, scenarios, steps."""
+    """List the environments of FILE with their entries and limits, its scenarios and its steps."""
     found = contents(locate(file)[0])
     for environment in found.environments.values():
         hide(environment.secrets)

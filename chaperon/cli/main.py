@@ -19,40 +19,40 @@ from chaperon.measure.exception_text import describe
 
 COMMANDS = {
     "check": "Run one visit and print it as it happens.",
-    "demo": "Run the sample scenario against a small target of its own.",
-    "find": "Find the highest rate that holds the limits.",
-    "keygen": "Make the keys of a cluster.",
-    "local": "Run a load from this machine.",
-    "ls": "Say what a scenario file holds.",
-    "master": "Conduct a run of many workers.",
+    "demo": "Run a sample scenario against a small target included in Chaperon.",
+    "find": "Find the highest rate at which every limit holds.",
+    "keygen": "Write the keys of a master and its workers.",
+    "local": "Send a load from this machine.",
+    "ls": "List the contents of a scenario file.",
+    "master": "Send a load from many workers.",
     "new": "Write a first scenario file.",
-    "plan": "Draw what would be sent, send nothing.",
-    "worker": "Join a master and send what it deals.",
+    "plan": "Show what a load would send; send nothing.",
+    "worker": "Join a master and send its shares of the load.",
 }
-"""Each stands in the module of its name, which is loaded when the command is given."""
+"""Each is defined in the module of its name, which is imported when the command runs."""
 
 UNLISTED = {"engine": "worker_process"}
-"""Commands that help does not list, by the module they stand in."""
+"""Commands that `--help` does not list, with the modules that define them."""
 
 _BUILD = "compiled" if find_spec("chaperon.visit__mypyc") else "as written"
 
 
 class Commands(click.Group):
-    """The subcommands, of which only the one asked for is loaded: a cluster takes long to load."""
+    """The subcommands. Only the requested one is imported: importing the cluster takes long."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names that help speaks of."""
+        """Return the names that `--help` lists."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load one of them."""
+        """Import and return one command, None if there is none of that name."""
         if cmd_name not in COMMANDS and cmd_name not in UNLISTED:
             return None
         command: click.Command = getattr(import_module(f"chaperon.cli.{UNLISTED.get(cmd_name, cmd_name)}"), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write what each is for, loading none."""
+        """Write the list of commands without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -66,7 +66,7 @@ class Commands(click.Group):
 @click.pass_context
 def chaperon(context: click.Context) -> None:
     """Load tests for HTTP and WebSocket services, in plain Python."""
-    context.obj = remove_key(os.environ)  # before a command loads a scenario
+    context.obj = remove_key(os.environ)  # before a command runs code of a scenario
     if context.invoked_subcommand is None:
         for line in context.get_help().splitlines():
             print_line(line)
@@ -100,21 +100,21 @@ def main() -> None:
             raise
         if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EIO) and exc.filename is None:
             discard_stdout()
-            print_error(f"cannot print: {exc.strerror}; send the output elsewhere")
+            print_error(f"cannot print: {exc.strerror}; redirect the output to another place")
             sys.exit(1)
-        print_error(f"a fault of its own: {describe(exc)} (CHAPERON_DEBUG=1 shows where)")
+        print_error(f"an error in Chaperon: {describe(exc)} (CHAPERON_DEBUG=1 prints the traceback)")
         code = 1
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # one that comes now would take the place of the exit code
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a signal from now on would replace the exit code
     sys.exit(code or 0)
 
 
 def _has_lines(exc: ChaperonError) -> bool:
-    """Whether the message shows beneath itself what it speaks of, with a caret."""
+    """Return whether the message has further lines, which mark a position in a text with a caret."""
     return any(isinstance(each, (PlanError, LimitError)) for each in (exc, exc.__cause__))
 
 
 def exit_code(exc: ChaperonError) -> int:
-    """Return what a command that ends with *exc* exits with."""
+    """Return the exit code of a command that *exc* ends."""
     if isinstance(exc, UsageError):
         return 2
     if isinstance(exc, ClusterError):

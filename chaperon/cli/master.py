@@ -1,4 +1,4 @@
-"""`chaperon master`: many workers send one load."""
+"""`chaperon master`: send one load from many workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`chaperon new`: a first scenario file."""
+"""`chaperon new`: write a first scenario file."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def new(name: str) -> int:
     """Write a first scenario file, NAME.py."""
     path = Path(name if name.endswith(".py") else f"{name}.py")
     if not path.stem.replace("-", "_").isidentifier():
-        raise UsageError(f"{path.stem!r} is no name for a Python file: use letters, digits, _ and -")
+        raise UsageError(f"{path.stem!r} is not a name for a Python file: use letters, digits, _ and -")
     refuse_links(path.parent)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(FIRST.format(file=path.name))
     except FileExistsError:
-        raise UsageError(f"{path} is there already: choose another name") from None
+        raise UsageError(f"{path} exists already: choose another name") from None
     except OSError as exc:
         raise OutputError(f"cannot write {path}: {exc.strerror}") from exc
     print_line(f"wrote {path}: try  chaperon check {path} --url http://localhost:8080")

@@ -1,4 +1,4 @@
-"""`chaperon plan`: what would be sent, when."""
+"""`chaperon plan`: show what a load would send, and when."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIRST = 5
 @target_argument
 @load_options
 def plan(file: str, options: RunOptions) -> int:
-    """Print and draw what would be sent and when, stage by stage; no request is made."""
+    """Print what the load of FILE would send and when, stage by stage, with a chart. Nothing is sent."""
     environment = options.load_environment(file, warn=print_warning)
     for entry, load in enumerate(environment.entries):
         shares = environment.shares()
@@ -56,7 +56,7 @@ def _print_part(part: Share) -> None:
     if first := [f"{part.at + at:.3f}" for _, at in islice(load.schedule(seed=part.source), FIRST)]:
         print_line(f"  due at {', '.join(first)} … s")
     if end is None:
-        print_line("  it ends when the visits are made")
+        print_line("  it ends when all visits have been made")
 
 
 def _description(load: Shaped, part: Share) -> str:
@@ -83,7 +83,7 @@ def _planned_visits(share: Share) -> int | None:
 
 
 def _drawn_span(load: Shaped) -> float:
-    """How much of a load to draw: all of it, or the beginning of one without an end."""
+    """Return the seconds of a load to draw: all of it, or its beginning if it has no end in time."""
     if load.until is not None:
         return load.until
     return max(load.curve.segments[-1].at * 1.25, 1.0)

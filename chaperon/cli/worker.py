@@ -1,4 +1,4 @@
-"""`chaperon worker`: this machine sends what a master deals it."""
+"""`chaperon worker`: send shares of a load for a master."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def worker(
     """Join the master at ADDRESS, send what it deals, stay for the next run."""
     n = parse_processes(processes)
     if not 0.0 < capacity < float("inf"):
-        raise UsageError(f"--capacity must be more than nothing, got {capacity:g}")
+        raise UsageError(f"--capacity must be more than 0, got {capacity:g}")
     enough(takes(n), f"a worker of {n} process{'es' if n > 1 else ''}")
     address = Address.parse(master)
     key_found = choose_key(key, variables, WorkerKey, address, "join", without=no_key)

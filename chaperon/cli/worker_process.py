@@ -1,4 +1,4 @@
-"""`chaperon engine`: the process that does a worker's work, started by its supervisor."""
+"""`chaperon engine`: a worker process, started by its supervisor."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def engine(
     own: str | None,
     patience: float | None,
 ) -> int:
-    """Join a master for one run. `chaperon worker` starts this."""
+    """Join a master for one run. `chaperon worker` starts this command."""
     key_line = read_key_line()
     exit_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -67,13 +67,13 @@ def engine(
     gevent.signal_handler(signal.SIGTERM, worker.leave)
     with stray_errors_contained():
         code = worker.run()
-    if worker.reason and code != LEFT:  # whoever told it to leave knows
+    if worker.reason and code != LEFT:  # on purpose: needs no explanation
         print_notice(f"worker {name}: {worker.reason}")
     return code
 
 
 def _bundle_loader(journal: Path | None) -> Callable[[Welcome, bytes], Environment]:
-    """Return what makes an environment of the file the master ships, or names where it is on this machine."""
+    """Return a function that loads the environment from the bundle a master ships, or from the file it names."""
 
     def load_environment(welcome: Welcome, content: bytes) -> Environment:
         target = welcome.target
@@ -89,7 +89,7 @@ def _bundle_loader(journal: Path | None) -> Callable[[Welcome, bytes], Environme
 
 
 def _own_file_loader(own: str) -> Callable[[Welcome, bytes], Environment]:
-    """Return what makes an environment of a file of this machine, if it is what the master has."""
+    """Return a function that loads the environment from a file of this machine, if its content is the master's."""
 
     def load_environment(welcome: Welcome, content: bytes) -> Environment:
         file, name = split_target(own)
@@ -98,7 +98,7 @@ def _own_file_loader(own: str) -> Callable[[Welcome, bytes], Environment]:
         with OpenedFiles() as opened:
             environment = RunOptions(**welcome.overrides).load_environment(f"{file}{name}")
         if digest_of(bundle_files(file, opened.paths)) != welcome.digest:
-            raise LoadError(f"{file} here is not what the master has, or not with the same files beside it")
+            raise LoadError(f"{file} on this machine differs from the master's, or the files beside it do")
         return environment
 
     return load_environment

@@ -1,4 +1,4 @@
-"""The console of tables with the progress line: what it prints passes the door."""
+"""The console that prints tables and the progress line, cleaned."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from chaperon.cli.terminal.streams import clean_lines, unwrapped
 
 
 class CleanConsole(Console):
-    """A console whose texts hold no secrets and nothing that steers a terminal.
+    """A Rich console that masks secrets and escapes control characters of the texts it renders.
 
-    What Rich itself writes to style a text or to move the cursor stays.
+    The control sequences that Rich adds for styles and cursor movements are kept.
     """
 
     def __init__(self, stream: TextIO, *, width: int | None = None) -> None:
         super().__init__(file=unwrapped(stream), width=width)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Return what *text* is rendered as, clean."""
+        """Render *text* and clean it."""
         return _clean(super().render_str(text, **options))
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
@@ -37,7 +37,7 @@ class CleanConsole(Console):
 
 
 def _clean(text: Text) -> Text:
-    """Return *text*, or where it is not clean a clean one without the styles of its parts."""
+    """Return *text* if it is clean, otherwise a cleaned copy, which loses the styles of its parts."""
     clean = clean_lines(text.plain)
     if clean == text.plain:
         return text

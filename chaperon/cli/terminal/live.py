@@ -26,7 +26,7 @@ PLAIN = 5.0
 
 
 class ProgressLine:
-    """Shows on standard error how *running* is doing, as long as the block lasts."""
+    """Shows the progress of *running* on standard error while the block runs."""
 
     def __init__(self, running: Run, *, shown: bool = True) -> None:
         self._running = running
@@ -54,12 +54,12 @@ class ProgressLine:
 
     @staticmethod
     def _run_until_closed(show: Callable[..., None], *args: object) -> None:
-        """Show it until the terminal is closed, which is no fault."""
+        """Call *show* until the terminal is closed, which is no error."""
         try:
             show(*args)
         except OSError:
             pass
-        except ValueError:  # what is written to was closed, or it is a fault of ours
+        except ValueError:  # raised for a closed stream, or by an error of Chaperon
             if not sys.stderr.closed:
                 raise
 
@@ -67,11 +67,11 @@ class ProgressLine:
         return pulse_line(self._running.pulse(), self._running.target)
 
     def _redraw(self, console: CleanConsole) -> None:
-        # what others print on this terminal goes through the console, to scroll above the line
+        # Rich prints what is written to this terminal above the line
         on_stdout = sys.stdout is not None and sys.stdout.isatty()
         with (
             Screen(console=console, auto_refresh=False, transient=True, redirect_stdout=on_stdout) as screen,
-            standard_streams_cleaned(),  # before the screen's own streams, which take a text apart
+            standard_streams_cleaned(),  # wraps the streams of Rich, which split a text at line breaks
         ):
             while True:
                 crew = worker_lines(self._running.crew, now=True)

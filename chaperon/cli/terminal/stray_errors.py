@@ -1,4 +1,4 @@
-"""Exceptions of greenlets that a scenario spawned without its session: printed, kept from the main greenlet."""
+"""Exceptions of greenlets that a scenario spawned without its session: printed, not raised in the main greenlet."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from chaperon.interrupts import is_interrupt
 
 @contextmanager
 def stray_errors_contained() -> Iterator[None]:
-    """Keep the hub from raising in the main greenlet what a greenlet or callback of the scenario raised.
+    """Print system errors raised in greenlets and callbacks of the scenario, instead of raising them here.
 
-    gevent throws SystemExit, KeyboardInterrupt and SystemError of any greenlet into the main one, where
+    gevent raises SystemExit, KeyboardInterrupt and SystemError of any greenlet in the main greenlet, where
     `sys.exit(0)` would end the run without a report. In the block they are printed like other
-    exceptions of such greenlets; signals and Chaperon's own interrupts pass.
+    exceptions of such greenlets. Signals and interrupts by Chaperon still reach the main greenlet.
     """
     hub: Any = gevent.get_hub()
     handle = hub.handle_error

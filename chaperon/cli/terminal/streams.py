@@ -1,4 +1,4 @@
-"""Standard streams: everything printed goes out by one door."""
+"""Standard streams, cleaned: secrets are masked and control characters escaped in everything printed."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ import click
 from chaperon.report.redaction.redaction import Redactor, one_line
 
 INDENT = "    "
-"""Before what follows a line break within one text: it cannot pass for a line of ours."""
+"""Prefix of the lines of a text after its first, so that a text from a target cannot imitate a line of Chaperon."""
 MAX_UNENDED = 65_536
-"""Characters of a line that has not ended, after which they are printed without waiting for its end."""
+"""Characters kept of a line without a line break; a longer one is printed at once."""
 
 REDACT = Redactor()
-"""Knows the secrets of this process."""
+"""Masks the secrets of this process."""
 
 
 class Styled(NamedTuple):
-    """A part of a line with a colour, on a terminal."""
+    """A part of a line with a style for terminals."""
 
     text: str
     fg: str | None = None
@@ -32,11 +32,11 @@ class Styled(NamedTuple):
 
 
 class CleanStream:
-    """A text stream that prints whole lines on *stream*, without secrets, without what steers a terminal.
+    """A text stream that masks secrets and escapes control characters, then writes to *stream* line by line.
 
-    It stands in the place of `sys.stdout` and `sys.stderr`, so that what a scenario prints, a
-    library warns of or a traceback shows is cleaned too. A line that is not at its end waits
-    for it, or for `flush`. Everything else is the stream's own.
+    It replaces `sys.stdout` and `sys.stderr`, so that output of scenarios, warnings of libraries and
+    tracebacks are cleaned too. An incomplete line is kept until its line break or `flush`. All
+    other attributes are those of *stream*.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -47,7 +47,7 @@ class CleanStream:
         return getattr(self.stream, name)
 
     def write(self, text: str) -> int:
-        """Print the lines that are whole; raises OSError as the stream does."""
+        """Write the complete lines, keep the rest, return the length of *text*. Raises OSError as the stream does."""
         if not isinstance(text, str):
             raise TypeError(f"write() takes text, not {type(text).__name__}")
         first, *more = text.split("\n")
@@ -59,12 +59,12 @@ class CleanStream:
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Print many texts."""
+        """Write each text in turn."""
         for line in lines:
             self.write(line)
 
     def flush(self) -> None:
-        """Print what is there, a line that is not at its end as well."""
+        """Write what is kept, also an incomplete line, and flush the stream."""
         rest, self._rest = self._rest, ""
         if rest:
             self.stream.write(clean_line(rest))
@@ -72,7 +72,7 @@ class CleanStream:
 
 
 def clean_standard_streams() -> None:
-    """Let everything that is printed pass the door; what an encoding lacks is printed as its escape."""
+    """Replace `sys.stdout` and `sys.stderr` by clean streams. Characters that the encoding lacks are escaped."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None or isinstance(stream, CleanStream):
@@ -84,7 +84,7 @@ def clean_standard_streams() -> None:
 
 @contextmanager
 def standard_streams_cleaned() -> Iterator[None]:
-    """Clean everything that is printed in the block, also where the streams are replaced within it."""
+    """Clean what is printed in the block through the streams installed now; restore them at its end."""
     before = sys.stdout, sys.stderr
     clean_standard_streams()
     try:
@@ -98,38 +98,38 @@ def standard_streams_cleaned() -> Iterator[None]:
 
 
 def hide(secrets: Iterable[str]) -> None:
-    """Print none of these from now on."""
+    """Mask *secrets* in everything printed from now on."""
     REDACT.add(secrets)
 
 
 def clean_line(text: str) -> str:
-    """Return *text* as a line that may be printed; tabs stay."""
+    """Return *text* as one line: secrets masked, control characters and line breaks escaped, tabs kept."""
     masked = REDACT(text)
     return "\t".join(map(one_line, masked.split("\t"))) if "\t" in masked else one_line(masked)
 
 
 def clean_lines(text: str) -> str:
-    """Return *text* as lines that may be printed, all but the first indented."""
+    """Return *text* as clean lines, all but the first indented."""
     first, *more = text.split("\n")
     return "\n".join([clean_line(first), *(INDENT * bool(line) + clean_line(line) for line in more)])
 
 
 def unwrapped(stream: TextIO) -> TextIO:
-    """Return the stream behind the door, for what is clean already and has colours."""
+    """Return the stream that a clean stream wraps, to print text that is clean already and has styles."""
     return stream.stream if isinstance(stream, CleanStream) else stream
 
 
 def print_line(*parts: str | Styled, err: bool = False) -> None:
-    """Print one line on standard output, or on standard error; raises OSError.
+    """Print one clean line on standard output, with *err* on standard error. Raises OSError.
 
-    Line breaks in it are escaped. Nothing is printed where the stream is closed.
+    Line breaks in it are escaped. Does nothing if the process has no such stream.
     """
     stream = sys.stderr if err else sys.stdout
     if stream is None:
         return
     line = "".join(_part(part) for part in parts)
     if isinstance(stream, CleanStream):
-        stream.flush()  # what came before is not to come after
+        stream.flush()  # an incomplete line written before must be printed before
     click.echo(line, file=unwrapped(stream))
 
 
@@ -139,12 +139,12 @@ def print_notice(text: str) -> None:
 
 
 def print_warning(text: str) -> None:
-    """Print what a person should know before the run, on standard error."""
+    """Print a warning on standard error."""
     print_line(f"chaperon: {text}", err=True)
 
 
 def print_error(text: str, *, lines: bool = False) -> None:
-    """Print why a command failed, on standard error, as one line, or as the *lines* it has."""
+    """Print why a command failed on standard error: on one line, or with *lines* on as many as *text* has."""
     first, *more = text.split("\n") if lines else [text]
     print_line(f"chaperon: {first}", err=True)
     for line in more:
@@ -152,14 +152,14 @@ def print_error(text: str, *, lines: bool = False) -> None:
 
 
 def discard_stdout() -> None:
-    """Send what is still buffered nowhere: else the interpreter complains of it at its exit."""
+    """Discard what is still buffered: otherwise the interpreter reports an error of standard output at its exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
 
 
 class StderrHandler(logging.Handler):
-    """Log records on the standard error of the moment: the progress line moves aside for them."""
+    """Print log records on the current `sys.stderr`, above the progress line."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record as one line, what a traceback adds to it indented details."""
