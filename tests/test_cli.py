@@ -138,7 +138,7 @@ WRONG = {
     "wrong unit": (["local", "shop.py", "--users", "1", "--hold", "3 parsecs"], BROWSE, 2, "not a time span"),
     "negative rate": (["local", "shop.py", "--rate", "-5", "--hold", "1s"], BROWSE, 2, "rate must be positive"),
     "rate without hold": (["local", "shop.py", "--rate", "5"], BROWSE, 2, "--hold"),
-    "rate with users": (["local", "shop.py", "--rate", "5", "--users", "1"], BROWSE, 2, "does not go with"),
+    "rate with users": (["local", "shop.py", "--rate", "5", "--users", "1"], BROWSE, 2, "--rate excludes --users"),
     "no users": (["local", "shop.py", "--users", "0"], BROWSE, 2, "at least 1"),
     "unknown flag": (["local", "shop.py", "--nope"], BROWSE, 2, "No such option"),
     "a universe of users": (["local", "shop.py", "--users", "9" * 20], BROWSE, 2, "users must be at most 10,000,000"),
@@ -152,7 +152,7 @@ WRONG = {
     "empty url": (["local", "shop.py", "--url", ""], BROWSE, 2, "--url is empty"),
     "wrong header": (["local", "shop.py", "--header", "nope"], BROWSE, 2, "is not 'NAME: VALUE'"),
     "wrong header name": (["local", "shop.py", "--header", "X Who: me"], BROWSE, 2, "is not 'NAME: VALUE'"),
-    "wrong header value": (["local", "shop.py", "--header", "X: €"], BROWSE, 2, "beyond Latin-1"),
+    "wrong header value": (["local", "shop.py", "--header", "X: €"], BROWSE, 2, "only characters of Latin-1"),
     "header of two lines": (["local", "shop.py", "--header", "X: a\nY: b"], BROWSE, 2, "no line breaks"),
     "wrong setting": (["local", "shop.py", "--set", "nope"], BROWSE, 2, "is not KEY=VALUE"),
     "null bytes": (["local", "shop.py"], "x = 1\0", 3, "shop.py, line ?: syntax error"),
@@ -161,7 +161,7 @@ WRONG = {
     "wrong bracket": (["local", "shop.py", "--url", "http://[::1"], BROWSE, 3, "is not a base URL"),
     "wrong port": (["local", "shop.py", "--url", "http://localhost:99999"], BROWSE, 3, "is not a base URL"),
     "unknown entry": (["local", "shop.py", "--only", "nope"], BROWSE, 2, "no entry 'nope'"),
-    "bad file name": (["new", "what?"], BROWSE, 2, "is no name for a Python file"),
+    "bad file name": (["new", "what?"], BROWSE, 2, "is not a name for a Python file"),
 }
 
 
@@ -205,7 +205,7 @@ def test_a_full_disk_behind_standard_output_is_said(process, args):
         done = process(*args, stdout=full)
 
     assert done.returncode == 1
-    assert done.stderr == "chaperon: cannot print: No space left on device; send the output elsewhere\n"
+    assert done.stderr == "chaperon: cannot print: No space left on device; redirect the output to another place\n"
 
 
 def test_no_base_url_is_said_per_request(chaperon):

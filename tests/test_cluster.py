@@ -93,8 +93,8 @@ def test_a_port_in_use_is_said_in_one_line(shells):
         (("master", "shop.py", "--workers", "1", "--bind", "udp://x"), "not an address"),
         (("worker", "--master", "tcp://127.0.0.1:99999"), "65533"),
         (("worker", "--master", "tcp://127.0.0.1", "--processes", "some"), "a number or auto"),
-        (("local", "shop.py", "--processes", "99999"), "auto takes one a core"),
-        (("worker", "--master", "tcp://127.0.0.1", "--capacity", "0"), "more than nothing"),
+        (("local", "shop.py", "--processes", "99999"), "auto is one per core"),
+        (("worker", "--master", "tcp://127.0.0.1", "--capacity", "0"), "more than 0"),
         (("local", "shop.py", "--processes", "2", "--max-lost", "much"), "not a share"),
     ],
 )
@@ -138,7 +138,7 @@ def test_a_file_of_its_own_is_used_if_it_is_what_the_master_has(shells, target, 
     shells.worker(master.address, "--once", "--no-ship", there / "shop.py")
 
     assert shells.ends(master) == (3 if changed else 0), master.told
-    assert not changed or "is not what the master has" in master.told[-1]
+    assert not changed or "differs from the master's" in master.told[-1]
 
 
 @pytest.mark.faults

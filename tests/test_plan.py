@@ -67,7 +67,7 @@ def test_any_load_can_be_given_as_text(plan):
 
     assert "3/s + 2 users" in told
     assert "a Poisson process, seeded" in told
-    assert "it ends when the visits are made" in told
+    assert "it ends when all visits have been made" in told
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_any_load_can_be_given_as_text(plan):
     [
         (("--load", "rate(3)"), "needs an end"),
         (("--load", "users(3)", "--users", "4"), "leave --users out"),
-        (("--users", "3", "--in-flight", "4"), "--in-flight goes with --rate"),
+        (("--users", "3", "--in-flight", "4"), "--in-flight is for --rate"),
     ],
 )
 def test_what_makes_no_sense_is_refused(plan, args, why):

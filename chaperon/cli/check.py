@@ -7,22 +7,27 @@ from dataclasses import replace
 import click
 
 from chaperon.cli.execute import execute, write_outputs
-from chaperon.cli.options import RunOptions, load_options, target_argument
+from chaperon.cli.option_groups import GroupedCommand
+from chaperon.cli.options import LOAD_NAMES, RunOptions, load_options, target_argument
 from chaperon.cli.terminal.streams import Styled, print_line, print_warning
+from chaperon.measure.quantity import count_text
 from chaperon.measure.sample import Sample
 from chaperon.report.format import number_text, time_text
 from chaperon.report.report import Report, Verdict
 from chaperon.scenario.entry import ONE_VISIT
 
 
-@click.command()
+@click.command(
+    cls=GroupedCommand,
+    ignored=(*LOAD_NAMES, "limits", "by", "warmup"),
+    reason="check makes one visit of each entry, without limits",
+)
 @target_argument
 @load_options
 def check(file: str, options: RunOptions) -> int:
-    """Run one visit of every entry of FILE, and print each request, step and error as it happens.
+    """Make one visit of every entry of FILE, and print each request, step and error as it happens.
 
-    Whatever load is asked for, it is one visit, of a mix one of each scenario. Any error at
-    all is a FAIL.
+    Of a mix, every scenario makes a visit. Any error is a FAIL.
     """
     environment = options.load_environment(file, warn=print_warning)
     entries = [replace(each, load=ONE_VISIT) for entry in environment.entries for each in entry.split_mix()]
@@ -66,6 +71,6 @@ def _outputs(report: Report, options: RunOptions) -> int:
     """Write the outputs and print the verdict without a table: every sample was printed already."""
     errors = sum(error.count for error in report.errors)
     if errors and report.verdict is Verdict.PASS:
-        reason = f"{errors} error{'s' if errors > 1 else ''}"
+        reason = count_text(errors, "error")
         report = replace(report, verdict=Verdict.FAIL, reasons=(*report.reasons, reason))
     return write_outputs(report, replace(options, quiet=True))

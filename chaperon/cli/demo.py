@@ -5,20 +5,18 @@ from __future__ import annotations
 import click
 
 from chaperon.cli.execute import execute
+from chaperon.cli.option_groups import GroupedCommand
 from chaperon.cli.options import RunOptions, load_options
 from chaperon.cli.terminal.streams import print_line
-from chaperon.errors import UsageError
 
 
-@click.command()
+@click.command(cls=GroupedCommand, refused=["url"], reason="the demo starts the target it runs against")
 @load_options
 def demo(options: RunOptions) -> int:
     """Start a small target on a free loopback port and run the sample scenario against it."""
     from chaperon.demo import target  # late: only this command needs a server
     from chaperon.demo_scenario import production
 
-    if options.url is not None:
-        raise UsageError("the demo brings its own target: leave --url out, or use chaperon local")
     environment = options.apply_to(production)
     with target() as url:
         if not options.quiet:

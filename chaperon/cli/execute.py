@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from chaperon.execution.run import Run
 
 PIPE_WIDTH = 140
-"""Columns where there is no terminal to ask."""
+"""Columns of the table where standard output is no terminal."""
 
 
 def write_outputs(report: Report, options: RunOptions) -> int:
-    """Write the JSON, print the table, whatever happens to the other; return the exit code.
+    """Write the JSON and print the table, each also if the other fails; return the exit code.
 
-    Where the table cannot be printed the verdict is, without it. Raises BrokenPipeError.
+    If the table cannot be printed, the verdict is printed without it. Raises BrokenPipeError.
     """
     written = True
     if (path := options.json) is not None:
@@ -52,10 +52,10 @@ def write_outputs(report: Report, options: RunOptions) -> int:
 
 
 def attempt(action: str, output: Callable[[], None]) -> bool:
-    """Make one output and return whether it was made; what it raises is said in a line, and nothing else is lost.
+    """Call *output* and return whether it succeeded; print its exception as one line, so that other outputs go on.
 
-    *action* is what could not be done then, such as "print the table". Raises BrokenPipeError:
-    nobody reads any more.
+    *action* names it in that line, such as "print the table". Raises BrokenPipeError if the reader
+    of the stream has gone.
     """
     try:
         output()
@@ -70,7 +70,7 @@ def attempt(action: str, output: Callable[[], None]) -> bool:
 
 @contextmanager
 def printing() -> Iterator[TextIO]:
-    """Yield standard output to print on, flushed in the end, given up where it takes no more. Raises OSError."""
+    """Yield standard output and flush it at the end; after an error discard what is buffered. Raises OSError."""
     if sys.stdout is None:
         raise OSError(errno.EBADF, "standard output is closed")
     try:
@@ -90,7 +90,7 @@ def _failure_text(action: str, exc: Exception) -> str:
         return f"cannot {action}: {exc.strerror or exc}"
     try:
         return f"cannot {action}: {type(exc).__name__}: {exc}"
-    except Exception:  # its text is at fault, too
+    except Exception:  # its __str__ raises as well
         return f"cannot {action}: {type(exc).__name__}"
 
 
@@ -115,7 +115,7 @@ def execute(
     outputs: Callable[[Report, RunOptions], int] = write_outputs,
     start: Callable[[], Run] | None = None,
 ) -> int:
-    """Run it, here unless *start* says otherwise, show it, write every output; return the exit code.
+    """Run *environment* in this process, or as *start* does; show progress, write outputs, return the exit code.
 
     Raises LoadError, TeardownError, and what *start* raises.
     """
@@ -123,16 +123,16 @@ def execute(
     with interruptible_setup():
         started = start() if start else environment.start(tap)
     with started as running, stray_errors_contained():
-        hide(running.plan.secrets)  # the setup may have made some
+        hide(running.plan.secrets)  # setup may have added some
         try:
             with handle_signals(running), ProgressLine(running, shown=live and not options.quiet):
                 running.wait()
         except BaseException as exc:
             if isinstance(exc, Exception):
                 raise
-            if not is_interrupt(exc):  # the scenario threw it into this greenlet
+            if not is_interrupt(exc):  # code of the scenario threw it into this greenlet
                 running.kill(f"{describe(exc)}, raised in the main greenlet")
-            # else asked for the third time: write what is known, then wait no longer than it takes
+            # otherwise the third signal: write what is known and exit
         with defer_signals():
             code = outputs(running.report(), options)
     if running.teardown_error is not None:
@@ -141,7 +141,7 @@ def execute(
 
 
 def prepare(environment: Environment, options: RunOptions) -> None:
-    """Set up logging and warnings as ordered, hide what the environment keeps secret."""
+    """Configure logging and warnings as the options say, mask the secrets of the environment."""
     hide(environment.secrets)
     if options.log:
         handler = StderrHandler()
@@ -150,4 +150,4 @@ def prepare(environment: Environment, options: RunOptions) -> None:
         logger.handlers = [handler]
         logger.setLevel(options.log.upper())
     if not all(service.verify for service in environment.plan().services.values()):
-        warnings.filterwarnings("ignore", message="Unverified HTTPS request")  # it was asked for
+        warnings.filterwarnings("ignore", message="Unverified HTTPS request")  # on purpose: --insecure or verify=False

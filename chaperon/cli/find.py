@@ -1,4 +1,4 @@
-"""`chaperon find`: the highest rate that holds the limits."""
+"""`chaperon find`: find the highest rate at which every limit holds."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import click
 
 from chaperon.cli.execute import attempt, prepare, printing
 from chaperon.cli.interrupts import handle_signals
-from chaperon.cli.options import RATE, SPAN, RunOptions, load_options, target_argument
+from chaperon.cli.option_groups import GroupedCommand, option
+from chaperon.cli.options import LOAD_NAMES, RATE, SPAN, RunOptions, load_options, target_argument
 from chaperon.cli.terminal.live import ProgressLine
 from chaperon.cli.terminal.streams import hide, print_line, print_warning
-from chaperon.errors import UsageError
 from chaperon.execution.environment import Environment
 from chaperon.report.capacity import Probe, columns
 from chaperon.report.format import number_text, time_text
@@ -19,13 +19,18 @@ from chaperon.report.outputs.json import write_plain
 from chaperon.report.report import Report
 
 
-@click.command()
+@click.command(
+    cls=GroupedCommand,
+    ignored=("by", "warmup"),
+    refused=LOAD_NAMES,
+    reason="find chooses the load",
+)
 @target_argument
-@click.option("--from", "start", type=RATE, default="10", show_default=True, help="The lowest rate to try.")
-@click.option("--to", type=RATE, default="10000", show_default=True, help="The highest rate to try.")
-@click.option("--step", type=SPAN, default="10s", show_default=True, help="How long each rate is measured.")
-@click.option("--settle", type=SPAN, default="5s", show_default=True, help="How long each rate warms up before.")
-@click.option("--within", type=float, default=0.05, show_default=True, help="How exactly, as a share of the rate.")
+@option("Load", "--from", "start", type=RATE, default="10", show_default=True, help="The lowest rate to try.")
+@option("Load", "--to", type=RATE, default="10000", show_default=True, help="The highest rate to try.")
+@option("Load", "--step", type=SPAN, default="10s", show_default=True, help="How long each rate is measured.")
+@option("Load", "--settle", type=SPAN, default="5s", show_default=True, help="How long each rate warms up before that.")
+@option("Load", "--within", type=float, default=0.05, show_default=True, help="Precision, as a share of the rate.")
 @load_options
 def find(
     file: str,
@@ -36,13 +41,11 @@ def find(
     within: float,
     options: RunOptions,
 ) -> int:
-    """Run FILE at one rate after another in search of the highest that holds every limit.
+    """Run FILE at one rate after another to find the highest at which every limit holds.
 
-    The rate doubles until a limit breaks, then the gap is halved; what is found is confirmed
-    over twice the time. When the generator is spent before the target, it says so.
+    The rate doubles until a limit breaks, then the gap is halved. The result is confirmed by a run of
+    twice the length. If the generator reaches its own limit first, the result says so.
     """
-    if options.users or options.rate or options.iterations or options.load:
-        raise UsageError("find chooses the load itself: leave --users, --rate, --iterations and --load out")
     environment = options.load_environment(file, warn=print_warning)
     prepare(environment, options)
 
@@ -57,7 +60,7 @@ def find(
         if not options.quiet:
             why = "" if probe.outcome == "held" else f": {probe.reason}"
             held = "confirmed" if probe.confirming and probe.outcome == "held" else probe.outcome
-            with suppress(OSError, ValueError):  # nobody reads it any more: the search goes on
+            with suppress(OSError, ValueError):  # standard error is closed: the search goes on
                 print_line(f"{number_text(probe.rate)}/s  p95 {time_text(probe.p95)}  {held}{why}", err=True)
 
     capacity = environment.find(

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-import click
-
+from chaperon.cli.option_groups import option
 from chaperon.cli.options import SPAN, RunOptions
 from chaperon.errors import UsageError
 from chaperon.measure.quantity import count_text
@@ -17,16 +16,32 @@ MAX_PROCESSES_PER_CORE = 16
 """Engine processes per core that are accepted: more would only wait for each other."""
 
 _OPTIONS = (
-    click.option("--silence", type=SPAN, default=10.0, help="A worker unheard of for so long is given up (10s)."),
-    click.option("--dead-man", type=SPAN, default=30.0, help="Workers without a master stop after this (30s)."),
-    click.option("--max-lost", default="1%", metavar="SHARE", help="More visits lost make the run INVALID (1%)."),
+    option(
+        "Cluster", "--silence", type=SPAN, default=10.0, standard="10s", help="Give up a worker silent for this span."
+    ),
+    option(
+        "Cluster",
+        "--dead-man",
+        type=SPAN,
+        default=30.0,
+        standard="30s",
+        help="Stop workers after this without a master.",
+    ),
+    option(
+        "Trust",
+        "--max-lost",
+        default="1%",
+        standard="1%",
+        metavar="SHARE",
+        help="INVALID if more visits are lost.",
+    ),
 )
 
 
 def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of runs on several workers to a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
+    for each in reversed(_OPTIONS):
+        command = each(command)
     return command
 
 
@@ -54,5 +69,5 @@ def parse_processes(processes: str) -> int:
     if not processes.isdigit() or int(processes) < 1:
         raise UsageError(f"--processes takes a number or auto, got {processes!r}")
     if int(processes) > MAX_PROCESSES_PER_CORE * cores:
-        raise UsageError(f"--processes {processes} is too many for {count_text(cores, 'core')}: auto starts one per core")
+        raise UsageError(f"--processes {processes} is too many for {count_text(cores, 'core')}: auto is one per core")
     return int(processes)

@@ -22,11 +22,10 @@ NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIG
 
 @contextmanager
 def handle_signals(running: Run) -> Iterator[None]:
-    """Let signals end *running* in order, as long as the block lasts.
+    """End *running* by signals while the block runs: the first stops it, the second interrupts its visits.
 
-    The first lets visits end, the second interrupts them. The third is raised wherever the
-    process is, for a visit that computes for ever lets nobody else run: in a greenlet as
-    Interrupted, else as KeyboardInterrupt.
+    The third is raised in the code that runs at that moment, since an endless computation lets no other
+    greenlet run: in a greenlet as Interrupted, otherwise as KeyboardInterrupt.
     """
     loop = gevent.get_hub().loop
     count = 0
@@ -39,7 +38,7 @@ def handle_signals(running: Run) -> Iterator[None]:
             running.kill(f"ended at once by {name}")
             within = isinstance(gevent.getcurrent(), gevent.Greenlet)
             raise marked(Interrupted(name) if within else KeyboardInterrupt())
-        # what is printed must not fall into the middle of another print: leave it to the hub
+        # printed by the hub: a signal may arrive in the middle of another print
         loop.run_callback_threadsafe(_end_run, running, count, name)
 
     with _handler_installed(on_signal):
@@ -48,13 +47,14 @@ def handle_signals(running: Run) -> Iterator[None]:
 
 @contextmanager
 def interruptible_setup() -> Iterator[None]:
-    """Raise signals as KeyboardInterrupt in this greenlet, where a run is being set up in the block."""
+    """Raise signals as KeyboardInterrupt in this greenlet, which sets up a run in the block."""
     me, hub = gevent.getcurrent(), gevent.get_hub()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         if gevent.getcurrent() is me:
             raise marked(KeyboardInterrupt())
-        hub.loop.run_callback_threadsafe(me.throw, marked(KeyboardInterrupt()))  # elsewhere it would only be printed
+        # an exception raised in another greenlet would only be printed
+        hub.loop.run_callback_threadsafe(me.throw, marked(KeyboardInterrupt()))
 
     with _handler_installed(on_signal):
         yield
@@ -62,7 +62,7 @@ def interruptible_setup() -> Iterator[None]:
 
 @contextmanager
 def defer_signals() -> Iterator[None]:
-    """Let the block come to its end before signals are handled; only the third in it is."""
+    """Ignore two signals, so that the block can end; raise the third as KeyboardInterrupt."""
     count = 0
 
     def on_signal(number: int, frame: FrameType | None) -> None:
@@ -77,7 +77,7 @@ def defer_signals() -> Iterator[None]:
 
 @contextmanager
 def _handler_installed(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # so nohup wants it
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # set by nohup
     handled_signals = [number for number in NAMES if not (ignored and number is signal.SIGHUP)]
     before = {number: signal.signal(number, handler) for number in handled_signals}
     try:
@@ -97,5 +97,5 @@ def _end_run(running: Run, count: int, name: str) -> None:
 
 
 def _print(line: str) -> None:
-    with suppress(OSError, ValueError):  # nobody reads it any more: the run ends all the same
+    with suppress(OSError, ValueError):  # standard error is closed: the run ends nevertheless
         print_line(line, err=True)

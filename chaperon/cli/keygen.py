@@ -1,4 +1,4 @@
-"""`chaperon keygen`: keys for a master with its workers."""
+"""`chaperon keygen`: write the keys of a master and its workers."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from pathlib import Path
 
 import click
 
+from chaperon.cli.option_groups import GroupedCommand
 from chaperon.cli.terminal.streams import print_line
 from chaperon.cluster.transport.key_files import write_pair
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("folder", metavar="DIR", default="keys", type=click.Path(file_okay=False, path_type=Path))
 def keygen(folder: Path) -> int:
-    """Write master.key and worker.key to DIR (keys), readable by you alone.
+    """Write master.key and worker.key to DIR [default: keys], readable only by you.
 
-    Copy worker.key to every worker. It lets a machine join; it does not let it pose as the master.
+    Copy worker.key to every worker. With it a machine can join a master, but cannot act as one.
     """
     master, worker = write_pair(folder)
     print_line(f"wrote {master}: for chaperon master --key {master}")

@@ -6,33 +6,42 @@ import click
 
 from chaperon.cli.execute import execute
 from chaperon.cli.fleet import fleet_options, parse_processes, parse_share, worker_overrides
+from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import RunOptions, load_options, target_argument
 from chaperon.cli.terminal.streams import print_warning
 from chaperon.descriptors import enough, takes
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @target_argument
-@click.option("--processes", "count", default="1", metavar="N|auto", help="Send from so many processes (1).")
+@option(
+    "Cluster",
+    "--processes",
+    default="1",
+    standard="1",
+    metavar="N|auto",
+    help="Send from N processes; auto: one per core",
+)
 @fleet_options
 @load_options
-def local(file: str, options: RunOptions, count: str, silence: float, dead_man: float, max_lost: str) -> int:
-    """Run the load of FILE from this machine.
+def local(file: str, options: RunOptions, processes: str, silence: float, dead_man: float, max_lost: str) -> int:
+    """Send the load of FILE from this machine.
 
-    NAME is an environment or a scenario in it; a file of @step functions alone needs none.
+    NAME is an environment or a scenario of FILE; a file with only @step functions needs none.
     """
     environment = options.load_environment(file, warn=print_warning)
-    n = parse_processes(count)
+    n = parse_processes(processes)
     if n == 1:
         return execute(environment, options)
 
     enough(takes(n), f"a run of {n} processes")
     from chaperon.cluster.bundle import ScenarioBundle, split_target
     from chaperon.cluster.master.coordinator import Patience  # late: a run in one process does not need the cluster
-    from chaperon.local import GATHER, processes
+    from chaperon.local import GATHER
+    from chaperon.local import processes as worker_processes
 
     patience = Patience(silence, dead_man, GATHER)
     path, name = split_target(file)
     bundle = ScenarioBundle(f"{path}{name}", worker_overrides(options))
-    with processes(n, environment, bundle, patience=patience, lost=parse_share(max_lost)) as running:
+    with worker_processes(n, environment, bundle, patience=patience, lost=parse_share(max_lost)) as running:
         return execute(environment, options, start=running.start)

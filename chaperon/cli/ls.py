@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from chaperon.cli.option_groups import GroupedCommand
 from chaperon.cli.options import target_argument
 from chaperon.cli.terminal.streams import hide, print_line
 from chaperon.execution.loader import contents
 from chaperon.execution.scenario_module import locate
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @target_argument
 def ls(file: str) -> int:
     """List the environments of FILE with their entries and limits, its scenarios and its steps."""

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 import click
 
 from chaperon._version import VERSION
+from chaperon.cli.option_groups import HelpfulCommand
 from chaperon.cli.terminal.streams import clean_standard_streams, discard_stdout, print_error, print_line
 from chaperon.cluster.transport.key_variables import remove_key
 from chaperon.errors import ChaperonError, ClusterError, LimitError, LoadError, NotPatched, PlanError, UsageError
@@ -37,7 +38,7 @@ UNLISTED = {"engine": "worker_process"}
 _BUILD = "compiled" if find_spec("chaperon.visit__mypyc") else "as written"
 
 
-class Commands(click.Group):
+class Commands(HelpfulCommand, click.Group):
     """The subcommands. Only the requested one is imported: importing the cluster takes long."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -10,6 +10,7 @@ import click
 
 from chaperon.cli.execute import execute
 from chaperon.cli.fleet import fleet_options, parse_share, worker_overrides
+from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import SPAN, RunOptions, load_options, target_argument
 from chaperon.cli.terminal.streams import print_notice, print_warning
 from chaperon.cluster.bundle import OpenedFiles, bundle_files, pack_bundle, split_target
@@ -21,21 +22,37 @@ from chaperon.cluster.transport.keys import MasterKey
 from chaperon.cluster.transport.master_socket import MasterSocket
 from chaperon.descriptors import enough, takes
 from chaperon.local import start_workers
+from chaperon.measure.quantity import count_text
 
 NO_KEY_NOTE = (
     "the master has no key (--no-key): any user of its machine could join and read the scenario with its settings"
 )
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @target_argument
-@click.option("--bind", default=f"tcp://127.0.0.1:{PORT}", metavar="ADDRESS", help="Where workers find this master.")
-@click.option("--workers", type=click.IntRange(1), required=True, help="How many to wait for.")
-@click.option("--gather", type=SPAN, help="Wait for them at most so long (for ever).")
-@click.option("--key", metavar="FILE", help="master.key (CHAPERON_KEY_FILE, CHAPERON_KEY; on one machine: your own).")
-@click.option("--no-key", is_flag=True, help="Let any user of this machine join, and read the scenario.")
-@click.option("--ship", multiple=True, metavar="PATH", type=click.Path(path_type=Path), help="Send this along.")
-@click.option("--work", is_flag=True, help="Let one process of this machine be one of the workers.")
+@option(
+    "Cluster", "--bind", default=f"tcp://127.0.0.1:{PORT}", show_default=True, metavar="ADDRESS", help="Listen here."
+)
+@option("Cluster", "--workers", type=click.IntRange(1), required=True, help="Start when this many workers are ready.")
+@option("Cluster", "--gather", type=SPAN, standard="no limit", help="Wait for workers for at most this span.")
+@option(
+    "Cluster",
+    "--key",
+    metavar="FILE",
+    standard="CHAPERON_KEY_FILE, CHAPERON_KEY, on loopback a key of your user",
+    help="The file master.key.",
+)
+@option("Cluster", "--no-key", is_flag=True, help="Let any user of this machine join and read the scenario.")
+@option(
+    "Cluster",
+    "--ship",
+    multiple=True,
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Send PATH to workers.",
+)
+@option("Cluster", "--work", is_flag=True, help="Start one of the workers on this machine.")
 @fleet_options
 @load_options
 @click.pass_obj
@@ -54,12 +71,12 @@ def master(
     dead_man: float,
     max_lost: str,
 ) -> int:
-    """Wait for workers, deal the load of FILE among them, start all at one moment, report as one.
+    """Wait for workers, divide the load of FILE among them, start them together, print one report.
 
-    NAME is an environment or a scenario in it; a file of @step functions alone needs none. The
-    file goes to the workers, with the package it is in, or what it reads beside it.
+    NAME is an environment or a scenario of FILE; a file with only @step functions needs none. Workers
+    receive FILE with the package it belongs to, or with the files beside it that it reads.
     """
-    enough(takes(workers), f"a master of {workers} worker{'s' if workers > 1 else ''}")
+    enough(takes(workers), f"a master of {count_text(workers, 'worker')}")
     address = Address.parse(bind)
     key_found = choose_key(key, variables, MasterKey, address, "bind", without=no_key)
     with OpenedFiles() as opened:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from chaperon.cli.option_groups import GroupedCommand
 from chaperon.cli.terminal.streams import print_line
 from chaperon.errors import OutputError, UsageError
 from chaperon.report.outputs.output_file import refuse_links
@@ -31,7 +32,7 @@ def look_again(session):
 '''
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("name")
 def new(name: str) -> int:
     """Write a first scenario file, NAME.py."""

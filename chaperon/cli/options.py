@@ -6,10 +6,12 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import click
 
+from chaperon.cli.option_groups import option
 from chaperon.cli.terminal.streams import hide
 from chaperon.clock import seconds
 from chaperon.errors import PlanError, UsageError
@@ -28,7 +30,7 @@ _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What was asked for on the command line."""
+    """The values of the options."""
 
     url: str | None
     users: int | None
@@ -55,10 +57,10 @@ class RunOptions:
     log: str | None
 
     def load_environment(self, target: str, *, warn: Callable[[str], object] = lambda text: None) -> Environment:
-        """Load FILE[:NAME] and change it as ordered; raises LoadError, UsageError.
+        """Load FILE[:NAME] and apply the options to it. Raises LoadError, UsageError.
 
-        No secret of the options or of the environment is printed from then on. *warn* is called with a sentence for
-        each step of the file that nothing uses.
+        Secrets of the options and of the environment are masked in all output from then on. *warn* is called with a
+        sentence for each step of the file that no scenario uses.
         """
         hide(self.secrets)
         loaded = load(target, warn=warn)
@@ -67,7 +69,7 @@ class RunOptions:
 
     @property
     def secrets(self) -> set[str]:
-        """What was given with --header, --set and --url that no output may show."""
+        """The secrets in --header, --set and --url, which no output may show."""
         headers = [text.partition(":") for text in self.headers]
         settings = [text.partition("=") for text in self.settings]
         return {
@@ -77,7 +79,7 @@ class RunOptions:
         }
 
     def apply_to(self, environment: Environment) -> Environment:
-        """Return *environment* as the options change it."""
+        """Return *environment* with the options applied. Raises UsageError."""
         hide(self.secrets)
         load_given = self._load()
         if self.url == "":
@@ -107,13 +109,13 @@ class RunOptions:
         if self.load is not None:
             others = [name for name in ("users", "rate", "iterations", "ramp", "in_flight") if getattr(self, name)]
             if others:
-                raise UsageError(f"--load says it all: leave --{', --'.join(others).replace('_', '-')} out")
+                raise UsageError(f"--load is the whole load: leave --{', --'.join(others).replace('_', '-')} out")
             return read_load(self.load).held(self.hold)
         if self.in_flight is not None and self.rate is None:
-            raise UsageError("--in-flight goes with --rate: users are never more than there are")
+            raise UsageError("--in-flight is for --rate: a closed load never has more visits in flight than users")
         if self.rate is not None:
             if self.users is not None or self.iterations is not None:
-                raise UsageError("--rate does not go with --users or --iterations: an open load has no fixed users")
+                raise UsageError("--rate excludes --users and --iterations: an open load has no fixed number of users")
             n, per = self.rate
             return rate(n, per=per, ramp=ramp, hold=self.hold, in_flight=self.in_flight)
         if self.iterations is not None:
@@ -136,7 +138,7 @@ class _Span(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
 
 
 class _Rate(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """Visits a second or a minute, as their number with its unit."""
+    """A rate such as 50/s or 3000/m, as (number, unit)."""
 
     name = "rate"
 
@@ -157,59 +159,68 @@ RATE = _Rate()
 
 
 def target_argument(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the argument that names a scenario file, or a module of the project with -m."""
+    """Add the argument that names a scenario file, or with -m a module of the project."""
     module_help = "FILE is a module of the project: loadtests.api[:NAME]."
-    command = click.option("-m", "as_module", is_flag=True, expose_value=False, help=module_help)(command)
+    command = option("Target", "-m", "as_module", is_flag=True, expose_value=False, help=module_help)(command)
     return click.argument("file", metavar="FILE[:NAME]")(command)
 
 
 _OPTIONS = (
-    click.option("--url", help="Base URL of the default service."),
-    click.option("--users", type=int, help="Closed load: so many users, visit after visit."),
-    click.option("--rate", type=RATE, help="Open load: visits a second, or such as 3000/m."),
-    click.option("--iterations", type=int, help="So many visits in all, shared by --users."),
-    click.option(
-        "--load", metavar="EXPRESSION", help='Any load, as in Python: \'rate(100, hold="1m") >> pause("10s") >> …\'.'
+    option("Load", "--users", type=int, help="Closed load: this many users, each makes one visit after another."),
+    option("Load", "--rate", type=RATE, help="Open load: visits per second (50, 50/s) or per minute (3000/m)."),
+    option("Load", "--iterations", type=int, help="This many visits in all, made by --users."),
+    option(
+        "Load", "--load", metavar="EXPRESSION", help='Any load, as in Python: \'rate(9, hold="1m") >> pause("10s")\'.'
     ),
-    click.option("--in-flight", type=click.IntRange(1), help="With --rate: drop what is due beyond so many visits."),
-    click.option("--ramp", type=SPAN, help="Grow to the full load over this span, such as 30s."),
-    click.option("--hold", type=SPAN, help="Keep the load up for this span after the ramp."),
-    click.option("--only", metavar="NAME", help="Only this entry of the environment."),
-    click.option("--limit", "limits", multiple=True, help="A statement that must hold: 'p95(GET /) < 300ms'."),
-    click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Configuration; dots nest."),
-    click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Sent with every request."),
-    click.option("--timeout", type=SPAN, help="For connecting, and for each read (30s)."),
-    click.option("--insecure", is_flag=True, help="Do not verify TLS certificates."),
-    click.option("--seed", type=int, help="Where everything random comes from (0)."),
-    click.option("--grace", type=SPAN, help="How long visits in flight may go on at the end (10s)."),
-    click.option("--warmup", type=SPAN, help="What is due before counts to no headline, no limit."),
-    click.option(
-        "--trust", multiple=True, metavar="RULE=VALUE", help="When a run is INVALID: late=100ms, dropped=2%, cpu=off …."
-    ),
-    click.option("--by", multiple=True, metavar="phase|TAG", help="Split the table by phase, or by a tag."),
-    click.option("--no-brake", is_flag=True, help="Go on even if every request fails for 30 s."),
-    click.option("--json", metavar="PATH", help="Write the report there."),
-    click.option("--quiet", is_flag=True, help="No progress, no table: the verdict alone."),
-    click.option(
+    option("Load", "--in-flight", type=click.IntRange(1), help="With --rate: drop visits due while this many run."),
+    option("Load", "--ramp", type=SPAN, standard="0s", help="Grow to the full load over this span, such as 30s."),
+    option("Load", "--hold", type=SPAN, help="Keep the full load for this span; required with --rate."),
+    option("Load", "--warmup", type=SPAN, standard="0s", help="Leave visits due in this first span out of all limits."),
+    option("Load", "--grace", type=SPAN, standard="10s", help="How long running visits may go on at the end."),
+    option("Load", "--only", metavar="NAME", help="Run only this entry of the environment."),
+    option("Load", "--seed", type=int, standard="0", help="Seed of arrivals, think times and random choices."),
+    option("Target", "--url", help="Base URL of the default service."),
+    option("Target", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Send with every request."),
+    option("Target", "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set session.config; dots nest."),
+    option("Target", "--timeout", type=SPAN, standard="30s", help="For connecting, and for each read."),
+    option("Target", "--insecure", is_flag=True, help="Do not verify TLS certificates."),
+    option("Limits", "--limit", "limits", multiple=True, help="What must hold: 'p95(GET /) < 300ms'. Repeatable."),
+    option("Limits", "--no-brake", is_flag=True, help="Go on although every request has failed for 30 s."),
+    option("Output", "--json", metavar="PATH", help="Write the report to this file, as JSON."),
+    option("Output", "--by", multiple=True, metavar="phase|TAG", help="Split the table by phase, or by a tag."),
+    option("Output", "--quiet", is_flag=True, help="Print the verdict only: no progress, no table."),
+    option(
+        "Output",
         "--log",
         type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
-        help="Show what the scenario logs from this level up.",
+        help="Print what the scenario logs, from this level up.",
+    ),
+    option(
+        "Trust",
+        "--trust",
+        multiple=True,
+        metavar="RULE=VALUE",
+        help="When a run is INVALID: late=100ms, dropped=2%, cpu=off and others.",
     ),
 )
 
+LOAD_NAMES = ("users", "rate", "iterations", "load", "in_flight", "ramp", "hold")
+"""The options that say how much is sent, by parameter name."""
+
 
 def load_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command all of them, handed over as one `RunOptions`."""
+    """Add the options of every command that runs a load; the command gets them as one `RunOptions`."""
 
-    def with_options(**given: Any) -> Any:
+    @wraps(command)
+    def with_options(**values: Any) -> Any:
         names = RunOptions.__dataclass_fields__
-        options = RunOptions(**{name: given.pop(name) for name in names})
-        return command(options=options, **given)
+        options = RunOptions(**{name: values.pop(name) for name in names})
+        return command(options=options, **values)
 
-    with_options.__name__, with_options.__doc__ = command.__name__, command.__doc__
-    for option in reversed(_OPTIONS):
-        with_options = option(with_options)
-    return with_options
+    decorated: Callable[..., Any] = with_options
+    for each in reversed(_OPTIONS):
+        decorated = each(decorated)
+    return decorated
 
 
 def _rule(text: str) -> tuple[str, str]:
@@ -234,5 +245,5 @@ def _header(text: str) -> tuple[str, str]:
     if not colon or not _TOKEN.fullmatch(name.strip()):
         raise UsageError(f"--header {text!r} is not 'NAME: VALUE'")
     if not _VALUE.fullmatch(value.strip()):
-        raise UsageError(f"--header {text!r}: a value has no line breaks in it, and no characters beyond Latin-1")
+        raise UsageError(f"--header {text!r}: a value has no line breaks, and only characters of Latin-1")
     return name.strip(), value.strip()

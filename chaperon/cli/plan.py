@@ -7,6 +7,7 @@ from itertools import islice
 
 import click
 
+from chaperon.cli.option_groups import GroupedCommand
 from chaperon.cli.options import RunOptions, load_options, target_argument
 from chaperon.cli.terminal.streams import Styled, print_line, print_warning
 from chaperon.execution.environment import Environment
@@ -17,9 +18,10 @@ from chaperon.report.format import time_text
 
 WIDE = 72
 FIRST = 5
+_UNUSED = ("headers", "timeout", "insecure", "grace", "no_brake", "json", "by", "quiet", "log", "trust")
 
 
-@click.command()
+@click.command(cls=GroupedCommand, ignored=_UNUSED, reason="plan sends nothing")
 @target_argument
 @load_options
 def plan(file: str, options: RunOptions) -> int:

@@ -11,6 +11,7 @@ import click
 import gevent
 
 from chaperon.cli.fleet import parse_processes
+from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import SPAN
 from chaperon.cli.terminal.streams import print_notice
 from chaperon.cluster.transport.address import PORT, Address
@@ -20,18 +21,34 @@ from chaperon.descriptors import enough, takes
 from chaperon.errors import UsageError
 from chaperon.local import start_workers
 from chaperon.measure.plain_text import LABEL, encodable
+from chaperon.measure.quantity import count_text
 
 
-@click.command()
-@click.option("--master", required=True, metavar="ADDRESS", help=f"Where the master is: tcp://HOST[:{PORT}].")
-@click.option("--processes", default="1", metavar="N|auto", help="Engine processes, auto: one for each processor (1).")
-@click.option("--name", help="What this worker is called in reports (the host's name with a number).")
-@click.option("--capacity", type=float, default=1.0, help="How much each process takes, 1 being the usual.")
-@click.option("--key", metavar="FILE", help="worker.key (CHAPERON_KEY_FILE, CHAPERON_KEY; on one machine: your own).")
-@click.option("--no-key", is_flag=True, help="Run what any user of this machine sends as a master.")
-@click.option("--no-ship", "own", metavar="FILE[:NAME]", help="Use this file, and refuse if the master has another.")
-@click.option("--once", is_flag=True, help="Leave after one run.")
-@click.option("--wait", "patience", type=SPAN, help="Wait so long for a master to answer (for ever; --once: 60s).")
+@click.command(cls=GroupedCommand)
+@option("Cluster", "--master", required=True, metavar="ADDRESS", help=f"Address of the master: tcp://HOST[:{PORT}].")
+@option(
+    "Cluster", "--processes", default="1", standard="1", metavar="N|auto", help="Start N processes, auto: one per core."
+)
+@option("Cluster", "--name", standard="the host's name with a number", help="Name of this worker in reports.")
+@option("Cluster", "--capacity", type=float, default=1.0, show_default=True, help="Weight of each process in the load.")
+@option(
+    "Cluster",
+    "--key",
+    metavar="FILE",
+    standard="CHAPERON_KEY_FILE, CHAPERON_KEY, on loopback a key of your user",
+    help="The file worker.key.",
+)
+@option("Cluster", "--no-key", is_flag=True, help="Run code that any user of this machine sends as a master.")
+@option("Cluster", "--no-ship", "own", metavar="FILE[:NAME]", help="Use this file; refuse if the master's differs.")
+@option("Cluster", "--once", is_flag=True, help="Exit after one run.")
+@option(
+    "Cluster",
+    "--wait",
+    "patience",
+    type=SPAN,
+    standard="no limit, with --once 60s",
+    help="Wait for a master so long.",
+)
 @click.pass_obj
 def worker(
     variables: Mapping[str, str],
@@ -45,11 +62,11 @@ def worker(
     once: bool,
     patience: float | None,
 ) -> int:
-    """Join the master at ADDRESS, send what it deals, stay for the next run."""
+    """Join the master at ADDRESS, send shares of its load, then wait for the next run."""
     n = parse_processes(processes)
     if not 0.0 < capacity < float("inf"):
         raise UsageError(f"--capacity must be more than 0, got {capacity:g}")
-    enough(takes(n), f"a worker of {n} process{'es' if n > 1 else ''}")
+    enough(takes(n), f"a worker of {count_text(n, 'process', 'processes')}")
     address = Address.parse(master)
     key_found = choose_key(key, variables, WorkerKey, address, "join", without=no_key)
     if key_found is None:

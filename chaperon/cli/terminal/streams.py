@@ -162,7 +162,7 @@ class StderrHandler(logging.Handler):
     """Print log records on the current `sys.stderr`, above the progress line."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print one record as one line, what a traceback adds to it indented details."""
+        """Print a record as one line, with its traceback indented below."""
         try:
             trace, record.exc_info, record.exc_text = record.exc_info, None, None
             stack, record.stack_info = record.stack_info, None

@@ -1,0 +1,112 @@
+"""Options that `--help` lists in groups with their defaults."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from typing import Any
+
+import click
+
+from chaperon.cli.terminal.streams import print_line, print_warning
+from chaperon.errors import UsageError
+
+GROUPS = ("Load", "Target", "Limits", "Output", "Cluster", "Trust", "Other")
+"""The headings of `--help`, in order."""
+
+WIDEST = 26
+"""Characters of an option with its value beside which its help is written; below a wider one it begins a new line."""
+
+UNBROKEN = "\xa0"
+"""A space at which a line of help is not wrapped; printed as an ordinary one."""
+
+_SHORT_DEFAULT = re.compile(r"\[default: [^\]]{1,34}\]")
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class GroupedOption(click.Option):
+    """An option with a heading; *standard* is the value that applies if neither the option nor FILE gives one."""
+
+    def __init__(self, *args: Any, group: str = "Other", standard: str = "", **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.group = group
+        self.standard = standard
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the option with its help and its default, None if it is hidden."""
+        record = super().get_help_record(ctx)
+        if record is None:
+            return None
+        text = f"{record[1]}  [default: {self.standard}]" if self.standard else record[1]
+        return record[0], _SHORT_DEFAULT.sub(lambda found: found.group().replace(" ", UNBROKEN), text)
+
+
+class HelpfulCommand(click.Command):
+    """A command that prints its help line by line: a clean stream indents all but the first line of one text."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Return the option `--help`."""
+        found = super().get_help_option(ctx)
+        if found is not None:
+            found.callback = _print_help
+        return found
+
+
+class GroupedCommand(HelpfulCommand):
+    """A command whose `--help` lists options by group.
+
+    *ignored* and *refused* name options of other commands that this one does not use and its help does not
+    list: an ignored one, which a command line for `chaperon local` may have, causes a warning, a refused one a
+    UsageError. *reason* completes the message.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        ignored: Collection[str] = (),
+        refused: Collection[str] = (),
+        reason: str = "",
+        **attributes: Any,
+    ) -> None:
+        super().__init__(*args, **attributes)
+        self._ignored, self._refused, self._reason = frozenset(ignored), frozenset(refused), reason
+        for parameter in self.params:
+            if isinstance(parameter, click.Option) and parameter.name in self._ignored | self._refused:
+                parameter.hidden = True
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one section a group."""
+        sections: dict[str, list[tuple[str, str]]] = {group: [] for group in GROUPS}
+        for each in self.get_params(ctx):
+            if isinstance(each, click.Option) and (record := each.get_help_record(ctx)) is not None:
+                sections[getattr(each, "group", "Other")].append(record)
+        width = max(len(left) for records in sections.values() for left, _ in records if len(left) <= WIDEST)
+        for group, records in sections.items():
+            if records:
+                with formatter.section(group):
+                    formatter.write_dl([(left.ljust(width), text) for left, text in records], col_max=WIDEST + 2)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, after a check for options it does not use. Raises UsageError."""
+        given = [each for each in self.params if ctx.get_parameter_source(each.name or "") in _GIVEN]
+        if refused := [each.opts[0] for each in given if each.name in self._refused]:
+            raise UsageError(f"{self._reason}: leave {' and '.join(refused)} out")
+        if ignored := [each.opts[0] for each in given if each.name in self._ignored]:
+            print_warning(f"{self._reason}: {' and '.join(ignored)} {'is' if len(ignored) == 1 else 'are'} ignored")
+        return super().invoke(ctx)
+
+
+def _print_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        for line in ctx.get_help().replace(UNBROKEN, " ").splitlines():
+            print_line(line)
+        ctx.exit()
+
+
+_GIVEN = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
+
+
+def option(group: str, *declarations: str, standard: str = "", **attributes: Any) -> Decorator:
+    """Return the decorator that adds an option of *group* to a command."""
+    return click.option(*declarations, cls=GroupedOption, group=group, standard=standard, **attributes)
