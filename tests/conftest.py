@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from thorough import VARIABLE, examples
 
 HERE = Path(__file__).parent
 SIDE_BY_SIDE = 4
@@ -17,6 +18,11 @@ SIDE_BY_SIDE = 4
 # else each of the many processes that are started compiles all of it anew
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_addoption(parser):
+    """Add `--thorough`."""
+    parser.addoption("--thorough", action="store_true", help="every row of long tables, all examples of laws")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -33,6 +39,8 @@ def pytest_cmdline_main(config):
 
 def pytest_configure(config):
     """Patch, but not the process that only deals: it waits for others in real threads."""
+    if config.option.thorough:
+        os.environ[VARIABLE] = "1"
     if not hasattr(config, "workerinput"):  # keys are made there on first use; the others inherit it
         os.environ["XDG_CONFIG_HOME"] = config.own_settings = tempfile.mkdtemp(prefix="chaperon-settings-")
     dealing = config.getoption("dist", "no") != "no" and not config.option.collectonly
@@ -45,6 +53,10 @@ def pytest_configure(config):
         config.pluginmanager.register(Awake())
         config.pluginmanager.register(Beside())
     config.pluginmanager.import_plugin("ground")
+    from hypothesis import settings
+
+    settings.register_profile("chaperon", max_examples=examples())
+    settings.load_profile("chaperon")
 
 
 def pytest_unconfigure(config):

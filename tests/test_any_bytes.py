@@ -8,6 +8,7 @@ import pytest
 import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from chaperon.client.http.measured import MeasuredSession
 from chaperon.client.http.parser import ResponseParser
@@ -69,7 +70,7 @@ def read(pieces, bare):
     return (inbox.status, inbox.head, b"".join(inbox.pieces)) if whole else "incomplete"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(said(), cuts, st.booleans())
 def test_how_an_answer_is_split_changes_nothing_about_it(data, at, bare):
     assert read(split(data, at), bare) == read([data], bare)
@@ -93,7 +94,7 @@ class Session(MeasuredSession):
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_any_bytes_end_as_a_response_or_a_recorded_error(method, stream):
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(said(), cuts)
     def holds(data, at):
         def treat(peer):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from scenes import once, simulated
 from stage import Stage
+from thorough import examples
 
 from chaperon import Scenario, Verdict, iterations, rate, users
 from chaperon.cluster.journal.journal import Journal
@@ -84,7 +85,7 @@ times = st.lists(st.floats(0.0, 10.0), min_size=0, max_size=200)
 
 
 @given(times, times, st.sampled_from(QUANTILES), st.integers(1, 4))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 def test_the_bounds_are_those_of_the_sorted_samples(good, censored, q, parts):
     bounds = population(good, censored, parts).quantile(q)
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
+from thorough import examples
 
 from chaperon.measure.confidence import ranks, samples_needed
 from chaperon.measure.recorder import Recorder
@@ -43,7 +44,7 @@ def test_the_interval_holds_the_true_quantile_as_often_as_it_says(n, q):
     assert 0.935 <= held / 1_000 <= 0.99
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.integers(1, 100_000), st.sampled_from([0.01, 0.5, 0.9, 0.95, 0.99, 0.999]))
 def test_ranks_stand_in_order_around_the_quantile(n, q):
     found = ranks(n, q)

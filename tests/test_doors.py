@@ -115,15 +115,16 @@ def test_no_secret_leaves_a_run_and_nothing_steers_the_terminal(chaperon_in, tmp
     assert json.loads(report)["verdict"] == "FAIL"
 
 
-@pytest.mark.parametrize("command", ["ls", "plan"])
-def test_no_secret_leaves_what_shows_a_plan(chaperon_in, command):
-    args = ("leaky.py",) if command == "ls" else ("leaky.py:production", *GIVEN)
+@pytest.mark.parametrize("name", ["ls", "plan"])
+def test_no_secret_leaves_what_shows_a_plan(command, tmp_path, name):
+    (tmp_path / "leaky.py").write_text(LEAKY)
+    args = ("leaky.py",) if name == "ls" else ("leaky.py:production", *GIVEN)
 
-    done = chaperon_in(command, *args)
+    done = command(name, *args)
 
     assert done.returncode == 0
     assert "label ***" in done.stdout
-    assert_clean(done.stdout.replace(HEADER, "") if command == "ls" else done.stdout, done.stderr)
+    assert_clean(done.stdout.replace(HEADER, "") if name == "ls" else done.stdout, done.stderr)
 
 
 def test_no_secret_leaves_a_search(chaperon_in, tmp_path):
@@ -144,11 +145,11 @@ def test_no_secret_leaves_a_search(chaperon_in, tmp_path):
         ("environment = __import__('chaperon').Environment(headers=ALL)", "headers="),
     ],
 )
-@pytest.mark.parametrize("command", ["local", "check", "plan", "find"])
-def test_no_secret_leaves_a_file_that_cannot_be_loaded(chaperon_in, tmp_path, command, code, said):
+@pytest.mark.parametrize("name", ["local", "check", "plan", "find"])
+def test_no_secret_leaves_a_file_that_cannot_be_loaded(command, tmp_path, name, code, said):
     (tmp_path / "leaky.py").write_text(f"ALL = {' '.join([HEADER, SETTING, 'token=' + MADE, EVIL])!r}\n{code}\n")
 
-    done = chaperon_in(command, "leaky.py", *GIVEN)
+    done = command(name, "leaky.py", *GIVEN)
 
     assert done.returncode == 3
     assert said in done.stderr

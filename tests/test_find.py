@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thorough import examples
 from unjudged import unjudged
 
 from chaperon import Environment, PlanError, Scenario, rate, run, step
@@ -37,7 +38,7 @@ def test_the_rate_doubles_until_it_breaks_then_the_gap_is_halved_and_what_is_lef
     assert search.why == "limit"
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.floats(0.5, 5_000), st.floats(1, 50), st.floats(1, 100), st.floats(0.02, 0.3))
 def test_what_is_found_is_within_a_share_of_the_knee(knee, start, more, within):
     search, tried = searched(start, start * more, lambda t: "held" if t.rate <= knee else "broke", within=within)

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -52,6 +53,7 @@ MODULES = {name_of(path): path for path in sorted(HOUSE.rglob("*.py"))}
 FLOOR = {folder: floor for floor, folders in enumerate(FLOORS) for folder in folders}
 
 
+@cache
 def imports_of(room):
     """Return the dotted names a module imports, those for typing and inside functions too."""
     nodes = list(ast.walk(ast.parse(MODULES[room].read_text())))

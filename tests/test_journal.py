@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stage import Stage
+from thorough import examples
 
 from chaperon.cluster.journal.journal import SEALED, Journal, window_file
 from chaperon.cluster.journal.journal_file import COMMIT, DROPPED, HEADER_SIZE, OUTCOMES, JournalHeader
@@ -126,7 +127,7 @@ def perform(life, deed):
             life.both(verb, *args)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.lists(deeds, max_size=25))
 def test_whenever_it_dies_what_is_recovered_is_all_that_was_not_acknowledged(history):
     with a_folder() as folder:
@@ -143,7 +144,7 @@ def test_whenever_it_dies_what_is_recovered_is_all_that_was_not_acknowledged(his
         assert found.header == WHO
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=examples(15))
 @given(st.lists(samples, min_size=1, max_size=4), st.binary(min_size=80, max_size=200))
 def test_a_kill_inside_a_store_leaves_what_was_there_before(taken, debris):
     with a_folder() as folder:

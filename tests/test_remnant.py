@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_fleet import Ground
+from thorough import examples
 
 from chaperon import iterations, rate, users, users_per_second
 from chaperon.cluster.master.leases import LeasedShare
@@ -44,7 +45,7 @@ def test_of_a_load_nobody_has_touched_everything_is_left(load):
     assert left.planned == left.dropped == whole
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.integers(1, 40), st.integers(1, 12), st.booleans(), st.floats(0, 15), st.lists(st.integers(0, 30), min_size=12)
 )

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
+from thorough import examples
 
 from chaperon.errors import LimitError, NoSuchSeries, OutputError
 from chaperon.measure.recorder import Recorder
@@ -75,7 +76,7 @@ def test_seconds_add_up_to_the_whole():
     assert report["GET /"].bytes == 20_000
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(st.randoms(use_true_random=False))
 def test_the_same_windows_give_the_same_figures_in_whatever_order_they_come(chance):
     one, two = windows("a"), windows("b")

@@ -15,6 +15,7 @@ import trustme
 from gevent.pywsgi import WSGIServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thorough import examples
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from chaperon import Environment, Scenario, run, users
@@ -198,7 +199,7 @@ paths = st.lists(words, max_size=3).map(lambda parts: "/" + "/".join(parts))
 values = st.one_of(words, st.integers(0, 99), st.lists(words, max_size=2), st.text(max_size=4))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(
     method=st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"]),
     path=paths,

@@ -177,7 +177,8 @@ class VisitRunner:
         if type(exc) is not StepFailed or exc.policy is None:
             return _Outcome(VisitResult("failed"), failure)
         if exc.policy == "stop-run":
-            session.context.stop_run(f"a step failed: {text_of(exc.__cause__ or exc)}")
+            cause = exc if exc.__cause__ is None else exc.__cause__  # its truth is what its class says
+            session.context.stop_run(f"a step failed: {text_of(cause)}")
         return _Outcome(VisitResult("failed", stays=False), failure)
 
 
