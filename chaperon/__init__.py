@@ -31,6 +31,7 @@ from chaperon.errors import (
     PlanError,
     PortsExhausted,
     RendezvousTimeout,
+    RunFileError,
     ScenarioExit,
     SignalTimeout,
     StepTimeout,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from chaperon.load.kinds.think import between
     from chaperon.load.shapes import iterations, pause, rate, spike, stages, stairs, users, users_per_second
     from chaperon.report.report import Report, Verdict
+    from chaperon.report.run_file.run_file import RunFile, read_run
     from chaperon.scenario.entry import run
     from chaperon.scenario.scenario import Scenario, mix
     from chaperon.scenario.steps import measured, step
@@ -78,6 +80,7 @@ _ROOMS = {
     # what comes of it
     "chaperon.execution.running": ("Running",),
     "chaperon.report.report": ("Report", "Verdict"),
+    "chaperon.report.run_file.run_file": ("RunFile", "read_run"),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
@@ -104,6 +107,8 @@ __all__ = [
     "PortsExhausted",
     "RendezvousTimeout",
     "Report",
+    "RunFile",
+    "RunFileError",
     "Running",
     "Scenario",
     "ScenarioExit",
@@ -131,6 +136,7 @@ __all__ = [
     "mix",
     "pause",
     "rate",
+    "read_run",
     "run",
     "spike",
     "stages",

@@ -185,6 +185,10 @@ class OutputError(ChaperonError):
     report: Any = None
 
 
+class RunFileError(ChaperonError):
+    """A run file could not be read: it is none, is damaged, or has another schema."""
+
+
 class ClusterError(ChaperonError):
     """Master and workers cannot work together."""
 

@@ -14,11 +14,14 @@ from chaperon.clock import Clock, HubClock, epoch, today
 from chaperon.errors import NotPatched, OutputError, TeardownError, UsageError
 from chaperon.execution.output_feed import OutputFailure, OutputFeed
 from chaperon.execution.plan import RunPlan
+from chaperon.execution.run_header import run_header
 from chaperon.measure.plain_text import WORDS, encodable
 from chaperon.report.collector import Collector
 from chaperon.report.monitor import RunMonitor
 from chaperon.report.outputs.output import Output, PlannedRun
 from chaperon.report.redaction.redaction import Redactor
+from chaperon.report.run_file.records import RunFooter
+from chaperon.report.run_file.writer import RunFileWriter
 from chaperon.report.totals import Pulse, WorkerStats
 from chaperon.report.verdict import RunInfo
 
@@ -51,6 +54,7 @@ class Run(ABC):
         )
         self._setup = plan.new_setup()
         self._feed: OutputFeed | None = None
+        self._run_file: RunFileWriter | None = None
         self._written = False
         self._started = ""
         self._ended = Event()
@@ -81,12 +85,13 @@ class Run(ABC):
         """What is asked for, as a person would say it: "100 users", "50/s"."""
         return self.plan.load_text
 
-    def start(self: Self, outputs: Sequence[Output] = ()) -> Self:
+    def start(self: Self, outputs: Sequence[Output] = (), run_file: RunFileWriter | None = None) -> Self:
         """Set up and start the run; return it as soon as the load begins.
 
-        *outputs* get its seconds and its report. Raises NotPatched where sockets would block
-        every other greenlet, OutputError where an output cannot be written, LoadError where the
-        setup failed, UsageError where it has been started before.
+        *outputs* get its seconds and its report, *run_file* gets every window and is not closed.
+        Raises NotPatched where sockets would block every other greenlet, OutputError where an
+        output cannot be written, LoadError where the setup failed, UsageError where it has been
+        started before.
         """
         if self._feed is not None:
             raise UsageError("the run has been started already: make a new one for each run")
@@ -94,6 +99,9 @@ class Run(ABC):
             raise NotPatched("put `from gevent import monkey; monkey.patch_all()` first in your script")
         self._feed = OutputFeed(outputs, self._monitor)
         self._feed.start(self._planned())
+        if run_file is not None:
+            self._monitor.collector.attach(run_file)
+            self._run_file = run_file
         try:
             given = self._setup.begin()
             self.plan = self.plan.with_setup_result(given)
@@ -101,6 +109,8 @@ class Run(ABC):
             began = self._launch(given)
             self._feed.begin(epoch() + began - self._clock.now())
             self._started = today()
+            if run_file is not None:
+                run_file.begin(run_header(self.plan, began=began, started=self._started), self._monitor.redact)
         except BaseException:
             self._abandon()
             self._tear_down()
@@ -189,7 +199,10 @@ class Run(ABC):
             if self.ended:
                 self._monitor.collector.close()
             self._feed.flush()
-            self._feed.finish(self.report())
+            report = self.report()
+            if self._run_file is not None:
+                self._run_file.finish(RunFooter(report.duration, report.verdict.value, report.reasons))
+            self._feed.finish(report)
         return self._feed.failures
 
     def check_written(self) -> None:

@@ -111,6 +111,7 @@ class Window:
     - *generator*: the delay added by the generator itself, as distributions in seconds: "late",
       by how much visits started after they were due; "lag", how long responses waited for the
       event loop to read them.
+    - *body*: the bytes this window was decoded from, None if it did not come encoded or was changed since.
     """
 
     worker: str
@@ -127,6 +128,7 @@ class Window:
     due: Mapping[str, float] = field(default_factory=dict)
     happenings: Sequence[RunEvent] = ()
     generator: Mapping[str, Series] = field(default_factory=dict)
+    body: bytes | None = field(init=False, default=None, compare=False, repr=False)
 
 
 Sink = Callable[[Window], None]

@@ -115,7 +115,7 @@ def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
     generator = dict(zip(own, parts[len(keys) :], strict=True))
     if len(series) != len(keys) or len(generator) != len(own):
         raise WireError("a window with a series listed twice")
-    return Window(
+    window = Window(
         worker=worker,
         seq=seq,
         at=at,
@@ -131,6 +131,8 @@ def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
         happenings=happenings,
         generator=generator,
     )
+    object.__setattr__(window, "body", body)  # not an argument: `replace` must not copy it
+    return window
 
 
 class _Columns:

@@ -12,6 +12,7 @@ from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import VisitCounts, Window
 from chaperon.report.percentiles import Population
+from chaperon.report.run_log import NoRunLog, RunLog
 from chaperon.report.run_sums import MergedSecond, RunSums
 from chaperon.report.totals import Pulse, Totals, WorkerStats
 
@@ -49,10 +50,12 @@ class Collector:
 
     Seconds are closed in order. A second is closed when every present worker has sent its window,
     or when a window *patience* seconds younger has arrived. Its windows are then merged in the
-    order of the workers. Nothing here blocks or reads a clock.
+    order of the workers. Every change is reported to the attached log first. Nothing here
+    blocks or reads a clock, unless the log does.
     """
 
     def __init__(self, workers: Sequence[str] = ("local",), *, patience: float = 10.0) -> None:
+        self.log: RunLog = NoRunLog()
         self._workers = {name: WorkerStats(name) for name in workers}
         self._patience = patience
         self._present = set(workers)
@@ -82,13 +85,20 @@ class Collector:
         """For how many seconds every request has been in error, or every visit failed without a good request."""
         return max(self._requests_failing.length, self._visits_failing.length)
 
+    def attach(self, log: RunLog) -> None:
+        """Report every change to *log* from now on, beginning with the workers that are present."""
+        self.log = log
+        for worker in self._workers:
+            log.record_join(worker)
+
     def join(self, worker: str) -> None:
         """Add a worker, or mark it as present again: from now on seconds wait for its windows."""
-        self._workers.setdefault(worker, WorkerStats(worker)).away = False
-        self._present.add(worker)
+        self.log.record_join(worker)
+        self._expect(worker)
 
     def leave(self, worker: str, *, lost: bool = False) -> None:
         """Mark a worker as away: seconds no longer wait for its windows. *lost*: it has not sent all of them."""
+        self.log.record_leave(worker, lost)
         stats = self._workers.setdefault(worker, WorkerStats(worker))
         stats.away, stats.lost = True, lost or stats.lost
         self._present.discard(worker)
@@ -96,8 +106,9 @@ class Collector:
 
     def add(self, window: Window) -> None:
         """Receive one window. A window received before is only counted, in a note; an unknown worker joins."""
+        window = self.log.record_window(window)
         if window.worker not in self._workers:
-            self.join(window.worker)
+            self._expect(window.worker)
         if not self._workers[window.worker].record(window):
             self._sums.notes[TWICE] += 1
         elif window.at <= self._closed:
@@ -120,16 +131,20 @@ class Collector:
 
     def correct(self, ledger: Mapping[tuple[str, int], VisitCounts]) -> None:
         """Add visit counts that no window contains, such as visits lost with a worker; see `RunSums.correct`."""
+        self.log.record_correction(ledger)
         self._sums.correct(ledger)
 
     def count_note(self, what: str, times: int = 1) -> None:
         """Count *times* occurrences of the note *what*, which the report shows with its number."""
-        self._sums.notes[encodable(what)] += times
+        what = encodable(what)
+        self.log.record_note(what, times)
+        self._sums.notes[what] += times
 
     def set_lost_visits(self, worker: str, visits: int) -> None:
         """Set how many visits have an unknown outcome because *worker* was lost. Does nothing for an unknown worker."""
         stats = self._workers.get(worker)
-        if stats is not None:
+        if stats is not None and stats.losses != visits:
+            self.log.record_lost_visits(worker, visits)
             stats.losses = visits
 
     def pulse(self) -> Pulse:
@@ -168,6 +183,10 @@ class Collector:
         if missing:
             sums.notes[MISSING] = missing
         return sums.totals([copy(w) for w in self._workers.values()])
+
+    def _expect(self, worker: str) -> None:
+        self._workers.setdefault(worker, WorkerStats(worker)).away = False
+        self._present.add(worker)
 
     def _close_complete(self) -> None:
         """Close, in order, the seconds that are complete or have waited for *patience* seconds."""

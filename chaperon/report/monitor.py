@@ -65,21 +65,30 @@ class RunMonitor:
         """Take in one window; return whether the run must stop because of what is known now."""
         self.collector.add(window)
         if self._brake and self._failed is None and self.collector.failing_for >= self._brake:
-            self._failed = f"nothing but failures for {self._brake:g} s (--no-brake goes on all the same)"
+            self.failed(f"nothing but failures for {self._brake:g} s (--no-brake goes on all the same)")
         if self._failed is None and self._second > self._judged:
             self._judged = self._second
-            self._failed = self._abort()
+            if reason := self._abort():
+                self.failed(reason)
         return self._failed is not None
 
     def aborted(self, reason: str) -> None:
         """Note why the run ends early; the first reason counts."""
-        self._aborted = self._aborted or encodable(reason, 2 * WORDS)
+        if not self._aborted:
+            self._aborted = encodable(reason, 2 * WORDS)
+            self.collector.log.record_end("aborted", self._aborted)
+
+    def failed(self, reason: str) -> None:
+        """Record why the run is stopped before its end: a limit with `abort`, or nothing but failures."""
+        self._failed = reason
+        self.collector.log.record_end("failed", reason)
 
     def fault(self, what: str) -> None:
         """Note what makes the run worthless: the verdict is INVALID."""
         what = encodable(what, 2 * WORDS)
         if what not in self._faults:
             self._faults.append(what)
+            self.collector.log.record_end("fault", what)
 
     def reconcile(
         self, closings: Mapping[str, Closing], plan: Mapping[str, tuple[int, bool]], *, duplicated: int = 0

@@ -10,12 +10,17 @@ from typing import NamedTuple
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts, Window
+from chaperon.measure.window_merge import merge_worst
 from chaperon.report.percentiles import Population
-from chaperon.report.totals import SecondRow, Totals, WorkerStats, merge_worst
+from chaperon.report.totals import SecondRow, Totals, WorkerStats
 
 HAPPENINGS = 1_000
 """Most events kept of a run."""
 HAPPENINGS_CAPPED = f"happenings beyond the first {HAPPENINGS:,} of the run left out"
+
+
+BATCH = 32
+"""Seconds of a series that are merged into its total at once: one by one takes ten times as long."""
 
 
 class MergedSecond(NamedTuple):
@@ -37,6 +42,7 @@ class RunSums:
 
     def __init__(self) -> None:
         self.series: dict[Key, Series] = {}
+        self._waiting: dict[Key, list[Series]] = {}
         self.ledger: dict[str, VisitCounts] = {}
         self.seconds: dict[int, SecondRow] = {}
         self.errors: dict[ErrorKey, ErrorCount] = {}
@@ -53,6 +59,7 @@ class RunSums:
         """Return a copy; adding to it leaves these sums as they are. A series is never changed, and is shared."""
         new = RunSums()
         new.series, new.generator = dict(self.series), dict(self.generator)
+        new._waiting = {key: list(parts) for key, parts in self._waiting.items()}
         new.ledger = {label: copy(counts) for label, counts in self.ledger.items()}
         new.seconds = {at: row.copy() for at, row in self.seconds.items()}
         new.errors = {key: copy(error) for key, error in self.errors.items()}
@@ -63,6 +70,8 @@ class RunSums:
 
     def totals(self, workers: Sequence[WorkerStats]) -> Totals:
         """Return the sums together with the figures of the *workers*. The sums must not be added to afterwards."""
+        for key in self._waiting:
+            self._merge_waiting(key)
         return Totals(
             self.series,
             self.ledger,
@@ -126,9 +135,17 @@ class RunSums:
         # the parts of a second are merged first: merging them together with the total takes ten times as long
         sums = {key: Series.sum_of(each) for key, each in parts.items()}
         for key, new in sums.items():
-            known = self.series.get(key)
-            self.series[key] = Series.merge_all([new] if known is None else [known, new])
+            waiting = self._waiting.setdefault(key, [])
+            waiting.append(new)
+            if len(waiting) >= BATCH:
+                self._merge_waiting(key)
         return sums
+
+    def _merge_waiting(self, key: Key) -> None:
+        waiting, known = self._waiting[key], self.series.get(key)
+        if waiting:
+            self.series[key] = Series.merge_all(waiting if known is None else [known, *waiting])
+            self._waiting[key] = []
 
     def _add_errors(self, errors: Mapping[ErrorKey, ErrorCount]) -> None:
         for where, error in errors.items():

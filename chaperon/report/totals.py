@@ -10,11 +10,7 @@ from chaperon.measure.closing import Reported
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts, Window
-
-COUNTED = frozenset(
-    ("stalls", "starts", "dropped_late", "dropped_cap", "gc", "queued", "throttled", "throttles", "steal")
-)
-"""Health figures that are counted per window. `merge_worst` adds them up, of all others it keeps the maximum."""
+from chaperon.measure.window_merge import merge_worst
 
 
 @dataclass(slots=True)
@@ -80,13 +76,6 @@ class WorkerStats:
         merge_worst(self.health, window.health)
         self.latest = window.health
         return True
-
-
-def merge_worst(known: dict[str, float], seen: Mapping[str, float]) -> None:
-    """Merge the health figures *seen* into *known*: the sum of those in `COUNTED`, the maximum of the others."""
-    for name, value in seen.items():
-        worst = known.get(name, 0.0)
-        known[name] = worst + value if name in COUNTED else max(worst, value)
 
 
 @dataclass(frozen=True, slots=True)

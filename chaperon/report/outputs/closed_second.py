@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts, Window
+from chaperon.measure.window_merge import merge_worst
 from chaperon.report.texts import Change, map_fields
-from chaperon.report.totals import merge_worst
 
 
 @dataclass(frozen=True, slots=True)

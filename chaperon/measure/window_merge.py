@@ -1,0 +1,77 @@
+"""Merging windows: those of one worker into one of several seconds, and health figures into the worst of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from chaperon.measure.sample import Key
+from chaperon.measure.series import Series
+from chaperon.measure.window import ErrorCount, ErrorKey, VisitCounts, Window
+
+COUNTED = frozenset(
+    ("stalls", "starts", "dropped_late", "dropped_cap", "gc", "queued", "throttled", "throttles", "steal")
+)
+"""The health figures that are counts of one window, which are summed; of the others the greatest counts."""
+
+
+def merge_worst(known: dict[str, float], seen: Mapping[str, float]) -> None:
+    """Add the health figures of one more window to *known*: counts are summed, of the rest the greatest is kept."""
+    for name, value in seen.items():
+        worst = known.get(name, 0.0)
+        known[name] = worst + value if name in COUNTED else max(worst, value)
+
+
+def merge_windows(windows: Sequence[Window]) -> Window:
+    """Return one window with the content of *windows*, consecutive windows of one worker, oldest first.
+
+    Its number, second and users are those of the last one. Counts and spans are summed,
+    sketches merged, and of each health figure the worst is kept. Raises ValueError if
+    *windows* is empty.
+    """
+    if not windows:
+        raise ValueError("no windows to merge")
+    series: dict[Key, list[Series]] = {}
+    generator: dict[str, list[Series]] = {}
+    ledger: dict[tuple[str, int], VisitCounts] = {}
+    errors: dict[ErrorKey, ErrorCount] = {}
+    health: dict[str, float] = {}
+    notes: Counter[str] = Counter()
+    phases: dict[tuple[str, str], float] = {}
+    due: dict[str, float] = {}
+    for window in windows:
+        for key, part in window.series.items():
+            series.setdefault(key, []).append(part)
+        for name, part in window.generator.items():
+            generator.setdefault(name, []).append(part)
+        for where, counts in window.ledger.items():
+            ledger.setdefault(where, VisitCounts()).add(counts)
+        for at, error in window.errors.items():
+            if at in errors:
+                errors[at].add(error)
+            else:
+                errors[at] = replace(error)
+        merge_worst(health, window.health)
+        notes.update(window.notes)
+        for place, span in window.phases.items():
+            phases[place] = phases.get(place, 0.0) + span
+        for label, span in window.due.items():
+            due[label] = due.get(label, 0.0) + span
+    last = windows[-1]
+    return Window(
+        worker=last.worker,
+        seq=last.seq,
+        at=last.at,
+        series={key: Series.sum_of(parts) for key, parts in series.items()},
+        ledger=ledger,
+        errors=errors,
+        health=health,
+        progress=last.progress,
+        users=last.users,
+        notes=dict(notes),
+        phases=phases,
+        due=due,
+        happenings=tuple(event for window in windows for event in window.happenings),
+        generator={name: Series.sum_of(parts) for name, parts in generator.items()},
+    )

@@ -1,0 +1,139 @@
+"""Applying the records of a run to a new monitor, whole or for a stretch of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from chaperon.errors import RunFileError, WireError
+from chaperon.measure.window import VisitCounts, Window
+from chaperon.measure.window_codec import unpack_window
+from chaperon.report.monitor import RunMonitor
+from chaperon.report.run_file.records import (
+    Correction,
+    Ended,
+    Joined,
+    Left,
+    LostVisits,
+    MergedRecord,
+    Noted,
+    Record,
+    WindowRecord,
+)
+
+GAP = 100_000
+"""Maximum number of windows of one worker that may be missing in a row."""
+STOPPED = "the run was stopped before its end: "
+Ledger = dict[tuple[str, int], VisitCounts]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Which part of a run is wanted: seconds *start* to *end* from its start, *end* left out, and one *phase*.
+
+    *seconds* are the seconds in which that phase was going on, by scenario label.
+    """
+
+    start: float = 0.0
+    end: float = math.inf
+    phase: str | None = None
+    seconds: frozenset[tuple[str, int]] = frozenset()
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is the whole run."""
+        return self.start <= 0.0 and math.isinf(self.end) and self.phase is None
+
+    def has(self, second: int) -> bool:
+        """Return whether a second of the run is wanted."""
+        return self.start <= second < self.end
+
+    def counts(self, ledger: Iterable[tuple[tuple[str, int], VisitCounts]]) -> Ledger:
+        """Return the part of a ledger that is of visits due in this stretch."""
+        return {
+            (label, due): counts
+            for (label, due), counts in ledger
+            if self.has(due) and (self.phase is None or (label.partition("/")[0], due) in self.seconds)
+        }
+
+    def cut(self, window: Window, seq: int) -> Window:
+        """Return a window of this stretch with the number *seq*, without what is of another phase."""
+        series, ledger = window.series, self.counts(window.ledger.items())
+        if self.phase is not None:
+            series = {key: each for key, each in series.items() if key.phase == self.phase}
+        return replace(window, seq=seq, series=series, ledger=ledger)
+
+
+WHOLE = Stretch()
+
+
+@dataclass(slots=True)
+class Replay:
+    """Applies records to *monitor*, in their order; moments in windows are relative to *began*, in seconds.
+
+    *kept* is whether the monitor judges by the limits of the run itself: only then does the
+    reason for which a limit stopped the run count.
+    """
+
+    monitor: RunMonitor
+    began: float
+    stretch: Stretch = WHOLE
+    kept: bool = True
+    _numbers: dict[str, int] = field(default_factory=dict)
+
+    def apply(self, record: Record) -> None:
+        """Apply one record. Raises RunFileError if a window in it is not valid."""
+        collector = self.monitor.collector
+        match record:
+            case WindowRecord(worker, _, body):
+                self._add(decoded(body, worker, self.began))
+            case MergedRecord(worker, parts, body):
+                whole = decoded(body, worker, self.began)
+                for seq, at, users in parts[:-1]:
+                    self._add(Window(worker, seq, at, users=users))
+                self._add(whole)
+            case Joined(worker):
+                collector.join(worker)
+            case Left(worker, lost):
+                collector.leave(worker, lost=lost)
+            case LostVisits(worker, visits):
+                collector.set_lost_visits(worker, visits)
+            case Correction(ledger):
+                changes = {(label, due): counts for label, due, counts in ledger}
+                collector.correct(changes if self.stretch.whole else self.stretch.counts(changes.items()))
+            case Noted(text, times):
+                collector.count_note(text, times)
+            case Ended(how, reason):
+                self._end(how, reason)
+
+    def _add(self, window: Window) -> None:
+        number = self._numbers.get(window.worker, 0)
+        if self.stretch.whole:
+            if window.seq > number + GAP:
+                raise RunFileError(f"window {window.seq:,} of {window.worker!r} follows window {number:,}")
+            self._numbers[window.worker] = max(window.seq, number)
+            self.monitor.add(window)
+        elif self.stretch.has(window.at):
+            seq = self._numbers[window.worker] = number + 1
+            self.monitor.add(self.stretch.cut(window, seq))
+        else:
+            self.monitor.collector.correct(self.stretch.counts(window.ledger.items()))
+
+    def _end(self, how: str, reason: str) -> None:
+        if how == "fault":
+            self.monitor.fault(reason)
+        elif not self.stretch.whole or (how == "failed" and not self.kept):
+            self.monitor.collector.count_note(f"{STOPPED}{reason}")
+        elif how == "failed":
+            self.monitor.failed(reason)
+        else:
+            self.monitor.aborted(reason)
+
+
+def decoded(body: bytes, worker: str, began: float) -> Window:
+    """Return the window in *body*. Raises RunFileError if it is not valid."""
+    try:
+        return unpack_window(body, worker, began=began)
+    except WireError as exc:
+        raise RunFileError(f"a window of {worker!r} that is not valid: {exc}") from exc

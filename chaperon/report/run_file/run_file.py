@@ -1,0 +1,227 @@
+"""Reading a run file: its runs, their reports, their seconds as columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from chaperon.errors import LimitError, RunFileError, UsageError
+from chaperon.report.collector import Collector
+from chaperon.report.limits.limit_parser import parse
+from chaperon.report.limits.limits import Limit
+from chaperon.report.monitor import RunMonitor
+from chaperon.report.report import Report
+from chaperon.report.run_file.columns import Columns, SecondColumns
+from chaperon.report.run_file.frames import FrameReader
+from chaperon.report.run_file.records import MergedRecord, Record, RunFooter, RunHeader, WindowRecord, decode
+from chaperon.report.run_file.replay import Replay, Stretch, decoded
+from chaperon.report.validity.validity_rules import ValidityRules
+from chaperon.report.verdict import RunInfo
+
+UNFINISHED = "the run is unfinished: its file ends in second {second}, without the end of the run"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """One run of a run file: *header* and *footer* are its first and last record, *footer* None if it is unfinished.
+
+    *seconds* is the number of seconds there are windows of.
+    """
+
+    path: Path
+    header: RunHeader
+    footer: RunFooter | None
+    start: int
+    end: int
+    seconds: int
+
+    def __repr__(self) -> str:
+        return f"<RecordedRun {self.header.environment} of {self.header.started}, {self.duration:.0f} s>"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the file has the end of the run."""
+        return self.footer is not None
+
+    @property
+    def duration(self) -> float:
+        """The length of the run in seconds: up to its last complete second if it is unfinished."""
+        return float(self.seconds) if self.footer is None else self.footer.duration
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """The limits of the run, as written."""
+        return self.header.limits
+
+    def report(
+        self,
+        *,
+        from_: float = 0.0,
+        to: float | None = None,
+        phase: str | None = None,
+        limits: Sequence[str] | None = None,
+    ) -> Report:
+        """Return the report of the run, or of the stretch from second *from_* up to second *to*, or of one *phase*.
+
+        For the whole run with its own limits it equals the report the run ended with. *limits*
+        are judged in place of the run's own. Blocks while it reads the file. Raises
+        RunFileError, LimitError, and UsageError for a stretch with no second of the run in it.
+        """
+        stretch = self._stretch(from_, to, phase)
+        monitor = self._monitor(limits)
+        self._replay(monitor, stretch, kept=limits is None)
+        length = self.duration if stretch.whole else min(stretch.end, self.duration) - stretch.start
+        if not self.finished:
+            monitor.aborted(UNFINISHED.format(second=self.seconds))
+        header = self.header
+        info = RunInfo(header.environment, header.seed, header.started, length)
+        return monitor.report(info, finished=self.finished)
+
+    def series(self, name: str, scenario: str | None = None) -> SecondColumns:
+        """Return a series by name, second by second, warm-up included. Raises KeyError if there is none."""
+        return self._columns().series(name, scenario)
+
+    def per_second(self) -> dict[str, list[float | int | None]]:
+        """Return the requests of all series, second by second, as `SecondColumns.per_second` does."""
+        return self._columns().all_requests.per_second()
+
+    def _columns(self) -> Columns:
+        monitor = self._monitor(())
+        columns = Columns()
+        monitor.collector.listeners.append(columns.add_second)
+        self._replay(monitor, Stretch(), kept=False)
+        monitor.collector.close()
+        return columns
+
+    def _monitor(self, limits: Sequence[str] | None) -> RunMonitor:
+        texts = self.header.limits if limits is None else limits
+        try:
+            parsed: list[Limit] = [replace(parse(text), abort=False) for text in texts]
+            rules = ValidityRules(**self.header.rules)
+        except (LimitError, TypeError) as exc:
+            if limits is not None:
+                raise
+            raise RunFileError(f"{self.path} has a header that is not valid: {exc}") from exc
+        return RunMonitor(Collector(()), parsed, brake=None, rules=rules)
+
+    def _replay(self, monitor: RunMonitor, stretch: Stretch, *, kept: bool) -> None:
+        replay = Replay(monitor, self.header.began, stretch, kept)
+        for record in self.records():
+            replay.apply(record)
+
+    def _stretch(self, start: float, end: float | None, phase: str | None) -> Stretch:
+        until = math.inf if end is None else end
+        if start < 0 or until <= start or start >= max(self.duration, 1.0):
+            shown = "its end" if end is None else f"{end:g} s"
+            raise UsageError(f"no second of the run is from {start:g} s to {shown}: it took {self.duration:.1f} s")
+        if phase is None:
+            return Stretch(start, until)
+        found: dict[str, set[tuple[str, int]]] = {}
+        for record in self.records():
+            if isinstance(record, (WindowRecord, MergedRecord)):
+                window = decoded(record.body, record.worker, self.header.began)
+                for (label, name), span in window.phases.items():
+                    if span > 0:
+                        found.setdefault(name, set()).add((label, window.at))
+        if phase not in found:
+            raise UsageError(f"the run has no phase {phase!r}: it has {', '.join(sorted(found)) or 'none'}")
+        return Stretch(start, until, phase, frozenset(found[phase]))
+
+    def records(self) -> Iterator[Record]:
+        """Yield every record between header and footer, in order. Blocks while it reads; raises RunFileError."""
+        with self.path.open("rb") as file:
+            frames = FrameReader(file, start=self.start)
+            for kind, payload in frames:
+                if frames.good > self.end:
+                    return
+                yield decode(kind, payload)
+
+
+def read_run(path: str | Path) -> RunFile:
+    """Return the run file at *path*. Blocks while every frame is checked once.
+
+    A file that ends in the middle of a frame, as that of a killed process does, is read up to
+    there. Raises RunFileError if it cannot be read, is no run file, or is of another version.
+    """
+    place = Path(path)
+    try:
+        with place.open("rb") as file:
+            runs = list(_runs(place, FrameReader(file)))
+    except OSError as exc:
+        raise RunFileError(f"cannot read {place}: {exc.strerror or exc}") from exc
+    except RunFileError as exc:
+        raise RunFileError(f"cannot read {place}: {exc}") from exc
+    if not runs:
+        raise RunFileError(f"{place} is not a run file: write one with --run-file")
+    return RunFile(place, runs)
+
+
+def _runs(path: Path, frames: FrameReader) -> Iterator[RecordedRun]:
+    """Yield the runs of a file, each with the place of its records."""
+    header: RunHeader | None = None
+    footer: RunFooter | None = None
+    start = end = last = 0
+    for kind, payload in frames:
+        record = decode(kind, payload)
+        if isinstance(record, RunHeader):
+            if header is not None:
+                yield RecordedRun(path, header, footer, start, end, last)
+            header, footer, start, end, last = record, None, frames.good, frames.good, 0
+        elif header is None:
+            raise RunFileError("it is not a run file: it does not begin with a header")
+        elif isinstance(record, RunFooter):
+            footer = record
+        else:
+            end = frames.good
+            if isinstance(record, WindowRecord):
+                last = max(last, record.at + 1)
+            elif isinstance(record, MergedRecord):
+                last = max(last, *(at + 1 for _, at, _ in record.parts))
+    if header is not None:
+        yield RecordedRun(path, header, footer, start, end, last)
+
+
+class RunFile:
+    """A run file that was read: one run, or the runs of one search for a capacity.
+
+    `report`, `series` and `per_second` are of the last run of a search that held its limits, or of
+    the run number *probe*, counted from 1.
+    """
+
+    def __init__(self, path: Path, runs: Sequence[RecordedRun]) -> None:
+        self.path = path
+        self.runs = tuple(runs)
+
+    def __repr__(self) -> str:
+        return f"<RunFile {self.path}: {len(self.runs)} run{'s' if len(self.runs) != 1 else ''}>"
+
+    def run(self, probe: int | None = None) -> RecordedRun:
+        """Return one run: number *probe*, by default the last one that held its limits. Raises UsageError."""
+        if probe is not None:
+            if not 1 <= probe <= len(self.runs):
+                raise UsageError(f"{self.path} has no run {probe}: it has {len(self.runs)}")
+            return self.runs[probe - 1]
+        held = [run for run in self.runs if run.footer is not None and run.footer.verdict == "PASS"]
+        return (held or list(self.runs))[-1]
+
+    def report(
+        self,
+        *,
+        from_: float = 0.0,
+        to: float | None = None,
+        phase: str | None = None,
+        limits: Sequence[str] | None = None,
+        probe: int | None = None,
+    ) -> Report:
+        """Return the report of one run; see `RecordedRun.report`. Raises RunFileError, LimitError and UsageError."""
+        return self.run(probe).report(from_=from_, to=to, phase=phase, limits=limits)
+
+    def series(self, name: str, scenario: str | None = None, *, probe: int | None = None) -> SecondColumns:
+        """Return a series by name, second by second. Raises KeyError if there is none of that name."""
+        return self.run(probe).series(name, scenario)
+
+    def per_second(self, *, probe: int | None = None) -> Mapping[str, list[float | int | None]]:
+        """Return the requests of all series, second by second."""
+        return self.run(probe).per_second()
