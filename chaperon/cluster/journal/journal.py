@@ -31,11 +31,13 @@ both believes the file; whoever finds it torn takes the records.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import struct
 import zlib
 from collections import deque
+from collections.abc import Collection
 from pathlib import Path
 
 from chaperon.cluster.journal.journal_file import INITIAL_SIZE, MAGIC, MAX_SIZE, JournalFile, JournalHeader, write_all
@@ -43,6 +45,7 @@ from chaperon.errors import JournalError
 from chaperon.measure.window import Window
 
 SEALED = struct.Struct("=8sQII")
+SECRETS_FILE = "secrets"
 
 
 def window_file(folder: Path, seq: int) -> Path:
@@ -102,6 +105,22 @@ class Journal:
         self._file.start_window(self.seq)
         for share, (taken, ended, rows) in window.progress.items():
             self._file.note_share_start(share, taken, ended, rows)
+
+    def write_secrets(self, secrets: Collection[str], unshared: Collection[str]) -> None:
+        """Write which values are secret, so that the supervisor can remove them from recovered windows.
+
+        *unshared* are those that the master does not know. If the file cannot be written, `fault` says why.
+        """
+        path = self.folder / SECRETS_FILE
+        try:
+            fd = os.open(path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            try:
+                write_all(fd, json.dumps([sorted(secrets), sorted(unshared)]).encode())
+            finally:
+                os.close(fd)
+            path.with_suffix(".new").rename(path)
+        except OSError as exc:
+            self.fault = f"secrets could not be written to {path}: {exc.strerror}"
 
     def acknowledge(self, upto: int) -> None:
         """Forget every window up to this number: somebody else has them now."""

@@ -9,12 +9,14 @@ from pathlib import Path
 from gevent.event import Event
 
 from chaperon.clock import Clock
-from chaperon.cluster.journal.recovery import Recovered, recover
+from chaperon.cluster.journal.recovery import Recovered, recover, recover_secrets
 from chaperon.cluster.protocol.messages import WindowFrame, WindowsReceived, WorkerDied
 from chaperon.cluster.transport.link import WorkerLink
 from chaperon.cluster.transport.outbox import Outbox
 from chaperon.cluster.transport.pause_detector import PauseDetector
+from chaperon.cluster.worker.window_redactor import WindowRedactor
 from chaperon.cluster.worker.window_size import pack_to_fit
+from chaperon.report.redaction.redaction import Redactor
 
 EXIT_FAULT = 70
 """What an engine exits with that ends by a fault of ours, though it may not have reached its master with it."""
@@ -82,19 +84,22 @@ class OrphanedWindows:
         if not (folder / "open").exists():
             return
         try:
-            self._load(recover(folder))
+            secrets, unshared = recover_secrets(folder)
+            redact = WindowRedactor(Redactor(), lambda secret: secret not in unshared)
+            redact.add(secrets)
+            self._load(recover(folder), redact)
         except Exception as exc:  # whatever it is, the master must hear that something is missing
             self.fault = f"what {self._death.worker} left cannot be sent: {type(exc).__name__}: {exc}"
             self._death = replace(self._death, fault=self.fault)
 
-    def _load(self, found: Recovered) -> None:
+    def _load(self, found: Recovered, redact: WindowRedactor) -> None:
         header = found.header
         self.journal_found, self._run = True, header.run
         self._death = WorkerDied(header.worker, header.incarnation, self._death.code, found.cut, self.fault)
         for seq, body in found.sealed:
             self._outbox.put(seq, body)
         for window in found.unsealed:
-            self._outbox.put(window.seq, pack_to_fit(window, began=header.began))
+            self._outbox.put(window.seq, pack_to_fit(redact(window), began=header.began))
 
     def _finished(self) -> bool:
         if self._answered_at is None:

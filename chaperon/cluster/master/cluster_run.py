@@ -11,6 +11,7 @@ from chaperon.cluster.bundle import ScenarioBundle
 from chaperon.cluster.master.admission import Admission
 from chaperon.cluster.master.coordinator import Coordinator, Patience
 from chaperon.cluster.master.state import MasterState
+from chaperon.cluster.protocol.fingerprint import fingerprints
 from chaperon.cluster.protocol.messages import Welcome
 from chaperon.cluster.transport.link import MasterLink
 from chaperon.execution.plan import RunPlan
@@ -128,4 +129,5 @@ class ClusterRun(Run):
             self._workers,
             self._patience.worker_timeout,
             self._patience.master_timeout,
+            fingerprints(self.plan.secrets, self.state.run),
         )

@@ -6,7 +6,7 @@ from chaperon.cluster.protocol.messages import KINDS, Message
 from chaperon.errors import OtherProtocol, WireError
 from chaperon.measure.strict_msgpack import Check, pack, reader, unpack
 
-PROTOCOL = 6
+PROTOCOL = 7
 
 
 def encode(message: Message) -> bytes:

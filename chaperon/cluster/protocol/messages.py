@@ -73,7 +73,10 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """The master lets a worker in: what is to be run, how patient both are, in seconds."""
+    """The master admits a worker: what to run, with all timeouts in seconds.
+
+    *known_secrets* are the fingerprints of the secrets that the master replaces in its report.
+    """
 
     run: int
     target: str
@@ -85,6 +88,7 @@ class Welcome:
     workers: int
     worker_timeout: float
     master_timeout: float
+    known_secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from functools import partial
 
 from chaperon.clock import Clock
 from chaperon.cluster.protocol.messages import Change, Lease, Order
+from chaperon.cluster.worker.window_redactor import WindowRedactor
 from chaperon.cluster.worker.window_sender import WindowSender
 from chaperon.execution.local_load import LocalLoad
 from chaperon.execution.plan import RunPlan
@@ -16,8 +17,6 @@ from chaperon.load.share import Share
 from chaperon.measure.closing import Closing
 from chaperon.measure.window import Window
 from chaperon.report.monitor import ABORT_GRACE
-from chaperon.report.redaction.redaction import Redactor
-from chaperon.report.texts import map_window_texts
 from chaperon.session.context import StopRun
 
 ShareStates = tuple[tuple[Lease, ...], tuple[Lease, ...], tuple[Lease, ...]]
@@ -47,7 +46,7 @@ class Assignment:
         stop_run: StopRun,
         on_fault: OnFault,
         on_end: Callable[[], object],
-        redact: Redactor,
+        redact: WindowRedactor,
     ) -> None:
         self._redact = redact
         self.load: LocalLoad | None = None
@@ -132,14 +131,15 @@ class Assignment:
             held=self._suspended,
             changed=self._on_share_ended,
         )
+        self._sender.write_secrets(self._redact)
         for lease in self._leases.values():
             self._start_share(self.load, lease)
         spawn_watched("the load", self._perform, self.load, on_fault=self._on_load_fault, ends=True)
 
     def _send(self, window: Window) -> None:
-        if self.load is not None:
-            self._redact.add(self.load.secrets)
-        self._sender.send(map_window_texts(window, self._redact))
+        if self.load is not None and self._redact.add(self.load.secrets):
+            self._sender.write_secrets(self._redact)
+        self._sender.send(self._redact(window))
 
     def apply_changes(self, changes: tuple[Change, ...]) -> None:
         """Make the changes to the load that are new, at their moments of the run."""

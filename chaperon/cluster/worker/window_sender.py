@@ -12,6 +12,7 @@ from chaperon.cluster.protocol.messages import Lease, Pong, WindowFrame
 from chaperon.cluster.transport.link import WorkerLink
 from chaperon.cluster.transport.outbox import Outbox
 from chaperon.cluster.worker.join import Identity
+from chaperon.cluster.worker.window_redactor import WindowRedactor
 from chaperon.cluster.worker.window_size import pack_to_fit
 from chaperon.errors import JournalError
 from chaperon.measure.window import Window
@@ -64,6 +65,11 @@ class WindowSender:
         """Note where a share stands that is taken up."""
         if self._journal is not None:
             self._journal.note_share_start(lease.share, lease.start, lease.rows)
+
+    def write_secrets(self, redact: WindowRedactor) -> None:
+        """Write the secrets of the run to the journal, for windows that are recovered from it."""
+        if self._journal is not None:
+            self._journal.write_secrets(redact.secrets, redact.unshared)
 
     def send(self, window: Window) -> None:
         """Take a window that was just cut: the sink of a worker. Raises what is a fault of ours."""

@@ -10,6 +10,7 @@ from gevent.event import Event
 
 from chaperon.clock import Clock
 from chaperon.cluster.journal.orphaned_windows import EXIT_FAULT
+from chaperon.cluster.protocol.fingerprint import fingerprint
 from chaperon.cluster.protocol.messages import (
     BundleChunk,
     Bye,
@@ -27,6 +28,7 @@ from chaperon.cluster.worker.assignment import Assignment
 from chaperon.cluster.worker.clock_offset import EXCHANGES_KEPT, ClockOffset
 from chaperon.cluster.worker.join import RETRY_INTERVAL, Identity, Join, Joined, LoadEnvironment
 from chaperon.cluster.worker.supervisor import LEFT, ORPHANED, OVER, REFUSED
+from chaperon.cluster.worker.window_redactor import WindowRedactor
 from chaperon.cluster.worker.window_sender import WindowSender
 from chaperon.errors import OtherProtocol
 from chaperon.load.background import spawn_watched
@@ -162,7 +164,8 @@ class Worker:
         if joined.plan is None or joined.shares is None:
             self._state, self._note = "failed", self._redact(joined.why)
         else:
-            self._redact.add(joined.plan.secrets)
+            redact = WindowRedactor(self._redact, self._is_known_to_master)
+            redact.add(joined.plan.secrets)
             self.assignment = Assignment(
                 joined.plan,
                 joined.shares,
@@ -175,13 +178,17 @@ class Worker:
                 stop_run=self._request_stop,
                 on_fault=self._report_fault,
                 on_end=self._on_load_ended,
-                redact=self._redact,
+                redact=redact,
             )
             if self._state == "loading":
                 self._state = "ready"
                 self._link.accept_offers()
         self._last_tick_at = self._clock.now()  # importing took its time, and that is no standstill
         self._ping()
+
+    def _is_known_to_master(self, secret: str) -> bool:
+        welcome = self._join.welcome
+        return welcome is not None and fingerprint(secret, welcome.run) in welcome.known_secrets
 
     def _on_pong(self, pong: Pong) -> None:
         welcome, now = self._join.welcome, self._clock.now()

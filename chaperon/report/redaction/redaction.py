@@ -58,7 +58,7 @@ class Redactor:
         known = self._done.get(text)
         if known is not None:
             return known
-        hidden = hide_shapes(self._hide_known(text))
+        hidden = hide_shapes(self.hide_known(text))
         if len(text) <= LONG:
             if len(self._done) >= KEPT:
                 self._done.clear()
@@ -79,7 +79,8 @@ class Redactor:
                 self._forms.update(dict.fromkeys(_forms(secret)))
                 self._done.clear()
 
-    def _hide_known(self, text: str) -> str:
+    def hide_known(self, text: str) -> str:
+        """Return *text* without the known secrets; what only looks like a secret stays."""
         # a search for each is far faster than one pattern of them all, and hardly ever is one there
         there = sorted((form for form in self._forms if form in text), key=len, reverse=True)
         return re.sub("|".join(map(_literal, there)), HIDDEN, text) if there else text
