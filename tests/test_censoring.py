@@ -536,7 +536,7 @@ def test_a_limit_between_the_bounds_breaks_and_says_so():
     (found,) = report.limits
     assert found.shown == "≥2.00s"
     assert found.note == (
-        "400 of 1,000 samples were cut before they ended; the value lies at 2.00s or above, judged by the upper bound"
+        "400 of 1,000 samples were cut before they ended; the value lies at 2.00s or above, evaluated by the upper bound"
     )
     assert "p95(GET /) < 3s, but was ≥2.00s" in report.reasons[0]
 
@@ -593,7 +593,7 @@ def test_more_than_one_in_a_hundred_censored_warns_whatever_the_limits():
 
     assert few.warnings == ()
     assert many.warnings == (
-        "12 of 1,000 requests (1.2%) did not come to an end (12 timed out or interrupted): percentiles that fall"
+        "12 of 1,000 requests (1.2%) did not end (12 timed out or interrupted): percentiles that lie"
         " among them are lower bounds, marked ≥",
     )
 
@@ -611,7 +611,7 @@ def test_the_table_has_a_column_and_a_mark_for_what_was_cut():
     text = out.getvalue()
     assert "censored" in text
     assert "≥2.00s" in text
-    assert "≥ at least: it falls among censored samples, which were cut before they ended" in text
+    assert "≥ lower bound: the percentile lies among censored samples, which were cut before they ended" in text
 
 
 def test_the_table_of_a_run_in_which_nothing_was_cut_has_no_such_column():

@@ -112,4 +112,4 @@ def test_a_limit_on_what_is_not_known_is_judged_by_the_maximum_and_says_so():
     (limit,) = report_of(100, ["p99(GET /) < 10s"]).limits
 
     assert limit.value == report_of(100)["GET /"].max
-    assert limit.note == "100 of 368 samples needed: the maximum counts"
+    assert limit.note == "100 of 368 samples needed: the maximum is used instead"

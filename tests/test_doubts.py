@@ -11,7 +11,7 @@ from chaperon.measure.window import RunEvent
 from chaperon.report.collector import Collector
 from chaperon.report.monitor import RunMonitor
 from chaperon.report.report import Verdict
-from chaperon.report.validity.validity import format_seconds, running
+from chaperon.report.validity.seconds import consecutive, format_seconds
 from chaperon.report.validity.validity_rules import ValidityRules
 from chaperon.report.verdict import RunInfo
 
@@ -49,7 +49,7 @@ def test_drops_beyond_one_percent_are_invalid_with_their_seconds():
     found = report({}, {"dropped_late": 5.0}, {"dropped_late": 5.0}, {})
 
     assert found.verdict is Verdict.INVALID
-    assert "10 of 410 arrivals (2.4%) were dropped, seconds 1–2: 10 too late to begin" in found.reasons[0]
+    assert "10 of 410 arrivals (2.4%) were dropped, seconds 1–2: 10 too late to start" in found.reasons[0]
 
 
 def test_fewer_drops_are_a_warning():
@@ -144,7 +144,7 @@ def test_a_stall_is_invalid_with_what_was_seen_of_it():
     found = report({}, {"lag_max": 2.0}, {}, happenings=[seen])
 
     assert found.verdict is Verdict.INVALID
-    assert found.reasons == ("nothing went on for 2.00s, second 1: " + seen.text,)
+    assert found.reasons == ("the event loop stalled for 2.00s, second 1: " + seen.text,)
 
 
 def test_a_brief_block_is_a_warning_with_its_line():
@@ -162,8 +162,8 @@ def test_a_brief_block_is_a_warning_with_its_line():
         ({"throttled": 0.6, "queued": 0.1}, "the control group's CPU quota was used up for 1.80s: raise the quota"),
         ({"throttled": 0.6, "hub_cpu": 0.9}, "the control group's CPU quota was used up for 1.80s: raise the quota"),
         ({"steal": 0.5}, "the hypervisor ran other machines for 1.50s"),
-        ({"gc": 0.3, "queued": 0.1}, "garbage was collected for 900ms"),
-        ({"queued": 0.4}, "other processes kept the generator's core for 1.20s: run nothing else beside it"),
+        ({"gc": 0.3, "queued": 0.1}, "garbage collection took 900ms"),
+        ({"queued": 0.4}, "other processes occupied the generator's core for 1.20s: run it on an idle machine"),
         ({"queued": 0.01, "gc": 0.02}, "cause unknown"),
         ({}, "cause unknown"),
     ],
@@ -194,7 +194,7 @@ def test_what_runs_out_is_invalid_and_nearly_so_a_warning(what):
     near = report({}, {what: 95.0, f"{what}_limit": 100.0})
 
     assert out.verdict is Verdict.INVALID
-    assert f"3 connections could not be made for want of {what}" in out.reasons[0]
+    assert f"3 connections failed because {what} ran out" in out.reasons[0]
     assert near.verdict is Verdict.PASS
     assert f"95 of 100 {what} were in use" in near.warnings[0]
 
@@ -228,4 +228,4 @@ def test_seconds_are_told_as_people_say_them():
     assert format_seconds([3]) == "second 3"
     assert format_seconds([3, 4, 5, 9]) == "seconds 3–5 and 9"
     assert format_seconds(range(0, 20, 2)) == "seconds 0, 2, 4, 6, 8 and 5 more"
-    assert running([1, 2, 3, 5, 6, 8, 9, 10, 11], 3) == [1, 2, 3, 8, 9, 10, 11]
+    assert consecutive([1, 2, 3, 5, 6, 8, 9, 10, 11], 3) == [1, 2, 3, 8, 9, 10, 11]

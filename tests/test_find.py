@@ -150,7 +150,7 @@ def test_the_command_finds_tells_and_writes(tmp_path, target):
     )  # fmt: skip
 
     assert done.return_value == 0, done.output
-    assert "highest rate that held: 8/s; nothing broke up to the highest rate" in done.output
+    assert "highest rate that held: 8/s; no limit broke up to the highest rate" in done.output
     found = json.loads(out.read_text())
     assert found["rate"] == 8
     assert [probe["rate"] for probe in found["probes"]] == [5, 8, 8]

@@ -274,7 +274,7 @@ def test_from_a_tenth_a_figure_is_marked_and_from_half_of_it_a_limit_proves_noth
     assert (report.verdict is Verdict.INVALID) is spoils
     assert any("marked *" in warning for warning in report.warnings) is mark
     if spoils:
-        assert "p95(GET /) < 1s was judged by a time that is not the target's: up to 10.0ms" in report.reasons[0]
+        assert "p95(GET /) < 1s was evaluated on a time that is not the target's: up to 10.0ms" in report.reasons[0]
 
 
 def test_the_share_is_a_rule_of_trust():
@@ -307,7 +307,7 @@ def test_without_a_limit_there_is_a_mark_alone():
     assert report.verdict is Verdict.PASS
     printed = console.export_text()
     assert "30.0ms*" in printed
-    assert "* a tenth of it or more may be the generator's own" in printed
+    assert "* a tenth of it or more may be delay of the generator itself" in printed
     assert "up to 20.0ms of 30.0ms" in printed
 
 
@@ -325,7 +325,7 @@ def test_the_warning_names_the_figure_with_the_largest_part():
     warning = lateness_warning(rows, own)
 
     assert warning is not None
-    assert "most of all p50 of long: up to 2.00ms of 10.0ms" in warning
+    assert "the worst is p50 of long: up to 2.00ms of 10.0ms" in warning
 
 
 def test_the_json_has_the_estimate_beside_every_percentile():

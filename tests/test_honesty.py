@@ -206,7 +206,7 @@ def test_a_stalled_generator_cannot_blame_the_server(server, chaperon):
     done = chaperon(BLOCK, "--url", target.url, "--rate", "100", "--hold", "5s")
 
     assert done.returncode == 5
-    assert "nothing went on for 1." in done.stdout
+    assert "the event loop stalled for 1." in done.stdout
     assert "blocking(1.5)" in done.stdout
 
 
@@ -218,7 +218,7 @@ def test_twice_what_the_generator_can_send_is_invalid(server, chaperon):
 
     assert done.returncode == 5
     assert done.report["verdict"] == "INVALID"
-    assert "enough for 400/s" in done.stdout or "kept the generator's core" in done.stdout
+    assert "enough for 400/s" in done.stdout or "occupied the generator's core" in done.stdout
     (ledger,) = done.report["ledger"]
     assert ledger["planned"] == 2_400
     assert ledger["done"] == len(arrivals(target)) < 1_700
@@ -280,6 +280,6 @@ def test_of_three_processes_the_one_that_was_blocked_is_named(server, chaperon):
     done = chaperon(blocks, "--url", target.url, "--rate", "60", "--hold", "4s", "--processes", "3")
 
     assert done.returncode == 5
-    (reason,) = [reason for reason in done.report["reasons"] if "nothing went on for 1." in reason]
+    (reason,) = [reason for reason in done.report["reasons"] if "the event loop stalled for 1." in reason]
     assert any(f"on {worker['name']}, second" in reason for worker in done.report["workers"])
     assert "blocking(1.5)" in reason

@@ -68,7 +68,7 @@ def test_a_limit_without_data_names_what_there_is_near():
     result = judged("p95(GET /prodcuts) < 1s", Key("shop", "GET /products"), Key("shop", "POST /cart"))
 
     assert not result.held
-    assert "near it: GET /products" in result.note
+    assert "similar names: GET /products" in result.note
     assert "there are GET /products" in judged("p95(xyz) < 1s", Key("shop", "GET /products")).note
 
 

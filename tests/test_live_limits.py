@@ -113,7 +113,7 @@ def test_a_limit_during_a_phase_speaks_of_that_phase_alone():
 def test_a_limit_during_a_phase_that_never_was_says_which_there_were():
     limit = Told("max < 1s during spike").hear(0.1).limit()
 
-    assert (limit.held, limit.note) == (False, "no phase was 'spike': there were steady")
+    assert (limit.held, limit.note) == (False, "there was no phase 'spike', only: steady")
 
 
 def test_a_limit_by_tag_speaks_of_what_has_it():

@@ -16,13 +16,13 @@ FORBIDDEN = (
 )  # fmt: skip
 """Words that make a sentence a riddle to a reader who knows the field's terms only."""
 OFFENCE = re.compile(r"\b(?:" + "|".join(FORBIDDEN).replace(" ", r"\s+") + r")\b", re.IGNORECASE)
-ALLOWED = re.compile(r"`[^`\n]*`|\*told\*|\btold=")
-"""Code within prose: names of the public API are not prose."""
+ALLOWED = re.compile(r"`[^`\n]*`|\*told\*|\btold=|closed, added all the same")
+"""Code within prose: names of the public API are not prose, nor is the text of a note, which is a JSON key."""
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 SOURCES = sorted((ROOT / "chaperon").rglob("*.py"))
 PENDING = (
-    "chaperon/cluster/", "chaperon/report/", "chaperon/session/websockets.py",
+    "chaperon/cluster/", "chaperon/report/outputs/", "chaperon/session/websockets.py",
 )  # fmt: skip
 """Folders and documents whose prose is still being rewritten: they may offend."""
 

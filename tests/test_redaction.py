@@ -142,7 +142,7 @@ HARMLESS = [
     "p95(GET /login) < 300ms",
     "at 12:30:05 the load was paused",
     "limit broke: errors < 1%, but was 3.2 %",
-    "nothing but failures for 30 s (--no-brake goes on all the same)",
+    "only failures for 30 s (--no-brake continues the run regardless)",
     "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
     "session 3 of 10 sessions, session: open",
     "sha256=9f86d081884c7d65 etag=abc",

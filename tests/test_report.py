@@ -147,6 +147,15 @@ def test_failing_for_counts_the_seconds_in_which_nothing_else_happened():
     assert seen == [0, 1, 2, 2, 4, 0]
 
 
+def test_reading_the_totals_leaves_the_streak_of_failures_as_it_is():
+    record, collector = Recorder("a", began=0.0), Collector(["a", "b"])
+    record.record(Sample(GET, 0.0, 1.0, Failure("e")))
+    collector.add(record.cut())
+
+    assert collector.totals().series[GET].errors == 1
+    assert (collector.closed, collector.failing_for) == (-1, 0)
+
+
 def test_visits_that_fail_without_a_good_request_count_as_failing_too():
     record, collector = Recorder("a", began=0.0), Collector(["a"])
     seen = []
@@ -240,24 +249,24 @@ def test_limits_that_break_and_no_data_breaks_a_limit(text):
         ("", 0, "expected p95"),
         ("q95 < 1s", 0, "expected p95"),
         ("p101 < 1s", 0, "between 0 and 100"),
-        ("p95(GET / < 1s", 3, "never closed"),
+        ("p95(GET / < 1s", 3, "is not closed"),
         ("p95() < 1s", 4, "series is missing"),
         ("p95(GET /) 1s", 11, "a comparison"),
         ("p95(GET /) < fast", 13, "a number"),
-        ("p95(GET /) < 300 m/s", 18, "nothing more"),
+        ("p95(GET /) < 300 m/s", 18, "unexpected text"),
         ("p95(GET /) < 300parsecs", 13, "a number"),
         ("p95 < 5%", 5, "not a share"),
         ("errors < 5s", 8, "not a time"),
         ("count > 5/s", 7, "not a rate"),
         ("p95 < 1s over", 13, "a span"),
         ("p95 < 1s over 10ms", 9, "once a second"),
-        ("p95 < 1s over 3s over 3s", 17, "stands here twice"),
+        ("p95 < 1s over 3s over 3s", 17, "is given twice"),
         ("p95 < 1s during", 15, "a phase"),
-        ("p95 < 1s during ramp over 3s", 0, "do not go together"),
+        ("p95 < 1s during ramp over 3s", 0, "cannot be combined"),
         ("p95 < 1s abort after", 20, "a span"),
-        ("p95 < 1s abort 5s", 15, "nothing more"),
+        ("p95 < 1s abort 5s", 15, "unexpected text"),
         ("count > 5 abort", 0, "grows until the end"),
-        ("errors(GET / {a=b}: http 500) < 5", 0, "neither tags nor during"),
+        ("errors(GET / {a=b}: http 500) < 5", 0, "cannot be combined with tags"),
     ],
 )
 def test_a_wrong_limit_is_shown_where_it_is_wrong(text, at, why):
@@ -435,7 +444,7 @@ def test_of_many_workers_those_are_shown_that_are_worst_off():
     lines = worker_lines([tally(f"w{n:03}", late_p99=n / 1000) for n in range(50)], most=3)
 
     assert [line.split()[0] for line in lines] == ["workers", "w047", "w048", "w049", "and"]
-    assert lines[-1] == "and 47 workers that do better"
+    assert lines[-1] == "and 47 workers with better figures"
 
 
 def test_one_worker_alone_is_no_crew():

@@ -13,7 +13,7 @@ from chaperon.cli.options import LOAD_NAMES, RATE, SPAN, RunOptions, load_option
 from chaperon.cli.terminal.live import ProgressLine
 from chaperon.cli.terminal.streams import hide, print_line, print_warning
 from chaperon.execution.environment import Environment
-from chaperon.report.capacity import Probe, columns
+from chaperon.report.capacity import Probe, heading
 from chaperon.report.format import number_text, time_text
 from chaperon.report.outputs.json import write_plain
 from chaperon.report.report import Report
@@ -76,7 +76,7 @@ def find(
     if (path := options.json) is not None:
         written = attempt(f"write the result to {path}", lambda: write_plain(capacity.as_dict(), path))
     if not options.quiet:
-        written &= attempt("print the curve", lambda: _print_lines([columns(), *capacity.lines(), ""]))
+        written &= attempt("print the curve", lambda: _print_lines([heading(), *capacity.lines(), ""]))
     written &= attempt("print the result", lambda: _print_lines([capacity.said]))
     return capacity.verdict.exit_code if written else 1
 

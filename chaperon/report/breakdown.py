@@ -1,4 +1,4 @@
-"""The report's rows split by phase or by the values of a tag."""
+"""Rows of a report split by phase or by the values of a tag."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from chaperon.report.rows import Row, due_length
 
 PHASE = "phase"
 OTHERWISE = "–"
-"""Where a series has no such tag."""
+"""The part of series that do not have the tag."""
 
 
 def split(report: Report, by: str) -> dict[str, tuple[Row, ...]]:
-    """Return, by phase (*by* is "phase") or by the value of the tag *by*, one row per (scenario, name).
+    """Return the rows of each phase (*by* is "phase"), or of each value of the tag *by*.
 
-    Phases are in the order of the load, values in that of the alphabet. By tags, warm-up is
-    left out. Empty where no series has the tag.
+    There is one row per scenario, name and kind. Phases are in the order of the load, tag values
+    in alphabetical order. The rows of tag values do not include warm-up. The result is empty if
+    no series has the tag.
     """
     found: dict[str, dict[tuple[str, str, str], list[Series]]] = {}
     for key in sorted(report.series):
@@ -37,12 +38,12 @@ def split(report: Report, by: str) -> dict[str, tuple[Row, ...]]:
 
 
 def tag_names(report: Report) -> list[str]:
-    """Return the names of all tags that were used, in order."""
+    """Return the names of all tags in the report, sorted."""
     return sorted({name for key in report.series for name, _ in key.tags})
 
 
 def by_tags(report: Report) -> Iterator[tuple[Mapping[str, str], Row]]:
-    """Yield, for each set of tags that was used, the row of each series with it; warm-up is left out."""
+    """Yield (tags, row) for each series with tags, without warm-up."""
     parts: dict[tuple[Sequence[tuple[str, str]], str, str, str], list[Series]] = {}
     for key in sorted(report.series):
         if key.tags and key.phase != WARM_UP:

@@ -1,4 +1,4 @@
-"""What a search for capacity found: the rates that were tried, the highest that held."""
+"""The result of a capacity search: the probed rates and the highest rate that held."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ SCHEMA = "chaperon-capacity/1"
 WIDE = 40
 _WHY = {
     "limit": "above it a limit broke",
-    "top": "nothing broke up to the highest rate that was asked for",
-    "generator": "above it the generator was spent, not the target: the target may take more",
-    "bottom": "a limit broke at the lowest rate that was asked for: begin lower",
-    "ended": "somebody ended the search",
-    "unsteady": "no rate held twice: give each more time, or allow the limits some room",
+    "top": "no limit broke up to the highest rate requested",
+    "generator": "above it the generator was saturated, not the target: the target may sustain more",
+    "bottom": "a limit broke at the lowest rate requested: start lower",
+    "ended": "the search was stopped early",
+    "unsteady": "no rate held twice: use longer probes or less strict limits",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One rate that was tried, for *length* seconds after it had settled, with the report of it."""
+    """One probe: a rate, and the report of the *length* seconds for which it was measured.
+
+    *outcome* is "held", "broke" (a limit) or "spent" (the generator was saturated). *confirming* probes repeat a
+    rate that held.
+    """
 
     rate: float
     outcome: str
@@ -34,15 +38,15 @@ class Probe:
 
     @property
     def visits(self) -> Row | None:
-        """All visits as one row, None where none was made."""
+        """The visits of the probe as one row, None without any."""
         rows = [row for row in self.report.rows if row.kind == "visit"]
         return rows[0] if rows else None
 
     @property
     def p95(self) -> float | None:
-        """The p95 of the visits from when they were due, in seconds; the maximum where there were too few.
+        """The p95 of the response times of visits, in seconds; the maximum if there are too few visits for it.
 
-        Where it falls among censored visits it is the lower bound.
+        The lower bound if it lies among censored visits, None without visits.
         """
         row = self.visits
         if row is None:
@@ -53,13 +57,16 @@ class Probe:
 
     @property
     def reason(self) -> str:
-        """Why it did not hold."""
+        """Why the rate did not hold, or ""."""
         return self.report.reasons[0] if self.report.reasons else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """The highest *rate* (visits a second) that held, None if none did; *why* is what stopped the search."""
+    """The highest *rate* that held, in visits per second, None if none did; *why* is the reason the search ended.
+
+    *why* is "limit", "top", "generator", "bottom", "ended" or "unsteady".
+    """
 
     rate: float | None
     why: str
@@ -77,7 +84,9 @@ class Capacity:
 
     @property
     def verdict(self) -> Verdict:
-        """PASS where a rate held, FAIL where none did, INVALID where the generator was spent at once."""
+        """PASS if a rate held. Otherwise ABORTED if the search was stopped, INVALID if the generator was saturated
+        at the lowest rate, else FAIL.
+        """
         if self.rate is not None:
             return Verdict.PASS
         if self.why == "ended":
@@ -85,13 +94,13 @@ class Capacity:
         return Verdict.INVALID if self.why == "generator" else Verdict.FAIL
 
     def lines(self) -> list[str]:
-        """Return the knee as a small curve: a line for each rate, as long as its p95."""
+        """Return a bar chart in text: one line per probe, sorted by rate, its bar as long as its p95."""
         rows = sorted(self.probes, key=lambda probe: (probe.rate, probe.confirming))
         top = max((probe.p95 or 0.0 for probe in rows), default=0.0)
         return [_line(probe, top) for probe in rows]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the result as plain values; times in seconds."""
+        """Return the result as values that JSON can represent; times in seconds."""
         return {
             "schema": SCHEMA,
             "rate": self.rate,
@@ -101,8 +110,8 @@ class Capacity:
         }
 
 
-def columns() -> str:
-    """Return the heading of the curve's lines."""
+def heading() -> str:
+    """Return the heading of the columns in `Capacity.lines`."""
     return f"{'visits/s':>10} {'p95':>8} {'errors':>8}"
 
 

@@ -1,4 +1,4 @@
-"""Numbers drawn as columns of block characters."""
+"""Column charts made of block characters."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 GAP = "·"
-"""Where there is no value at all."""
+"""The cell of a missing value."""
 
 
 def columns(values: Sequence[float | None], *, height: int = 8, top: float | None = None) -> list[str]:
-    """Return *height* lines that draw each value as a column; the highest fills them, or what is *top*.
+    """Return a chart of *height* lines, one column per value.
 
-    A value that is not 0 shows at least the smallest block.
+    *top* is the value of a column of full height, by default the maximum. A positive value shows
+    at least the smallest block.
     """
     most = max((v for v in values if v is not None), default=0.0) if top is None else top
     steps = [_steps(v, most, height) for v in values]
@@ -23,7 +24,7 @@ def columns(values: Sequence[float | None], *, height: int = 8, top: float | Non
 
 
 def framed(values: Sequence[float | None], labels: Sequence[str], foot: str, *, height: int = 8) -> list[str]:
-    """Return the columns with an axis at their left, *labels* for the top and the bottom of it, *foot* beneath."""
+    """Return the chart with an axis on its left, the *labels* of its top and bottom, and *foot* as the last line."""
     lines = columns(values, height=height)
     wide = max(map(len, labels))
     beside = [labels[0], *("" for _ in lines[2:]), labels[-1]] if len(lines) > 1 else [labels[0]]

@@ -1,4 +1,4 @@
-"""Values as people read them; milliseconds exist only here."""
+"""Times and numbers as printed text. Milliseconds occur only here; elsewhere times are in seconds."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ OWN = "*"
 MARKS = {
     UNKNOWN: "too few samples to know",
     ROUGH: "95 % interval wider than ±10 %",
-    AT_LEAST: "at least: it falls among censored samples, which were cut before they ended",
-    OWN: "a tenth of it or more may be the generator's own",
+    AT_LEAST: "lower bound: the percentile lies among censored samples, which were cut before they ended",
+    OWN: "a tenth of it or more may be delay of the generator itself",
 }
 
 
 def time_text(span: float | None) -> str:
-    """Return seconds as text: "0.41ms", "23.0ms", "1.20s"; "–" for no value."""
+    """Return a time in seconds as text: "0.41ms", "23.0ms", "1.20s"; "–" for None."""
     if span is None:
         return "–"
     for bound, factor, digits, unit in ((1e-2, 1e3, 2, "ms"), (0.1, 1e3, 1, "ms"), (1.0, 1e3, 0, "ms")):
@@ -25,7 +25,7 @@ def time_text(span: float | None) -> str:
 
 
 def number_text(value: float | None) -> str:
-    """Return a plain value: "3", "2.75"; "–" for none."""
+    """Return a number as text: "3", "2.75", "1,200"; "–" for None."""
     if value is None:
         return "–"
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"

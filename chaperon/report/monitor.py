@@ -1,4 +1,4 @@
-"""What is known of a run while it goes on, with the reasons to end it."""
+"""The monitor of a run: collects its windows, decides whether to stop it, makes its report."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from chaperon.report.validity.validity_rules import ValidityRules
 from chaperon.report.verdict import Ending, RunInfo, conclude
 
 ABORT_GRACE = 1.0
-"""How long visits in flight have, in seconds, where a limit stops the run."""
+"""Seconds that running visits have to end after a limit stopped the run."""
 
 
 class RunMonitor:
-    """Adds windows up, says when to stop, concludes: the sink of a run on one machine or many.
+    """The sink of a run's windows, in one process or a cluster: evaluates limits and makes the report.
 
-    *brake* is after how many seconds of nothing but failing requests the run is to stop,
-    None for never. *rules* are the rules by which the run is INVALID. *redact* knows the
-    secrets of the run: no text of its report holds one.
+    *brake*: stop the run after this many seconds with failures only, None for never. *rules*:
+    when the run is INVALID. *redact* replaces the secrets of the run in every text of the report.
+    Nothing here blocks or reads a clock.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class RunMonitor:
         self._aborted: str | None = None
         self._failed: str | None = None
         self._faults: list[str] = []
-        self._judged = -1
+        self._evaluated = -1
         self._rules = rules or ValidityRules()
         self._checks = GeneratorChecks(self._rules)
         collector.listeners.append(self._on_second)
@@ -62,29 +62,29 @@ class RunMonitor:
         return f"<RunMonitor over {self.collector}>"
 
     def add(self, window: Window) -> bool:
-        """Take in one window; return whether the run must stop because of what is known now."""
+        """Add one window. Return whether the run must stop: a limit aborts it, or the brake applies."""
         self.collector.add(window)
         if self._brake and self._failed is None and self.collector.failing_for >= self._brake:
-            self.failed(f"nothing but failures for {self._brake:g} s (--no-brake goes on all the same)")
-        if self._failed is None and self._second > self._judged:
-            self._judged = self._second
+            self.failed(f"only failures for {self._brake:g} s (--no-brake continues the run regardless)")
+        if self._failed is None and self._second > self._evaluated:
+            self._evaluated = self._second
             if reason := self._abort():
                 self.failed(reason)
         return self._failed is not None
 
     def aborted(self, reason: str) -> None:
-        """Note why the run ends early; the first reason counts."""
+        """Set why the run ends early. Later calls have no effect."""
         if not self._aborted:
             self._aborted = encodable(reason, 2 * WORDS)
             self.collector.log.record_end("aborted", self._aborted)
 
     def failed(self, reason: str) -> None:
-        """Record why the run is stopped before its end: a limit with `abort`, or nothing but failures."""
+        """Set why the run is stopped before its end: a limit with `abort`, or only failures."""
         self._failed = reason
         self.collector.log.record_end("failed", reason)
 
     def fault(self, what: str) -> None:
-        """Note what makes the run worthless: the verdict is INVALID."""
+        """Add a reason for the verdict INVALID."""
         what = encodable(what, 2 * WORDS)
         if what not in self._faults:
             self._faults.append(what)
@@ -93,31 +93,29 @@ class RunMonitor:
     def reconcile(
         self, closings: Mapping[str, Closing], plan: Mapping[str, tuple[int, bool]], *, duplicated: int = 0
     ) -> None:
-        """Compare what was counted with its second witnesses, once nothing more is to come.
+        """Compare the windows with the workers' final totals and the plan; see `reconciliation.reconcile`.
 
-        *closings* are what workers say of themselves, *plan* is how many visits the loads made
-        due by label, with whether that is exact; *duplicated* visits are known to have been made
-        twice. Where they disagree the run is INVALID, and what is missing is lost.
+        Call it once, after the last window. Each difference makes the run INVALID.
         """
         for reason in reconcile(self.collector, closings, plan, duplicated=duplicated):
             self.fault(reason)
 
     @property
     def workers(self) -> list[WorkerStats]:
-        """Who has sent windows, or is expected to."""
+        """The figures of each worker that has sent windows or joined."""
         return self.collector.workers
 
     def pulse(self) -> Pulse:
-        """Return the live figures of the last seconds."""
+        """Return the live figures of the last closed seconds."""
         return self.collector.pulse()
 
     def report(self, info: RunInfo, *, finished: bool) -> Report:
-        """Return the report: so far, or in the end."""
+        """Return the report of the run so far, or with *finished* the final one, for which open seconds are closed."""
         if finished:
             self.collector.close()
         totals = self.collector.totals()
         problems = self._checks.evaluate(totals, info.duration)
-        judged = tuple(
+        results = tuple(
             self._sliding[limit].result() if limit in self._sliding else limit.evaluate(totals, info.duration)
             for limit in self._limits
         )
@@ -125,10 +123,10 @@ class RunMonitor:
         faults = (
             *self._faults,
             *problems.invalid,
-            *invalidated_limits(self._limits, judged, totals, own, self._rules.own),
+            *invalidated_limits(self._limits, results, totals, own, self._rules.own),
         )
         ending = Ending(self._aborted, self._failed, faults, finished, tuple(problems.warnings))
-        report = map_texts(conclude(totals, judged, info, ending, own), self.redact)
+        report = map_texts(conclude(totals, results, info, ending, own), self.redact)
         return replace(report, redact=self.redact)
 
     @property
@@ -142,8 +140,8 @@ class RunMonitor:
             return
         errors: dict[tuple[str, str, str], int] = {}
         for window in windows:
-            for where, trouble in window.errors.items():
-                errors[where] = errors.get(where, 0) + trouble.count - trouble.warm
+            for where, error in window.errors.items():
+                errors[where] = errors.get(where, 0) + error.count - error.warm
         busy = any(window.users or window.ledger for window in windows)
         due: dict[str, float] = {}
         for window in windows:
@@ -154,7 +152,7 @@ class RunMonitor:
             sliding.add(second, series, errors, busy=busy, due=1.0 if span_due is None else span_due)
 
     def _abort(self) -> str | None:
-        """Return why the run is to be aborted now, if a limit says so."""
+        """Return why a limit aborts the run now, None if none does."""
         aborting = [limit for limit in self._limits if limit.abort and self._second + 1 >= (limit.after or 0.0)]
         if not aborting:
             return None
@@ -169,7 +167,7 @@ class RunMonitor:
                 assert totals is not None
                 result = limit.evaluate(totals, self._second + 1.0)
                 if result.value is None and result.at_least is None and limit.after is None:
-                    continue  # nothing has come yet; only a span that was given makes that a reason
+                    continue  # no data yet: aborts only if the limit has a span (abort after)
             if not result.held:
                 return f"stopped in second {self._second + 1}: {limit.text} was {result.shown}"
         return None

@@ -1,4 +1,4 @@
-"""Percentiles of good samples beside censored ones: two bounds."""
+"""Percentiles of good and censored samples, as a lower and an upper bound."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _HALVINGS = 60
 
 
 class Bounds(NamedTuple):
-    """Between what values a percentile lies; equal where no censored sample leaves it open.
+    """The lower and upper bound of a percentile; equal if no censored sample affects it.
 
     *lower* counts each censored sample as if it had ended when it was cut, *upper* as if it
-    had never ended: it is infinite where the percentile falls among the censored samples.
+    had never ended: it is infinite if the percentile lies among the censored samples.
     """
 
     lower: float
@@ -26,20 +26,20 @@ class Bounds(NamedTuple):
 
     @property
     def value(self) -> float | None:
-        """The figure to show, where both bounds agree to the digits that are printed; else None."""
+        """The percentile, if both bounds are equal when printed; else None."""
         return self.upper if self.upper < math.inf and time_text(self.lower) == time_text(self.upper) else None
 
     @property
     def at_least(self) -> float | None:
-        """The lower bound, where the bounds do not agree to the digits that are printed; else None."""
+        """The lower bound, if the bounds differ when printed; else None."""
         return self.lower if self.value is None else None
 
 
 class Population:
-    """Good samples with the censored ones beside them; values are seconds.
+    """The good and the censored samples of a series; times in seconds.
 
     No distribution is assumed: a percentile has a lower and an upper bound, which are equal
-    where every censored sample was cut later than the percentile. *low*, *high*, *mean*,
+    if every censored sample was cut later than the percentile. *low*, *high*, *mean* and
     *total* are of the good samples.
     """
 
@@ -57,33 +57,33 @@ class Population:
 
     @classmethod
     def service(cls, series: Series) -> Population:
-        """Return the service times of a series, or its values."""
+        """Return the service times of a series, or the values it recorded."""
         return cls(series.good, series.censored)
 
     @classmethod
     def response(cls, series: Series) -> Population:
-        """Return the times from when the samples of a series were due."""
+        """Return the response times of a series, measured from when its samples were due."""
         return cls(series.response, series.response_censored)
 
     @classmethod
     def merge_all(cls, many: Iterable[Population]) -> Population:
-        """Return the sum of *many*, always merged in the order given."""
+        """Return the sum of *many*, merged in the order given."""
         parts = list(many)
         return cls(Sketch.merge_all([p.good for p in parts]), Sketch.merge_all([p.censored for p in parts]))
 
     @property
     def count(self) -> int:
-        """How many samples there are, good and censored."""
+        """The number of samples, good and censored."""
         return self.good.count + self.censored.count
 
     @property
     def low(self) -> float:
-        """The smallest good value; infinite without any."""
+        """The smallest good value, infinity without any."""
         return self.good.low
 
     @property
     def high(self) -> float:
-        """The greatest good value; minus infinity without any."""
+        """The greatest good value, minus infinity without any."""
         return self.good.high
 
     @property
@@ -97,7 +97,7 @@ class Population:
         return self.good.total
 
     def quantile(self, q: float) -> Bounds | None:
-        """Return the bounds of the quantile *q*, or None without samples."""
+        """Return the bounds of quantile *q* (0 to 1), or None without samples."""
         if not self.count:
             return None
         if not self.censored.count:
@@ -109,24 +109,24 @@ class Population:
         return Bounds(min(self._lower(q), upper), upper)
 
     def bounds(self, q: float) -> Bounds | None:
-        """Return the bounds of the quantile *q*, or None where there are too few samples to know it."""
+        """Return the bounds of quantile *q*, or None if there are too few samples for it (see `samples_needed`)."""
         return None if self.count < samples_needed(q) else self.quantile(q)
 
     def known(self, q: float) -> float | None:
-        """Return the quantile *q*, or None where it is open or there are too few samples to know it."""
+        """Return quantile *q*, or None if its bounds differ or there are too few samples for it."""
         bounds = self.bounds(q)
         return None if bounds is None else bounds.value
 
     def at_least(self, q: float) -> float | None:
-        """Return the lower bound of a quantile that `known` does not give for its censored samples, else None."""
+        """Return the lower bound of quantile *q* if its bounds differ, else None."""
         bounds = self.bounds(q)
         return None if bounds is None else bounds.at_least
 
     def interval(self, q: float) -> Interval | None:
-        """Return where the quantile *q* lies with 95 % confidence, or None where that has no upper end.
+        """Return the 95 % confidence interval of quantile *q*, or None if it has no upper end.
 
-        The ranks are those of `confidence.ranks` among all samples; the lower end is read as
-        if each censored sample had ended when it was cut, the upper one as if it never ended.
+        The ranks are those of `confidence.ranks` among all samples. The lower end counts each
+        censored sample as if it had ended when it was cut, the upper end as if it never ended.
         """
         if not self.censored.count:
             return self.good.interval(q)
@@ -139,15 +139,15 @@ class Population:
         return Interval(low, high) if high < math.inf else None
 
     def _upper(self, q: float) -> float:
-        """Return the quantile with every censored sample above all good ones."""
+        """Return quantile *q* with all censored samples ranked above the good ones."""
         good = self.good.count
-        place = q * (self.count - 1)  # counted from 0, as the digest does
+        place = q * (self.count - 1)  # ranks from 0, as in the t-digest
         if place > good - 1:
             return math.inf
         return self.good.quantile(place / (good - 1) if good > 1 else 0.0) or 0.0
 
     def _lower(self, q: float) -> float:
-        """Return the least value that a share *q* of all samples does not exceed, each censored one as it was cut."""
+        """Return quantile *q* with each censored sample at the time of its cut, found by bisection."""
         good, censored = self.good, self.censored
         low, high = min(good.low, censored.low), max(good.high, censored.high)
         wanted = q * self.count
@@ -163,15 +163,15 @@ class Population:
 
 
 def _share(rank: int, count: int) -> float:
-    """Return the quantile that stands for a rank, from 1, of *count* samples."""
+    """Return the quantile at a rank, from 1, of *count* samples."""
     return 0.0 if rank <= 1 else 1.0 if rank >= count else (rank - 0.5) / count
 
 
 def percentile_text(population: Population, q: float) -> str:
-    """Return a percentile of times as text.
+    """Return quantile *q* of times as text, with the marks that `format.MARKS` explains.
 
-    "?" stands for too few samples, "≥" before the lower bound of one that is open, "~" before
-    one that is only roughly known.
+    "?" if there are too few samples, "≥" before a lower bound, "~" before a value whose confidence
+    interval is wide.
     """
     if not population:
         return time_text(None)

@@ -1,4 +1,4 @@
-"""The reckoning at the end of a run: what was recorded against what was planned, taken, sent."""
+"""The reconciliation at the end of a run: the windows against the workers' own totals and the plan."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ from chaperon.report.collector import Collector
 def reconcile(
     collector: Collector, closings: Mapping[str, Closing], plan: Mapping[str, tuple[int, bool]], *, duplicated: int = 0
 ) -> list[str]:
-    """Return in which figures the witnesses of a run disagree, each as a reason for it to be INVALID.
+    """Compare the collected windows with *closings* and *plan*; return a reason for INVALID for each difference.
 
-    *closings* are what workers say of themselves at their end, by name. *plan* is how many
-    visits the loads made due by scenario label, with whether that is exact or the least.
-    Of what is more, *duplicated* is known to have been made twice. Visits that are missing are
-    added to the ledger as lost, in its last second. To be called once nothing more is to come.
+    *closings* are the final totals of the workers, by name. *plan* has, by scenario label, how many
+    visits the loads made due, and whether that number is exact or a minimum. Up to *duplicated*
+    visits more than planned are allowed: they are known to have been made twice. Missing visits
+    are added to the ledger as lost, in its last second. Closes the collector; call it once, after
+    the last window.
     """
     collector.close()
-    tallies = {tally.name: tally for tally in collector.workers}
+    known_workers = {worker.name: worker for worker in collector.workers}
     found = []
     lost: dict[str, int] = {}
-    for worker, said in closings.items():
-        if worker not in tallies:
-            collector.join(worker)
-            tallies = {tally.name: tally for tally in collector.workers}
-        found += disagreements(said, tallies[worker].reported, worker)
-        for label, count in missing(said, tallies[worker].reported).items():
+    for name, closing in closings.items():
+        if name not in known_workers:
+            collector.join(name)
+            known_workers = {worker.name: worker for worker in collector.workers}
+        reported = known_workers[name].reported
+        found += disagreements(closing, reported, name)
+        for label, count in missing(closing, reported).items():
             lost[label] = lost.get(label, 0) + count
     ledger = collector.totals().ledger
     for label, (least, exact) in plan.items():

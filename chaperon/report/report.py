@@ -17,7 +17,7 @@ from chaperon.report.validity.generator_part import GeneratorPart, is_marked
 
 
 class Verdict(enum.Enum):
-    """What the run comes to."""
+    """The verdict of a run: PASS, FAIL (a limit broke), INVALID (its figures cannot be trusted) or ABORTED."""
 
     PASS = "PASS"
     FAIL = "FAIL"
@@ -26,13 +26,16 @@ class Verdict(enum.Enum):
 
     @property
     def exit_code(self) -> int:
-        """What a command that performed the run exits with."""
+        """The exit code of a command that executed the run: 0, 4, 5 or 130."""
         return {"PASS": 0, "FAIL": 4, "INVALID": 5, "ABORTED": 130}[self.value]
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorRow:
-    """One class of error of one series; *first* and *last* are seconds from the start."""
+    """The errors of one class in one series.
+
+    *first* and *last* are seconds from the start of the run, *sample* is the message of the first one.
+    """
 
     scenario: str
     series: str
@@ -45,11 +48,12 @@ class ErrorRow:
 
 @dataclass(frozen=True, slots=True)
 class LimitResult:
-    """Whether a limit held, by which value: seconds for times, a share for percentages.
+    """Whether a limit held, and the value it was evaluated on.
 
-    *shown* is the value as a person reads it, *note* what has to be said of it, *at* the
-    second in which a limit broke that is judged while the run goes on. Where the value is a
-    percentile that falls among censored samples it is None, and *at_least* is its lower bound.
+    *value* is in seconds for times, a fraction for percentages; None without data, and for a
+    percentile that lies among censored samples, whose lower bound is *at_least*. *shown* is the
+    value as text, *note* a remark on it. *at* is the second in which a limit broke that is
+    evaluated during the run.
     """
 
     limit: str
@@ -63,14 +67,20 @@ class LimitResult:
 
 @dataclass(frozen=True)
 class Report:
-    """The frozen result of a run, or of one so far (*finished* is False).
+    """The immutable result of a run, or of a run so far (*finished* is false).
 
-    *aborted* says why it was ended early, if it was. *series* has every key apart, with its
-    phase and its tags; *phases* is by (scenario, phase) how long the load was in it, *due* by
-    scenario for how long its visits were due; *happenings* stand beside the worker they are
-    from. No text of a run's report holds its secrets: *redact* has replaced them, and a series
-    is found by its name before that too. *own* is what the run knows of its own lateness; see
-    `generator_part`.
+    - *verdict*, *reasons*, *warnings*: the verdict, why it is not PASS, and what else is notable.
+    - *aborted*: why the run was stopped early, None if it was not.
+    - *started*: ISO 8601, UTC. *duration*: seconds.
+    - *rows*: one per scenario, name and kind; `report["GET /"]` finds one by name.
+    - *series*: all series by key, with phase and tags.
+    - *phases*: by (scenario, phase), seconds of the load in that phase. *due*: by scenario, seconds
+      in which its visits were due.
+    - *happenings*: (worker, event) pairs.
+    - *own*: an estimate of the delay added by the generator, see `generator_part`.
+
+    The secrets of the run are replaced in every text. *redact* is the function that replaced them;
+    names given to the report are redacted likewise before the search.
     """
 
     verdict: Verdict
@@ -101,7 +111,10 @@ class Report:
         return f"<Report {self.verdict.value} of {self.environment}, {self.duration:.1f} s>"
 
     def __getitem__(self, wanted: str | tuple[str, str]) -> Row:
-        """Return a series by name, or by (name, scenario); raises NoSuchSeries."""
+        """Return a row by name, or by (name, scenario). Raises NoSuchSeries.
+
+        A name alone that occurs in several scenarios returns the sum of their rows.
+        """
         name, scenario = (wanted, None) if isinstance(wanted, str) else wanted
         names, scenarios = {name, self.redact(name)}, {None} if scenario is None else {scenario, self.redact(scenario)}
         found = [r for r in self.rows if r.name in names and (None in scenarios or r.scenario in scenarios)]
@@ -109,7 +122,7 @@ class Report:
             found = [r for r in self.rows if r.kind == "visit" and r.scenario == name[6:]]
         if not found:
             near = get_close_matches(name, sorted({r.name for r in self.rows}), 3)
-            hint = f"did you mean {' or '.join(repr(n) for n in near)}?" if near else "nothing is named like it"
+            hint = f"did you mean {' or '.join(repr(n) for n in near)}?" if near else "no series has a similar name"
             raise NoSuchSeries(f"no series {name!r}{f' in {scenario!r}' if scenario else ''}: {hint}")
         return found[0] if len(found) == 1 else sum_rows("", found[0].name, found[0].kind, found)
 
@@ -121,28 +134,29 @@ class Report:
         return True
 
     def generator_part(self, row: Row, p: float, *, response: bool = False) -> float | None:
-        """Return how many seconds of a percentile of a row may be the generator's own.
+        """Return the part of percentile *p* (0 to 100) of a row, in seconds, that may be delay of the generator.
 
-        An upper estimate from the lateness of starts, and of the event loop while requests were
-        out; it is subtracted from nothing. None where nothing was seen: on simulated time, or without a request.
+        An upper estimate from the lateness of visit starts, and of the event loop while requests were
+        in flight. It is not subtracted from any figure. None if it is unknown: with simulated time, or
+        without requests. *response* selects the response time instead of the service time.
         """
         return None if self.own is None else generator_part_of(row, p / 100, self.own, response=response)
 
     def falsified(self, row: Row, p: float, *, response: bool = False) -> bool:
-        """Whether a tenth or more of a percentile of a row may be the generator's own: what is marked in the table."""
+        """Return whether a tenth or more of percentile *p* of a row may be delay of the generator (mark: *)."""
         times = row.response if response else row.service
         part = self.generator_part(row, p, response=response)
         return times is not None and is_marked(shown_value(times, p / 100), part)
 
     @property
     def requests(self) -> Row:
-        """All requests of all scenarios as one row."""
+        """The requests of all scenarios as one row."""
         traffic = [r for r in self.rows if Key("", r.name, r.kind).is_request]
         return sum_rows("", "requests", "http", traffic, self.duration)
 
     @property
     def visits(self) -> VisitCounts:
-        """The ledger over all entries."""
+        """The visit counts of all entries together."""
         total = VisitCounts()
         for counts in self.ledger.values():
             total.add(counts)
@@ -150,7 +164,7 @@ class Report:
 
 
 def error_rows(errors: Mapping[ErrorKey, ErrorCount]) -> tuple[ErrorRow, ...]:
-    """Return the classes of errors, the most frequent first."""
+    """Return one row per series and error class, the most frequent first."""
     rows = [
         ErrorRow(scenario, name, error, t.count, t.first, t.last, t.sample)
         for (scenario, name, error), t in errors.items()

@@ -1,4 +1,4 @@
-"""The rows of a report: one series of one scenario each, with its percentiles."""
+"""Rows: one series of one scenario each, with counts, rates and percentiles."""
 
 from __future__ import annotations
 
@@ -21,12 +21,11 @@ PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 
 @dataclass(frozen=True)
 class Row:
-    """All that is known of one series of one scenario, or of one name over all of them.
+    """The figures of one series of one scenario, or of one name over all scenarios.
 
-    Times are in seconds. *count*, *rate* (a second) and *bytes* include errors; *min*,
-    *mean*, *max* are of good samples, and None without any. Percentiles are of good and
-    censored samples: None where they fall among the censored ones (`at_least` says more), or
-    where there are too few samples.
+    Times are in seconds. *count*, *rate* and *bytes* include errors; *min*, *mean*, *max* are of
+    good samples, None without any. Percentiles are of good and censored samples; they are None if
+    they lie among the censored ones (see `at_least`), or if there are too few samples.
     """
 
     scenario: str
@@ -34,138 +33,149 @@ class Row:
     kind: str
     series: Series
     duration: float
-    """For how many seconds visits were due, without warm-up: what *rate* counts over."""
+    """Seconds in which visits were due, without warm-up. *rate* is per second of these."""
 
     def __repr__(self) -> str:
         return f"<Row {self.scenario} «{self.name}»: {self.count}, {self.errors} in error>"
 
     @property
     def count(self) -> int:
+        """The number of samples, including errors."""
         return self.series.count
 
     @property
     def errors(self) -> int:
-        """How many samples were in error: bad or censored."""
+        """The number of samples in error: bad and censored."""
         return self.series.errors
 
     @property
     def censored(self) -> int:
-        """How many samples were cut before they ended: timed out or interrupted."""
+        """The number of samples cut before they ended: timed out or interrupted."""
         return self.series.censored.count
 
     @property
     def never_begun(self) -> int:
-        """How many visits were due and never began; they are not in *count*."""
+        """The number of visits that were due and never started; they are not in *count*."""
         return max(self.series.response_censored.count - self.series.censored.count, 0)
 
     @property
     def rate(self) -> float:
+        """Samples per second, including errors."""
         return self.count / self.duration if self.duration > 0 else 0.0
 
     @property
     def bytes(self) -> int:
+        """The number of bytes received."""
         return self.series.bytes
 
     @property
     def total(self) -> float:
-        """The sum of all values: what a count counted."""
+        """The sum of all values; of a count, the total counted."""
         return self.series.total
 
     @property
     def last(self) -> float | None:
-        """The newest value: what a gauge says now."""
+        """The newest value, as of a gauge; None without samples."""
         return self.series.last[1] if self.series.last else None
 
     @property
     def slowest(self) -> list[tuple[float, float]]:
-        """The few greatest values, each with the moment it was recorded."""
+        """The five greatest values as (value, moment) pairs; moments are readings of the run's clock."""
         return self.series.slowest
 
     @property
     def min(self) -> float | None:
+        """The smallest good value, None without any."""
         return self.good.low if self.good else None
 
     @property
     def mean(self) -> float | None:
+        """The exact mean of the good values, None without any."""
         return self.good.mean
 
     @property
     def max(self) -> float | None:
+        """The greatest good value, None without any."""
         return self.good.high if self.good else None
 
     @property
     def good(self) -> Sketch:
-        """The service times of good samples, or the values."""
+        """The service times of good samples, or their values."""
         return self.series.good
 
     @property
     def bad(self) -> Sketch:
-        """The service times of bad samples: those that ended in error."""
+        """The service times of bad samples, which ended in an error."""
         return self.series.bad
 
     @property
     def service(self) -> Population:
-        """The service times of good and censored samples, or the values."""
+        """The service times of good and censored samples, or their values."""
         return Population.service(self.series)
 
     @property
     def response(self) -> Population | None:
-        """The times from when the good and censored samples were due; None where nothing was due."""
+        """The response times of good and censored samples, from when they were due; None if nothing scheduled them."""
         return Population.response(self.series) or None
 
     def percentile(self, p: float) -> float | None:
-        """Return the time in seconds that *p* percent of the good and censored samples did not exceed.
+        """Return percentile *p* (0 to 100) of the service times, in seconds, of good and censored samples.
 
-        None where there are too few samples to know (72 are needed for p95, 368 for p99), and
-        where the bounds of the percentile differ because it falls among censored samples.
+        None if there are too few samples for it (p95 needs 72, p99 needs 368), or if its bounds
+        differ because it lies among censored samples.
         """
         return self.service.known(p / 100)
 
     def at_least(self, p: float) -> float | None:
-        """Return the lower bound, in seconds, of a percentile that falls among censored samples; else None."""
+        """Return the lower bound, in seconds, of a percentile that lies among censored samples; else None."""
         return self.service.at_least(p / 100)
 
     def bounds(self, p: float) -> Bounds | None:
-        """Return the bounds of a percentile, in seconds, or None where there are too few samples to know it."""
+        """Return the bounds of percentile *p*, in seconds, or None if there are too few samples for it."""
         return self.service.bounds(p / 100)
 
     def interval(self, p: float) -> Interval | None:
-        """Return where a percentile lies with 95 % confidence, or None where there are too few samples to know."""
+        """Return the 95 % confidence interval of percentile *p*, or None if there are too few samples for it."""
         return self.service.interval(p / 100)
 
     @property
     def p50(self) -> float | None:
+        """The median of the service times, in seconds; see `percentile`."""
         return self.percentile(50)
 
     @property
     def p90(self) -> float | None:
+        """The 90th percentile of the service times, in seconds; see `percentile`."""
         return self.percentile(90)
 
     @property
     def p95(self) -> float | None:
+        """The 95th percentile of the service times, in seconds; see `percentile`."""
         return self.percentile(95)
 
     @property
     def p99(self) -> float | None:
+        """The 99th percentile of the service times, in seconds; see `percentile`."""
         return self.percentile(99)
 
     @property
     def p999(self) -> float | None:
+        """The 99.9th percentile of the service times, in seconds; see `percentile`."""
         return self.percentile(99.9)
 
     def tdigest(self) -> TDigest:
-        """Return the good samples as a `tdigest.TDigest`."""
+        """Return the distribution of the good samples as a `tdigest.TDigest`. Needs that package."""
         return self.good.tdigest()
 
 
 def shown_value(times: Population, q: float) -> float | None:
-    """Return the quantile *q* as it is shown: itself, or its lower bound; None where there are too few samples."""
+    """Return quantile *q*, or its lower bound if its bounds differ; None if there are too few samples for it."""
     bounds = times.bounds(q)
     return None if bounds is None else bounds.value if bounds.value is not None else bounds.lower
 
 
 def generator_part_of(row: Row, q: float, own: GeneratorPart, *, response: bool = False) -> float | None:
-    """Return how many seconds of the quantile *q* of a row may be the generator's own, None where unknown."""
+    """Return the part of quantile *q* of a row, in seconds, that may be delay of the generator; None if unknown."""
     times = row.response if response else row.service
     if row.kind in UNTIMED or not times:
         return None
@@ -179,7 +189,7 @@ def generator_part_of(row: Row, q: float, own: GeneratorPart, *, response: bool 
 
 
 UNTIMED = ("check", "value", "count", "gauge")
-"""Kinds whose values are no times."""
+"""Kinds whose values are not times."""
 
 _ORDER = ("step", "call", "task", "visit", "check", "value", "count", "gauge")
 
@@ -190,10 +200,9 @@ def rows_of(
     phases: Mapping[tuple[str, str], float] | None = None,
     due: Mapping[str, float] | None = None,
 ) -> tuple[Row, ...]:
-    """Return one row per (scenario, name): requests first, then the other kinds.
+    """Return one row per scenario, name and kind, without warm-up; requests come first in each scenario.
 
-    Warm-up is left out, its time as well: *phases* says how long it was. *due* says for how
-    long visits were due, which is what rates count over.
+    *duration*, *phases* and *due* give the time over which rates are computed, see `due_length`.
     """
     parts: dict[tuple[str, str, str], list[Series]] = {}
     for key in sorted(series):
@@ -203,14 +212,14 @@ def rows_of(
         Row(scenario, name, kind, Series.sum_of(many), due_length(scenario, duration, phases or {}, due or {}))
         for (scenario, name, kind), many in parts.items()
     ]
-    return tuple(sorted(rows, key=lambda r: (r.scenario, _place(r.kind), r.kind, r.name)))
+    return tuple(sorted(rows, key=lambda r: (r.scenario, _kind_order(r.kind), r.kind, r.name)))
 
 
 def due_length(label: str, duration: float, phases: Mapping[tuple[str, str], float], due: Mapping[str, float]) -> float:
     """Return for how many seconds visits of a scenario label were due, without its warm-up.
 
-    A label within another, "outer/inner", has the length of the outer one. Where *due* says
-    nothing of a label it is the *duration* of the run but for its warm-up, as in *phases*.
+    The label of a nested scenario, "outer/inner", has the length of the outer one. For a label
+    that is not in *due* it is the *duration* of the run minus its warm-up in *phases*.
     """
     outer = label
     while "/" in outer and outer not in due:
@@ -220,7 +229,7 @@ def due_length(label: str, duration: float, phases: Mapping[tuple[str, str], flo
     return max(duration - phases.get((outer, WARM_UP), 0.0), 0.0)
 
 
-def _place(kind: str) -> int:
+def _kind_order(kind: str) -> int:
     return _ORDER.index(kind) + 1 if kind in _ORDER else 0
 
 

@@ -1,4 +1,4 @@
-"""Every text of a report, passed through one function."""
+"""Applying one function to every text of a report or a window, for redaction and escaping."""
 
 from __future__ import annotations
 
@@ -17,24 +17,27 @@ Change = Callable[[str], str]
 T = TypeVar("T")
 
 _STRUCTURE = frozenset({"kind", "verdict", "chaperon", "started", "seconds", "health", "latest", "redact"})
-"""Fields that hold no text of others."""
+"""Fields whose texts come from Chaperon itself and are not changed."""
 
 
 def map_texts(report: Report, change: Change) -> Report:
-    """Return *report* with each of its texts changed; what has one name by now is merged under it."""
+    """Return *report* with *change* applied to each of its texts; rows and errors that become equal are merged."""
     changed = _fields(report, change)
     return replace(changed, rows=_rows(changed.rows), errors=_errors(changed.errors))
 
 
 def map_window_texts(window: Window, change: Change) -> Window:
-    """Return *window* with the words of errors, notes and events changed; names stay, for limits go by them."""
+    """Return *window* with *change* applied to the texts of errors, notes and events.
+
+    Names of series stay unchanged, because limits refer to them.
+    """
     if not (window.errors or window.notes or window.happenings):
         return window
     return replace(
         window,
-        errors={where: replace(trouble, sample=change(trouble.sample)) for where, trouble in window.errors.items()},
+        errors={where: replace(error, sample=change(error.sample)) for where, error in window.errors.items()},
         notes=_mapped(window.notes, change),
-        happenings=tuple(replace(what, text=change(what.text)) for what in window.happenings),
+        happenings=tuple(replace(event, text=change(event.text)) for event in window.happenings),
     )
 
 
@@ -47,7 +50,7 @@ def _value(value: Any, change: Change) -> Any:
     if isinstance(value, str):
         return change(value)
     if isinstance(value, Key):
-        tags = tuple((change(name), change(told)) for name, told in value.tags)
+        tags = tuple((change(name), change(tag)) for name, tag in value.tags)
         return value._replace(
             scenario=change(value.scenario), name=change(value.name), phase=change(value.phase), tags=tags
         )
@@ -62,7 +65,7 @@ def _value(value: Any, change: Change) -> Any:
 
 
 def _fields(value: T, change: Change) -> T:
-    """Return a dataclass with the texts of its fields changed, itself where none is."""
+    """Return a dataclass with *change* applied to its fields; the same object if nothing changed."""
     changed: dict[str, Any] = {}
     for field in fields(value):  # type: ignore[arg-type]
         old = getattr(value, field.name)

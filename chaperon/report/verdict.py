@@ -1,4 +1,4 @@
-"""What the run comes to: the limits judged, the ledger checked."""
+"""The verdict of a run: from its limits, its ledger and the faults of the generator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chaperon.report.validity.generator_part import GeneratorPart
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """What a report says of the run besides what was measured; *duration* in seconds."""
+    """The name, seed, start time (ISO 8601) and *duration* in seconds of a run, for its report."""
 
     environment: str
     seed: int
@@ -28,7 +28,11 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the run ended: *aborted* and *failed* say why, *faults* are our own, *warnings* less than that."""
+    """How the run ended.
+
+    *aborted*: why it was stopped early. *failed*: a reason for FAIL besides limits. *faults*: reasons
+    for INVALID. *warnings*: sentences that do not affect the verdict. *finished*: false while it runs.
+    """
 
     aborted: str | None = None
     failed: str | None = None
@@ -40,7 +44,10 @@ class Ending:
 def conclude(
     totals: Totals, limits: Sequence[LimitResult], info: RunInfo, ending: Ending, own: GeneratorPart | None = None
 ) -> Report:
-    """Return the report: INVALID before FAIL before ABORTED before PASS. *own* is the generator's part of its times."""
+    """Return the report of a run. The verdict is the first that applies of INVALID, FAIL, ABORTED, PASS.
+
+    *own* estimates the generator's own part of the measured times.
+    """
     verdict, reasons = _judge(totals, limits, ending)
     rows = rows_of(totals.series, info.duration, totals.phases, totals.due)
     falsified = lateness_warning(rows, own) if own is not None else None
@@ -76,13 +83,13 @@ def conclude(
 
 
 CENSORED = 0.01
-"""The share of all requests, or of all visits, that may be censored without a warning."""
+"""Largest share of all requests, or of all visits, that may be censored without a warning."""
 
 
 def censored_warnings(totals: Totals) -> list[str]:
-    """Return what has to be said where more than 1 % of the requests, or of the visits, never came to an end.
+    """Return a warning if more than 1 % of the requests are censored, and one if more than 1 % of the visits are.
 
-    Warm-up is left out. Each is said whether or not a limit is about it.
+    Warm-up is left out. The warnings do not depend on the limits of the run.
     """
     found = []
     counted = [(key, series) for key, series in totals.series.items() if key.phase != WARM_UP]
@@ -96,20 +103,20 @@ def censored_warnings(totals: Totals) -> list[str]:
         if total and cut + waited > CENSORED * total:
             ways = [f"{n:,} {how}" for n, how in ((cut, "timed out or interrupted"), (waited, "never begun")) if n]
             found.append(
-                f"{cut + waited:,} of {total:,} {what} ({(cut + waited) / total:.1%}) did not come to an end"
-                f" ({', '.join(ways)}): percentiles that fall among them are lower bounds, marked {AT_LEAST}"
+                f"{cut + waited:,} of {total:,} {what} ({(cut + waited) / total:.1%}) did not end"
+                f" ({', '.join(ways)}): percentiles that lie among them are lower bounds, marked {AT_LEAST}"
             )
     return found
 
 
 def _lost_warnings(totals: Totals, ending: Ending) -> list[str]:
-    """Return a warning for visits that were lost, unless a fault speaks of them: a few leave the verdict as it is."""
+    """Return a warning about lost visits, unless a fault names them already. A few do not affect the verdict."""
     lost = sum(counts.lost for counts in totals.ledger.values())
     if not lost or any("lost" in fault for fault in ending.faults):
         return []
     planned = sum(counts.planned for counts in totals.ledger.values())
     who = ", ".join(worker.name for worker in totals.workers if worker.losses)
-    return [f"{lost:,} of {planned:,} visits were lost{f' with {who}' if who else ''}: what became of them is unknown"]
+    return [f"{lost:,} of {planned:,} visits were lost{f' with {who}' if who else ''}: their outcome is unknown"]
 
 
 def _judge(totals: Totals, limits: Sequence[LimitResult], ending: Ending) -> tuple[Verdict, list[str]]:

@@ -1,4 +1,4 @@
-"""The workers of a run, a line each."""
+"""The table of a run's workers, one line per worker."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ _HEAD = ("workers", "visits", "cpu", "late p99", "lag max", "")
 
 
 def worker_lines(workers: Sequence[WorkerStats], *, now: bool = False, most: int = SHOWN) -> list[str]:
-    """Return a table of those who are worst off, at their worst, or as they are *now*; none for one worker alone."""
+    """Return a table of the *most* workers with the worst health; an empty list for fewer than two workers.
+
+    It shows the worst figures of the run, or with *now* the newest ones.
+    """
     if len(workers) < 2:
         return []
-    chosen = sorted(workers, key=_trouble, reverse=True)[:most]
+    chosen = sorted(workers, key=_severity, reverse=True)[:most]
     rows = [_HEAD, *(_row(worker, now) for worker in workers if worker in chosen)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(_cells(row, widths)).rstrip() for row in rows]
     if len(workers) > most:
-        lines.append(f"and {len(workers) - most:,} workers that do better")
+        lines.append(f"and {len(workers) - most:,} workers with better figures")
     return lines
 
 
-def _trouble(worker: WorkerStats) -> tuple[bool, float, float]:
+def _severity(worker: WorkerStats) -> tuple[bool, float, float]:
     health = worker.health
     return worker.lost, health.get("late_p99", 0.0) + health.get("lag_max", 0.0), health.get("cpu", 0.0)
 

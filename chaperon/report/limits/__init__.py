@@ -1,1 +1,1 @@
-"""Limits: parsed, judged over the run and over a sliding window."""
+"""Limits: parsed from text, evaluated over a whole run or over a sliding window."""

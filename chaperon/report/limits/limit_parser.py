@@ -1,4 +1,4 @@
-"""Limits read from text."""
+"""The parser of limits."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _PHASE = re.compile(r".+?(?=\s+(?:over|abort)\b|\s*$)")
 
 
 def parse(text: str) -> Limit:
-    """Read a limit such as "p95(GET /) < 300ms" or "errors < 1%".
+    """Return the limit in a text such as "p95(GET /) < 300ms" or "errors < 1%".
 
-    Raises LimitError, which shows the character that it stumbled on.
+    Raises LimitError, whose message points at the character where parsing failed.
     """
     return _Reader(encodable(text, 10 * WORDS)).limit()
 
@@ -43,21 +43,21 @@ class _Reader:
         value, share = self._number(found, what, start)
         over, during, abort, after = self._when()
         if self.at < len(self.text):
-            self._refuse("nothing more was expected here")
+            self._refuse("unexpected text after the limit")
         fitting = [each for each in selections if each.error is None or what in ("errors", "count", "rate")]
         if not fitting:
-            self._refuse("an error class goes with errors, count or rate only", 0)
+            self._refuse("only errors, count and rate can select an error class", 0)
         kept = [each for each in fitting if each.error is None or not (each.tags or during is not None)]
         if fitting[-1].error is not None and (during is not None or fitting[-1].tags):
-            self._refuse("an error class goes with neither tags nor during: leave one of them out", 0)
+            self._refuse("an error class cannot be combined with tags or with during: leave one of them out", 0)
         if over is not None and during is not None:
-            self._refuse("over and during do not go together: leave one of them out", 0)
+            self._refuse("over and during cannot be combined: leave one of them out", 0)
         if abort and over is None and what in ("count", "errors") and not share and op in (">", ">=", "=="):
-            self._refuse(f"a {what} grows until the end, so that it cannot abort before: use rate, or over", 0)
+            self._refuse(f"{what} grows until the end of the run, so it cannot abort it earlier: use rate, or over", 0)
         return Limit(self.text, what, op, value, share, clock, kept[-1], tuple(kept), over, during, abort, after)
 
     def _when(self) -> tuple[float | None, str | None, bool, float | None]:
-        """Read what follows the value: over a span, during a phase, abort after a span; each once."""
+        """Parse what follows the value: over a span, during a phase, abort after a span; each at most once."""
         over, during, abort, after = None, None, False, None
         self._space()
         while (found := _WORD.match(self.text, self.at)) is not None:
@@ -66,7 +66,7 @@ class _Reader:
                 case "over" if over is None:
                     over = self._span("a span, such as 30s")
                     if over < 1.0:
-                        self._refuse("a limit is judged once a second: give it at least over 1s", start)
+                        self._refuse("limits are evaluated once a second: write at least over 1s", start)
                 case "during" if during is None:
                     during = self._match(_PHASE, "a phase, such as steady").group().strip()
                 case "abort" if not abort:
@@ -75,8 +75,8 @@ class _Reader:
                     if (word := _AFTER.match(self.text, self.at)) is not None:
                         self.at = word.end()
                         after = self._span("a span, such as 10s")
-                case twice:
-                    self._refuse(f"{twice} stands here twice", start)
+                case repeated:
+                    self._refuse(f"{repeated} is given twice", start)
             self._space()
         return over, during, abort, after
 
@@ -104,7 +104,7 @@ class _Reader:
         return what
 
     def _selections(self) -> list[Selection]:
-        """Read the series in brackets, or tags alone; return its readings, the most literal first."""
+        """Parse the series in brackets, or tags alone; return its interpretations, the most literal first."""
         start = self._space()
         opening = self.text[start : start + 1]
         if opening == "{":
@@ -114,7 +114,7 @@ class _Reader:
         elif opening == "(":
             end = self.text.rfind(")") + 1
             if not end:
-                self._refuse("this bracket is never closed", start)
+                self._refuse("this bracket is not closed", start)
             found = readings(self.text[start + 1 : end - 1])
         else:
             return [Selection()]

@@ -1,4 +1,4 @@
-"""Statements that must hold, judged on what is known."""
+"""Limits (k6: thresholds): statements about series that must hold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chaperon.measure.confidence import samples_needed
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.report.format import AT_LEAST, number_text, time_text
-from chaperon.report.limits.selection import ALL, Selection, near
+from chaperon.report.limits.selection import ALL, Selection, similar_names
 from chaperon.report.percentiles import Bounds, Population
 from chaperon.report.report import LimitResult
 from chaperon.report.totals import Totals
@@ -28,7 +28,11 @@ TIMED = ("min", "mean", "max")
 
 
 class LimitInput(NamedTuple):
-    """What a limit is judged on: series, how often each error was listed, for how many seconds visits were due."""
+    """What a limit is evaluated on.
+
+    *series*: the parts of each series, by key. *errors*: counts by (scenario, series, error class).
+    *length*: seconds in which visits were due.
+    """
 
     series: Mapping[Key, Sequence[Series]]
     errors: Mapping[tuple[str, str, str], int]
@@ -36,10 +40,10 @@ class LimitInput(NamedTuple):
 
 
 class LimitValue(NamedTuple):
-    """The value a limit is about, with what has to be said of it.
+    """The value of a limit's statistic, None without data, and a remark on it.
 
-    Of a percentile that falls among censored samples it is the bound that is harder to hold,
-    which may be infinite, and *at_least* the lower one.
+    For a percentile that lies among censored samples *value* is the bound that is harder to
+    hold, possibly infinity, and *at_least* the lower bound.
     """
 
     value: float | None
@@ -52,12 +56,15 @@ NOTHING = LimitValue(None)
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One limit, read.
+    """One parsed limit.
 
-    *selection* says which series it is about; *readings* are all that the text can mean, the most literal first: the
-    first one that names a series that there is counts (`among`). *value* is in seconds, a share, or a plain number a
-    second. It must hold *over* every stretch of that length in seconds, None for the whole run, or *during* a phase.
-    Where it is to *abort* the run, it does so no earlier than *after* seconds.
+    - *what*: the statistic: "p95", "min", "mean", "max", "rate", "count", "errors" or "last".
+    - *op*, *value*: the comparison; the value is in seconds, a fraction (if *share*), per second, or a number.
+    - *clock*: which times: "service", "response", or None for response times where they exist.
+    - *selection*: the series it covers. *readings*: all interpretations of the text, the most literal
+      first; `reading_for` picks the first one that covers an existing series.
+    - *over*: length in seconds of a sliding window over which it must hold, None for the whole run.
+    - *during*: the phase it is about. *abort*: whether it stops the run, no earlier than *after* seconds.
     """
 
     text: str
@@ -74,15 +81,15 @@ class Limit:
     after: float | None = None
 
     def evaluate(self, totals: Totals, duration: float) -> LimitResult:
-        """Return whether the limit holds over the whole run, or its phase; no data breaks it."""
+        """Return the result over the run of *duration* seconds, or over the phase. A limit without data breaks."""
         chosen = self.reading_for(totals.series)
         measured = chosen.measure(chosen._input(totals, duration))
         if measured.value is None and measured.note is None and not any(map(chosen.covers, totals.series)):
-            measured = LimitValue(None, near(self.selection, totals.series) or None)
+            measured = LimitValue(None, similar_names(self.selection, totals.series) or None)
         if measured.value is None and self.during is not None:
             phases = dict.fromkeys(phase for _, phase in totals.phases)
-            if not any(map(self._spans, phases)):
-                measured = LimitValue(None, f"no phase was {self.during!r}: there were {', '.join(phases) or 'none'}")
+            if not any(map(self._includes_phase, phases)):
+                measured = LimitValue(None, f"there was no phase {self.during!r}, only: {', '.join(phases) or 'none'}")
         return self.result(measured)
 
     def result(self, measured: LimitValue, at: int | None = None) -> LimitResult:
@@ -90,16 +97,16 @@ class Limit:
         held = self.holds(measured.value)
         at = None if held else at
         if measured.at_least is not None:
-            shown = f"{AT_LEAST}{self.shown(measured.at_least)}"
+            shown = f"{AT_LEAST}{self.value_text(measured.at_least)}"
             return LimitResult(self.text, held, None, shown, measured.note, at, measured.at_least)
-        return LimitResult(self.text, held, measured.value, self.shown(measured.value), measured.note, at)
+        return LimitResult(self.text, held, measured.value, self.value_text(measured.value), measured.note, at)
 
     def holds(self, value: float | None) -> bool:
-        """Whether a value is within the limit; an infinite one is within none."""
+        """Return whether a value is within the limit. None and infinity never are."""
         return value is not None and value < math.inf and _OPS[self.op](value, self.value)
 
     def worse(self, one: LimitValue, other: LimitValue) -> bool:
-        """Whether *one* is further on the wrong side than *other*; no value is the worst."""
+        """Return whether *one* is further on the wrong side of the limit than *other*. A missing value is the worst."""
         if one.value is None or other.value is None:
             return other.value is not None
         if one.value == other.value:  # both may be infinite
@@ -107,7 +114,7 @@ class Limit:
         return one.value < other.value if self.op in (">", ">=") else one.value > other.value
 
     def measure(self, data: LimitInput) -> LimitValue:
-        """Return the value that the limit is about."""
+        """Return the value of the limit's statistic."""
         parts = [series for key in sorted(data.series) if self.covers(key) for series in data.series[key]]
         if not parts:
             return NOTHING
@@ -115,23 +122,23 @@ class Limit:
         if self.what == "last":
             return LimitValue(None if whole.last is None else whole.last[1])
         if self.what in ("count", "errors", "rate"):
-            return LimitValue(self._counted(whole, data))
-        return self._timed(whole)
+            return LimitValue(self._count_value(whole, data))
+        return self._time_value(whole)
 
     def covers(self, key: Key) -> bool:
-        """Whether a series is one of those that the limit is about."""
+        """Return whether the limit covers a series: selection and phase match."""
         if self.during is None and key.phase == WARM_UP:
             return False
-        if self.during is not None and not self._spans(key.phase):
+        if self.during is not None and not self._includes_phase(key.phase):
             return False
         return self.selection.covers(key)
 
     def may_cover(self, key: Key) -> bool:
-        """Return whether a series is one of those that any reading of the limit is about."""
+        """Return whether any reading of the limit covers a series."""
         return any(replace(self, selection=each).covers(key) for each in self.readings or (self.selection,))
 
     def reading_for(self, keys: Iterable[Key]) -> Limit:
-        """Return the limit in the first of its readings that is about any of *keys*, else in the last."""
+        """Return the limit with the first of its readings that covers any of *keys*, else with the last one."""
         if len(self.readings) < 2:
             return self
         known = list(keys)
@@ -140,8 +147,8 @@ class Limit:
                 return replace(self, selection=each)
         return self
 
-    def shown(self, value: float | None) -> str:
-        """Return a value as a person would write it into this limit."""
+    def value_text(self, value: float | None) -> str:
+        """Return a value as text in the unit of this limit."""
         if value is None:
             return "no data"
         if self.share:
@@ -151,41 +158,43 @@ class Limit:
         return time_text(value)
 
     def _input(self, totals: Totals, duration: float) -> LimitInput:
-        errors = {where: trouble.count - trouble.warm for where, trouble in totals.errors.items()}
+        errors = {where: error.count - error.warm for where, error in totals.errors.items()}
         series = {key: (each,) for key, each in totals.series.items()}
         if self.during is None:
             return LimitInput(series, errors, self._length(totals, duration))
         lengths: dict[str, float] = {}
         for (label, phase), span in totals.phases.items():
-            if self._spans(phase) and self._within(label):
+            if self._includes_phase(phase) and self._includes_label(label):
                 lengths[label] = lengths.get(label, 0.0) + span
         return LimitInput(series, errors, max(lengths.values(), default=0.0))
 
     def _length(self, totals: Totals, duration: float) -> float:
-        """Return for how many seconds visits were due; where no window said so, all but the warm-up of the run."""
+        """Return for how many seconds visits were due; if no window has that figure, *duration* without the warm-up."""
         due = self.seconds_due(totals.due)
         if due is not None:
             return due
-        warm = [span for (label, phase), span in totals.phases.items() if phase == WARM_UP and self._within(label)]
+        warm = [
+            span for (label, phase), span in totals.phases.items() if phase == WARM_UP and self._includes_label(label)
+        ]
         return duration - max(warm, default=0.0)
 
     def seconds_due(self, due: Mapping[str, float]) -> float | None:
-        """Return for how many seconds visits that the limit is about were due, None where *due* does not say.
+        """Return for how many seconds visits of the selected scenarios were due, None if *due* has none of them.
 
         *due* is seconds by scenario label.
         """
-        return max((span for label, span in due.items() if self._within(label)), default=None)
+        return max((span for label, span in due.items() if self._includes_label(label)), default=None)
 
-    def _within(self, label: str) -> bool:
-        """Whether the limit is about a scenario label, or one within it: "shop" of "mix/shop" is within "mix"."""
+    def _includes_label(self, label: str) -> bool:
+        """Return whether the limit covers a scenario label or one nested in it: "mix/shop" is nested in "mix"."""
         return self.selection.scenario is None or f"{self.selection.scenario}/".startswith(f"{label}/")
 
-    def _spans(self, phase: str) -> bool:
-        """Whether the limit's phase is this one, or a kind of which this is one: steady, steady at 200/s."""
+    def _includes_phase(self, phase: str) -> bool:
+        """Return whether a phase is the limit's phase or a variant of it: "steady at 200/s" is one of "steady"."""
         assert self.during is not None
         return phase == self.during or phase.startswith(f"{self.during} ")
 
-    def _counted(self, whole: Series, data: LimitInput) -> float | None:
+    def _count_value(self, whole: Series, data: LimitInput) -> float | None:
         number = whole.errors if self.what == "errors" else whole.count
         if self.selection.error is not None:
             names = {(key.scenario, key.name) for key in data.series if self.covers(key)}
@@ -197,7 +206,7 @@ class Limit:
             return number / data.length if data.length > 0 else None
         return float(number)
 
-    def _timed(self, whole: Series) -> LimitValue:
+    def _time_value(self, whole: Series) -> LimitValue:
         population = Population.response(whole)
         if self.clock == "service" or (self.clock is None and not population):
             population = Population.service(whole)
@@ -206,24 +215,24 @@ class Limit:
         good, cut = population.good, population.censored.count
         if self.what in TIMED:
             value = {"min": good.low, "mean": good.mean, "max": good.high}[self.what] if good else None
-            return LimitValue(value, f"of good samples alone: {cut:,} more were cut before they ended" if cut else None)
+            return LimitValue(value, f"of good samples only: {cut:,} more were cut before they ended" if cut else None)
         q = float(self.what[1:]) / 100
         bounds, few = population.bounds(q), None
         if bounds is None:
-            few = f"{population.count:,} of {samples_needed(q):,} samples needed: the maximum counts"
+            few = f"{population.count:,} of {samples_needed(q):,} samples needed: the maximum is used instead"
             bounds = population.quantile(1.0)
             assert bounds is not None
         if bounds.lower == bounds.upper:
             return LimitValue(bounds.upper, few)
         if self.op in (">", ">="):
-            judged, worst = "lower", bounds.lower
+            used, worst = "lower", bounds.lower
         else:
-            judged, worst = "upper", bounds.upper
-        said = [few] if few else []
-        said.append(f"{cut:,} of {population.count:,} samples were cut before they ended")
+            used, worst = "upper", bounds.upper
+        notes = [few] if few else []
+        notes.append(f"{cut:,} of {population.count:,} samples were cut before they ended")
         if _OPS[self.op](bounds.lower, self.value) != _OPS[self.op](bounds.upper, self.value):
-            said.append(f"the value lies {_between(bounds)}, judged by the {judged} bound")
-        return LimitValue(worst, "; ".join(said), bounds.at_least)
+            notes.append(f"the value lies {_between(bounds)}, evaluated by the {used} bound")
+        return LimitValue(worst, "; ".join(notes), bounds.at_least)
 
 
 def _between(bounds: Bounds) -> str:

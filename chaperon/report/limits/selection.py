@@ -1,4 +1,4 @@
-"""Which series a limit is about: the readings of the text in its brackets."""
+"""The series a limit covers: interpretations of the text in its brackets."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from typing import NamedTuple
 from chaperon.measure.sample import Key
 
 KINDS = {"checks": "check", "tasks": "task", "steps": "step", "calls": "call", "visits": "visit"}
-"""Words for all series of one kind; "requests" stands for all traffic."""
+"""Names for all series of one kind."""
 REQUESTS = "requests"
+"""The name for all requests."""
 
 _TAG = re.compile(r"\s*([^\s=,{}]+)\s*=\s*([^,{}]*?)\s*(?:,|$)")
 _QUOTED = re.compile(r'\s*"(?:[^"\\]|\\.)*"')
 
 
 class Selection(NamedTuple):
-    """One reading of the text in a limit's brackets.
+    """One interpretation of the text in a limit's brackets.
 
-    *series* None means all requests, or all series of a *kind*; *scenario* None the sum over scenarios, *error* None
-    every class of error; *tags* are sorted (name, value) pairs.
+    *series* None means all requests, or all series of a *kind*. *scenario* None means the sum over
+    scenarios, *error* None all error classes. *tags* are sorted (name, value) pairs.
     """
 
     series: str | None = None
@@ -32,7 +33,7 @@ class Selection(NamedTuple):
     kind: str | None = None
 
     def covers(self, key: Key) -> bool:
-        """Return whether a series is one of those selected, in any phase."""
+        """Return whether a series is selected; its phase does not matter."""
         if self.scenario is not None and key.scenario != self.scenario:
             return False
         if self.tags and not set(self.tags) <= set(key.tags):
@@ -44,7 +45,7 @@ class Selection(NamedTuple):
         if key.name == self.series:
             return True
         if key.kind == "value" and key.name.startswith(f"{self.series} (") and key.name.endswith(")"):
-            return True  # the unit is no part of the name
+            return True  # the unit is not part of the name
         return key.kind == "visit" and self.scenario is None and self.series == f"visit {key.scenario}"
 
 
@@ -53,10 +54,11 @@ ALL = Selection()
 
 
 def readings(inside: str) -> list[Selection]:
-    """Return what the text in brackets may mean, the most literal first; empty where it names nothing.
+    """Return the interpretations of the text in brackets, the most literal first; empty if it names no series.
 
-    A name may hold what also separates: ": " stands before a class of error, " in " before a scenario, braces around
-    tags. A name in double quotes, escaped as in JSON, is taken as it is. The last reading separates all it can.
+    ": " separates an error class, " in " a scenario, braces enclose tags; but a name may contain any
+    of these as well. The first interpretation separates nothing, the last one everything possible.
+    A name in double quotes, escaped as in JSON, has only one interpretation.
     """
     quoted = _QUOTED.match(inside)
     if quoted is not None:
@@ -66,16 +68,16 @@ def readings(inside: str) -> list[Selection]:
             name = None
         rest = inside[quoted.end() :]
         if isinstance(name, str) and name:
-            for tail, error in _parted_error(rest):
-                for before, tags in _parted_tags(tail):
+            for tail, error in _split_error(rest):
+                for before, tags in _split_tags(tail):
                     if not before.strip():
                         return [Selection(name, None, tags, error)]
                     if before.strip().startswith("in ") and before.strip()[3:].strip():
                         return [Selection(name, before.strip()[3:].strip(), tags, error)]
     found: list[Selection] = []
-    for text, error in _parted_error(inside):
-        for name, tags in _parted_tags(text):
-            for series, scenario in _parted_scenario(name):
+    for text, error in _split_error(inside):
+        for name, tags in _split_tags(text):
+            for series, scenario in _split_scenario(name):
                 if series.strip() or tags:
                     found.append(Selection(series.strip() or None, scenario, tags, error))
     found.sort(key=lambda each: (each.error is not None) + bool(each.tags) + (each.scenario is not None))
@@ -83,19 +85,19 @@ def readings(inside: str) -> list[Selection]:
     return list(dict.fromkeys([*found, *groups]))
 
 
-def near(selection: Selection, keys: Iterable[Key]) -> str:
-    """Return which names there are that a selection without data may have meant, as a note; "" without any."""
+def similar_names(selection: Selection, keys: Iterable[Key]) -> str:
+    """Return a note that names existing series similar to a selection without data; "" without any."""
     names = sorted({key.name for key in keys})
     if selection.series is None or not names:
         return ""
     close = get_close_matches(selection.series, names, 3, 0.5)
     if close:
-        return f"no series is named so; near it: {', '.join(close)}"
-    return f"no series is named so; there are {', '.join(names[:5])}{' …' if len(names) > 5 else ''}"
+        return f"no series has this name; similar names: {', '.join(close)}"
+    return f"no series has this name; there are {', '.join(names[:5])}{' …' if len(names) > 5 else ''}"
 
 
 def _group(one: Selection) -> Selection | None:
-    """Return the selection of a kind of series, where a word for one stands in place of a name."""
+    """Return the selection of all series of a kind if its name is one of `KINDS` or `REQUESTS`, else None."""
     if one.series == REQUESTS:
         return one._replace(series=None)
     if one.series in KINDS:
@@ -103,7 +105,7 @@ def _group(one: Selection) -> Selection | None:
     return None
 
 
-def _parted_error(text: str) -> Iterator[tuple[str, str | None]]:
+def _split_error(text: str) -> Iterator[tuple[str, str | None]]:
     yield text, None
     mark = " : " if " : " in text else ": "
     before, found, after = text.rpartition(mark)
@@ -111,7 +113,7 @@ def _parted_error(text: str) -> Iterator[tuple[str, str | None]]:
         yield before, after.strip()
 
 
-def _parted_tags(text: str) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+def _split_tags(text: str) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
     """Split "GET / {kind=search}" into the series and its tags; other braces belong to the name."""
     yield text, ()
     before, brace, inside = text.rstrip().rpartition("{")
@@ -128,7 +130,7 @@ def _parted_tags(text: str) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]
         yield before.rstrip(), tuple(sorted(tags))
 
 
-def _parted_scenario(text: str) -> Iterator[tuple[str, str | None]]:
+def _split_scenario(text: str) -> Iterator[tuple[str, str | None]]:
     yield text, None
     series, found, scenario = text.rpartition(" in ")
     if found and scenario.strip():

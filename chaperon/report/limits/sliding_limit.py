@@ -1,4 +1,4 @@
-"""A limit that must hold over every stretch of a given length."""
+"""Evaluation of a limit over a sliding window."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from chaperon.report.report import LimitResult
 
 
 class Sliding:
-    """Follows one limit second by second; the result is the worst stretch that was seen.
+    """Evaluates one limit each second over the last `limit.over` seconds; the result is the worst value.
 
-    A stretch counts once it is whole, or when the run was shorter. One without any data
-    breaks the limit where users were busy in it, after data had come before.
+    Evaluation starts when the window is full; a shorter run is evaluated once, at its end. A
+    window without data breaks the limit if users were busy in it and there was data before it.
     """
 
     def __init__(self, limit: Limit) -> None:
@@ -44,9 +44,10 @@ class Sliding:
         busy: bool,
         due: float = 1.0,
     ) -> None:
-        """Take in what one second brought; one that comes late counts where it is still in reach.
+        """Add the series and errors of one second; a late one is added if it is still within the window.
 
-        For *due* seconds of it visits that the limit is about were due, which is what a rate counts over.
+        *busy*: whether users were busy in it. *due*: for how many seconds of it visits of the selected
+        scenarios were due; rates are per second of these.
         """
         if second <= self._newest - self._span:
             return
@@ -63,22 +64,22 @@ class Sliding:
         for old in [s for s in self._parts if s <= second - self._span]:
             del self._parts[old], self._errors[old], self._busy[old], self._due[old]
         if second >= self._span - 1:
-            self._judge(second)
+            self._evaluate(second)
 
     def result(self) -> LimitResult:
-        """Return how the limit fared so far."""
+        """Return the result so far: the worst value."""
         if self._worst is None:
             return self.limit.result(self._measure() if self._parts else NOTHING)
         measured, _ = self._worst
         return self.limit.result(measured, self.broke_at)
 
-    def _judge(self, second: int) -> None:
+    def _evaluate(self, second: int) -> None:
         measured = self._measure()
         if measured.value is None:
             if self.limit.what == "rate" and not any(self._due.values()):
-                return  # nothing was due: only visits that had begun before came to their end
+                return  # no visit was due: only visits that started earlier ended
             if not self._seen or not any(self._busy.values()):
-                return  # before the beginning, or in a pause
+                return  # before the first data, or in a pause
             measured = LimitValue(None, f"no data for {self._span} s")
         self._seen = True
         if self._worst is None or self.limit.worse(measured, self._worst[0]):

@@ -1,1 +1,1 @@
-"""Whether a run can be trusted: the generator's own faults, by rules."""
+"""Validity of a run: rules for the faults of the generator itself."""

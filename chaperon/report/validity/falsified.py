@@ -1,4 +1,4 @@
-"""Which figures of a report may be the generator's own work: marks, warnings, limits that prove nothing."""
+"""Figures of a report that delays of the generator may have distorted: the warning, and limits invalidated by it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from chaperon.report.totals import Totals
 from chaperon.report.validity.generator_part import INVALIDATING, GeneratorPart, is_marked
 
 _Figure = tuple[float, float, str]
-"""Value, the part of it that may be the generator's own, what it is; times in seconds."""
+"""(value, part of it that may be delay of the generator, name); times in seconds"""
 
 
 def lateness_warning(rows: Sequence[Row], own: GeneratorPart) -> str | None:
-    """Return the warning about percentiles of which a tenth or more may be the generator's own, None without any."""
+    """Return a warning about percentiles of which a tenth or more may be delay of the generator, None without any."""
     found = [f for f in _printed(rows, own) if is_marked(f[0], f[1])]
     if not found:
         return None
     value, part, name = max(found, key=lambda f: min(f[0], f[1]))
     number = f"{len(found)} percentiles" if len(found) > 1 else "one percentile"
-    worst = "most of all" if len(found) > 1 else "it is"
-    said = f"of {number} (marked *) a tenth or more may be the generator's own"
-    return f"{said}, {worst} {name}: up to {time_text(min(part, value))} of {time_text(value)}"
+    worst = "the worst is" if len(found) > 1 else "it is"
+    text = f"a tenth or more of {number} (marked *) may be generator delay"
+    return f"{text}; {worst} {name}: up to {time_text(min(part, value))} of {time_text(value)}"
 
 
 def invalidated_limits(
@@ -34,15 +34,15 @@ def invalidated_limits(
     own: GeneratorPart,
     share: float | None = INVALIDATING,
 ) -> list[str]:
-    """Return a reason for each limit that hangs on a time of which *share* or more may be the generator's own."""
+    """Return a reason for each limit evaluated on a time of which *share* or more may be delay of the generator."""
     reasons: list[str] = []
     if share is None:
         return reasons
     for limit, result in zip(limits, results, strict=True):
         part = _part_of(limit, totals, own)
         if part is not None and result.value is not None and own.invalidates(result.value, part, share):
-            said = f"up to {time_text(min(part, result.value))} of {result.shown} may be the generator's own"
-            reasons.append(f"{limit.text} was judged by a time that is not the target's: {said}")
+            most = f"up to {time_text(min(part, result.value))} of {result.shown} may be delay of the generator itself"
+            reasons.append(f"{limit.text} was evaluated on a time that is not the target's: {most}")
     return reasons
 
 
@@ -63,7 +63,7 @@ def _printed(rows: Sequence[Row], own: GeneratorPart) -> Iterator[_Figure]:
 
 
 def _part_of(limit: Limit, totals: Totals, own: GeneratorPart) -> float | None:
-    """Return how much of the figure a limit hangs on may be the generator's own; None where it is no time."""
+    """Return the part of a limit's value that may be delay of the generator, in seconds; None if it is not a time."""
     if limit.what == "mean":
         q = 0.5
     elif limit.what == "max":

@@ -1,4 +1,4 @@
-"""The generator's own part of a percentile: how much of it may be our lateness, not the target's time."""
+"""The generator's part of a percentile: an estimate of how much of it is delay of the generator, not of the target."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
 
 MARKED = 0.1
-"""From which share of a figure on the generator's own part is marked."""
+"""Smallest share of a figure that the generator's part must have for the figure to be marked."""
 INVALIDATING = 0.5
-"""From which share on a limit that hangs on the figure makes the run INVALID."""
+"""Smallest share of a figure that the generator's part must have for a limit on the figure to make the run INVALID."""
 EXCESS = 0.001
-"""By how many seconds the part has to exceed what a healthy event loop shows, to spoil a limit."""
+"""Seconds by which the generator's part must exceed the delay of a healthy event loop to invalidate a limit."""
 VISIBLE = 0.00075
-"""From how many seconds on the part is marked: with what a healthy loop adds, a figure is off by a millisecond."""
+"""Smallest generator's part, in seconds, that is marked: together with a healthy loop's delay it makes 1 ms."""
 SHARES = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
-"""Shares of the samples of which it is asked whether their lateness alone has moved a percentile."""
+"""The values of e for which `percentile_shift` evaluates its bound."""
 _STEPS = frozenset({"step", "call", "task"})
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratorPart:
-    """What a run knows of its own lateness; times in seconds.
+    """The delays that the generator added to measured times, in seconds.
 
-    *late* is by how much visits started after they were due, *lag* for how long responses
-    waited for the event loop; *healthy* is the lag of a loop that sends nothing. *waits* is,
-    by scenario, how many requests a visit and a step had on average.
+    *late*: by how much visits started after they were due. *lag*: how long responses waited for the
+    event loop. *healthy*: the lag of an idle loop. *waits*: the mean number of requests of a visit
+    and of a step, by (scenario, kind).
     """
 
     late: Sketch
@@ -41,51 +41,52 @@ class GeneratorPart:
     def of(
         cls, generator: Mapping[str, Series], series: Mapping[Key, Series], healths: Sequence[Mapping[str, float]]
     ) -> GeneratorPart:
-        """Return it from the merged sketches of a run, its series, and what each worker saw of itself."""
+        """Return the generator's part of a run from its merged delays, its series, and the health of each worker."""
         late, lag = (generator[name].good if name in generator else Sketch() for name in ("late", "lag"))
         healthy = max((health.get("healthy_lag", 0.0) for health in healths), default=0.0)
         return cls(late, lag, healthy, _waits(series))
 
     def service(self, q: float, scenario: str = "", kind: str = "http") -> float | None:
-        """Return how much of the quantile *q* of a service time may be the generator's own, None where unknown.
+        """Return the part of quantile *q* of a service time that may be delay, in seconds; None if unknown.
 
-        The quantile of a sum of two times exceeds that of the first by at most the same
-        quantile of the second where both are large together, by about its mean where they
-        are independent and the first spreads wider; so the greater of the two is taken. A visit of n
-        requests waits n times: n means, and the spread of independent waits (by the square root of n).
+        A delay raises the quantile of a time by at most the delay's own quantile if both are large
+        together, and by about its mean if they are independent and the time spreads wider. The
+        greater of the two is used. A visit of n requests waits n times: n means, and the spread of
+        n independent waits, which grows with the square root of n.
         """
         if not self.lag:
             return None
         mean = self.lag.mean or 0.0
         beyond = max((self.lag.quantile(q) or 0.0) - mean, 0.0)
-        n = self._waited(scenario, kind)
+        n = self._requests_each(scenario, kind)
         return n * mean + math.sqrt(n) * beyond
 
     def response(self, q: float, scenario: str = "", kind: str = "visit") -> float | None:
-        """Return the same for a time that counts from when the visit was due: its late start comes on top."""
+        """Return the same for a response time, which also contains the lateness of the visit's start."""
         if not self.late:
             return None
         late = max(self.late.quantile(q) or 0.0, self.late.mean or 0.0)
         return late + (self.service(q, scenario, kind) or 0.0)
 
     def invalidates(self, value: float | None, part: float | None, share: float = INVALIDATING) -> bool:
-        """Whether *part* is at least a *share* of a figure, and a millisecond more than a healthy event loop has."""
+        """Return whether *part* is at least *share* of a figure, and exceeds a healthy event loop's lag by 1 ms."""
         if value is None or part is None:
             return False
         return min(part, value) >= max(share * value, self.healthy + EXCESS)
 
-    def _waited(self, scenario: str, kind: str) -> float:
+    def _requests_each(self, scenario: str, kind: str) -> float:
         known = self.waits or {}
         key = "visit" if kind == "visit" else "step" if kind in _STEPS else ""
         return max(known.get((scenario, key), 1.0), 1.0)
 
 
 def percentile_shift(times: Callable[[float], float], part: Callable[[float], float | None], q: float) -> float | None:
-    """Return how much of the quantile *q* of *times* may be the generator's own, None where unknown.
+    """Return the part of quantile *q* of *times* that may be delay, in seconds; None if *part* is unknown.
 
-    At least *part* of q. Where values lie far apart, a few late samples move a percentile by more than most were
-    late: of times X and lateness L, P(X <= x) <= P(X + L <= x + l) + P(L > l), so that for any share e the quantile
-    of X is at least that of X + L at q - e, less the quantile of L at 1 - e (the union bound).
+    At least *part* (q). If values lie far apart, a few late samples shift a percentile by more than
+    most of them were late. With times X and lateness L, P(X <= x) <= P(X + L <= x + l) + P(L > l)
+    (union bound). So for any share e the quantile of X at q is at least that of X + L at q - e,
+    minus the quantile of L at 1 - e.
     """
     own = part(q)
     if own is None:
@@ -96,15 +97,15 @@ def percentile_shift(times: Callable[[float], float], part: Callable[[float], fl
 
 
 def is_marked(value: float | None, part: float | None) -> bool:
-    """Return whether *part* is at least a tenth of a figure, and enough to make it wrong by about a millisecond.
+    """Return whether *part* is at least a tenth of a figure and at least `VISIBLE`.
 
-    Of a figure no more than itself can be the generator's own, so that a shorter one is never marked.
+    At most the figure itself counts, so a figure below `VISIBLE` is never marked.
     """
     return value is not None and part is not None and min(part, value) >= max(MARKED * value, VISIBLE)
 
 
 def _waits(series: Mapping[Key, Series]) -> dict[tuple[str, str], float]:
-    """Return, by scenario, how many requests came on each visit, and on each step."""
+    """Return the mean number of requests per visit and per step, by (scenario, "visit" or "step")."""
     counts: dict[tuple[str, str], int] = {}
     for key, each in series.items():
         if key.phase != WARM_UP:

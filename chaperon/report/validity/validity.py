@@ -1,9 +1,8 @@
-"""What speaks against trusting a run: the generator's own faults, by worker, by second."""
+"""Validity checks: faults of the generator, per worker and per second, evaluated by the rules at the end."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -12,24 +11,25 @@ from chaperon.report.format import time_text
 from chaperon.report.totals import Totals, WorkerStats
 from chaperon.report.validity.causes import EVIDENCE, UNKNOWN, cause_of
 from chaperon.report.validity.generator_part import EXCESS
+from chaperon.report.validity.seconds import consecutive, format_seconds
 from chaperon.report.validity.validity_rules import ValidityRules
 
 NOTICEABLE = 0.002
-"""From so much on, or a share of a visit that is shorter, lateness beside a busy processor is saturation."""
+"""Lateness in seconds from which a busy core counts as saturated; for short visits a share of the visit, if smaller."""
 CROWDED = 0.005
-"""From so much on, beyond a tenth of a visit, what visits wait for a core of a busy machine is too much."""
+"""Lateness in seconds, and more than `late_share` of a visit, from which a machine with all cores busy invalidates."""
 ROOM = 0.65
-"""How much of a core may be used before lateness grows."""
+"""The share of a core that can be used before lateness grows."""
 THROTTLED = 0.1
-"""Seconds of a second that a CPU quota stopped, from which on it does not show how much a core can do."""
+"""Seconds of throttling in one second from which the visits made do not show the capacity of a core."""
 BRIEF = 0.5
-"""So long a stop is none of the short runs' own: what starts a run may take a part of it."""
+"""Shortest stall, in seconds, that makes a run INVALID however short it is: starting a run stalls it for less."""
 FULL = 0.9
-"""From which share on of what the system lets a process open a warning is due."""
+"""Share of the system's limit on descriptors or ports from which a warning is given."""
 
 
-class Verdicts(NamedTuple):
-    """Reasons that make the run INVALID, and what is less than that."""
+class Problems(NamedTuple):
+    """Sentences on the faults found: reasons that make the run INVALID, and warnings."""
 
     invalid: list[str]
     warnings: list[str]
@@ -37,7 +37,7 @@ class Verdicts(NamedTuple):
 
 @dataclass(slots=True)
 class _Record:
-    """What is kept of one worker: only the seconds in which something was wrong."""
+    """The observations of one worker, by second; only seconds in which a fault was seen."""
 
     late: dict[int, float] = field(default_factory=dict)
     started_late: dict[int, float] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class _Record:
 
 
 class GeneratorChecks:
-    """Hears every window; `judge` says what the rules make of it."""
+    """Collects the health figures of every window; `evaluate` applies the rules to them."""
 
     def __init__(self, rules: ValidityRules) -> None:
         self._rules = rules
@@ -59,10 +59,10 @@ class GeneratorChecks:
         self._duration = 0.0
 
     def __repr__(self) -> str:
-        return f"<GeneratorChecks about {', '.join(self._records) or 'nobody'}>"
+        return f"<GeneratorChecks about {', '.join(self._records) or 'no worker'}>"
 
     def add(self, window: Window) -> None:
-        """Take in one window, whenever it comes."""
+        """Add the health figures of one window; the order does not matter."""
         health, rules, second = window.health, self._rules, window.at
         record = self._records.setdefault(window.worker, _Record())
         lateness = max(health.get("late_p99", 0.0), health.get("lag_p90", 0.0))
@@ -86,41 +86,41 @@ class GeneratorChecks:
             record.made[second] = sum(c.done + c.failed for c in window.ledger.values())
             record.evidence[second] = {name: health.get(name, 0.0) for name in EVIDENCE}
 
-    def evaluate(self, totals: Totals, duration: float) -> Verdicts:
-        """Return what the rules say of a run of *duration* seconds, the worst first."""
-        found, self._duration = Verdicts([], []), duration
+    def evaluate(self, totals: Totals, duration: float) -> Problems:
+        """Return the faults of a run of *duration* seconds."""
+        found, self._duration = Problems([], []), duration
         several = len(totals.workers) > 1
-        self._judge_drops(totals, found, several)
+        self._check_drops(totals, found, several)
         for worker in totals.workers:
             record = self._records.get(worker.name)
             if record is None:
                 continue
             where = f" on {worker.name}" if several else ""
-            self._judge_lateness(worker, record, totals, where, found)
-            self._judge_processor(worker, record, totals, where, found)
-            self._judge_stalls(worker, record, totals, where, found)
-            self._judge_means(worker, where, found)
+            self._check_lateness(worker, record, totals, where, found)
+            self._check_processor(worker, record, totals, where, found)
+            self._check_stalls(worker, record, totals, where, found)
+            self._check_resources(worker, where, found)
         return found
 
-    def _judge_drops(self, totals: Totals, found: Verdicts, several: bool) -> None:
+    def _check_drops(self, totals: Totals, found: Problems, several: bool) -> None:
         late = sum(int(t.health.get("dropped_late", 0)) for t in totals.workers)
         cap = sum(int(t.health.get("dropped_cap", 0)) for t in totals.workers)
         arrivals = late + cap + sum(int(t.health.get("starts", 0)) for t in totals.workers)
         if not late + cap or self._rules.dropped is None:
             return
         share = (late + cap) / arrivals
-        whose = [t for t in totals.workers if t.health.get("dropped_late", 0) + t.health.get("dropped_cap", 0)]
-        seconds = {s for t in whose for s in self._records[t.name].dropped} if self._records else set()
-        where = f" on {', '.join(t.name for t in whose)}" if several else ""
-        whys = [f"{late:,} too late to begin"] if late else []
-        whys += [f"{cap:,} beyond the cap of visits in flight"] if cap else []
+        affected = [t for t in totals.workers if t.health.get("dropped_late", 0) + t.health.get("dropped_cap", 0)]
+        seconds = {s for t in affected for s in self._records[t.name].dropped} if self._records else set()
+        where = f" on {', '.join(t.name for t in affected)}" if several else ""
+        causes = [f"{late:,} too late to start"] if late else []
+        causes += [f"{cap:,} beyond the cap of visits in flight"] if cap else []
         said = f"{late + cap:,} of {arrivals:,} arrivals ({share:.1%}) were dropped{where}, {format_seconds(seconds)}"
-        remedy = "raise in_flight=, or send less" if cap > late else self._remedy(whose[0], totals)
-        reason = f"{said}: {', '.join(whys)}; {remedy}"
+        remedy = "raise in_flight=, or send less" if cap > late else self._remedy(affected[0], totals)
+        reason = f"{said}: {', '.join(causes)}; {remedy}"
         (found.invalid if share > self._rules.dropped else found.warnings).append(reason)
 
-    def _judge_lateness(
-        self, worker: WorkerStats, record: _Record, totals: Totals, where: str, found: Verdicts
+    def _check_lateness(
+        self, worker: WorkerStats, record: _Record, totals: Totals, where: str, found: Problems
     ) -> None:
         rules = self._rules
         if rules.late is None:
@@ -130,76 +130,73 @@ class GeneratorChecks:
         if not seconds:
             return
         started = [s for s in seconds if record.started_late[s] > bound]
-        lasting = running(seconds, _whole(rules.late_for)) or running(started, self._seconds(rules.late_for))
-        worst = max(record.late[s] for s in seconds)
-        said = (
-            f"visits began up to {time_text(worst)} late (p99 of a second){where}, {format_seconds(lasting or seconds)}"
-        )
+        # other processes can delay a short run: that counts for the full time only, or by `invalidated_limits`
+        full, reduced = _whole_seconds(rules.late_for), self._required_seconds(rules.late_for)
+        lasting = consecutive(seconds, full) or consecutive(started, reduced)
+        worst, when = max(record.late[s] for s in seconds), format_seconds(lasting or seconds)
+        said = f"visits started up to {time_text(worst)} late (p99 of a second){where}, {when}"
         (found.invalid if lasting else found.warnings).append(f"{said}: {self._remedy(worker, totals)}")
 
-    def _judge_processor(
-        self, worker: WorkerStats, record: _Record, totals: Totals, where: str, found: Verdicts
+    def _check_processor(
+        self, worker: WorkerStats, record: _Record, totals: Totals, where: str, found: Problems
     ) -> None:
-        least = _whole(self._rules.cpu_for)
+        least = _whole_seconds(self._rules.cpu_for)
         share = (self._rules.late_share or 0.0) * _median(totals)
         healthy = worker.health.get("healthy_lag", 0.0)
         bound = max(min(NOTICEABLE, share) if share else NOTICEABLE, healthy + EXCESS)
         busy = [s for s, lag in record.busy.items() if lag > bound]
         if busy:
             used_up = [s for s in busy if s in record.used_up]
-            lasting = running(busy, least) or running(used_up, self._seconds(self._rules.cpu_for))
-            said = (
-                f"the generator used up its core{where}, {format_seconds(lasting or busy)}, and its times are its own"
-            )
+            lasting = consecutive(busy, least) or consecutive(used_up, self._required_seconds(self._rules.cpu_for))
+            said = f"the generator used up its core{where}, {format_seconds(lasting or busy)}, and distorted the times"
             (found.invalid if lasting else found.warnings).append(f"{said}: {self._remedy(worker, totals)}")
         if record.crowded:
             bound = max(CROWDED, share)
-            lasting = running([s for s, lag in record.crowded.items() if lag > bound], least)
+            lasting = consecutive([s for s, lag in record.crowded.items() if lag > bound], least)
             when = format_seconds(lasting or record.crowded)
             said = f"the machine's cores were all busy{where}, {when}, and visits waited"
             remedy = "keep the target and the generator on different cores, or on different machines"
             (found.invalid if lasting else found.warnings).append(f"{said}: {remedy}")
 
-    def _judge_stalls(self, worker: WorkerStats, record: _Record, totals: Totals, where: str, found: Verdicts) -> None:
+    def _check_stalls(self, worker: WorkerStats, record: _Record, totals: Totals, where: str, found: Problems) -> None:
         stall = self._rules.stall
-        stalled = {} if stall is None else {s: t for s, t in record.stalled.items() if t > self._span(stall, BRIEF)}
+        least = math.inf if stall is None else self._rule_time(stall, BRIEF)
+        stalled = {second: span for second, span in record.stalled.items() if span > least}
         if stalled:
             worst = max(stalled.values())
-            said = f"nothing went on for {time_text(worst)}{where}, {format_seconds(stalled)}"
-            found.invalid.append(f"{said}: {_seen(worker.name, totals, self._rules.stall or 0.0)}")
+            said = f"the event loop stalled for {time_text(worst)}{where}, {format_seconds(stalled)}"
+            found.invalid.append(f"{said}: {_stall_causes(worker.name, totals, self._rules.stall or 0.0)}")
             return
         brief = [h for name, h in totals.happenings if name == worker.name and h.kind in _STOPS]
         if brief:
             worst_one = max(brief, key=lambda h: h.took)
             times = f", the longest of {len(brief)}" if len(brief) > 1 else ""
             found.warnings.append(
-                f"nothing else went on for {time_text(worst_one.took)}{where}, second {worst_one.at:.0f}{times}: "
+                f"the event loop stalled for {time_text(worst_one.took)}{where}, second {worst_one.at:.0f}{times}: "
                 f"{worst_one.text}"
             )
 
-    def _judge_means(self, worker: WorkerStats, where: str, found: Verdicts) -> None:
+    def _check_resources(self, worker: WorkerStats, where: str, found: Problems) -> None:
         health, allowed = worker.health, self._rules.exhausted
-        for name, remedy in _MEANS.items():
+        for name, remedy in _RESOURCES.items():
             short = health.get(f"out_of_{name}", 0.0)
             if short and allowed is not None and short > allowed:
-                found.invalid.append(f"{short:,.0f} connections could not be made for want of {name}{where}: {remedy}")
+                failed = f"{short:,.0f} connections failed because {name} ran out{where}"
+                found.invalid.append(f"{failed}: {remedy}")
             elif health.get(name, 0.0) > FULL * health.get(f"{name}_limit", math.inf):
                 used = f"{health[name]:,.0f} of {health[f'{name}_limit']:,.0f} {name} were in use{where}"
                 found.warnings.append(f"{used}: {remedy}")
 
-    def _span(self, rule: float, least: float = 0.0) -> float:
-        """Return the span of a rule in seconds: no more than a third of the run, for which it would be too long."""
+    def _rule_time(self, rule: float, least: float = 0.0) -> float:
+        """Return the time of a rule in seconds; at most a third of the run, or *least* if that is more."""
         return min(rule, max(self._duration / 3, least))
 
-    def _seconds(self, rule: float | None) -> int:
-        """Return how many seconds running a rule asks for, 1 at least.
-
-        What others on the machine do to a short run is judged by the figures it falsified, not by these rules.
-        """
-        return max(math.ceil(self._span(rule or 1.0)), 1)
+    def _required_seconds(self, rule: float | None) -> int:
+        """Return the number of consecutive seconds a rule requires, at least 1; fewer in a short run."""
+        return max(math.ceil(self._rule_time(rule or 1.0)), 1)
 
     def _remedy(self, worker: WorkerStats, totals: Totals) -> str:
-        """Return what would help one worker: more processes where its core is used up, else what was seen."""
+        """Return a remedy for one worker: more processes if its core is used up, else the cause seen and its remedy."""
         record = self._records[worker.name]
         cores, hub = int(worker.health.get("cores", 1)), worker.health.get("hub_cpu", 0.0)
         stops = [h for name, h in totals.happenings if name == worker.name and h.kind in _STOPS and h.took > 0.5]
@@ -214,58 +211,28 @@ class GeneratorChecks:
         have = len(totals.workers)
         opened = any(t.health.get("starts") for t in totals.workers)
         if not opened or not made:
-            want, load = 2 * have, "so many users"
+            want, load = 2 * have, "this number of users"
         else:
             want, load = max(math.ceil(planned / (made * ROOM)), have + 1), f"{planned:,}/s of this scenario"
         said = f"{have} core{'s are' if have > 1 else ' is'} not enough for {load}"
         if want <= cores:
             return f"{said}: use --processes {want}"
-        return f"{said}, and {want} would be needed, but this machine has {cores}: use more machines, or send less"
+        return f"{said}: {want} are needed, but this machine has {cores}: use more machines, or send less"
 
 
 _STOPS = ("blocked", "held", "collected", "throttled", "stolen", "starved", "paused")
-_MEANS = {
+_RESOURCES = {
     "descriptors": "raise the limit (ulimit -n, or LimitNOFILE= of the service)",
     "ports": "widen net.ipv4.ip_local_port_range, or keep connections open",
 }
 
 
-def running(seconds: Sequence[int] | Mapping[int, object], least: int) -> list[int]:
-    """Return those seconds that belong to a run of at least *least* in a row."""
-    kept: list[int] = []
-    row: list[int] = []
-    for second in sorted(seconds):
-        if row and second != row[-1] + 1:
-            row = []
-        row.append(second)
-        if len(row) == least:
-            kept += row
-        elif len(row) > least:
-            kept.append(second)
-    return kept
-
-
-def format_seconds(seconds: Sequence[int] | Mapping[int, object] | set[int]) -> str:
-    """Return seconds as a person would say them: "seconds 3–9 and 12"."""
-    spans: list[list[int]] = []
-    for second in sorted(seconds):
-        if spans and second == spans[-1][1] + 1:
-            spans[-1][1] = second
-        else:
-            spans.append([second, second])
-    shown = [f"{a}" if a == b else f"{a}–{b}" for a, b in spans[:5]]
-    if len(spans) > 5:
-        shown.append(f"{sum(b - a + 1 for a, b in spans[5:])} more")
-    said = " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
-    return f"second {said}" if len(spans) == 1 and spans[0][0] == spans[0][1] else f"seconds {said}"
-
-
-def _whole(rule: float | None) -> int:
+def _whole_seconds(rule: float | None) -> int:
     return max(math.ceil(rule or 1.0), 1)
 
 
 def _median(totals: Totals) -> float:
-    """Return the smallest median response of any scenario's visits, 0 without one."""
+    """Return the smallest median response time, in seconds, of any scenario's visits, 0 without visits."""
     medians = [
         sketch.quantile(0.5) or 0.0
         for key, series in totals.series.items()
@@ -274,8 +241,8 @@ def _median(totals: Totals) -> float:
     return min(medians, default=0.0)
 
 
-def _seen(worker: str, totals: Totals, least: float) -> str:
-    """Return what was seen to stop a worker, the longest first."""
+def _stall_causes(worker: str, totals: Totals, least: float) -> str:
+    """Return the causes seen for stalls of a worker, the longest first."""
     stops: list[RunEvent] = [h for name, h in totals.happenings if name == worker and h.kind in _STOPS]
     stops = sorted((h for h in stops if h.took > least / 2), key=lambda h: -h.took)
     if not stops:

@@ -1,4 +1,4 @@
-"""Which faults of the generator make a run worthless: rules with defaults."""
+"""The rules that make a run INVALID for faults of the generator, with defaults."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from chaperon.errors import PlanError
 
 @dataclass(frozen=True, slots=True)
 class ValidityRules:
-    """Beyond these, the verdict is INVALID; None turns a rule off.
+    """Bounds beyond which the verdict is INVALID; None turns a rule off. Times in seconds.
 
-    *dropped*: which share of the arrivals. *late*: the lateness of starts, its p99 in a
-    second, or *late_share* of the smallest median response where that is larger, for
-    *late_for* seconds running. *cpu*: the cores the hub's thread uses or waits for, while
-    visits wait, for *cpu_for* seconds running. *stall*: for how long nothing went on. *exhausted*:
-    how many connections could not be made for want of descriptors or ports. *own*: which share
-    of a time that a limit hangs on may be the generator's own part. A run of less
-    than three times one of these spans is judged by a third of its own length in its place,
-    where visits start late or the core is used up, and for *stall* (half a second at least):
-    no run is too short to be INVALID.
+    - *dropped*: share of the arrivals that were dropped.
+    - *late*: p99 of the lateness of starts in a second, or *late_share* of the smallest median
+      response time if that is greater, for *late_for* consecutive seconds.
+    - *cpu*: CPU used or waited for by the event loop's thread, in cores, while visits wait, for
+      *cpu_for* consecutive seconds.
+    - *stall*: how long the event loop did not run.
+    - *exhausted*: number of connections that failed because descriptors or ports ran out.
+    - *own*: share of a limit's value that may be delay of the generator.
+
+    In a run shorter than three times *late_for*, *cpu_for* or *stall*, a third of its length
+    replaces that time (at least half a second for *stall*), so that no run is too short to be INVALID.
     """
 
     dropped: float | None = 0.01
@@ -37,12 +39,12 @@ class ValidityRules:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> ValidityRules:
-        """Return the defaults, but for what is *given*: numbers, "100ms", "2%", None or "off". Raises PlanError."""
+        """Return the default rules updated with *given*: numbers, "100ms", "2%", None or "off". Raises PlanError."""
         known = [f.name for f in fields(cls)]
         changed = {}
         for name, value in given.items():
             if name not in known:
-                raise PlanError(f"no rule of trust is called {name!r}: there are {', '.join(known)}")
+                raise PlanError(f"trust has no rule {name!r}: use {', '.join(known)}")
             changed[name] = _value(name, value)
         return replace(cls(), **changed)
 
