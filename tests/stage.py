@@ -2,8 +2,8 @@
 
 import gevent
 
-from chaperon.load.engine import Engine, VisitResult
-from chaperon.load.share import deal
+from chaperon.load.engine import Engine, Leasing, VisitResult
+from chaperon.load.share import deal, progress_of
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.window import VisitCounts
 from chaperon.testing import VirtualClock
@@ -42,8 +42,9 @@ class Stage:
         *,
         shares=1,
         grace=10.0,
-        staying=False,
+        keep_alive=False,
         engine=None,
+        leasing=None,
         warmup=0.0,
         journal=None,
         **kwargs,
@@ -53,19 +54,21 @@ class Stage:
         self.began = self.clock.now()
         self.recorder = Recorder("test", began=self.began, journal=journal)
         self.shares = deal([("shop", load)], shares, warmup=warmup)
-        self.grace, self.staying, self.greenlet = grace, staying, None
-        self.options = engine or {}
+        self.grace, self.keep_alive, self.greenlet = grace, keep_alive, None
+        self.progress = {}
+        self.options, self.leasing = engine or {}, leasing or {}
 
     def play(self, until=None):
         if self.greenlet is None:
+            self.progress.update(progress_of(self.shares))
             self.engine = Engine(
-                self.shares,
+                self.progress,
                 self.visitors,
                 self.recorder,
                 self.clock,
                 began=self.began,
                 grace=self.grace,
-                staying=self.staying,
+                leasing=Leasing(keep_alive=self.keep_alive, **self.leasing),
                 **self.options,
             )
             self.greenlet = gevent.spawn(self.engine.perform)

@@ -14,7 +14,7 @@ from chaperon import Environment, LoadError, Scenario, Verdict, feed, iterations
 from chaperon.errors import UsageError
 from chaperon.execution.loader import load as load_file
 from chaperon.load.feeder import UniqueRows, ordered, position
-from chaperon.load.share import ShareProgress, deal
+from chaperon.load.share import ShareProgress, deal, progress_of
 
 
 def taken(rows, load, seed=0, takes=1):
@@ -172,12 +172,10 @@ def test_taking_from_something_else_says_what_it_takes():
 @given(st.integers(1, 60), st.integers(1, 7), st.integers(1, 3), st.randoms(use_true_random=False))
 def test_workers_together_deal_each_row_once_whoever_holds_which_share(size, shares, entries, chance):
     loads = [(f"e{i}", rate(1, hold=1) if i % 2 else users(20)) for i in range(entries)]
-    workers = [UniqueRows(), UniqueRows(), UniqueRows()]
     held = [{}, {}, {}]
+    workers = [UniqueRows(shares) for shares in held]
     for share in deal(loads, shares):
         held[chance.randrange(3)][share.name] = ShareProgress(share)
-    for worker, holdings in zip(workers, held, strict=True):
-        worker.holdings = holdings
 
     dealt = []
     for worker in workers:
@@ -189,12 +187,10 @@ def test_workers_together_deal_each_row_once_whoever_holds_which_share(size, sha
 
 @given(st.integers(1, 60), st.integers(1, 7), st.integers(0, 20))
 def test_a_share_that_is_taken_over_goes_on_where_it_was(size, shares, before):
-    first, second = UniqueRows(), UniqueRows()
-    first.holdings = {share.name: ShareProgress(share) for share in deal([("e", rate(1, hold=1))], shares)}
+    progress = progress_of(deal([("e", rate(1, hold=1))], shares))
+    first = UniqueRows(progress)
     dealt = [row for _ in range(before) if (row := first.next("feed", size)) is not None]
-    second.holdings = {
-        name: ShareProgress(replace(holding.share, rows=holding.rows)) for name, holding in first.holdings.items()
-    }
+    second = UniqueRows(progress_of(replace(known.share, rows=known.rows) for known in progress.values()))
     while (row := second.next("feed", size)) is not None:
         dealt.append(row)
 

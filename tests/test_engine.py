@@ -221,11 +221,11 @@ def test_a_released_share_is_returned_with_its_place_and_another_makes_the_rest(
     stage.engine.release(released.name)
     stage.play(until=8)
     taken = stage.engine.progress[released.name][0]
-    standings = stage.engine.standings
+    states = stage.engine.share_states
     stage.engine.add_share(replace(released, start=taken))
     stage.play()
 
-    assert standings == {stage.shares[0].name: "returned", stage.shares[1].name: "going"}
+    assert states == {stage.shares[0].name: "returned", stage.shares[1].name: "going"}
     ledger = stage.ledger()
     assert ledger.balanced
     if not isinstance(load, Users):
@@ -234,18 +234,18 @@ def test_a_released_share_is_returned_with_its_place_and_another_makes_the_rest(
 
 
 def test_a_share_that_was_made_to_its_end_is_done_and_the_rest_goes_on():
-    stage = Stage(users(1), took=1.0, staying=True).play(until=3)
+    stage = Stage(users(1), took=1.0, keep_alive=True).play(until=3)
 
-    standings = stage.engine.standings
+    states = stage.engine.share_states
     stage.engine.finish()
     stage.play()
 
-    assert standings == {"0:0/1": "done"}
+    assert states == {"0:0/1": "done"}
     assert stage.clock.now() == stage.began + 3
 
 
 def test_an_engine_that_stays_without_shares_ends_when_it_is_told():
-    stage = Stage(users(1), shares=0, staying=True).play(until=50)
+    stage = Stage(users(1), shares=0, keep_alive=True).play(until=50)
 
     stage.engine.stop()
     stage.play()

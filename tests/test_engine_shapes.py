@@ -108,8 +108,8 @@ def test_what_is_due_beyond_the_cap_is_dropped_second_by_second():
 
 
 def test_a_cap_is_divided_by_engines_and_never_nothing():
-    two = Stage(rate(10, hold=1, in_flight=4), took=5.0, engine={"engines": 2}).play()
-    nine = Stage(rate(10, hold=1, in_flight=4), took=5.0, engine={"engines": 9}).play()
+    two = Stage(rate(10, hold=1, in_flight=4), took=5.0, leasing={"engines": 2}).play()
+    nine = Stage(rate(10, hold=1, in_flight=4), took=5.0, leasing={"engines": 9}).play()
 
     assert (two.ledger().done, nine.ledger().done) == (2, 1)
 

@@ -274,12 +274,11 @@ def test_whoever_takes_over_a_share_knows_to_the_visit_where_it_stood(load, unti
     with a_folder() as folder:
         journal = Journal(folder / "life", replace(WHO, began=VirtualClock().now()), size=SMALL)
         stage = Stage(load, shares=4, took=0.35, journal=journal)
-        dealer = UniqueRows(stage.recorder.record_rows)
+        dealer = UniqueRows(stage.progress, stage.recorder.record_rows)
         for share in stage.shares:
             journal.note_share_start(share.name, share.start, share.rows)
 
         stage.play(until=until)
-        dealer.holdings = stage.engine.holdings
         for _ in range(5):
             dealer.next("people", 1_000)
 

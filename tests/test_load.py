@@ -11,7 +11,7 @@ from thorough import examples
 
 from chaperon import LoadError, Scenario, run
 from chaperon.errors import PlanError
-from chaperon.load.arrivals import offsets, spells
+from chaperon.load.arrivals import offsets, user_intervals
 from chaperon.load.expression import read_load
 from chaperon.load.kinds.load import Beside, InTurn
 from chaperon.load.kinds.rate import Rate
@@ -27,7 +27,7 @@ def dues(load, **kwargs):
 
 def presence(load, until, step=0.5):
     """How many users are there, every *step* seconds."""
-    found = spells(load.curve)
+    found = user_intervals(load.curve)
     moments = [i * step + 1e-6 for i in range(int(until / step))]
     return [sum(s.on <= at and (s.off is None or at < s.off) for s in found) for at in moments]
 
@@ -75,7 +75,7 @@ def test_users_come_and_go_with_the_level():
 
 def test_a_delay_comes_before_everything():
     assert dues(rate(2, hold=1, delay=10)) == [10.0, 10.5]
-    assert [s.on for s in spells(users(2, hold=5, delay=3).curve)] == [3.0, 3.0]
+    assert [s.on for s in user_intervals(users(2, hold=5, delay=3).curve)] == [3.0, 3.0]
 
 
 # in turn, side by side
@@ -98,7 +98,7 @@ def test_users_in_turn_stay_from_one_to_the_next():
     load = users(2, hold=5) >> users(3, hold=5)
 
     assert isinstance(load, Users)
-    assert [(s.user, s.on, s.off) for s in spells(load.curve)] == [(0, 0, 10), (1, 0, 10), (2, 5, 10)]
+    assert [(s.user, s.on, s.off) for s in user_intervals(load.curve)] == [(0, 0, 10), (1, 0, 10), (2, 5, 10)]
 
 
 def test_loads_of_different_kinds_in_turn_keep_their_places():
@@ -228,7 +228,7 @@ def test_an_arrival_of_an_hour_later_does_not_drift():
 def test_a_day_of_much_or_ten_thousand_stairs_take_no_time_to_plan():
     assert rate(100_000, hold="1d").planned() == 8_640_000_000
     assert rate(100_000, hold="1d", poisson=True).planned() is None
-    assert len(spells(stairs(1, 10_000, by=1, each=1, of=users).curve)) == 10_000
+    assert len(user_intervals(stairs(1, 10_000, by=1, each=1, of=users).curve)) == 10_000
 
 
 # phases

@@ -22,7 +22,7 @@ from chaperon import (
     step,
     users,
 )
-from chaperon.load.weights import turn, whole
+from chaperon.load.weights import choose_in_turn, whole
 from chaperon.scenario.entry import Entry
 
 
@@ -267,14 +267,14 @@ def test_every_round_is_exact(weights, rounds):
     counts = whole(weights)
     size = sum(counts)
 
-    turns = [turn(counts, number, "seed") for number in range(rounds * size)]
+    turns = [choose_in_turn(counts, number, "seed") for number in range(rounds * size)]
 
     for place in range(rounds):
         assert Counter(turns[place * size : (place + 1) * size]) == dict(enumerate(counts))
 
 
 def test_the_users_of_a_mix_do_not_keep_step_with_the_shares_of_workers():
-    mine = [turn([3, 1], user, "seed") for user in range(0, 400, 4)]
+    mine = [choose_in_turn([3, 1], user, "seed") for user in range(0, 400, 4)]
 
     assert 10 < mine.count(1) < 45
 

@@ -44,7 +44,7 @@ LOADS = [
 def test_the_plan_is_what_an_engine_accounts_for(load, shares):
     stage = Stage(load, shares=shares, took=0.3).play()
 
-    due = due_visits(stage.shares, stage.engine.steering, stopped=None)["shop"]
+    due = due_visits(stage.shares, stage.engine.live_changes, stopped=None)["shop"]
 
     ledger = stage.ledger()
     assert due == Due(ledger.planned, True)
@@ -59,7 +59,7 @@ def test_a_run_that_is_stopped_has_planned_what_was_due_until_then(load, at, too
     stage.play()
 
     stopped = stage.engine.stopped
-    due = due_visits(stage.shares, stage.engine.steering, stopped=stopped, began=stage.began)["shop"]
+    due = due_visits(stage.shares, stage.engine.live_changes, stopped=stopped, began=stage.began)["shop"]
 
     assert due.least <= stage.ledger().planned <= due.least + 2  # one of each track may be due in that very moment
 
@@ -79,7 +79,7 @@ def test_a_load_that_is_steered_has_planned_what_is_due_by_then(load, changes):
             stage.engine.scale(what)
     stage.play()
 
-    due = due_visits(stage.shares, stage.engine.steering, stopped=None)["shop"]
+    due = due_visits(stage.shares, stage.engine.live_changes, stopped=None)["shop"]
 
     planned = stage.ledger().planned
     assert due.least <= planned <= due.least + len(changes)  # one that is due in the moment of a change may be begun
@@ -213,17 +213,17 @@ def test_a_fleet_that_is_stopped_or_paused_has_no_loss(order):
 
 @pytest.mark.as_written
 def test_a_plan_of_fewer_visits_than_were_made_is_said(monkeypatch):
-    usual = VisitsInFlight.account
+    usual = VisitsInFlight.count_visit
 
-    def twice(self, holding, due, fate, waited=0.0):
-        usual(self, holding, due, fate, waited)
+    def twice(self, progress, due, fate, waited=0.0):
+        usual(self, progress, due, fate, waited)
         if fate == "planned" and len(made) < 3:
             made.append(due)
-            usual(self, holding, due, "planned")
-            usual(self, holding, due, "done")
+            usual(self, progress, due, "planned")
+            usual(self, progress, due, "done")
 
     made = []
-    monkeypatch.setattr(VisitsInFlight, "account", twice)
+    monkeypatch.setattr(VisitsInFlight, "count_visit", twice)
 
     report = simulated(nothing, load=rate(10, hold=5))
 

@@ -1,22 +1,27 @@
 """The rules of the transport and of the WebSocket handshake, on a scripted network in virtual time."""
 
+import re
 import socket
+import subprocess
+import sys
 from base64 import b64encode
 from hashlib import sha1
+from pathlib import Path
 
 import gevent
 import pytest
 import requests
 
+from chaperon import Environment, Scenario, TeardownError, UsageError, run, users
 from chaperon.client.http.measured import MeasuredSession
 from chaperon.client.network.connect import NetworkContext
 from chaperon.client.service import Service
 from chaperon.client.websocket.connect import open_websocket
+from chaperon.clock import HubClock
 from chaperon.errors import BodyTooLarge, DeadlineExceeded, WebSocketClosed, WebSocketRefused, WebSocketTimeout
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder
-from chaperon.testing import VirtualClock
-from chaperon.testing.network import ScriptedNetwork
+from chaperon.testing import ScriptedNetwork, VirtualClock, simulate
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -345,3 +350,90 @@ def test_a_name_is_looked_up_by_the_network_alone():
     assert world.network.peers[0].address == ("192.0.2.1", 80)
     with pytest.raises(socket.gaierror):
         world.run(world.network.resolve, "nowhere", 80)
+
+
+# what an author uses
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "scripted-network.md"
+
+
+def test_the_code_of_its_page_runs():
+    code = "\n".join(re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL))
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 0, done.stderr
+
+
+def shop(session):
+    session.get("/")
+
+
+def shopping(url="http://shop", steps=shop, **settings):
+    return Environment(url, scenarios=[run(Scenario(steps), users(1))], **settings)
+
+
+def test_a_script_that_raises_is_raised_after_the_run():
+    def script(peer):
+        peer.receive()
+        raise ZeroDivisionError("in the script")
+
+    network = ScriptedNetwork(VirtualClock(), script)
+
+    with pytest.raises(ZeroDivisionError, match="in the script"):
+        simulate(shopping(), network)
+    assert network.peers[0].received.startswith(b"GET / HTTP/1.1")
+
+
+@pytest.mark.parametrize(
+    ("environment", "network", "says"),
+    [
+        (shopping(), ScriptedNetwork(HubClock(), serving(HELLO)), "needs ScriptedNetwork\\(VirtualClock"),
+        (shopping(transport="urllib3"), ScriptedNetwork(VirtualClock(), serving(HELLO)), "needs transport='wire'"),
+    ],
+    ids=["hub clock", "urllib3"],
+)
+def test_what_cannot_be_simulated_is_refused(environment, network, says):
+    with pytest.raises(UsageError, match=says):
+        simulate(environment, network)
+
+    assert not network.peers
+
+
+def test_a_teardown_that_fails_brings_the_report():
+    def fails():
+        raise ValueError("no")
+
+    with pytest.raises(TeardownError) as raised:
+        simulate(shopping(teardown=fails), ScriptedNetwork(VirtualClock(), serving(HELLO)))
+
+    assert raised.value.report["GET /"].count == 1
+
+
+def test_a_websocket_of_a_scenario_is_simulated_as_well():
+    def talk(session):
+        with session.ws("/feed") as ws:
+            session.check("it says hi", ws.recv() == "hi")
+
+    network = ScriptedNetwork(VirtualClock(), lambda peer: [accept(peer, then=b"\x81\x02hi"), peer.stay()], connect=0.2)
+
+    report = simulate(shopping(steps=talk), network)
+
+    assert not report.errors
+    assert report["ws connect /feed"].max == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("send", ["send", "send_now"])
+@pytest.mark.parametrize("when", ["before connecting", "after closing"])
+def test_nothing_is_delivered_without_a_connection(send, when):
+    network = ScriptedNetwork(VirtualClock(), lambda peer: peer.stay())
+    stream = network.stream(socket.AF_INET, secure=False, now=network.clock.now)
+    if when == "after closing":
+        connecting = gevent.spawn(stream.connect, ("shop", 80))
+        network.clock.run(lambda: connecting.dead)
+        stream.close()
+
+    with pytest.raises(BrokenPipeError):
+        getattr(stream, send)(b"late")
+
+    assert not any(peer.received for peer in network.peers)

@@ -83,7 +83,7 @@ def test_shares_add_up_to_the_users_of_one_and_the_ledger_to_the_plan(level, vis
         ledger = stage.ledger()
         assert ledger.balanced
         assert ledger.done == ledger.planned == load.planned(seed=stage.shares[0].source)
-        assert due_visits(stage.shares, stage.engine.steering, stopped=None) == {"shop": Due(ledger.planned, True)}
+        assert due_visits(stage.shares, stage.engine.live_changes, stopped=None) == {"shop": Due(ledger.planned, True)}
 
 
 def test_three_workers_make_the_visits_of_one():
@@ -133,7 +133,7 @@ def test_it_follows_stages():
 
 def test_nothing_is_begun_while_the_engine_is_held_and_the_users_go_on_after():
     held = []
-    stage = Stage(users_per_second(1, visits=4, hold=4, think=0.5), engine={"held": lambda: bool(held)}).play(1.2)
+    stage = Stage(users_per_second(1, visits=4, hold=4, think=0.5), leasing={"suspended": lambda: bool(held)}).play(1.2)
     held.append(True)
     stage.play(2.2)
     held.clear()

@@ -172,7 +172,7 @@ def test_a_thread_that_watches_the_hub_and_dies_makes_the_run_invalid(monkeypatc
     report = Environment(scenarios=[run(scenario, rate(20, hold=5))]).execute()
 
     assert report.verdict is Verdict.INVALID
-    assert any("what watches the hub: ZeroDivisionError" in reason for reason in report.reasons)
+    assert any("watching the hub: ZeroDivisionError" in reason for reason in report.reasons)
     assert report.duration < 5
 
 

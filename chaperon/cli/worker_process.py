@@ -26,7 +26,7 @@ from chaperon.cluster.worker.worker import Worker
 from chaperon.errors import LoadError
 from chaperon.execution.environment import Environment
 from chaperon.execution.import_guard import search
-from chaperon.execution.local_load import LocalLoad
+from chaperon.execution.load_builder import preload_clients
 
 
 @click.command(hidden=True)
@@ -81,7 +81,7 @@ def _bundle_loader(journal: Path | None) -> Callable[[Welcome, bytes], Environme
             folder = Path(tempfile.mkdtemp(prefix="scenario-", dir=None if journal is None else journal.parent))
             unpack_bundle(content, welcome.digest, folder)
             search(str(folder))
-            LocalLoad.load()
+            preload_clients()
             target = str(folder / target)
         return RunOptions(**welcome.overrides).load_environment(target)
 

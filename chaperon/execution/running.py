@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 from chaperon.clock import Clock, HubClock
+from chaperon.execution.load_builder import build_local_load, network_context, preload_clients, require_wire
 from chaperon.execution.local_load import LocalLoad
 from chaperon.execution.plan import RunPlan
 from chaperon.execution.run import Adjustment, Run
@@ -17,6 +18,7 @@ from chaperon.measure.exception_text import class_name
 from chaperon.report.monitor import ABORT_GRACE
 
 if TYPE_CHECKING:
+    from chaperon.client.network.stream import Network
     from chaperon.measure.sample import Sample
     from chaperon.measure.window import Window
 
@@ -24,7 +26,13 @@ WORKER = "local"
 
 
 class Running(Run):
-    """A run in this process; *tap* is called with every sample, within the visit."""
+    """A run in this process.
+
+    *clock* is the clock of the run, by default that of the hub. *tap* is called with every sample,
+    within the visit. *network* opens the connections, by default those of the kernel;
+    `chaperon.testing.ScriptedNetwork` stands in for a target. Raises UsageError if a service does
+    not use it, having another transport than "wire".
+    """
 
     def __init__(
         self,
@@ -32,9 +40,13 @@ class Running(Run):
         *,
         clock: Clock | None = None,
         tap: Callable[[Sample], None] | None = None,
+        network: Network | None = None,
     ) -> None:
         super().__init__(plan, [WORKER], clock)
         self._tap = tap
+        self._network = network
+        if network is not None:
+            require_wire(plan.services)
         self._finish_moment = 0.0
         self._load: LocalLoad | None = None
         self._began = 0.0
@@ -48,12 +60,12 @@ class Running(Run):
         self._end_soon()
 
     def _launch(self, given: Mapping[str, Any]) -> float:
-        LocalLoad.load()
+        preload_clients()
         self._began = self._clock.now()
         if isinstance(self._clock, HubClock):
             self._began += calibration_due()
         self._shares = self.plan.shares()
-        self._load = LocalLoad(
+        self._load = build_local_load(
             self.plan,
             self._shares,
             self._on_window,
@@ -63,6 +75,7 @@ class Running(Run):
             stop_run=self.abort,
             on_fault=self.fault,
             tap=self._tap,
+            network=None if self._network is None else network_context(self._network, self._clock),
         )
         self._greenlet = spawn_watched("the run", self._perform, self._load, on_fault=self._monitor.fault, ends=True)
         return self._began
@@ -119,7 +132,7 @@ class Running(Run):
         """Compare what was recorded with what the load planned and the transport sent."""
         engine = load.engine
         try:
-            plan = due_visits(self._shares, engine.steering, stopped=engine.stopped, began=self._began)
+            plan = due_visits(self._shares, engine.live_changes, stopped=engine.stopped, began=self._began)
             self._monitor.reconcile({WORKER: load.closing}, plan)
         except Exception as exc:  # `wait` must return
             text = fault_text("the reckoning", exc)

@@ -88,10 +88,10 @@ def _distances(seed: object) -> Iterator[float]:
         yield at
 
 
-def spells(curve: Curve, index: int = 0, of: int = 1) -> list[UserInterval]:
+def user_intervals(curve: Curve, index: int = 0, of: int = 1) -> list[UserInterval]:
     """Return the intervals in which every *of*-th user from user *index* is active, in order of their start."""
-    found = (spell for spell in curve.spells() if spell.user % of == index)
-    return sorted(found, key=lambda spell: (spell.on, spell.user))
+    found = (interval for interval in curve.user_intervals() if interval.user % of == index)
+    return sorted(found, key=lambda interval: (interval.on, interval.user))
 
 
 def planned_arrivals(load: Scheduled, *, seed: object = 0) -> int | None:

@@ -140,7 +140,7 @@ class Curve:
         """Return the curve up to the offset *until*."""
         return Curve.of(self._between(0.0, until))
 
-    def spells(self) -> Iterator[UserInterval]:
+    def user_intervals(self) -> Iterator[UserInterval]:
         """Yield the intervals in which each user is active, in order of their ends.
 
         User n is active while the level is above n. The active users are therefore always those

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 from chaperon.clock import Clock
 from chaperon.load.due_time import Interval, due_intervals, length_within
 from chaperon.load.generator.health import Health
-from chaperon.load.in_flight import Visitor, VisitResult, VisitsInFlight
+from chaperon.load.in_flight import Leasing, Visitor, VisitResult, VisitsInFlight
 from chaperon.load.kinds.iterations import Iterations
 from chaperon.load.kinds.load import Shaped
 from chaperon.load.kinds.rate import Rate
@@ -24,7 +24,7 @@ from chaperon.load.share import Share, ShareProgress, ShareState
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.window import RunEvent
 
-__all__ = ["Engine", "VisitResult", "Visitor"]
+__all__ = ["Engine", "Leasing", "VisitResult", "Visitor"]
 
 PERFORMERS: dict[type[Shaped], Callable[[VisitsInFlight, ShareProgress, Terms], Performer]] = {
     Users: ClosedLoad,
@@ -44,15 +44,14 @@ class Engine:
     *began* is the reading of the clock from which offsets count, in seconds. When the time of a
     share is over, or after `stop`, visits in flight have *grace* seconds; then they are
     interrupted. A visit that does not end within *patience* seconds after that is counted as
-    interrupted and abandoned. With *staying* the engine waits for further shares when it has
-    none. An arrival that would start more than *late* seconds after it was due is dropped. Caps
-    on visits in flight are divided by *engines*. No visit starts while *held* returns true.
-    *changed* is called when a share is done or returned.
+    interrupted and abandoned. An arrival that would start more than *late* seconds after it was
+    due is dropped. *shares* is the progress of each share by name; the engine adds the shares that
+    a master leases to it later (*leasing*).
     """
 
     def __init__(
         self,
-        shares: Sequence[Share],
+        shares: dict[str, ShareProgress],
         visitor: Visitor,
         recorder: Recorder,
         clock: Clock,
@@ -61,28 +60,24 @@ class Engine:
         grace: float,
         health: Health | None = None,
         patience: float = PATIENCE,
-        staying: bool = False,
         late: float = LATE,
-        engines: int = 1,
-        held: Callable[[], bool] = lambda: False,
-        changed: Callable[[], object] = lambda: None,
+        leasing: Leasing | None = None,
     ) -> None:
-        self._flight = VisitsInFlight(visitor, recorder, clock, health or Health(clock), began=began)
-        self._flight.staying = staying
-        self._flight.held, self._flight.changed = held, changed
+        leasing = leasing or Leasing()
+        self._flight = VisitsInFlight(visitor, recorder, clock, health or Health(clock), began=began, leasing=leasing)
         self._clock = clock
         self._began = began
         self._grace = grace
         self._patience = patience
-        self._terms = Terms(Pool(), late=late, grace=grace, engines=engines)
-        self.holdings: dict[str, ShareProgress] = {share.name: ShareProgress(share) for share in shares}
+        self._terms = Terms(Pool(), late=late, grace=grace, engines=leasing.engines)
+        self.shares = shares
         self._loads: dict[str, Performer] = {}
-        self._steering = LiveChanges()
+        self._changes = LiveChanges()
         self._performing = False
         self._finished = False
 
     def __repr__(self) -> str:
-        return f"<Engine of {len(self.holdings)} shares, {self.busy} visits in flight>"
+        return f"<Engine of {len(self.shares)} shares, {self.busy} visits in flight>"
 
     @property
     def busy(self) -> int:
@@ -110,24 +105,24 @@ class Engine:
         return self._flight.stopped
 
     @property
-    def steering(self) -> LiveChanges:
+    def live_changes(self) -> LiveChanges:
         """The live changes made to the loads so far."""
-        return self._steering
+        return self._changes
 
     @property
     def progress(self) -> dict[str, tuple[int, int, int]]:
         """By share: arrivals taken from its schedule (including those before its *start*), visits ended, rows taken."""
-        return {name: (h.taken, h.ended, h.rows) for name, h in self.holdings.items()}
+        return {name: (h.taken, h.ended, h.rows) for name, h in self.shares.items()}
 
     @property
-    def standings(self) -> dict[str, ShareState]:
+    def share_states(self) -> dict[str, ShareState]:
         """By share: "going", "done", or "returned" after it was released."""
-        return {name: h.standing if self._performing else "going" for name, h in self.holdings.items()}
+        return {name: h.state if self._performing else "going" for name, h in self.shares.items()}
 
     def phases(self, since: float, until: float) -> dict[tuple[str, str], float]:
         """Return, by (label, phase), how many seconds between two offsets of the run the loads are in that phase."""
         spans: dict[tuple[str, str], float] = {}
-        for share in {(h.share.entry, h.share.leg): h.share for h in self.holdings.values()}.values():
+        for share in {(h.share.entry, h.share.leg): h.share for h in self.shares.values()}.values():
             for phase, span in share.phases.within(since, until).items():
                 spans[share.label, phase] = max(spans.get((share.label, phase), 0.0), span)
         return spans
@@ -139,32 +134,34 @@ class Engine:
         """
         if self._flight.stopped is not None:
             until = min(until, self._flight.stopped - self._began)
-        legs = {(h.share.entry, h.share.leg): h for h in self.holdings.values()}
+        legs = {(h.share.entry, h.share.leg): h for h in self.shares.values()}
         intervals: dict[str, list[Interval]] = {}
-        for holding in legs.values():
-            intervals.setdefault(holding.share.label, []).extend(due_intervals(holding.share, holding.load))
-        pauses = self._steering.pauses
+        for progress in legs.values():
+            intervals.setdefault(progress.share.label, []).extend(due_intervals(progress.share, progress.load))
+        pauses = self._changes.pauses
         return {label: length_within(spans, since, until, pauses) for label, spans in intervals.items()}
 
-    def add_share(self, share: Share, *, forgo: bool = False) -> None:
+    def add_share(self, share: Share, *, count_missed_as_lost: bool = False) -> None:
         """Add a share, resuming after `share.start` arrivals.
 
-        Arrivals that are already due start late; with *forgo* they count as lost.
+        Arrivals that are already due start late; with *count_missed_as_lost* they count as lost.
         """
-        holding = self.holdings[share.name] = ShareProgress(share, since=self._clock.now() if forgo else -math.inf)
+        progress = self.shares[share.name] = ShareProgress(
+            share, since=self._clock.now() if count_missed_as_lost else -math.inf
+        )
         if self._performing:
-            self._begin(holding)
+            self._begin(progress)
 
     def release(self, name: str) -> None:
         """Start no more visits of a share. It is returned when its visits in flight have ended."""
-        holding = self.holdings.get(name)
-        if holding is not None and holding.alive:
-            holding.released = True
+        progress = self.shares.get(name)
+        if progress is not None and progress.alive:
+            progress.released = True
             self._flight.rouse()
 
     def finish(self) -> None:
         """Let `perform` return when the present shares are done, instead of waiting for further ones."""
-        self._flight.staying = False
+        self._flight.keep_alive = False
         self._flight.end_if_idle()
 
     def scale(self, factor: float, at: float | None = None) -> None:
@@ -186,8 +183,8 @@ class Engine:
         """Make all visits. Blocks until they have ended. Raises only what the visitor raised against its contract."""
         flight = self._flight
         self._performing = True
-        for holding in list(self.holdings.values()):
-            self._begin(holding)
+        for progress in list(self.shares.values()):
+            self._begin(progress)
         flight.end_if_idle()
         flight.over.wait()
         for entry, user in self._terms.pool.empty():
@@ -208,16 +205,16 @@ class Engine:
         """
         self._flight.stop(self._grace if grace is None else grace, self._patience)
 
-    def _begin(self, holding: ShareProgress) -> None:
-        share, flight = holding.share, self._flight
-        load = PERFORMERS[type(share.load)](flight, holding, self._terms)
+    def _begin(self, progress: ShareProgress) -> None:
+        share, flight = progress.share, self._flight
+        load = PERFORMERS[type(share.load)](flight, progress, self._terms)
         self._loads[share.name] = load
         self._follow(share, load)
-        flight.spawn(holding, load.run)
+        flight.spawn(progress, load.run)
         if share.until is not None:
             over = self._began + share.until + self._grace - self._clock.now()
-            flight.after(over, partial(flight.interrupt, holding))
-            flight.after(over + self._patience, partial(flight.abandon, holding))
+            flight.after(over, partial(flight.interrupt, progress))
+            flight.after(over + self._patience, partial(flight.abandon, progress))
 
     def _when(self, at: float | None, deed: Callable[[float], None]) -> None:
         """Call *deed* now, or at offset *at* of the run if that is in the future."""
@@ -230,27 +227,27 @@ class Engine:
             self._flight.after(at - now, partial(deed, at))
 
     def _scale(self, factor: float, at: float) -> None:
-        self._steering.scale(factor, at)
+        self._changes.scale(factor, at)
         self._apply_changes(f"scaled to {factor:.4g} times the plan", at)
 
     def _pause(self, at: float) -> None:
-        if self._steering.pause(at):
+        if self._changes.pause(at):
             self._flight.paused = True
             self._apply_changes("paused", at)
 
     def _resume(self, at: float) -> None:
-        if self._steering.resume(at):
+        if self._changes.resume(at):
             self._flight.paused = False
             self._apply_changes("resumed", at)
 
     def _follow(self, share: Share, load: Performer) -> None:
         """Apply the live changes made so far to a performer."""
-        changed = self._steering.load(share)
+        changed = self._changes.load(share)
         if changed is not None:
             load.follow_curve(changed.curve)
 
     def _apply_changes(self, what: str, at: float) -> None:
         for name, load in self._loads.items():
-            self._follow(self.holdings[name].share, load)
+            self._follow(self.shares[name].share, load)
         self._flight.rouse()
         self._flight.recorder.record_event(RunEvent(at, "change", what))

@@ -66,30 +66,35 @@ class UniqueRows:
 
     An engine hands out the rows of all shares it holds, lowest row first, to any session that
     asks. A share taken over from another engine continues after the *rows* handed out there.
-    *told* is called with the name of a share and the number of its rows handed out, before
-    `next` returns the row.
+    *shares* is the progress of those shares by name, to which the engine may add. *record_rows* is
+    called with the name of a share and the number of its rows handed out, before `next` returns
+    the row.
     """
 
-    def __init__(self, told: Callable[[str, int], None] = lambda share, rows: None) -> None:
-        self._told = told
-        self.holdings: Mapping[str, ShareProgress] = {}
+    def __init__(
+        self,
+        shares: Mapping[str, ShareProgress],
+        record_rows: Callable[[str, int], None] = lambda share, rows: None,
+    ) -> None:
+        self._shares = shares
+        self._record_rows = record_rows
         self._dealt: dict[Hashable, dict[str, int]] = defaultdict(dict)
 
     def next(self, feed: Hashable, size: int) -> int | None:
         """Return the index of the next row of a feed of *size* rows, None if the shares held here own no more."""
         dealt = self._dealt[feed]
         best: tuple[int, ShareProgress] | None = None
-        for name, holding in self.holdings.items():
-            if holding.standing == "returned":
+        for name, progress in self._shares.items():
+            if progress.state == "returned":
                 continue
-            share = holding.share
+            share = progress.share
             row = share.place + max(dealt.get(name, 0), share.rows) * share.total
             if row < size and (best is None or row < best[0]):
-                best = row, holding
+                best = row, progress
         if best is None:
             return None
-        row, holding = best
-        dealt[holding.name] = max(dealt.get(holding.name, 0), holding.share.rows) + 1
-        holding.rows = max(holding.rows, dealt[holding.name])
-        self._told(holding.name, holding.rows)
+        row, progress = best
+        dealt[progress.name] = max(dealt.get(progress.name, 0), progress.share.rows) + 1
+        progress.rows = max(progress.rows, dealt[progress.name])
+        self._record_rows(progress.name, progress.rows)
         return row

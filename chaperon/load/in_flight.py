@@ -58,14 +58,36 @@ class Visitor(Protocol):
         """
 
 
-HELD = 0.05
-"""Seconds between two checks of `held`."""
+SUSPENSION_CHECK = 0.05
+"""Seconds between two checks of `suspended`."""
+
+
+class Leasing:
+    """How an engine gets its shares if a master leases them; the defaults are those of an engine with all shares.
+
+    *engines* is the number of engines of the run: caps on visits in flight are divided by it. With
+    *keep_alive* the engine waits for further shares when it has none. No visit starts while
+    *suspended* returns true. *on_share_ended* is called when a share is done or returned.
+    """
+
+    def __init__(
+        self,
+        *,
+        engines: int = 1,
+        keep_alive: bool = False,
+        suspended: Callable[[], bool] = lambda: False,
+        on_share_ended: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.engines = engines
+        self.keep_alive = keep_alive
+        self.suspended = suspended
+        self.on_share_ended = on_share_ended
 
 
 class VisitsInFlight:
     """State shared by all loads of one engine: clock, recorder, and the greenlets working on each share.
 
-    - *held*: no visit starts while it returns true. *changed*: called when a share is done or returned.
+    - *suspended*, *on_share_ended*, *keep_alive*: see `Leasing`.
     - *began*, *stopped*: readings of the clock, in seconds, from which offsets count and at `stop`.
     - *loop*: the hub's event loop; its `iteration` grows each time all ready greenlets had a turn.
     - *present*: number of active users. *flying*: visits of open loads in flight, by leg.
@@ -73,9 +95,19 @@ class VisitsInFlight:
     - *over*: set when no work is left. *fault*: the exception that ended the run, or None.
     """
 
-    def __init__(self, visitor: Visitor, recorder: Recorder, clock: Clock, health: Health, *, began: float) -> None:
-        self.held: Callable[[], bool] = lambda: False
-        self.changed: Callable[[], object] = lambda: None
+    def __init__(
+        self,
+        visitor: Visitor,
+        recorder: Recorder,
+        clock: Clock,
+        health: Health,
+        *,
+        began: float,
+        leasing: Leasing,
+    ) -> None:
+        self.suspended = leasing.suspended
+        self.on_share_ended = leasing.on_share_ended
+        self.keep_alive = leasing.keep_alive
         self.visitor = visitor
         self.recorder = recorder
         self.clock = clock
@@ -83,7 +115,6 @@ class VisitsInFlight:
         self.began = began
         self.stopped: float | None = None
         self.paused = False
-        self.staying = False
         self.present = 0
         self.flying: Counter[tuple[int, int]] = Counter()
         self.planned: Counter[str] = Counter()
@@ -108,32 +139,32 @@ class VisitsInFlight:
         """Whether no greenlet is working."""
         return not self._alive
 
-    def going(self, holding: ShareProgress) -> bool:
+    def going(self, progress: ShareProgress) -> bool:
         """Return whether a share may start further visits."""
-        return self.stopped is None and not holding.released
+        return self.stopped is None and not progress.released
 
-    def wait_while_held(self, holding: ShareProgress) -> None:
-        """Block while `held` returns true and the share may start visits."""
-        while self.going(holding) and self.held():
-            self.clock.sleep(HELD)
+    def wait_while_suspended(self, progress: ShareProgress) -> None:
+        """Block while `suspended` returns true and the share may start visits."""
+        while self.going(progress) and self.suspended():
+            self.clock.sleep(SUSPENSION_CHECK)
 
     def after(self, seconds: float, deed: Callable[[], object]) -> None:
         """Schedule *deed* to be called by the hub in *seconds*, unless `close` is called before."""
         self._timers.append(self.clock.after(seconds, partial(self._in_hub, deed)))
 
-    def spawn(self, holding: ShareProgress | None, deed: Callable[..., None], *args: object) -> None:
-        """Run *deed* in a new greenlet, counted as working on the share *holding* if that is given."""
+    def spawn(self, progress: ShareProgress | None, deed: Callable[..., None], *args: object) -> None:
+        """Run *deed* in a new greenlet, counted as working on the share *progress* if that is given."""
         greenlet = gevent.spawn(self._run, deed, *args)
-        self._alive[greenlet] = holding
-        if holding is not None:
-            holding.alive += 1
+        self._alive[greenlet] = progress
+        if progress is not None:
+            progress.alive += 1
 
-    def rest(self, holding: ShareProgress, until: float) -> None:
+    def rest(self, progress: ShareProgress, until: float) -> None:
         """Block until the clock reads *until* or `rouse` is called. Returns at once if the share has ended.
 
         The caller must check which of them happened.
         """
-        if self.going(holding):
+        if self.going(progress):
             self.wait_until(until)
 
     def wait_until(self, until: float) -> None:
@@ -151,63 +182,63 @@ class VisitsInFlight:
         """Wake all resting greenlets soon. The hub does it, so that none of them runs in between."""
         self.after(0.0, self._wake)
 
-    def visit(self, holding: ShareProgress, arrival: Arrival, due: float) -> VisitResult:
+    def visit(self, progress: ShareProgress, arrival: Arrival, due: float) -> VisitResult:
         """Make one visit and count its outcome in the ledger. Blocks until the visit has ended."""
         me = _me()
-        self._busy[me] = (holding, due, arrival)
+        self._busy[me] = (progress, due, arrival)
         try:
             visited = self.visitor.visit(arrival)
         except BaseException as exc:
             if not is_ours(exc):  # a signal or a fault of Chaperon: both end the run
                 if self._busy.pop(me, None) is not None:
-                    self._ended(holding, due, "interrupted" if is_interrupt(exc) else "failed")
+                    self._ended(progress, due, "interrupted" if is_interrupt(exc) else "failed")
                 raise
             visited = VisitResult("interrupted", stays=False)
         if self._busy.pop(me, None) is not None:
-            self.recorder.count_visit(holding.share.label, due, visited.fate, 0.0, share=holding.name)
-            holding.ended += 1
+            self.recorder.count_visit(progress.share.label, due, visited.fate, 0.0, share=progress.name)
+            progress.ended += 1
         return visited
 
-    def account(self, holding: ShareProgress, due: float, fate: VisitOutcome, waited: float = 0.0) -> None:
+    def count_visit(self, progress: ShareProgress, due: float, fate: VisitOutcome, waited: float = 0.0) -> None:
         """Count the outcome of a visit in the ledger; a dropped one had been due for *waited* seconds."""
-        self.recorder.count_visit(holding.share.label, due, fate, waited, share=holding.name)
+        self.recorder.count_visit(progress.share.label, due, fate, waited, share=progress.name)
 
     def stop(self, grace: float, patience: float) -> None:
         """Start no more visits; interrupt those in flight after *grace* seconds, end the run *patience* later."""
         if self.stopped is None:
             self.stopped = self.clock.now()
             self.rouse()
-        self.staying = False
+        self.keep_alive = False
         self.end_if_idle()
         self.after(grace, self.interrupt)
         self.after(grace + patience, self.over.set)
 
     def end_if_idle(self) -> None:
-        """Set `over` if no greenlet is working and the engine is not staying for further shares."""
-        if not self._alive and not self.staying:
+        """Set `over` if no greenlet is working and the engine does not wait for further shares."""
+        if not self._alive and not self.keep_alive:
             self.over.set()
 
-    def interrupt(self, holding: ShareProgress | None = None) -> None:
+    def interrupt(self, progress: ShareProgress | None = None) -> None:
         """Throw an interrupt into the visits in flight of a share, or of all shares. Runs in the hub."""
         for greenlet, (whose, _, arrival) in list(self._busy.items()):
-            if holding in (None, whose) and greenlet in self._busy:
+            if progress in (None, whose) and greenlet in self._busy:
                 closed = not whose.load.is_open and whose.load.until is not None
                 endless = self.visitor.endless(arrival, greenlet.gr_frame if closed else None)
                 greenlet.throw(marked(Interrupted("the run ended"), endless))
 
-    def abandon(self, holding: ShareProgress | None = None) -> None:
+    def abandon(self, progress: ShareProgress | None = None) -> None:
         """Count visits that ignored their interrupt as interrupted, and kill the greenlets of the share."""
         for greenlet, (whose, due, arrival) in list(self._busy.items()):
-            if holding in (None, whose):
+            if progress in (None, whose):
                 del self._busy[greenlet]
                 self._ended(whose, due, "interrupted")
                 self.visitor.abandoned(arrival)
                 _kill(greenlet)
                 self._gone(greenlet)
-        if holding is None:
+        if progress is None:
             return
         for greenlet, served in list(self._alive.items()):  # no visit is left: these are closing a session
-            if served is holding:
+            if served is progress:
                 _kill(greenlet)
                 self._gone(greenlet)
 
@@ -246,11 +277,11 @@ class VisitsInFlight:
 
     def _gone(self, greenlet: Greenlet) -> None:
         if greenlet in self._alive:
-            holding = self._alive.pop(greenlet)
-            if holding is not None:
-                holding.alive -= 1
-                if not holding.alive:
-                    self.changed()
+            progress = self._alive.pop(greenlet)
+            if progress is not None:
+                progress.alive -= 1
+                if not progress.alive:
+                    self.on_share_ended()
         self.end_if_idle()
 
     def _wake(self) -> None:
@@ -258,9 +289,9 @@ class VisitsInFlight:
             if greenlet in self._resting:
                 greenlet.throw(LoadChanged())
 
-    def _ended(self, holding: ShareProgress, due: float, fate: VisitOutcome) -> None:
-        self.account(holding, due, fate)
-        holding.ended += 1
+    def _ended(self, progress: ShareProgress, due: float, fate: VisitOutcome) -> None:
+        self.count_visit(progress, due, fate)
+        progress.ended += 1
 
 
 def _kill(greenlet: Greenlet) -> None:

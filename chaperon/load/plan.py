@@ -20,18 +20,18 @@ class Due(NamedTuple):
 
 
 def due_visits(
-    shares: Iterable[Share], steering: LiveChanges, *, stopped: float | None, began: float = 0.0
+    shares: Iterable[Share], live_changes: LiveChanges, *, stopped: float | None, began: float = 0.0
 ) -> dict[str, Due]:
     """Return the number of visits due, by scenario label, of the loads that *shares* belong to.
 
-    *steering* holds the live changes. *began* and *stopped* are readings of one clock in seconds;
+    *live_changes* holds the live changes. *began* and *stopped* are readings of one clock in seconds;
     *stopped* is None if the run ended by itself. Arrivals of an open load are due until one
     microsecond before *stopped*. Iterations are always due: those not started are dropped. Users
     without an end make one visit each, unless the run was stopped or they were scaled.
     """
     found: dict[str, Due] = {}
     for share in {(share.entry, share.leg): share for share in shares}.values():
-        load = steering.load(share) or share.load
+        load = live_changes.load(share) or share.load
         offset = None if stopped is None else stopped - began - share.at
         least, exact = load.due_by(offset, share.load, seed=share.source)
         known = found.get(share.label, Due(0, True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -100,11 +100,16 @@ class ShareProgress:
         self.handed = False
 
     def __repr__(self) -> str:
-        return f"<ShareProgress {self.share.name}, {self.standing}>"
+        return f"<ShareProgress {self.share.name}, {self.state}>"
 
     @property
-    def standing(self) -> ShareState:
+    def state(self) -> ShareState:
         """The state of the share: "going", "done", or "returned" after it was released."""
         if self.handed or (self.released and not self.alive):
             return "returned"
         return "going" if self.alive else "done"
+
+
+def progress_of(shares: Iterable[Share]) -> dict[str, ShareProgress]:
+    """Return, by name, the progress of shares that an engine is about to perform."""
+    return {share.name: ShareProgress(share) for share in shares}

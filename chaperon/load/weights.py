@@ -29,7 +29,7 @@ def whole(weights: Sequence[float]) -> list[int]:
     return found
 
 
-def turn(counts: Sequence[int], number: int, *luck: object) -> int:
+def choose_in_turn(counts: Sequence[int], number: int, *luck: object) -> int:
     """Return the index in *counts* that turn *number* belongs to; in each round of sum(counts) turns, i gets counts[i].
 
     Each round is shuffled anew, seeded by *luck*. A fixed order could coincide with the strides of the shares.

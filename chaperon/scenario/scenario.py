@@ -13,7 +13,7 @@ from chaperon.clock import seconds
 from chaperon.errors import LoadError, StepFailed, VisitTimeout
 from chaperon.interrupts import is_interrupt
 from chaperon.load.arrivals import seeded_random
-from chaperon.load.weights import turn, whole
+from chaperon.load.weights import choose_in_turn, whole
 from chaperon.measure.failures import unlisted
 from chaperon.scenario.steps import StepOptions, options_of, step, step_time_limit
 from chaperon.session.functions import require_plain_function
@@ -224,7 +224,7 @@ class Mix(_Several):
 
     def choose_member(self, context: SessionContext, visit: VisitInfo) -> int:
         number, leg = divmod(visit.number if context.numbering.numbered else visit.user, context.numbering.legs)
-        return turn(self.counts, number, context.seed, context.entry, leg)
+        return choose_in_turn(self.counts, number, context.seed, context.entry, leg)
 
 
 def mix(weights: Mapping[Scenario, float], *, name: str | None = None) -> Mix:

@@ -20,16 +20,18 @@ Script = Callable[["ScriptedPeer"], object]
 
 
 class ScriptedNetwork:
-    """A `Network` for tests of what goes over it.
+    """A `Network` whose connections lead to scripts instead of servers.
 
-    Each connection takes the next of *scripts*, the last one again and again. A script is a function of a
-    `ScriptedPeer`, or an OSError that connecting raises. Resolving a name takes *dns* seconds, connecting
-    *connect* seconds, TLS handshakes *tls* seconds (nothing is encrypted). *hosts* maps names to addresses
-    that are tried in turn; without it every name has one, and with it any other name raises
-    `socket.gaierror`. *peers* are those that were connected to, in order.
+    Each connection uses the next of *scripts*, the last one again and again. A script is a function of a
+    `ScriptedPeer`, or an OSError that connecting raises; without scripts every connection is refused.
+    Resolving a name takes *dns* seconds, connecting *connect* seconds, TLS handshakes *tls* seconds
+    (nothing is encrypted). *hosts* maps names to addresses that are tried in turn; without it every
+    name has one, and with it any other name raises
+    `socket.gaierror`. *peers* are those that were connected to, in order; *failures* the exceptions that
+    scripts raised, each of which resets its connection.
 
-        network = ScriptedNetwork(clock, lambda peer: peer.answer(b"HTTP/1.1 204 No Content\\r\\n\\r\\n"))
-        session = MeasuredSession(meter, Service("http://shop"), wire=NetworkContext(network, clock.now))
+        network = ScriptedNetwork(VirtualClock(), lambda peer: peer.answer(b"HTTP/1.1 204 No Content\\r\\n\\r\\n"))
+        report = simulate(environment, network)
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class ScriptedNetwork:
         self.connect = connect
         self.tls = tls
         self.peers: list[ScriptedPeer] = []
+        self.failures: list[Exception] = []
         self._scripts = list(scripts)
         self._hosts = hosts
 
@@ -136,14 +139,14 @@ class ScriptedPeer:
             self._news.clear()
             self._news.wait()
 
-    def take_in(self, data: bytes) -> None:
-        """Receive *data* from the stream."""
+    def receive_from_client(self, data: bytes) -> None:
+        """Append bytes that the client has sent."""
         self.received += data
         self._unread += data
         self._news.set()
 
-    def end(self) -> None:
-        """Learn that the client has closed the connection."""
+    def client_closed(self) -> None:
+        """Record that the client has closed the connection."""
         self.closed_by_client = True
         self._news.set()
 
@@ -164,6 +167,7 @@ class ScriptedStream:
         self._peer: ScriptedPeer | None = None
         self._pieces: list[bytes] = []
         self._ended = False
+        self._closed = False
         self._error: OSError | None = None
         self._news = Event()
         self._readable: Callable[[], object] | None = None
@@ -187,12 +191,10 @@ class ScriptedStream:
         self._limited(self._network.tls)
 
     def send(self, data: bytes) -> None:
-        """See `NetworkStream.send`; the peer takes everything at once."""
-        if self._error is not None:
-            raise self._error
-        if self._peer is None or self._ended:
+        """See `NetworkStream.send`; the peer receives everything at once."""
+        if self._ended:
             raise BrokenPipeError(32, "Broken pipe")
-        self._peer.take_in(data)
+        self._deliver_to_peer(data)
         gevent.sleep(0)  # the peer's script goes on, as it would beside a real send
 
     def receive(self) -> bytes:
@@ -234,10 +236,7 @@ class ScriptedStream:
 
     def send_now(self, data: bytes) -> int:
         """See `NetworkStream.send_now`; nothing is ever left."""
-        if self._error is not None:
-            raise self._error
-        if self._peer is not None:
-            self._peer.take_in(data)
+        self._deliver_to_peer(data)
         return 0
 
     def on_sent(self, sent: Callable[[], object]) -> None:
@@ -251,9 +250,9 @@ class ScriptedStream:
     def close(self) -> None:
         """See `NetworkStream.close`."""
         self._readable = self._lost = None
-        self._ended = True
+        self._ended = self._closed = True
         if self._peer is not None:
-            self._peer.end()
+            self._peer.client_closed()
 
     def fileno(self) -> int:
         """Return -1: there is no descriptor."""
@@ -271,6 +270,14 @@ class ScriptedStream:
         """Break the connection with *error*."""
         self._error = error
         self._announce()
+
+    def _deliver_to_peer(self, data: bytes) -> None:
+        """Hand *data* to the peer. Raises BrokenPipeError before `connect` and after `close`."""
+        if self._error is not None:
+            raise self._error
+        if self._peer is None or self._closed:
+            raise BrokenPipeError(32, "Broken pipe")
+        self._peer.receive_from_client(data)
 
     def _announce(self) -> None:
         self._news.set()
@@ -292,6 +299,10 @@ class ScriptedStream:
     def _perform(self, script: Script, peer: ScriptedPeer) -> None:
         try:
             script(peer)
-        except EOFError:
+        except EOFError:  # of a script that reads after the client has closed the connection
             return
-        peer.close()
+        except Exception as exc:
+            self._network.failures.append(exc)
+            peer.reset()
+        else:
+            peer.close()

@@ -13,7 +13,7 @@ from chaperon.measure.window import VisitCounts
 
 
 def unmade_visits(
-    shares: Iterable[LeasedShare], changes_to_load: LiveChanges, *, until: float, whole: bool
+    shares: Iterable[LeasedShare], live_changes: LiveChanges, *, until: float, whole: bool
 ) -> LedgerChanges:
     """Return what the ledger lacks of shares that nobody has, the run being over at the offset *until*.
 
@@ -36,7 +36,7 @@ def unmade_visits(
         legs[leased.share.entry, leased.share.leg].append(leased)
     for theirs in legs.values():
         share = theirs[0].share
-        load = changes_to_load.load(share) or share.load
+        load = live_changes.load(share) or share.load
         if load.is_open:
             for leased, due in _arrivals(load, theirs):
                 if due > until and not whole:

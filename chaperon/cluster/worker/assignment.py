@@ -10,9 +10,11 @@ from chaperon.clock import Clock
 from chaperon.cluster.protocol.messages import Change, Lease, Order
 from chaperon.cluster.worker.window_redactor import WindowRedactor
 from chaperon.cluster.worker.window_sender import WindowSender
+from chaperon.execution.load_builder import build_local_load
 from chaperon.execution.local_load import LocalLoad
 from chaperon.execution.plan import RunPlan
 from chaperon.load.background import OnFault, fault_text, say_fault, spawn_watched
+from chaperon.load.engine import Leasing
 from chaperon.load.share import Share
 from chaperon.measure.closing import Closing
 from chaperon.measure.window import Window
@@ -78,14 +80,14 @@ class Assignment:
         """Where every share stands."""
         if self.load is None:
             return tuple(self._leases.values()), (), ()
-        standings, progress = self.load.engine.standings, self.load.engine.progress
+        states, progress = self.load.engine.share_states, self.load.engine.progress
         by: dict[str, list[Lease]] = {"going": [], "done": [], "returned": []}
         for name, lease in self._leases.items():
             if name not in progress:  # it came when no more could be begun
                 by["returned"].append(lease)
                 continue
             taken, _, rows = progress[name]
-            by[standings[name]].append(replace(lease, start=taken, rows=rows))
+            by[states[name]].append(replace(lease, start=taken, rows=rows))
         return tuple(by["going"]), tuple(by["done"]), tuple(by["returned"])
 
     @property
@@ -116,7 +118,7 @@ class Assignment:
 
     def start(self, began: float) -> None:
         """Send what is held from *began* on, a reading of the clock."""
-        self.load = LocalLoad(
+        self.load = build_local_load(
             self._plan,
             (),
             self._send,
@@ -126,10 +128,12 @@ class Assignment:
             stop_run=self._stop_run,
             on_fault=self._on_load_fault,
             journal=partial(self._sender.open_journal, began),
-            engines=self._engines,
-            staying=True,
-            held=self._suspended,
-            changed=self._on_share_ended,
+            leasing=Leasing(
+                engines=self._engines,
+                keep_alive=True,
+                suspended=self._suspended,
+                on_share_ended=self._on_share_ended,
+            ),
         )
         self._sender.write_secrets(self._redact)
         for lease in self._leases.values():
@@ -186,7 +190,7 @@ class Assignment:
     def _start_share(self, load: LocalLoad, lease: Lease) -> None:
         self._sender.note_share_start(lease)
         share = replace(self._shares[lease.share], start=lease.start, rows=lease.rows)
-        load.engine.add_share(share, forgo=lease.count_missed_as_lost)
+        load.engine.add_share(share, count_missed_as_lost=lease.count_missed_as_lost)
 
     def _perform(self, load: LocalLoad) -> None:
         try:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from chaperon.load.arrivals import spells
+from chaperon.load.arrivals import user_intervals
 from chaperon.load.kinds.load import Load, Shaped, level_text
 from chaperon.load.kinds.think import Between
 
@@ -43,17 +43,17 @@ class Users(Shaped):
         return self.n
 
     def planned(self, *, seed: object = 0) -> int | None:
-        return None if self.until is not None else sum(1 for _ in self.curve.spells())
+        return None if self.until is not None else sum(1 for _ in self.curve.user_intervals())
 
     def due_by(self, stopped: float | None, original: Shaped, *, seed: object = 0) -> tuple[int, bool]:
         if stopped is None and self is original and self.visits == 1 and self.until is None:
-            return sum(1 for _ in self.curve.spells()), True
+            return sum(1 for _ in self.curve.user_intervals()), True
         return 0, False
 
     def unmade(self, index: int, of: int, start: int, *, whole: bool) -> int:
         if not whole or self.until is not None:
             return 0
-        return max(len(spells(self.curve, index, of)) - start, 0)  # each user makes one visit
+        return max(len(user_intervals(self.curve, index, of)) - start, 0)  # each user makes one visit
 
     @property
     def rests(self) -> dict[str, Between]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from chaperon.load.arrivals import Arrival, seeded_random
-from chaperon.load.in_flight import HELD
+from chaperon.load.in_flight import SUSPENSION_CHECK
 from chaperon.load.kinds.think import Between
 from chaperon.load.kinds.users_per_second import UsersPerSecond
 from chaperon.load.performers.open_load import OpenLoad
@@ -21,8 +21,8 @@ class ArrivingUsers(OpenLoad):
     """
 
     def _arrive(self, number: int, due: float) -> None:
-        flight, holding, share = self._flight, self._holding, self._holding.share
-        load, clock = cast(UsersPerSecond, holding.load), self._flight.clock
+        flight, progress, share = self._flight, self._progress, self._progress.share
+        load, clock = cast(UsersPerSecond, progress.load), self._flight.clock
         if clock.now() - due > self._late:
             flight.flying[self._leg] -= 1
             self._drop(number, due, clock.now(), "late")
@@ -42,7 +42,7 @@ class ArrivingUsers(OpenLoad):
                     share.phases(ready - flight.began),
                 )
                 made += 1
-                if not flight.visit(holding, arrival, due).stays:
+                if not flight.visit(progress, arrival, due).stays:
                     return
                 if made < visits:
                     ready = self._rest(load, number, made, begun, end)
@@ -50,7 +50,7 @@ class ArrivingUsers(OpenLoad):
             flight.present -= 1
             flight.flying[self._leg] -= 1
             for _ in range(visits - made):
-                flight.account(holding, due, "dropped")
+                flight.count_visit(progress, due, "dropped")
             flight.visitor.leave(share.entry, user)
 
     def _rest(self, load: UsersPerSecond, number: int, made: int, begun: float, end: float) -> float:
@@ -60,8 +60,8 @@ class ArrivingUsers(OpenLoad):
         ready = max(thought, begun + self._drawn(load.pacing, number, made, "pacing"))
         while flight.stopped is None and flight.clock.now() < min(ready, end):
             flight.wait_until(min(ready, end))
-        while flight.stopped is None and flight.clock.now() < end and (flight.paused or flight.held()):
-            flight.wait_until(end if flight.paused else flight.clock.now() + HELD)
+        while flight.stopped is None and flight.clock.now() < end and (flight.paused or flight.suspended()):
+            flight.wait_until(end if flight.paused else flight.clock.now() + SUSPENSION_CHECK)
             ready = max(ready, flight.clock.now())
         return ready
 
@@ -70,4 +70,4 @@ class ArrivingUsers(OpenLoad):
             return 0.0
         if span.low == span.high:
             return span.low
-        return span.draw(seeded_random(self._holding.share.source, number, made, what))
+        return span.draw(seeded_random(self._progress.share.source, number, made, what))

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import count, islice
 
-from chaperon.load.arrivals import Arrival, seeded_random, spells
+from chaperon.load.arrivals import Arrival, seeded_random, user_intervals
 from chaperon.load.curve import Curve, UserInterval
 from chaperon.load.in_flight import VisitsInFlight
 from chaperon.load.kinds.iterations import Iterations
@@ -18,7 +18,7 @@ from chaperon.load.share import ShareProgress
 LONG = 3600.0
 
 
-class _Seat:
+class _ActiveUser:
     """The moment until which a user starts visits, a reading of the clock, None without an end."""
 
     __slots__ = ("off",)
@@ -30,100 +30,100 @@ class _Seat:
 class ClosedLoad:
     """Performs one share of users or iterations."""
 
-    def __init__(self, flight: VisitsInFlight, holding: ShareProgress, terms: Terms) -> None:
-        load, share = holding.load, holding.share
+    def __init__(self, flight: VisitsInFlight, progress: ShareProgress, terms: Terms) -> None:
+        load, share = progress.load, progress.share
         assert isinstance(load, (Users, Iterations))
         self._flight = flight
-        self._holding = holding
+        self._progress = progress
         self._load: Users | Iterations = load
         self._begun = flight.began + share.at
-        self._seats: dict[int, _Seat] = {}
+        self._active: dict[int, _ActiveUser] = {}
         self._finished: set[int] = set()
-        self._ushering = False
+        self._starting = False
         self._left: Iterator[int] | None = None
         if isinstance(load, Iterations) and not (load.each and not share.start):
             self._left = islice(load.numbers(share.index, share.of), share.start, None)
         # without an end each user makes one visit: users that have started theirs are done
         past = share.start if isinstance(load, Users) and load.until is None else 0
-        self._coming = deque(self._spells()[past:])
+        self._upcoming = deque(self._intervals()[past:])
 
     def __repr__(self) -> str:
-        return f"<ClosedLoad {self._holding.share.name} of {len(self._seats)}>"
+        return f"<ClosedLoad {self._progress.share.name} of {len(self._active)}>"
 
     def follow_curve(self, curve: Curve) -> None:
         """Continue along another curve: surplus users leave after their current visit, missing ones start."""
         flight = self._flight
-        self._holding.load = self._load = self._load.following(curve)
+        self._progress.load = self._load = self._load.following(curve)
         now = flight.clock.now() - self._begun
-        spells = [s for s in self._spells() if s.off is None or s.off > now]
-        here = {s.user: s for s in spells if s.on <= now}
-        for user, seat in self._seats.items():
-            seat.off = self._reading(here[user].off) if user in here else flight.clock.now()
-        missing = [s for s in spells if s.on > now or not (s.user in self._seats or s.user in self._finished)]
-        self._coming = deque(missing)
-        if missing and not self._ushering:
-            flight.spawn(self._holding, self.run)
+        intervals = [s for s in self._intervals() if s.off is None or s.off > now]
+        here = {s.user: s for s in intervals if s.on <= now}
+        for user, active in self._active.items():
+            active.off = self._reading(here[user].off) if user in here else flight.clock.now()
+        missing = [s for s in intervals if s.on > now or not (s.user in self._active or s.user in self._finished)]
+        self._upcoming = deque(missing)
+        if missing and not self._starting:
+            flight.spawn(self._progress, self.run)
 
     def run(self) -> None:
         """Start every user at its time. Blocks until the last one has started."""
-        flight, holding = self._flight, self._holding
-        self._ushering = True
-        while self._coming and flight.going(holding):
-            on = self._begun + self._coming[0].on
+        flight, progress = self._flight, self._progress
+        self._starting = True
+        while self._upcoming and flight.going(progress):
+            on = self._begun + self._upcoming[0].on
             if flight.clock.now() < on:
-                flight.rest(holding, on)
+                flight.rest(progress, on)
                 continue  # the next user may have changed
-            spell = self._coming.popleft()
-            if spell.user in self._seats:  # still making its previous visit
-                self._seats[spell.user].off = self._reading(spell.off)
+            interval = self._upcoming.popleft()
+            if interval.user in self._active:  # still making its previous visit
+                self._active[interval.user].off = self._reading(interval.off)
                 continue
-            seat = self._seats[spell.user] = _Seat(self._reading(spell.off))
-            self._finished.discard(spell.user)
-            flight.spawn(holding, self._live, spell.user, seat)
-        self._ushering = False
+            active = self._active[interval.user] = _ActiveUser(self._reading(interval.off))
+            self._finished.discard(interval.user)
+            flight.spawn(progress, self._run_user, interval.user, active)
+        self._starting = False
         self._drop_the_rest()
 
-    def _live(self, user: int, seat: _Seat) -> None:
-        flight, holding, share, load = self._flight, self._holding, self._holding.share, self._load
+    def _run_user(self, user: int, active: _ActiveUser) -> None:
+        flight, progress, share, load = self._flight, self._progress, self._progress.share, self._load
         clock, me = flight.clock, share.unique(user)
-        mine = self._numbers(user)
+        numbers = self._numbers(user)
         restless = load.think is None and load.pacing is None
         once = isinstance(load, Users) and load.visits == 1
-        account, loop = flight.recorder.count_visit, flight.loop
+        count_visit, loop = flight.recorder.count_visit, flight.loop
         flight.present += 1
         try:
-            while flight.going(holding) and (seat.off is None or clock.now() < seat.off):
+            while flight.going(progress) and (active.off is None or clock.now() < active.off):
                 if flight.paused:
-                    flight.rest(holding, clock.now() + LONG if seat.off is None else seat.off)
+                    flight.rest(progress, clock.now() + LONG if active.off is None else active.off)
                     continue
-                if flight.held():
-                    flight.wait_while_held(holding)
+                if flight.suspended():
+                    flight.wait_while_suspended(progress)
                     continue
-                number = next(mine, None)
+                number = next(numbers, None)
                 if number is None:
                     self._finished.add(user)
                     return
                 due = clock.now()
-                holding.taken += 1
+                progress.taken += 1
                 flight.planned[share.label] += 1
                 # mypyc: on the hot path all arguments are given by hand, also the default of *waited*
-                account(share.label, due, "planned", 0.0, share=holding.name)
+                count_visit(share.label, due, "planned", 0.0, share=progress.name)
                 arrival = Arrival(share.entry, share.unique(number), me, None, share.phases(due - flight.began))
-                turn = loop.iteration
-                visited = flight.visit(holding, arrival, due)
+                before = loop.iteration
+                visited = flight.visit(progress, arrival, due)
                 if once or not visited.stays:
                     self._finished.add(user)
                     return
-                if not restless or loop.iteration == turn:  # else the visit waited, and the other greenlets ran
-                    self._rest(seat, self._wake(user, number, due))
+                if not restless or loop.iteration == before:  # else the visit waited, and the other greenlets ran
+                    self._rest(active, self._wake(user, number, due))
         finally:
             flight.present -= 1
-            del self._seats[user]
+            del self._active[user]
             flight.visitor.leave(share.entry, me)
             self._drop_the_rest()
 
     def _numbers(self, user: int) -> Iterator[int]:
-        load, start = self._load, self._holding.share.start
+        load, start = self._load, self._progress.share.start
         if self._left is not None:
             return self._left
         if isinstance(load, Iterations):
@@ -142,32 +142,32 @@ class ClosedLoad:
         return (
             span.low
             if span.low == span.high
-            else span.draw(seeded_random(self._holding.share.source, user, number, what))
+            else span.draw(seeded_random(self._progress.share.source, user, number, what))
         )
 
-    def _rest(self, seat: _Seat, wake: float) -> None:
+    def _rest(self, active: _ActiveUser, wake: float) -> None:
         flight = self._flight
         while True:
-            until = wake if seat.off is None else min(wake, seat.off)
-            flight.rest(self._holding, until)
-            if flight.clock.now() >= until or not flight.going(self._holding):
+            until = wake if active.off is None else min(wake, active.off)
+            flight.rest(self._progress, until)
+            if flight.clock.now() >= until or not flight.going(self._progress):
                 return
 
     def _drop_the_rest(self) -> None:
         """Count the remaining iterations as dropped when no user is left to make them."""
-        flight, holding, load = self._flight, self._holding, self._load
-        if self._seats or self._ushering or not isinstance(load, Iterations) or holding.released:
+        flight, progress, load = self._flight, self._progress, self._load
+        if self._active or self._starting or not isinstance(load, Iterations) or progress.released:
             return
         now = flight.clock.now()
-        for _ in range(load.quota(holding.share.index, holding.share.of) - holding.taken):
-            holding.taken += 1
-            flight.planned[holding.share.label] += 1
-            flight.account(holding, now, "planned")
-            flight.account(holding, now, "dropped")
+        for _ in range(load.quota(progress.share.index, progress.share.of) - progress.taken):
+            progress.taken += 1
+            flight.planned[progress.share.label] += 1
+            flight.count_visit(progress, now, "planned")
+            flight.count_visit(progress, now, "dropped")
 
-    def _spells(self) -> list[UserInterval]:
-        share = self._holding.share
-        return spells(self._load.curve, share.index, share.of)
+    def _intervals(self) -> list[UserInterval]:
+        share = self._progress.share
+        return user_intervals(self._load.curve, share.index, share.of)
 
     def _reading(self, offset: float | None) -> float | None:
         return None if offset is None else self._begun + offset

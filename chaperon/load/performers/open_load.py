@@ -24,43 +24,43 @@ class OpenLoad:
     flight of its leg is reached, or if it would start more than `Terms.late` seconds after it was due.
     """
 
-    def __init__(self, flight: VisitsInFlight, holding: ShareProgress, terms: Terms) -> None:
+    def __init__(self, flight: VisitsInFlight, progress: ShareProgress, terms: Terms) -> None:
         self._flight = flight
-        self._holding = holding
+        self._progress = progress
         self._terms = terms
         self._pool = terms.pool
         self._late = terms.late
-        self._leg = (holding.share.entry, holding.share.leg)
-        self._begun = flight.began + holding.share.at
+        self._leg = (progress.share.entry, progress.share.leg)
+        self._begun = flight.began + progress.share.at
         self._next: tuple[int, float] | None = None
         self._restart()
         self._cap = terms.cap(self._load.in_flight)
 
     def __repr__(self) -> str:
-        return f"<OpenLoad {self._holding.share.name}>"
+        return f"<OpenLoad {self._progress.share.name}>"
 
     def follow_curve(self, curve: Curve) -> None:
         """Continue along another curve, from the next arrival on."""
-        self._holding.load = self._holding.load.following(curve)
+        self._progress.load = self._progress.load.following(curve)
         self._restart()
 
     def run(self) -> None:
         """Start every visit of the share when it is due. Blocks until the time of the share is over."""
-        flight, holding = self._flight, self._holding
+        flight, progress = self._flight, self._progress
         end = self._begun + self._load.curve.until
         while True:
             if self._next is None:  # no further arrival is due, unless the load is changed
-                if not flight.going(holding) or flight.clock.now() >= end:
+                if not flight.going(progress) or flight.clock.now() >= end:
                     return
-                flight.rest(holding, end)
+                flight.rest(progress, end)
                 continue
             number, offset = self._next
             due = self._begun + offset
-            flight.rest(holding, due)
-            flight.wait_while_held(holding)
-            if holding.released:
-                holding.handed = True
-                flight.changed()
+            flight.rest(progress, due)
+            flight.wait_while_suspended(progress)
+            if progress.released:
+                progress.handed = True
+                flight.on_share_ended()
                 return
             now = flight.clock.now()
             if flight.stopped is not None:
@@ -69,14 +69,14 @@ class OpenLoad:
             elif due > now:
                 continue  # woken because something changed: look again
             self._next = next(self._schedule, None)
-            holding.taken += self._load.visits_each
-            flight.planned[holding.share.label] += self._load.visits_each
-            self._account(due, "planned")
-            if due < holding.since:
-                self._account(due, "lost")
+            progress.taken += self._load.visits_each
+            flight.planned[progress.share.label] += self._load.visits_each
+            self._count_visits(due, "planned")
+            if due < progress.since:
+                self._count_visits(due, "lost")
                 self._missed(number, due, now)
             elif flight.stopped is not None:
-                self._account(due, "dropped", now - due)
+                self._count_visits(due, "dropped", now - due)
                 self._missed(number, due, now)
             elif now - due > self._late:
                 self._drop(number, due, now, "late")
@@ -84,20 +84,20 @@ class OpenLoad:
                 self._drop(number, due, now, "cap")
             else:
                 flight.flying[self._leg] += 1
-                flight.spawn(holding, self._arrive, number, due)
+                flight.spawn(progress, self._arrive, number, due)
 
     def _arrive(self, number: int, due: float) -> None:
-        flight, share = self._flight, self._holding.share
+        flight, share = self._flight, self._progress.share
         now = flight.clock.now()
         if now - due > self._late:
             flight.flying[self._leg] -= 1
             self._drop(number, due, now, "late")
             return
         flight.health.late(now - due)
-        user = self._pool.borrow(self._holding)
+        user = self._pool.borrow(self._progress)
         flight.present += 1
         try:
-            visited = flight.visit(self._holding, self._arrival(number, user, due), due)
+            visited = flight.visit(self._progress, self._arrival(number, user, due), due)
         finally:
             flight.present -= 1
             flight.flying[self._leg] -= 1
@@ -107,27 +107,27 @@ class OpenLoad:
             flight.visitor.leave(share.entry, user)
 
     def _drop(self, number: int, due: float, now: float, why: str) -> None:
-        self._account(due, "dropped", now - due)
+        self._count_visits(due, "dropped", now - due)
         self._flight.health.dropped(why, now - due)
         self._missed(number, due, now)
 
-    def _account(self, due: float, outcome: VisitOutcome, waited: float = 0.0) -> None:
+    def _count_visits(self, due: float, outcome: VisitOutcome, waited: float = 0.0) -> None:
         """Count all visits of one arrival in the ledger; *waited* is the seconds since the first of them was due."""
-        self._flight.account(self._holding, due, outcome, waited)
+        self._flight.count_visit(self._progress, due, outcome, waited)
         for _ in range(self._load.visits_each - 1):
-            self._flight.account(self._holding, due, outcome)
+            self._flight.count_visit(self._progress, due, outcome)
 
     def _missed(self, number: int, due: float, now: float) -> None:
         """Record the response time of a visit that never started: at least the time since it was due."""
         self._flight.visitor.missed(self._arrival(number, NO_USER, due), now)
 
     def _arrival(self, number: int, user: int, due: float) -> Arrival:
-        share = self._holding.share
+        share = self._progress.share
         return Arrival(share.entry, share.unique(number), user, due, share.phases(due - self._flight.began))
 
     def _restart(self) -> None:
-        share = self._holding.share
-        self._load = cast(Arriving, self._holding.load)
-        arrivals = self._holding.taken // self._load.visits_each
+        share = self._progress.share
+        self._load = cast(Arriving, self._progress.load)
+        arrivals = self._progress.taken // self._load.visits_each
         self._schedule = offsets(self._load, share.index, share.of, seed=share.source, skip=arrivals)
         self._next = next(self._schedule, None)

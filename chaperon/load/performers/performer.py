@@ -26,9 +26,9 @@ class Pool:
         self._idle: dict[int, list[int]] = {}
         self._opened: dict[str, int] = {}
 
-    def borrow(self, holding: ShareProgress) -> int:
+    def borrow(self, progress: ShareProgress) -> int:
         """Return the number of the user that became idle last, or of a new one."""
-        share = holding.share
+        share = progress.share
         idle = self._idle.get(share.entry)
         if idle:
             return idle.pop()
