@@ -102,11 +102,11 @@ NOT_USED = [
 
 
 @pytest.mark.parametrize(("words", "code", "message"), NOT_USED, ids=lambda value: str(value)[:40])
-def test_an_option_that_a_command_does_not_use_is_named(words, code, message, process, tmp_path):
+def test_an_option_that_a_command_does_not_use_is_named(words, code, message, command, tmp_path):
     file = tmp_path / "one.py"
     file.write_text("from chaperon import step\n\n@step\ndef go(session):\n    session.get('/')\n")
 
-    done = process(
+    done = command(
         *[str(file) if word == "FILE" else word for word in words], *(["--url", "http://127.0.0.1:1"] * (code == 4))
     )
 
