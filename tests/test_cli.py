@@ -274,11 +274,62 @@ def many(session):
 
 
 def test_an_output_that_cannot_be_written_exits_1_but_the_table_is_printed(chaperon, target):
-    done = chaperon("local", "shop.py", "--url", target.url, "--json", "/nowhere/out.json")
+    done = chaperon("local", "shop.py", "--url", target.url, "--json", "/dev/full")
 
     assert done.returncode == 1
     assert "PASS" in done.stdout
-    assert "cannot write /nowhere/out.json" in done.stderr
+    assert (
+        done.stderr.splitlines()[-1] == "chaperon: cannot write /dev/full: No space left on device; give another path"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("nowhere/out.json", "there is no folder {folder}/nowhere; make it, or give another path"),
+        (".", "it is a folder; give the path of a file"),
+        ("shop.py/out.json", "there is no folder {folder}/shop.py; make it, or give another path"),
+    ],
+)
+@pytest.mark.parametrize("which", ["local", "check", "find", "master", "processes"])
+def test_an_output_that_cannot_be_written_is_refused_before_anything_is_sent(chaperon, target, which, path, why):
+    given = {
+        "find": ("find", "shop.py", "--limit", "p95 < 9s"),
+        "master": ("master", "shop.py", "--workers", "1", "--bind", "tcp://127.0.0.1:*", "--no-key"),
+        "processes": ("local", "shop.py", "--processes", "2"),
+    }.get(which, (which, "shop.py"))
+
+    done = chaperon(*given, "--url", target.url, "--json", path)
+
+    assert done.returncode == 1
+    why = why.format(folder=os.path.realpath(chaperon.folder))
+    assert done.stderr.splitlines()[-1] == f"chaperon: cannot write {path}: {why}"
+    assert target.asked == []
+    assert {*os.listdir(chaperon.folder)} <= {"shop.py", "__pycache__"}
+
+
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)])
+@pytest.mark.parametrize("which", ["local", "check"])
+def test_a_json_on_standard_output_has_it_for_itself(chaperon, target, which, quiet):
+    file = "from chaperon import step\n@step\ndef grüße(session):\n    session.get('/')\n"
+
+    done = chaperon(which, "shop.py", "--url", target.url, "--json", "-", *quiet, file=file)
+
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["verdict"] == "PASS"
+    assert [row["name"] for row in report["series"] if row["kind"] == "step"] == ["step grüße"]
+    assert "PASS" in done.stderr
+    assert ("GET /" in done.stderr) == (which == "check" or not quiet)
+
+
+def test_a_search_writes_its_json_to_standard_output_too(chaperon, target):
+    short = ("--from", "5", "--to", "5", "--step", "1s", "--settle", "0s", "--limit", "p50(visit) < 5s")
+
+    done = chaperon("find", "shop.py", "--url", target.url, "--json", "-", *short)
+
+    assert json.loads(done.stdout)["schema"] == "chaperon-capacity/1"
+    assert "highest rate that held" in done.stderr
 
 
 def test_nobody_reading_the_output_is_no_crash(process, target):

@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,9 +19,14 @@ from unjudged import unjudged
 
 import chaperon.cli
 from chaperon.cli import execute
+from chaperon.cli.options import RunOptions
+from chaperon.cli.outputs import make_outputs
 from chaperon.cli.terminal.console import CleanConsole
 from chaperon.cli.terminal.streams import CleanStream, StderrHandler
 from chaperon.errors import OutputError
+from chaperon.execution.output_feed import OutputFeed
+from chaperon.report.outputs import console as console_output
+from chaperon.report.outputs import json as json_output
 
 HEADER, SETTING, PASSWORD, OWN, MADE = "header-5ecret", "setting-5ecret", "passw-5ecret", "config-5ecret", "made-5ecret"
 EVIL = "evil\x1b[2J\x9b\u202e\nPASS in 0.0 s\rover"
@@ -274,18 +278,19 @@ RAISED = [
 OTHERS = [exc for exc in RAISED if not isinstance(exc, OSError)]
 
 
-@pytest.fixture
-def orders(tmp_path):
-    defaults = dict.fromkeys(chaperon.cli.options.RunOptions.__dataclass_fields__)
-    return chaperon.cli.options.RunOptions(**{**defaults, "by": (), "quiet": False, "json": str(tmp_path / "out.json")})
+def written(report, tmp_path, *, quiet=False):
+    """Write all outputs of a command line with --json; return the exit code."""
+    feed = OutputFeed(make_outputs(RunOptions(quiet=quiet, outputs={"json": str(tmp_path / "out.json")})), None)
+    feed.finish(report)
+    return execute.exit_code_of(report, feed.failures)
 
 
 @pytest.mark.parametrize("raised", RAISED, ids=lambda exc: type(exc).__name__)
 @pytest.mark.parametrize("quiet", [False, True])
-def test_a_json_that_cannot_be_written_loses_only_itself(orders, capsys, monkeypatch, raised, quiet):
-    monkeypatch.setattr(execute, "write_json", raising(raised))
+def test_a_json_that_cannot_be_written_loses_only_itself(tmp_path, capsys, monkeypatch, raised, quiet):
+    monkeypatch.setattr(json_output, "write_json", raising(raised))
 
-    code = execute.write_outputs(report_of(), replace(orders, quiet=quiet))
+    code = written(report_of(), tmp_path, quiet=quiet)
 
     out, err = capsys.readouterr()
     assert code == 1
@@ -295,18 +300,18 @@ def test_a_json_that_cannot_be_written_loses_only_itself(orders, capsys, monkeyp
 
 
 @pytest.mark.parametrize("raised", OTHERS, ids=lambda exc: type(exc).__name__)
-def test_a_table_that_fails_loses_neither_the_json_nor_the_verdict(orders, capsys, monkeypatch, raised, tmp_path):
-    monkeypatch.setattr(execute, "print_report", raising(raised))
+def test_a_table_that_fails_loses_neither_the_json_nor_the_verdict(tmp_path, capsys, monkeypatch, raised):
+    monkeypatch.setattr(console_output, "print_report", raising(raised))
     report = report_of()
 
-    code = execute.write_outputs(report, orders)
+    code = written(report, tmp_path)
 
     out, err = capsys.readouterr()
     assert code == 1
     assert out.splitlines()[0] == report.verdict.value
     assert json.loads((tmp_path / "out.json").read_text())["verdict"] == report.verdict.value
     (line,) = err.splitlines()
-    assert raised.args == ("no",) or "cannot print the table" in line
+    assert raised.args == ("no",) or "cannot write the table" in line
 
 
 def raising(exc):
@@ -331,7 +336,7 @@ def test_a_search_whose_result_cannot_be_written_still_says_it(chaperon_in, tmp_
     (tmp_path / "odd.py").write_text("from chaperon import step\n@step\ndef odd(session):\n    pass\n")
     given = ("--from", "5", "--to", "5", "--step", "1s", "--settle", "0s", "--limit", "p50(visit) < 5s")
 
-    done = chaperon_in("find", "odd.py", *given, "--json", "no such folder/out.json")
+    done = chaperon_in("find", "odd.py", *given, "--json", "/dev/full")
 
     assert done.returncode == 1
     assert "highest rate that held: 5/s" in done.stdout

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import click
 
-from chaperon.cli.execute import execute, write_outputs
+from chaperon.cli.execute import execute
 from chaperon.cli.option_groups import GroupedCommand
 from chaperon.cli.options import LOAD_NAMES, RunOptions, load_options, target_argument
+from chaperon.cli.outputs import prints_elsewhere
 from chaperon.cli.terminal.streams import Styled, print_line, print_warning
 from chaperon.measure.quantity import count_text
 from chaperon.measure.sample import Sample
@@ -32,13 +33,16 @@ def check(file: str, options: RunOptions) -> int:
     environment = options.load_environment(file, warn=print_warning)
     entries = [replace(each, load=ONE_VISIT) for entry in environment.entries for each in entry.split_mix()]
     once = replace(environment, scenarios=entries, limits=())
-    return execute(once, options, tap=SamplePrinter(with_label=len(once.entries) > 1), live=False, outputs=_outputs)
+    printer = SamplePrinter(with_label=len(once.entries) > 1, err=prints_elsewhere(options))
+    # every sample was printed already: after them the verdict alone
+    return execute(once, replace(options, quiet=True), tap=printer, judge=_judge)
 
 
 class SamplePrinter:
     """Prints every sample, until standard output is closed."""
 
-    def __init__(self, *, with_label: bool) -> None:
+    def __init__(self, *, with_label: bool, err: bool = False) -> None:
+        self._err = err
         self._labelled = with_label
         self._readable = True
 
@@ -47,7 +51,7 @@ class SamplePrinter:
         if not self._readable:
             return
         try:
-            print_line(*([f"{sample.key.scenario}: "] if self._labelled else []), *sample_line(sample))
+            print_line(*([f"{sample.key.scenario}: "] if self._labelled else []), *sample_line(sample), err=self._err)
         except Exception:
             self._readable = False
 
@@ -67,10 +71,10 @@ def sample_line(sample: Sample) -> tuple[Styled, str]:
     return mark, f"{line}  {failure.error}"
 
 
-def _outputs(report: Report, options: RunOptions) -> int:
-    """Write the outputs and print the verdict without a table: every sample was printed already."""
+def _judge(report: Report) -> Report:
+    """Return the report of a check: any error is a FAIL."""
     errors = sum(error.count for error in report.errors)
     if errors and report.verdict is Verdict.PASS:
         reason = count_text(errors, "error")
         report = replace(report, verdict=Verdict.FAIL, reasons=(*report.reasons, reason))
-    return write_outputs(report, replace(options, quiet=True))
+    return report

@@ -2,108 +2,66 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from chaperon.cli.interrupts import defer_signals, handle_signals, interruptible_setup
 from chaperon.cli.options import RunOptions
-from chaperon.cli.terminal.console import CleanConsole
+from chaperon.cli.outputs import VerdictOutput, make_outputs, prints_elsewhere, probe_outputs
 from chaperon.cli.terminal.live import ProgressLine
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
-from chaperon.cli.terminal.streams import StderrHandler, discard_stdout, hide, print_error, print_line
-from chaperon.errors import OutputError
+from chaperon.cli.terminal.streams import StderrHandler, hide, print_error
 from chaperon.execution.environment import Environment
+from chaperon.execution.output_feed import OutputFailure, failure_text
 from chaperon.interrupts import is_interrupt
 from chaperon.measure.exception_text import describe
 from chaperon.measure.sample import Sample
-from chaperon.report.outputs.console import print_report
-from chaperon.report.outputs.json import write_json
+from chaperon.report.outputs.console import ConsoleOutput
+from chaperon.report.outputs.output import Output
 from chaperon.report.report import Report
 
 if TYPE_CHECKING:
     from chaperon.execution.run import Run
 
-PIPE_WIDTH = 140
-"""Columns of the table where standard output is no terminal."""
 
+def attempt(name: str, write: Callable[[], None]) -> bool:
+    """Call *write* and return whether it succeeded; print its exception as one line, so that other outputs go on.
 
-def write_outputs(report: Report, options: RunOptions) -> int:
-    """Write the JSON and print the table, each also if the other fails; return the exit code.
-
-    If the table cannot be printed, the verdict is printed without it. Raises BrokenPipeError.
-    """
-    written = True
-    if (path := options.json) is not None:
-        written = attempt(f"write the report to {path}", lambda: write_json(report, path))
-    if options.quiet:
-        return (
-            report.verdict.exit_code if attempt("print the verdict", lambda: _print_verdict(report)) and written else 1
-        )
-    if attempt("print the table", lambda: _print_table(report, options.by)):
-        return report.verdict.exit_code if written else 1
-    if sys.stdout is not None:
-        attempt("print the verdict", lambda: _print_verdict(report))
-    return 1
-
-
-def attempt(action: str, output: Callable[[], None]) -> bool:
-    """Call *output* and return whether it succeeded; print its exception as one line, so that other outputs go on.
-
-    *action* names it in that line, such as "print the table". Raises BrokenPipeError if the reader
-    of the stream has gone.
+    *name* is what was to be written, such as "the result". Raises BrokenPipeError if the reader of
+    the stream has gone.
     """
     try:
-        output()
+        write()
     except BrokenPipeError:
         raise
     except Exception as exc:
-        with suppress(OSError, ValueError):
-            print_error(_failure_text(action, exc))
+        _print_failure(failure_text(name, exc))
         return False
     return True
 
 
-@contextmanager
-def printing() -> Iterator[TextIO]:
-    """Yield standard output and flush it at the end; after an error discard what is buffered. Raises OSError."""
-    if sys.stdout is None:
-        raise OSError(errno.EBADF, "standard output is closed")
-    try:
-        yield sys.stdout
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError:
-        discard_stdout()
-        raise
+def exit_code_of(report: Report, failures: Sequence[OutputFailure], *, err: bool = False) -> int:
+    """Print why outputs could not be written, and return the exit code of the run: 1 if there are any.
+
+    If the table is one of them, the verdict is printed without it. Raises BrokenPipeError if the
+    reader of a stream has gone.
+    """
+    for failure in failures:
+        if isinstance(failure.error, BrokenPipeError):
+            raise failure.error
+        _print_failure(failure.text)
+    if sys.stdout is not None and any(isinstance(failure.output, ConsoleOutput) for failure in failures):
+        attempt("the verdict", lambda: VerdictOutput(err=err).finish(report))
+    return 1 if failures else report.verdict.exit_code
 
 
-def _failure_text(action: str, exc: Exception) -> str:
-    if isinstance(exc, OutputError):
-        return str(exc)
-    if isinstance(exc, OSError):
-        return f"cannot {action}: {exc.strerror or exc}"
-    try:
-        return f"cannot {action}: {type(exc).__name__}: {exc}"
-    except Exception:  # its __str__ raises as well
-        return f"cannot {action}: {type(exc).__name__}"
-
-
-def _print_table(report: Report, by: Sequence[str]) -> None:
-    with printing() as stdout:
-        print_report(report, CleanConsole(stdout, width=None if stdout.isatty() else PIPE_WIDTH), by)
-
-
-def _print_verdict(report: Report) -> None:
-    with printing():
-        print_line(report.verdict.value)
-        for reason in report.reasons:
-            print_line("  ", reason)
+def _print_failure(text: str) -> None:
+    with suppress(OSError, ValueError):
+        print_error(text)
 
 
 def execute(
@@ -111,21 +69,22 @@ def execute(
     options: RunOptions,
     *,
     tap: Callable[[Sample], None] | None = None,
-    live: bool = True,
-    outputs: Callable[[Report, RunOptions], int] = write_outputs,
-    start: Callable[[], Run] | None = None,
+    judge: Callable[[Report], Report] = lambda report: report,
+    start: Callable[[Sequence[Output]], Run] | None = None,
 ) -> int:
     """Run *environment* in this process, or as *start* does; show progress, write outputs, return the exit code.
 
-    Raises LoadError, TeardownError, and what *start* raises.
+    *judge* may change the report before it is written. Raises LoadError, OutputError before
+    anything is sent, TeardownError, and what *start* raises.
     """
     prepare(environment, options)
+    outputs = make_outputs(options)
     with interruptible_setup():
-        started = start() if start else environment.start(tap)
+        started = start(outputs) if start else environment.start(tap, outputs=outputs)
     with started as running, stray_errors_contained():
         hide(running.plan.secrets)  # setup may have added some
         try:
-            with handle_signals(running), ProgressLine(running, shown=live and not options.quiet):
+            with handle_signals(running), ProgressLine(running, shown=not options.quiet):
                 running.wait()
         except BaseException as exc:
             if isinstance(exc, Exception):
@@ -134,15 +93,17 @@ def execute(
                 running.kill(f"{describe(exc)}, raised in the main greenlet")
             # otherwise the third signal: write what is known and exit
         with defer_signals():
-            code = outputs(running.report(), options)
+            report = running.finish(judge)
+            code = exit_code_of(report, running.output_failures, err=prints_elsewhere(options))
     if running.teardown_error is not None:
         raise running.teardown_error
     return code
 
 
 def prepare(environment: Environment, options: RunOptions) -> None:
-    """Configure logging and warnings as the options say, mask the secrets of the environment."""
+    """Probe the outputs, set up logging and warnings, hide what the environment keeps secret. Raises OutputError."""
     hide(environment.secrets)
+    probe_outputs(options)
     if options.log:
         handler = StderrHandler()
         handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 
 import click
 
-from chaperon.cli.execute import attempt, prepare, printing
+from chaperon.cli.execute import attempt, prepare
 from chaperon.cli.interrupts import handle_signals
 from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import LOAD_NAMES, RATE, SPAN, RunOptions, load_options, target_argument
+from chaperon.cli.outputs import OUTPUTS
 from chaperon.cli.terminal.live import ProgressLine
 from chaperon.cli.terminal.streams import hide, print_line, print_warning
 from chaperon.execution.environment import Environment
-from chaperon.report.capacity import Probe, heading
+from chaperon.report.capacity import Probe
 from chaperon.report.format import number_text, time_text
-from chaperon.report.outputs.json import write_plain
 from chaperon.report.report import Report
 
 
@@ -73,18 +74,10 @@ def find(
         told=print_probe,
     )
     written = True
-    if (path := options.json) is not None:
-        written = attempt(f"write the result to {path}", lambda: write_plain(capacity.as_dict(), path))
-    if not options.quiet:
-        written &= attempt("print the curve", lambda: _print_lines([heading(), *capacity.lines(), ""]))
-    written &= attempt("print the result", lambda: _print_lines([capacity.said]))
+    for row in OUTPUTS:
+        if (write := row.write_capacity) is not None:
+            written &= attempt("the result", partial(write, options, capacity))
     return capacity.verdict.exit_code if written else 1
-
-
-def _print_lines(lines: list[str]) -> None:
-    with printing():
-        for line in lines:
-            print_line(line)
 
 
 def _per_second(value: tuple[float, str]) -> float:

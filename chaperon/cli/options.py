@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 
 import click
 
 from chaperon.cli.option_groups import option
+from chaperon.cli.outputs import OUTPUT_NAMES, output_options
 from chaperon.cli.terminal.streams import hide
 from chaperon.clock import seconds
 from chaperon.errors import PlanError, UsageError
@@ -32,29 +33,30 @@ _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 class RunOptions:
     """The values of the options."""
 
-    url: str | None
-    users: int | None
-    rate: tuple[float, str] | None
-    iterations: int | None
-    load: str | None
-    ramp: float | None
-    hold: float | None
-    only: str | None
-    limits: tuple[str, ...]
-    settings: tuple[str, ...]
-    headers: tuple[str, ...]
-    timeout: float | None
-    insecure: bool
-    seed: int | None
-    grace: float | None
-    warmup: float | None
-    in_flight: int | None
-    by: tuple[str, ...]
-    trust: tuple[str, ...]
-    no_brake: bool
-    json: str | None
-    quiet: bool
-    log: str | None
+    url: str | None = None
+    users: int | None = None
+    rate: tuple[float, str] | None = None
+    iterations: int | None = None
+    load: str | None = None
+    ramp: float | None = None
+    hold: float | None = None
+    only: str | None = None
+    limits: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    timeout: float | None = None
+    insecure: bool = False
+    seed: int | None = None
+    grace: float | None = None
+    warmup: float | None = None
+    in_flight: int | None = None
+    by: tuple[str, ...] = ()
+    trust: tuple[str, ...] = ()
+    no_brake: bool = False
+    quiet: bool = False
+    log: str | None = None
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    """The values of the options of outputs, by their names."""
 
     def load_environment(self, target: str, *, warn: Callable[[str], object] = lambda text: None) -> Environment:
         """Load FILE[:NAME] and apply the options to it. Raises LoadError, UsageError.
@@ -186,7 +188,6 @@ _OPTIONS = (
     option("Target", "--insecure", is_flag=True, help="Do not verify TLS certificates."),
     option("Limits", "--limit", "limits", multiple=True, help="What must hold: 'p95(GET /) < 300ms'. Repeatable."),
     option("Limits", "--no-brake", is_flag=True, help="Go on although every request has failed for 30 s."),
-    option("Output", "--json", metavar="PATH", help="Write the report to this file, as JSON."),
     option("Output", "--by", multiple=True, metavar="phase|TAG", help="Split the table by phase, or by a tag."),
     option("Output", "--quiet", is_flag=True, help="Print the verdict only: no progress, no table."),
     option(
@@ -213,14 +214,15 @@ def load_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def with_options(**values: Any) -> Any:
-        names = RunOptions.__dataclass_fields__
-        options = RunOptions(**{name: values.pop(name) for name in names})
+        names = [name for name in RunOptions.__dataclass_fields__ if name != "outputs"]
+        outputs = {name: values.pop(name) for name in OUTPUT_NAMES}
+        options = RunOptions(**{name: values.pop(name) for name in names}, outputs=outputs)
         return command(options=options, **values)
 
     decorated: Callable[..., Any] = with_options
     for each in reversed(_OPTIONS):
         decorated = each(decorated)
-    return decorated
+    return output_options(decorated)
 
 
 def _rule(text: str) -> tuple[str, str]:

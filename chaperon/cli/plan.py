@@ -9,6 +9,7 @@ import click
 
 from chaperon.cli.option_groups import GroupedCommand
 from chaperon.cli.options import RunOptions, load_options, target_argument
+from chaperon.cli.outputs import OUTPUT_NAMES
 from chaperon.cli.terminal.streams import Styled, print_line, print_warning
 from chaperon.execution.environment import Environment
 from chaperon.load.kinds.load import Shaped
@@ -18,7 +19,7 @@ from chaperon.report.format import time_text
 
 WIDE = 72
 FIRST = 5
-_UNUSED = ("headers", "timeout", "insecure", "grace", "no_brake", "json", "by", "quiet", "log", "trust")
+_UNUSED = ("headers", "timeout", "insecure", "grace", "no_brake", *OUTPUT_NAMES, "by", "quiet", "log", "trust")
 
 
 @click.command(cls=GroupedCommand, ignored=_UNUSED, reason="plan sends nothing")

@@ -67,7 +67,6 @@ class OutputFeed:
             except Exception as exc:
                 self._outputs.remove(output)
                 self.failures.append(OutputFailure(output, exc))
-                _say(self.failures[-1].text)
 
     def begin(self, began: float) -> None:
         """Hand out seconds from now on; *began* is the start of the run on the wall clock, in seconds since 1970."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -55,7 +55,7 @@ class Run(ABC):
         self._setup = plan.new_setup()
         self._feed: OutputFeed | None = None
         self._run_file: RunFileWriter | None = None
-        self._written = False
+        self._written: Report | None = None
         self._started = ""
         self._ended = Event()
 
@@ -186,24 +186,23 @@ class Run(ABC):
         """The outputs that could not be written so far, with what they raised."""
         return [] if self._feed is None else self._feed.failures
 
-    def finish(self) -> list[OutputFailure]:
-        """Let every output write the report; return those that could not. Only the first call does anything.
+    def finish(self, change: Callable[[Report], Report] = lambda report: report) -> Report:
+        """Let every output write the report, as *change* returns it; return what they wrote.
 
-        Blocks while they write: live outputs have 5 s for seconds that are still queued. It is
-        meant for the end; before it, outputs get the report so far.
+        It is for the end of the run; before it, outputs get the report so far. Only the first
+        call writes. Blocks while they write: live outputs have 5 s for seconds that are still
+        queued. *output_failures* has the outputs that failed.
         """
         self._check_started()
-        assert self._feed is not None
-        if not self._written:
-            self._written = True
+        if self._written is None and self._feed is not None:
             if self.ended:
                 self._monitor.collector.close()
             self._feed.flush()
-            report = self.report()
+            report = self._written = change(self.report())
             if self._run_file is not None:
                 self._run_file.finish(RunFooter(report.duration, report.verdict.value, report.reasons))
             self._feed.finish(report)
-        return self._feed.failures
+        return self._written or self.report()
 
     def check_written(self) -> None:
         """Raise TeardownError or OutputError, with the report in it, where something failed beside the run."""

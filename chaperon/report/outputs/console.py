@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from rich import box
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from chaperon.report.breakdown import PHASE, split, tag_names
 from chaperon.report.format import AT_LEAST, MARKS, OWN, number_text, time_text
+from chaperon.report.outputs.output import Output
 from chaperon.report.percentiles import percentile_text
 from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import ErrorRow, LimitResult, Report, Verdict
@@ -49,6 +51,24 @@ def pulse_line(pulse: Pulse, target: str) -> str:
 
 def _live(value: float | None, at_least: float | None) -> str:
     return time_text(value) if at_least is None else f"{AT_LEAST}{time_text(at_least)}"
+
+
+class ConsoleOutput(Output):
+    """Prints the report as tables; *by* splits them, as in `print_report`.
+
+    *console* returns a context manager that gives the console; by default one on standard output.
+    """
+
+    name = "the table"
+
+    def __init__(self, by: Sequence[str] = (), console: Callable[[], AbstractContextManager[Console]] | None = None):
+        self._by = tuple(by)
+        self._console = console or (lambda: nullcontext(Console()))
+
+    def finish(self, report: Report) -> None:
+        """Print the report. Raises OSError."""
+        with self._console() as console:
+            print_report(report, console, self._by)
 
 
 def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> None:

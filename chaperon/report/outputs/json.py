@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from chaperon.errors import OutputError
 from chaperon.report.breakdown import PHASE, by_tags, split
-from chaperon.report.outputs.output_file import write_output
+from chaperon.report.outputs.output import Output, PlannedRun
+from chaperon.report.outputs.output_file import probe_output, write_output
 from chaperon.report.percentiles import Population
 from chaperon.report.redaction.redaction import STEERING, redacted
 from chaperon.report.report import Report
@@ -17,7 +21,15 @@ from chaperon.report.rows import PERCENTILES, Row
 from chaperon.report.texts import map_texts
 
 SCHEMA = "chaperon-report/1"
+STDOUT = "-"
+"""The path that means standard output."""
+Stdout = Callable[[], AbstractContextManager[TextIO]]
+"""Returns a context manager that gives the stream to write to."""
 _ESCAPED = {code: f"\\u{code:04x}" for code in STEERING if code >= 127}  # the others are, in JSON
+
+
+def _stdout() -> AbstractContextManager[TextIO]:
+    return nullcontext(sys.stdout)
 
 
 def as_dict(report: Report) -> dict[str, Any]:
@@ -76,18 +88,45 @@ def as_dict(report: Report) -> dict[str, Any]:
     }
 
 
-def write_json(report: Report, path: str | Path) -> None:
-    """Write the report to *path*, whole or not at all; raises OutputError."""
-    write_plain(as_dict(report), path)
+class JsonOutput(Output):
+    """Writes the report as JSON to a file, whole or not at all, or to standard output where the path is "-"."""
+
+    def __init__(self, path: str | Path, *, stdout: Stdout = _stdout) -> None:
+        self.name = "the report to standard output" if path == STDOUT else f"the report to {path}"
+        self._path = path
+        self._stdout = stdout
+
+    def start(self, plan: PlannedRun) -> None:
+        """Raise OutputError if the file could not be written, for example into a missing folder."""
+        probe_json(self._path)
+
+    def finish(self, report: Report) -> None:
+        """Write the report. Raises OutputError, OSError."""
+        write_json(report, self._path, stdout=self._stdout)
 
 
-def write_plain(values: dict[str, Any], path: str | Path) -> None:
-    """Write plain values to *path* as JSON, whole or not at all; raises OutputError."""
+def probe_json(path: str | Path) -> None:
+    """Raise OutputError unless a report can be written to *path*, or *path* is "-"."""
+    if path != STDOUT:
+        probe_output(path)
+
+
+def write_json(report: Report, path: str | Path, *, stdout: Stdout = _stdout) -> None:
+    """Write the report to *path*, whole or not at all, or to *stdout* if that is "-". Raises OutputError, OSError."""
+    write_plain(as_dict(report), path, stdout=stdout)
+
+
+def write_plain(values: dict[str, Any], path: str | Path, *, stdout: Stdout = _stdout) -> None:
+    """Write plain values as JSON to *path*, or to *stdout*, as `write_json` does."""
+    if path == STDOUT:
+        with stdout() as stream:  # in ASCII, whatever the encoding of the stream is
+            stream.write(json.dumps(values, indent=1, allow_nan=False) + "\n")
+        return
     text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False).translate(_ESCAPED) + "\n"
     try:
         write_output(path, text)
     except OSError as exc:
-        raise OutputError(f"cannot write {path}: {exc.strerror or exc}; give --json another path") from exc
+        raise OutputError(f"cannot write {path}: {exc.strerror or exc}; give another path") from exc
 
 
 def _series(report: Report, row: Row) -> dict[str, Any]:

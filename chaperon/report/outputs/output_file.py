@@ -26,6 +26,28 @@ def write_output(path: str | Path, text: str) -> None:
         _replace(Path(os.path.realpath(place)), text)
 
 
+def probe_output(path: str | Path) -> None:
+    """Raise OutputError unless `write_output` can write to *path*: its folder is there, and takes a file.
+
+    A device or a pipe is not opened: whether it takes anything shows when it is written to.
+    """
+    refuse_links(path)
+    place = Path(path)
+    if place.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder; give the path of a file")
+    if place.exists() and not place.is_file():
+        return
+    folder = Path(os.path.realpath(place)).parent
+    if not folder.is_dir():
+        raise OutputError(f"cannot write {path}: there is no folder {folder}; make it, or give another path")
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{place.name}.", dir=folder)
+    except OSError as exc:
+        raise OutputError(f"cannot write {path}: {exc.strerror or exc}; give another path") from exc
+    os.close(handle)
+    os.unlink(temporary)
+
+
 def refuse_links(path: str | Path) -> None:
     """Refuse a path that leads through a symbolic link of another user. Raises OutputError.
 

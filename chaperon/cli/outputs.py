@@ -1,0 +1,163 @@
+"""The outputs of the command line: the table `OUTPUTS`, one row an output, with its options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from chaperon.cli.option_groups import option as group_option
+from chaperon.cli.terminal.printing import printing, table_console, unfiltered_stdout
+from chaperon.cli.terminal.streams import print_line
+from chaperon.report.outputs.output import Output
+
+if TYPE_CHECKING:
+    from chaperon.report.capacity import Capacity
+    from chaperon.report.report import Report
+
+STDOUT = "-"
+"""The path that means standard output; what else is printed there then goes to standard error."""
+
+
+class OutputValues(Protocol):
+    """The values of the command line that outputs are made of: `RunOptions`."""
+
+    @property
+    def outputs(self) -> Mapping[str, Any]:
+        """The values of the options in `OUTPUTS`, by their names."""
+
+    @property
+    def quiet(self) -> bool:
+        """Whether the verdict is to be printed alone."""
+
+    @property
+    def by(self) -> tuple[str, ...]:
+        """What the table is split by: "phase", or names of tags."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOption:
+    """An option that belongs to one output; *settings* are the keyword arguments of `click.option`."""
+
+    flag: str
+    help: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name of its value in `OutputValues.outputs`."""
+        return self.flag.lstrip("-").replace("-", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRow:
+    """One output of the command line.
+
+    *make* returns the output for a run, or None where the options do not ask for it. *probe*
+    raises OutputError where it could not be written; it is called before anything is sent.
+    *write_capacity* writes the result of `chaperon find`; None: the output has no part in it.
+    """
+
+    options: tuple[OutputOption, ...]
+    make: Callable[[OutputValues], Output | None]
+    probe: Callable[[OutputValues], None] = lambda options: None
+    write_capacity: Callable[[OutputValues, Capacity], None] | None = None
+
+
+def make_outputs(options: OutputValues) -> list[Output]:
+    """Return the outputs that *options* ask for, in the order of the table."""
+    made = [row.make(options) for row in OUTPUTS]
+    return [output for output in made if output is not None]
+
+
+def probe_outputs(options: OutputValues) -> None:
+    """Raise OutputError if one of the outputs that are asked for could not be written."""
+    for row in OUTPUTS:
+        row.probe(options)
+
+
+def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of every output to a command."""
+    for option in reversed([option for row in OUTPUTS for option in row.options]):
+        command = group_option("Output", option.flag, option.name, help=option.help, **option.settings)(command)
+    return command
+
+
+def prints_elsewhere(options: OutputValues) -> bool:
+    """Return whether an output has standard output for itself, so that all else goes to standard error."""
+    return STDOUT in options.outputs.values()
+
+
+class VerdictOutput(Output):
+    """Prints the verdict with its reasons."""
+
+    name = "the verdict"
+
+    def __init__(self, *, err: bool = False) -> None:
+        self._err = err
+
+    def finish(self, report: Report) -> None:
+        """Print the verdict. Raises OSError."""
+        with printing(err=self._err):
+            print_line(report.verdict.value, err=self._err)
+            for reason in report.reasons:
+                print_line("  ", reason, err=self._err)
+
+
+def _make_json(options: OutputValues) -> Output | None:
+    from chaperon.report.outputs.json import JsonOutput  # late: --version and --help need no report
+
+    path = options.outputs.get("json")
+    return None if path is None else JsonOutput(path, stdout=unfiltered_stdout)
+
+
+def _probe_json(options: OutputValues) -> None:
+    from chaperon.report.outputs.json import probe_json  # late: as above
+
+    path = options.outputs.get("json")
+    if path is not None:
+        probe_json(path)
+
+
+def _write_json_capacity(options: OutputValues, capacity: Capacity) -> None:
+    from chaperon.report.outputs.json import write_plain  # late: as above
+
+    path = options.outputs.get("json")
+    if path is not None:
+        write_plain(capacity.as_dict(), path, stdout=unfiltered_stdout)
+
+
+def _make_console(options: OutputValues) -> Output:
+    from chaperon.report.outputs.console import ConsoleOutput  # late: as above
+
+    err = prints_elsewhere(options)
+    return VerdictOutput(err=err) if options.quiet else ConsoleOutput(options.by, lambda: table_console(err=err))
+
+
+def _print_capacity(options: OutputValues, capacity: Capacity) -> None:
+    from chaperon.report.capacity import heading  # late: as above
+
+    err = prints_elsewhere(options)
+    curve = [] if options.quiet else [heading(), *capacity.lines(), ""]
+    with printing(err=err):
+        for line in (*curve, capacity.said):
+            print_line(line, err=err)
+
+
+OUTPUTS = (
+    OutputRow(
+        (
+            OutputOption(
+                "--json", "Write the report to this file, as JSON; - is standard output.", {"metavar": "FILE|-"}
+            ),
+        ),
+        _make_json,
+        _probe_json,
+        _write_json_capacity,
+    ),
+    OutputRow((), _make_console, write_capacity=_print_capacity),
+)
+"""In the order in which they are written; the console comes last, so that the verdict is the last line."""
+
+OUTPUT_NAMES = tuple(option.name for row in OUTPUTS for option in row.options)
+"""The options of all outputs, by parameter name."""
