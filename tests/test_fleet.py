@@ -21,7 +21,7 @@ from chaperon.testing import VirtualClock
 class Ground:
     """A master with workers, all in this process, on one simulated clock."""
 
-    def __init__(self, load, *, took=0.1, grace=2.0, **net):
+    def __init__(self, load, *, took=0.1, grace=2.0, limits=(), **net):
         self.clock = VirtualClock()
         self.net = LossyNetwork(self.clock, **net)
         self.made = []
@@ -35,7 +35,7 @@ class Ground:
             session.clock.sleep(took)
 
         self.environment = Environment(
-            scenarios=[run(Scenario(visit, name="shop"), load)], grace=grace, name="ground", seed=7
+            scenarios=[run(Scenario(visit, name="shop"), load)], limits=limits, grace=grace, name="ground", seed=7
         )
 
     def worker(self, name, *, life=1, capacity=1.0, load_environment=None, identify=Identity):

@@ -134,6 +134,14 @@ class Collector:
         self.log.record_correction(ledger)
         self._sums.correct(ledger)
 
+    def add_series(self, worker: str, second: int, series: Mapping[Key, Series]) -> None:
+        """Add samples that no window contains, such as visits lost with *worker*; listeners get them as a late window.
+
+        They do not count as reported by the worker.
+        """
+        window = Window(worker, 0, second, series=series)
+        self._notify(second, self._sums.merge(second, [window], late=True), [window])
+
     def count_note(self, what: str, times: int = 1) -> None:
         """Count *times* occurrences of the note *what*, which the report shows with its number."""
         what = encodable(what)

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from chaperon.cluster.fleet_caps import FleetCaps
 from chaperon.cluster.master.leases import LeaseTable
+from chaperon.cluster.master.lost_samples import LostVisits, censored_series
 from chaperon.cluster.master.unmade import unmade_visits
-from chaperon.cluster.master.windows import LossCorrections
+from chaperon.cluster.master.windows import LedgerChanges, LossCorrections
 from chaperon.cluster.master.workers import WorkerRecord, WorkerRegistry
 from chaperon.cluster.protocol.messages import (
     Bye,
@@ -263,17 +264,43 @@ class MasterState:
             if worker.lost and not worker.all_windows_in:
                 for note in worker.loss_notes:
                     self.collector.count_note(note)
+        unmade: LedgerChanges = {}
+        until = 0.0
         if self.began is not None:
             until = (self.finished if self._stopped_at is None else self._stopped_at) - self.began
-            self._correct(
-                unmade_visits(self.leases.unowned, self._live_changes(), until=until, whole=self._gave_up_on_workers)
+            unmade = unmade_visits(
+                self.leases.unowned, self._live_changes(), until=until, whole=self._gave_up_on_workers
             )
+            self._correct(unmade)
         self._update_in_flight()
+        self._add_lost_samples(unmade, until)
         if self._losses.duplicated > 0:
             self.collector.count_note(DUPLICATED, self._losses.duplicated)
         if self.began is not None:
             self._check_plan(self.began)
         self.order = "over"
+
+    def _add_lost_samples(self, unmade: LedgerChanges, until: float) -> None:
+        """Add each lost visit as a censored sample, with the age it had at the last window of its worker."""
+        shares = list(self._shares.values())
+        for worker in self.workers:
+            if not worker.lost:
+                continue
+            newest = worker.windows.newest_second
+            # a dead engine's last window was cut at some moment within its second, others at its end
+            seen = newest if worker.windows_until is not None else newest + 1
+            lost = [LostVisits(label, due, count, seen) for (label, due), count in worker.windows.open.items()]
+            lost += [
+                LostVisits(label, second, count, second) for (label, second), count in worker.windows.unreported.items()
+            ]
+            series = censored_series(lost, shares)
+            if series:
+                self.collector.add_series(worker.title, max(newest, 0), series)
+        for (label, due), counts in unmade.items():
+            never = LostVisits(label, due, counts.lost + counts.dropped, until, begun=False)
+            series = censored_series([never] if due <= until else (), shares)
+            if series:
+                self.collector.add_series("", due, series)
 
     def _check_plan(self, began: float) -> None:
         """Compare the ledger with the plan, which comes from the loads alone, and workers with their windows.

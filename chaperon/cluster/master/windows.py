@@ -23,6 +23,7 @@ class WindowSequencer:
     def __init__(self) -> None:
         self._unreported: Counter[LedgerKey] = Counter()
         self.acked = 0
+        self.newest_second = -1
         self.duplicates = 0
         self.closed = False
         self.progress: dict[str, tuple[int, int]] = {}
@@ -93,7 +94,13 @@ class WindowSequencer:
         self._seen_late.update(window.seq for window in ready)
         return ready
 
+    @property
+    def unreported(self) -> Mapping[LedgerKey, int]:
+        """Visits that were begun but are in no window, by the second in which they were reported."""
+        return self._unreported
+
     def _record(self, window: Window, *, late: bool = False) -> None:
+        self.newest_second = max(self.newest_second, window.at)
         for place, counts in window.ledger.items():
             self.open[place] += counts.planned - counts.ended
             if not self.open[place]:
