@@ -14,7 +14,7 @@ from chaperon.cluster.worker import window_size
 from chaperon.cluster.worker.window_size import UNNAMED, UNTAGGED, pack_to_fit
 from chaperon.errors import WindowTooLarge
 from chaperon.measure import window_codec
-from chaperon.measure.recorder import ERRORS_CAPPED, NAMES, NAMES_CAPPED, OTHER, TROUBLES, Recorder
+from chaperon.measure.recorder import ERRORS, ERRORS_CAPPED, NAMES, NAMES_CAPPED, OTHER, Recorder
 from chaperon.measure.sample import Key, Sample
 from chaperon.measure.strict_msgpack import LARGEST
 from chaperon.measure.window import ErrorCount, RunEvent, Window
@@ -129,7 +129,7 @@ def test_twice_the_names_keys_errors_notes_of_a_run_from_many_workers_are_counte
     assert len(totals.series) == NAMES + 1
     assert totals.series[Key("shop", OTHER, "http")].count == NAMES
     assert totals.notes[NAMES_CAPPED] == NAMES
-    assert len(totals.errors) == TROUBLES + 1
+    assert len(totals.errors) == ERRORS + 1
     assert sum(trouble.count for trouble in totals.errors.values()) == 400
     assert totals.notes[ERRORS_CAPPED] == 200
     assert totals.notes[OTHER_NOTES] >= MAX_NOTES

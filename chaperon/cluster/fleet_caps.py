@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chaperon.measure.recorder import (
+    ERRORS,
     ERRORS_CAPPED,
     KEYS,
     NAMES,
     NAMES_CAPPED,
     OTHER,
     TAGS_CAPPED,
-    TROUBLES,
 )
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
@@ -86,7 +86,7 @@ class FleetCaps:
     def _capped_error(self, where: ErrorKey, notes: dict[str, int]) -> ErrorKey:
         if where in self._errors:
             return where
-        if len(self._errors) >= TROUBLES:
+        if len(self._errors) >= ERRORS:
             notes[ERRORS_CAPPED] = notes.get(ERRORS_CAPPED, 0) + 1
             return where[0], OTHER, "other errors"
         self._errors.add(where)

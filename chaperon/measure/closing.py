@@ -47,26 +47,27 @@ class Reported:
             self.visits[label] = self.visits.get(label, 0) + counts.planned
 
 
-def disagreements(said: Closing, reported: Reported, who: str) -> list[str]:
+def disagreements(closing: Closing, reported: Reported, worker: str) -> list[str]:
     """Return one message for each total in which a worker and its windows differ; each makes the run INVALID.
 
-    *who* names the worker in the messages. The list is empty if all totals agree.
+    *worker* names the worker in the messages. The list is empty if all totals agree.
     """
     found = []
-    pairs = [("windows", said.windows, reported.windows), ("samples", said.samples, reported.samples)]
-    for what, counted, there in pairs:
-        if counted != there:
-            found.append(f"{who} counted {counted:,} {what}, its windows have {there:,}")
-    for label, counted in said.visits.items():
-        there = reported.visits.get(label, 0)
-        if counted != there:
-            found.append(f"{who} planned {counted:,} visits of {label}, its windows have {there:,}")
-    if said.requests > reported.requests + said.left_out:
-        found.append(f"{who} sent {said.requests:,} requests, its windows have {reported.requests + said.left_out:,}")
+    pairs = [("windows", closing.windows, reported.windows), ("samples", closing.samples, reported.samples)]
+    for what, counted, received in pairs:
+        if counted != received:
+            found.append(f"{worker} counted {counted:,} {what}, its windows have {received:,}")
+    for label, counted in closing.visits.items():
+        received = reported.visits.get(label, 0)
+        if counted != received:
+            found.append(f"{worker} planned {counted:,} visits of {label}, its windows have {received:,}")
+    if closing.requests > reported.requests + closing.left_out:
+        received = reported.requests + closing.left_out
+        found.append(f"{worker} sent {closing.requests:,} requests, its windows have {received:,}")
     return found
 
 
-def missing(said: Closing, reported: Reported) -> Mapping[str, int]:
+def missing(closing: Closing, reported: Reported) -> Mapping[str, int]:
     """Return how many planned visits the windows lack, by scenario label; labels that lack none are left out."""
-    lacking = {label: counted - reported.visits.get(label, 0) for label, counted in said.visits.items()}
+    lacking = {label: counted - reported.visits.get(label, 0) for label, counted in closing.visits.items()}
     return {label: count for label, count in lacking.items() if count > 0}

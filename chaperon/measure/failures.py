@@ -132,7 +132,7 @@ def is_cut(exc: BaseException) -> bool:
 def failure_of(exc: BaseException, *, natural: bool = True) -> Failure:
     """Return *exc* as a failure. It is listed in the innermost series that sees it, and only counted in outer ones.
 
-    A mark on the exception, or on one that it wraps, shows that it was listed; `unlisted` removes
+    A mark on the exception, or on one that it wraps, shows that it was listed; `clear_listed` removes
     the mark. A failure that was cut is censored, unless the work had no natural end. With
     *natural* the work is a request, which always has one, and so does the visit waiting for it
     with a WebSocket open. Without *natural* the mark of the interrupt decides (`interrupts.endless`).
@@ -154,7 +154,7 @@ def failure_of(exc: BaseException, *, natural: bool = True) -> Failure:
     return Failure(error, _reason_text(exc), listed, censored)
 
 
-def unlisted(exc: BaseException) -> None:
+def clear_listed(exc: BaseException) -> None:
     """Remove the mark of having been listed from *exc* and the exceptions it wraps.
 
     Call it where *exc* has reached its last handler, so that a later raise of the same object is listed again.

@@ -14,7 +14,7 @@ from chaperon.measure.sample import STEADY, Failure, Key, Sample
 
 LONG = 100
 """Maximum length, in characters, of a tag's name and of its value."""
-BOOKS = 500
+CACHES = 500
 """Most combinations of phase and tags whose keys are cached; keys of further ones are built for each sample."""
 
 Naming = Callable[[str], str | None]
@@ -29,14 +29,16 @@ class Derived(NamedTuple):
     value: Callable[[Sample], float]
 
 
-class _Lane(NamedTuple):
+class _CachedKey(NamedTuple):
+    """The key of a series, None if the environment leaves it out, and what to compute from its samples."""
+
     key: Key | None
     derived: tuple[tuple[Key, Callable[[Sample], float]], ...]
 
 
 Tags = tuple[tuple[str, str], ...]
 """Sorted (name, value) pairs."""
-_Lanes = dict[tuple[str, str], _Lane]
+_KeyCache = dict[tuple[str, str], _CachedKey]
 
 
 def with_tags(own: Tags, more: Mapping[str, object]) -> Tags:
@@ -51,7 +53,7 @@ class Meter:
     `fork` share one cache of keys.
     """
 
-    __slots__ = ("_books", "_derived", "_inner", "_lanes", "_naming", "clock", "phase", "recorder", "scenario", "tags")
+    __slots__ = ("_caches", "_derived", "_keys", "_naming", "_nested", "clock", "phase", "recorder", "scenario", "tags")
 
     def __init__(
         self,
@@ -69,25 +71,25 @@ class Meter:
         self.tags: Tags = ()
         self._naming = naming
         self._derived = derived
-        self._lanes: _Lanes = {}
-        self._books: dict[tuple[str, Tags], _Lanes] = {(STEADY, ()): self._lanes}
-        self._inner: dict[str, Meter] = {}
+        self._keys: _KeyCache = {}
+        self._caches: dict[tuple[str, Tags], _KeyCache] = {(STEADY, ()): self._keys}
+        self._nested: dict[str, Meter] = {}
 
     def fork(self) -> Meter:
         """Return a meter for another session, with the same phase and tags."""
         other = Meter(self.recorder, self.clock, self.scenario, naming=self._naming, derived=self._derived)
         other.phase, other.tags = self.phase, self.tags
-        other._lanes, other._books, other._inner = self._lanes, self._books, self._inner
+        other._keys, other._caches, other._nested = self._keys, self._caches, self._nested
         return other
 
     def inner(self, label: str) -> Meter:
         """Return a meter for a scenario called from this one. Its label is "outer/inner"."""
-        first = self._inner.get(label)
+        first = self._nested.get(label)
         if first is None:
             own = encodable(f"{self.scenario}/{label}", NAME)
             first = Meter(self.recorder, self.clock, own, naming=self._naming, derived=self._derived)
-            if len(self._inner) < NAMES:
-                self._inner[label] = first
+            if len(self._nested) < NAMES:
+                self._nested[label] = first
         other = first.fork()
         other.set_phase(self.phase, self.tags)
         return other
@@ -105,7 +107,7 @@ class Meter:
         self.phase = phase
         if tags is not None:
             self.tags = tags
-        self._lanes = self._book(self.phase, self.tags)
+        self._keys = self._cache_for(self.phase, self.tags)
 
     def record(
         self,
@@ -124,11 +126,11 @@ class Meter:
         *tags* replace the tags of the meter. A derived metric that raises is counted as a note.
         """
         # mypyc: nine parameters instead of a Key and a Sample, which compiled callers would have to create.
-        lanes = self._lanes if tags is None else self._book(self.phase, tags)
-        lane = lanes.get((name, kind))
-        if lane is None:
-            lane = self._lane(lanes, name, kind, self.tags if tags is None else tags)
-        key, derived = lane
+        cache = self._keys if tags is None else self._cache_for(self.phase, tags)
+        cached = cache.get((name, kind))
+        if cached is None:
+            cached = self._make_key(cache, name, kind, self.tags if tags is None else tags)
+        key, derived = cached
         if key is not None:
             self.recorder.record_fields(key, start, end, failure, bytes, due, value)
         elif kind == "http":
@@ -145,15 +147,17 @@ class Meter:
                 else:
                     self.recorder.record_fields(own, start, end, None, 0, None, figure)
 
-    def _book(self, phase: str, tags: Tags) -> _Lanes:
-        book = self._books.get((phase, tags))
-        if book is None:
-            book = {}
-            if len(self._books) < BOOKS:
-                self._books[phase, tags] = book
-        return book
+    def _cache_for(self, phase: str, tags: Tags) -> _KeyCache:
+        """Return the key cache of a phase with tags. Beyond `CACHES` of them it is a new one at each call."""
+        cache = self._caches.get((phase, tags))
+        if cache is None:
+            cache = {}
+            if len(self._caches) < CACHES:
+                self._caches[phase, tags] = cache
+        return cache
 
-    def _lane(self, lanes: _Lanes, name: str, kind: str, tags: Tags) -> _Lane:
+    def _make_key(self, cache: _KeyCache, name: str, kind: str, tags: Tags) -> _CachedKey:
+        """Apply the naming rules to a series, make its keys and put them into *cache*, unless that is full."""
         kept: str | None = name
         try:
             if self._naming is not None:
@@ -165,14 +169,16 @@ class Meter:
         if isinstance(kept, str) and len(kept) > NAME:
             self.recorder.count_note(NAMES_CUT)
         key = Key(self.scenario, encodable(kept, NAME), encodable(kind, LABEL), self.phase, tags)
-        lane = _Lane(
+        cached = _CachedKey(
             None if kept is None else key,
             tuple(
-                (Key(self.scenario, encodable(d.name, NAME), "value", self.phase, tags), d.value)
-                for d in self._derived
-                if d.applies(name)
+                [
+                    (Key(self.scenario, encodable(d.name, NAME), "value", self.phase, tags), d.value)
+                    for d in self._derived
+                    if d.applies(name)
+                ]
             ),
         )
-        if len(lanes) < 2 * NAMES:
-            lanes[name, kind] = lane
-        return lane
+        if len(cache) < 2 * NAMES:
+            cache[name, kind] = cached
+        return cached

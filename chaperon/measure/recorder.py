@@ -15,9 +15,12 @@ from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts,
 
 NAMES = 1_000
 KEYS = 10_000
-TROUBLES = 200
+ERRORS = 200
+"""Maximum numbers of series names, of keys, and of (scenario, series, error class) listed, over the whole run."""
 HAPPENINGS = 100
+"""Maximum number of events per window."""
 BATCH = 256
+"""Number of samples of one key that are merged into its series at once."""
 LARGEST = 1e290
 """Exclusive upper bound of values, so that their sum stays finite. Larger values are refused, like infinity."""
 MOST_BYTES = 1 << 53
@@ -26,7 +29,7 @@ MOST_BYTES = 1 << 53
 OTHER = "(other names)"
 NAMES_CAPPED = f"names beyond the first {NAMES:,} counted as «{OTHER}»"
 TAGS_CAPPED = f"keys beyond the first {KEYS:,} counted without their tags"
-ERRORS_CAPPED = f"error messages beyond the first {TROUBLES} counted as «other errors»"
+ERRORS_CAPPED = f"error messages beyond the first {ERRORS} counted as «other errors»"
 NAMES_CUT = f"names of series longer than {NAME} characters cut"
 HAPPENINGS_CAPPED = f"happenings beyond the first {HAPPENINGS} of a second left out"
 REFUSED = "samples refused: not a finite number, or negative"
@@ -50,7 +53,7 @@ class RecorderJournal(Protocol):
         value: float | None,
     ) -> None: ...
 
-    def count_visit(self, label: str, due: float, fate: VisitOutcome, waited: float, share: str) -> None: ...
+    def count_visit(self, label: str, due: float, outcome: VisitOutcome, waited: float, share: str) -> None: ...
 
     def record_rows(self, share: str, rows: int) -> None: ...
 
@@ -97,7 +100,7 @@ class Recorder:
         self._happenings: list[RunEvent] = []
         self._names: set[tuple[str, str]] = set()
         self._keys: set[Key] = set()
-        self._troubles: set[ErrorKey] = set()
+        self._listed_errors: set[ErrorKey] = set()
 
     def __repr__(self) -> str:
         return f"<Recorder {self.worker} at window {self._seq}>"
@@ -151,8 +154,10 @@ class Recorder:
         if len(batch) >= BATCH:
             self._merge_batch(key, batch)
 
-    def count_visit(self, label: str, due: float, fate: VisitOutcome, waited: float = 0.0, *, share: str = "") -> None:
-        """Count one visit with outcome *fate* in the ledger, in the second in which it was *due* on the clock.
+    def count_visit(
+        self, label: str, due: float, outcome: VisitOutcome, waited: float = 0.0, *, share: str = ""
+    ) -> None:
+        """Count one visit with its *outcome* in the ledger, in the second in which it was *due* on the clock.
 
         *waited* is for how many seconds a dropped visit had been due. *share* is the name of its share.
         """
@@ -160,11 +165,11 @@ class Recorder:
         counts = self._ledger.get(second)
         if counts is None:
             counts = self._ledger[second] = VisitCounts()
-        setattr(counts, fate, getattr(counts, fate) + 1)
+        setattr(counts, outcome, getattr(counts, outcome) + 1)
         if waited:
             counts.waited += waited
         if self._journal is not None:
-            self._journal.count_visit(label, due, fate, waited, share)
+            self._journal.count_visit(label, due, outcome, waited, share)
 
     def record_rows(self, share: str, rows: int) -> None:
         """Write to the journal how many rows of a share were handed out. Windows report the number as progress."""
@@ -262,15 +267,15 @@ class Recorder:
 
     def _list(self, key: Key, failure: Failure, at: float) -> None:
         where = (key.scenario, key.name, failure.error)
-        if where not in self._troubles:
-            if len(self._troubles) >= TROUBLES:
+        if where not in self._listed_errors:
+            if len(self._listed_errors) >= ERRORS:
                 self._notes[ERRORS_CAPPED] += 1
                 where = (key.scenario, OTHER, "other errors")
             else:
-                self._troubles.add(where)
-        trouble = ErrorCount(1, at, at, failure.message, int(key.phase == WARM_UP))
+                self._listed_errors.add(where)
+        error = ErrorCount(1, at, at, failure.message, int(key.phase == WARM_UP))
         known = self._errors.get(where)
         if known is None:
-            self._errors[where] = trouble
+            self._errors[where] = error
         else:
-            known.add(trouble)
+            known.add(error)

@@ -33,6 +33,7 @@ class Key(NamedTuple):
 
     def plain(self) -> Key:
         """Return the key with all its texts encodable as UTF-8 and of bounded length."""
+        # mypyc turns a generator expression into a list anyway; written as one, the build gives no warning.
         return Key(
             encodable(self.scenario, NAME),
             encodable(self.name, NAME),

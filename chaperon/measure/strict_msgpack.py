@@ -23,7 +23,7 @@ Check = Callable[[Any], Any]
 def pack(value: Any) -> bytes:
     """Return a value as msgpack; dataclasses become the list of their fields. Raises WireError for other objects."""
     try:
-        return bytes(msgpack.packb(value, use_bin_type=True, unicode_errors="surrogatepass", default=_spread))
+        return bytes(msgpack.packb(value, use_bin_type=True, unicode_errors="surrogatepass", default=_field_values))
     except (TypeError, ValueError, OverflowError) as exc:
         raise WireError(f"only plain values and dataclasses can be sent: {exc}") from exc
 
@@ -42,13 +42,13 @@ def unpack(data: bytes) -> Any:
         raise WireError(f"not msgpack: {data[:40]!r}") from exc
 
 
-def _spread(value: Any) -> Any:
+def _field_values(value: Any) -> Any:
     kind = type(value)
-    taken = _FIELDS.get(kind)
-    if taken is None:
+    getter = _FIELDS.get(kind)
+    if getter is None:
         names = [f.name for f in fields(kind)]  # TypeError if it is not a dataclass
-        taken = _FIELDS[kind] = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
-    return taken(value)
+        getter = _FIELDS[kind] = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
+    return getter(value)
 
 
 _FIELDS: dict[type, Callable[[Any], Any]] = {}
@@ -104,23 +104,23 @@ def reader(hint: Any) -> Check:
     if hint is types.NoneType:
         return _exactly(types.NoneType)
     if origin is Literal:
-        return _among(inner)
+        return _one_of(inner)
     if origin is tuple:
-        return _many(reader(inner[0])) if inner[1:] == (...,) else _each([reader(i) for i in inner])
+        return _list_of(reader(inner[0])) if inner[1:] == (...,) else _fields_of([reader(i) for i in inner])
     if origin is dict:
         return _mapping(reader(inner[0]), reader(inner[1]))
     if origin in (Union, types.UnionType):
-        return _either([reader(i) for i in inner])
+        return _union_of([reader(i) for i in inner])
     if is_dataclass(hint) and isinstance(hint, type):
         hints = get_type_hints(hint)
-        theirs = [hints[f.name] for f in fields(hint)]
-        if all(one in (str, bytes, bool, int) for one in theirs):
-            return _made_of(hint, tuple(theirs))
-        return _made(hint, _each([reader(one) for one in theirs]))
+        hints_of_fields = [hints[f.name] for f in fields(hint)]
+        if all(one in (str, bytes, bool, int) for one in hints_of_fields):
+            return _plain_dataclass_of(hint, tuple(hints_of_fields))
+        return _dataclass_of(hint, _fields_of([reader(one) for one in hints_of_fields]))
     raise TypeError(f"no reader for the type {hint!r}")
 
 
-def _among(allowed: tuple[Any, ...]) -> Check:
+def _one_of(allowed: tuple[Any, ...]) -> Check:
     def check(value: Any) -> Any:
         if not isinstance(value, (str, int)) or value not in allowed:
             raise WireError(f"{value!r:.60} is none of {allowed}")
@@ -129,7 +129,7 @@ def _among(allowed: tuple[Any, ...]) -> Check:
     return check
 
 
-def _many(one: Check) -> Check:
+def _list_of(one: Check) -> Check:
     def check(value: Any) -> Any:
         if type(value) is not tuple:
             raise WireError(f"{value!r:.60} is not a list")
@@ -138,7 +138,7 @@ def _many(one: Check) -> Check:
     return check
 
 
-def _each(ones: list[Check]) -> Check:
+def _fields_of(ones: list[Check]) -> Check:
     def check(value: Any) -> Any:
         if type(value) is not tuple or len(value) != len(ones):
             raise WireError(f"{value!r:.60} is not a list of {len(ones)}")
@@ -156,7 +156,7 @@ def _mapping(key: Check, item: Check) -> Check:
     return check
 
 
-def _either(ones: list[Check]) -> Check:
+def _union_of(ones: list[Check]) -> Check:
     def check(value: Any) -> Any:
         for one in ones:
             try:
@@ -168,15 +168,15 @@ def _either(ones: list[Check]) -> Check:
     return check
 
 
-def _made(kind: type, values: Check) -> Check:
+def _dataclass_of(kind: type, values: Check) -> Check:
     def check(value: Any) -> Any:
         return kind(*values(value))
 
     return check
 
 
-def _made_of(kind: type, types: tuple[type, ...]) -> Check:
-    """As `_made`, but faster: for dataclasses whose fields only need a check of their type."""
+def _plain_dataclass_of(kind: type, types: tuple[type, ...]) -> Check:
+    """As `_dataclass_of`, but faster: for dataclasses whose fields only need a check of their type."""
     texts = str in types
 
     def check(value: Any) -> Any:

@@ -13,7 +13,7 @@ from chaperon.measure.sample import REQUEST_KINDS_NOT, Failure
 if TYPE_CHECKING:
     from chaperon.measure.meter import Meter
 
-_SPOKEN = frozenset({"step", "call", "task", "check"})
+_PREFIXED = frozenset({"step", "call", "task", "check"})
 
 
 class TimedBlock:
@@ -28,7 +28,7 @@ class TimedBlock:
     def __init__(self, meter: Meter, name: str, kind: str, due: float | None = None) -> None:
         self._meter = meter
         self._failure: Failure | None = None
-        self.name = f"{kind} {name}" if kind in _SPOKEN else name
+        self.name = f"{kind} {name}" if kind in _PREFIXED else name
         self.kind = kind
         self.due = due
         self.bytes = 0

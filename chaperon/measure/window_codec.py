@@ -120,7 +120,7 @@ def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
         seq=seq,
         at=at,
         series=series,
-        ledger={(label, second): _sound(counts) for label, second, counts in ledger},
+        ledger={(label, second): _checked_counts(counts) for label, second, counts in ledger},
         errors=dict(errors),
         health=health,
         progress=progress,
@@ -152,11 +152,11 @@ class _Columns:
             self._ints.extend((sketch.count, len(clusters)))
             if clusters:
                 self._exact.extend((sketch.total, sketch.low, sketch.high))
-                self._means.extend([_near(mean) for mean, _ in clusters])
+                self._means.extend([_clamped(mean) for mean, _ in clusters])
                 if sketch.count > len(clusters):  # else each centroid is one sample
                     self._weights.extend([round(weight) for _, weight in clusters])
         for value, moment in series.slowest:
-            self._slowest.extend((_near(value), moment - began))
+            self._slowest.extend((_clamped(value), moment - began))
 
     def packed(self) -> tuple[bytes, ...]:
         half = 1 << (_CUT - 1)
@@ -181,7 +181,7 @@ def _series(planes: Sequence[bytes], number: int, began: float) -> list[Series]:
             raise WireError("a series with too many exemplars")
         last = None
         if has_last:
-            moment, value = _taken(exact, sums, 2)
+            moment, value = _slice(exact, sums, 2)
             last = moment + began, value
             sums += 2
         sketches = []
@@ -191,28 +191,28 @@ def _series(planes: Sequence[bytes], number: int, began: float) -> list[Series]:
                 continue
             if length > MOST or count < length:
                 raise WireError("a sketch with more centroids than samples, or too many")
-            weighed = count > length
+            weighted = count > length
             sketches.append(
                 _sketch(
-                    _taken(means, first, length),
-                    _taken(weights, weight, length) if weighed else None,
+                    _slice(means, first, length),
+                    _slice(weights, weight, length) if weighted else None,
                     count,
-                    _taken(exact, sums, 3),
+                    _slice(exact, sums, 3),
                 )
             )
-            sums, first, weight = sums + 3, first + length, weight + length * weighed
-        made.append(Series.of(sketches, size, last, _taken(pairs, at, exemplars)))
+            sums, first, weight = sums + 3, first + length, weight + length * weighted
+        made.append(Series.of(sketches, size, last, _slice(pairs, at, exemplars)))
         at += exemplars
     if (sums, at, first, weight) != (len(exact), len(pairs), len(means), len(weights)):
         raise WireError("a window with numbers left over")
     return made
 
 
-def _taken(column: list[Any], at: int, length: int) -> list[Any]:
-    taken = column[at : at + length]
-    if len(taken) != length:
+def _slice(column: list[Any], at: int, length: int) -> list[Any]:
+    part = column[at : at + length]
+    if len(part) != length:
         raise WireError("a window with numbers missing")
-    return taken
+    return part
 
 
 def _sketch(means: list[float], weights: list[int] | None, count: int, exact: list[float]) -> Sketch:
@@ -235,11 +235,11 @@ def _finite(column: list[float]) -> bool:
     return math.isfinite(sum(column)) or all(map(math.isfinite, column))
 
 
-def _near(value: float) -> float:
+def _clamped(value: float) -> float:
     return min(max(value, -_LARGEST), _LARGEST)
 
 
-def _sound(counts: VisitCounts) -> VisitCounts:
+def _checked_counts(counts: VisitCounts) -> VisitCounts:
     known = counts.done, counts.failed, counts.interrupted, counts.dropped, counts.lost
     if min(counts.planned, counts.waited, *known) < 0:
         raise WireError("a ledger with a negative number")

@@ -14,7 +14,7 @@ from chaperon.errors import LoadError, StepFailed, VisitTimeout
 from chaperon.interrupts import is_interrupt
 from chaperon.load.arrivals import seeded_random
 from chaperon.load.weights import choose_in_turn, whole
-from chaperon.measure.failures import unlisted
+from chaperon.measure.failures import clear_listed
 from chaperon.scenario.steps import StepOptions, options_of, step, step_time_limit
 from chaperon.session.functions import require_plain_function
 from chaperon.session.timeouts import TimeLimit
@@ -146,7 +146,7 @@ class Scenario:
             except BaseException as exc:
                 if is_interrupt(exc):
                     raise
-                unlisted(exc)
+                clear_listed(exc)
                 session.tasks.end()  # recorded as «step cleanup»
 
     def _run_each_step(self, session: Session) -> None:
@@ -164,7 +164,7 @@ class Scenario:
                     failed = StepFailed()
                     failed.policy = policy
                     raise failed from exc
-                unlisted(exc)
+                clear_listed(exc)
             if options.think and place != last:
                 session.clock.sleep(options.think.draw(session.random))
 

@@ -11,7 +11,7 @@ from chaperon.clock import seconds
 from chaperon.errors import PlanError, StepTimeout
 from chaperon.interrupts import is_interrupt
 from chaperon.load.kinds.think import Between, Think, thinking
-from chaperon.measure.failures import unlisted
+from chaperon.measure.failures import clear_listed
 from chaperon.session.context import POLICIES, OnError
 from chaperon.session.functions import name_of, require_plain_function
 from chaperon.session.timeouts import TimeLimit
@@ -114,7 +114,7 @@ def _step(
                 except BaseException as exc:
                     if is_interrupt(exc):
                         raise
-                    unlisted(exc)
+                    clear_listed(exc)
             else:
                 value = once(session, *args, **kwargs)
         return value

@@ -12,7 +12,7 @@ from chaperon.interrupts import is_interrupt, is_ours, is_signal
 from chaperon.load.arrivals import Arrival
 from chaperon.load.engine import VisitResult
 from chaperon.measure.exception_text import text_of
-from chaperon.measure.failures import failure_of, unlisted
+from chaperon.measure.failures import clear_listed, failure_of
 from chaperon.measure.meter import Meter
 from chaperon.measure.sample import NEVER_BEGUN, Failure
 from chaperon.scenario.scenario import Mix, Scenario
@@ -138,7 +138,7 @@ class VisitRunner:
             except BaseException as exc:
                 if is_signal(exc):
                     raise
-                unlisted(exc)  # recorded as «step cleanup»; the session is over
+                clear_listed(exc)  # recorded as «step cleanup»; the session is over
             finally:
                 session.visit_greenlet.detach()
                 session._close()
@@ -171,7 +171,7 @@ class VisitRunner:
     @staticmethod
     def _failed(session: Session, exc: BaseException) -> _Outcome:
         failure = failure_of(exc)
-        unlisted(exc)  # the visit is the outermost that counts it
+        clear_listed(exc)  # the visit is the outermost that counts it
         if type(exc) is VisitTimeout and exc.expired:
             return _Outcome(VisitResult("interrupted"), failure)
         if type(exc) is not StepFailed or exc.policy is None:

@@ -10,7 +10,7 @@ from chaperon.clock import Clock, seconds
 from chaperon.errors import BlockTimeout, PlanError
 from chaperon.interrupts import is_interrupt
 from chaperon.load.kinds.think import Think, thinking
-from chaperon.measure.failures import unlisted
+from chaperon.measure.failures import clear_listed
 from chaperon.measure.meter import Meter
 from chaperon.session.context import SeededRandom
 from chaperon.session.endless import EndlessWork
@@ -113,7 +113,7 @@ class FlowMethods(SeededRandom):
             except classes as exc:
                 if not left or is_interrupt(exc):
                     raise
-                unlisted(exc)
+                clear_listed(exc)
             else:
                 for again in predicates:  # in a generator, StopIteration of a predicate would become RuntimeError
                     if left and again(value):

@@ -15,7 +15,7 @@ from gevent.event import Event
 from chaperon.clock import Clock
 from chaperon.errors import Ended, PlanError
 from chaperon.interrupts import LOOP, is_ours, is_signal, marked
-from chaperon.measure.failures import unlisted
+from chaperon.measure.failures import clear_listed
 from chaperon.measure.timed_block import TimedBlock
 from chaperon.session.functions import call_with_optional_arg, is_timed, name_of
 from chaperon.session.signals import wait_for
@@ -118,6 +118,6 @@ class Every:
                     return
                 if is_signal(exc):
                     raise
-                unlisted(exc)  # counted as «call NAME»
+                clear_listed(exc)  # counted as «call NAME»
             finally:
                 self._busy = False

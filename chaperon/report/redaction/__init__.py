@@ -1,1 +1,1 @@
-"""Secrets, kept out of everything that is shown."""
+"""Redaction of secrets in all text that is shown or written."""

@@ -1,4 +1,4 @@
-"""Secrets replaced in text: those that are known literally, those that look like one by pattern."""
+"""Redaction: replaces secrets in text, those known literally and those recognised by their shape."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from urllib.parse import quote, quote_plus
 from chaperon.report.redaction.secret_shapes import HIDDEN, hide_shapes
 
 SHORTEST = 4
-"""Characters: a shorter value is not replaced literally, it would be found in half of all words."""
+"""Minimum length, in characters, of a secret that is replaced; shorter ones occur within many words."""
 ANYWHERE = 8
-"""Characters: a shorter value is replaced as a whole word only."""
+"""Length, in characters, from which a secret is replaced within words too, not only as a whole word."""
 MOST = 10_000
-"""Values that are known literally: no more are taken in."""
+"""Maximum number of secrets known literally; further ones are ignored."""
 KEPT = 4_096
 LONG = 1_000
-"""How many texts, of at most how many characters, are cached with their redacted form: names recur every second."""
+"""The redacted forms of KEPT texts of at most LONG characters are cached, since names recur every second."""
 
 _WORD = "[A-Za-z0-9]"
 # line and paragraph separators, bidirectional marks, embeddings, overrides, isolates
 _MARKS = (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A), 0xFEFF)
 STEERING = (*range(32), *range(127, 160), *_MARKS)
-"""Characters that steer a terminal or change how a line reads: C0 and C1 controls, and those."""
+"""Characters that control a terminal or change how a line reads: C0 and C1 controls and the marks above."""
 _UNSEEN = {
     **{code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in STEERING},
     **{ord(char): escaped for char, escaped in (("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))},
@@ -32,16 +32,16 @@ _UNSEEN = {
 
 
 def one_line(text: str) -> str:
-    """Return *text* as one line that cannot steer a terminal: control, bidi and line characters are escaped."""
+    """Return *text* as one line that cannot control a terminal: control, bidi and line characters are escaped."""
     return text if text.isascii() and text.isprintable() else text.translate(_UNSEEN)
 
 
 class Redactor:
-    """A function of text that replaces the *secrets* it knows, then what looks like one.
+    """A callable that replaces, in a text, the *secrets* it knows and everything that has the shape of one.
 
-    A value of fewer than SHORTEST characters is not taken in, one of fewer than ANYWHERE is
-    replaced as a whole word only. Each is found in its percent-encoded, JSON-escaped,
-    Python-escaped and HTML-escaped form too. Redacting a text again changes nothing more.
+    Secrets of fewer than SHORTEST characters are ignored; those of fewer than ANYWHERE are replaced
+    as whole words only. Percent-encoded, JSON-, Python- and HTML-escaped forms are replaced too.
+    Redacting is idempotent.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -66,11 +66,11 @@ class Redactor:
         return hidden
 
     def redacted_line(self, text: str) -> str:
-        """Return *text* without secrets, as one line that cannot steer a terminal."""
+        """Return *text* without secrets, as one line that cannot control a terminal."""
         return one_line(self(text))
 
     def add(self, secrets: Iterable[str]) -> None:
-        """Know more secrets from now on."""
+        """Add secrets, each also line by line."""
         for secret in [part for whole in secrets for part in {whole, *whole.splitlines()}]:
             if len(secret) >= SHORTEST and secret.strip("*") and secret not in self._secrets:
                 if len(self._secrets) >= MOST:
@@ -81,18 +81,18 @@ class Redactor:
 
     def hide_known(self, text: str) -> str:
         """Return *text* without the known secrets; what only looks like a secret stays."""
-        # a search for each is far faster than one pattern of them all, and hardly ever is one there
+        # searching for each is far faster than one pattern of all of them, and few texts contain one
         there = sorted((form for form in self._forms if form in text), key=len, reverse=True)
         return re.sub("|".join(map(_literal, there)), HIDDEN, text) if there else text
 
 
 def redacted(text: str) -> str:
-    """Return *text* with what looks like a secret replaced."""
+    """Return *text* with everything replaced that has the shape of a secret."""
     return _by_shape(text)
 
 
 def redacted_line(text: str) -> str:
-    """Return *text* as one line: what looks like a secret is replaced, what steers a terminal escaped."""
+    """Return *text* as one line: shapes of secrets are replaced, characters that control a terminal escaped."""
     return one_line(_by_shape(text))
 
 
@@ -106,7 +106,7 @@ def _literal(form: str) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    """Return how a secret may stand in a text."""
+    """Return the forms in which a secret may occur in a text."""
     lossless = secret.encode("utf-8", "surrogatepass")
     encoded = {quote(lossless, safe=""), quote(lossless), quote_plus(lossless)}
     return {

@@ -1,4 +1,4 @@
-"""Which names say that their value is a secret: headers, parameters, keys of configuration."""
+"""Names whose values are secrets: of headers, parameters, configuration keys."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ _ENDINGS = (
     "credentials", "authorization", "cookie", "signature", "jwt", "apikey", "accesskey", "secretkey",
     "privatekey", "signingkey", "authkey", "sessionkey", "masterkey", "sessid", "sessionid", "hmac",
 )  # fmt: skip
-"""What such a name ends with, written as one word in small letters."""
+"""Endings of such names, in lower case and without separators."""
 _NOUNS = frozenset({
     "auth", "oauth", "sig", "sid", "otp", "totp", "csrf", "xsrf", "bearer", "creds", "cred", "cookies",
 })  # fmt: skip
-"""What the last word of such a name is."""
+"""Last words of such names."""
 _KEYS = frozenset({
     "api", "access", "secret", "private", "account", "subscription", "functions", "function", "master",
     "encryption", "signing", "ssh", "auth", "client", "shared", "app", "application", "admin", "service",
     "storage", "session", "host", "deploy", "server",
 })  # fmt: skip
-"""A key with one of these words before it is a secret; a primary, a sort or a cache key is none."""
+"""Words before "key" that make it a secret; a primary, sort or cache key is not one."""
 _LATER = frozenset({
     "value", "confirm", "confirmation", "again", "repeat", "new", "old", "header", "string", "hash", "encoded",
     "v",
 })  # fmt: skip
-"""Words that may follow the one that counts."""
+"""Words after the decisive one, which are ignored."""
 WEAK = frozenset({"session", "code", "pass", "pin", "key", "ticket", "assertion", "sso"})
-"""Names that hold a secret in a query and often none elsewhere."""
+"""Names whose values are secrets in a query string, but often not elsewhere."""
 WHOLE = ("authorization", "cookie")
-"""A header whose name ends so is a secret up to the end of its line."""
+"""Endings of the names of headers whose whole line is a secret."""
 HARMLESS = frozenset({
     "user-agent", "content-type", "content-length", "content-encoding", "content-language", "transfer-encoding",
     "host", "origin", "referer", "connection", "cache-control", "pragma", "dnt", "te", "upgrade",
@@ -41,7 +41,7 @@ _HARMLESS_STARTS = ("accept", "sec-fetch-", "sec-ch-", "sec-websocket-", "if-")
 
 
 def names_a_secret(name: str) -> bool:
-    """Whether the value under *name* is a secret wherever it stands: "password", "X-Api-Key", "accessToken"."""
+    """Return whether the value of *name* is a secret anywhere: "password", "X-Api-Key", "accessToken"."""
     words = [word.lower() for word in _WORDS.findall(name)]
     while len(words) > 1 and words[-1] in _LATER:
         words.pop()
@@ -53,11 +53,11 @@ def names_a_secret(name: str) -> bool:
 
 
 def is_weak(name: str) -> bool:
-    """Whether the value under *name* is a secret in a query, or where it looks random."""
+    """Return whether the value of *name* is a secret in a query string, or if it looks random."""
     return name.lower().rpartition(".")[2] in WEAK
 
 
 def harmless_header(name: str) -> bool:
-    """Whether a header says nothing that is to be hidden, such as Accept or User-Agent."""
+    """Return whether the values of a header need not be hidden, such as Accept or User-Agent."""
     low = name.lower()
     return low in HARMLESS or low.startswith(_HARMLESS_STARTS)

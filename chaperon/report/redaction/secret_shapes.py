@@ -1,4 +1,4 @@
-"""What a secret looks like in a text where it is not known literally."""
+"""Shapes of secrets: patterns of tokens and keys, and values of names that denote secrets."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _PROSE = frozenset([
     "value", "values", "pair", "pairs", "mismatch", "rejected", "denied", "refused", "accepted", "ok", "optional",
     "does", "did", "do", "error", "errors", "undefined", "found", "absent", "ignored",
 ])  # fmt: skip
-"""Words that follow a name in a sentence, rather than being its value."""
+"""Words that follow such a name in a sentence and are not its value."""
 
 _EXPECTED = "xpected "
-"""What a parser says before a token that is none of ours."""
+"""Text of parser messages before a "token" that is not a secret."""
 
 _SCHEME = re.compile(r"(?i)(?P<scheme>bearer|basic|token|negotiate|apikey|hoba|dpop|digest|ntlm)(?P<gap>[ \t]+|%20|\+)")
 _BEARER = re.compile(r"(?i)\b(bearer)([ \t]+|%20|\+)([\w.~+/=%:-]+)")
@@ -51,7 +51,7 @@ _PHRASE = frozenset([
     "token", "tokens", "auth", "authentication", "authorization", "authorisation", "realm", "scope", "error",
     "scheme", "schemes", "type", "header", "credentials", "key",
 ])  # fmt: skip
-"""What follows Bearer or Basic where no credentials do."""
+"""Words that follow "Bearer" or "Basic" instead of credentials."""
 
 # a name, its closing mark, then what assigns: key=value, "key": "value", user[key]=value, key%3Dvalue, --key value
 _NAME = re.compile(
@@ -67,7 +67,7 @@ _RANDOM = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w.~+/=-]{12,}")
 
 
 def hide_shapes(text: str) -> str:
-    """Return *text* with what looks like a secret replaced; ordinary words stay."""
+    """Return *text* with the shapes of secrets replaced; ordinary words stay."""
     for shape in _SHAPES:
         text = shape.sub(HIDDEN, text)
     text = _BEARER.sub(_bearer, text)
@@ -92,7 +92,7 @@ def _basic(found: re.Match[str]) -> str:
 
 
 def _pairs(text: str) -> str:
-    """Replace the values of names that say they hold a secret."""
+    """Replace the values of names that denote secrets."""
     if not ("=" in text or ":" in text or "%3" in text or "--" in text):
         return text
     parts: list[str] = []
@@ -111,7 +111,7 @@ def _pairs(text: str) -> str:
 
 
 def _assigns(found: re.Match[str], text: str) -> bool:
-    """Whether a secret stands under this name, in this place."""
+    """Return whether a name found in *text* is assigned a secret there."""
     name, sep = found["name"], found["sep"]
     if not sep.strip():
         return found["flag"] is not None and not found["close"] and names_a_secret(name)
@@ -129,7 +129,7 @@ def _assigns(found: re.Match[str], text: str) -> bool:
 
 
 def _value(text: str, found: re.Match[str]) -> tuple[int, int] | None:
-    """Return where the value begins and ends that is to be hidden, None if there is none."""
+    """Return the (start, end) of the value to be hidden, None if there is none."""
     start = found.end()
     if text.startswith(_EXPECTED, max(found.start() - len(_EXPECTED), 0)):
         return None
@@ -171,7 +171,7 @@ def _past_scheme(text: str, start: int) -> int:
 
 
 def _closing(text: str, start: int, quote: str) -> int:
-    """Return where a quotation ends: at the same quote with as many backslashes before it, or with the text."""
+    """Return the end of a quotation: the same quote with as many backslashes before it, or the end of the text."""
     mark = quote.lstrip("\\")
     slashes = len(quote) - len(mark)
     at = text.find(mark, start)
