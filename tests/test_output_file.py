@@ -115,7 +115,7 @@ def test_links_in_a_circle_end(tmp_path):
 def test_a_pipe_that_nobody_reads_is_an_error_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe")
 
-    with gevent.Timeout(5), pytest.raises(OutputError, match="nobody reads it"):
+    with gevent.Timeout(5), pytest.raises(OutputError, match="no process reads it"):
         write_output(tmp_path / "pipe", "x")
 
 

@@ -117,12 +117,12 @@ def heading() -> str:
 
 def _line(probe: Probe, top: float) -> str:
     p95 = probe.p95
-    long = 0 if not p95 or not top else max(round(p95 / top * WIDE), 1)
+    length = 0 if not p95 or not top else max(round(p95 / top * WIDE), 1)
     errors = sum(error.count for error in probe.report.errors)
-    said = (
+    outcome = (
         "held" + (", confirmed" if probe.confirming else "") if probe.outcome == "held" else redacted_line(probe.reason)
     )
-    return f"{number_text(probe.rate):>10} {time_text(p95):>8} {errors:>8,}  {'█' * long:<{WIDE}}  {said}"
+    return f"{number_text(probe.rate):>10} {time_text(p95):>8} {errors:>8,}  {'█' * length:<{WIDE}}  {outcome}"
 
 
 def _plain(probe: Probe) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The report as a person likes to read it; milliseconds exist only here."""
+"""The report as tables on a terminal, and the live line during the run."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ class ConsoleOutput(Output):
 
 
 def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> None:
-    """Print series, errors, limits, ledger, notes, the verdict last.
+    """Print series, errors, limits, visit counts, workers, notes, warnings and, last, the verdict. Blocks on writing.
 
-    The series follow once more, split by each of *by*: "phase", or the name of a tag.
+    *by* adds tables of the series split by "phase" or by the values of a tag. Texts are redacted.
     """
     report = map_texts(report, redacted_line)
     _print_series(report, report.rows, "", console)
@@ -92,8 +92,8 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
         if len(parts) > PARTS_SHOWN:
             rest = f"{len(parts) - PARTS_SHOWN:,} more, with fewer samples, are in the JSON"
             console.print(escape(f"by {name}: {rest}"), highlight=False)
-    told = "".join(cell for row in printed if row.kind not in _UNTIMED for cell in _all_times(report, row))
-    marks = [f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in told]
+    times_printed = "".join(cell for row in printed if row.kind not in _UNTIMED for cell in _all_times(report, row))
+    marks = [f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in times_printed]
     if marks:
         console.print("  ".join(marks), style="dim", highlight=False)
     if report.errors:
@@ -101,8 +101,8 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
     if report.limits:
         console.print(_limits_table(report.limits))
     for label, counts in report.ledger.items():
-        fates = ("done", "failed", "interrupted", "dropped", "lost")
-        ends = ", ".join(f"{getattr(counts, f):,} {f}" for f in fates if getattr(counts, f))
+        outcomes = ("done", "failed", "interrupted", "dropped", "lost")
+        ends = ", ".join(f"{getattr(counts, f):,} {f}" for f in outcomes if getattr(counts, f))
         planned = f"visits of {escape(redacted_line(label))}: {counts.planned:,} planned"
         console.print(f"{planned} = {ends or 'none ended'}", highlight=False)
     for line in worker_lines(report.workers):
@@ -153,7 +153,7 @@ def _series_table(report: Report, title: str, rows: Sequence[Row], narrow: bool)
         counts = [f"{row.count:,}", errors, *censored, f"{row.rate:,.1f}"]
         name = escape(redacted_line(row.name))
         times = ["" for _ in (*shown, "max")] if row.kind in _UNTIMED else _times(report, row, shown)
-        if row.response is not None:  # where something was due, the time from then on is the headline
+        if row.response is not None:  # the response time, from when due, is the headline figure
             table.add_row(f"{name}, from when due", *counts, *_times(report, row, shown, response=True), style="bold")
             name, counts = "  from its start", ["" for _ in counts]
         table.add_row(name, *counts, *times)
@@ -178,8 +178,8 @@ def _all_times(report: Report, row: Row) -> list[str]:
 def _custom_table(rows: Sequence[Row]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("counts, values", overflow="fold", min_width=16)
-    weighed = any(row.bytes for row in rows)  # messages of WebSockets have bytes beside their number
-    for name in ("count", *(["bytes"] if weighed else []), "sum", "last", "min", "mean", "p50", "p95", "max"):
+    with_bytes = any(row.bytes for row in rows)  # WebSocket messages have a size besides their number
+    for name in ("count", *(["bytes"] if with_bytes else []), "sum", "last", "min", "mean", "p50", "p95", "max"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         spread = (row.min, row.mean, row.p50, row.p95, row.max)
@@ -189,8 +189,8 @@ def _custom_table(rows: Sequence[Row]) -> Table:
             figures = ["", *(number_text(v) for v in (row.last, row.min, row.mean)), "", "", number_text(row.max)]
         else:
             figures = [number_text(row.total), "", *(number_text(v) for v in spread)]
-        weight = [f"{row.bytes:,}" if row.bytes else ""] if weighed else []
-        table.add_row(escape(redacted_line(row.name)), f"{row.count:,}", *weight, *figures)
+        size = [f"{row.bytes:,}" if row.bytes else ""] if with_bytes else []
+        table.add_row(escape(redacted_line(row.name)), f"{row.count:,}", *size, *figures)
     return table
 
 
@@ -211,7 +211,7 @@ def _print_errors(errors: Sequence[ErrorRow], console: Console) -> None:
         )
     if len(errors) > ERRORS_SHOWN:
         rest = sum(row.count for row in errors[ERRORS_SHOWN:])
-        console.print(f"  {len(errors) - ERRORS_SHOWN} more classes of errors, {rest:,} in all", highlight=False)
+        console.print(f"  {len(errors) - ERRORS_SHOWN} more error classes with {rest:,} errors", highlight=False)
     console.print()
 
 

@@ -1,4 +1,4 @@
-"""The report as JSON: the names in it are a contract."""
+"""The report as JSON. Its keys are stable within a schema version."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STDOUT = "-"
 """The path that means standard output."""
 Stdout = Callable[[], AbstractContextManager[TextIO]]
 """Returns a context manager that gives the stream to write to."""
-_ESCAPED = {code: f"\\u{code:04x}" for code in STEERING if code >= 127}  # the others are, in JSON
+_ESCAPED = {code: f"\\u{code:04x}" for code in STEERING if code >= 127}  # JSON escapes the others itself
 
 
 def _stdout() -> AbstractContextManager[TextIO]:
@@ -33,7 +33,7 @@ def _stdout() -> AbstractContextManager[TextIO]:
 
 
 def as_dict(report: Report) -> dict[str, Any]:
-    """Return the report as plain values; times in seconds, no value is None, no text looks like a secret."""
+    """Return the report as values that JSON can represent: times in seconds, None for no value, texts redacted."""
     report = map_texts(report, redacted)
     return {
         "schema": SCHEMA,
@@ -119,7 +119,7 @@ def write_json(report: Report, path: str | Path, *, stdout: Stdout = _stdout) ->
 def write_plain(values: dict[str, Any], path: str | Path, *, stdout: Stdout = _stdout) -> None:
     """Write plain values as JSON to *path*, or to *stdout*, as `write_json` does."""
     if path == STDOUT:
-        with stdout() as stream:  # in ASCII, whatever the encoding of the stream is
+        with stdout() as stream:  # ASCII, so that the encoding of the stream does not matter
             stream.write(json.dumps(values, indent=1, allow_nan=False) + "\n")
         return
     text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False).translate(_ESCAPED) + "\n"
@@ -173,7 +173,7 @@ def _own(report: Report, row: Row, *, response: bool) -> dict[str, float | None]
 
 
 def _lower_bounds(population: Population) -> dict[str, float]:
-    """Return the lower bounds of those percentiles that fall among censored samples."""
+    """Return the lower bounds of the percentiles that lie among censored samples."""
     bounds = {name: population.at_least(q) for name, q in PERCENTILES.items()}
     return {name: bound for name, bound in bounds.items() if bound is not None}
 

@@ -58,7 +58,7 @@ class Output(Protocol):
         return
 
     def finish(self, report: Report) -> None:
-        """Write the report; called once, after the last second. What it raises is said, the exit code is 1.
+        """Write the report; called once, after the last second. An exception is reported, and the exit code is 1.
 
         It may block for at most 30 s.
         """

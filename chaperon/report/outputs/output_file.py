@@ -1,4 +1,4 @@
-"""Writing an output to its path: whole or not at all, through nothing that another user put there."""
+"""Writing an output to its path: atomically, and not through links or pipes of other users."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from chaperon.errors import OutputError
 
 
 def write_output(path: str | Path, text: str) -> None:
-    """Write *text* to *path*, whole or not at all; blocks. Raises OutputError, OSError.
+    """Write *text* to *path*, whole or not at all. Blocks. Raises OutputError, OSError.
 
-    A regular file is replaced by rename; a link of one's own, or root's, stays and what it leads
-    to is written. A terminal, a pipe or a character device, such as /dev/stdout, is written to;
-    a pipe without a reader is an error, as are a block device and what `refuse_links` names.
+    A regular file is replaced by rename. A symbolic link of the same user or of root is followed and
+    kept. Terminals, pipes and character devices such as /dev/stdout are written to. A pipe without a
+    reader, a block device, and links that `refuse_links` refuses are errors.
     """
     refuse_links(path)
     place = Path(path)
@@ -27,9 +27,9 @@ def write_output(path: str | Path, text: str) -> None:
 
 
 def probe_output(path: str | Path) -> None:
-    """Raise OutputError unless `write_output` can write to *path*: its folder is there, and takes a file.
+    """Raise OutputError unless `write_output` can write to *path*: its folder exists and is writable.
 
-    A device or a pipe is not opened: whether it takes anything shows when it is written to.
+    Devices and pipes are not opened; their errors show when they are written to.
     """
     refuse_links(path)
     place = Path(path)
@@ -49,10 +49,10 @@ def probe_output(path: str | Path) -> None:
 
 
 def refuse_links(path: str | Path) -> None:
-    """Refuse a path that leads through a symbolic link of another user. Raises OutputError.
+    """Raise OutputError if *path* contains a symbolic link of another user.
 
-    Such a link, in a folder that all may write to, lets its owner choose which file is
-    overwritten. Links of root, which has no need of that, are part of the system.
+    In a folder that all users can write to, the owner of such a link chooses which file is
+    overwritten. Links of root are part of the system and are allowed.
     """
     pending, seen, here = list(reversed(Path(os.getcwd(), path).parts[1:])), 0, Path("/")
     while pending:
@@ -60,7 +60,7 @@ def refuse_links(path: str | Path) -> None:
         here = here.parent if part == ".." else here / part
         try:
             status = here.lstat()
-        except OSError:  # it is not there, or cannot be looked at: opening it says so
+        except OSError:  # missing or not accessible: opening it raises the error
             continue
         if not stat.S_ISLNK(status.st_mode):
             continue
@@ -68,28 +68,28 @@ def refuse_links(path: str | Path) -> None:
             raise OutputError(f"{path} leads through {here}, a link of another user: give another path")
         seen += 1
         target = os.readlink(here)
-        if seen > LINKS or "/proc/" in f"{here}":  # a link of /proc leads to what is open already, by no name
+        if seen > LINKS or "/proc/" in f"{here}":  # links of /proc refer to open files, not to paths
             return
         here = here.parent if not os.path.isabs(target) else Path("/")
         pending.extend(reversed([part for part in Path(target).parts if part != "/"]))
 
 
 LINKS = 40
-"""Links followed in one path, as many as Linux follows."""
+"""Maximum number of links followed in one path, as in Linux."""
 
 
 def _write_to_device(place: Path, text: str) -> None:
-    """Write to what is no regular file, if that is what it seems. Raises OutputError, OSError."""
+    """Write to a file that is not regular, after checking what was opened. Raises OutputError, OSError."""
     if place.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(place))
-    named = os.path.exists(os.path.realpath(place))  # else it is open already: a pipe of the shell's
-    flags = os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK  # a pipe without a reader is an error, and not waited for
+    named = os.path.exists(os.path.realpath(place))  # otherwise an open pipe, made by the shell
+    flags = os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK  # do not wait for a reader of a pipe: without one it is an error
     try:
         file = os.open(place, flags)
     except OSError as exc:
         if exc.errno != errno.ENXIO:
             raise
-        raise OutputError(f"cannot write {place}: nobody reads it; give another path") from None
+        raise OutputError(f"cannot write {place}: no process reads it; give another path") from None
     with os.fdopen(file, "w", encoding="utf-8", errors="backslashreplace") as stream:
         status = os.fstat(file)
         if stat.S_ISBLK(status.st_mode):
@@ -103,7 +103,7 @@ def _write_to_device(place: Path, text: str) -> None:
 def _replace(place: Path, text: str) -> None:
     handle, temporary = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
     try:
-        # half of a surrogate pair, which UTF-8 lacks, is escaped, as JSON may have it
+        # a lone surrogate, which UTF-8 cannot encode, is escaped, as in JSON
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
         umask = os.umask(0)

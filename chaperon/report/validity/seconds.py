@@ -31,5 +31,5 @@ def format_seconds(seconds: Sequence[int] | Mapping[int, object] | set[int]) -> 
     shown = [f"{a}" if a == b else f"{a}–{b}" for a, b in spans[:5]]
     if len(spans) > 5:
         shown.append(f"{sum(b - a + 1 for a, b in spans[5:])} more")
-    said = " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
-    return f"second {said}" if len(spans) == 1 and spans[0][0] == spans[0][1] else f"seconds {said}"
+    text = " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+    return f"second {text}" if len(spans) == 1 and spans[0][0] == spans[0][1] else f"seconds {text}"

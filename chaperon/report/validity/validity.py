@@ -114,9 +114,9 @@ class GeneratorChecks:
         where = f" on {', '.join(t.name for t in affected)}" if several else ""
         causes = [f"{late:,} too late to start"] if late else []
         causes += [f"{cap:,} beyond the cap of visits in flight"] if cap else []
-        said = f"{late + cap:,} of {arrivals:,} arrivals ({share:.1%}) were dropped{where}, {format_seconds(seconds)}"
+        fault = f"{late + cap:,} of {arrivals:,} arrivals ({share:.1%}) were dropped{where}, {format_seconds(seconds)}"
         remedy = "raise in_flight=, or send less" if cap > late else self._remedy(affected[0], totals)
-        reason = f"{said}: {', '.join(causes)}; {remedy}"
+        reason = f"{fault}: {', '.join(causes)}; {remedy}"
         (found.invalid if share > self._rules.dropped else found.warnings).append(reason)
 
     def _check_lateness(
@@ -134,8 +134,8 @@ class GeneratorChecks:
         full, reduced = _whole_seconds(rules.late_for), self._required_seconds(rules.late_for)
         lasting = consecutive(seconds, full) or consecutive(started, reduced)
         worst, when = max(record.late[s] for s in seconds), format_seconds(lasting or seconds)
-        said = f"visits started up to {time_text(worst)} late (p99 of a second){where}, {when}"
-        (found.invalid if lasting else found.warnings).append(f"{said}: {self._remedy(worker, totals)}")
+        fault = f"visits started up to {time_text(worst)} late (p99 of a second){where}, {when}"
+        (found.invalid if lasting else found.warnings).append(f"{fault}: {self._remedy(worker, totals)}")
 
     def _check_processor(
         self, worker: WorkerStats, record: _Record, totals: Totals, where: str, found: Problems
@@ -148,15 +148,15 @@ class GeneratorChecks:
         if busy:
             used_up = [s for s in busy if s in record.used_up]
             lasting = consecutive(busy, least) or consecutive(used_up, self._required_seconds(self._rules.cpu_for))
-            said = f"the generator used up its core{where}, {format_seconds(lasting or busy)}, and distorted the times"
-            (found.invalid if lasting else found.warnings).append(f"{said}: {self._remedy(worker, totals)}")
+            fault = f"the generator used up its core{where}, {format_seconds(lasting or busy)}, and distorted the times"
+            (found.invalid if lasting else found.warnings).append(f"{fault}: {self._remedy(worker, totals)}")
         if record.crowded:
             bound = max(CROWDED, share)
             lasting = consecutive([s for s, lag in record.crowded.items() if lag > bound], least)
             when = format_seconds(lasting or record.crowded)
-            said = f"the machine's cores were all busy{where}, {when}, and visits waited"
+            fault = f"the machine's cores were all busy{where}, {when}, and visits waited"
             remedy = "keep the target and the generator on different cores, or on different machines"
-            (found.invalid if lasting else found.warnings).append(f"{said}: {remedy}")
+            (found.invalid if lasting else found.warnings).append(f"{fault}: {remedy}")
 
     def _check_stalls(self, worker: WorkerStats, record: _Record, totals: Totals, where: str, found: Problems) -> None:
         stall = self._rules.stall
@@ -164,8 +164,8 @@ class GeneratorChecks:
         stalled = {second: span for second, span in record.stalled.items() if span > least}
         if stalled:
             worst = max(stalled.values())
-            said = f"the event loop stalled for {time_text(worst)}{where}, {format_seconds(stalled)}"
-            found.invalid.append(f"{said}: {_stall_causes(worker.name, totals, self._rules.stall or 0.0)}")
+            fault = f"the event loop stalled for {time_text(worst)}{where}, {format_seconds(stalled)}"
+            found.invalid.append(f"{fault}: {_stall_causes(worker.name, totals, self._rules.stall or 0.0)}")
             return
         brief = [h for name, h in totals.happenings if name == worker.name and h.kind in _STOPS]
         if brief:
@@ -214,10 +214,10 @@ class GeneratorChecks:
             want, load = 2 * have, "this number of users"
         else:
             want, load = max(math.ceil(planned / (made * ROOM)), have + 1), f"{planned:,}/s of this scenario"
-        said = f"{have} core{'s are' if have > 1 else ' is'} not enough for {load}"
+        fault = f"{have} core{'s are' if have > 1 else ' is'} not enough for {load}"
         if want <= cores:
-            return f"{said}: use --processes {want}"
-        return f"{said}: {want} are needed, but this machine has {cores}: use more machines, or send less"
+            return f"{fault}: use --processes {want}"
+        return f"{fault}: {want} are needed, but this machine has {cores}: use more machines, or send less"
 
 
 _STOPS = ("blocked", "held", "collected", "throttled", "stolen", "starved", "paused")
