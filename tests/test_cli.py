@@ -390,6 +390,59 @@ def test_a_third_ctrl_c_ends_a_visit_that_lets_nobody_else_run(started, tmp_path
     assert child.returncode in (4, 5, 130)  # 5 where the standstill had time to be noticed
 
 
+BLOCKING = {
+    "a loop": "while True: pass",
+    "a loop that ignores exceptions": """while True:
+        try:
+            sum(range(9))
+        except BaseException:
+            continue""",
+    "a loop inside Chaperon": """
+    import chaperon.session.state
+    chaperon.session.state.StateMethods.assign = lambda *_, **given: [None for _ in iter(int, 1)]
+    session.assign(a=1)""",
+}
+
+
+@pytest.mark.parametrize("case", BLOCKING)
+def test_a_second_ctrl_c_ends_a_run_whose_visit_never_switches_and_names_the_line(started, tmp_path, case):
+    child = started("--users", "2", "--hold", "60s", "--json", "out.json", path="/", then=BLOCKING[case])
+
+    child.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.communicate(timeout=1.0)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=20)
+
+    report = report_in(tmp_path)
+    (ledger,) = report["ledger"]
+    assert ledger["planned"] == ledger["interrupted"] > 0
+    assert any("ended at once by Ctrl-C; it was blocked at shop.py:" in reason for reason in report["reasons"])
+    assert any("blocked every other visit to the end, at shop.py:" in event["text"] for event in report["happenings"])
+    assert "Traceback" not in out + err
+    assert child.returncode in (4, 5, 130)  # 4: no visit was done, 5: the standstill makes the run INVALID
+
+
+def test_a_third_ctrl_c_leaves_no_visit_out_of_the_ledger(started, tmp_path):
+    stubborn = """while True:
+        try:
+            session.sleep("100ms")
+        except BaseException:
+            continue"""
+    child = started("--users", "2", "--hold", "60s", "--json", "out.json", path="/", then=stubborn)
+
+    for hint in ("once more ends them now", "once more ends the run"):
+        child.send_signal(signal.SIGINT)
+        while hint not in child.stderr.readline():
+            assert child.poll() is None
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=20)
+
+    (ledger,) = report_in(tmp_path)["ledger"]
+    assert (ledger["planned"], ledger["interrupted"]) == (2, 2)
+    assert child.returncode in (4, 130)
+
+
 def test_check_tells_everything_as_it_happens(chaperon, target):
     file = BROWSE + '    session.get("/status/500")\n    session.check("sane", False)\n'
 

@@ -6,17 +6,20 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gevent
 
 from chaperon.cli.terminal.streams import print_line
-from chaperon.errors import Interrupted
-from chaperon.interrupts import marked
+from chaperon.clock import HubClock
+from chaperon.interrupts import is_ours, marked
+from chaperon.load.generator.watchdog import blocking_line
 
 if TYPE_CHECKING:
     from chaperon.execution.run import Run
 
+BLOCKED = 0.3
+"""Seconds after the first signal from which a hub that has not handled it counts as blocked."""
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 
 
@@ -24,25 +27,41 @@ NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIG
 def handle_signals(running: Run) -> Iterator[None]:
     """End *running* by signals while the block runs: the first stops it, the second interrupts its visits.
 
-    The third is raised in the code that runs at that moment, since an endless computation lets no other
-    greenlet run: in a greenlet as Interrupted, otherwise as KeyboardInterrupt.
+    The third ends it at once: visits in flight are counted as interrupted, and KeyboardInterrupt is raised in
+    this greenlet, which must be the main one. So does the second if the hub has not run since the first, because
+    some code never lets another greenlet run. That code is not resumed.
     """
-    loop = gevent.get_hub().loop
-    count = 0
+    main, hub, clock = gevent.getcurrent(), gevent.get_hub(), HubClock()
+    count, waiting, first_at = 0, 0, 0.0
+
+    def in_hub(nth: int, name: str) -> None:
+        nonlocal waiting
+        waiting -= 1
+        if not running.ended:
+            _end_run(running, nth, name)
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        nonlocal count
+        nonlocal count, waiting, first_at
         count += 1
         name = NAMES[signal.Signals(number)]
-        if count > 2:
-            running.kill(f"ended at once by {name}")
-            within = isinstance(gevent.getcurrent(), gevent.Greenlet)
-            raise marked(Interrupted(name) if within else KeyboardInterrupt())
-        # printed by the hub: a signal may arrive in the middle of another print
-        loop.run_callback_threadsafe(_end_run, running, count, name)
+        first_at = first_at if count > 1 else clock.now()
+        blocked = waiting > 0 and clock.now() - first_at >= BLOCKED and gevent.getcurrent() not in (main, hub)
+        if count > 2 or blocked:
+            where = f"; it was blocked at {blocking_line(frame)}" if blocked and frame is not None else ""
+            _raise_in(main, f"ended at once by {name}{where}")
+        else:
+            waiting += 1
+            # printed by the hub: a signal may arrive in the middle of another print
+            hub.loop.run_callback_threadsafe(in_hub, count, name)
 
     with _handler_installed(on_signal):
-        yield
+        try:
+            yield
+        except KeyboardInterrupt as exc:
+            if is_ours(exc):
+                running.end_now(str(exc))
+                _print(f"{exc}; visits in flight count as interrupted")
+            raise
 
 
 @contextmanager
@@ -87,13 +106,25 @@ def _handler_installed(handler: Callable[[int, FrameType | None], None]) -> Iter
             signal.signal(number, previous)
 
 
-def _end_run(running: Run, count: int, name: str) -> None:
-    if count == 1:
+def _raise_in(main: Any, reason: str) -> None:
+    """Raise KeyboardInterrupt in the main greenlet; if another one called this, it is not resumed."""
+    interrupt = marked(KeyboardInterrupt(reason))
+    if gevent.getcurrent() in (main, gevent.get_hub()):
+        raise interrupt  # by the hub in the main greenlet
+    with suppress(BaseException):
+        main.throw(interrupt)
+    while True:
+        with suppress(BaseException):  # an exception raised here would let the blocking code go on
+            gevent.get_hub().switch()
+
+
+def _end_run(running: Run, nth: int, name: str) -> None:
+    if nth == 1:
         running.stop(f"ended early by {name}")
-        _print(f"{name}: visits in flight have {running.grace:g} s to end; once more ends them now")
+        _print(f"{name}: no further visit starts; running ones have {running.grace:g} s, once more ends them now")
     else:
         running.kill(f"ended at once by {name}")
-        _print(f"{name}: visits in flight are interrupted")
+        _print(f"{name}: running visits are interrupted; once more ends the run without waiting for them")
 
 
 def _print(line: str) -> None:

@@ -45,6 +45,7 @@ class LocalLoad:
         self._health = health
         self._network = network
         self._sink = sink
+        self._abandoned = False
         self._clock = clock
         self._on_fault = on_fault
         self._second = second
@@ -91,12 +92,24 @@ class LocalLoad:
                 greenlet.kill()
             self._cut()
 
+    def abandon(self) -> None:
+        """End at once and hand on the last window, without waiting for visits in flight: they count as interrupted.
+
+        Does not block and does not need the hub, which a visit may be blocking.
+        """
+        self.engine.abandon()
+        self._health.stop()
+        self._cut()
+        self._abandoned = True
+
     def _tick(self) -> None:
         for second in count(self._second + 1):
             self._clock.sleep(self.began + second - self._clock.now())
             self._cut(second)
 
     def _cut(self, second: int | None = None) -> None:
+        if self._abandoned:
+            return
         engine, until = self.engine, self._clock.now() - self.began
         phases = engine.phases(self._phases_until, until)
         # A window ends at a whole second, the same on every worker however late it is cut; the last one ends now.

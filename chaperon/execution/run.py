@@ -142,6 +142,13 @@ class Run(ABC):
         self._monitor.aborted(reason)
         self._halt(at_once=True)
 
+    def end_now(self, reason: str) -> None:
+        """End without waiting for anything: visits in flight are counted as interrupted, their `cleanup` is not run.
+
+        The report is complete when it returns, even if a visit blocks every other greenlet.
+        """
+        self.kill(reason)
+
     def scale(self, factor: float) -> None:
         """From now on, send *factor* times what was planned: visits a second, or users. Raises PlanError."""
         self._check_started()

@@ -50,6 +50,7 @@ class Running(Run):
         self._finish_moment = 0.0
         self._load: LocalLoad | None = None
         self._began = 0.0
+        self._abandoned = False
 
     def __repr__(self) -> str:
         return f"<Running {self.plan.name}{', ended' if self.ended else ''}>"
@@ -58,6 +59,26 @@ class Running(Run):
         """Record a fault of Chaperon's own: the verdict is INVALID, and the run ends soon."""
         self._monitor.fault(what)
         self._end_soon()
+
+    def end_now(self, reason: str) -> None:
+        """End without waiting for anything: visits in flight are counted as interrupted, their `cleanup` is not run.
+
+        The report is complete when it returns, even if a visit blocks every other greenlet. The
+        teardown runs when the block of the run is left.
+        """
+        load = self._sending
+        if self.ended:
+            return
+        self._monitor.aborted(reason)
+        load.abandon()
+        self._finish_moment = self._clock.now()
+        self._reconcile(load)
+        self._abandoned = True
+        self._ended.set()
+
+    def _release(self) -> None:
+        if self._abandoned:
+            self._tear_down()
 
     def _launch(self, given: Mapping[str, Any]) -> float:
         preload_clients()
@@ -123,10 +144,11 @@ class Running(Run):
             self._monitor.fault(text)
             say_fault(text, exc)
         finally:
-            self._finish_moment = self._clock.now()
-            self._reconcile(load)
-            self._tear_down()
-            self._ended.set()
+            if not self._abandoned:
+                self._finish_moment = self._clock.now()
+                self._reconcile(load)
+                self._tear_down()
+                self._ended.set()
 
     def _reconcile(self, load: LocalLoad) -> None:
         """Compare what was recorded with what the load planned and the transport sent."""

@@ -187,6 +187,8 @@ class Engine:
             self._begin(progress)
         flight.end_if_idle()
         flight.over.wait()
+        if self._finished:  # abandoned
+            return
         for entry, user in self._terms.pool.empty():
             flight.spawn(None, flight.visitor.leave, entry, user)
         if not flight.empty and flight.fault is None:
@@ -204,6 +206,17 @@ class Engine:
         Returns at once; `perform` returns when the visits have ended.
         """
         self._flight.stop(self._grace if grace is None else grace, self._patience)
+
+    def abandon(self) -> None:
+        """End at once: count each visit in flight as interrupted, run no `cleanup`, let `perform` return.
+
+        Does not block and does not need the hub, which a visit may be blocking.
+        """
+        if self._flight.stopped is None:
+            self._flight.stopped = self._clock.now()
+        self._finished = True
+        self._flight.close()
+        self._flight.over.set()
 
     def _begin(self, progress: ShareProgress) -> None:
         share, flight = progress.share, self._flight

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ class ProgressLine:
         self._running = running
         self._shown = shown and sys.stderr is not None
         self._greenlet: Watched | None = None
+        self._screen: Screen | None = None
 
     def __enter__(self) -> ProgressLine:
         if self._shown:
@@ -49,8 +51,13 @@ class ProgressLine:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._greenlet is not None:
-            self._greenlet.kill()
+        if self._greenlet is None:
+            return
+        # a run that was ended at once may have a visit that blocks the hub: do not wait for it
+        self._greenlet.kill(block=exc is None)
+        if exc is not None and self._screen is not None:
+            with suppress(OSError, ValueError):
+                self._screen.stop()  # it has hidden the cursor
 
     @staticmethod
     def _run_until_closed(show: Callable[..., None], *args: object) -> None:
@@ -73,6 +80,7 @@ class ProgressLine:
             Screen(console=console, auto_refresh=False, transient=True, redirect_stdout=on_stdout) as screen,
             standard_streams_cleaned(),  # wraps the streams of Rich, which split a text at line breaks
         ):
+            self._screen = screen
             while True:
                 crew = worker_lines(self._running.crew, now=True)
                 lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in (self._line(), *crew)]

@@ -19,7 +19,7 @@ EVERY = 0.04
 BLOCKED = 0.1
 """Shortest stop of the hub or of the watching thread, in seconds, that is reported."""
 MOST = 20
-_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_HERE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _LIBRARIES = tuple(
     dict.fromkeys(p for p in (*map(sysconfig.get_paths().get, ("stdlib", "platstdlib", "purelib", "platlib")),) if p)
 )
@@ -74,8 +74,13 @@ class BlockingWatchdog:
         apart.start(self._watch_or_fail)
 
     def stop(self) -> None:
-        """Stop the watching thread at its next check. Returns at once."""
+        """Stop the watching thread at its next check; report a call that still blocks the hub. Returns at once."""
         self._over = True
+        stop, self._stop = self._stop, None
+        if stop is not None and (took := self._now() - stop.since) > BLOCKED:
+            self._add_event(
+                stop.since, "blocked", f"a call blocked every other visit to the end, at {stop.where}", took
+            )
 
     def beat(self) -> None:
         """Report that the hub runs. Raises the exception that ended the watching thread, if any."""
@@ -153,7 +158,7 @@ class BlockingWatchdog:
 
     def _line(self) -> str:
         frame = sys._current_frames().get(self._hub)
-        return frames_text(_scenario(frame) or [frame]) if frame is not None else "no line that could be seen"
+        return blocking_line(frame) if frame is not None else "no line that could be seen"
 
     def _add_event(self, at: float, kind: str, text: str, took: float) -> None:
         self._seen.append(RunEvent(round(at - self._began, 3), kind, text, round(took, 3)))
@@ -169,6 +174,11 @@ def _scenario(frame: FrameType) -> list[FrameType]:
         if each.f_back is None:
             return own
         each = each.f_back
+
+
+def blocking_line(frame: FrameType) -> str:
+    """Return the line of the scenario that runs in *frame*, or *frame*'s own line if it is of no scenario."""
+    return frames_text(_scenario(frame) or [frame])
 
 
 def frames_text(frames: list[FrameType]) -> str:
