@@ -134,7 +134,7 @@ WRONG = {
         3,
         "holds several scenarios: a, b",
     ),
-    "wrong limit": (["local", "shop.py", "--limit", "p95(GET / < 1s"], BROWSE, 2, "never closed"),
+    "wrong limit": (["local", "shop.py", "--limit", "p95(GET / < 1s"], BROWSE, 2, "not closed"),
     "wrong unit": (["local", "shop.py", "--users", "1", "--hold", "3 parsecs"], BROWSE, 2, "not a time span"),
     "negative rate": (["local", "shop.py", "--rate", "-5", "--hold", "1s"], BROWSE, 2, "rate must be positive"),
     "rate without hold": (["local", "shop.py", "--rate", "5"], BROWSE, 2, "--hold"),
