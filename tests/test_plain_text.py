@@ -193,8 +193,8 @@ def test_a_config_crosses_the_wire_as_it_is():
 
 def test_what_is_said_of_a_run_is_encodable():
     watch = RunMonitor(Collector(["local"]), [], brake=None)
-    watch.aborted("\ud83d")
-    watch.fault("\udc80")
+    watch.set_aborted("\ud83d")
+    watch.add_fault("\udc80")
     watch.collector.count_note("\ude00")
 
     report = watch.report(RunInfo("\ud83d", 0, "", 0.0), finished=True)

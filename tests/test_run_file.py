@@ -239,8 +239,8 @@ def test_no_secret_reaches_the_file(tmp_path):
     writer.begin(header(target="http://hunter2@localhost"), lambda text: text.replace("hunter2", "***"))
     for window in windows_of(3, secret="hunter2"):
         assert "GET /hunter2" in {key.name for key in monitor.collector.log.record_window(window).series}
-    monitor.fault("hunter2 is wrong")
-    monitor.aborted("hunter2 left")
+    monitor.add_fault("hunter2 is wrong")
+    monitor.set_aborted("hunter2 left")
     writer.finish(RunFooter(3.0, "PASS", ("hunter2",)))
     writer.close()
 

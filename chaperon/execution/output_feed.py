@@ -116,7 +116,7 @@ class _LiveOutput:
         self._closing = False
         self._lost = 0
         self._greenlet: Watched = spawn_watched(
-            f"the feed of {output.name}", self._work, on_fault=monitor.fault, ends=True
+            f"the feed of {output.name}", self._work, on_fault=monitor.add_fault, ends=True
         )
 
     def __repr__(self) -> str:

@@ -129,7 +129,7 @@ class Run(ABC):
     def stop(self, reason: str = "stopped") -> None:
         """Start no further visit; those in flight have the grace time. The verdict is ABORTED."""
         self._check_started()
-        self._monitor.aborted(reason)
+        self._monitor.set_aborted(reason)
         self._halt(at_once=False)
 
     def abort(self, reason: str) -> None:
@@ -139,7 +139,7 @@ class Run(ABC):
     def kill(self, reason: str = "stopped at once") -> None:
         """End every visit now; what is known is kept."""
         self._check_started()
-        self._monitor.aborted(reason)
+        self._monitor.set_aborted(reason)
         self._halt(at_once=True)
 
     def end_now(self, reason: str) -> None:

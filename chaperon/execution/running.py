@@ -57,7 +57,7 @@ class Running(Run):
 
     def fault(self, what: str) -> None:
         """Record a fault of Chaperon's own: the verdict is INVALID, and the run ends soon."""
-        self._monitor.fault(what)
+        self._monitor.add_fault(what)
         self._end_soon()
 
     def end_now(self, reason: str) -> None:
@@ -69,7 +69,7 @@ class Running(Run):
         load = self._sending
         if self.ended:
             return
-        self._monitor.aborted(reason)
+        self._monitor.set_aborted(reason)
         load.abandon()
         self._finish_moment = self._clock.now()
         self._reconcile(load)
@@ -98,7 +98,9 @@ class Running(Run):
             tap=self._tap,
             network=None if self._network is None else network_context(self._network, self._clock),
         )
-        self._greenlet = spawn_watched("the run", self._perform, self._load, on_fault=self._monitor.fault, ends=True)
+        self._greenlet = spawn_watched(
+            "the run", self._perform, self._load, on_fault=self._monitor.add_fault, ends=True
+        )
         return self._began
 
     def _halt(self, *, at_once: bool) -> None:
@@ -138,10 +140,10 @@ class Running(Run):
             load.perform()
         except BaseException as exc:
             if is_signal(exc):
-                self._monitor.aborted(f"ended by {class_name(exc)}, which a signal handler raised")
+                self._monitor.set_aborted(f"ended by {class_name(exc)}, which a signal handler raised")
                 raise
             text = fault_text("the run", exc)
-            self._monitor.fault(text)
+            self._monitor.add_fault(text)
             say_fault(text, exc)
         finally:
             if not self._abandoned:
@@ -158,5 +160,5 @@ class Running(Run):
             self._monitor.reconcile({WORKER: load.closing}, plan)
         except Exception as exc:  # `wait` must return
             text = fault_text("the reckoning", exc)
-            self._monitor.fault(text)
+            self._monitor.add_fault(text)
             say_fault(text, exc)

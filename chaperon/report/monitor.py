@@ -65,25 +65,25 @@ class RunMonitor:
         """Add one window. Return whether the run must stop: a limit aborts it, or the brake applies."""
         self.collector.add(window)
         if self._brake and self._failed is None and self.collector.failing_for >= self._brake:
-            self.failed(f"only failures for {self._brake:g} s (--no-brake continues the run regardless)")
+            self.set_failed(f"only failures for {self._brake:g} s (--no-brake continues the run regardless)")
         if self._failed is None and self._second > self._evaluated:
             self._evaluated = self._second
             if reason := self._abort():
-                self.failed(reason)
+                self.set_failed(reason)
         return self._failed is not None
 
-    def aborted(self, reason: str) -> None:
+    def set_aborted(self, reason: str) -> None:
         """Set why the run ends early. Later calls have no effect."""
         if not self._aborted:
             self._aborted = encodable(reason, 2 * WORDS)
             self.collector.log.record_end("aborted", self._aborted)
 
-    def failed(self, reason: str) -> None:
+    def set_failed(self, reason: str) -> None:
         """Set why the run is stopped before its end: a limit with `abort`, or only failures."""
         self._failed = reason
         self.collector.log.record_end("failed", reason)
 
-    def fault(self, what: str) -> None:
+    def add_fault(self, what: str) -> None:
         """Add a reason for the verdict INVALID."""
         what = encodable(what, 2 * WORDS)
         if what not in self._faults:
@@ -98,7 +98,7 @@ class RunMonitor:
         Call it once, after the last window. Each difference makes the run INVALID.
         """
         for reason in reconcile(self.collector, closings, plan, duplicated=duplicated):
-            self.fault(reason)
+            self.add_fault(reason)
 
     @property
     def workers(self) -> list[WorkerStats]:

@@ -178,14 +178,14 @@ class Coordinator:
 
     def fault(self, what: str) -> None:
         """Note a fault of Chaperon's own: the verdict is INVALID, and the run ends soon."""
-        self._monitor.fault(what)
+        self._monitor.add_fault(what)
         if self._state.order == "run":
             self._grace = min(self._grace, ABORT_GRACE)
             self.halt("stop")
 
     def on_crash(self, what: str) -> None:
         """End the run at once, where nothing keeps it going any more."""
-        self._monitor.fault(what)
+        self._monitor.add_fault(what)
         self._conclude()
 
     def change_load(self, what: Literal["scale", "pause", "resume"], factor: float = 1.0) -> None:
@@ -220,7 +220,7 @@ class Coordinator:
         if ping.fault:
             self.fault(ping.fault)
         if ping.stop:
-            self._monitor.aborted(ping.stop)
+            self._monitor.set_aborted(ping.stop)
             if self._state.order == "run":
                 self.halt("stop")
 
@@ -236,7 +236,7 @@ class Coordinator:
             if state.leases.all_done:
                 self.halt("end")
             elif state.without_workers(now):
-                self._monitor.fault("no worker is left")
+                self._monitor.add_fault("no worker is left")
                 state.give_up_on_workers()
                 self.halt("stop")
         if self._deadline is not None and (state.complete or now > self._deadline):
@@ -276,7 +276,7 @@ class Coordinator:
 
     def _record_fault(self, exc: BaseException) -> None:
         text = fault_text("the master", exc)
-        self._monitor.fault(text)
+        self._monitor.add_fault(text)
         say_fault(text, exc)
 
     def _add_notes(self) -> None:
@@ -284,9 +284,9 @@ class Coordinator:
             self._monitor.collector.count_note(f"{what}, dropped", times)
         faults = self._link.dropped[FAULTS]
         if faults:
-            self._monitor.fault(f"{faults} {FAULTS}")
+            self._monitor.add_fault(f"{faults} {FAULTS}")
         totals = self._monitor.collector.totals().ledger.values()
         planned, lost = sum(c.planned for c in totals), sum(c.lost for c in totals)
         if planned and lost / planned > self._lost:
             share = f"{lost / planned:.1%}, more than {self._lost:.4g} of all"
-            self._monitor.fault(f"{lost:,} of {planned:,} visits were lost with their workers: {share}")
+            self._monitor.add_fault(f"{lost:,} of {planned:,} visits were lost with their workers: {share}")

@@ -128,7 +128,7 @@ class MasterState:
         """Note that an engine has ended; its last windows may still be on their way. Return whether it is news."""
         worker = self.workers[dead.worker, dead.incarnation]
         if worker is not None and dead.fault and self.order != "over":
-            self._monitor.fault(dead.fault)
+            self._monitor.add_fault(dead.fault)
         if worker is None or not worker.present or worker.windows_until is not None:
             return False
         worker.cut, worker.all_windows_known = max(worker.cut, dead.cut), dead.cut > 0
@@ -259,7 +259,7 @@ class MasterState:
         self.finished = now if self.finished is None else self.finished
         for worker in self.workers:
             if not worker.complete:
-                self._monitor.fault(f"{worker.title} has not said its last word: what it did last is unknown")
+                self._monitor.add_fault(f"{worker.title} has not said its last word: what it did last is unknown")
                 self._give_up(worker, for_good=True)
             if worker.lost and not worker.all_windows_in:
                 for note in worker.loss_notes:

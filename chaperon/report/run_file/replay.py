@@ -122,13 +122,13 @@ class Replay:
 
     def _end(self, how: str, reason: str) -> None:
         if how == "fault":
-            self.monitor.fault(reason)
+            self.monitor.add_fault(reason)
         elif not self.stretch.whole or (how == "failed" and not self.kept):
             self.monitor.collector.count_note(f"{STOPPED}{reason}")
         elif how == "failed":
-            self.monitor.failed(reason)
+            self.monitor.set_failed(reason)
         else:
-            self.monitor.aborted(reason)
+            self.monitor.set_aborted(reason)
 
 
 def decoded(body: bytes, worker: str, began: float) -> Window:

@@ -74,7 +74,7 @@ class RecordedRun:
         self._replay(monitor, stretch, kept=limits is None)
         length = self.duration if stretch.whole else min(stretch.end, self.duration) - stretch.start
         if not self.finished:
-            monitor.aborted(UNFINISHED.format(second=self.seconds))
+            monitor.set_aborted(UNFINISHED.format(second=self.seconds))
         header = self.header
         info = RunInfo(header.environment, header.seed, header.started, length)
         return monitor.report(info, finished=self.finished)
