@@ -49,11 +49,14 @@ from chaperon.errors import (
 
 if TYPE_CHECKING:
     from chaperon.client.service import Service
+    from chaperon.cluster.master.embedded import master, start_master
     from chaperon.execution.environment import Environment
     from chaperon.execution.metric_rules import metric
     from chaperon.execution.running import Running
     from chaperon.load.kinds.think import between
     from chaperon.load.shapes import iterations, pause, rate, spike, stages, stairs, users, users_per_second
+    from chaperon.report.outputs.closed_second import ClosedSecond
+    from chaperon.report.outputs.output import Output
     from chaperon.report.report import Report, Verdict
     from chaperon.report.run_file.run_file import RunFile, read_run
     from chaperon.scenario.entry import run
@@ -79,6 +82,9 @@ _ROOMS = {
     "chaperon.load.shapes": ("iterations", "pause", "rate", "spike", "stages", "stairs", "users", "users_per_second"),
     # what comes of it
     "chaperon.execution.running": ("Running",),
+    "chaperon.cluster.master.embedded": ("master", "start_master"),
+    "chaperon.report.outputs.output": ("Output",),
+    "chaperon.report.outputs.closed_second": ("ClosedSecond",),
     "chaperon.report.report": ("Report", "Verdict"),
     "chaperon.report.run_file.run_file": ("RunFile", "read_run"),
 }
@@ -89,6 +95,7 @@ __all__ = [
     "BlockTimeout",
     "BodyTooLarge",
     "ChaperonError",
+    "ClosedSecond",
     "ClusterError",
     "ConfigMissing",
     "DeadlineExceeded",
@@ -102,6 +109,7 @@ __all__ = [
     "NotAssigned",
     "NotInReply",
     "NotPatched",
+    "Output",
     "OutputError",
     "PlanError",
     "PortsExhausted",
@@ -131,6 +139,7 @@ __all__ = [
     "between",
     "feed",
     "iterations",
+    "master",
     "measured",
     "metric",
     "mix",
@@ -141,6 +150,7 @@ __all__ = [
     "spike",
     "stages",
     "stairs",
+    "start_master",
     "step",
     "users",
     "users_per_second",

@@ -14,19 +14,14 @@ from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import SPAN, RunOptions, load_options, target_argument
 from chaperon.cli.terminal.streams import print_notice, print_warning
 from chaperon.cluster.bundle import OpenedFiles, bundle_files, pack_bundle, split_target
-from chaperon.cluster.master.cluster_run import ClusterRun
 from chaperon.cluster.master.coordinator import Patience
+from chaperon.cluster.master.embedded import open_master
 from chaperon.cluster.transport.address import PORT, Address
 from chaperon.cluster.transport.key_files import choose_key
 from chaperon.cluster.transport.keys import MasterKey
-from chaperon.cluster.transport.master_socket import MasterSocket
 from chaperon.descriptors import enough, takes
 from chaperon.local import start_workers
 from chaperon.measure.quantity import count_text
-
-NO_KEY_NOTE = (
-    "the master has no key (--no-key): any user of its machine could join and read the scenario with its settings"
-)
 
 
 @click.command(cls=GroupedCommand)
@@ -84,22 +79,18 @@ def master(
     lost = parse_share(max_lost)
     bundle = pack_bundle(file, worker_overrides(options), bundle_files(split_target(file)[0], opened.paths, ship))
     master_key, worker_key = key_found.with_own_worker() if isinstance(key_found, MasterKey) else (None, None)
-    link = MasterSocket(address, master_key)
-    print_notice(f"the master is at {link.address}")
-    cluster_run = ClusterRun(
-        environment.plan(),
-        link,
+    cluster_run, bound = open_master(
+        environment,
         bundle,
+        address=address,
+        key=master_key,
         workers=workers,
         patience=Patience(silence, dead_man, gather),
         lost=lost,
         notify=print_notice,
     )
-    if key_found is None:
-        print_notice(f"WARNING: {NO_KEY_NOTE}")
-        cluster_run.note(NO_KEY_NOTE)
     with ExitStack() as stack:
         if work:
-            own_worker = start_workers(link.address.local, ["master"], key=worker_key, notify=print_notice)
+            own_worker = start_workers(bound.local, ["master"], key=worker_key, notify=print_notice)
             stack.callback(own_worker.end)
         return execute(environment, options, start=cluster_run.start)

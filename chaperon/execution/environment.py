@@ -293,7 +293,7 @@ class Environment:
         with self.start(outputs=outputs) as running:
             running.wait()
         running.check_written()
-        return running.report()
+        return running.finish()
 
     def find(
         self,

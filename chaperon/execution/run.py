@@ -95,14 +95,14 @@ class Run(ABC):
         """
         if self._feed is not None:
             raise UsageError("the run has been started already: make a new one for each run")
-        if not monkey.is_module_patched("socket"):
-            raise NotPatched("put `from gevent import monkey; monkey.patch_all()` first in your script")
         self._feed = OutputFeed(outputs, self._monitor)
-        self._feed.start(self._planned())
-        if run_file is not None:
-            self._monitor.collector.attach(run_file)
-            self._run_file = run_file
         try:
+            if not monkey.is_module_patched("socket"):
+                raise NotPatched("put `from gevent import monkey; monkey.patch_all()` first in your script")
+            self._feed.start(self._planned())
+            if run_file is not None:
+                self._monitor.collector.attach(run_file)
+                self._run_file = run_file
             given = self._setup.begin()
             self.plan = self.plan.with_setup_result(given)
             self._monitor.redact.add(self.plan.secrets)
@@ -217,7 +217,7 @@ class Run(ABC):
         if failed is None and self.output_failures:
             failed = OutputError("; ".join(failure.text for failure in self.output_failures))
         if failed is not None:
-            failed.report = self.report()
+            failed.report = self.finish()
             raise failed
 
     @abstractmethod
