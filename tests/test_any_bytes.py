@@ -64,6 +64,8 @@ def read(pieces, bare):
             inbox.feed(piece)
             if inbox.done:
                 break
+        if inbox.framing is not None:
+            return (inbox.status, inbox.head, inbox.framing, inbox.rest)
         whole = inbox.done or inbox.end()
     except ProtocolError:
         return "garbled"

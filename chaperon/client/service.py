@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from chaperon.errors import UsageError
 
 MAX_BODY = 16 * 1024 * 1024
+"""Default of *max_body*, in bytes; streamed bodies have no limit by default."""
 TRANSPORTS = ("wire", "urllib3")
 
 
@@ -20,8 +21,9 @@ class Service:
     *headers* are sent with every request. *auth*, *verify* and *cert* have the meaning of those of
     `requests`. *timeout* is the limit in seconds for connecting and for each read, or a pair of both.
     *deadline* limits the whole request, in seconds, *max_body* its decoded body, in bytes; None removes the
-    limit. *transport* is "wire" (Chaperon's own) or "urllib3". *local_addresses* are the source addresses
-    of connections, used in turn. With *timings* each stage of every request is recorded as a series.
+    limit; the default of *max_body* does not apply to streamed bodies. *transport* is "wire" (Chaperon's own)
+    or "urllib3". *local_addresses* are the source addresses of connections, used in turn. With *timings* each
+    stage of every request is recorded as a series.
     *trust_env* makes `requests` read proxies and .netrc from the environment. Headers, auth, cert and
     cookies set without a domain are sent to the origin (scheme, host, port) of *url* and to
     *trust_origins*, such as "https://cdn.example", and to no other origin that a whole URL or a redirect

@@ -21,7 +21,7 @@ from chaperon.client.http.body import Body, blocks, in_chunks
 from chaperon.client.http.deadline import CallBudget, bounds_of
 from chaperon.client.http.pool import KEPT, HostPool
 from chaperon.client.http.request_templates import SAFE, render
-from chaperon.client.http.response import HttplibShim, ParsedHead, Response
+from chaperon.client.http.response import ParsedHead, Response
 from chaperon.client.http.urllib3_adapter import BoundedHTTPAdapter
 from chaperon.client.network.connect import NetworkContext, Timeouts
 from chaperon.client.network.exceptions import Origin
@@ -143,6 +143,7 @@ class WireAdapter(BoundedHTTPAdapter):
 
     def _reply(self, request: PreparedRequest, body: Body, began: float, limit: float) -> Response:
         head = ParsedHead(body.arrived.head)
+        body.describe(head.headers, head.version)
         raw = HTTPResponse(
             body,
             headers=head.headers,
@@ -151,7 +152,7 @@ class WireAdapter(BoundedHTTPAdapter):
             reason=head.reason,
             preload_content=False,
             decode_content=False,
-            original_response=HttplibShim(head.headers, head.version),  # type: ignore[arg-type]
+            original_response=body,
             request_method=request.method,
             request_url=request.url,
         )

@@ -53,17 +53,21 @@ class Connection:
 
         Raises OSError, SocketTimeout, ProtocolError, ConnectionClosedEarly.
         """
-        while not self.parser.head:
-            self._feed(self.stream.receive())
+        parser = self.parser
+        while not parser.head:
+            data = self.stream.receive()
+            if not data:
+                raise ConnectionClosedEarly
+            parser.feed(data)
 
     def receive_rest(self, limit: float) -> None:
-        """Block until the response is complete.
+        """Block until the response is complete, or until its head is if it has a *framing*.
 
         Raises what `receive_head` raises, and BodyTooLarge if the body exceeds *limit* bytes.
         """
         parser, receive = self.parser, self.stream.receive
         got = sum(map(len, parser.pieces))
-        while not parser.done:
+        while not (parser.done or parser.framing):
             if got > limit and sum(map(len, parser.pieces)) > limit:
                 raise exceptions.too_large(limit)
             data = receive()
@@ -73,11 +77,6 @@ class Connection:
                 raise ConnectionClosedEarly
             parser.feed(data)
             got += len(data)
-
-    def _feed(self, data: bytes) -> None:
-        if not data:
-            raise ConnectionClosedEarly
-        self.parser.feed(data)
 
     def stale(self, exc: BaseException) -> bool:
         """Return whether *exc* means that the peer closed this reused connection before it sent any byte."""

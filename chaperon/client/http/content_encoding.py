@@ -9,12 +9,15 @@ from typing import Any
 from requests.exceptions import ContentDecodingError
 from urllib3 import HTTPResponse
 from urllib3.exceptions import DecodeError
+from urllib3.response import GzipDecoderState
 
 from chaperon.client.http.parser import fields
 from chaperon.client.network.exceptions import too_large
 
 STEP = 65_536
 """Bytes read per decoding step; the size limit is checked after each."""
+GZIP = b"\x1f\x8b"
+"""The first bytes of a gzip member (RFC 1952, 2.3.1)."""
 TRUNCATED = "the encoded body ended before its coding did"
 
 
@@ -59,7 +62,23 @@ def _gunzipped(body: bytes, limit: float) -> bytes | None:
 def cut_off(raw: Any) -> bool:
     """Return whether the body of a urllib3 response ended before its gzip or deflate stream did.
 
-    `requests` accepts such a truncated body; Chaperon counts it as an error.
+    `requests` accepts such a truncated body; Chaperon counts it as an error. Bytes behind a complete gzip
+    member that begin no other one are ignored, as by `requests` and gzip.
     """
-    unzip = getattr(getattr(raw, "_decoder", None), "_obj", None)
-    return getattr(unzip, "eof", True) is False and raw.tell() > 0
+    decoder = getattr(raw, "_decoder", None)
+    unzip = getattr(decoder, "_obj", None)
+    if getattr(unzip, "eof", True) or raw.tell() == 0:
+        return False
+    state = getattr(decoder, "_state", None)
+    return state != GzipDecoderState.SWALLOW_DATA and not (
+        state == GzipDecoderState.OTHER_MEMBERS and _is_one_odd_byte(unzip)
+    )
+
+
+def _is_one_odd_byte(unzip: Any) -> bool:
+    """Return whether all that *unzip* was given is one byte with which no gzip member begins."""
+    try:
+        unzip.copy().decompress(GZIP[1:])
+    except zlib.error as exc:
+        return "incorrect header check" in str(exc)
+    return False

@@ -19,7 +19,7 @@ from chaperon.client.http.urllib3_adapter import BoundedHTTPAdapter, within
 from chaperon.client.network.connect import NetworkContext
 from chaperon.client.network.exceptions import base_missing
 from chaperon.client.outcome import Expect, wire_bytes
-from chaperon.client.service import Service
+from chaperon.client.service import MAX_BODY, Service
 from chaperon.clock import default_clock
 from chaperon.errors import UsageError
 from chaperon.measure.failures import failure_of
@@ -94,8 +94,9 @@ class MeasuredSession(FastSession):
         *name* is the name of the series. *expect* decides which responses are good: a status, a collection
         of statuses, or a predicate of the response; by default every status below 400. *deadline* (seconds
         for the whole call) and *max_body* (bytes of decoded body) default to the service's; None removes the
-        limit. The other parameters are those of `requests`. Blocks until the response is complete, or with
-        *stream* until its head is. Raises `requests` exceptions.
+        limit. With *stream* the body has no limit unless *max_body* is given, here or for the service. The other
+        parameters are those of `requests`. Blocks until the response is complete, or with *stream* until its
+        head is. Raises `requests` exceptions.
         """
         if (
             cookies is None
@@ -164,6 +165,8 @@ class MeasuredSession(FastSession):
         name = kwargs.pop("name", None) or self.service.label(request.method or "GET", request.url or "")
         expect = kwargs.pop("expect", None)
         total, limit = kwargs.pop("deadline", ...), kwargs.pop("max_body", ...)
+        if limit is ... and kwargs.get("stream", self.stream) and self.service.max_body == MAX_BODY:
+            limit = None  # the default is for bodies kept in memory
         kwargs.setdefault("timeout", self.service.timeout)
         kwargs.setdefault("cert", self.certificate_for(request.url or ""))
         if isinstance(request, requests.PreparedRequest):

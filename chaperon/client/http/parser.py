@@ -7,13 +7,8 @@ from typing import Any
 
 import httptools
 
+from chaperon.client.http.response_head import HEAD, INTERIM, Framing, read_head, refused
 from chaperon.errors import ProtocolError
-
-HEAD = 262_144
-"""Maximum size of a response head, in bytes."""
-
-INTERIM = 50
-"""Maximum number of 1xx responses before the final one."""
 
 Fields = list[tuple[str, str]]
 
@@ -28,15 +23,20 @@ class ResponseParser:
     is incomplete. *pieces* lists the body bytes received, transfer coding removed. *done* is True when
     the message is complete, *keep* when the connection may be reused. *rest* holds the bytes after the
     head of a 101 response, which belong to the new protocol.
+
+    Of a streamed response, and of one that llhttp refuses before any body byte, only the head is parsed:
+    *framing* then says where the body ends, *rest* holds the bytes of it received so far, and `Body` reads it.
     """
 
     __slots__ = (
         "_begun",
         "_interim",
         "_is_head",
+        "_lenient",
         "_parser",
-        "_told",
+        "_unparsed",
         "done",
+        "framing",
         "head",
         "keep",
         "on_body",
@@ -54,13 +54,18 @@ class ResponseParser:
     def __repr__(self) -> str:
         return f"<ResponseParser {self.status or 'waiting'}{', done' if self.done else ''}>"
 
-    def start_response(self, is_head: bool = False) -> None:
-        """Reset the state for the next response; with *is_head* (a HEAD request) it has no body (RFC 9112, 6.3)."""
+    def start_response(self, is_head: bool = False, streamed: bool = False) -> None:
+        """Reset the state for the next response; with *is_head* (a HEAD request) it has no body (RFC 9112, 6.3).
+
+        With *streamed*, `Body` reads the body: see *framing*.
+        """
         self.head = b""
         self.status = 0
         self.done = False
         self.keep = False
-        self._told = b""
+        self.framing: Framing | None = None
+        self._lenient = streamed
+        self._unparsed = b""
         self._begun = 0
         self._interim = 0
         self.rest = b""
@@ -68,33 +73,34 @@ class ResponseParser:
 
     def feed(self, data: bytes) -> None:
         """Parse received bytes. Raises ProtocolError if they are not valid HTTP or exceed a limit."""
+        if self._lenient:
+            self._read_head(self._unparsed + data)
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as exc:
             self.keep = False
             self.rest = data[exc.args[0] :]
         except httptools.HttpParserError as exc:
-            if not self.head:
-                self._look(data)
-                if not _sound(self.head):
-                    self.head, self.done = b"", False
-            if not self.done:
-                raise ProtocolError(str(exc) or type(exc).__name__) from exc
-            self.keep = False
+            self._refused(data, str(exc) or type(exc).__name__)
             return
         if self.head:
+            if not (self.done or self.pieces):
+                self._unparsed += data  # the first chunk size may prove to be one that llhttp refuses
             return
-        plain = self.status >= 100 and not (self._told or self._interim or self._is_head)
+        plain = self.status >= 100 and not (self._unparsed or self._interim or self._is_head)
         end = data.find(_END) if plain and data[0] == 72 else -1  # fast path: the head begins this data with "H"
         if end > 0:
             self.head = data[:end]
+            if not (self.done or self.pieces):
+                self._unparsed = data[end + len(_END) :]
         else:
             self._look(data)
             if self.done and not self.head:
                 raise ProtocolError("a head without an end")
         if b"\0" in self.head:
             self.head = b""
-            raise ProtocolError("a NUL in the head")
+            raise refused("a NUL in the head", data)
 
     @property
     def clean(self) -> bool:
@@ -112,9 +118,17 @@ class ResponseParser:
         A body without Content-Length and chunked coding ends with the connection (RFC 9112, 6.3).
         """
         self.keep = False
-        if self.head and not self.done and not _framed(fields(self.head)):
+        if self.head and self.framing is None and not self.done and not _framed(fields(self.head)):
             self.done = True
         return self.done
+
+    def finish(self, keep: bool) -> None:
+        """Record that `Body` has read the whole body; *keep* is whether the connection may be reused."""
+        if self._parser is None:
+            self._parser = _parser(self)
+        self._begun = 1 + self._interim
+        self.keep = keep
+        self.done = True
 
     def forget(self) -> None:
         """Drop the llhttp parser, which forms a reference cycle with this object."""
@@ -138,9 +152,43 @@ class ResponseParser:
         self.keep = self._parser.should_keep_alive()
         self.done = True
 
+    def _refused(self, data: bytes, reason: str) -> None:
+        """Read leniently what llhttp refuses before any body byte. Raises ProtocolError if that is not possible."""
+        if self.done and self.head:
+            self.keep = False
+            return
+        received = self._unparsed + data
+        if self.done or self._is_head:
+            self._look(data)
+            if self.head and _sound(self.head):
+                self.keep = False  # bytes behind a complete response
+                return
+        if self.pieces and not self.done:
+            raise refused(reason, data)
+        self._lenient = True
+        self._parser = None
+        self.pieces.clear()
+        self._read_head(self.head + _END + received if self.head and not self.done else received)
+
+    def _read_head(self, received: bytes) -> None:
+        """Parse a head without llhttp; its body is left in *rest* for `Body`."""
+        self._begun = 1
+        if self.framing is not None:
+            self.rest += received
+            return
+        self.done = False
+        self.head = self._unparsed = b""
+        found = read_head(received, self._is_head)
+        if found is None:
+            self._unparsed = received
+            return
+        self.head, self.status, self.framing = found.text, found.status, found.framing
+        self.rest = received[found.size :]
+        self._interim = 0
+
     def _look(self, data: bytes) -> None:
         """Search the bytes received so far for the end of the final head, past interim responses."""
-        received = self._told + data if self._told else data
+        received = self._unparsed + data if self._unparsed else data
         start = 0
         for _ in range(self._interim):
             start = received.find(_END, start) + len(_END)
@@ -152,14 +200,14 @@ class ResponseParser:
         if (len(received) if end < 0 else end) - start > HEAD:
             raise ProtocolError(f"a head of more than {HEAD:,} bytes")
         if end < 0:
-            self._told = received
+            self._unparsed = received
             return
         status = self.status or self._parser.get_status_code()
         if status < 100:
-            raise ProtocolError(f"a status of {status}")
+            raise refused(f"a status of {status}", received)
         self.head = received[start:end]
         self.status = status
-        self._told = b""
+        self._unparsed = b"" if self.done or self.pieces else received[end + len(_END) :]
         if self._is_head:
             self._finish_head(len(received) == end + len(_END))
 
@@ -174,9 +222,9 @@ class ResponseParser:
 
 
 def _parser(protocol: object) -> Any:
-    """Return an llhttp parser as lenient about header fields as `requests`: folded lines, unusual characters."""
+    """Return an llhttp parser as lenient as `requests`: folded lines, unusual characters, padded chunk sizes."""
     parser = httptools.HttpResponseParser(protocol)
-    parser.set_dangerous_leniencies(lenient_headers=True)
+    parser.set_dangerous_leniencies(lenient_headers=True, lenient_spaces_after_chunk_size=True)
     return parser
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterable, Sequence
+from http.client import HTTPException, IncompleteRead
 
 from requests.exceptions import RequestException
 
@@ -52,11 +53,13 @@ class HostPool:
         if it is *safe* (idempotent), else only if it was not sent completely. *limit* is the maximum size of
         the body in bytes; beyond it BodyTooLarge is raised.
         """
-        connection = self._started(request, (), url, timeouts, is_head, safe, True)
+        connection = self._started(request, (), url, timeouts, is_head, False, safe, True)
         parser = connection.parser
         try:
             if not parser.done:
                 connection.receive_rest(limit)
+                if parser.framing is not None:
+                    return self._read_leniently(connection, limit)
         except NETWORK_ERRORS as exc:
             connection.close()
             if isinstance(exc, RequestException):  # the body was too large
@@ -88,7 +91,7 @@ class HostPool:
         safe: bool,
     ) -> Body:
         """Send *head*, then the body *parts*; block until the response head is complete and return its `Body`."""
-        connection = self._started(head, parts, url, timeouts, is_head, safe, safe)
+        connection = self._started(head, parts, url, timeouts, is_head, True, safe, safe)
         try:
             connection.receive_head()
         except NETWORK_ERRORS as exc:
@@ -119,6 +122,7 @@ class HostPool:
         url: str,
         timeouts: Timeouts,
         is_head: bool,
+        streamed: bool,
         safe: bool,
         repeatable: bool,
     ) -> Connection:
@@ -142,7 +146,7 @@ class HostPool:
             stream.deadline = deadline
             connection.ready, connection.sent, connection.retried = ready, 0.0, retried
             try:
-                connection.parser.start_response(is_head)
+                connection.parser.start_response(is_head, streamed)
                 connection.send(head, parts)
                 connection.sent = now()
                 data = stream.receive()
@@ -162,6 +166,22 @@ class HostPool:
             except BaseException:
                 connection.close()
                 raise
+
+    def _read_leniently(self, connection: Connection, limit: float) -> RawResponse:
+        """Read the body of a response that llhttp refuses, as `requests` does. Blocks."""
+        response = RawResponse(connection, b"")
+        body = Body(connection, response, self.give_back, limit, self.now)
+        try:
+            response.body = body.read()
+        except (OSError, HTTPException) as exc:
+            fault = body.failure or exc
+            if isinstance(fault, IncompleteRead):
+                raise ConnectionClosedEarly from exc
+            if isinstance(fault, HTTPException):
+                raise ProtocolError(str(fault)) from exc
+            raise fault from exc
+        self._network.sent += 1
+        return response
 
     def _kept(self, safe: bool) -> Connection | None:
         """Return an idle connection or None; for a request that is not *safe*, check first that it is still open."""

@@ -32,7 +32,10 @@ from chaperon.measure.failures import chain
 
 
 class HttplibShim:
-    """Stands in for the `http.client` response under a urllib3 response, from which `requests` reads cookies."""
+    """Stands in for the `http.client` response under the urllib3 response of a complete body.
+
+    `requests` reads cookies from it.
+    """
 
     __slots__ = ("msg", "version")
 
@@ -41,11 +44,11 @@ class HttplibShim:
         self.version = version
 
     def isclosed(self) -> bool:
-        """Return False always: `Body`, not urllib3, closes the connection."""
+        """Return False: there is no connection to release."""
         return False
 
     def close(self) -> None:
-        """Do nothing: `Body` closes the connection."""
+        """Do nothing: the body is complete."""
 
 
 class ParsedHead:
@@ -69,6 +72,7 @@ class Response(Extractors, requests.Response):
     reused: bool
     """Whether the request was sent over a connection from an earlier request."""
     _body: Body | None = None
+    _iterating = False
     _ending: Callable[[BaseException | None], None] | None = None
     _limit = inf
     _until = inf
@@ -78,7 +82,7 @@ class Response(Extractors, requests.Response):
         build = _LAZY.get(name)
         if build is None or "_arrived" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        if name == "timings" and self._body is not None and not self._body.closed:
+        if name == "timings" and self._body is not None and not self._body.isclosed():
             return build(self)  # not cached: the body is still being received
         value = self.__dict__[name] = build(self)
         return value
@@ -86,6 +90,7 @@ class Response(Extractors, requests.Response):
     def watch(self, body: Body, began: float, limit: float) -> None:
         """Attach a streamed *body* whose request began at clock reading *began*; *limit* is in decoded bytes."""
         self._body, self._arrived, self._began, self._limit = body, body.arrived, began, limit
+        body.on_end = self._body_ended
 
     def apply_budget(self, bounds: CallBudget) -> None:
         """Apply deadline and size limit of *bounds* to a body that urllib3 reads."""
@@ -124,6 +129,7 @@ class Response(Extractors, requests.Response):
 
     def _watched(self, chunks: Iterator[Any]) -> Iterator[Any]:
         got = 0
+        self._iterating = True
         try:
             for chunk in self._timely(chunks):
                 got += len(chunk)
@@ -165,6 +171,11 @@ class Response(Extractors, requests.Response):
         self._end(None)
         if "_composed" not in self.__dict__:
             super().close()
+
+    def _body_ended(self, exc: BaseException | None) -> None:
+        """End the sample of a body that was read through `raw`; `_watched` ends that of an iteration, checked."""
+        if not self._iterating:
+            self._end(exc)
 
     def _end(self, exc: BaseException | None) -> None:
         ending, self._ending = self._ending, None
