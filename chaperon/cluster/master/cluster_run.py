@@ -11,6 +11,7 @@ from chaperon.cluster.bundle import ScenarioBundle
 from chaperon.cluster.master.admission import Admission
 from chaperon.cluster.master.coordinator import Coordinator, Patience
 from chaperon.cluster.master.state import MasterState
+from chaperon.cluster.protocol.codec import require_sendable
 from chaperon.cluster.protocol.fingerprint import fingerprints
 from chaperon.cluster.protocol.messages import Welcome
 from chaperon.cluster.transport.link import MasterLink
@@ -85,9 +86,13 @@ class ClusterRun(Run):
     def _launch(self, given: Mapping[str, Any]) -> float:
         """Wait for the workers, deal the shares, start all workers at one moment.
 
-        Raises WorkersMissing, and LoadError where one of them cannot run the scenario.
+        Raises WorkersMissing, and LoadError if a worker cannot run the scenario or the result of setup cannot be sent.
         """
         self._setup_result = dict(given)
+        require_sendable(
+            self._welcome(),
+            {"what setup returned": self._setup_result, "the settings of the run": dict(self._parcel.overrides)},
+        )
         self._link.listen(
             self._coordinator.on_message, self._admission.handle_other_protocol, self._coordinator.on_closed
         )

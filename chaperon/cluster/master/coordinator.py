@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from gevent.event import Event
 
 from chaperon.clock import Clock
 from chaperon.cluster.master.admission import Admission
+from chaperon.cluster.master.leases import WorkerId
 from chaperon.cluster.master.state import MasterState
 from chaperon.cluster.protocol.messages import (
     Bye,
@@ -86,7 +87,7 @@ class Coordinator:
         self._on_end = on_end
         self._deadline: float | None = None
         self._waiting_since = -math.inf
-        self._pings: dict[bytes, tuple[Ping, float]] = {}
+        self._pings: dict[WorkerId, tuple[bytes, float, float]] = {}
         self._pause_detector = PauseDetector(clock, patience.heartbeat_interval)
 
     def __repr__(self) -> str:
@@ -210,8 +211,9 @@ class Coordinator:
         if ping.run == self._state.run and not self.ended.is_set():
             self._apply_ping(ping)
         self._link.send(sender, self._state.answer(ping, now, grace=self._grace))
-        news = ping.claims or ping.done or ping.returned  # to be dealt with once, not whenever it is answered again
-        self._pings[sender] = replace(ping, claims=(), done=(), returned=()) if news else ping, now
+        worker = self._state.workers[ping.worker, ping.incarnation]
+        if worker is not None and worker.present:
+            self._pings[worker.peer] = sender, ping.sent_at, now
         if ping.claims or ping.returned or ping.over or ping.state == "failed":
             self._step()
 
@@ -257,10 +259,14 @@ class Coordinator:
                 self._state.leases.withdraw_offer(lease)  # no room on the way: again at the next claim, not in a beat
 
     def _resend_answers(self) -> None:
-        """Answer once more what every worker said last, so that it need not ask to hear what is new."""
+        """Answer the last ping of every present worker once more, so that it learns at once what has changed."""
         now = self._clock.now()
-        for sender, (ping, heard) in self._pings.items():
-            self._link.send(sender, replace(self._state.answer(ping, now, grace=self._grace), received_at=heard))
+        for peer, (sender, sent_at, received_at) in list(self._pings.items()):
+            worker = self._state.workers[peer]
+            if worker is None or not worker.present:
+                del self._pings[peer]
+                continue
+            self._link.send(sender, self._state.reply(worker, sent_at, received_at, now, grace=self._grace))
 
     def _conclude(self) -> None:
         if self.ended.is_set():

@@ -9,7 +9,7 @@ from chaperon.cluster.fleet_caps import FleetCaps
 from chaperon.cluster.master.leases import LeaseTable
 from chaperon.cluster.master.lost_samples import LostVisits, censored_series
 from chaperon.cluster.master.unmade import unmade_visits
-from chaperon.cluster.master.windows import LedgerChanges, LossCorrections
+from chaperon.cluster.master.windows import TOO_FAR_AHEAD, LedgerChanges, LossCorrections
 from chaperon.cluster.master.workers import WorkerRecord, WorkerRegistry
 from chaperon.cluster.protocol.messages import (
     Bye,
@@ -95,13 +95,17 @@ class MasterState:
             for lease in ping.claims:
                 if self.leases.claim(worker.peer, lease):
                     worker.progress_log.add(lease)
+        return self.reply(worker, ping.sent_at, now, now, grace=grace)
+
+    def reply(self, worker: WorkerRecord, sent_at: float, received_at: float, now: float, *, grace: float) -> Pong:
+        """Return what a worker should do, as the answer to a ping *sent_at* by its clock and *received_at* by ours."""
         if worker.over and self.order in ("end", "stop", "kill"):
             self.finished = now if self.finished is None or self.order != "end" else self.finished
         return Pong(
             self.run,
             self._order_for(worker),
-            ping.sent_at,
-            now,
+            sent_at,
+            received_at,
             now,
             self.began,
             grace,
@@ -116,9 +120,12 @@ class MasterState:
         worker = self.workers[frame.worker, frame.incarnation]
         if worker is None or frame.run != self.run or self.began is None or self.order == "over":
             return False
+        if not worker.windows.has_room(frame.seq, len(frame.body)):
+            self.collector.count_note(TOO_FAR_AHEAD)
+            return False
         window = unpack_window(frame.body, worker.title, began=self.began)
         stop = False
-        for each in worker.windows.accept(window):
+        for each in worker.windows.accept(window, len(frame.body)):
             stop = self._add(worker, each) or stop
         if worker.windows.closed:
             self._update_in_flight()

@@ -13,6 +13,15 @@ LedgerKey = tuple[str, int]
 LedgerChanges = dict[LedgerKey, VisitCounts]
 
 
+MAX_AHEAD = 64
+"""How many numbers beyond the first missing window are accepted: a worker has eight windows under way."""
+MAX_AHEAD_BYTES = 64 << 20
+"""Packed size of the windows of one worker that wait for a missing one, in bytes."""
+TOO_FAR_AHEAD = (
+    f"windows more than {MAX_AHEAD} numbers or {MAX_AHEAD_BYTES:,} bytes beyond a missing one: refused until then"
+)
+
+
 class WindowSequencer:
     """The windows of one incarnation of a worker.
 
@@ -29,17 +38,23 @@ class WindowSequencer:
         self.progress: dict[str, tuple[int, int]] = {}
         self.open: defaultdict[LedgerKey, int] = defaultdict(int)
         self._waiting: dict[int, Window] = {}
+        self._sizes: dict[int, int] = {}
         self._seen_late: set[int] = set()
 
     def __repr__(self) -> str:
         return f"<WindowSequencer up to window {self.acked}, {len(self._waiting)} waiting>"
 
-    def accept(self, window: Window) -> list[Window]:
-        """Take in one window; return those that can be added up now."""
+    def has_room(self, seq: int, size: int) -> bool:
+        """Return whether window *seq*, of *size* bytes when packed, is accepted; its sender repeats one that is not."""
+        ahead = seq - self.acked - 1
+        return ahead <= 0 or (ahead <= MAX_AHEAD and sum(self._sizes.values()) + size <= MAX_AHEAD_BYTES)
+
+    def accept(self, window: Window, size: int = 0) -> list[Window]:
+        """Accept one window, of *size* bytes when packed; return those that can be added up now."""
         if window.seq <= self.acked or window.seq in self._waiting or window.seq in self._seen_late:
             self.duplicates += 1
             return []
-        self._waiting[window.seq] = window
+        self._waiting[window.seq], self._sizes[window.seq] = window, size
         ready = []
         while self.acked + 1 in self._waiting or self.acked + 1 in self._seen_late:
             self.acked += 1
@@ -48,6 +63,7 @@ class WindowSequencer:
                 ready.append(self._waiting.pop(self.acked))
         if self.closed:
             ready += self._flush()
+        self._sizes = {seq: size for seq, size in self._sizes.items() if seq in self._waiting}
         for each in ready:
             self._record(each)
         return ready
@@ -92,6 +108,7 @@ class WindowSequencer:
     def _flush(self) -> list[Window]:
         ready = [self._waiting.pop(seq) for seq in sorted(self._waiting)]
         self._seen_late.update(window.seq for window in ready)
+        self._sizes.clear()
         return ready
 
     @property

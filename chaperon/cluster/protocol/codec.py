@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from chaperon.cluster.protocol.messages import KINDS, Message
-from chaperon.errors import OtherProtocol, WireError
-from chaperon.measure.strict_msgpack import Check, pack, reader, unpack
+from chaperon.errors import LoadError, OtherProtocol, WireError
+from chaperon.measure.strict_msgpack import LARGEST, Check, pack, reader, unpack
 
 PROTOCOL = 7
 
@@ -12,6 +15,26 @@ PROTOCOL = 7
 def encode(message: Message) -> bytes:
     """Return a message as bytes."""
     return pack((PROTOCOL, type(message).__name__, message))
+
+
+def require_sendable(message: Message, parts: Mapping[str, Any]) -> None:
+    """Check that *message* can be sent; *parts* are those of its values that an author determines, by what they are.
+
+    Raises LoadError, which names the part that cannot be sent, or the largest of them.
+    """
+    sizes = {}
+    for what, value in parts.items():
+        try:
+            sizes[what] = len(pack(value))
+        except WireError as exc:
+            raise LoadError(f"{what} cannot be sent to workers: {exc}; use text, numbers, lists and dicts") from None
+    size = len(encode(message))
+    if size > LARGEST:
+        what = max(sizes, key=lambda each: sizes[each])
+        raise LoadError(
+            f"{what} has {sizes[what]:,} bytes, more than fit in a message of {LARGEST:,} to a worker: "
+            "write the data to a file beside the scenario, which is shipped with it, or return less"
+        )
 
 
 def decode(data: bytes) -> Message:

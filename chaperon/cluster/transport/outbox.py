@@ -8,6 +8,8 @@ from dataclasses import dataclass
 MAX_IN_FLIGHT = 8
 FIRST_DELAY = 2.0
 MAX_DELAY = 15.0
+MAX_BYTES = 64 << 20
+"""Bytes that unacknowledged windows may have together."""
 
 
 @dataclass(slots=True)
@@ -36,6 +38,10 @@ class Outbox:
 
     def __len__(self) -> int:
         return len(self._windows)
+
+    def has_room(self, size: int) -> bool:
+        """Return whether a window of *size* bytes fits within `MAX_BYTES`."""
+        return sum(len(window.body) for window in self._windows.values()) + size <= MAX_BYTES
 
     @property
     def unacknowledged(self) -> int:

@@ -10,13 +10,14 @@ from chaperon.cluster.journal.journal import Journal
 from chaperon.cluster.journal.journal_file import JournalHeader
 from chaperon.cluster.protocol.messages import Lease, Pong, WindowFrame
 from chaperon.cluster.transport.link import WorkerLink
-from chaperon.cluster.transport.outbox import Outbox
+from chaperon.cluster.transport.outbox import MAX_BYTES, Outbox
 from chaperon.cluster.worker.join import Identity
 from chaperon.cluster.worker.window_redactor import WindowRedactor
 from chaperon.cluster.worker.window_size import pack_to_fit
 from chaperon.errors import JournalError
 from chaperon.measure.window import Window
 
+NO_ROOM = f"windows beyond {MAX_BYTES:,} bytes that the master has not acknowledged: what they held is lost"
 UNPACKED = "windows that could not be packed: what they held is lost"
 
 
@@ -38,6 +39,7 @@ class WindowSender:
         self._journal: Journal | None = None
         self._run = 0
         self._began = 0.0
+        self._dropped = 0
 
     def __repr__(self) -> str:
         return f"<WindowSender of {self._identity.name}: {self._outbox}>"
@@ -75,16 +77,24 @@ class WindowSender:
         """Take a window that was just cut: the sink of a worker. Raises what is a fault of ours."""
         try:
             body = pack_to_fit(window, began=self._began)
-        except BaseException:  # its number goes all the same, so that the master waits for none
-            empty = Window(window.worker, window.seq, window.at, notes={UNPACKED: 1})
-            self._outbox.put(window.seq, pack_to_fit(empty, began=self._began))
+        except BaseException:  # an empty window has its number, so that the master does not wait for it
+            self._outbox.put(window.seq, self._pack_empty(window, UNPACKED))
             raise
+        if not self._outbox.has_room(len(body)):
+            body = self._pack_empty(window, NO_ROOM)
+            if not self._dropped:
+                self._notify(f"worker {self._identity.name}: {NO_ROOM}")
+            self._dropped += 1
         try:
             if self._journal is not None:
                 self._journal.seal(window, body)
         finally:
             self._outbox.put(window.seq, body)
         self.flush()
+
+    def _pack_empty(self, window: Window, note: str) -> bytes:
+        """Return a window of the same number with nothing but a note."""
+        return pack_to_fit(Window(window.worker, window.seq, window.at, notes={note: 1}), began=self._began)
 
     def flush(self) -> None:
         """Send what is due."""
