@@ -66,7 +66,8 @@ def test_killed_at_any_moment_an_engine_owes_nothing(tmp_path, at, loss):
     assert ledger.planned == 400
     assert max(numbers.values()) == 1
     assert len(numbers) == ledger.done + stage.in_flight
-    assert report["visit"].count == ledger.done
+    assert report["visit"].series.good.count == ledger.done
+    assert report["visit"].series.censored.count == stage.in_flight
     assert stage.settling.ready()
     assert not list(tmp_path.glob("*-left"))
 
@@ -84,7 +85,8 @@ def test_what_is_made_once_is_made_once_whoever_is_killed(tmp_path):
     assert ledger.planned == 300 == len(stage.made)
     assert ledger.lost == stage.in_flight == 3
     assert Counter((n, u) for _, n, u in stage.made).most_common(1)[0][1] == 1
-    assert report["visit"].count == ledger.done == 297
+    assert report["visit"].series.good.count == ledger.done == 297
+    assert report["visit"].series.censored.count == 3
 
 
 def test_users_of_a_killed_engine_come_back_and_every_visit_is_told(tmp_path):
