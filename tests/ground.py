@@ -6,13 +6,13 @@ import ssl
 import subprocess
 import sys
 
-import gevent
 import pytest
 import trustme
 from gevent.pywsgi import WSGIServer
 from peer import Peer, WebSocketServer
 from shells import Shells
 from unjudged import unjudged
+from waits import forever
 
 from chaperon.cli import main
 from chaperon.testing import VirtualClock
@@ -70,7 +70,7 @@ class Target:
         else:
             status = "200 OK"
         if path == "/slow":
-            gevent.sleep(3600)
+            forever()
         if path.startswith("/cookie/"):
             headers.append(("Set-Cookie", f"{path.rpartition('/')[2]}=1; Path=/"))
         if path == "/login":

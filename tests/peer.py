@@ -4,8 +4,8 @@ import struct
 from base64 import b64encode
 from hashlib import sha1
 
-import gevent
 from gevent.server import StreamServer
+from waits import came
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -119,10 +119,7 @@ class WebSocketServer:
 
     def drained(self, within=2.0):
         """Wait until every connection is gone; return whether it is so."""
-        with gevent.Timeout(within, False):
-            while self.open:
-                gevent.sleep(0.005)
-        return self.open == 0
+        return came(lambda: self.open == 0, within)
 
     def _serve(self, sock, address):
         self.open += 1

@@ -10,6 +10,7 @@ from pathlib import Path
 import gevent
 from gevent import subprocess as green
 from unjudged import unjudged
+from waits import until
 
 SHOP = """
 from chaperon import step
@@ -56,18 +57,17 @@ class Shells:
 
     def told(self, process, start, within=40.0):
         """Wait until a process says something."""
-        with gevent.Timeout(within, AssertionError(f"never said {start!r}: {process.told}")):
-            while True:
-                for line in process.told:
-                    if start in line:
-                        return line
-                gevent.sleep(0.02)
+        until(
+            lambda: any(start in line for line in process.told),
+            within,
+            lambda: f"never said {start!r}: {process.told}",
+            every=0.01,
+        )
+        return next(line for line in process.told if start in line)
 
     def until(self, condition, within=40.0):
         """Wait until something has come to pass."""
-        with gevent.Timeout(within, AssertionError("it never came to pass")):
-            while not condition():
-                gevent.sleep(0.01)
+        until(condition, within, every=0.01)
 
     def ends(self, process, within=50.0):
         """Return what a process exits with."""

@@ -6,11 +6,11 @@ import subprocess
 import sys
 import time
 
-import gevent
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from shells import engines
+from waits import lasting, until
 
 from chaperon.cluster.protocol.messages import Bye, WindowsReceived
 from chaperon.cluster.transport.address import Address
@@ -20,12 +20,6 @@ from chaperon.cluster.transport.master_socket import MasterSocket
 from chaperon.cluster.transport.worker_socket import WorkerSocket
 
 SOON = 0.25  # seconds; alone it takes 2 ms
-
-
-def until(condition, within=5.0):
-    with gevent.Timeout(within, AssertionError("it never came to pass")):
-        while not condition():
-            gevent.sleep(0.001)
 
 
 class Pair:
@@ -195,12 +189,11 @@ def test_a_worker_pauses_at_once_when_its_master_is_killed(shells, target):
     shells.until(lambda: len(target.asked) > 50)
 
     master.kill()
-    gevent.sleep(0.3)
+    shells.told(worker, "the connection to the master was closed: it pauses until the master answers", within=0.5)
     asked = len(target.asked)
-    gevent.sleep(1.5)
+    lasting(1.5)
 
     assert len(target.asked) == asked
-    assert shells.told(worker, "the connection to the master was closed: it pauses until the master answers")
     assert worker.poll() is None
 
 
@@ -255,7 +248,7 @@ def test_a_master_that_was_stopped_gives_nobody_up(shells, target):
     shells.until(lambda: len(target.asked) > 50)
 
     os.kill(master.pid, signal.SIGSTOP)
-    gevent.sleep(4.0)
+    lasting(4.0)
     os.kill(master.pid, signal.SIGCONT)
 
     shells.ends(master)

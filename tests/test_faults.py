@@ -4,10 +4,10 @@ import os
 import signal
 import time
 
-import gevent
 import pytest
 from chaos import storm
 from shells import engines
+from waits import lasting, until
 from wires import Wire
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
@@ -28,12 +28,6 @@ def wire():
         each.close()
 
 
-def wait_for(condition, within=20.0):
-    with gevent.Timeout(within, AssertionError("what was waited for never came")):
-        while not condition():
-            gevent.sleep(0.02)
-
-
 def reckoned(shells, target, *, in_flight=0):
     """Return the ledger, having seen that it balances and that the target was asked what is reported."""
     report = shells.report()
@@ -47,23 +41,24 @@ def reckoned(shells, target, *, in_flight=0):
     return ledger
 
 
-def running(shells, target, *args, workers=("alpha", "beta"), once=True):
-    """Start a master with its workers; return them once the target is asked."""
+def running(shells, target, *args, workers=("alpha", "beta"), once=True, asked=1):
+    """Start a master with its workers; return them once the target was asked so often."""
     master = shells.master("--url", target.url, *QUICK, *args, workers=len(workers))
     crew = [shells.worker(master.address, "--name", name, *(["--once"] if once else [])) for name in workers]
-    wait_for(lambda: target.asked, within=40)
+    until(lambda: len(target.asked) >= asked, within=40)
     return master, *crew
 
 
 @pytest.mark.parametrize(
-    "load", [("--rate", 60, "--hold", "6s"), ("--users", 8, "--hold", "6s"), ("--iterations", 300)], ids=str
+    ("load", "asked"),
+    [(("--rate", 60, "--hold", "6s"), 120), (("--users", 8, "--hold", "6s"), 1_000), (("--iterations", 300), 1)],
+    ids=str,
 )
-def test_an_engine_killed_at_a_third_loses_no_sample(shells, target, load):
+def test_an_engine_killed_on_its_way_loses_no_sample(shells, target, load, asked):
     local = shells.start(
         *("local", "shop.py", "--url", target.url, "--processes", 2, *load, *QUICK, "--max-lost", "20%"),
     )
-    wait_for(lambda: target.asked, within=40)
-    gevent.sleep(0 if load[0] == "--iterations" else 2)
+    until(lambda: len(target.asked) >= asked, within=40)
 
     os.kill(engines(shells, named="local-1")[0], signal.SIGKILL)
 
@@ -76,13 +71,12 @@ def test_an_engine_killed_at_a_third_loses_no_sample(shells, target, load):
 
 
 def test_a_death_is_noticed_within_a_second_and_the_load_goes_on(shells, target):
-    running(shells, target, "--rate", 60, "--hold", "6s", "--max-lost", "20%")
-    gevent.sleep(1.5)
+    running(shells, target, "--rate", 60, "--hold", "6s", "--max-lost", "20%", asked=90)
 
     killed = time.monotonic()
     os.kill(engines(shells, named="alpha")[0], signal.SIGKILL)
     numbers = len(target.headers)
-    wait_for(lambda: _all_shares_asked(target, numbers), within=5)
+    until(lambda: _all_shares_asked(target, numbers), within=5)
 
     assert time.monotonic() - killed < 2.5  # the death within one second, its share of the next second within another
     assert shells.ends(shells.processes[0]) == 0
@@ -97,12 +91,11 @@ def _all_shares_asked(target, since):
 
 
 def test_no_engine_outlives_its_supervisor_and_silence_gives_it_up(shells, target):
-    master, alpha, _ = running(shells, target, "--rate", 60, "--hold", "8s", "--max-lost", "60%")
-    gevent.sleep(1)
+    master, alpha, _ = running(shells, target, "--rate", 60, "--hold", "8s", "--max-lost", "60%", asked=60)
 
     alpha.kill()
 
-    wait_for(lambda: not engines(shells, named="alpha"), within=1)
+    until(lambda: not engines(shells, named="alpha"), within=1)
     assert shells.ends(master) == 0, master.told
     ledger = reckoned(shells, target, in_flight=90)  # what alpha had done since its last window, nobody knows
     assert ledger["planned"] == pytest.approx(480, abs=70)
@@ -111,8 +104,7 @@ def test_no_engine_outlives_its_supervisor_and_silence_gives_it_up(shells, targe
 
 
 def test_losses_beyond_the_limit_make_the_run_invalid_and_name_it(shells, target):
-    master, alpha, _ = running(shells, target, "--rate", 60, "--hold", "7s")
-    gevent.sleep(1)
+    master, alpha, _ = running(shells, target, "--rate", 60, "--hold", "7s", asked=60)
 
     alpha.kill()
 
@@ -122,12 +114,11 @@ def test_losses_beyond_the_limit_make_the_run_invalid_and_name_it(shells, target
 
 @pytest.mark.parametrize("stopped", [1.0, 5.0])
 def test_a_stopped_engine_is_waited_for_or_given_up_and_fenced(shells, target, stopped):
-    master, *_ = running(shells, target, "--rate", 60, "--hold", "9s", "--max-lost", "60%")
-    gevent.sleep(1)
+    master, *_ = running(shells, target, "--rate", 60, "--hold", "9s", "--max-lost", "60%", asked=60)
     (engine,) = engines(shells, named="alpha")
 
     os.kill(engine, signal.SIGSTOP)
-    gevent.sleep(stopped)
+    lasting(stopped)
     os.kill(engine, signal.SIGCONT)
 
     assert shells.ends(master) == 0, master.told
@@ -173,11 +164,10 @@ def test_a_link_cut_and_healed(shells, target, wire, cut):
     way = wire(master.address)
     shells.worker(master.address, "--once", "--name", "alpha")
     shells.worker(way.address, "--once", "--name", "beta")
-    wait_for(lambda: target.asked, within=40)
-    gevent.sleep(1)
+    until(lambda: len(target.asked) >= 60, within=40)
 
     way.cut()
-    gevent.sleep(cut)
+    lasting(cut)
     way.heal()
 
     assert shells.ends(master) == 0, master.told
@@ -193,28 +183,26 @@ def test_a_link_that_never_heals_stops_the_load_of_who_is_cut_off(shells, target
     master = shells.master("--url", target.url, *QUICK, "--rate", 20, "--hold", "60s", workers=1)
     way = wire(master.address)
     worker = shells.worker(way.address, "--once", "--name", "alpha")
-    wait_for(lambda: target.asked, within=40)
-    gevent.sleep(1)
+    until(lambda: len(target.asked) >= 20, within=40)
 
     way.cut()
 
     assert shells.ends(worker, within=15) == 6
     assert any("no word from the master" in line for line in worker.told)
     asked = len(target.asked)
-    gevent.sleep(1)
+    lasting(1)
     assert len(target.asked) == asked
     assert shells.ends(master) == 5
     assert "no worker is left" in shells.report()["reasons"]
 
 
 def test_without_its_master_a_worker_stops_then_joins_the_next(shells, target):
-    master, worker = running(shells, target, "--rate", 20, "--hold", "60s", workers=("alpha",), once=False)
-    gevent.sleep(1)
+    master, worker = running(shells, target, "--rate", 20, "--hold", "60s", workers=("alpha",), once=False, asked=20)
 
     master.kill()
-    gevent.sleep(4.5)
+    shells.told(worker, "it pauses until the master answers")
     asked = len(target.asked)
-    gevent.sleep(1)
+    lasting(1)
     still = len(target.asked)
     again = shells.start(
         *("master", "shop.py", "--workers", 1, "--bind", master.address),
@@ -228,8 +216,7 @@ def test_without_its_master_a_worker_stops_then_joins_the_next(shells, target):
 
 
 def test_a_master_restarted_at_once_is_a_new_run(shells, target):
-    master, worker = running(shells, target, "--rate", 20, "--hold", "60s", workers=("alpha",), once=False)
-    gevent.sleep(1)
+    master, worker = running(shells, target, "--rate", 20, "--hold", "60s", workers=("alpha",), once=False, asked=20)
 
     master.kill()
     master.wait()
@@ -256,8 +243,7 @@ def test_a_second_worker_of_the_same_name_is_refused(shells, target):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_the_master_stops_all_in_order(shells, target, number):
-    master, *crew = running(shells, target, "--rate", 40, "--hold", "60s")
-    gevent.sleep(1)
+    master, *crew = running(shells, target, "--rate", 40, "--hold", "60s", asked=40)
 
     master.send_signal(number)
 
@@ -274,10 +260,10 @@ def test_a_second_ctrl_c_ends_every_visit_now(shells, target):
     )
     master = shells.master("--url", target.url, *QUICK, "--users", 6, "--hold", "60s", file="slow.py")
     crew = [shells.worker(master.address, "--once", "--name", name) for name in ("alpha", "beta")]
-    wait_for(lambda: len(target.asked) == 6, within=40)
+    until(lambda: len(target.asked) == 6, within=40)
 
     master.send_signal(signal.SIGINT)
-    gevent.sleep(0.5)
+    shells.told(master, "once more")
     master.send_signal(signal.SIGINT)
 
     assert shells.ends(master, within=10) == 4  # for no visit was done
@@ -287,8 +273,7 @@ def test_a_second_ctrl_c_ends_every_visit_now(shells, target):
 
 
 def test_ctrl_c_on_a_worker_hands_its_shares_back(shells, target):
-    master, alpha, _ = running(shells, target, "--rate", 60, "--hold", "6s")
-    gevent.sleep(2)
+    master, alpha, _ = running(shells, target, "--rate", 60, "--hold", "6s", asked=120)
 
     alpha.send_signal(signal.SIGINT)
 
@@ -299,8 +284,7 @@ def test_ctrl_c_on_a_worker_hands_its_shares_back(shells, target):
 
 
 def test_a_late_joiner_takes_shares_over(shells, target):
-    master, *_ = running(shells, target, "--rate", 60, "--hold", "10s", workers=("alpha",))
-    gevent.sleep(1)
+    master, *_ = running(shells, target, "--rate", 60, "--hold", "10s", workers=("alpha",), asked=60)
 
     shells.worker(master.address, "--once", "--name", "beta")
 
@@ -312,8 +296,7 @@ def test_a_late_joiner_takes_shares_over(shells, target):
 
 
 def test_when_no_worker_is_left_the_run_ends_with_what_is_known(shells, target):
-    master, *crew = running(shells, target, "--rate", 40, "--hold", "60s")
-    gevent.sleep(1)
+    master, *crew = running(shells, target, "--rate", 40, "--hold", "60s", asked=40)
 
     for worker in crew:
         worker.kill()

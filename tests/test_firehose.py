@@ -8,6 +8,7 @@ import gevent
 import pytest
 import requests
 from geventwebsocket.handler import WebSocketHandler
+from waits import until
 from websocket import create_connection
 
 
@@ -38,7 +39,7 @@ def test_a_poll_gets_what_follows_the_sequence_it_has_seen(firehose):
 
 def test_a_poll_waits_for_what_comes_next_and_at_last_says_that_nothing_did(firehose, monkeypatch):
     waiting = gevent.spawn(poll, f"{firehose}/b", 0)
-    gevent.sleep(0.02)
+    until(lambda: "/b" in sys.modules["servers.firehose"].channels)
     requests.put(f"{firehose}/b", data="new", timeout=5)
 
     assert waiting.get().json() == {"message": "new", "last_sequence": 1}

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import gevent
 import pytest
 from gevent.monkey import get_original
+from waits import lasting, until
 
 from chaperon.clock import HubClock
 from chaperon.load.generator.evidence import Counters, Spent, cause
@@ -23,13 +24,16 @@ def watched():
     """Health that watches this hub; `look` lets it see for a while, then says what it saw."""
     clock = HubClock()
     health = Health(clock, real_time=True)
+    read, rounds = health._sentinel._spent, []
+    health._sentinel._spent = lambda: rounds.append(None) or read()
     ticker = gevent.spawn(health.tick)
     health.start()
-    gevent.sleep(0.1)
+    until(lambda: len(rounds) > 2)
     health.cut()
 
     def look():
-        gevent.sleep(0.12)
+        began = len(rounds)
+        until(lambda: len(rounds) > began + 2)
         seen = []
         return health.cut(seen.append), seen
 
@@ -43,6 +47,7 @@ def of_kind(seen, kind):
     return [h for h in seen if h.kind == kind]
 
 
+@pytest.mark.alone
 def test_a_blocking_call_is_seen_with_its_line(watched):
     def step_of_mine():
         blocking_sleep(0.4)
@@ -89,10 +94,10 @@ def test_the_line_that_kept_the_interpreter_lock_is_read_before_the_counters():
     clock = HubClock()
     watchdog = BlockingWatchdog(clock.now, clock.now(), read=read_slowly)
     watchdog.start()
-    blocking_sleep(0.2)
+    lasting(0.2)
     watchdog.beat()
     pow(3, 3_000_000)
-    gevent.sleep(0.2)
+    lasting(0.2)
     watchdog.stop()
 
     (line,) = [h.text.partition("just before ")[2] for h in watchdog.seen() if h.kind == "held"]
@@ -231,8 +236,7 @@ def test_a_windows_health_has_the_evidence(watched):
 
 
 def test_a_hub_that_turns_has_nothing_to_tell(watched):
-    for _ in range(20):
-        gevent.sleep(0.01)
+    watched()
 
     figures, seen = watched()
     assert of_kind(seen, "blocked") == []

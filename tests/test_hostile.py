@@ -15,6 +15,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from unjudged import UNJUDGED
 from urllib3.util import Timeout
+from waits import came
 
 from chaperon import Environment, Scenario, Service, Verdict, iterations, run
 from chaperon.client.service import MAX_BODY
@@ -57,13 +58,9 @@ def nothing_leaks(target):
     gevent.Greenlet.add_spawn_callback(spawned.add)
     yield
     gevent.Greenlet.remove_spawn_callback(spawned.add)
-    left = files() - before
-    with gevent.Timeout(2, False):  # the last of what is closed is closed in a moment
-        while left or any(spawned):
-            gevent.sleep(0.001)
-            left = files() - before  # the watching thread opens files of /proc for a moment
-    assert left == Counter()
-    assert not [g for g in spawned if g]
+    # the last of what is closed is closed in a moment, and the watching thread opens files of /proc for a moment
+    closed = came(lambda: not any(spawned) and not files() - before, within=2)
+    assert closed, (files() - before, [g for g in spawned if g])
 
 
 def visit(server, sane, *calls, awaiting=None, load=None, settles=True, **service):

@@ -5,11 +5,11 @@ import socket
 import weakref
 from unittest import mock
 
-import gevent
 import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
+from waits import until
 
 from chaperon.client.http.measured import MeasuredSession
 from chaperon.client.http.session import HOSTS
@@ -103,9 +103,10 @@ def test_a_connection_is_used_again_only_if_nothing_came_over_it_meanwhile(meanw
             server.send(b"x")
         elif meanwhile == "its end":
             server.close()
-        gevent.sleep(0.01)
-
-        assert connection.is_connected == (meanwhile == "nothing")
+        if meanwhile == "nothing":
+            assert connection.is_connected
+        else:
+            until(lambda: not connection.is_connected)
 
 
 def test_other_tls_settings_are_another_pool():

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stage import Stage
 from thorough import examples
+from waits import lasting
 
 from chaperon.cluster.journal.journal import SEALED, Journal, window_file
 from chaperon.cluster.journal.journal_file import COMMIT, DROPPED, HEADER_SIZE, OUTCOMES, JournalHeader
@@ -486,14 +487,12 @@ for n in count(1):
 @pytest.mark.parametrize("acknowledging", [True, False])
 @pytest.mark.parametrize("after", [0.0, 0.003, 0.011, 0.05, 0.13, 0.3])
 def test_killed_at_any_moment_recovered_with_acknowledged_is_all_that_was_recorded(tmp_path, after, acknowledging):
-    import gevent
-
     (tmp_path / "tally").write_bytes(bytes(64))
     engine = subprocess.Popen(
         [sys.executable, "-c", RECORDS_FOR_EVER, str(tmp_path), str(int(acknowledging))], stdout=subprocess.PIPE
     )
     engine.stdout.readline()
-    gevent.sleep(after)  # real time: the point is that nobody chose the moment
+    lasting(after)
 
     os.kill(engine.pid, signal.SIGKILL)
     engine.wait()

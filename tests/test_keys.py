@@ -8,6 +8,7 @@ from random import Random
 import gevent
 import pytest
 import zmq.green as zmq
+from waits import until
 
 from chaperon.cluster.protocol.codec import encode
 from chaperon.cluster.protocol.messages import Bye, Hello, Lease, Offer, Ping, Reject, WindowFrame
@@ -106,7 +107,7 @@ def test_a_wrong_address_is_no_wrong_key(dead_port):
     said = []
     link = WorkerSocket(Address("127.0.0.1", dead_port), b"alpha/1", make_pair()[1])
     link.listen(lambda message: None, lambda exc: None, lambda why, final: said.append((why, final)))
-    gevent.sleep(0.5)
+    until(lambda: said)
     link.close()
 
     assert said
@@ -197,14 +198,14 @@ def test_thousands_of_mutated_messages_on_open_ports_are_counted_and_dropped(des
         stranger.connect(endpoint)
     sent = 8_000
 
+    def received():
+        return sum(door.link.dropped.values()) + len(door.heard)
+
     for n in range(sent):
         pieces = [mutated(chance)] if n % 50 else [b"in", b"pieces"]
         (control if n % 2 else sink).send_multipart(pieces)
-        if n % 200 == 0:
-            gevent.sleep(0.001)
-    with gevent.Timeout(20):
-        while sum(door.link.dropped.values()) + len(door.heard) < sent:
-            gevent.sleep(0.01)
+        until(lambda n=n: n - received() < 400)  # fewer than the sockets hold, beyond which they would drop some
+    until(lambda: received() == sent, within=20)
     context.destroy(0)
 
     assert door.link.dropped[MALFORMED] > sent * 0.8

@@ -4,7 +4,6 @@ import os
 import signal
 from collections import Counter
 
-import gevent
 import pytest
 from shells import engines
 from test_fleet import Ground
@@ -155,7 +154,6 @@ def test_the_target_was_asked_what_is_told_but_for_what_was_under_way(shells, ta
         os.kill(pid, number)
 
     assert shells.ends(master) == 0, master.told
-    gevent.sleep(0.2)
     report = shells.report()
     (ledger,) = report["ledger"]
     made = Counter((h["HTTP_X_NUMBER"], h["HTTP_X_USER"]) for h in target.headers)

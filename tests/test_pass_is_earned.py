@@ -3,8 +3,8 @@
 import os
 import signal
 
-import gevent
 import pytest
+from waits import lasting
 
 ODD_TEXT = '''
 from chaperon import step
@@ -185,7 +185,7 @@ def test_no_run_is_too_short_to_be_invalid(local, load):
 def test_a_master_that_stood_still_gives_up_none_of_its_workers(local, target):
     def stand_still(process):
         os.kill(process.pid, signal.SIGSTOP)
-        gevent.sleep(6.0)
+        lasting(6.0)
         os.kill(process.pid, signal.SIGCONT)
 
     options = ["--processes", 2, "--silence", "4s", "--dead-man", "20s"]

@@ -310,11 +310,7 @@ def test_the_end_of_the_stream_reaches_the_greenlet_that_waits():
         (lambda peer: peer.answer(b"SSH-2.0\r\n\r\n"), WebSocketRefused, "not HTTP"),
         (lambda peer: accept(peer, "Sec-WebSocket-Extensions: x"), WebSocketRefused, "extension"),
         (lambda peer: accept(peer, "Sec-WebSocket-Protocol: x"), WebSocketRefused, "subprotocol"),
-        (
-            lambda peer: accept(peer, status="101 Switching", then=b"") if False else peer.stay(),
-            WebSocketTimeout,
-            "5 s",
-        ),
+        (lambda peer: peer.stay(), WebSocketTimeout, "5 s"),
         (ConnectionRefusedError(111, "Connection refused"), WebSocketRefused, "refused"),
     ],
     ids=["status", "closed", "not http", "extension", "subprotocol", "silent", "refused"],
@@ -324,6 +320,17 @@ def test_a_handshake_that_fails_says_how(script, raised, says):
 
     with pytest.raises(raised, match=says):
         world.ws(timeout=5)
+
+
+def test_a_handshake_has_one_deadline_however_slowly_it_comes():
+    world = World(slow(*[(1, bytes([b])) for b in b"HTTP/1.1 101 Switching Protocols\r\n"]))
+    began = world.clock.now()
+
+    with pytest.raises(WebSocketTimeout):
+        world.ws(timeout=5)
+
+    assert world.clock.now() - began == 5
+    assert len(world.network.peers) == 1
 
 
 def test_the_handshake_is_timed_like_a_request():

@@ -5,8 +5,10 @@ import sys
 import gevent
 import pytest
 import requests
+from gevent.event import Event
 from scenes import errors_of, once
 from unjudged import UNJUDGED
+from waits import forever
 
 from chaperon import (
     ConfigMissing,
@@ -250,7 +252,7 @@ def test_a_step_is_repeated_and_retried_as_it_says(target):
 def test_a_step_that_takes_too_long_is_stopped(target):
     @step(timeout="50ms")
     def stuck(session):
-        gevent.sleep(3600)
+        forever()
 
     report = once(target, stuck)
 
@@ -409,9 +411,11 @@ def test_joining_says_what_is_wrong(target):
     def wrong(session):
         with pytest.raises(TaskMissing, match="no task «nobody»"):
             session.join("nobody")
-        session.spawn(lambda child: gevent.sleep(0.2), task="long")
+        joined = Event()
+        session.spawn(lambda child: joined.wait(), task="long")
         with pytest.raises(JoinTimeout, match="«long»"):
             session.join("long", timeout=0.01)
+        joined.set()
 
     assert once(target, wrong).visits.done == 1
 
@@ -557,7 +561,7 @@ def test_visits_in_flight_when_the_hold_is_over_are_interrupted_after_the_grace(
 def test_a_scenario_that_swallows_everything_cannot_stop_the_end(target):
     def stubborn(session):
         try:
-            gevent.sleep(3600)
+            forever()
         except BaseException:
             session.get("/swallowed")
 
@@ -610,7 +614,7 @@ def test_services_have_tls_settings_of_their_own(tls_target):
 
 def waits_too_long(session):
     with gevent.Timeout(0.01):
-        gevent.sleep(60)
+        forever()
 
 
 def leaves_the_process(session):
@@ -641,8 +645,10 @@ def test_nothing_a_scenario_raises_ends_the_run(target, work, error, fate, place
         session.join(work.__name__)
 
     def beats(session):
-        with session.every(0.01, work):
-            gevent.sleep(0.03)
+        begun = Event()
+        with session.every(0.01, lambda child: (begun.set(), work(child))):
+            begun.wait()
+            gevent.sleep(0)
 
     scenario = {
         "step": Scenario(work, name="shop"),

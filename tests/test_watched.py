@@ -7,6 +7,7 @@ import pytest
 from test_estate import Mortal
 from test_fleet import Ground
 from test_house import HOUSE, MODULES, name_of
+from waits import until
 
 from chaperon import Environment, Scenario, rate, run
 from chaperon.cluster.journal.orphaned_windows import EXIT_FAULT, OrphanedWindows
@@ -278,7 +279,7 @@ def test_what_a_dead_engine_left_and_cannot_be_read_is_told_not_hidden(tmp_path)
 
     assert "what alpha left cannot be sent" in estate.fault
     gevent.spawn(estate.send_all)
-    gevent.sleep(0.01)
+    until(lambda: told)
     assert isinstance(told[0], WorkerDied)
     assert told[0].fault == estate.fault
 

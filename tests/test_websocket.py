@@ -6,8 +6,10 @@ from contextlib import suppress
 import gevent
 import pytest
 import trustme
+from gevent.event import Event
 from peer import BINARY, CLOSE, PING, PONG, TEXT, Peer, closing, frame
 from unjudged import UNJUDGED
+from waits import forever, until
 
 from chaperon import (
     Environment,
@@ -240,7 +242,7 @@ def test_a_ping_is_answered_while_the_scenario_is_busy_elsewhere(websocket_serve
 
     def steps(session):
         session.ws()
-        gevent.sleep(0.05)  # elsewhere: nobody reads the socket
+        until(lambda: answers)  # elsewhere: nobody reads the socket
 
     perform(websocket_server(talk), steps)
 
@@ -294,7 +296,7 @@ def test_what_came_before_is_there_at_once_and_costs_no_waiting(websocket_server
 
     def steps(session):
         with session.ws("/w") as ws:
-            gevent.sleep(0.05)
+            until(lambda: "3 messages held" in repr(ws))
             session.assign(got=[ws.recv(timeout=0) for _ in range(3)])
         assert session.assigned.got == ["0", "1", "2"]
 
@@ -369,7 +371,7 @@ def test_expect_has_one_deadline_for_the_whole_wait(websocket_server):
     def talk(peer):
         while True:
             peer.send("noise")
-            gevent.sleep(0.01)
+            gevent.sleep(0)
 
     def steps(session):
         with pytest.raises(WebSocketTimeout):
@@ -454,7 +456,7 @@ def test_a_remote_close_is_raised_at_once_in_all_who_wait(websocket_server):
         ws = session.ws()
         for name in ("a", "b"):
             session.spawn(wait, ws, task=name)
-        gevent.sleep(0.01)
+        gevent.sleep(0)
         ws.send("bye")
         start = session.clock.now()
         assert session.join("a", "b", timeout=5) == [(4001, "go away")] * 2
@@ -475,8 +477,7 @@ def test_what_came_before_a_close_can_still_be_taken(websocket_server):
 
     def steps(session):
         ws = session.ws()
-        gevent.sleep(0.03)
-        assert ws.closed
+        until(lambda: ws.closed)
         assert ws.recv() == "last words"
         for attempt in (ws.recv, lambda: ws.send("x"), ws.ping):
             with pytest.raises(WebSocketClosed, match="1001"):
@@ -510,14 +511,16 @@ def test_closing_says_so_and_waits_for_the_peer_to_say_so(websocket_server):
 
 
 def test_a_peer_that_does_not_answer_a_close_is_left(websocket_server):
-    server = websocket_server(lambda peer: peer.sock.recv(1000) and gevent.sleep(0.2))
+    left = Event()
+    server = websocket_server(lambda peer: peer.sock.recv(1000) and left.wait())
 
     def steps(session):
         start = session.clock.now()
         session.ws().close(timeout=0.05)
-        assert session.clock.now() - start < 0.15
+        assert session.clock.now() - start < 5.0
 
     assert perform(server, steps).visits.done == 1
+    left.set()
     assert server.drained()
 
 
@@ -527,8 +530,8 @@ def test_a_peer_that_does_not_answer_a_close_is_left(websocket_server):
         lambda session: None,
         lambda session: session.abort("enough"),
         lambda session: 1 / 0,
-        lambda session: session.context.stop_run("stop") or gevent.sleep(30),
-        lambda session: session.timeout(0.01).__enter__() and gevent.sleep(30),
+        lambda session: session.context.stop_run("stop") or forever(),
+        lambda session: session.timeout(0.01).__enter__() and forever(),
     ],
     ids=["done", "aborted", "failed", "killed", "out of time"],
 )
@@ -544,7 +547,7 @@ def test_nothing_is_left_open_after_the_session_whatever_ended_it(websocket_serv
     def steps(session):
         session.ws("/one")
         session.spawn(listen)
-        gevent.sleep(0.02)
+        until(lambda: server.seen == 4)
         ending(session)
 
     server = websocket_server(talk)
@@ -620,12 +623,13 @@ def test_the_buffer_is_bounded_and_what_is_dropped_is_counted(websocket_server):
     def talk(peer):
         for n in range(50):
             peer.send(f"{n}")
-        peer.echo()
+        peer.send(peer.read()[1].decode())
+        peer.raw(closing(1000))
 
     def steps(session):
         with session.ws("/b", buffer=10) as ws:
             ws.send("go")
-            gevent.sleep(0.1)
+            until(lambda: ws.closed)
             session.assign(got=[ws.recv() for _ in range(10)])
         assert session.assigned.got == [*(str(n) for n in range(41, 50)), "go"]
 
@@ -639,11 +643,11 @@ def test_the_buffer_is_bounded_in_bytes_too(websocket_server):
     def talk(peer):
         for n in range(10):
             peer.send(f"{n}" * 300)
-        peer.echo()
+        peer.raw(closing(1000))
 
     def steps(session):
         with session.ws("/b", max_size=1000) as ws:
-            gevent.sleep(0.05)
+            until(lambda: ws.closed)
             assert ws.recv() == "7" * 300
 
     assert perform(websocket_server(talk), steps)["ws dropped /b"].total == 7
@@ -679,17 +683,20 @@ def test_a_request_finds_its_reply_by_a_field_both_have(websocket_server):
 
 
 def test_a_round_trip_ends_when_the_message_arrived_not_when_it_was_looked_at(websocket_server):
+    waited = []
+
     def steps(session):
         with session.ws("/x") as ws:
             sent = ws.send("x")
-            gevent.sleep(0.1)
+            until(lambda: "1 messages held" in repr(ws))
+            waited.append(session.clock.now() - sent)
             ws.expect("x", since=sent)
-            assert ws.received_at - sent < 0.09
+            assert ws.received_at - sent < waited[0]
             ws.expect("y", since=ws.send("y"), name="named")
 
     report = perform(websocket_server(), steps)
 
-    assert report["round trip /x"].max < 0.09
+    assert report["round trip /x"].max < waited[0]
     assert report["round trip named"].count == 1
     assert report.requests.count == 1 + 2
 
@@ -712,7 +719,7 @@ def test_publish_to_receive_is_measured_across_two_sockets_of_two_sessions(webso
             assert session.arrived("never marked") is None
 
     def publish(session):
-        gevent.sleep(0.05)
+        until(lambda: subscribers)
         with session.ws("/pub") as ws:
             for n in range(5):
                 session.mark(f"k{n}")
@@ -775,9 +782,11 @@ def test_what_comes_right_behind_the_handshake_is_not_lost(websocket_server):
 def test_a_peer_that_takes_messages_slowly_blocks_the_sender_but_not_the_others(websocket_server):
     size = 8 * 1024 * 1024
 
+    others = Event()
+
     def talk(peer):
         if "/slow" in peer.line:
-            gevent.sleep(0.1)
+            others.wait()
             peer.read()
         peer.echo()
 
@@ -785,6 +794,7 @@ def test_a_peer_that_takes_messages_slowly_blocks_the_sender_but_not_the_others(
         with session.ws("/fast") as ws:
             ws.send("x")
             ws.recv()
+        others.set()
         return session.clock.now()
 
     def steps(session):

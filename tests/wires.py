@@ -2,6 +2,7 @@
 
 import gevent
 from gevent import socket
+from gevent.event import Event
 from gevent.server import StreamServer
 
 
@@ -11,7 +12,8 @@ class Wire:
     def __init__(self, address):
         host, _, port = address.removeprefix("tcp://").rpartition(":")
         self._to = host, int(port)
-        self._open = True
+        self._open = Event()
+        self._open.set()
         self._pairs = set()
         self.address = None
         while self.address is None:
@@ -31,11 +33,11 @@ class Wire:
 
     def cut(self):
         """Let nothing pass any more, without a word to either side."""
-        self._open = False
+        self._open.clear()
 
     def heal(self):
         """Break what was stalled, as a router that comes back does, and carry what is new."""
-        self._open = True
+        self._open.set()
         for each in list(self._pairs):
             each.close()
 
@@ -59,8 +61,7 @@ class Wire:
     def _pump(self, source, sink):
         try:
             while data := source.recv(65536):
-                while not self._open:
-                    gevent.sleep(0.05)
+                self._open.wait()
                 sink.sendall(data)
         except OSError:
             pass
