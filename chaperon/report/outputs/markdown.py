@@ -1,0 +1,149 @@
+"""The report as GitHub-flavoured Markdown, for a comment, a wiki or a job summary."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from chaperon.report.format import AT_LEAST, MARKS, number_text, time_text
+from chaperon.report.outputs.output import Output, PlannedRun
+from chaperon.report.outputs.output_file import probe_output, write_output
+from chaperon.report.percentiles import percentile_text
+from chaperon.report.redaction.redaction import redacted_line
+from chaperon.report.report import Report
+from chaperon.report.rows import UNTIMED, Row
+from chaperon.report.texts import map_texts
+
+SIGNS = {"PASS": "✓", "FAIL": "✕", "INVALID": "⚠", "ABORTED": "■"}
+SERIES_SHOWN = 40
+ERRORS_SHOWN = 20
+LONGEST = 200
+"""Characters of a name or message: the middle of a longer one is left out."""
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!$@])")
+_SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+
+class MarkdownOutput(Output):
+    """Writes the report to *path* as Markdown."""
+
+    name = "the Markdown file"
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = path
+
+    def start(self, plan: PlannedRun) -> None:
+        """Raise OutputError if the file cannot be written."""
+        probe_output(self.path)
+
+    def finish(self, report: Report) -> None:
+        """Write the file, whole or not at all. Raises OutputError and OSError."""
+        write_output(self.path, markdown_text(report))
+
+
+def markdown_text(report: Report) -> str:
+    """Return the report as Markdown: verdict and reasons first, then limits, series, errors, ledger, notes."""
+    report = map_texts(report, redacted_line)
+    verdict = report.verdict.value
+    lines = [f"## {SIGNS[verdict]} {verdict} · {cell(report.environment)} · {report.duration:.1f} s", ""]
+    lines += [f"- {cell(reason)}" for reason in report.reasons] + [""] * bool(report.reasons)
+    lines += _limits(report)
+    for scenario in dict.fromkeys(row.scenario for row in report.rows):
+        lines += _series(scenario, [row for row in report.rows if row.scenario == scenario])
+    lines += _marks(lines)
+    lines += _errors(report)
+    for label, counts in report.ledger.items():
+        fates = ("done", "failed", "interrupted", "dropped", "lost")
+        ends = ", ".join(f"{getattr(counts, f):,} {f}" for f in fates if getattr(counts, f)) or "none ended"
+        lines.append(f"- visits of {cell(label)}: {counts.planned:,} planned = {ends}")
+    lines += [f"- note: {times:,} {cell(note)}" for note, times in report.notes.items()]
+    lines += [f"- warning: {cell(warning)}" for warning in report.warnings]
+    lines += ["", f"seed {report.seed} · started {cell(report.started)} · Chaperon {report.chaperon}", ""]
+    return "\n".join(lines)
+
+
+def _limits(report: Report) -> list[str]:
+    if not report.limits:
+        return []
+    rows = [
+        (
+            cell(limit.limit),
+            cell(limit.shown),
+            ("held" if limit.held else "**broke**") + ("" if limit.at is None else f" at {limit.at} s"),
+            cell(limit.note or ""),
+        )
+        for limit in report.limits
+    ]
+    return table(("limit", "value", "", "note"), rows, "l r l l")
+
+
+def _series(scenario: str, rows: Sequence[Row]) -> list[str]:
+    timed = [row for row in rows if row.kind not in UNTIMED]
+    others = [row for row in rows if row.kind in UNTIMED]
+    lines = [f"### {cell(scenario)}", ""]
+    if timed:
+        shown = timed[:SERIES_SHOWN]
+        lines += table(("series", "count", "errors", "rate/s", *_SHARES, "max"), map(_timed, shown), "l r r r r r r r")
+        if len(timed) > len(shown):
+            lines += [f"{len(timed) - len(shown):,} more series are in the JSON report", ""]
+    if others:
+        shown = others[:SERIES_SHOWN]
+        lines += table(("counts, values", "count", "errors", "sum", "last"), map(_untimed, shown), "l r r r r")
+        if len(others) > len(shown):
+            lines += [f"{len(others) - len(shown):,} more are in the JSON report", ""]
+    return lines
+
+
+def _timed(row: Row) -> tuple[str, ...]:
+    times = row.service if row.response is None else row.response
+    spread = [percentile_text(times, share) for share in _SHARES.values()]
+    name = cell(row.name) + ("" if row.response is None else ", from when due")
+    return (name, f"{row.count:,}", f"{row.errors:,}", f"{row.rate:,.1f}", *spread, time_text(row.max))
+
+
+def _untimed(row: Row) -> tuple[str, ...]:
+    total = "" if row.kind in ("check", "gauge") else number_text(row.total)
+    last = "" if row.kind == "check" else number_text(row.last)
+    return (cell(row.name), f"{row.count:,}", f"{row.errors:,}", total, last)
+
+
+def _marks(lines: Sequence[str]) -> list[str]:
+    """Return an explanation of the marks that figures in tables carry."""
+    cells = "".join(line for line in lines if line.startswith("| "))
+    found = [f"{cell(mark)} {meaning}" for mark, meaning in MARKS.items() if mark in cells and mark != "*"]
+    if AT_LEAST not in cells:
+        found = [each for each in found if not each.startswith(AT_LEAST)]
+    return [" · ".join(found), ""] if found else []
+
+
+def _errors(report: Report) -> list[str]:
+    if not report.errors:
+        return []
+    rows = [
+        (
+            f"{row.count:,}",
+            cell(row.error),
+            cell(f"{row.series} in {row.scenario}"),
+            f"{row.first:.1f}–{row.last:.1f} s",
+            cell(row.sample),
+        )
+        for row in report.errors[:ERRORS_SHOWN]
+    ]
+    lines = ["### errors", "", *table(("count", "error", "where", "when", "first message"), rows, "r l l l l")]
+    if len(report.errors) > ERRORS_SHOWN:
+        lines += [f"{len(report.errors) - ERRORS_SHOWN:,} more classes of errors are in the JSON report", ""]
+    return lines
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], align: str) -> list[str]:
+    """Return a table and an empty line. *align* has one of l and r for each column; cells must be escaped."""
+    rule = ["---:" if side == "r" else "---" for side in align.split()]
+    return [f"| {' | '.join(cells)} |" for cells in (header, rule, *rows)] + [""]
+
+
+def cell(text: str) -> str:
+    """Return *text* as one line of plain text in Markdown: shortened in the middle, special characters escaped."""
+    line = redacted_line(text)
+    if len(line) > LONGEST:
+        line = f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
+    return _SPECIAL.sub(r"\\\1", line).replace("&", "&amp;")
