@@ -17,6 +17,7 @@ from chaperon.measure.window_codec import pack_window
 from chaperon.report.collector import Collector
 from chaperon.report.monitor import RunMonitor
 from chaperon.report.outputs.json import as_dict
+from chaperon.report.outputs.output import Output
 from chaperon.report.run_file.frames import FrameReader, write_frame
 from chaperon.report.run_file.records import RunFooter, RunHeader
 from chaperon.report.run_file.writer import RunFileWriter
@@ -226,7 +227,13 @@ def windows_of(seconds, secret="", worker="w", began=1000.0):
 
 
 def header(**values):
-    plain = {"schema": "chaperon-run/1", "started": "2026-01-01T00:00:00Z", "began": 1000.0, "environment": "shop"}
+    plain = {
+        "schema": "chaperon-run/1",
+        "started": "2026-01-01T00:00:00Z",
+        "time": 1.7e9,
+        "began": 1000.0,
+        "environment": "shop",
+    }
     plain |= {"seed": 1, "loads": (), "limits": (), "rules": {}, "brake": None}
     return RunHeader(**(plain | values))
 
@@ -312,3 +319,30 @@ def test_the_runs_of_a_search_are_in_one_file(tmp_path):
     assert file.run().header.number == 4
     assert file.report()["GET /"].count == 40
     assert file.report(probe=2)["GET /"].count == 20
+
+
+def test_the_seconds_of_a_kept_run_reach_outputs_as_they_did_while_it_went_on(tmp_path):
+    class Seconds(Output):
+        name = "seconds"
+
+        def __init__(self):
+            self.seen = []
+
+        def second(self, second):
+            self.seen.append(second)
+
+    clock, live = VirtualClock(), Seconds()
+    writer = RunFileWriter(tmp_path / "run.chap")
+    running = Running(Environment(scenarios=scenarios(), seed=7).plan(), clock=clock).start([live], writer)
+    clock.run(lambda: running.ended)
+    running.finish()
+    writer.close()
+
+    again = []
+    read_run(tmp_path / "run.chap").run().report(on_second=lambda second, late: again.append(second))
+
+    def plain(second):
+        return (second.at, second.time, second.requests.count, second.ledger, second.users, second.in_flight)
+
+    assert len(live.seen) > 20
+    assert [plain(second) for second in again] == [plain(second) for second in live.seen]

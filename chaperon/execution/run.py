@@ -107,10 +107,12 @@ class Run(ABC):
             self.plan = self.plan.with_setup_result(given)
             self._monitor.redact.add(self.plan.secrets)
             began = self._launch(given)
-            self._feed.begin(epoch() + began - self._clock.now())
+            time = epoch() + began - self._clock.now()
+            self._feed.begin(time)
             self._started = today()
             if run_file is not None:
-                run_file.begin(run_header(self.plan, began=began, started=self._started), self._monitor.redact)
+                header = run_header(self.plan, began=began, started=self._started, time=time)
+                run_file.begin(header, self._monitor.redact)
         except BaseException:
             self._abandon()
             self._tear_down()

@@ -16,11 +16,15 @@ from chaperon.report.run_file.records import SCHEMA, RunHeader
 PACKAGES = ("gevent", "requests", "websocket-client", "pyzmq", "fastdigest")
 
 
-def run_header(plan: RunPlan, *, began: float, started: str) -> RunHeader:
-    """Return the header of a run that began at *began*, a reading of its clock in seconds, on *started* (ISO 8601)."""
+def run_header(plan: RunPlan, *, began: float, started: str, time: float) -> RunHeader:
+    """Return the header of a run that began at *began*, a reading of its clock in seconds, on *started* (ISO 8601).
+
+    *time* is the same moment on the wall clock, in seconds since 1970.
+    """
     return RunHeader(
         schema=SCHEMA,
         started=started,
+        time=time,
         began=began,
         environment=plan.name,
         seed=plan.seed,

@@ -18,7 +18,8 @@ MOST_PARTS = 1_000
 class RunHeader:
     """What is known of a run before its load begins; the first record of every run in a file.
 
-    *schema* is "chaperon-run/1". *started* is an ISO 8601 time. *began* is the reading of the
+    *schema* is "chaperon-run/1". *started* is an ISO 8601 time, *time* the wall clock as its load
+    began, in seconds since 1970. *began* is the reading of the
     monotonic clock, in seconds, that the moments in windows are relative to. *loads* are the
     loads as written, with the scenario label first, *limits* the limits as written, *rules* the validity
     rules by name, *brake* seconds, *versions* by package, *target* the base URLs, *scenario* the SHA-256 of the
@@ -28,6 +29,7 @@ class RunHeader:
 
     schema: str
     started: str
+    time: float
     began: float
     environment: str
     seed: int

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chaperon.errors import LimitError, RunFileError, UsageError
-from chaperon.report.collector import Collector
+from chaperon.measure.sample import Key
+from chaperon.measure.series import Series
+from chaperon.measure.window import Window
+from chaperon.report.collector import Collector, Listener
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.limits.limits import Limit
 from chaperon.report.monitor import RunMonitor
+from chaperon.report.outputs.closed_second import ClosedSecond, closed_second
+from chaperon.report.outputs.output import PlannedRun
 from chaperon.report.report import Report
 from chaperon.report.run_file.columns import Columns, SecondColumns
 from chaperon.report.run_file.frames import FrameReader
@@ -62,15 +67,20 @@ class RecordedRun:
         to: float | None = None,
         phase: str | None = None,
         limits: Sequence[str] | None = None,
+        on_second: Callable[[ClosedSecond, bool], None] | None = None,
     ) -> Report:
         """Return the report of the run, or of the stretch from second *from_* up to second *to*, or of one *phase*.
 
         For the whole run with its own limits it equals the report the run ended with. *limits*
-        are judged in place of the run's own. Blocks while it reads the file. Raises
-        RunFileError, LimitError, and UsageError for a stretch with no second of the run in it.
+        are judged in place of the run's own. *on_second* is called with each second and whether
+        it holds only what came late for it, as live outputs get them. Blocks while it reads the
+        file. Raises RunFileError, LimitError, and UsageError for a stretch with no second of the
+        run in it.
         """
         stretch = self._stretch(from_, to, phase)
         monitor = self._monitor(limits)
+        if on_second is not None:
+            monitor.collector.listeners.append(self._second_listener(monitor, on_second))
         self._replay(monitor, stretch, kept=limits is None)
         length = self.duration if stretch.whole else min(stretch.end, self.duration) - stretch.start
         if not self.finished:
@@ -78,6 +88,14 @@ class RecordedRun:
         header = self.header
         info = RunInfo(header.environment, header.seed, header.started, length)
         return monitor.report(info, finished=self.finished)
+
+    @property
+    def planned(self) -> PlannedRun:
+        """What outputs know of the run before its first second."""
+        header = self.header
+        labels = tuple(label for label, _ in header.loads)
+        load = " + ".join(load for _, load in header.loads)
+        return PlannedRun(header.environment, header.seed, load, labels, header.limits)
 
     def series(self, name: str, scenario: str | None = None) -> SecondColumns:
         """Return a series by name, second by second, warm-up included. Raises KeyError if there is none."""
@@ -105,6 +123,19 @@ class RecordedRun:
                 raise
             raise RunFileError(f"{self.path} has a header that is not valid: {exc}") from exc
         return RunMonitor(Collector(()), parsed, brake=None, rules=rules)
+
+    def _second_listener(self, monitor: RunMonitor, on_second: Callable[[ClosedSecond, bool], None]) -> Listener:
+        began, newest = self.header.time, -1
+
+        def listen(second: int, series: Mapping[Key, Sequence[Series]], windows: Sequence[Window]) -> None:
+            nonlocal newest
+            late, newest = second <= newest, max(second, newest)
+            in_flight = monitor.collector.in_flight
+            on_second(
+                closed_second(second, series, windows, time=began + second, in_flight=in_flight, redact=str), late
+            )
+
+        return listen
 
     def _replay(self, monitor: RunMonitor, stretch: Stretch, *, kept: bool) -> None:
         replay = Replay(monitor, self.header.began, stretch, kept)
