@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from chaperon.cli.interrupts import defer_signals, handle_signals, interruptible_setup
 from chaperon.cli.options import RunOptions
-from chaperon.cli.outputs import VerdictOutput, make_outputs, prints_elsewhere, probe_outputs
+from chaperon.cli.outputs import OutputValues, VerdictOutput, make_outputs, prints_elsewhere, probe_outputs
 from chaperon.cli.terminal.live import ProgressLine
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
 from chaperon.cli.terminal.streams import StderrHandler, hide, print_error
@@ -22,6 +22,7 @@ from chaperon.measure.exception_text import describe
 from chaperon.measure.sample import Sample
 from chaperon.report.outputs.console import ConsoleOutput
 from chaperon.report.outputs.output import Output
+from chaperon.report.outputs.output_file import probe_output
 from chaperon.report.report import Report
 
 if TYPE_CHECKING:
@@ -54,9 +55,20 @@ def exit_code_of(report: Report, failures: Sequence[OutputFailure], *, err: bool
         if isinstance(failure.error, BrokenPipeError):
             raise failure.error
         _print_failure(failure.text)
-    if sys.stdout is not None and any(isinstance(failure.output, ConsoleOutput) for failure in failures):
+    if sys.stdout is not None and any(failure.output == ConsoleOutput.name for failure in failures):
         attempt("the verdict", lambda: VerdictOutput(err=err).finish(report))
     return 1 if failures else report.verdict.exit_code
+
+
+def write_report(report: Report, outputs: Sequence[Output], options: OutputValues) -> int:
+    """Let each of *outputs* write the report; return the exit code of its verdict, 1 if one could not be written."""
+    failures = []
+    for output in outputs:
+        try:
+            output.finish(report)
+        except Exception as exc:
+            failures.append(OutputFailure(output.name, exc))
+    return exit_code_of(report, failures, err=prints_elsewhere(options))
 
 
 def _print_failure(text: str) -> None:
@@ -70,7 +82,7 @@ def execute(
     *,
     tap: Callable[[Sample], None] | None = None,
     judge: Callable[[Report], Report] = lambda report: report,
-    start: Callable[[Sequence[Output]], Run] | None = None,
+    start: Callable[[Sequence[Output], str | None], Run] | None = None,
 ) -> int:
     """Run *environment* in this process, or as *start* does; show progress, write outputs, return the exit code.
 
@@ -80,7 +92,8 @@ def execute(
     prepare(environment, options)
     outputs = make_outputs(options)
     with interruptible_setup():
-        started = start(outputs) if start else environment.start(tap, outputs=outputs)
+        run_file = options.run_file
+        started = start(outputs, run_file) if start else environment.start(tap, outputs=outputs, run_file=run_file)
     with started as running, stray_errors_contained():
         hide(running.plan.secrets)  # setup may have added some
         try:
@@ -104,6 +117,8 @@ def prepare(environment: Environment, options: RunOptions) -> None:
     """Probe the outputs, set up logging and warnings, hide what the environment keeps secret. Raises OutputError."""
     hide(environment.secrets)
     probe_outputs(options)
+    if options.run_file is not None:
+        probe_output(options.run_file)
     if options.log:
         handler = StderrHandler()
         handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))

@@ -13,11 +13,12 @@ from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import LOAD_NAMES, RATE, SPAN, RunOptions, load_options, target_argument
 from chaperon.cli.outputs import OUTPUTS
 from chaperon.cli.terminal.live import ProgressLine
-from chaperon.cli.terminal.streams import hide, print_line, print_warning
+from chaperon.cli.terminal.streams import hide, print_error, print_line, print_warning
 from chaperon.execution.environment import Environment
 from chaperon.report.capacity import Probe
 from chaperon.report.format import number_text, time_text
 from chaperon.report.report import Report
+from chaperon.report.run_file.writer import RunFileWriter
 
 
 @click.command(
@@ -50,8 +51,10 @@ def find(
     environment = options.load_environment(file, warn=print_warning)
     prepare(environment, options)
 
+    writer = None if options.run_file is None else RunFileWriter(options.run_file)
+
     def run_at(each: Environment) -> Report:
-        with each.start() as running:
+        with each.start(run_file=writer) as running:
             hide(running.plan.secrets)
             with handle_signals(running), ProgressLine(running, shown=not options.quiet):
                 running.wait()
@@ -73,7 +76,11 @@ def find(
         perform=run_at,
         told=print_probe,
     )
-    written = True
+    written = writer is None or writer.failure is None
+    if writer is not None:
+        writer.close()
+        if writer.failure is not None:
+            print_error(writer.failure)
     for row in OUTPUTS:
         if (write := row.write_capacity) is not None:
             written &= attempt("the result", partial(write, options, capacity))

@@ -28,6 +28,7 @@ COMMANDS = {
     "master": "Send a load from many workers.",
     "new": "Write a first scenario file.",
     "plan": "Show what a load would send; send nothing.",
+    "report": "Make the report of a run again from its run file.",
     "worker": "Join a master and send its shares of the load.",
 }
 """Each is defined in the module of its name, which is imported when the command runs."""

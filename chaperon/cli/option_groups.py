@@ -11,7 +11,7 @@ import click
 from chaperon.cli.terminal.streams import print_line, print_warning
 from chaperon.errors import UsageError
 
-GROUPS = ("Load", "Target", "Limits", "Output", "Cluster", "Trust", "Other")
+GROUPS = ("Run", "Load", "Target", "Limits", "Output", "Cluster", "Trust", "Other")
 """The headings of `--help`, in order."""
 
 WIDEST = 26

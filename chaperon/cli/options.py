@@ -54,6 +54,7 @@ class RunOptions:
     trust: tuple[str, ...] = ()
     no_brake: bool = False
     quiet: bool = False
+    run_file: str | None = None
     log: str | None = None
     outputs: Mapping[str, Any] = field(default_factory=dict)
     """The values of the options of outputs, by their names."""
@@ -188,6 +189,7 @@ _OPTIONS = (
     option("Target", "--insecure", is_flag=True, help="Do not verify TLS certificates."),
     option("Limits", "--limit", "limits", multiple=True, help="What must hold: 'p95(GET /) < 300ms'. Repeatable."),
     option("Limits", "--no-brake", is_flag=True, help="Go on although every request has failed for 30 s."),
+    option("Output", "--run-file", metavar="FILE", help="Keep the run in FILE for `chaperon report`."),
     option("Output", "--by", multiple=True, metavar="phase|TAG", help="Split the table by phase, or by a tag."),
     option("Output", "--quiet", is_flag=True, help="Print the verdict only: no progress, no table."),
     option(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from chaperon.cli.option_groups import option as group_option
@@ -144,6 +147,58 @@ def _print_capacity(options: OutputValues, capacity: Capacity) -> None:
             print_line(line, err=err)
 
 
+def _path_row(flag: str, help: str, make: Callable[[str], Output], metavar: str = "FILE") -> OutputRow:
+    """Return the row of an output that is written to one path."""
+    asked = OutputOption(flag, help, {"metavar": metavar})
+
+    def make_output(options: OutputValues) -> Output | None:
+        path = options.outputs.get(asked.name)
+        return None if path is None else make(path)
+
+    def probe(options: OutputValues) -> None:
+        path = options.outputs.get(asked.name)
+        if path is not None:
+            from chaperon.report.outputs.output_file import probe_output  # late: as above
+
+            probe_output(Path(path) / "series.csv" if metavar == "DIR" and Path(path).is_dir() else path)
+
+    return OutputRow((asked,), make_output, probe)
+
+
+def _make_junit(path: str) -> Output:
+    from chaperon.report.outputs.junit import JUnitOutput  # late: as above
+
+    return JUnitOutput(path)
+
+
+def _make_csv(folder: str) -> Output:
+    from chaperon.report.outputs.csv import CsvOutput  # late: as above
+
+    return CsvOutput(folder)
+
+
+def _make_markdown(path: str) -> Output:
+    from chaperon.report.outputs.markdown import MarkdownOutput  # late: as above
+
+    return MarkdownOutput(path)
+
+
+def _make_github(options: OutputValues) -> Output | None:
+    within = os.environ.get("GITHUB_ACTIONS") == "true" and bool(os.environ.get("GITHUB_STEP_SUMMARY"))
+    if not (options.outputs.get("github") or within):
+        return None
+    from chaperon.report.outputs.github import GitHubOutput  # late: as above
+
+    return GitHubOutput(sys.stderr if prints_elsewhere(options) else sys.stdout)
+
+
+def _probe_github(options: OutputValues) -> None:
+    from chaperon.report.outputs.github import summary_path  # late: as above
+
+    if options.outputs.get("github"):
+        summary_path(os.environ)
+
+
 OUTPUTS = (
     OutputRow(
         (
@@ -154,6 +209,20 @@ OUTPUTS = (
         _make_json,
         _probe_json,
         _write_json_capacity,
+    ),
+    _path_row("--junit", "Write limits, checks and the run's validity as JUnit XML.", _make_junit),
+    _path_row("--csv", "Write series, seconds and errors as CSV files to this folder.", _make_csv, "DIR"),
+    _path_row("--markdown", "Write the report to this file as Markdown.", _make_markdown),
+    OutputRow(
+        (
+            OutputOption(
+                "--github",
+                "Write a GitHub job summary with annotations; on by itself in GitHub Actions.",
+                {"is_flag": True},
+            ),
+        ),
+        _make_github,
+        _probe_github,
     ),
     OutputRow((), _make_console, write_capacity=_print_capacity),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chaperon.client.service import MAX_BODY, Service
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from chaperon.report.capacity import Capacity, Probe
     from chaperon.report.outputs.output import Output
     from chaperon.report.report import Report
+    from chaperon.report.run_file.writer import RunFileWriter
 
 
 @dataclass(frozen=True)
@@ -277,20 +279,28 @@ class Environment:
         """Return the loads of all entries, each divided into *n* shares, or into as many as it has users."""
         return self._parsed.shares(n)
 
-    def start(self, tap: Callable[[Sample], None] | None = None, *, outputs: Sequence[Output] = ()) -> Running:
+    def start(
+        self,
+        tap: Callable[[Sample], None] | None = None,
+        *,
+        outputs: Sequence[Output] = (),
+        run_file: RunFileWriter | str | Path | None = None,
+    ) -> Running:
         """Set up, start the run and return at once.
 
-        *tap* is called with every sample, *outputs* get the seconds and the report of the run;
-        see `Run`. Raises LoadError, NotPatched, OutputError.
+        *tap* is called with every sample, *outputs* get the seconds and the report of the run,
+        *run_file* is the path of a file that `read_run` reads; see `Run.start`. Raises
+        LoadError, NotPatched, OutputError.
         """
-        return Running(self.plan(), tap=tap).start(outputs)
+        return Running(self.plan(), tap=tap).start(outputs, run_file)
 
-    def execute(self, *, outputs: Sequence[Output] = ()) -> Report:
+    def execute(self, *, outputs: Sequence[Output] = (), run_file: RunFileWriter | str | Path | None = None) -> Report:
         """Run to the end, blocking this greenlet; return the report, which the *outputs* have written.
 
-        Raises LoadError, NotPatched; TeardownError and OutputError, which bring the report with them.
+        *run_file* is the path of a file that `read_run` reads. Raises LoadError, NotPatched;
+        TeardownError and OutputError, which bring the report with them.
         """
-        with self.start(outputs=outputs) as running:
+        with self.start(outputs=outputs, run_file=run_file) as running:
             running.wait()
         running.check_written()
         return running.finish()

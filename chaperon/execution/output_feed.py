@@ -32,15 +32,15 @@ FINISH = 30.0
 
 
 class OutputFailure(NamedTuple):
-    """An output that could not be written, with what it raised."""
+    """An output that could not be written, by its name, with what it raised."""
 
-    output: Output
+    output: str
     error: Exception
 
     @property
     def text(self) -> str:
         """What happened, in a sentence."""
-        return failure_text(self.output.name, self.error)
+        return failure_text(self.output, self.error)
 
 
 class OutputFeed:
@@ -66,7 +66,7 @@ class OutputFeed:
                 raise
             except Exception as exc:
                 self._outputs.remove(output)
-                self.failures.append(OutputFailure(output, exc))
+                self.failures.append(OutputFailure(output.name, exc))
 
     def begin(self, began: float) -> None:
         """Hand out seconds from now on; *began* is the start of the run on the wall clock, in seconds since 1970."""
@@ -89,7 +89,7 @@ class OutputFeed:
                 with gevent.Timeout(FINISH, TimeoutError(f"it took longer than {FINISH:g} s")):
                     output.finish(report)
             except Exception as exc:
-                self.failures.append(OutputFailure(output, exc))
+                self.failures.append(OutputFailure(output.name, exc))
 
     def _on_second(self, second: int, by_key: Mapping[Key, Sequence[Series]], windows: Sequence[Window]) -> None:
         closed = closed_second(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence, Set
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -85,10 +86,11 @@ class Run(ABC):
         """What is asked for, as a person would say it: "100 users", "50/s"."""
         return self.plan.load_text
 
-    def start(self: Self, outputs: Sequence[Output] = (), run_file: RunFileWriter | None = None) -> Self:
+    def start(self: Self, outputs: Sequence[Output] = (), run_file: RunFileWriter | str | Path | None = None) -> Self:
         """Set up and start the run; return it as soon as the load begins.
 
-        *outputs* get its seconds and its report, *run_file* gets every window and is not closed.
+        *outputs* get its seconds and its report. *run_file* is a path that every window is
+        written to, or an open file, to which this run is appended and which stays open.
         Raises NotPatched where sockets would block every other greenlet, OutputError where an
         output cannot be written, LoadError where the setup failed, UsageError where it has been
         started before.
@@ -100,9 +102,7 @@ class Run(ABC):
             if not monkey.is_module_patched("socket"):
                 raise NotPatched("put `from gevent import monkey; monkey.patch_all()` first in your script")
             self._feed.start(self._planned())
-            if run_file is not None:
-                self._monitor.collector.attach(run_file)
-                self._run_file = run_file
+            writer = self._open(run_file)
             given = self._setup.begin()
             self.plan = self.plan.with_setup_result(given)
             self._monitor.redact.add(self.plan.secrets)
@@ -110,9 +110,9 @@ class Run(ABC):
             time = epoch() + began - self._clock.now()
             self._feed.begin(time)
             self._started = today()
-            if run_file is not None:
+            if writer is not None:
                 header = run_header(self.plan, began=began, started=self._started, time=time)
-                run_file.begin(header, self._monitor.redact)
+                writer.begin(header, self._monitor.redact)
         except BaseException:
             self._abandon()
             self._tear_down()
@@ -208,10 +208,27 @@ class Run(ABC):
                 self._monitor.collector.close()
             self._feed.flush()
             report = self._written = change(self.report())
-            if self._run_file is not None:
-                self._run_file.finish(RunFooter(report.duration, report.verdict.value, report.reasons))
+            self._finish_run_file(report)
             self._feed.finish(report)
         return self._written or self.report()
+
+    def _open(self, run_file: RunFileWriter | str | Path | None) -> RunFileWriter | None:
+        self._closes_run_file = isinstance(run_file, (str, Path))
+        writer = RunFileWriter(run_file) if isinstance(run_file, (str, Path)) else run_file
+        if writer is not None:
+            self._monitor.collector.attach(writer)
+        self._run_file = writer
+        return writer
+
+    def _finish_run_file(self, report: Report) -> None:
+        writer = self._run_file
+        if writer is None or self._feed is None:
+            return
+        writer.finish(RunFooter(report.duration, report.verdict.value, report.reasons))
+        if self._closes_run_file:
+            writer.close()
+        if writer.failure is not None:
+            self._feed.failures.append(OutputFailure("the run file", OutputError(writer.failure)))
 
     def check_written(self) -> None:
         """Raise TeardownError or OutputError, with the report in it, where something failed beside the run."""

@@ -13,6 +13,7 @@ from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import Report, Verdict
 from chaperon.report.texts import map_texts
 
+SUMMARY = "GITHUB_STEP_SUMMARY"
 SUMMARY_LIMIT = 1 << 20
 """Bytes: GitHub drops a summary that is larger, whole."""
 ANNOTATIONS = 10
@@ -31,17 +32,11 @@ class GitHubOutput(Output):
 
     def __init__(self, stream: IO[str], environ: Mapping[str, str] = os.environ) -> None:
         self._stream = stream
-        self._summary = environ.get("GITHUB_STEP_SUMMARY", "")
+        self._summary = environ.get(SUMMARY, "")
 
     def start(self, plan: PlannedRun) -> None:
         """Raise OutputError if there is no summary file that can be appended to."""
-        if not self._summary:
-            raise OutputError("--github needs GITHUB_STEP_SUMMARY, the path of the job summary, which GitHub sets")
-        try:
-            with open(self._summary, "a", encoding="utf-8"):
-                pass
-        except OSError as exc:
-            raise OutputError(f"cannot write {self._summary}: {exc.strerror}; check GITHUB_STEP_SUMMARY") from exc
+        summary_path({SUMMARY: self._summary})
 
     def finish(self, report: Report) -> None:
         """Append the summary and print the annotations. Raises OSError."""
@@ -51,6 +46,18 @@ class GitHubOutput(Output):
         for line in annotation_lines(report):
             print(line, file=self._stream)
         self._stream.flush()
+
+
+def summary_path(environ: Mapping[str, str]) -> str:
+    """Return the path of the job summary. Raises OutputError if there is none, or it cannot be appended to."""
+    path = environ.get(SUMMARY, "")
+    if not path:
+        raise OutputError(f"--github needs {SUMMARY}, the path of the job summary, which GitHub sets")
+    try:
+        with open(path, "a", encoding="utf-8"):
+            return path
+    except OSError as exc:
+        raise OutputError(f"cannot write {path}: {exc.strerror}; check {SUMMARY}") from exc
 
 
 def fitted(text: str, room: int) -> bytes:

@@ -1,0 +1,69 @@
+"""`chaperon report`: make the report of a run again from its run file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from chaperon.cli.execute import write_report
+from chaperon.cli.option_groups import GroupedCommand, option
+from chaperon.cli.options import SPAN
+from chaperon.cli.outputs import OUTPUT_NAMES, make_outputs, output_options, probe_outputs
+from chaperon.report.outputs.closed_second import ClosedSecond
+from chaperon.report.outputs.output import is_live
+from chaperon.report.run_file.run_file import read_run
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """The values of the options that outputs are made of."""
+
+    by: tuple[str, ...] = ()
+    quiet: bool = False
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@click.command(cls=GroupedCommand)
+@click.argument("file", metavar="FILE")
+@option("Run", "--from", "start", type=SPAN, standard="0s", help="Leave out what was before this second of the run.")
+@option("Run", "--to", "end", type=SPAN, standard="its end", help="Leave out what was from this second of the run on.")
+@option("Run", "--phase", metavar="NAME", help="Report this phase of the load alone, such as steady.")
+@option("Run", "--probe", type=click.IntRange(1), help="Report run N of a file of `chaperon find`, from 1.")
+@option("Limits", "--limit", "limits", multiple=True, help="Judge by this limit in place of the run's. Repeatable.")
+@option("Output", "--by", multiple=True, metavar="phase|TAG", help="Split the table by phase, or by a tag.")
+@option("Output", "--quiet", is_flag=True, help="Print the verdict only: no table.")
+@output_options
+def report(
+    file: str,
+    start: float | None,
+    end: float | None,
+    phase: str | None,
+    probe: int | None,
+    limits: tuple[str, ...],
+    by: tuple[str, ...],
+    quiet: bool,
+    **values: Any,
+) -> int:
+    """Make the report of a run again from FILE, which --run-file wrote; whole, or a stretch of it.
+
+    The exit code is that of the verdict, by the limits of the run or by those given here.
+    """
+    options = ReportOptions(by, quiet, {name: values[name] for name in OUTPUT_NAMES})
+    run = read_run(file).run(probe)
+    probe_outputs(options)
+    outputs = make_outputs(options)
+    for output in outputs:
+        output.start(run.planned)
+    live = [output for output in outputs if is_live(output)]
+
+    def on_second(second: ClosedSecond, late: bool) -> None:
+        for output in live:
+            (output.late if late else output.second)(second)
+
+    made = run.report(
+        from_=start or 0.0, to=end, phase=phase, limits=limits or None, on_second=on_second if live else None
+    )
+    return write_report(made, outputs, options)
