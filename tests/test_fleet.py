@@ -50,7 +50,7 @@ class Ground:
         gevent.spawn(lambda: self.codes.__setitem__(f"{name}/{life}", worker.run()))
         return worker
 
-    def fleet(self, workers, *, outputs=(), **patience):
+    def fleet(self, workers, *, outputs=(), run_file=None, **patience):
         self.master = ClusterRun(
             self.environment.plan(),
             self.net.master,
@@ -60,7 +60,7 @@ class Ground:
             clock=self.clock,
             notify=self.told.append,
         )
-        starting = gevent.spawn(self.master.start, outputs)
+        starting = gevent.spawn(self.master.start, outputs, run_file)
         self.clock.run(starting.ready)
         starting.get()
         return self.master

@@ -6,9 +6,10 @@ import tracemalloc
 from dataclasses import replace
 
 import pytest
+from test_fleet import Ground
 from test_golden_report import scenarios
 
-from chaperon import Environment, RunFileError, UsageError, read_run
+from chaperon import Environment, RunFileError, UsageError, rate, read_run, users
 from chaperon.errors import OutputError
 from chaperon.execution.running import Running
 from chaperon.measure.recorder import Recorder
@@ -346,3 +347,17 @@ def test_the_seconds_of_a_kept_run_reach_outputs_as_they_did_while_it_went_on(tm
 
     assert len(live.seen) > 20
     assert [plain(second) for second in again] == [plain(second) for second in live.seen]
+
+
+@pytest.mark.parametrize("load", [rate(30, hold=20), users(60, hold=20)], ids=str)
+def test_the_file_of_a_fleet_that_lost_a_worker_gives_the_same_report(load, tmp_path):
+    stage = Ground(load, took=3.0, limits=["p95(visit) < 4s"])
+    for k in range(3):
+        stage.worker(f"w{k}")
+    stage.fleet(3, run_file=tmp_path / "run.chap")
+    stage.after(5.2, lambda: stage.worker("w9"))
+    stage.after(10.4, lambda: stage.kill("w1"))
+    report = stage.play()
+
+    assert report.ledger["shop"].lost > 0
+    assert text_of(read_run(tmp_path / "run.chap").report()) == text_of(report)

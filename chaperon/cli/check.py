@@ -20,7 +20,7 @@ from chaperon.scenario.entry import ONE_VISIT
 
 @click.command(
     cls=GroupedCommand,
-    ignored=(*LOAD_NAMES, "limits", "by", "warmup"),
+    ignored=(*LOAD_NAMES, "limits", "by", "warmup", "run_file"),
     reason="check makes one visit of each entry, without limits",
 )
 @target_argument

@@ -139,7 +139,7 @@ class Collector:
 
         They do not count as reported by the worker.
         """
-        window = Window(worker, 0, second, series=series)
+        window = self.log.record_extra(Window(worker, 1, second, series=series))
         self._notify(second, self._sums.merge(second, [window], late=True), [window])
 
     def count_note(self, what: str, times: int = 1) -> None:

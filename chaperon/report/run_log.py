@@ -11,10 +11,13 @@ from chaperon.measure.window import VisitCounts, Window
 class RunLog(Protocol):
     """Receives every change to what is known of a run, in order: applied to a new collector they give the same report.
 
-    `record_window` returns the window that is to be collected in place of the one given.
+    `record_window` returns the window that is to be collected in place of the one given, and so
+    does `record_extra`, for samples that no window of a worker contains.
     """
 
     def record_window(self, window: Window) -> Window: ...
+
+    def record_extra(self, window: Window) -> Window: ...
 
     def record_join(self, worker: str) -> None: ...
 
@@ -33,6 +36,10 @@ class NoRunLog:
     """A log that keeps nothing."""
 
     def record_window(self, window: Window) -> Window:
+        """Return *window*."""
+        return window
+
+    def record_extra(self, window: Window) -> Window:
         """Return *window*."""
         return window
 

@@ -69,6 +69,15 @@ class MergedRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtraRecord:
+    """Samples that no window of the worker contains, such as visits lost with it; *body* as in `WindowRecord`."""
+
+    worker: str
+    at: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Joined:
     """A worker whose windows are waited for from now on."""
 
@@ -123,9 +132,21 @@ class RunFooter:
     reasons: tuple[str, ...] = ()
 
 
-Record = RunHeader | WindowRecord | MergedRecord | Joined | Left | LostVisits | Correction | Noted | Ended | RunFooter
+Record = (
+    RunHeader
+    | WindowRecord
+    | MergedRecord
+    | ExtraRecord
+    | Joined
+    | Left
+    | LostVisits
+    | Correction
+    | Noted
+    | Ended
+    | RunFooter
+)
 KINDS: tuple[type[Any], ...] = (
-    RunHeader, WindowRecord, MergedRecord, Joined, Left, LostVisits, Correction, Noted, Ended, RunFooter,
+    RunHeader, WindowRecord, MergedRecord, ExtraRecord, Joined, Left, LostVisits, Correction, Noted, Ended, RunFooter,
 )  # fmt: skip
 """The types of frames: a record's type is its place here, counted from 1."""
 _NUMBER = {kind: number for number, kind in enumerate(KINDS, 1)}

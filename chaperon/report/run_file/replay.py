@@ -13,6 +13,7 @@ from chaperon.report.monitor import RunMonitor
 from chaperon.report.run_file.records import (
     Correction,
     Ended,
+    ExtraRecord,
     Joined,
     Left,
     LostVisits,
@@ -93,6 +94,10 @@ class Replay:
                 for seq, at, users in parts[:-1]:
                     self._add(Window(worker, seq, at, users=users))
                 self._add(whole)
+            case ExtraRecord(worker, second, body):
+                if self.stretch.has(second):
+                    window = self.stretch.cut(decoded(body, worker, self.began), 1)
+                    collector.add_series(worker, second, window.series)
             case Joined(worker):
                 collector.join(worker)
             case Left(worker, lost):

@@ -16,6 +16,7 @@ from chaperon.report.run_file.frames import write_frame
 from chaperon.report.run_file.records import (
     Correction,
     Ended,
+    ExtraRecord,
     Joined,
     Left,
     LostVisits,
@@ -88,9 +89,14 @@ class RunFileWriter:
                 self._write_merged(window.worker)
         if window.body is not None:  # it came encoded: it has that precision
             return window
-        if masked is not window:
-            body = pack_window(window, began=self._began)
-        return unpack_window(body, window.worker, began=self._began)
+        return self._as_written(window, body, masked is window)
+
+    def record_extra(self, window: Window) -> Window:
+        """Write samples that no window of a worker contains; return them as the file has them."""
+        masked = map_fields(window, self._redact)
+        body = pack_window(masked, began=self._began)
+        self._write(ExtraRecord(window.worker, window.at, body))
+        return self._as_written(window, body, masked is window)
 
     def record_join(self, worker: str) -> None:
         """Write that the windows of a worker are waited for."""
@@ -129,6 +135,12 @@ class RunFileWriter:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def _as_written(self, window: Window, body: bytes, plain: bool) -> Window:
+        """Return a window with the precision of its encoding, without redaction; *body* has it if it is *plain*."""
+        if not plain:
+            body = pack_window(window, began=self._began)
+        return unpack_window(body, window.worker, began=self._began)
 
     def _write_merged(self, worker: str) -> None:
         waiting = self._merging.pop(worker, None) if self._merging else None
