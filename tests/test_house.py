@@ -34,7 +34,7 @@ DOORS = {
     "zmq": {"cluster.transport"},
     "msgpack": {"measure.strict_msgpack"},
     "time": {"clock", "timers"},
-    "datetime": {"clock", "client.http.response"},
+    "datetime": {"clock", "client.http.response", "report.outputs.csv"},
     "click": {"cli"},
     "rich": {"cli", "report.outputs.console"},
     "fastdigest": {"measure.sketch"},

@@ -31,7 +31,7 @@ COMMANDS = {
     "report": "Make the report of a run again from its run file.",
     "worker": "Join a master and send its shares of the load.",
 }
-"""Each is defined in the module of its name, which is imported when the command runs."""
+"""Each is defined in the module of its name in `cli.commands`, which is imported when the command runs."""
 
 UNLISTED = {"engine": "worker_process"}
 """Commands that `--help` does not list, with the modules that define them."""
@@ -50,7 +50,9 @@ class Commands(HelpfulCommand, click.Group):
         """Import and return one command, None if there is none of that name."""
         if cmd_name not in COMMANDS and cmd_name not in UNLISTED:
             return None
-        command: click.Command = getattr(import_module(f"chaperon.cli.{UNLISTED.get(cmd_name, cmd_name)}"), cmd_name)
+        command: click.Command = getattr(
+            import_module(f"chaperon.cli.commands.{UNLISTED.get(cmd_name, cmd_name)}"), cmd_name
+        )
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -19,7 +19,19 @@ from chaperon.report.format import time_text
 
 WIDE = 72
 FIRST = 5
-_UNUSED = ("headers", "timeout", "insecure", "grace", "no_brake", *OUTPUT_NAMES, "run_file", "by", "quiet", "log", "trust")
+_UNUSED = (
+    "headers",
+    "timeout",
+    "insecure",
+    "grace",
+    "no_brake",
+    *OUTPUT_NAMES,
+    "run_file",
+    "by",
+    "quiet",
+    "log",
+    "trust",
+)
 
 
 @click.command(cls=GroupedCommand, ignored=_UNUSED, reason="plan sends nothing")
