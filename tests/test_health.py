@@ -10,11 +10,12 @@ import pytest
 from gevent.monkey import get_original
 from waits import lasting, until
 
+from chaperon.author_frames import stack_text
 from chaperon.clock import HubClock
 from chaperon.load.generator.evidence import Counters, Spent, cause
 from chaperon.load.generator.health import Health
 from chaperon.load.generator.host import ports
-from chaperon.load.generator.watchdog import BlockingWatchdog, _Stop, frames_text
+from chaperon.load.generator.watchdog import BlockingWatchdog, _Stop
 
 blocking_sleep = get_original("time", "sleep")
 
@@ -288,6 +289,6 @@ def test_a_frame_that_is_between_two_lines_is_told_by_the_first_of_its_function(
     code = of_kind.__code__
     between = SimpleNamespace(f_code=code, f_lineno=None)
 
-    said = frames_text([between])
+    said = stack_text([between])
 
     assert said == f"test_health.py:{code.co_firstlineno} in of_kind: def of_kind(seen, kind):"

@@ -104,7 +104,9 @@ def test_a_failing_setup_is_one_clear_error_and_nothing_is_sent(target):
     def setup():
         raise OSError("no room")
 
-    with pytest.raises(LoadError, match=r"the setup of 'environment' failed: OSError: no room \(.*, line \d+\)"):
+    with pytest.raises(
+        LoadError, match=r"the setup of 'environment' failed: OSError: no room \(test_preparation.py:\d+ in \w+\)"
+    ):
         environment(target, setup=setup, teardown=lambda: told.append("teardown")).execute()
 
     assert (told, target.asked) == ([], [])

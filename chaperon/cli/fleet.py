@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from chaperon.cli.option_groups import option
 from chaperon.cli.options import SPAN, RunOptions
 from chaperon.errors import UsageError
+from chaperon.load.generator.host import cores
 from chaperon.measure.quantity import count_text
 
 MAX_PROCESSES_PER_CORE = 16
@@ -63,11 +63,12 @@ def parse_share(text: str) -> float:
 
 def parse_processes(processes: str) -> int:
     """Parse a number of processes, or "auto" (one per core). Raises UsageError."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    available = cores()
     if processes == "auto":
-        return cores
+        return available
     if not processes.isdigit() or int(processes) < 1:
         raise UsageError(f"--processes takes a number or auto, got {processes!r}")
-    if int(processes) > MAX_PROCESSES_PER_CORE * cores:
-        raise UsageError(f"--processes {processes} is too many for {count_text(cores, 'core')}: auto is one per core")
+    if int(processes) > MAX_PROCESSES_PER_CORE * available:
+        here = count_text(available, "core")
+        raise UsageError(f"--processes {processes} is too many for {here}: auto is one per core")
     return int(processes)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
+from chaperon.author_frames import blocking_line
 from chaperon.cli.terminal.streams import print_line
 from chaperon.clock import HubClock
 from chaperon.interrupts import is_ours, marked
-from chaperon.load.generator.watchdog import blocking_line
 
 if TYPE_CHECKING:
     from chaperon.execution.run import Run

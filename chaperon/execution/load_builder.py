@@ -15,7 +15,7 @@ from chaperon.load.feeder import UniqueRows, user_numbering
 from chaperon.load.generator.health import Health
 from chaperon.load.share import Share, progress_of
 from chaperon.measure.meter import Meter
-from chaperon.measure.recorder import Recorder, RecorderJournal, Tap
+from chaperon.measure.recorder import JournalWriter, Recorder, Tap
 from chaperon.measure.roundtrips import RoundTripStarts
 from chaperon.measure.window import Sink
 from chaperon.scenario.visits import EntryRunner, VisitRunner
@@ -61,7 +61,7 @@ def build_local_load(
     on_fault: OnFault,
     tap: Tap | None = None,
     network: NetworkContext | None = None,
-    journal: Callable[[int], RecorderJournal | None] = lambda second: None,
+    journal: Callable[[int], JournalWriter | None] = lambda second: None,
     leasing: Leasing | None = None,
 ) -> LocalLoad:
     """Return the load of *shares*, ready to be performed from *began* on, a reading of the clock that may lie ahead.

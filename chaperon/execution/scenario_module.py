@@ -7,14 +7,14 @@ import importlib
 import importlib.util
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+from chaperon.author_frames import author_places
 from chaperon.errors import ChaperonError, LoadError
 from chaperon.execution.import_guard import LIBRARIES, search
-from chaperon.interrupts import is_interrupt, traceback_of
+from chaperon.interrupts import is_interrupt
 from chaperon.measure.exception_text import describe, text_of
 
 
@@ -147,5 +147,5 @@ def _run(path: Path, make: Callable[[], ModuleType]) -> ModuleType:
 def _line(exc: BaseException, path: Path) -> int | str:
     """Return the last line of the file itself on the way to the exception."""
     here = str(path.resolve())
-    lines = [frame.lineno for frame in traceback.extract_tb(traceback_of(exc)) if frame.filename == here]
-    return lines[-1] if lines and lines[-1] is not None else "?"
+    lines = [place.line for place in author_places(exc, here) if place.file == here]
+    return lines[-1] if lines else "?"

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import inspect
-import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import gevent
 
 from chaperon.errors import ChaperonError, LoadError, TeardownError
-from chaperon.interrupts import is_interrupt, traceback_of
-from chaperon.measure.exception_text import describe, text_of
+from chaperon.interrupts import is_interrupt
+from chaperon.measure.exception_text import describe_at, text_of
 from chaperon.session.config import Config, merge
 from chaperon.session.functions import call_with_optional_arg
 
@@ -63,7 +61,7 @@ class Setup:
         except BaseException as exc:
             if is_interrupt(exc):
                 raise
-            raise LoadError(f"the setup of {self._name!r} failed: {_told(exc)}") from exc
+            raise LoadError(f"the setup of {self._name!r} failed: {_failure_text(exc)}") from exc
         if self._teardown is not None:
             self._undo.callback(call_with_optional_arg, self._teardown, Config(config))
         if given is not None and not isinstance(given, Mapping):
@@ -81,7 +79,7 @@ class Setup:
         except BaseException as exc:
             if is_interrupt(exc):
                 raise
-            raise TeardownError(f"the teardown of {self._name!r} failed: {_told(exc)}") from exc
+            raise TeardownError(f"the teardown of {self._name!r} failed: {_failure_text(exc)}") from exc
 
     def _set_up(self) -> Any:
         setup = self._setup
@@ -99,10 +97,5 @@ def _mapping(given: Any) -> Mapping[str, Any]:
     return given if isinstance(given, Mapping) else {}
 
 
-def _told(exc: BaseException) -> str:
-    """Say what was raised, and where in the author's own file."""
-    what = text_of(exc) if issubclass(type(exc), ChaperonError) else describe(exc)
-    ours = str(Path(__file__).parent)
-    frames = traceback.extract_tb(traceback_of(exc))
-    own = [f for f in frames if not f.filename.startswith(ours) and "contextlib" not in f.filename]
-    return f"{what} ({own[0].filename}, line {own[0].lineno})" if own else what
+def _failure_text(exc: BaseException) -> str:
+    return describe_at(exc, text_of(exc) if issubclass(type(exc), ChaperonError) else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chaperon.author_frames import raised_at
 from chaperon.interrupts import class_of, is_interrupt
 from chaperon.measure.plain_text import encodable
 
@@ -31,3 +32,12 @@ def text_of(exc: BaseException) -> str:
 def describe(exc: BaseException) -> str:
     """Return "Class: text"."""
     return f"{class_name(exc)}: {text_of(exc)}"
+
+
+def describe_at(exc: BaseException, what: str | None = None) -> str:
+    """Return "KeyError: 'missing' (shop.py:2 in helper)": the description with the line of the author's code.
+
+    *what* replaces the class and text of the exception.
+    """
+    place, said = raised_at(exc), describe(exc) if what is None else what
+    return said if place is None else f"{said} ({encodable(str(place), LONGEST_NAME)})"

@@ -39,8 +39,11 @@ VisitOutcome = Literal["planned", "done", "failed", "interrupted", "dropped", "l
 Tap = Callable[[Sample], None]
 
 
-class RecorderJournal(Protocol):
-    """A write-ahead log: receives every record of a recorder before the recorder's method returns."""
+class JournalWriter(Protocol):
+    """A write-ahead log: a recorder calls these methods with each record before its own method returns.
+
+    What a call has written must survive the process. A call must not block and must not raise.
+    """
 
     def record_fields(
         self,
@@ -51,15 +54,20 @@ class RecorderJournal(Protocol):
         bytes: int,
         due: float | None,
         value: float | None,
-    ) -> None: ...
+    ) -> None:
+        """Write one sample. The parameters are the fields of a `Sample`, in its order; all moments are in seconds."""
 
-    def count_visit(self, label: str, due: float, outcome: VisitOutcome, waited: float, share: str) -> None: ...
+    def count_visit(self, label: str, due: float, outcome: VisitOutcome, waited: float, share: str) -> None:
+        """Write the outcome of one visit that was *due* at a reading of the clock; see `Recorder.count_visit`."""
 
-    def record_rows(self, share: str, rows: int) -> None: ...
+    def record_rows(self, share: str, rows: int) -> None:
+        """Write how many unique rows of a share have been handed out in all."""
 
-    def count_note(self, what: str) -> None: ...
+    def count_note(self, what: str) -> None:
+        """Write one occurrence of a note."""
 
-    def record_event(self, what: RunEvent) -> None: ...
+    def record_event(self, what: RunEvent) -> None:
+        """Write an event of the run."""
 
 
 class Recorder:
@@ -80,7 +88,7 @@ class Recorder:
         began: float,
         second: int = 0,
         tap: Tap | None = None,
-        journal: RecorderJournal | None = None,
+        journal: JournalWriter | None = None,
     ) -> None:
         self.worker = worker
         self.began = began

@@ -11,11 +11,12 @@ from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import Window
 from chaperon.report.collector import Collector
+from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.limits.limits import Limit
 from chaperon.report.limits.sliding_limit import Sliding
 from chaperon.report.reconciliation import reconcile
 from chaperon.report.redaction.redaction import Redactor
-from chaperon.report.report import LimitResult, Report
+from chaperon.report.report import Report
 from chaperon.report.texts import map_texts
 from chaperon.report.totals import Pulse, WorkerStats
 from chaperon.report.validity.falsified import invalidated_limits

@@ -11,6 +11,7 @@ from chaperon.errors import NoSuchSeries
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts
+from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.rows import Row, generator_part_of, shown_value, sum_rows
 from chaperon.report.totals import SecondRow, WorkerStats
 from chaperon.report.validity.generator_part import GeneratorPart, is_marked
@@ -44,25 +45,6 @@ class ErrorRow:
     first: float
     last: float
     sample: str
-
-
-@dataclass(frozen=True, slots=True)
-class LimitResult:
-    """Whether a limit held, and the value it was evaluated on.
-
-    *value* is in seconds for times, a fraction for percentages; None without data, and for a
-    percentile that lies among censored samples, whose lower bound is *at_least*. *shown* is the
-    value as text, *note* a remark on it. *at* is the second in which a limit broke that is
-    evaluated during the run.
-    """
-
-    limit: str
-    held: bool
-    value: float | None
-    shown: str = ""
-    note: str | None = None
-    at: int | None = None
-    at_least: float | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from chaperon._version import VERSION
 from chaperon.measure.plain_text import NAME, encodable
 from chaperon.measure.sample import WARM_UP
 from chaperon.report.format import AT_LEAST
-from chaperon.report.report import LimitResult, Report, Verdict, error_rows
+from chaperon.report.limits.limit_result import LimitResult
+from chaperon.report.report import Report, Verdict, error_rows
 from chaperon.report.rows import rows_of
 from chaperon.report.totals import Totals
 from chaperon.report.validity.falsified import lateness_warning

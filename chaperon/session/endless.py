@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import ast
 import linecache
-import os
-import sysconfig
 from functools import lru_cache
 from types import FrameType
 
+from chaperon.author_frames import author_frames
 from chaperon.interrupts import LOOP, SOCKET
 from chaperon.session.clients import SessionClients
-
-FRAMES = 200
-"""Largest number of stack frames searched."""
-_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_LIBRARIES = tuple(
-    dict.fromkeys(p for p in map(sysconfig.get_paths().get, ("stdlib", "platstdlib", "purelib", "platlib")) if p)
-)
 
 
 def endless_reason(endless_work: EndlessWork, frame: FrameType | None) -> str:
@@ -33,15 +25,10 @@ def endless_reason(endless_work: EndlessWork, frame: FrameType | None) -> str:
 
 def in_while_loop(frame: FrameType | None) -> bool:
     """Return whether a stack is within a `while` loop of a file that is neither Chaperon's nor a library's."""
-    for _ in range(FRAMES):
-        if frame is None:
-            return False
-        path, line = frame.f_code.co_filename, frame.f_lineno
-        if not (path.startswith((_HERE, *_LIBRARIES)) or "-packages" + os.sep in path):
-            first = frame.f_code.co_firstlineno
-            if any(first <= start <= line <= end for start, end in _loops(path)):
-                return True
-        frame = frame.f_back
+    for each in author_frames(frame):
+        path, line, first = each.f_code.co_filename, each.f_lineno, each.f_code.co_firstlineno
+        if any(first <= start <= line <= end for start, end in _loops(path)):
+            return True
     return False
 
 

@@ -22,7 +22,7 @@ from chaperon.client.http.deadline import CallBudget, bounds_of
 from chaperon.client.http.pool import KEPT, HostPool
 from chaperon.client.http.request_templates import SAFE, render
 from chaperon.client.http.response import ParsedHead, Response
-from chaperon.client.http.urllib3_adapter import BoundedHTTPAdapter
+from chaperon.client.http.urllib3_adapter import BoundedHTTPAdapter, SendSettings
 from chaperon.client.network.connect import NetworkContext, Timeouts
 from chaperon.client.network.exceptions import Origin
 from chaperon.client.network.tls import context_for
@@ -93,28 +93,18 @@ class WireAdapter(BoundedHTTPAdapter):
             lane = self._lanes[key] = HostPool(self._wire, Origin(scheme, host, port), context, self._locals)
         return lane
 
-    def send(
-        self,
-        request: PreparedRequest,
-        stream: bool = False,
-        timeout: Any = None,
-        verify: Any = True,
-        cert: Any = None,
-        proxies: Any = None,
-    ) -> requests.Response:
-        """Send *request* and return its response, body not yet read; see `requests.adapters.HTTPAdapter.send`.
-
-        Blocks until the response head is complete. Raises `requests` exceptions.
-        """
+    def _transmit(self, request: PreparedRequest, settings: SendSettings) -> requests.Response:
+        """Send *request* over the connection pool of its origin, or through urllib3 if a proxy is set for it."""
         url = request.url or ""
-        if select_proxy(url, proxies):
-            return super().send(request, stream, timeout, verify, cert, proxies)
+        if select_proxy(url, settings.proxies):
+            return super()._transmit(request, settings)
+        verify, cert = settings.verify, settings.cert
         now = self._wire.now
         began = now()
         bounds = bounds_of(request) or CallBudget(began + self.deadline, self.limit, now)
         try:
             lane = self.lane(url, verify, tuple(cert) if isinstance(cert, list) else cert)
-            self.add_headers(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
+            self.add_headers(request, **settings._asdict())
             chunked = not (request.body is None or "Content-Length" in request.headers)
             head, parts = render(request, chunked=chunked), blocks(request.body)
             whole = isinstance(request.body, (str, bytes, type(None)))
@@ -125,7 +115,7 @@ class WireAdapter(BoundedHTTPAdapter):
                 head,
                 in_chunks(parts) if chunked else parts,
                 request.path_url,
-                terms_of(timeout, bounds.until - began),
+                terms_of(settings.timeout, bounds.until - began),
                 bounds.limit,
                 is_head=method == "HEAD",
                 safe=whole and method in SAFE,

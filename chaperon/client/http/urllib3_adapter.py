@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable
 from http.cookiejar import CookieJar
 from socket import MSG_DONTWAIT, MSG_PEEK
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -47,6 +47,16 @@ class CachedPreparedRequest(requests.PreparedRequest):
             super().prepare_cookies(cookies)
 
 
+class SendSettings(NamedTuple):
+    """The settings of one call of `HTTPAdapter.send`, in its order."""
+
+    stream: bool
+    timeout: Any
+    verify: Any
+    cert: Any
+    proxies: Any
+
+
 class BoundedHTTPAdapter(HTTPAdapter):
     """Sends prepared requests through urllib3 within the `CallBudget` attached to each."""
 
@@ -61,14 +71,19 @@ class BoundedHTTPAdapter(HTTPAdapter):
     ) -> requests.Response:
         """Send *request* and return its response, body not yet read; see `requests.adapters.HTTPAdapter.send`.
 
-        Raises DeadlineExceeded beyond the deadline of its budget.
+        Blocks until the response head is complete. Raises `requests` exceptions, among them
+        DeadlineExceeded beyond the deadline of the request's `CallBudget`.
         """
+        return self._transmit(request, SendSettings(stream, timeout, verify, cert, proxies))
+
+    def _transmit(self, request: Any, settings: SendSettings) -> requests.Response:
+        """Send *request* through urllib3, within its budget if it has one."""
         bounds = bounds_of(request)
         if bounds is None:
-            return super().send(request, stream, timeout, verify, cert, proxies)
+            return super().send(request, *settings)
         try:
             with in_time(bounds.until, bounds.now):
-                response = super().send(request, stream, timeout, verify, cert, proxies)
+                response = super().send(request, *settings)
         except DeadlineExceeded as exc:
             exc.request = request
             raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import platform
 import socket
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from chaperon.cluster.transport.link import WorkerLink
 from chaperon.errors import ChaperonError
 from chaperon.execution.plan import RunPlan
 from chaperon.load.background import spawn_watched
+from chaperon.load.generator.host import cores
 from chaperon.load.share import Share
 from chaperon.measure.exception_text import describe, text_of
 from chaperon.measure.plain_text import LABEL, encodable
@@ -57,7 +57,7 @@ class Identity:
             VERSION,
             platform.python_version(),
             encodable(socket.gethostname(), LABEL),
-            os.cpu_count() or 1,
+            cores(),
             self.capacity,
         )
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import linecache
-import os
 import sys
-import sysconfig
 from collections import deque
 from collections.abc import Callable, Iterator
-from types import FrameType
 from typing import NamedTuple
 
+from chaperon.author_frames import author_frames, blocking_line, stack_text
 from chaperon.clock import apart, cpu
 from chaperon.load.generator.evidence import HALF, Counters, Read, Spent, cause
 from chaperon.measure.window import RunEvent
@@ -19,10 +16,6 @@ EVERY = 0.04
 BLOCKED = 0.1
 """Shortest stop of the hub or of the watching thread, in seconds, that is reported."""
 MOST = 20
-_HERE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-_LIBRARIES = tuple(
-    dict.fromkeys(p for p in (*map(sysconfig.get_paths().get, ("stdlib", "platstdlib", "purelib", "platlib")),) if p)
-)
 
 
 class _Stop(NamedTuple):
@@ -138,11 +131,11 @@ class BlockingWatchdog:
         frame = sys._current_frames().get(self._hub)
         if frame is None:
             return
-        own = _scenario(frame)
+        own = author_frames(frame)
         top = id(own[-1]) if own else None  # the step itself: the frames it calls change
         if self._stop is None or self._stop.frame != top:
             self._relieved(at, here)
-            self._stop = None if top is None else _Stop(top, at, frames_text(own))
+            self._stop = None if top is None else _Stop(top, at, stack_text(own))
 
     def _relieved(self, at: float, here: Spent) -> None:
         """Report the frame that blocked the hub until now, or the cause that kept the process from running."""
@@ -162,30 +155,3 @@ class BlockingWatchdog:
 
     def _add_event(self, at: float, kind: str, text: str, took: float) -> None:
         self._seen.append(RunEvent(round(at - self._began, 3), kind, text, round(took, 3)))
-
-
-def _scenario(frame: FrameType) -> list[FrameType]:
-    """Return the frames of the scenario, without those of Chaperon and of libraries, innermost first."""
-    own, each = [], frame
-    while True:
-        file = each.f_code.co_filename
-        if not file.startswith((_HERE, "<", *_LIBRARIES)) and "gevent" not in file:
-            own.append(each)
-        if each.f_back is None:
-            return own
-        each = each.f_back
-
-
-def blocking_line(frame: FrameType) -> str:
-    """Return the line of the scenario that runs in *frame*, or *frame*'s own line if it is of no scenario."""
-    return frames_text(_scenario(frame) or [frame])
-
-
-def frames_text(frames: list[FrameType]) -> str:
-    """Return the file, line, function and source of the innermost frame, with the step that called it."""
-    inner, step = frames[0], frames[-1].f_code.co_name
-    code = inner.f_code
-    line = inner.f_lineno or code.co_firstlineno  # None between two lines
-    source = linecache.getline(code.co_filename, line).strip()
-    within = "" if code.co_name == step else f", called by {step}"
-    return f"{os.path.basename(code.co_filename)}:{line} in {code.co_name}{within}{f': {source}' if source else ''}"

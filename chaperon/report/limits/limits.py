@@ -12,9 +12,9 @@ from chaperon.measure.confidence import samples_needed
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.report.format import AT_LEAST, number_text, time_text
+from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.limits.selection import ALL, Selection, similar_names
 from chaperon.report.percentiles import Bounds, Population
-from chaperon.report.report import LimitResult
 from chaperon.report.totals import Totals
 
 _OPS: dict[str, Callable[[float, float], bool]] = {

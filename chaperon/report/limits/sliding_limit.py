@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
+from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.limits.limits import NOTHING, Limit, LimitInput, LimitValue
-from chaperon.report.report import LimitResult
 
 
 class Sliding:

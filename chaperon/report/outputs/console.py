@@ -13,10 +13,11 @@ from rich.text import Text
 
 from chaperon.report.breakdown import PHASE, split, tag_names
 from chaperon.report.format import AT_LEAST, MARKS, OWN, number_text, time_text
+from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.outputs.output import Output
 from chaperon.report.percentiles import percentile_text
 from chaperon.report.redaction.redaction import redacted_line
-from chaperon.report.report import ErrorRow, LimitResult, Report, Verdict
+from chaperon.report.report import ErrorRow, Report, Verdict
 from chaperon.report.rows import PERCENTILES, Row
 from chaperon.report.texts import map_texts
 from chaperon.report.totals import Pulse

@@ -1,0 +1,24 @@
+"""Limit result: whether a limit held, and the value it was evaluated on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LimitResult:
+    """Whether a limit held, and the value it was evaluated on.
+
+    *value* is in seconds for times, a fraction for percentages; None without data, and for a
+    percentile that lies among censored samples, whose lower bound is *at_least*. *shown* is the
+    value as text, *note* a remark on it. *at* is the second in which a limit broke that is
+    evaluated during the run.
+    """
+
+    limit: str
+    held: bool
+    value: float | None
+    shown: str = ""
+    note: str | None = None
+    at: int | None = None
+    at_least: float | None = None
