@@ -23,6 +23,7 @@ from chaperon.client.http.pool import KEPT, HostPool
 from chaperon.client.http.request_templates import SAFE, render
 from chaperon.client.http.response import ParsedHead, Response
 from chaperon.client.http.urllib3_adapter import BoundedHTTPAdapter, SendSettings
+from chaperon.client.mocks import intercepted
 from chaperon.client.network.connect import NetworkContext, Timeouts
 from chaperon.client.network.exceptions import Origin
 from chaperon.client.network.tls import context_for
@@ -31,7 +32,8 @@ PORTS = {"http": 80, "https": 443}
 
 
 class WireAdapter(BoundedHTTPAdapter):
-    """Sends prepared requests over `HostPool` connections; requests through a proxy are sent by urllib3.
+    """Sends prepared requests over `HostPool` connections; requests through a proxy, and those that a mock
+    intercepts, are sent by urllib3.
 
     *deadline* (seconds for the whole request) and *limit* (bytes of the decoded body) apply to requests
     that carry no `CallBudget`.
@@ -96,7 +98,7 @@ class WireAdapter(BoundedHTTPAdapter):
     def _transmit(self, request: PreparedRequest, settings: SendSettings) -> requests.Response:
         """Send *request* over the connection pool of its origin, or through urllib3 if a proxy is set for it."""
         url = request.url or ""
-        if select_proxy(url, settings.proxies):
+        if select_proxy(url, settings.proxies) or intercepted():
             return super()._transmit(request, settings)
         verify, cert = settings.verify, settings.cert
         now = self._wire.now

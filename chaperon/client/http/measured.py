@@ -13,9 +13,10 @@ from chaperon.client.http.cookies import Jar
 from chaperon.client.http.deadline import bind, bounds_of
 from chaperon.client.http.fast_path import send_fast
 from chaperon.client.http.metrics import count_extras, record_response
-from chaperon.client.http.response import Response
+from chaperon.client.http.response import Response, add_extractors
 from chaperon.client.http.session import FastSession, is_stranger
 from chaperon.client.http.urllib3_adapter import BoundedHTTPAdapter, within
+from chaperon.client.mocks import intercepted, replaced_send, stand_in
 from chaperon.client.network.connect import NetworkContext
 from chaperon.client.network.exceptions import base_missing
 from chaperon.client.outcome import Expect, wire_bytes
@@ -162,6 +163,11 @@ class MeasuredSession(FastSession):
             if is_stranger(request):
                 kwargs["cert"] = None
             return self._dispatch(request, **kwargs)
+        if getattr(request, "_chaperon_measured", False):  # handed back by a mock that replaces `send`
+            return super().send(request, **kwargs)
+        return self._measure(request, **kwargs)
+
+    def _measure(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         name = kwargs.pop("name", None) or self.service.label(request.method or "GET", request.url or "")
         expect = kwargs.pop("expect", None)
         total, limit = kwargs.pop("deadline", ...), kwargs.pop("max_body", ...)
@@ -183,10 +189,9 @@ class MeasuredSession(FastSession):
             raise
         end = now()
         lag.end(end)
-        if type(response) is requests.Response:  # from an adapter the author mounted
-            response.__class__ = Response  # adds extractors and stream tracking; no attribute differs
+        add_extractors(response)
         count_extras(self.meter, response, name, start, end, timed=self.service.timings)
-        if kwargs.get("stream", self.stream) and not response._content_consumed:  # type: ignore[attr-defined]
+        if kwargs.get("stream", self.stream) and not response._content_consumed and isinstance(response, Response):  # type: ignore[attr-defined]
             self._follow(response, name, start, expect)
         else:
             record_response(self.meter, response, name, start, end, expect)
@@ -222,13 +227,20 @@ class MeasuredSession(FastSession):
         proxies, stream, verify, cert = settings
         prepared = self.prepare_request(request)
         merged = self.merge_environment_settings(prepared.url or "", proxies or {}, stream, verify, cert)
-        return self.send(prepared, **kwargs, **merged)
+        return self._measure(prepared, **kwargs, **merged)
 
     def _dispatch(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        send = super().send
+        replaced = replaced_send(self)
+        if replaced is not None:
+            request._chaperon_measured = True  # type: ignore[attr-defined]
+            send = replaced
+        elif intercepted():
+            send = getattr(stand_in(self), "send", send)
         bounds = bounds_of(request)
         if bounds is None or isinstance(self.get_adapter(request.url or ""), BoundedHTTPAdapter):
-            return super().send(request, **kwargs)
-        return within(bounds, super().send, request, **{"stream": self.stream, **kwargs})
+            return send(request, **kwargs)
+        return within(bounds, send, request, **{"stream": self.stream, **kwargs})
 
     def _follow(self, response: requests.Response, name: str, start: float, expect: Expect | None) -> None:
         assert isinstance(response, Response)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache
 from io import BytesIO
@@ -181,6 +182,26 @@ class Response(Extractors, requests.Response):
         ending, self._ending = self._ending, None
         if ending is not None:
             ending(exc)
+
+
+def add_extractors(response: requests.Response) -> None:
+    """Give a response from another source, such as a mounted adapter or a mock, the methods of `Extractors`.
+
+    One of exactly `requests.Response` also gets stream tracking.
+    """
+    if isinstance(response, Extractors):
+        return
+    if type(response) is requests.Response:
+        response.__class__ = Response  # no attribute differs
+        return
+    kind: Any = type(response)
+    with suppress(TypeError):  # a class of another memory layout
+        response.__class__ = _extended(kind)
+
+
+@lru_cache(maxsize=64)
+def _extended(kind: Any) -> Any:
+    return type(kind.__name__, (Extractors, kind), {"__module__": kind.__module__})
 
 
 @lru_cache(maxsize=256)

@@ -22,6 +22,8 @@ from chaperon.client.http.cookies import Headers, Jar
 from chaperon.client.http.deadline import CallBudget
 from chaperon.client.http.request_templates import EncodedRequest, RequestTemplates
 from chaperon.client.http.urllib3_adapter import CachedPoolAdapter, CachedPreparedRequest
+from chaperon.client.mocks import METHODS as METHODS_REPLACED
+from chaperon.client.mocks import PlainSession, intercepted, is_replaced
 from chaperon.client.network.connect import NetworkContext
 from chaperon.client.origins import Origins, forget_cookies, noting, strip, without_hosts
 from chaperon.client.service import Service
@@ -35,11 +37,11 @@ ORIGINS = 100
 """Origins whose request templates are cached per session."""
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
-_STATE = frozenset({"headers", "cookies", "auth", "verify", "cert", "stream", "trust_env", "adapters"})
+_STATE = METHODS_REPLACED | {"headers", "cookies", "auth", "verify", "cert", "stream", "trust_env", "adapters"}
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::\d{1,5})?", re.ASCII)
 
 
-class FastSession(requests.Session):
+class FastSession(PlainSession):
     """A `requests.Session` set up from a `Service`, which encodes common requests from templates. Records nothing."""
 
     cookies: Jar
@@ -81,6 +83,11 @@ class FastSession(requests.Session):
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
+        if name in _STATE:
+            self._forget()
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
         if name in _STATE:
             self._forget()
 
@@ -185,7 +192,7 @@ class FastSession(requests.Session):
 
     def _for_stranger(self, request: requests.Request) -> requests.PreparedRequest:
         """Prepare a request to an untrusted origin, without headers, auth and unscoped cookies of the session."""
-        stranger = requests.Session()
+        stranger = PlainSession()
         stranger.headers["User-Agent"] = f"chaperon/{VERSION}"
         stranger.trust_env, stranger.hooks = self.trust_env, self.hooks
         stranger.cookies = without_hosts(self.cookies)  # type: ignore[assignment]
@@ -207,7 +214,7 @@ class FastSession(requests.Session):
         self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any
     ) -> EncodedRequest | None:
         """Return the encoded request, or None if it must be sent through `requests`."""
-        if self.hooks.get("response") or self.proxies or self.params:
+        if self.hooks.get("response") or self.proxies or self.params or intercepted():
             return None
         main = self._main
         if params is None and data is None and json is None and not headers and main is not None and main.current:
@@ -254,6 +261,7 @@ class FastSession(requests.Session):
             and (self.auth is None or isinstance(self.auth, tuple) or type(self.auth) is HTTPBasicAuth)
             and not self.trust_env
             and not self.stream
+            and not is_replaced(self)
         )
         if usual and type(adapter) is WireAdapter and not narrower and _ORIGIN.fullmatch(origin):
             try:

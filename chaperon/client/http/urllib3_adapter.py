@@ -15,6 +15,7 @@ from urllib3.connection import HTTPConnection
 
 from chaperon.client.http.deadline import CallBudget, bounds_of, in_time
 from chaperon.client.http.response import Response
+from chaperon.client.mocks import intercepted
 from chaperon.errors import DeadlineExceeded
 
 URLS = 1_000
@@ -91,7 +92,8 @@ class BoundedHTTPAdapter(HTTPAdapter):
 
     def close(self) -> None:
         """Close idle connections at once, also those of pools that an open response still refers to."""
-        managers = [self.__dict__.get("poolmanager"), *self.proxy_manager.values()]
+        plain = self.__dict__.get("_plain")
+        managers = [self.__dict__.get("poolmanager"), getattr(plain, "poolmanager", None), *self.proxy_manager.values()]
         for manager in managers:
             if isinstance(manager, PoolManager):
                 for place in manager.pools.keys():  # noqa: SIM118 - they cannot be iterated over
@@ -155,10 +157,12 @@ class CachedPoolAdapter(BoundedHTTPAdapter):
     def __init__(self, hosts: int, connections: int) -> None:
         super().__init__(pool_connections=hosts, pool_maxsize=connections)
         self._hosts = hosts
+        self._plain = HTTPAdapter()
         self._found: dict[tuple[Any, ...], weakref.ref[Any]] = {}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[misc]
+        self._plain = HTTPAdapter()
         self._found = {}
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -169,6 +173,8 @@ class CachedPoolAdapter(BoundedHTTPAdapter):
 
     def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
         """Return the connection pool for a request; see `requests`."""
+        if intercepted():  # by VCR.py, which replaces the connection class of urllib3's own pools
+            return self._plain.get_connection_with_tls_context(request, verify, proxies, cert)
         if proxies:
             return super().get_connection_with_tls_context(request, verify, proxies, cert)
         origin = request.url[: request.url.find("/", 8)]  # past the slashes of https://
