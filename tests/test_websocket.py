@@ -734,7 +734,7 @@ def test_publish_to_receive_is_measured_across_two_sockets_of_two_sessions(webso
     assert report.errors == ()
     assert report["round trip delivery", "sub"].count == 15
     assert 0 < report["round trip delivery"].min <= report["round trip delivery"].max < 0.5
-    assert report.notes == {"arrivals of a key that nobody marked in this process": 3}
+    assert report.notes == {"arrivals of a key that was not marked in this process": 3}
 
 
 def test_a_fragmented_message_is_one_with_control_frames_in_between(websocket_server):

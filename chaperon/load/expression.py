@@ -10,9 +10,8 @@ from typing import Any
 from chaperon.errors import PlanError
 from chaperon.load.kinds.load import Load
 from chaperon.load.kinds.think import between
-from chaperon.load.shapes import WORDS, rate, users, users_per_second
+from chaperon.load.shapes import LEVELS, WORDS
 
-_OF: dict[str, Any] = {"users": users, "rate": rate, "users_per_second": users_per_second}
 _CALLS: dict[str, Callable[..., Any]] = {**WORDS, "between": between}
 DEEP = 50
 
@@ -55,8 +54,8 @@ class _Reader:
                 return -value  # type: ignore[operator]
             case ast.Tuple(elements) | ast.List(elements):
                 return tuple(self.value(each, depth + 1) for each in elements)
-            case ast.Name(name) if name in _OF:
-                return _OF[name]
+            case ast.Name(name) if name in LEVELS:
+                return LEVELS[name]
             case ast.Name(name):
                 raise self._wrong(node, f"{name!r} means nothing here: there are {', '.join(_CALLS)}")
         raise self._wrong(node, "only loads, numbers, text, >> and | are understood here")

@@ -188,10 +188,15 @@ WORDS: dict[str, Callable[..., Any]] = {
 }
 
 
+LEVELS: dict[str, Shape] = {kind.__name__: kind for kind in (users, rate, users_per_second)}
+"""What the level of a curve can count: the values of `of=`."""
+
+
 def _along(pieces: list[Piece], of: Shape, options: dict[str, Any]) -> Load:
     """Return a load of the kind *of* that follows *pieces*."""
-    if of not in (users, rate, users_per_second):
-        raise PlanError(f"of= takes users, rate or users_per_second, got {getattr(of, '__name__', of)!r}")
+    if of not in LEVELS.values():
+        *others, last = LEVELS
+        raise PlanError(f"of= takes {', '.join(others)} or {last}, got {getattr(of, '__name__', of)!r}")
     for taken in ("ramp", "hold", "per"):
         if taken in options:
             raise PlanError(f"{taken}= cannot be combined with stages: their spans define it")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from chaperon.client.websocket.websocket import WebSocket
 
 FORGOTTEN = "marks forgotten, as only the newest 100,000 are kept"
-UNMARKED = "arrivals of a key that nobody marked in this process"
+UNMARKED = "arrivals of a key that was not marked in this process"
 
 
 class WebSocketMethods:

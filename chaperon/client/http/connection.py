@@ -80,11 +80,11 @@ class Connection:
 
     def stale(self, exc: BaseException) -> bool:
         """Return whether *exc* means that the peer closed this reused connection before it sent any byte."""
-        return self.opening is None and not self.parser.heard and not isinstance(exc, (SocketTimeout, ssl.SSLError))
+        return self.opening is None and not (self.parser.received_any or isinstance(exc, (SocketTimeout, ssl.SSLError)))
 
     def fault(self, exc: BaseException, origin: exceptions.Origin, url: str, timeouts: Timeouts) -> Exception:
         """Return the `requests` exception that corresponds to *exc*."""
-        if self.parser.head or (self.parser.heard and isinstance(exc, ConnectionClosedEarly)):
+        if self.parser.head or (self.parser.received_any and isinstance(exc, ConnectionClosedEarly)):
             return exceptions.cut_short(exc, origin, sum(map(len, self.parser.pieces)))
         return exceptions.unanswered(exc, origin, url, timeouts.read)
 

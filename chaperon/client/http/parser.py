@@ -108,7 +108,7 @@ class ResponseParser:
         return self.keep and self._begun == 1 + self._interim
 
     @property
-    def heard(self) -> bool:
+    def received_any(self) -> bool:
         """Whether any byte of a response has arrived."""
         return self._begun > 0
 

@@ -135,7 +135,7 @@ class RequestTemplates:
         self._jar: Any = session.cookies
         self._shapes: dict[Any, RequestTemplate] = {}
         self._targets: dict[str, str] = {}
-        self._note()
+        self._discard_templates()
 
     @property
     def current(self) -> bool:
@@ -143,7 +143,7 @@ class RequestTemplates:
         same = self._headers.version == self._headers_version and self._jar.version == self._jar_version
         return bool(same and (self._expires == inf or epoch() < self._expires))
 
-    def _note(self) -> None:
+    def _discard_templates(self) -> None:
         self._jar.clear_expired_cookies()
         self._headers_version, self._jar_version = self._headers.version, self._jar.version
         self._rooted, self._expires = self._jar.rooted, self._jar.expires
@@ -156,7 +156,7 @@ class RequestTemplates:
         Raises what `requests` raises when it prepares the request.
         """
         if not self.current:
-            self._note()
+            self._discard_templates()
         if not self._rooted:
             return None
         target = self._targets.get(path)

@@ -79,7 +79,7 @@ class WebSocket:
         Raises WebSocketTimeout, and WebSocketClosed for any other close.
         """
         while True:
-            message = self._take(self._channel.inbox.pop, ..., may_end=True)
+            message = self._receive(self._channel.inbox.pop, ..., may_end=True)
             if message is None:
                 return
             yield message.body
@@ -215,11 +215,11 @@ class WebSocket:
         self._channel.abandon()
 
     def _taken(self, how: Callable[[float | None], Message], timeout: Within) -> Message:
-        message = self._take(how, timeout, may_end=False)
+        message = self._receive(how, timeout, may_end=False)
         assert message is not None
         return message
 
-    def _take(self, how: Callable[[float | None], Message], timeout: Within, *, may_end: bool) -> Message | None:
+    def _receive(self, how: Callable[[float | None], Message], timeout: Within, *, may_end: bool) -> Message | None:
         now = self._tally.now
         start, over = now(), self.closed
         try:
