@@ -10,6 +10,7 @@ from benchmarks.crowd import crowd
 from benchmarks.duel import duel
 from benchmarks.echo import SIZES, echo
 from benchmarks.fleet import master, processes
+from benchmarks.intervals import intervals
 from benchmarks.profile import profile
 from benchmarks.recording import recording
 from benchmarks.situations import SITUATIONS
@@ -17,7 +18,7 @@ from benchmarks.sockets import sockets
 from benchmarks.sweep import sweep
 from benchmarks.truth import situations
 
-WHAT = (*CASES, "recording", "crowd", *SIZES, "sockets", "profile", "master", "processes", "truth")
+WHAT = (*CASES, "recording", "crowd", *SIZES, "sockets", "profile", "master", "processes", "truth", "intervals")
 SWEEP = "sweep"
 
 
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=64, help="users beside peers, which is connections too (64)")
     parser.add_argument("--crowd", type=int, default=10_000, help="how many users a crowd is (10,000)")
     parser.add_argument("--sockets", type=int, default=5_000, help="how many WebSockets are held open (5,000)")
-    parser.add_argument("--seeds", type=int, default=1, help="of truth: how often each, with another seed (1)")
+    parser.add_argument("--seeds", type=int, help="how often each, with another seed (truth: 1, intervals: 100)")
     parser.add_argument(
         "--only",
         action="append",
@@ -62,7 +63,9 @@ def _measured(name: str, args: argparse.Namespace) -> str:
     if name in ("master", "processes"):
         return master() if name == "master" else processes()
     if name == "truth":
-        return _truth(args.seeds, args.only or [])
+        return _truth(args.seeds or 1, args.only or [])
+    if name == "intervals":
+        return intervals(args.seeds or 100)
     if name == "profile":
         return profile(CASES["get"], users=args.users)
     if name == "sockets":

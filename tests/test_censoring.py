@@ -163,8 +163,8 @@ def test_a_percentile_is_known_by_all_samples_of_its_population():
     [
         ([], [], 0.95, "–"),
         ([0.01] * 10, [1.0] * 10, 0.95, "?"),
-        ([0.01] * 500, [], 0.95, "10.0ms"),
-        ([0.01] * 500, [3.0] * 5, 0.95, "10.0ms"),
+        ([0.01] * 500, [], 0.95, "~10.0ms"),  # how seconds vary is not known
+        ([0.01] * 500, [3.0] * 5, 0.95, "~10.0ms"),
         ([0.01] * 500, [3.0] * 100, 0.95, "≥3.00s"),
         ([], [3.0] * 100, 0.5, "≥3.00s"),
         ([0.01] * 955, [3.0] * 45, 0.95, "~10.0ms"),  # the interval has no upper end
@@ -609,7 +609,7 @@ def test_the_table_has_a_column_and_a_mark_for_what_was_cut():
     out = io.StringIO()
     print_report(report_of(rows_of([0.01] * 600, [2.0] * 400)), Console(file=out, width=120))
 
-    text = out.getvalue()
+    text = " ".join(out.getvalue().split())
     assert "censored" in text
     assert "≥2.00s" in text
     assert "≥ lower bound: the percentile lies among censored samples, which were cut before they ended" in text

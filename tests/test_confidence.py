@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from thorough import examples
 
-from chaperon.measure.confidence import ranks, samples_needed
+from chaperon.measure.precision.confidence import ranks, samples_needed
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Key, Sample
 from chaperon.measure.sketch import Sketch
@@ -70,14 +70,15 @@ def test_the_interval_shrinks_with_the_samples_and_holds_the_value():
     assert widths == sorted(widths, reverse=True)
 
 
-def report_of(n, limits=()):
+def report_of(n, limits=(), seconds=1):
     chance, key = random.Random(1), Key("shop", "GET /")
     record, collector = Recorder("a", began=0.0), Collector(["a"])
-    for _ in range(n):
-        record.record(Sample(key, 0.0, chance.lognormvariate(-3, 0.5)))
-    record.count_visit("shop", 0.0, "planned")
-    record.count_visit("shop", 0.0, "done")
-    collector.add(record.cut())
+    for second in range(seconds):
+        for _ in range(n // seconds):
+            record.record(Sample(key, second, second + chance.lognormvariate(-3, 0.5)))
+        record.count_visit("shop", second, "planned")
+        record.count_visit("shop", second, "done")
+        collector.add(record.cut())
     totals = collector.totals()
     facts = RunInfo("e", 1, "2026-01-01T00:00:00Z", 10.0)
     return conclude(totals, [parse(text).evaluate(totals, 10.0) for text in limits], facts, Ending())
@@ -96,13 +97,14 @@ def test_what_is_not_known_is_null_in_json_and_a_question_mark_in_the_table():
     line = next(line for line in out.getvalue().splitlines() if "GET /" in line)
     assert line.split()[-3:-1] == ["?", "?"]
     assert line.split()[-4].startswith("~")
-    assert "? too few samples to know  ~ 95 % interval wider than ±10 %" in out.getvalue()
+    assert "? too few samples to know\n" in out.getvalue()
+    assert "~ 95 % interval wider than ±10 %, or under 20 s: too short to know how seconds vary\n" in out.getvalue()
 
 
 def test_a_table_of_what_is_known_needs_no_marks():
     out = io.StringIO()
 
-    print_report(report_of(60_000), Console(file=out, width=140))
+    print_report(report_of(150_000, seconds=30), Console(file=out, width=140))
 
     assert "?" not in out.getvalue()
     assert "~" not in out.getvalue()

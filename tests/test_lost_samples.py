@@ -44,7 +44,7 @@ def test_each_lost_visit_is_a_censored_sample_of_its_series(load):
 def test_the_percentiles_of_a_fleet_that_lost_a_worker_have_a_lower_bound_in_table_json_and_limits():
     limits = ["p95(visit) < 4s", "p50(visit) < 4s"]
 
-    _, report = fleet_that_loses_a_worker(rate(30, hold=20), limits=limits)
+    _, report = fleet_that_loses_a_worker(rate(30, hold=15), limits=limits)
 
     (row,) = [row for row in as_dict(report)["series"] if row["kind"] == "visit"]
     assert row["p50"] == pytest.approx(TOOK, rel=0.01)
@@ -54,7 +54,7 @@ def test_the_percentiles_of_a_fleet_that_lost_a_worker_have_a_lower_bound_in_tab
     print_report(report, Console(file=text, width=200))
     (line,) = [line for line in text.getvalue().splitlines() if line.startswith(" visit, from when due")]
     assert line.count("≥") == 3  # p90, p95, p99
-    assert report["visit"].count + report["visit"].never_begun == 600 == report.ledger["shop"].planned
+    assert report["visit"].count + report["visit"].never_begun == 450 == report.ledger["shop"].planned
     assert [limit["held"] for limit in as_dict(report)["limits"]] == [False, True]
     assert report.verdict in (Verdict.FAIL, Verdict.INVALID)
     json.dumps(as_dict(report))

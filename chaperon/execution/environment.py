@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -343,7 +343,20 @@ class Environment:
         tried: Load = rate(per_second, hold=warmup + length, warmup=warmup)
         if isinstance(entry.load, Rate):
             tried = replace(entry.load, curve=tried.curve, warmup=warmup)  # type: ignore[attr-defined]
-        return replace(self, scenarios=[replace(entry, load=tried)], warmup=0.0)
+        given = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
+        return _Probe(**{**given, "scenarios": [replace(entry, load=tried)], "warmup": 0.0})
+
+
+@dataclass(frozen=True, repr=False)
+class _Probe(Environment):
+    """One probe of a search, whose limits count samples as if they were independent.
+
+    Close to its capacity a target queues for longer than a probe lasts: no percentile would be known.
+    """
+
+    def _parse(self) -> RunPlan:
+        plan = super()._parse()
+        return replace(plan, limits=tuple(replace(limit, independent=True) for limit in plan.limits))
 
 
 _KINDS: tuple[tuple[str, Any, str], ...] = (

@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from operator import sub
 
+from chaperon.measure.precision.history import History
 from chaperon.measure.sample import Failure, Row
 from chaperon.measure.sketch import TOTAL, WINDOW, Sketch
 
@@ -24,9 +25,10 @@ class Series:
       no other figure includes.
     - *bytes*: bytes received. *last*: (moment, value) of the newest sample.
     - *slowest*: (value, moment) pairs of the five greatest values, greatest first.
+    - *history*: the same samples second by second, where they are kept.
     """
 
-    __slots__ = ("bad", "bytes", "censored", "good", "last", "response", "response_censored", "slowest")
+    __slots__ = ("bad", "bytes", "censored", "good", "history", "last", "response", "response_censored", "slowest")
 
     def __init__(self, centroids: int = WINDOW) -> None:
         self.good = Sketch(centroids)
@@ -37,6 +39,7 @@ class Series:
         self.bytes = 0
         self.last: tuple[float, float] | None = None
         self.slowest: list[tuple[float, float]] = []
+        self.history: History | None = None
 
     @classmethod
     def of(
@@ -50,6 +53,7 @@ class Series:
         series = cls.__new__(cls)
         series.good, series.bad, series.censored, series.response, series.response_censored = sketches
         series.bytes, series.last, series.slowest = size, last, slowest
+        series.history = None
         return series
 
     def __repr__(self) -> str:
@@ -74,6 +78,12 @@ class Series:
     def total(self) -> float:
         """The sum of the values, including errors."""
         return self.good.total + self.bad.total + self.censored.total
+
+    def with_history(self, history: History | None) -> Series:
+        """Return the same samples with another history. The sketches are shared, not copied."""
+        series = Series.of(self.sketches, self.bytes, self.last, self.slowest)
+        series.history = history
+        return series
 
     def add(self, samples: Sequence[Row]) -> None:
         """Add a batch of samples, oldest first."""
@@ -136,6 +146,7 @@ class Series:
         merged.bytes = sum(p.bytes for p in parts)
         merged.last = max((p.last for p in parts if p.last is not None), default=None)
         merged.slowest = heapq.nlargest(EXEMPLARS, [pair for p in parts for pair in p.slowest])
+        merged.history = History.merge_all([p.history for p in parts])
         return merged
 
 

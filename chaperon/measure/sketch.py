@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import fastdigest
 
-from chaperon.measure.confidence import Interval, ranks, samples_needed
+from chaperon.measure.precision.confidence import Interval, rank_share, ranks, samples_needed
 
 if TYPE_CHECKING:
     from tdigest import TDigest
@@ -105,6 +105,17 @@ class Sketch:
         """The centroids of the t-digest as (mean, weight) pairs, sorted by mean."""
         return list(self._whole.centroids) if self.count else []
 
+    def centroid_columns(self, most: int) -> tuple[list[float], list[int]]:
+        """Return the means and the weights of at most *most* centroids, for `of`, and leave the sketch as it is.
+
+        The weights are empty if each centroid is one sample.
+        """
+        if self._digest is None and self.count <= most:
+            return sorted(self._loose), []
+        clusters = Sketch.merge_all([self], most).clusters
+        weights = [round(weight) for _, weight in clusters] if len(clusters) < self.count else []
+        return [mean for mean, _ in clusters], weights
+
     @property
     def mean(self) -> float | None:
         """The exact mean, or None without samples."""
@@ -130,19 +141,18 @@ class Sketch:
         """Return quantile *q*, or None if the samples are too few for it (see `samples_needed`)."""
         return None if self.count < samples_needed(q) else self.quantile(q)
 
-    def interval(self, q: float) -> Interval | None:
-        """Return the 95 % confidence interval of quantile *q*, or None if the samples are too few for an upper end."""
-        found = ranks(self.count, q) if 0.0 < q < 1.0 else None
+    def interval(self, q: float, effective: int | None = None) -> Interval | None:
+        """Return the 95 % confidence interval of quantile *q*, or None if the samples are too few for an upper end.
+
+        *effective* is how many independent samples say as much as these, all of them by default.
+        """
+        count = self.count if effective is None else effective
+        found = ranks(count, q) if 0.0 < q < 1.0 else None
         if found is None:
             return None
-        low, high = (self._ranked(rank) for rank in found)
+        low, high = (self.quantile(rank_share(rank, count, self.count)) or 0.0 for rank in found)
         value = self.quantile(q) or 0.0
         return Interval(min(low, value), max(high, value))
-
-    def _ranked(self, rank: int) -> float:
-        """Return the estimated value of the sample with rank *rank*, counted from 1."""
-        at_end = self.low if rank <= 1 else self.high if rank >= self.count else None
-        return at_end if at_end is not None else self.quantile((rank - 0.5) / self.count) or 0.0
 
     def tdigest(self) -> TDigest:
         """Return the distribution as a `tdigest.TDigest`, for use with other tools."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chaperon.measure.plain_text import encodable
 from chaperon.measure.sample import Key
@@ -14,6 +14,7 @@ from chaperon.measure.window import VisitCounts, Window
 from chaperon.report.percentiles import Population
 from chaperon.report.run_log import NoRunLog, RunLog
 from chaperon.report.run_sums import MergedSecond, RunSums
+from chaperon.report.spool import Spool
 from chaperon.report.totals import Pulse, Totals, WorkerStats
 
 RECENT = 5
@@ -21,6 +22,7 @@ RECENT = 5
 LATE = "windows that came after their second was closed, added all the same"
 TWICE = "windows that came twice, counted once"
 MISSING = "windows that never came"
+NO_HISTORY = "failure to keep the seconds of the run ({why}): intervals treat samples as independent"
 
 Listener = Callable[[int, Mapping[Key, Sequence[Series]], Sequence[Window]], None]
 """Called with (second, series parts by key, windows) for each closed second, and for each late window."""
@@ -62,6 +64,7 @@ class Collector:
         self._open: dict[int, dict[str, Window]] = {}
         self._closed = -1
         self._sums = RunSums()
+        self._spool = Spool()
         self._recent: deque[tuple[int, Population]] = deque(maxlen=RECENT)
         self._requests_failing = FailureStreak()
         self._visits_failing = FailureStreak()
@@ -114,6 +117,7 @@ class Collector:
         elif window.at <= self._closed:
             self._sums.notes[LATE] += 1
             merged = self._sums.merge(window.at, [window], late=True)
+            self._spool.add(window.at, merged.series)
             self._notify(window.at, merged, [window])
         else:
             self._open.setdefault(window.at, {})[window.worker] = window
@@ -140,7 +144,9 @@ class Collector:
         They do not count as reported by the worker.
         """
         window = self.log.record_extra(Window(worker, 1, second, series=series))
-        self._notify(second, self._sums.merge(second, [window], late=True), [window])
+        merged = self._sums.merge(second, [window], late=True)
+        self._spool.add(second, merged.series)
+        self._notify(second, merged, [window])
 
     def count_note(self, what: str, times: int = 1) -> None:
         """Count *times* occurrences of the note *what*, which the report shows with its number."""
@@ -182,15 +188,25 @@ class Collector:
             dropped=sum(c.dropped for c in ledger),
         )
 
-    def totals(self) -> Totals:
-        """Return a copy of all sums, including those of seconds that are still open."""
+    def totals(self, *, histories: bool = True) -> Totals:
+        """Return a copy of all sums, including those of seconds that are still open.
+
+        With *histories*, each series has the seconds that are closed, which are read from a file
+        when they are needed.
+        """
         sums = self._sums.copy()
         for second in sorted(self._open):
             sums.merge(second, self._in_order(self._open[second]))
         missing = sum(len(w.missing) for w in self._workers.values())
         if missing:
             sums.notes[MISSING] = missing
-        return sums.totals([copy(w) for w in self._workers.values()])
+        if self._spool.failure is not None:
+            sums.notes[NO_HISTORY.format(why=self._spool.failure)] = 1
+        totals = sums.totals([copy(w) for w in self._workers.values()])
+        if not histories:
+            return totals
+        series = {key: each.with_history(self._spool.history(key)) for key, each in totals.series.items()}
+        return replace(totals, series=series)
 
     def _expect(self, worker: str) -> None:
         self._workers.setdefault(worker, WorkerStats(worker)).away = False
@@ -210,6 +226,7 @@ class Collector:
         windows = self._in_order(self._open.pop(second))
         self._closed = max(self._closed, second)
         merged = self._sums.merge(second, windows)
+        self._spool.add(second, merged.series)
         self._recent.append((second, merged.population))
         good, visits = merged.requests - merged.errors, merged.counts
         self._requests_failing.record(second, bad=merged.errors, good=good)

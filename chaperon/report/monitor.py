@@ -157,7 +157,7 @@ class RunMonitor:
         aborting = [limit for limit in self._limits if limit.abort and self._second + 1 >= (limit.after or 0.0)]
         if not aborting:
             return None
-        totals = self.collector.totals() if any(limit.over is None for limit in aborting) else None
+        totals = self.collector.totals(histories=False) if any(limit.over is None for limit in aborting) else None
         for limit in aborting:
             result: LimitResult
             if limit in self._sliding:

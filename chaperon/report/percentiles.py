@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from chaperon.measure.confidence import Interval, ranks, samples_needed
+from chaperon.measure.precision.confidence import PERCENTILES, Interval, rank_share, ranks, samples_needed
+from chaperon.measure.precision.history import History
+from chaperon.measure.precision.long_run import Dependence
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
 from chaperon.report.format import AT_LEAST, ROUGH, UNKNOWN, time_text
@@ -40,14 +42,19 @@ class Population:
 
     No distribution is assumed: a percentile has a lower and an upper bound, which are equal
     if every censored sample was cut later than the percentile. *low*, *high*, *mean* and
-    *total* are of the good samples.
+    *total* are of the good samples. *history* has the same samples second by second, from which
+    their dependence is estimated; without it they are treated as independent.
     """
 
-    __slots__ = ("censored", "good")
+    __slots__ = ("censored", "good", "history", "is_response")
 
-    def __init__(self, good: Sketch, censored: Sketch) -> None:
+    def __init__(
+        self, good: Sketch, censored: Sketch, history: History | None = None, *, is_response: bool = False
+    ) -> None:
         self.good = good
         self.censored = censored
+        self.history = history
+        self.is_response = is_response
 
     def __repr__(self) -> str:
         return f"<Population of {self.good.count} good and {self.censored.count} censored>"
@@ -58,12 +65,12 @@ class Population:
     @classmethod
     def service(cls, series: Series) -> Population:
         """Return the service times of a series, or the values it recorded."""
-        return cls(series.good, series.censored)
+        return cls(series.good, series.censored, series.history)
 
     @classmethod
     def response(cls, series: Series) -> Population:
         """Return the response times of a series, measured from when its samples were due."""
-        return cls(series.response, series.response_censored)
+        return cls(series.response, series.response_censored, series.history, is_response=True)
 
     @classmethod
     def merge_all(cls, many: Iterable[Population]) -> Population:
@@ -108,9 +115,34 @@ class Population:
             return Bounds(upper, upper)
         return Bounds(min(self._lower(q), upper), upper)
 
+    def dependence(self, q: float) -> Dependence | None:
+        """Return how much the samples depend on each other at quantile *q*.
+
+        None if that is unknown: without a history, or with samples in fewer than 20 seconds.
+        """
+        if self.history is None or not self.count or not 0.0 < q < 1.0:
+            return None
+        wanted = {q, *PERCENTILES.values()}
+        return self.history.dependence(self._threshold, q, wanted, response=self.is_response)
+
+    def design_effect(self, q: float) -> float | None:
+        """Return the design effect at quantile *q*: its variance divided by that for independent samples, at least 1.
+
+        None if `dependence` is unknown, or if there are too few samples for the quantile even if independent.
+        """
+        found = None if self.count < samples_needed(q) else self.dependence(q)
+        return None if found is None else found.design_effect
+
+    def effective(self, q: float) -> int:
+        """Return the effective number of samples at quantile *q*: independent ones that give the same precision."""
+        if self.count < samples_needed(q):
+            return self.count
+        found = self.dependence(q)
+        return self.count if found is None else min(max(math.floor(found.effective(self.count)), 1), self.count)
+
     def bounds(self, q: float) -> Bounds | None:
         """Return the bounds of quantile *q*, or None if there are too few samples for it (see `samples_needed`)."""
-        return None if self.count < samples_needed(q) else self.quantile(q)
+        return None if self.effective(q) < samples_needed(q) else self.quantile(q)
 
     def known(self, q: float) -> float | None:
         """Return quantile *q*, or None if its bounds differ or there are too few samples for it."""
@@ -125,18 +157,36 @@ class Population:
     def interval(self, q: float) -> Interval | None:
         """Return the 95 % confidence interval of quantile *q*, or None if it has no upper end.
 
-        The ranks are those of `confidence.ranks` among all samples. The lower end counts each
-        censored sample as if it had ended when it was cut, the upper end as if it never ended.
+        The ranks are those of `confidence.ranks` among the effective number of samples (Woodruff,
+        "Confidence intervals for medians and other position measures", J. Am. Stat. Assoc. 47,
+        1952). The lower end counts each censored sample as if it had ended when it was cut, the
+        upper end as if it never ended.
         """
+        count = self.effective(q)
         if not self.censored.count:
-            return self.good.interval(q)
-        found = ranks(self.count, q) if 0.0 < q < 1.0 else None
+            return self.good.interval(q, count)
+        found = ranks(count, q) if 0.0 < q < 1.0 else None
         bounds = self.quantile(q)
         if found is None or bounds is None:
             return None
-        ends = [self.quantile(_share(rank, self.count)) or bounds for rank in found]
+        ends = [self.quantile(rank_share(rank, count, self.count)) or bounds for rank in found]
         low, high = min(ends[0].lower, bounds.lower), max(ends[1].upper, bounds.upper)
         return Interval(low, high) if high < math.inf else None
+
+    def rough(self, q: float) -> bool:
+        """Return whether quantile *q* is marked as rough.
+
+        It is if an end of its interval is more than 10 % away from it, or if the dependence of
+        the samples is unknown.
+        """
+        value, interval = self.known(q), self.interval(q)
+        return value is None or interval is None or interval.rough(value) or self.dependence(q) is None
+
+    def _threshold(self, q: float) -> float:
+        """Return the value above which samples are counted: the upper bound of quantile *q*, the lower if infinite."""
+        bounds = self.quantile(q)
+        assert bounds is not None
+        return bounds.upper if bounds.upper < math.inf else bounds.lower
 
     def _upper(self, q: float) -> float:
         """Return quantile *q* with all censored samples ranked above the good ones."""
@@ -162,11 +212,6 @@ class Population:
         return high
 
 
-def _share(rank: int, count: int) -> float:
-    """Return the quantile at a rank, from 1, of *count* samples."""
-    return 0.0 if rank <= 1 else 1.0 if rank >= count else (rank - 0.5) / count
-
-
 def percentile_text(population: Population, q: float) -> str:
     """Return quantile *q* of times as text, with the marks that `format.MARKS` explains.
 
@@ -180,6 +225,4 @@ def percentile_text(population: Population, q: float) -> str:
         return UNKNOWN
     if bounds.value is None:
         return f"{AT_LEAST}{time_text(bounds.lower)}"
-    interval = population.interval(q)
-    rough = interval is None or interval.rough(bounds.value)
-    return f"{ROUGH if rough else ''}{time_text(bounds.value)}"
+    return f"{ROUGH if population.rough(q) else ''}{time_text(bounds.value)}"

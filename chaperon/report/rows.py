@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chaperon.measure.confidence import Interval
+from chaperon.measure.precision.confidence import Interval
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
@@ -15,8 +15,6 @@ from chaperon.report.validity.generator_part import GeneratorPart, percentile_sh
 
 if TYPE_CHECKING:
     from tdigest import TDigest
-
-PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 
 
 @dataclass(frozen=True)
@@ -135,8 +133,19 @@ class Row:
         return self.service.bounds(p / 100)
 
     def interval(self, p: float) -> Interval | None:
-        """Return the 95 % confidence interval of percentile *p*, or None if there are too few samples for it."""
+        """Return the 95 % confidence interval of percentile *p*, or None if there are too few samples for it.
+
+        It allows for samples of neighbouring seconds that depend on each other (`design_effect`).
+        With samples in fewer than 20 seconds they are treated as independent.
+        """
         return self.service.interval(p / 100)
+
+    def design_effect(self, p: float) -> float | None:
+        """Return the variance of percentile *p* divided by that for independent samples, at least 1.
+
+        None if it is unknown: samples in fewer than 20 seconds, or too few samples.
+        """
+        return self.service.design_effect(p / 100)
 
     @property
     def p50(self) -> float | None:

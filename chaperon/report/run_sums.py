@@ -26,11 +26,13 @@ BATCH = 32
 class MergedSecond(NamedTuple):
     """What the windows of one second added.
 
-    *parts* are their series by key, one per window that has the key. *requests* and *errors*
-    count the requests, *population* has their times, *counts* the outcomes of visits.
+    *parts* are their series by key, one per window that has the key, *series* the sums of these.
+    *requests* and *errors* count the requests, *population* has their times, *counts* the
+    outcomes of visits.
     """
 
     parts: Mapping[Key, Sequence[Series]]
+    series: Mapping[Key, Series]
     requests: int
     errors: int
     population: Population
@@ -120,7 +122,7 @@ class RunSums:
         requests = [new for key, new in sums.items() if key.is_request]
         population = Population.merge_all(map(Population.service, requests))
         merged = MergedSecond(
-            parts, sum(s.count for s in requests), sum(s.errors for s in requests), population, visits
+            parts, sums, sum(s.count for s in requests), sum(s.errors for s in requests), population, visits
         )
         row.requests += merged.requests
         row.errors += merged.errors

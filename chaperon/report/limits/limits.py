@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from chaperon.measure.confidence import samples_needed
+from chaperon.measure.precision.confidence import samples_needed
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.report.format import AT_LEAST, number_text, time_text
@@ -65,6 +65,7 @@ class Limit:
       first; `reading_for` picks the first one that covers an existing series.
     - *over*: length in seconds of a sliding window over which it must hold, None for the whole run.
     - *during*: the phase it is about. *abort*: whether it stops the run, no earlier than *after* seconds.
+    - *independent*: whether a percentile is known by the number of its samples alone, as if they were independent.
     """
 
     text: str
@@ -79,6 +80,7 @@ class Limit:
     during: str | None = None
     abort: bool = False
     after: float | None = None
+    independent: bool = False
 
     def evaluate(self, totals: Totals, duration: float) -> LimitResult:
         """Return the result over the run of *duration* seconds, or over the phase. A limit without data breaks."""
@@ -212,6 +214,8 @@ class Limit:
             population = Population.service(whole)
         if not population:
             return NOTHING
+        if self.independent:
+            population = Population(population.good, population.censored)
         good, cut = population.good, population.censored.count
         if self.what in TIMED:
             value = {"min": good.low, "mean": good.mean, "max": good.high}[self.what] if good else None
@@ -219,7 +223,7 @@ class Limit:
         q = float(self.what[1:]) / 100
         bounds, few = population.bounds(q), None
         if bounds is None:
-            few = f"{population.count:,} of {samples_needed(q):,} samples needed: the maximum is used instead"
+            few = f"{_enough(population, q)}: the maximum is used instead"
             bounds = population.quantile(1.0)
             assert bounds is not None
         if bounds.lower == bounds.upper:
@@ -233,6 +237,14 @@ class Limit:
         if _OPS[self.op](bounds.lower, self.value) != _OPS[self.op](bounds.upper, self.value):
             notes.append(f"the value lies {_between(bounds)}, evaluated by the {used} bound")
         return LimitValue(worst, "; ".join(notes), bounds.at_least)
+
+
+def _enough(population: Population, q: float) -> str:
+    """Return how many samples there are for the quantile *q*, and how many are needed."""
+    count, effective, needed = population.count, population.effective(q), samples_needed(q)
+    if count < needed:
+        return f"{count:,} of {needed:,} samples needed"
+    return f"{count:,} samples say as much as {effective:,} independent ones, of {needed:,} needed"
 
 
 def _between(bounds: Bounds) -> str:

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from chaperon.measure.precision.confidence import PERCENTILES
 from chaperon.report.breakdown import PHASE, split, tag_names
 from chaperon.report.format import AT_LEAST, MARKS, OWN, number_text, time_text
 from chaperon.report.limits.limit_result import LimitResult
@@ -18,7 +19,7 @@ from chaperon.report.outputs.output import Output
 from chaperon.report.percentiles import percentile_text
 from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import ErrorRow, Report, Verdict
-from chaperon.report.rows import PERCENTILES, Row
+from chaperon.report.rows import Row
 from chaperon.report.texts import map_texts
 from chaperon.report.totals import Pulse
 from chaperon.report.worker_table import worker_lines
@@ -95,8 +96,11 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
             console.print(escape(f"by {name}: {rest}"), highlight=False)
     times_printed = "".join(cell for row in printed if row.kind not in _UNTIMED for cell in _all_times(report, row))
     marks = [f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in times_printed]
-    if marks:
-        console.print("  ".join(marks), style="dim", highlight=False)
+    for mark in marks:
+        console.print(mark, style="dim", highlight=False)
+    effects = design_effect_line(printed)
+    if effects:
+        console.print(effects, style="dim", markup=False, highlight=False)
     if report.errors:
         _print_errors(report.errors, console)
     if report.limits:
@@ -123,6 +127,17 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
     console.print(f"[bold {colour}]{report.verdict.value}[/] in {report.duration:.1f} s", highlight=False)
     for reason in report.reasons:
         console.print(f"  {escape(redacted_line(reason))}", highlight=False)
+
+
+def design_effect_line(rows: Sequence[Row]) -> str:
+    """Return the largest design effect of each percentile over the rows as text; empty without a known one."""
+    times = [t for row in rows if row.kind not in _UNTIMED for t in (row.response, row.service) if t]
+    found = []
+    for name, q in PERCENTILES.items():
+        effects = [effect for each in times if (effect := each.design_effect(q)) is not None]
+        if effects:
+            found.append(f"{name} {max(effects):,.1f}")
+    return f"design effect up to: {', '.join(found)}" if found else ""
 
 
 def _print_series(report: Report, rows: Sequence[Row], part: str, console: Console) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any
 
+from chaperon.measure.precision.confidence import PERCENTILES
 from chaperon.measure.series import Series
 from chaperon.report.outputs.closed_second import ClosedSecond
 from chaperon.report.outputs.output import Output, PlannedRun
@@ -17,7 +18,6 @@ from chaperon.report.outputs.output_file import probe_output, write_output
 from chaperon.report.percentiles import Population
 from chaperon.report.redaction.redaction import redacted
 from chaperon.report.report import Report
-from chaperon.report.rows import PERCENTILES
 from chaperon.report.texts import map_texts
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")

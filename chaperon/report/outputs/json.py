@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from chaperon.errors import OutputError
+from chaperon.measure.precision.confidence import PERCENTILES
 from chaperon.report.breakdown import PHASE, by_tags, split
 from chaperon.report.outputs.output import Output, PlannedRun
 from chaperon.report.outputs.output_file import probe_output, write_output
 from chaperon.report.percentiles import Population
 from chaperon.report.redaction.redaction import STEERING, redacted
 from chaperon.report.report import Report
-from chaperon.report.rows import PERCENTILES, Row
+from chaperon.report.rows import Row
 from chaperon.report.texts import map_texts
 
 SCHEMA = "chaperon-report/1"
@@ -148,8 +149,10 @@ def _series(report: Report, row: Row) -> dict[str, Any]:
         **_percentiles(row.service),
         "at_least": _lower_bounds(row.service),
         "intervals": _intervals(row.service),
+        "design_effect": _design_effects(row.service),
         "response": None if row.response is None else _response(row.response),
         "response_intervals": None if row.response is None else _intervals(row.response),
+        "response_design_effect": None if row.response is None else _design_effects(row.response),
         "bad": {name: row.bad.known(q) for name, q in PERCENTILES.items()},
         "generator_part": _own(report, row, response=False),
         "response_generator_part": None if row.response is None else _own(report, row, response=True),
@@ -180,6 +183,10 @@ def _lower_bounds(population: Population) -> dict[str, float]:
 
 def _intervals(population: Population) -> dict[str, tuple[float, float] | None]:
     return {name: population.interval(q) for name, q in PERCENTILES.items()}
+
+
+def _design_effects(population: Population) -> dict[str, float | None]:
+    return {name: population.design_effect(q) for name, q in PERCENTILES.items()}
 
 
 def _generator(report: Report) -> list[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from chaperon.measure.precision.confidence import PERCENTILES
 from chaperon.report.format import time_text
 from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.limits.limits import Limit
-from chaperon.report.rows import PERCENTILES, UNTIMED, Row, generator_part_of, shown_value
+from chaperon.report.rows import UNTIMED, Row, generator_part_of, shown_value
 from chaperon.report.totals import Totals
 from chaperon.report.validity.generator_part import INVALIDATING, GeneratorPart, is_marked
 

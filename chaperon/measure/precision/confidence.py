@@ -9,6 +9,8 @@ from typing import NamedTuple
 LEVEL = 0.95
 SPREAD = 0.1
 """Largest distance from the value to an end of its interval, as a share of the value, that does not count as rough."""
+PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
+"""The percentiles of a report, as quantiles."""
 _EXACT = 100.0
 
 
@@ -49,6 +51,13 @@ def ranks(n: int, q: float) -> tuple[int, int] | None:
         half = 1.959964 * math.sqrt(n * q * (1 - q))
         return max(math.floor(n * q - half), 1), min(math.ceil(n * q + half) + 1, n)
     return _lower(n, q), n + 1 - _lower(n, 1 - q)
+
+
+def rank_share(rank: int, n: int, count: int) -> float:
+    """Return the quantile of *count* samples that stands for a rank, from 1, among *n* independent ones."""
+    if n >= count and (rank <= 1 or rank >= n):
+        return 0.0 if rank <= 1 else 1.0
+    return (rank - 0.5) / n
 
 
 def _lower(n: int, q: float) -> int:

@@ -1,0 +1,1 @@
+"""How precisely the percentiles of a stream are known."""

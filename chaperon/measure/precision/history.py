@@ -1,0 +1,91 @@
+"""The samples of a series second by second, from which the precision of its percentiles is estimated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from chaperon.measure.precision.long_run import Dependence, dependence
+from chaperon.measure.sketch import Sketch
+
+
+class SeriesSecond(NamedTuple):
+    """The samples of one series in the *step* seconds from second *at* of the run.
+
+    *good* and *response*: the samples without an error, by service and by response time.
+    *censored*, *response_censored*: the number of samples cut before they ended. *bad*: the
+    number of samples that ended in an error.
+    """
+
+    at: int
+    good: Sketch
+    censored: int
+    response: Sketch
+    response_censored: int
+    bad: int = 0
+    step: int = 1
+
+
+Source = Callable[[], Iterable[SeriesSecond]]
+"""Returns the seconds of one key in any order; a second may occur more than once. May block to read a file."""
+
+
+class History:
+    """The seconds of one series, from one or more sources. Estimates are cached, so the sources must not change."""
+
+    __slots__ = ("_known", "sources")
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self.sources = tuple(sources)
+        self._known: dict[tuple[bool, float], Dependence | None] = {}
+
+    def __repr__(self) -> str:
+        return f"<History of {len(self.sources)} keys>"
+
+    @classmethod
+    def merge_all(cls, many: Iterable[History | None]) -> History | None:
+        """Return the history of the sum of several series, None unless each has one."""
+        parts = list(many)
+        whole = [part for part in parts if part is not None]
+        if not whole or len(whole) < len(parts):
+            return None
+        return cls([source for part in whole for source in part.sources])
+
+    def seconds(self) -> Iterator[SeriesSecond]:
+        """Yield the seconds of every key."""
+        for source in self.sources:
+            yield from source()
+
+    def dependence(
+        self, value: Callable[[float], float], q: float, others: Iterable[float] = (), *, response: bool = False
+    ) -> Dependence | None:
+        """Return the dependence of the samples at quantile *q*, or None if too few seconds have samples.
+
+        *value* returns the value of a quantile. The *others* are estimated and cached at the same
+        time, since reading the seconds costs most. May block to read a file.
+        """
+        if (response, q) not in self._known:
+            self._read({each: value(each) for each in (q, *others)}, response)
+        return self._known[response, q]
+
+    def _read(self, values: Mapping[float, float], response: bool) -> None:
+        """Count, in each second, the samples above each of *values*, by quantile.
+
+        A censored sample counts as above every value: it is only known that it took longer than
+        until it was cut.
+        """
+        counts: dict[int, float] = {}
+        above: dict[float, dict[int, float]] = {q: {} for q in values}
+        step = 1
+        for second in self.seconds():
+            good, cut = (second.response, second.response_censored) if response else (second.good, second.censored)
+            if not good.count + cut:
+                continue
+            step = max(step, second.step)
+            counts[second.at] = counts.get(second.at, 0.0) + good.count + cut
+            for q, value in values.items():
+                exceeding = cut + good.count * (1.0 - good.share_below(value))
+                above[q][second.at] = above[q].get(second.at, 0.0) + exceeding
+        for q in values:
+            pairs = {at: (above[q][at], counts[at]) for at in sorted(counts)}
+            self._known[response, q] = dependence(pairs, q, step)

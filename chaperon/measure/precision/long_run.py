@@ -1,0 +1,93 @@
+"""Variance of a percentile where neighbouring seconds of a run resemble each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from operator import mul
+from typing import NamedTuple
+
+from chaperon.measure.precision.confidence import LEVEL
+from chaperon.measure.precision.distributions import t_quantile
+
+SHORTEST = 20
+"""Seconds with samples below which nothing is known of how seconds vary."""
+MOST_BLOCKS = 600
+"""Blocks of equal length into which a longer run is summed: low frequencies do not need seconds."""
+_Z = 1.959964
+
+
+class Dependence(NamedTuple):
+    """How much less a sample of a dependent stream says than an independent one.
+
+    *design_effect* is the variance of a share of the samples, divided by that of as many
+    independent ones; at least 1. *freedom* are the degrees of freedom of its estimate.
+    """
+
+    design_effect: float
+    freedom: int
+
+    def effective(self, count: int) -> float:
+        """Return how many independent samples say as much as *count* of these.
+
+        Korn & Graubard, "Confidence intervals for proportions with small expected number of
+        positive counts estimated from survey data", Survey Methodology 24 (1998): the design
+        effect is an estimate, for which the ratio of normal to t quantile allows.
+        """
+        return count / self.design_effect * (_Z / t_quantile(1 - (1 - LEVEL) / 2, self.freedom)) ** 2
+
+
+def freedom_of(seconds: int) -> int:
+    """Return how many cosines, and so degrees of freedom, the long-run variance over *seconds* is estimated by."""
+    return max(4, round(math.sqrt(seconds) / 2))
+
+
+def long_run_variance(values: Sequence[float], freedom: int) -> float:
+    """Return the long-run variance of a series with mean 0, by *freedom* equally weighted cosines.
+
+    That is the variance of its sum, divided by its length: Müller, "A theory of robust long-run
+    variance estimation", J. Econometrics 141 (2007); Lazarus, Lewis, Stock & Watson, "HAR
+    inference", J. Bus. Econ. Stat. 36 (2018).
+    """
+    length = len(values)
+    amplitudes = [math.fsum(map(mul, values, cosine)) for cosine in _cosines(length, freedom)]
+    return 2 / length * math.fsum([each * each for each in amplitudes]) / freedom
+
+
+@lru_cache(maxsize=16)
+def _cosines(length: int, freedom: int) -> list[list[float]]:
+    return [[math.cos(math.pi * j * (t + 0.5) / length) for t in range(length)] for j in range(1, freedom + 1)]
+
+
+def deviations(parts: Sequence[float], counts: Sequence[float]) -> list[float]:
+    """Return by how much each of *parts* differs from its count times the overall ratio of parts to counts.
+
+    The residuals of a ratio estimator: a change of the counts alone leaves them 0. They sum to 0.
+    """
+    ratio = math.fsum(parts) / (math.fsum(counts) or 1.0)
+    return [part - ratio * count for part, count in zip(parts, counts, strict=True)]
+
+
+def dependence(seconds: Mapping[int, tuple[float, float]], q: float, step: int = 1) -> Dependence | None:
+    """Return the dependence of the samples of a run, as the estimate of their quantile *q* has it.
+
+    *seconds* has, by second, how many samples exceeded the quantile, and how many there were;
+    those of *step* seconds may stand together. None where fewer than 20 have samples.
+    """
+    filled = [at for at, (_, count) in seconds.items() if count > 0]
+    if len(filled) < SHORTEST or not 0.0 < q < 1.0:
+        return None
+    first = min(filled)
+    length = max(filled) - first + step
+    block = step * math.ceil(length / step / MOST_BLOCKS)
+    blocks = math.ceil(length / block)
+    above, counts = [0.0] * blocks, [0.0] * blocks
+    for at in filled:
+        place = (at - first) // block
+        above[place] += seconds[at][0]
+        counts[place] += seconds[at][1]
+    freedom = min(freedom_of(length), blocks - 1)
+    variance = long_run_variance(deviations(above, counts), freedom)
+    effect = blocks * variance / (math.fsum(counts) * q * (1 - q))
+    return Dependence(max(effect, 1.0), freedom)

@@ -1,0 +1,343 @@
+"""The intervals of a report allow for seconds that resemble each other, in every row, of any number of workers."""
+
+import io
+import json
+import math
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from benchmarks.intervals import covered
+from chaperon.measure.precision.history import SeriesSecond
+from chaperon.measure.recorder import Recorder
+from chaperon.measure.sample import WARM_UP, Failure, Key, Sample
+from chaperon.measure.series import Series
+from chaperon.report.collector import Collector
+from chaperon.report.limits.limit_parser import parse
+from chaperon.report.outputs.console import print_report
+from chaperon.report.outputs.json import as_dict
+from chaperon.report.percentiles import Population, percentile_text
+from chaperon.report.spool import Spool
+from chaperon.report.verdict import Ending, RunInfo, conclude
+
+GET, TIMEOUT = Key("shop", "GET /"), Failure("timeout", "too late", censored=True)
+INFO = RunInfo("e", 1, "2026-01-01T00:00:00Z", 60.0)
+
+
+def drifting(seed, seconds=60, rate=40, sd=0.2, correlation=0.9):
+    """Latencies by second, whose logarithm has a mean that wanders."""
+    chance, level = random.Random(seed), 0.0
+    for _ in range(seconds):
+        level = correlation * level + chance.gauss(0, sd * math.sqrt(1 - correlation**2))
+        yield [chance.lognormvariate(-3 + level, 0.3) for _ in range(rate)]
+
+
+def collected(seconds, workers=("a",), key=lambda second, number: GET, fails=lambda second, number: None):
+    """A collector to which the workers sent the samples of all seconds, dealt among them."""
+    recorders = {name: Recorder(name, began=0.0) for name in workers}
+    collector = Collector(workers)
+    for at, values in enumerate(seconds):
+        for number, value in enumerate(values):
+            record = recorders[workers[number % len(workers)]]
+            record.record(Sample(key(at, number), at, at + value, fails(at, number)))
+        for record in recorders.values():
+            record.count_visit("shop", at, "planned")
+            record.count_visit("shop", at, "done")
+            collector.add(record.cut())
+    return collector
+
+
+def report_of(collector, limits=()):
+    totals = collector.totals()
+    return conclude(totals, [parse(text).evaluate(totals, 60.0) for text in limits], INFO, Ending())
+
+
+def width(interval):
+    return math.log(interval.high / interval.low)
+
+
+def test_the_interval_of_a_wandering_target_is_much_wider_than_that_of_independent_samples():
+    row = report_of(collected(drifting(1)))["GET /"]
+
+    assert row.design_effect(50) > 5
+    assert width(row.interval(50)) > 2 * width(row.good.interval(0.5))
+    assert row.interval(50).low <= row.p50 <= row.interval(50).high
+
+
+def test_the_interval_of_a_steady_target_is_nearly_that_of_independent_samples():
+    row = report_of(collected(drifting(1, 300, sd=0.0)))["GET /"]
+
+    assert row.design_effect(50) < 1.6
+    assert width(row.interval(50)) < 1.5 * width(row.good.interval(0.5))
+
+
+def test_a_run_of_under_twenty_seconds_has_the_interval_of_independent_samples_marked_rough():
+    short = report_of(collected(drifting(1, 19, rate=500)))["GET /"]
+    long = report_of(collected(drifting(1, 20, rate=500, sd=0.0)))["GET /"]
+
+    assert short.design_effect(50) is None
+    assert short.interval(50) == short.good.interval(0.5)
+    assert not short.interval(50).rough(short.p50)
+    assert percentile_text(short.service, 0.5).startswith("~")
+    assert not percentile_text(long.service, 0.5).startswith("~")
+
+
+@pytest.mark.parametrize("workers", [("a", "b"), ("a", "b", "c", "d")])
+def test_any_number_of_workers_give_the_design_effect_of_one(workers):
+    one, many = (report_of(collected(drifting(2, 120, sd=0.1), names))["GET /"] for names in (("a",), workers))
+
+    for p in (50, 90, 95):
+        assert many.design_effect(p) == pytest.approx(one.design_effect(p), rel=0.05)
+        assert width(many.interval(p)) == pytest.approx(width(one.interval(p)), rel=0.1)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.permutations(range(4)), st.integers(1, 1_000))
+def test_the_order_in_which_workers_send_changes_nothing(order, seed):
+    recorders = [Recorder(name, began=0.0) for name in "abcd"]
+    first, second = Collector("abcd"), Collector("abcd")
+
+    for at, values in enumerate(drifting(seed, 30, 20)):
+        for number, value in enumerate(values):
+            recorders[number % 4].record(Sample(GET, at, at + value))
+        windows = [record.cut() for record in recorders]
+        for window in windows:
+            first.add(window)
+        for place in order:
+            second.add(windows[place])
+
+    assert report_of(first)["GET /"].design_effect(50) == report_of(second)["GET /"].design_effect(50)
+    assert report_of(first)["GET /"].interval(95) == report_of(second)["GET /"].interval(95)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 1_000), st.floats(0.01, 100.0))
+def test_the_unit_of_time_is_no_matter(seed, factor):
+    plain = [list(values) for values in drifting(seed, 30, 40, sd=0.05)]
+    scaled = [[factor * value for value in values] for values in plain]
+
+    one, other = (Population.service(series_of(each)) for each in (plain, scaled))
+
+    for q in (0.5, 0.9):
+        assert other.design_effect(q) == pytest.approx(one.design_effect(q), rel=0.02)
+        assert (other.interval(q) is None) == (one.interval(q) is None)
+        if one.interval(q) is not None:
+            assert other.interval(q).high == pytest.approx(factor * one.interval(q).high, rel=0.01)
+
+
+def series_of(seconds):
+    """The series of some seconds, through a spool."""
+    spool, whole = Spool(), []
+    for at, values in enumerate(seconds):
+        series = Series()
+        series.add([(GET, 0.0, value, None, 0, None, None) for value in values])
+        spool.add(at, {GET: series})
+        whole.append(series)
+    return Series.merge_all(whole).with_history(spool.history(GET))
+
+
+def test_phases_tags_and_scenarios_have_design_effects_of_their_own():
+    def key(second, number):
+        phase = "steady" if second >= 30 else "ramp"
+        return Key("shop" if number % 2 else "office", "GET /", "http", phase, (("area", "north"),))
+
+    result = as_dict(report_of(collected(drifting(3, 90), key=key)))
+
+    rows = {name: [row["design_effect"]["p50"] for row in result[name]] for name in ("series", "phases", "tags")}
+    assert [len(effects) for effects in rows.values()] == [2, 4, 2]
+    assert all(effect >= 1 for effects in rows.values() for effect in effects)
+    assert rows["tags"] == rows["series"]
+    assert len(set(rows["phases"])) == 4
+    assert result["series"][0]["design_effect"]["p99.9"] is None  # too few samples, dependent or not
+
+
+def test_the_warm_up_is_in_no_headline():
+    def key(second, number):
+        return Key("shop", "GET /", phase=WARM_UP if second < 20 else "steady")
+
+    seconds = [[0.5 + second / 10] * 40 for second in range(20)] + list(drifting(1, 60, sd=0.0))
+
+    warm, cold = report_of(collected(seconds, key=key)), report_of(collected(seconds[20:]))
+
+    assert warm["GET /"].interval(95) == pytest.approx(cold["GET /"].interval(95), rel=0.02)
+    assert warm["GET /"].design_effect(95) == pytest.approx(cold["GET /"].design_effect(95), rel=0.05)
+
+
+def test_late_windows_count_in_their_second():
+    recorders = [Recorder(name, began=0.0) for name in "ab"]
+    punctual, late, held = Collector("ab", patience=3.0), Collector("ab", patience=3.0), []
+
+    for at, values in enumerate(drifting(5)):
+        for number, value in enumerate(values):
+            recorders[number % 2].record(Sample(GET, at, at + value))
+        first, second = (record.cut() for record in recorders)
+        for collector in (punctual, late):
+            collector.add(first)
+        punctual.add(second)
+        held.append(second)
+    for window in held:
+        late.add(window)
+
+    for p in (50, 95):
+        effects = [report_of(each)["GET /"].design_effect(p) for each in (punctual, late)]
+        assert effects[0] == pytest.approx(effects[1], rel=0.1)
+
+
+def test_a_censored_sample_exceeds_every_threshold():
+    """Timeouts that come in bursts widen the interval of the median, though they are cut far below it."""
+    values = [[0.05 + number / 1_000 for number in range(40)] for _ in range(60)]
+
+    def burst(second, number):
+        return TIMEOUT if 20 <= second < 30 and number < 20 else None
+
+    def spread(second, number):
+        return TIMEOUT if number < 3 or (number == 3 and second % 3 == 0) else None
+
+    bursts, even = (report_of(collected(values, fails=fails))["GET /"] for fails in (burst, spread))
+
+    assert bursts.censored == even.censored == 200
+    assert bursts.design_effect(90) > 20 * even.design_effect(90)
+
+
+def test_a_percentile_among_censored_samples_has_no_interval():
+    values = [[0.05] * 40] * 60
+
+    row = report_of(collected(values, fails=lambda second, number: TIMEOUT if number < 20 else None))["GET /"]
+
+    assert row.p95 is row.interval(95) is None
+    assert row.at_least(95) == pytest.approx(0.05)
+    assert row.design_effect(95) >= 1
+
+
+def test_too_few_independent_samples_are_a_question_mark_null_and_the_maximum():
+    report = report_of(collected(drifting(1, rate=20)), ["p99(GET /) < 10s"])
+    row, out = report["GET /"], io.StringIO()
+
+    print_report(report, Console(file=out, width=140))
+
+    assert row.count == 1_200
+    assert row.p99 is row.interval(99) is None
+    assert json.loads(json.dumps(as_dict(report)))["series"][0]["p99"] is None
+    line = next(line for line in out.getvalue().splitlines() if "GET /" in line)
+    assert line.split()[-3] == "?"
+    (limit,) = report.limits
+    assert limit.value == row.max
+    effective = row.service.effective(0.99)
+    assert effective < 368
+    assert limit.note == (
+        f"1,200 samples say as much as {effective} independent ones, of 368 needed: the maximum is used instead"
+    )
+
+
+def test_the_table_says_by_how_much_the_samples_depend_on_each_other():
+    report, out = report_of(collected(drifting(1))), io.StringIO()
+
+    print_report(report, Console(file=out, width=80))
+
+    effect = report["GET /"].design_effect(50)
+    (line,) = [line for line in out.getvalue().splitlines() if line.startswith("design effect up to: ")]
+    assert f"p50 {effect:.1f}" in line
+    assert len(line) <= 80
+
+
+def test_a_report_made_in_mid_run_stays_as_it_was():
+    values = list(drifting(6, 120))
+    collector = collected(values[:60])
+    before = report_of(collector)
+    record = Recorder("a", began=0.0)
+    for _ in range(60):
+        record.cut()
+
+    for at, more in enumerate(values[60:], 60):
+        for value in more:
+            record.record(Sample(GET, at, at + 9 * value))
+        collector.add(record.cut())
+
+    fresh = report_of(collected(values[:60]))
+    assert before["GET /"].design_effect(50) == fresh["GET /"].design_effect(50)
+    assert report_of(collector)["GET /"].count == 2 * fresh["GET /"].count
+
+
+# The spool
+
+
+def second_of(values, *, due=False, cut=0, bad=0):
+    series = Series()
+    rows = [(GET, 1.0, 1.0 + value, None, 0, 0.5 if due else None, None) for value in values]
+    rows += [(GET, 1.0, 2.0, TIMEOUT, 0, 0.5 if due else None, None)] * cut
+    rows += [(GET, 1.0, 2.0, Failure("http 500"), 0, None, None)] * bad
+    series.add(rows)
+    return series
+
+
+def kept(spool, key=GET):
+    return sorted(spool.history(key).seconds(), key=lambda second: second.at)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.lists(st.floats(0.0, 100.0), max_size=300), st.booleans(), st.integers(0, 5), st.integers(0, 5)),
+        max_size=12,
+    ),
+    st.sampled_from([0, 1 << 20]),
+)
+def test_what_is_kept_is_read_again(seconds, in_memory):
+    spool = Spool(in_memory=in_memory)
+    for at, (values, due, cut, bad) in enumerate(seconds):
+        spool.add(at, {GET: second_of(values, due=due, cut=cut, bad=bad), Key("shop", "other"): second_of([1.0])})
+
+    for (values, due, cut, bad), second in zip(seconds, kept(spool), strict=True):
+        assert isinstance(second, SeriesSecond)
+        assert (second.good.count, second.censored, second.bad, second.step) == (len(values), cut, bad, 1)
+        assert (second.response.count, second.response_censored) == ((len(values), cut) if due else (0, 0))
+        if values:
+            assert second.good.low == pytest.approx(min(values), abs=1e-9)
+            assert second.good.quantile(0.5) == pytest.approx(second_of(values).good.quantile(0.5), rel=0.05, abs=0.5)
+
+
+def test_beyond_its_limit_seconds_are_kept_in_steps():
+    spool, series = Spool(limit=70_000), second_of([0.01 * n for n in range(50)])
+
+    for at in range(400):
+        spool.add(at, {GET: series})
+
+    seconds = kept(spool)
+    assert {1, 10} <= {second.step for second in seconds}
+    assert sum(second.good.count for second in seconds) == 400 * 50
+    assert spool.history(GET).dependence(lambda q: q / 2, 0.5).design_effect == 1.0
+    assert spool.step == 10
+
+
+def test_a_full_disk_ends_the_spool_with_a_note_and_the_run_goes_on(monkeypatch):
+    collector = collected(drifting(1, 30))
+    monkeypatch.setattr(collector._spool, "_file", open("/dev/full", "wb"))  # noqa: SIM115
+
+    record = Recorder("b", began=0.0)
+    for _ in range(30):
+        record.cut()
+    collector.join("b")
+    for at in range(30, 40):
+        record.record(Sample(GET, at, at + 0.5))
+        collector.add(record.cut())
+    collector.close()
+
+    report = report_of(collector)
+    (note,) = [note for note in report.notes if "No space left on device" in note]
+    assert "intervals treat samples as independent" in note
+    assert report["GET /"].count == 30 * 40 + 10
+    assert report["GET /"].design_effect(50) is None
+    assert report["GET /"].interval(50) == report["GET /"].good.interval(0.5)
+
+
+# Coverage
+
+
+@pytest.mark.parametrize("q", [0.5, 0.95])
+def test_the_interval_holds_the_truth_of_a_queue_at_70_percent(q):
+    held, _ = covered(range(1, 41), q, seconds=120)
+
+    assert held >= 36
