@@ -1,7 +1,7 @@
 """A link that is cut and healed for real: a worker in a network namespace of its own, its cable unplugged.
 
-Run by test_partition.py inside `unshare --net --pid`, with the folder to work in, the span of the
-cut in seconds, and the silence after which a worker is given up. What came of it is printed as JSON.
+Run by test_partition.py inside `unshare --net --pid`, with the folder to work in, how the link is cut, when
+and for how long, in seconds, and the silence after which a worker is given up. The result is printed as JSON.
 Beside the cable to the master (10.9.1.0/24) the worker has another to the target (10.9.2.0/24).
 """
 
@@ -20,6 +20,7 @@ from pathlib import Path
 import gevent
 from ground import PromptServer, Target
 from unjudged import unjudged
+from wires import Wire
 
 SHOP = """
 from chaperon import step
@@ -70,12 +71,24 @@ def apart():
     return holder, there
 
 
+def unplug():
+    """Cut the cable both ways: nothing arrives at either end, and no connection is closed."""
+    ip("link", "set", "dev", "cluster", "down")
+    return lambda: ip("link", "set", "dev", "cluster", "up")
+
+
+def misaddress(device, address, within=()):
+    """Cut one way: frames to *address* carry a hardware address that no device has, so the other end drops them."""
+    ip("neigh", "replace", address, "lladdr", "02:00:00:00:00:01", "nud", "permanent", "dev", device, within=within)
+    return lambda: ip("neigh", "del", address, "dev", device, within=within)
+
+
 def keys(folder):
     subprocess.run([*CHAPERON, "keygen", folder / "keys"], check=True, stdout=subprocess.DEVNULL)
     return [("--key", str(folder / "keys" / name)) for name in ("master.key", "worker.key")]
 
 
-def main(folder, cut, silence):
+def main(folder, how, at, span, silence):
     (folder / "shop.py").write_text(SHOP)
     holder, there = apart()
     ours, theirs = keys(folder)
@@ -91,13 +104,21 @@ def main(folder, cut, silence):
         crew.append(master)
         joining = ("worker", "--master", "tcp://10.9.1.1:5570", *theirs, "--once", "--name")
         crew.append(started(*CHAPERON, *joining, "near", cwd=folder))
+        wire = Wire("tcp://10.9.1.1:5570", at="10.9.1.1")
+        if how == "half":
+            joining = ("worker", "--master", wire.address, *theirs, "--once", "--name")
         crew.append(started(*there, *CHAPERON, *joining, "far", cwd=folder))
         while not target.asked and master.poll() is None:
             gevent.sleep(0.02)
-        gevent.sleep(1.0)
-        ip("link", "set", "dev", "cluster", "down")
-        gevent.sleep(cut)
-        ip("link", "set", "dev", "cluster", "up")
+        gevent.sleep(at)
+        heal = {
+            "both": unplug,
+            "to worker": lambda: misaddress("cluster", "10.9.1.2"),
+            "to master": lambda: misaddress("cluster-far", "10.9.1.1", there),
+            "half": lambda: wire.close_far() or wire.heal,
+        }[how]()
+        gevent.sleep(span)
+        heal()
         codes = []
         for process in crew[1:]:
             while process.poll() is None:
@@ -112,4 +133,4 @@ def main(folder, cut, silence):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]))
+    main(Path(sys.argv[1]), sys.argv[2], *map(float, sys.argv[3:]))

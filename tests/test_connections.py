@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shells import engines
 from waits import lasting, until
+from wires import Wire
 
-from chaperon.cluster.protocol.messages import Bye, WindowsReceived
+from chaperon.cluster.protocol.messages import Bye, Ping, WindowsReceived
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.connections import Connections
 from chaperon.cluster.transport.keys import make_pair
@@ -27,12 +28,16 @@ class Pair:
         self.keys = make_pair() if kind == "curve" else (None, None)
         address = Address.parse(f"ipc://{tmp_path / 'm'}") if kind == "ipc" else Address("127.0.0.1", 0)
         self.bound = MasterSocket(address, self.keys[0])
-        self.heard, self.closed, self.seen = [], [], {}
-        self.bound.listen(lambda peer, message: self.heard.append(peer), lambda peer, exc: None, self.closed.append)
+        self.heard, self.closed, self.seen, self.direct = [], [], {}, {}
+        self.bound.listen(lambda peer, message: self.heard.append(peer), lambda peer, exc: None, self._on_closed)
         self.links = {}
 
-    def connect(self, name):
-        link = self.links[name] = WorkerSocket(self.bound.address, name, self.keys[1])
+    def _on_closed(self, peer, direct):
+        self.closed.append(peer)
+        self.direct[peer] = direct
+
+    def connect(self, name, through=None):
+        link = self.links[name] = WorkerSocket(through or self.bound.address, name, self.keys[1])
         states = self.seen[name] = []
         link.listen(lambda message: None, lambda exc: None, on_connection=states.append)
         self.say(name)
@@ -64,6 +69,40 @@ def test_the_master_knows_at_once_whose_connection_was_closed(pair):
 
     assert time.perf_counter() - began < SOON
     assert pair.closed == [b"alpha/1"]
+
+
+def ping(pair, name):
+    heard = len(pair.heard)
+    pair.links[name].send(Ping("alpha", 1, 1, "ready", 0.0))
+    until(lambda: len(pair.heard) > heard)
+
+
+def test_a_connection_without_a_proxy_is_direct(pair):
+    pair.connect(b"alpha/1")
+    ping(pair, b"alpha/1")
+
+    pair.links.pop(b"alpha/1").close()
+    until(lambda: pair.closed)
+
+    assert pair.direct == {b"alpha/1": True}
+
+
+@pytest.mark.parametrize("kind", ["tcp", "curve"])
+def test_a_proxy_that_closes_the_masters_side_alone_is_not_direct(tmp_path, kind):
+    pair = Pair(tmp_path, kind)
+    wire = Wire(str(pair.bound.address))
+    try:
+        pair.connect(b"alpha/1", Address.parse(wire.address))
+        ping(pair, b"alpha/1")
+
+        wire.close_far()
+        until(lambda: pair.closed)
+
+        assert pair.direct == {b"alpha/1": False}
+        assert pair.seen[b"alpha/1"] == [True]
+    finally:
+        pair.close()
+        wire.close()
 
 
 def test_a_worker_knows_at_once_that_its_master_is_gone(pair):

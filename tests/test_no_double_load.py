@@ -175,6 +175,18 @@ def test_a_closed_connection_pauses_its_worker_at_once(span):
     assert any(worker.lost for worker in report.workers) is (span > 2.0)
 
 
+@pytest.mark.parametrize("span", some([0.5, 1.9, 2.4, 5.0, 8.5, 9.5, 12.0, 25.0], 3))
+def test_a_proxy_that_closes_the_masters_side_alone_sends_no_arrival_twice(span):
+    stage = Moments(rate(RATE, hold=HOLD))
+    stage.fleet()
+    stage.after(15.3, lambda: stage.net.close(b"w1/1", direct=False))
+    stage.after(15.3 + span, lambda: stage.net.open(b"w1/1"))
+
+    report = stage.play()
+    assert_once(stage, report)
+    assert any(worker.lost for worker in report.workers) is (span > 10.0)
+
+
 def test_a_worker_that_does_not_come_back_is_taken_for_dead_after_two_beats():
     stage = Moments(rate(RATE, hold=HOLD))
     stage.fleet()
@@ -213,9 +225,9 @@ def test_no_storm_of_cuts_and_closed_connections_sends_an_arrival_twice(seed):
     while at < HOLD - 10:
         peer = f"w{chance.randrange(3)}/1".encode()
         span = chance.choice([0.2, 1.0, 2.5, 6.0, 11.0])
-        match chance.choice(["cut", "mute", "close", "master"]):
-            case "close":
-                stage.after(at, lambda peer=peer: stage.net.close(peer))
+        match chance.choice(["cut", "mute", "close", "half", "master"]):
+            case "close" | "half" as how:
+                stage.after(at, lambda peer=peer, direct=how == "close": stage.net.close(peer, direct=direct))
                 stage.after(at + span, lambda peer=peer: stage.net.open(peer))
             case "master":
                 stage.stop_master(at, span)

@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
+from thorough import some
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
 
@@ -30,26 +32,50 @@ def lacking():
 WHY_NOT = lacking()
 
 
-@pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "it can be")
-@pytest.mark.parametrize(("cut", "given_up"), [(1.0, False), (4.5, True)])
-def test_a_cable_unplugged_and_plugged_in_again(tmp_path, cut, given_up):
+needs_namespaces = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "it can be")
+
+
+def partitioned(folder, how, at, span):
+    """Run a load of two workers, of whom one is cut off; return what the target saw, the report, and errors."""
     path = os.pathsep.join((str(SCRIPT.parent), str(SCRIPT.parent.parent)))
     ran = subprocess.run(
-        [*APART, sys.executable, SCRIPT, tmp_path, str(cut), "2.0"],
+        [*APART, sys.executable, SCRIPT, folder, how, str(at), str(span), "2.0"],
         capture_output=True,
         text=True,
         timeout=100,
         env={**os.environ, "PYTHONPATH": path},
     )
-
     assert ran.returncode == 0, ran.stderr
     came = json.loads(ran.stdout)
-    report = json.loads((tmp_path / "out.json").read_text())
+    assert came["codes"][0] in (0, 5), ran.stderr
+    return came, json.loads((folder / "out.json").read_text())
+
+
+@needs_namespaces
+@pytest.mark.parametrize(("span", "given_up"), [(1.0, False), (4.5, True)])
+def test_a_cable_unplugged_and_plugged_in_again(tmp_path, span, given_up):
+    came, report = partitioned(tmp_path, "both", 1.0, span)
+
     (ledger,) = report["ledger"]
     told = sum(row["count"] for row in report["series"] if row["kind"] == "http")
-    twice = report["notes"].get(TWICE, 0)
-    assert came["codes"][0] in (0, 5), ran.stderr
     assert told == came["asked"] == ledger["done"]
-    assert ledger["planned"] == RATE * HOLD + twice == ledger["done"] + ledger["lost"]
-    assert came["asked"] - came["numbers"] == twice
+    assert ledger["planned"] == RATE * HOLD == ledger["done"] + ledger["lost"]
+    assert came["asked"] == came["numbers"]
     assert any(worker["lost"] for worker in report["workers"]) is given_up
+
+
+@needs_namespaces
+@pytest.mark.parametrize("how", ["both", "to worker", "to master", "half"])
+@pytest.mark.parametrize("seed", some(range(4), 4))
+def test_however_a_link_is_cut_no_arrival_is_made_twice(tmp_path, how, seed):
+    chance = Random(f"{how} {seed}")
+
+    came, report = partitioned(tmp_path, how, chance.uniform(0.5, 2.5), chance.choice([0.3, 1.0, 2.2, 3.0, 4.5]))
+
+    (ledger,) = report["ledger"]
+    told = sum(row["count"] for row in report["series"] if row["kind"] == "http")
+    assert came["asked"] == came["numbers"]
+    assert TWICE not in report["notes"]
+    assert ledger["planned"] == RATE * HOLD
+    assert ledger["planned"] == sum(ledger[fate] for fate in ("done", "failed", "interrupted", "dropped", "lost"))
+    assert 0 <= came["asked"] - told <= ledger["lost"]

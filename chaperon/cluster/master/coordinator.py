@@ -119,9 +119,15 @@ class Coordinator:
             case _:
                 pass
 
-    def on_closed(self, peer: bytes) -> None:
-        """Note that a worker's connection was closed."""
+    def on_closed(self, peer: bytes, direct: bool) -> None:
+        """Record that a worker's connection was closed.
+
+        Unless it was *direct* the worker may not know: its shares are dealt to others when its
+        leases have expired on its side, like those of a worker behind a cut link.
+        """
         self._check_pause()
+        if not direct:
+            return
         self._state.workers.record_disconnect(peer, self._clock.now())
 
     def wait_for_workers(self, wanted: int, notify: Callable[[str], None]) -> None:

@@ -9,7 +9,7 @@ from chaperon.cluster.protocol.messages import KINDS, Message
 from chaperon.errors import LoadError, OtherProtocol, WireError
 from chaperon.measure.strict_msgpack import LARGEST, Check, pack, reader, unpack
 
-PROTOCOL = 7
+PROTOCOL = 8
 
 
 def encode(message: Message) -> bytes:

@@ -123,7 +123,8 @@ class Ping:
     arrival to where it stands; *done* those it has made to the end, *returned* those it gave
     back. *cut* is the number of its newest window, *over* whether that is its last. *stop* is
     why a scenario wants to end the run for all, *fault* is a fault of ours. *closing*
-    is what it counted apart from its windows, said with the last of them.
+    is what it counted apart from its windows, said with the last of them. *endpoint* is its own
+    address and port on the connection that carries the ping.
     """
 
     worker: str
@@ -141,6 +142,7 @@ class Ping:
     stop: str = ""
     fault: str = ""
     closing: Closing | None = None
+    endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

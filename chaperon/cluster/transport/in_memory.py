@@ -47,11 +47,11 @@ class LossyNetwork:
         self.workers[peer] = WorkerEnd(self, peer)
         return self.workers[peer]
 
-    def close(self, peer: bytes) -> None:
-        """Close the connection of *peer*: what is under way by it is lost."""
+    def close(self, peer: bytes, *, direct: bool = True) -> None:
+        """Close the connection of *peer*: messages under way are lost. Not *direct*, the worker's end stays open."""
         self.cut.add(peer)
-        gevent.spawn(self.master.closed, peer)
-        if peer in self.workers:
+        gevent.spawn(self.master.closed, peer, direct)
+        if direct and peer in self.workers:
             gevent.spawn(self.workers[peer].on_connection, False)
 
     def open(self, peer: bytes) -> None:
@@ -92,13 +92,13 @@ class MasterEnd:
         self._next = 0
         self.dropped: Counter[str] = Counter()
         self.on_message: OnWorkerMessage = lambda peer, message: None
-        self.closed: OnClosed = lambda peer: None
+        self.closed: OnClosed = lambda peer, direct: None
 
     def listen(
         self,
         on_message: OnWorkerMessage,
         on_other_protocol: Callable[[bytes, OtherProtocol], None],
-        closed: OnClosed = lambda peer: None,
+        closed: OnClosed = lambda peer, direct: None,
     ) -> None:
         """Call *on_message* with sender and message, *on_closed* with the peer whose connection was closed."""
         self.on_message, self.closed = on_message, closed

@@ -20,8 +20,12 @@ OnMasterMessage = Callable[[Message], None]
 OnRefused = Callable[[str, bool], None]
 """Told why a worker gets no further, and whether trying again is of no use."""
 
-OnClosed = Callable[[bytes], None]
-"""Called with the identity of the worker whose connection was closed; the worker may open a new one."""
+OnClosed = Callable[[bytes, bool], None]
+"""Called with the identity of the worker whose connection was closed, which may open a new one.
+
+The second argument is whether the connection was direct, so that the worker's end is closed too.
+A proxy between both may keep the worker's end open.
+"""
 
 OnConnection = Callable[[bool], None]
 """Called with True when a worker's connection to its master is open, with False when it was closed."""

@@ -11,9 +11,10 @@ import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 from chaperon.cluster.protocol.codec import decode, encode
-from chaperon.cluster.protocol.messages import Message, Offer, WindowFrame
+from chaperon.cluster.protocol.messages import Message, Offer, Ping, WindowFrame
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.connections import Connections
+from chaperon.cluster.transport.endpoints import remote_endpoint
 from chaperon.cluster.transport.keys import MasterKey
 from chaperon.cluster.transport.link import FOREIGN, STRANGERS, OnClosed, OnWorkerMessage
 from chaperon.cluster.transport.zmq_sockets import Sockets
@@ -57,7 +58,7 @@ class MasterSocket:
         self,
         on_message: OnWorkerMessage,
         on_other_protocol: Callable[[bytes, OtherProtocol], None],
-        closed: OnClosed = lambda peer: None,
+        closed: OnClosed = lambda peer, direct: None,
     ) -> None:
         """Call *on_message* with sender and message, *on_other_protocol* for other protocol versions.
 
@@ -65,6 +66,10 @@ class MasterSocket:
         closed by its end or on the way, and again after each message that had come by it before.
         """
         connections = Connections()
+        direct: dict[bytes, tuple[int, bool]] = {}
+
+        def report_closed(gone: bytes) -> None:
+            closed(gone, direct.pop(gone, (0, False))[1])
 
         def control(parts: list[Any]) -> None:
             if len(parts) != 2:
@@ -77,9 +82,12 @@ class MasterSocket:
                 self.dropped[FOREIGN] += 1
                 on_other_protocol(peer, exc)
                 return
+            number = parts[1].get(zmq.SRCFD)
+            if isinstance(message, Ping) and direct.get(peer, (None,))[0] != number:
+                direct[peer] = number, message.endpoint == remote_endpoint(number)
             on_message(peer, message)
             if gone is not None:
-                closed(gone)
+                report_closed(gone)
 
         def monitor(parts: list[Any]) -> None:
             event = parse_monitor_message(parts)
@@ -88,7 +96,7 @@ class MasterSocket:
             elif event["event"] == zmq.EVENT_DISCONNECTED:
                 gone = connections.record_closed(int(event["value"]))
                 if gone is not None:
-                    closed(gone)
+                    report_closed(gone)
             else:
                 self.dropped[STRANGERS] += 1
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 from chaperon.cluster.protocol.codec import decode, encode
-from chaperon.cluster.protocol.messages import Message, WindowFrame
+from chaperon.cluster.protocol.messages import Message, Ping, WindowFrame
 from chaperon.cluster.transport.address import Address
+from chaperon.cluster.transport.endpoints import local_endpoint
 from chaperon.cluster.transport.keys import WorkerKey
 from chaperon.cluster.transport.link import FOREIGN, REFUSALS, OnConnection, OnMasterMessage, OnRefused
 from chaperon.cluster.transport.zmq_sockets import Sockets
@@ -63,6 +65,7 @@ class WorkerSocket:
         self._monitor = self._sockets.monitor(self._control)
         self._work: Any = None
         self._connected = False
+        self._endpoint = ""
         try:
             self._control.connect(self.address.control)
             self._sink.connect(self.address.sink)
@@ -89,7 +92,13 @@ class WorkerSocket:
             on_connection,
         )
         self._sockets.read(self._control, self._on_parts)
-        self._sockets.read(self._monitor, lambda parts: self._on_monitor_event(parse_monitor_message(parts)["event"]))
+        self._sockets.read(self._monitor, self._on_monitor_parts)
+
+    def _on_monitor_parts(self, parts: list[bytes]) -> None:
+        event = parse_monitor_message(parts)
+        if event["event"] == zmq.EVENT_CONNECTED:
+            self._endpoint = local_endpoint(int(event["value"]))
+        self._on_monitor_event(event["event"])
 
     def _on_monitor_event(self, event: int) -> None:
         """Tell what a handshake came to: the kinds of failure that libzmq knows."""
@@ -125,7 +134,9 @@ class WorkerSocket:
         self._on_message(message)
 
     def send(self, message: Message) -> None:
-        """Say something to the master; it may be lost."""
+        """Send a message to the master; it may be lost. A ping tells by which connection it is sent."""
+        if isinstance(message, Ping):
+            message = replace(message, endpoint=self._endpoint)
         self._sockets.write(self._control, [encode(message)])
 
     def send_window(self, frame: WindowFrame) -> bool:
