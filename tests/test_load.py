@@ -131,11 +131,11 @@ def test_legs_of_one_entry_never_share_a_user_or_a_number():
 
 
 def test_hold_changes_a_simple_load_and_cuts_off_one_of_stages():
-    assert users(5, ramp=2, hold=60).held(3).until == 5.0
-    assert stages((10, 5), (10, 50)).held(15).curve.peak == 27.5
-    assert users(5).held(3).visits is None
+    assert users(5, ramp=2, hold=60).with_spans(3).until == 5.0
+    assert stages((10, 5), (10, 50)).with_spans(15).curve.peak == 27.5
+    assert users(5).with_spans(3).visits is None
     with pytest.raises(PlanError, match="stages already"):
-        stages((10, 5), (10, 50)).held(None, 3)
+        stages((10, 5), (10, 50)).with_spans(None, 3)
 
 
 # laws

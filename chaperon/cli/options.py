@@ -113,7 +113,7 @@ class RunOptions:
             others = [name for name in ("users", "rate", "iterations", "ramp", "in_flight") if getattr(self, name)]
             if others:
                 raise UsageError(f"--load is the whole load: leave --{', --'.join(others).replace('_', '-')} out")
-            return read_load(self.load).held(self.hold)
+            return read_load(self.load).with_spans(self.hold)
         if self.in_flight is not None and self.rate is None:
             raise UsageError("--in-flight is for --rate: a closed load never has more visits in flight than users")
         if self.rate is not None:

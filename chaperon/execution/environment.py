@@ -232,7 +232,7 @@ class Environment:
             entries = [replace(entries[0], load=load)]
         if hold is not None or ramp is not None:
             spans = [None if span is None else seconds(span) for span in (hold, ramp)]
-            entries = [replace(e, load=e.load.held(*spans)) for e in entries]
+            entries = [replace(e, load=e.load.with_spans(*spans)) for e in entries]
         if config:
             entries = [replace(e, config=merge(e.config, config)) for e in entries]
         return replace(

@@ -195,6 +195,7 @@ class VisitsInFlight:
                 raise
             visited = VisitResult("interrupted", stays=False)
         if self._busy.pop(me, None) is not None:
+            # mypyc: as in `ClosedLoad`, all arguments are given by hand, also the default of *waited*
             self.recorder.count_visit(progress.share.label, due, visited.fate, 0.0, share=progress.name)
             progress.ended += 1
         return visited

@@ -48,7 +48,7 @@ class Load:
         """The legs of all tracks."""
         return [leg for track in self.tracks() for leg in track]
 
-    def held(self, hold: float | None = None, ramp: float | None = None) -> Load:
+    def with_spans(self, hold: float | None = None, ramp: float | None = None) -> Load:
         """Return the load with another hold or ramp, in seconds. A load of several stages is cut off at *hold*.
 
         Raises PlanError if *ramp* is given and the load has several stages.
@@ -153,10 +153,10 @@ class Shaped(Load):
     def tracks(self, at: float = 0.0) -> list[list[LoadPart]]:
         return [[LoadPart(at, self)]]
 
-    def held(self, hold: float | None = None, ramp: float | None = None) -> Load:
+    def with_spans(self, hold: float | None = None, ramp: float | None = None) -> Load:
         simple = _simple(self.curve)
         if simple is None:
-            return super().held(hold, ramp)
+            return super().with_spans(hold, ramp)
         rise, top, rest = simple
         return replace(self, curve=plain(top, rise if ramp is None else ramp, rest if hold is None else hold))
 

@@ -66,8 +66,8 @@ class Users(Shaped):
             return f"{number:,} visits"
         return "visit after visit, as fast as the target answers"
 
-    def held(self, hold: float | None = None, ramp: float | None = None) -> Load:
-        return super(Users, self if hold is None else replace(self, visits=None)).held(hold, ramp)
+    def with_spans(self, hold: float | None = None, ramp: float | None = None) -> Load:
+        return super(Users, self if hold is None else replace(self, visits=None)).with_spans(hold, ramp)
 
     def __str__(self) -> str:
         return level_text(f"{self.n:,} user{'s' if self.n != 1 else ''}", self.curve)
