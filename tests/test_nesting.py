@@ -155,7 +155,7 @@ def test_tasks_of_a_nested_scenario_are_joined_at_its_end():
 
 
 def test_a_nested_run_of_something_else_says_what_it_takes():
-    report = simulated(lambda session: session.run(print))
+    report = simulated(lambda session: session.run("shop"))
 
     assert "takes a Scenario" in report.errors[0].sample
 
@@ -289,7 +289,7 @@ def test_weights_are_any_positive_numbers():
 
 
 def test_what_cannot_be_mixed_is_refused():
-    for wrong in ({}, [Scenario(print)], {print: 1}):
+    for wrong in ({}, [Scenario(print)], {"shop": 1}):
         with pytest.raises(LoadError):
             mix(wrong)
         with pytest.raises(LoadError):

@@ -22,7 +22,7 @@ from chaperon.load.share import Share
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.validity.validity_rules import ValidityRules
 from chaperon.scenario.entry import Entry
-from chaperon.scenario.scenario import Scenario
+from chaperon.scenario.scenario import Scenario, Step, as_scenario
 from chaperon.session.config import merge
 from chaperon.session.context import DEFAULT, POLICIES, OnError
 
@@ -58,7 +58,7 @@ class Environment:
 
     url: str = ""
     _: KW_ONLY
-    scenarios: Sequence[Entry | Scenario] = ()
+    scenarios: Sequence[Entry | Scenario | Step] = ()
     services: Mapping[str, Service | str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     auth: Any = None
@@ -102,8 +102,11 @@ class Environment:
         for url in (self.url, *(s if isinstance(s, str) else s.url for s in self.services.values())):
             check_base_url(url)
         for each in self.scenarios:
-            if not isinstance(each, (Entry, Scenario)):
+            if not isinstance(each, (Entry, Scenario)) and not callable(each):
                 raise LoadError(f"scenarios= takes run(scenario, load) entries, got {each!r}")
+        # a function becomes its scenario once: an entry is known by the identity of its scenario
+        entries = [each if isinstance(each, Entry) else as_scenario(each) for each in self.scenarios]
+        object.__setattr__(self, "scenarios", entries)
         if isinstance(self.limits, str):
             raise LoadError(f"limits= takes a list: limits=[{self.limits!r}]")
         if self.on_error not in POLICIES:
@@ -121,7 +124,7 @@ class Environment:
     @property
     def entries(self) -> tuple[Entry, ...]:
         """The entries; a bare scenario is one user making one visit."""
-        return tuple(e if isinstance(e, Entry) else Entry(e) for e in self.scenarios)
+        return tuple(e if isinstance(e, Entry) else Entry(as_scenario(e)) for e in self.scenarios)
 
     @property
     def asked(self) -> str:

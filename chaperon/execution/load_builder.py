@@ -18,6 +18,7 @@ from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import JournalWriter, Recorder, Tap
 from chaperon.measure.roundtrips import RoundTripStarts
 from chaperon.measure.window import Sink
+from chaperon.scenario.scenario import as_scenario
 from chaperon.scenario.visits import EntryRunner, VisitRunner
 from chaperon.session.config import merge
 from chaperon.session.context import SessionContext, StopRun
@@ -99,6 +100,7 @@ def build_local_load(
                 on_error=plan.on_error,
                 round_trips=round_trips,
                 network=network,
+                scenario_of=as_scenario,
             ),
         )
         for place, entry in enumerate(plan.entries)

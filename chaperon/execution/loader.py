@@ -23,7 +23,8 @@ class Contents:
     """What a scenario file holds, by the names it is bound to; steps in order of definition.
 
     *imported* are the names that the file has from other modules: what they are bound to counts only where the file has
-    nothing of the kind itself.
+    nothing of the kind itself. *imported_steps* are those of them that are steps, *methods* the steps that a class of
+    the file has.
     """
 
     path: Path
@@ -33,6 +34,8 @@ class Contents:
     init: Callable[..., Any] | None
     cleanup: Callable[..., Any] | None
     imported: frozenset[str] = frozenset()
+    imported_steps: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -78,6 +81,8 @@ def load(target: str, *, warn: Callable[[str], object] = lambda text: None) -> E
     held = contents(path)
     for step in held.unused_steps:
         warn(f"step {step} of {path} is in no scenario: it is never run")
+    if held.methods and (held.functions or held.scenarios or held.environments):
+        warn(f"{', '.join(held.methods)} of {path}: a method is no step; write it as a function of the file")
     if name is not None:
         if name in held.environments:
             return held.environments[name]
@@ -97,7 +102,7 @@ def load(target: str, *, warn: Callable[[str], object] = lambda text: None) -> E
         return _environment(held.environments, path)
     if held.scenarios:
         return _scenario(held.scenarios, path)
-    raise LoadError(f"{path} holds no @step function, no Scenario and no Environment")
+    raise LoadError(f"{path} holds no @step function, no Scenario and no Environment{_remedy(held)}")
 
 
 def contents(path: str | Path) -> Contents:
@@ -121,7 +126,29 @@ def contents(path: str | Path) -> Contents:
         own.get("init"),
         own.get("cleanup"),
         frozenset(imported_names(module, path)),
+        tuple(
+            name
+            for name, value in own.items()
+            if inspect.isfunction(value) and options_of(value) and inspect.unwrap(value).__globals__ is not own
+        ),
+        tuple(
+            f"{value.__name__}.{name}"
+            for value in own.values()
+            if inspect.isclass(value) and value.__module__ == module.__name__
+            for name, method in vars(value).items()
+            if inspect.isfunction(method) and options_of(method)
+        ),
     )
+
+
+def _remedy(held: Contents) -> str:
+    """Return what to write in a file whose only steps do not count: methods, and imported functions."""
+    if held.methods:
+        method = held.methods[0]
+        return f"; {method} is a method: write it as a function of the file, def {method.rpartition('.')[2]}(session)"
+    if held.imported_steps:
+        return f" of its own; use imported steps by name: scenario = Scenario({', '.join(held.imported_steps)})"
+    return ""
 
 
 def _all_steps(scenario: Scenario) -> Iterator[Callable[..., Any]]:

@@ -127,29 +127,30 @@ def iterations(
     return _placed(load, delay, warmup)
 
 
-def stages(*steps: tuple[float | str, float], of: Shape = rate, **options: Any) -> Load:
+def stages(*steps: tuple[float | str, float], of: Shape | str = rate, **options: Any) -> Load:
     """Return a load with a piecewise linear level: `stages(("30s", 100), ("5m", 100), of=users)`.
 
     A step is (span, level at its end); the first starts at level 0. *of* is `users`, `rate`
-    (visits per second) or `users_per_second`, and *options* are parameters of that function. Raises
-    PlanError for invalid values.
+    (visits per second), `users_per_second`, or the name of one of them as text, and *options* are
+    parameters of that function. Raises PlanError for invalid values.
     """
     if not steps:
         raise PlanError('stages need at least one step: stages(("30s", 100), ("5m", 100))')
-    pieces = []
+    shape, pieces = _shape_of(of), []
     for step in steps:
         if not isinstance(step, tuple) or len(step) != 2:
             raise PlanError(f"a stage is a span with the level at its end, such as ('30s', 100); got {step!r}")
-        pieces.append(Piece(_span("stage", step[0]), _level(step[1], of)))
-    return _along(pieces, of, options)
+        pieces.append(Piece(_span("stage", step[0]), _level(step[1], shape)))
+    return _along(pieces, shape, options)
 
 
-def stairs(start: float, to: float, *, by: float, each: float | str, of: Shape = rate, **options: Any) -> Load:
+def stairs(start: float, to: float, *, by: float, each: float | str, of: Shape | str = rate, **options: Any) -> Load:
     """Return a load that goes from level *start* to *to* in steps of *by*, up or down, and holds each for *each*.
 
     *of* and *options* are as for `stages`. Raises PlanError for invalid values.
     """
-    low, high, step = _level(start, of), _level(to, of), abs(_level(by, of))
+    shape = _shape_of(of)
+    low, high, step = _level(start, shape), _level(to, shape), abs(_level(by, shape))
     if step == 0.0:
         raise PlanError("stairs need a by= greater than 0")
     count = math.floor(abs(high - low) / step + 1e-9) + 1
@@ -158,7 +159,7 @@ def stairs(start: float, to: float, *, by: float, each: float | str, of: Shape =
     span = _span("each", each)
     up = 1.0 if high >= low else -1.0
     levels = [low + up * step * i for i in range(count)]
-    return _along([Piece(span, level, level) for level in levels], of, options)
+    return _along([Piece(span, level, level) for level in levels], shape, options)
 
 
 def spike(
@@ -167,15 +168,16 @@ def spike(
     base: float = 0.0,
     ramp: float | str = 0.0,
     hold: float | str,
-    of: Shape = rate,
+    of: Shape | str = rate,
     **options: Any,
 ) -> Load:
     """Return a load that goes from level *base* to *to* within *ramp*, holds it for *hold*, and returns within *ramp*.
 
     *of* and *options* are as for `stages`. Raises PlanError for invalid values.
     """
-    foot, top, slope = _level(base, of), _level(to, of), _span("ramp", ramp)
-    return _along([Piece(slope, top, foot), Piece(_span("hold", hold), top, top), Piece(slope, foot)], of, options)
+    shape = _shape_of(of)
+    foot, top, slope = _level(base, shape), _level(to, shape), _span("ramp", ramp)
+    return _along([Piece(slope, top, foot), Piece(_span("hold", hold), top, top), Piece(slope, foot)], shape, options)
 
 
 def pause(span: float | str) -> Pause:
@@ -192,11 +194,17 @@ LEVELS: dict[str, Shape] = {kind.__name__: kind for kind in (users, rate, users_
 """What the level of a curve can count: the values of `of=`."""
 
 
-def _along(pieces: list[Piece], of: Shape, options: dict[str, Any]) -> Load:
-    """Return a load of the kind *of* that follows *pieces*."""
-    if of not in LEVELS.values():
+def _shape_of(of: Shape | str) -> Shape:
+    """Return the kind of load that `of=` gives, itself or by name. Raises PlanError."""
+    shape = LEVELS.get(of) if isinstance(of, str) else of
+    if shape is None or shape not in LEVELS.values():
         *others, last = LEVELS
         raise PlanError(f"of= takes {', '.join(others)} or {last}, got {getattr(of, '__name__', of)!r}")
+    return shape
+
+
+def _along(pieces: list[Piece], of: Shape, options: dict[str, Any]) -> Load:
+    """Return a load of the kind *of* that follows *pieces*."""
     for taken in ("ramp", "hold", "per"):
         if taken in options:
             raise PlanError(f"{taken}= cannot be combined with stages: their spans define it")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from chaperon.author_frames import raised_at
 from chaperon.interrupts import class_of, is_interrupt
 from chaperon.measure.plain_text import encodable
@@ -9,6 +11,32 @@ from chaperon.measure.plain_text import encodable
 LONGEST_NAME = 100
 LONGEST_TEXT = 2_000
 """Maximum lengths, in characters, of a class name and of an exception's text."""
+
+
+_HINTS = (
+    (
+        "AttributeError",
+        re.compile(r"'Session' object has no attribute 'client'"),
+        'a session sends requests itself: session.get("/")',
+    ),
+    (
+        "AttributeError",
+        re.compile(r"'Response' object has no attribute '(failure|success)'"),
+        'expect= says which responses are good: session.get("/", expect=lambda response: "price" in response.text)',
+    ),
+    (
+        "TypeError",
+        re.compile(r"unexpected keyword argument 'catch_response'"),
+        "no response has to be caught: expect= says which are good, session.check(name, condition) checks more",
+    ),
+    (
+        "RuntimeError",
+        re.compile("asyncio.run.. cannot be called|event loop is already running|while another loop is running"),
+        "all visits share one thread, which runs one event loop at a time: run yours in gevent's thread pool, "
+        "gevent.get_hub().threadpool.apply(asyncio.run, (main(),))",
+    ),
+)
+"""Errors of authors who know another tool: (class, text of the error, the way to write it here)."""
 
 
 def class_name(exc: BaseException) -> str:
@@ -30,8 +58,10 @@ def text_of(exc: BaseException) -> str:
 
 
 def describe(exc: BaseException) -> str:
-    """Return "Class: text"."""
-    return f"{class_name(exc)}: {text_of(exc)}"
+    """Return "Class: text", with a hint after the text if an author meant something that is written otherwise here."""
+    name, text = class_name(exc), text_of(exc)
+    hint = next((f"; {hint}" for kind, words, hint in _HINTS if kind == name and words.search(text)), "")
+    return f"{name}: {text}{hint}"
 
 
 def describe_at(exc: BaseException, what: str | None = None) -> str:

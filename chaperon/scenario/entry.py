@@ -10,7 +10,7 @@ from chaperon.errors import LoadError
 from chaperon.load.kinds.load import Load
 from chaperon.load.shapes import users
 from chaperon.measure.plain_text import NAME, encodable
-from chaperon.scenario.scenario import Mix, Scenario
+from chaperon.scenario.scenario import Mix, Scenario, Step, as_scenario
 
 ONE_VISIT: Load = users(1)
 
@@ -36,12 +36,15 @@ class Entry:
         return tuple(replace(self, scenario=m, name=f"{self.label}/{m.label}") for m in self.scenario.members)
 
 
-def run(scenario: Scenario, load: Load = ONE_VISIT, /, *, name: str | None = None, **config: Any) -> Entry:
-    """Return an entry of an environment; without a load, one user makes one visit. Raises LoadError."""
-    if not isinstance(scenario, Scenario):
-        raise LoadError(f"run() takes a Scenario first, got {scenario!r}")
+def run(scenario: Scenario | Step, load: Load = ONE_VISIT, /, *, name: str | None = None, **config: Any) -> Entry:
+    """Return an entry of an environment; without a load, one user makes one visit. Raises LoadError.
+
+    A function stands for a scenario of one step.
+    """
+    if not isinstance(scenario, Scenario) and not callable(scenario):
+        raise LoadError(f"run() takes a Scenario or a function first, got {scenario!r}")
     if not isinstance(load, Load):
         raise LoadError(f"run() takes a load second, such as users(10); got {load!r}")
     if not load.legs:
         raise LoadError(f"a load of {load} sends nothing: a pause stands before or after something")
-    return Entry(scenario, load, name, config)
+    return Entry(as_scenario(scenario), load, name, config)

@@ -62,7 +62,7 @@ class Scenario:
 
     @staticmethod
     def choose(
-        weights: Mapping[Scenario, float],
+        weights: Mapping[Scenario | Step, float],
         *,
         init: Step | None = None,
         cleanup: Step | None = None,
@@ -70,18 +70,20 @@ class Scenario:
     ) -> Scenario:
         """Return a scenario that runs one of several in each visit, drawn by weight with the run's seed.
 
+        A function stands for a scenario of one step.
+
         The scenario drawn runs with its own `init` and `cleanup` in the same session; its
         series are labelled "outer/inner". *init* and *cleanup* still run once per session.
         Raises LoadError, PlanError.
         """
         return _Choice(weights, init=init, cleanup=cleanup, name=name)
 
-    def then(self, *others: Scenario, name: str | None = None) -> Scenario:
+    def then(self, *others: Scenario | Step, name: str | None = None) -> Scenario:
         """Return a scenario that runs the steps of this one, then those of *others*, in one visit.
 
         Every `init` runs in order, every `cleanup` in reverse order.
         """
-        parts = (self, *others)
+        parts = (self, *map(as_scenario, others))
         inits = [part.init for part in parts if part.init is not None]
         cleanups = [part.cleanup for part in reversed(parts) if part.cleanup is not None]
         return Scenario(
@@ -98,7 +100,7 @@ class Scenario:
 
     @property
     def label(self) -> str:
-        """The name given, else the variable the scenario is bound to, else its file's stem."""
+        """The name given, else the variable it is bound to, else that of its only step, else the stem of its file."""
         if self.name is not None:
             return self.name
         places = list(self._places())
@@ -176,7 +178,19 @@ class Scenario:
                 yield place
 
     def _unbound(self, places: list[dict[str, Any]]) -> str:
+        if len(self.steps) == 1:
+            return self.names[0]
         return Path(places[0].get("__file__", "scenario")).stem if places else "scenario"
+
+
+def as_scenario(value: Scenario | Step) -> Scenario:
+    """Return a scenario as it is, a function as a scenario of one step, named as the step. Raises LoadError."""
+    if isinstance(value, Scenario):
+        return value
+    if not callable(value):
+        raise LoadError(f"a scenario or a function is needed, got {value!r}")
+    options = options_of(value)
+    return Scenario(value, name=getattr(value, "__name__", None) if options is None else options.name)
 
 
 class _Several(Scenario):
@@ -184,12 +198,14 @@ class _Several(Scenario):
 
     what = "several"
 
-    def __init__(self, weights: Mapping[Scenario, float], **options: Any) -> None:
-        if not isinstance(weights, Mapping) or not all(isinstance(each, Scenario) for each in weights):
+    def __init__(self, weights: Mapping[Scenario | Step, float], **options: Any) -> None:
+        if not isinstance(weights, Mapping) or not all(
+            callable(each) or isinstance(each, Scenario) for each in weights
+        ):
             raise LoadError(f"{self.what} takes scenarios by weight, as in {{shop: 3, api: 1}}; got {weights!r}")
         if not weights:
             raise LoadError(f"{self.what} needs at least one scenario")
-        self.members = tuple(weights)
+        self.members = tuple(as_scenario(each) for each in weights)
         self.counts = whole(list(weights.values()))
         labels = [member.label for member in self.members]
         super().__init__(step(name=" | ".join(labels))(self._perform), **options)
@@ -227,8 +243,8 @@ class Mix(_Several):
         return choose_in_turn(self.counts, number, context.seed, context.entry, leg)
 
 
-def mix(weights: Mapping[Scenario, float], *, name: str | None = None) -> Mix:
-    """Return several scenarios to be run as one: `run(mix({shop: 3, api: 1}), users(100))`.
+def mix(weights: Mapping[Scenario | Step, float], *, name: str | None = None) -> Mix:
+    """Return several scenarios to be run as one: `run(mix({shop: 3, api: 1}), users(100))`. Functions are accepted too.
 
     Of every four users (of an open load: arrivals) exactly three run `shop`, in an order that
     the seed decides. Each scenario has its own sessions, labelled "mix/shop".

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
@@ -32,7 +32,8 @@ class StopRun(Protocol):
 class SessionContext:
     """What all sessions of one entry share.
 
-    *rendezvous*, *unique_rows* and *round_trips* are shared by all entries of an engine.
+    *rendezvous*, *unique_rows* and *round_trips* are shared by all entries of an engine. *scenario_of* returns the
+    scenario of one step that a function stands for.
     """
 
     entry: int
@@ -48,6 +49,7 @@ class SessionContext:
     on_error: OnError = "next-visit"
     round_trips: RoundTripStarts = field(default_factory=RoundTripStarts)
     network: NetworkContext | None = None
+    scenario_of: Callable[[Any], Any] | None = None
 
     def visit_key(self, visit: VisitInfo) -> tuple[int, ...]:
         """Return a key that identifies a visit on any worker; its random numbers are derived from it."""

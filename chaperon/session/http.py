@@ -71,6 +71,8 @@ class HttpMethods:
         """
         http = self._clients.for_service(service)
         if tags:
+            if not isinstance(tags, Mapping):
+                raise TypeError(f"tags= takes names with values, such as tags={{'kind': 'search'}}; got {tags!r}")
             http = http.through(self.meter.tagged(tags))
         return http.request(  # type: ignore[return-value]  # it is one
             method,

@@ -129,19 +129,24 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
 
     # Scenarios within this one
 
-    def run(self, scenario: Nestable, config: Mapping[str, Any] | None = None) -> None:
+    def run(self, scenario: Nestable | Callable[..., Any], config: Mapping[str, Any] | None = None) -> None:
         """Run `init`, the steps and `cleanup` of a scenario within this visit, timed as «call LABEL».
+
+        A function stands for a scenario of one step.
 
         The scenario shares this session's cookies and assigned values. It has its own copy of
         the config with *config* merged in; this session's config does not change. Its series
         are labelled "outer/inner". Raises what its steps raise; an abort also ends this session.
         """
+        nested: Any = scenario
         if not hasattr(scenario, "run_nested"):
-            raise UsageError(f"session.run takes a Scenario, got {scenario!r}")
-        with self.measure(scenario.label):
-            inner = self._nested(scenario.label, config)
+            if not callable(scenario) or self.context.scenario_of is None:
+                raise UsageError(f"session.run takes a Scenario or a function, got {scenario!r}")
+            nested = self.context.scenario_of(scenario)
+        with self.measure(nested.label):
+            inner = self._nested(nested.label, config)
             try:
-                scenario.run_nested(inner)
+                nested.run_nested(inner)
             finally:
                 inner.tasks.end()
 

@@ -13,6 +13,7 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidHeader, InvalidJSONError
 from requests.models import PreparedRequest, RequestEncodingMixin
 
+from chaperon.client.headers import beyond_latin_1
 from chaperon.client.http.json_codec import encode
 from chaperon.clock import epoch
 
@@ -67,8 +68,11 @@ def _halves(request: PreparedRequest, chunked: bool = False) -> tuple[bytes, byt
     method = _text(request.method or "GET")
     if not method.isascii() or any(c <= " " for c in method):
         raise ValueError(f"method can't contain control characters: {method!r}")
-    head = "\r\n".join(lines)
-    return f"{method} ".encode(), b" HTTP/1.1\r\n" + head.encode("latin-1", "surrogateescape") + b"\r\n\r\n"
+    try:
+        head = "\r\n".join(lines).encode("latin-1", "surrogateescape")
+    except UnicodeEncodeError as exc:
+        raise beyond_latin_1(request.headers.items()) or exc from None
+    return f"{method} ".encode(), b" HTTP/1.1\r\n" + head + b"\r\n\r\n"
 
 
 def _text(value: str | bytes) -> str:

@@ -13,6 +13,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection
 
+from chaperon.client.headers import beyond_latin_1
 from chaperon.client.http.deadline import CallBudget, bounds_of, in_time
 from chaperon.client.http.response import Response
 from chaperon.client.mocks import intercepted
@@ -80,14 +81,16 @@ class BoundedHTTPAdapter(HTTPAdapter):
     def _transmit(self, request: Any, settings: SendSettings) -> requests.Response:
         """Send *request* through urllib3, within its budget if it has one."""
         bounds = bounds_of(request)
-        if bounds is None:
-            return super().send(request, *settings)
         try:
+            if bounds is None:
+                return super().send(request, *settings)
             with in_time(bounds.until, bounds.now):
                 response = super().send(request, *settings)
         except DeadlineExceeded as exc:
             exc.request = request
             raise
+        except UnicodeEncodeError as exc:
+            raise beyond_latin_1(request.headers.items()) or exc from None
         return _heeding(response, bounds)
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from requests import PreparedRequest
 from requests.cookies import MockRequest, MockResponse, RequestsCookieJar
 
+from chaperon.client.headers import beyond_latin_1
 from chaperon.client.http.parser import ResponseParser, fields
 from chaperon.client.network.stream import NetworkStream
 from chaperon.client.timings import Timings
@@ -68,7 +69,11 @@ def shake_hands(
         lines.insert(1, f"Host: {host}")
     parser = ResponseParser()
     begun = now()
-    stream.send(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+    try:
+        head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+    except UnicodeEncodeError as exc:
+        raise beyond_latin_1(request.headers.items()) or exc from None
+    stream.send(head)
     sent = first = now()
     received = b""
     while not parser.head:
