@@ -12,6 +12,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidHeader, InvalidJSONError
 from requests.models import PreparedRequest, RequestEncodingMixin
+from urllib3.util.url import _encode_target
 
 from chaperon.client.headers import beyond_latin_1
 from chaperon.client.http.json_codec import encode
@@ -47,7 +48,8 @@ def render(request: PreparedRequest, *, chunked: bool = False) -> bytes:
 
 
 def _target(request: PreparedRequest) -> bytes:
-    return request.path_url.encode("latin-1", "replace")
+    """Return the request target, encoded as urllib3 does when it sends: an SDK may have set any URL."""
+    return _encode_target(request.path_url).encode("latin-1")
 
 
 def _halves(request: PreparedRequest, chunked: bool = False) -> tuple[bytes, bytes]:
@@ -83,7 +85,8 @@ def _host(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     default = {"http": ":80", "https": ":443"}.get(parts.scheme, "\n")
-    return host.removesuffix(default)
+    host = host.removesuffix(default)
+    return host if host.isascii() else host.encode("idna").decode()
 
 
 class RequestTemplate:
