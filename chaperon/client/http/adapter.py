@@ -18,6 +18,7 @@ from urllib3 import HTTPResponse
 from urllib3.util import Timeout
 
 from chaperon.client.http.body import Body, blocks, in_chunks
+from chaperon.client.http.cookies import Jar
 from chaperon.client.http.deadline import CallBudget, bounds_of
 from chaperon.client.http.pool import KEPT, HostPool
 from chaperon.client.http.request_templates import SAFE, render
@@ -158,6 +159,7 @@ class WireAdapter(BoundedHTTPAdapter):
         reply.request = request
         reply.connection = self
         reply.watch(body, began, limit)
+        reply.cookies = Jar()
         extract_cookies_to_jar(reply.cookies, request, raw)  # type: ignore[no-untyped-call]
         return reply
 

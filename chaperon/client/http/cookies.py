@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from http.cookiejar import Cookie
+from http.cookiejar import (  # type: ignore[attr-defined]  # eff_request_host is not in typeshed
+    Cookie,
+    DefaultCookiePolicy,
+    eff_request_host,
+)
 from math import inf
 from typing import Any
 
 from requests.cookies import RequestsCookieJar
 from requests.structures import CaseInsensitiveDict
 
+from chaperon.clock import epoch
+
+NAME = 60
+"""Characters of a cookie's name or domain that a note shows."""
 _DATED = re.compile("expires|max-age", re.IGNORECASE)
+_AGE = re.compile(r"max-age\s*=(?!\s*\"?-?\d+\"?\s*(?:;|$))", re.IGNORECASE)
+_CHECKS = {
+    "version": "its version is not 0 (RFC 2965 is not supported)",
+    "verifiability": "it is of a third party",
+    "name": "its name begins with $",
+    "path": "its Path={path} does not belong to the request",
+    "domain": "its Domain={domain} does not belong to the host {host}",
+    "port": "its Port does not include that of the request",
+}
+"""By check of `DefaultCookiePolicy`: why it refused a cookie."""
 
 
 class Headers(CaseInsensitiveDict[str]):
@@ -34,11 +52,13 @@ class Jar(RequestsCookieJar):
     version = 0
     by_hand: Callable[[str], None] | None = None
     """Called with the value of every cookie that the scenario sets itself; cookies from responses are not passed."""
+    refused: Callable[[str], object] | None = None
+    """Called with a sentence for every cookie of a response that is not stored, or not sent back to its sender."""
     _last: tuple[int, list[str]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
-        return {name: value for name, value in state.items() if name != "by_hand"}
+        return {name: value for name, value in state.items() if name not in ("by_hand", "refused")}
 
     def set(self, name: str, value: Any, **kwargs: Any) -> Any:
         """Set a cookie from the scenario; its value is redacted in all outputs of the run."""
@@ -50,6 +70,37 @@ class Jar(RequestsCookieJar):
         if self.by_hand is not None:
             for value in cookies.values() if isinstance(cookies, Mapping) else cookies:
                 self.by_hand(str(getattr(value, "value", value)))
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        """Store the cookies of a response; report those that are refused.
+
+        A Domain that is exactly the host is accepted for hosts without a dot too, such as localhost, as browsers
+        do: it then means this host only (RFC 6265, 5.3).
+        """
+        policy: Any = self._policy  # type: ignore[attr-defined]
+        policy._now = self._now = int(epoch())
+        found = self.make_cookies(response, request)
+        for cookie in found:
+            host, effective = eff_request_host(request)
+            if cookie.domain_specified and cookie.domain.lstrip(".").lower() == host and "." not in host:
+                cookie.domain, cookie.domain_specified, cookie.domain_initial_dot = effective, False, False
+            if policy.set_ok(cookie, request):
+                self.set_cookie(cookie)
+                reason = _unsent(policy, cookie, request, host)
+            else:
+                reason = _reason(policy, cookie, request, host)
+            if reason:
+                self._refuse(cookie.name, host, reason)
+        if self.refused is not None:
+            names = {cookie.name for cookie in found}
+            for line in response.info().get_all("Set-Cookie", []):
+                name = line.partition(";")[0].partition("=")[0].strip()
+                if name not in names and (not _DATED.search(line) or _AGE.search(line)):
+                    self._refuse(name, eff_request_host(request)[0], "it cannot be parsed")
+
+    def _refuse(self, name: str, host: str, reason: str) -> None:
+        if self.refused is not None:
+            self.refused(f"cookies {name[:NAME]} of {host} not used: {reason}")
 
     def set_cookie(self, cookie: Cookie, *args: Any, **kwargs: Any) -> Any:
         """Store a cookie."""
@@ -93,3 +144,23 @@ class Jar(RequestsCookieJar):
     def rooted(self) -> bool:
         """Whether all cookies have the path "/", so that every request to the host carries the same ones."""
         return all(cookie.path == "/" for cookie in self)
+
+
+def _unsent(policy: Any, cookie: Cookie, request: Any, host: str) -> str:
+    """Return why *policy* stores a cookie but never sends it back to the host that set it; "" if it does."""
+    kind: Any = type(policy)
+    if kind is not DefaultCookiePolicy:
+        return ""
+    if cookie.secure and request.type not in policy.secure_protocols:
+        return f"it is Secure, and is not sent over {request.type}"
+    fits = policy.return_ok_domain(cookie, request) and policy.domain_return_ok(cookie.domain, request)
+    return "" if fits else _CHECKS["domain"].format(domain=cookie.domain[:NAME], host=host)
+
+
+def _reason(policy: Any, cookie: Cookie, request: Any, host: str) -> str:
+    """Return why *policy* refuses a cookie."""
+    for check, reason in _CHECKS.items():
+        accepts = getattr(policy, f"set_ok_{check}", None)
+        if accepts is not None and not accepts(cookie, request):
+            return reason.format(path=cookie.path[:NAME], domain=cookie.domain[:NAME], host=host)
+    return "the cookie policy of the session refuses it"

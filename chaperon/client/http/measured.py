@@ -54,7 +54,10 @@ class MeasuredSession(FastSession):
         wire: NetworkContext | None = None,
     ) -> None:
         meter = meter or _unheard()
-        super().__init__(service or Service(), cookies, wire or NetworkContext(now=meter.clock.now))
+        network = wire or NetworkContext(now=meter.clock.now)
+        super().__init__(service or Service(), cookies, network)
+        count_note = meter.recorder.count_note
+        self.cookies.refused = lambda sentence: count_note(network.cookie_note(sentence))
         self._begin(meter)
 
     def _begin(self, meter: Meter) -> None:

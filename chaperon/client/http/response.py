@@ -21,6 +21,7 @@ from urllib3.exceptions import DecodeError
 
 from chaperon.client.http.body import Body
 from chaperon.client.http.content_encoding import STEP, TRUNCATED, cut_off
+from chaperon.client.http.cookies import Jar
 from chaperon.client.http.deadline import CallBudget, in_time
 from chaperon.client.http.extract import Extractors
 from chaperon.client.http.json_codec import decode
@@ -250,7 +251,7 @@ def _read_raw(reply: Any) -> HTTPResponse:
 
 
 def _read_cookies(reply: Any) -> RequestsCookieJar:
-    jar = RequestsCookieJar()
+    jar = Jar()
     extract_cookies_to_jar(jar, reply.request, reply.raw)  # type: ignore[no-untyped-call]
     return jar
 

@@ -22,6 +22,9 @@ from chaperon.errors import SocketTimeout
 SECRETS = 1_000
 """Maximum number of secrets remembered for redaction that scenarios set at run time."""
 
+COOKIE_NOTES = 20
+"""Maximum number of different notes on refused cookies in a run."""
+
 
 class ConnectTimings(NamedTuple):
     """Seconds spent in each stage of connecting; *tls* is 0.0 without TLS."""
@@ -75,6 +78,7 @@ class NetworkContext:
         self.short_of_ports = 0
         self.secrets: set[str] = set()
         self._network = network or KernelNetwork()
+        self._cookie_notes: set[str] = set()
         self._turn = 0
 
     def __repr__(self) -> str:
@@ -118,6 +122,13 @@ class NetworkContext:
         """Remember a value to redact in all outputs; values beyond the first SECRETS are ignored."""
         if len(self.secrets) < SECRETS:
             self.secrets.add(value)
+
+    def cookie_note(self, sentence: str) -> str:
+        """Return *sentence*, or one for all others beyond the first COOKIE_NOTES different ones."""
+        if sentence in self._cookie_notes or len(self._cookie_notes) < COOKIE_NOTES:
+            self._cookie_notes.add(sentence)
+            return sentence
+        return f"cookies not used, beyond the first {COOKIE_NOTES} kinds"
 
     def facts(self) -> dict[str, float]:
         """Return counts of connections, descriptors and port shortages for the health section of a window."""
