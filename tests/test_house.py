@@ -26,7 +26,8 @@ FLOORS = [
 """Imports go down; rooms of one floor do not see each other, but in the last two rows and the first."""
 UNSEEN = {("client", "load"), ("report", "load"), ("client", "report"), ("report", "client")}
 DOORS = {
-    "requests": {"client"},
+    "requests": {"client", "report.outputs.push"},
+    "prometheus_client": {"report.outputs.prometheus"},
     "urllib3": {"client"},
     "lxml": {"client.http.extract"},
     "websocket": {"client.websocket"},

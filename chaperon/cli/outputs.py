@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from chaperon.cli.option_groups import option as group_option
 from chaperon.cli.terminal.printing import printing, table_console, unfiltered_stdout
 from chaperon.cli.terminal.streams import print_line
+from chaperon.errors import UsageError
 from chaperon.report.outputs.output import Output
 
 if TYPE_CHECKING:
@@ -199,6 +200,59 @@ def _probe_github(options: OutputValues) -> None:
         summary_path(os.environ)
 
 
+def _make_prometheus(options: OutputValues) -> Output | None:
+    if not (options.outputs.get("metrics") or options.outputs.get("metrics_at")):
+        return None
+    from chaperon.cli.terminal.streams import print_notice  # late: as above
+    from chaperon.report.outputs.prometheus import PrometheusOutput
+
+    host, port = parse_address(options.outputs.get("metrics_at") or "127.0.0.1:0", "--metrics-at")
+    return PrometheusOutput(host, port, token=os.environ.get("CHAPERON_METRICS_TOKEN", ""), say=print_notice)
+
+
+def _probe_prometheus(options: OutputValues) -> None:
+    if where := options.outputs.get("metrics_at"):
+        parse_address(where, "--metrics-at")
+
+
+def _make_otlp(options: OutputValues) -> Output | None:
+    if not (url := options.outputs.get("otlp")):
+        return None
+    from chaperon.report.outputs.otlp import OtlpOutput, parse_headers  # late: as above
+
+    return OtlpOutput(url, headers=parse_headers(os.environ.get("OTEL_EXPORTER_OTLP_HEADERS", "")))
+
+
+def _probe_otlp(options: OutputValues) -> None:
+    if url := options.outputs.get("otlp"):
+        from chaperon.report.outputs.otlp import metrics_url  # late: as above
+
+        metrics_url(url)
+
+
+def _make_influx(options: OutputValues) -> Output | None:
+    if not (url := options.outputs.get("influx")):
+        return None
+    from chaperon.report.outputs.influx import InfluxOutput  # late: as above
+
+    return InfluxOutput(url, token=os.environ.get("INFLUX_TOKEN", ""))
+
+
+def _probe_influx(options: OutputValues) -> None:
+    if url := options.outputs.get("influx"):
+        from chaperon.report.outputs.influx import write_url  # late: as above
+
+        write_url(url)
+
+
+def parse_address(text: str, flag: str) -> tuple[str, int]:
+    """Return HOST:PORT as (host, port). Raises UsageError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise UsageError(f"{flag} {text!r} is not HOST:PORT, such as 127.0.0.1:9090")
+    return host.strip("[]") or "0.0.0.0", int(port)
+
+
 OUTPUTS = (
     OutputRow(
         (
@@ -223,6 +277,24 @@ OUTPUTS = (
         ),
         _make_github,
         _probe_github,
+    ),
+    OutputRow(
+        (
+            OutputOption("--metrics", "Serve metrics for Prometheus on a free port.", {"is_flag": True}),
+            OutputOption("--metrics-at", "Serve metrics for Prometheus at this address.", {"metavar": "HOST:PORT"}),
+        ),
+        _make_prometheus,
+        _probe_prometheus,
+    ),
+    OutputRow(
+        (OutputOption("--otlp", "Send metrics to this OpenTelemetry collector, by OTLP.", {"metavar": "URL"}),),
+        _make_otlp,
+        _probe_otlp,
+    ),
+    OutputRow(
+        (OutputOption("--influx", "Send points to this write address of InfluxDB.", {"metavar": "URL"}),),
+        _make_influx,
+        _probe_influx,
     ),
     OutputRow((), _make_console, write_capacity=_print_capacity),
 )
