@@ -66,7 +66,7 @@ def test_help_fits_eighty_columns_and_has_every_option_under_its_heading(command
     assert headings == [group for group in GROUPS if group in headings]
     assert headings[-1] == "Other"
     for option in options_of(command)[1]:
-        (at,) = [n for n, line in enumerate(lines) if re.match(rf"  {option.opts[-1]}\b", line)]
+        (at,) = [n for n, line in enumerate(lines) if re.match(rf"  {option.opts[-1]}(?![\w-])", line)]
         assert [line for line in lines[:at] if line[:-1] in GROUPS][-1] == f"{option.group}:"
     assert max(map(len, lines)) <= 80
     assert "\xa0" not in "".join(lines)
