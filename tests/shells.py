@@ -32,8 +32,12 @@ class Shells:
 
     def start(self, *args, judged=False, **kwargs):
         """Start a command; if *judged*, a run is INVALID where the machine was too slow for it."""
+        return self.python("-m", "chaperon", *(args if judged else unjudged(args)), **kwargs)
+
+    def python(self, *args, **kwargs):
+        """Start a Python program."""
         process = green.Popen(
-            [sys.executable, "-m", "chaperon", *(map(str, args) if judged else unjudged(args))],
+            [sys.executable, *map(str, args)],
             cwd=self.folder,
             stdout=green.PIPE,
             stderr=green.PIPE,

@@ -288,7 +288,7 @@ def written(report, tmp_path, *, quiet=False):
 @pytest.mark.parametrize("raised", RAISED, ids=lambda exc: type(exc).__name__)
 @pytest.mark.parametrize("quiet", [False, True])
 def test_a_json_that_cannot_be_written_loses_only_itself(tmp_path, capsys, monkeypatch, raised, quiet):
-    monkeypatch.setattr(json_output, "write_json", raising(raised))
+    monkeypatch.setattr(json_output, "json_text", raising(raised))
 
     code = written(report_of(), tmp_path, quiet=quiet)
 

@@ -115,6 +115,29 @@ def test_the_seconds_add_up_to_the_report():
     assert all("late_p99" in second.health for second in seconds)
 
 
+def test_the_slowest_requests_of_a_run_are_in_its_report(tmp_path):
+    @step
+    def uneven(session):
+        with session.measure(f"work {session.visit.number % 3}", kind="redis"):
+            session.clock.sleep(session.visit.number / 100)
+
+    class Slowest(Output):
+        name = "the slowest requests"
+
+        def finish(self, report):
+            lines = [f"{slow.took:.2f} {slow.name} at {slow.at:.2f}\n" for slow in report.slowest(10)]
+            (tmp_path / "slowest.txt").write_text("".join(lines))
+
+    clock = VirtualClock()
+    scenario = Scenario(uneven, name="shop")
+    running = Running(Environment(scenarios=[run(scenario, rate(20, hold=5))]).plan(), clock=clock).start([Slowest()])
+    clock.run(lambda: running.ended)
+    running.finish()
+
+    expected = [f"{n / 100:.2f} work {n % 3} at {n / 20 + n / 100:.2f}\n" for n in range(99, 89, -1)]
+    assert (tmp_path / "slowest.txt").read_text() == "".join(expected)
+
+
 def test_no_second_holds_a_secret():
     kept = Kept()
 

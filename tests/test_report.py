@@ -22,7 +22,7 @@ from chaperon.report.collector import LATE, MISSING, TWICE, Collector
 from chaperon.report.format import time_text
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.outputs.console import print_report
-from chaperon.report.outputs.json import as_dict, write_json
+from chaperon.report.outputs.json import JsonOutput, as_dict
 from chaperon.report.redaction.redaction import redacted
 from chaperon.report.report import Verdict
 from chaperon.report.totals import WorkerStats
@@ -342,12 +342,12 @@ def test_the_json_keeps_its_contract():
 
 def test_the_json_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "out.json"
-    write_json(report_of(), path)
+    JsonOutput(path).finish(report_of())
 
     with pytest.raises(OutputError, match="cannot write"):
-        write_json(report_of(), tmp_path / "no such folder" / "out.json")
+        JsonOutput(tmp_path / "no such folder" / "out.json").finish(report_of())
     with pytest.raises(OutputError, match="No space left"):
-        write_json(report_of(), "/dev/full")
+        JsonOutput("/dev/full").finish(report_of())
 
     assert json.loads(path.read_text())["schema"] == "chaperon-report/1"
     assert os.listdir(tmp_path) == ["out.json"]
@@ -357,7 +357,7 @@ def test_the_json_goes_where_a_link_leads(tmp_path):
     place, link = tmp_path / "place.json", tmp_path / "link.json"
     link.symlink_to(place)
 
-    write_json(report_of(), link)
+    JsonOutput(link).finish(report_of())
 
     assert link.is_symlink()
     assert json.loads(place.read_text())["schema"] == "chaperon-report/1"

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -53,6 +54,10 @@ class OutputOption:
         return self.flag.lstrip("-").replace("-", "_")
 
 
+CapacityWriter = Callable[["OutputValues", "Capacity"], None]
+"""Writes the result of `chaperon find`."""
+
+
 @dataclass(frozen=True, slots=True)
 class OutputRow:
     """One output of the command line.
@@ -65,7 +70,7 @@ class OutputRow:
     options: tuple[OutputOption, ...]
     make: Callable[[OutputValues], Output | None]
     probe: Callable[[OutputValues], None] = lambda options: None
-    write_capacity: Callable[[OutputValues, Capacity], None] | None = None
+    write_capacity: CapacityWriter | None = None
 
 
 def make_outputs(options: OutputValues) -> list[Output]:
@@ -108,19 +113,29 @@ class VerdictOutput(Output):
                 print_line("  ", reason, err=self._err)
 
 
-def _make_json(options: OutputValues) -> Output | None:
-    from chaperon.report.outputs.json import JsonOutput  # late: --version and --help need no report
+def file_output(flag: str, help: str, home: str, *, write_capacity: CapacityWriter | None = None) -> OutputRow:
+    """Return the row of an output that writes one file, with an option that takes its path; - is standard output.
 
-    path = options.outputs.get("json")
-    return None if path is None else JsonOutput(path, stdout=unfiltered_stdout)
+    *home* is MODULE:CLASS of the `FileOutput`; it is imported when the option is given.
+    """
+    option = OutputOption(flag, help, {"metavar": f"FILE|{STDOUT}"})
 
+    def make(options: OutputValues) -> Output | None:
+        path = options.outputs.get(option.name)
+        if path is None:
+            return None
+        module, _, name = home.partition(":")
+        made: Output = getattr(import_module(module), name)(path, stdout=unfiltered_stdout)
+        return made
 
-def _probe_json(options: OutputValues) -> None:
-    from chaperon.report.outputs.json import probe_json  # late: as above
+    def probe_file(options: OutputValues) -> None:
+        from chaperon.report.outputs.file_output import probe  # late: --version and --help need no report
 
-    path = options.outputs.get("json")
-    if path is not None:
-        probe_json(path)
+        path = options.outputs.get(option.name)
+        if path is not None:
+            probe(path)
+
+    return OutputRow((option,), make, probe_file, write_capacity)
 
 
 def _write_json_capacity(options: OutputValues, capacity: Capacity) -> None:
@@ -148,40 +163,19 @@ def _print_capacity(options: OutputValues, capacity: Capacity) -> None:
             print_line(line, err=err)
 
 
-def _path_row(flag: str, help: str, make: Callable[[str], Output], metavar: str = "FILE") -> OutputRow:
-    """Return the row of an output that is written to one path."""
-    asked = OutputOption(flag, help, {"metavar": metavar})
-
-    def make_output(options: OutputValues) -> Output | None:
-        path = options.outputs.get(asked.name)
-        return None if path is None else make(path)
-
-    def probe(options: OutputValues) -> None:
-        path = options.outputs.get(asked.name)
-        if path is not None:
-            from chaperon.report.outputs.output_file import probe_output  # late: as above
-
-            probe_output(Path(path) / "series.csv" if metavar == "DIR" and Path(path).is_dir() else path)
-
-    return OutputRow((asked,), make_output, probe)
-
-
-def _make_junit(path: str) -> Output:
-    from chaperon.report.outputs.junit import JUnitOutput  # late: as above
-
-    return JUnitOutput(path)
-
-
-def _make_csv(folder: str) -> Output:
+def _make_csv(options: OutputValues) -> Output | None:
     from chaperon.report.outputs.csv import CsvOutput  # late: as above
 
-    return CsvOutput(folder)
+    folder = options.outputs.get("csv")
+    return None if folder is None else CsvOutput(folder)
 
 
-def _make_markdown(path: str) -> Output:
-    from chaperon.report.outputs.markdown import MarkdownOutput  # late: as above
+def _probe_csv(options: OutputValues) -> None:
+    from chaperon.report.outputs.output_file import probe_output  # late: as above
 
-    return MarkdownOutput(path)
+    folder = options.outputs.get("csv")
+    if folder is not None:
+        probe_output(Path(folder) / "series.csv" if Path(folder).is_dir() else folder)
 
 
 def _make_github(options: OutputValues) -> Output | None:
@@ -254,19 +248,25 @@ def parse_address(text: str, flag: str) -> tuple[str, int]:
 
 
 OUTPUTS = (
-    OutputRow(
-        (
-            OutputOption(
-                "--json", "Write the report to this file, as JSON; - is standard output.", {"metavar": "FILE|-"}
-            ),
-        ),
-        _make_json,
-        _probe_json,
-        _write_json_capacity,
+    file_output(
+        "--json",
+        "Write the report to this file, as JSON; - is standard output.",
+        "chaperon.report.outputs.json:JsonOutput",
+        write_capacity=_write_json_capacity,
     ),
-    _path_row("--junit", "Write limits, checks and the run's validity as JUnit XML.", _make_junit),
-    _path_row("--csv", "Write series, seconds and errors as CSV files to this folder.", _make_csv, "DIR"),
-    _path_row("--markdown", "Write the report to this file as Markdown.", _make_markdown),
+    file_output(
+        "--junit",
+        "Write limits, checks and the run's validity as JUnit XML.",
+        "chaperon.report.outputs.junit:JUnitOutput",
+    ),
+    OutputRow(
+        (OutputOption("--csv", "Write series, seconds and errors as CSV files to this folder.", {"metavar": "DIR"}),),
+        _make_csv,
+        _probe_csv,
+    ),
+    file_output(
+        "--markdown", "Write the report to this file as Markdown.", "chaperon.report.outputs.markdown:MarkdownOutput"
+    ),
     OutputRow(
         (
             OutputOption(

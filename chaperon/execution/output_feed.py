@@ -77,6 +77,8 @@ class OutputFeed:
 
     def flush(self) -> None:
         """Wait until live outputs have what is queued, at most `FLUSH` seconds, and note what they lost."""
+        if not self._live:  # no switch to the hub: a visit that never switches might run on
+            return
         gevent.joinall([live.close() for live in self._live], timeout=FLUSH)
         for live in self._live:
             live.stop()

@@ -58,6 +58,7 @@ class Run(ABC):
         self._run_file: RunFileWriter | None = None
         self._written: Report | None = None
         self._started = ""
+        self._load_began = 0.0
         self._ended = Event()
 
     def __enter__(self: Self) -> Self:
@@ -106,7 +107,7 @@ class Run(ABC):
             given = self._setup.begin()
             self.plan = self.plan.with_setup_result(given)
             self._monitor.redact.add(self.plan.secrets)
-            began = self._launch(given)
+            began = self._load_began = self._launch(given)
             time = epoch() + began - self._clock.now()
             self._feed.begin(time)
             self._started = today()
@@ -187,7 +188,8 @@ class Run(ABC):
         """Return the report: so far, or in the end."""
         self._check_started()
         self._monitor.redact.add(self._found_secrets())
-        info = RunInfo(self.plan.name, self.plan.seed, self._started, max(self._duration(), 0.0))
+        length = max(self._duration(), 0.0)
+        info = RunInfo(self.plan.name, self.plan.seed, self._started, length, self._load_began)
         return self._monitor.report(info, finished=self.ended)
 
     @property

@@ -10,7 +10,8 @@ from chaperon.measure.precision.history import History
 from chaperon.measure.sample import Failure, Row
 from chaperon.measure.sketch import TOTAL, WINDOW, Sketch
 
-EXEMPLARS = 5
+EXEMPLARS = 10
+"""Slowest samples kept of each series."""
 
 
 class Series:
@@ -24,7 +25,7 @@ class Series:
       from the due time. The latter also contains visits that were due and never started, which
       no other figure includes.
     - *bytes*: bytes received. *last*: (moment, value) of the newest sample.
-    - *slowest*: (value, moment) pairs of the five greatest values, greatest first.
+    - *slowest*: (value, moment) pairs of the ten greatest values, greatest first.
     - *history*: the same samples second by second, where they are kept.
     """
 

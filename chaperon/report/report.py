@@ -6,10 +6,11 @@ import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from heapq import nlargest
 
 from chaperon.errors import NoSuchSeries
 from chaperon.measure.sample import Key
-from chaperon.measure.series import Series
+from chaperon.measure.series import EXEMPLARS, Series
 from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts
 from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.rows import Row, generator_part_of, shown_value, sum_rows
@@ -29,6 +30,16 @@ class Verdict(enum.Enum):
     def exit_code(self) -> int:
         """The exit code of a command that executed the run: 0, 4, 5 or 130."""
         return {"PASS": 0, "FAIL": 4, "INVALID": 5, "ABORTED": 130}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class SlowRequest:
+    """One of the slowest requests: *took* is its service time, *at* its end, in seconds from the start of the run."""
+
+    scenario: str
+    name: str
+    took: float
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,7 @@ class Report:
       in which its visits were due.
     - *happenings*: (worker, event) pairs.
     - *own*: an estimate of the delay added by the generator, see `generator_part`.
+    - *began*: the start of the run on the clock of its samples, in seconds.
 
     The secrets of the run are replaced in every text. *redact* is the function that replaced them;
     names given to the report are redacted likewise before the search.
@@ -88,6 +100,7 @@ class Report:
     happenings: tuple[tuple[str, RunEvent], ...] = ()
     redact: Callable[[str], str] = field(default=str, repr=False, compare=False)
     own: GeneratorPart | None = None
+    began: float = 0.0
 
     def __repr__(self) -> str:
         return f"<Report {self.verdict.value} of {self.environment}, {self.duration:.1f} s>"
@@ -129,6 +142,15 @@ class Report:
         times = row.response if response else row.service
         part = self.generator_part(row, p, response=response)
         return times is not None and is_marked(shown_value(times, p / 100), part)
+
+    def slowest(self, n: int = EXEMPLARS) -> list[SlowRequest]:
+        """Return the *n* slowest requests of the run, the slowest first; failed ones count, the warm-up does not.
+
+        Ten are kept of each series, so the result is exact up to n = 10.
+        """
+        rows = [row for row in self.rows if Key("", row.name, row.kind).is_request]
+        kept = [SlowRequest(r.scenario, r.name, took, at - self.began) for r in rows for took, at in r.slowest]
+        return nlargest(n, kept, key=lambda request: request.took)
 
     @property
     def requests(self) -> Row:

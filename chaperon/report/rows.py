@@ -78,7 +78,7 @@ class Row:
 
     @property
     def slowest(self) -> list[tuple[float, float]]:
-        """The five greatest values as (value, moment) pairs; moments are readings of the run's clock."""
+        """The ten greatest values as (value, moment) pairs; moments are readings of the run's clock."""
         return self.series.slowest
 
     @property

@@ -19,12 +19,16 @@ from chaperon.report.validity.generator_part import GeneratorPart
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """The name, seed, start time (ISO 8601) and *duration* in seconds of a run, for its report."""
+    """The name, seed, start time (ISO 8601) and *duration* in seconds of a run, for its report.
+
+    *began* is its start on the clock of its samples, in seconds.
+    """
 
     environment: str
     seed: int
     started: str
     duration: float
+    began: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ def conclude(
         due=totals.due,
         happenings=tuple(totals.happenings),
         own=own,
+        began=info.began,
     )
 
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from chaperon.errors import OutputError
 from chaperon.measure.precision.confidence import PERCENTILES
 from chaperon.report.breakdown import PHASE, by_tags, split
-from chaperon.report.outputs.output import Output, PlannedRun
-from chaperon.report.outputs.output_file import probe_output, write_output
+from chaperon.report.outputs.file_output import STDOUT, FileOutput, Stdout, plain_stdout, write_text
 from chaperon.report.percentiles import Population
 from chaperon.report.redaction.redaction import STEERING, redacted
 from chaperon.report.report import Report
@@ -22,15 +17,7 @@ from chaperon.report.rows import Row
 from chaperon.report.texts import map_texts
 
 SCHEMA = "chaperon-report/1"
-STDOUT = "-"
-"""The path that means standard output."""
-Stdout = Callable[[], AbstractContextManager[TextIO]]
-"""Returns a context manager that gives the stream to write to."""
 _ESCAPED = {code: f"\\u{code:04x}" for code in STEERING if code >= 127}  # JSON escapes the others itself
-
-
-def _stdout() -> AbstractContextManager[TextIO]:
-    return nullcontext(sys.stdout)
 
 
 def as_dict(report: Report) -> dict[str, Any]:
@@ -89,45 +76,22 @@ def as_dict(report: Report) -> dict[str, Any]:
     }
 
 
-class JsonOutput(Output):
+class JsonOutput(FileOutput):
     """Writes the report as JSON to a file, whole or not at all, or to standard output where the path is "-"."""
 
-    def __init__(self, path: str | Path, *, stdout: Stdout = _stdout) -> None:
-        self.name = "the report to standard output" if path == STDOUT else f"the report to {path}"
-        self._path = path
-        self._stdout = stdout
-
-    def start(self, plan: PlannedRun) -> None:
-        """Raise OutputError if the file could not be written, for example into a missing folder."""
-        probe_json(self._path)
-
-    def finish(self, report: Report) -> None:
-        """Write the report. Raises OutputError, OSError."""
-        write_json(report, self._path, stdout=self._stdout)
+    def text(self, report: Report) -> str:
+        """Return the report as JSON."""
+        return json_text(as_dict(report), self.path)
 
 
-def probe_json(path: str | Path) -> None:
-    """Raise OutputError unless a report can be written to *path*, or *path* is "-"."""
-    if path != STDOUT:
-        probe_output(path)
+def json_text(values: dict[str, Any], path: str | Path) -> str:
+    """Return plain values as JSON for *path*: for "-" in ASCII, which fits every encoding of that stream."""
+    return json.dumps(values, indent=1, ensure_ascii=path == STDOUT, allow_nan=False).translate(_ESCAPED) + "\n"
 
 
-def write_json(report: Report, path: str | Path, *, stdout: Stdout = _stdout) -> None:
-    """Write the report to *path*, whole or not at all, or to *stdout* if that is "-". Raises OutputError, OSError."""
-    write_plain(as_dict(report), path, stdout=stdout)
-
-
-def write_plain(values: dict[str, Any], path: str | Path, *, stdout: Stdout = _stdout) -> None:
-    """Write plain values as JSON to *path*, or to *stdout*, as `write_json` does."""
-    if path == STDOUT:
-        with stdout() as stream:  # ASCII, so that the encoding of the stream does not matter
-            stream.write(json.dumps(values, indent=1, allow_nan=False) + "\n")
-        return
-    text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False).translate(_ESCAPED) + "\n"
-    try:
-        write_output(path, text)
-    except OSError as exc:
-        raise OutputError(f"cannot write {path}: {exc.strerror or exc}; give another path") from exc
+def write_plain(values: dict[str, Any], path: str | Path, *, stdout: Stdout = plain_stdout) -> None:
+    """Write plain values as JSON to *path*, or to *stdout* if that is "-". Raises OutputError, OSError."""
+    write_text(path, json_text(values, path), stdout=stdout)
 
 
 def _series(report: Report, row: Row) -> dict[str, Any]:

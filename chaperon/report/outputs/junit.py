@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from chaperon.report.outputs.output import Output, PlannedRun
-from chaperon.report.outputs.output_file import probe_output, write_output
+from chaperon.report.outputs.file_output import FileOutput
 from chaperon.report.redaction.redaction import redacted
 from chaperon.report.report import Report, Verdict
 from chaperon.report.texts import map_texts
@@ -17,25 +15,16 @@ _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 LIMIT_BROKE = "limit broke"
 
 
-class JUnitOutput(Output):
+class JUnitOutput(FileOutput):
     """Writes the suites "limits", "checks" and "run" to *path*.
 
     A limit that broke, or has no data, is a failure, and so is a check that failed at least
     once. An INVALID run is an error. Times are those of the run, in seconds, never latencies.
     """
 
-    name = "the JUnit file"
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = path
-
-    def start(self, plan: PlannedRun) -> None:
-        """Raise OutputError if the file cannot be written."""
-        probe_output(self.path)
-
-    def finish(self, report: Report) -> None:
-        """Write the file, whole or not at all. Raises OutputError and OSError."""
-        write_output(self.path, junit_text(report))
+    def text(self, report: Report) -> str:
+        """Return the report as JUnit XML."""
+        return junit_text(report)
 
 
 def junit_text(report: Report) -> str:

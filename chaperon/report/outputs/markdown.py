@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from chaperon.report.format import AT_LEAST, MARKS, number_text, time_text
-from chaperon.report.outputs.output import Output, PlannedRun
-from chaperon.report.outputs.output_file import probe_output, write_output
+from chaperon.report.outputs.file_output import FileOutput
 from chaperon.report.percentiles import percentile_text
 from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import Report
@@ -24,21 +22,12 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!$@])")
 _SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
-class MarkdownOutput(Output):
+class MarkdownOutput(FileOutput):
     """Writes the report to *path* as Markdown."""
 
-    name = "the Markdown file"
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = path
-
-    def start(self, plan: PlannedRun) -> None:
-        """Raise OutputError if the file cannot be written."""
-        probe_output(self.path)
-
-    def finish(self, report: Report) -> None:
-        """Write the file, whole or not at all. Raises OutputError and OSError."""
-        write_output(self.path, markdown_text(report))
+    def text(self, report: Report) -> str:
+        """Return the report as Markdown."""
+        return markdown_text(report)
 
 
 def markdown_text(report: Report) -> str:

@@ -86,7 +86,7 @@ class RecordedRun:
         if not self.finished:
             monitor.set_aborted(UNFINISHED.format(second=self.seconds))
         header = self.header
-        info = RunInfo(header.environment, header.seed, header.started, length)
+        info = RunInfo(header.environment, header.seed, header.started, length, header.began)
         return monitor.report(info, finished=self.finished)
 
     @property
