@@ -181,6 +181,10 @@ class FastSession(PlainSession):
             forget_cookies(prepared_request)
         super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
 
+    def may_redirect(self, before: str, after: str) -> bool:
+        """Return whether a request may be repeated with all its headers after a redirect from *before* to *after*."""
+        return not self._origins.leaves(before, after)
+
     def _carried(self) -> set[str]:
         """Return the names, in lower case, of the headers that the session adds to requests."""
         service = {name.lower() for name in self.service.headers} | self._signed

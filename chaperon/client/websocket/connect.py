@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from requests import PreparedRequest, Request
+from requests.structures import CaseInsensitiveDict
 
 from chaperon.client.http.measured import MeasuredSession
 from chaperon.client.network import exceptions
@@ -16,7 +17,16 @@ from chaperon.client.network.connect import NetworkContext, Timeouts
 from chaperon.client.network.stream import NetworkStream
 from chaperon.client.network.tls import context_for
 from chaperon.client.timings import Timings
-from chaperon.client.websocket.handshake import Answer, agree, keep_cookies, new_key, shake_hands, upgrade
+from chaperon.client.websocket.handshake import (
+    Answer,
+    agree,
+    asked_subprotocols,
+    keep_cookies,
+    new_key,
+    redirect_target,
+    shake_hands,
+    upgrade,
+)
 from chaperon.client.websocket.metrics import WebSocketMetrics
 from chaperon.client.websocket.protocol import WebSocketProtocol
 from chaperon.client.websocket.websocket import WebSocket
@@ -27,6 +37,8 @@ from chaperon.measure.failures import classify
 
 BUFFER = 1_000
 MAX_SIZE = 16 * 1024 * 1024
+REDIRECTS = 10
+"""Maximum number of redirects of one handshake."""
 _WS = re.compile("^ws(?=s?://)")
 
 
@@ -49,55 +61,95 @@ def open_websocket(
     *path* is relative to the service or a whole URL (ws, wss, http, https). *timeout*, in seconds or as a
     span such as "500ms", limits the opening as a whole and is the default of later waits; a pair gives one
     value for each. Up to *buffer* unread messages are kept; a message of more than *max_size* bytes closes
-    the WebSocket. *ended* is called once with the WebSocket when it is closed. Raises WebSocketRefused,
-    WebSocketTimeout.
+    the WebSocket. A Sec-WebSocket-Protocol among the *headers* asks for subprotocols as *subprotocols* does.
+    Redirects to the same or a trusted origin are followed. *ended* is called once with the WebSocket when it is
+    closed. Raises WebSocketRefused, WebSocketTimeout.
     """
     service, meter = http.service, http.meter
     path = _WS.sub("http", path)
     opening, waiting = _spans(service.timeout if timeout is ... else timeout)
-    tally = WebSocketMetrics(meter, name or service.label("", path).strip())
-    key = new_key()
-    request = http.prepare_request(
-        Request("GET", service.locate(path), headers={**(headers or {}), **upgrade(key, subprotocols)}, params=params)
-    )
+    metrics = WebSocketMetrics(meter, name or service.label("", path).strip())
     network = wire or NetworkContext(now=meter.clock.now)
-    start = tally.now()
+    request = Request("GET", service.locate(path), headers=dict(headers or {}), params=params)
+    start = metrics.now()
     try:
-        stream, answer, timings, chosen = _open(http, network, request, key, subprotocols, opening)
+        opened = _open(http, network, request, list(subprotocols), opening)
     except BaseException as exc:
-        tally.opened(start, exc)
+        metrics.opened(start, exc)
         raise
-    tally.opened(start)
+    metrics.opened(start, redirects=opened.redirects)
     if service.timings:
-        tally.stages(start, timings)
+        metrics.stages(start, opened.timings)
     channel = WebSocketProtocol(
-        stream, answer.rest, meter.clock, tally, buffer=buffer, max_size=max_size, ended=lambda: ended(websocket)
+        opened.stream,
+        opened.answer.rest,
+        meter.clock,
+        metrics,
+        buffer=buffer,
+        max_size=max_size,
+        ended=lambda: ended(websocket),
     )
-    websocket = WebSocket(channel, tally, timeout=waiting, subprotocol=chosen, headers=answer.headers, timings=timings)
+    websocket = WebSocket(
+        channel,
+        metrics,
+        timeout=waiting,
+        subprotocol=opened.subprotocol,
+        headers=opened.answer.headers,
+        timings=opened.timings,
+    )
     channel.begin()
     return websocket
 
 
+class _Opened(NamedTuple):
+    """A stream after a successful handshake, with the response, its timings and the number of redirects before it."""
+
+    stream: NetworkStream
+    answer: Answer
+    timings: Timings
+    subprotocol: str | None
+    redirects: int
+
+
 def _open(
-    http: MeasuredSession,
-    network: NetworkContext,
-    request: PreparedRequest,
-    key: str,
-    subprotocols: Sequence[str],
-    within: float | None,
-) -> tuple[NetworkStream, Answer, Timings, str | None]:
+    http: MeasuredSession, network: NetworkContext, request: Request, subprotocols: list[str], within: float | None
+) -> _Opened:
+    """Open a WebSocket, following redirects to trusted origins; *within*, in seconds, limits all of it."""
+    deadline = inf if within is None else network.now() + within
+    request.headers = CaseInsensitiveDict(request.headers)
+    for redirects in range(REDIRECTS + 1):
+        key = new_key()
+        asked = asked_subprotocols({**http.headers, **request.headers}, subprotocols)
+        prepared = http.prepare_request(
+            Request("GET", request.url, headers={**request.headers, **upgrade(key, asked)}, params=request.params)
+        )
+        stream, answer, timings = _shaken(http, network, prepared, deadline, within)
+        try:
+            target = redirect_target(answer, prepared.url or "")
+            if target is None or redirects == REDIRECTS or not http.may_redirect(prepared.url or "", target):
+                return _Opened(stream, answer, timings, agree(answer, key, asked), redirects)
+        except BaseException:
+            stream.close()
+            raise
+        stream.close()
+        request.url, request.params = target, {}
+    raise AssertionError("the last redirect is refused above")
+
+
+def _shaken(
+    http: MeasuredSession, network: NetworkContext, request: PreparedRequest, deadline: float, within: float | None
+) -> tuple[NetworkStream, Answer, Timings]:
+    """Connect and exchange one handshake; store its cookies."""
     url = urlsplit(request.url or "")
     secure = url.scheme == "https"
     origin = exceptions.Origin(url.scheme, url.hostname or "", url.port or (443 if secure else 80))
     context = context_for(True if http.verify is None else http.verify, http.cert) if secure else None
-    deadline = inf if within is None else network.now() + within
     stream: NetworkStream | None = None
     try:
         stream, opened = network.connect(origin, context, Timeouts(), deadline, http.service.local_addresses)
         stream.patience, stream.deadline = inf, deadline
         answer, shaken = shake_hands(stream, request, url.netloc.rpartition("@")[2], network.now)
         keep_cookies(http.cookies, request, answer.headers)
-        chosen = agree(answer, key, subprotocols)
     except BaseException as exc:
         if stream is not None:
             stream.close()
@@ -106,7 +158,7 @@ def _open(
         if is_a(exc, OSError):
             raise _refused(exc, origin) from exc
         raise
-    return stream, answer, shaken._replace(dns=opened.dns, tcp=opened.tcp, tls=opened.tls), chosen
+    return stream, answer, shaken._replace(dns=opened.dns, tcp=opened.tcp, tls=opened.tls)
 
 
 def _refused(exc: OSError, origin: exceptions.Origin) -> WebSocketRefused:

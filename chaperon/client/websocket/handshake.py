@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha1
 from http.client import HTTPMessage
 from os import urandom
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from urllib.parse import urljoin
 
 from requests import PreparedRequest
 from requests.cookies import MockRequest, MockResponse, RequestsCookieJar
+from requests.models import REDIRECT_STATI
 
 from chaperon.client.headers import beyond_latin_1
 from chaperon.client.http.parser import ResponseParser, fields
@@ -24,6 +27,8 @@ HEAD_MOST = 64 * 1024
 """Maximum number of bytes received before the head of the response is complete."""
 FIELDS_MOST = 1_000
 """Maximum number of header fields in the response."""
+_UNTRUSTED = " (followed, up to 10 times, to the same origin and to trust_origins of the service)"
+_WS = re.compile("^ws(?=s?://)")
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -49,6 +54,18 @@ def upgrade(key: str, subprotocols: Sequence[str]) -> dict[str, str | None]:
     if subprotocols:
         asked["Sec-WebSocket-Protocol"] = ", ".join(subprotocols)
     return asked
+
+
+def asked_subprotocols(headers: Mapping[str, Any], subprotocols: Sequence[str]) -> list[str]:
+    """Return *subprotocols* and those that a Sec-WebSocket-Protocol header asks for, each once."""
+    given = next((_header(v) for k, v in headers.items() if k.lower() == "sec-websocket-protocol" and v), "")
+    return list(dict.fromkeys([*subprotocols, *(name for part in given.split(",") if (name := part.strip()))]))
+
+
+def redirect_target(answer: Answer, url: str) -> str | None:
+    """Return the URL, with http or https, to which a response to a handshake for *url* redirects, or None."""
+    location = answer.headers.get("Location") if answer.status in REDIRECT_STATI else None
+    return None if location is None else _WS.sub("http", urljoin(url, location.strip()))
 
 
 def new_key() -> str:
@@ -96,8 +113,10 @@ def agree(answer: Answer, key: str, subprotocols: Sequence[str]) -> str | None:
     """Validate the response and return the subprotocol the server chose, or None. Raises WebSocketRefused."""
     if answer.status != 101:
         said = f"{answer.status} {answer.reason}".strip()
+        target = answer.headers.get("Location")
+        where = "" if target is None else f", with Location: {target!r}{_UNTRUSTED}"
         raise WebSocketRefused(
-            f"the server answered {said} instead of 101: {answer.rest[:BODY_SHOWN].decode(errors='replace')!r}",
+            f"the server answered {said} instead of 101{where}: {answer.rest[:BODY_SHOWN].decode(errors='replace')!r}",
             counted_as=f"http {answer.status}" if answer.status >= 400 else f"unexpected http {answer.status}",
             status=answer.status,
             body=answer.rest,
@@ -109,7 +128,12 @@ def agree(answer: Answer, key: str, subprotocols: Sequence[str]) -> str | None:
     if headers.get("Sec-WebSocket-Accept", "").strip() != expected:
         raise _refused("a Sec-WebSocket-Accept that is not the answer to our key", "ws handshake", 101)
     if headers.get("Sec-WebSocket-Extensions"):
-        raise _refused("an extension that was not requested", "ws handshake", 101)
+        raise _refused(
+            f"the extension {headers['Sec-WebSocket-Extensions']!r}, which is not supported: "
+            "send no Sec-WebSocket-Extensions header",
+            "ws handshake",
+            101,
+        )
     chosen = headers.get("Sec-WebSocket-Protocol")
     if chosen is not None and chosen not in subprotocols:
         raise _refused(f"the subprotocol {chosen!r}, when {list(subprotocols)} was asked for", "ws handshake", 101)

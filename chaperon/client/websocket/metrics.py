@@ -62,9 +62,12 @@ class WebSocketMetrics:
         self.lag = meter.recorder.lag
         self._take = meter.record
 
-    def opened(self, start: float, failure: BaseException | None = None) -> None:
-        """Record an attempt to connect."""
-        self.waited(self.names.connect, start, self.now(), failure)
+    def opened(self, start: float, failure: BaseException | None = None, redirects: int = 0) -> None:
+        """Record an attempt to connect, and count its redirects."""
+        end = self.now()
+        self.waited(self.names.connect, start, end, failure)
+        if redirects:
+            self._take(f"redirects {self.names.connect}", "count", start, end, None, 0, None, float(redirects))
 
     def stages(self, start: float, timings: Timings) -> None:
         """Record the seconds of each stage of connecting, one value series per stage."""
