@@ -16,6 +16,7 @@ from typing import Any
 from chaperon.errors import LoadError, UsageError
 from chaperon.execution.import_guard import LIBRARIES
 from chaperon.execution.scenario_module import locate, project_root
+from chaperon.measure.quantity import count_text
 
 MAX_BYTES = 64 << 20
 """Bytes all files may have together."""
@@ -117,7 +118,7 @@ def pack_bundle(target: str, overrides: Mapping[str, Any], files: Mapping[str, P
     if size > MAX_BYTES:
         largest = sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0]))[:LISTED_FILES]
         raise UsageError(
-            f"the scenario's files have {size:,} bytes, {MAX_BYTES:,} can be shipped; the largest are "
+            f"the scenario's files have {count_text(size, 'byte')}, {MAX_BYTES:,} can be shipped; the largest are "
             f"{', '.join(f'{name} ({bytes:,})' for name, bytes in largest)}: move them out of its folder, "
             "or give workers a file of their own with --no-ship"
         )

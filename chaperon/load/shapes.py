@@ -16,6 +16,7 @@ from chaperon.load.kinds.rate import Rate
 from chaperon.load.kinds.think import Think, thinking
 from chaperon.load.kinds.users import Users
 from chaperon.load.kinds.users_per_second import UsersPerSecond
+from chaperon.measure.quantity import count_text
 
 Shape = Callable[..., Load]
 MOST_STAIRS = 10_000
@@ -155,7 +156,7 @@ def stairs(start: float, to: float, *, by: float, each: float | str, of: Shape |
         raise PlanError("stairs need a by= greater than 0")
     count = math.floor(abs(high - low) / step + 1e-9) + 1
     if count > MOST_STAIRS:
-        raise PlanError(f"{count:,} stairs are more than {MOST_STAIRS:,}: take larger steps with by=")
+        raise PlanError(f"{count_text(count, 'stair')} are more than {MOST_STAIRS:,}: take larger steps with by=")
     span = _span("each", each)
     up = 1.0 if high >= low else -1.0
     levels = [low + up * step * i for i in range(count)]

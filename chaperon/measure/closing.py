@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from chaperon.measure.quantity import count_text
 from chaperon.measure.window import Window
 
 
@@ -60,10 +61,10 @@ def disagreements(closing: Closing, reported: Reported, worker: str) -> list[str
     for label, counted in closing.visits.items():
         received = reported.visits.get(label, 0)
         if counted != received:
-            found.append(f"{worker} planned {counted:,} visits of {label}, its windows have {received:,}")
+            found.append(f"{worker} planned {count_text(counted, 'visit')} of {label}, its windows have {received:,}")
     if closing.requests > reported.requests + closing.left_out:
         received = reported.requests + closing.left_out
-        found.append(f"{worker} sent {closing.requests:,} requests, its windows have {received:,}")
+        found.append(f"{worker} sent {count_text(closing.requests, 'request')}, its windows have {received:,}")
     return found
 
 

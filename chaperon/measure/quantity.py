@@ -8,5 +8,5 @@ def count_text(number: float, noun: str, plural: str = "") -> str:
 
     Whole numbers have thousands separators; others are written with up to six significant digits.
     """
-    figure = f"{int(number):,}" if number == int(number) else f"{number:g}"
+    figure = f"{int(number):,}" if float(number).is_integer() else f"{number:g}"
     return f"{figure} {noun if number == 1 else plural or f'{noun}s'}"

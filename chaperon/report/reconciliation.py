@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chaperon.measure.closing import Closing, disagreements, missing
+from chaperon.measure.quantity import count_text
 from chaperon.measure.window import VisitCounts
 from chaperon.report.collector import Collector
 
@@ -39,7 +40,7 @@ def reconcile(
             found.append(f"{least - known:,} of {least:,} visits of {label} that were due are in no window: lost")
             lost[label] = max(lost.get(label, 0), least - known)
         elif exact and known > least + duplicated:
-            found.append(f"{known:,} visits of {label} were planned, though the load makes {least:,} due")
+            found.append(f"{count_text(known, 'visit')} of {label} were planned, though the load makes {least:,} due")
     second = max((row.at for row in collector.totals().seconds), default=0)
     collector.correct({(label, second): VisitCounts(planned=count, lost=count) for label, count in lost.items()})
     return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from chaperon._version import VERSION
 from chaperon.measure.plain_text import NAME, encodable
+from chaperon.measure.quantity import count_text
 from chaperon.measure.sample import WARM_UP
 from chaperon.report.format import AT_LEAST
 from chaperon.report.limits.limit_result import LimitResult
@@ -133,7 +134,8 @@ def _judge(totals: Totals, limits: Sequence[LimitResult], ending: Ending) -> tup
     if ending.finished:
         for label, counts in totals.ledger.items():
             if not counts.balanced:
-                invalid.append(f"the ledger of {label} does not balance: {counts.planned - counts.ended:+d} visits")
+                planned = count_text(counts.planned, "visit")
+                invalid.append(f"the ledger of {label} does not balance: {planned} planned, {counts.ended:,} ended")
         if not any(counts.done for counts in totals.ledger.values()):
             failed.append("no visit was done")
     reasons = invalid + failed + ([ending.aborted] if ending.aborted else [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from chaperon.measure.quantity import count_text
 from chaperon.report.format import time_text
 from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.totals import WorkerStats
@@ -24,7 +25,7 @@ def worker_lines(workers: Sequence[WorkerStats], *, now: bool = False, most: int
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(_cells(row, widths)).rstrip() for row in rows]
     if len(workers) > most:
-        lines.append(f"and {len(workers) - most:,} workers with better figures")
+        lines.append(f"and {count_text(len(workers) - most, 'worker')} with better figures")
     return lines
 
 
@@ -35,7 +36,9 @@ def _severity(worker: WorkerStats) -> tuple[bool, float, float]:
 
 def _row(worker: WorkerStats, now: bool) -> tuple[str, ...]:
     health = worker.latest if now else worker.health
-    lost = f"lost, {worker.losses:,} visits with it" if worker.lost else "gone" if now and worker.away else ""
+    lost = (
+        f"lost, {count_text(worker.losses, 'visit')} with it" if worker.lost else "gone" if now and worker.away else ""
+    )
     return (
         redacted_line(worker.name),
         f"{worker.visits:,}",

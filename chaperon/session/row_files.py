@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from chaperon.errors import LoadError
+from chaperon.measure.quantity import count_text
 
 TABLES = {".csv": None, ".tsv": "\t", ".tab": "\t", ".psv": "|"}
 """File suffix of a table to its delimiter; None: recognised from the first lines."""
@@ -113,7 +114,10 @@ def _table(path: Path, text: str, delimiter: str | None) -> list[Any]:
                 if not header:
                     header = _header(path, at, cells, delimiter)
                 elif len(cells) != len(header):
-                    raise LoadError(f"{path}, line {at}: {len(cells)} cells under {len(header)} columns: {cells!r:.80}")
+                    raise LoadError(
+                        f"{path}, line {at}: {count_text(len(cells), 'cell')} "
+                        f"under {count_text(len(header), 'column')}: {cells!r:.80}"
+                    )
                 else:
                     rows.append(dict(zip(header, cells, strict=True)))
         except csv.Error as exc:

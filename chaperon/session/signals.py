@@ -10,6 +10,7 @@ from gevent.event import Event
 
 from chaperon.clock import Clock
 from chaperon.errors import PlanError, RendezvousTimeout, SignalTimeout, UsageError
+from chaperon.measure.quantity import count_text
 
 
 class Waitable(Protocol):
@@ -128,7 +129,7 @@ class Rendezvous:
         if meeting is None:
             meeting = self._open[name] = _Meeting(n)
         if meeting.wanted != n:
-            raise UsageError(f"the rendezvous {name!r} waits for {meeting.wanted} sessions, not for {n}")
+            raise UsageError(f"the rendezvous {name!r} waits for {count_text(meeting.wanted, 'session')}, not for {n}")
         place = meeting.present
         meeting.present += 1
         meeting.largest = max(meeting.largest, meeting.present)

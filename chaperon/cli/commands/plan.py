@@ -14,6 +14,7 @@ from chaperon.cli.terminal.streams import Styled, print_line, print_warning
 from chaperon.execution.environment import Environment
 from chaperon.load.kinds.load import Shaped
 from chaperon.load.share import Share
+from chaperon.measure.quantity import count_text
 from chaperon.report.chart import framed
 from chaperon.report.format import time_text
 
@@ -88,7 +89,7 @@ def _summary(environment: Environment) -> str:
     ends = [share.until for share in shares]
     due = [number for share in shares if (number := _planned_visits(share)) is not None]
     length = "until their visits are made" if None in ends else f"over {_clock_text(max(e or 0.0 for e in ends))}"
-    visits = f"{sum(due):,} visits planned" if due else "as many visits as the target answers"
+    visits = f"{count_text(sum(due), 'visit')} planned" if due else "as many visits as the target answers"
     return f"in all: {visits}, {length}; seed {environment.seed}"
 
 

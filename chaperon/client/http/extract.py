@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from chaperon.errors import NotInReply, UsageError
+from chaperon.measure.quantity import count_text
 
 TOKENS = re.compile(r"csrf|xsrf|authenticity_?token|requestverificationtoken|^_token$", re.IGNORECASE)
 """Matches the field names that web frameworks give to CSRF tokens."""
@@ -104,7 +105,7 @@ class Extractors:
 def _shown(value: Any) -> str:
     if isinstance(value, Mapping):
         return f"it has {', '.join(map(str, value)) or 'nothing'}"[:_SHOWN]
-    return f"it has {len(value)} items" if isinstance(value, list) else repr(value)[:_SHOWN]
+    return f"it has {count_text(len(value), 'item')}" if isinstance(value, list) else repr(value)[:_SHOWN]
 
 
 def _html(text: str) -> Any:

@@ -21,6 +21,7 @@ from chaperon.errors import (
     ProtocolError,
     SocketTimeout,
 )
+from chaperon.measure.quantity import count_text
 
 E = TypeVar("E", bound=ChaperonError)
 DESCRIPTORS = "out of file descriptors: raise the limit (ulimit -n, or LimitNOFILE= of the service)"
@@ -113,7 +114,8 @@ def cut_short(exc: BaseException, peer: Any, got: int) -> Exception:
         return raised.SSLError(exc)
     if isinstance(exc, ConnectionClosedEarly):
         lost = beneath.ProtocolError(
-            f"Connection broken: the peer closed it after {got} bytes of the body", beneath.IncompleteRead(got, 0)
+            f"Connection broken: the peer closed it after {count_text(got, 'byte')} of the body",
+            beneath.IncompleteRead(got, 0),
         )
         return raised.ChunkedEncodingError(lost)
     broken = beneath.ProtocolError(f"Connection broken: {exc!r}", exc)
@@ -131,7 +133,7 @@ def within_body(exc: BaseException, got: int) -> Exception:
 
 def too_large(limit: float) -> BodyTooLarge:
     """Return the exception for a body of more than *limit* bytes."""
-    return _BodyTooLarge(f"the body is larger than {limit:,.0f} bytes: raise max_body, or None for no bound")
+    return _BodyTooLarge(f"the body is larger than {count_text(limit, 'byte')}: raise max_body, or None for no bound")
 
 
 def deadline_exceeded(text: str) -> DeadlineExceeded:

@@ -20,6 +20,7 @@ from chaperon.client.http.parser import ResponseParser, fields
 from chaperon.client.network.stream import NetworkStream
 from chaperon.client.timings import Timings
 from chaperon.errors import ProtocolError, WebSocketRefused
+from chaperon.measure.quantity import count_text
 
 BODY_SHOWN = 200
 """Bytes of a refusal's body that an error message shows."""
@@ -151,7 +152,7 @@ def _answer(parser: ResponseParser) -> Answer:
     headers = HTTPMessage()
     found = fields(parser.head)
     if len(found) > FIELDS_MOST:
-        raise _refused(f"an answer with {len(found):,} header fields", "ws handshake")
+        raise _refused(f"an answer with {count_text(len(found), 'header field')}", "ws handshake")
     for name, value in found:
         headers[name] = value
     rest = parser.rest or b"".join(parser.pieces)

@@ -11,6 +11,7 @@ from chaperon.cluster.master.progress import ShareProgressLog
 from chaperon.cluster.master.windows import WindowSequencer
 from chaperon.cluster.protocol.messages import Hello, Ping, State
 from chaperon.measure.closing import Closing
+from chaperon.measure.quantity import count_text
 
 SUSPECT_AFTER = 0.3
 """Of the silence after which a worker is given up: from then on it gets nothing more."""
@@ -194,7 +195,7 @@ class WorkerRegistry:
             ("Python", hello.python),
         ):
             if len(said) > MAX_NAME:
-                return f"its {what} has {len(said):,} characters, {MAX_NAME} are the most"
+                return f"its {what} has {count_text(len(said), 'character')}, {MAX_NAME} are the most"
         if hello.chaperon.split(".")[:2] != VERSION.split(".")[:2]:
             return f"it is Chaperon {hello.chaperon}, the master {VERSION}: install the same on both"
         if not 0.0 < hello.capacity < float("inf"):

@@ -7,6 +7,7 @@ from typing import Any
 
 from chaperon.cluster.protocol.messages import KINDS, Message
 from chaperon.errors import LoadError, OtherProtocol, WireError
+from chaperon.measure.quantity import count_text
 from chaperon.measure.strict_msgpack import LARGEST, Check, pack, reader, unpack
 
 PROTOCOL = 8
@@ -32,7 +33,7 @@ def require_sendable(message: Message, parts: Mapping[str, Any]) -> None:
     if size > LARGEST:
         what = max(sizes, key=lambda each: sizes[each])
         raise LoadError(
-            f"{what} has {sizes[what]:,} bytes, more than fit in a message of {LARGEST:,} to a worker: "
+            f"{what} has {count_text(sizes[what], 'byte')}, more than fit in a message of {LARGEST:,} to a worker: "
             "write the data to a file beside the scenario, which is shipped with it, or return less"
         )
 

@@ -22,6 +22,7 @@ from chaperon.cluster.transport.key_variables import without_keys
 from chaperon.cluster.transport.link import WorkerLink
 from chaperon.cluster.worker.parent_pipe import write_key_line
 from chaperon.load.background import OnFault, spawn_watched
+from chaperon.measure.quantity import count_text
 
 OVER, REFUSED, LEFT, ORPHANED = 0, 6, 130, 75
 """How an engine ends in order: its run is over; the master does not want it; it was told to
@@ -164,7 +165,7 @@ class Supervisor:
             self._notify(f"worker {name}: its engine {_describe_exit(code)}")
             self._wait_to_restart()
             if deaths >= MAX_DEATHS:
-                self._notify(f"worker {name}: given up after {deaths} deaths in a row")
+                self._notify(f"worker {name}: given up after {count_text(deaths, 'death')} in a row")
                 self._codes.append(1)
                 return
         self._codes.append(LEFT)

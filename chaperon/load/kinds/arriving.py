@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from chaperon.load.arrivals import arrivals_until, offsets, planned_arrivals
 from chaperon.load.kinds.load import Shaped
+from chaperon.measure.quantity import count_text
 
 CLOSE_TO_STOP = 1e-6
 """Arrivals within this many seconds before a stop are not counted as due: readings of the clock are rounded."""
@@ -49,9 +50,11 @@ class Arriving(Shaped):
     def schedule(self, skip: int = 0, *, seed: object = 0) -> Iterator[tuple[int, float]]:
         return offsets(self, seed=seed, skip=skip)
 
-    def _many(self, seed: object) -> str:
+    def _count(self, seed: object, noun: str) -> str:
         arrivals = planned_arrivals(self, seed=seed)
-        return f"about {self.curve.area:,.0f}" if arrivals is None else f"{arrivals:,}"
+        if arrivals is None:
+            return f"about {count_text(round(self.curve.area), noun)}"
+        return count_text(arrivals, noun)
 
     def _spaced(self) -> str:
         return "a Poisson process, seeded" if self.poisson else "at even distances"

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from chaperon.load.kinds.load import Load, Shaped
 from chaperon.load.kinds.think import Between
+from chaperon.measure.quantity import count_text
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,10 @@ class Iterations(Shaped):
         return self.quota(index, of) - start
 
     def describe(self, *, seed: object = 0) -> str:
-        return f"{self.total:,} visits"
+        return count_text(self.total, "visit")
 
     def joined(self, other: Load) -> Load | None:
         return super().joined(other) if other.silence is not None else None  # the numbers of visits differ
 
     def __str__(self) -> str:
-        return f"{self.total:,} iterations by {self.users:,} user{'s' if self.users != 1 else ''}"
+        return f"{count_text(self.total, 'iteration')} by {count_text(self.users, 'user')}"

@@ -10,6 +10,7 @@ from typing import ClassVar, NamedTuple, TypeVar
 from chaperon.errors import PlanError
 from chaperon.load.curve import Curve, Piece
 from chaperon.load.kinds.think import Between
+from chaperon.measure.quantity import count_text
 
 S = TypeVar("S", bound="Shaped")
 
@@ -296,7 +297,7 @@ def level_text(most: str, curve: Curve) -> str:
     """Return the text *most* of the highest level, with the number of stages if the curve has several."""
     if _simple(curve) is not None:
         return most
-    return f"up to {most} in {len(curve.segments)} stages" if len(curve.segments) > 1 else f"up to {most}"
+    return f"up to {most} in {count_text(len(curve.segments), 'stage')}" if len(curve.segments) > 1 else f"up to {most}"
 
 
 def _simple(curve: Curve) -> tuple[float, float, float | None] | None:

@@ -26,7 +26,7 @@ class Rate(Arriving):
 
     def describe(self, *, seed: object = 0) -> str:
         cap = "" if self.in_flight is None else f", at most {self.in_flight:,} in flight"
-        return f"{self._many(seed)} arrivals, {self._spaced()}{cap}"
+        return f"{self._count(seed, 'arrival')}, {self._spaced()}{cap}"
 
     def __str__(self) -> str:
         return level_text(f"{self.curve.peak:g}/s", self.curve)

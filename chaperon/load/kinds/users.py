@@ -9,6 +9,7 @@ from typing import ClassVar
 from chaperon.load.arrivals import user_intervals
 from chaperon.load.kinds.load import Load, Shaped, level_text
 from chaperon.load.kinds.think import Between
+from chaperon.measure.quantity import count_text
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,11 @@ class Users(Shaped):
     def describe(self, *, seed: object = 0) -> str:
         number = self.planned(seed=seed)
         if number is not None:
-            return f"{number:,} visits"
+            return count_text(number, "visit")
         return "visit after visit, as fast as the target answers"
 
     def with_spans(self, hold: float | None = None, ramp: float | None = None) -> Load:
         return super(Users, self if hold is None else replace(self, visits=None)).with_spans(hold, ramp)
 
     def __str__(self) -> str:
-        return level_text(f"{self.n:,} user{'s' if self.n != 1 else ''}", self.curve)
+        return level_text(count_text(self.n, "user"), self.curve)

@@ -8,6 +8,7 @@ from typing import ClassVar
 from chaperon.load.kinds.arriving import Arriving
 from chaperon.load.kinds.load import level_text
 from chaperon.load.kinds.think import Between
+from chaperon.measure.quantity import count_text
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,10 @@ class UsersPerSecond(Arriving):
         return {name: span for name, span in spans.items() if span is not None}
 
     def describe(self, *, seed: object = 0) -> str:
-        cap = "" if self.in_flight is None else f", at most {self.in_flight:,} users at once"
-        each = f"{self.visits:,} visit{'s' if self.visits != 1 else ''} each"
-        return f"{self._many(seed)} users, {each}, {self._spaced()}{cap}"
+        cap = "" if self.in_flight is None else f", at most {count_text(self.in_flight, 'user')} at once"
+        each = f"{count_text(self.visits, 'visit')} each"
+        return f"{self._count(seed, 'user')}, {each}, {self._spaced()}{cap}"
 
     def __str__(self) -> str:
-        each = f" with {self.visits:,} visits each" if self.visits != 1 else ""
-        return level_text(f"{self.curve.peak:g} users/s{each}", self.curve)
+        each = f" with {count_text(self.visits, 'visit')} each" if self.visits != 1 else ""
+        return level_text(f"{count_text(self.curve.peak, 'user')}/s{each}", self.curve)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from chaperon.measure.precision.confidence import samples_needed
+from chaperon.measure.quantity import count_text
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.report.format import AT_LEAST, number_text, time_text
@@ -244,7 +245,7 @@ def _enough(population: Population, q: float) -> str:
     count, effective, needed = population.count, population.effective(q), samples_needed(q)
     if count < needed:
         return f"{count:,} of {needed:,} samples needed"
-    return f"{count:,} samples say as much as {effective:,} independent ones, of {needed:,} needed"
+    return f"{count_text(count, 'sample')} say as much as {effective:,} independent ones, of {needed:,} needed"
 
 
 def _between(bounds: Bounds) -> str:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chaperon.measure.precision.confidence import PERCENTILES
+from chaperon.measure.quantity import count_text
 from chaperon.report.breakdown import PHASE, split, tag_names
 from chaperon.report.format import AT_LEAST, MARKS, OWN, number_text, time_text
 from chaperon.report.limits.limit_result import LimitResult
@@ -35,7 +36,7 @@ NARROW = 100
 
 def pulse_line(pulse: Pulse, target: str) -> str:
     """Return the live figures as one line."""
-    errors = f"{pulse.errors:,} errors"
+    errors = count_text(pulse.errors, "error")
     if pulse.error_share:
         errors += f" ({pulse.error_share:.0%} now)"
     if pulse.dropped:
@@ -227,7 +228,9 @@ def _print_errors(errors: Sequence[ErrorRow], console: Console) -> None:
         )
     if len(errors) > ERRORS_SHOWN:
         rest = sum(row.count for row in errors[ERRORS_SHOWN:])
-        console.print(f"  {len(errors) - ERRORS_SHOWN} more error classes with {rest:,} errors", highlight=False)
+        console.print(
+            f"  {len(errors) - ERRORS_SHOWN} more error classes with {count_text(rest, 'error')}", highlight=False
+        )
     console.print()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
+from chaperon.measure.quantity import count_text
 from chaperon.report.outputs.file_output import FileOutput
 from chaperon.report.redaction.redaction import redacted
 from chaperon.report.report import Report, Verdict
@@ -92,7 +93,9 @@ def _run(report: Report) -> ET.Element:
     for label, counts in report.ledger.items():
         case = _case(suite, "chaperon.run", f"the ledger of {label} balances")
         if report.finished and not counts.balanced:
-            _outcome(case, "failure", "ledger", f"{counts.planned:,} visits planned, {counts.ended:,} ended")
+            _outcome(
+                case, "failure", "ledger", f"{count_text(counts.planned, 'visit')} planned, {counts.ended:,} ended"
+            )
     return suite
 
 

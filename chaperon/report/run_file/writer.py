@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from chaperon.errors import OutputError
+from chaperon.measure.quantity import count_text
 from chaperon.measure.window import VisitCounts, Window
 from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.measure.window_merge import merge_windows
@@ -62,7 +63,7 @@ class RunFileWriter:
             raise OutputError(f"cannot write {path}: {exc.strerror or exc}; give --run-file another path") from exc
 
     def __repr__(self) -> str:
-        return f"<RunFileWriter {self.path}, {self._size:,} bytes>"
+        return f"<RunFileWriter {self.path}, {count_text(self._size, 'byte')}>"
 
     def begin(self, header: RunHeader, redact: Callable[[str], str]) -> None:
         """Write the header of a run, then what was recorded before it. *redact* removes secrets from every text."""
@@ -158,4 +159,6 @@ class RunFileWriter:
         try:
             self._size += write_frame(self._fd, *encode(map_fields(record, self._redact)))
         except OSError as exc:
-            self.failure = f"cannot write {self.path}: {exc.strerror or exc}; it ends after {self._size:,} bytes"
+            self.failure = (
+                f"cannot write {self.path}: {exc.strerror or exc}; it ends after {count_text(self._size, 'byte')}"
+            )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from chaperon.measure.precision.confidence import PERCENTILES
+from chaperon.measure.quantity import count_text
 from chaperon.report.format import time_text
 from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.limits.limits import Limit
@@ -22,7 +23,7 @@ def lateness_warning(rows: Sequence[Row], own: GeneratorPart) -> str | None:
     if not found:
         return None
     value, part, name = max(found, key=lambda f: min(f[0], f[1]))
-    number = f"{len(found)} percentiles" if len(found) > 1 else "one percentile"
+    number = count_text(len(found), "percentile") if len(found) > 1 else "one percentile"
     worst = "the worst is" if len(found) > 1 else "it is"
     text = f"a tenth or more of {number} (marked *) may be generator delay"
     return f"{text}; {worst} {name}: up to {time_text(min(part, value))} of {time_text(value)}"

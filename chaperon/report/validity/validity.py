@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from chaperon.measure.quantity import count_text
 from chaperon.measure.window import RunEvent, Window
 from chaperon.report.format import time_text
 from chaperon.report.totals import Totals, WorkerStats
@@ -181,7 +182,7 @@ class GeneratorChecks:
         for name, remedy in _RESOURCES.items():
             short = health.get(f"out_of_{name}", 0.0)
             if short and allowed is not None and short > allowed:
-                failed = f"{short:,.0f} connections failed because {name} ran out{where}"
+                failed = f"{count_text(round(short), 'connection')} failed because {name} ran out{where}"
                 found.invalid.append(f"{failed}: {remedy}")
             elif health.get(name, 0.0) > FULL * health.get(f"{name}_limit", math.inf):
                 used = f"{health[name]:,.0f} of {health[f'{name}_limit']:,.0f} {name} were in use{where}"
