@@ -234,7 +234,7 @@ def test_lines_of_json_and_lists_of_json_are_rows(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
-        ("a.csv", "a,b\n1,2\n3\n", "line 3: 1 cells under 2 columns"),
+        ("a.csv", "a,b\n1,2\n3\n", "line 3: 1 cell under 2 columns"),
         ("a.csv", "a,a\n1,2\n", "line 1: two columns have one name"),
         ("a.csv", 'a\n"open', "line 2"),
         ("a.csv", "a,b\n", "has no rows"),

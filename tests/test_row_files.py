@@ -100,7 +100,7 @@ def test_lines_of_json_end_at_line_ends_alone(tmp_path):
         ("\n\na,a\n1,2\n", {}, "line 3: two columns have one name, 'a'"),
         ("1,2\n3,4\n", {}, "line 1: numbers stand where the names.*add a line of names"),
         ("a;b\n1;2\n", {"delimiter": ","}, "there is one column only: give delimiter=';'"),
-        ("a,b\n1,2\n3\n", {}, r"line 3: 1 cells under 2 columns: \['3'\]"),
+        ("a,b\n1,2\n3\n", {}, r"line 3: 1 cell under 2 columns: \['3'\]"),
         ("a,b\n1,2\n", {"delimiter": "ab"}, "delimiter= must be one character"),
         (b"a,b\n\xff\x00,2\n", {"encoding": "utf-8"}, "cannot read"),
         ("a,b\n1,2\n", {"encoding": "klingon"}, "unknown encoding: klingon"),
