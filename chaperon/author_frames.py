@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import os
 import sysconfig
+from collections.abc import Sequence
 from functools import lru_cache
 from types import FrameType
 from typing import NamedTuple
@@ -66,6 +67,16 @@ def author_places(exc: BaseException, own: str = "") -> list[Place]:
             found.append(Place(code.co_filename, trace.tb_lineno or code.co_firstlineno, code.co_name))
         trace = trace.tb_next
     return found[-MOST_FRAMES:]
+
+
+def traceback_lines(places: Sequence[Place]) -> list[str]:
+    """Return the lines that Python prints of a traceback through *places*, without the exception."""
+    lines = []
+    for place in places:
+        lines.append(f'  File "{place.file}", line {place.line}, in {place.function}')
+        source = linecache.getline(place.file, place.line).strip()
+        lines += [f"    {source}"] if source else []
+    return ["Traceback (most recent call last):", *lines] if lines else []
 
 
 def raised_at(exc: BaseException) -> Place | None:

@@ -288,4 +288,6 @@ def test_a_rule_of_metrics_that_raises_is_noted(rule, batches):
         report = performed(Scenario(lambda session: None), users(1), metrics=rules)
 
         assert report.verdict is Verdict.PASS
-        assert any(note.endswith(f": {class_name(maker())}") for note in report.notes), report.notes
+        assert any(f": {class_name(maker())}: " in note and "test_raised.py:" in note for note in report.notes), (
+            report.notes
+        )

@@ -69,5 +69,13 @@ def describe_at(exc: BaseException, what: str | None = None) -> str:
 
     *what* replaces the class and text of the exception.
     """
-    place, said = raised_at(exc), describe(exc) if what is None else what
-    return said if place is None else f"{said} ({encodable(str(place), LONGEST_NAME)})"
+    place = raised_at(exc)
+    return with_place(describe(exc) if what is None else what, "" if place is None else str(place), LONGEST_TEXT)
+
+
+def with_place(text: str, where: str, most: int) -> str:
+    """Return *text*, shortened so that *where* is shown in parentheses behind it, in at most *most* characters."""
+    if not where:
+        return encodable(text, most)
+    where = encodable(where, LONGEST_NAME)
+    return f"{encodable(text, most - len(where) - 3)} ({where})"

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from chaperon.author_frames import author_places
 from chaperon.errors import TimeLimitReached, WebSocketError
 from chaperon.interrupts import SOCKET, attributes, endless, is_a, is_interrupt, is_ours, marked
-from chaperon.measure.exception_text import class_name, describe, text_of
+from chaperon.measure.exception_text import LONGEST_NAME, class_name, describe, text_of, with_place
+from chaperon.measure.plain_text import WORDS, encodable
 from chaperon.measure.sample import Failure
 
 DEEPEST = 100
+
+TRACE = 30
+"""Maximum number of the author's lines that a failure has in its trace: the innermost."""
 
 _LISTED = "_chaperon_listed"
 
@@ -136,6 +141,7 @@ def failure_of(exc: BaseException, *, natural: bool = True) -> Failure:
     the mark. A failure that was cut is censored, unless the work had no natural end. With
     *natural* the work is a request, which always has one, and so does the visit waiting for it
     with a WebSocket open. Without *natural* the mark of the interrupt decides (`interrupts.endless`).
+    A listed failure names the author's line that raised the exception.
 
     Raises only an interrupt, if one arrives while the text of the exception is made.
     """
@@ -151,7 +157,10 @@ def failure_of(exc: BaseException, *, natural: bool = True) -> Failure:
         if is_interrupt(odd):
             raise
         error, censored = class_name(exc), False
-    return Failure(error, _reason_text(exc), listed, censored)
+    reason = _reason_text(exc)
+    trace = tuple(author_places(exc)[-TRACE:]) if listed else ()
+    where = encodable(str(trace[-1]), LONGEST_NAME) if trace else ""
+    return Failure(error, with_place(reason, where, WORDS), listed, censored, where=where, trace=trace)
 
 
 def clear_listed(exc: BaseException) -> None:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from chaperon.clock import Clock
 from chaperon.interrupts import is_interrupt
-from chaperon.measure.exception_text import class_name
 from chaperon.measure.plain_text import LABEL, NAME, encodable
 from chaperon.measure.recorder import NAMES, NAMES_CUT, Recorder
 from chaperon.measure.sample import STEADY, Failure, Key, Sample
@@ -143,7 +142,7 @@ class Meter:
                 except BaseException as exc:  # an error in the author's metric must not fail the visit
                     if is_interrupt(exc):
                         raise
-                    self.recorder.count_note(f"samples metric({own.name!r}) could not compute: {class_name(exc)}")
+                    self.recorder.count_exception(f"samples metric({own.name!r}) could not compute", exc)
                 else:
                     self.recorder.record_fields(own, start, end, None, 0, None, figure)
 
@@ -165,7 +164,7 @@ class Meter:
         except BaseException as exc:
             if is_interrupt(exc):
                 raise
-            self.recorder.count_note(f"series that keep their name, for a rule of metrics= failed: {class_name(exc)}")
+            self.recorder.count_exception("series that keep their name, for a rule of metrics= failed", exc)
         if isinstance(kept, str) and len(kept) > NAME:
             self.recorder.count_note(NAMES_CUT)
         key = Key(self.scenario, encodable(kept, NAME), encodable(kind, LABEL), self.phase, tags)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal, Protocol
 
+from chaperon.author_frames import raised_at
+from chaperon.measure.exception_text import class_name, describe, with_place
 from chaperon.measure.hub_lag import HubLag
-from chaperon.measure.plain_text import NAME, encodable
+from chaperon.measure.plain_text import NAME, WORDS, encodable
 from chaperon.measure.sample import WARM_UP, Failure, Key, Row, Sample
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts, Window
@@ -19,6 +21,8 @@ ERRORS = 200
 """Maximum numbers of series names, of keys, and of (scenario, series, error class) listed, over the whole run."""
 HAPPENINGS = 100
 """Maximum number of events per window."""
+EXCEPTIONS = 100
+"""Maximum number of exceptions of the author's rules whose text is kept for notes."""
 BATCH = 256
 """Number of samples of one key that are merged into its series at once."""
 LARGEST = 1e290
@@ -109,6 +113,7 @@ class Recorder:
         self._names: set[tuple[str, str]] = set()
         self._keys: set[Key] = set()
         self._listed_errors: set[ErrorKey] = set()
+        self._exceptions: dict[tuple[str, str, str], str] = {}
 
     def __repr__(self) -> str:
         return f"<Recorder {self.worker} at window {self._seq}>"
@@ -201,6 +206,22 @@ class Recorder:
         if self._journal is not None:
             self._journal.count_note(what)
 
+    def count_exception(self, what: str, exc: BaseException) -> None:
+        """Count an exception of the author's code as a note: *what*, its text, and the line that raised it.
+
+        All exceptions of one class from one line have the text of the first.
+        """
+        place = raised_at(exc)
+        kind = (what, class_name(exc), "" if place is None else str(place))
+        text = self._exceptions.get(kind)
+        if text is None:
+            text = with_place(f"{what}: {describe(exc)}", kind[2], WORDS)
+            if len(self._exceptions) >= EXCEPTIONS:
+                text = f"{what}: {kind[1]}"
+            else:
+                self._exceptions[kind] = text
+        self.count_note(text)
+
     def cut(
         self,
         *,
@@ -281,7 +302,7 @@ class Recorder:
                 where = (key.scenario, OTHER, "other errors")
             else:
                 self._listed_errors.add(where)
-        error = ErrorCount(1, at, at, failure.message, int(key.phase == WARM_UP))
+        error = ErrorCount(1, at, at, failure.message, int(key.phase == WARM_UP), failure.where)
         known = self._errors.get(where)
         if known is None:
             self._errors[where] = error

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from chaperon.measure.plain_text import LABEL, NAME, WORDS, encodable
+from chaperon.author_frames import Place
+from chaperon.measure.plain_text import LABEL, NAME, encodable
 
 STEADY = "steady"
 WARM_UP = "warm-up"
@@ -50,7 +51,9 @@ class Failure(NamedTuple):
     is false if an inner series has already listed the same exception. *censored* is true if
     the sample was cut by a time limit or the end of the run, so its true duration is at least
     the measured one. *begun* is false for a visit that was due and never started: only the
-    response time since it was due is known, and it does not count as a sample.
+    response time since it was due is known, and it does not count as a sample. *where* is the
+    author's line that raised the exception, such as "shop.py:2 in helper", "" if there is none;
+    *trace* are the author's lines that led to it, that one last.
     """
 
     error: str
@@ -58,11 +61,15 @@ class Failure(NamedTuple):
     listed: bool = True
     censored: bool = False
     begun: bool = True
+    where: str = ""
+    trace: tuple[Place, ...] = ()
 
     def plain(self) -> Failure:
         """Return the failure with its texts encodable as UTF-8 and of bounded length."""
-        error, message = encodable(self.error, LABEL), encodable(self.message, WORDS)
-        return self if error is self.error and message is self.message else self._replace(error=error, message=message)
+        error, message, where = encodable(self.error, LABEL), encodable(self.message), encodable(self.where)
+        if error is self.error and message is self.message and where is self.where:
+            return self
+        return self._replace(error=error, message=message, where=where)
 
 
 NEVER_BEGUN = Failure("never begun", listed=False, censored=True, begun=False)

@@ -47,6 +47,7 @@ class ErrorRow:
     """The errors of one class in one series.
 
     *first* and *last* are seconds from the start of the run, *sample* is the message of the first one.
+    *where* is the author's line that raised its exception, such as "shop.py:2 in helper", None if there is none.
     """
 
     scenario: str
@@ -56,6 +57,7 @@ class ErrorRow:
     first: float
     last: float
     sample: str
+    where: str | None = None
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ class Report:
 def error_rows(errors: Mapping[ErrorKey, ErrorCount]) -> tuple[ErrorRow, ...]:
     """Return one row per series and error class, the most frequent first."""
     rows = [
-        ErrorRow(scenario, name, error, t.count, t.first, t.last, t.sample)
+        ErrorRow(scenario, name, error, t.count, t.first, t.last, t.sample, t.where or None)
         for (scenario, name, error), t in errors.items()
     ]
     return tuple(sorted(rows, key=lambda r: (-r.count, r.scenario, r.series, r.error)))

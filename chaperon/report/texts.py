@@ -35,7 +35,10 @@ def map_window_texts(window: Window, change: Change) -> Window:
         return window
     return replace(
         window,
-        errors={where: replace(error, sample=change(error.sample)) for where, error in window.errors.items()},
+        errors={
+            where: replace(error, sample=change(error.sample), where=change(error.where))
+            for where, error in window.errors.items()
+        },
         notes=_mapped(window.notes, change),
         happenings=tuple(replace(event, text=change(event.text)) for event in window.happenings),
     )

@@ -31,7 +31,7 @@ _SECONDS = (
     "at", "time", "scenario", "name", "kind", "phase", "late", "count", "errors", "censored", "bytes",
     "min", "mean", "max", "p50", "p95", "p99", "users", "in_flight",
 )  # fmt: skip
-_ERRORS = ("scenario", "series", "error", "count", "first", "last", "sample")
+_ERRORS = ("scenario", "series", "error", "count", "first", "last", "sample", "where")
 _SHARES = (0.5, 0.95, 0.99)
 
 
