@@ -231,7 +231,7 @@ def test_a_plan_of_fewer_visits_than_were_made_is_said(monkeypatch):
     assert "53 visits of shop were planned, though the load makes 50 due" in report.reasons
 
 
-@pytest.mark.parametrize("field", ["windows", "samples", "requests"])
+@pytest.mark.parametrize("field", ["windows", "samples", "requests", "messages"])
 def test_every_figure_that_disagrees_is_said(field):
     said = Closing(3, 10, {"shop": 5}, 4)
     reported = Reported(3, 10, 4, {"shop": 5})

@@ -67,6 +67,8 @@ class LocalLoad:
             engine.planned,
             self._network.sent,
             self._recorder.left_out,
+            self._network.messages_sent,
+            self._recorder.messages,
             None if engine.stopped is None else engine.stopped - self.began,
         )
 

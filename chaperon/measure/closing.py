@@ -14,10 +14,12 @@ class Closing:
     """Final totals of one engine, each counted where the work was done.
 
     *windows*: windows cut by the recorder. *samples*: samples recorded. *visits*: visits planned
-    by the loads, by scenario label. *requests*: requests answered, or failed after they were
-    sent. *left_out*: those of the requests whose series the environment leaves out. *stopped*:
-    seconds from the start of the run at which the loads were stopped, None if they ended by
-    themselves.
+    by the loads, by scenario label. *requests*: requests that a transport sent or tried to send,
+    redirects not counted; the HTTP samples are as many, or more by those that failed before.
+    *left_out*: those of the requests whose series the environment leaves out. *messages*:
+    WebSocket messages that the protocol sent, *recorded_messages*: those recorded as sent.
+    *stopped*: seconds from the start of the run at which the loads were stopped, None if they
+    ended by themselves.
     """
 
     windows: int
@@ -25,6 +27,8 @@ class Closing:
     visits: dict[str, int] = field(default_factory=dict)
     requests: int = 0
     left_out: int = 0
+    messages: int = 0
+    recorded_messages: int = 0
     stopped: float | None = None
 
 
@@ -65,6 +69,9 @@ def disagreements(closing: Closing, reported: Reported, worker: str) -> list[str
     if closing.requests > reported.requests + closing.left_out:
         received = reported.requests + closing.left_out
         found.append(f"{worker} sent {count_text(closing.requests, 'request')}, its windows have {received:,}")
+    if closing.messages != closing.recorded_messages:
+        sent = count_text(closing.messages, "WebSocket message")
+        found.append(f"{worker} sent {sent}, {closing.recorded_messages:,} recorded")
     return found
 
 

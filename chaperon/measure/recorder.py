@@ -82,7 +82,7 @@ class Recorder:
     the event loop. *tap* is called with every sample, *journal* receives samples, visits,
     events and notes. The caps above bound the memory used, for any number of samples.
     *recorded* counts the samples and *left_out* the requests of series that the environment
-    leaves out; both are counted apart from the windows.
+    leaves out, *messages* the WebSocket messages recorded as sent; all are counted apart from the windows.
     """
 
     def __init__(
@@ -103,6 +103,7 @@ class Recorder:
         self._seq = 0
         self.recorded = 0
         self.left_out = 0
+        self.messages = 0
         self._second = second
         self._open: dict[Key, list[Row]] = {}
         self._series: dict[Key, Series] = {}

@@ -50,7 +50,7 @@ class WireAdapter(BoundedHTTPAdapter):
     ) -> None:
         self.deadline = deadline
         self.limit = limit
-        self._wire = wire or NetworkContext()
+        self._wire = self.network = wire or NetworkContext()
         self._locals = tuple(local_addresses)
         self._lanes: dict[Any, HostPool] = {}
         super().__init__(pool_connections=KEPT, pool_maxsize=KEPT)
@@ -71,7 +71,7 @@ class WireAdapter(BoundedHTTPAdapter):
         return {**kept, "deadline": self.deadline, "limit": self.limit, "_locals": self._locals}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._wire = NetworkContext()
+        self._wire = self.network = NetworkContext()
         self._lanes = {}
         super().__setstate__(state)  # type: ignore[misc]
 

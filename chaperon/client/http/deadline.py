@@ -26,6 +26,16 @@ def bounds_of(request: Any) -> CallBudget | None:
     return found
 
 
+def mark_hop(request: Any) -> None:
+    """Mark a prepared request as one that follows a redirect, within a call that is counted already."""
+    request._chaperon_hop = True
+
+
+def is_counted(request: Any) -> bool:
+    """Return whether a prepared request is the first of a call: one with a budget that follows no redirect."""
+    return bounds_of(request) is not None and not getattr(request, "_chaperon_hop", False)
+
+
 def bind(request: Any, bounds: CallBudget) -> None:
     """Attach *bounds* to a prepared request: `requests` passes no other argument through to adapters."""
     request._chaperon_bounds = bounds

@@ -10,7 +10,7 @@ import requests
 
 from chaperon.client.http.adapter import terms_of
 from chaperon.client.http.cookies import Jar
-from chaperon.client.http.deadline import bind, bounds_of
+from chaperon.client.http.deadline import bind, bounds_of, mark_hop
 from chaperon.client.http.fast_path import send_fast
 from chaperon.client.http.metrics import count_extras, record_response
 from chaperon.client.http.response import Response, add_extractors
@@ -163,6 +163,7 @@ class MeasuredSession(FastSession):
         hop = kwargs.pop("hop", None)
         if hop is not None:
             bind(request, hop)
+            mark_hop(request)
             if is_stranger(request):
                 kwargs["cert"] = None
             return self._dispatch(request, **kwargs)

@@ -51,8 +51,16 @@ class HostPool:
 
         If the server closed a reused connection before sending a byte, the request is sent once more: always
         if it is *safe* (idempotent), else only if it was not sent completely. *limit* is the maximum size of
-        the body in bytes; beyond it BodyTooLarge is raised.
+        the body in bytes; beyond it BodyTooLarge is raised. Each call adds one to the requests sent.
         """
+        try:
+            return self._exchanged(request, url, timeouts, limit, is_head, safe)
+        finally:
+            self._network.sent += 1
+
+    def _exchanged(
+        self, request: bytes, url: str, timeouts: Timeouts, limit: float, is_head: bool, safe: bool
+    ) -> RawResponse:
         connection = self._started(request, (), url, timeouts, is_head, False, safe, True)
         parser = connection.parser
         try:
@@ -76,7 +84,6 @@ class HostPool:
             raise exceptions.too_large(limit)
         response = RawResponse(connection, body)
         self.give_back(connection)
-        self._network.sent += 1
         return response
 
     def stream(
@@ -180,7 +187,6 @@ class HostPool:
             if isinstance(fault, HTTPException):
                 raise ProtocolError(str(fault)) from exc
             raise fault from exc
-        self._network.sent += 1
         return response
 
     def _kept(self, safe: bool) -> Connection | None:

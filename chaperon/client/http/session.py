@@ -76,7 +76,7 @@ class FastSession(PlainSession):
                 wire, deadline=self._total, limit=self._limit, local_addresses=service.local_addresses
             )
         else:
-            adapter = CachedPoolAdapter(hosts=HOSTS, connections=CONNECTIONS)
+            adapter = CachedPoolAdapter(HOSTS, CONNECTIONS, wire)
         self.adapters.clear()
         self.mount("https://", adapter)
         self.mount("http://", adapter)

@@ -14,9 +14,10 @@ from urllib3 import HTTPConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection
 
 from chaperon.client.headers import beyond_latin_1
-from chaperon.client.http.deadline import CallBudget, bounds_of, in_time
+from chaperon.client.http.deadline import CallBudget, bounds_of, in_time, is_counted
 from chaperon.client.http.response import Response
 from chaperon.client.mocks import intercepted
+from chaperon.client.network.connect import NetworkContext
 from chaperon.errors import DeadlineExceeded
 
 URLS = 1_000
@@ -60,7 +61,12 @@ class SendSettings(NamedTuple):
 
 
 class BoundedHTTPAdapter(HTTPAdapter):
-    """Sends prepared requests through urllib3 within the `CallBudget` attached to each."""
+    """Sends prepared requests through urllib3 within the `CallBudget` attached to each.
+
+    *network*, if set, counts them.
+    """
+
+    network: NetworkContext | None = None
 
     def send(
         self,
@@ -76,7 +82,11 @@ class BoundedHTTPAdapter(HTTPAdapter):
         Blocks until the response head is complete. Raises `requests` exceptions, among them
         DeadlineExceeded beyond the deadline of the request's `CallBudget`.
         """
-        return self._transmit(request, SendSettings(stream, timeout, verify, cert, proxies))
+        try:
+            return self._transmit(request, SendSettings(stream, timeout, verify, cert, proxies))
+        finally:
+            if self.network is not None and is_counted(request):
+                self.network.sent += 1
 
     def _transmit(self, request: Any, settings: SendSettings) -> requests.Response:
         """Send *request* through urllib3, within its budget if it has one."""
@@ -157,7 +167,8 @@ class CachedPoolAdapter(BoundedHTTPAdapter):
 
     __attrs__ = [*BoundedHTTPAdapter.__attrs__, "_hosts"]  # noqa: RUF012 - as its base
 
-    def __init__(self, hosts: int, connections: int) -> None:
+    def __init__(self, hosts: int, connections: int, network: NetworkContext | None = None) -> None:
+        self.network = network
         super().__init__(pool_connections=hosts, pool_maxsize=connections)
         self._hosts = hosts
         self._plain = HTTPAdapter()

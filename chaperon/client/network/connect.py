@@ -65,12 +65,15 @@ class KernelNetwork:
 class NetworkContext:
     """Network state shared by all sessions of a run: network, source addresses, clock, connection counts.
 
-    *now* returns the reading of the run's clock, in seconds; all timestamps of a response come from it.
+    *now* returns the reading of the run's clock, in seconds; all timestamps of a response come from it. *sent*
+    counts the requests that transports sent or tried to send, without redirects, *messages_sent* the WebSocket
+    messages: both are compared with what is recorded.
     """
 
     def __init__(self, network: Network | None = None, now: Callable[[], float] | None = None) -> None:
         self.now = now or default_clock().now
         self.sent = 0
+        self.messages_sent = 0
         self.opened = 0
         self.reused = 0
         self.retried = 0

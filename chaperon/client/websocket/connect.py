@@ -85,6 +85,7 @@ def open_websocket(
         opened.answer.rest,
         meter.clock,
         metrics,
+        network,
         buffer=buffer,
         max_size=max_size,
         ended=lambda: ended(websocket),

@@ -53,12 +53,13 @@ class WebSocketMetrics:
     is one error: of the call that was waiting, or of «ws recv» if none was.
     """
 
-    __slots__ = ("_take", "lag", "names", "now", "place")
+    __slots__ = ("_recorder", "_take", "lag", "names", "now", "place")
 
     def __init__(self, meter: Meter, place: str) -> None:
         self.place = place
         self.names = names_of(place)
         self.now = meter.clock.now
+        self._recorder = meter.recorder
         self.lag = meter.recorder.lag
         self._take = meter.record
 
@@ -77,6 +78,7 @@ class WebSocketMetrics:
 
     def sent(self, at: float, size: int) -> None:
         """Count a sent message of *size* bytes; *at* is when `send` was called."""
+        self._recorder.messages += 1
         self._take(self.names.sent, "count", at, at, None, size, None, 1.0)
 
     def received(self, size: int) -> float:

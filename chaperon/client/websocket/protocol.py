@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+from chaperon.client.network.connect import NetworkContext
 from chaperon.client.network.stream import NetworkStream
 from chaperon.client.websocket import frames
 from chaperon.client.websocket.frames import Frame, Frames
@@ -36,6 +37,7 @@ class WebSocketProtocol:
         "_farewells",
         "_frames",
         "_leaving",
+        "_network",
         "_pings",
         "_pongs",
         "_stream",
@@ -50,6 +52,7 @@ class WebSocketProtocol:
         first: bytes,
         clock: Clock,
         tally: WebSocketMetrics,
+        network: NetworkContext,
         *,
         buffer: int,
         max_size: int,
@@ -58,6 +61,7 @@ class WebSocketProtocol:
         self.closed: WebSocketClosed | None = None
         self.inbox = MessageQueue(clock, most=buffer, most_bytes=max_size, dropped=tally.dropped)
         self._tally = tally
+        self._network = network
         self._ended = ended
         self._leaving = False
         self._farewell: WebSocketClosed | None = None
@@ -87,10 +91,10 @@ class WebSocketProtocol:
         """
         if self.over:
             raise self.again()
-        if self._write(frames.encode(payload, opcode)):
-            return
         try:
-            self._stream.drain(within)
+            if not self._write(frames.encode(payload, opcode)):
+                self._stream.drain(within)
+            self._network.messages_sent += opcode in (frames.TEXT, frames.BINARY)
         except WaitExpired:
             gone = WebSocketClosed(frames.LOST, f"the peer took nothing for {within:g} s", counted_as="timeout")
             self._end(gone, known=True)
