@@ -55,14 +55,14 @@ def test_a_worker_of_another_version_is_turned_away_with_both_versions_told(thei
     stage.worker("alpha")
     stage.worker("beta", identify=saying(chaperon=theirs))
 
-    with pytest.raises(WorkersMissing, match="1 of 2 workers were ready after 5 s: 'beta' was turned away"):
+    with pytest.raises(WorkersMissing, match="1 of 2 workers were ready after 5 s: 'beta' was refused"):
         stage.fleet(2, gather=5.0)
 
     why = f"it is Chaperon {theirs}, the master {VERSION}: install the same on both"
     assert stage.codes["beta/1"] == REFUSED
-    assert stage.crew["beta"].reason == f"the master does not take this worker: {why}"
+    assert stage.crew["beta"].reason == f"the master refused this worker: {why}"
     assert [line for line in stage.told if "beta" in line] == [
-        f"worker 'beta' on {platform.node()!r} is turned away: {why}"
+        f"worker 'beta' on {platform.node()!r} is refused: {why}"
     ]
     assert not stage.made
 
@@ -110,7 +110,7 @@ def test_whoever_speaks_another_protocol_is_told_of_with_both_numbers():
         door.admission.handle_other_protocol(b"beta/77", OtherProtocol(PROTOCOL + 1, PROTOCOL))
 
     assert door.told == [
-        f"worker 'beta' is turned away: it speaks protocol {PROTOCOL + 1}, the master's Chaperon {VERSION} "
+        f"worker 'beta' is refused: it speaks protocol {PROTOCOL + 1}, the master's Chaperon {VERSION} "
         f"protocol {PROTOCOL}: install the same Chaperon on both"
     ]
     assert [type(message) for message in door.sent] == [Reject] * 3
@@ -123,8 +123,8 @@ def test_a_crowd_at_the_door_is_told_of_within_bounds():
         door.admission.handle_hello(f"w{n}/1".encode(), hello(f"w{n}"), 0.0)
 
     assert len(door.told) == 1_001
-    assert door.told[-1] == "more than 1,000 workers were turned away: no further one is named"
-    assert door.admission.refusals == "'w0' was turned away, for no; 'w1' was turned away, for no; as were 998 more"
+    assert door.told[-1] == "more than 1,000 workers were refused: further ones are not reported"
+    assert door.admission.refusals == "'w0' was refused, for no; 'w1' was refused, for no; as were 998 more"
 
 
 @pytest.mark.faults
@@ -141,8 +141,8 @@ def test_a_worker_with_another_chaperon_installed_leaves_with_code_6_and_the_run
 
     why = f"it is Chaperon 7.1.0, the master {VERSION}: install the same on both"
     assert code == 6, stranger.told
-    assert f"worker beta: the master does not take this worker: {why}" in stranger.told
-    assert shells.told(master, "'beta' on ").endswith(f" is turned away: {why}")
+    assert f"worker beta: the master refused this worker: {why}" in stranger.told
+    assert shells.told(master, "'beta' on ").endswith(f" is refused: {why}")
     assert asked == 0
     assert shells.ends(master) == 0, master.told
     assert [w["name"] for w in shells.report()["workers"]] == ["alpha"]

@@ -91,7 +91,7 @@ def test_twice_as_many_workers_as_there_is_room_for_are_refused(monkeypatch, sam
     there = WorkerRegistry(10.0)
     answers = [there.admit(Hello("alpha" if same else f"w{k}", k, *HELLO[2:]), 0.0) for k in range(100)]
 
-    full = "this master has the account of 50 workers, and room for no more"
+    full = "this master has had 50 workers, which is the maximum"
     refused = [answer for answer in answers if answer == full]
     assert len(refused) >= 49
     assert len(list(there)) <= 50
@@ -111,7 +111,7 @@ def test_twice_as_many_strangers_as_are_told_of_are_not_kept(monkeypatch):
         door.handle_hello(b"%d" % k, Hello(f"w{k}", k, *HELLO[2:]), 0.0)
 
     assert len(told) == 21
-    assert told[-1] == "more than 20 workers were turned away: no further one is named"
+    assert told[-1] == "more than 20 workers were refused: further ones are not reported"
     assert len(door.refused) == 20
 
 

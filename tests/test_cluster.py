@@ -190,7 +190,7 @@ def test_a_wrong_key_is_told_apart_from_a_wrong_address_within_five_seconds(shel
         "unknown": shells.told(unknown, "does not know this worker's key"),
         "wrong": shells.told(wrong, "has another key, or none"),
         "none": shells.told(none, "asks for a key"),
-        "nobody": shells.told(nobody, f"nobody answers at tcp://127.0.0.1:{dead_port}"),
+        "nobody": shells.told(nobody, f"no master answers at tcp://127.0.0.1:{dead_port}"),
     }
     assert time.monotonic() - began < 5 + 3, said  # three seconds for four interpreters to start side by side
     assert [shells.ends(worker, within=5) for worker in (unknown, wrong, none)] == [6, 6, 6]

@@ -188,7 +188,7 @@ def test_a_link_that_never_heals_stops_the_load_of_who_is_cut_off(shells, target
     way.cut()
 
     assert shells.ends(worker, within=15) == 6
-    assert any("no word from the master" in line for line in worker.told)
+    assert any("no message from the master" in line for line in worker.told)
     asked = len(target.asked)
     lasting(1)
     assert len(target.asked) == asked

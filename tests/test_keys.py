@@ -111,7 +111,7 @@ def test_a_wrong_address_is_no_wrong_key(dead_port):
     link.close()
 
     assert said
-    assert set(said) == {(f"nobody answers at tcp://127.0.0.1:{dead_port}", False)}
+    assert set(said) == {(f"no master answers at tcp://127.0.0.1:{dead_port}", False)}
 
 
 def test_a_worker_of_the_masters_own_is_let_in_beside_the_others(desk):

@@ -1,1 +1,1 @@
-"""One run on many processes and machines: a master, its workers, the protocol between them."""
+"""One run on many processes and machines: a master, its workers, and the protocol between them."""

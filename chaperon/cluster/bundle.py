@@ -1,4 +1,4 @@
-"""The scenario on its way to those who run it: known by what is in it."""
+"""The scenario as a zip archive for workers, identified by the hash of its content."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from chaperon.execution.scenario_module import locate, project_root
 from chaperon.measure.quantity import count_text
 
 MAX_BYTES = 64 << 20
-"""Bytes all files may have together."""
+"""Maximum size of all files, in bytes."""
 
 MAX_FILES = 10_000
-"""Files there may be."""
+"""Maximum number of files."""
 
 LISTED_FILES = 5
-"""Files that are named where all together are too large."""
+"""Number of files named in the message if all are too large."""
 
 _EXCLUDED_FOLDERS = {"__pycache__", "node_modules", "site-packages", "dist-packages"}
 _ENVIRONMENT_MARKERS = ("pyvenv.cfg", "conda-meta")
-"""What lies at the top of a virtual environment, whatever its folder is called."""
+"""Files at the top of a virtual environment."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioBundle:
-    """What workers need: where the scenario is, or what is shipped; with the orders for it."""
+    """What workers need: the scenario's target, the settings of the run, and the archive, if it is shipped."""
 
     target: str
     overrides: Mapping[str, Any] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class ScenarioBundle:
 
 
 class OpenedFiles:
-    """Sees which files are opened while the block lasts: what a scenario reads belongs to it."""
+    """Records which files are opened within the block: what a scenario reads is shipped with it."""
 
     def __init__(self) -> None:
         self.paths: set[str] = set()
@@ -51,7 +51,7 @@ class OpenedFiles:
 
     def __enter__(self) -> OpenedFiles:
         self._watching = True
-        sys.addaudithook(self._hook)  # there is no way to take it back: it looks away afterwards
+        sys.addaudithook(self._hook)  # a hook cannot be removed: it does nothing afterwards
         return self
 
     def __exit__(
@@ -71,7 +71,7 @@ def split_target(target: str) -> tuple[Path, str]:
 
 
 def bundle_files(file: Path, opened: Iterable[str] = (), extra: Iterable[Path] = ()) -> dict[str, Path]:
-    """Return what belongs to a scenario *file*, by the name it has below the folder that is shipped.
+    """Return the files to ship for a scenario *file*, by their names below the folder that is shipped.
 
     That is the file with the modules it imported and the files it has *opened*, and the whole package if it is in one.
     The folder is the one above that package, or the working directory where modules come from there too. *extra* are
@@ -112,7 +112,7 @@ def digest_of(files: Mapping[str, Path]) -> str:
 
 
 def pack_bundle(target: str, overrides: Mapping[str, Any], files: Mapping[str, Path]) -> ScenarioBundle:
-    """Return all *files* in a parcel. Raises UsageError where they are too large, which names the largest."""
+    """Return all *files* as a bundle. Raises UsageError if they are too large, with the largest named."""
     sizes = {name: path.stat().st_size for name, path in files.items()}
     size = sum(sizes.values())
     if size > MAX_BYTES:
@@ -133,7 +133,7 @@ def pack_bundle(target: str, overrides: Mapping[str, Any], files: Mapping[str, P
 
 
 def unpack_bundle(content: bytes, digest: str, folder: Path) -> None:
-    """Write what is in a parcel to *folder*; raises LoadError where it is not what it is said to be."""
+    """Write the content of a bundle to *folder*. Raises LoadError if it does not match *digest* or is too large."""
     files: dict[str, Path] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -149,11 +149,11 @@ def unpack_bundle(content: bytes, digest: str, folder: Path) -> None:
     except (zipfile.BadZipFile, OSError, EOFError, ValueError) as exc:
         raise LoadError(f"the scenario that was shipped cannot be unpacked: {exc}") from exc
     if digest_of(files) != digest:
-        raise LoadError("the scenario that was shipped is damaged: its hash is another")
+        raise LoadError("the scenario that was shipped is damaged: its hash differs")
 
 
 def _author_modules() -> list[Path]:
-    """Return the files of the modules that are imported, but for those of libraries."""
+    """Return the files of the imported modules, without those of libraries."""
     found = []
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
@@ -163,7 +163,7 @@ def _author_modules() -> list[Path]:
 
 
 def _shipped_root(file: Path, modules: Iterable[Path]) -> Path:
-    """Return the folder that names count from: the project's of the file, or the working directory around it.
+    """Return the folder to which names are relative: the project of the file, or the working directory around it.
 
     The working directory is importable, so it is the one where a module was imported from it.
     """
@@ -191,7 +191,7 @@ def _is_shipped(path: Path, root: Path, environments: dict[Path, bool]) -> bool:
 
 
 def _walk(top: Path, is_shipped: Callable[[Path], bool]) -> Iterator[Path]:
-    """Yield the is_shipped files below a folder without a look into what is never shipped. Raises UsageError."""
+    """Yield the files to ship below a folder; folders that are never shipped are skipped. Raises UsageError."""
     count = 0
     for folder, folders, names in os.walk(top):
         here = Path(folder)

@@ -1,4 +1,4 @@
-"""What a report holds of all workers together is bounded as what a single one records."""
+"""The caps on names, keys, errors and notes, over all workers together."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, Window
 
 MAX_NOTES = 1_000
-"""Wordings of notes there may be."""
+"""Maximum number of different notes."""
 OTHER_NOTES = f"notes beyond the first {MAX_NOTES:,} wordings, counted as one"
 
 
 class FleetCaps:
-    """Bounds names, keys, errors, notes over the windows of all workers: what is beyond is counted with the others.
+    """Caps names, keys, errors and notes over the windows of all workers; those beyond are counted together.
 
-    Each worker keeps these bounds by itself; many with names of their own (a number in each
-    path) would together still fill the memory of their master.
+    Each worker applies the caps by itself, but many workers with different names (a number in each
+    path) could still fill the memory of their master.
     """
 
     def __init__(self) -> None:
         self._names: set[tuple[str, str]] = set()
         self._keys: set[Key] = set()
         self._errors: set[ErrorKey] = set()
-        self._notes = {NAMES_CAPPED, TAGS_CAPPED, ERRORS_CAPPED, OTHER_NOTES}  # of those there is always room
+        self._notes = {NAMES_CAPPED, TAGS_CAPPED, ERRORS_CAPPED, OTHER_NOTES}  # always accepted
 
     def __repr__(self) -> str:
         return f"<FleetCaps of {len(self._keys)} keys>"
 
     def apply(self, window: Window) -> Window:
-        """Return a window as it may be added up: itself where all in it is known or has room."""
+        """Return a window within the caps; the window itself if nothing in it exceeds them."""
         notes = dict(window.notes)
         series = window.series
         if not self._keys.issuperset(series):

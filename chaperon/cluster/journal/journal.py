@@ -1,32 +1,32 @@
-"""What an engine has recorded that nobody has acknowledged yet, in a folder that outlives it.
+"""The write-ahead log of an engine: what it has recorded and the master has not acknowledged.
 
-`kill -9` of an engine loses nothing its recorder was told: what a call here wrote when it
-returned is in the kernel's page cache, which the death of a process does not touch. (The loss of
-the machine does.)
+It is in a folder that outlives the process. `kill -9` of an engine loses nothing recorded: what
+a call here has written is in the page cache of the kernel, which a process's death does not affect. (A
+crash of the machine does.)
 
-A worker keeps one journal for each run it joins and gives it to its `Recorder`. Its sink packs
-each window, seals it here, then hands it to the link; nothing may be recorded between the cut
-of a window and its sealing, so nothing on that way may wait::
+A worker keeps one journal for each run it joins and passes it to its `Recorder`. The sink packs
+each window, seals it here, then sends it. Nothing may be recorded between the cut of a window
+and its sealing, so nothing on that path may wait::
 
-    journal = Journal(shelter / f"{run}-{incarnation}", Owner(worker, incarnation, run, began, second))
+    journal = Journal(folder / str(incarnation), JournalHeader(worker, incarnation, run, began, second))
     recorder = Recorder(worker, began=began, second=second, journal=journal)
     ...
-    journal.stands(share.name, share.start, share.rows)   # whenever it takes a share up
+    journal.note_share_start(share.name, share.start, share.rows)   # when a share is leased
     ...
-    body = pack_window(window, began=began)               # in the sink
+    body = pack_window(window, began=began)                         # in the sink
     journal.seal(window, body)
-    link.send(Frame(worker, incarnation, run, window.seq, body))
+    link.send_window(WindowFrame(worker, incarnation, run, window.seq, body))
     ...
-    journal.acknowledged(pong.acked)                      # when the master has them
-    journal.close()                                       # when it leaves
+    journal.acknowledge(pong.acked)                                 # when the master has them
+    journal.close()                                                 # at the end
 
-The supervisor keeps the folder (`shelter.Shelter`), and reads what is in it with
-`recovery.recover` when the engine is dead.
+The supervisor owns the folder (`private_dir.PrivateDir`) and reads the journal with
+`recovery.recover` after the engine's death.
 
-In the journal's folder, «open» holds every fact of the window that is not cut yet, and each cut
-window waits for its acknowledgement in a file of its own: its packed bytes behind their length
-with a CRC. Sealing writes that file whole, then turns «open» to the next window. Whoever finds
-both believes the file; whoever finds it torn takes the records.
+The file «open» has the records of the window that is not cut yet. Each cut window that is not
+acknowledged is in a file of its own: its packed bytes after their length and CRC. Sealing writes
+that file, then starts the next window in «open». If both contain a window, the file
+counts; if the file is damaged, the records do.
 """
 
 from __future__ import annotations
@@ -49,16 +49,16 @@ SECRETS_FILE = "secrets"
 
 
 def window_file(folder: Path, seq: int) -> Path:
-    """Return where a cut window waits for its acknowledgement."""
+    """Return the path of a cut window that is not acknowledged."""
     return folder / f"{seq:08d}.window"
 
 
 class Journal:
-    """Keeps what a recorder takes until it is acknowledged, in *folder*, which it makes.
+    """Keeps the records of a recorder until they are acknowledged, in *folder*, which it creates.
 
-    It starts with *size* bytes for the open window and never has more than *max_size*. *seq* is the
-    number of that window, *fault* why the last one could not be sealed, which changes nothing unless the
-    engine dies. Raises JournalError where *size* bytes cannot be had.
+    It has *size* bytes for the open window at first and *max_size* at most. *seq* is the number of
+    that window, *fault* the reason why the last one could not be sealed, which matters only if the
+    engine dies. Raises JournalError if *size* bytes cannot be allocated.
     """
 
     def __init__(
@@ -83,11 +83,11 @@ class Journal:
         return f"<Journal in {self.folder} at window {self.seq}, {len(self._sealed)} waiting>"
 
     def note_share_start(self, share: str, taken: int = 0, rows: int = 0) -> None:
-        """Note where a share stands that is taken up, so that its progress is known to the last visit."""
+        """Record the progress of a share that was leased, so that recovery knows it to the last visit."""
         self._file.note_share_start(share, taken, 0, rows)
 
     def seal(self, window: Window, body: bytes) -> None:
-        """Keep the window that was just cut as its packed *body*, in place of the records it was made of."""
+        """Replace the records of the window that was just cut by its packed *body*. Raises JournalError."""
         if window.seq != self.seq:
             raise JournalError(f"window {window.seq} was cut, but window {self.seq} is the open one")
         path = window_file(self.folder, window.seq)
@@ -123,12 +123,12 @@ class Journal:
             self.fault = f"secrets could not be written to {path}: {exc.strerror}"
 
     def acknowledge(self, upto: int) -> None:
-        """Forget every window up to this number: somebody else has them now."""
+        """Delete every window up to this number: the master has them."""
         while self._sealed and self._sealed[0] <= upto:
             window_file(self.folder, self._sealed.popleft()).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Keep nothing more. The folder goes if all was acknowledged, else it stays for whoever recovers it."""
+        """Close the journal. The folder is deleted if everything was acknowledged, else it stays for recovery."""
         self._file.close()
         if not self._sealed and not self._file.has_records:
             shutil.rmtree(self.folder, ignore_errors=True)

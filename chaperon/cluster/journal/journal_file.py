@@ -1,10 +1,10 @@
-"""What was recorded since the last window was cut, in a file that is mapped into memory.
+"""The records of the window that is not cut yet, in a file mapped into memory.
 
-A fact counts from the moment one aligned word at the front, the number of the window with the
-end of its records, covers it: a single store, so that whatever moment the process is killed in, a
-fact is there whole or not at all. A later word for another window takes all records back at once.
-Keys, failures, places, wordings are explained once a window, before the first fact that names them.
-Byte order and alignment are the machine's own, for the file never leaves it.
+A record counts once the aligned word at the front, the number of the window with the end of its
+records, covers it. That word is written by a single store, so that a process killed at any
+moment leaves each record whole or absent. A word for another window discards all records.
+Keys, failures, places and notes are defined once a window, before the first record that refers to
+them. Byte order and alignment are those of the machine: the file does not leave it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from chaperon.measure.window import RunEvent
 
 MAGIC = b"CHAPJRN2"
 INITIAL_SIZE = 4 << 20
-"""Bytes there are at first: room for 170,000 samples of the plain kind."""
+"""Initial size in bytes: room for 170,000 plain samples."""
 MAX_SIZE = 64 << 20
-"""Bytes there may be; what comes beyond is not kept, and counted."""
+"""Maximum size in bytes; records beyond it are counted and dropped."""
 MAX_FAILURE_TEXTS = 1_000
-"""Failures kept with their own words in one window; later ones keep their class alone."""
+"""Failures recorded with their messages in one window; further ones are recorded by class."""
 
 HEADER_SIZE = 4096
-"""Where the records begin; before them stands whose they are."""
+"""Where the records begin; the header is before them."""
 COMMIT, DROPPED = 1, 2
 HEADER_HEAD = struct.Struct("=II")
 HEADER_AT = 24
@@ -58,9 +58,9 @@ _pack_plain = LAYOUTS[PLAIN].pack_into
 
 @dataclass(frozen=True, slots=True)
 class JournalHeader:
-    """Whose journal it is.
+    """The worker and run of a journal.
 
-    *began* is the recorder's, on the clock of this machine, *second* the one of its first window.
+    *began* is the start of the run on the clock of this machine, *second* the second of its first window.
     """
 
     worker: str
@@ -140,33 +140,33 @@ class JournalFile:
         self._words[COMMIT] = self._base + at
 
     def count_visit(self, label: str, due: float, outcome: VisitOutcome, waited: float = 0.0, share: str = "") -> None:
-        """Keep what became of a visit."""
+        """Write the outcome of a visit."""
         place = self._places.get((label, share)) or self._define(self._places, (label, share), "place", label, share)
         if place:
             self._append(VISIT, place, _OUTCOME_NUMBER[outcome], due, waited)
 
     def record_rows(self, share: str, rows: int) -> None:
-        """Keep how many unique rows of a share have been given out."""
+        """Write how many unique rows of a share were used."""
         place = self._places.get(("", share)) or self._define(self._places, ("", share), "place", "", share)
         if place:
             self._append(ROWS, place, rows)
 
     def count_note(self, what: str) -> None:
-        """Keep that something is to be counted."""
+        """Write one occurrence of a note."""
         words = self._wordings.get(what) or self._define(self._wordings, what, "note", what)
         if words:
             self._append(NOTE, words, 0)
 
     def record_event(self, what: RunEvent) -> None:
-        """Keep what happened."""
+        """Write an event."""
         self.has_records |= self._append_text("happened", what.at, what.kind, what.text, what.took)
 
     def note_share_start(self, share: str, taken: int, ended: int, rows: int) -> None:
-        """Keep where a share stands; accounts that name it count on from there."""
+        """Write the progress of a share; visits of the share count from there."""
         self._append_text("share", share, taken, ended, rows)
 
     def start_window(self, seq: int) -> None:
-        """Begin the records of window *seq* in place of those of the last."""
+        """Start window *seq*: discard the records of the last one."""
         for table in (self._keys, self._failures, self._places, self._wordings):
             table.clear()
         self._base, self._end, self.has_records = seq << 32, HEADER_SIZE, False
@@ -174,7 +174,7 @@ class JournalFile:
         self._words[COMMIT] = self._base + HEADER_SIZE
 
     def close(self) -> None:
-        """Keep nothing more, and let go of the file."""
+        """Close the file; later records are ignored."""
         if self._fd >= 0:
             self._unmap_file()
             os.close(self._fd)
@@ -198,7 +198,7 @@ class JournalFile:
         return known or self._define(self._failures, failure, "failure", error, message[:WORDS], *rest)
 
     def _define(self, table: dict[Any, int], what: Hashable, *text: object) -> int | None:
-        """Explain what a number stands for until the next turn; return None where there is no room."""
+        """Define a number for the rest of the window; return None if there is no room."""
         if not self._append_text(*text):
             return None
         word = table[what] = (len(table) + 1) << KIND_BITS | PLAIN
@@ -210,7 +210,7 @@ class JournalFile:
             return
         try:
             layout.pack_into(self._map, self._end, word - PLAIN + kind, *rest)
-        except (struct.error, OverflowError):  # a number that no file has room for
+        except (struct.error, OverflowError):  # a number out of range
             self._words[DROPPED] += 1
             return
         self._commit(layout.size)
@@ -231,7 +231,7 @@ class JournalFile:
         self._words[COMMIT] = self._base + self._end
 
     def _reserve(self, size: int) -> bool:
-        """Return whether so many bytes are to be had; what there is no room for is counted."""
+        """Return whether *size* bytes are available, growing the file if needed; count a failure."""
         while self._fd >= 0 and self._end + size > len(self._map):
             if not self._grow():
                 self._words[DROPPED] += 1
@@ -246,7 +246,7 @@ class JournalFile:
         try:
             _allocate(self._fd, size, larger)
         except OSError:
-            self._max_size = 0  # the disk is full: not to be tried again at every sample
+            self._max_size = 0  # the disk is full: do not try again at every sample
             return False
         self._unmap_file()
         self._map_file(larger)
@@ -263,7 +263,7 @@ class JournalFile:
 
 
 def _allocate(fd: int, start: int, end: int) -> None:
-    """Make room for real: a hole in a mapped file is a SIGBUS when the disk is full."""
+    """Write zeros to allocate: a hole in a mapped file raises SIGBUS when the disk is full."""
     os.lseek(fd, start, os.SEEK_SET)
     write_all(fd, bytes(end - start))
 

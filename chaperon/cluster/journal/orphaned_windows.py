@@ -1,4 +1,4 @@
-"""What a dead engine left behind, on its way to the master."""
+"""Sends the windows in the journal of a dead engine to the master."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from chaperon.cluster.worker.window_size import pack_to_fit
 from chaperon.report.redaction.redaction import Redactor
 
 EXIT_FAULT = 70
-"""What an engine exits with that ends by a fault of ours, though it may not have reached its master with it."""
+"""Exit code of an engine that ends by a fault of Chaperon's own, which the master may not know yet."""
 RESEND_INTERVAL = 0.3
 GIVE_UP_AFTER = 15.0
-"""Seconds from the master's first answer after which what it does not take is let go."""
+"""Seconds after the master's first answer after which windows it has not accepted are dropped."""
 
 
 class OrphanedWindows:
-    """Tells the master of an engine's end, sends it every window that the engine still owed.
+    """Reports an engine's death to the master and sends the windows that the engine had not delivered.
 
-    They go under the engine's own name, incarnation, numbers, so that none counts twice.
-    *folder* is where its journal was, None where it kept none; *journal_found* says whether there was one.
-    *fault* is why one that is there cannot be sent, or what the engine ended by, if that is a
-    fault of ours: the master is told, and its run is INVALID.
+    They have the engine's own name, incarnation and numbers, so that none counts twice. *folder* is
+    its journal, None without one; *journal_found* says whether it exists. *fault* is the reason why
+    it cannot be sent, or the fault of Chaperon's own that ended the engine: it is reported to the
+    master, whose run is INVALID.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class OrphanedWindows:
         return self._outbox.unacknowledged > 0
 
     def acknowledge(self, message: WindowsReceived) -> None:
-        """Let go of what the master has."""
+        """Drop the windows that the master has."""
         if self._answered_at is None:
             self._answered_at = self._clock.now()
         self._outbox.acknowledge(message.upto, message.ahead)
         self._wake.set()
 
     def send_all(self) -> None:
-        """Say it again and again until the master has all of it; the journal is gone then."""
+        """Repeat the report and the windows until the master has all of them, then delete the journal. Blocks."""
         pause_detector = PauseDetector(self._clock, 2 * RESEND_INTERVAL)
         while not self._finished():
             self._link.send(self._death)
@@ -88,7 +88,7 @@ class OrphanedWindows:
             redact = WindowRedactor(Redactor(), lambda secret: secret not in unshared)
             redact.add(secrets)
             self._load(recover(folder), redact)
-        except Exception as exc:  # whatever it is, the master must hear that something is missing
+        except Exception as exc:  # any fault: the master must know that data is missing
             self.fault = f"what {self._death.worker} left cannot be sent: {type(exc).__name__}: {exc}"
             self._death = replace(self._death, fault=self.fault)
 

@@ -1,4 +1,4 @@
-"""A folder of one's own, for journals or sockets: taken away when its header is gone, however that came."""
+"""A private folder for journals or sockets, deleted when its owner has ended in any way."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ SHARED_MEMORY = Path("/dev/shm")
 
 
 class PrivateDir:
-    """A folder only its header may enter, in memory where the machine offers that; gone when the block is left.
+    """A folder that only its owner may enter, in memory if possible; deleted at the end of the block.
 
-    Whoever is killed leaves one behind. The next to open one in the same place takes it away:
-    a lock says whether somebody still lives there. Raises JournalError where none can be made.
+    A killed owner leaves its folder. The next one created in the same place deletes it: a lock on
+    the folder shows whether its owner is alive. Raises JournalError if none can be created.
     """
 
     def __init__(self, within: Path | None = None) -> None:
@@ -33,7 +33,7 @@ class PrivateDir:
             self._lock = _lock(folder, os.O_CREAT)
             self.folder = folder.rename(place / folder.name.replace("chaperon-new-", PREFIX))
         except OSError as exc:
-            raise JournalError(f"no folder of our own can be made in {place}: {exc.strerror}") from exc
+            raise JournalError(f"no private folder can be made in {place}: {exc.strerror}") from exc
 
     def __repr__(self) -> str:
         return f"<PrivateDir {self.folder}>"
@@ -47,11 +47,11 @@ class PrivateDir:
         self.close()
 
     def journal_folders(self) -> Iterator[Path]:
-        """Yield where the journals are, those of the first to be made first."""
+        """Yield the folders of journals, oldest first."""
         yield from sorted((p.parent for p in self.folder.glob("*/open")), key=lambda folder: folder.stat().st_mtime_ns)
 
     def close(self) -> None:
-        """Take the folder away with whatever is in it."""
+        """Delete the folder with everything in it."""
         if self._lock >= 0:
             shutil.rmtree(self.folder, ignore_errors=True)
             os.close(self._lock)
@@ -59,7 +59,7 @@ class PrivateDir:
 
 
 def _parent_folder() -> Path:
-    """Return where journals are best kept: in memory if there is room for a few, else where temporary files go."""
+    """Return the place for journals: in memory if there is room for two, else the folder of temporary files."""
     with suppress(OSError):
         if os.access(SHARED_MEMORY, os.W_OK) and shutil.disk_usage(SHARED_MEMORY).free > 2 * MAX_SIZE:
             return SHARED_MEMORY
@@ -67,7 +67,7 @@ def _parent_folder() -> Path:
 
 
 def _lock(folder: Path, flags: int = 0) -> int:
-    """Take the lock of a folder; raises OSError where somebody has it."""
+    """Lock a folder. Raises OSError if it is locked."""
     fd = os.open(folder / "lock", os.O_RDWR | os.O_NOFOLLOW | flags, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -78,9 +78,9 @@ def _lock(folder: Path, flags: int = 0) -> int:
 
 
 def _remove_abandoned(place: Path) -> None:
-    """Take away what those left behind who were killed."""
+    """Delete the folders of killed owners."""
     for folder in place.glob(f"{PREFIX}*"):
-        with suppress(OSError):  # somebody lives there, or it is somebody else's
+        with suppress(OSError):  # in use, or another user's
             if folder.stat().st_uid != os.getuid():
                 continue
             lock = _lock(folder)

@@ -1,14 +1,15 @@
-"""A dead engine's journal, read back as the windows that nobody has heard of.
+"""Recovery of a dead engine's journal: the windows that the master has not acknowledged.
 
-The supervisor calls it once the engine has ended, for each folder the engine left, and sends
-what it finds under the engine's own name, incarnation, numbers: the master, who takes each
-number once, has then all that was recorded, whatever had reached it before::
+The supervisor calls it after the engine's death and sends the windows under the engine's own
+name, incarnation and numbers. The master counts each number once, so that it then has everything
+that was recorded::
 
-    for folder in shelter.folders():
+    for folder in private_dir.journal_folders():
         found = recover(folder)
-        windows = [*found.sealed, *((w.seq, pack_window(w, began=found.header.began)) for w in found.unsealed)]
-        ...                                   # send each as a Frame until it is acknowledged
-        Dead(worker, incarnation, code, cut=found.cut)
+        began = found.header.began
+        windows = [*found.sealed, *((w.seq, pack_window(w, began=began)) for w in found.unsealed)]
+        ...                                   # send each as a WindowFrame until it is acknowledged
+        WorkerDied(worker, incarnation, code, cut=found.cut)
 """
 
 from __future__ import annotations
@@ -54,10 +55,10 @@ TRUNCATED = "journals of workers that died cut off before their end"
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What a journal held: the packed bodies of windows by number, *rest* the one that was still open.
+    """The contents of a journal: *sealed* are packed windows by number, *unsealed* the window that was not cut yet.
 
-    There is no *rest* where nothing was recorded since the last cut. *cut* is the number of the
-    last window of this incarnation, whoever has it.
+    *unsealed* is empty if nothing was recorded since the last cut. *cut* is the number of the last
+    window of this incarnation, acknowledged or not.
     """
 
     header: JournalHeader
@@ -67,7 +68,7 @@ class Recovered:
 
 
 def recover(folder: Path) -> Recovered:
-    """Read the journal in *folder*; changes nothing. Raises JournalError where there is none of ours."""
+    """Read the journal in *folder*; changes nothing. Raises JournalError if there is none or it is damaged."""
     try:
         data = (folder / "open").read_bytes()
     except OSError as exc:
@@ -76,7 +77,7 @@ def recover(folder: Path) -> Recovered:
     (commit,), (missed,) = struct.unpack_from("=Q", data, COMMIT * 8), struct.unpack_from("=Q", data, DROPPED * 8)
     seq, end = commit >> 32, commit & 0xFFFFFFFF
     sealed = _read_sealed(folder)
-    if any(number >= seq for number, _ in sealed):  # it died between sealing the window and turning to the next
+    if any(number >= seq for number, _ in sealed):  # it died between sealing the window and starting the next
         return Recovered(header, sealed, (), seq)
     records = _Replay(header)
     whole = records.read(memoryview(data)[HEADER_SIZE:end]) and end <= len(data)
@@ -117,7 +118,7 @@ def _read_header(data: bytes) -> JournalHeader:
 
 
 def _read_sealed(folder: Path) -> list[tuple[int, bytes]]:
-    """Return the windows that are whole, in their order; one that was being written when the end came is not."""
+    """Return the windows that are whole, in order; one that was being written at the death is not."""
     whole = []
     for path in sorted(folder.glob("*.window")):
         data = path.read_bytes()
@@ -130,7 +131,7 @@ def _read_sealed(folder: Path) -> list[tuple[int, bytes]]:
 
 
 class _Replay:
-    """The records of one open window, taken in by a recorder as they were by the one that died."""
+    """Replays the records of one open window into a recorder."""
 
     def __init__(self, header: JournalHeader) -> None:
         self.notes: Counter[str] = Counter()
@@ -144,7 +145,7 @@ class _Replay:
         self._progress: dict[str, list[int]] = {}
 
     def read(self, data: memoryview) -> bool:
-        """Take in every fact; return whether the last one is whole, and each can be read."""
+        """Replay every record; return whether all of them can be read."""
         at = 0
         try:
             while at < len(data):
@@ -165,7 +166,7 @@ class _Replay:
         return True
 
     def window(self, seq: int) -> Window:
-        """Return the window they amount to."""
+        """Return the window of all records."""
         window = self._recorder.cut()
         progress = {share: (taken, ended, rows) for share, (taken, ended, rows) in self._progress.items()}
         at = self._identity.second + seq - 1
@@ -217,7 +218,7 @@ class _Replay:
             share, taken, ended, rows = rest
             self._progress[share] = [taken, ended, rows]
         else:
-            raise ValueError(f"no fact is called {what!r}")
+            raise ValueError(f"no record is called {what!r}")
 
 
 def _none_if_nan(number: float) -> float | None:

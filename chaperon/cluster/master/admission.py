@@ -1,4 +1,4 @@
-"""The master's door: who is let in, who is turned away, why."""
+"""Admission of workers: answers hellos, refuses with a reason, sends the scenario in chunks."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from chaperon.cluster.transport.link import MasterLink
 from chaperon.errors import OtherProtocol
 
 CHUNK_SIZE = 256 << 10
-"""Bytes of the scenario that travel at once."""
+"""Bytes of the scenario in one message."""
 
 MAX_REPORTED = 1_000
-"""How many are told of one by one."""
+"""How many refusals are reported one by one."""
 
 
 class Admission:
-    """Answers who knocks: with *welcome*, with the reason why not, with pieces of the *bundle*.
+    """Answers hellos with *welcome* or the reason for a refusal, and sends chunks of the *bundle*.
 
-    *admit* decides: it returns a record, the reason for a refusal, or None: the worker is to ask again.
-    *notify* is called once for each worker that is refused; *refused* are the reasons by name.
+    *admit* decides: it returns a record, the reason for a refusal, or None: the worker asks again.
+    *notify* is called once for each refused worker; *refused* are the reasons by name.
     """
 
     def __init__(
@@ -44,16 +44,16 @@ class Admission:
         self._reported: set[bytes] = set()
 
     def __repr__(self) -> str:
-        return f"<Admission to {self._bundle.target}, {len(self.refused)} turned away>"
+        return f"<Admission to {self._bundle.target}, {len(self.refused)} refused>"
 
     @property
     def refusals(self) -> str:
-        """Who was turned away, with the reasons, or nothing."""
-        found = [f"{name!r} was turned away, for {why}" for name, why in self.refused.items()]
+        """The refused workers with the reasons; "" if there are none."""
+        found = [f"{name!r} was refused, for {why}" for name, why in self.refused.items()]
         return "; ".join(found[:3] if len(found) < 4 else [*found[:2], f"as were {len(found) - 2} more"])
 
     def handle_hello(self, sender: bytes, hello: Hello, now: float) -> None:
-        """Let a worker in, or turn it away."""
+        """Admit or refuse a worker."""
         admitted = self._admit(hello, now)
         if isinstance(admitted, WorkerRecord):
             self._link.send(sender, self._welcome())
@@ -65,13 +65,13 @@ class Admission:
             self._refuse(sender, hello.worker, f" on {hello.host!r}", admitted)
 
     def handle_other_protocol(self, sender: bytes, exc: OtherProtocol) -> None:
-        """Turn away who speaks another protocol."""
+        """Refuse a worker that uses another protocol version."""
         name = sender.rpartition(b"/")[0].decode(errors="replace")
         why = f"it speaks protocol {exc.theirs}, the master's Chaperon {VERSION} protocol {PROTOCOL}"
         self._refuse(sender, name, "", f"{why}: install the same Chaperon on both")
 
     def handle_fetch(self, sender: bytes, fetch: Fetch) -> None:
-        """Send a piece of the scenario."""
+        """Send a chunk of the scenario."""
         content = self._bundle.content
         if fetch.digest == self._bundle.digest and 0 <= fetch.offset < len(content):
             self._link.send(
@@ -80,7 +80,7 @@ class Admission:
 
     def _refuse(self, sender: bytes, name: str, where: str, why: str) -> None:
         self._link.send(sender, Reject(why))
-        if self._notify_once(sender, f"worker {name!r}{where} is turned away: {why}"):
+        if self._notify_once(sender, f"worker {name!r}{where} is refused: {why}"):
             self.refused[name] = why
 
     def _notify_once(self, sender: bytes, text: str) -> bool:
@@ -88,7 +88,7 @@ class Admission:
             return False
         self._reported.add(sender)
         if len(self._reported) > MAX_REPORTED:
-            self._notify(f"more than {MAX_REPORTED:,} workers were turned away: no further one is named")
+            self._notify(f"more than {MAX_REPORTED:,} workers were refused: further ones are not reported")
             return False
         self._notify(text)
         return True

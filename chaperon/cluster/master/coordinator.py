@@ -1,4 +1,4 @@
-"""Keeps a run of many workers going: answers what is heard, does what is due."""
+"""The main loop of a master: handles messages, offers shares, gives up workers, ends the run."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from chaperon.load.engine import PATIENCE
 from chaperon.report.monitor import ABORT_GRACE, RunMonitor
 
 CHANGE_LEAD_TIME = 0.5
-"""Seconds in which every worker has heard of a change to the load."""
+"""Seconds between a change of the load and its moment, so that every worker has received it by then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long is waited for whom, in seconds.
+    """Timeouts, in seconds.
 
     The master gives up a worker that sends nothing for *worker_timeout*. A worker that receives
     nothing for *master_timeout* stops. The master waits *gather* for its workers to join; None: without limit.
@@ -51,15 +51,15 @@ class Patience:
 
     @property
     def heartbeat_interval(self) -> float:
-        """Seconds between two signs of life."""
+        """Seconds between two heartbeats."""
         return self.worker_timeout / 10
 
 
 class Coordinator:
     """The main loop of a master: reads messages, updates the *state*, sends what follows from it.
 
-    Visits in flight have *grace* seconds when a run is stopped. Of all visits a share *lost* may
-    be, before the run is INVALID. When it is *over*, that is called, last of all.
+    Visits in flight have *grace* seconds when a run is stopped. The run is INVALID if more than a
+    share *lost* of all visits is lost. *on_end* is called last.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Coordinator:
         return f"<Coordinator of {self._state}>"
 
     def on_message(self, sender: bytes, message: Message) -> None:
-        """Deal with what a worker says."""
+        """Handle a message of a worker."""
         self._check_pause()
         now = self._clock.now()
         match message:
@@ -131,12 +131,12 @@ class Coordinator:
         self._state.workers.record_disconnect(peer, self._clock.now())
 
     def wait_for_workers(self, wanted: int, notify: Callable[[str], None]) -> None:
-        """Wait until so many workers are ready and everything is dealt, then let the run begin.
+        """Wait until *wanted* workers are ready and every share is leased, then begin the run. Blocks.
 
         Raises WorkersMissing, and LoadError where one of them cannot run the scenario.
         """
         workers, leases = self._state.workers, self._state.leases
-        self._pause_detector.check()  # what went before is no standstill
+        self._pause_detector.check()  # time before this call does not count as a pause
         self._waiting_since = self._clock.now()
         printed, strangers = None, False
         while len(workers.ready) < wanted or not leases.all_dealt:
@@ -165,7 +165,7 @@ class Coordinator:
         self._state.begin(self._clock.now() + self._patience.heartbeat_interval)
 
     def run(self) -> None:
-        """Do what is due until the run has ended."""
+        """Run the periodic step until the run has ended. Blocks."""
         with reduced_gc():
             while not self.ended.is_set():
                 self._clock.sleep(self._patience.heartbeat_interval / 5)
@@ -176,7 +176,7 @@ class Coordinator:
                     self._conclude()
 
     def halt(self, order: Order) -> None:
-        """Give all workers an order that ends the run, unless a stricter one is given."""
+        """Send all workers an order that ends the run, unless a stricter one is in force."""
         now = self._clock.now()
         if self._state.halt(order, now):
             grace = self._grace if order == "stop" else 0.0
@@ -184,19 +184,19 @@ class Coordinator:
             self._resend_answers()
 
     def fault(self, what: str) -> None:
-        """Note a fault of Chaperon's own: the verdict is INVALID, and the run ends soon."""
+        """Record a fault of Chaperon's own: the verdict is INVALID, and the run ends soon."""
         self._monitor.add_fault(what)
         if self._state.order == "run":
             self._grace = min(self._grace, ABORT_GRACE)
             self.halt("stop")
 
     def on_crash(self, what: str) -> None:
-        """End the run at once, where nothing keeps it going any more."""
+        """Record a fault and end the run at once: its main loop has ended."""
         self._monitor.add_fault(what)
         self._conclude()
 
     def change_load(self, what: Literal["scale", "pause", "resume"], factor: float = 1.0) -> None:
-        """Change the load of all workers at one moment, far enough ahead for everybody to hear of it."""
+        """Change the load of all workers at one moment, far enough ahead to reach all of them. Raises UsageError."""
         began, now = self._state.began, self._clock.now()
         if began is None:
             raise UsageError("the run has not begun: a load is changed while it goes on")
@@ -205,7 +205,7 @@ class Coordinator:
         self._resend_answers()
 
     def release_workers(self) -> None:
-        """Let the workers hear that they may go, but wait only a little for those who do not answer."""
+        """Wait until the workers know that the run is over, two heartbeats at most, then close the link."""
         self._pause_detector.check()
         until = self._clock.now() + 2 * self._patience.heartbeat_interval
         while self._state.workers.present and self._clock.now() < until:
@@ -224,7 +224,7 @@ class Coordinator:
             self._step()
 
     def _apply_ping(self, ping: Ping) -> None:
-        """Note why a worker wants the run to end, at whatever moment it says so: both are said until we are over."""
+        """Record why a worker ends the run; workers repeat both fields in every ping."""
         if ping.fault:
             self.fault(ping.fault)
         if ping.stop:
@@ -233,7 +233,7 @@ class Coordinator:
                 self.halt("stop")
 
     def _step(self) -> None:
-        """Do whatever is due: all of it may be done at any time, and again."""
+        """Do what is due. Idempotent: may be called at any time."""
         self._check_pause()
         state, now = self._state, self._clock.now()
         if self.ended.is_set() or state.began is None:
@@ -251,7 +251,7 @@ class Coordinator:
             self._conclude()
 
     def _check_pause(self) -> float:
-        """Add a standstill of this process to all that is waited for; return how long it was, in seconds."""
+        """Extend all deadlines by a pause of this process; return its length in seconds."""
         gap = self._pause_detector.check()
         if gap and not self.ended.is_set():
             self._state.extend_deadlines(gap)
@@ -262,7 +262,7 @@ class Coordinator:
     def _offer(self, now: float) -> None:
         for lease in self._state.offers(now):
             if not self._link.offer(Offer(self._state.run, lease)):
-                self._state.leases.withdraw_offer(lease)  # no room on the way: again at the next claim, not in a beat
+                self._state.leases.withdraw_offer(lease)  # the queue is full: repeated at the next claim
 
     def _resend_answers(self) -> None:
         """Answer the last ping of every present worker once more, so that it learns at once what has changed."""
@@ -282,7 +282,7 @@ class Coordinator:
             self._add_notes()
         except BaseException as exc:
             self._record_fault(exc)
-        finally:  # whatever went wrong, whoever waits for the end must not wait for ever
+        finally:  # after any fault too, or `wait` would block for ever
             self._on_end()
             self.ended.set()
 

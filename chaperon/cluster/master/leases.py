@@ -1,4 +1,4 @@
-"""Who has which share of the load: pure state, time handed in."""
+"""Which worker has which share of the load: leases (Gray and Cheriton, 1989). No I/O; time is a parameter."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from chaperon.cluster.protocol.messages import Lease
 from chaperon.load.share import Share
 
 WorkerId = tuple[str, int]
-"""A worker's name with its incarnation: one life of one engine process."""
+"""A worker's name with its incarnation, which differs for every engine process."""
 
 OFFER_INTERVAL = 1.0
 
 
 @dataclass(slots=True)
 class LeasedShare:
-    """A share with its fate.
+    """A share with the state of its lease.
 
-    *start* and *rows* are where it stands. *count_missed_as_lost* says that whoever had it is gone, so
-    that what became due since is lost.
+    *start* and *rows* are its progress: arrivals started and unique rows used. *count_missed_as_lost*
+    says that its last worker was lost, so arrivals that became due since are lost.
     """
 
     share: Share
@@ -36,14 +36,14 @@ class LeasedShare:
 
     @property
     def lease(self) -> Lease:
-        """The share as it is handed out now."""
+        """The lease of the share with its current progress."""
         return Lease(self.share.name, self.attempt, self.start, self.rows, self.count_missed_as_lost)
 
 
 class LeaseTable:
-    """Deals shares to workers, takes them back, deals them again; each is done once.
+    """Leases shares to workers, reclaims them and leases them again; each share is completed once.
 
-    An offer nobody has claimed is made again after *again* seconds.
+    An offer that no worker has claimed is repeated after *offer_interval* seconds.
     """
 
     def __init__(self, shares: Iterable[Share], *, offer_interval: float = OFFER_INTERVAL) -> None:
@@ -64,21 +64,21 @@ class LeaseTable:
 
     @property
     def all_dealt(self) -> bool:
-        """Whether every share is in somebody's hands, or done."""
+        """Whether every share is leased or done."""
         return not self._free
 
     @property
     def all_done(self) -> bool:
-        """Whether every share was made to its end."""
+        """Whether every share is done."""
         return not self._unfinished
 
     @property
     def unowned(self) -> list[LeasedShare]:
-        """The shares that nobody has and that are not done."""
+        """The shares that no worker has and that are not done."""
         return list(self._free.values())
 
     def leases(self, peer: WorkerId) -> tuple[Lease, ...]:
-        """Return what *peer* is to have: not what it is to give back."""
+        """Return the leases of *peer* without those it should return."""
         known = self._leases.get(peer)
         if known is None:
             theirs = self._held_by[peer].items()
@@ -86,23 +86,23 @@ class LeaseTable:
         return known
 
     def all_leases(self, peer: WorkerId) -> list[Lease]:
-        """Return all that *peer* has, what it is to give back too."""
+        """Return all leases of *peer*, including those it should return."""
         return [leased.lease for leased in self._held_by[peer].values()]
 
     def set_capacities(self, capacities: Mapping[WorkerId, float]) -> None:
-        """Deal among these workers from now on; who has too much is to give some back."""
+        """Divide the shares among these workers, by capacity; a worker with too many should return some."""
         if capacities != self._capacities:
             self._capacities, self._balanced = dict(capacities), False
             self._capacity = sum(capacities.values())
         if self._balanced or self._free:
-            return  # what is still to be dealt goes to those with less
+            return  # shares that are still free go to workers with fewer
         self._balanced = True
         for peer in sorted(capacities):
             for entry in {leased.share.entry for leased in self._held_by[peer].values()}:
                 self._recall_surplus(peer, entry)
 
     def offers(self, now: float) -> list[Lease]:
-        """Return what is to be offered now to whoever claims it."""
+        """Return the leases to offer now."""
         due = [
             leased
             for leased in self._free.values()
@@ -113,13 +113,13 @@ class LeaseTable:
         return [leased.lease for leased in due]
 
     def withdraw_offer(self, lease: Lease) -> None:
-        """Note that an offer could not be sent: it is to be made again with the next ones."""
+        """Record that an offer could not be sent: it is repeated with the next offers."""
         leased = self._shares[lease.share]
         if leased.state == "offered" and leased.attempt == lease.attempt:
             leased.state = "pending"
 
     def claim(self, peer: WorkerId, lease: Lease) -> bool:
-        """Give *peer* what it claims, if it is still to be had and no more than its fair part."""
+        """Lease *peer* the share it claims, if the offer is open and within its fair part; return whether it did."""
         leased = self._shares.get(lease.share)
         if leased is None:
             return False
@@ -136,16 +136,16 @@ class LeaseTable:
         return True
 
     def complete(self, peer: WorkerId, lease: Lease) -> None:
-        """Note that *peer* has made a share to its end."""
+        """Record that *peer* has completed a share."""
         leased = self._owned(peer, lease)
         if leased is not None:
             self._remove(peer, leased)
             leased.state = "done"
             self._unfinished[leased.share.entry] -= 1
-            self._unfinished += Counter()  # without those that have come to nothing
+            self._unfinished += Counter()  # removes entries with a count of zero
 
     def accept_return(self, peer: WorkerId, lease: Lease) -> bool:
-        """Take a share back from where *peer* has left it; return whether it was its to give."""
+        """Accept a share that *peer* returns, with its progress; return whether *peer* had the lease."""
         leased = self._owned(peer, lease)
         if leased is None:
             return False
@@ -153,7 +153,7 @@ class LeaseTable:
         return True
 
     def revoke(self, peer: WorkerId, known: Mapping[str, tuple[int, int]]) -> list[str]:
-        """Take all shares of *peer* away, from where they stood when last heard of: (start, rows) by name."""
+        """Revoke all leases of *peer* and return the names of the shares; *known* is their last known (start, rows)."""
         freed = list(self._held_by[peer].values())
         for leased in freed:
             start, rows = known.get(leased.share.name, (leased.start, leased.rows))
@@ -163,7 +163,7 @@ class LeaseTable:
         return [leased.share.name for leased in freed]
 
     def extend_deadlines(self, gap: float) -> None:
-        """Let every offer stand *gap* seconds longer: nobody could claim it meanwhile."""
+        """Extend all offers by *gap* seconds, in which no claim could arrive."""
         for leased in self._free.values():
             leased.offered += gap
 
@@ -190,7 +190,7 @@ class LeaseTable:
         return leased if leased is not None and leased.owner == peer and leased.attempt == lease.attempt else None
 
     def _recall_surplus(self, peer: WorkerId, entry: int) -> None:
-        """Let a worker give back what it has too much of an entry, if another has too little."""
+        """Ask a worker to return its surplus shares of an entry, if another worker has too few."""
         mine = [
             name for name, t in self._held_by[peer].items() if t.share.entry == entry and name not in self._recalled
         ]
@@ -207,7 +207,7 @@ class LeaseTable:
         return math.ceil(shares * self._capacities[peer] / self._capacity - 1e-9)
 
     def _wanting(self, entry: int) -> bool:
-        """Return whether some worker has less of an entry than it could take whole."""
+        """Return whether some worker has fewer shares of an entry than its quota, rounded down."""
         shares = self._unfinished[entry]
         return any(
             self._count_held(p, entry) < math.floor(shares * c / self._capacity + 1e-9)
@@ -215,7 +215,7 @@ class LeaseTable:
         )
 
     def _entitled(self, peer: WorkerId, entry: int) -> bool:
-        """Return whether *peer* may have one more share of an entry: it has less than a fair part, or least of all."""
+        """Return whether *peer* may have one more share of an entry: it is below its quota, or has the fewest."""
         if self._below(peer, entry):
             return True
         if any(self._below(other, entry) for other in self._capacities):

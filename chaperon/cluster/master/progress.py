@@ -1,4 +1,4 @@
-"""How far each share has come by what a worker says of itself, which is sooner than its windows tell."""
+"""The progress of shares as reported in pings, which are newer than windows."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from chaperon.cluster.protocol.messages import Lease
 
 @dataclass(slots=True)
 class ReportedProgress:
-    """A share in one worker's hands: from its arrival number *start* to *reached*, with *rows* unique rows taken.
+    """A share leased to one worker: from arrival *start* to *reached*, with *rows* unique rows used.
 
-    *marks* are (second, arrival reached in it), those alone that no window has told of.
+    *marks* are (second, arrival reached in it) for arrivals that are in no window yet.
     """
 
     share: str
@@ -23,7 +23,7 @@ class ReportedProgress:
     marks: list[tuple[int, int]] = field(default_factory=list)
 
     def record(self, lease: Lease, second: int, seen: int) -> None:
-        """Note where it stands in a *second*, the windows having told of it up to *seen*."""
+        """Record the progress reported in a *second*; arrivals up to *seen* are in windows."""
         self.rows = max(self.rows, lease.rows)
         if lease.start > self.reached:
             self.reached = lease.start
@@ -34,7 +34,7 @@ class ReportedProgress:
             self.marks.pop(0)
 
     def unreported(self, seen: int) -> Iterator[tuple[int, int]]:
-        """Yield (second, how many began in it) of what the windows, which told up to *seen*, have not."""
+        """Yield (second, arrivals started in it) for arrivals beyond *seen*, which are in no window."""
         known = max(self.start, seen)
         for second, reached in self.marks:
             if reached > known:
@@ -43,7 +43,7 @@ class ReportedProgress:
 
 
 class ShareProgressLog:
-    """All spans of one worker."""
+    """The reported progress of all shares of one worker."""
 
     def __init__(self) -> None:
         self._spans: dict[tuple[str, int], ReportedProgress] = {}
@@ -58,7 +58,7 @@ class ShareProgressLog:
         return self._spans.get((lease.share, lease.attempt))
 
     def add(self, lease: Lease) -> None:
-        """Note that a share is in this worker's hands."""
+        """Record that a share was leased to this worker."""
         where = lease.share, lease.attempt
         if where not in self._spans:
             self._spans[where] = ReportedProgress(*where, lease.start, lease.start, lease.rows)

@@ -1,4 +1,4 @@
-"""The state of a fleet: who is there, who has which share, what is lost; nothing here sends or waits."""
+"""The state of a master: workers, share leases, lost visits. No I/O; time is a parameter."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _BY_STRICTNESS: tuple[Order, ...] = ("wait", "run", "end", "stop", "kill", "over
 
 
 class MasterState:
-    """What a master knows, changed by what it hears; every moment is handed in.
+    """The state of a master, changed by messages; *now* is the master's clock, in seconds.
 
     A worker that sends nothing for *worker_timeout* seconds is given up.
     """
@@ -66,13 +66,13 @@ class MasterState:
 
     @property
     def collector(self) -> Collector:
-        """Where windows are added up."""
+        """The collector of all windows."""
         return self._monitor.collector
 
-    # What is heard
+    # Messages of workers
 
     def admit(self, hello: Hello, now: float) -> WorkerRecord | str | None:
-        """Let a worker in, or say why not, or None: let it ask again."""
+        """Return the record of an admitted worker, the reason for a refusal, or None: it asks again."""
         if self.order not in ("wait", "run"):
             return None
         admitted = self.workers.admit(hello, now)
@@ -81,10 +81,10 @@ class MasterState:
         return admitted
 
     def answer(self, ping: Ping, now: float, *, grace: float) -> Pong:
-        """Take in what a worker says of itself, and return what is wanted of it."""
+        """Record the state of a worker and return the answer."""
         worker = self.workers[ping.worker, ping.incarnation]
         if worker is None or ping.run != self.run:
-            # of another master's run: let it see that this is not its own
+            # a worker of another run learns from the number that its run is over
             return Pong(self.run, "wait", ping.sent_at, now, now, None, 0.0, 0)
         worker.record_ping(ping, now, self._second(now))
         if worker.present:
@@ -116,7 +116,7 @@ class MasterState:
         )
 
     def add_window(self, frame: WindowFrame) -> bool:
-        """Take in a window; return whether the run must stop because of it. Raises WireError."""
+        """Add a window; return whether the run must stop because of it. Raises WireError."""
         worker = self.workers[frame.worker, frame.incarnation]
         if worker is None or frame.run != self.run or self.began is None or self.order == "over":
             return False
@@ -132,7 +132,7 @@ class MasterState:
         return stop
 
     def record_death(self, dead: WorkerDied, now: float) -> bool:
-        """Note that an engine has ended; its last windows may still be on their way. Return whether it is news."""
+        """Record that an engine has died; its last windows may still arrive. Return whether that was unknown."""
         worker = self.workers[dead.worker, dead.incarnation]
         if worker is not None and dead.fault and self.order != "over":
             self._monitor.add_fault(dead.fault)
@@ -143,19 +143,19 @@ class MasterState:
         return True
 
     def windows_received(self, dead: WorkerDied) -> WindowsReceived:
-        """Return which windows of a dead engine are here; all, where none is wanted."""
+        """Return which windows of a dead engine have arrived; all, if no more are accepted."""
         worker = self.workers[dead.worker, dead.incarnation]
         if worker is None or self.order == "over":
             return WindowsReceived(dead.worker, dead.incarnation, dead.cut)
         return WindowsReceived(dead.worker, dead.incarnation, worker.windows.acked, worker.windows.ahead)
 
     def is_dying(self, frame: WindowFrame) -> bool:
-        """Return whether a window is of a dead engine, whose shares go on once all of them are here."""
+        """Return whether a window is of a dead engine; its shares are leased again once all have arrived."""
         worker = self.workers[frame.worker, frame.incarnation]
         return worker is not None and worker.present and worker.windows_until is not None
 
     def extend_deadlines(self, gap: float) -> None:
-        """Add *gap* seconds, in which the master itself stood still, to everybody's silence."""
+        """Extend all deadlines by *gap* seconds, in which the master did not run."""
         self.workers.extend_deadlines(gap)
         self.leases.extend_deadlines(gap)
         if self._without_workers_since is not None:
@@ -163,20 +163,20 @@ class MasterState:
         self.collector.count_note(STOOD_STILL, max(round(gap), 1))
 
     def record_leave(self, bye: Bye) -> None:
-        """Note that a worker has gone in order."""
+        """Record that a worker has left in order."""
         worker = self.workers[bye.worker, bye.incarnation]
         if worker is not None and worker.complete and not worker.lost:
             worker.left = True
             self.collector.leave(worker.title)
 
-    # What follows from it
+    # The course of the run
 
     def begin(self, at: float) -> None:
-        """Let the run begin at a moment to come."""
+        """Begin the run at *at*, a moment in the future."""
         self.began, self.order = at, "run"
 
     def halt(self, order: Order, now: float) -> bool:
-        """Give an order that ends the run, unless a stricter one is given; return whether it is given now."""
+        """Set an order that ends the run, unless a stricter one is in force; return whether it was set."""
         if _BY_STRICTNESS.index(order) <= _BY_STRICTNESS.index(self.order):
             return False
         if self._stopped_at is None and order in ("stop", "kill"):
@@ -187,11 +187,11 @@ class MasterState:
         return True
 
     def give_up_on_workers(self) -> None:
-        """Note that nobody is left to send: the ledger is to show all that was planned."""
+        """Record that no worker is left: the ledger then contains the whole plan."""
         self._gave_up_on_workers = True
 
     def offers(self, now: float) -> list[Lease]:
-        """Return what is to be offered, those who joined or fell silent taken into account."""
+        """Return the leases to offer, given the workers that are eligible now."""
         if self.began is not None:
             for worker in self.workers.ready:
                 self.collector.join(worker.title)
@@ -199,7 +199,7 @@ class MasterState:
         return self.leases.offers(now)
 
     def give_up_expired(self, now: float) -> list[WorkerRecord]:
-        """Take everything from those who are gone; return them."""
+        """Give up the workers whose deadlines have passed; return them."""
         gone = self.workers.expired(now)
         for worker in gone:
             self._give_up(worker)
@@ -208,11 +208,11 @@ class MasterState:
         return gone
 
     def _give_up(self, worker: WorkerRecord, *, for_good: bool = False) -> None:
-        """Reckon with a worker no longer: its shares go on from where it has said it was.
+        """Give up a worker: its shares continue from their last known progress.
 
-        Arrivals of an open load that no window tells of are told of, with the seconds in which
-        they were due, by whoever takes the share up; where nobody will, *for_good*, and for
-        all other loads, they are written off here.
+        Arrivals of an open load that are in no window are counted by the share's next worker, in the
+        seconds in which they were due. They are written off here for other loads, and *for_good* at
+        the end of a run, when there is no next worker.
         """
         worker.lost = True
         progress = worker.windows.progress
@@ -249,7 +249,7 @@ class MasterState:
         return self._monitor.add(self._caps.apply(window))
 
     def without_workers(self, now: float) -> bool:
-        """Return whether no worker has been there for too long."""
+        """Return whether there has been no worker for the worker timeout."""
         if self.workers.present:
             self._without_workers_since = None
         elif self._without_workers_since is None:
@@ -258,15 +258,15 @@ class MasterState:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing more is to come from anybody."""
+        """Whether everything that workers will send has arrived."""
         return all(worker.complete for worker in self.workers)
 
     def conclude(self, now: float) -> None:
-        """Write off what nobody has made, and note what the reader of the report has to know."""
+        """End the run: write off visits that no worker made, add the notes of the report."""
         self.finished = now if self.finished is None else self.finished
         for worker in self.workers:
             if not worker.complete:
-                self._monitor.add_fault(f"{worker.title} has not said its last word: what it did last is unknown")
+                self._monitor.add_fault(f"{worker.title} did not report its end: its last visits are unknown")
                 self._give_up(worker, for_good=True)
             if worker.lost and not worker.all_windows_in:
                 for note in worker.loss_notes:
@@ -312,9 +312,8 @@ class MasterState:
     def _check_plan(self, began: float) -> None:
         """Compare the ledger with the plan, which comes from the loads alone, and workers with their windows.
 
-        A worker that was given up is no witness: what it did not say is written off. Where the
-        run was stopped, workers heard of it one after the other: what was due before all of
-        them is the least.
+        A worker that was given up is left out, since its missing visits are written off. If the run
+        was stopped, workers received that at different moments: visits due before the first are the minimum.
         """
         closings = {worker.title: worker.closing for worker in self.workers if worker.closing and not worker.lost}
         stops = [said.stopped for said in closings.values() if said.stopped is not None]
@@ -345,7 +344,7 @@ class MasterState:
             self.collector.correct(changes)
 
     def _live_changes(self) -> LiveChanges:
-        """Return how the load was changed so far."""
+        """Return the changes of the load so far."""
         found = LiveChanges()
         for change in self.changes:
             change.apply(found)

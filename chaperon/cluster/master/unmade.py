@@ -1,4 +1,4 @@
-"""What is left of a load when a run is over: visits that were planned, but made by nobody."""
+"""The visits of a load that are left at the end of a run: planned, and made by no worker."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from chaperon.measure.window import VisitCounts
 def unmade_visits(
     shares: Iterable[LeasedShare], live_changes: LiveChanges, *, until: float, whole: bool
 ) -> LedgerChanges:
-    """Return what the ledger lacks of shares that nobody has, the run being over at the offset *until*.
+    """Return the visit counts that the ledger lacks for shares without a worker, in a run that ended at offset *until*.
 
-    What was due by then is lost if whoever had the share is gone, and dropped if it was given back.
-    With the *whole* plan, what would have been due later is dropped too: the run was cut short by
-    no will of anybody's. Users who begin visit after visit have planned none that are not begun.
+    Visits due by then are lost if the share's worker was lost, and dropped if it returned the share.
+    With *whole*, visits due later are dropped too: the run ended because no worker was left, not
+    by request. Closed loads without a number of visits have no planned visits that were not started.
     """
     changes: LedgerChanges = {}
 
@@ -51,7 +51,7 @@ def unmade_visits(
 
 
 def _arrivals(load: Shaped, shares: list[LeasedShare]) -> Iterator[tuple[LeasedShare, float]]:
-    """Yield every arrival of one leg that none of these shares has seen, when it was due: in one walk for all."""
+    """Yield (share, offset when due) of every arrival of one leg that these shares have not started, in one pass."""
     share = shares[0].share
     mine = {leased.share.index: leased for leased in shares}
     for number, offset in load.schedule(min(_next(leased) for leased in shares), seed=share.source):

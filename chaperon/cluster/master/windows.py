@@ -1,4 +1,4 @@
-"""What every worker's windows have said so far, with what they never will."""
+"""Windows by worker: put in order, counted once; corrections of the ledger for lost workers."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ TOO_FAR_AHEAD = (
 
 
 class WindowSequencer:
-    """The windows of one incarnation of a worker.
+    """Puts the windows of one incarnation of a worker in order and removes duplicates.
 
-    They are let through in their order and once each: what is let through is all that
-    *progress* speaks of. Once *closed*, whatever comes is let through as it comes.
+    *acked* is the number up to which all windows are there. *progress* is that of the shares
+    in these windows. Once *closed*, windows are passed on as they arrive.
     """
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class WindowSequencer:
         return ready
 
     def close(self) -> list[Window]:
-        """Wait for no gap any longer; return what was waiting behind one."""
+        """Stop waiting for missing windows; return those that waited for one."""
         self.closed = True
         ready = self._flush()
         for each in ready:
@@ -78,21 +78,21 @@ class WindowSequencer:
 
     @property
     def lost(self) -> int:
-        """How many visits nobody knows the end of, if no window comes any more."""
+        """How many visits have an unknown outcome if no further window arrives."""
         return sum(self.open.values()) + self._unreported.total()
 
     @property
     def ahead(self) -> tuple[int, ...]:
-        """The numbers of the windows that came before their turn."""
+        """The numbers of the windows beyond the first missing one."""
         return tuple(sorted({*self._waiting, *self._seen_late}))
 
     def write_off(self, unreported: Mapping[LedgerKey, int]) -> LedgerChanges:
-        """Return what is lost: visits that were begun, though no window tells of them."""
+        """Record visits that were begun but are in no window; return them as lost."""
         self._unreported.update(unreported)
         return {place: VisitCounts(planned=count, lost=count) for place, count in unreported.items() if count}
 
     def recover(self, window: Window) -> LedgerChanges:
-        """Return what a window that comes late takes back of what was written off: first in the same second."""
+        """Return the corrections for visits written off that a late window contains, those of the same second first."""
         changes: LedgerChanges = {}
         for (label, second), counts in window.ledger.items():
             left = counts.planned
@@ -128,11 +128,11 @@ class WindowSequencer:
 
 
 class LossCorrections:
-    """What the ledger lacks because workers were lost: corrections, each said once.
+    """Corrections of the ledger for lost workers; each is returned once.
 
-    A visit that a lost worker had begun is lost, unless a window that comes late tells its
-    end. An arrival that passed while nobody had its share was declared lost by whoever took
-    it up; if the one given up turns out to have made it, it is lost no more.
+    A visit that a lost worker had begun is lost, unless a late window has its outcome. An arrival
+    that became due while its share had no worker is counted as lost by the share's next worker; if a late
+    window shows that the lost worker made it, that is corrected.
     """
 
     def __init__(self) -> None:
@@ -143,16 +143,16 @@ class LossCorrections:
 
     @property
     def duplicated(self) -> int:
-        """How many visits both a worker that was given up and its successor have made."""
+        """How many visits were made twice: by a worker that was given up and by its successor."""
         return sum(self._late.values()) - sum(self._corrected.values())
 
     def record_window(
         self, window: Window, *, given_up: bool, scheduled: frozenset[str], found: LedgerChanges
     ) -> LedgerChanges:
-        """Note a window, of a worker that was given up before it came, or not.
+        """Record a window and return the corrections that follow; *given_up*: its worker was given up before.
 
-        What was *found* in it had been written off. *scheduled* are the labels whose visits
-        are set beforehand, so that making one again is making it twice.
+        *found* are visits in it that had been written off. *scheduled* are the labels whose visits
+        are fixed by the plan, so that a visit can be made twice.
         """
         changed = []
         spare = Counter[str]()
@@ -177,7 +177,7 @@ class LossCorrections:
         return changes
 
     def update_in_flight(self, sequencers: Mapping[object, WindowSequencer]) -> LedgerChanges:
-        """Return what changed in the visits whose end is in no window of the given-up workers (*sequencers*)."""
+        """Return the changed counts of visits without an outcome in the windows of given-up workers."""
         now: defaultdict[LedgerKey, int] = defaultdict(int)
         for sequencer in sequencers.values():
             for place, count in sequencer.open.items():

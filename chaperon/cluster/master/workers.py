@@ -1,4 +1,4 @@
-"""Who is there: the workers as their master knows them."""
+"""The workers as their master knows them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from chaperon.measure.closing import Closing
 from chaperon.measure.quantity import count_text
 
 SUSPECT_AFTER = 0.3
-"""Of the silence after which a worker is given up: from then on it gets nothing more."""
+"""Part of the worker timeout after which a silent worker is offered no further shares."""
 
 RECONNECT_WITHIN = 0.2
-"""Of that silence, two beats: so long a worker whose connection was closed may take to open another."""
+"""Part of the worker timeout, two heartbeats, within which a worker whose connection was closed must reconnect."""
 
 
 MAX_WORKERS = 10_000
-"""Lives of workers a master keeps the account of."""
+"""Maximum number of incarnations of workers in one run."""
 
 MAX_NAME = 200
-"""Characters of what a worker says of itself: its name, its host, its versions."""
+"""Maximum length of a worker's name, host and versions, in characters."""
 
 
 @dataclass(slots=True)
@@ -62,21 +62,21 @@ class WorkerRecord:
 
     @property
     def present(self) -> bool:
-        """Whether it is still reckoned with."""
+        """Whether it is neither lost nor gone."""
         return not (self.lost or self.left)
 
     @property
     def complete(self) -> bool:
-        """Whether all it will ever have to say is in."""
+        """Whether everything it will send has arrived."""
         return self.lost or self.left or (self.over and self.windows.acked >= self.cut)
 
     @property
     def all_windows_in(self) -> bool:
-        """Whether every window it cut is in, as far as it or its supervisor has said how many there are."""
+        """Whether every window it cut has arrived; false if their number is unknown."""
         return (self.over or self.all_windows_known) and self.windows.acked >= self.cut
 
     def record_ping(self, ping: Ping, now: float, second: int) -> None:
-        """Take in what it says of itself in a *second* of the run."""
+        """Record its state, received in a *second* of the run."""
         self.last_heard_at, self.disconnected_at, self.state, self.note = now, None, ping.state, ping.note
         self.cut, self.over = max(self.cut, ping.cut), self.over or ping.over
         self.closing = ping.closing or self.closing
@@ -88,7 +88,7 @@ class WorkerRecord:
 
 
 class WorkerRegistry:
-    """Lets workers in, one life of a name at a time."""
+    """Admits workers; of one name, one incarnation at a time."""
 
     def __init__(self, worker_timeout: float) -> None:
         self._worker_timeout = worker_timeout
@@ -97,7 +97,7 @@ class WorkerRegistry:
         self._contested: dict[WorkerId, float] = {}
 
     def __repr__(self) -> str:
-        return f"<WorkerRegistry of {', '.join(worker.title for worker in self.present) or 'nobody'}>"
+        return f"<WorkerRegistry of {', '.join(worker.title for worker in self.present) or 'no workers'}>"
 
     def __iter__(self) -> Iterator[WorkerRecord]:
         return iter(list(self._workers.values()))
@@ -107,18 +107,18 @@ class WorkerRegistry:
 
     @property
     def present(self) -> list[WorkerRecord]:
-        """Those who are reckoned with."""
+        """The workers that are neither lost nor gone."""
         return [worker for worker in self if worker.present]
 
     @property
     def ready(self) -> list[WorkerRecord]:
-        """Those who could send, or do."""
+        """The workers that can perform shares, or do."""
         return [
             worker for worker in self.present if worker.state in ("ready", "sending") and worker.windows_until is None
         ]
 
     def eligible(self, now: float) -> list[WorkerRecord]:
-        """Return those who may be dealt shares: ready, connected, and heard of lately."""
+        """Return the workers that may get shares: ready, connected, with a recent ping."""
         return [
             worker
             for worker in self.ready
@@ -126,10 +126,10 @@ class WorkerRegistry:
         ]
 
     def expired(self, now: float) -> list[WorkerRecord]:
-        """Return those who are to be given up.
+        """Return the workers to give up.
 
-        Those are unheard of for too long, have had no connection for two beats, or are dead
-        with nothing more to come.
+        They have sent nothing for the worker timeout, or had no connection for two heartbeats, or
+        are dead and all their windows have arrived or are overdue.
         """
         return [
             worker
@@ -145,13 +145,13 @@ class WorkerRegistry:
         ]
 
     def record_disconnect(self, peer: bytes, now: float) -> None:
-        """Note that the connection of a worker was closed: *peer* is its identity on the wire."""
+        """Record that the connection of a worker was closed; *peer* is its ZeroMQ routing id."""
         for worker in self.present:
             if worker.disconnected_at is None and f"{worker.hello.worker}/{worker.hello.incarnation}".encode() == peer:
                 worker.disconnected_at = now
 
     def extend_deadlines(self, gap: float) -> None:
-        """Add *gap* seconds, in which the master heard nothing, to all that is waited for of workers."""
+        """Extend all deadlines of workers by *gap* seconds, in which the master received nothing."""
         for worker in self.present:
             worker.last_heard_at += gap
             worker.disconnected_at = None if worker.disconnected_at is None else worker.disconnected_at + gap
@@ -159,7 +159,7 @@ class WorkerRegistry:
         self._contested = {peer: since + gap for peer, since in self._contested.items()}
 
     def admit(self, hello: Hello, now: float) -> WorkerRecord | str | None:
-        """Let a worker in, or say why not, or None while it is not yet known whether its name is taken."""
+        """Return the record of an admitted worker, the reason for a refusal, or None: its name may be in use."""
         peer = hello.worker, hello.incarnation
         known = self._workers.get(peer)
         if known is not None:
@@ -168,7 +168,7 @@ class WorkerRegistry:
         if why:
             return why
         if len(self._workers) >= MAX_WORKERS or len(self._contested) >= MAX_WORKERS:
-            return f"this master has the account of {MAX_WORKERS:,} workers, and room for no more"
+            return f"this master has had {MAX_WORKERS:,} workers, which is the maximum"
         for other in self.present:
             if other.hello.worker != hello.worker:
                 continue

@@ -42,7 +42,7 @@ def decode(data: bytes) -> Message:
     """Return the message in *data*, every field checked. Raises WireError, OtherProtocol."""
     content = unpack(data)
     if not isinstance(content, tuple) or len(content) != 3 or type(content[0]) is not int:
-        raise WireError(f"none of our messages: {data[:40]!r}")
+        raise WireError(f"not a message of Chaperon: {data[:40]!r}")
     protocol, kind, values = content
     if protocol != PROTOCOL:
         raise OtherProtocol(protocol, PROTOCOL)

@@ -1,4 +1,4 @@
-"""What masters say to workers, workers to masters: plain values, each a type."""
+"""The messages between master and workers: dataclasses of plain values. They may be lost, doubled or late."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any, Literal, Protocol
 from chaperon.measure.closing import Closing
 
 Order = Literal["wait", "run", "end", "stop", "kill", "over"]
-"""What a master wants of its workers: wait; send; end when the shares are done; end in the
-grace time; end now; leave, for the last window is in."""
+"""What a master orders: wait; perform the shares; end when they are done; end within the grace
+time; end now; leave, since the last window has arrived."""
 
 State = Literal["loading", "ready", "failed", "sending", "leaving", "ended"]
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A share in somebody's hands: the *attempt* tells one handing-out from the next.
+    """A share leased to a worker; *attempt* numbers the leases of the share.
 
-    *start* arrivals and *rows* unique rows of it were taken before. With
-    *count_missed_as_lost* its former holder is gone: arrivals due before the share starts again are lost.
+    *start* arrivals and *rows* unique rows of it were used before. With *count_missed_as_lost* its
+    last holder was lost: arrivals due before the share starts again count as lost.
     """
 
     share: str
@@ -30,7 +30,7 @@ class Lease:
 
 
 class Adjustable(Protocol):
-    """What a change can be made to: a load that is being sent, or the account of how it was changed."""
+    """What a change is applied to: a running load, or the record of changes."""
 
     def scale(self, factor: float, at: float) -> object: ...
 
@@ -41,14 +41,14 @@ class Adjustable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The load is "scale"d by a factor, "pause"d or "resume"d from an offset of the run on."""
+    """A change of the load from offset *at* of the run, in seconds: "scale" by *factor*, "pause" or "resume"."""
 
     what: Literal["scale", "pause", "resume"]
     at: float
     factor: float = 1.0
 
     def apply(self, load: Adjustable) -> None:
-        """Make the change."""
+        """Apply the change."""
         match self.what:
             case "scale":
                 load.scale(self.factor, self.at)
@@ -60,7 +60,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """A worker asks to be let in; *capacity* is how much it takes, 1 being the usual."""
+    """A worker asks to join; *capacity* is its relative capacity, 1 being the usual."""
 
     worker: str
     incarnation: int
@@ -93,14 +93,14 @@ class Welcome:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """The master does not let a worker in; it is not to come back as it is."""
+    """The master refuses a worker for good."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """A worker asks for a piece of the scenario."""
+    """A worker asks for a chunk of the scenario."""
 
     digest: str
     offset: int
@@ -108,7 +108,7 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class BundleChunk:
-    """A piece of the scenario."""
+    """A chunk of the scenario."""
 
     digest: str
     offset: int
@@ -119,11 +119,10 @@ class BundleChunk:
 class Ping:
     """The complete state of a worker: a heartbeat, sent every half interval; *sent_at* is the worker's clock.
 
-    *claims* are offers it would take. *leases* are the shares it sends, from their first
-    arrival to where it stands; *done* those it has made to the end, *returned* those it gave
-    back. *cut* is the number of its newest window, *over* whether that is its last. *stop* is
-    why a scenario wants to end the run for all, *fault* is a fault of ours. *closing*
-    is what it counted apart from its windows, said with the last of them. *endpoint* is its own
+    *claims* are offers it accepts. *leases* are the shares it performs, with their progress; *done*
+    those it has completed, *returned* those it returned. *cut* is the number of its newest window,
+    *over* whether that is its last. *stop* is the reason why a scenario stops the run, *fault* a
+    fault of Chaperon's own. *closing* are its final totals, sent with the last window. *endpoint* is its own
     address and port on the connection that carries the ping.
     """
 
@@ -147,12 +146,12 @@ class Ping:
 
 @dataclass(frozen=True, slots=True)
 class Pong:
-    """All that a master wants, said again and again.
+    """The complete orders of a master, sent as the answer to every ping.
 
     *received_at* and *replied_at* are readings of the master's clock, *sent_at* is copied from the ping;
-    *began* is when the run starts or started. *acked* windows are in without a gap, those
-    in *ahead* beyond it. *leases* are all the shares that the worker has; what is not among
-    them it is to give back. *changes* are all that were made to the load, in their order.
+    *began* is the start of the run. Windows up to *acked* have arrived, and those in *ahead* beyond
+    the first missing one. *leases* are all shares of the worker; it returns those that are not
+    among them. *changes* are all changes of the load, in order.
     """
 
     run: int
@@ -170,7 +169,7 @@ class Pong:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A share anybody may claim."""
+    """A share that any worker may claim."""
 
     run: int
     lease: Lease
@@ -178,7 +177,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class WindowFrame:
-    """A window on its way, numbered; *body* is packed."""
+    """A window in packed form, *body*, with its number."""
 
     worker: str
     incarnation: int
@@ -189,9 +188,9 @@ class WindowFrame:
 
 @dataclass(frozen=True, slots=True)
 class WorkerDied:
-    """A supervisor says that an engine of its own has ended, having cut *cut* windows as far as is known.
+    """A supervisor reports the death of an engine, which had cut *cut* windows as far as is known.
 
-    *fault* is a fault of ours: what the engine ended by, or why what it left cannot be sent.
+    *fault* is a fault of Chaperon's own that ended the engine, or the reason why its windows cannot be sent.
     """
 
     worker: str
@@ -203,7 +202,7 @@ class WorkerDied:
 
 @dataclass(frozen=True, slots=True)
 class WindowsReceived:
-    """A master has the windows of a dead engine up to a number, with those *ahead*, or wants no more of them."""
+    """A master has the windows of a dead engine up to *upto*, and those in *ahead*, or needs no more of them."""
 
     worker: str
     incarnation: int
@@ -213,7 +212,7 @@ class WindowsReceived:
 
 @dataclass(frozen=True, slots=True)
 class Bye:
-    """A worker leaves in order: all it had to say has been heard."""
+    """A worker leaves in order: the master has everything it sent."""
 
     worker: str
     incarnation: int

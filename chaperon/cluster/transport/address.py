@@ -1,4 +1,4 @@
-"""Where a master is to be found: one address, three endpoints."""
+"""The address of a master: three endpoints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chaperon.errors import UsageError
 
 PORT = 5570
 MAX_PATH_BYTES = 107 - len(".work")
-"""Bytes of a path that a local socket may have."""
+"""Maximum length of the path of a local socket, in bytes."""
 
 _TCP = re.compile(r"tcp://(\[[0-9a-fA-F:.]+\]|[^\[\]:/\s]+)(?::(\d{1,5}|\*))?")
 
@@ -46,22 +46,22 @@ class Address:
 
     @property
     def control(self) -> str:
-        """Where small messages go both ways."""
+        """The endpoint of small messages in both directions."""
         return self._endpoint(0, "")
 
     @property
     def work(self) -> str:
-        """Where shares are offered."""
+        """The endpoint at which shares are offered."""
         return self._endpoint(1, ".work")
 
     @property
     def sink(self) -> str:
-        """Where windows are collected."""
+        """The endpoint to which windows are sent."""
         return self._endpoint(2, ".sink")
 
     @property
     def loopback(self) -> bool:
-        """Whether only this machine can come to it."""
+        """Whether only this machine can reach it."""
         if self.path or self.host == "localhost":
             return True
         try:
@@ -71,7 +71,7 @@ class Address:
 
     @property
     def local(self) -> Address:
-        """The address as it is reached from the machine itself."""
+        """The address by which the machine itself reaches it."""
         everywhere = self.host in ("*", "0.0.0.0", "[::]")
         return Address("127.0.0.1", self.port) if everywhere else self
 

@@ -1,14 +1,14 @@
-"""Which worker spoke last by which connection of the master."""
+"""Which connection of the master belongs to which worker."""
 
 from __future__ import annotations
 
 
 class Connections:
-    """The open connections of a ROUTER socket, by file descriptor: whose each is.
+    """The open connections of a ROUTER socket by file descriptor, with the peer of each.
 
-    The socket's monitor tells when one is opened or closed, in order; messages say by which they
-    came (SRCFD), but are read apart from the monitor, so that either may be known first. A
-    number is used again as soon as its connection is closed.
+    The socket's monitor reports in order which are opened and closed. Messages have the descriptor
+    by which they came (SRCFD), but are read apart from the monitor, so that either may be known
+    first. A descriptor is used again as soon as its connection is closed.
     """
 
     def __init__(self) -> None:
@@ -20,11 +20,11 @@ class Connections:
         return f"<Connections of {len(self._numbers)} peers>"
 
     def record_opened(self, number: int) -> None:
-        """Note a new connection."""
+        """Record a new connection."""
         self._closed.discard(number)
 
     def record_closed(self, number: int) -> bytes | None:
-        """Note that a connection was closed; return whose it was, unless that peer has a newer one."""
+        """Record that a connection was closed; return its peer, unless the peer has a newer one."""
         self._closed.add(number)
         peer = self._peers.pop(number, None)
         if peer is None or self._numbers.get(peer) != number:
@@ -33,8 +33,8 @@ class Connections:
         return peer
 
     def record_message(self, peer: bytes, number: int) -> bytes | None:
-        """Note by which connection a peer spoke; return who is known to have none any more, if anyone."""
-        if number in self._closed:  # it was said before the end, and is read after it
+        """Record the connection of a message; return a peer that has no connection any more, or None."""
+        if number in self._closed:  # sent before the connection was closed, read afterwards
             return None if peer in self._numbers else peer
         before = self._peers.get(number)
         former = self._numbers.get(peer)

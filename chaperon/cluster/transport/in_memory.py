@@ -1,4 +1,4 @@
-"""Links within one process: every message is still made bytes, can be lost, doubled, held up."""
+"""Links within one process, for tests: messages are encoded, and can be lost, doubled or delayed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from chaperon.errors import OtherProtocol
 
 
 class LossyNetwork:
-    """Joins one master with many workers; the twin of the sockets, for tests.
+    """Connects one master with many workers in place of sockets.
 
     Each message is lost with probability *loss*, doubled with *duplication*, delayed by up to
-    *delay* seconds. Peers in *cut* neither send nor receive, and are not told; those in *mute* send, but
-    receive nothing. From `freeze` to `thaw` what is for the master waits. `close` closes the
-    connection of a peer, which both ends are told, `open` opens it again.
+    *delay* seconds. Peers in *cut* neither send nor receive, without notice; those in *mute* send, but
+    receive nothing. From `freeze` to `thaw` messages for the master wait. `close` closes the
+    connection of a peer, with notice to both ends, `open` opens it again.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class LossyNetwork:
         return f"<LossyNetwork of {len(self.workers)} workers>"
 
     def connect(self, peer: bytes) -> WorkerEnd:
-        """Return a worker's end of the net."""
+        """Return a worker's end of the network."""
         self.workers[peer] = WorkerEnd(self, peer)
         return self.workers[peer]
 
@@ -55,21 +55,21 @@ class LossyNetwork:
             gevent.spawn(self.workers[peer].on_connection, False)
 
     def open(self, peer: bytes) -> None:
-        """Let *peer* have a connection again."""
+        """Open a connection of *peer* again."""
         self.cut.discard(peer)
         if peer in self.workers:
             gevent.spawn(self.workers[peer].on_connection, True)
 
     def freeze(self) -> None:
-        """Keep all that is for the master, as the system does for a process that is stopped."""
+        """Keep messages for the master, as the system does for a stopped process."""
         self._awake.clear()
 
     def thaw(self) -> None:
-        """Bring the master all that was kept."""
+        """Deliver the messages that were kept."""
         self._awake.set()
 
     def transmit(self, peer: bytes, data: bytes, deliver: Callable[[Message], None], *, down: bool) -> None:
-        """Bring *data* to *peer*, *down* from the master, or up from it."""
+        """Deliver *data*: with *down* from the master to *peer*, else from *peer*."""
         for _ in range(2 if self._random.random() < self.duplication else 1):
             if peer not in self.cut and self._random.random() >= self.loss:
                 gevent.spawn(self._deliver, peer, data, deliver, down)
@@ -85,7 +85,7 @@ class LossyNetwork:
 
 
 class MasterEnd:
-    """The master's end of a net."""
+    """The master's end of the network."""
 
     def __init__(self, net: LossyNetwork) -> None:
         self._net = net
@@ -104,13 +104,13 @@ class MasterEnd:
         self.on_message, self.closed = on_message, closed
 
     def send(self, peer: bytes, message: Message) -> None:
-        """Say something to one worker."""
+        """Send a message to one worker."""
         worker = self._net.workers.get(peer)
         if worker is not None:
             self._net.transmit(peer, encode(message), worker.deliver, down=True)
 
     def offer(self, offer: Offer) -> bool:
-        """Offer a share to whoever is next."""
+        """Offer a share to the next worker."""
         open_ones = [worker for worker in self._net.workers.values() if worker.accepts_offers]
         if not open_ones:
             return False
@@ -120,12 +120,12 @@ class MasterEnd:
         return True
 
     def close(self) -> None:
-        """Hear nothing more."""
+        """Receive no further message."""
         self.on_message = lambda peer, message: None
 
 
 class WorkerEnd:
-    """A worker's end of a net."""
+    """A worker's end of the network."""
 
     def __init__(self, net: LossyNetwork, peer: bytes) -> None:
         self._net = net
@@ -151,7 +151,7 @@ class WorkerEnd:
         self._on_message(message)
 
     def send(self, message: Message) -> None:
-        """Say something to the master."""
+        """Send a message to the master."""
         self._net.transmit(
             self.peer, encode(message), lambda said: self._net.master.on_message(self.peer, said), down=False
         )
@@ -162,18 +162,18 @@ class WorkerEnd:
         return True
 
     def accept_offers(self) -> None:
-        """Take offers from now on."""
+        """Receive offers from now on."""
         self.accepts_offers = True
 
     def decline_offers(self) -> None:
-        """Take offers no longer."""
+        """Receive no further offers."""
         self.accepts_offers = False
 
     def reconnect(self) -> None:
-        """Count that it was asked for."""
+        """Count the call."""
         self.reconnected += 1
 
     def close(self) -> None:
-        """Leave the net."""
+        """Leave the network."""
         self._net.workers.pop(self.peer, None)
         self._on_message = lambda message: None

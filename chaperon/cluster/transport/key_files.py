@@ -1,4 +1,4 @@
-"""Where keys are kept: key files, two environment variables, a folder of the user's own."""
+"""Where keys come from: key files, two environment variables, the user's configuration folder."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NAMES = {MasterKey: "master.key", WorkerKey: "worker.key"}
 REMEDIES = "give one with --key FILE (chaperon keygen makes it), or do without on this machine with --no-key"
 
 MAX_KEY_CHARACTERS = 1_000
-"""Characters read of a key file: a key has some hundred."""
+"""Maximum number of characters read from a key file; a key has about a hundred."""
 
 
 def choose_key(
@@ -40,7 +40,7 @@ def choose_key(
     *,
     without: bool = False,
 ) -> Key | None:
-    """Return the key to *verb* ("bind", "join") *address* with, or None where the user wants none.
+    """Return the key to *verb* ("bind", "join") *address* with, or None if the user wants none.
 
     The order: the file at *path*, CHAPERON_KEY_FILE, CHAPERON_KEY, then, on this machine
     alone, the user's own folder, where a pair is made on first use. *without* is the user's
@@ -58,7 +58,7 @@ def choose_key(
 
 
 def find_key(path: str | None, environ: Mapping[str, str], kind: type[Key]) -> Key | None:
-    """Return the key in a file, else in the environment, else None. Raises UsageError where it is of no use."""
+    """Return the key in a file, else in the environment, else None. Raises UsageError if it is invalid."""
     path = path or environ.get(FILE_VARIABLE)
     text = _read(Path(path)) if path else environ.get(VARIABLE)
     return _of_kind(text, kind) if text else None

@@ -1,4 +1,4 @@
-"""Who may speak to whom: CurveZMQ keys, in one line each, with the socket that asks for them."""
+"""CurveZMQ keys as lines of text (RFC 26), and the authentication of workers (RFC 27/ZAP)."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _ZAP = "inproc://zeromq.zap.01"
 
 @dataclass(frozen=True, slots=True)
 class MasterKey:
-    """What a master has: its secret, with the public key of the workers it lets in, and of its *own* one."""
+    """A master's key: its secret, the public key of the workers it admits, and that of its *own_worker*."""
 
     secret: bytes = field(repr=False)
     workers: bytes
     own_worker: bytes = b""
 
     def with_own_worker(self) -> tuple[MasterKey, WorkerKey]:
-        """Return this key, letting in a worker of the master's own too, with a key for that."""
+        """Return this key with a worker of the master's own admitted too, and the key for that worker."""
         public, secret = (z85.decode(part) for part in zmq.curve_keypair())
         return replace(self, own_worker=public), WorkerKey(_public(self.secret), secret)
 
@@ -37,17 +37,17 @@ class MasterKey:
         return f"{MASTER}:{_base64(self.secret)}:{_base64(self.workers)}"
 
     def configure(self, socket: Any) -> None:
-        """Let a socket speak only to those the socket lets in."""
+        """Configure a socket to accept authenticated peers only."""
         socket.setsockopt(zmq.CURVE_SERVER, 1)
         socket.setsockopt(zmq.CURVE_SECRETKEY, z85.encode(self.secret))
         socket.setsockopt(zmq.ZAP_DOMAIN, DOMAIN)
 
     def start_authenticator(self, context: Any, on_fault: OnFault = lambda text: None) -> None:
-        """Answer, in a greenlet, who may come in (RFC 27/ZAP); without it nobody may."""
+        """Answer authentication requests in a greenlet (RFC 27/ZAP); without it no peer is accepted."""
         socket = context.socket(zmq.REP)
         socket.setsockopt(zmq.LINGER, 0)
         socket.bind(_ZAP)
-        spawn_watched("what lets workers in", self._authenticate, socket, on_fault=on_fault, ends=True)
+        spawn_watched("the authentication of workers", self._authenticate, socket, on_fault=on_fault, ends=True)
 
     def _authenticate(self, socket: Any) -> None:
         while True:
@@ -64,7 +64,7 @@ class MasterKey:
 
 @dataclass(frozen=True, slots=True)
 class WorkerKey:
-    """What a worker has: its secret, with the public key of the master it trusts."""
+    """A worker's key: its secret, and the public key of the master it trusts."""
 
     master: bytes
     secret: bytes = field(repr=False)
@@ -73,7 +73,7 @@ class WorkerKey:
         return f"{WORKER}:{_base64(self.master)}:{_base64(self.secret)}"
 
     def configure(self, socket: Any) -> None:
-        """Let a socket speak only to that master."""
+        """Configure a socket to connect to that master only."""
         secret = z85.encode(self.secret)
         socket.setsockopt(zmq.CURVE_SERVERKEY, z85.encode(self.master))
         socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
@@ -121,7 +121,7 @@ def require_key(address: Address, key: Key | None, verb: str) -> None:
     """Refuse to *verb* beyond this machine without a key. Raises UsageError."""
     if key is None and not address.loopback:
         raise UsageError(
-            f"to {verb} {address} without a key would let anybody in: make one with chaperon keygen keys, "
+            f"to {verb} {address} without a key would admit anyone: make one with chaperon keygen keys, "
             "then give --key keys/master.key here and --key keys/worker.key to the workers"
         )
 

@@ -1,4 +1,4 @@
-"""What joins masters with workers, seen from either end: messages in, messages out, nothing else."""
+"""Protocols of the link between master and workers, one for each end."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Protocol
 from chaperon.cluster.protocol.messages import Message, Offer, WindowFrame
 from chaperon.errors import OtherProtocol
 
-MALFORMED = "messages that were none of ours"
+MALFORMED = "messages that were malformed"
 FOREIGN = "messages of another protocol"
-FAULTS = "messages that could not be dealt with"
+FAULTS = "messages that could not be handled"
 STRANGERS = "connections refused by the key"
 REFUSALS = "attempts to join refused by the key"
 
 OnWorkerMessage = Callable[[bytes, Message], None]
 OnMasterMessage = Callable[[Message], None]
 OnRefused = Callable[[str, bool], None]
-"""Told why a worker gets no further, and whether trying again is of no use."""
+"""Called with the reason why a worker cannot join, and whether a further attempt is of no use."""
 
 OnClosed = Callable[[bytes, bool], None]
 """Called with the identity of the worker whose connection was closed, which may open a new one.
@@ -52,7 +52,7 @@ class MasterLink(Protocol):
 
 
 class WorkerLink(Protocol):
-    """A worker's end; it takes offers only once it is `accept_offers`. *dropped* counts dropped messages by reason."""
+    """A worker's end; it receives offers after `accept_offers`. *dropped* counts dropped messages by reason."""
 
     @property
     def dropped(self) -> Counter[str]: ...

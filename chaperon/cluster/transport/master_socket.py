@@ -21,7 +21,7 @@ from chaperon.cluster.transport.zmq_sockets import Sockets
 from chaperon.errors import OtherProtocol, UsageError, WireError
 
 FREE_PORTS = range(10_000, 32_000)
-"""Where a port is looked for if none is given: below those that outgoing connections use up, thousands under load."""
+"""Ports to choose from if none is given: below those of outgoing connections, of which a load uses thousands."""
 
 _FAILED_HANDSHAKES = (
     zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
@@ -51,7 +51,7 @@ class MasterSocket:
 
     @property
     def dropped(self) -> Counter[str]:
-        """What was dropped, by why."""
+        """Dropped messages by reason."""
         return self._sockets.dropped
 
     def listen(
@@ -111,11 +111,11 @@ class MasterSocket:
         self._sockets.read(self._monitor, monitor)
 
     def send(self, peer: bytes, message: Message) -> None:
-        """Say something to one worker; it may be lost."""
+        """Send a message to one worker; it may be lost."""
         self._sockets.write(self._control, [peer, encode(message)])
 
     def offer(self, offer: Offer) -> bool:
-        """Offer a share to whoever is next; return whether anybody is there."""
+        """Offer a share to the next worker; return whether there is one."""
         return self._sockets.write(self._work, [encode(offer)])
 
     def close(self) -> None:

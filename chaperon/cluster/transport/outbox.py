@@ -1,4 +1,4 @@
-"""Windows on their way: kept until the master has them, sent again until it says so."""
+"""The outbox: windows are kept and sent again until the master acknowledges them (transactional outbox)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Queued:
 
 
 class Outbox:
-    """Numbered windows, at most a few under way at once; patience doubles with each attempt.
+    """Numbered windows, at most eight under way at once; the delay doubles with each attempt.
 
     *heartbeat_interval*, in seconds, scales the delays.
     """
@@ -45,16 +45,16 @@ class Outbox:
 
     @property
     def unacknowledged(self) -> int:
-        """How many windows are not there yet."""
+        """How many windows have not arrived."""
         return sum(not window.received for window in self._windows.values())
 
     def put(self, seq: int, body: bytes) -> None:
-        """Keep a window; what was put once does not change any more."""
+        """Add a window; it must not change afterwards."""
         self._windows[seq] = _Queued(body)
         self.cut = max(self.cut, seq)
 
     def acknowledge(self, upto: int, ahead: Collection[int] = ()) -> None:
-        """Let go of all windows up to a number; hurry with those that are missing before the ones *ahead*."""
+        """Drop all windows up to *upto*; resend those that are missing before the ones *ahead* soon."""
         for seq in [seq for seq in self._windows if seq <= upto]:
             del self._windows[seq]
         last = max(ahead, default=0)
@@ -64,7 +64,7 @@ class Outbox:
                 window.due_at = min(window.due_at, window.sent_at + self._heartbeat_interval)
 
     def flush(self, now: float, send: Callable[[int, bytes], bool]) -> None:
-        """Send what is due; what *send* refuses (False) stays due."""
+        """Send the windows that are due; one for which *send* returns False stays due."""
         for seq in sorted(self._windows)[:MAX_IN_FLIGHT]:
             window = self._windows[seq]
             if window.received or now < window.due_at:
@@ -79,6 +79,6 @@ class Outbox:
             window.sent_at, window.due_at = now, now + window.retry_delay
 
     def resend_all(self) -> None:
-        """Send everything again at the next flush: the sockets are new."""
+        """Make all windows due: the sockets are new."""
         for window in self._windows.values():
             window.due_at = 0.0

@@ -1,4 +1,4 @@
-"""Spans in which this process itself stood still: they say nothing about anybody else's silence."""
+"""Detects pauses of this process: meanwhile messages of others could not be received."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from chaperon.clock import Clock
 
 
 class PauseDetector:
-    """Finds the gaps in this process's own attention: it was stopped, swapped out, or its hub was blocked.
+    """Detects that this process was stopped, swapped out, or that its hub was blocked.
 
-    `check` is called whenever there was a chance to hear something, several times in *threshold*
-    seconds on the monotonic *clock*. What it returns is added to every deadline that is about
-    others: during a gap nothing they said could be heard.
+    `check` is called whenever messages could be received, several times in *threshold* seconds of
+    the monotonic *clock*. Its result is added to every deadline for messages of others.
     """
 
     def __init__(self, clock: Clock, threshold: float) -> None:
@@ -22,7 +21,7 @@ class PauseDetector:
         return f"<PauseDetector beyond {self._threshold:g} s>"
 
     def check(self) -> float:
-        """Return the seconds since the last look where they are more than *threshold*, else 0.0."""
+        """Return the seconds since the last call if they are more than *threshold*, else 0.0."""
         now = self._clock.now()
         gap, self._last = now - self._last, now
         return gap if gap > self._threshold else 0.0

@@ -1,4 +1,4 @@
-"""A worker's end over ZeroMQ: connected to its master's address, again whenever that is needed."""
+"""A worker's end over ZeroMQ: connects to its master's address."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chaperon.cluster.transport.zmq_sockets import Sockets
 from chaperon.errors import OtherProtocol, UsageError, WireError
 
 BROKEN_HANDSHAKES = 8
-"""Handshakes broken off in a row, at most a second apart, after which it is the key."""
+"""Handshakes broken off in a row, at most a second apart, after which the key is taken to be wrong."""
 
 
 _REFUSALS: Mapping[int, tuple[str, str]] = {
@@ -30,15 +30,15 @@ _REFUSALS: Mapping[int, tuple[str, str]] = {
         "the master at {} asks for a key",
     ),
     zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: (
-        "what is at {} has another key, or none",
-        "what is at {} asks for a key, or is no master",
+        "the process at {} has another key, or none",
+        "the process at {} asks for a key, or is no master",
     ),
 }
-"""What each failure of a handshake means to a worker with a key, and to one without."""
+"""The meaning of each failed handshake for a worker with a key, and for one without."""
 
 
 class WorkerSocket:
-    """Connects to *address*, *identity* telling this worker from every other."""
+    """Connects to *address*; *identity* is the unique ZeroMQ routing id of this worker."""
 
     def __init__(self, address: Address, identity: bytes, key: WorkerKey | None = None) -> None:
         self.address = address
@@ -101,12 +101,12 @@ class WorkerSocket:
         self._on_monitor_event(event["event"])
 
     def _on_monitor_event(self, event: int) -> None:
-        """Tell what a handshake came to: the kinds of failure that libzmq knows."""
+        """Handle the result of a handshake."""
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self._failures, self._connected = 0, True
             self._on_connection(True)
         elif event == zmq.EVENT_DISCONNECTED:
-            if self._connected:  # else it never was one
+            if self._connected:  # else the handshake had not succeeded
                 self._connected = False
                 self._on_connection(False)
         elif event in _REFUSALS:
@@ -117,7 +117,7 @@ class WorkerSocket:
                 times = f"{self._failures} attempt{'s' if self._failures > 1 else ''}"
                 self._on_refused(f"refused by the key: {why} ({times}); give its worker.key with --key", True)
         elif event == zmq.EVENT_CLOSED:
-            self._on_refused(f"nobody answers at {self.address}", False)
+            self._on_refused(f"no master answers at {self.address}", False)
 
     def _on_parts(self, parts: list[bytes]) -> None:
         self._close_previous()
@@ -140,11 +140,11 @@ class WorkerSocket:
         self._sockets.write(self._control, [encode(message)])
 
     def send_window(self, frame: WindowFrame) -> bool:
-        """Send a window towards the sink; return whether it went off, which is not to say that it arrives."""
+        """Send a window; return whether it was queued, which does not mean that it arrives."""
         return self._sockets.write(self._sink, [encode(frame)])
 
     def accept_offers(self) -> None:
-        """Take offers from now on."""
+        """Receive offers from now on."""
         self._accepts_offers = True
         if self._work is None:
             self._work = self._sockets.open(zmq.PULL, RCVHWM=1)
@@ -152,17 +152,17 @@ class WorkerSocket:
             self._sockets.read(self._work, self._on_parts)
 
     def decline_offers(self) -> None:
-        """Take offers no longer."""
+        """Receive no further offers."""
         self._accepts_offers = False
         if self._work is not None:
             self._sockets.close_one(self._work)
             self._work = None
 
     def reconnect(self) -> None:
-        """Begin anew with fresh sockets: the old ones may be waiting for a host that is gone.
+        """Open new sockets: the old ones may be waiting for a host that is gone.
 
-        The old ones are closed when the new ones bring a message, or at the next call: a master
-        that hears of a closed connection deals this worker's shares to others.
+        The old ones are closed when the new ones receive a message, or at the next call: a master
+        leases the shares of a worker whose connection was closed to others.
         """
         self._close_previous()
         if self._work is not None:

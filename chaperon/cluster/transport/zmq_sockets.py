@@ -22,11 +22,11 @@ from chaperon.load.background import Watched, spawn_watched
 from chaperon.measure.strict_msgpack import LARGEST
 
 YIELD_EVERY = 100
-"""Messages after which everybody else gets a turn."""
+"""Messages after which other greenlets run."""
 
 
 class _Socket(zmq.green.Socket):  # type: ignore[type-arg]  # generic for type checkers alone
-    _gevent_bug_timeout = 0.25  # a wake-up can be lost: look again soon, not after 11 s
+    _gevent_bug_timeout = 0.25  # a wake-up can be lost: poll again after 0.25 s, not 11 s
 
 
 class _Context(zmq.green.Context):  # type: ignore[type-arg]  # as above
@@ -46,7 +46,7 @@ class Sockets:
         self._readers: dict[Any, Watched] = {}
 
     def open(self, kind: int, **options: int | bytes) -> Any:
-        """Return a new socket of a *kind*, with what every one needs and further *options* set. Raises UsageError."""
+        """Return a new socket of a ZeroMQ type, with the common and further *options* set. Raises UsageError."""
         socket = self._create(lambda: self._context.socket(kind))
         tuning: dict[str, int | bytes] = {
             "LINGER": 0,
@@ -90,7 +90,7 @@ class Sockets:
                 on_message(parts)
             except WireError:
                 self.dropped[MALFORMED] += 1
-            except Exception:  # whatever one message does, the next is read
+            except Exception:  # after any exception the next message is read
                 self.dropped[FAULTS] += 1
                 if os.environ.get("CHAPERON_DEBUG"):
                     raise
@@ -98,17 +98,17 @@ class Sockets:
                 gevent.sleep(0)
 
     def _count_fault(self, text: str) -> None:
-        self.dropped[FAULTS] += 1  # the master's or the worker's word to the report
+        self.dropped[FAULTS] += 1  # master and worker report the number
 
     def monitor(self, socket: Any, events: int = zmq.EVENT_ALL) -> Any:
-        """Return what tells of events of a socket's connections: before it has any, lest one be missed."""
+        """Return the monitor socket of a socket; to be called before it has connections, so that no event is missed."""
         monitor = self._create(lambda: socket.get_monitor_socket(events))
         monitor.setsockopt(zmq.LINGER, 0)
         self._sockets.append(monitor)
         return monitor
 
     def _create(self, make: Callable[[], Any]) -> Any:
-        """Return what *make* opens. Raises UsageError, with everything closed, where descriptors have run out."""
+        """Return what *make* opens. Raises UsageError, after closing everything, if descriptors have run out."""
         try:
             return make()
         except zmq.ZMQError as exc:
@@ -119,7 +119,7 @@ class Sockets:
             raise UsageError(short("its connections with other processes", limit, limit + takes(1))) from None
 
     def write(self, socket: Any, parts: list[bytes]) -> bool:
-        """Send without waiting; return whether it was taken: what matters is said again."""
+        """Send without blocking; return whether the message was queued."""
         try:
             socket.send_multipart(parts, zmq.NOBLOCK)
         except zmq.ZMQError as exc:
@@ -129,7 +129,7 @@ class Sockets:
         return True
 
     def stop_reading(self) -> None:
-        """Read nothing more, but leave the connections open."""
+        """Stop reading, but leave the connections open."""
         for reader in self._readers.values():
             reader.kill(block=False)
         self._readers.clear()

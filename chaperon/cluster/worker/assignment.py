@@ -1,4 +1,4 @@
-"""A worker's part in one run: the shares in its hands, sent for as long as they are there."""
+"""The shares leased to a worker in one run, and the load that performs them."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from chaperon.report.monitor import ABORT_GRACE
 from chaperon.session.context import StopRun
 
 ShareStates = tuple[tuple[Lease, ...], tuple[Lease, ...], tuple[Lease, ...]]
-"""Leases that are going on, that were made to their end, that were given back; each where its share stands."""
+"""Leases that are active, done and returned, each with the progress of its share."""
 
 
 class Assignment:
-    """Holds what the master deals of *shares*, and from `start` on sends it.
+    """Holds the leases of *shares* and, from `start` on, performs them.
 
-    Windows go by *sender*. *engines* processes send the whole load. Nothing is started while *suspended()*;
-    *changed* is called when a share is done or given back, *stop_run* when a scenario wants to
-    end the run for all, *on_fault* on a fault of ours, *on_end* when the last window is cut. The
-    words in windows hold nothing that *redact* knows.
+    Windows are sent by *sender*, after *redact*. *engines* processes perform the whole load. No visit
+    starts while *suspended()*. *on_share_ended* is called when a share is done or returned,
+    *stop_run* when a scenario stops the run, *on_fault* on a fault of Chaperon's own, *on_end* after
+    the last window.
     """
 
     def __init__(
@@ -72,18 +72,18 @@ class Assignment:
 
     @property
     def started(self) -> bool:
-        """Whether it has begun."""
+        """Whether the load has been started."""
         return self.load is not None
 
     @property
     def share_states(self) -> ShareStates:
-        """Where every share stands."""
+        """The state of every share."""
         if self.load is None:
             return tuple(self._leases.values()), (), ()
         states, progress = self.load.engine.share_states, self.load.engine.progress
         by: dict[str, list[Lease]] = {"going": [], "done": [], "returned": []}
         for name, lease in self._leases.items():
-            if name not in progress:  # it came when no more could be begun
+            if name not in progress:  # leased after the load had ended
                 by["returned"].append(lease)
                 continue
             taken, _, rows = progress[name]
@@ -97,11 +97,11 @@ class Assignment:
 
     @property
     def closing(self) -> Closing | None:
-        """What was counted apart from the windows; None where nothing was sent."""
+        """The final totals, counted apart from the windows; None before the start."""
         return None if self.load is None else self.load.closing
 
     def update_leases(self, leases: tuple[Lease, ...]) -> None:
-        """Have what the master says we have: take what is new, give back what is not among it."""
+        """Adopt the leases that the master lists: start new ones, return those it does not list."""
         wanted = {lease.share: lease for lease in leases}
         for name, lease in wanted.items():
             known = self._leases.get(name)
@@ -117,7 +117,7 @@ class Assignment:
                 self.load.engine.release(name)
 
     def start(self, began: float) -> None:
-        """Send what is held from *began* on, a reading of the clock."""
+        """Start the load; *began*, a reading of the clock, is the start of the run."""
         self.load = build_local_load(
             self._plan,
             (),
@@ -146,7 +146,7 @@ class Assignment:
         self._sender.send(self._redact(window))
 
     def apply_changes(self, changes: tuple[Change, ...]) -> None:
-        """Make the changes to the load that are new, at their moments of the run."""
+        """Apply the changes of the load that are new, at their moments of the run."""
         if self.load is None:
             return
         for change in changes[self._changes_applied :]:
@@ -154,7 +154,7 @@ class Assignment:
         self._changes_applied = max(self._changes_applied, len(changes))
 
     def apply_order(self, order: Order, grace: float) -> None:
-        """Do what ends a run: stay no longer than what is held takes, or stop in the *grace* time, or now."""
+        """Apply an order that ends a run: end when the shares are done, within *grace* seconds, or now."""
         match order:
             case "end":
                 self._finish()
@@ -166,12 +166,12 @@ class Assignment:
                 pass
 
     def stop(self, grace: float = 0.0) -> None:
-        """Start nothing more; visits in flight have *grace* seconds."""
+        """Start no further visit; visits in flight have *grace* seconds."""
         if self.load is not None:
             self.load.engine.stop(grace)
 
     def return_shares(self, *, at_once: bool = False) -> None:
-        """Give every share back, take no other; visits in flight have the grace time, or none."""
+        """Return every share and accept no other; visits in flight have the grace time, *at_once*: none."""
         if self.load is None:
             return
         self._over = True
@@ -204,6 +204,6 @@ class Assignment:
             self._on_end()
 
     def _on_load_fault(self, text: str) -> None:
-        """Say it and stop soon: what is not measured any more must not be sent."""
+        """Report a fault and stop soon: load that is no longer measured must not be sent."""
         self._on_fault(text)
         self.stop(ABORT_GRACE)

@@ -1,4 +1,4 @@
-"""How the clock of another machine stands to ours, estimated from messages there with their answers."""
+"""The offset of the clock of another machine, estimated from pings and their answers (Cristian's algorithm, 1989)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ EXCHANGES_KEPT = 8
 
 
 class ClockOffset:
-    """Cristian's estimate of a remote clock: the exchange that was quickest of the last few counts.
+    """Estimates the offset of a remote clock by the quickest of the last eight exchanges (Cristian 1989).
 
     Both clocks are monotonic; the error is at most half the round trip.
     """
@@ -18,7 +18,7 @@ class ClockOffset:
 
     def __repr__(self) -> str:
         if not self._exchanges:
-            return "<ClockOffset that knows nothing>"
+            return "<ClockOffset without an exchange>"
         return f"<ClockOffset {self.ahead:+.6f} s, good to {self.round_trip / 2:.6f} s>"
 
     def record(self, sent_at: float, received_at: float, replied_at: float, answered_at: float) -> None:

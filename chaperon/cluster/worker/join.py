@@ -1,4 +1,4 @@
-"""How a worker comes to know what it is to run: it knocks, fetches the scenario, imports it."""
+"""How a worker joins a run: hello, welcome, download of the scenario, import."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from chaperon.execution.environment import Environment
 
 RETRY_INTERVAL = 0.5
-"""Seconds between two attempts to be let in."""
+"""Seconds between two hellos."""
 
 
 NO_ANSWER_AFTER = 3.0
-"""Seconds after which it is said that nobody answers."""
+"""Seconds without an answer after which a message says so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a worker is: a name of its own, a number for this life of it, how much it takes."""
+    """A worker: its name, a number for this process, and its capacity, 1 being the usual."""
 
     name: str
     incarnation: int
@@ -45,12 +45,12 @@ class Identity:
 
     @property
     def routing_id(self) -> bytes:
-        """What its sockets are known by."""
+        """The ZeroMQ routing id of its sockets."""
         return f"{self.name}/{self.incarnation}".encode()
 
     @property
     def hello(self) -> Hello:
-        """What it says at the door."""
+        """Its first message to a master."""
         return Hello(
             self.name,
             self.incarnation,
@@ -63,14 +63,14 @@ class Identity:
 
 
 LoadEnvironment = Callable[[Welcome, bytes], "Environment"]
-"""From what a master says, with the scenario it ships, to what is to be run; raises ChaperonError."""
+"""Makes the environment from a welcome and the content of the bundle. Raises ChaperonError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """What came of it: a plan with its shares by name, or why there is none.
+    """The result of joining: a plan with its shares by name, or the reason why there is none.
 
-    It is *final* where no master will ever let this worker in.
+    *final*: the worker gives up, a further attempt is of no use.
     """
 
     plan: RunPlan | None = None
@@ -80,10 +80,10 @@ class Joined:
 
 
 class Join:
-    """Gets a worker to the point where it could send; then calls *joined*, once.
+    """Joins a master and loads the scenario, then calls *on_joined* once.
 
-    Not *fetch_bundle*, it does without what the master ships. For the master's answer it waits
-    *timeout* seconds, or for ever; *notify* is called when that takes long.
+    Without *fetch_bundle* the master's bundle is not downloaded. It waits *timeout* seconds for the
+    master's answer, None: without limit; *notify* is called when that takes long.
     """
 
     def __init__(
@@ -108,14 +108,14 @@ class Join:
         self._timeout = timeout
         self._notify = notify
         self._began = clock.now()
-        self._obstacle = "no master lets this worker in"
+        self._obstacle = "no master admits this worker"
         self._notified = False
         self._bundle = bytearray()
         self._last_hello_at = -math.inf
         self._loading = False
 
     def tick(self) -> None:
-        """Knock again, or ask again for what has not come."""
+        """Repeat the hello, or the request for the next chunk."""
         if self.welcome is None:
             if self._clock.now() - self._last_hello_at >= RETRY_INTERVAL:
                 self._last_hello_at = self._clock.now()
@@ -125,18 +125,18 @@ class Join:
             self._fetch(self.welcome)
 
     def extend_deadlines(self, gap: float) -> None:
-        """Wait *gap* seconds longer for a master: for so long its answer could not be heard."""
+        """Wait *gap* seconds longer for a master: this process did not run meanwhile."""
         self._began += gap
 
     def on_refused(self, why: str, final: bool) -> None:
-        """Note why there is no way through the door; *final* where trying again is of no use."""
+        """Record why the master cannot be joined; *final*: a further attempt is of no use."""
         if self.welcome is None:
             self._obstacle = why
             if final:
                 self._on_joined(Joined(why=why, final=True))
 
     def handle_welcome(self, welcome: Welcome) -> bool:
-        """Take the master's welcome; return whether it is the first."""
+        """Handle the master's welcome; return whether it is the first."""
         if self.welcome is not None:
             return False
         self.welcome = welcome
@@ -144,7 +144,7 @@ class Join:
         return True
 
     def handle_chunk(self, chunk: BundleChunk) -> None:
-        """Take a piece of the scenario, if it is the one that is missing."""
+        """Handle a chunk of the scenario; ignore any but the next one."""
         welcome = self.welcome
         if welcome is None or chunk.digest != welcome.digest or chunk.offset != len(self._bundle):
             return
@@ -180,7 +180,7 @@ class Join:
             shares = {share.name: share for share in plan.shares(welcome.shares)}
         except ChaperonError as exc:
             self._on_joined(Joined(why=text_of(exc)))
-        except BaseException as exc:  # raised by the scenario's code: the master is told
+        except BaseException as exc:  # raised by the scenario's code: reported to the master
             self._on_joined(Joined(why=describe(exc)))
         else:
             self._on_joined(Joined(plan, shares))

@@ -1,4 +1,4 @@
-"""The pipe from a supervisor to its engine: one line with the key, then silence until the supervisor ends."""
+"""The pipe from a supervisor to its engine: one line with the key; it is closed when the supervisor ends."""
 
 from __future__ import annotations
 

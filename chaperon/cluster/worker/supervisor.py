@@ -1,4 +1,4 @@
-"""The parent of engine processes: it says when one dies, starts the next, never outlives itself in them."""
+"""The parent of engine processes: reports deaths to the master, starts the next engine, ends all with itself."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from chaperon.load.background import OnFault, spawn_watched
 from chaperon.measure.quantity import count_text
 
 OVER, REFUSED, LEFT, ORPHANED = 0, 6, 130, 75
-"""How an engine ends in order: its run is over; the master does not want it; it was told to
-leave; the master fell silent. Everything else is a death."""
+"""Exit codes of an engine that ends in order: its run is over; the master refused it; it was stopped
+by a signal; the master did not answer. Any other code is a death."""
 
 FLUSH_WAIT, FLUSH_WAITS = 0.25, 20
-"""What dead engines owed is waited for when all is over: so many seconds at a time, so often."""
+"""How long, and how many times, the supervisor waits at the end for windows of dead engines to be sent, in seconds."""
 
 KILL_AFTER = 3
-"""How often it has to be told to leave until engines are killed."""
+"""Number of requests to leave after which engines are killed."""
 
 MAX_DEATHS = 10
 RESTART_DELAY = 1.0
@@ -42,19 +42,19 @@ _PROGRAM = (
     f"import sys; sys.path[:] = [{_IMPORT_PATH!r}, *filter(None, sys.path)]; import chaperon; del sys.path[0]; "
     "from chaperon.__main__ import main; main()"
 )
-"""As `python -m chaperon`, but this very Chaperon, and nothing from where we are: there may be a queue.py."""
+"""Like `python -m chaperon`, with this copy of Chaperon and without the modules of the working directory."""
 
 Command = Callable[[str, int], Sequence[str]]
-"""From the name of a worker and the number of its life to the arguments of `chaperon`."""
+"""Maps a worker's name and incarnation to the arguments of `chaperon`."""
 
 
 class Supervisor:
-    """Keeps one engine process for each of *names* until it is told to leave.
+    """Keeps one engine process running for each of *names* until `leave` or `end`.
 
-    An engine performs one run; then the next is started, unless *once*. *link* is for telling
-    the master of deaths, *notify* for messages to the user, *on_fault* for a fault of ours. In *private_dir*
-    engines keep their journals. The line of a *key* reaches each engine by a pipe: an environment or
-    arguments can be read.
+    An engine performs one run; then the next is started, unless *once*. *link* is used to report
+    deaths to the master, *notify* for messages to the user, *on_fault* for a fault of Chaperon's own.
+    Engines keep their journals in *private_dir*. The line of a *key* is written to each engine by a
+    pipe, since other processes can read environments and arguments.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Supervisor:
         self._restarters: list[gevent.Greenlet[..., object]] = []
 
     def __repr__(self) -> str:
-        return f"<Supervisor of {', '.join(self._engines) or 'nobody'}>"
+        return f"<Supervisor of {', '.join(self._engines) or 'no engine'}>"
 
     def start(self) -> Supervisor:
         """Start all engines."""
@@ -102,24 +102,24 @@ class Supervisor:
         return self
 
     def wait(self) -> int:
-        """Wait until no engine is left; return the worst of their exit codes."""
+        """Wait until all engines have ended; return the highest of their exit codes. Blocks."""
         gevent.joinall(self._restarters)
-        for _ in range(FLUSH_WAITS):  # a standstill of this process costs one of them, not all
+        for _ in range(FLUSH_WAITS):  # a pause of this process uses up one of them, not all
             if gevent.joinall(self._senders, timeout=FLUSH_WAIT) == self._senders:
                 break
         self._close()
         return max(self._codes, default=0)
 
     def leave(self) -> None:
-        """Tell every engine to give its shares back and go; the more often, the sooner."""
+        """Ask every engine to return its shares and end; repeated calls interrupt visits, then kill."""
         self._leaving += 1
         self._signal_all(signal.SIGTERM if self._leaving < KILL_AFTER else signal.SIGKILL)
 
     def end(self, within: float = 2.0) -> None:
-        """End every engine, asking first; none is left when this returns."""
+        """Ask every engine to end, kill it after *within* seconds. Blocks until none is left."""
         self._leaving += 1
         self._signal_all(signal.SIGTERM)
-        gevent.joinall(self._restarters, timeout=within)  # not killed: one may be in the middle of starting an engine
+        gevent.joinall(self._restarters, timeout=within)  # not killed: one may be starting an engine
         self._leaving += KILL_AFTER
         self._signal_all(signal.SIGKILL)
         gevent.joinall(self._restarters)
@@ -171,7 +171,7 @@ class Supervisor:
         self._codes.append(LEFT)
 
     def _wait_to_restart(self) -> None:
-        """Wait a little before the next engine is started, unless it is told that there is none to come."""
+        """Wait before the next engine is started; `leave` and `end` end the wait."""
         rest = Event()
         self._restart_delays.add(rest)
         call = self._clock.after(RESTART_DELAY, rest.set)
@@ -180,15 +180,15 @@ class Supervisor:
         self._restart_delays.discard(rest)
 
     def _final_code(self, code: int) -> int | None:
-        """Return what to exit with, since an engine ended with *code*; None where another is to be started."""
-        if self._leaving and (code < 0 or (code == OVER and not self._once)):  # it would be here still but for us
+        """Return the exit code after an engine ended with *code*; None if another is started."""
+        if self._leaving and (code < 0 or (code == OVER and not self._once)):  # ended by our signal
             return LEFT
         if code in (REFUSED, LEFT) or self._leaving or (self._once and code in (OVER, ORPHANED)):
             return REFUSED if code == ORPHANED else code
         return None
 
     def _send_orphaned(self, name: str, incarnation: int, code: int) -> None:
-        """See to it that the master hears of an engine's end, with all that the engine still owed."""
+        """Report an engine's end to the master, and send the windows in its journal."""
         orphan = OrphanedWindows(name, incarnation, code, self._journal(incarnation), self._link, self._clock)
         if orphan.fault:
             self._notify(f"worker {name}: {orphan.fault}")
@@ -213,14 +213,14 @@ class Supervisor:
         kept = () if journal is None else ("--journal", str(journal))
         engine = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, *self._command(name, incarnation), *kept],
-            stdin=subprocess.PIPE,  # its end is ours: see `exit_with_parent`
+            stdin=subprocess.PIPE,  # closed when this process ends: see `exit_with_parent`
             env=without_keys(os.environ),
-            start_new_session=True,  # a Ctrl-C on this terminal is ours to deal with
+            start_new_session=True,  # Ctrl-C on this terminal goes to the supervisor alone
         )
         self._engines[name] = engine
         if engine.stdin is not None:
             write_key_line(engine.stdin, self._key)
-        if self._leaving:  # it was said while this one was being started
+        if self._leaving:  # asked to leave while this engine was being started
             _signal(engine, signal.SIGTERM if self._leaving < KILL_AFTER else signal.SIGKILL)
         try:
             return int(engine.wait())
@@ -232,7 +232,7 @@ class Supervisor:
 
 
 def exit_with_parent() -> None:
-    """End this process at once when its supervisor ends, however that comes.
+    """End this process at once when its supervisor ends in any way.
 
     The supervisor holds the other end of standard input and writes one line at the start,
     see `read_key_line`; on Linux the kernel is asked as well.
@@ -249,7 +249,7 @@ def exit_with_parent() -> None:
             pass
         os._exit(ORPHANED)
 
-    gevent.get_hub().threadpool.spawn(watch)  # a thread of its own: the hub may be busy
+    gevent.get_hub().threadpool.spawn(watch)  # in a thread: the hub may be busy
 
 
 def _signal(engine: subprocess.Popen[bytes], number: int) -> None:

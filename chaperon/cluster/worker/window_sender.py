@@ -1,4 +1,4 @@
-"""A worker's windows, from their cut until the master has them."""
+"""Sends the windows of a worker until the master has acknowledged them (transactional outbox)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from chaperon.cluster.worker.window_size import pack_to_fit
 from chaperon.errors import JournalError
 from chaperon.measure.window import Window
 
-NO_ROOM = f"windows beyond {MAX_BYTES:,} bytes that the master has not acknowledged: what they held is lost"
-UNPACKED = "windows that could not be packed: what they held is lost"
+NO_ROOM = f"windows beyond {MAX_BYTES:,} bytes that the master has not acknowledged: their contents are lost"
+UNPACKED = "windows that could not be packed: their contents are lost"
 
 
 class WindowSender:
@@ -60,11 +60,11 @@ class WindowSender:
         try:
             self._journal = Journal(self._folder, JournalHeader(mine.name, mine.incarnation, self._run, began, second))
         except JournalError as exc:
-            self._notify(f"worker {mine.name}: {exc}: should it be killed, its last second is lost")
+            self._notify(f"worker {mine.name}: {exc}: if the process is killed, its last second is lost")
         return self._journal
 
     def note_share_start(self, lease: Lease) -> None:
-        """Note where a share stands that is taken up."""
+        """Record the progress of a share that was leased."""
         if self._journal is not None:
             self._journal.note_share_start(lease.share, lease.start, lease.rows)
 
@@ -74,7 +74,7 @@ class WindowSender:
             self._journal.write_secrets(redact.secrets, redact.unshared)
 
     def send(self, window: Window) -> None:
-        """Take a window that was just cut: the sink of a worker. Raises what is a fault of ours."""
+        """Send a window that was just cut: the sink of a worker. An exception is a fault of Chaperon's own."""
         try:
             body = pack_to_fit(window, began=self._began)
         except BaseException:  # an empty window has its number, so that the master does not wait for it
@@ -97,21 +97,21 @@ class WindowSender:
         return pack_to_fit(Window(window.worker, window.seq, window.at, notes={note: 1}), began=self._began)
 
     def flush(self) -> None:
-        """Send what is due."""
+        """Send the windows that are due."""
         self._outbox.flush(self._clock.now(), self._send_window)
 
     def acknowledge(self, pong: Pong) -> None:
-        """Let go of what the master has."""
+        """Drop the windows that the master has acknowledged."""
         self._outbox.acknowledge(pong.acked, pong.ahead)
         if self._journal is not None:
             self._journal.acknowledge(pong.acked)
 
     def resend_all(self) -> None:
-        """Send everything again: the sockets are new."""
+        """Send all windows again, over new sockets."""
         self._outbox.resend_all()
 
     def close(self) -> None:
-        """Let go of the journal; it stays if there is anything in it that nobody has acknowledged."""
+        """Close the journal; its folder stays if it has records that are not acknowledged."""
         if self._journal is not None:
             self._journal.close()
 

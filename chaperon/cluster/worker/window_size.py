@@ -1,4 +1,4 @@
-"""A window that fits a message: series are merged, never samples left out."""
+"""Reduces a window to the size of a message: series are merged, no sample is left out."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from chaperon.measure.window_codec import pack_window
 UNTAGGED = "windows too large for a message, sent without the tags of their series"
 UNNAMED = f"windows too large for a message, sent with the rarer names of their series as «{OTHER}»"
 NAMES_KEPT = (500, 200, 100, 50, 20, 10, 5, 2, 1, 0)
-"""How many names are tried to be kept, those with most samples."""
+"""Numbers of names to keep, tried in turn; those with the most samples are kept."""
 
 
 def pack_to_fit(window: Window, *, began: float) -> bytes:
-    """Return a window as bytes that fit a message, with the detail it takes; raises WireError if none does.
+    """Return a window as bytes that fit a message, with as much detail as possible. Raises WindowTooLarge.
 
-    Where all of it is too large its series lose their tags, then the rarest their names: counts,
-    sums and sketches are merged exactly, and a note says so.
+    If it is too large, its series lose their tags, then the rarest lose their names: their counts,
+    sums and sketches are merged, and a note says so.
     """
     try:
         return pack_window(window, began=began)

@@ -1,4 +1,4 @@
-"""A worker: one engine process that sends what its master deals it, once."""
+"""A worker: one engine process that performs the shares its master leases it, for one run."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ from chaperon.load.background import spawn_watched
 from chaperon.report.redaction.redaction import Redactor
 
 MAX_PAUSE = 1.8
-"""Beats after which a standstill of this process may have cost it its shares: a master deals those
-of a worker whose connection was closed after two."""
+"""Heartbeats after which a pause of this process may have cost it its shares: after two, a master
+leases those of a worker whose connection was closed to others."""
 
 
 class Worker:
-    """Joins a master, sends the shares it is dealt, leaves when all its windows are in.
+    """Joins a master, performs the shares it is leased, leaves when all its windows have arrived.
 
-    *run* blocks until then and returns the exit code; *reason* is why, or empty. Its
-    *journal* is kept in that folder. For a master to answer it waits *timeout* seconds, or for
-    ever. Without *fetch_bundle* the scenario is one of its own. What it says to the master holds no
-    secret that *redact* knows, or that the environment has.
+    `run` blocks until then and returns the exit code; *reason* is the reason, or "". *journal* is
+    the folder of its journal. It waits *timeout* seconds for an answer of the master, None:
+    without limit. With *fetch_bundle* it downloads the scenario from the master. Its messages contain no
+    secret that *redact* or the environment knows.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Worker:
         return f"<Worker {self._identity.name}, {self._state}>"
 
     def run(self) -> int:
-        """Do all that a worker does, blocking; return what its process exits with."""
+        """Join a master and perform one run; return the exit code of the process. Blocks."""
         self._link.listen(self._on_message, self._on_other_protocol, self._join.on_refused, self._on_connection)
         ticking = spawn_watched("the heartbeat of a worker", self._run_heartbeat, on_fault=self._on_crash)
         try:
@@ -111,20 +111,20 @@ class Worker:
         return self._code
 
     def leave(self) -> None:
-        """Give all shares back, then go; a second time: interrupt visits; a third time: go now."""
+        """Return all shares, then end; called twice: interrupt visits; three times: end at once."""
         self._asked_to_leave += 1
         assignment = self.assignment
         if assignment is None or not assignment.started or self._asked_to_leave > 2:
-            self._end(LEFT, "told to leave")
+            self._end(LEFT, "stopped by a signal")
         elif self._asked_to_leave == 2:
             assignment.stop()
         else:
-            self._state, self._code, self.reason = "leaving", LEFT, "told to leave"
+            self._state, self._code, self.reason = "leaving", LEFT, "stopped by a signal"
             self._link.decline_offers()
             assignment.return_shares()
             self._ping()
 
-    # What is heard
+    # Messages of the master
 
     def _on_message(self, message: Message) -> None:
         self._check_pause()
@@ -143,12 +143,12 @@ class Worker:
             case BundleChunk():
                 self._join.handle_chunk(message)
             case Reject(why=why):
-                self._end(REFUSED, f"the master does not take this worker: {why}")
+                self._end(REFUSED, f"the master refused this worker: {why}")
             case _:
                 pass
 
     def _on_connection(self, connected: bool) -> None:
-        """Pause as soon as the connection is closed: the master gives this worker's shares to others soon."""
+        """Pause as soon as the connection is closed: the master will lease this worker's shares to others."""
         if connected:
             self._ping()
         elif self._join.welcome is not None:
@@ -183,7 +183,7 @@ class Worker:
             if self._state == "loading":
                 self._state = "ready"
                 self._link.accept_offers()
-        self._last_tick_at = self._clock.now()  # importing took its time, and that is no standstill
+        self._last_tick_at = self._clock.now()  # the time to import the scenario is not a pause
         self._ping()
 
     def _is_known_to_master(self, secret: str) -> bool:
@@ -223,7 +223,7 @@ class Worker:
             elif pong.order in ("end", "stop", "kill"):
                 self._on_load_ended()
 
-    # What is done
+    # Messages to the master
 
     def _on_load_ended(self) -> None:
         if self._state != "leaving":
@@ -236,12 +236,12 @@ class Worker:
         self._ping()
 
     def _report_fault(self, text: str) -> None:
-        """Let the master hear of a fault of ours, for as long as it takes."""
+        """Report a fault of Chaperon's own in every ping from now on."""
         self._fault = self._fault or f"{self._redact(text)} (on {self._identity.name})"
         self._ping()
 
     def _on_crash(self, text: str) -> None:
-        """End, for no sign of life follows: the supervisor passes on what it was by the exit code."""
+        """End at once, since no heartbeat follows; the supervisor reports the fault, which the exit code shows."""
         try:
             self._report_fault(text)
         finally:
@@ -275,7 +275,7 @@ class Worker:
         )
         self._link.send(ping)
 
-    # What time brings
+    # Periodic work
 
     def _run_heartbeat(self) -> None:
         while True:
@@ -290,10 +290,10 @@ class Worker:
         if welcome is None:
             return
         silent = now - self._last_heard_at
-        if self._state == "leaving" and silent > welcome.worker_timeout:  # it has given us up: no need to wait for it
-            self._abandon(LEFT, f"told to leave; no word from the master for {silent:.0f} s")
+        if self._state == "leaving" and silent > welcome.worker_timeout:  # the master has given this worker up by now
+            self._abandon(LEFT, f"stopped by a signal; no message from the master for {silent:.0f} s")
         elif silent > welcome.master_timeout:
-            self._abandon(ORPHANED, f"no word from the master for {silent:.0f} s: nothing more is sent")
+            self._abandon(ORPHANED, f"no message from the master for {silent:.0f} s: nothing more is sent")
         elif silent > 5 * self._heartbeat_interval * self._backoff:
             self._backoff *= 2
             self._link.reconnect()
@@ -302,7 +302,7 @@ class Worker:
         self._sender.flush()
 
     def _check_pause(self) -> float:
-        """Note that this process goes on, and could not hear its master for as long as it did not; return now."""
+        """Return the current time; if this process was paused, extend the deadlines for messages of the master."""
         now = self._clock.now()
         self._is_suspended()
         gap = now - self._last_tick_at
@@ -313,28 +313,28 @@ class Worker:
         return now
 
     def _is_suspended(self) -> bool:
-        """Return whether to start nothing until the master has answered again: it may have given us up.
+        """Return whether no visit may start until the master answers: it may have given this worker up.
 
-        A lease ends on its holder's side first: one beat before the master, counting from when we
-        asked what it answered last, so that no share is sent twice (Gray and Cheriton, Leases, 1989).
+        A lease expires on its holder's side first, one heartbeat before the master's side. It is
+        counted from the sending of the last ping that was answered (Gray and Cheriton, Leases, 1989).
         """
         welcome = self._join.welcome
         if welcome is not None and self._suspended_since is None:
             now = self._clock.now()
             if now - self._last_tick_at > MAX_PAUSE * self._heartbeat_interval:
-                self._suspend(now, f"this process stood still for {now - self._last_tick_at:.1f} s")
+                self._suspend(now, f"this process did not run for {now - self._last_tick_at:.1f} s")
             elif now - self._lease_renewed_at > welcome.worker_timeout - self._heartbeat_interval:
-                self._suspend(now, f"no word from the master for {now - self._lease_renewed_at:.1f} s")
+                self._suspend(now, f"no message from the master for {now - self._lease_renewed_at:.1f} s")
         return self._suspended_since is not None
 
     def _suspend(self, now: float, why: str) -> None:
-        """Start nothing until the master has answered what is asked from *now* on."""
+        """Start no visit until the master has answered a ping sent after *now*."""
         if self._suspended_since is None and self._state == "sending":
             self._notify(f"worker {self._identity.name}: {why}: it pauses until the master answers")
         self._suspended_since = now
 
     def _abandon(self, code: int, reason: str) -> None:
-        """Send nothing more, for nobody wants it: what is due from now on is not this worker's to drop."""
+        """End without counting what is due from now on: other workers have the shares, or the run is over."""
         if self.assignment is not None:
             self.assignment.return_shares(at_once=True)
         self._end(code, reason)
