@@ -65,7 +65,7 @@ def test_lateness_is_invalid_after_three_seconds_running():
     three, two = report({}, late, late, late, *[{}] * 5), report({}, late, late, {}, late, *[{}] * 4)
 
     assert three.verdict is Verdict.INVALID
-    assert "up to 80.0ms late (p99 of a second), seconds 1–3" in three.reasons[0]
+    assert "visits started late: 1 % of a second's by 80.0ms or more, seconds 1–3" in three.reasons[0]
     assert two.verdict is Verdict.PASS
     assert "seconds 1–2 and 4" in two.warnings[0]
 

@@ -135,7 +135,7 @@ def test_the_worker_at_fault_is_named():
 
     assert report.verdict is Verdict.INVALID
     (reason,) = report.reasons
-    assert "up to 400ms late (p99 of a second) on w1, seconds " in reason
+    assert "visits started late: 1 % of a second's by 400ms or more on w1, seconds " in reason
 
 
 @pytest.mark.parametrize("load", [rate(30, hold=20), users(6, hold=20)], ids=str)

@@ -396,6 +396,7 @@ def test_the_table_holds_every_series_and_fits(width):
     lines = out.getvalue().splitlines()
     assert max(map(len, lines)) <= width
     assert lines[-1].startswith("PASS")
+    assert out.getvalue().count("from when due: including the time that a visit waited before it started") == 1
     for word in ("GET /", "visit", "from when due", "http 503", "held", "200 planned = 200 done", "p95", "max"):
         assert word in out.getvalue()
 

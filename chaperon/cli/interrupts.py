@@ -60,7 +60,8 @@ def handle_signals(running: Run) -> Iterator[None]:
         except KeyboardInterrupt as exc:
             if is_ours(exc):
                 running.end_now(str(exc))
-                _print(f"{exc}; visits in flight count as interrupted")
+                _print(str(exc))
+                _print("visits in flight count as interrupted")
             raise
 
 

@@ -25,6 +25,8 @@ from chaperon.report.texts import map_texts
 from chaperon.report.totals import Pulse
 from chaperon.report.worker_table import worker_lines
 
+FROM_WHEN_DUE = "from when due: including the time that a visit waited before it started"
+"""The line below the table that explains its rows of response times."""
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INVALID: "magenta", Verdict.ABORTED: "yellow"}
 _CUSTOM = ("value", "count", "gauge")
 _UNTIMED = (*_CUSTOM, "check")
@@ -99,6 +101,8 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
     marks = [f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in times_printed]
     for mark in marks:
         console.print(mark, style="dim", highlight=False)
+    if any(row.response is not None for row in printed):
+        console.print(FROM_WHEN_DUE, style="dim", highlight=False)
     effects = design_effect_line(printed)
     if effects:
         console.print(effects, style="dim", markup=False, highlight=False)

@@ -135,7 +135,7 @@ class GeneratorChecks:
         full, reduced = _whole_seconds(rules.late_for), self._required_seconds(rules.late_for)
         lasting = consecutive(seconds, full) or consecutive(started, reduced)
         worst, when = max(record.late[s] for s in seconds), format_seconds(lasting or seconds)
-        fault = f"visits started up to {time_text(worst)} late (p99 of a second){where}, {when}"
+        fault = f"visits started late: 1 % of a second's by {time_text(worst)} or more{where}, {when}"
         (found.invalid if lasting else found.warnings).append(f"{fault}: {self._remedy(worker, totals)}")
 
     def _check_processor(
