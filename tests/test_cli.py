@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from thorough import some
 from unjudged import unjudged
 
 from chaperon.cli.main import COMMANDS
@@ -404,7 +405,7 @@ BLOCKING = {
 }
 
 
-@pytest.mark.parametrize("case", BLOCKING)
+@pytest.mark.parametrize("case", some(BLOCKING, 3))
 def test_a_second_ctrl_c_ends_a_run_whose_visit_never_switches_and_names_the_line(started, tmp_path, case):
     child = started("--users", "2", "--hold", "60s", "--json", "out.json", path="/", then=BLOCKING[case])
 
