@@ -53,9 +53,11 @@ def pytest_configure(config):
         config.pluginmanager.register(Awake())
         config.pluginmanager.register(Beside())
     config.pluginmanager.import_plugin("ground")
-    from hypothesis import settings
+    from hypothesis import HealthCheck, settings
 
-    settings.register_profile("chaperon", max_examples=examples())
+    # how long an example takes is a matter of the machine
+    quick = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+    settings.register_profile("chaperon", max_examples=examples(), **quick)
     settings.load_profile("chaperon")
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import gevent
 import pytest
 import requests
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from thorough import examples
 
@@ -72,7 +72,7 @@ def read(pieces, bare):
     return (inbox.status, inbox.head, b"".join(inbox.pieces)) if whole else "incomplete"
 
 
-@settings(max_examples=examples(400), deadline=None)
+@settings(max_examples=examples(400))
 @given(said(), cuts, st.booleans())
 def test_how_an_answer_is_split_changes_nothing_about_it(data, at, bare):
     assert read(split(data, at), bare) == read([data], bare)
@@ -96,7 +96,7 @@ class Session(MeasuredSession):
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_any_bytes_end_as_a_response_or_a_recorded_error(method, stream):
-    @settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=examples(40))
     @given(said(), cuts)
     def holds(data, at):
         def treat(peer):

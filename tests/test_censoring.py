@@ -85,7 +85,7 @@ times = st.lists(st.floats(0.0, 10.0), min_size=0, max_size=200)
 
 
 @given(times, times, st.sampled_from(QUANTILES), st.integers(1, 4))
-@settings(deadline=None, max_examples=examples(300))
+@settings(max_examples=examples(300))
 def test_the_bounds_are_those_of_the_sorted_samples(good, censored, q, parts):
     bounds = population(good, censored, parts).quantile(q)
 
@@ -101,7 +101,6 @@ def test_the_bounds_are_those_of_the_sorted_samples(good, censored, q, parts):
 
 
 @given(times, times)
-@settings(deadline=None)
 def test_the_bounds_grow_with_the_quantile(good, censored):
     bounds = [population(good, censored).quantile(q) for q in QUANTILES]
 
@@ -110,7 +109,6 @@ def test_the_bounds_grow_with_the_quantile(good, censored):
 
 
 @given(st.lists(st.floats(0.001, 10.0), min_size=1, max_size=200), st.sampled_from(QUANTILES))
-@settings(deadline=None)
 def test_without_censored_samples_both_bounds_are_the_percentile_of_the_good_ones(good, q):
     bounds = population(good, []).quantile(q)
 
@@ -118,7 +116,6 @@ def test_without_censored_samples_both_bounds_are_the_percentile_of_the_good_one
 
 
 @given(times, times, st.sampled_from(QUANTILES))
-@settings(deadline=None)
 def test_the_interval_holds_the_known_percentile(good, censored, q):
     found = population(good * 5, censored * 5)
     known, interval = found.known(q), found.interval(q)
@@ -196,7 +193,6 @@ def figures(series):
 
 
 @given(outcomes)
-@settings(deadline=None)
 def test_every_sample_is_in_one_population(seen):
     series = Series()
     series.add([sample(*one) for one in seen])
@@ -214,7 +210,6 @@ def test_every_sample_is_in_one_population(seen):
 
 
 @given(st.lists(outcomes, min_size=1, max_size=4), st.randoms())
-@settings(deadline=None)
 def test_batches_and_the_order_of_workers_change_no_count(batches, random):
     whole, parts = Series(), []
     whole.add([sample(*one) for batch in batches for one in batch])
@@ -228,7 +223,6 @@ def test_batches_and_the_order_of_workers_change_no_count(batches, random):
 
 
 @given(outcomes)
-@settings(deadline=None)
 def test_a_window_brings_all_populations_over_the_wire(seen):
     recorder = Recorder("alpha", began=3.0)
     for one in seen:

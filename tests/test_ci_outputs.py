@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -173,7 +173,6 @@ def test_github_gets_ten_annotations_at_most_and_none_for_a_pass(report):
     assert annotation_lines(replace(report, verdict=Verdict.PASS, warnings=())) == []
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(max_size=300), max_size=50), st.integers(0, 5_000))
 def test_a_summary_is_cut_to_the_room_there_is_at_the_end_of_a_line(lines, room):
     text = "\n".join(lines)
@@ -191,7 +190,6 @@ def test_a_summary_that_is_full_already_gets_nothing_more(report, tmp_path):
     assert summary.stat().st_size <= SUMMARY_LIMIT
 
 
-@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_a_cell_of_a_table_is_one_line_without_markup(text):
     made = cell(text)

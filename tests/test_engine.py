@@ -186,7 +186,7 @@ loads = st.one_of(
 )
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(loads, st.integers(1, 4), st.floats(0.1, 20), st.floats(0, 15), st.booleans())
 def test_the_ledger_balances_whatever_the_load_and_whenever_it_is_stopped(load, shares, took, stop_at, at_once):
     stage = Stage(load, shares=shares, took=took, grace=2.0)

@@ -282,7 +282,7 @@ moves = st.lists(st.tuples(st.floats(0.1, 12), st.sampled_from([0.5, 2, 3, "paus
 pieces = st.lists(st.tuples(st.floats(0.5, 5), st.integers(0, 6)), min_size=1, max_size=4)
 
 
-@settings(max_examples=examples(80), deadline=None)
+@settings(max_examples=examples(80))
 @given(pieces.filter(lambda p: any(n for _, n in p)), st.sampled_from([users, rate]), moves, st.integers(1, 3))
 def test_the_ledger_balances_whatever_is_changed_while_it_runs(steps, of, changes, n):
     stage = Stage(stages(*steps, of=of) | iterations(7, users=2, hold=9), shares=n, took=0.7, grace=1.0)

@@ -94,7 +94,7 @@ def test_requests_that_ended_while_the_loop_lagged_count_for_the_time_they_were_
     assert lag._lags == [pytest.approx(0.01 + 0.01)]
 
 
-@settings(deadline=None, max_examples=examples(20))
+@settings(max_examples=examples(20))
 @given(st.integers(0, 10_000))
 def test_the_estimate_covers_what_the_loop_added_to_the_percentiles(seed):
     chance = random.Random(seed)

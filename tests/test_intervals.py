@@ -94,7 +94,7 @@ def test_any_number_of_workers_give_the_design_effect_of_one(workers):
         assert width(many.interval(p)) == pytest.approx(width(one.interval(p)), rel=0.1)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.permutations(range(4)), st.integers(1, 1_000))
 def test_the_order_in_which_workers_send_changes_nothing(order, seed):
     recorders = [Recorder(name, began=0.0) for name in "abcd"]
@@ -113,7 +113,7 @@ def test_the_order_in_which_workers_send_changes_nothing(order, seed):
     assert report_of(first)["GET /"].interval(95) == report_of(second)["GET /"].interval(95)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 1_000), st.floats(0.01, 100.0))
 def test_the_unit_of_time_is_no_matter(seed, factor):
     plain = [list(values) for values in drifting(seed, 30, 40, sd=0.05)]
@@ -277,7 +277,7 @@ def kept(spool, key=GET):
     return sorted(spool.history(key).seconds(), key=lambda second: second.at)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.lists(st.floats(0.0, 100.0), max_size=300), st.booleans(), st.integers(0, 5), st.integers(0, 5)),

@@ -128,7 +128,7 @@ def perform(life, deed):
             life.both(verb, *args)
 
 
-@settings(deadline=None, max_examples=examples(60))
+@settings(max_examples=examples(60))
 @given(st.lists(deeds, max_size=25))
 def test_whenever_it_dies_what_is_recovered_is_all_that_was_not_acknowledged(history):
     with a_folder() as folder:
@@ -145,7 +145,7 @@ def test_whenever_it_dies_what_is_recovered_is_all_that_was_not_acknowledged(his
         assert found.header == WHO
 
 
-@settings(deadline=None, max_examples=examples(15))
+@settings(max_examples=examples(15))
 @given(st.lists(samples, min_size=1, max_size=4), st.binary(min_size=80, max_size=200))
 def test_a_kill_inside_a_store_leaves_what_was_there_before(taken, debris):
     with a_folder() as folder:
@@ -163,7 +163,7 @@ def test_a_kill_inside_a_store_leaves_what_was_there_before(taken, debris):
             assert contents(recover(life.journal.folder).unsealed[0]) == before
 
 
-@settings(deadline=None, max_examples=5)
+@settings(max_examples=5)
 @given(st.lists(samples, min_size=1, max_size=4))
 def test_a_kill_inside_sealing_counts_the_window_once(taken):
     with a_folder() as folder:

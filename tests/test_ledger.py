@@ -100,7 +100,7 @@ def test_what_is_reported_of_an_earlier_attempt_is_ignored():
     assert not ledger.all_done
 
 
-@settings(max_examples=examples(80), deadline=None)
+@settings(max_examples=examples(80))
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=5), st.lists(st.floats(0.2, 5), min_size=1, max_size=6))
 def test_dealing_always_comes_to_an_end_with_nobody_over_a_fair_part_but_one(crowds, capacities):
     peers = [(f"w{k}", 1) for k in range(len(capacities))]

@@ -149,7 +149,7 @@ rates = st.builds(
 )
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(rates, st.integers(1, 7), st.integers(0, 5))
 def test_shares_of_a_rate_interleave_to_exactly_the_whole(load, n, seed):
     whole = list(offsets(load, seed=seed))
@@ -161,13 +161,13 @@ def test_shares_of_a_rate_interleave_to_exactly_the_whole(load, n, seed):
     assert [at for _, at in whole] == sorted(at for _, at in whole)
 
 
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(40))
 @given(rates, st.integers(1, 4), st.integers(0, 50))
 def test_a_share_taken_over_goes_on_where_the_other_was(load, n, skip):
     assert list(offsets(load, 0, n, skip=skip)) == list(offsets(load, 0, n))[skip:]
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(rates)
 def test_as_many_arrivals_are_due_as_there_is_area(load):
     if not load.poisson:
@@ -175,7 +175,7 @@ def test_as_many_arrivals_are_due_as_there_is_area(load):
     assert load.planned() == sum(1 for _ in offsets(load))
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(rates, st.floats(0, 30), st.floats(0.1, 5))
 def test_scaling_moves_nothing_that_was_due_before(load, at, factor):
     bent = load.following(load.curve.scaled([(at, factor)]))
@@ -186,7 +186,7 @@ def test_scaling_moves_nothing_that_was_due_before(load, at, factor):
     assert bent.curve.until == pytest.approx(load.curve.until)
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(st.lists(st.tuples(spans, st.integers(0, 9)), min_size=1, max_size=6).filter(lambda s: any(n for _, n in s)))
 def test_as_many_users_are_there_as_the_level_says(steps):
     load = stages(*steps, of=users)

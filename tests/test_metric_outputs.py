@@ -10,7 +10,7 @@ import pytest
 import requests
 from gevent.pywsgi import WSGIServer
 from google.protobuf.json_format import Parse
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from line_protocol_parser import parse_line
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -114,7 +114,6 @@ def test_counters_never_fall_and_buckets_are_cumulative(seconds):
 values = st.lists(st.floats(1e-6, 500, allow_nan=False), min_size=1, max_size=400)
 
 
-@settings(deadline=None)
 @given(values)
 def test_whole_samples_are_in_buckets_and_none_is_lost(times):
     sketch = Sketch()
@@ -125,7 +124,6 @@ def test_whole_samples_are_in_buckets_and_none_is_lost(times):
         assert all(isinstance(count, int) and count > 0 for count in found.values())
 
 
-@settings(deadline=None)
 @given(st.floats(1e-9, 1e6))
 def test_a_sample_is_in_the_exponential_bucket_that_has_it(value):
     sketch = Sketch()
@@ -137,7 +135,6 @@ def test_a_sample_is_in_the_exponential_bucket_that_has_it(value):
     assert value <= base ** (index + 1) * (1 + 1e-9)
 
 
-@settings(deadline=None)
 @given(values)
 def test_a_fixed_bucket_has_what_is_not_longer_than_its_bound(times):
     sketch = Sketch()

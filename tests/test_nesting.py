@@ -262,7 +262,7 @@ def test_each_scenario_of_a_mix_has_an_init_once_per_session():
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=6), st.integers(0, 5))
-@settings(deadline=None, max_examples=examples(60))
+@settings(max_examples=examples(60))
 def test_every_round_is_exact(weights, rounds):
     counts = whole(weights)
     size = sum(counts)

@@ -32,6 +32,7 @@ def test_the_first_scenario_is_its_steps(tmp_path):
     assert entry.scenario.names == ["arrive", "look_around"]
 
 
+@pytest.mark.alone
 def test_the_whole_environment_runs(tmp_path, target):
     environment = load(written(tmp_path, WHOLE) + ":production")
 
@@ -50,6 +51,7 @@ def test_the_socket_scenario_talks_to_a_server_that_echoes(tmp_path, websocket_s
     assert report["ws connect /chat"].count == report["ws recv /chat"].count == 1
 
 
+@pytest.mark.alone
 def test_the_embedded_program_runs(target):
     code = EMBEDDED.replace("http://localhost:8080", target.url)
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import once, simulated
 from stage import Stage
@@ -51,7 +51,7 @@ def test_the_plan_is_what_an_engine_accounts_for(load, shares):
     assert stage.engine.planned == {"shop": ledger.planned}
 
 
-@settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60))
 @given(st.sampled_from(LOADS[:8]), st.floats(0.0, 6.0), st.sampled_from([0.05, 0.3, 2.0]))
 def test_a_run_that_is_stopped_has_planned_what_was_due_until_then(load, at, took):
     stage = Stage(load, took=took, grace=0.5).play(at)
@@ -64,7 +64,7 @@ def test_a_run_that_is_stopped_has_planned_what_was_due_until_then(load, at, too
     assert due.least <= stage.ledger().planned <= due.least + 2  # one of each track may be due in that very moment
 
 
-@settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60))
 @given(
     st.sampled_from(LOADS[:5]),
     st.lists(st.tuples(st.floats(0.1, 5.0), st.sampled_from(["pause", "resume", 0.5, 2.0])), max_size=4),

@@ -6,7 +6,7 @@ from time import process_time
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chaperon.report.redaction.redaction import Redactor, one_line, redacted, redacted_line
@@ -170,7 +170,6 @@ def test_what_stands_around_a_secret_stays(text):
     assert redacted(f"before it, {text} and after").startswith("before it, ")
 
 
-@settings(deadline=None)  # on a busy machine one example may take long
 @given(st.text(max_size=200))
 def test_redacting_again_changes_nothing(text):
     assert redacted(redacted(text)) == redacted(text)
@@ -234,7 +233,6 @@ def test_a_secret_that_becomes_known_later_is_hidden_from_then_on():
     assert hide("it is hunter2000") == "it is ***"
 
 
-@settings(deadline=None)  # on a busy machine one example may take long
 @given(st.text(min_size=8, max_size=20).filter(lambda s: s.strip("*") and "***" not in s), st.text(max_size=10))
 def test_a_known_secret_is_never_in_what_is_shown(secret, around):
     hidden = Redactor([secret])(f"{around}{secret}{around}")

@@ -45,7 +45,7 @@ def test_of_a_load_nobody_has_touched_everything_is_left(load):
     assert left.planned == left.dropped == whole
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(
     st.integers(1, 40), st.integers(1, 12), st.booleans(), st.floats(0, 15), st.lists(st.integers(0, 30), min_size=12)
 )

@@ -177,7 +177,7 @@ def test_both_alarms_wake_in_order(kind):
     assert not timers._listening  # the loop may end
 
 
-@settings(deadline=None, max_examples=examples(20))
+@settings(max_examples=examples(20))
 @given(st.lists(st.floats(0.0, 0.004), min_size=1, max_size=20))
 def test_nobody_wakes_before_the_time(spans):
     clock, early = HubClock(), []

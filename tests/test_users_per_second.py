@@ -72,7 +72,7 @@ def test_a_pause_lets_nobody_in_and_users_that_are_there_rest():
     assert stage.ledger().balanced
 
 
-@settings(deadline=None, max_examples=examples(40))
+@settings(max_examples=examples(40))
 @given(st.floats(0.5, 20), st.integers(1, 5), st.integers(2, 5), st.booleans(), st.sampled_from([0.0, 0.3]))
 def test_shares_add_up_to_the_users_of_one_and_the_ledger_to_the_plan(level, visits, n, poisson, took):
     load = users_per_second(level, visits=visits, hold=4, poisson=poisson)

@@ -61,7 +61,7 @@ def test_messages_are_the_same_however_they_are_split_and_fragmented(sent, cuts,
     assert [payload for opcode, payload, size in got if opcode != PING] == sent
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 @given(st.binary(max_size=400), cuts)
 def test_any_bytes_at_all_end_as_frames_or_as_one_violation(data, cuts):
     got = taken(split(data, cuts), most=1000)

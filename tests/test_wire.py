@@ -62,7 +62,7 @@ def test_another_protocol_is_told_apart_from_nonsense():
         decode(pack((PROTOCOL + 1, "Whatever", "of any form")))
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 @given(st.binary(max_size=200), st.sampled_from([encode(PING), encode(PONG)]), st.data())
 def test_bytes_changed_on_the_way_are_read_or_refused_and_never_more(noise, message, data):
     at = data.draw(st.integers(0, len(message)))
@@ -135,7 +135,7 @@ def test_moments_are_moved_to_the_clock_of_the_receiver():
 values = st.lists(st.floats(0, 1e9, allow_subnormal=False), min_size=1, max_size=600)
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(values)
 def test_quantiles_survive_to_the_stated_precision(numbers):
     window = recorded([sample("size", kind="value", value=v) for v in numbers]).cut()
@@ -147,7 +147,7 @@ def test_quantiles_survive_to_the_stated_precision(numbers):
         assert after.quantile(q) == pytest.approx(before.quantile(q), rel=1.23e-4, abs=1e-30)
 
 
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(40))
 @given(st.lists(values, min_size=1, max_size=5), st.integers(0, 5))
 def test_sketches_that_arrived_add_up_to_all_their_samples_whether_looked_at_or_not(parts, looked_at):
     bodies = [pack_window(recorded([sample("size", kind="value", value=v) for v in p]).cut(), began=0.0) for p in parts]
@@ -181,7 +181,7 @@ def test_a_window_of_nothing_is_a_window():
     assert unpack_window(pack_window(Window("alpha", 1, 0), began=0.0), "alpha", began=0.0) == Window("alpha", 1, 0)
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 @given(st.data())
 def test_a_window_that_was_tampered_with_is_read_or_refused(data):
     body = bytearray(pack_window(recorded([sample(took=0.1 * n) for n in range(1, 30)]).cut(), began=1000.0))
