@@ -1,6 +1,6 @@
 """The ceiling of a scripted client: a gevent socket with an llhttp parser, a loop, nothing else.
 
-Where it is told of JSON it encodes what it sends, and decodes what it gets, each time.
+With JSON it encodes what it sends, and decodes what it gets, each time.
 """
 
 from gevent import monkey

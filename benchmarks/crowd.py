@@ -32,7 +32,7 @@ environment = Environment(
 
 
 def crowd(users: int = 10_000, hold: float = 10.0, transport: str = "wire") -> str:
-    """Let so many users come, look and think for *hold* seconds; return the figures as a line.
+    """Let that number of users come, look and think for *hold* seconds; return the figures as a line.
 
     Each makes a request every ten seconds on a connection of its own that is kept open. A
     user's bytes are what the whole crowd takes beyond what a single user does, shared out.

@@ -29,7 +29,7 @@ def burn(session):
 
 @dataclass(frozen=True)
 class Crew:
-    """So many simulated workers, each with so many series of so many samples a second."""
+    """A number of simulated workers, with series for each and samples a second for each series."""
 
     workers: int
     series: int

@@ -25,7 +25,7 @@ def main() -> None:
     workers, seconds = int(sys.argv[1]), float(sys.argv[4])
 
     def idle(session: object) -> None:
-        """Nobody makes these visits."""
+        """A visitor whose visits are never made."""
 
     environment = Environment(scenarios=[run(Scenario(idle), users(workers * 8, hold="1h"), name="shop")], brake=None)
     link = MasterSocket(Address("127.0.0.1"))

@@ -21,7 +21,7 @@ RECORDED = 120
 
 
 def bodies(series: int, samples: int, seconds: int) -> list[bytes]:
-    """Return so many recorded windows, packed: latencies of a service, log-normal."""
+    """Return a number of recorded windows, packed: latencies of a service, log-normal."""
     chance = Random(7)
     recorder, packed = Recorder("player", began=0.0), []
     for second in range(seconds):
@@ -71,7 +71,7 @@ class Player:
 
 
 def main() -> None:
-    """Play until somebody ends it."""
+    """Play until the process is ended."""
     address, workers, series, samples = Address.parse(sys.argv[1]), *map(int, sys.argv[2:5])
     recorded = bodies(series, samples, RECORDED)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(io_threads=1)

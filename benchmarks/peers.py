@@ -20,7 +20,7 @@ LOCUST = "2.47.0"
 
 @dataclass(frozen=True)
 class Job:
-    """One peer's one run: *folder* is its own, it sends for *seconds* with so many *users*."""
+    """One peer's one run: *folder* is its own, it sends for *seconds* with a number of *users*."""
 
     case: Case
     target: Target

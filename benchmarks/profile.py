@@ -62,7 +62,7 @@ def table(case: Case, raw: str) -> str:
 
 
 def _place(frames: list[str]) -> str:
-    """Return whose time a sample is: that of the innermost frame that is somebody's."""
+    """Return the part that a sample's time belongs to: that of the innermost frame with a part."""
     for frame in reversed(frames):
         found = _FRAME.fullmatch(frame)
         if found is None:

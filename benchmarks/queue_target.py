@@ -104,7 +104,7 @@ class QueueTarget:
         return f"<QueueTarget at {self.url}>"
 
     def first(self, within: float = PATIENCE) -> bool:
-        """Block until the first request has come; return whether it came within so many seconds."""
+        """Block until the first request has come; return whether it came within that number of seconds."""
         assert self._child.stdout is not None
         return bool(select([self._child.stdout], [], [], within)[0] and self._child.stdout.readline())
 

@@ -59,7 +59,7 @@ gevent.get_hub().threadpool.apply(sys.stdin.read)
 
 
 def sockets(count: int = 5_000) -> str:
-    """Open so many WebSockets, plain and under TLS, each by a user of its own; return the figures as lines."""
+    """Open a number of WebSockets, plain and under TLS, each by a user of its own; return the figures as lines."""
     many_files()
     target, core = cores()
     lines = []

@@ -78,7 +78,7 @@ class Target:
 
 @contextmanager
 def nginx(folder: Path, core: int) -> Iterator[Target]:
-    """Start nginx in *folder* on one core, yield it, end it whatever happens."""
+    """Start nginx in *folder* on one core, yield it, always end it."""
     plain, tls, status = _free_ports(3)
     (folder / "pages").mkdir()
     (folder / "pages" / "large").write_bytes(b"x" * LARGE)
@@ -107,7 +107,7 @@ def nginx(folder: Path, core: int) -> Iterator[Target]:
 
 
 def _free_ports(n: int) -> list[int]:
-    """Return ports nobody listens on, below those the system gives to connections that go out."""
+    """Return ports without a listener, below those the system gives to connections that go out."""
     ports: list[int] = []
     while len(ports) < n:
         port = randrange(20_000, 32_000)

@@ -87,7 +87,7 @@ def run(asked: Asked, binary: Path, folder: Path, seed: int = 0) -> Seen:
 
 @contextmanager
 def busy(core: int) -> Iterator[None]:
-    """Keep a core busy beside whatever else runs on it."""
+    """Keep a core busy beside the other processes on it."""
     loop = subprocess.Popen(pinned(core, [sys.executable, "-c", "while True: pass"]))
     try:
         yield
@@ -97,7 +97,7 @@ def busy(core: int) -> Iterator[None]:
 
 
 def interrupted(after: float) -> Blow:
-    """Return a blow: a person presses Ctrl-C so many seconds after the first request."""
+    """Return a blow: a person presses Ctrl-C a number of seconds after the first request."""
 
     def blow(pid: int) -> None:
         time.sleep(after)

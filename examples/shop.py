@@ -1,4 +1,4 @@
-"""Customers log in, each as somebody else, put things into a basket and pay; others just look.
+"""Customers log in, each as another user, put things into a basket and pay; others just look.
 
 chaperon local examples/shop.py
 chaperon local examples/shop.py --rate 20 --hold 30s

@@ -17,7 +17,7 @@ def setup():
 
 
 class Lines:
-    """One connection; whatever is asked over it is measured by the session it was opened for."""
+    """One connection; its requests are measured by the session it was opened for."""
 
     def __init__(self, session, host, port):
         self._session = session

@@ -17,7 +17,7 @@ def setup():
 @measured
 def echo(session, ws, message):
     sent = ws.send(message)
-    ws.expect(message, since=sent)  # whatever comes before, a greeting say, is let go
+    ws.expect(message, since=sent)  # messages before it, such as a greeting, are skipped
 
 
 def converse(session):

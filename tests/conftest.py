@@ -86,7 +86,7 @@ class Awake:
 
 
 class Beside:
-    """Sees to it that nothing runs beside a test that is to be alone, in whatever process."""
+    """Runs a test marked `alone` without any other test in any process."""
 
     def __init__(self):
         # what is locked are files that are here anyway
@@ -99,7 +99,7 @@ class Beside:
         if not self._kept:
             kind = LOCK_EX if alone(item) else LOCK_SH
             flock(self._door, kind)
-            if kind == LOCK_SH:  # else nobody comes in any more
+            if kind == LOCK_SH:  # otherwise no further test could start
                 flock(self._door, LOCK_UN)
             flock(self._room, kind)
         try:

@@ -103,7 +103,7 @@ def tls_target(tmp_path):
 
 @pytest.fixture
 def dead_port():
-    """A loopback port nobody listens on."""
+    """A loopback port without a listener."""
     server = WSGIServer(("127.0.0.1", 0), lambda e, s: [], log=None)
     server.start()
     port = server.server_port
@@ -136,7 +136,7 @@ def shells(tmp_path):
 
 @pytest.fixture
 def websocket_server():
-    """Start WebSocket servers that talk as they are told."""
+    """Start WebSocket servers that send what a test asks for."""
     servers = []
 
     def start(talk=Peer.echo, **options):

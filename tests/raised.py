@@ -175,7 +175,7 @@ class Said(Exception):
 
 
 def name_of(kind):
-    """Return the name of a class, whatever its metaclass says."""
+    """Return the name of a class without asking its metaclass."""
     return type.__getattribute__(kind, "__name__")
 
 

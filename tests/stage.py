@@ -90,5 +90,5 @@ class Stage:
         return [round(at - self.began, 6) for _, at in self.visitors.visits]
 
     def busy(self, at):
-        """How many visits were in flight at an offset, if each took as long as it was told."""
+        """How many visits were in flight at an offset, if each took as long as given."""
         return sum(s <= at < s + self.visitors.took for s in self.starts())

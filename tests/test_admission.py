@@ -1,4 +1,4 @@
-"""Who may join: whoever may not is told why, on both sides, before anything is sent."""
+"""Which workers may join: both sides print why one may not, before anything is sent."""
 
 import os
 import platform
@@ -22,7 +22,7 @@ from chaperon.errors import OtherProtocol, WorkersMissing
 
 
 class Door:
-    """An admission that lets nobody in, with what is said at it."""
+    """An admission that refuses every worker, with what it prints."""
 
     def __init__(self, why):
         self.sent, self.told = [], []

@@ -1,4 +1,4 @@
-"""Whatever a server sends, in whatever pieces, ends as a response or a recorded error."""
+"""Any bytes from a server, in any pieces, end as a response or a recorded error."""
 
 import gzip
 from itertools import pairwise

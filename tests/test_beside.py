@@ -1,4 +1,4 @@
-"""Files beside a scenario are imported, but never taken for a library, whatever they are called."""
+"""Files beside a scenario are imported, but never in place of a library of the same name."""
 
 import json
 import subprocess

@@ -71,7 +71,7 @@ def population(good, censored, parts=1):
 
 
 def near(values, q, slack):
-    """Return the exact values around a quantile, so many ranks to both sides."""
+    """Return the exact values around a quantile, a number of ranks to both sides."""
     ordered = sorted(values)
     place = q * len(ordered)
     low = max(math.floor(place - slack) - 1, 0)

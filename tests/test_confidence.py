@@ -1,4 +1,4 @@
-"""A percentile comes with what is known of it, and is not told where too little is."""
+"""A percentile comes with its confidence interval, and is left out if too few samples are known."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""A closed connection is known at both ends within milliseconds, whatever it runs over."""
+"""A closed connection is known at both ends within milliseconds, over every transport."""
 
 import os
 import signal
@@ -251,7 +251,7 @@ def test_a_killed_host_is_given_up_after_two_beats(shells, target):
     assert shells.ends(master) == 0, master.told
     (ledger,) = shells.report()["ledger"]
     assert ledger["planned"] == 600
-    assert 0 < ledger["lost"] < 50 * 3.6  # two beats of its half of the load, and what no window told of
+    assert 0 < ledger["lost"] < 50 * 3.6  # two beats of its half of the load, and what was in no window
     assert max(number for number, _ in times(target).items() if number >= 0) == 599
     assert max(times(target).values()) == 1
 

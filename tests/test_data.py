@@ -1,4 +1,4 @@
-"""Rows are read once, told apart by their order, and unique ones dealt once."""
+"""Rows are read once, distinguished by their order, and unique ones dealt once."""
 
 import json
 import sys

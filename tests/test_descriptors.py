@@ -1,4 +1,4 @@
-"""Too few descriptors are said in one line before the start, whatever is started."""
+"""Too few descriptors are reported in one line before the start, for every command."""
 
 import resource
 import subprocess

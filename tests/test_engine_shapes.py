@@ -115,7 +115,7 @@ def test_a_cap_is_divided_by_engines_and_never_nothing():
 
 
 class Busy:
-    """Visits that keep the whole process busy: nobody else goes on meanwhile."""
+    """Visits that block the whole process: no other greenlet runs meanwhile."""
 
     def __init__(self, clock, took):
         self.clock, self.took, self.visits, self.left = clock, took, [], []

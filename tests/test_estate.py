@@ -123,7 +123,7 @@ def test_a_master_that_knows_nothing_of_the_dead_wants_nothing(tmp_path):
 
 @pytest.fixture
 def supervised(monkeypatch):
-    """Return a supervisor whose engines end with codes that are told beforehand."""
+    """Return a supervisor whose engines end with given codes."""
 
     def make(codes, **options):
         clock, started = VirtualClock(), []

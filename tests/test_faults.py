@@ -1,4 +1,4 @@
-"""Whatever happens: the run ends by itself, the ledger balances, the report has what the target was asked."""
+"""Under every fault the run ends by itself, the ledger balances, the report has what the target was asked."""
 
 import os
 import signal
@@ -97,7 +97,7 @@ def test_no_engine_outlives_its_supervisor_and_silence_gives_it_up(shells, targe
 
     until(lambda: not engines(shells, named="alpha"), within=1)
     assert shells.ends(master) == 0, master.told
-    ledger = reckoned(shells, target, in_flight=90)  # what alpha had done since its last window, nobody knows
+    ledger = reckoned(shells, target, in_flight=90)  # alpha's work since its last window is unknown
     assert ledger["planned"] == pytest.approx(480, abs=70)
     assert 0 < ledger["lost"] < 200
     assert [w["name"] for w in shells.report()["workers"] if w["lost"]] == ["alpha"]

@@ -1,4 +1,4 @@
-"""Many workers are one: the same load, a balanced ledger, whatever happens to them; on simulated time."""
+"""Many workers are one: the same load, a balanced ledger, under every fault; on simulated time."""
 
 from collections import Counter
 
@@ -420,7 +420,7 @@ def test_no_row_of_a_feed_is_taken_twice_by_whomever(ground, lost):
     report = stage.play()
 
     twice = len(rows) - len(set(rows))
-    assert twice <= 5 if lost else twice == 0  # what was dealt after the last ping, half a second ago, nobody knows
+    assert twice <= 5 if lost else twice == 0  # what was dealt after the last ping, half a second ago, is not knows
     assert report.ledger["shop"].balanced
     assert len(set(rows)) > 600
 

@@ -76,7 +76,7 @@ def test_a_loop_that_computes_is_seen_though_what_it_calls_comes_and_goes(watche
 
 
 def test_a_call_that_keeps_the_interpreter_lock_is_told_apart(watched):
-    pow(3, 3_000_000)  # one call into C: nobody else gets the lock
+    pow(3, 3_000_000)  # one call into C: no other thread gets the lock
 
     _, seen = watched()
     stops = [h for h in seen if h.kind in ("held", "starved", "stolen")]

@@ -64,7 +64,7 @@ def nothing_leaks(target):
 
 
 def visit(server, sane, *calls, awaiting=None, load=None, settles=True, **service):
-    """Make the calls, whatever comes of them, then ask a sane server; return report, answers.
+    """Make the calls, with any outcome, then ask a sane server; return report, answers.
 
     The client gives up soon where that is the error it is *awaiting*.
     """

@@ -1,4 +1,4 @@
-"""`kill -9` of an engine loses nothing its recorder was told."""
+"""`kill -9` of an engine loses nothing that its recorder was given."""
 
 import os
 import resource
@@ -376,7 +376,7 @@ def test_closed_it_goes_if_all_was_acknowledged_else_it_stays():
 
         life.acknowledge(1)
         life.journal.close()
-        life.recorder.record(Sample(KEY, 1.0, 2.0))  # somebody who would not be interrupted
+        life.recorder.record(Sample(KEY, 1.0, 2.0))  # by code that ignores its interrupt
         life.recorder.count_visit("shop", 1.0, "done")
         life.journal.close()
         kept.recorder.record(Sample(KEY, 1.0, 2.0))

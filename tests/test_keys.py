@@ -1,4 +1,4 @@
-"""Strangers stay outside, whatever they send; a wrong key is told from a wrong address."""
+"""Strangers are refused, with any bytes they send; a wrong key is distinguished from a wrong address."""
 
 import os
 import socket

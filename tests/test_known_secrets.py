@@ -1,4 +1,4 @@
-"""A run knows its own secrets: none is in its report, whatever said it."""
+"""A run knows its own secrets: none is in its report, from any source."""
 
 import dataclasses
 import io

@@ -22,7 +22,7 @@ SEARCH = Key("shop", "GET /", tags=(("kind", "search"),))
 
 
 class Told:
-    """A watch that is told second by second how long requests took, or that they failed."""
+    """A monitor that gets second by second how long requests took, or that they failed."""
 
     def __init__(self, *limits):
         self.record = Recorder("a", began=0.0)

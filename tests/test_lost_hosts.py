@@ -1,4 +1,4 @@
-"""A whole host is lost: what it had begun is lost once, in its seconds, what it was heard to begin not made again."""
+"""A whole host is lost: what it had begun is lost once, in its seconds, what it reported as begun not made again."""
 
 import os
 import signal

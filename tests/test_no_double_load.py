@@ -1,4 +1,4 @@
-"""Whatever is cut, closed or stopped, the target never gets a load twice: its holder stops before others start."""
+"""When links are cut, closed or stopped, the target never gets a load twice: its holder stops before others start."""
 
 from collections import Counter
 from random import Random
@@ -16,7 +16,7 @@ RATE, HOLD = 30, 60
 
 
 class Stopping:
-    """The clock of a process that can be stopped, as SIGSTOP does: nobody wakes up meanwhile."""
+    """The clock of a process that can be stopped, as SIGSTOP does: no greenlet wakes up meanwhile."""
 
     def __init__(self, clock):
         self.now, self.after, self._clock = clock.now, clock.after, clock

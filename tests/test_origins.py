@@ -1,4 +1,4 @@
-"""What the environment's requests carry goes to its origins, whatever URL or redirect a request follows."""
+"""What the environment's requests carry goes to its origins only, for every URL and redirect."""
 
 import ssl
 

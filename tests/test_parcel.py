@@ -1,4 +1,4 @@
-"""What is shipped is what the scenario is made of, told by its content."""
+"""What is shipped is what the scenario is made of, identified by its content."""
 
 import io
 import sys

@@ -193,7 +193,7 @@ def test_a_master_that_stood_still_gives_up_none_of_its_workers(local, target):
         RAISING.format("pass"), "--rate", 40, "--hold", "9s", *options, meanwhile=stand_still, within=60.0
     )
 
-    assert code in (0, 5)  # the workers may have paused until they heard of it again: what was due then is dropped
+    assert code in (0, 5)  # the workers may have paused until it answered again: what was due then is dropped
     assert ledger(report)["planned"] == 360
     assert ledger(report)["lost"] == 0
     assert not any(worker["lost"] for worker in report["workers"])

@@ -1,4 +1,4 @@
-"""What an environment sets up once is there for every session, and is torn down whatever happens."""
+"""What an environment sets up once is there for every session, and is always torn down."""
 
 import json
 import signal

@@ -19,8 +19,13 @@ OFFENCE = re.compile(r"\b(?:" + "|".join(FORBIDDEN).replace(" ", r"\s+") + r")\b
 ALLOWED = re.compile(r"`[^`\n]*`|\*told\*|\btold=|closed, added all the same")
 """Code within prose: names of the public API are not prose, nor is the text of a note, which is a JSON key."""
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted(path for folder in ("docs", "examples", "benchmarks", "deploy") for path in (ROOT / folder).rglob("*.md")),
+]
 SOURCES = sorted((ROOT / "chaperon").rglob("*.py"))
+OTHERS = sorted(path for folder in ("tests", "examples", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
+"""Modules whose docstrings and comments count, not the texts they work with."""
 
 
 def offences(text, line=1):
@@ -47,6 +52,26 @@ def name_of(path):
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_the_code_is_written_in_plain_words(path):
     found = [f"{name_of(path)}:{at}: {word!r}" for line, text in prose_of(path) for at, word in offences(text, line)]
+
+    assert not found
+
+
+def docstrings_of(path):
+    """Yield (line, text) of every comment and docstring of a module."""
+    text = path.read_text()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
+            yield node.body[0].lineno, ast.get_docstring(node, clean=False)
+
+
+@pytest.mark.parametrize("path", OTHERS, ids=name_of)
+def test_tests_and_examples_are_described_in_plain_words(path):
+    found = [
+        f"{name_of(path)}:{at}: {word!r}" for line, text in docstrings_of(path) for at, word in offences(text, line)
+    ]
 
     assert not found
 

@@ -1,4 +1,4 @@
-"""Whatever class of exception a scenario raises, wherever it does, that visit fails; the run goes on."""
+"""Any class of exception that a scenario raises, anywhere, fails that visit; the run goes on."""
 
 from collections import Counter
 from functools import partial

@@ -1,4 +1,4 @@
-"""What nobody has made of a load: in the ledger to the unit, lost or dropped, in the seconds it was due."""
+"""What was never made of a load: in the ledger to the unit, lost or dropped, in the seconds it was due."""
 
 import pytest
 from hypothesis import given, settings

@@ -1,4 +1,4 @@
-"""What is sent is encoded as urllib3 encodes it at the last moment, whoever set the URL."""
+"""What is sent is encoded as urllib3 encodes it at the last moment, for URLs from every source."""
 
 import pytest
 import requests
@@ -29,7 +29,7 @@ TARGETS = [
 
 
 class Lines:
-    """A server that keeps the request lines and Host headers it receives; */moved* leads to what it is told."""
+    """A server that keeps the request lines and Host headers it receives; */moved* leads to a given place."""
 
     def __init__(self):
         self.lines, self.location = [], b"/"

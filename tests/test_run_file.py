@@ -1,4 +1,4 @@
-"""A run file: the report made of it is the run's, whatever cut it off."""
+"""A run file: the report made of it is the run's, wherever it was cut off."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""Phases are told apart in the report; warm-up counts to no headline, no limit."""
+"""Phases are separate in the report; warm-up counts to no headline, no limit."""
 
 import io
 import json

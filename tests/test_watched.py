@@ -1,4 +1,4 @@
-"""Whatever a long-lived greenlet dies of, it is a fault of ours: said at once, the run INVALID."""
+"""Any end of a long-lived greenlet is a fault of ours: said at once, the run INVALID."""
 
 import ast
 

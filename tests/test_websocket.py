@@ -242,7 +242,7 @@ def test_a_ping_is_answered_while_the_scenario_is_busy_elsewhere(websocket_serve
 
     def steps(session):
         session.ws()
-        until(lambda: answers)  # elsewhere: nobody reads the socket
+        until(lambda: answers)  # elsewhere: the socket is not read
 
     perform(websocket_server(talk), steps)
 

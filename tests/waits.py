@@ -5,7 +5,7 @@ from gevent.event import Event
 
 
 def came(condition, within=5.0, every=0.001):
-    """Wait until a condition holds; return whether it does within so many seconds. It is asked *every* seconds."""
+    """Wait until a condition holds; return whether it does within *within* seconds. It is asked *every* seconds."""
     with gevent.Timeout(within, False):
         while not condition():
             gevent.sleep(every)
@@ -14,7 +14,7 @@ def came(condition, within=5.0, every=0.001):
 
 
 def until(condition, within=5.0, otherwise="it never came to pass", every=0.001):
-    """Wait until a condition holds, or fail after so many seconds with what *otherwise* is, or returns."""
+    """Wait until a condition holds, or fail after *within* seconds with what *otherwise* is, or returns."""
     if not came(condition, within, every):
         raise AssertionError(otherwise() if callable(otherwise) else otherwise)
 

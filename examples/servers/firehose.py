@@ -1,7 +1,7 @@
 """Channels that keep sequences: publish by PUT, subscribe by long poll or WebSocket, many on one.
 
 PUT /name publishes a body; Cache-Control: max-age=N lets it expire, X-Firehose-Buffer-Size: N
-keeps so many, X-Firehose-Persist: true keeps them for ever. PUT /channels@firehose publishes an
+keeps that number, X-Firehose-Persist: true keeps them for ever. PUT /channels@firehose publishes an
 array of {channel, payload, ttl, buffer_size}.
 
 GET /name?last_message_sequence=N answers with the message after N, or when one is published; after
