@@ -114,11 +114,11 @@ def test_a_mock_answers_in_place_of_the_server_while_it_is_there(target, mocked,
 
 def test_a_mock_that_is_gone_leaves_the_fast_path(target):
     http = MeasuredSession(service=Service(target.url))
-    before = http._composed("GET", "/", None, None, None, None) is not None
+    before = http._encoded("GET", "/", None, None, None, None) is not None
     for mocked in (requests_mock.Mocker(), requests_mock.Mocker(session=http), responses.RequestsMock()):
         with mocked:
-            assert http._composed("GET", "/", None, None, None, None) is None
-        assert http._composed("GET", "/", None, None, None, None) is not None
+            assert http._encoded("GET", "/", None, None, None, None) is None
+        assert http._encoded("GET", "/", None, None, None, None) is not None
 
     assert before
     assert not mocks.intercepted()

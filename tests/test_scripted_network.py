@@ -271,7 +271,7 @@ def test_frames_that_come_with_the_handshake_are_messages():
     ws = world.ws()
 
     assert [world.run(ws.recv), world.run(ws.recv)] == ["hi", "two"]
-    world.run(ws.abandon)
+    world.run(ws.abort)
 
 
 def test_a_ping_is_answered_while_no_greenlet_reads():
@@ -287,7 +287,7 @@ def test_a_ping_is_answered_while_no_greenlet_reads():
     world.run(world.clock.sleep, 1.0)
 
     assert world.network.peers[0].pong == b"\x8a\x81"
-    world.run(ws.abandon)
+    world.run(ws.abort)
 
 
 def test_the_end_of_the_stream_reaches_the_greenlet_that_waits():
@@ -346,7 +346,7 @@ def test_the_handshake_is_timed_like_a_request():
     ws = world.ws()
 
     assert tuple(ws.timings) == pytest.approx((0.0, 0.1, 0.2, 0.3, 0.0, 0.5, 0.0))
-    world.run(ws.abandon)
+    world.run(ws.abort)
 
 
 def test_a_name_is_looked_up_by_the_network_alone():

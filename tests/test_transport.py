@@ -139,14 +139,14 @@ def test_connections_of_other_tls_settings_are_kept_apart(tmp_path, wire):
     adapter = client("https://h", wire).adapters["https://"]
 
     lanes = [
-        adapter.lane("https://h:1/", verify, cert)
+        adapter.pool("https://h:1/", verify, cert)
         for verify, cert in [(bundle, None), (False, None), (bundle, None), (False, None)]
     ]
 
     assert lanes[0] is lanes[2]
     assert lanes[1] is lanes[3]
     assert lanes[0] is not lanes[1]
-    assert adapter.lane("http://h:1/", True, None) is not adapter.lane("http://h:2/", True, None)
+    assert adapter.pool("http://h:1/", True, None) is not adapter.pool("http://h:2/", True, None)
 
 
 @pytest.fixture
@@ -175,9 +175,9 @@ def test_a_tls_session_is_resumed_by_the_next_connection(secure, wire):
 
     bodies = [len(http.post("/", data=b"y" * 300_000).content) for http in (first, second)]
 
-    lane = second.adapters["https://"].lane(url, bundle, None)
+    pool = second.adapters["https://"].pool(url, bundle, None)
     assert bodies == [100_000] * 2
-    assert lane.idle[0].stream.resumed
+    assert pool.idle[0].stream.resumed
 
 
 def test_verify_may_differ_from_call_to_call(secure, wire):
@@ -191,7 +191,7 @@ def test_verify_may_differ_from_call_to_call(secure, wire):
     assert http.get("/", verify=False).ok
 
 
-# composed
+# encoded
 
 
 words = st.text("abcXYZ-09", min_size=1, max_size=6)
@@ -218,28 +218,28 @@ def test_what_is_composed_is_what_requests_would_send(method, path, query, param
     asked = {"params": params, "data": data, "json": json, "headers": headers}
 
     for _ in range(2):  # the second time from what is known of the first
-        composed = http._composed(method, path + query, *asked.values())
+        encoded = http._encoded(method, path + query, *asked.values())
 
         wanted = http.prepare_request(
             requests.Request(
                 method, f"http://h:8{path}{query}", params=params or {}, data=data or {}, json=json, headers=headers
             )
         )
-        if composed is not None:
+        if encoded is not None:
             body = wanted.body.encode() if isinstance(wanted.body, str) else wanted.body or b""
-            assert composed.wire == render(wanted) + body
-            assert composed.prepared.url == wanted.url
-            assert composed.prepared.headers == wanted.headers
-            assert composed.prepared.body == wanted.body
+            assert encoded.wire == render(wanted) + body
+            assert encoded.prepared.url == wanted.url
+            assert encoded.prepared.headers == wanted.headers
+            assert encoded.prepared.body == wanted.body
 
 
 @pytest.mark.parametrize("path", ["/plain", "/with?a=1&b=2", "/users/7"])
 def test_the_usual_paths_are_composed(path):
     http = client("http://h:8/base")
 
-    composed = http._composed("GET", path, None, None, None, None)
+    encoded = http._encoded("GET", path, None, None, None, None)
 
-    assert composed.prepared.url == f"http://h:8/base{path}"
+    assert encoded.prepared.url == f"http://h:8/base{path}"
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ class SessionClients:
     def close(self) -> None:
         """Close every connection, WebSockets without waiting for their peers."""
         while self._shared.sockets:
-            self._shared.sockets.pop().abandon()
+            self._shared.sockets.pop().abort()
         self.close_streams()
         for http in self._shared.https.values():
             http.close()

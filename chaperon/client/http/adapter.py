@@ -52,7 +52,7 @@ class WireAdapter(BoundedHTTPAdapter):
         self.limit = limit
         self._wire = self.network = wire or NetworkContext()
         self._locals = tuple(local_addresses)
-        self._lanes: dict[Any, HostPool] = {}
+        self._pools_by_origin: dict[Any, HostPool] = {}
         super().__init__(pool_connections=KEPT, pool_maxsize=KEPT)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -72,10 +72,10 @@ class WireAdapter(BoundedHTTPAdapter):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._wire = self.network = NetworkContext()
-        self._lanes = {}
+        self._pools_by_origin = {}
         super().__setstate__(state)  # type: ignore[misc]
 
-    def lane(self, url: str, verify: Any, cert: Any) -> HostPool:
+    def pool(self, url: str, verify: Any, cert: Any) -> HostPool:
         """Return the connection pool for the origin of *url*, created on first use.
 
         Raises InvalidURL, and OSError if a certificate file does not exist.
@@ -90,11 +90,11 @@ class WireAdapter(BoundedHTTPAdapter):
             raise InvalidURL(f"no host in {url!r}")
         secure = scheme == "https"
         key = (scheme, host, port, verify, cert) if secure else (scheme, host, port)
-        lane = self._lanes.get(key)
-        if lane is None:
+        pool = self._pools_by_origin.get(key)
+        if pool is None:
             context = _context(verify, cert) if secure else None
-            lane = self._lanes[key] = HostPool(self._wire, Origin(scheme, host, port), context, self._locals)
-        return lane
+            pool = self._pools_by_origin[key] = HostPool(self._wire, Origin(scheme, host, port), context, self._locals)
+        return pool
 
     def _transmit(self, request: PreparedRequest, settings: SendSettings) -> requests.Response:
         """Send *request* over the connection pool of its origin, or through urllib3 if a proxy is set for it."""
@@ -106,7 +106,7 @@ class WireAdapter(BoundedHTTPAdapter):
         began = now()
         bounds = bounds_of(request) or CallBudget(began + self.deadline, self.limit, now)
         try:
-            lane = self.lane(url, verify, tuple(cert) if isinstance(cert, list) else cert)
+            pool = self.pool(url, verify, tuple(cert) if isinstance(cert, list) else cert)
             self.add_headers(request, **settings._asdict())
             chunked = not (request.body is None or "Content-Length" in request.headers)
             head, parts = render(request, chunked=chunked), blocks(request.body)
@@ -114,11 +114,11 @@ class WireAdapter(BoundedHTTPAdapter):
             if whole and not chunked:
                 head, parts = head + b"".join(parts), iter(())  # one write, so head and body share a TCP segment
             method = (request.method or "GET").upper()
-            body = lane.stream(
+            body = pool.stream(
                 head,
                 in_chunks(parts) if chunked else parts,
                 request.path_url,
-                terms_of(settings.timeout, bounds.until - began),
+                timeouts_of(settings.timeout, bounds.until - began),
                 bounds.limit,
                 is_head=method == "HEAD",
                 safe=whole and method in SAFE,
@@ -130,8 +130,8 @@ class WireAdapter(BoundedHTTPAdapter):
 
     def close(self) -> None:
         """Close all idle connections."""
-        for lane in self._lanes.values():
-            lane.close()
+        for pool in self._pools_by_origin.values():
+            pool.close()
         super().close()
 
     def _reply(self, request: PreparedRequest, body: Body, began: float, limit: float) -> Response:
@@ -174,7 +174,7 @@ def _context(verify: Any, cert: Any) -> ssl.SSLContext:
     return context_for(verify or False, cert)
 
 
-def terms_of(timeout: Any, deadline: float) -> Timeouts:
+def timeouts_of(timeout: Any, deadline: float) -> Timeouts:
     """Convert a `requests` *timeout* and a *deadline* (seconds for the whole request) to `Timeouts`.
 
     Raises ValueError for a tuple that is not (connect, read).

@@ -29,9 +29,9 @@ _new: Any = Response.__new__
 
 def send_fast(
     http: Any,
-    composed: EncodedRequest,
+    encoded: EncodedRequest,
     name: str,
-    terms: Timeouts,
+    timeouts: Timeouts,
     limit: float,
     allow_redirects: bool,
     expect: Expect | None,
@@ -42,18 +42,19 @@ def send_fast(
     `requests` exceptions, after recording the failure.
     """
     meter: Meter = http.meter
-    sheet, target = composed.sheet, composed.target
+    templates, target = encoded.templates, encoded.target
     lag = meter.recorder.lag
     start = meter.clock.now()
     lag.begin(start)
     try:
-        arrived = sheet.lane.exchange(composed.wire, target, terms, limit, composed.shape.bare, composed.shape.safe)
+        template = encoded.template
+        arrived = templates.pool.exchange(encoded.wire, target, timeouts, limit, template.is_head, template.safe)
         body, head = arrived.body, arrived.head.lower()
         if body and b"\r\ncontent-encoding:" in head:
             body = decoded(arrived.head, body, limit)
     except BaseException as exc:
         if is_a(exc, RequestException):
-            exc.request = composed.prepared
+            exc.request = encoded.prepared
         end = meter.clock.now()
         lag.end(end)
         meter.record(name, "http", start, end, failure_of(exc))
@@ -67,17 +68,17 @@ def send_fast(
         "_content": body,
         "_content_consumed": True,
         "_next": None,
-        "url": sheet.origin + target,
+        "url": templates.origin + target,
         "_arrived": arrived,
-        "_composed": composed,
+        "_encoded": encoded,
         "_began": start,
         "_ended": end,
-        "connection": sheet.adapter,
+        "connection": templates.adapter,
     }
     if b"\r\nset-cookie:" in head:
         _store_cookies(http.cookies, reply)
     if status in REDIRECT_STATI and b"\r\nlocation:" in head:
-        return _redirected(http, reply, name, terms, limit, allow_redirects, expect)
+        return _redirected(http, reply, name, timeouts, limit, allow_redirects, expect)
     if arrived.retried or http.service.timings:
         count_extras(meter, reply, name, start, end, timed=http.service.timings)
     if expect is None and status < 400:
@@ -88,21 +89,21 @@ def send_fast(
 
 
 def _store_cookies(jar: Any, reply: Any) -> None:
-    lines = [reply.url.partition("?")[0], *reply._told.headers.getlist("set-cookie")]
+    lines = [reply.url.partition("?")[0], *reply._parsed_head.headers.getlist("set-cookie")]
     if not jar.is_unchanged(lines):
         extract_cookies_to_jar(jar, reply.request, reply.raw)  # type: ignore[no-untyped-call]
         jar.remember(lines)
 
 
 def _redirected(
-    http: Any, reply: Any, name: str, terms: Timeouts, limit: float, allow: bool, expect: Expect | None
+    http: Any, reply: Any, name: str, timeouts: Timeouts, limit: float, allow: bool, expect: Expect | None
 ) -> Any:
     """Follow a redirect as `requests` does; all hops are recorded as one sample."""
     meter: Meter = http.meter
     start: float = reply._began
-    reply.request = request = reply._composed.prepared
-    bind(request, CallBudget(reply._arrived.ready + terms.total, limit, meter.clock.now))
-    timeout = tuple([None if t == inf else t for t in (terms.connect, terms.read)])
+    reply.request = request = reply._encoded.prepared
+    bind(request, CallBudget(reply._arrived.ready + timeouts.total, limit, meter.clock.now))
+    timeout = tuple([None if t == inf else t for t in (timeouts.connect, timeouts.read)])
     settings = {"stream": False, "timeout": timeout, "verify": http.verify, "proxies": {}}
     settings["cert"] = http.certificate_for(reply.url)
     found = reply

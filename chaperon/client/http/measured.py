@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from chaperon.client.http.adapter import terms_of
+from chaperon.client.http.adapter import timeouts_of
 from chaperon.client.http.cookies import Jar
 from chaperon.client.http.deadline import bind, bounds_of, mark_hop
 from chaperon.client.http.fast_path import send_fast
@@ -112,19 +112,19 @@ class MeasuredSession(FastSession):
             and verify is None
             and cert is None
         ):
-            composed = self._composed(method, url, params, data, json, headers)
-            if composed is not None:
-                terms = self._terms if timeout is ... else terms_of(timeout, self._total)
+            encoded = self._encoded(method, url, params, data, json, headers)
+            if encoded is not None:
+                timeouts = self._timeouts if timeout is ... else timeouts_of(timeout, self._total)
                 if deadline is not ...:
-                    terms = terms._replace(total=inf if deadline is None else deadline)
+                    timeouts = timeouts._replace(total=inf if deadline is None else deadline)
                 limit = self._limit if max_body is ... else inf if max_body is None else max_body
                 label = name or self._labels.get((method, url)) or self._label(method, url)
-                reply: Response = send_fast(self, composed, label, terms, limit, allow_redirects, expect)
+                reply: Response = send_fast(self, encoded, label, timeouts, limit, allow_redirects, expect)
                 return reply
         if cookies is not None and isinstance(self.cookies, Jar):
             self.cookies.report_values(cookies)
         url = url.decode() if isinstance(url, bytes) else str(url)
-        return self._in_full(
+        return self._send_by_requests(
             requests.Request(
                 method.upper(),
                 self._locate(url),
@@ -227,7 +227,9 @@ class MeasuredSession(FastSession):
         except UsageError as exc:
             raise base_missing(str(exc)) from None
 
-    def _in_full(self, request: requests.Request, settings: tuple[Any, ...], **kwargs: Any) -> requests.Response:
+    def _send_by_requests(
+        self, request: requests.Request, settings: tuple[Any, ...], **kwargs: Any
+    ) -> requests.Response:
         proxies, stream, verify, cert = settings
         prepared = self.prepare_request(request)
         merged = self.merge_environment_settings(prepared.url or "", proxies or {}, stream, verify, cert)

@@ -21,7 +21,7 @@ from chaperon.clock import epoch
 if TYPE_CHECKING:
     from chaperon.client.http.pool import HostPool
 
-SHAPES = 200
+TEMPLATES = 200
 """Maximum number of templates cached per session and origin; beyond it the cache is cleared."""
 
 TARGETS = 100
@@ -93,21 +93,21 @@ class RequestTemplate:
     """The constant bytes of a request: all but target, content length and body.
 
     The request is *before*, target, *between*, content length, *after*, body; without a body *between* and
-    the length are left out. *bare* is True for HEAD, *safe* for idempotent methods.
+    the length are left out. *is_head* is True for HEAD, *safe* for idempotent methods.
     """
 
-    __slots__ = ("after", "bare", "before", "between", "safe", "template")
+    __slots__ = ("after", "before", "between", "is_head", "prepared", "safe")
 
-    def __init__(self, template: PreparedRequest, before: bytes, between: bytes, after: bytes) -> None:
-        self.template = template
+    def __init__(self, prepared: PreparedRequest, before: bytes, between: bytes, after: bytes) -> None:
+        self.prepared = prepared
         self.before = before
         self.between = between
         self.after = after
-        self.bare = template.method == "HEAD"
-        self.safe = template.method in SAFE
+        self.is_head = prepared.method == "HEAD"
+        self.safe = prepared.method in SAFE
 
     def __repr__(self) -> str:
-        return f"<RequestTemplate of {self.template.method}>"
+        return f"<RequestTemplate of {self.prepared.method}>"
 
 
 class RequestTemplates:
@@ -124,23 +124,23 @@ class RequestTemplates:
         "_jar_version",
         "_rooted",
         "_session",
-        "_shapes",
         "_targets",
+        "_templates",
         "adapter",
-        "lane",
         "origin",
+        "pool",
         "ready",
     )
 
-    def __init__(self, session: requests.Session, origin: str, adapter: HTTPAdapter, lane: HostPool) -> None:
+    def __init__(self, session: requests.Session, origin: str, adapter: HTTPAdapter, pool: HostPool) -> None:
         self.origin = origin
         self.adapter = adapter
-        self.lane = lane
+        self.pool = pool
         self.ready: dict[tuple[str, Any], EncodedRequest] = {}
         self._session: Any = session
         self._headers: Any = session.headers
         self._jar: Any = session.cookies
-        self._shapes: dict[Any, RequestTemplate] = {}
+        self._templates: dict[Any, RequestTemplate] = {}
         self._targets: dict[str, str] = {}
         self._discard_templates()
 
@@ -154,10 +154,10 @@ class RequestTemplates:
         self._jar.clear_expired_cookies()
         self._headers_version, self._jar_version = self._headers.version, self._jar.version
         self._rooted, self._expires = self._jar.rooted, self._jar.expires
-        self._shapes.clear()
+        self._templates.clear()
         self.ready.clear()
 
-    def compose(self, method: str, path: str, params: Any, data: Any, json: Any, headers: Any) -> EncodedRequest | None:
+    def encode(self, method: str, path: str, params: Any, data: Any, json: Any, headers: Any) -> EncodedRequest | None:
         """Return the encoded request, or None if it needs a feature of `requests` that templates do not cover.
 
         Raises what `requests` raises when it prepares the request.
@@ -192,22 +192,22 @@ class RequestTemplates:
             kind, body = "", None
         key = (method, kind, tuple(headers.items())) if headers else (method, kind)
         try:
-            shape = self._shapes.get(key) or self._shape(key, method, kind, headers)
+            template = self._templates.get(key) or self._make_template(key, method, kind, headers)
         except TypeError:  # an unhashable header value: `requests` raises the error
             return None
         if body is None:
-            wire = shape.before + target.encode("ascii") + shape.after
+            wire = template.before + target.encode("ascii") + template.after
         else:
             octets = _octets(body)
             wire = b"%b%b%b%d%b%b" % (
-                shape.before,
+                template.before,
                 target.encode("ascii"),
-                shape.between,
+                template.between,
                 len(octets),
-                shape.after,
+                template.after,
                 octets,
             )
-        return EncodedRequest(self, shape, wire, target, body)
+        return EncodedRequest(self, template, wire, target, body)
 
     def _known(self, path: str) -> str | None:
         """Return the request target of a path, or None if the path needs quoting or dot segment removal."""
@@ -219,43 +219,43 @@ class RequestTemplates:
         self._targets[path] = path
         return path
 
-    def _shape(self, key: Any, method: str, kind: str, headers: Any) -> RequestTemplate:
-        template = self._session.prepare_request(
+    def _make_template(self, key: Any, method: str, kind: str, headers: Any) -> RequestTemplate:
+        prepared = self._session.prepare_request(
             requests.Request(method, self.origin + "/", headers=headers, **_SAMPLES[kind])
         )
-        before, after = _halves(template)
+        before, after = _halves(prepared)
         between = b""
         if kind:
             start = after.lower().index(b"\r\ncontent-length: ") + len(b"\r\ncontent-length: ")
             between, after = after[:start], after[after.index(b"\r\n", start) :]
-        if len(self._shapes) >= SHAPES:
-            self._shapes.clear()
-        shape = self._shapes[key] = RequestTemplate(template, before, between, after)
-        return shape
+        if len(self._templates) >= TEMPLATES:
+            self._templates.clear()
+        template = self._templates[key] = RequestTemplate(prepared, before, between, after)
+        return template
 
 
 class EncodedRequest:
     """A request encoded to bytes (*wire*), with its template, target and body."""
 
-    __slots__ = ("body", "shape", "sheet", "target", "wire")
+    __slots__ = ("body", "target", "template", "templates", "wire")
 
     def __init__(
-        self, sheet: RequestTemplates, shape: RequestTemplate, wire: bytes, target: str, body: str | bytes | None
+        self, templates: RequestTemplates, template: RequestTemplate, wire: bytes, target: str, body: str | bytes | None
     ) -> None:
-        self.sheet = sheet
-        self.shape = shape
+        self.templates = templates
+        self.template = template
         self.wire = wire
         self.target = target
         self.body = body
 
     def __repr__(self) -> str:
-        return f"<EncodedRequest {self.shape.template.method} {self.target}>"
+        return f"<EncodedRequest {self.template.prepared.method} {self.target}>"
 
     @property
     def prepared(self) -> PreparedRequest:
         """The same request as a `requests.PreparedRequest`, built at each access."""
-        prepared = self.shape.template.copy()
-        prepared.url = self.sheet.origin + self.target
+        prepared = self.template.prepared.copy()
+        prepared.url = self.templates.origin + self.target
         if self.body is not None:
             prepared.body = self.body
             prepared.headers["Content-Length"] = str(len(_octets(self.body)))

@@ -141,7 +141,7 @@ class Response(Extractors, requests.Response):
             if cut_off(self.raw):
                 raise ContentDecodingError(DecodeError(TRUNCATED))
         except BaseException as exc:
-            fault = self._told_of(exc)
+            fault = self._fault_behind(exc)
             self._end(None if is_a(exc, GeneratorExit) else fault)
             if not is_a(exc, GeneratorExit):
                 (self._body or self.raw).close()
@@ -161,7 +161,7 @@ class Response(Extractors, requests.Response):
                 return
             yield chunk
 
-    def _told_of(self, exc: BaseException) -> BaseException:
+    def _fault_behind(self, exc: BaseException) -> BaseException:
         """Return the DeadlineExceeded or BodyTooLarge that urllib3 wrapped in *exc*, or *exc*; set its request."""
         found = next((e for e in chain(exc) if is_a(e, DeadlineExceeded, BodyTooLarge)), exc)
         if is_a(found, RequestException) and found.request is None:
@@ -171,7 +171,7 @@ class Response(Extractors, requests.Response):
     def close(self) -> None:
         """Close the response; a streamed body that is incomplete closes its connection."""
         self._end(None)
-        if "_composed" not in self.__dict__:
+        if "_encoded" not in self.__dict__:
             super().close()
 
     def _body_ended(self, exc: BaseException | None) -> None:
@@ -233,7 +233,7 @@ def _read_encoding(reply: Any) -> str | None:
 
 
 def _read_raw(reply: Any) -> HTTPResponse:
-    head, arrived = reply._told, reply._arrived
+    head, arrived = reply._parsed_head, reply._arrived
     raw = HTTPResponse(
         BytesIO(arrived.body),
         headers=head.headers,
@@ -243,7 +243,7 @@ def _read_raw(reply: Any) -> HTTPResponse:
         preload_content=False,
         decode_content=False,
         original_response=HttplibShim(head.headers, head.version),  # type: ignore[arg-type]
-        request_method=reply._composed.shape.template.method,
+        request_method=reply._encoded.template.prepared.method,
         enforce_content_length=False,
     )
     raw.read(decode_content=False)  # so that `raw.tell()` returns the size of the body
@@ -274,13 +274,13 @@ def _read_timings(reply: Any) -> Timings:
 
 
 _LAZY: dict[str, Callable[[Any], Any]] = {
-    "_told": lambda reply: ParsedHead(reply._arrived.head),
-    "headers": lambda reply: CaseInsensitiveDict(reply._told.headers),
-    "reason": lambda reply: reply._told.reason,
+    "_parsed_head": lambda reply: ParsedHead(reply._arrived.head),
+    "headers": lambda reply: CaseInsensitiveDict(reply._parsed_head.headers),
+    "reason": lambda reply: reply._parsed_head.reason,
     "encoding": _read_encoding,
     "raw": _read_raw,
     "cookies": _read_cookies,
-    "request": lambda reply: reply._composed.prepared,
+    "request": lambda reply: reply._encoded.prepared,
     "elapsed": lambda reply: timedelta(seconds=reply._arrived.first - reply._began),
     "history": lambda reply: [],
     "timings": _read_timings,

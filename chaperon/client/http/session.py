@@ -17,7 +17,7 @@ from requests.exceptions import InvalidURL, RequestException
 from requests.structures import CaseInsensitiveDict
 
 from chaperon._version import VERSION
-from chaperon.client.http.adapter import WireAdapter, terms_of
+from chaperon.client.http.adapter import WireAdapter, timeouts_of
 from chaperon.client.http.cookies import Headers, Jar
 from chaperon.client.http.deadline import CallBudget
 from chaperon.client.http.request_templates import EncodedRequest, RequestTemplates
@@ -53,7 +53,7 @@ class FastSession(PlainSession):
         self.cookies = Jar() if cookies is None else cookies
         if wire is not None:
             self.cookies.by_hand = wire.keep_secret
-        self._furnish(wire)
+        self._configure(wire)
         self.trust_env = service.trust_env
         self.auth = service.auth
         self.verify = service.verify
@@ -61,14 +61,14 @@ class FastSession(PlainSession):
         self.headers["User-Agent"] = f"chaperon/{VERSION}"
         self.headers.update(service.headers)
 
-    def _furnish(self, wire: NetworkContext | None) -> None:
+    def _configure(self, wire: NetworkContext | None) -> None:
         service = self.service
         self._forget()
         self._origins = Origins(service)
         self._signed: set[str] = set()
         self._limit = inf if service.max_body is None else service.max_body
         self._total = inf if service.deadline is None else service.deadline
-        self._terms = terms_of(service.timeout, self._total)
+        self._timeouts = timeouts_of(service.timeout, self._total)
         self._base = _base_of(service.url)
         adapter: WireAdapter | CachedPoolAdapter
         if service.transport == "wire":
@@ -92,7 +92,7 @@ class FastSession(PlainSession):
             self._forget()
 
     def _forget(self) -> None:
-        self._sheets: dict[str, RequestTemplates | None] = {}
+        self._templates_by_origin: dict[str, RequestTemplates | None] = {}
         self._main: RequestTemplates | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -102,7 +102,7 @@ class FastSession(PlainSession):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.service = state["service"]
         self.adapters = {}
-        self._furnish(None)
+        self._configure(None)
         super().__setstate__(state)  # type: ignore[misc]
 
     def mount(self, prefix: Any, adapter: Any) -> None:
@@ -214,9 +214,7 @@ class FastSession(PlainSession):
             raise InvalidURL(f"redirected to what is no URL: {exc}", response=resp) from exc
         return target
 
-    def _composed(
-        self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any
-    ) -> EncodedRequest | None:
+    def _encoded(self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any) -> EncodedRequest | None:
         """Return the encoded request, or None if it must be sent through `requests`."""
         if self.hooks.get("response") or self.proxies or self.params or intercepted():
             return None
@@ -224,16 +222,16 @@ class FastSession(PlainSession):
         if params is None and data is None and json is None and not headers and main is not None and main.current:
             ready = main.ready.get((method, url))
             if ready is None:
-                ready = self._compose(method, url, None, None, None, None)
-                if ready is not None and ready.sheet is main:
+                ready = self._encode(method, url, None, None, None, None)
+                if ready is not None and ready.templates is main:
                     main.ready[method, url] = ready
             return ready
         path = isinstance(url, str) and url.startswith("/") and not url.startswith("//")
         if main is not None and path and method in METHODS and self._base == (main.origin, ""):
-            return main.compose(method, url, params, data, json, headers)
-        return self._compose(method, url, params, data, json, headers)
+            return main.encode(method, url, params, data, json, headers)
+        return self._encode(method, url, params, data, json, headers)
 
-    def _compose(self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any) -> EncodedRequest | None:
+    def _encode(self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any) -> EncodedRequest | None:
         if method not in METHODS or not isinstance(url, str):
             return None
         if url.startswith("/") and self._base is not None:
@@ -246,16 +244,16 @@ class FastSession(PlainSession):
             origin, path = url[:slash], url[slash:]
         else:
             return None
-        sheet = self._sheets.get(origin, ...)
-        if sheet is ...:
-            sheet = self._sheet(origin)
-        return None if sheet is None else sheet.compose(method, path, params, data, json, headers)
+        templates = self._templates_by_origin.get(origin, ...)
+        if templates is ...:
+            templates = self._templates_for(origin)
+        return None if templates is None else templates.encode(method, path, params, data, json, headers)
 
-    def _sheet(self, origin: str) -> RequestTemplates | None:
+    def _templates_for(self, origin: str) -> RequestTemplates | None:
         """Return the templates for an origin, or None if the session's settings require `requests`."""
-        if len(self._sheets) >= ORIGINS:
+        if len(self._templates_by_origin) >= ORIGINS:
             self._forget()
-        self._sheets[origin] = None
+        self._templates_by_origin[origin] = None
         adapter = next((a for p, a in self.adapters.items() if origin.lower().startswith(p.lower())), None)
         narrower = any(p.lower().startswith(origin.lower()) for p in self.adapters)
         usual = (
@@ -269,13 +267,13 @@ class FastSession(PlainSession):
         )
         if usual and type(adapter) is WireAdapter and not narrower and _ORIGIN.fullmatch(origin):
             try:
-                lane = adapter.lane(origin, self.verify, self.certificate_for(origin))
+                pool = adapter.pool(origin, self.verify, self.certificate_for(origin))
             except (OSError, RequestException):
                 return None  # sending through `requests` raises the error
-            sheet = self._sheets[origin] = RequestTemplates(self, origin, adapter, lane)
+            templates = self._templates_by_origin[origin] = RequestTemplates(self, origin, adapter, pool)
             if self._base is not None and origin == self._base[0]:
-                self._main = sheet
-        return self._sheets[origin]
+                self._main = templates
+        return self._templates_by_origin[origin]
 
     def _bounds(self, now: Callable[[], float], total: Any = ..., limit: Any = ...) -> CallBudget:
         total = self._total if total is ... else inf if total is None else total

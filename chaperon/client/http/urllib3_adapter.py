@@ -101,7 +101,7 @@ class BoundedHTTPAdapter(HTTPAdapter):
             raise
         except UnicodeEncodeError as exc:
             raise beyond_latin_1(request.headers.items()) or exc from None
-        return _heeding(response, bounds)
+        return _with_budget(response, bounds)
 
     def close(self) -> None:
         """Close idle connections at once, also those of pools that an open response still refers to."""
@@ -121,13 +121,13 @@ def within(
     """Send through any adapter, such as one the author mounted, and apply *bounds* to head and body."""
     with in_time(bounds.until, bounds.now):
         response = send(request, stream=True, **kwargs)
-    response = _heeding(response, bounds)
+    response = _with_budget(response, bounds)
     if not stream:
         _ = response.content
     return response
 
 
-def _heeding(response: requests.Response, bounds: CallBudget) -> requests.Response:
+def _with_budget(response: requests.Response, bounds: CallBudget) -> requests.Response:
     if type(response) is requests.Response:  # a subclass from an author's adapter is left unchanged
         response.__class__ = Response
         assert isinstance(response, Response)

@@ -80,7 +80,7 @@ def open_websocket(
     metrics.opened(start, redirects=opened.redirects)
     if service.timings:
         metrics.stages(start, opened.timings)
-    channel = WebSocketProtocol(
+    protocol = WebSocketProtocol(
         opened.stream,
         opened.answer.rest,
         meter.clock,
@@ -91,14 +91,14 @@ def open_websocket(
         ended=lambda: ended(websocket),
     )
     websocket = WebSocket(
-        channel,
+        protocol,
         metrics,
         timeout=waiting,
         subprotocol=opened.subprotocol,
         headers=opened.answer.headers,
         timings=opened.timings,
     )
-    channel.begin()
+    protocol.begin()
     return websocket
 
 

@@ -37,11 +37,11 @@ class WebSocketProtocol:
         "_farewells",
         "_frames",
         "_leaving",
+        "_metrics",
         "_network",
         "_pings",
         "_pongs",
         "_stream",
-        "_tally",
         "closed",
         "inbox",
     )
@@ -51,7 +51,7 @@ class WebSocketProtocol:
         stream: NetworkStream,
         first: bytes,
         clock: Clock,
-        tally: WebSocketMetrics,
+        metrics: WebSocketMetrics,
         network: NetworkContext,
         *,
         buffer: int,
@@ -59,8 +59,8 @@ class WebSocketProtocol:
         ended: Callable[[], object],
     ) -> None:
         self.closed: WebSocketClosed | None = None
-        self.inbox = MessageQueue(clock, most=buffer, most_bytes=max_size, dropped=tally.dropped)
-        self._tally = tally
+        self.inbox = MessageQueue(clock, most=buffer, most_bytes=max_size, dropped=metrics.dropped)
+        self._metrics = metrics
         self._network = network
         self._ended = ended
         self._leaving = False
@@ -119,9 +119,9 @@ class WebSocketProtocol:
         if not self.closed:
             with suppress(WaitExpired):  # without the peer's close frame, close anyway
                 self._farewells.wait(Waiter[None](), within)
-        self.abandon(code)
+        self.abort(code)
 
-    def abandon(self, code: int = frames.GOING_AWAY) -> None:
+    def abort(self, code: int = frames.GOING_AWAY) -> None:
         """Send a close frame if possible and close immediately; does not block."""
         self._leaving = True
         self._say_goodbye(WebSocketClosed(code, "closed by its session"))
@@ -164,7 +164,7 @@ class WebSocketProtocol:
     def _accept(self, frame: Frame) -> None:
         opcode, payload, size = frame
         if opcode <= frames.BINARY:
-            at = self._tally.received(size)
+            at = self._metrics.received(size)
             self.inbox.put(Message(payload, at, size))
             return
         assert isinstance(payload, bytes)
@@ -181,7 +181,7 @@ class WebSocketProtocol:
 
     def _answered(self, payload: bytes) -> None:
         """Complete the PING of a PONG and all PINGs before it (RFC 6455, 5.5.3); ignore an unsolicited PONG."""
-        at = self._tally.now()
+        at = self._metrics.now()
         number = int(payload) if payload.isdigit() else 0
         for waiter in list(self._pongs.line):
             if waiter.wants is not None and waiter.wants(number):
@@ -206,10 +206,10 @@ class WebSocketProtocol:
         for waiter in list(self._farewells.line):
             self._farewells.serve(waiter, None)
         self._farewells.close()
-        ended, self._ended = self._ended, _told
+        ended, self._ended = self._ended, _do_nothing
         ended()
         try:
-            self._tally.ended(over, known=known)
+            self._metrics.ended(over, known=known)
         finally:
             self._wake()
 
@@ -226,5 +226,5 @@ def _again(over: WebSocketClosed) -> WebSocketClosed:
     return error
 
 
-def _told() -> None:
+def _do_nothing() -> None:
     """Do nothing: replaces *ended* once it was called."""

@@ -37,12 +37,12 @@ class WebSocket:
     clock, in seconds, at which the message read last had arrived.
     """
 
-    __slots__ = ("__weakref__", "_channel", "_tally", "_timeout", "headers", "received_at", "subprotocol", "timings")
+    __slots__ = ("__weakref__", "_metrics", "_protocol", "_timeout", "headers", "received_at", "subprotocol", "timings")
 
     def __init__(
         self,
-        channel: WebSocketProtocol,
-        tally: WebSocketMetrics,
+        protocol: WebSocketProtocol,
+        metrics: WebSocketMetrics,
         *,
         timeout: float | None,
         subprotocol: str | None,
@@ -52,15 +52,15 @@ class WebSocket:
         self.subprotocol = subprotocol
         self.headers = headers
         self.timings = timings
-        self.received_at = tally.now()
-        self._channel = channel
-        self._tally = tally
+        self.received_at = metrics.now()
+        self._protocol = protocol
+        self._metrics = metrics
         self._timeout = timeout
 
     def __repr__(self) -> str:
         code = self.close_code
         state = "open" if code is None else f"closed with {code}"
-        return f"<WebSocket {self._tally.place} {state}, {len(self._channel.inbox)} messages held>"
+        return f"<WebSocket {self._metrics.place} {state}, {len(self._protocol.inbox)} messages held>"
 
     def __enter__(self) -> WebSocket:
         return self
@@ -71,7 +71,7 @@ class WebSocket:
         if exc is None:
             self.close()
         else:
-            self.abandon()
+            self.abort()
 
     def __iter__(self) -> Iterator[str | bytes]:
         """Yield messages until a normal close: code 1000, 1001, or none. Blocks.
@@ -79,7 +79,7 @@ class WebSocket:
         Raises WebSocketTimeout, and WebSocketClosed for any other close.
         """
         while True:
-            message = self._receive(self._channel.inbox.pop, ..., may_end=True)
+            message = self._receive(self._protocol.inbox.pop, ..., may_end=True)
             if message is None:
                 return
             yield message.body
@@ -87,12 +87,12 @@ class WebSocket:
     @property
     def closed(self) -> bool:
         """Whether the WebSocket is closed."""
-        return self._channel.closed is not None
+        return self._protocol.closed is not None
 
     @property
     def close_code(self) -> int | None:
         """The close code; None while the WebSocket is open."""
-        over = self._channel.closed
+        over = self._protocol.closed
         return None if over is None else over.code
 
     # Sending
@@ -109,14 +109,14 @@ class WebSocket:
             payload, opcode = bytes(message), frames.BINARY
         else:
             raise UsageError(f"send() takes text or bytes, got {type(message).__name__}; send_json() takes the rest")
-        at = self._tally.now()
-        over = self._channel.over
+        at = self._metrics.now()
+        over = self._protocol.over
         try:
-            self._channel.send(payload, opcode, self._timeout)
+            self._protocol.send(payload, opcode, self._timeout)
         except BaseException as exc:
-            self._failed(self._tally.names.send, at, exc, over)
+            self._failed(self._metrics.names.send, at, exc, over)
             raise
-        self._tally.sent(at, len(payload))
+        self._metrics.sent(at, len(payload))
         return at
 
     def send_json(self, value: Any) -> float:
@@ -130,7 +130,7 @@ class WebSocket:
 
         Raises WebSocketTimeout, WebSocketClosed.
         """
-        return self._taken(self._channel.inbox.pop, timeout).body
+        return self._message(self._protocol.inbox.pop, timeout).body
 
     def recv_json(self, timeout: Within = ...) -> Any:
         """Return the next message parsed as JSON. Blocks.
@@ -156,9 +156,9 @@ class WebSocket:
         arrival is recorded as «round trip NAME». Raises WebSocketTimeout, WebSocketClosed, UsageError.
         """
         wants = match_message(wanted, json)
-        message = self._taken(lambda within: self._channel.inbox.skip_to(wants, within), timeout)
+        message = self._message(lambda within: self._protocol.inbox.skip_to(wants, within), timeout)
         if since is not None:
-            self._tally.trip(self._names(name).trip, since, message.at)
+            self._metrics.trip(self._names(name).trip, since, message.at)
         return wants.value_of(message)
 
     def request(self, message: Any, reply_to: Key, timeout: Within = ..., *, name: str | None = None) -> Any:
@@ -171,16 +171,16 @@ class WebSocket:
         """
         series = self._names(name).request
         wants = match_reply(message, reply_to)
-        start = self._tally.now()
-        over = self._channel.over
+        start = self._metrics.now()
+        over = self._protocol.over
         try:
             start = self.send(message) if isinstance(message, (str, bytes)) else self.send_json(message)
-            reply = self._within(timeout, lambda within: self._channel.inbox.remove_first(wants, within))
+            reply = self._within(timeout, lambda within: self._protocol.inbox.remove_first(wants, within))
         except BaseException as exc:
             self._failed(series, start, exc, over)
             raise
         self.received_at = reply.at
-        self._tally.waited(series, start, reply.at, None, reply.size)
+        self._metrics.waited(series, start, reply.at, None, reply.size)
         return wants.value_of(reply)
 
     # Control
@@ -190,15 +190,15 @@ class WebSocket:
 
         Raises WebSocketTimeout, WebSocketClosed.
         """
-        series = self._tally.names.ping
-        start = self._tally.now()
-        over = self._channel.over
+        series = self._metrics.names.ping
+        start = self._metrics.now()
+        over = self._protocol.over
         try:
-            answered: float = self._within(timeout, self._channel.ping)
+            answered: float = self._within(timeout, self._protocol.ping)
         except BaseException as exc:
             self._failed(series, start, exc, over)
             raise
-        self._tally.waited(series, start, answered)
+        self._metrics.waited(series, start, answered)
         return answered - start
 
     def close(self, code: int = frames.NORMAL, reason: str = "", timeout: Within = FAREWELL) -> None:
@@ -208,48 +208,50 @@ class WebSocket:
         """
         if code not in _CLOSABLE and not 3000 <= code < 5000:
             raise UsageError(f"close code {code} may not be sent: use 1000, 1001, 1003, 1007 to 1011, or 3000 to 4999")
-        self._channel.close(code, reason, self._span(timeout))
+        self._protocol.close(code, reason, self._span(timeout))
 
-    def abandon(self) -> None:
+    def abort(self) -> None:
         """Close immediately with code 1001; does not block."""
-        self._channel.abandon()
+        self._protocol.abort()
 
-    def _taken(self, how: Callable[[float | None], Message], timeout: Within) -> Message:
+    def _message(self, how: Callable[[float | None], Message], timeout: Within) -> Message:
         message = self._receive(how, timeout, may_end=False)
         assert message is not None
         return message
 
     def _receive(self, how: Callable[[float | None], Message], timeout: Within, *, may_end: bool) -> Message | None:
-        now = self._tally.now
+        now = self._metrics.now
         start, over = now(), self.closed
         try:
             message: Message = self._within(timeout, how)
         except BaseException as exc:
             if may_end and is_a(exc, WebSocketClosed) and exc.code in USUAL_ENDS:
                 return None
-            self._failed(self._tally.names.recv, start, exc, over)
+            self._failed(self._metrics.names.recv, start, exc, over)
             raise
         self.received_at = message.at
-        self._tally.waited(self._tally.names.recv, start, now(), None, message.size)
+        self._metrics.waited(self._metrics.names.recv, start, now(), None, message.size)
         return message
 
     def _failed(self, series: str, start: float, exc: BaseException, over: bool) -> None:
         """Record a failed call, unless the WebSocket was closed before it: the close is already recorded."""
         if not (over and is_a(exc, WebSocketClosed)):
-            self._tally.waited(series, start, self._tally.now(), exc)
+            self._metrics.waited(series, start, self._metrics.now(), exc)
 
     def _within(self, timeout: Within, wait: Callable[[float | None], Any]) -> Any:
         within = self._span(timeout)
-        tally = self._tally
-        tally.lag.begin(tally.now())
+        metrics = self._metrics
+        metrics.lag.begin(metrics.now())
         try:
             return wait(within)
         except WaitExpired as exc:
             if not exc.raised_here:
                 raise
-            raise WebSocketTimeout(f"no matching message or PONG on {self._tally.place} within {within:g} s") from None
+            raise WebSocketTimeout(
+                f"no matching message or PONG on {self._metrics.place} within {within:g} s"
+            ) from None
         finally:
-            tally.lag.end(tally.now())
+            metrics.lag.end(metrics.now())
 
     def _span(self, timeout: Within) -> float | None:
         if timeout is ...:
@@ -257,4 +259,4 @@ class WebSocket:
         return None if timeout is None else seconds(timeout)
 
     def _names(self, name: str | None) -> Names:
-        return self._tally.names if name is None else names_of(name)
+        return self._metrics.names if name is None else names_of(name)
