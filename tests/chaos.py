@@ -78,7 +78,7 @@ def _go_on(pid):
 
 def _check(seed, blows, code, report, target):
     (ledger,) = report["ledger"]
-    ends = sum(ledger[fate] for fate in ("done", "failed", "interrupted", "dropped", "lost"))
+    ends = sum(ledger[fate] for fate in ("done", "failed", "interrupted", "no_row", "dropped", "lost"))
     count = sum(row["count"] for row in report["series"] if row["name"] == "GET /look")
     asked = target.count("GET /look")
     told = f"seed {seed}, {blows}: exit {code}, {ledger}, {count} reported of {asked} asked, {report['reasons']}"

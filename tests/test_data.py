@@ -4,10 +4,12 @@ import json
 import sys
 from collections import Counter
 from dataclasses import replace
+from io import StringIO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from scenes import simulated
 
 from chaperon import Environment, LoadError, Scenario, Verdict, feed, iterations, rate, run, users
@@ -15,6 +17,12 @@ from chaperon.errors import UsageError
 from chaperon.execution.loader import load as load_file
 from chaperon.load.feeder import UniqueRows, ordered, position
 from chaperon.load.share import ShareProgress, deal, progress_of
+from chaperon.measure.window import VisitCounts
+from chaperon.report.outputs.console import print_report
+from chaperon.report.outputs.csv import CsvOutput
+from chaperon.report.outputs.json import as_dict
+from chaperon.report.outputs.junit import junit_text
+from chaperon.report.outputs.markdown import markdown_text
 
 
 def taken(rows, load, seed=0, takes=1):
@@ -57,14 +65,14 @@ def test_an_arrival_takes_the_row_of_its_number_and_a_second_take_the_next():
     )
 
 
-def test_a_circular_feed_begins_again_and_a_sequence_ends_its_users_as_done():
+def test_a_circular_feed_begins_again_and_a_sequence_ends_its_users():
     around, _ = taken(feed(list("abc"), order="circular"), iterations(7))
     ended, report = taken(feed(list("abc"), name="letters"), iterations(7, users=2))
 
     assert rows_of(around) == list("abcabca")
     assert sorted(rows_of(ended)) == list("abc")
     assert report.verdict is Verdict.PASS
-    assert (report.visits.done, report.visits.dropped, report.visits.balanced) == (5, 2, True)
+    assert report.visits == VisitCounts(planned=7, done=3, no_row=2, dropped=2)
     assert report.errors == ()
     assert report["step takes_rows"].errors == 0
     assert report.notes["visits ended because letters had no row left"] == 2
@@ -134,10 +142,11 @@ def test_a_row_taken_in_init_is_the_users_own_and_an_empty_feed_ends_him_there()
     report = simulated(scenario=scenario, load=users(3, hold=2, think=1))
 
     assert sorted(seen) == [(0, "a"), (0, "a"), (1, "b"), (1, "b")]
-    assert (report.visits.done, report.visits.balanced, report.errors) == (5, True, ())
+    assert (report.visits.done, report.visits.no_row, report.visits.balanced, report.errors) == (4, 1, True, ())
+    assert report["step init"].count == 2
 
 
-def test_a_task_that_finds_no_row_ends_its_user_as_done():
+def test_a_task_that_finds_no_row_ends_its_user():
     nothing = feed([1], order="unique")
 
     def takes(session):
@@ -147,7 +156,91 @@ def test_a_task_that_finds_no_row_ends_its_user_as_done():
 
     report = simulated(takes)
 
-    assert (report.visits.done, report.duration) == (1, pytest.approx(0))
+    assert (report.visits.no_row, report.duration) == (1, pytest.approx(0))
+    assert report.reasons == ("no visit was done: 1 found no row left",)
+
+
+def _in_a_step(session, feed):
+    session.take(feed)
+
+
+def _in_a_call(session, feed):
+    with session.measure("choose"):
+        session.take(feed)
+
+
+def _in_a_kind_of_its_own(session, feed):
+    with session.measure("PRODUCE orders", kind="kafka"):
+        session.take(feed)
+
+
+def _in_a_task(session, feed):
+    session.spawn(lambda child: child.take(feed), task="chooses")
+    session.join("chooses")
+
+
+def _in_a_scenario_within(session, feed):
+    session.run(Scenario(lambda inner: inner.take(feed), name="inner"))
+
+
+def _in_a_retry(session, feed):
+    session.retry(lambda each: each.take(feed), attempts=3)
+
+
+def _where_exceptions_are_caught(session, feed):
+    try:
+        session.take(feed)
+    except Exception:
+        session.log.info("no row")
+
+
+@pytest.mark.parametrize(
+    "take", [_in_a_step, _in_a_call, _in_a_kind_of_its_own, _in_a_task, _in_a_scenario_within, _in_a_retry,
+             _where_exceptions_are_caught],
+)  # fmt: skip
+@pytest.mark.parametrize("load", [users(1, hold=9), iterations(9, users=3), rate(3, hold=3)], ids=str)
+def test_a_visit_without_a_row_is_in_no_time(take, load):
+    rows = feed(range(4), order="unique")
+
+    def looks(session):
+        session.sleep(0.001)
+
+    def takes(session):
+        take(session, rows)
+        session.sleep(1.0)
+
+    report = simulated(looks, takes, load=load)
+
+    ledger = report.visits
+    assert (ledger.done, ledger.failed, ledger.interrupted) == (4, 0, 0)
+    assert ledger.no_row >= 1
+    assert ledger.balanced
+    assert (report.errors, report.verdict) == ((), Verdict.PASS)
+    assert report["visit"].count == report["step takes"].count == 4
+    assert report["visit"].service.low == pytest.approx(1.001)
+    assert report["step looks"].count == 4 + ledger.no_row
+    assert {row.count for row in report.rows if row.name.startswith(("call", "task", "PRODUCE"))} <= {4}
+
+
+def test_the_outputs_have_visits_without_a_row(tmp_path):
+    _, report = taken(feed(list("ab"), name="letters"), users(3))
+    printed = StringIO()
+    print_report(report, Console(file=printed))
+
+    assert report.visits.outcomes == "2 done, 1 no row"
+    assert as_dict(report)["ledger"] == [
+        {"scenario": "shop", "planned": 3, "done": 2, "failed": 0, "interrupted": 0, "no_row": 1, "dropped": 0,
+         "lost": 0, "waited": 0.0}
+    ]  # fmt: skip
+    assert sum(second["no_row"] for second in as_dict(report)["seconds"]) == 1
+    assert "3 planned = 2 done, 1 no row" in markdown_text(report)
+    assert "3 planned = 2 done, 1 no row" in printed.getvalue()
+    assert "<failure" not in junit_text(report)
+    output = CsvOutput(tmp_path)
+    output.finish(report)
+    assert (tmp_path / "ledger.csv").read_text().splitlines() == [
+        "scenario,planned,done,failed,interrupted,no_row,dropped,lost", "shop,3,2,0,0,1,0,0"
+    ]  # fmt: skip
 
 
 def test_what_a_session_does_to_its_row_nobody_else_sees():

@@ -32,10 +32,10 @@ def reckoned(shells, target, *, in_flight=0):
     """Return the ledger, having seen that it balances and that the target was asked what is reported."""
     report = shells.report()
     (ledger,) = report["ledger"]
-    ends = sum(ledger[fate] for fate in ("done", "failed", "interrupted", "dropped", "lost"))
+    ends = sum(ledger[fate] for fate in ("done", "failed", "interrupted", "no_row", "dropped", "lost"))
     count = sum(row["count"] for row in report["series"] if row["name"] == "GET /look")
     assert ledger["planned"] == ends, ledger
-    for fate in ("planned", "done", "failed", "interrupted", "dropped", "lost"):
+    for fate in ("planned", "done", "failed", "interrupted", "no_row", "dropped", "lost"):
         assert sum(second[fate] for second in report["seconds"]) == ledger[fate]
     assert target.count("GET /look") - in_flight <= count <= target.count("GET /look")
     return ledger

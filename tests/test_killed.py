@@ -9,7 +9,7 @@ from shells import engines
 pytestmark = pytest.mark.faults
 
 
-FATES = ("done", "failed", "interrupted", "dropped", "lost")
+FATES = ("done", "failed", "interrupted", "no_row", "dropped", "lost")
 
 
 def reported(report):

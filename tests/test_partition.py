@@ -77,5 +77,7 @@ def test_however_a_link_is_cut_no_arrival_is_made_twice(tmp_path, how, seed):
     assert came["asked"] == came["numbers"]
     assert TWICE not in report["notes"]
     assert ledger["planned"] == RATE * HOLD
-    assert ledger["planned"] == sum(ledger[fate] for fate in ("done", "failed", "interrupted", "dropped", "lost"))
+    assert ledger["planned"] == sum(
+        ledger[fate] for fate in ("done", "failed", "interrupted", "no_row", "dropped", "lost")
+    )
     assert 0 <= came["asked"] - told <= ledger["lost"]

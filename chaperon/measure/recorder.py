@@ -39,7 +39,7 @@ HAPPENINGS_CAPPED = f"happenings beyond the first {HAPPENINGS} of a second left 
 REFUSED = "samples refused: not a finite number, or negative"
 SIZES_REFUSED = "sizes left out: no number of bytes"
 
-VisitOutcome = Literal["planned", "done", "failed", "interrupted", "dropped", "lost"]
+VisitOutcome = Literal["planned", "done", "failed", "interrupted", "no_row", "dropped", "lost"]
 Tap = Callable[[Sample], None]
 
 

@@ -17,7 +17,9 @@ _PREFIXED = frozenset({"step", "call", "task", "check"})
 
 
 class TimedBlock:
-    """Times a `with` block and records one sample at its end. An exception that leaves the block makes it an error.
+    """Times a `with` block and records one sample at its end, unless a feed had no row left for it.
+
+    An exception that leaves the block makes it an error.
 
     Set *bytes* to the number of bytes received. Call `fail` to count the block as an error without an
     exception. Raises ScenarioExit in place of a SystemExit from the block.
@@ -46,12 +48,14 @@ class TimedBlock:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if exc is not None and not (kind is FeedEmpty and is_ours(exc)):
-            self._failure = failure_of(exc, natural=self.kind not in REQUEST_KINDS_NOT)
         end = self._meter.clock.now()
+        empty = exc is not None and kind is FeedEmpty and is_ours(exc)
+        if exc is not None and not empty:
+            self._failure = failure_of(exc, natural=self.kind not in REQUEST_KINDS_NOT)
         if self.kind not in REQUEST_KINDS_NOT:
             self._meter.recorder.lag.end(end)
-        self._meter.record(self.name, self.kind, self._start, end, self._failure, self.bytes, self.due)
+        if not empty:  # what found no row has no duration
+            self._meter.record(self.name, self.kind, self._start, end, self._failure, self.bytes, self.due)
         if exc is not None and is_a(exc, SystemExit) and not is_signal(exc):
             # SystemExit would end the process before the report is written
             raise ScenarioExit(f"{self.name} called sys.exit: that ends no run; session.stop_run(reason) does") from exc

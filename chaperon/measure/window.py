@@ -8,18 +8,23 @@ from dataclasses import dataclass, field
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 
+OUTCOMES = ("done", "failed", "interrupted", "no_row", "dropped", "lost")
+"""The outcomes of a planned visit, in the order in which reports list them."""
+
 
 @dataclass(slots=True)
 class VisitCounts:
-    """Counts of visits by outcome: planned = done + failed + interrupted + dropped + lost.
+    """Counts of visits by outcome: planned = done + failed + interrupted + no_row + dropped + lost.
 
-    *waited* is the sum, over the dropped visits, of the seconds since they were due.
+    *no_row* visits ended because a feed had no row left for them. *waited* is the sum, over the
+    dropped visits, of the seconds since they were due.
     """
 
     planned: int = 0
     done: int = 0
     failed: int = 0
     interrupted: int = 0
+    no_row: int = 0
     dropped: int = 0
     lost: int = 0
     waited: float = 0.0
@@ -30,6 +35,7 @@ class VisitCounts:
         self.done += other.done
         self.failed += other.failed
         self.interrupted += other.interrupted
+        self.no_row += other.no_row
         self.dropped += other.dropped
         self.lost += other.lost
         self.waited += other.waited
@@ -37,7 +43,13 @@ class VisitCounts:
     @property
     def ended(self) -> int:
         """The number of visits with an outcome."""
-        return self.done + self.failed + self.interrupted + self.dropped + self.lost
+        return self.done + self.failed + self.interrupted + self.no_row + self.dropped + self.lost
+
+    @property
+    def outcomes(self) -> str:
+        """The counts that are not 0 as text, such as "4 done, 1 no row"; "none ended" if all are."""
+        counts = [(name, getattr(self, name)) for name in OUTCOMES]
+        return ", ".join([f"{count:,} {name.replace('_', ' ')}" for name, count in counts if count]) or "none ended"
 
     @property
     def balanced(self) -> bool:

@@ -15,7 +15,7 @@ from chaperon.measure.sample import Key
 from chaperon.measure.series import EXEMPLARS, Series
 from chaperon.measure.sketch import Sketch
 from chaperon.measure.strict_msgpack import LARGEST, pack, reader, unpack
-from chaperon.measure.window import ErrorCount, RunEvent, VisitCounts, Window
+from chaperon.measure.window import OUTCOMES, ErrorCount, RunEvent, VisitCounts, Window
 
 MOST = 5_000
 """Most centroids of a sketch."""
@@ -240,8 +240,7 @@ def _clamped(value: float) -> float:
 
 
 def _checked_counts(counts: VisitCounts) -> VisitCounts:
-    known = counts.done, counts.failed, counts.interrupted, counts.dropped, counts.lost
-    if min(counts.planned, counts.waited, *known) < 0:
+    if min(counts.planned, counts.waited, *[getattr(counts, name) for name in OUTCOMES]) < 0:
         raise WireError("a ledger with a negative number")
     return counts
 

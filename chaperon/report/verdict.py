@@ -137,7 +137,8 @@ def _judge(totals: Totals, limits: Sequence[LimitResult], ending: Ending) -> tup
                 planned = count_text(counts.planned, "visit")
                 invalid.append(f"the ledger of {label} does not balance: {planned} planned, {counts.ended:,} ended")
         if not any(counts.done for counts in totals.ledger.values()):
-            failed.append("no visit was done")
+            empty = sum(counts.no_row for counts in totals.ledger.values())
+            failed.append("no visit was done" + (f": {empty:,} found no row left" if empty else ""))
     reasons = invalid + failed + ([ending.aborted] if ending.aborted else [])
     for verdict, why in (
         (Verdict.INVALID, invalid),

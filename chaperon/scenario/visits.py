@@ -87,8 +87,8 @@ class VisitRunner:
         session.steps_began = start
         outcome = self._guarded(session, part.scenario.run_steps)
         session.first_due = None
-        if session.steps_began is not None:  # else `abandoned` has recorded the visit
-            session.steps_began = None
+        begun, session.steps_began = session.steps_began, None
+        if begun is not None and outcome is not _NO_ROW:  # else `abandoned` has recorded it, or it has no duration
             meter.set_phase(arrival.phase, ())
             meter.record("visit", "visit", start, now(), outcome.failure, 0, arrival.due)
         return outcome.visited
@@ -163,7 +163,7 @@ class VisitRunner:
                 session.tasks.end()
                 if not is_ours(exc):
                     raise
-                outcome = _ENDED if type(exc) is FeedEmpty else _interrupted(exc)
+                outcome = _NO_ROW if type(exc) is FeedEmpty else _interrupted(exc)
         finally:
             session.visit_greenlet.detach()
         return outcome
@@ -192,4 +192,4 @@ def _interrupted(exc: BaseException) -> _Outcome:
 
 
 _DONE = _Outcome(VisitResult("done"))
-_ENDED = _Outcome(VisitResult("done", stays=False))
+_NO_ROW = _Outcome(VisitResult("no_row", stays=False))

@@ -77,7 +77,10 @@ class DataMethods(SeededRandom):
     _rows_taken: dict[Feed, int]
 
     def take(self, feed: Feed) -> Any:
-        """Return the next row of *feed*, a mapping as a new dict; if none is left, end this user's visits as done."""
+        """Return the next row of *feed*, a mapping as a new dict; if none is left, end this user's visits.
+
+        The visit that found none counts as `no_row` in the ledger and is in no time.
+        """
         if not isinstance(feed, Feed):
             raise UsageError(f"session.take takes what feed(…) returned, got {feed!r}")
         row = self._next_row(feed)

@@ -25,7 +25,7 @@ from chaperon.measure.recorder import VisitOutcome
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.window import RunEvent
 
-MAGIC = b"CHAPJRN2"
+MAGIC = b"CHAPJRN3"
 INITIAL_SIZE = 4 << 20
 """Initial size in bytes: room for 170,000 plain samples."""
 MAX_SIZE = 64 << 20

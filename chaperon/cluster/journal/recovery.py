@@ -198,7 +198,7 @@ class _Replay:
         stands = self._progress.get(share)
         if stands is not None:
             stands[0] += OUTCOMES[outcome] == "planned"
-            stands[1] += OUTCOMES[outcome] in ("done", "failed", "interrupted")
+            stands[1] += OUTCOMES[outcome] in ("done", "failed", "interrupted", "no_row")
 
     def _apply_text(self, what: str, *rest: Any) -> None:
         if what == "key":

@@ -111,10 +111,8 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
     if report.limits:
         console.print(_limits_table(report.limits))
     for label, counts in report.ledger.items():
-        outcomes = ("done", "failed", "interrupted", "dropped", "lost")
-        ends = ", ".join(f"{getattr(counts, f):,} {f}" for f in outcomes if getattr(counts, f))
         planned = f"visits of {escape(redacted_line(label))}: {counts.planned:,} planned"
-        console.print(f"{planned} = {ends or 'none ended'}", highlight=False)
+        console.print(f"{planned} = {counts.outcomes}", highlight=False)
     for line in worker_lines(report.workers):
         console.print(line, markup=False, highlight=False, no_wrap=True, overflow="ellipsis")
     for worker, what in report.happenings[:HAPPENINGS_SHOWN]:

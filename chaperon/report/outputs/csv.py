@@ -1,4 +1,4 @@
-"""The report as three CSV files: series, seconds per series, errors."""
+"""The report as CSV files: series, seconds per series, errors, ledger."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from chaperon.measure.precision.confidence import PERCENTILES
 from chaperon.measure.series import Series
+from chaperon.measure.window import OUTCOMES
 from chaperon.report.outputs.closed_second import ClosedSecond
 from chaperon.report.outputs.output import Output, PlannedRun
 from chaperon.report.outputs.output_file import probe_output, write_output
@@ -32,11 +33,12 @@ _SECONDS = (
     "min", "mean", "max", "p50", "p95", "p99", "users", "in_flight",
 )  # fmt: skip
 _ERRORS = ("scenario", "series", "error", "count", "first", "last", "sample", "where")
+_LEDGER = ("planned", *OUTCOMES)
 _SHARES = (0.5, 0.95, 0.99)
 
 
 class CsvOutput(Output):
-    """Writes series.csv, seconds.csv and errors.csv to a folder, which is made if its parent exists.
+    """Writes series.csv, seconds.csv, errors.csv and ledger.csv to a folder, which is made if its parent exists.
 
     Times are in seconds. seconds.csv has one row for each series and second, and one named
     "all requests" with the users and the visits in flight; a row with *late* 1 adds what came
@@ -72,6 +74,8 @@ class CsvOutput(Output):
         write_output(self.folder / "series.csv", _csv_text(_SERIES, map(_series_row, report.rows)))
         errors = ([getattr(row, name) for name in _ERRORS] for row in report.errors)
         write_output(self.folder / "errors.csv", _csv_text(_ERRORS, errors))
+        ledger = ([label, *(getattr(counts, name) for name in _LEDGER)] for label, counts in report.ledger.items())
+        write_output(self.folder / "ledger.csv", _csv_text(("scenario", *_LEDGER), ledger))
         if self._file is not None:
             self._file.close()
             os.chmod(self._temporary, (self.folder / "series.csv").stat().st_mode & 0o777)

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from chaperon.errors import OutputError
 from chaperon.measure.series import Series
+from chaperon.measure.window import OUTCOMES
 from chaperon.report.outputs.closed_second import ClosedSecond
 from chaperon.report.outputs.output import Output, PlannedRun
 from chaperon.report.outputs.push import Sender
@@ -78,7 +79,7 @@ def lines_of(second: ClosedSecond, environment: str) -> list[str]:
         tags |= {"kind": key.kind, "phase": key.phase}
         lines.append(_line("chaperon", tags, _figures(series, timed=key.kind not in UNTIMED), moment))
     run: dict[str, int | float] = {"users": second.users, "in_flight": second.in_flight}
-    for outcome in ("planned", "done", "failed", "interrupted", "dropped", "lost"):
+    for outcome in ("planned", *OUTCOMES):
         run[outcome] = sum(getattr(counts, outcome) for counts in second.ledger.values())
     run |= {f"generator_{name}": float(value) for name, value in second.health.items()}
     lines.append(_line("chaperon_run", {"environment": environment}, run, moment))

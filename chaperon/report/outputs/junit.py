@@ -93,9 +93,8 @@ def _run(report: Report) -> ET.Element:
     for label, counts in report.ledger.items():
         case = _case(suite, "chaperon.run", f"the ledger of {label} balances")
         if report.finished and not counts.balanced:
-            _outcome(
-                case, "failure", "ledger", f"{count_text(counts.planned, 'visit')} planned, {counts.ended:,} ended"
-            )
+            visits = f"{count_text(counts.planned, 'visit')} planned, {counts.ended:,} ended"
+            _outcome(case, "failure", "ledger", f"{visits}: {counts.outcomes}")
     return suite
 
 

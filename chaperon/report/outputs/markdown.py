@@ -42,9 +42,7 @@ def markdown_text(report: Report) -> str:
     lines += _marks(lines)
     lines += _errors(report)
     for label, counts in report.ledger.items():
-        fates = ("done", "failed", "interrupted", "dropped", "lost")
-        ends = ", ".join(f"{getattr(counts, f):,} {f}" for f in fates if getattr(counts, f)) or "none ended"
-        lines.append(f"- visits of {cell(label)}: {counts.planned:,} planned = {ends}")
+        lines.append(f"- visits of {cell(label)}: {counts.planned:,} planned = {counts.outcomes}")
     lines += [f"- note: {times:,} {cell(note)}" for note, times in report.notes.items()]
     lines += [f"- warning: {cell(warning)}" for warning in report.warnings]
     lines += ["", f"seed {report.seed} · started {cell(report.started)} · Chaperon {report.chaperon}", ""]

@@ -14,8 +14,6 @@ from chaperon.report.outputs.closed_second import ClosedSecond
 from chaperon.report.redaction.redaction import one_line
 from chaperon.report.rows import UNTIMED
 
-OUTCOMES = ("done", "failed", "interrupted", "dropped", "lost")
-
 
 class MetricKey(NamedTuple):
     """The labels of the metrics of one series."""
