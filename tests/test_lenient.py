@@ -119,6 +119,9 @@ def test_what_is_refused_shows_the_bytes_and_the_remedy(answer, stream):
     ):
         asked(http, server.url, stream=stream)
 
+    with Saying(REFUSED[answer]) as server, pytest.raises(requests.RequestException) as plain:
+        asked(requests.Session(), server.url)
+    assert type(refused.value) is type(plain.value)
     shown = {"a chunk size of letters": "zz", "a later chunk size of letters": "zz"}
     assert shown.get(answer, REFUSED[answer][:9].decode()).strip() in str(refused.value)
     assert 'transport="urllib3"' in str(refused.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator
-from http.client import HTTPException, HTTPResponse, IncompleteRead
+from http.client import HTTPResponse, IncompleteRead
 from typing import Any
 
 import gevent
@@ -137,6 +137,10 @@ class _Source(io.RawIOBase):
         """Return True."""
         return True
 
+    def fileno(self) -> int:
+        """Return the file descriptor of the connection, or -1."""
+        return self._stream.fileno()
+
     def readinto(self, buffer: Any) -> int | None:
         """Copy received bytes into *buffer* and return their number; None if the body has ended."""
         if not self._rest and not self.at_end:
@@ -194,7 +198,8 @@ class _CodedFile(io.BufferedReader):
             raise IncompleteRead(b"")
         found = _SIZE.fullmatch(line)
         if found is None:
-            raise HTTPException(str(refused("not a chunk size", line)))
+            error = refused("not a chunk size", line)
+            raise exceptions.within_body(error, self._payload) from error
         self._left = int(found[1], 16)
         self._trailing = self._left == 0
         self._payload += self._left

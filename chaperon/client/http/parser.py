@@ -164,6 +164,8 @@ class ResponseParser:
                 self.keep = False  # bytes behind a complete response
                 return
         if self.pieces and not self.done:
+            if not self.head:
+                self._look(data)
             raise refused(reason, data)
         self._lenient = True
         self._parser = None

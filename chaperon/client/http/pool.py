@@ -185,7 +185,8 @@ class HostPool:
             if isinstance(fault, IncompleteRead):
                 raise ConnectionClosedEarly from exc
             if isinstance(fault, HTTPException):
-                raise ProtocolError(str(fault)) from exc
+                cause = fault.__cause__
+                raise cause if isinstance(cause, ProtocolError) else ProtocolError(str(fault)) from exc
             raise fault from exc
         return response
 

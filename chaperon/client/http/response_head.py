@@ -70,8 +70,8 @@ def read_head(received: bytes, is_head: bool = False) -> ResponseHead | None:
 
 
 def refused(reason: str, data: bytes) -> ProtocolError:
-    """Return the error for bytes that are not accepted; its message shows the first of them and a remedy."""
-    return ProtocolError(f'{reason}: {data[:SHOWN]!r}; transport="urllib3" reads responses as http.client does')
+    """Return the error for bytes that are not accepted; its message shows the first of them."""
+    return ProtocolError(f"{reason}: {data[:SHOWN]!r}")
 
 
 def _require_version(line: bytes) -> None:

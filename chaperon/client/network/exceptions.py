@@ -25,6 +25,8 @@ from chaperon.measure.quantity import count_text
 
 E = TypeVar("E", bound=ChaperonError)
 DESCRIPTORS = "out of file descriptors: raise the limit (ulimit -n, or LimitNOFILE= of the service)"
+OTHER_TRANSPORT = '; transport="urllib3" reads responses as http.client does'
+"""Ends the message on bytes that are no valid HTTP response."""
 PORTS = (
     "out of local ports: widen net.ipv4.ip_local_port_range, give Service(local_addresses=[…]),"
     " or keep connections open"
@@ -93,10 +95,10 @@ def unanswered(exc: BaseException, peer: Any, url: str, patience: float) -> Exce
         inner = beneath.SSLError(exc)
         inner.__cause__ = exc
         return raised.SSLError(inner)
-    if isinstance(exc, ProtocolError) and "Content-Length" in str(exc):
-        return raised.InvalidHeader(beneath.InvalidHeader(str(exc)))
+    if isinstance(exc, ProtocolError) and "Content-Length" in str(exc).partition(": b")[0]:  # not in the bytes shown
+        return raised.InvalidHeader(beneath.InvalidHeader(f"{exc}{OTHER_TRANSPORT}"))
     if isinstance(exc, ProtocolError):
-        cause: Exception = BadStatusLine(str(exc))
+        cause: Exception = BadStatusLine(f"{exc}{OTHER_TRANSPORT}")
     elif isinstance(exc, ConnectionClosedEarly):
         cause = RemoteDisconnected("Remote end closed connection without response")
     else:
@@ -118,6 +120,8 @@ def cut_short(exc: BaseException, peer: Any, got: int) -> Exception:
             beneath.IncompleteRead(got, 0),
         )
         return raised.ChunkedEncodingError(lost)
+    if isinstance(exc, ProtocolError):
+        exc = ProtocolError(f"{exc}{OTHER_TRANSPORT}")
     broken = beneath.ProtocolError(f"Connection broken: {exc!r}", exc)
     return raised.ChunkedEncodingError(broken)
 
@@ -128,7 +132,7 @@ def within_body(exc: BaseException, got: int) -> Exception:
         return _DeadlineExceeded("the body was not complete before the deadline") if exc.whole else TimeoutError()
     if isinstance(exc, ConnectionClosedEarly):
         return beneath.IncompleteRead(got, 0)
-    return HTTPException(str(exc))
+    return HTTPException(f"{exc}{OTHER_TRANSPORT}")
 
 
 def too_large(limit: float) -> BodyTooLarge:
