@@ -573,10 +573,8 @@ def test_a_scenario_that_swallows_everything_cannot_stop_the_end(target):
     assert report.duration < 5
 
 
-def test_a_run_whose_every_request_fails_is_braked_as_a_failure(dead_port):
-    url = f"http://127.0.0.1:{dead_port}"
-
-    report = once(url, lambda s: s.get("/"), load=users(1, hold=60, think=0.1), brake=1)
+def test_a_run_whose_every_request_fails_is_braked_as_a_failure(target):
+    report = once(target, lambda s: s.get("/status/500"), load=users(1, hold=60, think=0.1), brake=1)
 
     assert report.verdict is Verdict.FAIL
     assert any("only failures for" in reason for reason in report.reasons)

@@ -188,7 +188,12 @@ _OPTIONS = (
     option("Target", "--timeout", type=SPAN, standard="30s", help="For connecting, and for each read."),
     option("Target", "--insecure", is_flag=True, help="Do not verify TLS certificates."),
     option("Limits", "--limit", "limits", multiple=True, help="What must hold: 'p95(GET /) < 300ms'. Repeatable."),
-    option("Limits", "--no-brake", is_flag=True, help="Go on although every request has failed for 30 s."),
+    option(
+        "Limits",
+        "--no-brake",
+        is_flag=True,
+        help="Go on although every request has failed for 30 s, or no connection has succeeded for 5 s.",
+    ),
     option("Output", "--run-file", metavar="FILE", help="Keep the run in FILE for `chaperon report`."),
     option("Output", "--by", multiple=True, metavar="phase|TAG", help="Split the table by phase, or by a tag."),
     option("Output", "--quiet", is_flag=True, help="Print the verdict only: no progress, no table."),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from http import HTTPStatus
 from typing import Any
 
+from chaperon.client.error_text import error_text
 from chaperon.measure.sample import Failure
 
 Expect = int | Collection[int] | Callable[[Any], object]
@@ -39,7 +40,8 @@ def _reason(status: int, response: Any) -> str:
         phrase = response.reason or HTTPStatus(status).phrase
     except ValueError:
         phrase = ""
-    return f"{status} {phrase}".strip()
+    said = error_text(response)
+    return f"{status} {phrase}".strip() + (f": {said}" if said else "")
 
 
 def wire_bytes(response: Any) -> int:

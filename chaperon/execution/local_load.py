@@ -124,6 +124,12 @@ class LocalLoad:
         self.closing = self._closing(self._recorder.cut_so_far + 1)
         self._sink(
             self._recorder.cut(
-                users=engine.present, health=health, progress=engine.progress, phases=phases, due=due, late=late
+                users=engine.present,
+                health=health,
+                progress=engine.progress,
+                phases=phases,
+                due=due,
+                late=late,
+                unreached=self._network.unreached.reasons(self._clock.now()),
             )
         )

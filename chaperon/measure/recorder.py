@@ -232,6 +232,7 @@ class Recorder:
         phases: Mapping[tuple[str, str], float] | None = None,
         due: Mapping[str, float] | None = None,
         late: Series | None = None,
+        unreached: Mapping[str, str] | None = None,
     ) -> Window:
         """Return all records since the last cut as the window of the next second.
 
@@ -257,6 +258,7 @@ class Recorder:
             due=due or {},
             happenings=self._happenings,
             generator={name: series for name, series in generator.items() if series is not None},
+            unreached=unreached or {},
         )
         self._open, self._series, self._ledger = {}, {}, {}
         self._errors, self._notes, self._happenings = {}, Counter(), []

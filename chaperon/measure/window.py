@@ -125,6 +125,7 @@ class Window:
     - *generator*: the delay added by the generator itself, as distributions in seconds: "late",
       by how much visits started after they were due; "lag", how long responses waited for the
       event loop to read them.
+    - *unreached*: why no connection could be opened, by base URL; empty once one has been opened.
     - *body*: the bytes this window was decoded from, None if it did not come encoded or was changed since.
     """
 
@@ -142,6 +143,7 @@ class Window:
     due: Mapping[str, float] = field(default_factory=dict)
     happenings: Sequence[RunEvent] = ()
     generator: Mapping[str, Series] = field(default_factory=dict)
+    unreached: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = field(init=False, default=None, compare=False, repr=False)
 
 

@@ -44,6 +44,7 @@ _Packed = tuple[
     tuple[RunEvent, ...],
     tuple[Any, ...],
     tuple[str, ...],
+    dict[str, str],
     tuple[bytes, bytes, bytes, bytes, bytes],
 ]
 _read = reader(_Packed)
@@ -79,6 +80,7 @@ def pack_window(window: Window, *, began: float) -> bytes:
         list(window.happenings),
         [tuple(key) for key in window.series],
         list(window.generator),
+        dict(window.unreached),
         columns.packed(),
     )
     raw = pack(content)
@@ -106,6 +108,7 @@ def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
         happenings,
         keys,
         own,
+        unreached,
         planes,
     ) = _read(_inflated(body))
     if seq < 1 or at < 0 or users < 0:
@@ -130,6 +133,7 @@ def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
         due=due,
         happenings=happenings,
         generator=generator,
+        unreached=unreached,
     )
     object.__setattr__(window, "body", body)  # not an argument: `replace` must not copy it
     return window

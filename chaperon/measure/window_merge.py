@@ -26,7 +26,7 @@ def merge_worst(known: dict[str, float], seen: Mapping[str, float]) -> None:
 def merge_windows(windows: Sequence[Window]) -> Window:
     """Return one window with the content of *windows*, consecutive windows of one worker, oldest first.
 
-    Its number, second and users are those of the last one. Counts and spans are summed,
+    Its number, second, users and unreached targets are those of the last one. Counts and spans are summed,
     sketches merged, and of each health figure the worst is kept. Raises ValueError if
     *windows* is empty.
     """
@@ -74,4 +74,5 @@ def merge_windows(windows: Sequence[Window]) -> Window:
         due=due,
         happenings=tuple(event for window in windows for event in window.happenings),
         generator={name: Series.sum_of(parts) for name, parts in generator.items()},
+        unreached=last.unreached,
     )

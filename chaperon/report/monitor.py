@@ -11,6 +11,7 @@ from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import Window
 from chaperon.report.collector import Collector
+from chaperon.report.dead_target import DEAD_AFTER, DeadTarget
 from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.limits.limits import Limit
 from chaperon.report.limits.sliding_limit import Sliding
@@ -32,8 +33,9 @@ ABORT_GRACE = 1.0
 class RunMonitor:
     """The sink of a run's windows, in one process or a cluster: evaluates limits and makes the report.
 
-    *brake*: stop the run after this many seconds with failures only, None for never. *rules*:
-    when the run is INVALID. *redact* replaces the secrets of the run in every text of the report.
+    *brake*: stop the run after this many seconds with failures only, and after `DEAD_AFTER` seconds if no
+    connection has succeeded; None for never. *rules*: when the run is INVALID. *redact* replaces the
+    secrets of the run in every text of the report.
     Nothing here blocks or reads a clock.
     """
 
@@ -55,6 +57,7 @@ class RunMonitor:
         self._failed: str | None = None
         self._faults: list[str] = []
         self._evaluated = -1
+        self._dead = DeadTarget()
         self._rules = rules or ValidityRules()
         self._checks = GeneratorChecks(self._rules)
         collector.listeners.append(self._on_second)
@@ -65,6 +68,9 @@ class RunMonitor:
     def add(self, window: Window) -> bool:
         """Add one window. Return whether the run must stop: a limit aborts it, or the brake applies."""
         self.collector.add(window)
+        if self._brake and self._failed is None and self._dead.seconds >= min(self._brake, DEAD_AFTER):
+            span = f"{self._dead.seconds:g} s"
+            self.set_failed(f"no connection succeeded for {span} (--no-brake continues the run regardless)")
         if self._brake and self._failed is None and self.collector.failing_for >= self._brake:
             self.set_failed(f"only failures for {self._brake:g} s (--no-brake continues the run regardless)")
         if self._failed is None and self._second > self._evaluated:
@@ -126,7 +132,9 @@ class RunMonitor:
             *problems.invalid,
             *invalidated_limits(self._limits, results, totals, own, self._rules.own),
         )
-        ending = Ending(self._aborted, self._failed, faults, finished, tuple(problems.warnings))
+        ending = Ending(
+            self._aborted, self._failed, faults, finished, tuple(problems.warnings), unreached=self._dead.reason
+        )
         report = map_texts(conclude(totals, results, info, ending, own), self.redact)
         return replace(report, redact=self.redact)
 
@@ -137,6 +145,7 @@ class RunMonitor:
     def _on_second(self, second: int, series: Mapping[Key, Sequence[Series]], windows: Sequence[Window]) -> None:
         for window in windows:
             self._checks.add(window)
+        self._dead.add(second, windows)
         if not self._sliding:
             return
         errors: dict[tuple[str, str, str], int] = {}

@@ -27,11 +27,11 @@ def map_texts(report: Report, change: Change) -> Report:
 
 
 def map_window_texts(window: Window, change: Change) -> Window:
-    """Return *window* with *change* applied to the texts of errors, notes and events.
+    """Return *window* with *change* applied to the texts of errors, notes, events and unreached targets.
 
     Names of series stay unchanged, because limits refer to them.
     """
-    if not (window.errors or window.notes or window.happenings):
+    if not (window.errors or window.notes or window.happenings or window.unreached):
         return window
     return replace(
         window,
@@ -41,6 +41,7 @@ def map_window_texts(window: Window, change: Change) -> Window:
         },
         notes=_mapped(window.notes, change),
         happenings=tuple(replace(event, text=change(event.text)) for event in window.happenings),
+        unreached=_mapped(window.unreached, change),
     )
 
 

@@ -38,6 +38,7 @@ class Ending:
 
     *aborted*: why it was stopped early. *failed*: a reason for FAIL besides limits. *faults*: reasons
     for INVALID. *warnings*: sentences that do not affect the verdict. *finished*: false while it runs.
+    *unreached*: why not one connection succeeded. Such a run is FAIL: there is nothing that could be invalid.
     """
 
     aborted: str | None = None
@@ -45,12 +46,15 @@ class Ending:
     faults: tuple[str, ...] = ()
     finished: bool = True
     warnings: tuple[str, ...] = ()
+    unreached: str | None = None
 
 
 def conclude(
     totals: Totals, limits: Sequence[LimitResult], info: RunInfo, ending: Ending, own: GeneratorPart | None = None
 ) -> Report:
     """Return the report of a run. The verdict is the first that applies of INVALID, FAIL, ABORTED, PASS.
+
+    It is FAIL if not one connection succeeded.
 
     *own* estimates the generator's own part of the measured times.
     """
@@ -139,6 +143,9 @@ def _judge(totals: Totals, limits: Sequence[LimitResult], ending: Ending) -> tup
         if not any(counts.done for counts in totals.ledger.values()):
             empty = sum(counts.no_row for counts in totals.ledger.values())
             failed.append("no visit was done" + (f": {empty:,} found no row left" if empty else ""))
+    if ending.unreached is not None:
+        failed = [ending.unreached, *failed, *invalid]
+        invalid = []
     reasons = invalid + failed + ([ending.aborted] if ending.aborted else [])
     for verdict, why in (
         (Verdict.INVALID, invalid),

@@ -58,16 +58,17 @@ class MeasuredSession(FastSession):
         super().__init__(service or Service(), cookies, network)
         count_note = meter.recorder.count_note
         self.cookies.refused = lambda sentence: count_note(network.cookie_note(sentence))
-        self._begin(meter)
+        self._begin(meter, network)
 
-    def _begin(self, meter: Meter) -> None:
+    def _begin(self, meter: Meter, network: NetworkContext) -> None:
         self.meter = meter
+        self.unreached = network.unreached
         self.streams: set[Response] = set()
         self._labels: dict[tuple[str, str], str] = {}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._begin(_unheard())
+        self._begin(_unheard(), NetworkContext())
 
     def request(  # type: ignore[override]
         self,
@@ -190,9 +191,11 @@ class MeasuredSession(FastSession):
             end = now()
             lag.end(end)
             self.meter.record(name, "http", start, end, failure_of(exc))
+            self.unreached.record_refused(request.url or "", exc)
             raise
         end = now()
         lag.end(end)
+        self.unreached.set_reached()
         add_extractors(response)
         count_extras(self.meter, response, name, start, end, timed=self.service.timings)
         if kwargs.get("stream", self.stream) and not response._content_consumed and isinstance(response, Response):  # type: ignore[attr-defined]

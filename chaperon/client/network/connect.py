@@ -16,6 +16,7 @@ from chaperon.client.network.resolver import SHARED, Resolver
 from chaperon.client.network.stream import Address, Network, NetworkStream
 from chaperon.client.network.tcp import TcpStream
 from chaperon.client.network.tls import TlsStream
+from chaperon.client.network.unreached import UnreachedTargets
 from chaperon.clock import default_clock
 from chaperon.errors import SocketTimeout
 
@@ -79,6 +80,7 @@ class NetworkContext:
         self.retried = 0
         self.short_of_descriptors = 0
         self.short_of_ports = 0
+        self.unreached = UnreachedTargets()
         self.secrets: set[str] = set()
         self._network = network or KernelNetwork()
         self._cookie_notes: set[str] = set()
@@ -103,6 +105,8 @@ class NetworkContext:
         """
         now = self.now
         began = now()
+        if not self.opened:
+            self.unreached.begin(origin, began)
         try:
             addresses = self._resolved(origin, min(timeouts.connect, deadline - began))
             known = now()
@@ -110,14 +114,21 @@ class NetworkContext:
         except OSError as exc:
             self.short_of_descriptors += exc.errno in (errno.EMFILE, errno.ENFILE)
             self.short_of_ports += exc.errno == errno.EADDRNOTAVAIL
+            self.unreached.record(origin, exc)
+            raise
+        except SocketTimeout as exc:
+            self.unreached.record(origin, exc)
             raise
         connected = now()
         if context is not None:
             try:
                 stream.secure(context, origin.host, origin.port)
-            except BaseException:
+            except BaseException as exc:
                 stream.close()
+                self.unreached.record(origin, exc)
                 raise
+        if not self.opened:
+            self.unreached.set_reached()
         self.opened += 1
         return stream, ConnectTimings(known - began, connected - known, now() - connected)
 

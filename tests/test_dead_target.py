@@ -1,0 +1,188 @@
+"""A target that was never there: the run ends soon, is FAIL, and says so first; a target that answers once is none."""
+
+import socket
+
+import pytest
+
+from chaperon import Environment, Scenario, Service, Verdict, run, users
+from chaperon.client.network.exceptions import Origin
+from chaperon.client.network.unreached import PATIENCE, TARGETS, UnreachedTargets
+from chaperon.errors import SocketTimeout
+from chaperon.measure.recorder import Recorder
+from chaperon.measure.sample import Failure, Key, Sample
+from chaperon.measure.window_codec import pack_window, unpack_window
+from chaperon.measure.window_merge import merge_windows
+from chaperon.report.collector import Collector
+from chaperon.report.monitor import RunMonitor
+from chaperon.report.validity.validity_rules import ValidityRules
+from chaperon.report.verdict import RunInfo
+
+REFUSED = {"http://127.0.0.1:9": "nothing listens at http://127.0.0.1:9: connection refused"}
+WHY = REFUSED["http://127.0.0.1:9"]
+BROKEN = Failure("connect refused", "refused")
+GET = Key("shop", "GET /")
+
+
+def windows_of(worker, seconds, **options):
+    """Return the windows of a worker, one a second, numbered as a recorder does."""
+    recorder = Recorder(worker, began=0.0)
+    found = []
+    for second in range(seconds):
+        failure, unreached = options.get("failure", BROKEN), options.get("unreached", REFUSED)
+        recorder.record(Sample(GET._replace(kind=options.get("kind", "http")), second, second + 0.1, failure))
+        recorder.count_visit("shop", second, "planned")
+        recorder.count_visit("shop", second, "failed")
+        found.append(recorder.cut(unreached=unreached, health=options.get("health")))
+    return found
+
+
+def monitor(*workers, brake=30.0):
+    return RunMonitor(Collector(workers), [], brake=brake, rules=ValidityRules())
+
+
+def report_of(watch):
+    return watch.report(RunInfo("shop", 1, "2026-01-01T00:00:00Z", 5.0), finished=True)
+
+
+def test_a_run_without_one_connection_ends_after_five_seconds():
+    watch = monitor("a", "b")
+
+    stops = [watch.add(w) for pair in zip(windows_of("a", 6), windows_of("b", 6), strict=True) for w in pair]
+
+    assert stops == [False] * 9 + [True] * 3
+    report = report_of(watch)
+    assert report.verdict is Verdict.FAIL
+    assert report.reasons[:2] == (
+        WHY,
+        "no connection succeeded for 5 s (--no-brake continues the run regardless)",
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"failure": None, "unreached": {}},
+        {"failure": None},
+        {"failure": Failure("http 500", "500"), "unreached": {}},
+        {"health": {"connections_opened": 1.0}},
+    ],
+)
+def test_one_worker_that_reaches_the_target_is_enough(other):
+    watch = monitor("a", "b")
+
+    pairs = zip(windows_of("a", 8), windows_of("b", 8, **other), strict=True)
+
+    assert not any(watch.add(w) for pair in pairs for w in pair)
+    assert WHY not in report_of(watch).reasons
+
+
+def test_without_the_brake_the_run_goes_on_and_is_a_failure_all_the_same():
+    watch = monitor("a", brake=None)
+
+    assert not any(watch.add(w) for w in windows_of("a", 9))
+
+    report = report_of(watch)
+    assert (report.verdict, report.reasons[0]) == (Verdict.FAIL, WHY)
+
+
+def test_a_fault_of_the_generator_comes_after_the_target_that_is_not_there():
+    watch = monitor("a")
+    for w in windows_of("a", 5):
+        watch.add(w)
+    watch.add_fault("the generator used up its core")
+
+    report = report_of(watch)
+
+    assert report.verdict is Verdict.FAIL
+    assert report.reasons[0] == WHY
+    assert report.reasons[-1] == "the generator used up its core"
+
+
+def test_unreached_targets_travel_in_windows_and_in_merged_ones():
+    first, second = windows_of("a", 2)
+
+    assert unpack_window(pack_window(first, began=0.0), "a", began=0.0).unreached == REFUSED
+    assert merge_windows([first, second]).unreached == REFUSED
+
+
+def environment(url, transport, steps):
+    scenario = Scenario(steps, name="shop")
+    return Environment(services={"default": Service(url, transport=transport)}, scenarios=[run(scenario, users(1))])
+
+
+@pytest.mark.parametrize("transport", ["wire", "urllib3"])
+@pytest.mark.parametrize("scheme", ["http", "https", "ws"])
+def test_a_run_against_a_closed_port_says_that_nothing_listens(dead_port, transport, scheme):
+    url = f"{'https' if scheme == 'https' else 'http'}://127.0.0.1:{dead_port}"
+
+    def steps(session):
+        session.ws("/feed") if scheme == "ws" else session.get("/")
+
+    shop = environment(url, transport, steps)
+    report = shop.execute()
+
+    assert (report.verdict, report.reasons[0]) == (Verdict.FAIL, f"nothing listens at {url}: connection refused")
+
+
+@pytest.mark.parametrize("transport", ["wire", "urllib3"])
+def test_a_plain_server_asked_for_tls_is_no_tls_connection(target, transport):
+    url = target.url.replace("http://", "https://")
+    shop = environment(url, transport, lambda s: s.get("/"))
+
+    report = shop.execute()
+
+    assert report.verdict is Verdict.FAIL
+    assert report.reasons[0].startswith(f"no TLS connection to {url}: ")
+
+
+@pytest.mark.parametrize("transport", ["wire", "urllib3"])
+def test_a_target_that_answers_with_errors_or_not_at_all_is_there(target, transport):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        services = {
+            "default": Service(target.url, transport=transport),
+            "silent": Service(f"http://127.0.0.1:{silent.getsockname()[1]}", transport=transport, timeout=0.1),
+        }
+        for steps in (lambda s: s.get("/status/500"), lambda s: s.service("silent").get("/")):
+            shop = Environment(services=services, scenarios=[run(Scenario(steps, name="shop"), users(1))])
+
+            assert not any("nothing" in reason for reason in shop.execute().reasons)
+
+
+@pytest.mark.parametrize(
+    ("exc", "reason"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "nothing listens at http://h: connection refused"),
+        (OSError(113, "No route to host"), "no connection to http://h: No route to host"),
+        (socket.gaierror(-2, "Name or service not known"), "nothing listens at http://h: its name has no address"),
+        (SocketTimeout(whole=False), "nothing answers at http://h: the connection timed out"),
+        (OSError(24, "Too many open files"), None),
+        (OSError(99, "Cannot assign requested address"), None),
+    ],
+)
+def test_each_way_to_fail_has_its_words_and_a_shortage_of_ours_has_none(exc, reason):
+    unreached = UnreachedTargets()
+    unreached.record(Origin("http", "h", 80), exc)
+
+    found = list(unreached.reasons(0.0).values())
+
+    assert found[0].startswith(reason) if reason else not found
+
+
+def test_an_attempt_that_gets_no_answer_counts_before_it_times_out():
+    unreached = UnreachedTargets()
+    unreached.begin(Origin("https", "::1", 8443), 10.0)
+
+    assert not unreached.reasons(10.0 + PATIENCE / 2)
+    assert list(unreached.reasons(10.0 + PATIENCE)) == ["https://[::1]:8443"]
+
+    unreached.set_reached()
+    assert not unreached.reasons(99.0)
+
+
+def test_the_targets_kept_are_bounded():
+    unreached = UnreachedTargets()
+    for port in range(100):
+        unreached.begin(Origin("http", "h", port + 1), 0.0)
+        unreached.record(Origin("http", "h", port + 1), ConnectionRefusedError())
+
+    assert len(unreached.reasons(99.0)) == TARGETS
