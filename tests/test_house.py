@@ -37,7 +37,7 @@ DOORS = {
     "time": {"clock", "timers"},
     "datetime": {"clock", "client.http.response", "report.outputs.csv"},
     "click": {"cli"},
-    "rich": {"cli", "report.outputs.console"},
+    "rich": {"cli", "report.outputs.console", "report.outputs.series_table"},
     "fastdigest": {"measure.sketch"},
     "tdigest": {"measure.sketch", "report.rows"},
     "random": {"load", "session", "scenario", "cluster"},

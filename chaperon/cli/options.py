@@ -51,6 +51,7 @@ class RunOptions:
     warmup: float | None = None
     in_flight: int | None = None
     by: tuple[str, ...] = ()
+    merge: bool = False
     trust: tuple[str, ...] = ()
     no_brake: bool = False
     quiet: bool = False
@@ -196,6 +197,7 @@ _OPTIONS = (
     ),
     option("Output", "--run-file", metavar="FILE", help="Keep the run in FILE for `chaperon report`."),
     option("Output", "--by", multiple=True, metavar="phase|TAG", help="Split the table by phase, or by a tag."),
+    option("Output", "--merge", is_flag=True, help="Add up series of one name in several entries, in the table."),
     option("Output", "--quiet", is_flag=True, help="Print the verdict only: no progress, no table."),
     option(
         "Output",

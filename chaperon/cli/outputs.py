@@ -39,6 +39,10 @@ class OutputValues(Protocol):
     def by(self) -> tuple[str, ...]:
         """What the table is split by: "phase", or names of tags."""
 
+    @property
+    def merge(self) -> bool:
+        """Whether the table adds the entries up."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutputOption:
@@ -150,7 +154,11 @@ def _make_console(options: OutputValues) -> Output:
     from chaperon.report.outputs.console import ConsoleOutput  # late: as above
 
     err = prints_elsewhere(options)
-    return VerdictOutput(err=err) if options.quiet else ConsoleOutput(options.by, lambda: table_console(err=err))
+    return (
+        VerdictOutput(err=err)
+        if options.quiet
+        else ConsoleOutput(options.by, lambda: table_console(err=err), merge=options.merge)
+    )
 
 
 def _print_capacity(options: OutputValues, capacity: Capacity) -> None:

@@ -29,3 +29,16 @@ def number_text(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
+
+
+def share_text(part: int, whole: int) -> str:
+    """Return *part* of *whole* in percent: "0%", "1.2%", "100%"; "–" of nothing.
+
+    Only none of them is "0%", only all of them "100%": what is near is "<0.1%" or ">99.9%".
+    """
+    if not whole:
+        return "–"
+    if part in (0, whole):
+        return "0%" if part == 0 else "100%"
+    percent = 100.0 * part / whole
+    return "<0.1%" if percent < 0.05 else ">99.9%" if percent >= 99.95 else f"{percent:.1f}%"

@@ -13,7 +13,7 @@ from chaperon.measure.sample import Key
 from chaperon.measure.series import EXEMPLARS, Series
 from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts
 from chaperon.report.limits.limit_result import LimitResult
-from chaperon.report.rows import Row, generator_part_of, shown_value, sum_rows
+from chaperon.report.rows import Row, generator_part_of, requests_of, shown_value, sum_rows, total_of
 from chaperon.report.totals import SecondRow, WorkerStats
 from chaperon.report.validity.generator_part import GeneratorPart, is_marked
 
@@ -150,15 +150,21 @@ class Report:
 
         Ten are kept of each series, so the result is exact up to n = 10.
         """
-        rows = [row for row in self.rows if Key("", row.name, row.kind).is_request]
+        rows = requests_of(self.rows)
         kept = [SlowRequest(r.scenario, r.name, took, at - self.began) for r in rows for took, at in r.slowest]
         return nlargest(n, kept, key=lambda request: request.took)
 
     @property
     def requests(self) -> Row:
         """The requests of all scenarios as one row."""
-        traffic = [r for r in self.rows if Key("", r.name, r.kind).is_request]
-        return sum_rows("", "requests", "http", traffic, self.duration)
+        return sum_rows("", "requests", "http", requests_of(self.rows), self.duration)
+
+    @property
+    def totals(self) -> tuple[Row, ...]:
+        """The requests of each scenario as one row named "all requests", and last, with the scenario "", of all."""
+        scenarios = dict.fromkeys(row.scenario for row in requests_of(self.rows))
+        each = [total_of([row for row in self.rows if row.scenario == name], name) for name in scenarios]
+        return (*each, total_of(self.rows, "", self.duration))
 
     @property
     def visits(self) -> VisitCounts:

@@ -242,6 +242,31 @@ def _kind_order(kind: str) -> int:
     return _ORDER.index(kind) + 1 if kind in _ORDER else 0
 
 
+ALL_SCENARIOS = "all scenarios"
+"""The scenario of a row that is summed over several, as text."""
+ALL_REQUESTS = "all requests"
+"""The name of a row that is the sum of requests."""
+
+
+def requests_of(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that are requests."""
+    return [row for row in rows if Key("", row.name, row.kind).is_request]
+
+
+def total_of(rows: Sequence[Row], scenario: str, duration: float = 0.0) -> Row:
+    """Return the sum of the requests among *rows*; its rate is per second of *duration* if there are none."""
+    return sum_rows(scenario, ALL_REQUESTS, "http", requests_of(rows), duration)
+
+
+def merge_scenarios(rows: Sequence[Row]) -> list[Row]:
+    """Return *rows* with those of one name and kind in several scenarios added up, in the order of one scenario."""
+    parts: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        parts.setdefault((row.name, row.kind), []).append(row)
+    merged = [sum_rows(ALL_SCENARIOS, name, kind, many) for (name, kind), many in parts.items()]
+    return sorted(merged, key=lambda row: (_kind_order(row.kind), row.kind, row.name))
+
+
 def sum_rows(scenario: str, name: str, kind: str, rows: Sequence[Row], duration: float = 0.0) -> Row:
     merged = Series.merge_all([r.series for r in rows])
     return Row(scenario, name, kind, merged, max((r.duration for r in rows), default=duration))

@@ -23,7 +23,7 @@ from chaperon.scenario.entry import ONE_VISIT
 
 @click.command(
     cls=GroupedCommand,
-    ignored=(*LOAD_NAMES, "limits", "by", "warmup", "run_file"),
+    ignored=(*LOAD_NAMES, "limits", "by", "merge", "warmup", "run_file"),
     reason="check makes one visit of each entry, without limits",
 )
 @target_argument

@@ -29,6 +29,7 @@ _UNUSED = (
     *OUTPUT_NAMES,
     "run_file",
     "by",
+    "merge",
     "quiet",
     "log",
     "trust",

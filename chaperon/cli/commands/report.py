@@ -22,6 +22,7 @@ class ReportOptions:
     """The values of the options that outputs are made of."""
 
     by: tuple[str, ...] = ()
+    merge: bool = False
     quiet: bool = False
     outputs: Mapping[str, Any] = field(default_factory=dict)
 
@@ -34,6 +35,7 @@ class ReportOptions:
 @option("Run", "--probe", type=click.IntRange(1), help="Report run N of a file of `chaperon find`, from 1.")
 @option("Limits", "--limit", "limits", multiple=True, help="Judge by this limit in place of the run's. Repeatable.")
 @option("Output", "--by", multiple=True, metavar="phase|TAG", help="Split the table by phase, or by a tag.")
+@option("Output", "--merge", is_flag=True, help="Add up series of one name in several entries, in the table.")
 @option("Output", "--quiet", is_flag=True, help="Print the verdict only: no table.")
 @output_options
 def report(
@@ -44,6 +46,7 @@ def report(
     probe: int | None,
     limits: tuple[str, ...],
     by: tuple[str, ...],
+    merge: bool,
     quiet: bool,
     **values: Any,
 ) -> int:
@@ -51,7 +54,7 @@ def report(
 
     The exit code is that of the verdict, by the limits of the run or by those given here.
     """
-    options = ReportOptions(by, quiet, {name: values[name] for name in OUTPUT_NAMES})
+    options = ReportOptions(by, merge, quiet, {name: values[name] for name in OUTPUT_NAMES})
     run = read_run(file).run(probe)
     probe_outputs(options)
     outputs = make_outputs(options)

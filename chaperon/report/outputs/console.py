@@ -14,13 +14,13 @@ from rich.text import Text
 from chaperon.measure.precision.confidence import PERCENTILES
 from chaperon.measure.quantity import count_text
 from chaperon.report.breakdown import PHASE, split, tag_names
-from chaperon.report.format import AT_LEAST, MARKS, OWN, number_text, time_text
+from chaperon.report.format import AT_LEAST, MARKS, time_text
 from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.outputs.output import Output
-from chaperon.report.percentiles import percentile_text
+from chaperon.report.outputs.series_table import TIMES_EXPLAINED, cut_middle, print_tables, times_text
 from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import ErrorRow, Report, Verdict
-from chaperon.report.rows import Row
+from chaperon.report.rows import UNTIMED, Row, merge_scenarios
 from chaperon.report.texts import map_texts
 from chaperon.report.totals import Pulse
 from chaperon.report.worker_table import worker_lines
@@ -28,12 +28,9 @@ from chaperon.report.worker_table import worker_lines
 FROM_WHEN_DUE = "from when due: including the time that a visit waited before it started"
 """The line below the table that explains its rows of response times."""
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INVALID: "magenta", Verdict.ABORTED: "yellow"}
-_CUSTOM = ("value", "count", "gauge")
-_UNTIMED = (*_CUSTOM, "check")
 ERRORS_SHOWN = 20
 HAPPENINGS_SHOWN = 30
 PARTS_SHOWN = 20
-NARROW = 100
 
 
 def pulse_line(pulse: Pulse, target: str) -> str:
@@ -59,31 +56,38 @@ def _live(value: float | None, at_least: float | None) -> str:
 
 
 class ConsoleOutput(Output):
-    """Prints the report as tables; *by* splits them, as in `print_report`.
+    """Prints the report as tables; *by* splits them, *merge* adds the entries up, as in `print_report`.
 
     *console* returns a context manager that gives the console; by default one on standard output.
     """
 
     name = "the table"
 
-    def __init__(self, by: Sequence[str] = (), console: Callable[[], AbstractContextManager[Console]] | None = None):
-        self._by = tuple(by)
+    def __init__(
+        self,
+        by: Sequence[str] = (),
+        console: Callable[[], AbstractContextManager[Console]] | None = None,
+        *,
+        merge: bool = False,
+    ) -> None:
+        self._by, self._merge = tuple(by), merge
         self._console = console or (lambda: nullcontext(Console()))
 
     def finish(self, report: Report) -> None:
         """Print the report. Raises OSError."""
         with self._console() as console:
-            print_report(report, console, self._by)
+            print_report(report, console, self._by, merge=self._merge)
 
 
-def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> None:
+def print_report(report: Report, console: Console, by: Sequence[str] = (), *, merge: bool = False) -> None:
     """Print series, errors, limits, visit counts, workers, notes, warnings and, last, the verdict. Blocks on writing.
 
-    *by* adds tables of the series split by "phase" or by the values of a tag. Texts are redacted.
+    *by* adds tables of the series split by "phase" or by the values of a tag. *merge* adds series of one name
+    in several entries up. Texts are redacted.
     """
     report = map_texts(report, redacted_line)
-    _print_series(report, report.rows, "", console)
-    printed = list(report.rows)
+    printed = list(merge_scenarios(report.rows) if merge else report.rows)
+    print_tables(report, printed, "", console)
     for name in by:
         parts = split(report, name)
         if not parts:
@@ -92,14 +96,16 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
         busiest = sorted(parts, key=lambda part: -sum(row.count for row in parts[part]))[:PARTS_SHOWN]
         for part, rows in parts.items():
             if part in busiest:
-                _print_series(report, rows, part if name == PHASE else f"{name}={part}", console)
-                printed += rows
+                shown = merge_scenarios(rows) if merge else rows
+                print_tables(report, shown, part if name == PHASE else f"{name}={part}", console)
+                printed += shown
         if len(parts) > PARTS_SHOWN:
             rest = f"{len(parts) - PARTS_SHOWN:,} more, with fewer samples, are in the JSON"
             console.print(escape(f"by {name}: {rest}"), highlight=False)
-    times_printed = "".join(cell for row in printed if row.kind not in _UNTIMED for cell in _all_times(report, row))
-    marks = [f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in times_printed]
-    for mark in marks:
+    if any(row.response is not None for row in printed):
+        console.print(TIMES_EXPLAINED, style="dim", highlight=False)
+    times_printed = "".join(times_text(report, row) for row in printed)
+    for mark in (f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in times_printed):
         console.print(mark, style="dim", highlight=False)
     if any(row.response is not None for row in printed):
         console.print(FROM_WHEN_DUE, style="dim", highlight=False)
@@ -109,7 +115,7 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
     if report.errors:
         _print_errors(report.errors, console)
     if report.limits:
-        console.print(_limits_table(report.limits))
+        console.print(_limits_table(report.limits, console.width // 2))
     for label, counts in report.ledger.items():
         planned = f"visits of {escape(redacted_line(label))}: {counts.planned:,} planned"
         console.print(f"{planned} = {counts.outcomes}", highlight=False)
@@ -134,7 +140,7 @@ def print_report(report: Report, console: Console, by: Sequence[str] = ()) -> No
 
 def design_effect_line(rows: Sequence[Row]) -> str:
     """Return the largest design effect of each percentile over the rows as text; empty without a known one."""
-    times = [t for row in rows if row.kind not in _UNTIMED for t in (row.response, row.service) if t]
+    times = [t for row in rows if row.kind not in UNTIMED for t in (row.response, row.service) if t]
     found = []
     for name, q in PERCENTILES.items():
         effects = [effect for each in times if (effect := each.design_effect(q)) is not None]
@@ -143,88 +149,22 @@ def design_effect_line(rows: Sequence[Row]) -> str:
     return f"design effect up to: {', '.join(found)}" if found else ""
 
 
-def _print_series(report: Report, rows: Sequence[Row], part: str, console: Console) -> None:
-    for scenario in dict.fromkeys(row.scenario for row in rows):
-        mine = [r for r in rows if r.scenario == scenario]
-        custom = [r for r in mine if r.kind in _CUSTOM]
-        title = f"{scenario} · {part}" if part else scenario
-        console.print(_series_table(report, title, [r for r in mine if r.kind not in _CUSTOM], console.width < NARROW))
-        if custom:
-            console.print(_custom_table(custom))
-
-
-def _series_table(report: Report, title: str, rows: Sequence[Row], narrow: bool) -> Table:
-    shown = ("p50", "p95", "p99") if narrow else tuple(PERCENTILES)
-    title = escape(redacted_line(title))
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
-    table.padding = (0, 1, 0, 0)
-    table.add_column("series", overflow="fold", min_width=16)
-    cut = any(row.censored or row.never_begun for row in rows)
-    for name in ("count", "errors", *(["censored"] if cut else []), "rate/s", *shown, "max"):
-        table.add_column(name, justify="right", no_wrap=True)
-    group = None
-    for row in rows:
-        if group not in (None, row.kind):
-            table.add_section()
-        group = row.kind
-        errors = f"[red]{row.errors:,}[/]" if row.errors else "0"
-        censored = [f"{row.censored + row.never_begun:,}"] if cut else []
-        counts = [f"{row.count:,}", errors, *censored, f"{row.rate:,.1f}"]
-        name = escape(redacted_line(row.name))
-        times = ["" for _ in (*shown, "max")] if row.kind in _UNTIMED else _times(report, row, shown)
-        if row.response is not None:  # the response time, from when due, is the headline figure
-            table.add_row(f"{name}, from when due", *counts, *_times(report, row, shown, response=True), style="bold")
-            name, counts = "  from its start", ["" for _ in counts]
-        table.add_row(name, *counts, *times)
-    return table
-
-
-def _times(report: Report, row: Row, shown: Sequence[str], *, response: bool = False) -> list[str]:
-    population = row.response if response and row.response is not None else row.service
-    cells = []
-    for name in shown:
-        own = OWN if report.falsified(row, 100 * PERCENTILES[name], response=response) else ""
-        cells.append(percentile_text(population, PERCENTILES[name]) + own)
-    return [*cells, time_text(population.high if population.good else None)]
-
-
-def _all_times(report: Report, row: Row) -> list[str]:
-    shown = tuple(PERCENTILES)
-    response = _times(report, row, shown, response=True) if row.response is not None else []
-    return [*_times(report, row, shown), *response]
-
-
-def _custom_table(rows: Sequence[Row]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("counts, values", overflow="fold", min_width=16)
-    with_bytes = any(row.bytes for row in rows)  # WebSocket messages have a size besides their number
-    for name in ("count", *(["bytes"] if with_bytes else []), "sum", "last", "min", "mean", "p50", "p95", "max"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        spread = (row.min, row.mean, row.p50, row.p95, row.max)
-        if row.kind == "count":
-            figures = [number_text(row.total), *("" for _ in range(6))]
-        elif row.kind == "gauge":
-            figures = ["", *(number_text(v) for v in (row.last, row.min, row.mean)), "", "", number_text(row.max)]
-        else:
-            figures = [number_text(row.total), "", *(number_text(v) for v in spread)]
-        size = [f"{row.bytes:,}" if row.bytes else ""] if with_bytes else []
-        table.add_row(escape(redacted_line(row.name)), f"{row.count:,}", *size, *figures)
-    return table
-
-
 def _print_errors(errors: Sequence[ErrorRow], console: Console) -> None:
     rows = errors[:ERRORS_SHOWN]
     shown = [
         (f"{row.count:,} ×", redacted_line(row.error), redacted_line(f"{row.series} in {row.scenario}")) for row in rows
     ]
-    counts, names, places = (max(map(len, column)) for column in zip(*shown, strict=True))
+    spans = [f"  from {row.first:.1f} to {row.last:.1f} s" for row in rows]
+    counts, names = max(len(count) for count, _, _ in shown), max(len(error) for _, error, _ in shown)
+    names = min(names, console.width // 3)
+    room = max(console.width - 2 - counts - 1 - names - 2 - max(map(len, spans)), 1)
+    places = min(max(len(where) for _, _, where in shown), room)
     console.print("[bold]errors[/]")
-    for (count, error, where), row in zip(shown, rows, strict=True):
+    for (count, error, where), span, row in zip(shown, spans, rows, strict=True):
         line = Text(f"  {count:>{counts}} ")
-        line.append(f"{error:<{names}}", style="red")
-        line.append(f"  {where:<{places}}  from {row.first:.1f} to {row.last:.1f} s")
-        console.print(line, overflow="fold")
+        line.append(f"{cut_middle(error, names):<{names}}", style="red")
+        line.append(f"  {cut_middle(where, places):<{places}}{span}")
+        console.print(line, overflow="ellipsis", no_wrap=True)
         console.print(
             Text(f"  {'':>{counts}} {redacted_line(row.sample)}", style="dim"), overflow="ellipsis", no_wrap=True
         )
@@ -236,14 +176,14 @@ def _print_errors(errors: Sequence[ErrorRow], console: Console) -> None:
     console.print()
 
 
-def _limits_table(limits: Sequence[LimitResult]) -> Table:
+def _limits_table(limits: Sequence[LimitResult], widest: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("limit", overflow="fold")
+    table.add_column("limit", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("")
     for limit in limits:
         held = "[green]held[/]" if limit.held else "[red]broke[/]"
         when = "" if limit.at is None else f" at {limit.at} s"
         note = f"  {escape(limit.note)}" if limit.note else ""
-        table.add_row(escape(limit.limit), limit.shown, f"{held}{when}{note}")
+        table.add_row(escape(cut_middle(limit.limit, widest)), limit.shown, f"{held}{when}{note}")
     return table

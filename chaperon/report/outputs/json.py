@@ -34,6 +34,7 @@ def as_dict(report: Report) -> dict[str, Any]:
         "chaperon": report.chaperon,
         "seed": report.seed,
         "series": [_series(report, row) for row in report.rows],
+        "totals": [_series(report, row) for row in report.totals],
         "phases": [
             {**_series(report, row), "phase": phase, "length": row.duration}
             for phase, rows in split(report, PHASE).items()

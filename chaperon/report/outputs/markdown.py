@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from chaperon.report.format import AT_LEAST, MARKS, number_text, time_text
+from chaperon.report.format import AT_LEAST, MARKS, number_text, share_text, time_text
 from chaperon.report.outputs.file_output import FileOutput
-from chaperon.report.percentiles import percentile_text
+from chaperon.report.percentiles import Population, percentile_text
 from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import Report
-from chaperon.report.rows import UNTIMED, Row
+from chaperon.report.rows import ALL_SCENARIOS, UNTIMED, Row, requests_of, total_of
 from chaperon.report.texts import map_texts
 
 SIGNS = {"PASS": "✓", "FAIL": "✕", "INVALID": "⚠", "ABORTED": "■"}
@@ -20,6 +20,8 @@ LONGEST = 200
 """Characters of a name or message: the middle of a longer one is left out."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!$@])")
 _SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+_TIMED = ("series", "count", "errors", "err %", "rate/s", *_SHARES, "max")
+_TIMED_ALIGN = "l r r r r r r r r"
 
 
 class MarkdownOutput(FileOutput):
@@ -39,6 +41,7 @@ def markdown_text(report: Report) -> str:
     lines += _limits(report)
     for scenario in dict.fromkeys(row.scenario for row in report.rows):
         lines += _series(scenario, [row for row in report.rows if row.scenario == scenario])
+    lines += _all_scenarios(report)
     lines += _marks(lines)
     lines += _errors(report)
     for label, counts in report.ledger.items():
@@ -66,32 +69,60 @@ def _limits(report: Report) -> list[str]:
 
 def _series(scenario: str, rows: Sequence[Row]) -> list[str]:
     timed = [row for row in rows if row.kind not in UNTIMED]
-    others = [row for row in rows if row.kind in UNTIMED]
+    checks = [row for row in rows if row.kind == "check"]
+    others = [row for row in rows if row.kind in UNTIMED and row.kind != "check"]
     lines = [f"### {cell(scenario)}", ""]
     if timed:
-        shown = timed[:SERIES_SHOWN]
-        lines += table(("series", "count", "errors", "rate/s", *_SHARES, "max"), map(_timed, shown), "l r r r r r r r")
-        if len(timed) > len(shown):
-            lines += [f"{len(timed) - len(shown):,} more series are in the JSON report", ""]
+        shown = list(map(_timed, timed[:SERIES_SHOWN]))
+        if requests_of(timed):
+            shown.append(_total(total_of(timed, scenario)))
+        lines += table(_TIMED, shown, _TIMED_ALIGN) + _more(timed)
+    if checks:
+        lines += table(("checks", "count", "failed", "passed"), map(_check, checks[:SERIES_SHOWN]), "l r r r")
+        lines += _more(checks)
     if others:
-        shown = others[:SERIES_SHOWN]
-        lines += table(("counts, values", "count", "errors", "sum", "last"), map(_untimed, shown), "l r r r r")
-        if len(others) > len(shown):
-            lines += [f"{len(others) - len(shown):,} more are in the JSON report", ""]
+        lines += table(
+            ("counts, values", "count", "errors", "sum", "last"), map(_untimed, others[:SERIES_SHOWN]), "l r r r r"
+        )
+        lines += _more(others)
     return lines
+
+
+def _all_scenarios(report: Report) -> list[str]:
+    """Return the table of all requests, empty if they are of one scenario."""
+    if len({row.scenario for row in requests_of(report.rows)}) < 2:
+        return []
+    return [f"### {ALL_SCENARIOS}", "", *table(_TIMED, [_total(report.totals[-1])], _TIMED_ALIGN)]
+
+
+def _more(rows: Sequence[Row]) -> list[str]:
+    more = len(rows) - SERIES_SHOWN
+    return [f"{more:,} more series are in the JSON report", ""] if more > 0 else []
 
 
 def _timed(row: Row) -> tuple[str, ...]:
     times = row.service if row.response is None else row.response
-    spread = [percentile_text(times, share) for share in _SHARES.values()]
     name = cell(row.name) + ("" if row.response is None else ", from when due")
-    return (name, f"{row.count:,}", f"{row.errors:,}", f"{row.rate:,.1f}", *spread, time_text(row.max))
+    return _figures(name, row, times)
+
+
+def _total(row: Row) -> tuple[str, ...]:
+    return _figures(f"**{row.name}**", row, row.service)
+
+
+def _figures(name: str, row: Row, times: Population) -> tuple[str, ...]:
+    spread = [percentile_text(times, share) for share in _SHARES.values()]
+    errors = f"{row.errors:,}", cell(share_text(row.errors, row.count))
+    return (name, f"{row.count:,}", *errors, f"{row.rate:,.1f}", *spread, time_text(row.max))
+
+
+def _check(row: Row) -> tuple[str, ...]:
+    return cell(row.name), f"{row.count:,}", f"{row.errors:,}", cell(share_text(row.count - row.errors, row.count))
 
 
 def _untimed(row: Row) -> tuple[str, ...]:
-    total = "" if row.kind in ("check", "gauge") else number_text(row.total)
-    last = "" if row.kind == "check" else number_text(row.last)
-    return (cell(row.name), f"{row.count:,}", f"{row.errors:,}", total, last)
+    total = "" if row.kind == "gauge" else number_text(row.total)
+    return (cell(row.name), f"{row.count:,}", f"{row.errors:,}", total, number_text(row.last))
 
 
 def _marks(lines: Sequence[str]) -> list[str]:
