@@ -115,8 +115,8 @@ def alone(item):
     return item.get_closest_marker("alone") is not None
 
 
-IN_REAL_TIME = ("shells", "process", "started", "chaperon_in")
-"""Fixtures that start real processes."""
+IN_REAL_TIME = ("shells", "process", "started", "chaperon_in", "counts_of")
+"""Fixtures that start real processes, or run an example with its own limits."""
 
 
 def in_real_time(item):
