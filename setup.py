@@ -1,7 +1,10 @@
 """Builds Chaperon. An install is compiled by mypyc where that works; an editable one stays as it is written."""
 
+import hashlib
 import sys
 import warnings
+from importlib.util import find_spec
+from pathlib import Path
 
 from setuptools import setup
 
@@ -53,4 +56,28 @@ def compiled():
     return found
 
 
+UPLOT = {
+    "uplot.iife.min.js": "2d27e8ad3d228164525ce213f9dc716f39b4e3aee0cc773fb3491c96cf4921a2",
+    "uplot.min.css": "df630c6a8d6f8eeaff264b50f73ce5b114f646ffd9a0bb74f049b0a00135fa04",
+}
+"""The files of uPlot 1.6.31 that the page draws with, by their SHA-256; the package youplot carries them."""
+VENDOR = Path(__file__).resolve().parent / "chaperon" / "report" / "page" / "vendor"
+
+
+def copy_uplot():
+    """Copy uPlot into the package, or leave the copy that is there. Without one the page draws small lines."""
+    found = find_spec("youplot")
+    source = Path(found.origin).parent / "vendor" if found and found.origin else None
+    for name, digest in UPLOT.items():
+        if source is not None and (source / name).is_file():
+            content = (source / name).read_bytes()
+            if hashlib.sha256(content).hexdigest() == digest:
+                VENDOR.mkdir(exist_ok=True)
+                (VENDOR / name).write_bytes(content)
+                continue
+        if not (VENDOR / name).is_file():
+            warnings.warn(f"the page is built without {name}: its charts are small lines", stacklevel=1)
+
+
+copy_uplot()
 setup(ext_modules=compiled())

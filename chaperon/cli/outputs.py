@@ -275,6 +275,9 @@ OUTPUTS = (
     file_output(
         "--markdown", "Write the report to this file as Markdown.", "chaperon.report.outputs.markdown:MarkdownOutput"
     ),
+    file_output(
+        "--html", "Write a page with charts and tables to this file.", "chaperon.report.outputs.html:HtmlOutput"
+    ),
     OutputRow(
         (
             OutputOption(

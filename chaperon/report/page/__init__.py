@@ -1,0 +1,1 @@
+"""The page: a run as charts and tables in one HTML file."""

@@ -1,0 +1,149 @@
+"""The data of the page as plain values: the report's figures, and the steps of its charts as columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from chaperon.report.outputs.json import as_dict
+from chaperon.report.outputs.output import PlannedRun
+from chaperon.report.page.steps import BUCKETS_PER_DECADE, SHORTEST, Point, RunSteps, SeriesName, Step
+from chaperon.report.report import Report
+from chaperon.report.rows import UNTIMED
+
+SCHEMA = "chaperon-page/1"
+CLASSES = 7
+"""Classes of errors that have a colour of their own; the others are drawn as one."""
+OTHER = "other"
+ZOOMED = 10
+"""Series that have histograms for zoomed tables, the busiest ones."""
+DRAWN = 1_000
+"""Series that have charts, the busiest ones; tables have all."""
+_TABLE = (
+    "scenario", "name", "kind", "count", "errors", "censored", "never_begun", "rate", "bytes", "total", "last",
+    "min", "mean", "max", "p50", "p95", "p99", "at_least", "response",
+)  # fmt: skip
+
+
+def page_payload(report: Report, plan: PlannedRun, steps: RunSteps) -> dict[str, Any]:
+    """Return what the page shows. Every figure of its tables is a figure of the JSON report, times in seconds."""
+    values = as_dict(report)
+    length, found = steps.steps()
+    rows = [_row(row) for row in values["series"]]
+    busiest = sorted(rows, key=lambda row: -row["count"])
+    drawn = [SeriesName(row["scenario"], row["name"], row["kind"]) for row in busiest[:DRAWN]]
+    zoomed = [name for name in drawn if name.kind not in UNTIMED][:ZOOMED]
+    kept = ("verdict", "reasons", "warnings", "started", "duration", "environment", "chaperon", "seed", "limits",
+            "ledger", "errors", "workers", "happenings", "notes")  # fmt: skip
+    return {
+        "schema": SCHEMA,
+        "finished": report.finished,
+        "report": {**{name: values[name] for name in kept}, "series": rows},
+        "plan": {"load": plan.load, "limits": list(plan.limits), "scenarios": list(plan.scenarios)},
+        "step": length,
+        "at": [step.at for step in found],
+        "run": _run_columns(found, length),
+        "requests": _columns([step.requests for step in found], length),
+        "series": {str(n): each for n, each in _drawn(found, drawn, rows, length)},
+        "buckets": {"shortest": SHORTEST, "per_decade": BUCKETS_PER_DECADE},
+        "histograms": {
+            "requests": [_flat(step.requests) for step in found],
+            **{str(_index(rows, name)): [_flat(step.series.get(name)) for step in found] for name in zoomed},
+        },
+        "classes": _classes(found),
+        "phases": _phases(found, length),
+    }
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: row[name] for name in _TABLE}
+    kept["intervals"] = {name: row["intervals"][name] for name in ("p50", "p95", "p99")}
+    return kept
+
+
+def _index(rows: Sequence[dict[str, Any]], name: SeriesName) -> int:
+    return next(n for n, row in enumerate(rows) if (row["scenario"], row["name"], row["kind"]) == name)
+
+
+def _drawn(
+    found: Sequence[Step], names: Iterable[SeriesName], rows: Sequence[dict[str, Any]], length: int
+) -> Iterable[tuple[int, dict[str, Any]]]:
+    places = {(row["scenario"], row["name"], row["kind"]): n for n, row in enumerate(rows)}
+    for name in names:
+        yield places[name], _columns([step.series.get(name) for step in found], length)
+
+
+def _columns(points: Sequence[Point | None], length: int) -> dict[str, Any]:
+    """Return one series as columns; a step without a sample is null. Rates are per second, times in seconds."""
+    columns: dict[str, Any] = {
+        "rate": [_short(point.samples / length) if point else 0 for point in points],
+        "errors": [point.errors if point else 0 for point in points],
+    }
+    for place, name in enumerate(("p50", "p95", "p99")):
+        columns[name] = [_short(point.times[place]) if point else None for point in points]
+    if any(point is not None and point.response is not None for point in points):
+        for place, name in enumerate(("p50", "p95", "p99")):
+            columns[f"response_{name}"] = [
+                _short(point.response[place]) if point and point.response else None for point in points
+            ]
+    return columns
+
+
+def _run_columns(found: Sequence[Step], length: int) -> dict[str, Any]:
+    rates = {
+        name: [_short(getattr(step.ledger, name) / length) for step in found]
+        for name in ("planned", "done", "failed", "interrupted", "dropped", "lost")
+    }
+    health = {
+        name: [_short(step.health.get(key, 0.0)) for step in found]
+        for name, key in (("late", "late_p99"), ("cpu", "cpu"), ("stalls", "stalls"))
+    }
+    return {
+        **rates,
+        **health,
+        "users": [step.users for step in found],
+        "in_flight": [step.in_flight for step in found],
+    }
+
+
+def _flat(point: Point | None) -> list[int]:
+    """Return a histogram as bucket, samples, bucket, samples …, each bucket as the distance to the one before."""
+    flat, last = [], 0
+    for bucket, samples in point.histogram if point else ():
+        flat += [bucket - last, samples]
+        last = bucket
+    return flat
+
+
+def _classes(found: Sequence[Step]) -> dict[str, list[int]]:
+    total: Counter[str] = Counter()
+    for step in found:
+        total.update(step.errors)
+    names = [name for name, _ in total.most_common(CLASSES)]
+    classes = {name: [step.errors.get(name, 0) for step in found] for name in names}
+    if len(total) > len(names):
+        classes[OTHER] = [sum(count for name, count in step.errors.items() if name not in names) for step in found]
+    return classes
+
+
+def _phases(found: Sequence[Step], length: int) -> list[dict[str, Any]]:
+    """Return the stretches in which each phase was going on."""
+    newest: dict[str, dict[str, Any]] = {}
+    phases: list[dict[str, Any]] = []
+    for step in found:
+        for phase in sorted({name for _, name in step.phases}):
+            last = newest.get(phase)
+            if last is None or last["to"] < step.at:
+                last = newest[phase] = {"name": phase, "from": step.at, "to": step.at}
+                phases.append(last)
+            last["to"] = step.at + length
+    return phases
+
+
+def _short(value: float | None) -> float | int | None:
+    """Return a figure for a chart with four digits, which no pixel shows more of."""
+    if value is None:
+        return None
+    number = float(f"{value:.4g}")
+    return int(number) if number.is_integer() else number

@@ -1,0 +1,280 @@
+"""The page of a finished run, opened from a file in a headless Chromium."""
+
+import json
+import math
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from browser import CHROMIUM, Browser
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_ci_outputs import HOSTILE, PLAN, report_of
+from test_fleet import Ground
+
+from chaperon import rate, read_run
+from chaperon.measure.sample import Key
+from chaperon.measure.series import Series
+from chaperon.measure.window import VisitCounts
+from chaperon.report.outputs.closed_second import ClosedSecond
+from chaperon.report.outputs.html import HtmlOutput
+from chaperon.report.outputs.json import as_dict
+from chaperon.report.page.document import SCRIPTS, UPLOT, asset, html_of
+from chaperon.report.page.payload import page_payload
+from chaperon.report.page.steps import MOST_POINTS, RunSteps, SeriesName, bucket_of, histogram_of
+
+in_chromium = [
+    pytest.mark.page,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+]
+
+
+def second_of(at, names=("GET /",), samples=20, chance=None):
+    """Return a closed second with samples of each name."""
+    chance = chance or random.Random(at)
+    series = {}
+    for name in names:
+        each = series[Key("shop", name)] = Series()
+        values = [chance.lognormvariate(-3, 0.5) for _ in range(samples)]
+        each.good.add(values)
+    ledger = {"shop": VisitCounts(planned=samples, done=samples)}
+    return ClosedSecond(at=at, time=1.7e9 + at, series=series, ledger=ledger, users=5, phases={("shop", "steady"): 1.0})
+
+
+# ---- the data
+
+
+def test_a_short_run_has_a_point_a_second():
+    steps = RunSteps()
+    for at in range(3):
+        steps.add(second_of(at))
+
+    length, found = steps.steps()
+    assert (length, [step.at for step in found]) == (1, [0, 1, 2])
+
+
+@pytest.mark.parametrize(("seconds", "length"), [(600, 1), (601, 10), (1500, 10), (6000, 10), (6001, 100)])
+def test_a_longer_run_has_longer_steps_and_loses_nothing(seconds, length):
+    steps = RunSteps()
+    for at in range(seconds):
+        steps.add(second_of(at, samples=2))
+
+    found_length, found = steps.steps()
+    assert found_length == length
+    assert len(found) == math.ceil(seconds / length) <= MOST_POINTS
+    assert sum(step.requests.samples for step in found) == 2 * seconds
+    assert sum(step.ledger.done for step in found) == 2 * seconds
+    assert sum(step.series[SeriesName("shop", "GET /", "http")].samples for step in found) == 2 * seconds
+
+
+def test_a_step_merges_distributions_and_averages_no_percentile():
+    steps, whole = RunSteps(), Series()
+    for at in range(700):
+        second = second_of(at)
+        steps.add(second)
+        if at < 10:
+            whole = Series.merge_all([whole, second.requests])
+
+    _, found = steps.steps()
+    assert found[0].requests.times[1] == pytest.approx(whole.good.quantile(0.95), rel=0.02)
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(1e-7, 900), min_size=1, max_size=300))
+def test_a_histogram_has_every_sample_near_its_value(values):
+    series = Series()
+    series.good.add(values)
+
+    found = histogram_of(series.good)
+    assert sum(samples for _, samples in found) == len(values)
+    assert found == tuple(sorted(found))
+    if len(series.good.clusters) == len(values):
+        assert {bucket for bucket, _ in found} == {bucket_of(value) for value in values}
+
+
+def test_an_hour_of_fifty_series_is_less_than_two_megabytes():
+    steps, report = RunSteps(), report_of()
+    for at in range(3600):
+        steps.add(second_of(at, [f"GET /{n}" for n in range(50)], samples=1))
+
+    size = len(html_of(page_payload(report, PLAN, steps)).encode())
+    assert size < 2_000_000
+    empty = len(html_of(page_payload(report, PLAN, RunSteps())).encode())
+    assert empty < 250_000
+
+
+def test_the_page_lets_no_data_end_its_script_and_nothing_out():
+    html = html_of(page_payload(report_of(HOSTILE), PLAN, RunSteps()))
+
+    (data,) = re.findall(r'<script id="data" type="application/json">(.*?)</script>', html, re.DOTALL)
+    assert len(json.loads(data)["report"]["series"]) == 2 * len(HOSTILE) + 2
+    assert not re.search(r"[<>\u2028]", data)
+    assert "default-src 'none'" in html
+    assert not re.search(r"""(src|href)=["']?(https?:)?//""", html)
+
+
+def test_a_build_has_the_files_of_the_page_and_keeps_a_copy_of_the_library(tmp_path):
+    root = Path(__file__).resolve().parent.parent
+    build = [sys.executable, "setup.py", "--quiet", "build_py", "--build-lib", str(tmp_path)]
+    subprocess.run(build, cwd=root, check=True, capture_output=True, timeout=50)
+
+    built = {path.name for path in (tmp_path / "chaperon" / "report" / "page").rglob("*") if path.is_file()}
+    assert {"page.html", "page.css", "guard.js", *SCRIPTS} <= built
+    if asset(f"vendor/{UPLOT[0]}"):
+        assert set(UPLOT) <= built
+        assert asset(f"vendor/{UPLOT[0]}")
+
+
+# ---- the page
+
+
+@pytest.fixture(scope="module")
+def browser():
+    browser = Browser()
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def shown(browser, tmp_path_factory):
+    """Open the page of a run with hostile names, a limit that broke and errors; return the browser and the report."""
+    path = tmp_path_factory.mktemp("page") / "run.html"
+    report = report_of(("GET /", *HOSTILE), limits=["p95(GET /) < 1ms", "p95(GET /) < 1s"], outputs=[HtmlOutput(path)])
+    browser.size(1200)
+    browser.open(path.as_uri())
+    return browser, report, path
+
+
+def rows_of(browser):
+    return browser.value(
+        "[...document.querySelectorAll('#rows tr.row')].map(row => [JSON.parse(row.dataset.key),"
+        " [...row.cells].map(cell => cell.dataset.value)])"
+    )
+
+
+@pytest.mark.page
+class TestInChromium:
+    pytestmark = in_chromium
+
+    def test_no_error_and_no_request_but_the_page_itself(self, shown):
+        browser, _, path = shown
+
+        assert browser.messages == []
+        assert set(browser.requests) <= {path.as_uri(), "about:blank"}
+
+    def test_every_figure_of_the_tables_is_the_one_of_the_json(self, shown):
+        browser, report, _ = shown
+        wanted = {(row["scenario"], row["name"], row["kind"]): row for row in as_dict(report)["series"]}
+
+        found = rows_of(browser)
+        assert {tuple(key) for key, _ in found} == set(wanted)
+        for key, (_, count, errors, _, per_second, p50, p95, p99, most, _) in found:
+            row = wanted[tuple(key)]
+            assert [float(count), float(errors), float(per_second)] == [row["count"], row["errors"], row["rate"]]
+            for text, name in ((p50, "p50"), (p95, "p95"), (p99, "p99"), (most, "max")):
+                if text:  # kinds that are no times have none
+                    assert float(text) == row[name]
+
+    def test_verdict_and_reasons_come_first(self, shown):
+        browser, report, _ = shown
+
+        text = browser.value("document.querySelector('main').innerText")
+        assert text.index("✕ FAIL") < text.index(report.reasons[0]) < text.index("Limits") < text.index("Over time")
+
+    def test_a_hostile_name_is_text(self, shown):
+        browser, _, _ = shown
+
+        names = browser.value("[...document.querySelectorAll('#rows td.name')].map(cell => cell.textContent)")
+        assert any("</testcase>]]>" in name for name in names)
+        assert any(len(name) > 400 for name in names)
+
+    @pytest.mark.skipif(not asset("vendor/uplot.iife.min.js"), reason="built without uPlot")
+    def test_charts_are_drawn_and_zoom_cuts_the_tables(self, shown):
+        browser, report, _ = shown
+
+        assert browser.value("document.querySelectorAll('.uplot').length") >= 5
+        browser.value("zoomTo(1, 2)")
+        try:
+            found = {tuple(key): cells for key, cells in rows_of(browser)}
+            assert 15 <= float(found["shop", "GET /", "rpc"][1]) < report["GET /"].count
+            assert "approximate" in browser.value("document.getElementById('series-note').textContent")
+        finally:
+            browser.value("document.getElementById('zoom-out').click()")
+        assert float({tuple(k): c for k, c in rows_of(browser)}["shop", "GET /", "rpc"][1]) == report["GET /"].count
+
+    def test_the_keyboard_filters_opens_and_switches(self, shown):
+        browser, _, _ = shown
+
+        browser.key("/")
+        assert browser.value("document.activeElement.id") == "filter"
+        browser.value("document.activeElement.blur(); document.querySelector('#rows tr.row').focus()")
+        browser.key("Enter")
+        browser.until("document.querySelector('#rows tr.detail .chart') !== null")
+        browser.key("ArrowDown")
+        assert browser.value("document.activeElement.classList.contains('row')")
+        browser.value("document.activeElement.blur()")
+        browser.key("l")
+        assert browser.value("document.getElementById('log').getAttribute('aria-pressed')") == "false"
+        browser.key("l")
+
+    @pytest.mark.parametrize("dark", [False, True])
+    def test_text_has_contrast_in_both_themes(self, shown, dark):
+        browser, _, path = shown
+        browser.size(1200, dark=dark)
+        browser.open(path.as_uri())
+        pairs = browser.value(
+            "['--fg','--soft','--accent','--bad','--good','--warn'].map(n => [css(n), css('--bg')])"
+            ".concat([[css('--fg'), css('--shade')], [css('--soft'), css('--shade')]])"
+        )
+        browser.size(1200)
+
+        def light(colour):
+            parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)] if len(colour) == 7 else [1.0, 1.0, 1.0]
+            linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+            return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+        for pair in pairs:
+            dim, bright = sorted(map(light, pair))
+            assert (bright + 0.05) / (dim + 0.05) >= 4.5, pair
+
+    @pytest.mark.parametrize("width", [390, 1024, 1600])
+    def test_nothing_is_wider_than_the_window(self, shown, width):
+        browser, _, path = shown
+        browser.size(width)
+        browser.open(path.as_uri())
+
+        assert browser.value("document.documentElement.scrollWidth") <= width
+        browser.size(1200)
+
+    def test_it_prints(self, shown):
+        browser, _, _ = shown
+
+        assert browser.pdf().startswith(b"%PDF")
+
+    def test_a_locale_that_intl_does_not_know_is_none_of_its_troubles(self, shown, tmp_path):
+        _, _, path = shown
+        browser = Browser(locale="en_US.POSIX")
+        try:
+            browser.call("Emulation.setUserAgentOverride", userAgent="x", acceptLanguage="en-US@posix")
+            browser.open(path.as_uri())
+            assert browser.messages == []
+        finally:
+            browser.close()
+
+    def test_the_page_of_a_fleet_and_of_its_run_file_have_the_same_tables(self, browser, tmp_path):
+        stage = Ground(rate(20, hold=10))
+        for k in range(3):
+            stage.worker(f"w{k}")
+        stage.fleet(3, outputs=[HtmlOutput(tmp_path / "live.html")], run_file=tmp_path / "run.chap")
+        report = stage.play()
+        run = read_run(tmp_path / "run.chap").run()
+        again = HtmlOutput(tmp_path / "again.html")
+        again.start(run.planned)
+        again.finish(run.report(on_second=lambda second, late: again.second(second)))
+
+        assert (tmp_path / "again.html").read_text() == (tmp_path / "live.html").read_text()
+        browser.open((tmp_path / "live.html").as_uri())
+        assert float({tuple(k): c for k, c in rows_of(browser)}["shop", "visit", "visit"][1]) == report["visit"].count
