@@ -55,11 +55,11 @@ MESSAGES = {
     call_of_client: "AttributeError: 'Session' object has no attribute 'client'; "
     'a session sends requests itself: session.get("/")',
     failure_of_a_response: "AttributeError: 'Response' object has no attribute 'failure'; "
-    'expect= says which responses are good: session.get("/", expect=lambda response: "price" in response.text)',
+    'response.fail("no price") counts a response as bad; others are good below status 400, or as expect= says',
     success_of_a_response: "AttributeError: 'Response' object has no attribute 'success'; "
-    'expect= says which responses are good: session.get("/", expect=lambda response: "price" in response.text)',
+    'response.fail("no price") counts a response as bad; others are good below status 400, or as expect= says',
     catch_response: "TypeError: MeasuredSession.request() got an unexpected keyword argument 'catch_response'; "
-    "no response has to be caught: expect= says which are good, session.check(name, condition) checks more",
+    'no response has to be caught: response.fail("no price") counts one as bad, expect= says which are good',
     tags_in_a_list: "TypeError: tags= takes names with values, such as tags={'kind': 'search'}; got ['search']",
     header_beyond_latin_1: "InvalidHeader: the header 'X-City: Łódź' has characters beyond Latin-1: "
     "percent-encode it (urllib.parse.quote), or give its bytes (.encode())",

@@ -110,6 +110,7 @@ sizes = st.integers(0, 2**40)
 samples = st.builds(Sample, keys, moments, moments, failures, sizes, st.none() | moments, values)
 deeds = st.one_of(
     samples.map(lambda s: ("record", s)),
+    st.tuples(st.just("fail"), samples, words),
     st.tuples(st.just("count_visit"), st.sampled_from(["shop", "éclair"]), moments, st.sampled_from(OUTCOMES)),
     st.tuples(st.just("count_note"), words),
     st.builds(RunEvent, moments, words, words, moments).map(lambda h: ("record_event", h)),
@@ -124,6 +125,10 @@ def perform(life, deed):
             life.cut()
         case ("acknowledge", behind):
             life.acknowledge(life.journal.seq - 1 - behind)
+        case ("fail", sample, reason):
+            life.both("record", sample)
+            before = None if sample.failure is None else sample.failure.error
+            life.both("amend", sample.key, sample.start, sample.end, before, Failure(f"failed {reason}", reason))
         case (verb, *args):
             life.both(verb, *args)
 

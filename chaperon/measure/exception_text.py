@@ -22,12 +22,12 @@ _HINTS = (
     (
         "AttributeError",
         re.compile(r"'Response' object has no attribute '(failure|success)'"),
-        'expect= says which responses are good: session.get("/", expect=lambda response: "price" in response.text)',
+        'response.fail("no price") counts a response as bad; others are good below status 400, or as expect= says',
     ),
     (
         "TypeError",
         re.compile(r"unexpected keyword argument 'catch_response'"),
-        "no response has to be caught: expect= says which are good, session.check(name, condition) checks more",
+        'no response has to be caught: response.fail("no price") counts one as bad, expect= says which are good',
     ),
     (
         "RuntimeError",

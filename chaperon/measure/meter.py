@@ -146,6 +146,14 @@ class Meter:
                 else:
                     self.recorder.record_fields(own, start, end, None, 0, None, figure)
 
+    def amend(self, name: str, start: float, end: float, before: str | None, failure: Failure) -> bool:
+        """Record *failure* in place of the outcome of a request; see `Recorder.amend`.
+
+        Return True also if the environment leaves the series out.
+        """
+        cached = self._keys.get((name, "http")) or self._make_key(self._keys, name, "http", self.tags)
+        return cached.key is None or self.recorder.amend(cached.key, start, end, before, failure)
+
     def _cache_for(self, phase: str, tags: Tags) -> _KeyCache:
         """Return the key cache of a phase with tags. Beyond `CACHES` of them it is a new one at each call."""
         cache = self._caches.get((phase, tags))

@@ -25,6 +25,8 @@ EXCEPTIONS = 100
 """Maximum number of exceptions of the author's rules whose text is kept for notes."""
 BATCH = 256
 """Number of samples of one key that are merged into its series at once."""
+NEWEST = 1_000
+"""Number of the newest requests of one key that stay unmerged until the cut, so that `amend` finds them."""
 LARGEST = 1e290
 """Exclusive upper bound of values, so that their sum stays finite. Larger values are refused, like infinity."""
 MOST_BYTES = 1 << 53
@@ -60,6 +62,9 @@ class JournalWriter(Protocol):
         value: float | None,
     ) -> None:
         """Write one sample. The parameters are the fields of a `Sample`, in its order; all moments are in seconds."""
+
+    def amend(self, key: Key, start: float, end: float, before: str | None, failure: Failure) -> None:
+        """Write that a sample written before is in error; see `Recorder.amend`."""
 
     def count_visit(self, label: str, due: float, outcome: VisitOutcome, waited: float, share: str) -> None:
         """Write the outcome of one visit that was *due* at a reading of the clock; see `Recorder.count_visit`."""
@@ -165,8 +170,29 @@ class Recorder:
             self._keep(key, start, end, failure, bytes, due, value)
         if self._tap is not None:
             self._tap(Sample(key, start, end, failure, bytes, due, value))
-        if len(batch) >= BATCH:
-            self._merge_batch(key, batch)
+        if len(batch) >= BATCH and (key.kind != "http" or len(batch) >= NEWEST + BATCH):
+            self._merge_batch(key, batch[:BATCH])
+            del batch[:BATCH]
+
+    def amend(self, key: Key, start: float, end: float, before: str | None, failure: Failure) -> bool:
+        """Record *failure* in place of the outcome of a sample; return False if the sample is part of a window already.
+
+        The sample is the newest one of the series with these moments and the error class *before*, None if
+        it was good. Its phase and tags may differ from those of *key*. Found are samples since the
+        last cut, of each series the newest 1,000.
+        """
+        alike = [k for k in self._open if k[0] == key[0] and k[1] in (key[1], OTHER) and k[2] == key[2] and k != key]
+        for known in [key, *alike]:
+            batch = self._open.get(known, [])
+            for place in range(len(batch) - 1, -1, -1):
+                _, began, ended, outcome, size, due, value = batch[place]
+                if began == start and ended == end and (None if outcome is None else outcome.error) == before:
+                    failure = failure.plain()
+                    batch[place] = (known, start, end, failure, size, due, value)
+                    if self._journal is not None:
+                        self._journal.amend(known, start, end, before, failure)
+                    return True
+        return False
 
     def count_visit(
         self, label: str, due: float, outcome: VisitOutcome, waited: float = 0.0, *, share: str = ""
@@ -240,7 +266,8 @@ class Recorder:
         started since the last cut, in seconds.
         """
         for key, batch in self._open.items():
-            self._merge_batch(key, batch)
+            if batch:
+                self._merge_batch(key, batch)
         generator = {"late": late, "lag": self.lag.cut()}
         self._seq += 1
         window = Window(
@@ -295,7 +322,6 @@ class Recorder:
             for _, _, end, failure, *_ in batch:
                 if failure is not None and failure.listed:
                     self._list(key, failure, end - self.began)
-        batch.clear()
 
     def _list(self, key: Key, failure: Failure, at: float) -> None:
         where = (key.scenario, key.name, failure.error)

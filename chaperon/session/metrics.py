@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from chaperon.measure.meter import with_tags
+from chaperon.measure.plain_text import NAME
 from chaperon.measure.sample import Failure
 from chaperon.measure.timed_block import TimedBlock
 
@@ -46,7 +47,12 @@ class MetricMethods:
         self._record_number(f"{name}", "gauge", value)
 
     def check(self, name: str, condition: object) -> bool:
-        """Count whether *condition* held, as «check NAME»; return it as a bool and never raise."""
+        """Count whether *condition* held, as «check NAME»; return it as a bool.
+
+        Raises TypeError if *name* is no text, or a whole page of it beside a text: the two are in the wrong order.
+        """
+        if not isinstance(name, str) or (isinstance(condition, str) and (len(name) > NAME or "\n" in name)):
+            raise TypeError(_check_order(name, condition))
         held = bool(condition)
         now = self.clock.now()
         failure = None if held else Failure("check failed", f"check {name} did not hold")
@@ -56,6 +62,15 @@ class MetricMethods:
     def _record_number(self, name: str, kind: str, value: float) -> None:
         now = self.clock.now()
         self.meter.record(name, kind, now, now, value=float(value))
+
+
+def _check_order(first: object, second: object) -> str:
+    """Return what to write in place of `check(first, second)`, where the first one is no text."""
+    name = f"{second[:60]!r}" if isinstance(second, str) else "'has a price'"
+    return (
+        f"session.check(name, condition) takes the name first, which is text; got {type(first).__name__} "
+        f"{first!r:.60}: write session.check({name}, …)"
+    )
 
 
 class Tagged:

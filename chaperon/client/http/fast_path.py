@@ -83,6 +83,7 @@ def send_fast(
         count_extras(meter, reply, name, start, end, timed=http.service.timings)
     if expect is None and status < 400:
         meter.record(name, "http", start, end, None, len(arrived.body))
+        reply._recorded = (meter, name, start, end, None)
     else:
         record_response(meter, reply, name, start, end, expect)
     return reply

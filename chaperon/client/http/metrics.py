@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from chaperon.client.outcome import Expect, judge, wire_bytes
+from chaperon.client.outcome import Expect, judge, mark_recorded, wire_bytes
 from chaperon.client.timings import Timings
 from chaperon.measure.failures import failure_of
 from chaperon.measure.meter import Meter
@@ -26,6 +26,7 @@ def record_response(
         meter.record(name, "http", start, end, failure_of(exc), wire_bytes(response))
         raise
     meter.record(name, "http", start, end, failure, wire_bytes(response))
+    mark_recorded(response, meter, name, start, end, failure)
 
 
 def count_extras(

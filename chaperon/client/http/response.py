@@ -27,6 +27,7 @@ from chaperon.client.http.extract import Extractors
 from chaperon.client.http.json_codec import decode
 from chaperon.client.http.parser import fields
 from chaperon.client.network.exceptions import too_large
+from chaperon.client.outcome import Judged
 from chaperon.client.timings import Timings
 from chaperon.errors import BodyTooLarge, DeadlineExceeded
 from chaperon.interrupts import is_a
@@ -66,7 +67,7 @@ class ParsedHead:
         self.headers = HTTPHeaderDict(fields(head))
 
 
-class Response(Extractors, requests.Response):
+class Response(Extractors, Judged, requests.Response):
     """A `requests.Response` with extractors, stage timings, and a record at the end of a streamed body."""
 
     timings: Timings
@@ -186,7 +187,7 @@ class Response(Extractors, requests.Response):
 
 
 def add_extractors(response: requests.Response) -> None:
-    """Give a response from another source, such as a mounted adapter or a mock, the methods of `Extractors`.
+    """Give a response from another source, such as a mounted adapter or a mock, the methods of `Extractors` and `fail`.
 
     One of exactly `requests.Response` also gets stream tracking.
     """
@@ -202,7 +203,7 @@ def add_extractors(response: requests.Response) -> None:
 
 @lru_cache(maxsize=64)
 def _extended(kind: Any) -> Any:
-    return type(kind.__name__, (Extractors, kind), {"__module__": kind.__module__})
+    return type(kind.__name__, (Extractors, Judged, kind), {"__module__": kind.__module__})
 
 
 @lru_cache(maxsize=256)

@@ -74,6 +74,7 @@ class Journal:
         except OSError as exc:
             raise JournalError(f"no journal can be kept in {folder}: {exc.strerror}") from exc
         self.record_fields = self._file.record_fields
+        self.amend = self._file.amend
         self.count_visit = self._file.count_visit
         self.record_rows = self._file.record_rows
         self.count_note = self._file.count_note

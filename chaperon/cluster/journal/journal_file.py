@@ -139,6 +139,10 @@ class JournalFile:
         self._end = at = at + 24
         self._words[COMMIT] = self._base + at
 
+    def amend(self, key: Key, start: float, end: float, before: str | None, failure: Failure) -> None:
+        """Write that a sample written before is in error."""
+        self._append_text("amended", *key, start, end, before, failure.error, failure.message[:WORDS])
+
     def count_visit(self, label: str, due: float, outcome: VisitOutcome, waited: float = 0.0, share: str = "") -> None:
         """Write the outcome of a visit."""
         place = self._places.get((label, share)) or self._define(self._places, (label, share), "place", label, share)

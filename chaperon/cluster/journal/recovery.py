@@ -206,6 +206,10 @@ class _Replay:
             self._keys.append(Key(scenario, name, kind, phase, tuple((k, v) for k, v in tags)))
         elif what == "failure":
             self._failures.append(Failure(*rest))
+        elif what == "amended":
+            scenario, name, kind, phase, tags, start, end, before, error, message = rest
+            key = Key(scenario, name, kind, phase, tuple((k, v) for k, v in tags))
+            self._recorder.amend(key, start, end, before, Failure(error, message))
         elif what == "place":
             label, share = rest
             self._places.append((label, share))
