@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -135,3 +136,14 @@ def test_importing_chaperon_is_light_and_changes_nothing():
     ]
 
     assert min(took) < 0.1
+
+
+def test_no_two_public_classes_have_one_name():
+    found = Counter(
+        node.name
+        for path in MODULES.values()
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+
+    assert not {name: times for name, times in found.items() if times > 1}

@@ -78,14 +78,14 @@ class ExtraRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class WorkerJoined:
     """A worker whose windows are waited for from now on."""
 
     worker: str
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class WorkerLeft:
     """A worker whose windows are no longer waited for; a *lost* one has windows it never sent."""
 
     worker: str
@@ -93,7 +93,7 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
-class LostVisits:
+class LostVisitsRecord:
     """The number of visits without a known end because *worker* was lost, replacing any earlier number."""
 
     worker: str
@@ -116,7 +116,7 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class RunEnded:
     """Why a run ended, or is INVALID: *how* is "fault", "aborted" or "failed"."""
 
     how: str
@@ -137,16 +137,17 @@ Record = (
     | WindowRecord
     | MergedRecord
     | ExtraRecord
-    | Joined
-    | Left
-    | LostVisits
+    | WorkerJoined
+    | WorkerLeft
+    | LostVisitsRecord
     | Correction
     | Noted
-    | Ended
+    | RunEnded
     | RunFooter
 )
 KINDS: tuple[type[Any], ...] = (
-    RunHeader, WindowRecord, MergedRecord, ExtraRecord, Joined, Left, LostVisits, Correction, Noted, Ended, RunFooter,
+    RunHeader, WindowRecord, MergedRecord, ExtraRecord, WorkerJoined, WorkerLeft, LostVisitsRecord, Correction, Noted,
+    RunEnded, RunFooter,
 )  # fmt: skip
 """The types of frames: a record's type is its place here, counted from 1."""
 _NUMBER = {kind: number for number, kind in enumerate(KINDS, 1)}

@@ -12,15 +12,15 @@ from chaperon.measure.window_codec import unpack_window
 from chaperon.report.monitor import RunMonitor
 from chaperon.report.run_file.records import (
     Correction,
-    Ended,
     ExtraRecord,
-    Joined,
-    Left,
-    LostVisits,
+    LostVisitsRecord,
     MergedRecord,
     Noted,
     Record,
+    RunEnded,
     WindowRecord,
+    WorkerJoined,
+    WorkerLeft,
 )
 
 GAP = 100_000
@@ -98,18 +98,18 @@ class Replay:
                 if self.stretch.has(second):
                     window = self.stretch.cut(decoded(body, worker, self.began), 1)
                     collector.add_series(worker, second, window.series)
-            case Joined(worker):
+            case WorkerJoined(worker):
                 collector.join(worker)
-            case Left(worker, lost):
+            case WorkerLeft(worker, lost):
                 collector.leave(worker, lost=lost)
-            case LostVisits(worker, visits):
+            case LostVisitsRecord(worker, visits):
                 collector.set_lost_visits(worker, visits)
             case Correction(ledger):
                 changes = {(label, due): counts for label, due, counts in ledger}
                 collector.correct(changes if self.stretch.whole else self.stretch.counts(changes.items()))
             case Noted(text, times):
                 collector.count_note(text, times)
-            case Ended(how, reason):
+            case RunEnded(how, reason):
                 self._end(how, reason)
 
     def _add(self, window: Window) -> None:

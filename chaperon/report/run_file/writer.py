@@ -16,17 +16,17 @@ from chaperon.report.outputs.output_file import refuse_links
 from chaperon.report.run_file.frames import write_frame
 from chaperon.report.run_file.records import (
     Correction,
-    Ended,
     ExtraRecord,
-    Joined,
-    Left,
-    LostVisits,
+    LostVisitsRecord,
     MergedRecord,
     Noted,
     Record,
+    RunEnded,
     RunFooter,
     RunHeader,
     WindowRecord,
+    WorkerJoined,
+    WorkerLeft,
     encode,
 )
 from chaperon.report.texts import map_fields
@@ -101,16 +101,16 @@ class RunFileWriter:
 
     def record_join(self, worker: str) -> None:
         """Write that the windows of a worker are waited for."""
-        self._write(Joined(worker))
+        self._write(WorkerJoined(worker))
 
     def record_leave(self, worker: str, lost: bool) -> None:
         """Write that the windows of a worker are no longer waited for."""
         self._write_merged(worker)
-        self._write(Left(worker, lost))
+        self._write(WorkerLeft(worker, lost))
 
     def record_lost_visits(self, worker: str, visits: int) -> None:
         """Write how many visits were lost with a worker."""
-        self._write(LostVisits(worker, visits))
+        self._write(LostVisitsRecord(worker, visits))
 
     def record_correction(self, ledger: Mapping[tuple[str, int], VisitCounts]) -> None:
         """Write changes to the ledger that no window brings."""
@@ -122,7 +122,7 @@ class RunFileWriter:
 
     def record_end(self, how: str, reason: str) -> None:
         """Write why the run ends or is INVALID: *how* is "fault", "aborted" or "failed"."""
-        self._write(Ended(how, reason))
+        self._write(RunEnded(how, reason))
 
     def finish(self, footer: RunFooter) -> None:
         """Write the end of the run. Another run may begin after it."""
