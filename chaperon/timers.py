@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import heapq
 import math
-import os
 import sys
 from collections.abc import Callable
 from itertools import count
-from typing import Any, Protocol
+from typing import Any
+
+from chaperon import alarms
 
 STALE = 1_000
 """The heap is rebuilt without cancelled calls if it holds more entries than this and over half are cancelled."""
-
-FAR = 1e9
-"""The latest moment, in seconds, that a timer is set to. Later moments are reached in several waits."""
 
 LEAD = 300e-6
 """Upper bound, in seconds, of how early an alarm is set."""
@@ -22,21 +20,6 @@ STEP = 4e-6
 """Seconds by which the lead changes after each ring of the alarm."""
 SPINNING = 0.02
 """Largest share of the run time, 0 to 1, that may be spent in busy-waiting."""
-
-
-class Alarm(Protocol):
-    """One timer that wakes a hub. `set` gives it its moment, `listen` enables it, `ignore` disables it.
-
-    A *precise* one is late only by the kernel's wake-up latency, not by the event loop's rounding.
-    """
-
-    precise: bool
-
-    def set(self, due: float) -> None: ...
-
-    def listen(self, ring: Callable[[], object]) -> None: ...
-
-    def ignore(self) -> None: ...
 
 
 class Call:
@@ -85,7 +68,7 @@ class Timers:
         "forks",
     )
 
-    def __init__(self, hub: Any, now: Callable[[], float], alarm: Alarm) -> None:
+    def __init__(self, hub: Any, now: Callable[[], float], alarm: alarms.Alarm) -> None:
         from gevent import getcurrent  # late: importing chaperon must stay light
 
         self._hub = hub
@@ -99,7 +82,7 @@ class Timers:
         self._listening = self._ringing = False
         self._lead = self._budget = 0.0
         self._since = now()
-        self.forks = _forks
+        self.forks = alarms.forks
 
     def __repr__(self) -> str:
         return f"<Timers with {self._live} calls>"
@@ -198,130 +181,12 @@ class Timers:
             self._arm()
 
 
-class LoopAlarm:
-    """An alarm by a timer of the hub's loop, with a resolution of one millisecond."""
-
-    __slots__ = ("_due", "_hub", "_now", "_ring", "_timer")
-
-    precise = False
-
-    def __init__(self, hub: Any, now: Callable[[], float]) -> None:
-        self._hub = hub
-        self._now = now
-        self._due = 0.0
-        self._ring: Callable[[], object] | None = None
-        self._timer: Any = None
-
-    def set(self, due: float) -> None:
-        """Set the alarm to *due*, a reading of the clock in seconds; this replaces the previous moment."""
-        self._due = due
-        if self._ring is not None:
-            self.listen(self._ring)
-
-    def listen(self, ring: Callable[[], object]) -> None:
-        """Enable the alarm: call *ring* once, at the moment set."""
-        self.ignore()
-        self._ring = ring
-        self._timer = self._hub.loop.timer(min(max(self._due - self._now(), 0.0), FAR))
-        self._timer.start(ring, update=True)
-
-    def ignore(self) -> None:
-        """Disable the alarm."""
-        self._ring = None
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer.close()
-            self._timer = None
-
-
-class TimerFd:
-    """An alarm by a timerfd on CLOCK_MONOTONIC, watched by the hub's loop. Raises OSError if none can be created."""
-
-    __slots__ = ("_fd", "_set", "_watcher")
-
-    precise = True
-
-    def __init__(self, hub: Any) -> None:
-        self._fd, self._set = _timerfd()
-        self._watcher = hub.loop.io(self._fd, 1)
-
-    def __del__(self) -> None:
-        if hasattr(self, "_watcher"):
-            self._watcher.stop()
-            self._watcher.close()
-            os.close(self._fd)
-
-    def set(self, due: float) -> None:
-        """Set the alarm to *due*, a reading of the monotonic clock in seconds; this replaces the previous moment."""
-        self._set(int(min(max(due, 0.0), FAR) * 1e9) + 1)
-
-    def listen(self, ring: Callable[[], object]) -> None:
-        """Enable the alarm: call *ring* at the moment set, and in every loop iteration after it until set again."""
-        self._watcher.start(ring)
-
-    def ignore(self) -> None:
-        """Disable the alarm."""
-        self._watcher.stop()
-
-
 def timers_of(hub: Any, now: Callable[[], float], *, monotonic: bool) -> Timers:
     """Return the timers of *hub*: one object per hub, created anew in a forked child process.
 
     *monotonic* is true if *now* reads CLOCK_MONOTONIC, the clock a timerfd uses.
     """
     timers: Timers | None = getattr(hub, "chaperon_timers", None)
-    if timers is None or timers.forks != _forks:
-        alarm: Alarm
-        try:
-            alarm = TimerFd(hub) if monotonic else LoopAlarm(hub, now)
-        except (OSError, ImportError, AttributeError):  # another system, or no descriptor left
-            alarm = LoopAlarm(hub, now)
-        timers = hub.chaperon_timers = Timers(hub, now, alarm)
+    if timers is None or timers.forks != alarms.forks:
+        timers = hub.chaperon_timers = Timers(hub, now, alarms.alarm_of(hub, now, monotonic=monotonic))
     return timers
-
-
-_forks = 0
-"""Number of forks between the first process and this one. A child shares its parent's timerfd and must not set it."""
-_TFD_ABSTIME = 1
-_MONOTONIC = 1
-
-
-def _timerfd() -> tuple[int, Callable[[int], None]]:
-    """Return a new timerfd and a function that sets it to a moment in nanoseconds. Raises OSError if unavailable."""
-    if not sys.platform.startswith("linux"):
-        raise OSError("timerfd exists on Linux only")
-    system: Any = os
-    if hasattr(system, "timerfd_create"):  # from Python 3.13 on
-        fd = system.timerfd_create(_MONOTONIC, flags=system.TFD_NONBLOCK | system.TFD_CLOEXEC)
-        set_ns, flags = system.timerfd_settime_ns, system.TFD_TIMER_ABSTIME
-        return fd, lambda due: set_ns(fd, flags=flags, initial=due)
-    return _by_libc()
-
-
-def _by_libc() -> tuple[int, Callable[[int], None]]:
-    import ctypes  # late: importing chaperon must stay light
-
-    if ctypes.sizeof(ctypes.c_long) != 8:
-        raise OSError("unknown layout of itimerspec: a C long is not 8 bytes")
-    libc = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter lock: the calls never block
-    fd = libc.timerfd_create(_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
-    if fd < 0:
-        raise OSError(ctypes.get_errno(), "timerfd_create")
-    spec = (ctypes.c_long * 4)()  # interval, then value: seconds with nanoseconds each
-    settime = libc.timerfd_settime
-    settime.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
-
-    def set_ns(due: int) -> None:
-        spec[2], spec[3] = divmod(due, 1_000_000_000)
-        settime(fd, _TFD_ABSTIME, spec, None)
-
-    return fd, set_ns
-
-
-def _forked() -> None:
-    global _forks
-    _forks += 1
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from thorough import examples
 
+from chaperon.alarms import LoopAlarm, TimerFd
 from chaperon.clock import HubClock
-from chaperon.timers import STALE, LoopAlarm, TimerFd, Timers, timers_of
+from chaperon.timers import STALE, Timers, timers_of
 
 
 class Ringer:
