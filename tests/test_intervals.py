@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from benchmarks.intervals import covered
-from chaperon.measure.precision.history import SeriesSecond
+from chaperon.measure.precision.history import History, SeriesSecond
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import WARM_UP, Failure, Key, Sample
 from chaperon.measure.series import Series
@@ -20,6 +20,7 @@ from chaperon.report.limits.limit_parser import parse
 from chaperon.report.outputs.console import print_report
 from chaperon.report.outputs.json import as_dict
 from chaperon.report.percentiles import Population, percentile_text
+from chaperon.report.rows import Row
 from chaperon.report.spool import Spool
 from chaperon.report.verdict import Ending, RunInfo, conclude
 
@@ -241,6 +242,21 @@ def test_the_table_says_by_how_much_the_samples_depend_on_each_other():
     (line,) = [line for line in out.getvalue().splitlines() if line.startswith("design effect up to: ")]
     assert f"p50 {effect:.1f}" in line
     assert len(line) <= 80
+
+
+def test_the_seconds_are_read_once_for_all_percentiles():
+    reads = []
+
+    def source():
+        reads.append(1)
+        return [SeriesSecond(at, series.good, 0, series.response, 0) for at in range(30)]
+
+    series = second_of([0.01 * n for n in range(1, 500)])
+    row = Row("shop", "GET /", "http", Series.merge_all([series] * 30).with_history(History([source])), 30.0)
+
+    assert None not in [row.design_effect(p) for p in (50, 90, 95, 99, 99.9)]
+    assert None not in (row.p50, row.p999, row.interval(95))
+    assert len(reads) == 1
 
 
 def test_a_report_made_in_mid_run_stays_as_it_was():

@@ -122,6 +122,7 @@ class Population:
         """
         if self.history is None or not self.count or not 0.0 < q < 1.0:
             return None
+        q = round(q, 12)  # 99.9 / 100 is another float than 0.999: without rounding the seconds are read twice
         wanted = {q, *PERCENTILES.values()}
         return self.history.dependence(self._threshold, q, wanted, response=self.is_response)
 
