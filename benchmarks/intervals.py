@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from random import Random
 from statistics import median
 
 from benchmarks.queue_target import Service
+from chaperon.measure.precision.centroids import Centroids
 from chaperon.measure.precision.history import History, SeriesSecond
 from chaperon.measure.sketch import Sketch
+from chaperon.report.comparison.decision import Change, decide_ratio, time_margin
+from chaperon.report.comparison.difference import log_ratio
+from chaperon.report.comparison.estimate import quantile_estimate
 from chaperon.report.percentiles import Population
 
 SERVICE, LOAD = 0.005, 0.7
@@ -22,13 +27,13 @@ Seconds = Sequence[Sequence[float]]
 
 def population(run: Seconds) -> Population:
     """Return the percentiles of a run as a report has them: a sketch a second."""
-    nothing = Sketch()
-    kept = []
+    kept, sketches, nothing = [], [], Centroids(())
     for at, values in enumerate(run):
         sketch = Sketch()
         sketch.add(values)
-        kept.append(SeriesSecond(at, sketch, 0, nothing, 0))
-    return Population(Sketch.merge_all([each.good for each in kept]), nothing, History([lambda: kept]))
+        sketches.append(sketch)
+        kept.append(SeriesSecond(at, sketch.to_centroids(), 0, nothing, 0))
+    return Population(Sketch.merge_all(sketches), Sketch(), History([lambda: kept]))
 
 
 def queue(seed: int, seconds: int) -> list[list[float]]:
@@ -96,6 +101,77 @@ def widened(seeds: Iterable[int], q: float, *, seconds: int = 300, rate: int = 5
     return median(ratios)
 
 
+@dataclass(frozen=True)
+class World:
+    """A simulated target whose runs differ by chance alone.
+
+    The logarithm of its latencies has a mean that wanders from second to second (first-order
+    autoregression with *correlation* and standard deviation *wander*), and it *pauses*, if so, for 1
+    to 3 s about every 30 s. Runs of one build differ by *between*, a standard deviation of the logarithm.
+    """
+
+    name: str
+    seconds: int = 300
+    correlation: float = 0.9
+    wander: float = 0.2
+    pauses: bool = False
+    between: float = 0.0
+    rate: int = 50
+
+    def run(self, chance: Random, slower: float = 0.0) -> Population:
+        """Return a run of the target, made *slower* by a share."""
+        mean = math.log(0.05 * (1 + slower)) + chance.gauss(0, self.between)
+        level, fresh = chance.gauss(0, self.wander), self.wander * math.sqrt(1 - self.correlation**2)
+        busy, pause, run = 0, chance.expovariate(1 / 30), []
+        for at in range(self.seconds):
+            level = self.correlation * level + chance.gauss(0, fresh)
+            if self.pauses and at >= pause:
+                busy = at + chance.randint(1, 3)
+                pause = busy + chance.expovariate(1 / 30)
+            values = [chance.lognormvariate(mean + level, 0.5) for _ in range(self.rate)]
+            run.append([value + chance.random() for value in values] if at < busy else values)
+        return population(run)
+
+
+WORLDS = (
+    World("independent", wander=0.0),
+    World("correlation 0.7", correlation=0.7),
+    World("correlation 0.9"),
+    World("correlation 0.9, pauses", pauses=True),
+    World("correlation 0.9, pauses, 60 s", pauses=True, seconds=60),
+)
+
+
+@dataclass
+class Alarms:
+    """Of some pairs of runs: in how many a difference was *seen*, none could be *known*, or the second was *slower*."""
+
+    pairs: int = 0
+    seen: int = 0
+    unknown: int = 0
+    slower: int = 0
+    detectable: list[float] = field(default_factory=list)
+
+
+def compared(world: World, pairs: int, *, slower: float = 0.0, margin: float = 0.1, seed: int = 1) -> dict[str, Alarms]:
+    """Compare *pairs* of runs of a target, the second of each made *slower* by a share, by percentile."""
+    chance, found = Random(seed), {name: Alarms() for name in PERCENTILES}
+    for _ in range(pairs):
+        first, second = world.run(chance), world.run(chance, slower)
+        for name, q in PERCENTILES.items():
+            alarms, each = found[name], (quantile_estimate(first, q), quantile_estimate(second, q))
+            alarms.pairs += 1
+            if each[0] is None or each[1] is None:
+                alarms.unknown += 1
+                continue
+            ratio = log_ratio(each[0], each[1])
+            decision = decide_ratio(ratio, time_margin(margin, each[0].value, each[1].value))
+            alarms.seen += ratio.low > 0 or ratio.high < 0
+            alarms.slower += decision.change is Change.SLOWER
+            alarms.detectable.append(decision.detectable)
+    return found
+
+
 def intervals(seeds: int = 100) -> str:
     """Return tables of coverage and of width, over as many *seeds*. Blocks for some minutes."""
     return "\n".join(_tables(seeds))
@@ -112,3 +188,33 @@ def _tables(seeds: int) -> Iterator[str]:
     yield "independent lognormal samples, 300 s of 50/s: median width beside the binomial interval, 50 seeds"
     for name, q in PERCENTILES.items():
         yield f"- {name}: {widened(range(1, 51), q):.3f}"
+    yield ""
+    yield f"the same target twice, {seeds} pairs: per cent in which a difference is seen (unknown in per cent)"
+    yield "| target | " + " | ".join(PERCENTILES) + " |"
+    yield "|---" * (len(PERCENTILES) + 1) + "|"
+    for world in WORLDS:
+        yield f"| {world.name} | " + " | ".join(_alarm_cell(each) for each in compared(world, seeds).values()) + " |"
+    yield ""
+    yield from _power_table(seeds)
+
+
+def _power_table(pairs: int) -> Iterator[str]:
+    world = World("correlation 0.7, pauses", correlation=0.7, wander=0.1, pauses=True)
+    yield f"{world.name}, deviation 0.1, 300 s: per cent of {pairs} pairs found slower than a margin (median of the"
+    yield "smallest change that is said to be detectable)"
+    yield "| truly slower by | margin | " + " | ".join(PERCENTILES) + " |"
+    yield "|---" * (len(PERCENTILES) + 2) + "|"
+    for slower, margin in ((0.0, 0.05), (0.1, 0.05), (0.2, 0.05), (0.2, 0.1)):
+        found = compared(world, pairs, slower=slower, margin=margin).values()
+        cells = [f"{100 * each.slower / each.pairs:.0f} ({_middle(each.detectable)})" for each in found]
+        yield f"| {slower:.0%} | {margin:.0%} | {' | '.join(cells)} |"
+
+
+def _alarm_cell(alarms: Alarms) -> str:
+    known = alarms.pairs - alarms.unknown
+    unknown = f" ({100 * alarms.unknown / alarms.pairs:.0f})" if alarms.unknown else ""
+    return f"{100 * alarms.seen / known:.0f}{unknown}" if known else "– (100)"
+
+
+def _middle(values: Sequence[float]) -> str:
+    return f"{median(values):.0%}" if values else "–"

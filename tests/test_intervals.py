@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from benchmarks.intervals import covered
+from chaperon.measure.precision.centroids import Centroids
 from chaperon.measure.precision.history import History, SeriesSecond
+from chaperon.measure.precision.long_run import dependence
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import WARM_UP, Failure, Key, Sample
 from chaperon.measure.series import Series
@@ -249,7 +251,7 @@ def test_the_seconds_are_read_once_for_all_percentiles():
 
     def source():
         reads.append(1)
-        return [SeriesSecond(at, series.good, 0, series.response, 0) for at in range(30)]
+        return [SeriesSecond(at, series.good.to_centroids(), 0, Centroids(()), 0) for at in range(30)]
 
     series = second_of([0.01 * n for n in range(1, 500)])
     row = Row("shop", "GET /", "http", Series.merge_all([series] * 30).with_history(History([source])), 30.0)
@@ -311,8 +313,10 @@ def test_what_is_kept_is_read_again(seconds, in_memory):
         assert (second.good.count, second.censored, second.bad, second.step) == (len(values), cut, bad, 1)
         assert (second.response.count, second.response_censored) == ((len(values), cut) if due else (0, 0))
         if values:
-            assert second.good.low == pytest.approx(min(values), abs=1e-9)
-            assert second.good.quantile(0.5) == pytest.approx(second_of(values).good.quantile(0.5), rel=0.05, abs=0.5)
+            assert (second.good.low, second.good.high) == pytest.approx((min(values), max(values)), abs=1e-9)
+            for value in (0.0, *values[:5]):
+                near = [sum(v > value + slack for v in values) for slack in (1e-9, -1e-9)]
+                assert near[0] - 3 <= second.good.above(value) <= near[1] + 3
 
 
 def test_beyond_its_limit_seconds_are_kept_in_steps():
@@ -347,6 +351,47 @@ def test_a_full_disk_ends_the_spool_with_a_note_and_the_run_goes_on(monkeypatch)
     assert report["GET /"].count == 30 * 40 + 10
     assert report["GET /"].design_effect(50) is None
     assert report["GET /"].interval(50) == report["GET /"].good.interval(0.5)
+
+
+# Counting
+
+
+@given(st.lists(st.floats(0.0, 10.0), min_size=1, max_size=200), st.floats(0.0, 10.0))
+def test_single_samples_are_counted_exactly(values, value):
+    found = Centroids(sorted(values))
+
+    assert found.count == len(values)
+    assert found.above(value) == sum(each > value for each in values)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(1, 9)), min_size=1, max_size=40, unique_by=lambda pair: pair[0]),
+    st.lists(st.floats(-2.0, 53.0), min_size=2),
+)
+def test_what_is_above_a_value_falls_from_all_to_none(pairs, values):
+    means, weights = zip(*sorted((float(mean), weight) for mean, weight in pairs), strict=True)
+    found = Centroids(means, weights, means[0] - 0.5, means[-1] + 0.5)
+
+    above = [found.above(value) for value in sorted(values)]
+
+    assert above == sorted(above, reverse=True)
+    assert found.above(means[0] - 1) == found.count == sum(weights)
+    assert found.above(means[-1] + 1) == 0
+    middle = len(means) // 2
+    assert found.above(means[middle]) == sum(weights[middle + 1 :]) + (
+        weights[middle] / 2 if weights[middle] > 1 else 0
+    )
+
+
+@pytest.mark.parametrize("rate", [30, 1_000])
+def test_the_design_effect_of_sketches_is_that_of_the_samples(rate):
+    run = list(drifting(8, 60, rate))
+    ordered = sorted(value for values in run for value in values)
+
+    for q in (0.5, 0.9, 0.99):
+        at = ordered[int(q * len(ordered))]
+        exact = dependence({t: (sum(v > at for v in values), len(values)) for t, values in enumerate(run)}, q)
+        assert Population.service(series_of(run)).design_effect(q) == pytest.approx(exact.design_effect, rel=0.15)
 
 
 # Coverage

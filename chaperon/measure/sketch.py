@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import fastdigest
 
+from chaperon.measure.precision.centroids import Centroids
 from chaperon.measure.precision.confidence import Interval, rank_share, ranks, samples_needed
 
 if TYPE_CHECKING:
@@ -105,16 +106,15 @@ class Sketch:
         """The centroids of the t-digest as (mean, weight) pairs, sorted by mean."""
         return list(self._whole.centroids) if self.count else []
 
-    def centroid_columns(self, most: int) -> tuple[list[float], list[int]]:
-        """Return the means and the weights of at most *most* centroids, for `of`, and leave the sketch as it is.
-
-        The weights are empty if each centroid is one sample.
-        """
+    def to_centroids(self, most: int = WINDOW) -> Centroids:
+        """Return the samples as at most *most* centroids; the sketch stays as it is."""
+        if not self.count:
+            return Centroids(())
         if self._digest is None and self.count <= most:
-            return sorted(self._loose), []
+            return Centroids(sorted(self._loose), (), self.low, self.high)
         clusters = Sketch.merge_all([self], most).clusters
         weights = [round(weight) for _, weight in clusters] if len(clusters) < self.count else []
-        return [mean for mean, _ in clusters], weights
+        return Centroids([mean for mean, _ in clusters], weights, self.low, self.high)
 
     @property
     def mean(self) -> float | None:

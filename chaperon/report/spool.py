@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
+from chaperon.measure.precision.centroids import Centroids
 from chaperon.measure.precision.history import History, SeriesSecond
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
@@ -22,9 +23,9 @@ STEP = 10
 
 _HEAD = struct.Struct("<QIIIIIII")
 """Offset of the record before, plus 1, or 0; second; step; bytes that follow; counts: censored (2), bad, sketches."""
-_SKETCH = struct.Struct("<IHHdd")
-"""Samples; means; weights, 0 if each mean is one sample; least and greatest value."""
-_NONE = Sketch()
+_SKETCH = struct.Struct("<HHdd")
+"""Means; weights, 0 if each mean is one sample; least and greatest value."""
+_NONE = Centroids(())
 
 
 class Spool:
@@ -118,23 +119,22 @@ class Spool:
 
 def _second(at: int, step: int, series: Series) -> SeriesSecond:
     cut, response_cut = series.censored.count, series.response_censored.count
-    return SeriesSecond(at, series.good, cut, series.response, response_cut, series.bad.count, step)
+    good, response = series.good.to_centroids(), series.response.to_centroids()
+    return SeriesSecond(at, good, cut, response, response_cut, series.bad.count, step)
 
 
 def _packed(sketch: Sketch) -> bytes:
-    means, weights = sketch.centroid_columns(WINDOW)
-    head = _SKETCH.pack(sketch.count, len(means), len(weights), sketch.low, sketch.high)
-    return head + array("d", means).tobytes() + array("I", weights).tobytes()
+    kept = sketch.to_centroids()
+    head = _SKETCH.pack(len(kept.means), len(kept.weights), kept.low, kept.high)
+    return head + array("d", kept.means).tobytes() + array("I", kept.weights).tobytes()
 
 
-def _unpacked(body: bytes, place: int) -> tuple[Sketch, int]:
-    count, number, weighed, low, high = _SKETCH.unpack_from(body, place)
+def _unpacked(body: bytes, place: int) -> tuple[Centroids, int]:
+    number, weighed, low, high = _SKETCH.unpack_from(body, place)
     place += _SKETCH.size
     means, weights = array("d"), array("I")
     means.frombytes(body[place : place + 8 * number])
     place += 8 * number
     weights.frombytes(body[place : place + 4 * weighed])
     place += 4 * weighed
-    if not count:
-        return _NONE, place
-    return Sketch.of(means, weights if weighed else None, count, total=0.0, low=low, high=high), place
+    return Centroids(means, weights, low, high) if number else _NONE, place

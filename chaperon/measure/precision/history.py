@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from chaperon.measure.precision.centroids import Centroids
 from chaperon.measure.precision.long_run import Dependence, dependence
-from chaperon.measure.sketch import Sketch
 
 
 class SeriesSecond(NamedTuple):
@@ -18,9 +18,9 @@ class SeriesSecond(NamedTuple):
     """
 
     at: int
-    good: Sketch
+    good: Centroids
     censored: int
-    response: Sketch
+    response: Centroids
     response_censored: int
     bad: int = 0
     step: int = 1
@@ -68,6 +68,22 @@ class History:
             self._read({each: value(each) for each in (q, *others)}, response)
         return self._known[response, q]
 
+    def error_dependence(self) -> Dependence | None:
+        """Return the dependence of the samples as the share of errors has it, or None if too few seconds have samples.
+
+        May block to read a file.
+        """
+        pairs: dict[int, tuple[float, float]] = {}
+        step = 1
+        for second in self.seconds():
+            errors, count = pairs.get(second.at, (0.0, 0.0))
+            bad = second.bad + second.censored
+            pairs[second.at] = errors + bad, count + second.good.count + bad
+            step = max(step, second.step)
+        total = sum(count for _, count in pairs.values())
+        share = sum(errors for errors, _ in pairs.values()) / total if total else 0.0
+        return dependence(pairs, 1 - share, step)
+
     def _read(self, values: Mapping[float, float], response: bool) -> None:
         """Count, in each second, the samples above each of *values*, by quantile.
 
@@ -84,8 +100,7 @@ class History:
             step = max(step, second.step)
             counts[second.at] = counts.get(second.at, 0.0) + good.count + cut
             for q, value in values.items():
-                exceeding = cut + good.count * (1.0 - good.share_below(value))
-                above[q][second.at] = above[q].get(second.at, 0.0) + exceeding
+                above[q][second.at] = above[q].get(second.at, 0.0) + cut + good.above(value)
         for q in values:
             pairs = {at: (above[q][at], counts[at]) for at in sorted(counts)}
             self._known[response, q] = dependence(pairs, q, step)

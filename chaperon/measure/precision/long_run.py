@@ -22,11 +22,13 @@ class Dependence(NamedTuple):
     """How much less a sample of a dependent stream says than an independent one.
 
     *design_effect* is the variance of a share of the samples, divided by that of as many
-    independent ones; at least 1. *freedom* are the degrees of freedom of its estimate.
+    independent ones; at least 1. *freedom* are the degrees of freedom of its estimate, *seconds*
+    the length of the run it is estimated from.
     """
 
     design_effect: float
     freedom: int
+    seconds: int
 
     def effective(self, count: int) -> float:
         """Return how many independent samples say as much as *count* of these.
@@ -73,10 +75,11 @@ def dependence(seconds: Mapping[int, tuple[float, float]], q: float, step: int =
     """Return the dependence of the samples of a run, as the estimate of their quantile *q* has it.
 
     *seconds* has, by second, how many samples exceeded the quantile, and how many there were;
-    those of *step* seconds may stand together. None where fewer than 20 have samples.
+    those of *step* seconds may stand together. None where fewer than 20 have samples. A share
+    of 0 or 1 does not vary: its design effect is 1.
     """
     filled = [at for at, (_, count) in seconds.items() if count > 0]
-    if len(filled) < SHORTEST or not 0.0 < q < 1.0:
+    if len(filled) < SHORTEST:
         return None
     first = min(filled)
     length = max(filled) - first + step
@@ -89,5 +92,6 @@ def dependence(seconds: Mapping[int, tuple[float, float]], q: float, step: int =
         counts[place] += seconds[at][1]
     freedom = min(freedom_of(length), blocks - 1)
     variance = long_run_variance(deviations(above, counts), freedom)
-    effect = blocks * variance / (math.fsum(counts) * q * (1 - q))
-    return Dependence(max(effect, 1.0), freedom)
+    spread = math.fsum(counts) * q * (1 - q)
+    effect = blocks * variance / spread if 0.0 < q < 1.0 else 1.0
+    return Dependence(max(effect, 1.0), freedom, length)

@@ -1,0 +1,1 @@
+"""Statistics that compare two runs, or two groups of runs."""
