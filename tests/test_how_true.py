@@ -73,7 +73,7 @@ def test_work_takes_its_time_and_the_pauses_in_it(at, work, after, length, every
 
     done = Service(work, pause=pause).done(at)
 
-    begins = [after + number * every for number in range(200)]
+    begins = [after + number * every for number in range(400)]
     idle = sum(max(min(done, begin + length) - max(at, begin), 0.0) for begin in begins)
     assert done - at == pytest.approx(work + idle, abs=1e-6)
 

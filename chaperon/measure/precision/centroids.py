@@ -39,7 +39,7 @@ class Centroids:
             return 0.0
         if value < self.low:
             return float(self.count)
-        place = bisect_right(self.means, value)  # so many means are at most the value
+        place = bisect_right(self.means, value)  # the number of means that are at most the value
         if not self.weights:
             return float(len(self.means) - place)
         after = self.count - (self._sums[place - 1] if place else 0)
