@@ -53,6 +53,7 @@ def pytest_configure(config):
         config.pluginmanager.register(Awake())
         config.pluginmanager.register(Beside())
     config.pluginmanager.import_plugin("ground")
+    config.pluginmanager.import_plugin("imports")
     from hypothesis import HealthCheck, settings
 
     # how long an example takes is a matter of the machine

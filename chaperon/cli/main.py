@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "Run one visit and print it as it happens.",
     "demo": "Run a sample scenario against a small target included in Chaperon.",
     "find": "Find the highest rate at which every limit holds.",
+    "import": "Make a scenario file of a source of another tool.",
     "keygen": "Write the keys of a master and its workers.",
     "local": "Send a load from this machine.",
     "ls": "List the contents of a scenario file.",
@@ -31,10 +32,13 @@ COMMANDS = {
     "report": "Make the report of a run again from its run file.",
     "worker": "Join a master and send its shares of the load.",
 }
-"""Each is defined in the module of its name in `cli.commands`, which is imported when the command runs."""
+"""Each is defined in `cli.commands`, in a module that is imported when the command runs."""
 
-UNLISTED = {"engine": "worker_process"}
-"""Commands that `--help` does not list, with the modules that define them."""
+UNLISTED = ("engine",)
+"""Commands that `--help` does not list."""
+
+PLACES = {"engine": "worker_process:engine", "import": "import_source:import_command"}
+"""The modules and functions of commands whose module and function do not have their name."""
 
 _BUILD = "compiled" if find_spec("chaperon.visit__mypyc") else "as written"
 
@@ -50,9 +54,8 @@ class Commands(HelpfulCommand, click.Group):
         """Import and return one command, None if there is none of that name."""
         if cmd_name not in COMMANDS and cmd_name not in UNLISTED:
             return None
-        command: click.Command = getattr(
-            import_module(f"chaperon.cli.commands.{UNLISTED.get(cmd_name, cmd_name)}"), cmd_name
-        )
+        module, _, function = PLACES.get(cmd_name, f"{cmd_name}:{cmd_name}").partition(":")
+        command: click.Command = getattr(import_module(f"chaperon.cli.commands.{module}"), function)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

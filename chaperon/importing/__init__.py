@@ -1,0 +1,1 @@
+"""Import curl commands, HAR recordings, API descriptions and locustfiles as the text of a scenario module."""

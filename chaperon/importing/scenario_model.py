@@ -1,0 +1,119 @@
+"""What an importer read: requests in steps, steps in scenarios, before they become source text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from chaperon.importing.python_code import Call, Code, Template
+
+
+@dataclass(frozen=True)
+class Secret(Code):
+    """A secret that the module reads from an environment variable; its text is how a step uses it."""
+
+    key: str = ""
+
+    @property
+    def variable(self) -> str:
+        """The name of the environment variable."""
+        return self.key.upper()
+
+    @property
+    def from_environ(self) -> Code:
+        """The expression that reads the variable."""
+        return Code(f'environ["{self.variable}"]')
+
+
+@dataclass(frozen=True)
+class Capture:
+    """A value of a response that later requests use: `session.assign(NAME=response.METHOD(ARGUMENT))`."""
+
+    variable: str
+    expression: str
+
+
+@dataclass
+class ImportedRequest:
+    """One request: *url* is without its query, *arguments* are keywords of `requests`, such as `json` and `auth`."""
+
+    method: str
+    url: Any
+    params: Any = None
+    headers: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, Any] = field(default_factory=dict)
+    name: str | None = None
+    expect: Any = None
+    captures: list[Capture] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+@dataclass
+class ImportedStep:
+    """A step: its requests, the pause after it (seconds, or the least and the most), its docstring."""
+
+    name: str
+    requests: list[ImportedRequest] = field(default_factory=list)
+    think: Any = None
+    text: str = ""
+
+
+@dataclass
+class ImportedScenario:
+    """A scenario: its name and its steps."""
+
+    name: str
+    steps: list[ImportedStep] = field(default_factory=list)
+
+
+@dataclass
+class ImportedModule:
+    """A whole module: *options* are further keywords of the environment, *feeds* rows of data by variable name."""
+
+    title: str
+    base_url: Any
+    scenarios: list[ImportedScenario] = field(default_factory=list)
+    headers: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def requests(self) -> Iterator[ImportedRequest]:
+        """Every request, in order."""
+        for scenario in self.scenarios:
+            for step in scenario.steps:
+                yield from step.requests
+
+
+def codes_of(value: Any) -> Iterator[Code]:
+    """Yield every expression within a value."""
+    if isinstance(value, Code):
+        yield value
+    elif isinstance(value, Template):
+        yield from (part for part in value.parts if isinstance(part, Code))
+    elif isinstance(value, Call):
+        for _, each in value.arguments:
+            yield from codes_of(each)
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from codes_of(each)
+    elif isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        for each in value:
+            yield from codes_of(each)
+
+
+def replace_codes(value: Any, change: Callable[[Code], Any]) -> Any:
+    """Return *value* with *change* applied to every expression within it."""
+    if isinstance(value, Code):
+        return change(value)
+    if isinstance(value, Template):
+        return Template(tuple(change(part) if isinstance(part, Code) else part for part in value.parts))
+    if isinstance(value, Mapping):
+        return {key: replace_codes(each, change) for key, each in value.items()}
+    if isinstance(value, tuple):
+        return tuple(replace_codes(each, change) for each in value)
+    if isinstance(value, list):
+        return [replace_codes(each, change) for each in value]
+    return value

@@ -1,0 +1,142 @@
+"""`chaperon import curl`: commands as people type them and browsers copy them."""
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from chaperon.errors import LoadError
+from chaperon.importing.kinds import import_source
+from chaperon.importing.shell_words import commands
+
+CHROME = r"""curl 'https://shop.example/api/products?page=2&size=20' \
+  -H 'accept: application/json' \
+  -H 'accept-language: en' \
+  -H 'authorization: Bearer abcdefgh12345678' \
+  -b 'sid=0123456789abcdef; theme=dark' \
+  -H 'sec-ch-ua: "Chromium";v="130"' \
+  -H 'user-agent: Mozilla/5.0' ;
+curl 'https://shop.example/api/orders/8123' \
+  -X 'PUT' \
+  -H 'accept-language: en' \
+  -H 'authorization: Bearer abcdefgh12345678' \
+  -H 'content-type: application/json' \
+  --data-raw $'{"note":"it\'s \u00e4 gift","password":"correct horse"}' \
+  --compressed"""
+
+pytestmark = pytest.mark.usefixtures("formatting")
+
+
+def test_requests_that_a_browser_copied_become_steps(importing, target):
+    text = importing("curl", CHROME, secrets=("API_TOKEN", "COOKIE", "PASSWORD"))
+
+    assert target.asked == ["GET /api/products", "PUT /api/orders/8123"]
+    assert target.queries[0] == "page=2&size=20"
+    assert json.loads(target.bodies[1]) == {"note": "it's ä gift", "password": "value-of-password"}
+    assert target.headers[0]["HTTP_AUTHORIZATION"] == "Bearer value-of-api_token"
+    assert target.headers[0]["HTTP_COOKIE"] == "value-of-cookie"
+    assert "HTTP_SEC_CH_UA" not in target.headers[0]
+    assert 'name="PUT /api/orders/:id"' in text
+    assert not any(secret in text for secret in ("abcdefgh12345678", "0123456789abcdef", "correct horse"))
+
+
+@pytest.mark.parametrize(
+    ("line", "asked", "body", "kind"),
+    [
+        ("curl localhost/a", "GET /a", b"", None),
+        ("curl -d a=1 -d b=2 http://x/f", "POST /f", b"a=1&b=2", "application/x-www-form-urlencoded"),
+        ("curl -G -d a=1 http://x/f", "GET /f", b"", None),
+        ("curl -I http://x/", "HEAD /", b"", None),
+        ("curl -XDELETE http://x/items/1", "DELETE /items/1", b"", None),
+        ("curl --json '[1, 2]' http://x/", "POST /", b"[1, 2]", "application/json"),
+        ("curl --data-urlencode 'q=a b&c' http://x/", "POST /", b"q=a+b%26c", "application/x-www-form-urlencoded"),
+        ("curl -H 'Content-Type: text/xml' -d '<a/>' x/y", "POST /y", b"<a/>", "text/xml"),
+        ("curl -sSLk -o /dev/null http://x/quiet", "GET /quiet", b"", None),
+        ("curl -X PROPFIND http://x/dav", "PROPFIND /dav", b"", None),
+        (
+            'curl -d "it\'s \\"quoted\\"" -H \'Content-Type: text/plain\' http://x/',
+            "POST /",
+            b'it\'s "quoted"',
+            "text/plain",
+        ),
+    ],
+)
+def test_each_option_is_sent_as_curl_sends_it(importing, target, line, asked, body, kind):
+    importing("curl", line)
+
+    assert (target.asked[0], target.bodies[0]) == (asked, body)
+    assert (target.types[0] or None) == kind
+
+
+def test_user_and_password_become_auth_of_the_environment(importing, target):
+    text = importing("curl", "curl -u ada:lovelace99 http://x/private", secrets=["API_PASSWORD"])
+
+    assert 'auth=("ada", environ["API_PASSWORD"])' in text
+    assert "lovelace99" not in text
+    assert target.headers[0]["HTTP_AUTHORIZATION"].startswith("Basic ")
+
+
+def test_what_curl_would_do_besides_is_a_remark(importing):
+    text = importing("curl", "curl --retry 3 --resolve x:80:127.0.0.1 http://x/")
+
+    assert "curl's --retry 3" in text
+    assert "not carried over: curl's --resolve x:80:127.0.0.1" in importing.remarks
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("curl 'http://x/", "line 1: a quote is not closed"),
+        ("wget http://x/", "'wget' is not curl"),
+        ("", "no curl command"),
+        ("curl -H a:b", "without a URL"),
+        ("curl -H", "-H of curl needs an argument"),
+        ("curl ftp://x/", "not an http or https URL"),
+        ("curl http://[::1/", "not an http or https URL"),
+        ("curl http://x:99999/", "not an http or https URL"),
+        ("curl -d @/none/such http://x/", "No such file"),
+        ("curl -m soon http://x/", "'soon' is not a time"),
+        ('curl ^"http://x/^"', "Windows shell"),
+    ],
+)
+def test_what_is_no_curl_command_is_one_line_and_exit_code_3(command, text, words):
+    done = command("import", "curl", text) if text.startswith("curl ") else None
+    if done is not None:
+        assert done.returncode == 3
+        assert len(done.stderr.splitlines()) == 1
+        assert words in done.stderr
+    with pytest.raises(LoadError, match=words.replace("(", r"\(")):
+        import_source("curl", text)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        '"""\nimport os',
+        "ünï cödé",
+        "\u202eevil\u2066",
+        "a'b\"c\\d",
+        "{x!r}",
+        "\x00\x1b[31m",
+        "class",
+        "x" * 2_000,
+        "%00",
+    ],
+)
+def test_hostile_names_are_text_and_nothing_else(importing, target, name):
+    quoted = "'" + name.replace("'", "'\\''") + "'"
+    importing("curl", f"curl http://x/{quoted} -H 'X-Name: a' --data-raw {quoted}", secrets=())
+
+    assert len(target.asked) == 1
+
+
+@given(st.text(max_size=60))
+@example('"""')
+@example("\\")
+@example("\ud7ff\u2028{}")
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def test_any_text_between_single_quotes_is_one_word(text):
+    (found,) = commands("curl '" + text.replace("'", "'\\''") + "'")
+
+    assert found == ["curl", text]
