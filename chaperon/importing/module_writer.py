@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from chaperon.importing.python_code import Call, Code, call, comment_text, identifier, lines
+from chaperon.importing.python_code import Bracketed, Code, call, comment_text, identifier, lines
 from chaperon.importing.scenario_model import (
     ImportedModule,
     ImportedRequest,
@@ -66,7 +66,7 @@ def hoist_headers(module: ImportedModule) -> None:
                 del each.headers[name]
 
 
-def request_call(request: ImportedRequest) -> Call:
+def request_call(request: ImportedRequest) -> Bracketed:
     """Return the call of the session that sends a request."""
     method = request.method.lower()
     named: dict[str, Any] = {}
@@ -116,12 +116,12 @@ def _body(step: ImportedStep) -> Iterator[str]:
         yield "    pass" if not step.text else ""
 
 
-def _scenario_code(scenario: ImportedScenario, variable: str, functions: list[str]) -> Call:
+def _scenario_code(scenario: ImportedScenario, variable: str, functions: list[str]) -> Bracketed:
     named = {} if scenario.name == variable else {"name": comment_text(scenario.name) or variable}
     return call("Scenario", *map(Code, functions), **named)
 
 
-def _environment(module: ImportedModule, scenarios: list[str]) -> Call:
+def _environment(module: ImportedModule, scenarios: list[str]) -> Bracketed:
     named: dict[str, Any] = {}
     if module.headers:
         named["headers"] = replace_codes(module.headers, _from_environ)

@@ -29,7 +29,7 @@ class Template:
 
 
 @dataclass(frozen=True)
-class Call:
+class Bracketed:
     """A call, a list or a mapping: what can be written on one line or with one argument a line."""
 
     start: str
@@ -37,10 +37,10 @@ class Call:
     end: str
 
 
-def call(function: str, *positional: Any, **named: Any) -> Call:
-    """Return the call of *function*; arguments are values, or `Code`, `Template`, `Call`."""
+def call(function: str, *positional: Any, **named: Any) -> Bracketed:
+    """Return the call of *function*; arguments are values, or `Code`, `Template`, `Bracketed`."""
     given = [("", each) for each in positional] + [(f"{name}=", value) for name, value in named.items()]
-    return Call(f"{function}(", tuple(given), ")")
+    return Bracketed(f"{function}(", tuple(given), ")")
 
 
 def lines(value: Any, *, indent: int = 0, before: str = "", after: str = "") -> str:
@@ -109,16 +109,16 @@ def _rendered(value: Any, indent: int, column: int, after: int) -> str:
     return f"{group.start}\n{body}{' ' * indent}{group.end}"
 
 
-def _group(value: Any) -> Call | None:
-    """Return a value that has parts as a `Call`, None for any other."""
-    if isinstance(value, Call):
+def _group(value: Any) -> Bracketed | None:
+    """Return a value that has parts as a `Bracketed`, None for any other."""
+    if isinstance(value, Bracketed):
         return value
     if isinstance(value, Mapping):
-        return Call("{", tuple((f"{flat(key)}: ", each) for key, each in value.items()), "}")
+        return Bracketed("{", tuple((f"{flat(key)}: ", each) for key, each in value.items()), "}")
     if isinstance(value, tuple):
-        return Call("(", tuple(("", each) for each in value), ")")
+        return Bracketed("(", tuple(("", each) for each in value), ")")
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
-        return Call("[", tuple(("", each) for each in value), "]")
+        return Bracketed("[", tuple(("", each) for each in value), "]")
     return None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaperon.importing.python_code import Call, Code, Template
+from chaperon.importing.python_code import Bracketed, Code, Template
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def codes_of(value: Any) -> Iterator[Code]:
         yield value
     elif isinstance(value, Template):
         yield from (part for part in value.parts if isinstance(part, Code))
-    elif isinstance(value, Call):
+    elif isinstance(value, Bracketed):
         for _, each in value.arguments:
             yield from codes_of(each)
     elif isinstance(value, Mapping):
