@@ -332,7 +332,17 @@ def test_the_json_keeps_its_contract():
     assert series["GET /"]["response"] is None
     assert {*percentiles, "censored", "at_least"} == set(series["visit"]["response"])
     assert series["visit"]["bad"]["p50"] is None
-    assert set(found["errors"][0]) == {"scenario", "series", "error", "count", "first", "last", "sample", "where"}
+    assert set(found["errors"][0]) == {
+        "scenario",
+        "series",
+        "error",
+        "count",
+        "first",
+        "last",
+        "sample",
+        "where",
+        "exchanges",
+    }
     assert {"scenario", "planned", "done", "failed", "interrupted", "dropped", "lost"} <= set(found["ledger"][0])
     assert {"limit", "held", "value"} <= set(found["limits"][0])
     assert {"at", "requests", "errors", "users", "planned", "done", "p50", "p95"} <= set(found["seconds"][0])

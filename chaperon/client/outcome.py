@@ -1,4 +1,4 @@
-"""Decides whether a response counts as an error, also after the fact, and how many bytes it took."""
+"""Decides whether a response counts as an error, also after the fact."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from weakref import WeakSet
 
 from chaperon.client.error_text import error_text
+from chaperon.client.exchange import keep_exchange
 from chaperon.measure.meter import Meter
 from chaperon.measure.sample import Failure
 
@@ -40,7 +41,9 @@ class Judged:
         failure = own["_failed"] = _failure(self, reason)
         if "_recorded" in own:
             meter, name, start, end, before = own["_recorded"]
-            if not meter.amend(name, start, end, before, failure):
+            if meter.amend(name, start, end, before, failure):
+                keep_exchange(meter, name, start, end, failure, response=self)
+            else:
                 now = meter.clock.now()
                 meter.record(f"check {failure.error}", "check", now, now, failure)
 
@@ -122,14 +125,3 @@ def _reason(status: int, response: Any) -> str:
         phrase = ""
     said = error_text(response)
     return f"{status} {phrase}".strip() + (f": {said}" if said else "")
-
-
-def wire_bytes(response: Any) -> int:
-    """Return the number of encoded body bytes received for *response* and the redirects before it."""
-    total = 0
-    for each in (*response.history, response):
-        try:
-            total += each.raw.tell()
-        except (AttributeError, OSError, ValueError):
-            total += len(each.content) if each._content_consumed else 0
-    return total

@@ -67,11 +67,12 @@ def build_local_load(
 ) -> LocalLoad:
     """Return the load of *shares*, ready to be performed from *began* on, a reading of the clock that may lie ahead.
 
-    The *sink* is called with a window every second and with the last one at the end, *tap* with
-    each sample. *stop_run* is called if a scenario ends the run, *on_fault* if a greenlet of the
-    load fails. *network* opens the connections, by default those of the kernel. *journal* is called
-    with the second of the run in which recording begins, and returns the journal of all that is
-    recorded, or None. *leasing* describes how a master leases further shares.
+    The *sink* is called with a window every second and with the last one at the end, *tap* with each sample; if
+    it has a method `exchange`, that is called with each `Exchange` after its sample. *stop_run* is called if a
+    scenario ends the run, *on_fault* if a greenlet of the load fails. *network* opens the connections, by
+    default those of the kernel. *journal* is called with the second of the run in which recording begins, and
+    returns the journal of all that is recorded, or None. *leasing* describes how a master leases further
+    shares.
     """
     preload_clients()
     from chaperon.client.network.connect import NetworkContext
@@ -79,6 +80,7 @@ def build_local_load(
     second = max(int(clock.now() - began), 0)
     network = network or NetworkContext(now=clock.now)
     recorder = Recorder(worker, began=began, second=second, tap=tap, journal=journal(second))
+    recorder.exchanges.tap = getattr(tap, "exchange", None)
     health = Health(clock, began, lag=recorder.lag, real_time=isinstance(clock, HubClock))
     progress = progress_of(shares)
     rendezvous, round_trips = Rendezvous(clock), RoundTripStarts()

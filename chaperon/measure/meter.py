@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from chaperon.clock import Clock
 from chaperon.interrupts import is_interrupt
+from chaperon.measure.exchange import SessionActivity
 from chaperon.measure.plain_text import LABEL, NAME, encodable
 from chaperon.measure.recorder import NAMES, NAMES_CUT, Recorder
 from chaperon.measure.sample import STEADY, Failure, Key, Sample
@@ -52,7 +53,19 @@ class Meter:
     `fork` share one cache of keys.
     """
 
-    __slots__ = ("_caches", "_derived", "_keys", "_naming", "_nested", "clock", "phase", "recorder", "scenario", "tags")
+    __slots__ = (
+        "_caches",
+        "_derived",
+        "_keys",
+        "_naming",
+        "_nested",
+        "clock",
+        "phase",
+        "recorder",
+        "scenario",
+        "tags",
+        "activity",
+    )
 
     def __init__(
         self,
@@ -68,6 +81,7 @@ class Meter:
         self.scenario = scenario
         self.phase = STEADY
         self.tags: Tags = ()
+        self.activity = SessionActivity()
         self._naming = naming
         self._derived = derived
         self._keys: _KeyCache = {}
@@ -77,7 +91,7 @@ class Meter:
     def fork(self) -> Meter:
         """Return a meter for another session, with the same phase and tags."""
         other = Meter(self.recorder, self.clock, self.scenario, naming=self._naming, derived=self._derived)
-        other.phase, other.tags = self.phase, self.tags
+        other.phase, other.tags, other.activity = self.phase, self.tags, self.activity
         other._keys, other._caches, other._nested = self._keys, self._caches, self._nested
         return other
 
@@ -90,6 +104,7 @@ class Meter:
             if len(self._nested) < NAMES:
                 self._nested[label] = first
         other = first.fork()
+        other.activity = self.activity
         other.set_phase(self.phase, self.tags)
         return other
 
@@ -153,6 +168,17 @@ class Meter:
         """
         cached = self._keys.get((name, "http")) or self._make_key(self._keys, name, "http", self.tags)
         return cached.key is None or self.recorder.amend(cached.key, start, end, before, failure)
+
+    def exchange_key(self, name: str, kind: str, error: str) -> Key | None:
+        """Return the key of the exchange of a sample just recorded, None if it is not to be kept.
+
+        *error* is the error class, "" for a good sample.
+        """
+        cached = self._keys.get((name, kind))
+        if cached is None or cached.key is None:
+            return None
+        key = cached.key
+        return key if self.recorder.exchanges.wants(key.scenario, key.name, error) else None
 
     def _cache_for(self, phase: str, tags: Tags) -> _KeyCache:
         """Return the key cache of a phase with tags. Beyond `CACHES` of them it is a new one at each call."""

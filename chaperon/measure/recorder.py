@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from chaperon.author_frames import raised_at
 from chaperon.measure.exception_text import class_name, describe, with_place
+from chaperon.measure.exchange import ExchangeLog
 from chaperon.measure.hub_lag import HubLag
 from chaperon.measure.plain_text import NAME, WORDS, encodable
 from chaperon.measure.sample import WARM_UP, Failure, Key, Row, Sample
@@ -102,6 +103,7 @@ class Recorder:
         self.worker = worker
         self.began = began
         self.lag = HubLag()
+        self.exchanges = ExchangeLog()
         self._journal = journal
         self._keep = None if journal is None else journal.record_fields
         self._tap = tap
@@ -286,6 +288,7 @@ class Recorder:
             happenings=self._happenings,
             generator={name: series for name, series in generator.items() if series is not None},
             unreached=unreached or {},
+            exchanges=self.exchanges.cut(),
         )
         self._open, self._series, self._ledger = {}, {}, {}
         self._errors, self._notes, self._happenings = {}, Counter(), []

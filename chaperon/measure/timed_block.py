@@ -25,11 +25,12 @@ class TimedBlock:
     exception. Raises ScenarioExit in place of a SystemExit from the block.
     """
 
-    __slots__ = ("_failure", "_meter", "_start", "bytes", "due", "kind", "name")
+    __slots__ = ("_failure", "_meter", "_outer_step", "_start", "bytes", "due", "kind", "name")
 
     def __init__(self, meter: Meter, name: str, kind: str, due: float | None = None) -> None:
         self._meter = meter
         self._failure: Failure | None = None
+        self._outer_step = ""
         self.name = f"{kind} {name}" if kind in _PREFIXED else name
         self.kind = kind
         self.due = due
@@ -40,6 +41,9 @@ class TimedBlock:
         self._failure = Failure(error, message or error)
 
     def __enter__(self) -> TimedBlock:
+        if self.kind == "step":
+            activity = self._meter.activity
+            self._outer_step, activity.step = activity.step, self.name
         self._start = self._meter.clock.now()
         if self.kind not in REQUEST_KINDS_NOT:
             self._meter.recorder.lag.begin(self._start)
@@ -54,6 +58,8 @@ class TimedBlock:
             self._failure = failure_of(exc, natural=self.kind not in REQUEST_KINDS_NOT)
         if self.kind not in REQUEST_KINDS_NOT:
             self._meter.recorder.lag.end(end)
+        if self.kind == "step":
+            self._meter.activity.step = self._outer_step
         if not empty:  # what found no row has no duration
             self._meter.record(self.name, self.kind, self._start, end, self._failure, self.bytes, self.due)
         if exc is not None and is_a(exc, SystemExit) and not is_signal(exc):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from chaperon.measure.exchange import Exchange
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 
@@ -126,6 +127,7 @@ class Window:
       by how much visits started after they were due; "lag", how long responses waited for the
       event loop to read them.
     - *unreached*: why no connection could be opened, by base URL; empty once one has been opened.
+    - *exchanges*: the first failing requests of each error, with their responses.
     - *body*: the bytes this window was decoded from, None if it did not come encoded or was changed since.
     """
 
@@ -144,6 +146,7 @@ class Window:
     happenings: Sequence[RunEvent] = ()
     generator: Mapping[str, Series] = field(default_factory=dict)
     unreached: Mapping[str, str] = field(default_factory=dict)
+    exchanges: Sequence[Exchange] = ()
     body: bytes | None = field(init=False, default=None, compare=False, repr=False)
 
 

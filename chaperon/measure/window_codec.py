@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from chaperon.errors import WindowTooLarge, WireError
+from chaperon.measure.exchange import Exchange
 from chaperon.measure.sample import Key
 from chaperon.measure.series import EXEMPLARS, Series
 from chaperon.measure.sketch import Sketch
@@ -45,6 +46,7 @@ _Packed = tuple[
     tuple[Any, ...],
     tuple[str, ...],
     dict[str, str],
+    tuple[Exchange, ...],
     tuple[bytes, bytes, bytes, bytes, bytes],
 ]
 _read = reader(_Packed)
@@ -81,6 +83,7 @@ def pack_window(window: Window, *, began: float) -> bytes:
         [tuple(key) for key in window.series],
         list(window.generator),
         dict(window.unreached),
+        list(window.exchanges),
         columns.packed(),
     )
     raw = pack(content)
@@ -109,6 +112,7 @@ def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
         keys,
         own,
         unreached,
+        exchanges,
         planes,
     ) = _read(_inflated(body))
     if seq < 1 or at < 0 or users < 0:
@@ -134,6 +138,7 @@ def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
         happenings=happenings,
         generator=generator,
         unreached=unreached,
+        exchanges=exchanges,
     )
     object.__setattr__(window, "body", body)  # not an argument: `replace` must not copy it
     return window

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from chaperon.measure.exchange import first_exchanges
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, VisitCounts, Window
@@ -75,4 +76,5 @@ def merge_windows(windows: Sequence[Window]) -> Window:
         happenings=tuple(event for window in windows for event in window.happenings),
         generator={name: Series.sum_of(parts) for name, parts in generator.items()},
         unreached=last.unreached,
+        exchanges=first_exchanges(each for window in windows for each in window.exchanges),
     )

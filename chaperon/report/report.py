@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from heapq import nlargest
 
 from chaperon.errors import NoSuchSeries
+from chaperon.measure.exchange import Exchange
 from chaperon.measure.sample import Key
 from chaperon.measure.series import EXEMPLARS, Series
 from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts
@@ -48,6 +49,7 @@ class ErrorRow:
 
     *first* and *last* are seconds from the start of the run, *sample* is the message of the first one.
     *where* is the author's line that raised its exception, such as "shop.py:2 in helper", None if there is none.
+    *exchanges* are the first requests that failed so, at most three, with what was sent and what came back.
     """
 
     scenario: str
@@ -58,6 +60,7 @@ class ErrorRow:
     last: float
     sample: str
     where: str | None = None
+    exchanges: tuple[Exchange, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -175,10 +178,12 @@ class Report:
         return total
 
 
-def error_rows(errors: Mapping[ErrorKey, ErrorCount]) -> tuple[ErrorRow, ...]:
+def error_rows(
+    errors: Mapping[ErrorKey, ErrorCount], exchanges: Mapping[ErrorKey, Sequence[Exchange]]
+) -> tuple[ErrorRow, ...]:
     """Return one row per series and error class, the most frequent first."""
     rows = [
-        ErrorRow(scenario, name, error, t.count, t.first, t.last, t.sample, t.where or None)
-        for (scenario, name, error), t in errors.items()
+        ErrorRow(*place, t.count, t.first, t.last, t.sample, t.where or None, tuple(exchanges.get(place, ())))
+        for place, t in errors.items()
     ]
     return tuple(sorted(rows, key=lambda r: (-r.count, r.scenario, r.series, r.error)))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import NamedTuple
 
+from chaperon.measure.exchange import ErrorPlace, Exchange, first_exchanges
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts, Window
@@ -48,6 +49,7 @@ class RunSums:
         self.ledger: dict[str, VisitCounts] = {}
         self.seconds: dict[int, SecondRow] = {}
         self.errors: dict[ErrorKey, ErrorCount] = {}
+        self.exchanges: dict[ErrorPlace, tuple[Exchange, ...]] = {}
         self.notes: Counter[str] = Counter()
         self.phases: dict[tuple[str, str], float] = {}
         self.due: dict[str, float] = {}
@@ -65,6 +67,7 @@ class RunSums:
         new.ledger = {label: copy(counts) for label, counts in self.ledger.items()}
         new.seconds = {at: row.copy() for at, row in self.seconds.items()}
         new.errors = {key: copy(error) for key, error in self.errors.items()}
+        new.exchanges = dict(self.exchanges)
         new.notes = Counter(self.notes)
         new.phases, new.due = dict(self.phases), dict(self.due)
         new.happenings = list(self.happenings)
@@ -85,6 +88,7 @@ class RunSums:
             self.due,
             sorted(self.happenings, key=lambda pair: pair[1]),
             self.generator,
+            self.exchanges,
         )
 
     def row(self, second: int) -> SecondRow:
@@ -115,6 +119,7 @@ class RunSums:
             for counts in window.ledger.values():
                 visits.add(counts)
             self._add_errors(window.errors)
+            self._add_exchanges(window.exchanges)
             self._add_happenings(window)
             self.notes.update(window.notes)
         sums = self._add_series(parts)
@@ -156,6 +161,12 @@ class RunSums:
                 self.errors[where] = copy(error)
             else:
                 known.add(error)
+
+    def _add_exchanges(self, exchanges: Sequence[Exchange]) -> None:
+        for each in exchanges:
+            if each.place in self.errors:  # which are bounded
+                known = self.exchanges.get(each.place, ())
+                self.exchanges[each.place] = first_exchanges([*known, each])
 
     def _add_happenings(self, window: Window) -> None:
         for event in window.happenings:

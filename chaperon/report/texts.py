@@ -7,9 +7,11 @@ from copy import copy
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
+from chaperon.measure.exchange import first_exchanges
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, VisitCounts, Window
+from chaperon.report.redaction.redaction import redacted, redacted_line
 from chaperon.report.report import ErrorRow, Report
 from chaperon.report.rows import Row
 
@@ -26,12 +28,18 @@ def map_texts(report: Report, change: Change) -> Report:
     return replace(changed, rows=_rows(changed.rows), errors=_errors(changed.errors))
 
 
+def one_line_texts(report: Report) -> Report:
+    """Return *report* with every text redacted and on one line, but those of errors, which are only redacted."""
+    errors = map_texts(replace(report, rows=(), series={}), redacted).errors
+    return replace(map_texts(report, redacted_line), errors=errors)
+
+
 def map_window_texts(window: Window, change: Change) -> Window:
-    """Return *window* with *change* applied to the texts of errors, notes, events and unreached targets.
+    """Return *window* with *change* applied to the texts of errors, notes, events, unreached targets and exchanges.
 
     Names of series stay unchanged, because limits refer to them.
     """
-    if not (window.errors or window.notes or window.happenings or window.unreached):
+    if not (window.errors or window.notes or window.happenings or window.unreached or window.exchanges):
         return window
     return replace(
         window,
@@ -42,6 +50,10 @@ def map_window_texts(window: Window, change: Change) -> Window:
         notes=_mapped(window.notes, change),
         happenings=tuple(replace(event, text=change(event.text)) for event in window.happenings),
         unreached=_mapped(window.unreached, change),
+        exchanges=tuple(
+            replace(map_fields(each, change), scenario=each.scenario, series=each.series, error=each.error)
+            for each in window.exchanges
+        ),
     )
 
 
@@ -115,6 +127,8 @@ def _errors(errors: tuple[ErrorRow, ...]) -> tuple[ErrorRow, ...]:
         same = merged.get(key)
         if same is not None:
             first = min(same, row, key=lambda each: each.first)
-            row = replace(first, count=same.count + row.count, last=max(same.last, row.last))
+            exchanges = first_exchanges([*same.exchanges, *row.exchanges])
+            last = max(same.last, row.last)
+            row = replace(first, count=same.count + row.count, last=last, exchanges=exchanges)
         merged[key] = row
     return tuple(sorted(merged.values(), key=lambda row: -row.count))

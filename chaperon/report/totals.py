@@ -7,6 +7,7 @@ from copy import copy
 from dataclasses import dataclass, field
 
 from chaperon.measure.closing import Reported
+from chaperon.measure.exchange import ErrorPlace, Exchange
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts, Window
@@ -108,6 +109,7 @@ class Totals:
     - *phases*: by (scenario label, phase), for how many seconds the load was in that phase.
     - *due*: by scenario label, for how many seconds visits were due, without warm-up.
     - *happenings*: events with the name of their worker, in the order of time.
+    - *exchanges*: the first failing requests, by (scenario, series, error class).
     - *generator*: the delay added by the generator itself, as in a window, without warm-up.
     """
 
@@ -121,3 +123,4 @@ class Totals:
     due: Mapping[str, float] = field(default_factory=dict)
     happenings: Sequence[tuple[str, RunEvent]] = ()
     generator: Mapping[str, Series] = field(default_factory=dict)
+    exchanges: Mapping[ErrorPlace, Sequence[Exchange]] = field(default_factory=dict)

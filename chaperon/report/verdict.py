@@ -70,7 +70,7 @@ def conclude(
         chaperon=VERSION,
         seed=info.seed,
         rows=rows,
-        errors=error_rows(totals.errors),
+        errors=error_rows(totals.errors, totals.exchanges),
         ledger=dict(sorted(totals.ledger.items())),
         limits=tuple(limits),
         seconds=tuple(totals.seconds),

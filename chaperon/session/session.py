@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from chaperon.clock import Clock, seconds
 from chaperon.errors import SessionAborted, UsageError
 from chaperon.interrupts import marked
+from chaperon.measure.exchange import SessionActivity
 from chaperon.measure.meter import Meter
 from chaperon.session.clients import SessionClients
 from chaperon.session.config import Config
@@ -58,6 +59,7 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
         self._random: Random | None = None
         self._mailbox = Mailbox(context.clock)
         if parent is None:
+            self.meter.activity = SessionActivity(user)
             self.id: str = f"{context.meter.scenario}-{user}"
             self.config = Config(context.config)
             self.assigned: State = State()
@@ -175,6 +177,7 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
     def _begin_visit(self, visit: VisitInfo) -> None:
         """Start a visit: reset the random source, the pace and the numbering of tasks."""
         self.visit = visit
+        self.meter.activity.visit = visit.number
         self._random = None
         self._cached_random_key = None
         if self.context.numbering.users is None:

@@ -8,7 +8,7 @@ import click
 
 from chaperon.author_frames import author_places
 from chaperon.cli.execute import execute
-from chaperon.cli.option_groups import GroupedCommand
+from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import LOAD_NAMES, RunOptions, load_options, target_argument
 from chaperon.cli.outputs import prints_elsewhere
 from chaperon.cli.terminal.samples import SamplePrinter, print_trace
@@ -27,16 +27,18 @@ from chaperon.scenario.entry import ONE_VISIT
     reason="check makes one visit of each entry, without limits",
 )
 @target_argument
+@option("Output", "--verbose", is_flag=True, help="Print what is sent and received for every request, not only FAIL.")
 @load_options
-def check(file: str, options: RunOptions) -> int:
+def check(file: str, options: RunOptions, verbose: bool) -> int:
     """Make one visit of every entry of FILE, and print each request, step and error as it happens.
 
-    Of a mix, every scenario makes a visit. Any error is a FAIL.
+    Of a mix, every scenario makes a visit. Any error is a FAIL. A failing request is printed
+    with its headers and body and those of its response, at most 500 bytes of each body.
     """
     environment = options.load_environment(file, warn=print_warning)
     entries = [replace(each, load=ONE_VISIT) for entry in environment.entries for each in entry.split_mix()]
     once = replace(environment, scenarios=entries, limits=())
-    printer = SamplePrinter(with_label=len(once.entries) > 1, err=prints_elsewhere(options))
+    printer = SamplePrinter(with_label=len(once.entries) > 1, err=prints_elsewhere(options), verbose=verbose)
     # every sample was printed already: after them the verdict alone
     try:
         return execute(once, replace(options, quiet=True), tap=printer, judge=_judge)

@@ -1,17 +1,23 @@
-"""Prints the samples of `chaperon check` as they are recorded, with the author's lines of each exception."""
+"""Prints what `chaperon check` records: samples, the author's lines of exceptions, requests with their responses."""
 
 from __future__ import annotations
 
 from chaperon.author_frames import Place, traceback_lines
-from chaperon.cli.terminal.streams import INDENT, Styled, print_line
+from chaperon.cli.terminal.streams import INDENT, REDACT, Styled, print_line
+from chaperon.measure.exchange import BODY, Exchange
 from chaperon.measure.sample import Sample
 from chaperon.report.format import number_text, time_text
+from chaperon.report.texts import map_fields
+
+BODY_SHOWN = 500
+"""Bytes that are printed of a body."""
 
 
 class SamplePrinter:
-    """Prints every sample, until standard output is closed."""
+    """Prints every sample and every failing request, until standard output is closed; with *verbose* every request."""
 
-    def __init__(self, *, with_label: bool, err: bool = False) -> None:
+    def __init__(self, *, with_label: bool, err: bool = False, verbose: bool = False) -> None:
+        self._verbose = verbose
         self._err = err
         self._labelled = with_label
         self._readable = True
@@ -26,6 +32,34 @@ class SamplePrinter:
                 print_trace(sample.failure.trace, sample.failure.message, err=self._err)
         except Exception:
             self._readable = False
+
+    def exchange(self, exchange: Exchange) -> None:
+        """Print what was sent and received, below the line of its sample. Never raises."""
+        if not self._readable or not (exchange.error or self._verbose):
+            return
+        try:
+            for line in exchange_lines(map_fields(exchange, REDACT)):
+                print_line(INDENT, line, err=self._err)
+        except Exception:
+            self._readable = False
+
+
+def exchange_lines(exchange: Exchange) -> list[str]:
+    """Return a request and its response as curl shows them: ">" before each line sent, "<" before each one received."""
+    lines = [f"> {exchange.method} {exchange.url}", *(f"> {line}" for line in exchange.sent_headers)]
+    lines += _body_lines(">", exchange.sent_body, exchange.sent_size)
+    if not exchange.status:
+        return [*lines, "< no response"]
+    lines += [f"< {exchange.status} {exchange.reason}".rstrip(), *(f"< {line}" for line in exchange.headers)]
+    return lines + _body_lines("<", exchange.body, exchange.size)
+
+
+def _body_lines(mark: str, body: str, size: int) -> list[str]:
+    if not body:
+        return []
+    shown = body.encode()[:BODY_SHOWN].decode(errors="ignore")
+    rest = [f"{mark} … {size:,} bytes in all"] if len(shown) < len(body) or size > BODY else []
+    return [mark, *(f"{mark} {line.rstrip()}" for line in shown.rstrip("\n").split("\n")), *rest]
 
 
 def sample_line(sample: Sample) -> tuple[Styled, str]:

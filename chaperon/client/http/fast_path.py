@@ -11,13 +11,12 @@ from requests.models import REDIRECT_STATI
 
 from chaperon.client.http.content_encoding import decoded
 from chaperon.client.http.deadline import CallBudget, bind
-from chaperon.client.http.metrics import count_extras, record_response
+from chaperon.client.http.metrics import count_extras, record_exception, record_response
 from chaperon.client.http.request_templates import EncodedRequest
 from chaperon.client.http.response import Response
 from chaperon.client.network.connect import Timeouts
 from chaperon.client.outcome import Expect
 from chaperon.interrupts import is_a
-from chaperon.measure.failures import failure_of
 from chaperon.measure.meter import Meter
 
 _new: Any = Response.__new__
@@ -57,7 +56,7 @@ def send_fast(
             exc.request = encoded.prepared
         end = meter.clock.now()
         lag.end(end)
-        meter.record(name, "http", start, end, failure_of(exc))
+        record_exception(meter, name, start, end, exc, encoded)
         raise
     end = meter.clock.now()
     lag.end(end)
@@ -81,7 +80,7 @@ def send_fast(
         return _redirected(http, reply, name, timeouts, limit, allow_redirects, expect)
     if arrived.retried or http.service.timings:
         count_extras(meter, reply, name, start, end, timed=http.service.timings)
-    if expect is None and status < 400:
+    if expect is None and status < 400 and meter.recorder.exchanges.tap is None:
         meter.record(name, "http", start, end, None, len(arrived.body))
         reply._recorded = (meter, name, start, end, None)
     else:
@@ -116,7 +115,7 @@ def _redirected(
         else:
             reply._next = next(http.resolve_redirects(reply, request, yield_requests=True, **settings), None)
     except BaseException as exc:
-        meter.record(name, "http", start, meter.clock.now(), failure_of(exc))
+        record_exception(meter, name, start, meter.clock.now(), exc, getattr(exc, "request", None) or request)
         raise
     end = meter.clock.now()
     count_extras(meter, found, name, start, end, timed=http.service.timings)

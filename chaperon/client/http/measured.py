@@ -8,18 +8,19 @@ from typing import Any
 
 import requests
 
+from chaperon.client.exchange import keep_exchange, wire_bytes
 from chaperon.client.http.adapter import timeouts_of
 from chaperon.client.http.cookies import Jar
 from chaperon.client.http.deadline import bind, bounds_of, mark_hop
 from chaperon.client.http.fast_path import send_fast
-from chaperon.client.http.metrics import count_extras, record_response
+from chaperon.client.http.metrics import count_extras, record_exception, record_response
 from chaperon.client.http.response import Response, add_extractors
 from chaperon.client.http.session import FastSession, is_stranger
 from chaperon.client.http.urllib3_adapter import BoundedHTTPAdapter, within
 from chaperon.client.mocks import intercepted, replaced_send, stand_in
 from chaperon.client.network.connect import NetworkContext
 from chaperon.client.network.exceptions import base_missing
-from chaperon.client.outcome import Expect, wire_bytes
+from chaperon.client.outcome import Expect
 from chaperon.client.service import MAX_BODY, Service
 from chaperon.clock import default_clock
 from chaperon.errors import UsageError
@@ -190,7 +191,7 @@ class MeasuredSession(FastSession):
         except BaseException as exc:
             end = now()
             lag.end(end)
-            self.meter.record(name, "http", start, end, failure_of(exc))
+            record_exception(self.meter, name, start, end, exc, getattr(exc, "request", None) or request)
             self.unreached.record_refused(request.url or "", exc)
             raise
         end = now()
@@ -262,6 +263,7 @@ class MeasuredSession(FastSession):
                 if failure.error == "interrupted" and _is_event_stream(response):
                     failure = failure._replace(censored=False)  # an event stream has no natural end to wait for
                 self.meter.record(name, "http", start, end, failure, wire_bytes(response))
+                keep_exchange(self.meter, name, start, end, failure, response=response)
             else:
                 record_response(self.meter, response, name, start, end, expect)
 

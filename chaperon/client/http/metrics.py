@@ -6,7 +6,8 @@ from typing import Any
 
 import requests
 
-from chaperon.client.outcome import Expect, judge, mark_recorded, wire_bytes
+from chaperon.client.exchange import keep_exchange, wire_bytes
+from chaperon.client.outcome import Expect, judge, mark_recorded
 from chaperon.client.timings import Timings
 from chaperon.measure.failures import failure_of
 from chaperon.measure.meter import Meter
@@ -23,10 +24,23 @@ def record_response(
     try:
         failure = judge(response, expect)
     except BaseException as exc:
-        meter.record(name, "http", start, end, failure_of(exc), wire_bytes(response))
+        failure = failure_of(exc)
+        meter.record(name, "http", start, end, failure, wire_bytes(response))
+        keep_exchange(meter, name, start, end, failure, response=response)
         raise
     meter.record(name, "http", start, end, failure, wire_bytes(response))
     mark_recorded(response, meter, name, start, end, failure)
+    if failure is not None or meter.recorder.exchanges.tap is not None:
+        keep_exchange(meter, name, start, end, failure, response=response)
+
+
+def record_exception(
+    meter: Meter, name: str, start: float, end: float, exc: BaseException, request: Any, response: Any = None
+) -> None:
+    """Record a request that an exception ended. *request* as in `keep_exchange`, *response* as far as it came."""
+    failure = failure_of(exc)
+    meter.record(name, "http", start, end, failure, 0 if response is None else wire_bytes(response))
+    keep_exchange(meter, name, start, end, failure, request=request, response=response)
 
 
 def count_extras(

@@ -33,6 +33,9 @@ from chaperon.errors import BodyTooLarge, DeadlineExceeded
 from chaperon.interrupts import is_a
 from chaperon.measure.failures import chain
 
+BEGINNING = 4_000
+"""Bytes kept of the beginning of a streamed body, for the report of a response that is an error."""
+
 
 class HttplibShim:
     """Stands in for the `http.client` response under the urllib3 response of a complete body.
@@ -75,6 +78,7 @@ class Response(Extractors, Judged, requests.Response):
     reused: bool
     """Whether the request was sent over a connection from an earlier request."""
     _body: Body | None = None
+    _beginning = b""
     _iterating = False
     _ending: Callable[[BaseException | None], None] | None = None
     _limit = inf
@@ -136,6 +140,8 @@ class Response(Extractors, Judged, requests.Response):
         try:
             for chunk in self._timely(chunks):
                 got += len(chunk)
+                if len(self._beginning) < BEGINNING and isinstance(chunk, bytes):
+                    self._beginning += chunk[:BEGINNING]
                 if got > self._limit:
                     raise too_large(self._limit)
                 yield chunk

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from requests import PreparedRequest, Request
 from requests.structures import CaseInsensitiveDict
 
+from chaperon.client.exchange import keep_exchange
 from chaperon.client.http.measured import MeasuredSession
 from chaperon.client.network import exceptions
 from chaperon.client.network.connect import NetworkContext, Timeouts
@@ -40,6 +41,29 @@ MAX_SIZE = 16 * 1024 * 1024
 REDIRECTS = 10
 """Maximum number of redirects of one handshake."""
 _WS = re.compile("^ws(?=s?://)")
+
+
+class _Handshake(NamedTuple):
+    """The request of a handshake, prepared when it is shown."""
+
+    http: MeasuredSession
+    request: Request
+
+    @property
+    def prepared(self) -> PreparedRequest:
+        return self.http.prepare_request(self.request)
+
+
+class _Refusal:
+    """The response to a handshake that was refused, as far as the exception has it."""
+
+    def __init__(self, exc: WebSocketRefused) -> None:
+        self.status_code = exc.status
+        self.reason = ""
+        self.headers: Mapping[str, str] = {}
+        self.encoding = None
+        self._content = exc.body
+        self._content_consumed = True
 
 
 def open_websocket(
@@ -75,7 +99,17 @@ def open_websocket(
     try:
         opened = _open(http, network, request, list(subprotocols), opening)
     except BaseException as exc:
-        metrics.opened(start, exc)
+        failure = metrics.opened(start, exc)
+        keep_exchange(
+            meter,
+            metrics.names.connect,
+            start,
+            metrics.now(),
+            failure,
+            kind="ws",
+            request=_Handshake(http, request),
+            response=_Refusal(exc) if is_a(exc, WebSocketRefused) and exc.status is not None else None,
+        )
         raise
     metrics.opened(start, redirects=opened.redirects)
     if service.timings:

@@ -10,6 +10,7 @@ from chaperon.errors import WebSocketClosed
 from chaperon.interrupts import is_a
 from chaperon.measure.failures import cause_of, failure_of
 from chaperon.measure.meter import Meter
+from chaperon.measure.sample import Failure
 
 USUAL_ENDS = (1000, 1001, 1005)
 
@@ -63,12 +64,13 @@ class WebSocketMetrics:
         self.lag = meter.recorder.lag
         self._record = meter.record  # compiled by mypyc: called by position, as keywords would need a dict per message
 
-    def opened(self, start: float, failure: BaseException | None = None, redirects: int = 0) -> None:
-        """Record an attempt to connect, and count its redirects."""
+    def opened(self, start: float, failure: BaseException | None = None, redirects: int = 0) -> Failure | None:
+        """Record an attempt to connect, and count its redirects. Return the failure that was recorded."""
         end = self.now()
-        self.waited(self.names.connect, start, end, failure)
+        found = self.waited(self.names.connect, start, end, failure)
         if redirects:
             self._record(f"redirects {self.names.connect}", "count", start, end, None, 0, None, float(redirects))
+        return found
 
     def stages(self, start: float, timings: Timings) -> None:
         """Record the seconds of each stage of connecting, one value series per stage."""
@@ -92,8 +94,13 @@ class WebSocketMetrics:
         now = self.now()
         self._record(self.names.dropped, "count", now, now, None, 0, None, 1.0)
 
-    def waited(self, name: str, start: float, end: float, failure: BaseException | None = None, size: int = 0) -> None:
-        """Record a finished wait from *start* to *end*: a connect, recv, request or ping, or a failed send."""
+    def waited(
+        self, name: str, start: float, end: float, failure: BaseException | None = None, size: int = 0
+    ) -> Failure | None:
+        """Record a finished wait from *start* to *end*: a connect, recv, request or ping, or a failed send.
+
+        Return the failure that was recorded, None for a success.
+        """
         found = None
         if failure is not None:
             asked = name != self.names.recv  # recv has no request that it answers, hence no natural end
@@ -104,6 +111,7 @@ class WebSocketMetrics:
             if cause is not None and is_a(cause, WebSocketClosed):
                 failure_of(cause)  # each waiter raises its own copy of the close; list the original once
         self._record(name, "ws", start, end, found, size)
+        return found
 
     def trip(self, name: str, since: float, at: float) -> None:
         """Record a round trip: sent at *since*, answer arrived at *at*."""

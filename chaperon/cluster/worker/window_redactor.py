@@ -59,7 +59,14 @@ class WindowRedactor:
         window = map_window_texts(window, self._texts)
         if not self.unshared:
             return window
-        return replace(window, series=self._series(window), errors=self._errors(window))
+        return replace(
+            window,
+            series=self._series(window),
+            errors=self._errors(window),
+            exchanges=tuple(
+                replace(each, series=self._name(each.series), error=self._name(each.error)) for each in window.exchanges
+            ),
+        )
 
     def _series(self, window: Window) -> dict[Key, Series]:
         parts: dict[Key, list[Series]] = {}

@@ -15,6 +15,7 @@ from chaperon.measure.window_codec import pack_window
 
 UNTAGGED = "windows too large for a message, sent without the tags of their series"
 UNNAMED = f"windows too large for a message, sent with the rarer names of their series as «{OTHER}»"
+NO_EXCHANGES = "failing requests left out of windows too large for a message"
 NAMES_KEPT = (500, 200, 100, 50, 20, 10, 5, 2, 1, 0)
 """Numbers of names to keep, tried in turn; those with the most samples are kept."""
 
@@ -38,6 +39,9 @@ def pack_to_fit(window: Window, *, began: float) -> bytes:
 
 
 def _smaller(window: Window) -> Iterator[Window]:
+    if window.exchanges:
+        window = replace(window, exchanges=(), notes={**window.notes, NO_EXCHANGES: len(window.exchanges)})
+        yield window
     yield _merged(window, lambda key: key._replace(tags=()), UNTAGGED)
     counts: Counter[str] = Counter()
     for key, series in window.series.items():

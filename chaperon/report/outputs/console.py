@@ -21,7 +21,7 @@ from chaperon.report.outputs.series_table import TIMES_EXPLAINED, cut_middle, pr
 from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import ErrorRow, Report, Verdict
 from chaperon.report.rows import UNTIMED, Row, merge_scenarios
-from chaperon.report.texts import map_texts
+from chaperon.report.texts import one_line_texts
 from chaperon.report.totals import Pulse
 from chaperon.report.worker_table import worker_lines
 
@@ -85,7 +85,7 @@ def print_report(report: Report, console: Console, by: Sequence[str] = (), *, me
     *by* adds tables of the series split by "phase" or by the values of a tag. *merge* adds series of one name
     in several entries up. Texts are redacted.
     """
-    report = map_texts(report, redacted_line)
+    report = one_line_texts(report)
     printed = list(merge_scenarios(report.rows) if merge else report.rows)
     print_tables(report, printed, "", console)
     for name in by:
@@ -168,6 +168,9 @@ def _print_errors(errors: Sequence[ErrorRow], console: Console) -> None:
         console.print(
             Text(f"  {'':>{counts}} {redacted_line(row.sample)}", style="dim"), overflow="ellipsis", no_wrap=True
         )
+        for exchange in row.exchanges[:1]:
+            text = f"  {'':>{counts}} {redacted_line(exchange.summary)}"
+            console.print(Text(text, style="dim"), overflow="ellipsis", no_wrap=True)
     if len(errors) > ERRORS_SHOWN:
         rest = sum(row.count for row in errors[ERRORS_SHOWN:])
         console.print(

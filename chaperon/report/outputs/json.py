@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from chaperon.report.breakdown import PHASE, by_tags, split
 from chaperon.report.outputs.file_output import STDOUT, FileOutput, Stdout, plain_stdout, write_text
 from chaperon.report.percentiles import Population
 from chaperon.report.redaction.redaction import STEERING, redacted
-from chaperon.report.report import Report
+from chaperon.report.report import ErrorRow, Report
 from chaperon.report.rows import Row
 from chaperon.report.texts import map_texts
 
@@ -41,7 +41,7 @@ def as_dict(report: Report) -> dict[str, Any]:
             for row in rows
         ],
         "tags": [{**_series(report, row), "tags": dict(tags)} for tags, row in by_tags(report)],
-        "errors": [asdict(e) for e in report.errors],
+        "errors": [_error(row) for row in report.errors],
         "ledger": [{"scenario": label, **asdict(counts)} for label, counts in report.ledger.items()],
         "limits": [asdict(limit) for limit in report.limits],
         "seconds": [
@@ -93,6 +93,14 @@ def json_text(values: dict[str, Any], path: str | Path) -> str:
 def write_plain(values: dict[str, Any], path: str | Path, *, stdout: Stdout = plain_stdout) -> None:
     """Write plain values as JSON to *path*, or to *stdout* if that is "-". Raises OutputError, OSError."""
     write_text(path, json_text(values, path), stdout=stdout)
+
+
+def _error(row: ErrorRow) -> dict[str, Any]:
+    examples = [
+        {"method": each.method, "url": each.url, "status": each.status or None, "body": each.first_line}
+        for each in row.exchanges
+    ]
+    return {**asdict(replace(row, exchanges=())), "exchanges": examples}
 
 
 def _series(report: Report, row: Row) -> dict[str, Any]:

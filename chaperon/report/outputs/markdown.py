@@ -11,7 +11,7 @@ from chaperon.report.percentiles import Population, percentile_text
 from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import Report
 from chaperon.report.rows import ALL_SCENARIOS, UNTIMED, Row, requests_of, total_of
-from chaperon.report.texts import map_texts
+from chaperon.report.texts import one_line_texts
 
 SIGNS = {"PASS": "✓", "FAIL": "✕", "INVALID": "⚠", "ABORTED": "■"}
 SERIES_SHOWN = 40
@@ -34,7 +34,7 @@ class MarkdownOutput(FileOutput):
 
 def markdown_text(report: Report) -> str:
     """Return the report as Markdown: verdict and reasons first, then limits, series, errors, ledger, notes."""
-    report = map_texts(report, redacted_line)
+    report = one_line_texts(report)
     verdict = report.verdict.value
     lines = [f"## {SIGNS[verdict]} {verdict} · {cell(report.environment)} · {report.duration:.1f} s", ""]
     lines += [f"- {cell(reason)}" for reason in report.reasons] + [""] * bool(report.reasons)
@@ -144,10 +144,15 @@ def _errors(report: Report) -> list[str]:
             cell(f"{row.series} in {row.scenario}"),
             f"{row.first:.1f}–{row.last:.1f} s",
             cell(row.sample),
+            cell(row.exchanges[0].summary) if row.exchanges else "",
         )
         for row in report.errors[:ERRORS_SHOWN]
     ]
-    lines = ["### errors", "", *table(("count", "error", "where", "when", "first message"), rows, "r l l l l")]
+    lines = [
+        "### errors",
+        "",
+        *table(("count", "error", "where", "when", "first message", "first request"), rows, "r l l l l l"),
+    ]
     if len(report.errors) > ERRORS_SHOWN:
         lines += [f"{len(report.errors) - ERRORS_SHOWN:,} more classes of errors are in the JSON report", ""]
     return lines
