@@ -21,32 +21,50 @@ else:
 METHODS = frozenset({"request", "prepare_request", "send", "get_adapter", "merge_environment_settings"})
 """Methods that a library may replace on one session object."""
 
-_PLAIN: list[Any] = [None, None, None, None]
-_HOMES = ("requests.sessions", "requests.sessions", "requests.adapters", "urllib3.connection")
+_HOMES = {
+    "session": "requests.sessions",
+    "send": "requests.sessions",
+    "adapter_send": "requests.adapters",
+    "connection": "urllib3.connection",
+}
+"""By part: the module that defines it if it is not replaced."""
+
+# Module variables, one a part: they are compared at each request, and nothing in Python is read faster.
+_session: Any = None
+_send: Any = None
+_adapter_send: Any = None
+_connection: Any = None
 
 
 def intercepted() -> bool:
     """Return whether requests must go through `requests` or urllib3 because a part of them is replaced."""
-    session, send, adapter_send, connection = _PLAIN
     if (
-        requests.Session is session
-        and session.send is send
-        and HTTPAdapter.send is adapter_send
-        and HTTPConnectionPool.ConnectionCls is connection
+        requests.Session is _session
+        and PlainSession.send is _send
+        and HTTPAdapter.send is _adapter_send
+        and HTTPConnectionPool.ConnectionCls is _connection
     ):
         return False
-    return intercepted() if None in _PLAIN and _learned() else True
+    return intercepted() if _learned() else True
 
 
 def _learned() -> bool:
     """Store the parts that are unknown and not replaced now; return whether there were any."""
-    found = (requests.Session, PlainSession.send, HTTPAdapter.send, HTTPConnectionPool.ConnectionCls)
-    news = False
-    for place, part in enumerate(found):
-        if _PLAIN[place] is None and getattr(part, "__module__", "") == _HOMES[place]:
-            _PLAIN[place] = part
-            news = True
-    return news
+    found: dict[str, Any] = {
+        "session": requests.Session,
+        "send": PlainSession.send,
+        "adapter_send": HTTPAdapter.send,
+        "connection": HTTPConnectionPool.ConnectionCls,
+    }
+    known = globals()
+    news = [
+        name
+        for name, part in found.items()
+        if known[f"_{name}"] is None and getattr(part, "__module__", "") == _HOMES[name]
+    ]
+    for name in news:
+        known[f"_{name}"] = found[name]
+    return bool(news)
 
 
 def is_replaced(session: Any) -> bool:
