@@ -209,8 +209,8 @@ def _power_table(pairs: int) -> Iterator[str]:
 
 def _alarm_cell(alarms: Alarms) -> str:
     known = alarms.pairs - alarms.unknown
-    unknown = f" ({100 * alarms.unknown / alarms.pairs:.0f})" if alarms.unknown else ""
-    return f"{100 * alarms.seen / known:.0f}{unknown}" if known else "– (100)"
+    share = f" ({100 * alarms.unknown / alarms.pairs:.0f})" if alarms.unknown else ""
+    return f"{100 * alarms.seen / known:.0f}{share}" if known >= alarms.pairs / 10 else f"–{share}"
 
 
 def _middle(values: Sequence[float]) -> str:
