@@ -12,7 +12,7 @@ from benchmarks.queue_target import Service
 from chaperon.measure.precision.centroids import Centroids
 from chaperon.measure.precision.history import History, SeriesSecond
 from chaperon.measure.sketch import TOTAL, Sketch
-from chaperon.report.comparison.decision import Change, decide_ratio, time_margin
+from chaperon.report.comparison.decision import ChangeKind, decide_ratio, time_margin
 from chaperon.report.comparison.difference import log_ratio
 from chaperon.report.comparison.estimate import quantile_estimate
 from chaperon.report.percentiles import Population
@@ -164,7 +164,7 @@ def compared(world: World, pairs: int, *, slower: float = 0.0, margin: float = 0
             ratio = log_ratio(each[0], each[1])
             decision = decide_ratio(ratio, time_margin(margin, each[0].value, each[1].value))
             alarms.seen += ratio.low > 0 or ratio.high < 0
-            alarms.slower += decision.change is Change.SLOWER
+            alarms.slower += decision.change is ChangeKind.SLOWER
             alarms.detectable.append(decision.detectable)
     return found
 

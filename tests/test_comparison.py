@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from benchmarks.intervals import World, compared, population
 from chaperon.measure.precision.centroids import Centroids
 from chaperon.measure.precision.history import History, SeriesSecond
-from chaperon.report.comparison.decision import Change, decide_ratio, decide_share, holm, time_margin
+from chaperon.report.comparison.decision import ChangeKind, decide_ratio, decide_share, holm, time_margin
 from chaperon.report.comparison.difference import between_runs, difference, log_ratio, log_ratio_of_groups
 from chaperon.report.comparison.estimate import Estimate, error_estimate, quantile_estimate
 
@@ -65,12 +65,12 @@ def test_a_symmetric_difference_is_that_of_pythagoras():
 @pytest.mark.parametrize(
     ("value", "half", "margin", "change"),
     [
-        (0.20, 0.05, 0.1, Change.SLOWER),
-        (-0.20, 0.05, 0.1, Change.FASTER),
-        (0.02, 0.05, 0.1, Change.SAME),
-        (0.05, 0.03, 0.1, Change.SAME),  # slower for certain, but within the margin
-        (0.05, 0.06, 0.1, Change.UNKNOWN),
-        (0.15, 0.09, 0.1, Change.UNKNOWN),
+        (0.20, 0.05, 0.1, ChangeKind.SLOWER),
+        (-0.20, 0.05, 0.1, ChangeKind.FASTER),
+        (0.02, 0.05, 0.1, ChangeKind.SAME),
+        (0.05, 0.03, 0.1, ChangeKind.SAME),  # slower for certain, but within the margin
+        (0.05, 0.06, 0.1, ChangeKind.UNKNOWN),
+        (0.15, 0.09, 0.1, ChangeKind.UNKNOWN),
     ],
 )
 def test_a_change_is_decided_by_where_its_interval_lies(value, half, margin, change):
@@ -83,8 +83,8 @@ def test_a_change_is_decided_by_where_its_interval_lies(value, half, margin, cha
 def test_runs_of_under_a_minute_are_not_compared():
     short, long = (log_ratio(estimate(0.05, 0.01, 0.01, s), estimate(0.5, 0.01, 0.01, s)) for s in (59, 60))
 
-    assert decide_ratio(short, 0.1).change is Change.UNKNOWN
-    assert decide_ratio(long, 0.1).change is Change.SLOWER
+    assert decide_ratio(short, 0.1).change is ChangeKind.UNKNOWN
+    assert decide_ratio(long, 0.1).change is ChangeKind.SLOWER
 
 
 def test_a_margin_is_at_least_a_millisecond_and_twice_the_deviation_between_runs():
@@ -174,9 +174,9 @@ def test_the_share_of_errors_is_unknown_in_a_short_run_and_without_seconds():
 def test_more_errors_are_found_within_a_margin_of_half_a_point():
     calm, worse = (error_estimate(120 * n, 12_000, failing(120, lambda t, n=n: n)) for n in (1, 3))
 
-    assert decide_share(difference(calm, worse), 0.005).change is Change.SLOWER
-    assert decide_share(difference(worse, calm), 0.005).change is Change.FASTER
-    assert decide_share(difference(calm, calm), 0.005).change is Change.SAME
+    assert decide_share(difference(calm, worse), 0.005).change is ChangeKind.SLOWER
+    assert decide_share(difference(worse, calm), 0.005).change is ChangeKind.FASTER
+    assert decide_share(difference(calm, calm), 0.005).change is ChangeKind.SAME
 
 
 # Percentiles
@@ -242,7 +242,7 @@ def test_runs_that_do_not_differ_are_the_same():
     found = log_ratio_of_groups([0.1] * 3, [0.1] * 3, 120)
 
     assert found[:3] == (0.0, 0.0, 0.0)
-    assert decide_ratio(found, 0.05).change is Change.SAME
+    assert decide_ratio(found, 0.05).change is ChangeKind.SAME
     assert found.p_above(0.05) == 1.0
 
 

@@ -59,12 +59,12 @@ class Meter:
         "_keys",
         "_naming",
         "_nested",
+        "activity",
         "clock",
         "phase",
         "recorder",
         "scenario",
         "tags",
-        "activity",
     )
 
     def __init__(

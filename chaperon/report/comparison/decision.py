@@ -19,7 +19,7 @@ MARGINS = {"p50": 0.05, "p95": 0.1, "p99": 0.1, "errors": 0.005}
 _TAIL = (1 - LEVEL) / 2
 
 
-class Change(enum.Enum):
+class ChangeKind(enum.Enum):
     """How a figure of the second run differs from that of the first: SLOWER also stands for more errors."""
 
     SLOWER = "slower"
@@ -28,9 +28,9 @@ class Change(enum.Enum):
     UNKNOWN = "unknown"
 
     @property
-    def mirrored(self) -> Change:
+    def mirrored(self) -> ChangeKind:
         """The change with the runs exchanged."""
-        return {Change.SLOWER: Change.FASTER, Change.FASTER: Change.SLOWER}.get(self, self)
+        return {ChangeKind.SLOWER: ChangeKind.FASTER, ChangeKind.FASTER: ChangeKind.SLOWER}.get(self, self)
 
 
 class Decision(NamedTuple):
@@ -41,7 +41,7 @@ class Decision(NamedTuple):
     been found.
     """
 
-    change: Change
+    change: ChangeKind
     margin: float
     detectable: float
     needed: float
@@ -74,14 +74,14 @@ def decide_share(found: Difference, margin: float) -> Decision:
     return Decision(_change(found, margin), margin, found.detectable, found.seconds * _factor(found, margin))
 
 
-def _change(found: Difference, bound: float) -> Change:
+def _change(found: Difference, bound: float) -> ChangeKind:
     if found.seconds < SHORTEST:
-        return Change.UNKNOWN
+        return ChangeKind.UNKNOWN
     if found.low > bound:
-        return Change.SLOWER
+        return ChangeKind.SLOWER
     if found.high < -bound:
-        return Change.FASTER
-    return Change.SAME if -bound <= found.low and found.high <= bound else Change.UNKNOWN
+        return ChangeKind.FASTER
+    return ChangeKind.SAME if -bound <= found.low and found.high <= bound else ChangeKind.UNKNOWN
 
 
 def _factor(found: Difference, bound: float) -> float:
