@@ -9,8 +9,8 @@ import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
-import gevent
 import websocket
+from waits import until
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
@@ -43,9 +43,7 @@ class Browser:
 
     def _port(self):
         place = Path(self.folder) / "DevToolsActivePort"
-        with gevent.Timeout(30, AssertionError("Chromium did not start")):
-            while not place.exists() or "\n" not in place.read_text():
-                gevent.sleep(0.05)
+        until(lambda: place.exists() and "\n" in place.read_text(), 30, "Chromium did not start", every=0.05)
         return int(place.read_text().split()[0])
 
     def call(self, method, **params):
@@ -83,9 +81,7 @@ class Browser:
 
     def until(self, condition):
         """Wait until an expression is true."""
-        with gevent.Timeout(20, AssertionError(f"never true: {condition}; the console said {self.messages}")):
-            while not self.value(condition):
-                gevent.sleep(0.05)
+        until(lambda: self.value(condition), 20, lambda: f"never true: {condition}; {self.messages}", every=0.05)
 
     def value(self, expression):
         """Return the value of an expression."""
