@@ -36,7 +36,7 @@ DOORS = {
     "zmq": {"cluster.transport"},
     "msgpack": {"measure.strict_msgpack"},
     "time": {"clock", "timers"},
-    "datetime": {"clock", "client.http.response", "report.outputs.csv"},
+    "datetime": {"clock", "client.http.response", "report.outputs.csv", "importing.har_entries"},
     "click": {"cli"},
     "rich": {"cli", "report.outputs.console", "report.outputs.series_table"},
     "fastdigest": {"measure.sketch"},

@@ -23,7 +23,7 @@ def body_arguments(text: str, content_type: str, secrets: SecretValues) -> tuple
     if kind == "application/x-www-form-urlencoded":
         fields = parse_qsl(text, keep_blank_values=True)
         if fields and equal_query(urlencode(fields), text):
-            return {"data": secrets.nested(pairs(fields))}, True
+            return {"data": pairs([(name, secrets.query(name, value)) for name, value in fields])}, True
     return {"data": raw_text(text)}, False
 
 

@@ -29,7 +29,10 @@ class Imported:
     remarks: tuple[str, ...] = ()
 
 
-KINDS: Mapping[str, str] = {"curl": "chaperon.importing.curl:import_curl"}
+KINDS: Mapping[str, str] = {
+    "curl": "chaperon.importing.curl:import_curl",
+    "har": "chaperon.importing.har:import_har",
+}
 """By kind: the function that makes a module of the text of a source."""
 
 

@@ -1,13 +1,14 @@
-"""Secrets in recorded requests: each is replaced by the environment variable that will hold it."""
+"""Values of recorded requests that a scenario cannot hold: secrets become environment variables."""
 
 from __future__ import annotations
 
 import binascii
 import re
 from base64 import b64decode
+from collections.abc import Callable
 from typing import Any
 
-from chaperon.importing.python_code import Template, identifier
+from chaperon.importing.python_code import Code, Template, identifier
 from chaperon.importing.scenario_model import Secret
 from chaperon.report.redaction.secret_names import harmless_header, is_weak, names_a_secret
 
@@ -21,7 +22,15 @@ _LONGEST_NAME = 40
 class SecretValues:
     """The secrets of one import by value: the same value has the same variable."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        captured: Callable[[Any], Code | None] = lambda value: None,
+        captured_text: Callable[[str], Code | None] = lambda text: None,
+    ) -> None:
+        self.captured = captured
+        """Returns the expression for a value that an earlier response had, None for any other."""
+        self.captured_text = captured_text
+        """The same for a text, which may stand for a number."""
         self._by_value: dict[str, Secret] = {}
         self._keys: set[str] = set()
 
@@ -40,6 +49,9 @@ class SecretValues:
 
     def header(self, name: str, value: str) -> Any:
         """Return the value of a header without its secret."""
+        before, space, last = value.rpartition(" ")
+        if (code := self.captured(last)) is not None:
+            return Template((f"{before}{space}", code)) if before else code
         if harmless_header(name) or not (names_a_secret(name) or name.lower() == "cookie"):
             return value
         scheme = _SCHEME.fullmatch(value)
@@ -53,6 +65,8 @@ class SecretValues:
 
     def query(self, name: str, value: str) -> Any:
         """Return the value of a parameter in a query without its secret."""
+        if (code := self.captured_text(value)) is not None:
+            return code
         weak = is_weak(name) and len(value) >= SHORTEST
         return self.secret(name, value) if value and (weak or names_a_secret(name)) else value
 
@@ -64,6 +78,8 @@ class SecretValues:
             return [self.nested(each, name) for each in value]
         if isinstance(value, tuple):  # the pairs of a form
             return value[0], self.nested(value[1], value[0])
+        if (code := self.captured(value)) is not None:
+            return code
         if isinstance(value, str) and value and names_a_secret(name):
             return self.secret(name, value)
         return value
