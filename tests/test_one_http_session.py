@@ -1,6 +1,7 @@
 """What is set on the HTTP session in a nested scenario, a task or a step holds for the user from then on."""
 
 import pytest
+import requests
 from scenes import once
 
 from chaperon import Scenario
@@ -35,7 +36,17 @@ def replace_hooks(http):
     http.hooks = {"response": [lambda reply, **_: setattr(reply, "hooked", True)]}
 
 
+class Marking(requests.adapters.HTTPAdapter):
+    def add_headers(self, request, **kwargs):
+        request.headers["X-Set"] = "yes"
+
+
+def mount(http):
+    http.mount("http://", Marking())
+
+
 SETTINGS = {
+    mount: lambda reply: reply.request.headers.get("X-Set") == "yes",
     set_auth: lambda reply: "Authorization" in reply.request.headers,
     set_header: lambda reply: reply.request.headers.get("X-Set") == "yes",
     replace_headers: lambda reply: reply.request.headers.get("X-Set") == "yes",
