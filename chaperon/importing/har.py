@@ -82,7 +82,7 @@ def _kept(entries: Sequence[Entry]) -> Visit:
 
 
 def _site(base: str) -> str:
-    """Return the last two labels of a host, by which the origins of one site are told apart from others."""
+    """Return the last two labels of a host, which the origins of one site have in common."""
     host = urlsplit(base).hostname or ""
     labels = host.split(".")
     return host if labels[-1].isdecimal() else ".".join(labels[-2:])
