@@ -51,4 +51,4 @@ def test_the_rules_have_the_defaults_it_tells():
 
 
 def test_there_is_something_of_each():
-    assert (len(LOADS), len(LIMITS), len(COMMANDS)) == (14, 8, 3)
+    assert (len(LOADS), len(LIMITS), len(COMMANDS)) == (14, 10, 3)

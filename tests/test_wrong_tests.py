@@ -1,15 +1,22 @@
 """Tests that are written wrongly fail and say how to write them, in place of passing."""
 
+import csv
 import re
+from io import StringIO
 
 import pytest
 import requests
-from scenes import errors_of, once
+from rich.console import Console
+from scenes import errors_of, once, simulated
 
-from chaperon import iterations
+from chaperon import Environment, LimitError, Scenario, Verdict, iterations, rate, run
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import BATCH, NEWEST, Recorder
 from chaperon.measure.sample import Failure, Key
+from chaperon.report.outputs.console import print_report
+from chaperon.report.outputs.csv import CsvOutput
+from chaperon.report.outputs.json import as_dict
+from chaperon.report.outputs.markdown import markdown_text
 from chaperon.testing import VirtualClock
 
 PAGE = "<html>\n" + "a line of the page\n" * 20
@@ -245,3 +252,127 @@ def test_the_unmerged_samples_of_a_series_are_bounded():
     assert waiting["GET /"] < NEWEST + BATCH
     assert waiting["step looks"] < BATCH
     assert {series.count for series in recorder.cut().series.values()} == {10 * NEWEST}
+
+
+# slow replies that count as errors
+
+
+def slow_ones_refused(session):
+    """Take 10 ms, of every third visit 2 s, and refuse what takes long."""
+    with session.measure("GET /", kind="http") as reply:
+        slow = session.visit.number % 3 == 0
+        session.sleep(2.0 if slow else 0.01)
+        if slow:
+            reply.fail("too slow")
+
+
+LIMITS = {
+    "p95(GET /) < 100ms": True,
+    "all p95(GET /) < 100ms": False,
+    "all p50(GET /) < 100ms": True,
+    "all p95 < 2100ms": True,
+    "bad p50(GET /) < 100ms": False,
+    "bad p95(GET /) < 2100ms": True,
+    "service all p95(GET /) < 100ms": False,
+    "all max(GET /) < 100ms": False,
+    "all mean(GET /) < 600ms": False,
+    "bad min(GET /) > 1s": True,
+    "max(GET /) < 100ms": True,
+    "bad p95(step slow_ones_refused) < 1ms": True,
+    "bad p95(GET /nothing) < 1ms": False,
+    "all p95(GET /) < 100ms over 10s": False,
+    "bad p95(GET /) < 100ms over 10s": False,
+    "bad p95(visit) < 1ms over 10s": True,
+    "all p95(GET / in shop) < 3s during steady": True,
+}
+
+
+def test_limits_speak_of_all_samples_or_of_the_bad_ones():
+    report = simulated(slow_ones_refused, load=iterations(900, users=5), limits=list(LIMITS))
+
+    assert {limit.limit: limit.held for limit in report.limits} == LIMITS
+    row = report["GET /"]
+    assert row.p95 == pytest.approx(0.01, rel=0.01)
+    assert row.all.known(0.95) == pytest.approx(2.0, rel=0.01)
+    assert row.bad.known(0.95) == pytest.approx(2.0, rel=0.01)
+
+
+@pytest.mark.parametrize("text", ["bad p95(GET /) < 1ms", "bad max < 1ms", "bad p95 < 1ms over 5s", "bad p99 > 1s"])
+def test_a_limit_on_bad_samples_holds_without_any(text):
+    def quick(session):
+        with session.measure("GET /", kind="http"):
+            session.sleep(0.01)
+
+    report = simulated(quick, load=iterations(900, users=1), limits=[text])
+
+    (limit,) = report.limits
+    assert (limit.held, limit.value, limit.note) == (True, None, "no sample is in error")
+    assert report.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("response all p95(GET /) < 1s", "a sample in error has no response time"),
+        ("response bad max < 1s", "a sample in error has no response time"),
+        ("all count(GET /) > 1", "count is no time"),
+        ("bad errors < 1%", "errors is no time"),
+        ("all rate > 1/s", "rate is no time"),
+        ("bad last(level) < 1", "last is no time"),
+    ],
+)
+def test_all_and_bad_are_written_before_times(text, says):
+    with pytest.raises(LimitError, match=says):
+        Environment(
+            "http://localhost", limits=[text], scenarios=[run(Scenario(slow_ones_refused), iterations(1))]
+        ).plan()
+
+
+@pytest.mark.parametrize("load", [iterations(900, users=5), rate(50, hold=20)], ids=str)
+def test_a_series_with_errors_has_a_row_of_their_times_in_every_output(load, tmp_path):
+    report = simulated(slow_ones_refused, load=load)
+
+    shown = table_of(report)
+    line = next(line for line in shown.splitlines() if line.strip().startswith("in error"))
+    assert line.split()[2] == f"{report['GET /'].bad.count:,}"
+    assert line.count("2.00s") >= 3
+    assert shown.count("in error") == 1
+    (series,) = [each for each in as_dict(report)["series"] if each["name"] == "GET /"]
+    assert series["bad"]["p95"] == series["all"]["p95"] == pytest.approx(2.0, rel=0.01)
+    assert series["p95"] == pytest.approx(0.01, rel=0.01)
+    assert "| … in error |" in markdown_text(report)
+    CsvOutput(tmp_path).finish(report)
+    with open(tmp_path / "series.csv", newline="") as file:
+        (row,) = [row for row in csv.DictReader(file) if row["name"] == "GET /"]
+    assert float(row["bad_p95"]) == pytest.approx(2.0, rel=0.01)
+    assert float(row["p95"]) == pytest.approx(0.01, rel=0.01)
+
+
+def table_of(report, width=120):
+    out = StringIO()
+    print_report(report, Console(file=out, width=width))
+    return out.getvalue()
+
+
+# many series
+
+
+def test_a_table_has_forty_series_and_says_how_many_more():
+    def many(session):
+        for number in range(session.visit.number % 100 + 1):
+            with session.measure(f"GET /{number}", kind="http"):
+                pass
+
+    report = simulated(many, load=iterations(100), limits=["p95(GET /99) < 1s"])
+    shown = table_of(report)
+
+    names = [line.split()[1] for line in shown.splitlines() if line.strip().startswith("GET /")]
+    assert "/99" in names  # the least used of all: a limit names it
+    assert "/0" in names
+    assert len(names) == 38  # and a step, and the visit
+    assert "step many" in shown
+    more = sum(row.count for row in report.rows) - sum(report[f"GET {name}"].count for name in names) - 200
+    assert f"62 more series ({more:,} samples, 0 in error) are in the JSON report" in shown
+    assert "62 more series" in markdown_text(report)
+    total = next(line for line in shown.splitlines() if "all requests" in line)
+    assert total.split()[2] == "5,050"

@@ -73,6 +73,16 @@ class Population:
         return cls(series.response, series.response_censored, series.history, is_response=True)
 
     @classmethod
+    def of_all(cls, series: Series) -> Population:
+        """Return the service times of all samples of a series: good, bad and censored ones, as if independent."""
+        return cls(Sketch.merge_all([series.good, series.bad]) if series.bad else series.good, series.censored)
+
+    @classmethod
+    def of_bad(cls, series: Series) -> Population:
+        """Return the service times of the samples of a series that ended in an error, as if independent."""
+        return cls(series.bad, Sketch())
+
+    @classmethod
     def merge_all(cls, many: Iterable[Population]) -> Population:
         """Return the sum of *many*, merged in the order given."""
         parts = list(many)
@@ -211,6 +221,18 @@ class Population:
             else:
                 high = middle
         return high
+
+
+def bad_text(bad: Sketch, q: float) -> str:
+    """Return quantile *q* of the times of bad samples as text, with the marks of `percentile_text`.
+
+    Bad samples are not kept second by second: they are treated as independent.
+    """
+    value = bad.known(q)
+    if value is None:
+        return UNKNOWN if bad else time_text(None)
+    interval = bad.interval(q)
+    return f"{ROUGH if interval is None or interval.rough(value) else ''}{time_text(value)}"
 
 
 def percentile_text(population: Population, q: float) -> str:

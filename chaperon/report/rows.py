@@ -116,6 +116,11 @@ class Row:
         """The response times of good and censored samples, from when they were due; None if nothing scheduled them."""
         return Population.response(self.series) or None
 
+    @property
+    def all(self) -> Population:
+        """The service times of all samples: good, bad and censored ones."""
+        return Population.of_all(self.series)
+
     def percentile(self, p: float) -> float | None:
         """Return percentile *p* (0 to 100) of the service times, in seconds, of good and censored samples.
 
@@ -248,6 +253,12 @@ ALL_REQUESTS = "all requests"
 """The name of a row that is the sum of requests."""
 
 
+IN_ERROR = "in error"
+"""The name of the line with the times of the samples of a series that ended in an error."""
+SHOWN = 40
+"""Maximum number of series in a table for people."""
+
+
 def requests_of(rows: Sequence[Row]) -> list[Row]:
     """Return the rows that are requests."""
     return [row for row in rows if Key("", row.name, row.kind).is_request]
@@ -270,3 +281,30 @@ def merge_scenarios(rows: Sequence[Row]) -> list[Row]:
 def sum_rows(scenario: str, name: str, kind: str, rows: Sequence[Row], duration: float = 0.0) -> Row:
     merged = Series.merge_all([r.series for r in rows])
     return Row(scenario, name, kind, merged, max((r.duration for r in rows), default=duration))
+
+
+def important_rows(rows: Sequence[Row], limits: Sequence[str], most: int = SHOWN) -> list[Row]:
+    """Return *rows*, in their order; of more than *most* those that the text of a limit names, then the busiest ones.
+
+    Steps, visits, checks and the like come before requests: their names are the author's, those
+    of requests may be made by the target.
+    """
+    if len(rows) <= most:
+        return list(rows)
+    requests = set(map(id, requests_of(rows)))
+
+    def importance(row: Row) -> tuple[bool, bool, int]:
+        return any(row.name in text for text in limits), id(row) not in requests, row.count
+
+    kept = set(map(id, sorted(rows, key=importance, reverse=True)[:most]))
+    return [row for row in rows if id(row) in kept]
+
+
+def left_out_text(rows: Sequence[Row], shown: Sequence[Row]) -> str:
+    """Return how many of *rows* are not *shown*, with their samples and errors; "" if all are."""
+    more = len(rows) - len(shown)
+    if not more:
+        return ""
+    samples = sum(row.count for row in rows) - sum(row.count for row in shown)
+    errors = sum(row.errors for row in rows) - sum(row.errors for row in shown)
+    return f"{more:,} more series ({samples:,} samples, {errors:,} in error) are in the JSON report"

@@ -35,7 +35,13 @@ class _Reader:
 
     def limit(self) -> Limit:
         clock = self._clock()
+        population = self._population()
         what = self._what()
+        if population != "good":
+            if clock == "response":
+                self._refuse("a sample in error has no response time: leave out response", 0)
+            if what not in TIMED and what[0] != "p":
+                self._refuse(f"{what} is no time: {population} is written before a percentile, min, mean or max", 0)
         selections = self._selections()
         op = self._match(_OP, "a comparison: < <= > >= ==").group()
         start = self.at
@@ -54,7 +60,9 @@ class _Reader:
             self._refuse("over and during cannot be combined: leave one of them out", 0)
         if abort and over is None and what in ("count", "errors") and not share and op in (">", ">=", "=="):
             self._refuse(f"{what} grows until the end of the run, so it cannot abort it earlier: use rate, or over", 0)
-        return Limit(self.text, what, op, value, share, clock, kept[-1], tuple(kept), over, during, abort, after)
+        return Limit(
+            self.text, what, op, value, share, clock, population, kept[-1], tuple(kept), over, during, abort, after
+        )
 
     def _when(self) -> tuple[float | None, str | None, bool, float | None]:
         """Parse what follows the value: over a span, during a phase, abort after a span; each at most once."""
@@ -95,6 +103,15 @@ class _Reader:
                 self.at += len(clock)
                 return clock
         return None
+
+    def _population(self) -> Literal["good", "bad", "all"]:
+        self._space()
+        populations: tuple[Literal["bad", "all"], ...] = ("bad", "all")
+        for population in populations:
+            if self.text.startswith(population + " ", self.at):
+                self.at += len(population)
+                return population
+        return "good"
 
     def _what(self) -> str:
         start = self._space()

@@ -44,12 +44,14 @@ class LimitValue(NamedTuple):
     """The value of a limit's statistic, None without data, and a remark on it.
 
     For a percentile that lies among censored samples *value* is the bound that is harder to
-    hold, possibly infinity, and *at_least* the lower bound.
+    hold, possibly infinity, and *at_least* the lower bound. *nothing_bad* says that the limit
+    speaks of samples in error and there are none, so that it holds.
     """
 
     value: float | None
     note: str | None = None
     at_least: float | None = None
+    nothing_bad: bool = False
 
 
 NOTHING = LimitValue(None)
@@ -61,6 +63,7 @@ class Limit:
 
     - *what*: the statistic: "p95", "min", "mean", "max", "rate", "count", "errors" or "last".
     - *op*, *value*: the comparison; the value is in seconds, a fraction (if *share*), per second, or a number.
+    - *population*: whose times: "good" (of a percentile: and censored), "bad", or "all" samples.
     - *clock*: which times: "service", "response", or None for response times where they exist.
     - *selection*: the series it covers. *readings*: all interpretations of the text, the most literal
       first; `reading_for` picks the first one that covers an existing series.
@@ -75,6 +78,7 @@ class Limit:
     value: float
     share: bool = False
     clock: Literal["service", "response"] | None = None
+    population: Literal["good", "bad", "all"] = "good"
     selection: Selection = ALL
     readings: tuple[Selection, ...] = ()
     over: float | None = None
@@ -97,6 +101,8 @@ class Limit:
 
     def result(self, measured: LimitValue, at: int | None = None) -> LimitResult:
         """Return the result for a measured value; *at* is the second in which it was measured."""
+        if measured.nothing_bad:
+            return LimitResult(self.text, True, None, "–", measured.note)
         held = self.holds(measured.value)
         at = None if held else at
         if measured.at_least is not None:
@@ -209,18 +215,25 @@ class Limit:
             return number / data.length if data.length > 0 else None
         return float(number)
 
-    def _time_value(self, whole: Series) -> LimitValue:
+    def _population(self, whole: Series) -> Population:
+        if self.population != "good":
+            return Population.of_bad(whole) if self.population == "bad" else Population.of_all(whole)
         population = Population.response(whole)
         if self.clock == "service" or (self.clock is None and not population):
             population = Population.service(whole)
+        return population
+
+    def _time_value(self, whole: Series) -> LimitValue:
+        population = self._population(whole)
         if not population:
-            return NOTHING
+            return LimitValue(None, "no sample is in error", nothing_bad=True) if self.population == "bad" else NOTHING
         if self.independent:
             population = Population(population.good, population.censored)
         good, cut = population.good, population.censored.count
         if self.what in TIMED:
             value = {"min": good.low, "mean": good.mean, "max": good.high}[self.what] if good else None
-            return LimitValue(value, f"of good samples only: {cut:,} more were cut before they ended" if cut else None)
+            whose = "good samples" if self.population == "good" else "samples that ended"
+            return LimitValue(value, f"of {whose} only: {cut:,} more were cut before they ended" if cut else None)
         q = float(self.what[1:]) / 100
         bounds, few = population.bounds(q), None
         if bounds is None:

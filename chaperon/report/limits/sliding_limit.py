@@ -75,6 +75,8 @@ class Sliding:
 
     def _evaluate(self, second: int) -> None:
         measured = self._measure()
+        if measured.nothing_bad:
+            return
         if measured.value is None:
             if self.limit.what == "rate" and not any(self._due.values()):
                 return  # no visit was due: only visits that started earlier ended

@@ -25,8 +25,6 @@ from chaperon.report.texts import one_line_texts
 from chaperon.report.totals import Pulse
 from chaperon.report.worker_table import worker_lines
 
-FROM_WHEN_DUE = "from when due: including the time that a visit waited before it started"
-"""The line below the table that explains its rows of response times."""
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INVALID: "magenta", Verdict.ABORTED: "yellow"}
 ERRORS_SHOWN = 20
 HAPPENINGS_SHOWN = 30
@@ -107,8 +105,6 @@ def print_report(report: Report, console: Console, by: Sequence[str] = (), *, me
     times_printed = "".join(times_text(report, row) for row in printed)
     for mark in (f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in times_printed):
         console.print(mark, style="dim", highlight=False)
-    if any(row.response is not None for row in printed):
-        console.print(FROM_WHEN_DUE, style="dim", highlight=False)
     effects = design_effect_line(printed)
     if effects:
         console.print(effects, style="dim", markup=False, highlight=False)

@@ -27,6 +27,7 @@ ALL_REQUESTS = "all requests"
 _SERIES = (
     "scenario", "name", "kind", "count", "errors", "censored", "never_begun", "rate", "bytes", "total",
     "min", "mean", "max", *PERCENTILES, *(f"response_{name}" for name in PERCENTILES),
+    *(f"bad_{name}" for name in PERCENTILES),
 )  # fmt: skip
 _SECONDS = (
     "at", "time", "scenario", "name", "kind", "phase", "late", "count", "errors", "censored", "bytes",
@@ -96,7 +97,8 @@ class CsvOutput(Output):
 def _series_row(row: Any) -> list[Any]:
     service = [row.service.known(share) for share in PERCENTILES.values()]
     response = [None if row.response is None else row.response.known(share) for share in PERCENTILES.values()]
-    return [*(getattr(row, name) for name in _SERIES[:13]), *service, *response]
+    bad = [row.bad.known(share) for share in PERCENTILES.values()]
+    return [*(getattr(row, name) for name in _SERIES[:13]), *service, *response, *bad]
 
 
 def _figures(series: Series) -> list[Any]:

@@ -7,14 +7,22 @@ from collections.abc import Iterable, Sequence
 
 from chaperon.report.format import AT_LEAST, MARKS, number_text, share_text, time_text
 from chaperon.report.outputs.file_output import FileOutput
-from chaperon.report.percentiles import Population, percentile_text
+from chaperon.report.percentiles import Population, bad_text, percentile_text
 from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import Report
-from chaperon.report.rows import ALL_SCENARIOS, UNTIMED, Row, requests_of, total_of
+from chaperon.report.rows import (
+    ALL_SCENARIOS,
+    IN_ERROR,
+    UNTIMED,
+    Row,
+    important_rows,
+    left_out_text,
+    requests_of,
+    total_of,
+)
 from chaperon.report.texts import one_line_texts
 
 SIGNS = {"PASS": "✓", "FAIL": "✕", "INVALID": "⚠", "ABORTED": "■"}
-SERIES_SHOWN = 40
 ERRORS_SHOWN = 20
 LONGEST = 200
 """Characters of a name or message: the middle of a longer one is left out."""
@@ -40,7 +48,7 @@ def markdown_text(report: Report) -> str:
     lines += [f"- {cell(reason)}" for reason in report.reasons] + [""] * bool(report.reasons)
     lines += _limits(report)
     for scenario in dict.fromkeys(row.scenario for row in report.rows):
-        lines += _series(scenario, [row for row in report.rows if row.scenario == scenario])
+        lines += _series(scenario, [row for row in report.rows if row.scenario == scenario], report)
     lines += _all_scenarios(report)
     lines += _marks(lines)
     lines += _errors(report)
@@ -67,24 +75,25 @@ def _limits(report: Report) -> list[str]:
     return table(("limit", "value", "", "note"), rows, "l r l l")
 
 
-def _series(scenario: str, rows: Sequence[Row]) -> list[str]:
+def _series(scenario: str, rows: Sequence[Row], report: Report) -> list[str]:
     timed = [row for row in rows if row.kind not in UNTIMED]
     checks = [row for row in rows if row.kind == "check"]
     others = [row for row in rows if row.kind in UNTIMED and row.kind != "check"]
+    limits = [limit.limit for limit in report.limits]
     lines = [f"### {cell(scenario)}", ""]
     if timed:
-        shown = list(map(_timed, timed[:SERIES_SHOWN]))
+        shown = important_rows(timed, limits)
+        figures = [line for row in shown for line in _timed(row)]
         if requests_of(timed):
-            shown.append(_total(total_of(timed, scenario)))
-        lines += table(_TIMED, shown, _TIMED_ALIGN) + _more(timed)
+            figures.append(_total(total_of(timed, scenario)))
+        lines += table(_TIMED, figures, _TIMED_ALIGN) + _more(timed, shown)
     if checks:
-        lines += table(("checks", "count", "failed", "passed"), map(_check, checks[:SERIES_SHOWN]), "l r r r")
-        lines += _more(checks)
+        shown = important_rows(checks, limits)
+        lines += table(("checks", "count", "failed", "passed"), map(_check, shown), "l r r r") + _more(checks, shown)
     if others:
-        lines += table(
-            ("counts, values", "count", "errors", "sum", "last"), map(_untimed, others[:SERIES_SHOWN]), "l r r r r"
-        )
-        lines += _more(others)
+        shown = important_rows(others, limits)
+        header = ("counts, values", "count", "errors", "sum", "last")
+        lines += table(header, map(_untimed, shown), "l r r r r") + _more(others, shown)
     return lines
 
 
@@ -95,15 +104,20 @@ def _all_scenarios(report: Report) -> list[str]:
     return [f"### {ALL_SCENARIOS}", "", *table(_TIMED, [_total(report.totals[-1])], _TIMED_ALIGN)]
 
 
-def _more(rows: Sequence[Row]) -> list[str]:
-    more = len(rows) - SERIES_SHOWN
-    return [f"{more:,} more series are in the JSON report", ""] if more > 0 else []
+def _more(rows: Sequence[Row], shown: Sequence[Row]) -> list[str]:
+    left_out = left_out_text(rows, shown)
+    return [left_out, ""] if left_out else []
 
 
-def _timed(row: Row) -> tuple[str, ...]:
+def _timed(row: Row) -> list[tuple[str, ...]]:
+    """Return the line of a row, and one with the times of its samples in error."""
     times = row.service if row.response is None else row.response
     name = cell(row.name) + ("" if row.response is None else ", from when due")
-    return _figures(name, row, times)
+    lines = [_figures(name, row, times)]
+    if row.bad:
+        spread = [bad_text(row.bad, share) for share in _SHARES.values()]
+        lines.append((f"… {IN_ERROR}", f"{row.bad.count:,}", "", "", "", *spread, time_text(row.bad.high)))
+    return lines
 
 
 def _total(row: Row) -> tuple[str, ...]:

@@ -14,10 +14,20 @@ from rich.text import Text
 
 from chaperon.measure.precision.confidence import PERCENTILES
 from chaperon.report.format import OWN, number_text, share_text, time_text
-from chaperon.report.percentiles import percentile_text
+from chaperon.report.percentiles import bad_text, percentile_text
 from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import Report
-from chaperon.report.rows import ALL_REQUESTS, ALL_SCENARIOS, UNTIMED, Row, requests_of, total_of
+from chaperon.report.rows import (
+    ALL_REQUESTS,
+    ALL_SCENARIOS,
+    IN_ERROR,
+    UNTIMED,
+    Row,
+    important_rows,
+    left_out_text,
+    requests_of,
+    total_of,
+)
 
 CUSTOM = ("value", "count", "gauge")
 NARROW = 100
@@ -58,14 +68,20 @@ def print_tables(report: Report, rows: Sequence[Row], part: str, console: Consol
     for scenario in dict.fromkeys(row.scenario for row in rows):
         mine = [row for row in rows if row.scenario == scenario]
         timed = [row for row in mine if row.kind not in UNTIMED]
+        checks = [row for row in mine if row.kind == "check"]
+        custom = [row for row in mine if row.kind in CUSTOM]
         _print_title(scenario, part, console)
         for heading, columns, lines in (
             ("series", _timed_columns(timed, console.width), list(_timed_lines(report, timed))),
-            ("checks", ("count", "failed", "passed"), list(_check_lines(mine))),
-            ("counts, values", _custom_columns(mine), list(_custom_lines(mine))),
+            ("checks", ("count", "failed", "passed"), list(_check_lines(report, checks))),
+            ("counts, values", _custom_columns(custom), list(_custom_lines(_shown(report, custom)))),
         ):
             if lines:
                 console.print(_table(lines, heading, columns, console.width))
+        for kinds in (timed, checks, custom):
+            left_out = left_out_text(kinds, _shown(report, kinds))
+            if left_out:
+                console.print(left_out, markup=False, highlight=False)
     requests = requests_of(rows)
     if len({row.scenario for row in requests}) > 1:
         _print_title(ALL_SCENARIOS, part, console)
@@ -84,6 +100,7 @@ def times_text(report: Report, row: Row) -> str:
     if row.kind in UNTIMED:
         return ""
     times = [*_times(report, row).values(), *(_times(report, row, response=True).values() if row.response else ())]
+    times += [bad_text(row.bad, share) for share in PERCENTILES.values()] if row.bad else []
     return " ".join(times)
 
 
@@ -111,17 +128,31 @@ def _timed_columns(rows: Sequence[Row], width: int) -> tuple[str, ...]:
 def _timed_lines(report: Report, rows: Sequence[Row]) -> Iterator[_Line]:
     requests = requests_of(rows)
     group = None
-    for row in rows:
+    shown = _shown(report, rows)
+    last = next(iter(requests_of(shown)[-1:]), None)
+    for row in shown:
         line = _timed_line(report, row)
         line.section = group not in (None, row.kind)
         group = row.kind
         yield line
         if row.response is not None:
             yield _Line(FROM_ITS_START, _times(report, row))
-        if requests and row is requests[-1]:
+        if row.bad:
+            yield _in_error_line(row)
+        if row is last:
             total = _total_line(report, requests)
             total.section = True
             yield total
+
+
+def _shown(report: Report, rows: Sequence[Row]) -> list[Row]:
+    return important_rows(rows, [limit.limit for limit in report.limits])
+
+
+def _in_error_line(row: Row) -> _Line:
+    """Return the line with the times of the bad samples of a row, from their start."""
+    times = {name: bad_text(row.bad, share) for name, share in PERCENTILES.items()}
+    return _Line(f"  {IN_ERROR}", {"count": f"{row.bad.count:,}", **times, "max": time_text(row.bad.high)})
 
 
 def _total_line(report: Report, requests: Sequence[Row]) -> _Line:
@@ -161,9 +192,8 @@ def _times(report: Report, row: Row, *, response: bool = False) -> dict[str, str
     return {**cells, "max": time_text(population.high if population.good else None)}
 
 
-def _check_lines(rows: Sequence[Row]) -> Iterator[_Line]:
-    checks = [row for row in rows if row.kind == "check"]
-    for row in checks:
+def _check_lines(report: Report, checks: Sequence[Row]) -> Iterator[_Line]:
+    for row in _shown(report, checks):
         yield _check_line(row.name, row.count, row.errors)
     if len(checks) > 1:
         total = _check_line(ALL_CHECKS, sum(row.count for row in checks), sum(row.errors for row in checks))
@@ -177,14 +207,12 @@ def _check_line(name: str, count: int, failed: int) -> _Line:
 
 
 def _custom_columns(rows: Sequence[Row]) -> tuple[str, ...]:
-    with_bytes = any(row.bytes for row in rows if row.kind in CUSTOM)  # WebSocket messages have a size
+    with_bytes = any(row.bytes for row in rows)  # WebSocket messages have a size
     return ("count", *(("bytes",) if with_bytes else ()), "sum", "last", "min", "mean", "p50", "p95", "max")
 
 
 def _custom_lines(rows: Sequence[Row]) -> Iterator[_Line]:
     for row in rows:
-        if row.kind not in CUSTOM:
-            continue
         cells = {"count": f"{row.count:,}", "bytes": f"{row.bytes:,}" if row.bytes else ""}
         shown: dict[str, float | None]
         if row.kind == "count":
