@@ -59,6 +59,13 @@ class RunPlan:
         return " + ".join(str(entry.load) for entry in self.entries)
 
     @property
+    def length(self) -> float | None:
+        """The seconds until the last load ends, None if that depends on the target."""
+        ends = [entry.load.until for entry in self.entries]
+        known = [end for end in ends if end is not None]
+        return max(known, default=None) if len(known) == len(ends) else None
+
+    @property
     def secrets(self) -> set[str]:
         """The values no output may show.
 

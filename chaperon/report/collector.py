@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from chaperon.measure.plain_text import encodable
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
-from chaperon.measure.window import VisitCounts, Window
+from chaperon.measure.window import ErrorKey, VisitCounts, Window
 from chaperon.report.percentiles import Population
 from chaperon.report.run_log import NoRunLog, RunLog
 from chaperon.report.run_sums import MergedSecond, RunSums
@@ -171,6 +171,7 @@ class Collector:
         p50, p95 = population.quantile(0.5), population.quantile(0.95)
         requests, errors = sum(r.requests for r in rows), sum(r.errors for r in rows)
         ledger = self._sums.ledger.values()
+        newest = self._newest_error()
         recent_visits = sum(r.counts.done + r.counts.failed for r in rows)
         return Pulse(
             elapsed=self._closed + 1,
@@ -186,6 +187,9 @@ class Collector:
             visits=sum(c.done + c.failed + c.interrupted for c in ledger),
             requests=sum(r.requests for r in seconds.values()),
             dropped=sum(c.dropped for c in ledger),
+            error="" if newest is None else newest[2],
+            error_series="" if newest is None else newest[1],
+            error_count=0 if newest is None else self._sums.errors[newest].count,
         )
 
     def totals(self, *, histories: bool = True) -> Totals:
@@ -207,6 +211,24 @@ class Collector:
             return totals
         series = {key: each.with_history(self._spool.history(key)) for key, each in totals.series.items()}
         return replace(totals, series=series)
+
+    @property
+    def errors(self) -> dict[ErrorKey, int]:
+        """The numbers of errors so far by (scenario, series, error class), without those of the warm-up."""
+        return {where: error.count - error.warm for where, error in self._sums.errors.items()}
+
+    @property
+    def due(self) -> Mapping[str, float]:
+        """By scenario label, for how many seconds visits were due so far, without the warm-up."""
+        return self._sums.due
+
+    def _newest_error(self) -> ErrorKey | None:
+        """Return the error class that came up last among those of the last seconds, else the one that occurred last."""
+        errors = self._sums.errors
+        recent = [where for where, error in errors.items() if error.last >= self._closed + 1 - RECENT]
+        if recent:
+            return max(recent, key=lambda where: errors[where].first)
+        return max(errors, key=lambda where: errors[where].last, default=None)
 
     def _expect(self, worker: str) -> None:
         self._workers.setdefault(worker, WorkerStats(worker)).away = False

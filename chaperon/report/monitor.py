@@ -14,12 +14,13 @@ from chaperon.report.collector import Collector
 from chaperon.report.dead_target import DEAD_AFTER, DeadTarget
 from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.limits.limits import Limit
+from chaperon.report.limits.live_limit import LiveLimit
 from chaperon.report.limits.sliding_limit import Sliding
 from chaperon.report.reconciliation import reconcile
 from chaperon.report.redaction.redaction import Redactor
 from chaperon.report.report import Report
 from chaperon.report.texts import map_texts
-from chaperon.report.totals import Pulse, WorkerStats
+from chaperon.report.totals import LimitState, Pulse, WorkerStats
 from chaperon.report.validity.falsified import invalidated_limits
 from chaperon.report.validity.generator_part import GeneratorPart
 from chaperon.report.validity.validity import GeneratorChecks
@@ -58,6 +59,8 @@ class RunMonitor:
         self._faults: list[str] = []
         self._evaluated = -1
         self._dead = DeadTarget()
+        self._live = [LiveLimit(limit, self._sliding.get(limit)) for limit in limits]
+        self._state: tuple[int, LimitState | None] = (-1, None)
         self._rules = rules or ValidityRules()
         self._checks = GeneratorChecks(self._rules)
         collector.listeners.append(self._on_second)
@@ -113,8 +116,8 @@ class RunMonitor:
         return self.collector.workers
 
     def pulse(self) -> Pulse:
-        """Return the live figures of the last closed seconds."""
-        return self.collector.pulse()
+        """Return the live figures of the last closed seconds, with a limit that is broken so far or about to be."""
+        return replace(self.collector.pulse(), limit=self._limit_state())
 
     def report(self, info: RunInfo, *, finished: bool) -> Report:
         """Return the report of the run so far, or with *finished* the final one, for which open seconds are closed."""
@@ -146,6 +149,8 @@ class RunMonitor:
         for window in windows:
             self._checks.add(window)
         self._dead.add(second, windows)
+        for live in self._live:
+            live.add(series)
         if not self._sliding:
             return
         errors: dict[tuple[str, str, str], int] = {}
@@ -160,6 +165,15 @@ class RunMonitor:
         for limit, sliding in self._sliding.items():
             span_due = limit.seconds_due(due)
             sliding.add(second, series, errors, busy=busy, due=1.0 if span_due is None else span_due)
+
+    def _limit_state(self) -> LimitState | None:
+        """Return the state of the first limit that is broken, else of the first that is about to be."""
+        if self._second != self._state[0]:
+            errors, due, length = self.collector.errors, self.collector.due, self._second + 1.0
+            states = [each.state(errors, each.limit.seconds_due(due) or length) for each in self._live]
+            known = sorted((state for state in states if state is not None), key=lambda state: not state.broken)
+            self._state = (self._second, known[0] if known else None)
+        return self._state[1]
 
     def _abort(self) -> str | None:
         """Return why a limit aborts the run now, None if none does."""

@@ -80,11 +80,22 @@ class WorkerStats:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitState:
+    """A limit of a run that goes on: its *text*, its value so far as text, whether that breaks it or is near to."""
+
+    text: str
+    shown: str
+    broken: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Pulse:
     """The live figures of a run: rates and percentiles of the last closed seconds, counts since the start.
 
     Times are in seconds, rates per second. A percentile that lies among censored requests is
-    None, and its lower bound is in the field ending in *at_least*.
+    None, and its lower bound is in the field ending in *at_least*. *error* is the error class that
+    came up last of those that still occur, with its series and its count since the start. *limit*
+    is a limit that is broken so far, or about to be.
     """
 
     elapsed: int = 0
@@ -100,6 +111,10 @@ class Pulse:
     visits: int = 0
     requests: int = 0
     dropped: int = 0
+    error: str = ""
+    error_series: str = ""
+    error_count: int = 0
+    limit: LimitState | None = None
 
 
 @dataclass(frozen=True, slots=True)

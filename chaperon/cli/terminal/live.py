@@ -14,9 +14,9 @@ from rich.live import Live as Screen
 from rich.text import Text
 
 from chaperon.cli.terminal.console import CleanConsole
+from chaperon.cli.terminal.live_line import live_lines
 from chaperon.cli.terminal.streams import print_line, standard_streams_cleaned
 from chaperon.load.background import Watched, spawn_watched
-from chaperon.report.outputs.console import pulse_line
 from chaperon.report.worker_table import worker_lines
 
 if TYPE_CHECKING:
@@ -70,8 +70,9 @@ class ProgressLine:
             if not sys.stderr.closed:
                 raise
 
-    def _line(self) -> str:
-        return pulse_line(self._running.pulse(), self._running.target)
+    def _lines(self, width: int | None = None) -> list[str]:
+        running = self._running
+        return live_lines(running.pulse(), running.target, length=running.plan.length, width=width)
 
     def _redraw(self, console: CleanConsole) -> None:
         # Rich prints what is written to this terminal above the line
@@ -83,11 +84,11 @@ class ProgressLine:
             self._screen = screen
             while True:
                 crew = worker_lines(self._running.crew, now=True)
-                lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in (self._line(), *crew)]
+                lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in (*self._lines(console.width), *crew)]
                 screen.update(Group(*lines), refresh=True)
                 gevent.sleep(REDRAW)
 
     def _plain(self) -> None:
         while True:
             gevent.sleep(PLAIN)
-            print_line(self._line(), err=True)
+            print_line(*self._lines(), err=True)

@@ -1,4 +1,4 @@
-"""The report as tables on a terminal, and the live line during the run."""
+"""The report as tables on a terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.text import Text
 from chaperon.measure.precision.confidence import PERCENTILES
 from chaperon.measure.quantity import count_text
 from chaperon.report.breakdown import PHASE, split, tag_names
-from chaperon.report.format import AT_LEAST, MARKS, time_text
+from chaperon.report.format import MARKS
 from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.outputs.output import Output
 from chaperon.report.outputs.series_table import TIMES_EXPLAINED, cut_middle, print_tables, times_text
@@ -22,35 +22,12 @@ from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import ErrorRow, Report, Verdict
 from chaperon.report.rows import UNTIMED, Row, merge_scenarios
 from chaperon.report.texts import one_line_texts
-from chaperon.report.totals import Pulse
 from chaperon.report.worker_table import worker_lines
 
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INVALID: "magenta", Verdict.ABORTED: "yellow"}
 ERRORS_SHOWN = 20
 HAPPENINGS_SHOWN = 30
 PARTS_SHOWN = 20
-
-
-def pulse_line(pulse: Pulse, target: str) -> str:
-    """Return the live figures as one line."""
-    errors = count_text(pulse.errors, "error")
-    if pulse.error_share:
-        errors += f" ({pulse.error_share:.0%} now)"
-    if pulse.dropped:
-        errors += f", {pulse.dropped:,} dropped"
-    parts = (
-        f"{pulse.elapsed // 60}:{pulse.elapsed % 60:02d}",
-        f"{pulse.users:,} busy, {pulse.visits_rate:,.0f} visits/s of {target}",
-        f"{pulse.requests_rate:,.0f} requests/s",
-        errors,
-        f"p50 {_live(pulse.p50, pulse.p50_at_least)}",
-        f"p95 {_live(pulse.p95, pulse.p95_at_least)}",
-    )
-    return " · ".join(parts)
-
-
-def _live(value: float | None, at_least: float | None) -> str:
-    return time_text(value) if at_least is None else f"{AT_LEAST}{time_text(at_least)}"
 
 
 class ConsoleOutput(Output):

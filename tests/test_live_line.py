@@ -1,0 +1,147 @@
+"""The progress line: figures are whole at any width, and it names what is wrong."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaperon import Scenario, iterations, rate, run, users
+from chaperon.cli.terminal.live_line import live_lines
+from chaperon.execution.environment import Environment
+from chaperon.measure.recorder import Recorder
+from chaperon.measure.sample import Failure, Key, Sample
+from chaperon.report.collector import Collector
+from chaperon.report.limits.limit_parser import parse
+from chaperon.report.monitor import RunMonitor
+from chaperon.report.totals import LimitState, Pulse
+
+CALM = Pulse(elapsed=83, users=100, requests_rate=960, visits_rate=480, p50=0.041, p95=0.12)
+PLAN = "100 users for 5m, ramped up within 30s + 20/s with think times"
+BAD = replace(CALM, errors=1_042, error_share=0.08, error="http 500", error_series="GET /cart", error_count=1_000)
+BROKEN = LimitState("p95(GET /) < 300ms", "412ms", broken=True)
+
+
+def test_at_80_columns_it_has_time_left_error_and_limit():
+    assert live_lines(replace(BAD, limit=BROKEN), PLAN, length=300, width=80) == [
+        "1:23, 3:37 left · 100 busy · 480 visits/s · 960 req/s · 1,042 errors (8%)",
+        "p50 41.0ms · p95 120ms · of 100 users for 5m, ramped u…s + 20/s with think times",
+        "1,000 × http 500 in GET /cart · limit p95(GET /) < 300ms broke: 412ms",
+    ]
+
+
+def test_what_fits_has_its_long_words():
+    assert live_lines(CALM, "50/s", length=None, width=120) == [
+        "1:23 · 100 busy, 480 visits/s of 50/s · 960 requests/s · 0 errors · p50 41.0ms · p95 120ms"
+    ]
+
+
+def test_a_pipe_gets_all_of_it_on_one_line():
+    (line,) = live_lines(replace(BAD, limit=replace(BROKEN, broken=False, shown="290ms")), PLAN, length=300)
+
+    assert PLAN in line
+    assert line.endswith("1,000 × http 500 in GET /cart · limit p95(GET /) < 300ms is close: 290ms")
+
+
+@given(
+    width=st.integers(30, 200),
+    plan=st.text(st.characters(codec="ascii", categories=["L", "P"]), max_size=200),
+    series=st.text(st.characters(codec="ascii", categories=["L"]), min_size=1, max_size=200),
+    count=st.integers(1, 10**9),
+)
+def test_no_figure_is_ever_shortened(width, plan, series, count):
+    pulse = replace(BAD, error_series=series, error_count=count, errors=count, limit=BROKEN)
+
+    lines = live_lines(pulse, plan, length=7_200, width=width)
+
+    shown = "\n".join(lines)
+    for figure in (f"{count:,} error", f"{count:,} × ", "p50 41.0ms", "p95 120ms", ": 412ms", "1:23, 118:37 left"):
+        assert figure in shown
+    assert max(map(len, lines)) <= max(width, len(f"{count:,} errors (8%)"))
+
+
+def test_names_from_a_target_stay_on_their_line():
+    (line,) = live_lines(replace(BAD, error_series="GET /\n\x1b[2J"), "a\nb", length=None)
+
+    assert line.isprintable()
+
+
+def monitor(*limits):
+    return RunMonitor(Collector(["w"]), [parse(limit) for limit in limits], brake=None)
+
+
+def fill(watch, seconds, *, took=0.125, bad=(), error="http 500"):
+    recorder = Recorder("w", began=0.0)
+    for second in range(seconds):
+        for n in range(100):
+            failure = Failure(error if second in bad else "", "x") if n < 10 and second in bad else None
+            recorder.record(Sample(Key("shop", "GET /"), second, second + took, failure))
+        recorder.count_visit("shop", second, "planned")
+        recorder.count_visit("shop", second, "done")
+        watch.add(recorder.cut(due={"shop": 1.0}))
+    return watch.pulse()
+
+
+@pytest.mark.parametrize(
+    ("limit", "state"),
+    [
+        ("p95(GET /) < 50ms", ("125ms", True)),
+        ("p95 < 130ms", ("125ms", False)),
+        ("p95 < 300ms", None),
+        ("mean(GET /) > 200ms", ("125ms", True)),
+        ("errors < 1%", ("5.00%", True)),
+        ("errors < 5.2%", ("5.00%", False)),
+        ("errors < 10%", None),
+        ("errors(GET / : http 500) < 10", ("40", True)),
+        ("p95(GET /) < 50ms over 3s", ("125ms", True)),
+        ("rate > 200", ("100/s", True)),
+        ("count > 1000000", None),
+        ("p95(GET /nothing) < 1s", None),
+        ("p95(GET /) < 50ms during peak", None),
+    ],
+)
+def test_a_limit_that_is_broken_or_about_to_be_is_named(limit, state):
+    pulse = fill(monitor(limit), 8, bad=(1, 3, 5, 7))
+
+    assert pulse.limit == (None if state is None else LimitState(parse(limit).text, *state))
+
+
+def test_a_broken_limit_goes_before_one_that_is_near():
+    pulse = fill(monitor("p95 < 130ms", "mean < 50ms"), 40)
+
+    assert pulse.limit == LimitState("mean < 50ms", "125ms", broken=True)
+
+
+def test_the_state_is_that_of_the_whole_run():
+    watch = monitor("errors < 1%")
+
+    assert fill(watch, 100, bad=(0, 1)).limit is None
+    assert watch.pulse().errors == 20
+
+
+def test_the_newest_error_class_is_the_one_that_came_up_last():
+    watch = monitor()
+    recorder = Recorder("w", began=0.0)
+    for second, errors in enumerate([["old"], ["old", "new"], ["old", "new"]]):
+        for error in errors:
+            recorder.record(Sample(Key("shop", f"GET /{error}"), second, second + 0.1, Failure(error, "x")))
+        watch.add(recorder.cut())
+
+    pulse = watch.pulse()
+
+    assert (pulse.error, pulse.error_series, pulse.error_count) == ("new", "GET /new", 2)
+
+
+@pytest.mark.parametrize(
+    ("loads", "length"),
+    [
+        ([users(3, hold=60)], 60.0),
+        ([users(3, hold=60), rate(5, hold="2m")], 120.0),
+        ([users(3)], None),
+        ([users(3, hold=60), iterations(9)], None),
+    ],
+)
+def test_the_length_of_a_plan_is_known_where_its_loads_end_by_time(loads, length):
+    scenarios = [run(Scenario(lambda s: None, name=f"s{n}"), load) for n, load in enumerate(loads)]
+
+    assert Environment(scenarios=scenarios).plan().length == length
