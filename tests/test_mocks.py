@@ -124,6 +124,14 @@ def test_a_mock_that_is_gone_leaves_the_fast_path(target):
     assert not mocks.intercepted()
 
 
+def test_our_own_session_in_place_of_that_of_requests_is_no_mock(monkeypatch):
+    monkeypatch.setattr(requests, "Session", type("Ours", (MeasuredSession,), {}))
+    assert not mocks.intercepted()
+
+    monkeypatch.undo()
+    assert not mocks.intercepted()
+
+
 def test_a_mock_around_the_run_answers_all_of_it(target):
     with requests_mock.Mocker() as mocker:
         mocker.get(f"{target.url}/", json={"found": 7})

@@ -49,7 +49,7 @@ def intercepted() -> bool:
 
 
 def _learned() -> bool:
-    """Store the parts that are unknown and not replaced now; return whether there were any."""
+    """Store the parts that are not replaced now and were unknown; return whether there were any."""
     found: dict[str, Any] = {
         "session": requests.Session,
         "send": PlainSession.send,
@@ -60,11 +60,16 @@ def _learned() -> bool:
     news = [
         name
         for name, part in found.items()
-        if known[f"_{name}"] is None and getattr(part, "__module__", "") == _HOMES[name]
+        if known[f"_{name}"] is not part and (getattr(part, "__module__", "") == _HOMES[name] or _is_ours(part))
     ]
     for name in news:
         known[f"_{name}"] = found[name]
     return bool(news)
+
+
+def _is_ours(part: Any) -> bool:
+    """Return whether *part* is a session class of Chaperon's that was put in place of `requests.Session`."""
+    return any(kind.__module__.startswith("chaperon.client.http.") for kind in getattr(part, "__mro__", ()))
 
 
 def is_replaced(session: Any) -> bool:
