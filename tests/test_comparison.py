@@ -13,7 +13,7 @@ from chaperon.measure.precision.centroids import Centroids
 from chaperon.measure.precision.history import History, SeriesSecond
 from chaperon.report.comparison.decision import ChangeKind, decide_ratio, decide_share, holm, time_margin
 from chaperon.report.comparison.difference import between_runs, difference, log_ratio, log_ratio_of_groups
-from chaperon.report.comparison.estimate import Estimate, error_estimate, quantile_estimate
+from chaperon.report.comparison.estimate import Estimate, error_estimate, quantile_estimate, rate_estimate
 
 NOTHING = Centroids(())
 
@@ -177,6 +177,40 @@ def test_more_errors_are_found_within_a_margin_of_half_a_point():
     assert decide_share(difference(calm, worse), 0.005).change is ChangeKind.SLOWER
     assert decide_share(difference(worse, calm), 0.005).change is ChangeKind.FASTER
     assert decide_share(difference(calm, calm), 0.005).change is ChangeKind.SAME
+
+
+# Rates
+
+
+def counted(counts, step=1):
+    kept = [SeriesSecond(step * t, Centroids([0.1] * n), 0, NOTHING, 0, 0, step) for t, n in enumerate(counts)]
+    return History([lambda: kept])
+
+
+def test_the_rate_of_a_run_is_its_mean_with_the_error_of_its_variation():
+    chance = random.Random(6)
+    held = 0
+    for _ in range(100):
+        level, counts = 0.0, []
+        for _ in range(120):
+            level = 0.7 * level + chance.gauss(0, 3)
+            counts.append(round(50 + level))
+        found = rate_estimate(counted(counts))
+        held += found.low <= 50 <= found.high
+
+    assert held >= 90
+    assert found.seconds == 120
+
+
+def test_a_rate_that_does_not_vary_is_known_exactly_whatever_the_step():
+    for step, number in ((1, 60), (10, 40)):
+        found = rate_estimate(counted([30 * step] * number, step))
+        assert (found.value, found.low, found.high) == pytest.approx((30.0, 30.0, 30.0))
+
+
+def test_a_short_run_has_no_rate_to_compare():
+    assert rate_estimate(counted([30] * 19)) is None
+    assert rate_estimate(None) is None
 
 
 # Percentiles

@@ -68,6 +68,18 @@ class History:
             self._read({each: value(each) for each in (q, *others)}, response)
         return self._known[response, q]
 
+    def counts(self) -> tuple[dict[int, int], int]:
+        """Return how many samples each second has, errors included, and how many seconds stand together.
+
+        May block to read a file.
+        """
+        found: dict[int, int] = {}
+        step = 1
+        for second in self.seconds():
+            found[second.at] = found.get(second.at, 0) + second.good.count + second.censored + second.bad
+            step = max(step, second.step)
+        return found, step
+
     def error_dependence(self) -> Dependence | None:
         """Return the dependence of the samples as the share of errors has it, or None if too few seconds have samples.
 

@@ -81,17 +81,51 @@ def dependence(seconds: Mapping[int, tuple[float, float]], q: float, step: int =
     filled = [at for at, (_, count) in seconds.items() if count > 0]
     if len(filled) < SHORTEST:
         return None
-    first = min(filled)
-    length = max(filled) - first + step
-    block = step * math.ceil(length / step / MOST_BLOCKS)
-    blocks = math.ceil(length / block)
-    above, counts = [0.0] * blocks, [0.0] * blocks
-    for at in filled:
-        place = (at - first) // block
-        above[place] += seconds[at][0]
-        counts[place] += seconds[at][1]
-    freedom = min(freedom_of(length), blocks - 1)
+    length = max(filled) - min(filled) + step
+    above = _blocks({at: seconds[at][0] for at in filled}, length, step)
+    counts = _blocks({at: seconds[at][1] for at in filled}, length, step)
+    freedom = min(freedom_of(length), len(counts) - 1)
     variance = long_run_variance(deviations(above, counts), freedom)
     spread = math.fsum(counts) * q * (1 - q)
-    effect = blocks * variance / spread if 0.0 < q < 1.0 else 1.0
+    effect = len(counts) * variance / spread if 0.0 < q < 1.0 else 1.0
     return Dependence(max(effect, 1.0), freedom, length)
+
+
+class RateEstimate(NamedTuple):
+    """Samples a second, with the *error* that the variation of the run from second to second gives this mean."""
+
+    rate: float
+    error: float
+    freedom: int
+    seconds: int
+
+
+def rate_of(counts: Mapping[int, float], step: int = 1) -> RateEstimate | None:
+    """Return the rate of a run whose *counts* are by second; those of *step* seconds may stand together.
+
+    A last block that is not full is left out. None where fewer than 20 seconds have samples.
+    """
+    filled = [at for at, count in counts.items() if count > 0]
+    if len(filled) < SHORTEST:
+        return None
+    length = max(filled) - min(filled) + step
+    block = _block(length, step)
+    blocks = _blocks({at: counts[at] for at in filled}, length, step)[: length // block]
+    freedom = min(freedom_of(length), len(blocks) - 1)
+    mean = math.fsum(blocks) / len(blocks)
+    variance = long_run_variance([each - mean for each in blocks], freedom)
+    return RateEstimate(mean / block, math.sqrt(variance / len(blocks)) / block, freedom, len(blocks) * block)
+
+
+def _block(length: int, step: int) -> int:
+    """Return the length, in seconds, of the blocks that a run of *length* seconds is summed into."""
+    return step * math.ceil(length / step / MOST_BLOCKS)
+
+
+def _blocks(values: Mapping[int, float], length: int, step: int) -> list[float]:
+    """Return the sums of values by second, in equal blocks from the first second on."""
+    first, block = min(values), _block(length, step)
+    sums = [0.0] * math.ceil(length / block)
+    for at, value in values.items():
+        sums[(at - first) // block] += value
+    return sums

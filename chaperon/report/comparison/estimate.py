@@ -6,8 +6,9 @@ import math
 from typing import NamedTuple
 
 from chaperon.measure.precision.confidence import LEVEL
-from chaperon.measure.precision.distributions import beta_quantile
+from chaperon.measure.precision.distributions import beta_quantile, t_quantile
 from chaperon.measure.precision.history import History
+from chaperon.measure.precision.long_run import rate_of
 from chaperon.report.percentiles import Population
 
 _TAIL = (1 - LEVEL) / 2
@@ -54,6 +55,19 @@ def error_estimate(errors: int, count: int, history: History | None) -> Estimate
     low = beta_quantile(_TAIL, failures, n - failures + 1) if failures > 0 else 0.0
     high = beta_quantile(1 - _TAIL, failures + 1, n - failures) if failures < n else 1.0
     return Estimate(share, low, high, found.freedom, found.seconds)
+
+
+def rate_estimate(history: History | None) -> Estimate | None:
+    """Return the samples a second of a series, errors included, or None if it is unknown.
+
+    The rate of an open load is given; that of a closed load depends on the target. It is unknown
+    with samples in fewer than 20 seconds. May block to read a file.
+    """
+    found = None if history is None else rate_of(*history.counts())
+    if found is None:
+        return None
+    half = t_quantile(1 - _TAIL, found.freedom) * found.error
+    return Estimate(found.rate, found.rate - half, found.rate + half, found.freedom, found.seconds)
 
 
 def logarithm(estimate: Estimate) -> Estimate:
