@@ -13,7 +13,7 @@ from chaperon.measure.precision.centroids import Centroids
 from chaperon.measure.precision.history import History, SeriesSecond
 from chaperon.measure.sketch import TOTAL, Sketch
 from chaperon.report.comparison.decision import ChangeKind, decide_ratio, time_margin
-from chaperon.report.comparison.difference import log_ratio
+from chaperon.report.comparison.difference import log_ratio, log_ratio_of_groups
 from chaperon.report.comparison.estimate import quantile_estimate
 from chaperon.report.percentiles import Population
 
@@ -193,6 +193,28 @@ def _tables(seeds: int) -> Iterator[str]:
         yield f"| {world.name} | " + " | ".join(_alarm_cell(each) for each in compared(world, seeds).values()) + " |"
     yield ""
     yield from _power_table(seeds)
+    yield ""
+    yield from _noise_table(seeds)
+
+
+def _noise_table(pairs: int) -> Iterator[str]:
+    """Yield what differences between runs of one build do, which no single run shows."""
+    yield f"runs of one build that differ, correlation 0.7, 300 s: per cent of {pairs} pairs or groups with an alarm of p50"
+    yield "| deviation between runs | one each | slower by margin 5 % | slower by margin 10 % | five each, Welch |"
+    yield "|---|---|---|---|---|"
+    for between in (0.0, 0.02, 0.05):
+        chance, alarms = Random(1), [0, 0, 0, 0]
+        world = World("correlation 0.7", correlation=0.7, between=between, rate=20)
+        for _ in range(pairs):
+            groups = [[quantile_estimate(world.run(chance), 0.5) for _ in range(5)] for _ in range(2)]
+            first, second = ([each for each in group if each is not None] for group in groups)
+            ratio = log_ratio(first[0], second[0])
+            welch = log_ratio_of_groups([each.value for each in first], [each.value for each in second], world.seconds)
+            alarms[0] += ratio.low > 0 or ratio.high < 0
+            alarms[1] += decide_ratio(ratio, 0.05).change is ChangeKind.SLOWER
+            alarms[2] += decide_ratio(ratio, 0.1).change is ChangeKind.SLOWER
+            alarms[3] += welch.low > 0 or welch.high < 0
+        yield f"| {between:.0%} | {' | '.join(f'{100 * each / pairs:.0f}' for each in alarms)} |"
 
 
 def _power_table(pairs: int) -> Iterator[str]:

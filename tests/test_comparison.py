@@ -14,6 +14,7 @@ from chaperon.measure.precision.history import History, SeriesSecond
 from chaperon.report.comparison.decision import ChangeKind, decide_ratio, decide_share, holm, time_margin
 from chaperon.report.comparison.difference import between_runs, difference, log_ratio, log_ratio_of_groups
 from chaperon.report.comparison.estimate import Estimate, error_estimate, quantile_estimate, rate_estimate
+from chaperon.report.comparison.words import error_sentence, time_sentence
 
 NOTHING = Centroids(())
 
@@ -305,3 +306,48 @@ def test_runs_of_one_build_that_differ_alarm_in_few_groups():
         alarms += found.low > 0 or found.high < 0
 
     assert 0.01 * 200 <= alarms <= 0.08 * 200
+
+
+# Words
+
+
+def sentence(first, second, half, margin=0.1, seconds=300):
+    pair = [Estimate(each, each * (1 - half), each * (1 + half), 9, seconds) for each in (first, second)]
+    found = log_ratio(*pair)
+    return time_sentence("p95(GET /)", first, second, found, decide_ratio(found, margin))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "half", "words"),
+    [
+        (0.040, 0.050, 0.02, "p95(GET /) is 22–29 % slower (40.0ms → 50.0ms): more than the 10 % allowed; "),
+        (0.050, 0.040, 0.02, "p95(GET /) is 18–22 % faster (50.0ms → 40.0ms): by more than the margin of 10 %; "),
+        (0.050, 0.052, 0.02, "p95(GET /) is 1–7 % slower (50.0ms → 52.0ms): within the 10 % allowed; "),
+        (0.050, 0.050, 0.02, "p95(GET /) changed by -3 to +3 % (50.0ms → 50.0ms): within the 10 % allowed; "),
+        (
+            0.050,
+            0.051,
+            0.2,
+            "p95(GET /) changed by -24 to +36 % (50.0ms → 51.0ms): whether by more than 10 % is unknown",
+        ),
+    ],
+)
+def test_a_change_is_said_in_a_sentence(first, second, half, words):
+    assert sentence(first, second, half).startswith(words)
+
+
+def test_what_could_not_have_been_seen_is_always_said():
+    vague, precise = sentence(0.05, 0.051, 0.2), sentence(0.05, 0.05, 0.02)
+
+    assert vague.endswith("; a slowdown of 50 % or more would have been seen; for 10 % run 89 min")
+    assert precise.endswith("; a slowdown of 5 % or more would have been seen")
+
+
+def test_errors_are_said_in_points():
+    calm, worse = (error_estimate(120 * n, 12_000, failing(120, lambda t, n=n: n)) for n in (1, 3))
+    found = difference(calm, worse)
+
+    said = error_sentence("errors(GET /)", calm.value, worse.value, found, decide_share(found, 0.005))
+
+    assert "(1.00% → 3.00%): more than the 0.5 points allowed; a change of" in said
+    assert said.startswith("errors(GET /) changed by +1.")
