@@ -199,7 +199,7 @@ def _tables(seeds: int) -> Iterator[str]:
 
 def _noise_table(pairs: int) -> Iterator[str]:
     """Yield what differences between runs of one build do, which no single run shows."""
-    yield f"runs of one build that differ, correlation 0.7, 300 s: per cent of {pairs} pairs or groups with an alarm of p50"
+    yield f"runs of one build that differ, correlation 0.7, 300 s: per cent of {pairs} pairs or groups with an alarm"
     yield "| deviation between runs | one each | slower by margin 5 % | slower by margin 10 % | five each, Welch |"
     yield "|---|---|---|---|---|"
     for between in (0.0, 0.02, 0.05):
