@@ -8,10 +8,9 @@ from chaperon import Environment, Scenario, run, step, users
 
 
 def setup():
-    from servers import served
-    from servers.search import application
+    from servers.search import serving
 
-    return served(application)
+    return serving()
 
 
 def init(session):

@@ -1,9 +1,17 @@
 """Log in, look around, log out.
 
-Against a server of your own:  chaperon local examples/basic_account_login.py --url http://localhost:8080
+chaperon local examples/basic_account_login.py
+chaperon local examples/basic_account_login.py --url http://localhost:8080      # a server of your own
 """
 
 from chaperon import Environment, Scenario, measured, run, step, users
+from chaperon.demo import target
+
+
+def site():
+    """Start a small site as the target; with --url the load goes elsewhere."""
+    with target() as url:
+        yield {"url": url}
 
 
 def init(session):
@@ -54,10 +62,10 @@ basic_account_login = Scenario(login, look_around, logout, init=init, cleanup=cl
 logout_scenario = Scenario(login, logout_with_stuff, concurrent_logout_with_stuff)
 
 production = Environment(
-    "http://localhost:8080",
+    setup=site,
     headers={"Authorization": "Bearer a-token-of-yours"},
     scenarios=[
-        run(basic_account_login, users(100, ramp="30s", hold="5m"), some_config="some_val"),
+        run(basic_account_login, users(100, ramp="5s", hold="10s", think="1s"), some_config="some_val"),
         run(basic_account_login, users(10), name="custom_name", some_config="other"),
         run(logout_scenario, users(5)),
     ],

@@ -10,11 +10,9 @@ CHANNEL = "/testchannel"
 
 
 def setup():
-    from geventwebsocket.handler import WebSocketHandler
-    from servers import served
-    from servers.firehose import application
+    from servers.firehose import serving
 
-    return served(application, handler_class=WebSocketHandler)
+    return serving()
 
 
 def arrive(session):

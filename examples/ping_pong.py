@@ -7,11 +7,9 @@ from chaperon import Environment, Scenario, run, step, users
 
 
 def setup():
-    from geventwebsocket.handler import WebSocketHandler
-    from servers import served
-    from servers.echo import application
+    from servers.echo import serving
 
-    return served(application, handler_class=WebSocketHandler)
+    return serving()
 
 
 def init(session):

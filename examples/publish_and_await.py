@@ -7,10 +7,9 @@ from chaperon import Environment, Scenario, run, step, users
 
 
 def setup():
-    from servers import served
-    from servers.channels import application
+    from servers.channels import serving
 
-    return served(application)
+    return serving()
 
 
 def subscribe(session, channel, n):

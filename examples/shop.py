@@ -10,10 +10,9 @@ people = feed("people.csv", order="unique")
 
 
 def setup():
-    from servers import served
-    from servers.shop import application
+    from servers.shop import serving
 
-    return served(application)
+    return serving()
 
 
 def init(session):
@@ -44,7 +43,9 @@ buyer = Scenario(browse, fill_basket, browse, fill_basket, pay, init=init)
 window_shopper = Scenario(browse)
 
 environment = Environment(
-    scenarios=[run(mix({window_shopper: 3, buyer: 1}, name="customers"), users(40, ramp="2s", hold="3s"))],
+    scenarios=[
+        run(mix({window_shopper: 3, buyer: 1}, name="customers"), users(40, ramp="2s", hold="3s", think="200ms"))
+    ],
     setup=setup,
     limits=["p95 < 500ms", "errors < 1%"],
 )

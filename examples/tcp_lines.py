@@ -63,7 +63,7 @@ def write_and_read(session):
 
 
 environment = Environment(
-    scenarios=[run(Scenario(write_and_read), users(20))],
+    scenarios=[run(Scenario(write_and_read), users(20, ramp="2s"))],
     setup=setup,
     limits=["p95(lines GET) < 100ms", "errors(lines GET) < 10%"],
 )

@@ -460,7 +460,7 @@ def test_ls_says_what_a_file_holds(chaperon):
     done = chaperon("ls", str(ROOT / "examples" / "basic_account_login.py"))
 
     assert done.returncode == 0
-    assert "environment production  http://localhost:8080" in done.stdout
+    assert "environment production" in done.stdout
     assert "custom_name: 10 users" in done.stdout
     assert "scenario basic_account_login: login → look_around → logout" in done.stdout
 

@@ -7,6 +7,8 @@ from urllib.parse import parse_qs
 from gevent import Timeout
 from gevent.event import Event
 
+from . import serve_alone, served
+
 PATIENCE = 20.0
 
 counts = Counter()
@@ -36,3 +38,12 @@ def application(environ, start_response):
         return []
     start_response("200 OK", headers)
     return [json.dumps({"message": missed[0], "sequence": int(after[0]) + 1}).encode()]
+
+
+def serving(port=0):
+    """Serve as long as the block lasts."""
+    return served(application, port)
+
+
+if __name__ == "__main__":
+    serve_alone(serving)

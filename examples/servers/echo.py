@@ -11,6 +11,9 @@ from urllib.parse import parse_qsl
 
 from gevent import sleep
 from geventwebsocket.exceptions import WebSocketError
+from geventwebsocket.handler import WebSocketHandler
+
+from . import serve_alone, served
 
 counts = Counter()
 
@@ -40,3 +43,12 @@ def _converse(ws, path, how):
         if number == int(how.get("close", 0)):
             ws.send_frame(struct.pack("!H", 1012) + b"restarting", ws.OPCODE_CLOSE)
             return
+
+
+def serving(port=0):
+    """Serve as long as the block lasts."""
+    return served(application, port, handler_class=WebSocketHandler)
+
+
+if __name__ == "__main__":
+    serve_alone(serving)

@@ -22,6 +22,9 @@ from urllib.parse import parse_qs
 import gevent
 from gevent.event import Event
 from geventwebsocket.exceptions import WebSocketError
+from geventwebsocket.handler import WebSocketHandler
+
+from . import serve_alone, served
 
 BUFFER = 100
 TTL = 15.0
@@ -160,3 +163,12 @@ def _send_all(ws, channel, last, named):
             frame = {"message": message, "last_sequence": last}
             counts["delivered"] += 1
             ws.send(json.dumps({"channel": channel, **frame} if named else frame))
+
+
+def serving(port=0):
+    """Serve as long as the block lasts."""
+    return served(application, port, handler_class=WebSocketHandler)
+
+
+if __name__ == "__main__":
+    serve_alone(serving)

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from gevent.server import StreamServer
 
+from . import serve_alone
+
 counts = Counter()
 _values = {}
 
@@ -29,11 +31,15 @@ def _handle(connection, address):
 
 
 @contextmanager
-def serving():
-    """Serve during the block; yield the address as configuration."""
-    server = StreamServer(("127.0.0.1", 0), _handle)
+def serving(port=0):
+    """Serve as long as the block lasts; yield the address as configuration."""
+    server = StreamServer(("127.0.0.1", port), _handle)
     server.start()
     try:
         yield {"lines": {"host": "127.0.0.1", "port": server.server_port}}
     finally:
         server.stop(timeout=1)
+
+
+if __name__ == "__main__":
+    serve_alone(serving)

@@ -3,6 +3,8 @@
 import json
 from collections import Counter
 
+from . import serve_alone, served
+
 counts = Counter()
 
 
@@ -19,3 +21,12 @@ def application(environ, start_response):
         reply = json.dumps({"asked": environ.get("QUERY_STRING", "")})
     start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(reply)))])
     return [reply.encode()]
+
+
+def serving(port=0):
+    """Serve as long as the block lasts."""
+    return served(application, port)
+
+
+if __name__ == "__main__":
+    serve_alone(serving)

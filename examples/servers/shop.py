@@ -7,6 +7,8 @@ from http.cookies import SimpleCookie
 from secrets import token_hex
 from urllib.parse import parse_qs
 
+from . import serve_alone, served
+
 counts = Counter()
 PRODUCTS = [{"id": n, "name": f"thing {n}", "price": 5 * n} for n in range(1, 21)]
 LOGIN = """<!doctype html><title>shop</title>
@@ -68,3 +70,12 @@ def _log_in(form, page):
     ticket = token_hex(8)
     _users[ticket] = form["user"]
     return "200 OK", [*page, ("Set-Cookie", f"shop={ticket}; Path=/; HttpOnly")], f"hello {html.escape(form['user'])}"
+
+
+def serving(port=0):
+    """Serve as long as the block lasts."""
+    return served(application, port)
+
+
+if __name__ == "__main__":
+    serve_alone(serving)
