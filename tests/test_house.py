@@ -30,6 +30,7 @@ DOORS = {
     "requests": {"client", "report.outputs.push"},
     "prometheus_client": {"report.outputs.prometheus"},
     "urllib3": {"client"},
+    "yaml": {"importing.openapi_document"},
     "lxml": {"client.http.extract"},
     "websocket": {"client.websocket"},
     "httptools": {"client.http.parser"},

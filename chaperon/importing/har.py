@@ -13,7 +13,7 @@ from chaperon.errors import LoadError
 from chaperon.importing.bodies import body_arguments, pairs
 from chaperon.importing.correlation import Correlation
 from chaperon.importing.curl import step_name
-from chaperon.importing.har_entries import Entry, read_entries
+from chaperon.importing.har_entries import HarEntry, read_entries
 from chaperon.importing.headers import kept_headers
 from chaperon.importing.python_code import Code, Template
 from chaperon.importing.scenario_model import ImportedModule, ImportedRequest, ImportedScenario, ImportedStep
@@ -32,7 +32,7 @@ class Visit:
     """The entries of a recording that are kept, and how many were left out, by reason."""
 
     base: str
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[HarEntry] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
 
 
@@ -54,7 +54,7 @@ def import_har(text: str) -> ImportedModule:
     return module
 
 
-def _kept(entries: Sequence[Entry]) -> Visit:
+def _kept(entries: Sequence[HarEntry]) -> Visit:
     """Return the entries that a scenario sends; redirects are followed by the client, so their targets are not."""
     sendable = [each for each in entries if re.match("https?://", each.url, re.IGNORECASE)]
     dynamic = [each for each in sendable if not each.static and each.method not in ("OPTIONS", "CONNECT")]
@@ -88,9 +88,9 @@ def _site(base: str) -> str:
     return host if labels[-1].isdecimal() else ".".join(labels[-2:])
 
 
-def _steps(entries: Sequence[Entry]) -> list[list[Entry]]:
+def _steps(entries: Sequence[HarEntry]) -> list[list[HarEntry]]:
     by_page = len({each.page for each in entries}) > 1
-    groups: list[list[Entry]] = []
+    groups: list[list[HarEntry]] = []
     end = 0.0
     for each in entries:
         new = not groups or (each.page != groups[-1][-1].page if by_page else each.start - end > GAP)
@@ -109,7 +109,7 @@ def _think(gap: float) -> tuple[float, float] | None:
     return round(middle / 2, 1), round(middle * 1.5, 1)
 
 
-def _request(entry: Entry, base: str, secrets: SecretValues, correlation: Correlation) -> ImportedRequest:
+def _request(entry: HarEntry, base: str, secrets: SecretValues, correlation: Correlation) -> ImportedRequest:
     path, params = relative(entry.url, base, secrets)
     url, name = _correlated(entry.method, path, correlation)
     arguments: dict[str, Any] = {}
@@ -165,7 +165,7 @@ def _without(headers: Iterable[tuple[str, str]], name: str) -> list[tuple[str, s
     return [each for each in headers if each[0].lower() != name]
 
 
-def _multipart(entry: Entry, secrets: SecretValues) -> list[tuple[str, Any]]:
+def _multipart(entry: HarEntry, secrets: SecretValues) -> list[tuple[str, Any]]:
     """Return the parts of a form: of a file only its name is recorded, its content is "content"."""
     if entry.fields:
         return [

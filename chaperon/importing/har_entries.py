@@ -25,7 +25,7 @@ _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))?\s*(Z|
 
 
 @dataclass(frozen=True)
-class Entry:
+class HarEntry:
     """One exchange: *start* and *took* in seconds, *body* as text, *files* where it is multipart."""
 
     start: float
@@ -57,7 +57,7 @@ class Entry:
         return not known and PurePosixPath(urlsplit(self.url).path).suffix.lower() in STATIC_ENDINGS
 
 
-def read_entries(text: str) -> list[Entry]:
+def read_entries(text: str) -> list[HarEntry]:
     """Return the entries of a HAR file in order of time. Raises LoadError where it is none."""
     try:
         entries = json.loads(text)["log"]["entries"]
@@ -68,7 +68,7 @@ def read_entries(text: str) -> list[Entry]:
     return sorted(found, key=lambda each: each.start)
 
 
-def _entry(entry: dict[str, Any]) -> Entry:
+def _entry(entry: dict[str, Any]) -> HarEntry:
     request, response = entry["request"], entry.get("response") or {}
     posted = request.get("postData") or {}
     content = response.get("content") or {}
@@ -79,7 +79,7 @@ def _entry(entry: dict[str, Any]) -> Entry:
     body = str(posted.get("text") or "")
     if not body and fields and "multipart" not in kind:
         body = urlencode([(str(each["name"]), str(each.get("value", ""))) for each in fields])
-    return Entry(
+    return HarEntry(
         start=_moment(str(entry["startedDateTime"])),
         took=max(0.0, took / 1000) if isinstance(took, (int, float)) else 0.0,
         page=str(entry.get("pageref") or ""),

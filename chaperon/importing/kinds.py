@@ -32,6 +32,7 @@ class Imported:
 KINDS: Mapping[str, str] = {
     "curl": "chaperon.importing.curl:import_curl",
     "har": "chaperon.importing.har:import_har",
+    "openapi": "chaperon.importing.openapi:import_openapi",
 }
 """By kind: the function that makes a module of the text of a source."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -30,7 +31,7 @@ RESERVED = frozenset({
 def module_text(module: ImportedModule) -> str:
     """Return the module as Python source, formatted."""
     hoist_headers(module)
-    names = set(RESERVED)
+    names = {*RESERVED, *module.feeds}
     steps, scenarios = [], []
     for scenario in module.scenarios:
         functions = []
@@ -45,6 +46,8 @@ def module_text(module: ImportedModule) -> str:
     parts = [
         _docstring(module),
         _imports(module),
+        "\n" * bool(module.feeds),
+        *(lines(_feed(rows), before=f"{name} = ") + "\n" for name, rows in module.feeds.items()),
         *("\n\n" + text for text in steps),
         "\n\n",
         *(lines(code, before=f"{variable} = ") + "\n" for variable, code in scenarios),
@@ -127,8 +130,8 @@ def _environment(module: ImportedModule, scenarios: list[str]) -> Bracketed:
         named["headers"] = replace_codes(module.headers, _from_environ)
     named.update(replace_codes(module.options, _from_environ))
     config: dict[str, Any] = {each.key: each.from_environ for each in _used_in_steps(module)}
-    if config or module.config:
-        named["config"] = {**config, **module.config}
+    if config:
+        named["config"] = config
     named["scenarios"] = [Code(each) for each in scenarios]
     return call("Environment", *([module.base_url] if module.base_url else []), **named)
 
@@ -142,24 +145,34 @@ def _used_in_steps(module: ImportedModule) -> list[Secret]:
     return list(used)
 
 
+def _feed(rows: list[Any]) -> Bracketed:
+    return call("feed", rows, order="random")
+
+
 def _from_environ(code: Code) -> Code:
     return code.from_environ if isinstance(code, Secret) else code
 
 
 def _imports(module: ImportedModule) -> str:
     secret = any(isinstance(each, Secret) for each in codes_of([module.headers, module.options]))
-    environ = secret or _used_in_steps(module)
+    environ = secret or _used_in_steps(module) or _plain_variables(module)
     thinks = [each.think for scenario in module.scenarios for each in scenario.steps]
     between = any(isinstance(each, tuple) and each[0] != each[1] for each in thinks)
-    names = ["Environment", "Scenario", *(["between"] if between else []), "step"]
+    names = ["Environment", "Scenario", *["between"] * between, *["feed"] * bool(module.feeds), "step"]
     files = any(each.text.startswith("Path(") for request in module.requests for each in codes_of(request.arguments))
     standard = ["from os import environ"] * bool(environ) + ["from pathlib import Path"] * files
     first = "".join(f"{each}\n" for each in standard) + "\n" * bool(standard)
     return f"{first}from chaperon import {', '.join(names)}\n"
 
 
+def _plain_variables(module: ImportedModule) -> dict[str, None]:
+    """Return the environment variables of the options that are no secrets, such as the name of a user."""
+    texts = [each.text for each in codes_of(module.options)]
+    return {name: None for text in texts for name in re.findall(r'^environ\["(\w+)"\]$', text)}
+
+
 def _docstring(module: ImportedModule) -> str:
-    secrets = {each.variable: None for each in _used_in_steps(module)}
+    secrets = {each.variable: None for each in _used_in_steps(module)} | _plain_variables(module)
     for code in codes_of([module.headers, module.options]):
         if isinstance(code, Secret):
             secrets[code.variable] = None
