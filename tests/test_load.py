@@ -2,6 +2,7 @@
 
 import math
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -12,6 +13,7 @@ from thorough import examples
 from chaperon import LoadError, Scenario, run
 from chaperon.errors import PlanError
 from chaperon.load.arrivals import offsets, user_intervals
+from chaperon.load.curve import Curve, Piece
 from chaperon.load.expression import read_load
 from chaperon.load.kinds.load import Beside, InTurn
 from chaperon.load.kinds.rate import Rate
@@ -317,3 +319,13 @@ def test_whatever_is_typed_is_read_or_refused(text):
 def test_an_entry_of_nothing_but_a_pause_is_refused():
     with pytest.raises(LoadError, match="sends nothing"):
         run(Scenario(lambda session: None), pause(5))
+
+
+def test_pieces_of_one_phase_are_one_phase_of_the_report():
+    pieces = [Piece(1.0, 10 + n % 7, phase="wave") for n in range(100)] + [Piece(5.0, 3.0, 3.0)]
+    load = replace(rate(1, hold="1s"), curve=Curve.of(pieces))
+
+    (found,) = phases(load)
+    assert {stage.phase for stage in found.stages} == {"wave", "steady"}
+    assert found.within(0.0, 105.0) == {"wave": 100.0, "steady": 5.0}
+    assert Curve.of(load.curve.pieces) == load.curve

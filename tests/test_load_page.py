@@ -9,13 +9,14 @@ import pytest
 from chaperon import Environment, Scenario
 from chaperon.cli.main import chaperon
 from chaperon.load.expression import read_load
+from chaperon.load.shapes import WORDS
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.validity.validity_rules import ValidityRules
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "load.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 INDENTED = re.findall(r"^    (\S.*)$", re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL), re.MULTILINE)
-LOADS = [line for block in BLOCKS[:2] for line in block.splitlines() if re.match(r"[a-z]+\(", line)]
+LOADS = [line for block in BLOCKS[:2] for line in block.splitlines() if re.match(r"[a-z_]+\(", line)]
 COMMANDS = [line.removeprefix("chaperon ") for line in INDENTED if line.startswith("chaperon ")]
 LIMITS = [line for line in INDENTED if not line.startswith("chaperon ")]
 
@@ -51,4 +52,9 @@ def test_the_rules_have_the_defaults_it_tells():
 
 
 def test_there_is_something_of_each():
-    assert (len(LOADS), len(LIMITS), len(COMMANDS)) == (14, 10, 3)
+    assert all((LOADS, LIMITS, COMMANDS))
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_every_word_of_a_load_is_shown(word):
+    assert any(re.search(rf"\b{word}\(", load) for load in LOADS)

@@ -14,17 +14,21 @@ CLOSE = 1e-9
 
 
 class Piece(NamedTuple):
-    """A linear change to the level *to* within *span* seconds, from *since* or, if None, from the previous level."""
+    """A linear change to the level *to* within *span* seconds, from *since* or, if None, from the previous level.
+
+    *phase* is the phase of the report it belongs to; without one its form and level name it.
+    """
 
     span: float
     to: float
     since: float | None = None
+    phase: str = ""
 
 
 class Segment(NamedTuple):
     """A piece with its position: from the offset *at* the level changes from *low* to *high* in *span* seconds.
 
-    *area* is the area under the curve before the segment.
+    *area* is the area under the curve before the segment, *phase* as in `Piece`.
     """
 
     at: float
@@ -32,6 +36,7 @@ class Segment(NamedTuple):
     low: float
     high: float
     area: float
+    phase: str = ""
 
     @property
     def end(self) -> float:
@@ -85,11 +90,11 @@ class Curve:
         """Return the curve of consecutive pieces. A piece with span 0 only sets the level at which the next starts."""
         segments: list[Segment] = []
         at = area = level = 0.0
-        for span, to, since in pieces:
+        for span, to, since, phase in pieces:
             low = level if since is None else since
             level = to
             if span > 0.0:
-                segment = Segment(at, span, low, to, area)
+                segment = Segment(at, span, low, to, area, phase)
                 segments.append(segment)
                 at, area = at + span, area + segment.size
         return cls(tuple(segments))
@@ -97,7 +102,7 @@ class Curve:
     @property
     def pieces(self) -> tuple[Piece, ...]:
         """The segments as pieces, the inverse of `of`."""
-        return tuple(Piece(s.span, s.high, s.low) for s in self.segments)
+        return tuple(Piece(s.span, s.high, s.low, s.phase) for s in self.segments)
 
     @property
     def until(self) -> float:
@@ -134,7 +139,7 @@ class Curve:
             at, end = max(s.at, since), min(s.end, until)
             if at < end:
                 high = s.high if end == s.end else s.level(end)
-                yield Piece(end - at, high * factor, s.level(at) * factor)
+                yield Piece(end - at, high * factor, s.level(at) * factor, s.phase)
 
     def cut(self, until: float) -> Curve:
         """Return the curve up to the offset *until*."""

@@ -52,8 +52,9 @@ class Phases:
 def phases(load: Load, warmup: float = 0.0) -> list[Phases]:
     """Return the phases of each leg of a load. The first *warmup* seconds of the run are warm-up.
 
-    A kind of stage that occurs once in a track names its phase: "steady". Otherwise the level is
-    added, "steady at 200/s", and a number if that name occurs again.
+    A piece of a curve with a phase of its own has that name. Otherwise a kind of stage that occurs
+    once in a track names its phase: "steady". If it occurs more often the level is added, "steady
+    at 200/s", and a number if that name occurs again.
     """
     return [found for track in load.tracks() for found in _track(track, warmup)]
 
@@ -80,6 +81,8 @@ def _track(legs: Sequence[LoadPart], warmup: float) -> list[Phases]:
 
 
 def _name(segment: Segment, leg: LoadPart, kinds: Counter[str], seen: Counter[str]) -> str:
+    if segment.phase:
+        return segment.phase
     name = segment.kind
     if name == "pause" or not 1 < kinds[name] <= STAGES:
         return name

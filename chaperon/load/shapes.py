@@ -208,11 +208,11 @@ def _along(pieces: list[Piece], of: Shape, options: dict[str, Any]) -> Load:
     """Return a load of the kind *of* that follows *pieces*."""
     for taken in ("ramp", "hold", "per"):
         if taken in options:
-            raise PlanError(f"{taken}= cannot be combined with stages: their spans define it")
+            raise PlanError(f"{taken}= cannot be combined with levels over time: their spans define it")
     delay = options.pop("delay", 0.0)
     curve = Curve.of(pieces)
     if not curve.segments or curve.peak == 0.0:
-        raise PlanError("the stages have no length, or a level of 0 throughout: nothing would be sent")
+        raise PlanError("the load has no length, or a level of 0 throughout: nothing would be sent")
     warmup = options.pop("warmup", 0.0)
     try:
         kind = of(1, hold=1.0, **options)
