@@ -164,7 +164,7 @@ def test_github_appends_to_the_summary_and_annotates(report, tmp_path):
 
 
 def test_github_gets_ten_annotations_at_most_and_none_for_a_pass(report):
-    many = replace(report, reasons=tuple(f"reason {n}: 100%\nand more" for n in range(25)))
+    many = replace(report, reasons=tuple(f"reason {n}: 100%\nand more" for n in range(25)), warnings=())
 
     lines = annotation_lines(many)
     assert len(lines) == ANNOTATIONS

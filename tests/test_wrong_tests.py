@@ -8,8 +8,10 @@ import pytest
 import requests
 from rich.console import Console
 from scenes import errors_of, once, simulated
+from unjudged import UNJUDGED
 
-from chaperon import Environment, LimitError, Scenario, Verdict, iterations, rate, run
+import chaperon
+from chaperon import Environment, LimitError, Scenario, Verdict, iterations, rate, run, users
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import BATCH, NEWEST, Recorder
 from chaperon.measure.sample import Failure, Key
@@ -376,3 +378,81 @@ def test_a_table_has_forty_series_and_says_how_many_more():
     assert "62 more series" in markdown_text(report)
     total = next(line for line in shown.splitlines() if "all requests" in line)
     assert total.split()[2] == "5,050"
+
+
+# errors that no limit speaks of
+
+
+def faulty(session):
+    """Make a request and a check that fail in every second visit, and a visit that fails in every tenth."""
+    bad = session.visit.number % 2 == 0
+    with session.measure("GET /", kind="http") as reply:
+        session.sleep(0.01)
+        if bad:
+            reply.fail("http 500" if session.visit.number % 4 else "http 503")
+    session.check("sane", not bad)
+    if session.visit.number % 10 == 0:
+        raise KeyError("missing")
+
+
+UNCOUNTED = {
+    (): "no limit speaks of errors: 50 failed requests, 50 failed checks and 10 failed visits did not count",
+    ("p95 < 1s",): "no limit speaks of errors: 50 failed requests, 50 failed checks and 10 failed visits did not count",
+    ("all p95 < 1s", "rate(GET /) > 0/s", "count(GET /) > 1"): "no limit speaks of errors: 50 failed requests, "
+    "50 failed checks and 10 failed visits did not count",
+    ("errors < 99%",): "no limit speaks of these errors: 50 failed checks and 10 failed visits did not count",
+    ("errors(GET /: http 500) < 99%", "errors(checks) < 99%"): "no limit speaks of these errors: "
+    "25 failed requests and 10 failed visits did not count",
+    ("errors(GET /: http 500) < 99", "rate(GET /: http 503) < 99/s", "errors(checks) < 99%", "errors(visits) < 99"): "",
+    ("errors < 99% over 1s abort", "errors(check sane) < 99%"): "no limit speaks of these errors: "
+    "10 failed visits did not count",
+    ("errors < 99% during steady", "errors(checks) < 99", "errors(visit shop) < 99"): "",
+}
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize(("limits", "line"), UNCOUNTED.items(), ids=str)
+def test_errors_that_no_limit_speaks_of_are_named_above_the_verdict(limits, line, strict):
+    report = simulated(faulty, load=iterations(100), limits=limits, strict=strict)
+
+    failed = bool(line) and strict
+    assert report.verdict is (Verdict.FAIL if failed else Verdict.PASS)
+    assert list(report.reasons) == ([line] if failed else [])
+    assert [text for text in report.warnings if "limit speaks" in text] == ([line] if line and not strict else [])
+    lines = [text.strip() for text in table_of(report, 200).splitlines() if text.strip()]
+    if line:
+        assert (lines[-1] if strict else lines[-2]).endswith(line)
+
+
+def test_a_run_without_errors_has_no_such_line():
+    report = simulated(lambda session: session.check("sane", True), strict=True)
+
+    assert (report.verdict, report.warnings) == (Verdict.PASS, ())
+
+
+def test_one_failed_request_is_in_the_singular():
+    report = simulated(faulty, load=iterations(1), limits=["errors(visits) < 2"])
+
+    assert "no limit speaks of these errors: 1 failed request and 1 failed check did not count" in report.warnings
+
+
+def test_errors_of_the_warm_up_are_not_spoken_of():
+    report = simulated(faulty, load=users(1, hold=10, think=1, warmup=11))
+
+    assert not [text for text in report.warnings if "limit speaks" in text]
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_kept_run_is_as_strict_as_it_was(target, tmp_path, strict):
+    path = str(tmp_path / "kept.chap")
+
+    environment = Environment(
+        target.url, scenarios=[run(lambda session: session.get("/status/500"), users(1))], strict=strict, trust=UNJUDGED
+    )
+    report = environment.execute(run_file=path)
+
+    kept = chaperon.read_run(path).run()
+    assert kept.report().verdict is report.verdict is (Verdict.FAIL if strict else Verdict.PASS)
+    assert kept.report(strict=True).verdict is Verdict.FAIL
+    assert chaperon.read_run(path).report(strict=True).verdict is Verdict.FAIL
+    assert kept.report(strict=True, limits=["errors < 200%"]).verdict is Verdict.PASS

@@ -54,6 +54,7 @@ class RunOptions:
     merge: bool = False
     trust: tuple[str, ...] = ()
     no_brake: bool = False
+    strict: bool = False
     quiet: bool = False
     run_file: str | None = None
     log: str | None = None
@@ -104,6 +105,7 @@ class RunOptions:
             warmup=self.warmup,
             trust=dict(_rule(text) for text in self.trust),
             brake=not self.no_brake,
+            strict=self.strict,
         ).checked()
         hide(adapted.secrets)
         return adapted
@@ -189,6 +191,7 @@ _OPTIONS = (
     option("Target", "--timeout", type=SPAN, standard="30s", help="For connecting, and for each read."),
     option("Target", "--insecure", is_flag=True, help="Do not verify TLS certificates."),
     option("Limits", "--limit", "limits", multiple=True, help="What must hold: 'p95(GET /) < 300ms'. Repeatable."),
+    option("Limits", "--strict", is_flag=True, help="Errors that no limit speaks of are a FAIL."),
     option(
         "Limits",
         "--no-brake",

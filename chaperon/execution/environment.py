@@ -43,7 +43,8 @@ class Environment:
     connecting and reading), *deadline*, *max_body*, *transport*, *local_addresses*, *timings*,
     *trust_origins* (see `Service`) are theirs unless they have their own. *grace* is how long visits in
     flight may go on at the end, *brake* after how long of nothing but failing requests the
-    run stops (None: never). What is due in the
+    run stops (None: never). With *strict* the verdict is FAIL where there are errors that no
+    limit speaks of. What is due in the
     first *warmup* counts to no headline, no limit. An arrival that would begin more than
     *late* after it was due is dropped (None: it begins late). *trust* changes the
     rules by which a run is INVALID, such as {"late": "100ms", "cpu": None}. *metrics*
@@ -81,6 +82,7 @@ class Environment:
     warmup: float | str = 0.0
     late: float | str | None = 1.0
     brake: float | str | None = 30.0
+    strict: bool = False
     trust: Mapping[str, Any] = field(default_factory=dict)
     on_error: OnError = "next-visit"
     setup: Any = None
@@ -158,6 +160,7 @@ class Environment:
             late=math.inf if self.late is None else seconds(self.late),
             warmup=seconds(self.warmup),
             brake=None if self.brake is None else seconds(self.brake),
+            strict=self.strict,
             services=self._parse_services(),
             url_fixed=self.url_ordered,
             settings=self.settings,
@@ -222,6 +225,7 @@ class Environment:
         warmup: float | str | None = None,
         trust: Mapping[str, Any] | None = None,
         brake: bool = True,
+        strict: bool = False,
     ) -> Environment:
         """Return this environment as the command line changes it.
 
@@ -254,6 +258,7 @@ class Environment:
             warmup=self.warmup if warmup is None else warmup,
             trust={**self.trust, **(trust or {})},
             brake=self.brake if brake else None,
+            strict=self.strict or strict,
         )
 
     def _chosen(self, only: str | None) -> list[Entry]:

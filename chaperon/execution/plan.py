@@ -25,7 +25,8 @@ class RunPlan:
     """The parsed form of an `Environment`; `Environment.plan` makes it.
 
     Spans are seconds: *grace*, *late* (infinite: nothing is dropped for being late), *warmup*,
-    *brake* (None: off). *services* holds every service by name, the default one under
+    *brake* (None: off). *strict*: errors that no limit speaks of are a FAIL. *services* holds
+    every service by name, the default one under
     "default". *naming* and *derived* are the parsed `metrics=`. With *url_fixed* the base URL
     came from the command line, so that a setup cannot change it. *settings* are the values of
     `--set`.
@@ -47,6 +48,7 @@ class RunPlan:
     late: float
     warmup: float
     brake: float | None
+    strict: bool
     url_fixed: bool
     settings: Mapping[str, Any]
 

@@ -52,6 +52,7 @@ class Run(ABC):
             brake=plan.brake,
             rules=plan.rules,
             redact=Redactor(plan.secrets),
+            strict=plan.strict,
         )
         self._setup = plan.new_setup()
         self._feed: OutputFeed | None = None

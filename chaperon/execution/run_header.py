@@ -32,6 +32,7 @@ def run_header(plan: RunPlan, *, began: float, started: str, time: float) -> Run
         limits=tuple(limit.text for limit in plan.limits),
         rules=asdict(plan.rules),
         brake=plan.brake,
+        strict=plan.strict,
         versions=_versions(),
         host=platform.node(),
         scenario=scenario_hash(plan),

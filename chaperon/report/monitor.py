@@ -16,6 +16,7 @@ from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.limits.limits import Limit
 from chaperon.report.limits.live_limit import LiveLimit
 from chaperon.report.limits.sliding_limit import Sliding
+from chaperon.report.limits.uncounted import uncounted_errors
 from chaperon.report.reconciliation import reconcile
 from chaperon.report.redaction.redaction import Redactor
 from chaperon.report.report import Report
@@ -36,7 +37,7 @@ class RunMonitor:
 
     *brake*: stop the run after this many seconds with failures only, and after `DEAD_AFTER` seconds if no
     connection has succeeded; None for never. *rules*: when the run is INVALID. *redact* replaces the
-    secrets of the run in every text of the report.
+    secrets of the run in every text of the report. *strict*: errors that no limit speaks of are a FAIL.
     Nothing here blocks or reads a clock.
     """
 
@@ -48,12 +49,14 @@ class RunMonitor:
         brake: float | None,
         rules: ValidityRules | None = None,
         redact: Redactor | None = None,
+        strict: bool = False,
     ) -> None:
         self.collector = collector
         self.redact = redact or Redactor()
         self._limits = limits
         self._sliding = {limit: Sliding(limit) for limit in limits if limit.over is not None}
         self._brake = brake
+        self._strict = strict
         self._aborted: str | None = None
         self._failed: str | None = None
         self._faults: list[str] = []
@@ -136,7 +139,14 @@ class RunMonitor:
             *invalidated_limits(self._limits, results, totals, own, self._rules.own),
         )
         ending = Ending(
-            self._aborted, self._failed, faults, finished, tuple(problems.warnings), unreached=self._dead.reason
+            self._aborted,
+            self._failed,
+            faults,
+            finished,
+            tuple(problems.warnings),
+            unreached=self._dead.reason,
+            uncounted=uncounted_errors(self._limits, totals) if finished else "",
+            strict=self._strict,
         )
         report = map_texts(conclude(totals, results, info, ending, own), self.redact)
         return replace(report, redact=self.redact)

@@ -47,6 +47,8 @@ class Ending:
     finished: bool = True
     warnings: tuple[str, ...] = ()
     unreached: str | None = None
+    uncounted: str = ""
+    strict: bool = False
 
 
 def conclude(
@@ -82,6 +84,7 @@ def conclude(
             *(censored_warnings(totals) if ending.finished else ()),
             *_lost_warnings(totals, ending),
             *([] if falsified is None else [falsified]),
+            *([ending.uncounted] if ending.uncounted and not ending.strict else []),
         ),
         aborted=ending.aborted,
         series=totals.series,
@@ -135,6 +138,8 @@ def _judge(totals: Totals, limits: Sequence[LimitResult], ending: Ending) -> tup
     failed = [_broken(limit) for limit in limits if not limit.held]
     if ending.failed:
         failed.append(ending.failed)
+    if ending.strict and ending.uncounted:
+        failed.append(ending.uncounted)
     if ending.finished:
         for label, counts in totals.ledger.items():
             if not counts.balanced:

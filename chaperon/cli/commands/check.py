@@ -17,13 +17,14 @@ from chaperon.errors import LoadError
 from chaperon.measure.exception_text import describe
 from chaperon.measure.failures import TRACE, cause_of
 from chaperon.measure.quantity import count_text
+from chaperon.report.limits.uncounted import UNCOUNTED
 from chaperon.report.report import Report, Verdict
 from chaperon.scenario.entry import ONE_VISIT
 
 
 @click.command(
     cls=GroupedCommand,
-    ignored=(*LOAD_NAMES, "limits", "by", "merge", "warmup", "run_file"),
+    ignored=(*LOAD_NAMES, "limits", "by", "merge", "warmup", "run_file", "strict"),
     reason="check makes one visit of each entry, without limits",
 )
 @target_argument
@@ -50,7 +51,9 @@ def check(file: str, options: RunOptions, verbose: bool) -> int:
 
 
 def _judge(report: Report) -> Report:
-    """Return the report of a check: any error is a FAIL."""
+    """Return the report of a check: any error is a FAIL, though there are no limits."""
+    others = tuple(warning for warning in report.warnings if not warning.startswith(UNCOUNTED))
+    report = replace(report, warnings=others)
     errors = sum(error.count for error in report.errors)
     if errors and report.verdict is Verdict.PASS:
         reason = count_text(errors, "error")

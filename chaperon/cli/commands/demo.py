@@ -21,4 +21,4 @@ def demo(options: RunOptions) -> int:
     with target() as url:
         if not options.quiet:
             print_line(f"the target is at {url}; the scenario is chaperon/demo_scenario.py", err=True)
-        return execute(environment.adapt(url=url, brake=not options.no_brake), options)
+        return execute(environment.adapt(url=url, brake=not options.no_brake, strict=options.strict), options)

@@ -26,6 +26,7 @@ _UNUSED = (
     "insecure",
     "grace",
     "no_brake",
+    "strict",
     *OUTPUT_NAMES,
     "run_file",
     "by",

@@ -24,7 +24,7 @@ class RunHeader:
     loads as written, with the scenario label first, *limits* the limits as written, *rules* the validity
     rules by name, *brake* seconds, *versions* by package, *target* the base URLs, *scenario* the SHA-256 of the
     scenario's source ("" if unknown). *number* is the place of the run in its file, from 1: a search
-    for a capacity has several. No field holds a secret.
+    for a capacity has several. *strict*: errors that no limit speaks of are a FAIL. No field holds a secret.
     """
 
     schema: str
@@ -42,6 +42,7 @@ class RunHeader:
     scenario: str = ""
     target: str = ""
     number: int = 1
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

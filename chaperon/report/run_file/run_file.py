@@ -67,18 +67,20 @@ class RecordedRun:
         to: float | None = None,
         phase: str | None = None,
         limits: Sequence[str] | None = None,
+        strict: bool = False,
         on_second: Callable[[ClosedSecond, bool], None] | None = None,
     ) -> Report:
         """Return the report of the run, or of the stretch from second *from_* up to second *to*, or of one *phase*.
 
         For the whole run with its own limits it equals the report the run ended with. *limits*
-        are judged in place of the run's own. *on_second* is called with each second and whether
+        are judged in place of the run's own. With *strict*, or where the run had it, errors that no
+        limit speaks of are a FAIL. *on_second* is called with each second and whether
         it holds only what came late for it, as live outputs get them. Blocks while it reads the
         file. Raises RunFileError, LimitError, and UsageError for a stretch with no second of the
         run in it.
         """
         stretch = self._stretch(from_, to, phase)
-        monitor = self._monitor(limits)
+        monitor = self._monitor(limits, strict=strict)
         if on_second is not None:
             monitor.collector.listeners.append(self._second_listener(monitor, on_second))
         self._replay(monitor, stretch, kept=limits is None)
@@ -113,7 +115,7 @@ class RecordedRun:
         monitor.collector.close()
         return columns
 
-    def _monitor(self, limits: Sequence[str] | None) -> RunMonitor:
+    def _monitor(self, limits: Sequence[str] | None, *, strict: bool = False) -> RunMonitor:
         texts = self.header.limits if limits is None else limits
         try:
             parsed: list[Limit] = [replace(parse(text), abort=False) for text in texts]
@@ -122,7 +124,7 @@ class RecordedRun:
             if limits is not None:
                 raise
             raise RunFileError(f"{self.path} has a header that is not valid: {exc}") from exc
-        return RunMonitor(Collector(()), parsed, brake=None, rules=rules)
+        return RunMonitor(Collector(()), parsed, brake=None, rules=rules, strict=strict or self.header.strict)
 
     def _second_listener(self, monitor: RunMonitor, on_second: Callable[[ClosedSecond, bool], None]) -> Listener:
         began, newest = self.header.time, -1
@@ -244,10 +246,11 @@ class RunFile:
         to: float | None = None,
         phase: str | None = None,
         limits: Sequence[str] | None = None,
+        strict: bool = False,
         probe: int | None = None,
     ) -> Report:
         """Return the report of one run; see `RecordedRun.report`. Raises RunFileError, LimitError and UsageError."""
-        return self.run(probe).report(from_=from_, to=to, phase=phase, limits=limits)
+        return self.run(probe).report(from_=from_, to=to, phase=phase, limits=limits, strict=strict)
 
     def series(self, name: str, scenario: str | None = None, *, probe: int | None = None) -> SecondColumns:
         """Return a series by name, second by second. Raises KeyError if there is none of that name."""
