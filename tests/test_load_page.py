@@ -18,7 +18,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 INDENTED = re.findall(r"^    (\S.*)$", re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL), re.MULTILINE)
 LOADS = [line for block in BLOCKS[:2] for line in block.splitlines() if re.match(r"[a-z_]+\(", line)]
 COMMANDS = [line.removeprefix("chaperon ") for line in INDENTED if line.startswith("chaperon ")]
-LIMITS = [line for line in INDENTED if not line.startswith("chaperon ")]
+LIMITS = [line for line in INDENTED if not line.startswith("chaperon ") and "·" not in line]
 
 
 @pytest.mark.parametrize("line", LOADS)
