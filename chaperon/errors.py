@@ -7,6 +7,7 @@ the errors of requests with the classes of `requests`, which is too large to be 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -106,13 +107,22 @@ class WebSocketError(ChaperonError):
 
 
 class WebSocketRefused(WebSocketError):
-    """A WebSocket could not be opened; *status* and *body* are those of the server's response, if there was one."""
+    """A WebSocket could not be opened; *status*, *headers*, *body* are of the server's response, if there was one."""
 
-    def __init__(self, message: str, *, counted_as: str, status: int | None = None, body: bytes = b"") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        counted_as: str,
+        status: int | None = None,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.counted_as = counted_as
         self.status = status
         self.body = body
+        self.headers = {} if headers is None else headers
 
 
 class WebSocketClosed(WebSocketError):

@@ -1,5 +1,6 @@
 """A target that was never there: the run ends soon, is FAIL, and says so first; a target that answers once is none."""
 
+import json
 import socket
 
 import pytest
@@ -186,3 +187,17 @@ def test_the_targets_kept_are_bounded():
         unreached.record(Origin("http", "h", port + 1), ConnectionRefusedError())
 
     assert len(unreached.reasons(99.0)) == TARGETS
+
+
+def test_a_fleet_stops_as_well(dead_port, tmp_path, command):
+    (tmp_path / "shop.py").write_text("from chaperon import step\n\n@step\ndef look(session):\n    session.get('/')\n")
+
+    done = command(
+        *("local", "shop.py", "--processes", "2", "--url", f"http://127.0.0.1:{dead_port}"),
+        *("--users", "2", "--hold", "30s", "--json", "out.json"),
+    )
+
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert (done.returncode, report["verdict"]) == (4, "FAIL")
+    assert report["reasons"][0] == f"nothing listens at http://127.0.0.1:{dead_port}: connection refused"
+    assert 5 <= report["duration"] < 15

@@ -118,6 +118,7 @@ def test_a_handshake_that_is_refused_is_kept(shop):
 
     (found,) = row.exchanges
     assert (found.series, found.status, found.url) == ("ws connect /feed", 500, f"{shop.url}/feed")
+    assert "Content-Type: text/plain" in found.headers
     assert found.first_line == "first line"
 
 

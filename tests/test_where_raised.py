@@ -105,3 +105,28 @@ def test_a_long_message_is_shortened_and_never_its_place(chaperon):
     (error,) = json.loads((chaperon.folder / "out.json").read_text())["errors"]
     assert len(error["sample"]) == 500
     assert error["sample"].endswith("… (shop.py:9 in browse)")
+
+
+@pytest.mark.parametrize("how", ["raise ValueError('no price') from exc", "raise ValueError('no price')"])
+def test_check_prints_the_lines_of_causes_as_well(chaperon, how):
+    file = f"@step\ndef browse(session):\n    try:\n        helper()\n    except KeyError as exc:\n        {how}\n"
+
+    done = chaperon("check", "shop.py", file=file)
+
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    led = lines.index("which led to")
+    assert lines[led - 2 : led] == ['return {}["missing"]', "KeyError: 'missing'"]
+    assert lines[led + 1] == "Traceback (most recent call last):"
+    assert lines[led + 3 : led + 5] == [how, "ValueError: no price (shop.py:12 in browse)"]
+
+
+def test_a_cause_that_was_suppressed_is_not_printed(chaperon):
+    file = (
+        "@step\ndef browse(session):\n    try:\n        helper()\n    except KeyError:\n"
+        "        raise ValueError('no price') from None\n"
+    )
+
+    done = chaperon("check", "shop.py", file=file)
+
+    assert "which led to" not in done.stdout
+    assert done.stdout.count("Traceback") == 1

@@ -10,12 +10,15 @@ from chaperon.errors import TimeLimitReached, WebSocketError
 from chaperon.interrupts import SOCKET, attributes, endless, is_a, is_interrupt, is_ours, marked
 from chaperon.measure.exception_text import LONGEST_NAME, class_name, describe, text_of, with_place
 from chaperon.measure.plain_text import WORDS, encodable
-from chaperon.measure.sample import Failure
+from chaperon.measure.sample import Failure, Trace
 
 DEEPEST = 100
 
 TRACE = 30
-"""Maximum number of the author's lines that a failure has in its trace: the innermost."""
+"""Maximum number of the author's lines that a failure has of an exception: the innermost."""
+
+CAUSES = 5
+"""Maximum number of causes of an exception whose lines a failure has."""
 
 _LISTED = "_chaperon_listed"
 
@@ -158,9 +161,35 @@ def failure_of(exc: BaseException, *, natural: bool = True) -> Failure:
             raise
         error, censored = class_name(exc), False
     reason = _reason_text(exc)
-    trace = tuple(author_places(exc)[-TRACE:]) if listed else ()
-    where = encodable(str(trace[-1]), LONGEST_NAME) if trace else ""
-    return Failure(error, with_place(reason, where, WORDS), listed, censored, where=where, trace=trace)
+    if not listed:
+        return Failure(error, encodable(reason, WORDS), False, censored)
+    places = tuple(author_places(exc)[-TRACE:])
+    where = encodable(str(places[-1]), LONGEST_NAME) if places else ""
+    message = with_place(reason, where, WORDS)
+    own = (Trace(places, message),) if places else ()
+    return Failure(error, message, listed, censored, where=where, traces=(*_causes(exc), *own))
+
+
+def traces_of(exc: BaseException) -> tuple[Trace, ...]:
+    """Return the author's lines that led to *exc* and to the exceptions that caused it, the first cause first."""
+    places = tuple(author_places(exc)[-TRACE:])
+    return (*_causes(exc), *((Trace(places, describe(exc)),) if places else ()))
+
+
+def _causes(exc: BaseException) -> tuple[Trace, ...]:
+    """Return the traces of the exceptions that caused *exc*, or that were handled as it was raised, the first first."""
+    found: list[Trace] = []
+    for _ in range(CAUSES):
+        cause = _CAUSE.__get__(exc)
+        if cause is None and not _NO_CONTEXT.__get__(exc):
+            cause = _CONTEXT.__get__(exc)
+        if cause is None:
+            break
+        exc = cause
+        places = tuple(author_places(exc)[-TRACE:])
+        if places:
+            found.insert(0, Trace(places, encodable(describe(exc), WORDS)))
+    return tuple(found)
 
 
 def clear_listed(exc: BaseException) -> None:

@@ -44,6 +44,13 @@ class Key(NamedTuple):
         )
 
 
+class Trace(NamedTuple):
+    """The author's lines that an exception went through, where it was raised last, and its description."""
+
+    places: tuple[Place, ...]
+    text: str
+
+
 class Failure(NamedTuple):
     """Why a sample failed.
 
@@ -53,7 +60,7 @@ class Failure(NamedTuple):
     the measured one. *begun* is false for a visit that was due and never started: only the
     response time since it was due is known, and it does not count as a sample. *where* is the
     author's line that raised the exception, such as "shop.py:2 in helper", "" if there is none;
-    *trace* are the author's lines that led to it, that one last.
+    *traces* are the author's lines that led to it and to the exceptions that caused it, the first cause first.
     """
 
     error: str
@@ -62,7 +69,7 @@ class Failure(NamedTuple):
     censored: bool = False
     begun: bool = True
     where: str = ""
-    trace: tuple[Place, ...] = ()
+    traces: tuple[Trace, ...] = ()
 
     def plain(self) -> Failure:
         """Return the failure with its texts encodable as UTF-8 and of bounded length."""

@@ -6,16 +6,14 @@ from dataclasses import replace
 
 import click
 
-from chaperon.author_frames import author_places
 from chaperon.cli.execute import execute
 from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import LOAD_NAMES, RunOptions, load_options, target_argument
 from chaperon.cli.outputs import prints_elsewhere
-from chaperon.cli.terminal.samples import SamplePrinter, print_trace
+from chaperon.cli.terminal.samples import SamplePrinter, print_traces
 from chaperon.cli.terminal.streams import print_warning
 from chaperon.errors import LoadError
-from chaperon.measure.exception_text import describe
-from chaperon.measure.failures import TRACE, cause_of
+from chaperon.measure.failures import cause_of, traces_of
 from chaperon.measure.quantity import count_text
 from chaperon.report.limits.uncounted import UNCOUNTED
 from chaperon.report.report import Report, Verdict
@@ -46,7 +44,7 @@ def check(file: str, options: RunOptions, verbose: bool) -> int:
     except LoadError as exc:  # of the setup
         cause = cause_of(exc)
         if cause is not None:
-            print_trace(tuple(author_places(cause)[-TRACE:]), describe(cause), err=True)
+            print_traces(traces_of(cause), err=True)
         raise
 
 

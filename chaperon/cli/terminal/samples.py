@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from chaperon.author_frames import Place, traceback_lines
+from collections.abc import Sequence
+
+from chaperon.author_frames import traceback_lines
 from chaperon.cli.terminal.streams import INDENT, REDACT, Styled, print_line
 from chaperon.measure.exchange import BODY, Exchange
-from chaperon.measure.sample import Sample
+from chaperon.measure.sample import Sample, Trace
 from chaperon.report.format import number_text, time_text
 from chaperon.report.texts import map_fields
 
@@ -29,7 +31,7 @@ class SamplePrinter:
         try:
             print_line(*([f"{sample.key.scenario}: "] if self._labelled else []), *sample_line(sample), err=self._err)
             if sample.failure is not None and sample.failure.listed:
-                print_trace(sample.failure.trace, sample.failure.message, err=self._err)
+                print_traces(sample.failure.traces, err=self._err)
         except Exception:
             self._readable = False
 
@@ -77,8 +79,10 @@ def sample_line(sample: Sample) -> tuple[Styled, str]:
     return mark, f"{line}  {failure.error}"
 
 
-def print_trace(places: tuple[Place, ...], message: str, *, err: bool = False) -> None:
-    """Print a traceback through the author's lines, indented, with *message* below; nothing without lines."""
-    if places:
-        for line in (*traceback_lines(places), message):
+def print_traces(traces: Sequence[Trace], *, err: bool = False) -> None:
+    """Print the author's lines of an exception, indented, after those of its causes; nothing without lines."""
+    for trace in traces:
+        if trace is not traces[0]:
+            print_line(INDENT, "which led to", err=err)
+        for line in (*traceback_lines(trace.places), trace.text):
             print_line(INDENT, line, err=err)

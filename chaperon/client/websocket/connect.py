@@ -60,7 +60,7 @@ class _Refusal:
     def __init__(self, exc: WebSocketRefused) -> None:
         self.status_code = exc.status
         self.reason = ""
-        self.headers: Mapping[str, str] = {}
+        self.headers = exc.headers
         self.encoding = None
         self._content = exc.body
         self._content_consumed = True

@@ -121,6 +121,7 @@ def agree(answer: Answer, key: str, subprotocols: Sequence[str]) -> str | None:
             counted_as=f"http {answer.status}" if answer.status >= 400 else f"unexpected http {answer.status}",
             status=answer.status,
             body=answer.rest,
+            headers=dict(answer.headers),
         )
     headers = answer.headers
     if "websocket" not in _tokens(headers, "Upgrade") or "upgrade" not in _tokens(headers, "Connection"):

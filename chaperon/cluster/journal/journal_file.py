@@ -198,7 +198,7 @@ class JournalFile:
         if known is None and len(self._failures) >= MAX_FAILURE_TEXTS:
             failure = failure._replace(message="")
             known = self._failures.get(failure)
-        error, message, *rest, _ = failure  # the trace is for a tap alone
+        error, message, *rest, _ = failure  # the traces are for a tap alone
         return known or self._define(self._failures, failure, "failure", error, message[:WORDS], *rest)
 
     def _define(self, table: dict[Any, int], what: Hashable, *text: object) -> int | None:
