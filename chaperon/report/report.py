@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from heapq import nlargest
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 from chaperon.errors import NoSuchSeries
 from chaperon.measure.exchange import Exchange
@@ -157,6 +160,30 @@ class Report:
         kept = [SlowRequest(r.scenario, r.name, took, at - self.began) for r in rows for took, at in r.slowest]
         return nlargest(n, kept, key=lambda request: request.took)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as values that JSON can represent, times in seconds; what `--json` writes.
+
+        `report.schema.json` in the package `chaperon.report` describes it.
+        """
+        values: dict[str, Any] = _output("json").as_dict(self)
+        return values
+
+    def to_json(self, path: str | Path) -> None:
+        """Write `to_dict` to *path*, whole or not at all, as JSON; "-" is standard output.
+
+        Raises OutputError and OSError.
+        """
+        _output("json").write_plain(self.to_dict(), path)
+
+    def table(self, *, by: Sequence[str] = (), merge: bool = False, width: int = 120) -> str:
+        """Return the tables that a command prints, as text without colours of at most *width* columns.
+
+        *by* adds tables split by "phase" or by the values of a tag, *merge* adds series of one name in several
+        entries up.
+        """
+        text: str = _output("console").table_text(self, by, merge=merge, width=width)
+        return text
+
     @property
     def requests(self) -> Row:
         """The requests of all scenarios as one row."""
@@ -176,6 +203,11 @@ class Report:
         for counts in self.ledger.values():
             total.add(counts)
         return total
+
+
+def _output(name: str) -> Any:
+    """Return a module of `report.outputs`; it is imported by name when it is used, because it imports this one."""
+    return import_module(f"chaperon.report.outputs.{name}")
 
 
 def error_rows(

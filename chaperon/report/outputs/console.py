@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from io import StringIO
 
 from rich import box
 from rich.console import Console
@@ -52,6 +53,13 @@ class ConsoleOutput(Output):
         """Print the report. Raises OSError."""
         with self._console() as console:
             print_report(report, console, self._by, merge=self._merge)
+
+
+def table_text(report: Report, by: Sequence[str] = (), *, merge: bool = False, width: int) -> str:
+    """Return what `print_report` prints as text of at most *width* columns, without colours."""
+    out = StringIO()
+    print_report(report, Console(file=out, width=width, color_system=None, force_terminal=False), by, merge=merge)
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().split("\n")[:-1])
 
 
 def print_report(report: Report, console: Console, by: Sequence[str] = (), *, merge: bool = False) -> None:
