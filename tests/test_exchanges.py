@@ -278,3 +278,17 @@ def test_a_response_that_the_author_calls_bad_is_kept(target):
 
     (row,) = report.errors
     assert (row.error, row.exchanges[0].error, row.exchanges[0].first_line) == ("no price", "no price", "hello")
+
+
+def test_check_prints_a_line_for_a_response_that_is_called_bad_afterwards(target, command):
+    Path("shop.py").write_text(
+        "from chaperon import step\n\n@step\ndef look(session):\n    session.get('/').fail('no price')\n"
+        "    session.get('/status/404')\n"
+    )
+
+    done = command("check", "shop.py", "--url", target.url)
+
+    lines = done.stdout.splitlines()
+    (said,) = [place for place, line in enumerate(lines) if line.startswith("FAIL") and "no price (200 OK)" in line]
+    assert lines[said + 1].strip() == f"> GET {target.url}/"
+    assert sum(line.startswith("FAIL") and "GET /status/404" in line for line in lines) == 1

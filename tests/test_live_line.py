@@ -119,6 +119,18 @@ def test_the_state_is_that_of_the_whole_run():
     assert watch.pulse().errors == 20
 
 
+def test_an_exception_of_the_author_is_named_with_its_line():
+    watch = monitor()
+    recorder = Recorder("w", began=0.0)
+    failure = Failure("KeyError", "KeyError: 'missing' (shop.py:2 in helper)", where="shop.py:2 in helper")
+    recorder.record(Sample(Key("shop", "step browse", "step"), 0.0, 0.1, failure))
+    watch.add(recorder.cut())
+
+    (line,) = live_lines(watch.pulse(), "1 user", length=None)
+
+    assert line.endswith("1 × KeyError: 'missing' (shop.py:2 in helper) in step browse")
+
+
 def test_the_newest_error_class_is_the_one_that_came_up_last():
     watch = monitor()
     recorder = Recorder("w", began=0.0)

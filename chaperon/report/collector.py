@@ -187,7 +187,7 @@ class Collector:
             visits=sum(c.done + c.failed + c.interrupted for c in ledger),
             requests=sum(r.requests for r in seconds.values()),
             dropped=sum(c.dropped for c in ledger),
-            error="" if newest is None else newest[2],
+            error="" if newest is None else self._error_text(newest),
             error_series="" if newest is None else newest[1],
             error_count=0 if newest is None else self._sums.errors[newest].count,
         )
@@ -229,6 +229,11 @@ class Collector:
         if recent:
             return max(recent, key=lambda where: errors[where].first)
         return max(errors, key=lambda where: errors[where].last, default=None)
+
+    def _error_text(self, place: ErrorKey) -> str:
+        """Return the error class, or the text of the exception if the author's code raised it, with its line."""
+        error = self._sums.errors[place]
+        return error.sample if error.where else place[2]
 
     def _expect(self, worker: str) -> None:
         self._workers.setdefault(worker, WorkerStats(worker)).away = False

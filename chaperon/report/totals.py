@@ -94,7 +94,8 @@ class Pulse:
 
     Times are in seconds, rates per second. A percentile that lies among censored requests is
     None, and its lower bound is in the field ending in *at_least*. *error* is the error class that
-    came up last of those that still occur, with its series and its count since the start. *limit*
+    came up last of those that still occur (the text of an exception of the author's code, with its line), with
+    its series and its count since the start. *limit*
     is a limit that is broken so far, or about to be.
     """
 

@@ -23,6 +23,7 @@ class SamplePrinter:
         self._err = err
         self._labelled = with_label
         self._readable = True
+        self._failed: tuple[str, str] | None = None
 
     def __call__(self, sample: Sample) -> None:
         """Print one sample. Never raises: the visit calls it."""
@@ -30,16 +31,26 @@ class SamplePrinter:
             return
         try:
             print_line(*([f"{sample.key.scenario}: "] if self._labelled else []), *sample_line(sample), err=self._err)
+            if sample.failure is not None:
+                self._failed = (sample.key.name, sample.failure.error)
             if sample.failure is not None and sample.failure.listed:
                 print_traces(sample.failure.traces, err=self._err)
         except Exception:
             self._readable = False
 
     def exchange(self, exchange: Exchange) -> None:
-        """Print what was sent and received, below the line of its sample. Never raises."""
+        """Print what was sent and received, below the line of its sample. Never raises.
+
+        Where the sample was good, and its response was called bad afterwards, a line says so.
+        """
         if not self._readable or not (exchange.error or self._verbose):
             return
         try:
+            if exchange.error and self._failed != (exchange.series, exchange.error):
+                label = f"{exchange.scenario}: " if self._labelled else ""
+                line = f" {time_text(exchange.took):>8}  {exchange.series}  {exchange.message}"
+                print_line(label, Styled("FAIL", fg="red"), line, err=self._err)
+            self._failed = None
             for line in exchange_lines(map_fields(exchange, REDACT)):
                 print_line(INDENT, line, err=self._err)
         except Exception:
