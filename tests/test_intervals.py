@@ -1,9 +1,12 @@
 """The intervals of a report allow for seconds that resemble each other, in every row, of any number of workers."""
 
+import gc
 import io
 import json
 import math
+import os
 import random
+import tempfile
 
 import pytest
 from hypothesis import given, settings
@@ -334,16 +337,17 @@ def test_beyond_its_limit_seconds_are_kept_in_steps():
 
 def test_a_full_disk_ends_the_spool_with_a_note_and_the_run_goes_on(monkeypatch):
     collector = collected(drifting(1, 30))
-    monkeypatch.setattr(collector._spool, "_file", open("/dev/full", "wb"))  # noqa: SIM115
-
     record = Recorder("b", began=0.0)
     for _ in range(30):
         record.cut()
     collector.join("b")
-    for at in range(30, 40):
-        record.record(Sample(GET, at, at + 0.5))
-        collector.add(record.cut())
-    collector.close()
+
+    with open("/dev/full", "wb", buffering=0) as full:
+        monkeypatch.setattr(collector._spool._storage, "_file", full)
+        for at in range(30, 40):
+            record.record(Sample(GET, at, at + 0.5))
+            collector.add(record.cut())
+        collector.close()
 
     report = report_of(collector)
     (note,) = [note for note in report.notes if "No space left on device" in note]
@@ -351,6 +355,30 @@ def test_a_full_disk_ends_the_spool_with_a_note_and_the_run_goes_on(monkeypatch)
     assert report["GET /"].count == 30 * 40 + 10
     assert report["GET /"].design_effect(50) is None
     assert report["GET /"].interval(50) == report["GET /"].good.interval(0.5)
+
+
+def test_a_missing_temporary_folder_ends_the_spool_too(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    spool = Spool(in_memory=100)
+
+    spool.add(0, {GET: second_of([0.1] * 50)})
+    spool.add(1, {GET: second_of([0.1] * 50)})
+
+    assert "No such file or directory" in spool.failure
+    assert spool.history(GET) is None
+
+
+def test_the_file_of_a_spool_has_no_name_and_is_closed_with_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = len(os.listdir("/proc/self/fd"))
+    spool = Spool(in_memory=0)
+    spool.add(0, {GET: second_of([0.1] * 50)})
+
+    assert len(os.listdir("/proc/self/fd")) == before + 1
+    assert not list(tmp_path.iterdir())
+    del spool
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 # Counting

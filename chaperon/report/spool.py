@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import tempfile
 import weakref
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import IO
 
 from chaperon.measure.precision.centroids import Centroids
 from chaperon.measure.precision.history import History, SeriesSecond
@@ -22,10 +24,45 @@ LIMIT = 256 << 20
 STEP = 10
 
 _HEAD = struct.Struct("<QIIIIIII")
-"""Offset of the record before, plus 1, or 0; second; step; bytes that follow; counts: censored (2), bad, sketches."""
+"""Offset and length of the record before, length 0 for none; second; step; counts: censored (2), bad, sketches."""
 _SKETCH = struct.Struct("<HHdd")
 """Means; weights, 0 if each mean is one sample; least and greatest value."""
 _NONE = Centroids(())
+_NOWHERE = 0, 0
+
+
+_Link = tuple[int, int]
+"""Offset and length of a record; its length is 0 for none."""
+
+
+class _Storage:
+    """Bytes that are appended and read anywhere: in memory up to a size, then in a file without a name."""
+
+    def __init__(self, in_memory: int) -> None:
+        self._most = in_memory
+        self._memory = bytearray()
+        self._file: IO[bytes] | None = None
+
+    def append(self, data: bytes) -> None:
+        """Append *data*. Blocks to write; raises OSError."""
+        if self._file is None:
+            self._memory += data
+            if len(self._memory) <= self._most:
+                return
+            file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  open until the storage is dropped
+            weakref.finalize(self, file.close)
+            data, self._file = bytes(self._memory), file
+        self._memory = bytearray()
+        left = memoryview(data)
+        while left:  # a write may be partial
+            left = left[self._file.write(left) :]
+
+    def read(self, link: _Link) -> bytes:
+        """Return what was appended at an offset, with a length. Blocks to read."""
+        offset, length = link
+        if self._file is None:
+            return bytes(self._memory[offset : offset + length])
+        return os.pread(self._file.fileno(), length, offset)
 
 
 class Spool:
@@ -38,11 +75,10 @@ class Spool:
 
     def __init__(self, *, in_memory: int = IN_MEMORY, limit: int = LIMIT) -> None:
         self.failure: str | None = None
-        self._file = tempfile.SpooledTemporaryFile(max_size=in_memory)  # noqa: SIM115  open until the spool is dropped
-        weakref.finalize(self, self._file.close)
+        self._storage = _Storage(in_memory)
         self._limit = limit
         self._size = 0
-        self._last: dict[Key, int] = {}
+        self._last: dict[Key, _Link] = {}
         self._merging: dict[Key, tuple[int, Series]] = {}
 
     def __repr__(self) -> str:
@@ -78,38 +114,34 @@ class Spool:
             return None
         merging = self._merging.get(key)
         recent = () if merging is None else (_second(merging[0], self.step, merging[1]),)
-        return History([partial(self._read, self._last.get(key, 0), recent)])
+        return History([partial(self._read, self._last.get(key, _NOWHERE), recent)])
 
-    def _read(self, link: int, recent: Sequence[SeriesSecond]) -> Iterator[SeriesSecond]:
-        """Yield *recent*, then the records of a key, the newest first: *link* is its offset plus 1, 0 for none."""
+    def _read(self, link: _Link, recent: Sequence[SeriesSecond]) -> Iterator[SeriesSecond]:
+        """Yield *recent*, then the records of a key from the one at *link* back to the first."""
         yield from recent
-        while link and not self._file.closed:
-            self._file.seek(link - 1)
-            link, at, step, length, censored, response_censored, bad, sketches = _HEAD.unpack(
-                self._file.read(_HEAD.size)
-            )
-            body = self._file.read(length)
-            good, place = _unpacked(body, 0)
-            response, _ = _unpacked(body, place) if sketches == 2 else (_NONE, 0)
+        while link[1]:
+            record = self._storage.read(link)
+            *before, at, step, censored, response_censored, bad, sketches = _HEAD.unpack_from(record)
+            link = before[0], before[1]
+            good, place = _unpacked(record, _HEAD.size)
+            response, _ = _unpacked(record, place) if sketches == 2 else (_NONE, 0)
             yield SeriesSecond(at, good, censored, response, response_censored, bad, step)
 
     def _write(self, records: Sequence[tuple[Key, int, int, Series]]) -> None:
         parts: list[bytes] = []
-        last: dict[Key, int] = {}
+        last: dict[Key, _Link] = {}
         size = self._size
         for key, at, step, series in records:
             sketches = [series.good, *([series.response] if series.response else [])]
             body = b"".join(map(_packed, sketches))
-            before = last.get(key, self._last.get(key, 0))
+            before = last.get(key, self._last.get(key, _NOWHERE))
             cut, response_cut = series.censored.count, series.response_censored.count
-            head = _HEAD.pack(before, at, step, len(body), cut, response_cut, series.bad.count, len(sketches))
-            last[key] = size + 1
+            head = _HEAD.pack(*before, at, step, cut, response_cut, series.bad.count, len(sketches))
+            last[key] = size, len(head) + len(body)
             parts += [head, body]
             size += len(head) + len(body)
         try:
-            self._file.seek(self._size)
-            self._file.write(b"".join(parts))
-            self._file.flush()
+            self._storage.append(b"".join(parts))
         except OSError as exc:
             self.failure = f"{exc.strerror or exc}"
             return

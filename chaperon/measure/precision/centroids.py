@@ -48,6 +48,13 @@ class Centroids:
         share = (value - left_mean) / (right_mean - left_mean) if right_mean > left_mean else 1.0
         return after + left - share * (left + right)
 
+    def above_each(self, values: Sequence[float]) -> list[float]:
+        """Return, for each of *values*, how many samples are greater than it."""
+        if self.weights:
+            return [self.above(value) for value in values]
+        means, count = self.means, len(self.means)
+        return [count - bisect_right(means, value) for value in values]
+
     def _half(self, place: int) -> float:
         """Return half the weight of a centroid, 0 for a single sample, which lies at its mean."""
         weight = self.weights[place]

@@ -102,17 +102,17 @@ class History:
         A censored sample counts as above every value: it is only known that it took longer than
         until it was cut.
         """
-        counts: dict[int, float] = {}
-        above: dict[float, dict[int, float]] = {q: {} for q in values}
+        bounds = list(values.values())
+        sums: dict[int, list[float]] = {}  # by second: the number of samples, then those above each value
         step = 1
         for second in self.seconds():
             good, cut = (second.response, second.response_censored) if response else (second.good, second.censored)
             if not good.count + cut:
                 continue
             step = max(step, second.step)
-            counts[second.at] = counts.get(second.at, 0.0) + good.count + cut
-            for q, value in values.items():
-                above[q][second.at] = above[q].get(second.at, 0.0) + cut + good.above(value)
-        for q in values:
-            pairs = {at: (above[q][at], counts[at]) for at in sorted(counts)}
+            found = [good.count + cut, *[each + cut for each in good.above_each(bounds)]]
+            known = sums.get(second.at)
+            sums[second.at] = found if known is None else [a + b for a, b in zip(known, found, strict=True)]
+        for place, q in enumerate(values, 1):
+            pairs = {at: (sums[at][place], sums[at][0]) for at in sorted(sums)}
             self._known[response, q] = dependence(pairs, q, step)
