@@ -286,8 +286,24 @@ def test_the_share_is_a_rule_of_trust():
 
 
 def test_a_lag_that_is_healthy_here_is_no_fault():
-    assert run(lag=[0.0014] * 100, took=0.002, limits=["p95 < 1s"], healthy=0.0001).verdict is Verdict.INVALID
-    assert run(lag=[0.0014] * 100, took=0.002, limits=["p95 < 1s"], healthy=0.0005).verdict is Verdict.PASS
+    assert run(lag=[0.0014] * 100, took=0.002, limits=["p95 < 100ms"], healthy=0.0001).verdict is Verdict.INVALID
+    assert run(lag=[0.0014] * 100, took=0.002, limits=["p95 < 100ms"], healthy=0.0005).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("limit", "verdict"),
+    [
+        ("p95(GET /) < 1.8s", Verdict.INVALID),
+        ("p95(GET /) < 2s", Verdict.PASS),  # by more than a factor of 100, with all of the delay in it
+        ("p95(GET /) > 1ms", Verdict.INVALID),
+        ("p95(GET /) < 1ms", Verdict.INVALID),
+    ],
+)
+def test_a_limit_that_holds_by_far_does_not_hang_on_the_generators_part(limit, verdict):
+    report = run(lag=[0.01] * 100, took=0.019, limits=[limit])
+
+    assert report.verdict is verdict
+    assert report.falsified(report["GET /"], 95)
 
 
 @pytest.mark.parametrize("what", ["p50(visit)", "response p99(visit)", "mean(visit)", "max(visit)"])

@@ -13,6 +13,9 @@ from chaperon.report.rows import UNTIMED, Row, generator_part_of, shown_value
 from chaperon.report.totals import Totals
 from chaperon.report.validity.generator_part import INVALIDATING, GeneratorPart, is_marked
 
+CLEAR = 100.0
+"""A limit on the longest time that holds by more than this factor does not hang on the generator's part of the time."""
+
 _Figure = tuple[float, float, str]
 """(value, part of it that may be delay of the generator, name); times in seconds"""
 
@@ -36,11 +39,17 @@ def invalidated_limits(
     own: GeneratorPart,
     share: float | None = INVALIDATING,
 ) -> list[str]:
-    """Return a reason for each limit evaluated on a time of which *share* or more may be delay of the generator."""
+    """Return a reason for each limit that hangs on a time of which *share* or more may be delay of the generator.
+
+    Delay of the generator makes times longer only: a bound from above that holds by a factor of
+    `CLEAR`, with that delay, holds without it.
+    """
     reasons: list[str] = []
     if share is None:
         return reasons
     for limit, result in zip(limits, results, strict=True):
+        if result.held and limit.op.startswith("<") and result.value is not None and result.value * CLEAR < limit.value:
+            continue
         part = _part_of(limit, totals, own)
         if part is not None and result.value is not None and own.invalidates(result.value, part, share):
             most = f"up to {time_text(min(part, result.value))} of {result.shown} may be delay of the generator itself"
