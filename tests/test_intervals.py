@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from benchmarks.intervals import covered
+from benchmarks.intervals import covered, widened
 from chaperon.measure.precision.centroids import Centroids
 from chaperon.measure.precision.history import History, SeriesSecond
 from chaperon.measure.precision.long_run import dependence
@@ -430,3 +430,8 @@ def test_the_interval_holds_the_truth_of_a_queue_at_70_percent(q):
     held, _ = covered(range(1, 41), q, seconds=120)
 
     assert held >= 36
+
+
+@pytest.mark.parametrize("q", [0.5, 0.95])
+def test_on_independent_samples_the_interval_is_at_most_a_quarter_wider(q):
+    assert 1.0 <= widened(range(1, 51), q, rate=20) <= 1.25
