@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from benchmarks.intervals import World, compared, population
 from chaperon.measure.precision.centroids import Centroids
 from chaperon.measure.precision.history import History, SeriesSecond
+from chaperon.measure.sketch import TOTAL, Sketch
 from chaperon.report.comparison.decision import ChangeKind, decide_ratio, decide_share, holm, time_margin
 from chaperon.report.comparison.difference import between_runs, difference, log_ratio, log_ratio_of_groups
 from chaperon.report.comparison.estimate import Estimate, error_estimate, quantile_estimate, rate_estimate
 from chaperon.report.comparison.words import error_sentence, time_sentence
+from chaperon.report.percentiles import Population
 
 NOTHING = Centroids(())
 
@@ -226,6 +228,27 @@ def test_a_percentile_that_is_unknown_has_no_estimate():
     assert quantile_estimate(times, 0.99) is None  # too few samples
     assert quantile_estimate(population(values[:19]), 0.5) is None  # too few seconds
     assert quantile_estimate(population([[0.0] * 10] * 60), 0.5) is None  # a ratio to 0 is none
+
+
+def hanging(share, seconds=120):
+    """A target whose requests take 10 to 50 ms, *share* of 40 a second time out after 1 s."""
+    cut = round(40 * share)
+    good = [0.01 + 0.04 * n / 39 for n in range(40)][: 40 - cut]
+    kept = [SeriesSecond(t, Centroids(good), cut, NOTHING, 0) for t in range(seconds)]
+    whole, censored = Sketch(TOTAL), Sketch()
+    whole.add(good * seconds)
+    censored.add([1.0] * (cut * seconds))
+    return Population(whole, censored, History([lambda: kept]))
+
+
+def test_a_percentile_counts_censored_samples_as_slower_and_is_unknown_among_them():
+    sound, hangs = hanging(0.0), hanging(0.1)
+
+    medians = [quantile_estimate(times, 0.5).value for times in (sound, hangs)]
+
+    assert medians[1] == pytest.approx(medians[0], rel=0.03)  # timeouts take the place of the slowest
+    assert quantile_estimate(sound, 0.95) is not None
+    assert quantile_estimate(hangs, 0.95) is None
 
 
 def test_the_same_target_twice_is_called_different_in_few_pairs():
