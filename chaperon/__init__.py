@@ -48,6 +48,7 @@ from chaperon.errors import (
 )
 
 if TYPE_CHECKING:
+    from chaperon.client.foreign_session import measured_session
     from chaperon.client.service import Service
     from chaperon.cluster.master.embedded import master, start_master
     from chaperon.execution.environment import Environment
@@ -77,6 +78,7 @@ _ROOMS = {
     "chaperon.execution.environment": ("Environment",),
     "chaperon.scenario.entry": ("run",),
     "chaperon.client.service": ("Service",),
+    "chaperon.client.foreign_session": ("measured_session",),
     "chaperon.execution.metric_rules": ("metric",),
     "chaperon.load.kinds.think": ("between",),
     "chaperon.load.shapes": ("iterations", "pause", "rate", "spike", "stages", "stairs", "users", "users_per_second"),
@@ -141,6 +143,7 @@ __all__ = [
     "iterations",
     "master",
     "measured",
+    "measured_session",
     "metric",
     "mix",
     "pause",

@@ -2,8 +2,12 @@
 
 import csv
 import re
+import socket
+import urllib.request
 from io import StringIO
+from urllib.parse import urlsplit
 
+import gevent
 import pytest
 import requests
 from rich.console import Console
@@ -11,7 +15,19 @@ from scenes import errors_of, once, simulated
 from unjudged import UNJUDGED
 
 import chaperon
-from chaperon import Environment, LimitError, Scenario, Verdict, iterations, rate, run, users
+from chaperon import (
+    Environment,
+    LimitError,
+    Scenario,
+    UsageError,
+    Verdict,
+    iterations,
+    measured,
+    measured_session,
+    rate,
+    run,
+    users,
+)
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import BATCH, NEWEST, Recorder
 from chaperon.measure.sample import Failure, Key
@@ -456,3 +472,141 @@ def test_a_kept_run_is_as_strict_as_it_was(target, tmp_path, strict):
     assert kept.report(strict=True).verdict is Verdict.FAIL
     assert chaperon.read_run(path).report(strict=True).verdict is Verdict.FAIL
     assert kept.report(strict=True, limits=["errors < 200%"]).verdict is Verdict.PASS
+
+
+# requests that were never measured
+
+
+def _plain_requests(session):
+    requests.get(f"{session.http.service.url}/plain")
+
+
+def _a_session_of_its_own(session):
+    with requests.Session() as own:
+        own.get(f"{session.http.service.url}/plain")
+
+
+def _a_socket(session):
+    url = urlsplit(session.http.service.url)
+    socket.create_connection((url.hostname, url.port)).close()
+
+
+def _a_socket_by_connect_ex(session):
+    url = urlsplit(session.http.service.url)
+    with socket.socket() as own:
+        own.settimeout(5)
+        assert own.connect_ex((url.hostname, url.port)) == 0
+
+
+def _urllib(session):
+    urllib.request.urlopen(f"{session.http.service.url}/plain").read()
+
+
+def _in_a_task_of_its_own(session):
+    session.spawn(lambda child: _plain_requests(child), task="asks")
+    session.join("asks")
+
+
+def _in_a_scenario_of_its_own(session):
+    session.run(Scenario(_plain_requests, name="inner"))
+
+
+UNMEASURED_WAYS = [
+    _plain_requests, _a_session_of_its_own, _a_socket, _a_socket_by_connect_ex, _urllib, _in_a_task_of_its_own,
+    _in_a_scenario_of_its_own,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("way", UNMEASURED_WAYS)
+def test_a_step_that_connects_past_the_session_is_named(target, way):
+    report = once(target, way, load=iterations(3))
+
+    (warning,) = [text for text in report.warnings if "outside the session" in text]
+    assert warning.startswith("3 connections were opened outside the session (test_wrong_tests.py:")
+    assert "chaperon.measured_session(…)" in warning
+    assert not [note for note in report.notes if "outside the session" in note]
+    assert warning in " ".join(table_of(report, 10_000).split("\n"))
+    assert report.visits.done == 3
+
+
+def _by_the_session(session):
+    session.get("/")
+
+
+def _by_urllib3(session):
+    session.get("/", stream=True, proxies={"http": None}).close()
+
+
+def _within_measure(session):
+    with session.measure("plain", kind="sdk"):
+        _plain_requests(session)
+
+
+def _within_a_measured_call(session):
+    measured(_plain_requests)(session)
+
+
+def _by_a_session_that_is_measured(session):
+    with measured_session(requests.Session()) as own:
+        own.get(f"{session.http.service.url}/plain")
+
+
+def _by_a_greenlet_of_its_own(session):
+    gevent.spawn(_plain_requests, session).join()
+
+
+MEASURED_WAYS = [
+    _by_the_session, _by_urllib3, _within_measure, _within_a_measured_call, _by_a_session_that_is_measured,
+    _by_a_greenlet_of_its_own,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("transport", ["wire", "urllib3"])
+@pytest.mark.parametrize("way", MEASURED_WAYS)
+def test_what_is_measured_is_not_named(target, way, transport):
+    report = once(target, way, load=iterations(3), transport=transport)
+
+    assert not [text for text in report.warnings if "outside the session" in text]
+    assert report.visits.done == 3
+
+
+def test_a_foreign_session_is_measured_as_the_sessions_own(target):
+    own = measured_session(measured_session(requests.Session()))
+    own.headers["X-Own"] = "1"
+
+    def asks(session):
+        url = session.http.service.url
+        assert own.get(f"{url}/redirect").history
+        own.get(f"{url}/status/500")
+        own.post(f"{url}/sold", data={"n": 1}).fail("no price")
+        with own.get(f"{url}/streamed", stream=True) as response:
+            assert response.content
+        with pytest.raises(requests.ConnectionError):
+            own.get("http://127.0.0.1:1/nothing")
+
+    report = once(target, asks)
+
+    assert errors_of(report) == {
+        ("GET /status/500", "http 500"): 1,
+        ("POST /sold", "no price"): 1,
+        ("GET http://127.0.0.1:1/nothing", "connect refused"): 1,
+    }
+    assert {row.name: row.count for row in report.rows if row.kind == "http"} == {
+        "GET /redirect": 1, "GET /status/500": 1, "POST /sold": 1, "GET /streamed": 1,
+        "GET http://127.0.0.1:1/nothing": 1,
+    }  # fmt: skip
+    assert report["redirects GET /redirect"].total == 1
+    assert own.get(f"{target.url}/after the run").status_code == 200
+
+
+def test_what_is_no_session_is_refused():
+    with pytest.raises(UsageError, match=r"measured_session takes a requests\.Session"):
+        measured_session(object())
+
+
+def test_after_a_run_the_socket_class_is_as_it_was(target):
+    before = socket.socket.connect, socket.socket.connect_ex
+
+    once(target, _plain_requests)
+
+    assert (socket.socket.connect, socket.socket.connect_ex) == before

@@ -102,7 +102,7 @@ def prints_elsewhere(options: OutputValues) -> bool:
 
 
 class VerdictOutput(Output):
-    """Prints the verdict with its reasons."""
+    """Prints the verdict with its reasons and the warnings."""
 
     name = "the verdict"
 
@@ -115,6 +115,8 @@ class VerdictOutput(Output):
             print_line(report.verdict.value, err=self._err)
             for reason in report.reasons:
                 print_line("  ", reason, err=self._err)
+            for warning in report.warnings:
+                print_line("  warning: ", warning, err=self._err)
 
 
 def file_output(flag: str, help: str, home: str, *, write_capacity: CapacityWriter | None = None) -> OutputRow:

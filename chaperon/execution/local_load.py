@@ -6,6 +6,7 @@ from collections.abc import Set
 from itertools import count
 from typing import TYPE_CHECKING
 
+from chaperon.client.current import unmeasured_connections_noted
 from chaperon.clock import Clock
 from chaperon.execution.gc_tuning import reduced_gc
 from chaperon.load.background import OnFault, spawn_watched
@@ -86,7 +87,7 @@ class LocalLoad:
         ]
         self._health.start()
         try:
-            with reduced_gc():
+            with reduced_gc(), unmeasured_connections_noted():
                 self.engine.perform()
         finally:
             self._health.stop()

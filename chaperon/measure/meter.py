@@ -49,6 +49,7 @@ def with_tags(own: Tags, more: Mapping[str, object]) -> Tags:
 class Meter:
     """Records the samples of one session, adding scenario label, phase and tags to each key.
 
+    *measuring* is the number of blocks and requests that are being timed now, steps and tasks left out.
     *phase* and *tags* apply to all samples recorded until they are changed. Meters made by
     `fork` share one cache of keys.
     """
@@ -61,6 +62,7 @@ class Meter:
         "_nested",
         "activity",
         "clock",
+        "measuring",
         "phase",
         "recorder",
         "scenario",
@@ -81,6 +83,7 @@ class Meter:
         self.scenario = scenario
         self.phase = STEADY
         self.tags: Tags = ()
+        self.measuring = 0
         self.activity = SessionActivity()
         self._naming = naming
         self._derived = derived

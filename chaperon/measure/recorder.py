@@ -39,6 +39,8 @@ TAGS_CAPPED = f"keys beyond the first {KEYS:,} counted without their tags"
 ERRORS_CAPPED = f"error messages beyond the first {ERRORS} counted as «other errors»"
 NAMES_CUT = f"names of series longer than {NAME} characters cut"
 HAPPENINGS_CAPPED = f"happenings beyond the first {HAPPENINGS} of a second left out"
+UNMEASURED = "connections were opened outside the session"
+"""The beginning of the notes on connections of visits that no sample includes; reports have them as warnings."""
 REFUSED = "samples refused: not a finite number, or negative"
 SIZES_REFUSED = "sizes left out: no number of bytes"
 

@@ -13,6 +13,8 @@ from chaperon.measure.sample import REQUEST_KINDS_NOT, Failure
 if TYPE_CHECKING:
     from chaperon.measure.meter import Meter
 
+_FRAMES = frozenset({"step", "task"})
+"""Kinds around all that an author does: what is in such a block may still be in no figure of its own."""
 _PREFIXED = frozenset({"step", "call", "task", "check"})
 
 
@@ -45,6 +47,8 @@ class TimedBlock:
             activity = self._meter.activity
             self._outer_step, activity.step = activity.step, self.name
         self._start = self._meter.clock.now()
+        if self.kind not in _FRAMES:
+            self._meter.measuring += 1
         if self.kind not in REQUEST_KINDS_NOT:
             self._meter.recorder.lag.begin(self._start)
         return self
@@ -53,6 +57,8 @@ class TimedBlock:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         end = self._meter.clock.now()
+        if self.kind not in _FRAMES:
+            self._meter.measuring -= 1
         empty = exc is not None and kind is FeedEmpty and is_ours(exc)
         if exc is not None and not empty:
             self._failure = failure_of(exc, natural=self.kind not in REQUEST_KINDS_NOT)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from chaperon._version import VERSION
 from chaperon.measure.plain_text import NAME, encodable
 from chaperon.measure.quantity import count_text
+from chaperon.measure.recorder import UNMEASURED
 from chaperon.measure.sample import WARM_UP
 from chaperon.report.format import AT_LEAST
 from chaperon.report.limits.limit_result import LimitResult
@@ -77,12 +78,13 @@ def conclude(
         limits=tuple(limits),
         seconds=tuple(totals.seconds),
         workers=tuple(totals.workers),
-        notes=dict(sorted(totals.notes.items())),
+        notes={note: times for note, times in sorted(totals.notes.items()) if not note.startswith(UNMEASURED)},
         finished=ending.finished,
         warnings=(
             *ending.warnings,
             *(censored_warnings(totals) if ending.finished else ()),
             *_lost_warnings(totals, ending),
+            *_unmeasured_warnings(totals),
             *([] if falsified is None else [falsified]),
             *([ending.uncounted] if ending.uncounted and not ending.strict else []),
         ),
@@ -121,6 +123,15 @@ def censored_warnings(totals: Totals) -> list[str]:
                 f" ({', '.join(ways)}): percentiles that lie among them are lower bounds, marked {AT_LEAST}"
             )
     return found
+
+
+def _unmeasured_warnings(totals: Totals) -> list[str]:
+    """Return a warning for each line of an author that opened connections that no sample includes."""
+    return [
+        f"{times:,} {note}" if times > 1 else f"1 {note.replace('connections were', 'connection was', 1)}"
+        for note, times in sorted(totals.notes.items())
+        if note.startswith(UNMEASURED)
+    ]
 
 
 def _lost_warnings(totals: Totals, ending: Ending) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from types import FrameType
 from typing import NamedTuple
 
+from chaperon.client.current import set_current
 from chaperon.errors import FeedEmpty, StepFailed, VisitTimeout
 from chaperon.interrupts import is_interrupt, is_ours, is_signal
 from chaperon.load.arrivals import Arrival
@@ -133,6 +134,7 @@ class VisitRunner:
         """Run a user's `cleanup`, which is limited in time, and close its connections."""
         for variant, session in self._sessions.pop((entry, user), {}).items():
             session.visit_greenlet.attach()
+            set_current(session)
             try:
                 self._variants[entry][variant].scenario.run_cleanup(session)
             except BaseException as exc:
@@ -140,6 +142,7 @@ class VisitRunner:
                     raise
                 clear_listed(exc)  # recorded as «step cleanup»; the session is over
             finally:
+                set_current(None)
                 session.visit_greenlet.detach()
                 session._close()
 
@@ -147,6 +150,7 @@ class VisitRunner:
         """Call *work*, then wait for its tasks; turn any exception but signals into an outcome."""
         outcome = _DONE
         session.visit_greenlet.attach()
+        set_current(session)
         try:
             try:
                 work(session)
@@ -165,6 +169,7 @@ class VisitRunner:
                     raise
                 outcome = _NO_ROW if type(exc) is FeedEmpty else _interrupted(exc)
         finally:
+            set_current(None)
             session.visit_greenlet.detach()
         return outcome
 

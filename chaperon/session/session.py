@@ -9,6 +9,7 @@ from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from chaperon.client.current import set_current
 from chaperon.clock import Clock, seconds
 from chaperon.errors import SessionAborted, UsageError
 from chaperon.interrupts import marked
@@ -147,9 +148,11 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
             nested = self.context.scenario_of(scenario)
         with self.measure(nested.label):
             inner = self._nested(nested.label, config)
+            outer = set_current(inner)
             try:
                 nested.run_nested(inner)
             finally:
+                set_current(outer)
                 inner.tasks.end()
 
     def _nested(self, label: str, config: Mapping[str, Any] | None) -> Session:

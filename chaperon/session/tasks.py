@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import gevent
 
+from chaperon.client.current import set_current
 from chaperon.clock import Clock
 from chaperon.errors import Ended, FeedEmpty, JoinTimeout, SessionAborted, TaskEnded, TaskMissing
 from chaperon.interrupts import is_ours, is_signal, marked
@@ -115,6 +116,7 @@ class Task:
         child, work = self._child, self._work
         assert child is not None
         assert work is not None
+        set_current(child)
         try:
             self._perform(child, work)
         finally:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import inf
 from typing import Any
 
 import requests
 
+from chaperon.client.current import measuring
 from chaperon.client.exchange import keep_exchange, wire_bytes
 from chaperon.client.http.adapter import timeouts_of
 from chaperon.client.http.cookies import Jar
@@ -174,7 +175,7 @@ class MeasuredSession(FastSession):
         return self._measure(request, **kwargs)
 
     def _measure(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        name = kwargs.pop("name", None) or self.service.label(request.method or "GET", request.url or "")
+        name = kwargs.pop("name", None)
         expect = kwargs.pop("expect", None)
         total, limit = kwargs.pop("deadline", ...), kwargs.pop("max_body", ...)
         if limit is ... and kwargs.get("stream", self.stream) and self.service.max_body == MAX_BODY:
@@ -183,11 +184,29 @@ class MeasuredSession(FastSession):
         kwargs.setdefault("cert", self.certificate_for(request.url or ""))
         if isinstance(request, requests.PreparedRequest):
             bind(request, self._bounds(self.meter.clock.now, total, limit))
+        stream = kwargs.get("stream", self.stream)
+        return self.record_call(lambda: self._dispatch(request, **kwargs), request, name, expect, stream=stream)
+
+    def record_call(
+        self,
+        send: Callable[[], requests.Response],
+        request: requests.PreparedRequest,
+        name: str | None = None,
+        expect: Expect | None = None,
+        *,
+        stream: bool,
+    ) -> requests.Response:
+        """Call *send*, which sends *request*, record it as one sample, and return the response.
+
+        The sample of a *stream* ends with its body. Raises what *send* raises, after recording the failure.
+        """
+        name = name or self.service.label(request.method or "GET", request.url or "")
         now = self.meter.clock.now
         start, lag = now(), self.meter.recorder.lag
         lag.begin(start)
         try:
-            response = self._dispatch(request, **kwargs)
+            with measuring():
+                response = send()
         except BaseException as exc:
             end = now()
             lag.end(end)
@@ -199,7 +218,7 @@ class MeasuredSession(FastSession):
         self.unreached.set_reached()
         add_extractors(response)
         count_extras(self.meter, response, name, start, end, timed=self.service.timings)
-        if kwargs.get("stream", self.stream) and not response._content_consumed and isinstance(response, Response):  # type: ignore[attr-defined]
+        if stream and not response._content_consumed and isinstance(response, Response):  # type: ignore[attr-defined]
             self._follow(response, name, start, expect)
         else:
             record_response(self.meter, response, name, start, end, expect)
