@@ -33,6 +33,7 @@ KINDS: Mapping[str, str] = {
     "curl": "chaperon.importing.curl:import_curl",
     "har": "chaperon.importing.har:import_har",
     "openapi": "chaperon.importing.openapi:import_openapi",
+    "locust": "chaperon.importing.locust_file.importer:import_locust",
 }
 """By kind: the function that makes a module of the text of a source."""
 

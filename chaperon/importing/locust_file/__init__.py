@@ -1,0 +1,1 @@
+"""Locustfiles: read by `ast`, rewritten as the text of a scenario module."""

@@ -1,0 +1,102 @@
+"""Import of locustfiles: users become scenarios, tasks steps, a shape the stages of a load."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from chaperon.errors import LoadError
+from chaperon.importing.kinds import Imported
+from chaperon.importing.locust_file.classes import LocustClass, LocustFile
+from chaperon.importing.locust_file.functions import FunctionWriter
+from chaperon.importing.locust_file.module_imports import import_lines, mentions
+from chaperon.importing.locust_file.shape import NotEvaluated, shape_stages
+from chaperon.importing.python_code import Code, call, comment_text, lines
+
+USERS_PER_WEIGHT = 10
+"""Users of a class of weight 1, where no shape says how many there are."""
+
+INTERRUPT = '''class Interrupt(Exception):
+    """Ends the set of tasks in which it is raised."""
+'''
+
+
+def import_locust(text: str) -> Imported:
+    """Return the scenario module for a locustfile. Raises LoadError where it is none, or is no Python."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError) as exc:
+        raise LoadError(f"line {getattr(exc, 'lineno', None) or '?'}: {getattr(exc, 'msg', exc)}") from exc
+    file = LocustFile(tree)
+    writer = FunctionWriter(file, text)
+    scenarios = [(writer.user(each), each) for each in file.users]
+    stages = _stages(file, writer)
+    environment = _environment(file, writer, scenarios, stages)
+    body = [writer.kept_text(), writer.constants_text(), *writer.functions]
+    if writer.interrupts:
+        body.insert(0, INTERRUPT)
+    code = "\n\n\n".join(each.strip("\n") for each in body if each.strip())
+    ending = "\n".join(lines(scenario.code, before=f"{scenario.variable} = ") for scenario, _ in scenarios)
+    text_below = f"{code}\n\n\n{ending}\n\n{environment}\n"
+    names = ["Environment", "Scenario", "between", "run", "stages", "step", "users"]
+    standard = "from contextlib import suppress\n" if mentions(text_below, "suppress") else ""
+    ours = f"from chaperon import {', '.join(each for each in names if mentions(text_below, each))}\n"
+    imports = import_lines([*writer.import_nodes(), *ast.parse(standard + ours).body], text_below)
+    remarks = tuple(f"line {line}: {each}" if line else each for line, each in sorted(set(writer.remarks)))
+    title = ast.get_docstring(tree) or f"{', '.join(each.name for each in file.users)}, from a locustfile."
+    gap = "\n" * (2 if code.startswith(("def ", "class ", "@", "async ", "#")) else 1)
+    return Imported(f"{_docstring(title, remarks)}\n\n{imports}\n{gap}{text_below}", remarks)
+
+
+def _environment(file: LocustFile, writer: FunctionWriter, scenarios: list[Any], stages: Any) -> str:
+    entries = []
+    weights = [_weight(each) for _, each in scenarios]
+    for (scenario, user), weight in zip(scenarios, weights, strict=True):
+        wait = writer.load_options(user)
+        if stages is None:
+            load = call("users", weight * USERS_PER_WEIGHT, hold="1m", **wait)
+        else:
+            part = weight / sum(weights)
+            levels = [(f"{span:g}s", max(1, round(level * part)) if level else 0) for span, level in stages]
+            load = call("stages", *levels, of=Code("users"), **wait)
+        entries.append(call("run", Code(scenario.variable), load))
+    named: dict[str, Any] = {"scenarios": entries}
+    hosts = {ast.unparse(each.attributes["host"]): each for each in file.users if "host" in each.attributes}
+    host = next(iter(hosts.values())).attributes["host"] if hosts else None
+    for other in list(hosts.values())[1:]:
+        writer.say(other.node.lineno, f"the host of {other.name}: the base URL is that of the first user")
+    if any(_true(each.attributes.get("insecure")) for each in file.users):
+        named["verify"] = False
+    given = [] if host is None else [host.value if isinstance(host, ast.Constant) else Code(ast.unparse(host))]
+    return lines(call("Environment", *given, **named), before="environment = ")
+
+
+def _stages(file: LocustFile, writer: FunctionWriter) -> list[tuple[float, int]] | None:
+    for shape in file.shapes:
+        try:
+            stages = shape_stages(shape.node, file.constants)
+        except NotEvaluated as exc:
+            writer.say(shape.node.lineno, f"the load of {shape.name}: {exc}")
+        else:
+            return stages
+    return None
+
+
+def _weight(user: LocustClass) -> int:
+    for name in ("fixed_count", "weight"):
+        value = user.attributes.get(name)
+        if isinstance(value, ast.Constant) and isinstance(value.value, int) and value.value > 0:
+            return value.value
+    return 1
+
+
+def _true(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is True
+
+
+def _docstring(title: str, remarks: tuple[str, ...]) -> str:
+    first = comment_text(title).strip('" ')
+    text = [first if first.endswith((".", "!", "?")) else f"{first}."]
+    if remarks:
+        text += ["", "Not carried over:", *(f"- {comment_text(each)}" for each in remarks), ""]
+    return '"""' + "\n".join(text) + '"""'

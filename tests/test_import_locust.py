@@ -1,0 +1,203 @@
+"""`chaperon import locust`: three locustfiles, and each habit of Locust's with what it becomes."""
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from chaperon.errors import LoadError
+from chaperon.importing.kinds import import_source
+from chaperon.importing.locust_file.shape import simplified
+from chaperon.load.expression import read_load
+
+LOCUSTFILES = Path(__file__).parent / "locustfiles"
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture
+def shop(monkeypatch):
+    """The shop of the examples, as it is served."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    from servers import served
+    from servers import shop as module
+
+    module.counts.clear()
+    with served(module.application) as given:
+        module.url = given["url"]
+        yield module
+
+
+@pytest.mark.parametrize("name", ["shop", "forum", "sequence"])
+def test_a_locustfile_becomes_a_scenario_file_that_passes_check(importing, shop, name):
+    text = importing("locust", (LOCUSTFILES / f"{name}.py").read_text(), suffix="py", url=shop.url)
+
+    assert "locust import" not in text
+    assert "self" not in text.partition('"""\n')[2].replace("self.environment", "")
+
+
+def test_tasks_weights_and_waits_are_those_of_the_locustfile():
+    made = import_source("locust", (LOCUSTFILES / "shop.py").read_text())
+
+    assert "{look: 3, buy: 1, look_for_nothing: 1}" in made.text
+    assert 'think=between("1s", "2.5s")' in made.text
+    assert 'response.fail(f"took {response.elapsed}")' in made.text
+    assert "expect=lambda response: response.ok or response.status_code == 404" in made.text
+    assert "# the form has a token" in made.text
+    assert made.remarks == ("line 12: the listener announce",)
+
+
+def test_what_could_not_be_carried_over_is_named_with_its_line():
+    made = import_source("locust", (LOCUSTFILES / "forum.py").read_text())
+
+    assert made.remarks == (
+        "line 49: the wait time of Bot: lambda self: 5; give think= or pacing= to the load",
+        "line 51: Bot.connection_timeout",
+        "line 55: self.environment",
+    )
+    assert all(each in made.text for each in made.remarks)
+
+
+def imported(body, *, head="", shape=""):
+    """Return the module for a user with one method of this body."""
+    lines = textwrap.indent(textwrap.dedent(body), " " * 8)
+    method = f"    @task\n    def t(self):\n{lines}\n"
+    text = f"from locust import *\n{head}\nclass Visitor(HttpUser):\n    host = 'http://x'\n{method}{shape}"
+    return import_source("locust", text).text
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        ("self.client.get('/a')", 'session.get("/a")'),
+        ("self.client.request('PUT', '/a', data=b'x')", 'session.request("PUT", "/a", data=b"x")'),
+        ("self.client.headers['A'] = 'b'", 'session.headers["A"] = "b"'),
+        ("self.client.headers.update({'A': 'b'})", 'session.headers.update({"A": "b"})'),
+        ("self.client.cookies.clear()", "session.http.cookies.clear()"),
+        ("self.client.get('/a', catch_response=False)", 'session.get("/a")'),
+        ("self.a = 1", "session.assign(a=1)"),
+        ("self.a: int = 1", "session.assign(a=1)"),
+        (
+            "self.a = self.client.get(f'/{self.a}/{self.b:>3}').json()",
+            'session.assign(a=session.get(f"/{session.assigned.a}/{session.assigned.b:>3}").json())',
+        ),
+        ("self.a += 1", 'session.assigned["a"] += 1'),
+        ("self.user.a = 1", "session.assign(a=1)"),
+        ("self.cart.append(self.a)", "session.assigned.cart.append(session.assigned.a)"),
+        ("helper(self)", "helper(session)"),
+        ("raise StopUser()", 'session.abort("the user stopped")'),
+        ("raise exception.RescheduleTask", "return"),
+        (
+            "with self.client.get('/a', catch_response=True) as r:\n    r.failure('no')\nx = 1",
+            'r = session.get("/a")\n    r.fail("no")\n    x = 1',
+        ),
+        (
+            "with self.client.get('/a', name='n', catch_response=True) as r: r.success()",
+            'session.get("/a", name="n", expect=lambda r: True)',
+        ),
+        (
+            "with self.client.get('/a', catch_response=True) as r:\n"
+            "    with self.client.get('/b', catch_response=True) as q:\n        r.failure(q.text)",
+            'r = session.get("/a")\n    q = session.get("/b")\n    r.fail(str(q.text))',
+        ),
+        (
+            "if True:\n    with self.client.get('/ü', catch_response=True) as r:\n        y = r",
+            'if True:\n        r = session.get("/ü")\n        y = r',
+        ),
+    ],
+)
+def test_each_habit_has_its_place(body, wanted):
+    text = imported(body, head="def helper(user):\n    user.client.get('/h')\n")
+
+    assert f"    {wanted}\n" in text
+
+
+def test_a_function_that_is_given_the_user_is_given_the_session():
+    text = imported("helper(self)", head="def helper(user, n=1):\n    user.client.get('/h')\n")
+
+    assert 'def helper(session, n=1):\n    session.get("/h")\n' in text
+
+
+SHAPE = """
+class Shape(LoadTestShape):
+    limit = 60
+{}
+"""
+
+
+@pytest.mark.parametrize(
+    ("tick", "loads"),
+    [
+        ("if self.get_run_time() < self.limit: return (10, 100)", [(1, 10), (59, 10)]),
+        ("t = self.get_run_time()\nif t >= 60: return None\nreturn (round(t), 100)", [(60, 59)]),
+        ("t = self.get_run_time()\nreturn (20, 2) if t < 30 else None", [(10, 20), (20, 20)]),
+    ],
+)
+def test_a_shape_becomes_stages(tick, loads):
+    body = "    def tick(self):\n" + textwrap.indent(tick, " " * 8)
+    text = imported("self.client.get('/')", shape=SHAPE.format(body))
+
+    start = text.index("stages(", text.index("run("))
+    pieces = read_load(text[start : text.index("of=users", start)] + "of=users)").curve.segments
+    assert sum(span for span, _ in loads) == pytest.approx(60 if len(loads) != 2 or loads[0][0] == 1 else 30, abs=1.5)
+    assert pieces
+
+
+@pytest.mark.parametrize(
+    ("tick", "reason"),
+    [
+        ("return (10, 1)", "does not end within 86,400 s"),
+        ("return open('/etc/passwd')", "line"),
+        ("while True: pass", "line"),
+        ("return ('a' * 10 ** 10, 1)", "the operator Mult"),
+        ("return (1 / 0, 1)", "tick raises ZeroDivisionError after 0 s"),
+        ("import os", "line"),
+        ("return None", "it starts no user"),
+    ],
+)
+def test_a_shape_that_cannot_be_computed_is_a_remark(tick, reason):
+    body = "    def tick(self):\n" + textwrap.indent(tick, " " * 8)
+    text = imported("self.client.get('/')", shape=SHAPE.format(body))
+
+    assert "the load of Shape" in text
+    assert reason in text
+    assert 'users(10, hold="1m")' in text
+
+
+def test_a_curve_is_followed_within_half_a_user_or_a_hundredth():
+    import math
+
+    levels = [100 + 100 * math.sin(second / 20) for second in range(300)]
+
+    stages = simplified([0.0, *levels])
+
+    at, low, high = 0, 0.0, 0.0
+    for span, level in stages:
+        for second in range(1, int(span) + 1):
+            low = high + (level - high) * second / span
+            assert abs(low - [0.0, *levels][at + second]) <= 3.0
+        at, high = at + int(span), level
+    assert len(stages) < 60
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("def f(:", "line 1: "),
+        ("x = 1", "no class that derives from HttpUser"),
+        ("", "no class that derives from HttpUser"),
+        ("\x00", "line"),
+    ],
+)
+def test_what_is_no_locustfile_is_a_load_error(text, words):
+    with pytest.raises(LoadError, match=words):
+        import_source("locust", text)
+
+
+def test_nothing_of_a_locustfile_is_run(tmp_path):
+    trace = tmp_path / "trace"
+    user = "class U(HttpUser):\n    @task\n    def t(self): self.client.get('/')\n"
+    text = f"from locust import *\nopen({str(trace)!r}, 'w')\n{user}"
+
+    import_source("locust", text)
+
+    assert not trace.exists()
