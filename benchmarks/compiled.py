@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.machine import cache
 
-CHECKOUT = Path(os.environ.get("CHAPERON_CHECKOUT") or Path(__file__).resolve().parent.parent)
+CHECKOUT = Path(os.environ.get("BENCHMARKED_CHECKOUT") or Path(__file__).resolve().parent.parent)
 """Where the source is that was copied, or is run as it is written."""
 
 _PARTS = ("chaperon", "benchmarks", "bin", "setup.py", "setup.cfg", "pyproject.toml", "README.md")
@@ -23,7 +23,7 @@ def go_on_compiled() -> None:
     if find_spec("chaperon.visit__mypyc") is not None:
         return
     copy = _copy()
-    environment = {**os.environ, "CHAPERON_CHECKOUT": str(CHECKOUT), "PYTHONPATH": str(copy)}
+    environment = {**os.environ, "BENCHMARKED_CHECKOUT": str(CHECKOUT), "PYTHONPATH": str(copy)}
     os.chdir(copy)
     os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]], environment)
 

@@ -5,7 +5,7 @@
 
 import os
 
-VARIABLE = "CHAPERON_TESTS_THOROUGH"
+VARIABLE = "THOROUGH_TESTS"
 """Set by `--thorough`: the processes that share the suite inherit it."""
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from chaperon.cli.config_table import print_config
+from chaperon.cli.grouped_option import SHOWN, UNBROKEN, GroupedArgument, GroupedOption
+from chaperon.cli.settings import drop_displaced, load_settings
 from chaperon.cli.terminal.streams import print_line, print_warning
 from chaperon.errors import UsageError
 
@@ -17,29 +20,7 @@ GROUPS = ("Run", "Load", "Target", "Limits", "Output", "Cluster", "Trust", "Othe
 WIDEST = 26
 """Characters of an option with its value beside which its help is written; below a wider one it begins a new line."""
 
-UNBROKEN = "\xa0"
-"""A space at which a line of help is not wrapped; printed as an ordinary one."""
-
-_SHORT_DEFAULT = re.compile(r"\[default: [^\]]{1,34}\]")
-
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-class GroupedOption(click.Option):
-    """An option with a heading; *standard* is the value that applies if neither the option nor FILE gives one."""
-
-    def __init__(self, *args: Any, group: str = "Other", standard: str = "", **attributes: Any) -> None:
-        super().__init__(*args, **attributes)
-        self.group = group
-        self.standard = standard
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Return the option with its help and its default, None if it is hidden."""
-        record = super().get_help_record(ctx)
-        if record is None:
-            return None
-        text = f"{record[1]}  [default: {self.standard}]" if self.standard else record[1]
-        return record[0], _SHORT_DEFAULT.sub(lambda found: found.group().replace(" ", UNBROKEN), text)
 
 
 class HelpfulCommand(click.Command):
@@ -74,6 +55,8 @@ class GroupedCommand(HelpfulCommand):
         for parameter in self.params:
             if isinstance(parameter, click.Option) and parameter.name in self._ignored | self._refused:
                 parameter.hidden = True
+        if any(isinstance(each, GroupedOption) and each.key for each in self.params):
+            self.params += _config_options()
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one section a group."""
@@ -88,13 +71,53 @@ class GroupedCommand(HelpfulCommand):
                     formatter.write_dl([(left.ljust(width), text) for left, text in records], col_max=WIDEST + 2)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command, after a check for options it does not use. Raises UsageError."""
-        given = [each for each in self.params if ctx.get_parameter_source(each.name or "") in _GIVEN]
+        """Run the command, or with --show-config print its configuration. Raises UsageError.
+
+        An option that the command does not use is named if the command line gives it.
+        """
+        given = [
+            each for each in self.params if ctx.get_parameter_source(each.name or "") is ParameterSource.COMMANDLINE
+        ]
         if refused := [each.opts[0] for each in given if each.name in self._refused]:
             raise UsageError(f"{self._reason}: leave {' and '.join(refused)} out")
         if ignored := [each.opts[0] for each in given if each.name in self._ignored]:
             print_warning(f"{self._reason}: {' and '.join(ignored)} {'is' if len(ignored) == 1 else 'are'} ignored")
+        drop_displaced(ctx)
+        if SHOWN in ctx.meta:
+            print_config(ctx)
+            return 0
         return super().invoke(ctx)
+
+
+def _config_options() -> list[click.Parameter]:
+    return [
+        GroupedOption(
+            ["--show-config"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_show_config,
+            help="Print each option's value and where it is from; send nothing.",
+        ),
+        GroupedOption(
+            ["--profile"],
+            metavar="NAME",
+            is_eager=True,
+            expose_value=False,
+            callback=_load_settings,
+            help="Use this profile of chaperon.toml or pyproject.toml.",
+        ),
+    ]
+
+
+def _show_config(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        ctx.meta[SHOWN] = True
+
+
+def _load_settings(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if not ctx.resilient_parsing:
+        load_settings(ctx, value)
 
 
 def _print_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -104,9 +127,11 @@ def _print_help(ctx: click.Context, param: click.Parameter, value: bool) -> None
         ctx.exit()
 
 
-_GIVEN = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
-
-
 def option(group: str, *declarations: str, standard: str = "", **attributes: Any) -> Decorator:
     """Return the decorator that adds an option of *group* to a command."""
     return click.option(*declarations, cls=GroupedOption, group=group, standard=standard, **attributes)
+
+
+def argument(name: str, **attributes: Any) -> Decorator:
+    """Return the decorator that adds an argument to a command, which --show-config does not need."""
+    return click.argument(name, cls=GroupedArgument, **attributes)

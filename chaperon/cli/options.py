@@ -11,13 +11,14 @@ from typing import Any
 
 import click
 
-from chaperon.cli.option_groups import option
+from chaperon.cli.given_secrets import given_secrets
+from chaperon.cli.option_groups import argument, option
 from chaperon.cli.outputs import OUTPUT_NAMES, output_options
+from chaperon.cli.settings_file import joined_by, nested_settings
 from chaperon.cli.terminal.streams import hide
 from chaperon.clock import seconds
 from chaperon.errors import PlanError, UsageError
 from chaperon.execution.environment import Environment
-from chaperon.execution.known_secrets import of_headers, of_settings, of_url
 from chaperon.execution.loader import load
 from chaperon.load.expression import read_load
 from chaperon.load.kinds.load import Load
@@ -75,13 +76,7 @@ class RunOptions:
     @property
     def secrets(self) -> set[str]:
         """The secrets in --header, --set and --url, which no output may show."""
-        headers = [text.partition(":") for text in self.headers]
-        settings = [text.partition("=") for text in self.settings]
-        return {
-            *of_headers({name.strip(): value.strip() for name, _, value in headers}),
-            *of_settings({key: value for key, _, value in settings}),
-            *of_url(self.url or ""),
-        }
+        return given_secrets(headers=self.headers, settings=self.settings, url=self.url or "")
 
     def apply_to(self, environment: Environment) -> Environment:
         """Return *environment* with the options applied. Raises UsageError."""
@@ -168,7 +163,7 @@ def target_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the argument that names a scenario file, or with -m a module of the project."""
     module_help = "FILE is a module of the project: loadtests.api[:NAME]."
     command = option("Target", "-m", "as_module", is_flag=True, expose_value=False, help=module_help)(command)
-    return click.argument("file", metavar="FILE[:NAME]")(command)
+    return argument("file", metavar="FILE[:NAME]")(command)
 
 
 _OPTIONS = (
@@ -186,8 +181,24 @@ _OPTIONS = (
     option("Load", "--only", metavar="NAME", help="Run only this entry of the environment."),
     option("Load", "--seed", type=int, standard="0", help="Seed of arrivals, think times and random choices."),
     option("Target", "--url", help="Base URL of the default service."),
-    option("Target", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Send with every request."),
-    option("Target", "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set session.config; dots nest."),
+    option(
+        "Target",
+        "--header",
+        "headers",
+        multiple=True,
+        table=joined_by(": "),
+        metavar="'NAME: VALUE'",
+        help="Send with every request.",
+    ),
+    option(
+        "Target",
+        "--set",
+        "settings",
+        multiple=True,
+        table=nested_settings,
+        metavar="KEY=VALUE",
+        help="Set session.config; dots nest.",
+    ),
     option("Target", "--timeout", type=SPAN, standard="30s", help="For connecting, and for each read."),
     option("Target", "--insecure", is_flag=True, help="Do not verify TLS certificates."),
     option("Limits", "--limit", "limits", multiple=True, help="What must hold: 'p95(GET /) < 300ms'. Repeatable."),
@@ -212,6 +223,7 @@ _OPTIONS = (
         "Trust",
         "--trust",
         multiple=True,
+        table=joined_by("="),
         metavar="RULE=VALUE",
         help="When a run is INVALID: late=100ms, dropped=2%, cpu=off and others.",
     ),

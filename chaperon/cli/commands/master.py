@@ -18,6 +18,7 @@ from chaperon.cluster.master.coordinator import Patience
 from chaperon.cluster.master.embedded import open_master
 from chaperon.cluster.transport.address import PORT, Address
 from chaperon.cluster.transport.key_files import choose_key
+from chaperon.cluster.transport.key_variables import FILE_VARIABLE, VARIABLE
 from chaperon.cluster.transport.keys import MasterKey
 from chaperon.descriptors import enough, takes
 from chaperon.local import start_workers
@@ -35,6 +36,7 @@ from chaperon.measure.quantity import count_text
     "Cluster",
     "--key",
     metavar="FILE",
+    variables=(FILE_VARIABLE, VARIABLE),
     standard="CHAPERON_KEY_FILE, CHAPERON_KEY, on loopback a key of your user",
     help="The file master.key.",
 )

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from chaperon.cli.execute import write_report
-from chaperon.cli.option_groups import GroupedCommand, option
+from chaperon.cli.option_groups import GroupedCommand, argument, option
 from chaperon.cli.options import SPAN
 from chaperon.cli.outputs import OUTPUT_NAMES, make_outputs, output_options, probe_outputs
 from chaperon.report.outputs.closed_second import ClosedSecond
@@ -28,7 +28,7 @@ class ReportOptions:
 
 
 @click.command(cls=GroupedCommand)
-@click.argument("file", metavar="FILE")
+@argument("file", metavar="FILE")
 @option("Run", "--from", "start", type=SPAN, standard="0s", help="Leave out what was before this second of the run.")
 @option("Run", "--to", "end", type=SPAN, standard="its end", help="Leave out what was from this second of the run on.")
 @option("Run", "--phase", metavar="NAME", help="Report this phase of the load alone, such as steady.")

@@ -16,6 +16,7 @@ from chaperon.cli.options import SPAN
 from chaperon.cli.terminal.streams import print_notice
 from chaperon.cluster.transport.address import PORT, Address
 from chaperon.cluster.transport.key_files import choose_key
+from chaperon.cluster.transport.key_variables import FILE_VARIABLE, VARIABLE
 from chaperon.cluster.transport.keys import WorkerKey
 from chaperon.descriptors import enough, takes
 from chaperon.errors import UsageError
@@ -35,6 +36,7 @@ from chaperon.measure.quantity import count_text
     "Cluster",
     "--key",
     metavar="FILE",
+    variables=(FILE_VARIABLE, VARIABLE),
     standard="CHAPERON_KEY_FILE, CHAPERON_KEY, on loopback a key of your user",
     help="The file worker.key.",
 )
