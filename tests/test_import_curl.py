@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from chaperon.errors import LoadError
+from chaperon.importing.curl_command.shell_words import commands
 from chaperon.importing.kinds import import_source
-from chaperon.importing.shell_words import commands
 
 CHROME = r"""curl 'https://shop.example/api/products?page=2&size=20' \
   -H 'accept: application/json' \

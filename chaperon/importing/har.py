@@ -12,7 +12,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from chaperon.errors import LoadError
 from chaperon.importing.bodies import body_arguments, pairs
 from chaperon.importing.correlation import Correlation
-from chaperon.importing.curl import step_name
+from chaperon.importing.curl_command.importer import step_name
 from chaperon.importing.har_entries import HarEntry, read_entries
 from chaperon.importing.headers import kept_headers
 from chaperon.importing.python_code import Code, Template

@@ -30,9 +30,10 @@ class Imported:
 
 
 KINDS: Mapping[str, str] = {
-    "curl": "chaperon.importing.curl:import_curl",
+    "curl": "chaperon.importing.curl_command.importer:import_curl",
     "har": "chaperon.importing.har:import_har",
     "openapi": "chaperon.importing.openapi:import_openapi",
+    "postman": "chaperon.importing.postman:import_postman",
     "locust": "chaperon.importing.locust_file.importer:import_locust",
 }
 """By kind: the function that makes a module of the text of a source."""

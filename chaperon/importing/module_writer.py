@@ -130,8 +130,8 @@ def _environment(module: ImportedModule, scenarios: list[str]) -> Bracketed:
         named["headers"] = replace_codes(module.headers, _from_environ)
     named.update(replace_codes(module.options, _from_environ))
     config: dict[str, Any] = {each.key: each.from_environ for each in _used_in_steps(module)}
-    if config:
-        named["config"] = config
+    if config or module.config:
+        named["config"] = {**config, **module.config}
     named["scenarios"] = [Code(each) for each in scenarios]
     return call("Environment", *([module.base_url] if module.base_url else []), **named)
 

@@ -76,6 +76,7 @@ class ImportedModule:
     scenarios: list[ImportedScenario] = field(default_factory=list)
     headers: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
     feeds: dict[str, list[Any]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 

@@ -31,6 +31,8 @@ class SecretValues:
         """Returns the expression for a value that an earlier response had, None for any other."""
         self.captured_text = captured_text
         """The same for a text, which may stand for a number."""
+        self.stays: Callable[[str], bool] = lambda text: False
+        """Returns whether a text is no secret, though its name says so."""
         self._by_value: dict[str, Secret] = {}
         self._keys: set[str] = set()
 
@@ -52,7 +54,7 @@ class SecretValues:
         before, space, last = value.rpartition(" ")
         if (code := self.captured(last)) is not None:
             return Template((f"{before}{space}", code)) if before else code
-        if harmless_header(name) or not (names_a_secret(name) or name.lower() == "cookie"):
+        if self.stays(value) or harmless_header(name) or not (names_a_secret(name) or name.lower() == "cookie"):
             return value
         scheme = _SCHEME.fullmatch(value)
         if scheme is not None and name.lower().endswith("authorization"):
@@ -67,6 +69,8 @@ class SecretValues:
         """Return the value of a parameter in a query without its secret."""
         if (code := self.captured_text(value)) is not None:
             return code
+        if self.stays(value):
+            return value
         weak = is_weak(name) and len(value) >= SHORTEST
         return self.secret(name, value) if value and (weak or names_a_secret(name)) else value
 
@@ -80,7 +84,7 @@ class SecretValues:
             return value[0], self.nested(value[1], value[0])
         if (code := self.captured(value)) is not None:
             return code
-        if isinstance(value, str) and value and names_a_secret(name):
+        if isinstance(value, str) and value and not self.stays(value) and names_a_secret(name):
             return self.secret(name, value)
         return value
 

@@ -11,12 +11,12 @@ from urllib.parse import quote, quote_plus, urlsplit
 from chaperon.clock import seconds
 from chaperon.errors import LoadError, PlanError
 from chaperon.importing.bodies import body_arguments
-from chaperon.importing.curl_options import MEANT, OF_OUTPUT, options
+from chaperon.importing.curl_command.options import MEANT, OF_OUTPUT, options
+from chaperon.importing.curl_command.shell_words import commands
 from chaperon.importing.headers import kept_headers
 from chaperon.importing.python_code import Code, flat, identifier
 from chaperon.importing.scenario_model import ImportedModule, ImportedRequest, ImportedScenario, ImportedStep
 from chaperon.importing.secret_values import SecretValues, basic_credentials
-from chaperon.importing.shell_words import commands
 from chaperon.importing.urls import base_of, relative, series_name, userinfo, variable_part
 
 FORM = "application/x-www-form-urlencoded"

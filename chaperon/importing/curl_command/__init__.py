@@ -1,0 +1,1 @@
+"""Commands of curl: words of a shell, options, requests."""

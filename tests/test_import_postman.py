@@ -1,0 +1,68 @@
+"""`chaperon import postman`: a collection with folders, variables, scripts and every kind of body."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from chaperon.errors import LoadError
+from chaperon.importing.kinds import import_source
+
+COLLECTION = (Path(__file__).parent / "collections" / "shop.json").read_text()
+
+pytestmark = pytest.mark.usefixtures("formatting")
+
+
+def test_a_collection_runs_in_its_order_with_its_variables(importing, target):
+    text = importing("postman", COLLECTION, secrets=["PASSWORD", "TOKEN"], url=f"{target.url}")
+
+    assert target.asked == [
+        "POST /api/login",
+        "PUT /api/orders/8123",
+        "POST /api/form",
+        "POST /api/upload",
+        "POST /api/graphql",
+        "GET /api/ping",
+    ]
+    login, order, form, upload, ask, _ = target.bodies
+    assert json.loads(login) == {"session": {"token": "value-of-token"}, "user": "ada", "password": "value-of-password"}
+    assert 0 <= json.loads(order)["count"] <= 1000
+    assert form == b"a=b+c"
+    assert b'filename="a.png"' in upload
+    assert json.loads(ask) == {"query": "{ products { id } }", "variables": {"n": 3}}
+    assert [each.get("HTTP_AUTHORIZATION") for each in target.headers] == [None, *5 * ["Bearer value-of-token"]]
+    assert target.queries[1] == "dry="
+    assert 'session.assign(access_token=response.json_at("session.token"))' in text
+    assert 'name="PUT /api/orders/:id"' in text
+    assert '"analytical"' not in text
+    assert "the script of Ask: console.log('hi')" in importing.remarks
+    assert "the values of dry, user_count: see config=" in importing.remarks
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"info": {"name": "x"}}',
+        '{"info": {"name": "x"}, "item": []}',
+        '{"info": 1, "item": [1]}',
+        "[" * 10**5,
+    ],
+)
+def test_what_is_no_collection_is_a_load_error(text):
+    with pytest.raises(LoadError, match="collection"):
+        import_source("postman", text)
+
+
+@pytest.mark.parametrize(
+    "name", ['"""\nimport os', "\u202eevil", "a'b\"c\\d{x!r}", "\x00\x1b[m", "class", "x" * 10_000]
+)
+def test_hostile_names_stay_text(importing, target, name):
+    body = {"mode": "raw", "raw": json.dumps({name: name}), "options": {"raw": {"language": "json"}}}
+    item = {"name": name, "request": {"method": "POST", "url": "http://x/a", "body": body}}
+
+    importing("postman", json.dumps({"info": {"name": name}, "item": [{"name": name, "item": [item]}]}))
+
+    assert json.loads(target.bodies[0]) == {name: name}
