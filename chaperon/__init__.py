@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from chaperon.execution.running import Running
     from chaperon.load.kinds.think import between
     from chaperon.load.shapes import iterations, pause, rate, spike, stages, stairs, users, users_per_second
+    from chaperon.report.comparison.comparison import Comparison, compare
     from chaperon.report.outputs.closed_second import ClosedSecond
     from chaperon.report.outputs.output import Output
     from chaperon.report.report import Report, Verdict
@@ -88,6 +89,7 @@ _ROOMS = {
     "chaperon.report.outputs.output": ("Output",),
     "chaperon.report.outputs.closed_second": ("ClosedSecond",),
     "chaperon.report.report": ("Report", "Verdict"),
+    "chaperon.report.comparison.comparison": ("Comparison", "compare"),
     "chaperon.report.run_file.run_file": ("RunFile", "read_run"),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
@@ -99,6 +101,7 @@ __all__ = [
     "ChaperonError",
     "ClosedSecond",
     "ClusterError",
+    "Comparison",
     "ConfigMissing",
     "DeadlineExceeded",
     "DescriptorsExhausted",
@@ -139,6 +142,7 @@ __all__ = [
     "WorkersMissing",
     "__version__",
     "between",
+    "compare",
     "feed",
     "iterations",
     "master",

@@ -20,6 +20,7 @@ from chaperon.measure.exception_text import describe
 
 COMMANDS = {
     "check": "Run one visit and print it as it happens.",
+    "compare": "Say whether one run is slower than another.",
     "demo": "Run a sample scenario against a small target included in Chaperon.",
     "find": "Find the highest rate at which every limit holds.",
     "import": "Make a scenario file of a source of another tool.",

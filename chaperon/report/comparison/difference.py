@@ -79,14 +79,21 @@ def log_ratio_of_groups(first: Sequence[float], second: Sequence[float], seconds
     length of the shortest run. Raises ValueError with fewer than three runs in a group, or a
     value that is not above 0.
     """
+    return difference_of_groups([math.log(value) for value in first], [math.log(value) for value in second], seconds)
+
+
+def difference_of_groups(first: Sequence[float], second: Sequence[float], seconds: int) -> Difference:
+    """Return the mean of the *second* group of runs minus that of the *first*, with the interval of Welch.
+
+    *seconds* is the length of the shortest run. Raises ValueError with fewer than three runs in a group.
+    """
     if min(len(first), len(second)) < LEAST_RUNS:
         raise ValueError(f"at least {LEAST_RUNS} runs in each group are needed")
-    logs = [[math.log(value) for value in group] for group in (first, second)]
-    parts = [variance(group) / len(group) for group in logs]
+    parts = [variance(group) / len(group) for group in (first, second)]
     total = math.fsum(parts)
-    squares = math.fsum(part**2 / (len(group) - 1) for part, group in zip(parts, logs, strict=True))
+    squares = math.fsum(part**2 / (len(group) - 1) for part, group in zip(parts, (first, second), strict=True))
     freedom = total**2 / squares if squares > 0.0 else float(len(first) + len(second) - 2)
-    value = fmean(logs[1]) - fmean(logs[0])
+    value = fmean(second) - fmean(first)
     half = t_quantile(_UPPER, freedom) * math.sqrt(total)
     return Difference(value, value - half, value + half, freedom, seconds)
 
@@ -96,7 +103,12 @@ def between_runs(*groups: Sequence[float]) -> float:
 
     0.02 is 2 %. Raises ValueError if no group has two runs.
     """
-    many = [[math.log(value) for value in group] for group in groups if len(group) > 1]
+    return deviation(*([math.log(value) for value in group] for group in groups))
+
+
+def deviation(*groups: Sequence[float]) -> float:
+    """Return the standard deviation of values pooled over groups. Raises ValueError if no group has two values."""
+    many = [group for group in groups if len(group) > 1]
     if not many:
         raise ValueError("a group of at least two runs is needed")
     squares = math.fsum(variance(group) * (len(group) - 1) for group in many)

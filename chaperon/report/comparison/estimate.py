@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 from chaperon.measure.precision.confidence import LEVEL
@@ -74,3 +76,11 @@ def logarithm(estimate: Estimate) -> Estimate:
     """Return the natural logarithm of an estimate above 0 and of its interval."""
     value, low, high = (math.log(each) for each in estimate[:3])
     return estimate._replace(value=value, low=low, high=high)
+
+
+def mean_estimate(many: Sequence[Estimate]) -> Estimate:
+    """Return the mean of estimates of independent runs, with the interval that follows from theirs by MOVER."""
+    value = fmean(each.value for each in many)
+    low = value - math.hypot(*(each.value - each.low for each in many)) / len(many)
+    high = value + math.hypot(*(each.high - each.value for each in many)) / len(many)
+    return Estimate(value, low, high, min(each.freedom for each in many), min(each.seconds for each in many))

@@ -43,6 +43,26 @@ def error_sentence(name: str, first: float, second: float, found: Difference, de
     return f"{change}: {said}; {detectable}{_longer(decision, found.seconds, margin)}"
 
 
+def rate_sentence(first: float, second: float, found: Difference) -> str:
+    """Return how the rate of a load by users changed; *found* is the logarithm of its ratio."""
+    low, high = sorted((abs(math.expm1(found.low)), abs(math.expm1(found.high))))
+    word = "higher" if found.value > 0 else "lower"
+    change = f"the rate is {_range(low, high)} {word} ({first:.1f}/s → {second:.1f}/s)"
+    return f"{change}: a load by users sends less as times grow, so judge times and rate together"
+
+
+def value_text(value: float, *, share: bool) -> str:
+    """Return a time, or a share of errors, as text."""
+    return f"{value:.2%}" if share else time_text(value)
+
+
+def change_text(found: Difference, *, share: bool) -> str:
+    """Return the interval of a change as short text: per cent of a time, or points of a share."""
+    if share:
+        return f"{100 * found.low:+.2f} to {100 * found.high:+.2f} points"
+    return f"{100 * math.expm1(found.low):+.0f} to {100 * math.expm1(found.high):+.0f} %"
+
+
 def _changed(low: float, high: float) -> str:
     if low > 0:
         return f"is {_range(low, high)} slower"

@@ -215,7 +215,8 @@ class Limit:
             return number / data.length if data.length > 0 else None
         return float(number)
 
-    def _population(self, whole: Series) -> Population:
+    def times_of(self, whole: Series) -> Population:
+        """Return the samples of a series whose percentiles the limit is about, by its clock and its population."""
         if self.population != "good":
             return Population.of_bad(whole) if self.population == "bad" else Population.of_all(whole)
         population = Population.response(whole)
@@ -224,7 +225,7 @@ class Limit:
         return population
 
     def _time_value(self, whole: Series) -> LimitValue:
-        population = self._population(whole)
+        population = self.times_of(whole)
         if not population:
             return LimitValue(None, "no sample is in error", nothing_bad=True) if self.population == "bad" else NOTHING
         if self.independent:

@@ -72,11 +72,11 @@ class CsvOutput(Output):
     def finish(self, report: Report) -> None:
         """Write the other files and give all their names. Raises OutputError and OSError."""
         report = map_texts(report, redacted)
-        write_output(self.folder / "series.csv", _csv_text(_SERIES, map(_series_row, report.rows)))
+        write_output(self.folder / "series.csv", csv_text(_SERIES, map(_series_row, report.rows)))
         errors = ([getattr(row, name) for name in _ERRORS] for row in report.errors)
-        write_output(self.folder / "errors.csv", _csv_text(_ERRORS, errors))
+        write_output(self.folder / "errors.csv", csv_text(_ERRORS, errors))
         ledger = ([label, *(getattr(counts, name) for name in _LEDGER)] for label, counts in report.ledger.items())
-        write_output(self.folder / "ledger.csv", _csv_text(("scenario", *_LEDGER), ledger))
+        write_output(self.folder / "ledger.csv", csv_text(("scenario", *_LEDGER), ledger))
         if self._file is not None:
             self._file.close()
             os.chmod(self._temporary, (self.folder / "series.csv").stat().st_mode & 0o777)
@@ -108,7 +108,8 @@ def _figures(series: Series) -> list[Any]:
     return [series.count, series.errors, series.censored.count, series.bytes, *spread, *percentiles]
 
 
-def _csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Return a table as CSV, without texts that a spreadsheet takes for a formula."""
     from io import StringIO
 
     text = StringIO(newline="")

@@ -1,0 +1,133 @@
+"""`chaperon compare`: say what changed between runs."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+
+import click
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from chaperon.cli.option_groups import GroupedCommand, option
+from chaperon.cli.outputs import STDOUT
+from chaperon.cli.terminal.printing import printing, table_console, unfiltered_stdout
+from chaperon.cli.terminal.streams import print_line
+from chaperon.errors import UsageError
+from chaperon.report.comparison.as_json import comparison_dict
+from chaperon.report.comparison.as_markdown import HEADER, comparison_csv, comparison_markdown, sign_of, table_row
+from chaperon.report.comparison.comparison import Comparison
+from chaperon.report.comparison.comparison import compare as compare_runs
+from chaperon.report.comparison.figure import parse_margins
+from chaperon.report.outputs.file_output import probe, write_text
+from chaperon.report.outputs.json import json_text
+from chaperon.report.rows import SHOWN
+
+SEPARATOR = "\0"
+"""Stands for `--` between two groups of runs while click parses: no path has it."""
+
+
+class TwoGroupsCommand(GroupedCommand):
+    """A command whose arguments `--` separates into two groups, without ending its options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments with every `--` kept among them."""
+        return super().parse_args(ctx, [SEPARATOR if arg == "--" else arg for arg in args])
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Return the words of the usage line."""
+        return ["[OPTIONS]", "A B | A1 A2 A3 -- B1 B2 B3"]
+
+
+@click.command(cls=TwoGroupsCommand)
+@click.argument("files", nargs=-1, metavar="FILE…")
+@option("Run", "--phase", metavar="NAME", standard="steady, if all have it", help="Compare this phase of the load.")
+@option("Limits", "--gate", "gates", multiple=True, metavar="FIGURE", help="This decides, such as 'p95(GET /)'.")
+@option("Limits", "--margin", "margins", multiple=True, metavar="FIGURE=SHARE", help="Allow this, such as p95=10%.")
+@option("Limits", "--strict", is_flag=True, help="A figure that decides and is UNKNOWN fails.")
+@option("Output", "--quiet", is_flag=True, help="Print no table of the figures that decide nothing.")
+@option("Output", "--json", "json_path", metavar="FILE|-", help="Write the comparison as JSON; - is standard output.")
+@option("Output", "--markdown", metavar="FILE|-", help="Write the comparison as Markdown.")
+@option("Output", "--csv", "csv_path", metavar="FILE|-", help="Write every figure as CSV, one row a figure.")
+def compare(
+    files: tuple[str, ...],
+    phase: str | None,
+    gates: tuple[str, ...],
+    margins: tuple[str, ...],
+    strict: bool,
+    quiet: bool,
+    json_path: str | None,
+    markdown: str | None,
+    csv_path: str | None,
+) -> int:
+    """Say whether B is slower than A, or has more errors: two run files, or three or more a side.
+
+    By default p50, p95, p99 and errors of all requests decide. Exit code 0: none of them is slower; 4: one is;
+    5: the runs cannot be compared. What is UNKNOWN fails with --strict only.
+    """
+    first, second = groups_of(files)
+    paths = [path for path in (json_path, markdown, csv_path) if path is not None]
+    if paths.count(STDOUT) > 1:
+        raise UsageError("only one output can be written to standard output")
+    for path in paths:
+        probe(path)
+    found = compare_runs(first, second, gates=gates, margins=parse_margins(margins).own, phase=phase, strict=strict)
+    if json_path is not None:
+        write_text(json_path, json_text(comparison_dict(found), json_path), stdout=unfiltered_stdout)
+    if markdown is not None:
+        write_text(markdown, comparison_markdown(found), stdout=unfiltered_stdout)
+    if csv_path is not None:
+        write_text(csv_path, comparison_csv(found), stdout=unfiltered_stdout)
+    print_comparison(found, quiet=quiet, err=STDOUT in paths)
+    return found.exit_code
+
+
+def groups_of(files: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the two groups of runs that *files* names. Raises UsageError."""
+    if files.count(SEPARATOR) == 1:
+        place = list(files).index(SEPARATOR)
+        first, second = list(files[:place]), list(files[place + 1 :])
+    elif len(files) == 2 and SEPARATOR not in files:
+        first, second = [files[0]], [files[1]]
+    else:
+        raise UsageError("give two run files, A B, or two groups of them: A1 A2 A3 -- B1 B2 B3")
+    if not first or not second:
+        raise UsageError("no run is given on one side of --: A1 A2 A3 -- B1 B2 B3")
+    return first, second
+
+
+def print_comparison(found: Comparison, *, quiet: bool, err: bool) -> None:
+    """Print what decides in sentences, what decides nothing in a table, the word last."""
+    others = [change for change in found.changes if not change.gated]
+    if others and not quiet:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for place, name in enumerate(HEADER):
+            table.add_column(name, justify="left" if place in (0, 4) else "right", no_wrap=place > 0, overflow="fold")
+        for change in others[: 4 * SHOWN]:
+            table.add_row(*map(escape, table_row(change)))
+        with table_console(err=err) as console:
+            console.print(table)
+    width = _width(err=err)
+    with printing(err=err):
+        if len(others) > 4 * SHOWN and not quiet:
+            print_line(f"{len(others) - 4 * SHOWN:,} more figures are in the JSON", err=err)
+        for change in found.gated:
+            _print_wrapped(f"{sign_of(change)} ", change.sentence, width, err=err)
+        for sentence in (*found.refused, *found.warnings):
+            _print_wrapped("- ", sentence, width, err=err)
+        print_line(found.word, err=err)
+
+
+def _width(*, err: bool) -> int:
+    stream = sys.stderr if err else sys.stdout
+    return shutil.get_terminal_size().columns if stream is not None and stream.isatty() else 10_000
+
+
+def _print_wrapped(sign: str, sentence: str, width: int, *, err: bool) -> None:
+    for line in textwrap.wrap(
+        sentence, max(width, 20), initial_indent=sign, subsequent_indent="  ", break_long_words=False
+    ):
+        print_line(line, err=err)

@@ -1,0 +1,379 @@
+"""`chaperon compare` and `chaperon.compare`: which of two runs is slower, and what could not have been seen."""
+
+import csv
+import io
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from chaperon import Environment, RunFileError, Scenario, UsageError, compare, rate, read_run, run, step, users
+from chaperon.execution.running import Running
+from chaperon.report.comparison.comparable import refusals, warnings
+from chaperon.report.comparison.decision import ChangeKind
+from chaperon.report.comparison.figure import parse_figure, parse_margins
+from chaperon.report.comparison.measured_run import measure_runs
+from chaperon.report.report import Verdict
+from chaperon.report.run_file.writer import RunFileWriter
+from chaperon.testing import VirtualClock
+
+
+def perform(path, factor=1.0, seed=1, errors=0.0, load=None, name="GET /"):
+    """Write the run file of a seeded run in simulated time; its median is 41 ms times *factor*."""
+
+    @step
+    def browse(session):
+        with session.measure(name, kind="http"):
+            session.sleep(factor * session.random.lognormvariate(-3.2, 0.4))
+            if session.random.random() < errors:
+                raise ValueError("refused")
+
+    clock = VirtualClock()
+    load = load or rate(20, hold="120s")
+    environment = Environment(scenarios=[run(Scenario(browse, name="shop"), load)], seed=seed)
+    writer = RunFileWriter(path)
+    running = Running(environment.plan(), clock=clock).start(run_file=writer)
+    clock.run(lambda: running.ended)
+    running.finish()
+    writer.close()
+
+
+RUNS = {
+    "a": {},
+    "a2": {"seed": 2},
+    "a3": {"seed": 3},
+    "b": {"factor": 1.3, "seed": 4},
+    "b2": {"factor": 1.3, "seed": 5},
+    "b3": {"factor": 1.3, "seed": 6},
+    "failing": {"errors": 0.03, "seed": 7},
+    "faster_load": {"load": rate(30, hold="70s")},
+    "ramped": {"load": rate(20, ramp="20s", hold="100s")},
+    "short": {"factor": 1.5, "load": rate(20, hold="50s")},
+    "few_users": {"load": users(4, hold="70s")},
+    "few_users_slower": {"factor": 1.4, "load": users(4, hold="70s")},
+    "more_users": {"load": users(5, hold="70s")},
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("runs")
+    for name, options in RUNS.items():
+        perform(place / f"{name}.chap", **options)
+    return place
+
+
+@pytest.fixture
+def compared(folder):
+    def get(first, second, **options):
+        paths = [[folder / f"{name}.chap" for name in group.split()] for group in (first, second)]
+        return compare(*paths, **options)
+
+    return get
+
+
+def test_a_slower_run_is_found_and_what_could_not_be_seen_is_said(compared):
+    found = compared("a", "b")
+
+    assert (found.word, found.exit_code) == ("SLOWER", 4)
+    assert found["p50"].change is ChangeKind.SLOWER
+    assert found["p50"].outcome.first == pytest.approx(0.041, rel=0.05)
+    assert found["p50"].sentence.startswith("p50 is 2")
+    assert "more than the 5 % allowed" in found["p50"].sentence
+    for change in found.changes:
+        assert "would have been seen" in change.sentence
+    assert any("one run each" in warning for warning in found.warnings)
+
+
+def test_exchanging_the_runs_mirrors_every_figure(compared):
+    there, back = compared("a", "b"), compared("b", "a")
+
+    for one, other in zip(there.changes, back.changes, strict=True):
+        assert one.figure.text == other.figure.text
+        assert one.change is other.change.mirrored
+        assert one.outcome.found.low == pytest.approx(-other.outcome.found.high)
+    assert back.exit_code == 0
+
+
+def test_the_same_run_is_never_slower_than_itself(compared):
+    found = compared("a", "a")
+
+    assert found.exit_code == 0
+    assert all(change.outcome.found.value == 0.0 for change in found.changes)
+
+
+def test_more_errors_fail_although_times_are_the_same(compared):
+    found = compared("a", "failing")
+
+    assert found["errors"].change is ChangeKind.SLOWER
+    assert found["p50"].change is not ChangeKind.SLOWER
+    assert found.exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ("a", "faster_load", "another load for shop: 20.0 and 30.0 visits a second were planned"),
+        ("a", "few_users", "another load for shop: 20/s; 4 users"),
+        ("few_users", "more_users", "another load for shop: 4 users; 5 users"),
+        ("a", "ramped", "other phases: steady; ramp, steady"),
+        ("a a2 a3", "b b2 faster_load", "another load for shop"),
+    ],
+)
+def test_runs_of_another_load_are_refused(compared, first, second, said):
+    for groups in ((first, second), (second, first)):
+        found = compared(*groups)
+        assert found.exit_code == 5
+        assert found.word == "NOT COMPARABLE"
+        assert found.changes == ()
+    assert any(said in reason for reason in compared(first, second).refused)
+
+
+def test_an_invalid_run_is_refused_with_its_reason(folder):
+    (one,), (other,) = measure_runs(folder / "a.chap", folder / "a2.chap")
+    other.report = replace(other.report, verdict=Verdict.INVALID, reasons=("the generator was too slow",))
+
+    assert refusals([one, other]) == [f"{folder / 'a2.chap'} is INVALID: the generator was too slow"]
+
+
+def test_a_run_that_was_cut_short_is_compared_with_a_warning(folder, tmp_path):
+    whole = (folder / "a.chap").read_bytes()
+    (tmp_path / "cut.chap").write_bytes(whole[: int(len(whole) * 0.8)])
+
+    found = compare(folder / "a2.chap", tmp_path / "cut.chap")
+
+    assert not found.refused
+    assert any("cut.chap was stopped early: the run is unfinished" in warning for warning in found.warnings)
+    assert found["p50"].outcome is not None
+
+
+def test_runs_of_under_a_minute_are_unknown_and_fail_only_when_strict(compared):
+    found = compared("a", "short")
+
+    assert {change.change for change in found.gated} == {ChangeKind.UNKNOWN}
+    assert found.exit_code == 0
+    assert any("at least 60 s are needed" in warning for warning in found.warnings)
+    assert compared("a", "short", strict=True).exit_code == 4
+    assert compared("a", "b", strict=True).exit_code == 4
+
+
+def test_three_runs_a_side_are_compared_with_the_variation_between_runs(compared):
+    found = compared("a a2 a3", "b b2 b3")
+
+    change = found["p50"]
+    assert change.change is ChangeKind.SLOWER
+    assert 0.0 < change.outcome.between < 0.05
+    assert change.outcome.found.freedom <= 4
+    assert not any("one run each" in warning for warning in found.warnings)
+    assert found["errors"].change is ChangeKind.SAME
+    assert found["errors"].outcome.found.high > 0.0  # runs without errors may still have had some
+
+
+@pytest.mark.parametrize(("first", "second"), [("a a2", "b"), ("a a2", "b b2"), ("a", "b b2 b3")])
+def test_one_run_a_side_or_three_are_compared(compared, first, second):
+    with pytest.raises(UsageError, match="give one run a side, or 3 or more"):
+        compared(first, second)
+
+
+def test_a_gate_decides_in_place_of_the_default_ones(compared):
+    found = compared("a", "failing", gates=["p50(GET /)"])
+
+    assert [change.figure.text for change in found.gated] == ["p50(GET /)"]
+    assert found.exit_code == 0
+    assert found["errors(GET /)"].change is ChangeKind.SLOWER
+    assert not found["errors(GET /)"].gated
+
+
+def test_a_margin_is_of_a_figure_or_of_a_statistic(compared):
+    assert compared("a", "b", margins={"p50": 0.5, "p95": 0.6, "p99": 0.9}).exit_code == 0
+    found = compared("a", "b", gates=["p50(GET /)", "p50"], margins={"p50(GET /)": 0.6})
+    assert (found["p50(GET /)"].change, found["p50"].change) == (ChangeKind.SAME, ChangeKind.SLOWER)
+
+
+def test_a_change_that_several_figures_may_show_by_chance_is_unknown(compared):
+    alone = compared("a", "b", gates=["p99"])
+    margin = math.expm1(alone["p99"].outcome.found.low) - 1e-4  # just beyond the margin
+    alone = compared("a", "b", gates=["p99"], margins={"p99": margin})
+    among = compared("a", "b", gates=["p99", "errors"], margins={"p99": margin})
+
+    assert alone["p99"].change is ChangeKind.SLOWER
+    assert among["p99"].change is ChangeKind.UNKNOWN
+    assert "among 2 figures that decide, this may be chance" in among["p99"].sentence
+
+
+def test_the_rate_of_a_load_by_users_is_said_with_its_times(compared):
+    found = compared("few_users", "few_users_slower")
+
+    assert any("lower" in warning and "a load by users sends less" in warning for warning in found.warnings)
+    assert not any("a load by users" in warning for warning in compared("a", "b").warnings)
+
+
+def test_what_else_differs_is_a_warning(folder):
+    (one,), (other,) = measure_runs(folder / "a.chap", folder / "a2.chap")
+    other.header = replace(other.header, host="another", versions={"chaperon": "0.0"})
+
+    said = warnings([one, other])
+
+    assert "the seeds differ: 1, 2" in said
+    assert any("the machines that sent the load differ" in each for each in said)
+    assert any("the versions of Chaperon differ" in each for each in said)
+
+
+def test_a_phase_is_compared_alone(compared, folder):
+    assert compared("ramped", "ramped").phase == "steady"
+    assert compared("ramped", "ramped", phase="ramp").first[0].length == pytest.approx(20, abs=0.1)
+    with pytest.raises(UsageError, match=r"has no phase 'soak': it has ramp, steady"):
+        compared("ramped", "ramped", phase="soak")
+
+
+def test_a_run_that_was_read_is_compared_as_its_path_is(folder):
+    file = read_run(folder / "a.chap")
+
+    assert [c.sentence for c in compare(file, file.run()).changes] == [
+        c.sentence for c in compare([folder / "a.chap"], [f"{folder / 'a.chap'}"]).changes
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("p95(GET /", "this bracket is not closed"),
+        ("rate", "percentiles and errors can"),
+        ("max(GET /)", "percentiles and errors can"),
+        ("p100", "it is the maximum"),
+        ("p95(GET /) < 3", "unexpected text"),
+        ("p95 over 30s", "no figure to compare"),
+        ("", "no figure to compare"),
+    ],
+)
+def test_what_is_no_figure_is_refused(text, said):
+    with pytest.raises(UsageError, match=said):
+        parse_figure(text)
+
+
+@pytest.mark.parametrize("text", ["p95", "p95=", "=10%", "p95=10", "p95=-1%", "p95=fast", "p95 < 10%"])
+def test_what_is_no_margin_is_refused(text):
+    with pytest.raises(UsageError, match="p95=10%"):
+        parse_margins([text])
+
+
+def test_a_margin_is_read_after_the_last_sign_of_equality():
+    assert parse_margins(["p95({kind=search})=12.5 %", "errors=0.5%"]).own == {
+        "p95({kind=search})": 0.125,
+        "errors": 0.005,
+    }
+
+
+# The command
+
+
+@pytest.fixture
+def cli(folder, command):
+    def call(*args):
+        done = command("compare", *(f"{folder / arg}" if arg.endswith(".chap") else arg for arg in args))
+        assert "Traceback" not in done.stderr
+        return done
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "last"),
+    [
+        (["a.chap", "b.chap"], 4, "SLOWER"),
+        (["a.chap", "short.chap"], 0, "UNKNOWN"),
+        (["a.chap", "short.chap", "--strict"], 4, "UNKNOWN"),
+        (["a.chap", "a.chap", "--gate", "p50", "--margin", "p50=20%"], 0, "SAME"),
+        (["b.chap", "a.chap", "--gate", "p50"], 0, "FASTER"),
+        (["a.chap", "faster_load.chap"], 5, "NOT COMPARABLE"),
+        (["a.chap", "a2.chap", "a3.chap", "--", "b.chap", "b2.chap", "b3.chap", "--quiet"], 4, "SLOWER"),
+    ],
+)
+def test_the_exit_code_and_the_last_line_say_what_changed(cli, args, code, last):
+    done = cli(*args)
+
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (code, last)
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (["a.chap"], 2, "give two run files"),
+        ([], 2, "give two run files"),
+        (["a.chap", "b.chap", "b2.chap"], 2, "give two run files"),
+        (["a.chap", "--"], 2, "no run is given on one side of --"),
+        (["a.chap", "a2.chap", "--", "b.chap"], 2, "give one run a side, or 3 or more"),
+        (["a.chap", "nowhere.chap"], 1, "cannot read"),
+        (["a.chap", "b.chap", "--gate", "p95(GET /nowhere)"], 2, "no run has a series for p95(GET /nowhere): "),
+        (["a.chap", "b.chap", "--margin", "p75=10%"], 2, "a margin is given for p75, which is not compared"),
+        (["a.chap", "b.chap", "--margin", "p95=much"], 2, "is not FIGURE=SHARE"),
+        (["a.chap", "b.chap", "--phase", "soak"], 2, "has no phase 'soak'"),
+        (["a.chap", "b.chap", "--json", "nowhere/x.json"], 1, "there is no folder"),
+        (["a.chap", "b.chap", "--json", "-", "--csv", "-"], 2, "only one output"),
+    ],
+)
+def test_bad_input_is_one_clear_line(cli, args, code, said):
+    done = cli(*args)
+
+    assert done.returncode == code
+    assert said in done.stderr
+
+
+def test_the_json_has_every_figure_and_the_exit_code(cli, compared):
+    done = cli("a.chap", "b.chap", "--json", "-")
+    values = json.loads(done.stdout)
+
+    assert values["schema"] == "chaperon-comparison/1"
+    assert values["exit_code"] == done.returncode == 4
+    by_name = {figure["figure"]: figure for figure in values["figures"]}
+    assert by_name["p50"]["gated"]
+    assert by_name["p50"]["change"] == "slower"
+    assert by_name["p50"]["low"] < 0.3 < by_name["p50"]["high"]
+    assert by_name["p50"]["sentence"] == compared("a", "b")["p50"].sentence
+    assert done.stderr.splitlines()[-1] == "SLOWER"
+
+
+def test_csv_and_markdown_have_the_same_figures(cli, tmp_path):
+    done = cli("a.chap", "b.chap", "--csv", "-", "--markdown", f"{tmp_path / 'c.md'}", "--quiet")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    text = (tmp_path / "c.md").read_text()
+
+    assert rows[0]["figure"] == "p50"
+    assert rows[0]["gated"] == "1"
+    assert float(rows[0]["second"]) / float(rows[0]["first"]) == pytest.approx(
+        1 + float(rows[0]["difference"]), rel=1e-3
+    )
+    assert text.startswith("## ✕ SLOWER · ")
+    assert "- ✕ p50 is " in text
+    assert "| p95(GET /) |" in text
+
+
+def test_runs_that_cannot_be_compared_are_so_in_every_output(cli, tmp_path):
+    done = cli("a.chap", "faster_load.chap", "--json", f"{tmp_path / 'c.json'}", "--markdown", "-")
+
+    assert done.stdout.startswith("## ⚠ NOT COMPARABLE")
+    values = json.loads((tmp_path / "c.json").read_text())
+    assert (values["change"], values["figures"], values["exit_code"]) == ("NOT COMPARABLE", [], 5)
+    assert "another load" in values["refused"][0]
+
+
+def test_a_name_full_of_signs_is_shown_as_text(tmp_path, command):
+    for name in ("one", "other"):
+        perform(tmp_path / f"{name}.chap", load=rate(10, hold="30s"), name="=[red]|</script>\x1b[31m")
+
+    done = command(
+        "compare", *(f"{tmp_path / name}.chap" for name in ("one", "other")), "--markdown", f"{tmp_path / 'c.md'}"
+    )
+
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout + (tmp_path / "c.md").read_text()
+    assert "=[red]|</script>" in done.stdout
+    assert "</script>" not in (tmp_path / "c.md").read_text()
+
+
+def test_a_file_that_is_no_run_is_refused(tmp_path):
+    (tmp_path / "no.chap").write_text("nothing")
+
+    with pytest.raises(RunFileError, match="is not a run file"):
+        compare(tmp_path / "no.chap", tmp_path / "no.chap")
