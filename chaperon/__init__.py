@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from chaperon.report.outputs.output import Output
     from chaperon.report.report import Report, Verdict
     from chaperon.report.run_file.run_file import RunFile, read_run
+    from chaperon.report.samples.observer import SampleRecord
     from chaperon.scenario.entry import run
     from chaperon.scenario.scenario import Scenario, mix
     from chaperon.scenario.steps import measured, step
@@ -86,6 +87,7 @@ _ROOMS = {
     # what comes of it
     "chaperon.execution.running": ("Running",),
     "chaperon.cluster.master.embedded": ("master", "start_master"),
+    "chaperon.report.samples.observer": ("SampleRecord",),
     "chaperon.report.outputs.output": ("Output",),
     "chaperon.report.outputs.closed_second": ("ClosedSecond",),
     "chaperon.report.report": ("Report", "Verdict"),
@@ -123,6 +125,7 @@ __all__ = [
     "RunFile",
     "RunFileError",
     "Running",
+    "SampleRecord",
     "Scenario",
     "ScenarioExit",
     "Service",

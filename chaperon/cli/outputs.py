@@ -257,6 +257,22 @@ def parse_address(text: str, flag: str) -> tuple[str, int]:
     return host.strip("[]") or "0.0.0.0", int(port)
 
 
+def _make_samples(options: OutputValues) -> Output | None:
+    if (path := options.outputs.get("samples")) is None:
+        return None
+    from chaperon.cli.terminal.streams import print_warning  # late: as above
+    from chaperon.report.samples.samples_output import SamplesOutput
+
+    return SamplesOutput(path, say=print_warning)
+
+
+def _probe_samples(options: OutputValues) -> None:
+    from chaperon.report.outputs.output_file import probe_output  # late: as above
+
+    if (path := options.outputs.get("samples")) is not None:
+        probe_output(path)
+
+
 OUTPUTS = (
     file_output(
         "--json",
@@ -273,6 +289,15 @@ OUTPUTS = (
         (OutputOption("--csv", "Write series, seconds and errors as CSV files to this folder.", {"metavar": "DIR"}),),
         _make_csv,
         _probe_csv,
+    ),
+    OutputRow(
+        (
+            OutputOption(
+                "--samples", "Write every sample to FILE.csv or FILE.csv.gz, at most 1 GiB.", {"metavar": "FILE"}
+            ),
+        ),
+        _make_samples,
+        _probe_samples,
     ),
     file_output(
         "--markdown", "Write the report to this file as Markdown.", "chaperon.report.outputs.markdown:MarkdownOutput"

@@ -35,15 +35,30 @@ def keep_exchange(
     the *response*, a `requests.Response`. Raises only interrupts: what cannot be kept is counted as a note.
     """
     key = meter.exchange_key(name, kind, "" if failure is None else failure.error)
-    if key is None:
-        return
+    observe = meter.recorder.exchanges.response
     try:
+        if observe is not None and kind == "http":
+            observe(*_asked_and_answered(request, response))
+        if key is None:
+            return
         asked = getattr(request, "prepared", request)
         meter.recorder.exchanges.add(_exchange(meter, key, start, end, failure, asked, response))
     except BaseException as exc:
         if is_interrupt(exc):
             raise
         meter.recorder.count_note(f"failing requests that could not be kept for the report: {class_name(exc)}")
+
+
+def _asked_and_answered(request: Any, response: Any) -> tuple[str, str, int | None]:
+    """Return the method and the URL of a call, before redirects, and the status of its response, None without one."""
+    if response is None:
+        asked = getattr(request, "prepared", request)
+        return str(asked.method or "GET"), str(asked.url or ""), None
+    first = response.history[0] if response.history else response
+    encoded = getattr(first, "_encoded", None)
+    if encoded is not None:
+        return str(encoded.template.prepared.method), str(first.url), int(response.status_code)
+    return str(first.request.method or "GET"), str(first.request.url or ""), int(response.status_code)
 
 
 def _exchange(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from chaperon.report.outputs.output import Output
     from chaperon.report.report import Report
     from chaperon.report.run_file.writer import RunFileWriter
+    from chaperon.report.samples.observer import SampleRecord
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Environment:
     first *warmup* counts to no headline, no limit. An arrival that would begin more than
     *late* after it was due is dropped (None: it begins late). *trust* changes the
     rules by which a run is INVALID, such as {"late": "100ms", "cpu": None}. *metrics*
-    renames, leaves out or derives series. Raises LoadError, LimitError, PlanError.
+    renames, leaves out or derives series. *on_sample* is called with a `SampleRecord` for every sample, within
+    the visit and in the process that sends it; it must not block. Raises LoadError, LimitError, PlanError.
 
     *setup* runs once per run before it, *teardown* after it in any case; each may take
     the config as its argument. *setup* may be a generator function or a context manager,
@@ -76,6 +78,7 @@ class Environment:
     config: Mapping[str, Any] = field(default_factory=dict)
     limits: Sequence[str] = ()
     metrics: Rules = None
+    on_sample: Callable[[SampleRecord], object] | None = None
     name: str = "environment"
     seed: int = 0
     grace: float | str = 10.0
@@ -115,6 +118,8 @@ class Environment:
             raise LoadError(f"on_error must be one of {', '.join(POLICIES)}; got {self.on_error!r}")
         if not (self.setup is None or callable(self.setup) or hasattr(type(self.setup), "__enter__")):
             raise LoadError(f"setup= takes a function or a context manager, got {self.setup!r}")
+        if not (self.on_sample is None or callable(self.on_sample)):
+            raise LoadError(f"on_sample= takes a function of a SampleRecord, got {self.on_sample!r}")
         if not (self.teardown is None or callable(self.teardown)):
             raise LoadError(f"teardown= takes a function, got {self.teardown!r}")
         object.__setattr__(self, "timeout", _timeout(self.timeout))
@@ -153,6 +158,7 @@ class Environment:
             rules=ValidityRules.of(self.trust),
             naming=naming,
             derived=derived,
+            on_sample=self.on_sample,
             setup=self.setup,
             teardown=self.teardown,
             on_error=self.on_error,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from chaperon.clock import Clock, HubClock
+from chaperon.clock import Clock, HubClock, epoch
 from chaperon.errors import UsageError
 from chaperon.execution.local_load import LocalLoad
 from chaperon.execution.plan import RunPlan
@@ -18,6 +18,7 @@ from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import JournalWriter, Recorder, Tap
 from chaperon.measure.roundtrips import RoundTripStarts
 from chaperon.measure.window import Sink
+from chaperon.report.samples.observer import Observe, SampleObserver
 from chaperon.scenario.scenario import as_scenario
 from chaperon.scenario.visits import EntryRunner, VisitRunner
 from chaperon.session.config import merge
@@ -61,6 +62,7 @@ def build_local_load(
     stop_run: StopRun,
     on_fault: OnFault,
     tap: Tap | None = None,
+    observers: Iterable[tuple[Observe, str]] = (),
     network: NetworkContext | None = None,
     journal: Callable[[int], JournalWriter | None] = lambda second: None,
     leasing: Leasing | None = None,
@@ -68,10 +70,12 @@ def build_local_load(
     """Return the load of *shares*, ready to be performed from *began* on, a reading of the clock that may lie ahead.
 
     The *sink* is called with a window every second and with the last one at the end, *tap* with each sample; if
-    it has a method `exchange`, that is called with each `Exchange` after its sample. *stop_run* is called if a
-    scenario ends the run, *on_fault* if a greenlet of the load fails. *network* opens the connections, by
-    default those of the kernel. *journal* is called with the second of the run in which recording begins, and
-    returns the journal of all that is recorded, or None. *leasing* describes how a master leases further
+    it has a method `exchange`, that is called with each `Exchange` after its sample.
+    *observers* are called with each `SampleRecord`, each with its name for notes, and so is the plan's.
+    *stop_run* is called if a scenario ends the run, *on_fault* if a greenlet of the load fails. *network* opens
+    the connections, by default those of the kernel. *journal* is called with the second of the run in which
+    recording begins, and returns the journal of all that is recorded, or None. *leasing* describes how a master
+    leases further
     shares.
     """
     preload_clients()
@@ -79,8 +83,14 @@ def build_local_load(
 
     second = max(int(clock.now() - began), 0)
     network = network or NetworkContext(now=clock.now)
-    recorder = Recorder(worker, began=began, second=second, tap=tap, journal=journal(second))
+    watching = [*observers, *([] if plan.on_sample is None else [(plan.on_sample, "on_sample=")])]
+    observing = [SampleObserver(observe, epoch() - clock.now(), name) for observe, name in watching]
+    taps = [*([] if tap is None else [tap]), *(each.add for each in observing)]
+    recorder = Recorder(worker, began=began, second=second, tap=_call_all(taps), journal=journal(second))
     recorder.exchanges.tap = getattr(tap, "exchange", None)
+    recorder.exchanges.response = _call_all([each.add_response for each in observing])
+    for each in observing:
+        each.attach(recorder)
     health = Health(clock, began, lag=recorder.lag, real_time=isinstance(clock, HubClock))
     progress = progress_of(shares)
     rendezvous, round_trips = Rendezvous(clock), RoundTripStarts()
@@ -118,4 +128,21 @@ def build_local_load(
         late=plan.late,
         leasing=leasing,
     )
+    sink = _call_all([*(_ignoring_window(each.flush) for each in observing), sink])
     return LocalLoad(engine, recorder, health, network, sink, clock, began=began, second=second, on_fault=on_fault)
+
+
+def _ignoring_window(flush: Callable[[], None]) -> Sink:
+    return lambda window: flush()
+
+
+def _call_all(functions: Sequence[Callable[..., object]]) -> Any:
+    """Return a function that calls all of them with its arguments; the only one itself, None without any."""
+    if len(functions) < 2:
+        return functions[0] if functions else None
+
+    def call(*arguments: Any) -> None:
+        for function in functions:
+            function(*arguments)
+
+    return call

@@ -14,6 +14,7 @@ from chaperon.execution.setup import Setup
 from chaperon.load.share import Share, deal
 from chaperon.measure.meter import Derived, Naming
 from chaperon.report.limits.limits import Limit
+from chaperon.report.samples.observer import Observe
 from chaperon.report.validity.validity_rules import ValidityRules
 from chaperon.scenario.entry import Entry
 from chaperon.session.config import merge
@@ -29,7 +30,7 @@ class RunPlan:
     every service by name, the default one under
     "default". *naming* and *derived* are the parsed `metrics=`. With *url_fixed* the base URL
     came from the command line, so that a setup cannot change it. *settings* are the values of
-    `--set`.
+    `--set`. *on_sample* is called with every sample, in the process that sends it.
     """
 
     name: str
@@ -51,6 +52,7 @@ class RunPlan:
     strict: bool
     url_fixed: bool
     settings: Mapping[str, Any]
+    on_sample: Observe | None = None
 
     def __repr__(self) -> str:
         return f"<RunPlan of {self.name}: {self.load_text or 'nothing'}>"

@@ -19,7 +19,7 @@ from chaperon.execution.run_header import run_header
 from chaperon.measure.plain_text import WORDS, encodable
 from chaperon.report.collector import Collector
 from chaperon.report.monitor import RunMonitor
-from chaperon.report.outputs.output import Output, PlannedRun
+from chaperon.report.outputs.output import Output, PlannedRun, wants_samples
 from chaperon.report.redaction.redaction import Redactor
 from chaperon.report.run_file.records import RunFooter
 from chaperon.report.run_file.writer import RunFileWriter
@@ -62,6 +62,9 @@ class Run(ABC):
         self._load_began = 0.0
         self._ended = Event()
 
+    _has_samples = False
+    """Whether samples are measured in this process."""
+
     def __enter__(self: Self) -> Self:
         return self
 
@@ -99,6 +102,12 @@ class Run(ABC):
         """
         if self._feed is not None:
             raise UsageError("the run has been started already: make a new one for each run")
+        self._sample_outputs = [output for output in outputs if wants_samples(output)]
+        if self._sample_outputs and not self._has_samples:
+            raise UsageError(
+                f"{self._sample_outputs[0].name} wants every sample, and those of several processes stay where they "
+                "are measured: run in one process, or use Environment(on_sample=…), which is called in each of them"
+            )
         self._feed = OutputFeed(outputs, self._monitor)
         try:
             if not monkey.is_module_patched("socket"):
@@ -282,6 +291,7 @@ class Run(ABC):
             load=redact(plan.load_text),
             scenarios=tuple(redact(entry.label) for entry in plan.entries),
             limits=tuple(redact(limit.text) for limit in plan.limits),
+            redact=redact,
         )
 
     def _tear_down(self) -> None:

@@ -34,6 +34,8 @@ class Running(Run):
     not use it, having another transport than "wire".
     """
 
+    _has_samples = True
+
     def __init__(
         self,
         plan: RunPlan,
@@ -96,6 +98,7 @@ class Running(Run):
             stop_run=self.abort,
             on_fault=self.fault,
             tap=self._tap,
+            observers=[(output.sample, output.name) for output in self._sample_outputs],
             network=None if self._network is None else network_context(self._network, self._clock),
         )
         self._greenlet = spawn_watched(

@@ -102,11 +102,13 @@ class SessionActivity:
 class ExchangeLog:
     """The exchanges of one worker: the first `FEW` of each error of a series, as many as the bounds above allow.
 
-    *tap* is called with every exchange, good ones too.
+    *tap* is called with every exchange, good ones too; *response* with method, URL and status of every request
+    by HTTP, after its sample, the status None without a response.
     """
 
     def __init__(self) -> None:
         self.tap: Callable[[Exchange], None] | None = None
+        self.response: Callable[[str, str, int | None], None] | None = None
         self._counts: dict[ErrorPlace, int] = {}
         self._open: list[Exchange] = []
         self._kept = 0
@@ -114,6 +116,11 @@ class ExchangeLog:
 
     def __repr__(self) -> str:
         return f"<ExchangeLog of {self._kept}>"
+
+    @property
+    def wants_all(self) -> bool:
+        """Whether good exchanges are of use, too."""
+        return self.tap is not None or self.response is not None
 
     def wants(self, scenario: str, series: str, error: str) -> bool:
         """Return whether the next exchange with *error* ("": a good one) of a series is of use."""

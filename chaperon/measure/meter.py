@@ -148,6 +148,7 @@ class Meter:
         if cached is None:
             cached = self._make_key(cache, name, kind, self.tags if tags is None else tags)
         key, derived = cached
+        self.recorder.activity = self.activity
         if key is not None:
             self.recorder.record_fields(key, start, end, failure, bytes, due, value)
         elif kind == "http":

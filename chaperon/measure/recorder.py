@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from chaperon.author_frames import raised_at
 from chaperon.measure.exception_text import class_name, describe, with_place
-from chaperon.measure.exchange import ExchangeLog
+from chaperon.measure.exchange import ExchangeLog, SessionActivity
 from chaperon.measure.hub_lag import HubLag
 from chaperon.measure.plain_text import NAME, WORDS, encodable
 from chaperon.measure.sample import WARM_UP, Failure, Key, Row, Sample
@@ -91,6 +91,7 @@ class Recorder:
     events and notes. The caps above bound the memory used, for any number of samples.
     *recorded* counts the samples and *left_out* the requests of series that the environment
     leaves out, *messages* the WebSocket messages recorded as sent; all are counted apart from the windows.
+    *activity* is that of the session that recorded last.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Recorder:
         self.began = began
         self.lag = HubLag()
         self.exchanges = ExchangeLog()
+        self.activity = SessionActivity()
         self._journal = journal
         self._keep = None if journal is None else journal.record_fields
         self._tap = tap

@@ -23,7 +23,7 @@ from chaperon.report.run_file.writer import RunFileWriter
 
 @click.command(
     cls=GroupedCommand,
-    ignored=("by", "merge", "warmup"),
+    ignored=("by", "merge", "samples", "warmup"),
     refused=LOAD_NAMES,
     reason="find chooses the load",
 )

@@ -10,6 +10,7 @@ from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import RunOptions, load_options, target_argument
 from chaperon.cli.terminal.streams import print_warning
 from chaperon.descriptors import enough, takes
+from chaperon.errors import UsageError
 
 
 @click.command(cls=GroupedCommand)
@@ -34,6 +35,10 @@ def local(file: str, options: RunOptions, processes: str, silence: float, dead_m
     if n == 1:
         return execute(environment, options)
 
+    if options.outputs["samples"] is not None:
+        raise UsageError(
+            "--samples is for one process: each of several keeps its own; leave --processes or --samples out"
+        )
     enough(takes(n), f"a run of {n} processes")
     from chaperon.cluster.bundle import ScenarioBundle, split_target
     from chaperon.cluster.master.coordinator import Patience  # late: a run in one process does not need the cluster

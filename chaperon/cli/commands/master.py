@@ -25,7 +25,7 @@ from chaperon.local import start_workers
 from chaperon.measure.quantity import count_text
 
 
-@click.command(cls=GroupedCommand)
+@click.command(cls=GroupedCommand, refused=("samples",), reason="samples stay on the workers that measure them")
 @target_argument
 @option(
     "Cluster", "--bind", default=f"tcp://127.0.0.1:{PORT}", show_default=True, metavar="ADDRESS", help="Listen here."

@@ -27,7 +27,7 @@ class ReportOptions:
     outputs: Mapping[str, Any] = field(default_factory=dict)
 
 
-@click.command(cls=GroupedCommand)
+@click.command(cls=GroupedCommand, refused=("samples",), reason="a run file has no single samples")
 @argument("file", metavar="FILE")
 @option("Run", "--from", "start", type=SPAN, standard="0s", help="Leave out what was before this second of the run.")
 @option("Run", "--to", "end", type=SPAN, standard="its end", help="Leave out what was from this second of the run on.")

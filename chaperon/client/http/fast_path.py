@@ -80,9 +80,12 @@ def send_fast(
         return _redirected(http, reply, name, timeouts, limit, allow_redirects, expect)
     if arrived.retried or http.service.timings:
         count_extras(meter, reply, name, start, end, timed=http.service.timings)
-    if expect is None and status < 400 and meter.recorder.exchanges.tap is None:
+    exchanges = meter.recorder.exchanges
+    if expect is None and status < 400 and exchanges.tap is None:
         meter.record(name, "http", start, end, None, len(arrived.body))
         reply._recorded = (meter, name, start, end, None)
+        if exchanges.response is not None:
+            exchanges.response(encoded.template.prepared.method or "GET", templates.origin + target, status)
     else:
         record_response(meter, reply, name, start, end, expect)
     return reply

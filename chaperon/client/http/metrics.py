@@ -30,7 +30,7 @@ def record_response(
         raise
     meter.record(name, "http", start, end, failure, wire_bytes(response))
     mark_recorded(response, meter, name, start, end, failure)
-    if failure is not None or meter.recorder.exchanges.tap is not None:
+    if failure is not None or meter.recorder.exchanges.wants_all:
         keep_exchange(meter, name, start, end, failure, response=response)
 
 

@@ -91,7 +91,7 @@ class CsvOutput(Output):
         ]
         everything = [second.at, time, "", ALL_REQUESTS, "", "", late, *_figures(second.requests)]
         rows.append([*everything, second.users, second.in_flight])
-        self._rows.writerows(map(_safe, rows))
+        self._rows.writerows(map(safe_cells, rows))
 
 
 def _series_row(row: Any) -> list[Any]:
@@ -115,11 +115,11 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     text = StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(header)
-    writer.writerows(map(_safe, rows))
+    writer.writerows(map(safe_cells, rows))
     return text.getvalue()
 
 
-def _safe(cells: Sequence[Any]) -> list[Any]:
+def safe_cells(cells: Sequence[Any]) -> list[Any]:
     """Return the cells of a row with no text that a spreadsheet takes for a formula; no null characters."""
     return [_safe_text(cell) if isinstance(cell, str) else cell for cell in cells]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from chaperon.report.outputs.closed_second import ClosedSecond
     from chaperon.report.report import Report
+    from chaperon.report.samples.observer import SampleRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,8 @@ class PlannedRun:
     """What an output knows of a run before it sends anything.
 
     *environment* is its name, *load* the loads of all entries in words, *scenarios* the labels
-    of the entries, *limits* the texts of the limits. No text holds a secret of the run.
+    of the entries, *limits* the texts of the limits. No text holds a secret of the run; *redact* removes them from
+    other texts.
     """
 
     environment: str
@@ -23,6 +26,7 @@ class PlannedRun:
     load: str
     scenarios: tuple[str, ...]
     limits: tuple[str, ...]
+    redact: Callable[[str], str] = str
 
 
 class Output(Protocol):
@@ -57,12 +61,26 @@ class Output(Protocol):
         """Add what came for a second after it was closed; *second* holds only that. As `second` otherwise."""
         return
 
+    def sample(self, sample: SampleRecord) -> object:
+        """Write one sample; called for each, within the visit that it is of.
+
+        An output that overrides this is for runs in one process. It must return soon and must not block, because
+        the load waits for it. Return `LEFT_OUT` (`chaperon.report.samples.observer`) for a sample that is left
+        out: the report's notes count it. Texts may hold secrets: `PlannedRun.redact` removes them.
+        """
+        return None
+
     def finish(self, report: Report) -> None:
         """Write the report; called once, after the last second. An exception is reported, and the exit code is 1.
 
         It may block for at most 30 s.
         """
         return
+
+
+def wants_samples(output: Output) -> bool:
+    """Return whether *output* wants every sample of a run."""
+    return type(output).sample is not Output.sample
 
 
 def is_live(output: Output) -> bool:
