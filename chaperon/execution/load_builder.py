@@ -18,6 +18,7 @@ from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import JournalWriter, Recorder, Tap
 from chaperon.measure.roundtrips import RoundTripStarts
 from chaperon.measure.window import Sink
+from chaperon.report.limits.reserved import reserved_by
 from chaperon.report.samples.observer import Observe, SampleObserver
 from chaperon.scenario.scenario import as_scenario
 from chaperon.scenario.visits import EntryRunner, VisitRunner
@@ -86,7 +87,14 @@ def build_local_load(
     watching = [*observers, *([] if plan.on_sample is None else [(plan.on_sample, "on_sample=")])]
     observing = [SampleObserver(observe, epoch() - clock.now(), name) for observe, name in watching]
     taps = [*([] if tap is None else [tap]), *(each.add for each in observing)]
-    recorder = Recorder(worker, began=began, second=second, tap=_call_all(taps), journal=journal(second))
+    recorder = Recorder(
+        worker,
+        began=began,
+        second=second,
+        tap=_call_all(taps),
+        journal=journal(second),
+        reserved=reserved_by(plan.limits),
+    )
     recorder.exchanges.tap = getattr(tap, "exchange", None)
     recorder.exchanges.response = _call_all([each.add_response for each in observing])
     for each in observing:

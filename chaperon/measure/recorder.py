@@ -12,14 +12,16 @@ from chaperon.measure.exception_text import class_name, describe, with_place
 from chaperon.measure.exchange import ExchangeLog, SessionActivity
 from chaperon.measure.hub_lag import HubLag
 from chaperon.measure.plain_text import NAME, WORDS, encodable
-from chaperon.measure.sample import WARM_UP, Failure, Key, Row, Sample
+from chaperon.measure.sample import NOTHING_RESERVED, WARM_UP, Failure, Key, Reserved, Row, Sample
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts, Window
 
 NAMES = 1_000
 KEYS = 10_000
 ERRORS = 200
-"""Maximum numbers of series names, of keys, and of (scenario, series, error class) listed, over the whole run."""
+"""Maximum numbers, in a run, of series names of a kind, of keys, and of (scenario, series, error class) listed."""
+DISTINCT = 20_000
+"""Maximum number of different names, keys and error classes beyond the caps that notes count."""
 HAPPENINGS = 100
 """Maximum number of events per window."""
 EXCEPTIONS = 100
@@ -34,9 +36,9 @@ MOST_BYTES = 1 << 53
 """Exclusive upper bound of the size of one sample, in bytes."""
 
 OTHER = "(other names)"
-NAMES_CAPPED = f"names beyond the first {NAMES:,} counted as «{OTHER}»"
-TAGS_CAPPED = f"keys beyond the first {KEYS:,} counted without their tags"
-ERRORS_CAPPED = f"error messages beyond the first {ERRORS} counted as «other errors»"
+NAMES_CAPPED = f"names beyond the first {NAMES:,} counted as «{OTHER}»: give requests whose paths differ one name="
+TAGS_CAPPED = f"combinations of tags beyond the first {KEYS:,} counted without their tags"
+ERRORS_CAPPED = f"error classes beyond the first {ERRORS} counted as «other errors»"
 NAMES_CUT = f"names of series longer than {NAME} characters cut"
 HAPPENINGS_CAPPED = f"happenings beyond the first {HAPPENINGS} of a second left out"
 UNMEASURED = "connections were opened outside the session"
@@ -82,13 +84,80 @@ class JournalWriter(Protocol):
         """Write an event of the run."""
 
 
+class Caps:
+    """Bounds the names, keys and error classes of a run: those beyond are counted together.
+
+    Each kind that is no request has names of its own, so that the names of requests, which a target can
+    make up, never crowd out steps, visits and checks. What is *reserved* is never counted with
+    others. *count_note* is called once for each different name, key or class beyond the caps.
+    """
+
+    def __init__(self, count_note: Callable[[str], object], reserved: Reserved = NOTHING_RESERVED) -> None:
+        self._count_note = count_note
+        self._reserved = reserved
+        self._names: dict[str, set[tuple[str, str]]] = {}
+        self._keys: set[Key] = set()
+        self._errors: set[ErrorKey] = set()
+        self._beyond: set[int] = set()
+
+    @property
+    def keys(self) -> set[Key]:
+        """The keys within the caps."""
+        return self._keys
+
+    @property
+    def errors(self) -> set[ErrorKey]:
+        """The error classes within the caps."""
+        return self._errors
+
+    def key(self, key: Key) -> Key:
+        """Return the key; beyond the caps on names and keys, a key shared by all further ones."""
+        if key in self._keys:
+            return key
+        key = key.plain()
+        if key in self._keys:
+            return key
+        names = self._names.setdefault("" if key.is_request else key.kind, set())
+        named = (key.scenario, key.name)
+        if named not in names and key.name != OTHER:
+            if len(names) >= NAMES and not self._reserved.covers(key):
+                self._count(NAMES_CAPPED, (named, key.kind))
+                return key._replace(name=OTHER, tags=self._reserved_tags(key))
+            names.add(named)
+        if key.tags and len(self._keys) >= KEYS:
+            self._count(TAGS_CAPPED, key)
+            return key._replace(tags=self._reserved_tags(key))
+        self._keys.add(key)
+        return key
+
+    def error(self, where: ErrorKey) -> ErrorKey:
+        """Return the error class; beyond the cap, the one of all further ones."""
+        if where in self._errors:
+            return where
+        if len(self._errors) >= ERRORS and where[2] not in self._reserved.errors:
+            self._count(ERRORS_CAPPED, where)
+            return where[0], OTHER, "other errors"
+        self._errors.add(where)
+        return where
+
+    def _reserved_tags(self, key: Key) -> tuple[tuple[str, str], ...]:
+        return tuple([pair for pair in key.tags if pair in self._reserved.tags])
+
+    def _count(self, note: str, what: object) -> None:
+        mark = hash(what)
+        if mark not in self._beyond and len(self._beyond) < DISTINCT:
+            self._beyond.add(mark)
+            self._count_note(note)
+
+
 class Recorder:
     """Collects the samples, visits, errors and notes of one worker. `cut` returns them as a window.
 
     *began* is the reading of the clock at the start of the run, in seconds. *second* is the
     second of the run that the first window covers. *lag* estimates how long responses waited for
     the event loop. *tap* is called with every sample, *journal* receives samples, visits,
-    events and notes. The caps above bound the memory used, for any number of samples.
+    events and notes. *reserved* is what limits speak of, see `Caps`. The caps above bound the
+    memory used, for any number of samples.
     *recorded* counts the samples and *left_out* the requests of series that the environment
     leaves out, *messages* the WebSocket messages recorded as sent; all are counted apart from the windows.
     *activity* is that of the session that recorded last.
@@ -102,6 +171,7 @@ class Recorder:
         second: int = 0,
         tap: Tap | None = None,
         journal: JournalWriter | None = None,
+        reserved: Reserved = NOTHING_RESERVED,
     ) -> None:
         self.worker = worker
         self.began = began
@@ -122,9 +192,7 @@ class Recorder:
         self._errors: dict[ErrorKey, ErrorCount] = {}
         self._notes: Counter[str] = Counter()
         self._happenings: list[RunEvent] = []
-        self._names: set[tuple[str, str]] = set()
-        self._keys: set[Key] = set()
-        self._listed_errors: set[ErrorKey] = set()
+        self._caps = Caps(self.count_note, reserved)
         self._exceptions: dict[tuple[str, str, str], str] = {}
 
     def __repr__(self) -> str:
@@ -169,7 +237,7 @@ class Recorder:
             bytes = 0
         batch = self._open.get(key)
         if batch is None:
-            key = self._capped(key)
+            key = self._caps.key(key)
             batch = self._open.setdefault(key, [])
         batch.append((key, start, end, failure, bytes, due, value))
         if self._keep is not None:
@@ -298,25 +366,6 @@ class Recorder:
         self._errors, self._notes, self._happenings = {}, Counter(), []
         return window
 
-    def _capped(self, key: Key) -> Key:
-        """Return the key; beyond the caps on names and keys, a key shared by all further ones."""
-        if key in self._keys:
-            return key
-        key = key.plain()
-        if key in self._keys:
-            return key
-        named = (key.scenario, key.name)
-        if named not in self._names and key.name != OTHER:
-            if len(self._names) >= NAMES:
-                self.count_note(NAMES_CAPPED)
-                return key._replace(name=OTHER, tags=())
-            self._names.add(named)
-        if len(self._keys) >= KEYS:
-            self.count_note(TAGS_CAPPED)
-            return key._replace(tags=())
-        self._keys.add(key)
-        return key
-
     def _merge_batch(self, key: Key, batch: list[Row]) -> None:
         series = self._series.get(key)
         if series is None:
@@ -332,12 +381,7 @@ class Recorder:
 
     def _list(self, key: Key, failure: Failure, at: float) -> None:
         where = (key.scenario, key.name, failure.error)
-        if where not in self._listed_errors:
-            if len(self._listed_errors) >= ERRORS:
-                self._notes[ERRORS_CAPPED] += 1
-                where = (key.scenario, OTHER, "other errors")
-            else:
-                self._listed_errors.add(where)
+        where = self._caps.error(where)
         error = ErrorCount(1, at, at, failure.message, int(key.phase == WARM_UP), failure.where)
         known = self._errors.get(where)
         if known is None:

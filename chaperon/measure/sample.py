@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from chaperon.author_frames import Place
@@ -49,6 +50,22 @@ class Trace(NamedTuple):
 
     places: tuple[Place, ...]
     text: str
+
+
+class Reserved(NamedTuple):
+    """What limits speak of: series by a predicate of their key, (name, value) pairs of tags, and error classes."""
+
+    covers: Callable[[Key], bool]
+    tags: frozenset[tuple[str, str]]
+    errors: frozenset[str]
+
+
+def _covers_nothing(key: Key) -> bool:
+    return False
+
+
+NOTHING_RESERVED = Reserved(_covers_nothing, frozenset(), frozenset())
+"""What is reserved in a run without limits."""
 
 
 class Failure(NamedTuple):

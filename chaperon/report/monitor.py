@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from chaperon.measure.closing import Closing
 from chaperon.measure.plain_text import WORDS, encodable
-from chaperon.measure.sample import Key
+from chaperon.measure.sample import Key, Reserved
 from chaperon.measure.series import Series
 from chaperon.measure.window import Window
 from chaperon.report.collector import Collector
@@ -15,6 +15,7 @@ from chaperon.report.dead_target import DEAD_AFTER, DeadTarget
 from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.limits.limits import Limit
 from chaperon.report.limits.live_limit import LiveLimit
+from chaperon.report.limits.reserved import reserved_by
 from chaperon.report.limits.sliding_limit import Sliding
 from chaperon.report.limits.uncounted import uncounted_errors
 from chaperon.report.reconciliation import reconcile
@@ -112,6 +113,11 @@ class RunMonitor:
         """
         for reason in reconcile(self.collector, closings, plan, duplicated=duplicated):
             self.add_fault(reason)
+
+    @property
+    def reserved(self) -> Reserved:
+        """What the limits speak of."""
+        return reserved_by(self._limits)
 
     @property
     def workers(self) -> list[WorkerStats]:

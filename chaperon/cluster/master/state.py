@@ -53,7 +53,7 @@ class MasterState:
         self.changes: list[Change] = []
         self._monitor = monitor
         self._losses = LossCorrections()
-        self._caps = FleetCaps()
+        self._caps = FleetCaps(monitor.reserved)
         unplanned = {share.label for share in shares if not share.load.has_plan}
         self._shares = {share.name: share for share in shares}
         self._scheduled = frozenset({share.label for share in shares} - unplanned)

@@ -46,10 +46,11 @@ def _smaller(window: Window) -> Iterator[Window]:
     counts: Counter[str] = Counter()
     for key, series in window.series.items():
         counts[key.name] += series.count
+    requests = {key.name for key in window.series if key.is_request}
+    order = sorted(counts, key=lambda name: (name in requests, -counts[name], name))  # a target can make up requests
     for most in NAMES_KEPT:
         if most < len(counts):
-            kept = {name for name, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:most]}
-            yield _merged(window, _naming(kept), UNNAMED)
+            yield _merged(window, _naming(set(order[:most])), UNNAMED)
 
 
 def _naming(kept: set[str]) -> Callable[[Key], Key]:
