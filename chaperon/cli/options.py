@@ -15,6 +15,7 @@ from chaperon.cli.given_secrets import given_secrets
 from chaperon.cli.option_groups import argument, option
 from chaperon.cli.outputs import OUTPUT_NAMES, output_options
 from chaperon.cli.settings_file import joined_by, nested_settings
+from chaperon.cli.standard_input import scenario_path
 from chaperon.cli.terminal.streams import hide
 from chaperon.clock import seconds
 from chaperon.errors import PlanError, UsageError
@@ -163,7 +164,7 @@ def target_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the argument that names a scenario file, or with -m a module of the project."""
     module_help = "FILE is a module of the project: loadtests.api[:NAME]."
     command = option("Target", "-m", "as_module", is_flag=True, expose_value=False, help=module_help)(command)
-    return argument("file", metavar="FILE[:NAME]")(command)
+    return argument("file", metavar="FILE[:NAME]", callback=lambda *given: scenario_path(given[-1]))(command)
 
 
 _OPTIONS = (
