@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from test_ci_outputs import HOSTILE, PLAN, report_of
 from test_fleet import Ground
 
-from chaperon import rate, read_run
+from chaperon import Environment, Scenario, rate, read_run, run
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import VisitCounts
@@ -278,3 +278,13 @@ class TestInChromium:
         assert (tmp_path / "again.html").read_text() == (tmp_path / "live.html").read_text()
         browser.open((tmp_path / "live.html").as_uri())
         assert float({tuple(k): c for k, c in rows_of(browser)}["shop", "visit", "visit"][1]) == report["visit"].count
+
+    def test_an_error_shows_the_first_request_that_failed(self, browser, target, tmp_path):
+        steps = Scenario(lambda session: session.get("/status/404"), name="shop")
+        shop = Environment(target.url, scenarios=[run(steps)])
+        shop.execute(outputs=[HtmlOutput(tmp_path / "run.html")])
+
+        browser.open((tmp_path / "run.html").as_uri())
+
+        text = browser.value("document.getElementById('errors').innerText")
+        assert f"GET {target.url}/status/404 → 404 hello" in text

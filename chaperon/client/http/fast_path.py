@@ -118,7 +118,7 @@ def _redirected(
         else:
             reply._next = next(http.resolve_redirects(reply, request, yield_requests=True, **settings), None)
     except BaseException as exc:
-        record_exception(meter, name, start, meter.clock.now(), exc, getattr(exc, "request", None) or request)
+        record_exception(meter, name, start, meter.clock.now(), exc, request)
         raise
     end = meter.clock.now()
     count_extras(meter, found, name, start, end, timed=http.service.timings)

@@ -210,7 +210,7 @@ class MeasuredSession(FastSession):
         except BaseException as exc:
             end = now()
             lag.end(end)
-            record_exception(self.meter, name, start, end, exc, getattr(exc, "request", None) or request)
+            record_exception(self.meter, name, start, end, exc, request)
             self.unreached.record_refused(request.url or "", exc)
             raise
         end = now()

@@ -9,6 +9,7 @@ import requests
 from chaperon.client.exchange import keep_exchange, wire_bytes
 from chaperon.client.outcome import Expect, judge, mark_recorded
 from chaperon.client.timings import Timings
+from chaperon.interrupts import attributes, is_a
 from chaperon.measure.failures import failure_of
 from chaperon.measure.meter import Meter
 from chaperon.measure.sample import Failure
@@ -37,10 +38,14 @@ def record_response(
 def record_exception(
     meter: Meter, name: str, start: float, end: float, exc: BaseException, request: Any, response: Any = None
 ) -> None:
-    """Record a request that an exception ended. *request* as in `keep_exchange`, *response* as far as it came."""
+    """Record a request that an exception ended; it is the one that a `requests` exception names, else *request*.
+
+    *request* as in `keep_exchange`, *response* as far as it came.
+    """
     failure = failure_of(exc)
     meter.record(name, "http", start, end, failure, 0 if response is None else wire_bytes(response))
-    keep_exchange(meter, name, start, end, failure, request=request, response=response)
+    named = attributes(exc).get("request") if is_a(exc, requests.RequestException) else None
+    keep_exchange(meter, name, start, end, failure, request=request if named is None else named, response=response)
 
 
 def count_extras(

@@ -86,14 +86,14 @@ def _url(origin: Origin) -> str:
 
 def _reason(url: str, exc: BaseException) -> str | None:
     """Return a sentence about a failed connection, None if the cause is on this side or unknown."""
-    if isinstance(exc, SocketTimeout):
+    if is_a(exc, SocketTimeout):
         return f"nothing answers at {url}: the connection timed out"
-    if isinstance(exc, ssl.SSLError):
+    if is_a(exc, ssl.SSLError):
         return f"no TLS connection to {url}: {getattr(exc, 'verify_message', '') or exc.reason or exc}"
-    if isinstance(exc, socket.gaierror):
+    if is_a(exc, socket.gaierror):
         return f"nothing listens at {url}: its name has no address ({exc.strerror or exc})"
-    if isinstance(exc, ConnectionRefusedError):
+    if is_a(exc, ConnectionRefusedError):
         return f"nothing listens at {url}: connection refused"
-    if isinstance(exc, OSError) and exc.errno not in _OWN:
+    if is_a(exc, OSError) and exc.errno not in _OWN:
         return f"no connection to {url}: {exc.strerror or exc}"
     return None
