@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 
 import gevent
@@ -38,19 +39,25 @@ def current_session() -> Any:
     return getattr(gevent.getcurrent(), _ATTRIBUTE, None)
 
 
-@contextmanager
-def measuring() -> Iterator[None]:
-    """Mark what the current session does in the block as measured."""
-    session = current_session()
-    if session is None:
-        yield
-        return
-    meter = session.meter
-    meter.measuring += 1
-    try:
-        yield
-    finally:
-        meter.measuring -= 1
+class Measuring:
+    """A block in which what the current session does is measured.
+
+    It is no `contextmanager`, which sets attributes of the exceptions that pass through it.
+    """
+
+    __slots__ = ("_meter",)
+
+    def __enter__(self) -> None:
+        session = current_session()
+        self._meter = None if session is None else session.meter
+        if self._meter is not None:
+            self._meter.measuring += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._meter is not None:
+            self._meter.measuring -= 1
 
 
 @contextmanager
@@ -80,7 +87,7 @@ def _noting(connect: Callable[..., Any]) -> Callable[..., Any]:
         session = current_session()
         if session is not None and not session.meter.measuring and sock.family in (socket.AF_INET, socket.AF_INET6):
             _note(session)
-            with measuring():  # connect_ex calls connect
+            with Measuring():  # connect_ex calls connect
                 return connect(sock, address)
         return connect(sock, address)
 

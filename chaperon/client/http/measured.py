@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from chaperon.client.current import measuring
+from chaperon.client.current import Measuring
 from chaperon.client.exchange import keep_exchange, wire_bytes
 from chaperon.client.http.adapter import timeouts_of
 from chaperon.client.http.cookies import Jar
@@ -205,7 +205,7 @@ class MeasuredSession(FastSession):
         start, lag = now(), self.meter.recorder.lag
         lag.begin(start)
         try:
-            with measuring():
+            with Measuring():
                 response = send()
         except BaseException as exc:
             end = now()
