@@ -239,3 +239,29 @@ def test_markdown_has_totals_shares_and_checks():
     assert all(
         wide == next_wide for (wide, next_wide), row in zip(pairwise(widths), rows, strict=False) if row[0] == "---"
     )
+
+
+def test_short_names_cost_no_column():
+    recorder = Recorder("a", began=0.0)
+    for n in range(1_000):
+        late = LATE if n % 10 == 0 else None
+        recorder.record(Sample(Key("shop", "GET /"), n / 1e4, n / 1e4 + 0.1 + n / 1e3, late))
+    short = printed(report_of(collected([recorder.cut()])), 74)
+    for n in range(1_000):
+        recorder.record(Sample(Key("shop", LONG), n / 1e4, n / 1e4 + 0.1 + n / 1e3))
+    long = printed(report_of(collected([recorder.cut()])), 74)
+
+    assert next(line for line in short if line.startswith(" series")).split()[-1] == "max"
+    assert next(line for line in long if line.startswith(" series")).split()[-1] == "p99"
+
+
+def test_a_nested_scenario_has_the_rates_of_the_phases_of_its_entry():
+    recorder = Recorder("a", began=0.0)
+    for n in range(100):
+        recorder.record(Sample(Key("shop/buyer", "GET /"), n / 250, n / 250 + 0.01))
+    report = report_of(collected([recorder.cut(phases={("shop", "steady"): 5.0})]))
+
+    lines = printed(report, by=["phase"])
+
+    at = lines.index("shop/buyer · steady")
+    assert cells(lines[at:], "GET /")[0][3] == "20.0"

@@ -60,6 +60,8 @@ def _part(key: Key, by: str) -> str | None:
 
 def _length(report: Report, by: str, part: str, scenario: str) -> float:
     if by == PHASE:
+        while "/" in scenario and (scenario, part) not in report.phases:  # a nested scenario has that of its outer one
+            scenario = scenario.rpartition("/")[0]
         return report.phases.get((scenario, part), 0.0)
     return due_length(scenario, report.duration, report.phases, report.due)
 

@@ -33,7 +33,7 @@ CUSTOM = ("value", "count", "gauge")
 NARROW = 100
 """Columns of a terminal below which three percentiles are shown in place of five."""
 SHORTEST = 20
-"""Columns that a name has at least: other columns are left out before it gets fewer."""
+"""Columns that a longer name has at least: other columns are left out before it gets fewer."""
 CENSORED = "censored"
 COUNTS = ("count", "errors", "err %", CENSORED, "rate/s")
 SHORTER = {CENSORED: "cens."}
@@ -263,10 +263,11 @@ def _fitting(lines: Sequence[_Line], columns: Sequence[str], width: int, gap: in
         column: max(len(shorter.get(column, column)), *(cell_len(line.cells.get(column, "")) for line in lines))
         for column in columns
     }
+    longest = max(cell_len(redacted_line(line.name)) + (len(WHEN_DUE) if line.due else 0) for line in lines)
     candidates = iter([column for column in LEFT_OUT if column in columns])
     while True:
         room = width - 2 - sum(needed[column] + gap for column in columns)
-        left_out = next(candidates, None) if room < SHORTEST else None
+        left_out = next(candidates, None) if room < min(SHORTEST, longest) else None
         if left_out is None:
             return columns, max(room, 1)
         columns = [column for column in columns if column != left_out]
