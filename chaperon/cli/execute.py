@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -13,8 +12,9 @@ from chaperon.cli.interrupts import defer_signals, handle_signals, interruptible
 from chaperon.cli.options import RunOptions
 from chaperon.cli.outputs import OutputValues, VerdictOutput, make_outputs, prints_elsewhere, probe_outputs
 from chaperon.cli.terminal.live import ProgressLine
+from chaperon.cli.terminal.log_handlers import TIME, FileHandler, StderrHandler, log_to
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
-from chaperon.cli.terminal.streams import StderrHandler, hide, print_error
+from chaperon.cli.terminal.streams import hide, print_error
 from chaperon.execution.environment import Environment
 from chaperon.execution.output_feed import OutputFailure, failure_text
 from chaperon.interrupts import is_interrupt
@@ -119,11 +119,10 @@ def prepare(environment: Environment, options: RunOptions) -> None:
     probe_outputs(options)
     if options.run_file is not None:
         probe_output(options.run_file)
-    if options.log:
-        handler = StderrHandler()
-        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-        logger = logging.getLogger("chaperon")
-        logger.handlers = [handler]
-        logger.setLevel(options.log.upper())
+    if options.log_file is not None:
+        probe_output(options.log_file)
+        log_to(FileHandler(options.log_file), options.log_level or "info", TIME)
+    elif options.log_level is not None:
+        log_to(StderrHandler(), options.log_level)
     if not all(service.verify for service in environment.plan().services.values()):
         warnings.filterwarnings("ignore", message="Unverified HTTPS request")  # on purpose: --insecure or verify=False

@@ -47,7 +47,7 @@ def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def worker_overrides(options: RunOptions) -> dict[str, Any]:
     """Return the options that workers apply to the environment; outputs are left out."""
-    return {**asdict(options), "outputs": {}, "log": None, "quiet": True}
+    return {**asdict(options), "outputs": {}, "log": options.log_level, "log_file": None, "quiet": True}
 
 
 def parse_share(text: str) -> float:

@@ -60,6 +60,7 @@ class RunOptions:
     quiet: bool = False
     run_file: str | None = None
     log: str | None = None
+    log_file: str | None = None
     outputs: Mapping[str, Any] = field(default_factory=dict)
     """The values of the options of outputs, by their names."""
 
@@ -73,6 +74,11 @@ class RunOptions:
         loaded = load(target, warn=warn)
         hide(loaded.secrets)
         return self.apply_to(loaded)
+
+    @property
+    def log_level(self) -> str | None:
+        """The level from which records are logged, None if none are; --log-file alone means "info"."""
+        return self.log or ("info" if self.log_file is not None else None)
 
     @property
     def secrets(self) -> set[str]:
@@ -218,8 +224,9 @@ _OPTIONS = (
         "Output",
         "--log",
         type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
-        help="Print what the scenario logs, from this level up.",
+        help="Print what the scenario and its libraries log, from this level up.",
     ),
+    option("Output", "--log-file", metavar="FILE", help="Write it to FILE in place of the console."),
     option(
         "Trust",
         "--trust",

@@ -33,6 +33,7 @@ _UNUSED = (
     "merge",
     "quiet",
     "log",
+    "log_file",
     "trust",
 )
 

@@ -11,6 +11,7 @@ import click
 import gevent
 
 from chaperon.cli.options import RunOptions
+from chaperon.cli.terminal.log_handlers import log_to
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
 from chaperon.cli.terminal.streams import REDACT, print_notice
 from chaperon.clock import HubClock
@@ -20,6 +21,7 @@ from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.keys import WorkerKey, parse_key
 from chaperon.cluster.transport.worker_socket import WorkerSocket
 from chaperon.cluster.worker.join import Identity
+from chaperon.cluster.worker.log_sender import LogSender
 from chaperon.cluster.worker.parent_pipe import read_key_line
 from chaperon.cluster.worker.supervisor import LEFT, exit_with_parent
 from chaperon.cluster.worker.worker import Worker
@@ -52,17 +54,19 @@ def engine(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     key = parse_key(key_line) if key_line else None
     identity = Identity(name, incarnation, capacity)
+    logs = LogSender(HubClock(), REDACT)
 
     worker = Worker(
         WorkerSocket(Address.parse(master), identity.routing_id, key if isinstance(key, WorkerKey) else None),
         identity,
-        _bundle_loader(journal) if own is None else _own_file_loader(own),
+        _bundle_loader(journal, logs) if own is None else _own_file_loader(own, logs),
         HubClock(),
         journal=journal,
         fetch_bundle=own is None,
         timeout=patience,
         notify=print_notice,
         redact=REDACT,
+        logs=logs,
     )
     gevent.signal_handler(signal.SIGTERM, worker.leave)
     with stray_errors_contained():
@@ -72,7 +76,7 @@ def engine(
     return code
 
 
-def _bundle_loader(journal: Path | None) -> Callable[[Welcome, bytes], Environment]:
+def _bundle_loader(journal: Path | None, logs: LogSender) -> Callable[[Welcome, bytes], Environment]:
     """Return a function that loads the environment from the bundle a master ships, or from the file it names."""
 
     def load_environment(welcome: Welcome, content: bytes) -> Environment:
@@ -83,12 +87,12 @@ def _bundle_loader(journal: Path | None) -> Callable[[Welcome, bytes], Environme
             search(str(folder))
             preload_clients()
             target = str(folder / target)
-        return RunOptions(**welcome.overrides).load_environment(target)
+        return _load(target, welcome, logs)
 
     return load_environment
 
 
-def _own_file_loader(own: str) -> Callable[[Welcome, bytes], Environment]:
+def _own_file_loader(own: str, logs: LogSender) -> Callable[[Welcome, bytes], Environment]:
     """Return a function that loads the environment from a file of this machine, if its content is the master's."""
 
     def load_environment(welcome: Welcome, content: bytes) -> Environment:
@@ -96,9 +100,18 @@ def _own_file_loader(own: str) -> Callable[[Welcome, bytes], Environment]:
         if not name and ":" in welcome.target:
             name = f":{welcome.target.rpartition(':')[2]}"
         with OpenedFiles() as opened:
-            environment = RunOptions(**welcome.overrides).load_environment(f"{file}{name}")
+            environment = _load(f"{file}{name}", welcome, logs)
         if digest_of(bundle_files(file, opened.paths)) != welcome.digest:
             raise LoadError(f"{file} on this machine differs from the master's, or the files beside it do")
         return environment
 
     return load_environment
+
+
+def _load(target: str, welcome: Welcome, logs: LogSender) -> Environment:
+    """Load the environment with the options of the master; what it logs from then on goes to the master."""
+    options = RunOptions(**welcome.overrides)
+    environment = options.load_environment(target)
+    if options.log_level is not None:
+        log_to(logs, options.log_level)
+    return environment

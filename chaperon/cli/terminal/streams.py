@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -156,25 +155,6 @@ def discard_stdout() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
-
-
-class StderrHandler(logging.Handler):
-    """Print log records on the current `sys.stderr`, above the progress line."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print a record as one line, with its traceback indented below."""
-        try:
-            trace, record.exc_info, record.exc_text = record.exc_info, None, None
-            stack, record.stack_info = record.stack_info, None
-            message = self.format(record)
-            record.exc_info, record.stack_info = trace, stack
-            print_line(message, err=True)
-            details = logging.Formatter().formatException(trace) if trace else ""
-            for line in f"{details}\n{stack or ''}".split("\n"):
-                if line:
-                    print_line(INDENT, line, err=True)
-        except Exception:
-            self.handleError(record)
 
 
 def _part(part: str | Styled) -> str:

@@ -13,11 +13,13 @@ from chaperon.clock import Clock
 from chaperon.cluster.master.admission import Admission
 from chaperon.cluster.master.leases import WorkerId
 from chaperon.cluster.master.state import MasterState
+from chaperon.cluster.master.worker_logs import WorkerLogs
 from chaperon.cluster.protocol.messages import (
     Bye,
     Change,
     Fetch,
     Hello,
+    LogLines,
     Message,
     Offer,
     Order,
@@ -85,6 +87,7 @@ class Coordinator:
         self._grace = grace
         self._lost = lost
         self._on_end = on_end
+        self._worker_logs = WorkerLogs()
         self._deadline: float | None = None
         self._waiting_since = -math.inf
         self._pings: dict[WorkerId, tuple[bytes, float, float]] = {}
@@ -114,6 +117,9 @@ class Coordinator:
                 if self._state.record_death(message, now):
                     self._step()
                 self._link.send(sender, self._state.windows_received(message))
+            case LogLines():
+                if self._state.knows(message):
+                    self._worker_logs.record(message)
             case Bye():
                 self._state.record_leave(message)
             case _:

@@ -16,6 +16,7 @@ from chaperon.cluster.protocol.messages import (
     Change,
     Hello,
     Lease,
+    LogLines,
     Order,
     Ping,
     Pong,
@@ -114,6 +115,10 @@ class MasterState:
             self.leases.leases(worker.peer) if worker.present else (),
             tuple(self.changes),
         )
+
+    def knows(self, message: LogLines) -> bool:
+        """Return whether a message is of this run and of a worker that was admitted to it."""
+        return message.run == self.run and self.workers[message.worker, message.incarnation] is not None
 
     def add_window(self, frame: WindowFrame) -> bool:
         """Add a window; return whether the run must stop because of it. Raises WireError."""

@@ -211,6 +211,26 @@ class WindowsReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class LogLine:
+    """A log record of a worker: its level, as in `logging`, its text, and the lines of its traceback."""
+
+    level: int
+    text: str
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogLines:
+    """Log records of a worker, in a message that is not repeated; *number* counts these messages from 1."""
+
+    worker: str
+    incarnation: int
+    run: int
+    number: int
+    lines: tuple[LogLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Bye:
     """A worker leaves in order: the master has everything it sent."""
 
@@ -230,6 +250,7 @@ Message = (
     | WindowFrame
     | WorkerDied
     | WindowsReceived
+    | LogLines
     | Bye
 )
 KINDS: tuple[type[Message], ...] = (
@@ -244,5 +265,6 @@ KINDS: tuple[type[Message], ...] = (
     WindowFrame,
     WorkerDied,
     WindowsReceived,
+    LogLines,
     Bye,
 )

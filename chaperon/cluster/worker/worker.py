@@ -15,6 +15,7 @@ from chaperon.cluster.protocol.messages import (
     BundleChunk,
     Bye,
     Lease,
+    LogLines,
     Message,
     Offer,
     Ping,
@@ -27,6 +28,7 @@ from chaperon.cluster.transport.link import FAULTS, WorkerLink
 from chaperon.cluster.worker.assignment import Assignment
 from chaperon.cluster.worker.clock_offset import EXCHANGES_KEPT, ClockOffset
 from chaperon.cluster.worker.join import RETRY_INTERVAL, Identity, Join, Joined, LoadEnvironment
+from chaperon.cluster.worker.log_sender import LogSender
 from chaperon.cluster.worker.supervisor import LEFT, ORPHANED, OVER, REFUSED
 from chaperon.cluster.worker.window_redactor import WindowRedactor
 from chaperon.cluster.worker.window_sender import WindowSender
@@ -45,7 +47,7 @@ class Worker:
     `run` blocks until then and returns the exit code; *reason* is the reason, or "". *journal* is
     the folder of its journal. It waits *timeout* seconds for an answer of the master, None:
     without limit. With *fetch_bundle* it downloads the scenario from the master. Its messages contain no
-    secret that *redact* or the environment knows.
+    secret that *redact* or the environment knows. It sends the records of *logs* to the master.
     """
 
     def __init__(
@@ -60,8 +62,11 @@ class Worker:
         timeout: float | None = None,
         notify: Callable[[str], None] = lambda text: None,
         redact: Redactor | None = None,
+        logs: LogSender | None = None,
     ) -> None:
         self.reason = ""
+        self._logs = logs
+        self._log_messages = 0
         self._redact = redact or Redactor()
         self._link = link
         self._identity = identity
@@ -207,6 +212,7 @@ class Worker:
         self._sender.acknowledge(pong)
         if pong.order == "over":
             if not self._sender:
+                self._send_logs()
                 self._link.send(Bye(self._identity.name, self._identity.incarnation))
                 self._end(self._code, self.reason)
             return
@@ -229,6 +235,7 @@ class Worker:
         if self._state != "leaving":
             self._state = "ended"
         self._last_window_cut = True
+        self._send_logs()
         self._ping()
 
     def _request_stop(self, reason: str) -> None:
@@ -275,6 +282,13 @@ class Worker:
         )
         self._link.send(ping)
 
+    def _send_logs(self) -> None:
+        welcome, mine = self._join.welcome, self._identity
+        if self._logs is None or welcome is None or not (lines := self._logs.batch()):
+            return
+        self._log_messages += 1
+        self._link.send(LogLines(mine.name, mine.incarnation, welcome.run, self._log_messages, lines))
+
     # Periodic work
 
     def _run_heartbeat(self) -> None:
@@ -298,6 +312,7 @@ class Worker:
             self._backoff *= 2
             self._link.reconnect()
             self._sender.resend_all()
+        self._send_logs()
         self._ping()
         self._sender.flush()
 

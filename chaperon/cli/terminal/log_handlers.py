@@ -1,0 +1,104 @@
+"""Log records on standard error or in a file, with the user, the visit and the step that they are of."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from chaperon.cli.terminal.streams import INDENT, clean_line, print_line, print_warning
+from chaperon.client.log_context import LogContext, record_lines
+from chaperon.errors import OutputError
+from chaperon.report.outputs.output_file import refuse_links
+
+QUIET = ("urllib3", "requests", "websocket", "charset_normalizer")
+"""Libraries that Chaperon sends with: their DEBUG records are of every connection, and are left out."""
+TIME = "%(asctime)s "
+"""What a line of a file begins with."""
+
+
+class RecordFormatter(logging.Formatter):
+    """Formats a record with its level, its logger, and its user, visit and step; *prefix* is a format, such as TIME."""
+
+    def __init__(self, prefix: str = "") -> None:
+        super().__init__(f"{prefix}%(levelname)s %(name)s%(context)s: %(message)s")
+        self._of_workers = logging.Formatter(f"{prefix}%(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text of a record; one of a worker has its own level, logger and place in its text."""
+        return self._of_workers.format(record) if hasattr(record, "details") else super().format(record)
+
+
+class StderrHandler(logging.Handler):
+    """Print log records on the current `sys.stderr`, above the progress line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record as one line, with its traceback indented below."""
+        try:
+            first, *more = record_lines(self, record)
+            self.write_line(first)
+            for line in more:
+                self.write_line(f"{INDENT}{line}")
+        except Exception:
+            self.handleError(record)
+
+    def write_line(self, line: str) -> None:
+        """Print one line. Raises OSError."""
+        print_line(line, err=True)
+
+
+class FileHandler(StderrHandler):
+    """Write log records to a file, which is emptied first; secrets are masked. Raises OutputError if it cannot."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        refuse_links(path)
+        self._path = path
+        try:
+            self._stream = Path(path).open("w", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115
+        except OSError as exc:
+            raise OutputError(f"cannot write {path}: {exc.strerror}; give another path") from exc
+        self._failed = False
+
+    def write_line(self, line: str) -> None:
+        """Write one line. Raises OSError."""
+        self._stream.write(f"{clean_line(line)}\n")
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - of logging.Handler
+        """Print why the file cannot be written, once."""
+        if not self._failed:
+            self._failed = True
+            print_warning(f"cannot write all of {self._path}: {sys.exc_info()[1]}")
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(OSError):
+            self._stream.close()
+        super().close()
+
+
+def log_to(handler: logging.Handler, level: str, prefix: str = "") -> None:
+    """Give the records of all loggers from *level* up to *handler*, which replaces the one of an earlier call.
+
+    Handlers of the author that print on standard output or standard error are removed from the root
+    logger, since each record would be printed twice; other handlers stay.
+    """
+    root, lowest = logging.getLogger(), getattr(logging, level.upper())
+    for each in [each for each in root.handlers if _replaced(each)]:
+        root.removeHandler(each)
+        if isinstance(each, FileHandler):
+            each.close()
+    handler.setFormatter(RecordFormatter(prefix))
+    handler.addFilter(LogContext())
+    root.addHandler(handler)
+    root.setLevel(lowest)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(lowest, logging.INFO))
+
+
+def _replaced(handler: logging.Handler) -> bool:
+    if type(handler) is logging.StreamHandler:
+        names = ("stdout", "stderr", "__stdout__", "__stderr__")
+        return any(handler.stream is getattr(sys, name) for name in names)
+    return any(isinstance(each, LogContext) for each in handler.filters)
