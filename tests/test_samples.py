@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import json
 import re
 from datetime import datetime
 
@@ -273,3 +274,54 @@ def test_a_fleet_refuses_an_output_that_wants_samples(tmp_path):
             workers=1,
             outputs=[Each()],
         )
+
+
+COLLECTING = """
+import json, os
+from chaperon import Environment, Scenario, iterations, run, step
+
+FOLDER = {folder!r}
+
+
+def collect(sample):
+    with open(os.path.join(FOLDER, f"{{sample.worker}}.txt"), "a") as file:
+        file.write(json.dumps([sample.name, sample.user, sample.url, sample.status]) + "\\n")
+
+
+@step
+def look(session):
+    session.get("/")
+
+
+production = Environment(scenarios=[run(Scenario(look), iterations(20, users=4))], on_sample=collect)
+"""
+
+
+@pytest.mark.faults
+def test_in_a_fleet_each_process_calls_the_function_with_its_own_samples(process, tmp_path, target):
+    folder = tmp_path / "seen"
+    folder.mkdir()
+    (tmp_path / "loadtest.py").write_text(COLLECTING.format(folder=str(folder)))
+
+    done = process("local", "loadtest.py", "--url", target.url, "--processes", "2", "--quiet")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    files = list(folder.iterdir())
+    assert len(files) == 2
+    seen = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    asked = [(user, url, status) for name, user, url, status in seen if name == "GET /"]
+    assert len(asked) == target.count("GET /") == 20
+    assert {user for user, _, _ in asked} == {0, 1, 2, 3}
+    assert {(url, status) for _, url, status in asked} == {(f"{target.url}/", 200)}
+
+
+def test_check_prints_samples_and_writes_them(command, tmp_path, target):
+    (tmp_path / "shop.py").write_text(
+        "from chaperon import step\n@step\ndef look(session): session.get('/status/500')\n"
+    )
+
+    done = command("check", "shop.py", "--url", target.url, "--samples", "out.csv")
+
+    assert "< 500" in done.stdout
+    (row,) = [row for row in csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text())) if row["kind"] == "http"]
+    assert (row["status"], row["url"]) == ("500", f"{target.url}/status/500")
