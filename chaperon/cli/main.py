@@ -23,6 +23,7 @@ COMMANDS = {
     "compare": "Say whether one run is slower than another.",
     "demo": "Run a sample scenario against a small target included in Chaperon.",
     "find": "Find the highest rate at which every limit holds.",
+    "history": "List the runs of a folder and mark those that became slower.",
     "import": "Make a scenario file of a source of another tool.",
     "keygen": "Write the keys of a master and its workers.",
     "local": "Send a load from this machine.",

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-import textwrap
 from collections.abc import Sequence
 
 import click
@@ -15,6 +12,7 @@ from rich.table import Table
 from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.outputs import STDOUT
 from chaperon.cli.terminal.printing import printing, table_console, unfiltered_stdout
+from chaperon.cli.terminal.sentences import print_sentence
 from chaperon.cli.terminal.streams import print_line
 from chaperon.errors import UsageError
 from chaperon.report.comparison.as_json import comparison_dict
@@ -22,6 +20,7 @@ from chaperon.report.comparison.as_markdown import HEADER, comparison_csv, compa
 from chaperon.report.comparison.comparison import Comparison
 from chaperon.report.comparison.comparison import compare as compare_runs
 from chaperon.report.comparison.figure import parse_margins
+from chaperon.report.comparison.noise_floor import NoiseFloor, noise_floor, noise_floor_dict
 from chaperon.report.outputs.file_output import probe, write_text
 from chaperon.report.outputs.json import json_text
 from chaperon.report.rows import SHOWN
@@ -39,12 +38,15 @@ class TwoGroupsCommand(GroupedCommand):
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Return the words of the usage line."""
-        return ["[OPTIONS]", "A B | A1 A2 A3 -- B1 B2 B3"]
+        return ["[OPTIONS]", "A B | A1 A2 A3 -- B1 B2 B3 | --aa A1 A2 A3"]
 
 
 @click.command(cls=TwoGroupsCommand)
 @click.argument("files", nargs=-1, metavar="FILE…")
 @option("Run", "--phase", metavar="NAME", standard="steady, if all have it", help="Compare this phase of the load.")
+@option(
+    "Run", "--aa", is_flag=True, help="All runs are of one build: say what they differ by, and which margin to use."
+)
 @option("Limits", "--gate", "gates", multiple=True, metavar="FIGURE", help="This decides, such as 'p95(GET /)'.")
 @option("Limits", "--margin", "margins", multiple=True, metavar="FIGURE=SHARE", help="Allow this, such as p95=10%.")
 @option("Limits", "--strict", is_flag=True, help="A figure that decides and is UNKNOWN fails.")
@@ -55,6 +57,7 @@ class TwoGroupsCommand(GroupedCommand):
 def compare(
     files: tuple[str, ...],
     phase: str | None,
+    aa: bool,
     gates: tuple[str, ...],
     margins: tuple[str, ...],
     strict: bool,
@@ -68,13 +71,22 @@ def compare(
     By default p50, p95, p99 and errors of all requests decide. Exit code 0: none of them is slower; 4: one is;
     5: the runs cannot be compared. What is UNKNOWN fails with --strict only.
     """
-    first, second = groups_of(files)
     paths = [path for path in (json_path, markdown, csv_path) if path is not None]
     if paths.count(STDOUT) > 1:
         raise UsageError("only one output can be written to standard output")
     for path in paths:
         probe(path)
-    found = compare_runs(first, second, gates=gates, margins=parse_margins(margins).own, phase=phase, strict=strict)
+    allowed = parse_margins(margins)
+    if aa:
+        if markdown is not None or csv_path is not None:
+            raise UsageError("--aa is written as JSON only: leave --markdown and --csv out")
+        floor = noise_floor([file for file in files if file != SEPARATOR], gates=gates, margins=allowed, phase=phase)
+        if json_path is not None:
+            write_text(json_path, json_text(noise_floor_dict(floor), json_path), stdout=unfiltered_stdout)
+        _print_floor(floor, err=STDOUT in paths)
+        return floor.exit_code
+    first, second = groups_of(files)
+    found = compare_runs(first, second, gates=gates, margins=allowed.own, phase=phase, strict=strict)
     if json_path is not None:
         write_text(json_path, json_text(comparison_dict(found), json_path), stdout=unfiltered_stdout)
     if markdown is not None:
@@ -83,6 +95,14 @@ def compare(
         write_text(csv_path, comparison_csv(found), stdout=unfiltered_stdout)
     print_comparison(found, quiet=quiet, err=STDOUT in paths)
     return found.exit_code
+
+
+def _print_floor(floor: NoiseFloor, *, err: bool) -> None:
+    with printing(err=err):
+        for sentence in (*(each.sentence for each in floor.figures), *floor.refused, *floor.warnings):
+            print_sentence("- ", sentence, err=err)
+        if floor.refused:
+            print_line("NOT COMPARABLE", err=err)
 
 
 def groups_of(files: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -110,24 +130,11 @@ def print_comparison(found: Comparison, *, quiet: bool, err: bool) -> None:
             table.add_row(*map(escape, table_row(change)))
         with table_console(err=err) as console:
             console.print(table)
-    width = _width(err=err)
     with printing(err=err):
         if len(others) > 4 * SHOWN and not quiet:
             print_line(f"{len(others) - 4 * SHOWN:,} more figures are in the JSON", err=err)
         for change in found.gated:
-            _print_wrapped(f"{sign_of(change)} ", change.sentence, width, err=err)
+            print_sentence(f"{sign_of(change)} ", change.sentence, err=err)
         for sentence in (*found.refused, *found.warnings):
-            _print_wrapped("- ", sentence, width, err=err)
+            print_sentence("- ", sentence, err=err)
         print_line(found.word, err=err)
-
-
-def _width(*, err: bool) -> int:
-    stream = sys.stderr if err else sys.stdout
-    return shutil.get_terminal_size().columns if stream is not None and stream.isatty() else 10_000
-
-
-def _print_wrapped(sign: str, sentence: str, width: int, *, err: bool) -> None:
-    for line in textwrap.wrap(
-        sentence, max(width, 20), initial_indent=sign, subsequent_indent="  ", break_long_words=False
-    ):
-        print_line(line, err=err)

@@ -27,7 +27,7 @@ from chaperon.report.comparison.difference import (
     log_ratio,
     log_ratio_of_groups,
 )
-from chaperon.report.comparison.estimate import Estimate, mean_estimate
+from chaperon.report.comparison.estimate import Estimate, logarithm, mean_estimate
 from chaperon.report.comparison.figure import Figure
 from chaperon.report.comparison.measured_run import MeasuredRun
 from chaperon.report.comparison.words import error_sentence, time_sentence
@@ -85,6 +85,29 @@ def change_of(figure: Figure, first: Runs, second: Runs, margin: float, *, gated
         found, between = _of_shares(figure, first, second), deviation(one, other)
     else:
         found, between = log_ratio_of_groups(one, other, _seconds(first, second)), between_runs(one, other)
+    return _decided(figure, means, found, between, margin, gated=gated)
+
+
+def change_since(figure: Figure, before: Runs, run: MeasuredRun, margin: float) -> FigureChange:
+    """Return the change of a figure from the mean of the runs *before*, at least two, to one *run*.
+
+    The margin is at least twice the deviation between the runs before. May block to read files.
+    """
+    reason = next((why for each in (*before, run) if (why := each.unknown(figure)) is not None), None)
+    if reason is not None:
+        return FigureChange(figure, True, None, f"{figure.text} cannot be compared: {reason}")
+    (last,), values = _estimates(figure, [run]), _values(figure, before)
+    if figure.is_share:
+        found, between = difference(mean_estimate(_estimates(figure, before)), last), deviation(values)
+    else:
+        mean = mean_estimate([logarithm(each) for each in _estimates(figure, before)])
+        found, between = difference(mean, logarithm(last)), between_runs(values)
+    return _decided(figure, (_mean(figure, values), last.value), found, between, margin, gated=True)
+
+
+def _decided(
+    figure: Figure, means: tuple[float, float], found: Difference, between: float | None, margin: float, *, gated: bool
+) -> FigureChange:
     if figure.is_share:
         decision = decide_share(found, max(margin, 2 * (between or 0.0)))
     else:

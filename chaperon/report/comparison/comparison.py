@@ -108,7 +108,7 @@ def compare(
     if (len(one), len(other)) != (1, 1) and min(len(one), len(other)) < LEAST_RUNS:
         raise UsageError(f"give one run a side, or {LEAST_RUNS} or more: there are {len(one)} and {len(other)}")
     runs = [*one, *other]
-    _check_gates(figures, runs)
+    check_gates(figures, runs)
     others = _of_each_series(runs, {each.text for each in figures})
     own.check([*figures, *others])
     refused = refusals(runs)
@@ -123,7 +123,7 @@ def compare(
     return Comparison(tuple(one), tuple(other), tuple(adjusted(changes)), (), tuple(said), strict)
 
 
-def _check_gates(figures: Sequence[Figure], runs: Sequence[MeasuredRun]) -> None:
+def check_gates(figures: Sequence[Figure], runs: Sequence[MeasuredRun]) -> None:
     """Raise UsageError if no run has a series that decides; by default runs without requests cannot decide."""
     for figure in figures:
         if not any(run.covers(figure) for run in runs):

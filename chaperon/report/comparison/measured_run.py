@@ -118,6 +118,13 @@ def measure_runs(*groups: RunSource | Sequence[RunSource], phase: str | None = N
     return measured
 
 
+def measure_steady(run: RunSource) -> MeasuredRun:
+    """Return one run, measured in its phase "steady" if it has one. Blocks while it reads the file."""
+    measured = _measured(run)
+    measured.phase = STEADY if STEADY in measured.phases else None
+    return measured
+
+
 def _measured(run: RunSource) -> MeasuredRun:
     if isinstance(run, (str, Path)):
         run = read_run(run)
