@@ -307,3 +307,15 @@ class ProtocolViolation(Exception):
 
 class Gone(Exception):
     """The client of a hostile server has closed its connection."""
+
+
+class NotEvaluated(Exception):
+    """An expression or a statement of a locustfile that its import does not compute; the message says which."""
+
+
+class Returned(Exception):
+    """A function of a locustfile that is being computed has returned *value*."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__(value)
+        self.value = value

@@ -587,10 +587,10 @@ def test_a_split_over_workers_gives_the_same_bounds():
 def test_more_than_one_in_a_hundred_censored_warns_whatever_the_limits():
     few, many = report_of(rows_of([0.01] * 990, [1.0] * 10)), report_of(rows_of([0.01] * 988, [1.0] * 12))
 
-    assert few.warnings == ()
-    assert many.warnings == (
+    assert not any("did not end" in warning for warning in few.warnings)
+    assert many.warnings[0] == (
         "12 of 1,000 requests (1.2%) did not end (12 timed out or interrupted): percentiles that lie"
-        " among them are lower bounds, marked ≥",
+        " among them are lower bounds, marked ≥"
     )
 
 

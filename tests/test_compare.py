@@ -114,7 +114,7 @@ def test_more_errors_fail_although_times_are_the_same(compared):
 @pytest.mark.parametrize(
     ("first", "second", "said"),
     [
-        ("a", "faster_load", "another load for shop: 20.0 and 30.0 visits a second were planned"),
+        ("a", "faster_load", "another load for shop: 20.0/s and 30.0/s were planned"),
         ("a", "few_users", "another load for shop: 20/s; 4 users"),
         ("few_users", "more_users", "another load for shop: 4 users; 5 users"),
         ("a", "ramped", "other phases: steady; ramp, steady"),

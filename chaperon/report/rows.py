@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chaperon.measure.precision.confidence import Interval
+from chaperon.measure.quantity import count_text
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
@@ -307,4 +308,4 @@ def left_out_text(rows: Sequence[Row], shown: Sequence[Row]) -> str:
         return ""
     samples = sum(row.count for row in rows) - sum(row.count for row in shown)
     errors = sum(row.errors for row in rows) - sum(row.errors for row in shown)
-    return f"{more:,} more series ({samples:,} samples, {errors:,} in error) are in the JSON report"
+    return f"{more:,} more series ({count_text(samples, 'sample')}, {errors:,} in error) are in the JSON report"

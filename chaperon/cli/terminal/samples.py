@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from chaperon.author_frames import traceback_lines
 from chaperon.cli.terminal.streams import INDENT, REDACT, Styled, print_line
 from chaperon.measure.exchange import BODY, Exchange
+from chaperon.measure.quantity import count_text
 from chaperon.measure.sample import Sample, Trace
 from chaperon.report.format import number_text, time_text
 from chaperon.report.texts import map_fields
@@ -71,7 +72,7 @@ def _body_lines(mark: str, body: str, size: int) -> list[str]:
     if not body:
         return []
     shown = body.encode()[:BODY_SHOWN].decode(errors="ignore")
-    rest = [f"{mark} … {size:,} bytes in all"] if len(shown) < len(body) or size > BODY else []
+    rest = [f"{mark} … {count_text(size, 'byte')} in all"] if len(shown) < len(body) or size > BODY else []
     return [mark, *(f"{mark} {line.rstrip()}" for line in shown.rstrip("\n").split("\n")), *rest]
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from chaperon.errors import LoadError
+from chaperon.errors import LoadError, NotEvaluated
 from chaperon.importing.kinds import Imported
 from chaperon.importing.locust_file.classes import LocustClass, LocustFile
 from chaperon.importing.locust_file.functions import FunctionWriter
 from chaperon.importing.locust_file.module_imports import import_lines, mentions
-from chaperon.importing.locust_file.shape import NotEvaluated, shape_stages
+from chaperon.importing.locust_file.shape import shape_stages
 from chaperon.importing.python_code import Code, call, comment_text, lines
 
 USERS_PER_WEIGHT = 10

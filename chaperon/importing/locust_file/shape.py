@@ -8,6 +8,8 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from chaperon.errors import NotEvaluated, Returned
+
 MOST_TICKS = 86_400
 """Seconds of the longest shape."""
 
@@ -47,15 +49,6 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-class NotEvaluated(Exception):
-    """An expression or a statement that the interpreter does not know."""
-
-
-class _Returned(Exception):
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
 def shape_stages(shape: ast.ClassDef, names: Mapping[str, ast.expr]) -> list[tuple[float, int]]:
     """Return (span in seconds, users at its end) of each stage of a shape, until `tick` returns None.
 
@@ -80,7 +73,7 @@ def _levels(machine: _Machine, tick: ast.FunctionDef) -> list[float]:
         try:
             machine.block(tick.body, {})
             wanted = None
-        except _Returned as returned:
+        except Returned as returned:
             wanted = returned.value
         except (ArithmeticError, LookupError, TypeError, ValueError) as exc:
             raise NotEvaluated(f"tick raises {type(exc).__name__} after {second} s") from None
@@ -135,12 +128,12 @@ class _Machine:
         self._left = MOST_STEPS
 
     def block(self, statements: list[ast.stmt], local: dict[str, Any]) -> None:
-        """Run statements. Raises _Returned at a return."""
+        """Run statements. Raises Returned at a return."""
         for each in statements:
             self._count()
             match each:
                 case ast.Return():
-                    raise _Returned(None if each.value is None else self.value(each.value, local))
+                    raise Returned(None if each.value is None else self.value(each.value, local))
                 case ast.If():
                     self.block(each.body if self.value(each.test, local) else each.orelse, local)
                 case ast.For() if not each.orelse:

@@ -84,7 +84,7 @@ def _rates(one: MeasuredRun, other: MeasuredRun, label: str, *, same: bool) -> I
     if max(rates) / min(rates) - 1 > max(TOLERANCE, chance):
         yield (
             f"{one.name} and {other.name} have another load for {label}:"
-            f" {rates[0]:.1f} and {rates[1]:.1f} visits a second were planned"
+            f" {rates[0]:.1f}/s and {rates[1]:.1f}/s were planned"
         )
 
 
