@@ -10,11 +10,13 @@ import pytest
 
 from chaperon import Environment, RunFileError, Scenario, UsageError, compare, rate, read_run, run, step, users
 from chaperon.execution.running import Running
-from chaperon.report.comparison.comparable import refusals, warnings
+from chaperon.report.comparison.comparable import warnings
 from chaperon.report.comparison.decision import ChangeKind
 from chaperon.report.comparison.figure import parse_figure, parse_margins
 from chaperon.report.comparison.measured_run import measure_runs
 from chaperon.report.report import Verdict
+from chaperon.report.run_file.frames import write_frame
+from chaperon.report.run_file.records import RunEnded, encode
 from chaperon.report.run_file.writer import RunFileWriter
 from chaperon.testing import VirtualClock
 
@@ -86,13 +88,15 @@ def test_a_slower_run_is_found_and_what_could_not_be_seen_is_said(compared):
     assert any("one run each" in warning for warning in found.warnings)
 
 
-def test_exchanging_the_runs_mirrors_every_figure(compared):
-    there, back = compared("a", "b"), compared("b", "a")
+@pytest.mark.parametrize(("first", "second"), [("a", "b"), ("a", "failing"), ("a a2 a3", "b b2 b3")])
+def test_exchanging_the_runs_mirrors_every_figure(compared, first, second):
+    there, back = compared(first, second), compared(second, first)
 
     for one, other in zip(there.changes, back.changes, strict=True):
         assert one.figure.text == other.figure.text
         assert one.change is other.change.mirrored
         assert one.outcome.found.low == pytest.approx(-other.outcome.found.high)
+    assert there.exit_code == 4
     assert back.exit_code == 0
 
 
@@ -130,11 +134,23 @@ def test_runs_of_another_load_are_refused(compared, first, second, said):
     assert any(said in reason for reason in compared(first, second).refused)
 
 
-def test_an_invalid_run_is_refused_with_its_reason(folder):
-    (one,), (other,) = measure_runs(folder / "a.chap", folder / "a2.chap")
-    other.report = replace(other.report, verdict=Verdict.INVALID, reasons=("the generator was too slow",))
+def with_fault(path, made, reason):
+    """Write the run at *path* to *made* as an INVALID one."""
+    whole, end = path.read_bytes(), read_run(path).run().end
+    with made.open("wb", buffering=0) as file:
+        file.write(whole[:end])
+        write_frame(file.fileno(), *encode(RunEnded("fault", reason)))
+        file.write(whole[end:])
 
-    assert refusals([one, other]) == [f"{folder / 'a2.chap'} is INVALID: the generator was too slow"]
+
+def test_an_invalid_run_is_refused_with_its_reason(folder, tmp_path):
+    with_fault(folder / "a2.chap", tmp_path / "invalid.chap", "the generator was too slow")
+
+    found = compare(folder / "a.chap", tmp_path / "invalid.chap", gates=["p95(GET /)"])
+
+    assert read_run(tmp_path / "invalid.chap").report().verdict is Verdict.INVALID
+    assert found.exit_code == 5
+    assert found.refused == (f"{tmp_path / 'invalid.chap'} is INVALID: the generator was too slow",)
 
 
 def test_a_run_that_was_cut_short_is_compared_with_a_warning(folder, tmp_path):

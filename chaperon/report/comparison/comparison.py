@@ -108,12 +108,12 @@ def compare(
     if (len(one), len(other)) != (1, 1) and min(len(one), len(other)) < LEAST_RUNS:
         raise UsageError(f"give one run a side, or {LEAST_RUNS} or more: there are {len(one)} and {len(other)}")
     runs = [*one, *other]
-    check_gates(figures, runs)
-    others = _of_each_series(runs, {each.text for each in figures})
-    own.check([*figures, *others])
     refused = refusals(runs)
     if refused:
         return Comparison(tuple(one), tuple(other), refused=tuple(refused), strict=strict)
+    check_gates(figures, runs)
+    others = _of_each_series(runs, {each.text for each in figures})
+    own.check([*figures, *others])
     changes = [
         change_of(each, one, other, own.of(each), gated=gated)
         for gated, many in ((True, figures), (False, others))

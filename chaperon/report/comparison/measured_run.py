@@ -33,6 +33,7 @@ class MeasuredRun:
         self.report = report
         self.phase = phase
         self._sums: dict[Selection, Series] = {}
+        self._estimates: dict[Figure, Estimate | None] = {}
 
     def __repr__(self) -> str:
         return f"<MeasuredRun {self.name}>"
@@ -65,7 +66,12 @@ class MeasuredRun:
         return limit.times_of(series).known(figure.q)
 
     def estimate(self, figure: Figure) -> Estimate | None:
-        """Return a figure with its interval, None if it is unknown. May block to read a file."""
+        """Return a figure with its interval, None if it is unknown. May block to read a file, once a figure."""
+        if figure not in self._estimates:
+            self._estimates[figure] = self._estimate(figure)
+        return self._estimates[figure]
+
+    def _estimate(self, figure: Figure) -> Estimate | None:
         series, limit = self._sum(figure)
         if figure.is_share:
             return error_estimate(series.errors, series.count, series.history)

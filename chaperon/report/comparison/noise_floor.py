@@ -80,10 +80,10 @@ def noise_floor(
     figures = [parse_figure(text) for text in dict.fromkeys(gates or GATES)]
     own.check(figures)
     (measured,) = measure_runs(runs, phase=phase)
-    check_gates(figures, measured)
     refused = refusals(measured)
     if refused:
         return NoiseFloor(tuple(measured), refused=tuple(refused))
+    check_gates(figures, measured)
     noise = tuple(_noise(each, measured, own.of(each)) for each in figures)
     return NoiseFloor(tuple(measured), noise, warnings=tuple(warnings(measured)))
 
