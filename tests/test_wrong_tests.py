@@ -610,3 +610,27 @@ def test_after_a_run_the_socket_class_is_as_it_was(target):
     once(target, _plain_requests)
 
     assert (socket.socket.connect, socket.socket.connect_ex) == before
+
+
+@pytest.mark.parametrize("condition", [lambda: False, test_a_check_takes_any_condition])
+def test_a_check_of_a_function_says_to_call_it(target, condition):
+    report = once(target, lambda session: session.check("never", condition))
+
+    (error,) = [error for error in report.errors if error.series.startswith("step")]
+    assert "takes a condition, got a function, which is never false: call it first" in error.sample
+
+
+@pytest.mark.parametrize(
+    ("word", "remedy"),
+    [
+        ("think", "users(10, hold='5m', think=…)"),
+        ("wait_time", "users(10, hold='5m', think=between('1s', '3s'))"),
+        ("weight", "mix({browse: 3, buy: 1})"),
+        ("delay", "users(10, hold='5m', delay=…)"),
+        ("init", "Scenario(browse, init=init)"),
+        ("limits", "Environment(limits=[…])"),
+    ],
+)
+def test_run_refuses_words_that_belong_elsewhere(word, remedy):
+    with pytest.raises(chaperon.LoadError, match=re.escape(remedy)):
+        run(Scenario(len), users(2, hold="1s"), **{word: 1})

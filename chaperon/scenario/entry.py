@@ -36,15 +36,31 @@ class Entry:
         return tuple(replace(self, scenario=m, name=f"{self.label}/{m.label}") for m in self.scenario.members)
 
 
+_LOAD = "it belongs to the load, as in users(10, hold='5m', {}"
+_ELSEWHERE = {
+    **{word: _LOAD.format(f"{word}=…)") for word in ("think", "pacing", "ramp", "hold", "in_flight", "delay")},
+    "wait_time": _LOAD.format("think=between('1s', '3s'))"),
+    "spawn_rate": _LOAD.format("ramp='30s')"),
+    "weight": "weights stand in mix({browse: 3, buy: 1})",
+    **{word: f"{word} belongs to the scenario, as in Scenario(browse, {word}={word})" for word in ("init", "cleanup")},
+    "limits": "limits belong to the environment, as in Environment(limits=[…])",
+}
+"""What to write in place of an argument that other tools, or other functions of Chaperon, take."""
+
+
 def run(scenario: Scenario | Step, load: Load = ONE_VISIT, /, *, name: str | None = None, **config: Any) -> Entry:
     """Return an entry of an environment; without a load, one user makes one visit. Raises LoadError.
 
-    A function stands for a scenario of one step.
+    A function stands for a scenario of one step. *config* is what `session.config` has in this
+    entry; words of loads, such as think=, are refused there.
     """
     if not isinstance(scenario, Scenario) and not callable(scenario):
         raise LoadError(f"run() takes a Scenario or a function first, got {scenario!r}")
     if not isinstance(load, Load):
         raise LoadError(f"run() takes a load second, such as users(10); got {load!r}")
+    if given := [word for word in config if word in _ELSEWHERE]:
+        word = given[0]
+        raise LoadError(f"run({word}=…) would be config that only the scenario reads: {_ELSEWHERE[word]}")
     if not load.legs:
         raise LoadError(f"a load of {load} sends nothing: a pause stands before or after something")
     return Entry(as_scenario(scenario), load, name, config)

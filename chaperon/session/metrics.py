@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import isfunction, ismethod
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -49,10 +50,16 @@ class MetricMethods:
     def check(self, name: str, condition: object) -> bool:
         """Count whether *condition* held, as «check NAME»; return it as a bool.
 
-        Raises TypeError if *name* is no text, or a whole page of it beside a text: the two are in the wrong order.
+        Raises TypeError if *name* is no text, or a whole page of it beside a text: the two are in the wrong order;
+        and for a function, which would always count as true.
         """
         if not isinstance(name, str) or (isinstance(condition, str) and (len(name) > NAME or "\n" in name)):
             raise TypeError(_check_order(name, condition))
+        if isfunction(condition) or ismethod(condition):
+            raise TypeError(
+                f"session.check({name[:60]!r}, …) takes a condition, got a function, which is never false:"
+                " call it first, as in check(name, works(response))"
+            )
         held = bool(condition)
         now = self.clock.now()
         failure = None if held else Failure("check failed", f"check {name} did not hold")

@@ -32,11 +32,12 @@ function flagsOf(u) {
   }
   u.ctx.restore();
 }
-function limitsOf(u) {
+function limitsOf(u, of) {
   u.ctx.save();
   u.ctx.strokeStyle = css("--bad");
   u.ctx.setLineDash([6, 4]);
-  for (const [, bound] of LIMIT_LINES) {
+  for (const [text, bound] of LIMIT_LINES) {
+    if (of === null ? !overAll(text) : !text.includes(`(${of})`) && !text.includes(`("${of}")`)) continue;
     const y = u.valToPos(bound, "y", true);
     if (y < u.bbox.top || y > u.bbox.top + u.bbox.height) continue;
     u.ctx.beginPath(); u.ctx.moveTo(u.bbox.left, y); u.ctx.lineTo(u.bbox.left + u.bbox.width, y); u.ctx.stroke();
@@ -45,6 +46,8 @@ function limitsOf(u) {
 }
 const TICKS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400];
 const UNITS = { us: 1e-6, ms: 1e-3, s: 1, m: 60 };
+// a limit on one series is no line of a chart of all of them
+const overAll = (text) => !text.includes("(");
 const LIMIT_LINES = REPORT.limits.flatMap((limit) => {
   const found = /\bp[\d.]+.*<=?\s*([\d.]+)\s*(us|ms|s|m)\b/.exec(limit.limit);
   return found ? [[limit.limit, Number(found[1]) * UNITS[found[2]]]] : [];
@@ -62,7 +65,7 @@ function chart(host, title, series, columns, options) {
     series: [{ label: "at", value: (u, value) => value === null ? "" : momentText(value) },
       ...series.map((each) => ({ width: 1.5, points: { show: AT.length < 3 }, spanGaps: false, value: (u, value) => value === null ? NONE : options.text(value), ...each }))],
     bands: options.bands || [],
-    hooks: { drawClear: [phasesOf], draw: [flagsOf, ...(options.limits ? [limitsOf] : [])],
+    hooks: { drawClear: [phasesOf], draw: [flagsOf, ...(options.limits === undefined ? [] : [(u) => limitsOf(u, options.limits)])],
       setSelect: [(u) => { if (u.select.width > 2) zoomTo(u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x")); }] },
   }, [chosen(AT), ...columns.map(chosen)], box);
   charts.push([made, box]);
@@ -77,13 +80,13 @@ function stacked(columns) {
   const total = AT.map(() => 0);
   return columns.map((column) => column.map((value, n) => (total[n] += value || 0)));
 }
-function latency(host, title, columns, prefix) {
+function latency(host, title, columns, prefix, of) {
   const names = ["p50", "p95", "p99"];
   const drawn = names.map((name) => columns[prefix + name].map((value) => value === null ? null : Math.max(value, 1e-6)));
   chart(host, title, [
     { label: "p50", stroke: percent("p50"), width: 1 }, { label: "p95", stroke: percent("p95"), width: 1.5 },
     { label: "p99", stroke: percent("p99"), width: 2 }], drawn,
-  { text: timeText, log: true, limits: true, height: 200, bands: [{ series: [2, 1], fill: css("--p50") + "55" }] });
+  { text: timeText, log: true, limits: of, height: 200, bands: [{ series: [2, 1], fill: css("--p50") + "55" }] });
 }
 function drawCharts() {
   const host = byId("charts");
@@ -96,11 +99,11 @@ function drawCharts() {
     { label: "requests", stroke: css("--accent") }, { label: "errors", stroke: css("--bad") }],
   [run.planned, run.done, DATA.requests.rate, DATA.requests.errors.map((count) => count / STEP)], { text: number });
   if (DATA.requests.p50.some((value) => value !== null)) {
-    latency(host, "Time of all requests: band from p50 to p95, p99, limits dashed", DATA.requests, "");
+    latency(host, "Time of all requests: band from p50 to p95, p99; limits on all of them dashed", DATA.requests, "", null);
     heat(host);
   }
   chart(host, "Generator: how late visits started (p99) – what it adds to response times is its own", [
-    { label: "late", stroke: css("--warn"), fill: css("--warn") + "44" }], [run.late], { text: timeText, height: 90 });
+    { label: "late", stroke: css("--warn"), fill: css("--warn") + "44" }], [run.late], { text: timeText, height: 90, range: (u, low, high) => [0, Math.max(high || 0, 1e-3)] });
   chart(host, "Users, visits in flight, dropped per second", [
     { label: "users", stroke: CATEGORIES[3] }, { label: "in flight", stroke: CATEGORIES[4] }, { label: "dropped", stroke: css("--bad") }],
   [run.users, run.in_flight, run.dropped], { text: number });

@@ -82,7 +82,7 @@ function detailRow(place, row) {
   queueMicrotask(() => {
     if (!columns) { body.append(element("p", { class: "soft" }, "Charts are drawn of the busiest series.")); return; }
     chart(body, "Rate and errors per second", [{ label: "rate", stroke: css("--accent") }, { label: "errors", stroke: css("--bad") }], [columns.rate, columns.errors.map((count) => count / STEP)], { text: plainText, height: 110 });
-    if (!UNTIMED.has(row.kind)) latency(body, columns.response_p50 ? "Time from when it was due" : "Time", columns, columns.response_p50 ? "response_" : "");
+    if (!UNTIMED.has(row.kind)) latency(body, columns.response_p50 ? "Time from when it was due" : "Time", columns, columns.response_p50 ? "response_" : "", row.name);
   });
   return line;
 }
