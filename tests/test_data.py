@@ -4,6 +4,7 @@ import json
 import sys
 from collections import Counter
 from dataclasses import replace
+from importlib.resources import files
 from io import StringIO
 
 import pytest
@@ -17,7 +18,7 @@ from chaperon.errors import UsageError
 from chaperon.execution.loader import load as load_file
 from chaperon.load.feeder import UniqueRows, ordered, position
 from chaperon.load.share import ShareProgress, deal, progress_of
-from chaperon.measure.window import VisitCounts
+from chaperon.measure.window import OUTCOMES, VisitCounts
 from chaperon.report.outputs.console import print_report
 from chaperon.report.outputs.csv import CsvOutput
 from chaperon.report.outputs.json import as_dict
@@ -220,6 +221,13 @@ def test_a_visit_without_a_row_is_in_no_time(take, load):
     assert report["visit"].service.low == pytest.approx(1.001)
     assert report["step looks"].count == 4 + ledger.no_row
     assert {row.count for row in report.rows if row.name.startswith(("call", "task", "PRODUCE"))} <= {4}
+
+
+def test_the_page_adds_up_every_outcome():
+    script = files("chaperon.report.page").joinpath("tables.js").read_text()
+
+    assert f"row.planned === {' + '.join(f'row.{outcome}' for outcome in OUTCOMES)}" in script
+    assert f"[{', '.join(f'{chr(34)}{fate}{chr(34)}' for fate in ('planned', *OUTCOMES))}]" in script
 
 
 def test_the_outputs_have_visits_without_a_row(tmp_path):

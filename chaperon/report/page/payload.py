@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from chaperon.measure.window import OUTCOMES
 from chaperon.report.outputs.json import as_dict
 from chaperon.report.outputs.output import PlannedRun
 from chaperon.report.page.steps import BUCKETS_PER_DECADE, SHORTEST, Point, RunSteps, SeriesName, Step
@@ -91,10 +92,7 @@ def _columns(points: Sequence[Point | None], length: int) -> dict[str, Any]:
 
 
 def _run_columns(found: Sequence[Step], length: int) -> dict[str, Any]:
-    rates = {
-        name: [_short(getattr(step.ledger, name) / length) for step in found]
-        for name in ("planned", "done", "failed", "interrupted", "dropped", "lost")
-    }
+    rates = {name: [_short(getattr(step.ledger, name) / length) for step in found] for name in ("planned", *OUTCOMES)}
     health = {
         name: [_short(step.health.get(key, 0.0)) for step in found]
         for name, key in (("late", "late_p99"), ("cpu", "cpu"), ("stalls", "stalls"))

@@ -15,7 +15,7 @@ const SIGNS = { PASS: "✓", FAIL: "✕", INVALID: "⚠", ABORTED: "■" };
 function drawVerdict() {
   const verdict = byId("verdict"), word = DATA.finished ? REPORT.verdict : `${REPORT.verdict} so far`;
   verdict.className = "is-" + REPORT.verdict;
-  const balanced = REPORT.ledger.every((row) => row.planned === row.done + row.failed + row.interrupted + row.dropped + row.lost);
+  const balanced = REPORT.ledger.every((row) => row.planned === row.done + row.failed + row.interrupted + row.no_row + row.dropped + row.lost);
   const trust = [REPORT.verdict === "INVALID" ? null : "generator sound", balanced ? "ledger balances" : "the ledger does not balance"].filter(Boolean).join(" · ");
   verdict.replaceChildren(element("div", {}, element("span", { class: "word " + REPORT.verdict }, `${SIGNS[REPORT.verdict]} ${word}`), element("span", { class: "soft" }, `  in ${REPORT.duration.toFixed(1)} s · ${trust}`)),
     element("ul", {}, ...REPORT.reasons.map((reason) => element("li", {}, reason)), ...REPORT.warnings.map((warning) => element("li", { class: "soft" }, "warning: " + warning))));
@@ -89,8 +89,8 @@ function detailRow(place, row) {
 function drawRest() {
   byId("errors-section").hidden = !REPORT.errors.length;
   table("errors", ["class", "series", "count", "first – last", "words"], REPORT.errors.slice(0, 200).map((row) => element("tr", {}, cell(row.error, { class: "text bad" }), cell(`${row.series} in ${row.scenario}`, { class: "text" }), cell(countText(row.count), { "data-value": row.count }), cell(`${row.first.toFixed(1)} – ${row.last.toFixed(1)} s`), element("td", { class: "text soft" }, row.sample, ...row.exchanges.slice(0, 1).map((each) => element("div", {}, exchangeText(each)))))));
-  const fates = ["planned", "done", "failed", "interrupted", "dropped", "lost"].filter((fate) => fate === "planned" || fate === "done" || REPORT.ledger.some((row) => row[fate]));
-  table("ledger", ["scenario", ...fates], REPORT.ledger.map((row) => element("tr", {}, cell(row.scenario, { class: "text" }), ...fates.map((fate) => cell(countText(row[fate]), { class: fate !== "planned" && fate !== "done" && row[fate] ? "bad" : null, "data-value": row[fate] })))));
+  const fates = ["planned", "done", "failed", "interrupted", "no_row", "dropped", "lost"].filter((fate) => fate === "planned" || fate === "done" || REPORT.ledger.some((row) => row[fate]));
+  table("ledger", ["scenario", ...fates.map((fate) => fate.replace("_", " "))], REPORT.ledger.map((row) => element("tr", {}, cell(row.scenario, { class: "text" }), ...fates.map((fate) => cell(countText(row[fate]), { class: fate !== "planned" && fate !== "done" && row[fate] ? "bad" : null, "data-value": row[fate] })))));
   table("workers", ["worker", "visits", "CPU", "late p99", "state"], REPORT.workers.map((row) => element("tr", {}, cell(row.name, { class: "text" }), cell(countText(row.visits), { "data-value": row.visits }), cell(row.cpu.toFixed(2)), cell(timeText(row.late_p99)), cell(row.lost ? `✕ lost, ${countText(row.losses)} visits` : "✓", { class: row.lost ? "bad" : "good" }))));
   const events = [...REPORT.happenings.map((event) => `${clockText(event.at)} · ${event.text}${REPORT.workers.length > 1 ? ` · ${event.worker}` : ""}`), ...Object.entries(REPORT.notes).map(([text, times]) => `note: ${countText(times)} ${text}`)];
   byId("events-section").hidden = !events.length;
