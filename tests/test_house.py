@@ -30,6 +30,7 @@ DOORS = {
     "requests": {"client", "report.outputs.push"},
     "prometheus_client": {"report.outputs.prometheus"},
     "urllib3": {"client"},
+    "pytest": {"pytest_plugin"},
     "yaml": {"importing.openapi_document"},
     "lxml": {"client.http.extract"},
     "websocket": {"client.websocket"},
