@@ -347,6 +347,8 @@ def sentence(first, second, half, margin=0.1, seconds=300):
         (0.050, 0.040, 0.02, "p95(GET /) is 18–22 % faster (50.0ms → 40.0ms): by more than the margin of 10 %; "),
         (0.050, 0.052, 0.02, "p95(GET /) is 1–7 % slower (50.0ms → 52.0ms): within the 10 % allowed; "),
         (0.050, 0.050, 0.02, "p95(GET /) changed by -3 to +3 % (50.0ms → 50.0ms): within the 10 % allowed; "),
+        (0.050, 0.050, 0.001, "p95(GET /) changed by -0.1 to +0.1 % (50.0ms → 50.0ms): within the 10 % allowed; "),
+        (0.050, 0.0502, 0.001, "p95(GET /) is 0.3–0.5 % slower (50.0ms → 50.2ms): within the 10 % allowed; "),
         (
             0.050,
             0.051,

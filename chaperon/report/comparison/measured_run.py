@@ -10,7 +10,7 @@ from chaperon.measure.sample import WARM_UP
 from chaperon.measure.series import Series
 from chaperon.report.comparison.estimate import Estimate, error_estimate, quantile_estimate, rate_estimate
 from chaperon.report.comparison.figure import ERRORS, Figure
-from chaperon.report.limits.limits import Limit
+from chaperon.report.limits.limits import Limit, samples_text
 from chaperon.report.limits.selection import Selection
 from chaperon.report.report import Report
 from chaperon.report.run_file.records import RunHeader
@@ -95,7 +95,7 @@ class MeasuredRun:
         if figure.is_share or times.dependence(figure.q) is None:
             return f"{self.name} has samples of it in fewer than 20 seconds"
         if times.bounds(figure.q) is None:
-            return f"{self.name} has too few samples for it"
+            return f"{self.name} has too few samples for it: {samples_text(times, figure.q)}"
         return f"in {self.name} it lies among samples that were cut, or is 0"
 
     def _sum(self, figure: Figure) -> tuple[Series, Limit]:

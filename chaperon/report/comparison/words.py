@@ -60,7 +60,7 @@ def change_text(found: Difference, *, share: bool) -> str:
     """Return the interval of a change as short text: per cent of a time, or points of a share."""
     if share:
         return f"{100 * found.low:+.2f} to {100 * found.high:+.2f} points"
-    return f"{100 * math.expm1(found.low):+.0f} to {100 * math.expm1(found.high):+.0f} %"
+    return f"{_digits(math.expm1(found.low), '+')} to {_digits(math.expm1(found.high), '+')} %"
 
 
 def _changed(low: float, high: float) -> str:
@@ -68,12 +68,18 @@ def _changed(low: float, high: float) -> str:
         return f"is {_range(low, high)} slower"
     if high < 0:
         return f"is {_range(-high, -low)} faster"
-    return f"changed by {100 * low:+.0f} to {100 * high:+.0f} %"
+    return f"changed by {_digits(low, '+')} to {_digits(high, '+')} %"
 
 
 def _range(low: float, high: float) -> str:
-    ends = f"{100 * low:.0f}", f"{100 * high:.0f}"
+    ends = _digits(low), _digits(high)
     return f"{ends[0]} %" if ends[0] == ends[1] else f"{ends[0]}–{ends[1]} %"
+
+
+def _digits(share: float, sign: str = "") -> str:
+    """Return a share as per cent without the sign of per cent: with a decimal below 1, so that it is not -0."""
+    per_cent = 100 * share
+    return format(per_cent, f"{sign}.{0 if abs(per_cent) >= 0.95 or not per_cent else 1}f")
 
 
 def _seen(decision: Decision, seconds: int) -> str:

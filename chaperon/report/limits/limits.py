@@ -238,7 +238,7 @@ class Limit:
         q = float(self.what[1:]) / 100
         bounds, few = population.bounds(q), None
         if bounds is None:
-            few = f"{_enough(population, q)}: the maximum is used instead"
+            few = f"{samples_text(population, q)}: the maximum is used instead"
             bounds = population.quantile(1.0)
             assert bounds is not None
         if bounds.lower == bounds.upper:
@@ -254,7 +254,7 @@ class Limit:
         return LimitValue(worst, "; ".join(notes), bounds.at_least)
 
 
-def _enough(population: Population, q: float) -> str:
+def samples_text(population: Population, q: float) -> str:
     """Return how many samples there are for the quantile *q*, and how many are needed."""
     count, effective, needed = population.count, population.effective(q), samples_needed(q)
     if count < needed:
