@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -24,16 +26,14 @@ CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 Respond = Callable[[str, list[tuple[str, str]]], Any]
 
 
-def bucket_counts(sketch: Sketch) -> dict[int, int]:
-    """Return the whole numbers of samples by bucket of `BOUNDS`; the last bucket is of longer ones."""
-    if not sketch.count:
-        return {}
-    below, found = 0, {}
-    for bucket, bound in enumerate((*BOUNDS, None)):
-        up_to = sketch.count if bound is None else round(sketch.share_below(bound) * sketch.count)
-        if up_to > below:
-            found[bucket] = up_to - below
-            below = up_to
+def bucket_counts(sketch: Sketch) -> Counter[int]:
+    """Return the whole numbers of samples by bucket of `BOUNDS`; the last bucket is of longer ones.
+
+    Each centroid is counted where its mean is: exact where it is one sample, as most are in one second.
+    """
+    found: Counter[int] = Counter()
+    for mean, weight in sketch.clusters:
+        found[bisect_left(BOUNDS, mean)] += round(weight)
     return found
 
 
