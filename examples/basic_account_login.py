@@ -4,7 +4,7 @@ chaperon local examples/basic_account_login.py
 chaperon local examples/basic_account_login.py --url http://localhost:8080      # a server of your own
 """
 
-from chaperon import Environment, Scenario, measured, run, step, users
+from chaperon import Environment, Scenario, between, measured, run, step, users
 from chaperon.demo import target
 
 
@@ -65,7 +65,7 @@ production = Environment(
     setup=site,
     headers={"Authorization": "Bearer a-token-of-yours"},
     scenarios=[
-        run(basic_account_login, users(100, ramp="5s", hold="10s", think="1s"), some_config="some_val"),
+        run(basic_account_login, users(100, ramp="5s", hold="10s", think=between("1s", "3s")), some_config="some_val"),
         run(basic_account_login, users(10), name="custom_name", some_config="other"),
         run(logout_scenario, users(5)),
     ],

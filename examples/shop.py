@@ -44,7 +44,10 @@ window_shopper = Scenario(browse)
 
 environment = Environment(
     scenarios=[
-        run(mix({window_shopper: 3, buyer: 1}, name="customers"), users(40, ramp="2s", hold="3s", think="200ms"))
+        run(
+            mix({window_shopper: 3, buyer: 1}, name="customers"),
+            users(40, ramp="2s", hold="3s", think=between("100ms", "300ms")),
+        )
     ],
     setup=setup,
     limits=["p95 < 500ms", "errors < 1%"],
