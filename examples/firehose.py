@@ -16,7 +16,7 @@ def setup():
 
 
 def arrive(session):
-    session.sleep(session.config["delay"] * session.config["scale"])
+    session.sleep(session.config["after"] * session.config["scale"])
 
 
 def turns(session):
@@ -65,12 +65,12 @@ listener = Scenario(listen)
 
 environment = Environment(
     scenarios=[
-        run(publisher, name="p1", delay=1, duration=1, interval=0.05, loops=5),
-        run(publisher, name="p2", delay=4, duration=10, interval=0.25, loops=1),
-        run(subscriber, name="s1", delay=5, duration=1, interval=0.05, loops=5),
-        run(subscriber, name="s2", delay=0, duration=15, interval=0.5, loops=5),
-        run(subscriber, name="s3", delay=7.5, duration=3, interval=0.075, loops=20),
-        run(subscriber, name="s4", delay=2, duration=3, interval=0.15, loops=1),
+        run(publisher, name="p1", after=1, duration=1, interval=0.05, loops=5),
+        run(publisher, name="p2", after=4, duration=10, interval=0.25, loops=1),
+        run(subscriber, name="s1", after=5, duration=1, interval=0.05, loops=5),
+        run(subscriber, name="s2", after=0, duration=15, interval=0.5, loops=5),
+        run(subscriber, name="s3", after=7.5, duration=3, interval=0.075, loops=20),
+        run(subscriber, name="s4", after=2, duration=3, interval=0.15, loops=1),
         run(listener, name="ws1", messages=10),
         run(listener, name="ws2", messages=50),
         run(listener, name="ws3", messages=100),
