@@ -114,8 +114,9 @@ def execute(
 
 
 def prepare(environment: Environment, options: RunOptions) -> None:
-    """Probe the outputs, set up logging and warnings, hide what the environment keeps secret. Raises OutputError."""
-    hide(environment.secrets)
+    """Read and hide secrets, probe the outputs, set up logging and warnings. Raises LoadError, OutputError."""
+    plan = environment.plan()
+    hide(plan.secrets)
     probe_outputs(options)
     if options.run_file is not None:
         probe_output(options.run_file)
@@ -124,5 +125,5 @@ def prepare(environment: Environment, options: RunOptions) -> None:
         log_to(FileHandler(options.log_file), options.log_level or "info", TIME)
     elif options.log_level is not None:
         log_to(StderrHandler(), options.log_level)
-    if not all(service.verify for service in environment.plan().services.values()):
+    if not all(service.verify for service in plan.services.values()):
         warnings.filterwarnings("ignore", message="Unverified HTTPS request")  # on purpose: --insecure or verify=False

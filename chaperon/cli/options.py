@@ -21,6 +21,7 @@ from chaperon.clock import seconds
 from chaperon.errors import PlanError, UsageError
 from chaperon.execution.environment import Environment
 from chaperon.execution.loader import load
+from chaperon.execution.secret_references import header_reference, reference_of
 from chaperon.load.expression import read_load
 from chaperon.load.kinds.load import Load
 from chaperon.load.shapes import iterations, rate, users
@@ -269,15 +270,16 @@ def _setting(text: str) -> dict[str, Any]:
     if not equals or not all(key.split(".")):
         raise UsageError(f"--set {text!r} is not KEY=VALUE, such as basket.size=3")
     try:
-        return nest(key, json.loads(value))
+        given = json.loads(value)
     except ValueError:
-        return nest(key, value)
+        given = value
+    return nest(key, reference_of(given) if isinstance(given, str) else given)
 
 
-def _header(text: str) -> tuple[str, str]:
+def _header(text: str) -> tuple[str, Any]:
     name, colon, value = text.partition(":")
     if not colon or not _TOKEN.fullmatch(name.strip()):
         raise UsageError(f"--header {text!r} is not 'NAME: VALUE'")
     if not _VALUE.fullmatch(value.strip()):
         raise UsageError(f"--header {text!r}: a value has no line breaks, and only characters of Latin-1")
-    return name.strip(), value.strip()
+    return name.strip(), header_reference(name.strip(), value.strip())

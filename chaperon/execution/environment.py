@@ -15,6 +15,7 @@ from chaperon.execution.capacity_search import find as find_capacity
 from chaperon.execution.metric_rules import Rules, read
 from chaperon.execution.plan import RunPlan, check_base_url
 from chaperon.execution.running import Running
+from chaperon.execution.secret_references import SecretReference, resolve
 from chaperon.load.kinds.load import Load
 from chaperon.load.kinds.rate import Rate
 from chaperon.load.shapes import rate
@@ -102,7 +103,7 @@ class Environment:
             if not isinstance(service, (Service, str)):
                 raise LoadError(f"services= takes a base URL or a Service for each name, got {service!r} for {name!r}")
         for name, value in self.headers.items():
-            if not isinstance(value, (str, bytes)):
+            if not isinstance(value, (str, bytes, SecretReference)):
                 raise LoadError(f"headers= takes text for each name, got {value!r} for {name!r}")
         for url in (self.url, *(s if isinstance(s, str) else s.url for s in self.services.values())):
             check_base_url(url)
@@ -143,9 +144,13 @@ class Environment:
         """The values no output may show: see `RunPlan.secrets`."""
         return self._parsed.secrets
 
-    def plan(self) -> RunPlan:
-        """Return the parsed form that a run takes. Raises LoadError as `checked` does."""
-        return self.checked()._parsed
+    def plan(self, secrets: Mapping[str, str] | None = None) -> RunPlan:
+        """Return the parsed form that a run takes, with the values of `secret(…)`.
+
+        With *secrets*, values by their references, none is read from this machine. Blocks while files are read.
+        Raises LoadError as `checked` does, and where a secret cannot be read.
+        """
+        return resolve(self.checked()._parsed, secrets)
 
     def _parse(self) -> RunPlan:
         naming, derived = read(self.metrics)

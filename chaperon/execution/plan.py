@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,7 +30,8 @@ class RunPlan:
     every service by name, the default one under
     "default". *naming* and *derived* are the parsed `metrics=`. With *url_fixed* the base URL
     came from the command line, so that a setup cannot change it. *settings* are the values of
-    `--set`. *on_sample* is called with every sample, in the process that sends it.
+    `--set`. *on_sample* is called with every sample, in the process that sends it. *resolved_secrets* are the
+    values of `secret(…)`, by their references.
     """
 
     name: str
@@ -53,6 +54,7 @@ class RunPlan:
     url_fixed: bool
     settings: Mapping[str, Any]
     on_sample: Observe | None = None
+    resolved_secrets: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<RunPlan of {self.name}: {self.load_text or 'nothing'}>"
@@ -76,7 +78,7 @@ class RunPlan:
         These are the values of headers and auth of every service, passwords in URLs, values of
         `--set`, and configuration under a key such as "password" or "api_token".
         """
-        found: set[str] = set()
+        found: set[str] = set(self.resolved_secrets.values())
         for service in self.services.values():
             found.update(of_url(service.url), of_headers(service.headers), of_auth(service.auth))
         words = {self.name, *self.services}

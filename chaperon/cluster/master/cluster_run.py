@@ -135,4 +135,5 @@ class ClusterRun(Run):
             self._patience.worker_timeout,
             self._patience.master_timeout,
             fingerprints(self.plan.secrets, self.state.run),
+            dict(self.plan.resolved_secrets),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from chaperon.measure.closing import Closing
@@ -75,7 +75,8 @@ class Hello:
 class Welcome:
     """The master admits a worker: what to run, with all timeouts in seconds.
 
-    *known_secrets* are the fingerprints of the secrets that the master replaces in its report.
+    *known_secrets* are the fingerprints of the secrets that the master replaces in its report, *secrets* the
+    values of `secret(…)`, by their references.
     """
 
     run: int
@@ -89,6 +90,7 @@ class Welcome:
     worker_timeout: float
     master_timeout: float
     known_secrets: tuple[str, ...] = ()
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,7 +176,8 @@ class Join:
 
     def _load(self, welcome: Welcome) -> None:
         try:
-            plan = self._load_environment(welcome, bytes(self._bundle)).plan().with_setup_result(welcome.setup_result)
+            environment = self._load_environment(welcome, bytes(self._bundle))
+            plan = environment.plan(welcome.secrets).with_setup_result(welcome.setup_result)
             shares = {share.name: share for share in plan.shares(welcome.shares)}
         except ChaperonError as exc:
             self._on_joined(Joined(why=text_of(exc)))
