@@ -9,7 +9,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from chaperon.cli.option_groups import GroupedCommand, option
+from chaperon.cli.option_groups import GroupedCommand, argument, option
 from chaperon.cli.outputs import STDOUT
 from chaperon.cli.terminal.printing import printing, table_console, unfiltered_stdout
 from chaperon.cli.terminal.sentences import print_sentence
@@ -42,7 +42,7 @@ class TwoGroupsCommand(GroupedCommand):
 
 
 @click.command(cls=TwoGroupsCommand)
-@click.argument("files", nargs=-1, metavar="FILE…")
+@argument("files", nargs=-1, metavar="FILE…")
 @option("Run", "--phase", metavar="NAME", standard="steady, if all have it", help="Compare this phase of the load.")
 @option(
     "Run", "--aa", is_flag=True, help="All runs are of one build: say what they differ by, and which margin to use."

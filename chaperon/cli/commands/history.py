@@ -9,7 +9,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from chaperon.cli.option_groups import GroupedCommand, option
+from chaperon.cli.option_groups import GroupedCommand, argument, option
 from chaperon.cli.outputs import STDOUT
 from chaperon.cli.terminal.printing import printing, table_console, unfiltered_stdout
 from chaperon.cli.terminal.sentences import print_sentence
@@ -35,7 +35,7 @@ TEXTS = 3
 
 
 @click.command(cls=GroupedCommand)
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @option("Limits", "--margin", "margins", multiple=True, metavar="FIGURE=SHARE", help="Allow this, such as p95=10%.")
 @option("Output", "--json", "json_path", metavar="FILE|-", help="Write the runs as JSON; - is standard output.")
 @option("Output", "--markdown", metavar="FILE|-", help="Write the table as Markdown.")
