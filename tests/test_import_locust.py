@@ -7,7 +7,7 @@ import pytest
 
 from chaperon.errors import LoadError
 from chaperon.importing.kinds import import_source
-from chaperon.importing.locust_file.shape import simplified
+from chaperon.importing.locust_file.stages import simplified
 from chaperon.load.expression import read_load
 
 LOCUSTFILES = Path(__file__).parent / "locustfiles"

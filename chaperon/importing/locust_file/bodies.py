@@ -6,8 +6,7 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from chaperon.importing.locust_file.classes import LocustClass
-from chaperon.importing.locust_file.source_edits import SourceEdits, inner_lines
+from chaperon.importing.locust_file.source_edits import SourceEdits
 
 VERBS = frozenset({"get", "post", "put", "patch", "delete", "head", "options", "request"})
 HOPS = frozenset({"user", "parent", "locust"})
@@ -252,22 +251,6 @@ class BodyRewriter(ast.NodeVisitor):
         return at + self._edits.text(at, self._edits.end(node)).index("(") + 1
 
 
-def body_text(edits: SourceEdits, function: ast.FunctionDef, source_lines: Sequence[str], indent: int = 4) -> str:
-    """Return the body of a function, rewritten, indented by *indent* spaces, with the comments above its first line."""
-    first = function.body[0]
-    assert function.end_lineno is not None
-    if first.lineno == function.lineno:
-        start = edits.start(first)
-        columns = start - edits.start(function) + function.col_offset
-        return " " * indent + edits.lines(first.lineno, function.end_lineno, set())[columns:]
-    begin = first.lineno
-    while begin - 1 > function.lineno and source_lines[begin - 2].strip().startswith("#"):
-        begin -= 1
-    fixed = inner_lines(function)
-    edits.shift(begin, function.end_lineno, indent - first.col_offset)
-    return edits.lines(begin, function.end_lineno, fixed)
-
-
 def _is_success(node: ast.stmt, name: str) -> bool:
     match node:
         case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr="success"))):
@@ -280,13 +263,3 @@ def _only_success(node: ast.stmt, name: str) -> bool:
     if isinstance(node, ast.If):
         return not node.orelse and len(node.body) == 1 and _is_success(node.body[0], name)
     return _is_success(node, name)
-
-
-def own_methods(owner: LocustClass) -> dict[str, ast.FunctionDef]:
-    """Return the methods of a class and of the classes around it, which `self.user` and `self.parent` lead to."""
-    found: dict[str, ast.FunctionDef] = {}
-    each: LocustClass | None = owner
-    while each is not None:
-        found = {**each.methods, **found}
-        each = each.outer
-    return found

@@ -6,8 +6,9 @@ import ast
 from dataclasses import dataclass
 from typing import Any
 
-from chaperon.importing.locust_file.bodies import BodyRewriter, ReplacedNames, body_text, own_methods
+from chaperon.importing.locust_file.bodies import BodyRewriter, ReplacedNames
 from chaperon.importing.locust_file.classes import LocustClass, LocustFile, LocustTask, tags_of
+from chaperon.importing.locust_file.function_text import body_text, own_methods
 from chaperon.importing.locust_file.source_edits import SourceEdits
 from chaperon.importing.locust_file.waits import load_wait, sleep_statement, think_of
 from chaperon.importing.module_writer import RESERVED
