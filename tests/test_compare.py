@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from chaperon import Environment, RunFileError, Scenario, UsageError, compare, rate, read_run, run, step, users
+from chaperon import Environment, RunFileError, Scenario, UsageError, compare, rate, read_run, run, stages, step, users
 from chaperon.execution.running import Running
 from chaperon.report.comparison.comparable import warnings
 from chaperon.report.comparison.decision import ChangeKind
@@ -51,6 +51,9 @@ RUNS = {
     "failing": {"errors": 0.03, "seed": 7},
     "faster_load": {"load": rate(30, hold="70s")},
     "ramped": {"load": rate(20, ramp="20s", hold="100s")},
+    "warmed": {"load": rate(20, hold="110s", warmup="30s")},
+    "stairs": {"load": stages(("1s", 10), ("60s", 10), ("1s", 20), ("60s", 20))},
+    "other_stairs": {"load": stages(("1s", 10), ("30s", 10), ("1s", 20), ("90s", 20))},
     "short": {"factor": 1.5, "load": rate(20, hold="50s")},
     "few_users": {"load": users(4, hold="70s")},
     "few_users_slower": {"factor": 1.4, "load": users(4, hold="70s")},
@@ -122,6 +125,7 @@ def test_more_errors_fail_although_times_are_the_same(compared):
         ("a", "few_users", "another load for shop: 20/s; 4 users"),
         ("few_users", "more_users", "another load for shop: 4 users; 5 users"),
         ("a", "ramped", "other phases: steady; ramp, steady"),
+        ("stairs", "other_stairs", "phases of other lengths: compare one with --phase"),
         ("a a2 a3", "b b2 faster_load", "another load for shop"),
     ],
 )
@@ -241,6 +245,19 @@ def test_a_phase_is_compared_alone(compared, folder):
     assert compared("ramped", "ramped", phase="ramp").first[0].length == pytest.approx(20, abs=0.1)
     with pytest.raises(UsageError, match=r"has no phase 'soak': it has ramp, steady"):
         compared("ramped", "ramped", phase="soak")
+
+
+def test_a_warm_up_of_another_length_is_no_other_load(compared):
+    assert compared("a", "warmed").refused == ()
+    assert compared("a", "warmed")["p50"].change is not ChangeKind.SLOWER
+
+
+def test_a_load_that_is_not_steady_is_compared_as_a_whole_with_a_warning(compared):
+    found = compared("stairs", "stairs")
+
+    assert found.phase is None
+    assert any("the load is not steady" in warning for warning in found.warnings)
+    assert compared("stairs", "other_stairs", phase="steady at 20/s")["p50"].outcome is not None
 
 
 def test_a_run_that_was_read_is_compared_as_its_path_is(folder):

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
+from chaperon.measure.sample import WARM_UP
 from chaperon.report.comparison.decision import SHORTEST
 from chaperon.report.comparison.measured_run import MeasuredRun
 from chaperon.report.report import Verdict
@@ -92,9 +93,9 @@ def _is_of(name: str, label: str) -> bool:
     return name == label or name.startswith(f"{label}/")
 
 
-def _shares(one: MeasuredRun, other: MeasuredRun) -> list[tuple[float, float]]:
-    """Return the share of each phase in both runs."""
-    places = {place for run in (one, other) for place in run.report.phases}
+def _shares(one: MeasuredRun, other: MeasuredRun, *, warm_up: bool = False) -> list[tuple[float, float]]:
+    """Return the share of each phase in both runs, with *warm_up* that of the warm-up too."""
+    places = {place for run in (one, other) for place in run.report.phases if warm_up or place[1] != WARM_UP}
     spans = [[run.report.phases.get(place, 0.0) for place in sorted(places)] for run in (one, other)]
     totals = [math.fsum(each) or 1.0 for each in spans]
     return [(a / totals[0], b / totals[1]) for a, b in zip(*spans, strict=True)]
@@ -102,7 +103,7 @@ def _shares(one: MeasuredRun, other: MeasuredRun) -> list[tuple[float, float]]:
 
 def _same_course(one: MeasuredRun, other: MeasuredRun) -> bool:
     """Return whether the phases of both runs have the same shares of them, so that their mean rates can be compared."""
-    return all(abs(a - b) <= TOLERANCE for a, b in _shares(one, other))
+    return all(abs(a - b) <= TOLERANCE for a, b in _shares(one, other, warm_up=True))
 
 
 def _phases(run: MeasuredRun) -> str:
