@@ -13,6 +13,7 @@ from shutil import which
 from typing import Any
 
 from chaperon.errors import LoadError
+from chaperon.measure.exception_text import describe
 
 LARGEST = 256 << 20
 """Bytes of the largest source."""
@@ -53,6 +54,8 @@ def import_source(kind: str, text: str) -> Imported:
         ast.parse(formatted)
     except RecursionError:
         raise LoadError(f"the {kind} source is nested too deeply") from None
+    except (AttributeError, LookupError, TypeError, ValueError) as exc:  # a field of another type than its format says
+        raise LoadError(f"it is not as the format {kind} says: {describe(exc)}") from exc
     return Imported(formatted, found.remarks)
 
 
