@@ -21,12 +21,12 @@ from chaperon.report.run_file.writer import RunFileWriter
 from chaperon.testing import VirtualClock
 
 
-def perform(path, factor=1.0, seed=1, errors=0.0, load=None, name="GET /"):
+def perform(path, factor=1.0, seed=1, errors=0.0, load=None, name="GET /", kind="http"):
     """Write the run file of a seeded run in simulated time; its median is 41 ms times *factor*."""
 
     @step
     def browse(session):
-        with session.measure(name, kind="http"):
+        with session.measure(name, kind=kind):
             session.sleep(factor * session.random.lognormvariate(-3.2, 0.4))
             if session.random.random() < errors:
                 raise ValueError("refused")
@@ -54,6 +54,7 @@ RUNS = {
     "warmed": {"load": rate(20, hold="110s", warmup="30s")},
     "stairs": {"load": stages(("1s", 10), ("60s", 10), ("1s", 20), ("60s", 20))},
     "other_stairs": {"load": stages(("1s", 10), ("30s", 10), ("1s", 20), ("90s", 20))},
+    "calls": {"kind": "call", "name": "look up"},
     "short": {"factor": 1.5, "load": rate(20, hold="50s")},
     "few_users": {"load": users(4, hold="70s")},
     "few_users_slower": {"factor": 1.4, "load": users(4, hold="70s")},
@@ -339,6 +340,8 @@ def test_the_exit_code_and_the_last_line_say_what_changed(cli, args, code, last)
         (["a.chap", "a2.chap", "--", "b.chap"], 2, "give one run a side, or 3 or more"),
         (["a.chap", "nowhere.chap"], 1, "cannot read"),
         (["a.chap", "b.chap", "--gate", "p95(GET /nowhere)"], 2, "no run has a series for p95(GET /nowhere): "),
+        (["a.chap", "b.chap", "--gate", "p95({area=x})"], 2, "no run has a series for p95({area=x}): no sample has"),
+        (["calls.chap", "calls.chap"], 2, "the runs have no requests, so p50 is unknown: give --gate"),
         (["a.chap", "b.chap", "--margin", "p75=10%"], 2, "a margin is given for p75, which is not compared"),
         (["a.chap", "b.chap", "--margin", "p95=much"], 2, "is not FIGURE=SHARE"),
         (["a.chap", "b.chap", "--phase", "soak"], 2, "has no phase 'soak'"),

@@ -28,7 +28,7 @@ from chaperon.report.comparison.run_history import (
 from chaperon.report.outputs.file_output import probe, write_text
 from chaperon.report.outputs.json import json_text
 
-COLUMNS = ("run", "verdict", "load", "rate/s", "p50", "p95", "err %", "design effect")
+COLUMNS = ("run", "verdict", "load", "rate/s", "p50", "p95", "err %", "deff")
 """Those of the table: a run has two lines, so that it fits 80 columns."""
 TEXTS = 3
 """The first columns have text, the others figures."""
@@ -69,8 +69,7 @@ def history(
 def _print_runs(runs: list[KeptRun], *, err: bool) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for place, name in enumerate(COLUMNS):
-        text = place < TEXTS
-        table.add_column(name, justify="left" if text else "right", overflow="fold", max_width=None if text else 7)
+        table.add_column(name, justify="left" if place < TEXTS else "right", overflow="fold")
     for run in runs:
         started, name, verdict, load, *figures, mark = map(escape, history_row(run))
         table.add_row(name, verdict, load, *figures)

@@ -14,7 +14,7 @@ from chaperon.report.comparison.figure import ERRORS, GATES, Figure, Margins, pa
 from chaperon.report.comparison.measured_run import MeasuredRun, RunSource, measure_runs
 from chaperon.report.comparison.words import rate_sentence
 from chaperon.report.limits.limits import Limit
-from chaperon.report.limits.selection import Selection, similar_names
+from chaperon.report.limits.selection import ALL, Selection, similar_names
 from chaperon.report.rows import UNTIMED
 
 ONE_EACH = "one run each: differences between runs of the same build are not seen; give three or more a side"
@@ -124,11 +124,15 @@ def compare(
 
 
 def check_gates(figures: Sequence[Figure], runs: Sequence[MeasuredRun]) -> None:
-    """Raise UsageError if no run has a series that decides; by default runs without requests cannot decide."""
+    """Raise UsageError if no run has a series of a figure that decides."""
     for figure in figures:
-        if not any(run.covers(figure) for run in runs):
-            similar = similar_names(figure.limit.selection, runs[0].report.series) or "give one with --gate"
-            raise UsageError(f"no run has a series for {figure.text}: {similar}")
+        if any(run.covers(figure) for run in runs):
+            continue
+        selection = figure.limit.selection
+        if selection == ALL:
+            raise UsageError(f"the runs have no requests, so {figure.text} is unknown: give --gate, as 'p50(visit)'")
+        similar = similar_names(selection, runs[0].report.series) or "no sample has these tags"
+        raise UsageError(f"no run has a series for {figure.text}: {similar}")
 
 
 def _of_each_series(runs: Sequence[MeasuredRun], gated: set[str]) -> list[Figure]:
