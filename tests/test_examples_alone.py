@@ -1,4 +1,4 @@
-"""Each example as its first lines say: it runs alone, twice, and passes; each of their servers can be started alone."""
+"""Each example as its first lines say: it runs alone and passes; each of their servers can be started alone."""
 
 import ast
 import os
@@ -17,6 +17,8 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SERVERS = sorted(path.stem for path in (ROOT / "examples" / "servers").glob("[!_]*.py"))
 BESIDES = {"cluster": 1, "embedded_master": 1}
 """Examples whose second command is for another shell, with the number of commands that are started first."""
+RUNS = int(os.environ.get("EXAMPLE_RUNS", "1"))
+"""How often each is run: `EXAMPLE_RUNS=2 python -m pytest -m examples` runs each twice."""
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
@@ -46,24 +48,26 @@ def test_the_first_lines_of_an_example_say_how_it_is_run(path):
 
 
 @pytest.mark.alone
+@pytest.mark.examples
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("path", [path for path in EXAMPLES if path.stem not in BESIDES], ids=lambda path: path.stem)
-def test_an_example_passes_twice_as_typed(path):
+def test_an_example_passes_as_typed(path):
     first = typed(path)[0]
 
-    for _ in range(2):
+    for _ in range(RUNS):
         done = run(first)
         assert done.returncode == 0, done.stdout + done.stderr
         assert re.search(r"^PASS ", done.stdout, re.MULTILINE), done.stdout
 
 
 @pytest.mark.alone
+@pytest.mark.examples
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", BESIDES)
-def test_an_example_for_two_shells_passes_twice_as_typed(name):
+def test_an_example_for_two_shells_passes_as_typed(name):
     master, worker = typed(ROOT / "examples" / f"{name}.py")
 
-    for _ in range(2):
+    for _ in range(RUNS):
         working = subprocess.Popen(
             worker, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
