@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chaperon.measure.quantity import count_text
+
 if TYPE_CHECKING:
     from chaperon.report.report import Report
 
@@ -126,7 +128,7 @@ def summary_line(report: Report) -> str:
     """Return one line about a run: verdict, requests, errors, p95."""
     total = report.requests
     p95 = "?" if total.p95 is None else f"{total.p95 * 1000:.3g} ms"
-    counted = f"{total.count:,} requests in {report.duration:.1f} s, {total.errors:,} errors"
+    counted = f"{count_text(total.count, 'request')} in {report.duration:.1f} s, {count_text(total.errors, 'error')}"
     return f"{report.verdict.name}, {counted}, p95 {p95}"
 
 

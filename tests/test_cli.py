@@ -375,6 +375,7 @@ def test_a_second_ctrl_c_ends_it_now_and_still_writes(started, tmp_path):
     assert child.returncode in (4, 130)
 
 
+@pytest.mark.alone
 def test_a_third_ctrl_c_ends_a_visit_that_lets_nobody_else_run(started, tmp_path):
     child = started("--users", "2", "--hold", "60s", "--json", "out.json", path="/", then="while True: pass")
 
@@ -405,6 +406,7 @@ BLOCKING = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("case", some(BLOCKING, 3))
 def test_a_second_ctrl_c_ends_a_run_whose_visit_never_switches_and_names_the_line(started, tmp_path, case):
     child = started("--users", "2", "--hold", "60s", "--json", "out.json", path="/", then=BLOCKING[case])
@@ -413,7 +415,7 @@ def test_a_second_ctrl_c_ends_a_run_whose_visit_never_switches_and_names_the_lin
     with pytest.raises(subprocess.TimeoutExpired):
         child.communicate(timeout=1.0)
     child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=20)
+    out, err = child.communicate(timeout=40)
 
     report = report_in(tmp_path)
     (ledger,) = report["ledger"]
