@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from chaperon.cli.interrupts import defer_signals, handle_signals, interruptible_setup
+from chaperon.cli.interrupts import defer_signals, exit_at_once, handle_signals, interruptible_setup
 from chaperon.cli.options import RunOptions
 from chaperon.cli.outputs import OutputValues, VerdictOutput, make_outputs, prints_elsewhere, probe_outputs
 from chaperon.cli.terminal.live import ProgressLine
@@ -110,6 +110,8 @@ def execute(
             code = exit_code_of(report, running.output_failures, err=prints_elsewhere(options))
     if running.teardown_error is not None:
         raise running.teardown_error
+    if running.abandoned:
+        exit_at_once(code)
     return code
 
 

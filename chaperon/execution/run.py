@@ -155,6 +155,11 @@ class Run(ABC):
         self._monitor.set_aborted(reason)
         self._halt(at_once=True)
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether `end_now` ended it: greenlets of its visits may still be there, and never let others run."""
+        return False
+
     def end_now(self, reason: str) -> None:
         """End without waiting for anything: visits in flight are counted as interrupted, their `cleanup` is not run.
 

@@ -62,6 +62,11 @@ class Running(Run):
         self._monitor.add_fault(what)
         self._end_soon()
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether `end_now` ended it: greenlets of its visits may still be there, and never let others run."""
+        return self._abandoned
+
     def end_now(self, reason: str) -> None:
         """End without waiting for anything: visits in flight are counted as interrupted, their `cleanup` is not run.
 
