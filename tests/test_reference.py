@@ -177,6 +177,7 @@ def page():
     return text
 
 
+@pytest.mark.as_written
 def test_the_page_is_what_the_code_says():
     assert PAGE.read_text() == page(), "python tests/test_reference.py writes it"
 
