@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from chaperon.cli.option_groups import option
+from chaperon.cli.option_groups import Decorator, option
 from chaperon.cli.options import SPAN, RunOptions
+from chaperon.cluster.transport.key_variables import FILE_VARIABLE, VARIABLE
 from chaperon.errors import UsageError
 from chaperon.load.generator.host import cores
 from chaperon.measure.quantity import count_text
@@ -36,6 +37,18 @@ _OPTIONS = (
         help="INVALID if more visits are lost.",
     ),
 )
+
+
+def key_option(help: str) -> Decorator:
+    """Return the decorator that adds --key; *help* says which of the two key files it names."""
+    return option(
+        "Cluster",
+        "--key",
+        metavar="FILE",
+        variables=(FILE_VARIABLE, VARIABLE),
+        standard="CHAPERON_KEY_FILE, CHAPERON_KEY, on loopback a key of your user",
+        help=help,
+    )
 
 
 def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:

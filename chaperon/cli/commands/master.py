@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from chaperon.cli.execute import execute
-from chaperon.cli.fleet import fleet_options, parse_share, worker_overrides
+from chaperon.cli.fleet import fleet_options, key_option, parse_share, worker_overrides
 from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import SPAN, RunOptions, load_options, target_argument
 from chaperon.cli.terminal.streams import print_notice, print_warning
@@ -18,7 +18,6 @@ from chaperon.cluster.master.coordinator import Patience
 from chaperon.cluster.master.embedded import open_master
 from chaperon.cluster.transport.address import PORT, Address
 from chaperon.cluster.transport.key_files import choose_key
-from chaperon.cluster.transport.key_variables import FILE_VARIABLE, VARIABLE
 from chaperon.cluster.transport.keys import MasterKey
 from chaperon.descriptors import enough, takes
 from chaperon.local import start_workers
@@ -32,14 +31,7 @@ from chaperon.measure.quantity import count_text
 )
 @option("Cluster", "--workers", type=click.IntRange(1), required=True, help="Start when this many workers are ready.")
 @option("Cluster", "--gather", type=SPAN, standard="no limit", help="Wait for workers for at most this span.")
-@option(
-    "Cluster",
-    "--key",
-    metavar="FILE",
-    variables=(FILE_VARIABLE, VARIABLE),
-    standard="CHAPERON_KEY_FILE, CHAPERON_KEY, on loopback a key of your user",
-    help="The file master.key.",
-)
+@key_option("The file master.key.")
 @option("Cluster", "--no-key", is_flag=True, help="Let any user of this machine join and read the scenario.")
 @option(
     "Cluster",

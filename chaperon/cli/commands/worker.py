@@ -10,13 +10,12 @@ from collections.abc import Mapping
 import click
 import gevent
 
-from chaperon.cli.fleet import parse_processes
+from chaperon.cli.fleet import key_option, parse_processes
 from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import SPAN
 from chaperon.cli.terminal.streams import print_notice
 from chaperon.cluster.transport.address import PORT, Address
 from chaperon.cluster.transport.key_files import choose_key
-from chaperon.cluster.transport.key_variables import FILE_VARIABLE, VARIABLE
 from chaperon.cluster.transport.keys import WorkerKey
 from chaperon.descriptors import enough, takes
 from chaperon.errors import UsageError
@@ -32,14 +31,7 @@ from chaperon.measure.quantity import count_text
 )
 @option("Cluster", "--name", standard="the host's name with a number", help="Name of this worker in reports.")
 @option("Cluster", "--capacity", type=float, default=1.0, show_default=True, help="Weight of each process in the load.")
-@option(
-    "Cluster",
-    "--key",
-    metavar="FILE",
-    variables=(FILE_VARIABLE, VARIABLE),
-    standard="CHAPERON_KEY_FILE, CHAPERON_KEY, on loopback a key of your user",
-    help="The file worker.key.",
-)
+@key_option("The file worker.key.")
 @option("Cluster", "--no-key", is_flag=True, help="Run code that any user of this machine sends as a master.")
 @option("Cluster", "--no-ship", "own", metavar="FILE[:NAME]", help="Use this file; refuse if the master's differs.")
 @option("Cluster", "--once", is_flag=True, help="Exit after one run.")
