@@ -61,10 +61,10 @@ def started(tmp_path, target):
     """Start a run that would last a minute, wait until it sends load."""
     made = []
 
-    def start(*args, path="/slow", then="pass"):
+    def start(*args, command="local", path="/slow", then="pass"):
         (tmp_path / "shop.py").write_text(BROWSE.replace('"/"', f'"{path}"') + f"    {then}\n")
         child = subprocess.Popen(
-            [sys.executable, ROOT / "bin" / "chaperon", *unjudged(["local", "shop.py", "--url", target.url, *args])],
+            [sys.executable, ROOT / "bin" / "chaperon", *unjudged([command, "shop.py", "--url", target.url, *args])],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -424,6 +424,22 @@ def test_a_second_ctrl_c_ends_a_run_whose_visit_never_switches_and_names_the_lin
     assert any("blocked every other visit to the end, at shop.py:" in event["text"] for event in report["happenings"])
     assert "Traceback" not in out + err
     assert child.returncode in (4, 5, 130)  # 4: no visit was done, 5: the standstill makes the run INVALID
+
+
+@pytest.mark.alone
+def test_a_second_ctrl_c_ends_a_search_whose_visit_never_switches(started):
+    limit = ("--from", "400", "--limit", "p50 < 9s")
+    child = started(*limit, command="find", path="/", then=BLOCKING["a loop"])
+
+    child.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.communicate(timeout=1.0)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=20)
+
+    assert "it was blocked at shop.py" in err
+    assert "Traceback" not in out + err
+    assert child.returncode == 130
 
 
 def test_a_third_ctrl_c_leaves_no_visit_out_of_the_ledger(started, tmp_path):

@@ -8,7 +8,7 @@ from functools import partial
 import click
 
 from chaperon.cli.execute import attempt, prepare
-from chaperon.cli.interrupts import handle_signals
+from chaperon.cli.interrupts import exit_at_once, handle_signals
 from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import LOAD_NAMES, RATE, SPAN, RunOptions, load_options, target_argument
 from chaperon.cli.outputs import OUTPUTS
@@ -54,11 +54,17 @@ def find(
     writer = None if options.run_file is None else RunFileWriter(options.run_file)
 
     def run_at(each: Environment) -> Report:
-        with each.start(run_file=writer) as running:
-            hide(running.plan.secrets)
-            with handle_signals(running), ProgressLine(running, shown=not options.quiet):
-                running.wait()
-            return running.report()
+        started = each.start(run_file=writer)
+        try:
+            with started as running:
+                hide(running.plan.secrets)
+                with handle_signals(running), ProgressLine(running, shown=not options.quiet):
+                    running.wait()
+                return running.report()
+        except KeyboardInterrupt:
+            if started.abandoned:
+                exit_at_once(130)
+            raise
 
     def print_probe(probe: Probe) -> None:
         if not options.quiet:
