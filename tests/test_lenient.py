@@ -6,6 +6,7 @@ import zlib
 import pytest
 import requests
 from gevent.server import StreamServer
+from serving import Serving
 
 from chaperon.client.http.measured import MeasuredSession
 from chaperon.client.http.response_head import read_head
@@ -73,22 +74,14 @@ REFUSED = {
 }
 
 
-class Saying:
+class Saying(Serving):
     """A server that gives one answer, in *pieces* or whole, then closes the connection."""
 
     def __init__(self, answer, size=None):
         self.answer, self.size = answer, size or len(answer)
-        self._server = StreamServer(("127.0.0.1", 0), self._serve)
-        self._server.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+        super().__init__(path="/")
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self._server.stop(timeout=0)
-
-    def _serve(self, sock, _):
+    def serve(self, sock):
         sock.recv(65_536)
         for start in range(0, len(self.answer), self.size):
             sock.sendall(self.answer[start : start + self.size])

@@ -1,8 +1,8 @@
 """No cookie is dropped in silence: it is kept and sent back, or a note of the report says why not."""
 
 import pytest
-from gevent.server import StreamServer
 from scenes import once
+from serving import Serving
 
 KEPT = {
     "of localhost": ("localhost", "sid=1; Domain=localhost; Path=/"),
@@ -27,22 +27,14 @@ REFUSED = {
 DELETED = ["sid=1; Max-Age=0", "sid=; Expires=Thu, 01 Jan 1970 00:00:00 GMT"]
 
 
-class Login:
+class Login(Serving):
     """A server that sets a cookie, and keeps what it is sent back."""
 
     def __init__(self, host, lines):
         self.lines, self.sent, self.connections = lines, [], 0
-        self._server = StreamServer(("127.0.0.1", 0), self._serve)
-        self._server.start()
-        self.url = f"http://{host}:{self._server.server_port}"
+        super().__init__(host)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self._server.stop(timeout=0)
-
-    def _serve(self, sock, _):
+    def serve(self, sock):
         while head := sock.recv(65_536):
             self.sent.append(b"\r\nCookie: " in head)
             line = f"Set-Cookie: {self.lines[min(len(self.sent), len(self.lines)) - 1]}\r\n"

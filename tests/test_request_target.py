@@ -2,7 +2,7 @@
 
 import pytest
 import requests
-from gevent.server import StreamServer
+from serving import Serving
 
 from chaperon.client.http.measured import MeasuredSession
 from chaperon.client.service import Service
@@ -28,22 +28,14 @@ TARGETS = [
 ]
 
 
-class Lines:
+class Lines(Serving):
     """A server that keeps the request lines and Host headers it receives; */moved* leads to a given place."""
 
     def __init__(self):
         self.lines, self.location = [], b"/"
-        self._server = StreamServer(("127.0.0.1", 0), self._serve)
-        self._server.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__()
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self._server.stop(timeout=0)
-
-    def _serve(self, sock, _):
+    def serve(self, sock):
         while head := sock.recv(65_536):
             line, *fields = head.split(b"\r\n")
             self.lines.append((line, [field for field in fields if field.lower().startswith(b"host:")]))

@@ -10,6 +10,7 @@ import pytest
 import requests
 from gevent.server import StreamServer
 from scenes import once
+from serving import Serving
 from thorough import some
 
 from chaperon.client.http.measured import MeasuredSession
@@ -117,22 +118,14 @@ WAYS = {
 """By name: how the body of a response is read, as an iterable of pieces."""
 
 
-class Slow:
+class Slow(Serving):
     """A server that sends the next part when every other greenlet has read what there is."""
 
     def __init__(self, parts, keep=False):
         self.parts, self.keep, self.sent, self.connections = parts, keep, 0, 0
-        self._server = StreamServer(("127.0.0.1", 0), self._serve)
-        self._server.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+        super().__init__(path="/")
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self._server.stop(timeout=0)
-
-    def _serve(self, sock, _):
+    def serve(self, sock):
         self.connections += 1
         while sock.recv(65_536):
             self.sent = 0
