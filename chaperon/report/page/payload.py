@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from chaperon.measure.window import OUTCOMES
@@ -32,9 +32,9 @@ def page_payload(report: Report, plan: PlannedRun, steps: RunSteps) -> dict[str,
     values = as_dict(report)
     length, found = steps.steps()
     rows = [_row(row) for row in values["series"]]
-    busiest = sorted(rows, key=lambda row: -row["count"])
-    drawn = [SeriesName(row["scenario"], row["name"], row["kind"]) for row in busiest[:DRAWN]]
-    zoomed = [name for name in drawn if name.kind not in UNTIMED][:ZOOMED]
+    busiest = sorted(range(len(rows)), key=lambda place: -rows[place]["count"])[:DRAWN]
+    points = {place: [step.series.get(_name(rows[place])) for step in found] for place in busiest}
+    zoomed = [place for place in busiest if rows[place]["kind"] not in UNTIMED][:ZOOMED]
     kept = ("verdict", "reasons", "warnings", "started", "duration", "environment", "chaperon", "seed", "limits",
             "ledger", "errors", "workers", "happenings", "notes")  # fmt: skip
     return {
@@ -46,11 +46,11 @@ def page_payload(report: Report, plan: PlannedRun, steps: RunSteps) -> dict[str,
         "at": [step.at for step in found],
         "run": _run_columns(found, length),
         "requests": _columns([step.requests for step in found], length),
-        "series": {str(n): each for n, each in _drawn(found, drawn, rows, length)},
+        "series": {str(place): _columns(each, length) for place, each in points.items()},
         "buckets": {"shortest": SHORTEST, "per_decade": BUCKETS_PER_DECADE},
         "histograms": {
             "requests": [_flat(step.requests) for step in found],
-            **{str(_index(rows, name)): [_flat(step.series.get(name)) for step in found] for name in zoomed},
+            **{str(place): [_flat(point) for point in points[place]] for place in zoomed},
         },
         "classes": _classes(found),
         "phases": _phases(found, length),
@@ -63,16 +63,8 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _index(rows: Sequence[dict[str, Any]], name: SeriesName) -> int:
-    return next(n for n, row in enumerate(rows) if (row["scenario"], row["name"], row["kind"]) == name)
-
-
-def _drawn(
-    found: Sequence[Step], names: Iterable[SeriesName], rows: Sequence[dict[str, Any]], length: int
-) -> Iterable[tuple[int, dict[str, Any]]]:
-    places = {(row["scenario"], row["name"], row["kind"]): n for n, row in enumerate(rows)}
-    for name in names:
-        yield places[name], _columns([step.series.get(name) for step in found], length)
+def _name(row: dict[str, Any]) -> SeriesName:
+    return SeriesName(row["scenario"], row["name"], row["kind"])
 
 
 def _columns(points: Sequence[Point | None], length: int) -> dict[str, Any]:
