@@ -5,11 +5,16 @@ import io
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from chaperon import Environment, RunFileError, Scenario, UsageError, compare, rate, read_run, run, stages, step, users
 from chaperon.execution.running import Running
+from chaperon.report.comparison.as_github import comparison_annotations, write_to_github
+from chaperon.report.comparison.as_junit import comparison_junit
+from chaperon.report.comparison.as_markdown import comparison_markdown
 from chaperon.report.comparison.comparable import warnings
 from chaperon.report.comparison.decision import ChangeKind
 from chaperon.report.comparison.figure import parse_figure, parse_margins
@@ -347,6 +352,7 @@ def test_the_exit_code_and_the_last_line_say_what_changed(cli, args, code, last)
         (["a.chap", "b.chap", "--phase", "soak"], 2, "has no phase 'soak'"),
         (["a.chap", "b.chap", "--json", "nowhere/x.json"], 1, "there is no folder"),
         (["a.chap", "b.chap", "--json", "-", "--csv", "-"], 2, "only one output"),
+        (["--aa", "a.chap", "a2.chap", "a3.chap", "--junit", "x.xml"], 2, "leave --junit out"),
     ],
 )
 def test_bad_input_is_one_clear_line(cli, args, code, said):
@@ -413,3 +419,114 @@ def test_a_file_that_is_no_run_is_refused(tmp_path):
 
     with pytest.raises(RunFileError, match="is not a run file"):
         compare(tmp_path / "no.chap", tmp_path / "no.chap")
+
+
+# What CI servers read
+
+JUNIT = etree.XMLSchema(etree.parse(Path(__file__).parent / "schemas" / "junit.xsd"))
+
+
+def cases_of(text):
+    """Return the outcome of each case of the suite "comparison", as (tag, message), or None where it passed."""
+    root = etree.fromstring(text.encode())
+    JUNIT.assertValid(root)
+    (suite,) = root
+    assert suite.get("name") == "comparison"
+    return {case.get("name"): (case[0].tag, case[0].get("message")) if len(case) else None for case in suite}
+
+
+def test_junit_has_a_case_for_each_figure_that_decides(compared):
+    found = compared("a", "b", gates=["p50", "errors"])
+    cases = cases_of(comparison_junit(found))
+
+    assert cases == {"the runs can be compared": None, "p50": ("failure", found["p50"].sentence), "errors": None}
+
+
+@pytest.mark.parametrize(("strict", "tag"), [(False, "skipped"), (True, "failure")])
+def test_junit_has_an_unknown_figure_as_skipped_and_as_a_failure_when_strict(compared, strict, tag):
+    cases = cases_of(comparison_junit(compared("a", "short", strict=strict)))
+
+    assert [cases[name][0] for name in ("p50", "p95", "p99", "errors")] == [tag] * 4
+
+
+def test_junit_has_runs_that_cannot_be_compared_as_an_error(compared):
+    cases = cases_of(comparison_junit(compared("a", "faster_load")))
+
+    assert [(name, tag) for name, (tag, _) in cases.items()] == [("the runs can be compared", "error")]
+    assert "another load" in cases["the runs can be compared"][1]
+
+
+def test_github_gets_a_summary_and_an_annotation_for_each_figure_that_fails(compared, tmp_path):
+    (tmp_path / "summary.md").write_text("# before\n")
+    found, stream = compared("a", "b", gates=["p50", "errors"]), io.StringIO()
+
+    write_to_github(found, str(tmp_path / "summary.md"), stream)
+
+    assert (tmp_path / "summary.md").read_text() == f"# before\n{comparison_markdown(found)}"
+    errors = [line for line in stream.getvalue().splitlines() if line.startswith("::error")]
+    assert len(errors) == 1
+    assert errors[0].startswith("::error title=Chaperon%3A SLOWER environment::p50 is ")
+    assert any("::one run each" in line for line in stream.getvalue().splitlines() if line.startswith("::warning"))
+
+
+@pytest.mark.parametrize(("strict", "kind"), [(False, "warning"), (True, "error")])
+def test_github_gets_an_unknown_figure_as_a_warning_and_as_an_error_when_strict(compared, strict, kind):
+    lines = comparison_annotations(compared("a", "short", strict=strict))
+
+    assert sum(line.startswith(f"::{kind} ") and "::p95 " in line for line in lines) == 1
+
+
+def test_github_gets_an_error_for_runs_that_cannot_be_compared(compared):
+    lines = comparison_annotations(compared("a", "faster_load"))
+
+    assert [line.partition(" ")[0] for line in lines] == ["::error"]
+
+
+@pytest.mark.parametrize("given", [["--github"], []])
+def test_the_command_writes_for_github_when_asked_and_by_itself_in_a_job(cli, tmp_path, monkeypatch, given):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", f"{tmp_path / 'summary.md'}")
+    if not given:
+        monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    done = cli("a.chap", "b.chap", "--gate", "p50", "--quiet", *given, "--junit", f"{tmp_path / 'junit.xml'}")
+
+    assert done.returncode == 4
+    assert (tmp_path / "summary.md").read_text().startswith("## ✕ SLOWER")
+    assert "::error title=Chaperon%3A SLOWER environment::p50 is " in done.stdout
+    assert cases_of((tmp_path / "junit.xml").read_text().partition("?>")[2].strip())["p50"][0] == "failure"
+
+
+def test_an_output_that_cannot_be_written_at_the_end_is_exit_code_1_and_the_others_are_written(cli, tmp_path):
+    done = cli("a.chap", "b.chap", "--json", "/dev/full", "--junit", f"{tmp_path / 'junit.xml'}", "--quiet")
+
+    assert done.returncode == 1
+    assert "cannot write /dev/full: No space left on device" in done.stderr
+    assert done.stdout.splitlines()[-1] == "SLOWER"
+    assert (tmp_path / "junit.xml").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--junit", "nowhere/x.xml"], "there is no folder"),
+        (["--github"], "--github needs GITHUB_STEP_SUMMARY"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_found_before_a_run_is_read(cli, args, said, monkeypatch):
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    done = cli("nowhere.chap", "b.chap", *args)
+
+    assert done.returncode == 1
+    assert said in done.stderr
+
+
+def test_a_comparison_writes_itself_in_every_form(compared, tmp_path):
+    found = compared("a", "b")
+    found.to_json(tmp_path / "c.json")
+    found.to_markdown(tmp_path / "c.md")
+    found.to_csv(tmp_path / "c.csv")
+    found.to_junit(tmp_path / "c.xml")
+
+    assert json.loads((tmp_path / "c.json").read_text()) == json.loads(json.dumps(found.to_dict()))
+    assert (tmp_path / "c.md").read_text() == comparison_markdown(found)
+    assert (tmp_path / "c.csv").read_text().startswith("figure,gated,change,first,second,")
+    assert (tmp_path / "c.xml").read_text() == comparison_junit(found)

@@ -189,11 +189,12 @@ def _probe_csv(options: OutputValues) -> None:
 
 
 def _make_github(options: OutputValues) -> Output | None:
-    within = os.environ.get("GITHUB_ACTIONS") == "true" and bool(os.environ.get("GITHUB_STEP_SUMMARY"))
-    if not (options.outputs.get("github") or within):
+    if not (options.outputs.get("github") or os.environ.get("GITHUB_ACTIONS")):
         return None
-    from chaperon.report.outputs.github import GitHubOutput  # late: as above
+    from chaperon.report.outputs.github import GitHubOutput, in_github_actions  # late: as above
 
+    if not (options.outputs.get("github") or in_github_actions(os.environ)):
+        return None
     return GitHubOutput(sys.stderr if prints_elsewhere(options) else sys.stdout)
 
 

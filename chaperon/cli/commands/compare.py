@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from chaperon.cli.comparison_outputs import (
+    comparison_options,
+    paths_of,
+    probe_comparison_outputs,
+    write_comparison,
+)
 from chaperon.cli.option_groups import GroupedCommand, argument, option
 from chaperon.cli.outputs import STDOUT
 from chaperon.cli.terminal.printing import printing, table_console, unfiltered_stdout
 from chaperon.cli.terminal.sentences import print_sentence
 from chaperon.cli.terminal.streams import print_line
 from chaperon.errors import UsageError
-from chaperon.report.comparison.as_json import comparison_dict
-from chaperon.report.comparison.as_markdown import HEADER, comparison_csv, comparison_markdown, sign_of, table_row
+from chaperon.report.comparison.as_markdown import HEADER, sign_of, table_row
 from chaperon.report.comparison.comparison import Comparison
 from chaperon.report.comparison.comparison import compare as compare_runs
 from chaperon.report.comparison.figure import parse_margins
 from chaperon.report.comparison.noise_floor import NoiseFloor, noise_floor, noise_floor_dict
-from chaperon.report.outputs.file_output import probe, write_text
+from chaperon.report.outputs.file_output import write_text
 from chaperon.report.outputs.json import json_text
 from chaperon.report.rows import SHOWN
 
@@ -51,9 +57,7 @@ class TwoGroupsCommand(GroupedCommand):
 @option("Limits", "--margin", "margins", multiple=True, metavar="FIGURE=SHARE", help="Allow this, such as p95=10%.")
 @option("Limits", "--strict", is_flag=True, help="A figure that decides and is UNKNOWN fails.")
 @option("Output", "--quiet", is_flag=True, help="Print no table of the figures that decide nothing.")
-@option("Output", "--json", "json_path", metavar="FILE|-", help="Write the comparison as JSON; - is standard output.")
-@option("Output", "--markdown", metavar="FILE|-", help="Write the comparison as Markdown.")
-@option("Output", "--csv", "csv_path", metavar="FILE|-", help="Write every figure as CSV, one row a figure.")
+@comparison_options
 def compare(
     files: tuple[str, ...],
     phase: str | None,
@@ -62,39 +66,30 @@ def compare(
     margins: tuple[str, ...],
     strict: bool,
     quiet: bool,
-    json_path: str | None,
-    markdown: str | None,
-    csv_path: str | None,
+    **outputs: Any,
 ) -> int:
     """Say whether B is slower than A, or has more errors: two run files, or three or more a side.
 
     By default p50, p95, p99 and errors of all requests decide. Exit code 0: none of them is slower; 4: one is;
-    5: the runs cannot be compared. What is UNKNOWN fails with --strict only.
+    5: the runs cannot be compared; 1: an output could not be written. What is UNKNOWN fails with --strict only.
     """
-    paths = [path for path in (json_path, markdown, csv_path) if path is not None]
-    if paths.count(STDOUT) > 1:
-        raise UsageError("only one output can be written to standard output")
-    for path in paths:
-        probe(path)
+    probe_comparison_outputs(outputs)
+    err = STDOUT in paths_of(outputs)
     allowed = parse_margins(margins)
     if aa:
-        if markdown is not None or csv_path is not None:
-            raise UsageError("--aa is written as JSON only: leave --markdown and --csv out")
+        given = [name for name, value in outputs.items() if value and name != "json_path"]
+        if given:
+            raise UsageError(f"--aa is written as JSON only: leave --{given[0].removesuffix('_path')} out")
         floor = noise_floor([file for file in files if file != SEPARATOR], gates=gates, margins=allowed, phase=phase)
-        if json_path is not None:
-            write_text(json_path, json_text(noise_floor_dict(floor), json_path), stdout=unfiltered_stdout)
-        _print_floor(floor, err=STDOUT in paths)
+        if (path := outputs["json_path"]) is not None:
+            write_text(path, json_text(noise_floor_dict(floor), path), stdout=unfiltered_stdout)
+        _print_floor(floor, err=err)
         return floor.exit_code
     first, second = groups_of(files)
     found = compare_runs(first, second, gates=gates, margins=allowed.own, phase=phase, strict=strict)
-    if json_path is not None:
-        write_text(json_path, json_text(comparison_dict(found), json_path), stdout=unfiltered_stdout)
-    if markdown is not None:
-        write_text(markdown, comparison_markdown(found), stdout=unfiltered_stdout)
-    if csv_path is not None:
-        write_text(csv_path, comparison_csv(found), stdout=unfiltered_stdout)
-    print_comparison(found, quiet=quiet, err=STDOUT in paths)
-    return found.exit_code
+    written = write_comparison(found, outputs)
+    print_comparison(found, quiet=quiet, err=err)
+    return found.exit_code if written else 1
 
 
 def _print_floor(floor: NoiseFloor, *, err: bool) -> None:

@@ -6,14 +6,14 @@ import math
 from typing import Any
 
 from chaperon.report.comparison.change import FigureChange
-from chaperon.report.comparison.comparison import Comparison
+from chaperon.report.comparison.compared import ComparedRuns
 from chaperon.report.comparison.measured_run import MeasuredRun
 from chaperon.report.redaction.redaction import redacted
 
 SCHEMA = "chaperon-comparison/1"
 
 
-def comparison_dict(comparison: Comparison) -> dict[str, Any]:
+def comparison_dict(comparison: ComparedRuns) -> dict[str, Any]:
     """Return a comparison as values that JSON can represent: times in seconds, None for no value, texts redacted.
 
     The difference of a time is a ratio − 1 (0.1: 10 % slower), that of a share of errors is in shares.

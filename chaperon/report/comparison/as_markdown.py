@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaperon.report.comparison.as_json import FIGURES, figure_dict
 from chaperon.report.comparison.change import FigureChange
-from chaperon.report.comparison.comparison import Comparison
+from chaperon.report.comparison.compared import ComparedRuns
 from chaperon.report.comparison.decision import ChangeKind
 from chaperon.report.comparison.words import change_text, value_text
 from chaperon.report.outputs.csv import csv_text
@@ -15,7 +15,7 @@ SIGNS = {"SLOWER": "✕", "FASTER": "✓", "SAME": "✓", "UNKNOWN": "?", "NOT C
 HEADER = ("figure", "before", "after", "change", "")
 
 
-def comparison_markdown(comparison: Comparison) -> str:
+def comparison_markdown(comparison: ComparedRuns) -> str:
     """Return a comparison as Markdown: the figures that decide in sentences, then a table of every series."""
     first, second = (", ".join(run.name for run in group) for group in (comparison.first, comparison.second))
     lines = [f"## {SIGNS[comparison.word]} {comparison.word} · {cell(first)} → {cell(second)}", ""]
@@ -46,7 +46,7 @@ def table_row(change: FigureChange) -> tuple[str, str, str, str, str]:
     return change.figure.text, *values, change_text(outcome.found, share=share), change.change.value  # type: ignore[return-value]
 
 
-def comparison_csv(comparison: Comparison) -> str:
+def comparison_csv(comparison: ComparedRuns) -> str:
     """Return the figures of a comparison as CSV, one row a figure; times in seconds, an unknown value is empty."""
     header = ("figure", "gated", "change", *FIGURES, "sentence")
     rows = [figure_dict(change) for change in comparison.changes]

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from chaperon.errors import UsageError
-from chaperon.report.comparison.change import FigureChange, adjusted, change_of
+from chaperon.report.comparison.as_json import comparison_dict
+from chaperon.report.comparison.as_junit import comparison_junit
+from chaperon.report.comparison.as_markdown import comparison_csv, comparison_markdown
+from chaperon.report.comparison.change import adjusted, change_of
 from chaperon.report.comparison.comparable import is_closed, refusals, warnings
-from chaperon.report.comparison.decision import ChangeKind
+from chaperon.report.comparison.compared import ComparedRuns
 from chaperon.report.comparison.difference import LEAST_RUNS, log_ratio
 from chaperon.report.comparison.figure import ERRORS, GATES, Figure, Margins, parse_figure
 from chaperon.report.comparison.measured_run import MeasuredRun, RunSource, measure_runs
 from chaperon.report.comparison.words import rate_sentence
 from chaperon.report.limits.limits import Limit
 from chaperon.report.limits.selection import ALL, Selection, similar_names
+from chaperon.report.outputs.file_output import write_text
+from chaperon.report.outputs.json import json_text
 from chaperon.report.rows import UNTIMED
 
 ONE_EACH = "one run each: differences between runs of the same build are not seen; give three or more a side"
@@ -22,67 +28,34 @@ SHOWN = ("p50", "p95", "p99", ERRORS)
 """The figures of each series that are compared without deciding."""
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(ComparedRuns):
     """What changed from the *first* runs to the *second*.
 
     *changes* has the figures that decide, then those of every series. *refused* are the reasons why
     the runs cannot be compared; there are no changes then. With *strict*, a figure that decides and is
-    UNKNOWN fails.
+    UNKNOWN fails. Every output that `chaperon compare` writes can be written to a path, "-" for standard output;
+    these methods raise OutputError and OSError.
     """
 
-    first: tuple[MeasuredRun, ...]
-    second: tuple[MeasuredRun, ...]
-    changes: tuple[FigureChange, ...] = ()
-    refused: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    strict: bool = False
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison as values that JSON can represent, times in seconds; what `--json` writes."""
+        return comparison_dict(self)
 
-    def __repr__(self) -> str:
-        return f"<Comparison {self.word}: {len(self.first)} and {len(self.second)} runs>"
+    def to_json(self, path: str | Path) -> None:
+        """Write `to_dict` to *path* as JSON."""
+        write_text(path, json_text(self.to_dict(), path))
 
-    def __getitem__(self, name: str) -> FigureChange:
-        """Return the change of a figure by its text, such as "p95(GET /)". Raises KeyError."""
-        for each in self.changes:
-            if each.figure.text == name:
-                return each
-        raise KeyError(f"{name!r} is not compared: {', '.join(each.figure.text for each in self.changes) or 'nothing'}")
+    def to_markdown(self, path: str | Path) -> None:
+        """Write the comparison to *path* as Markdown."""
+        write_text(path, comparison_markdown(self))
 
-    @property
-    def phase(self) -> str | None:
-        """The phase that was compared, None: all but the warm-up."""
-        return self.first[0].phase
+    def to_csv(self, path: str | Path) -> None:
+        """Write every figure to *path* as CSV, one row a figure."""
+        write_text(path, comparison_csv(self))
 
-    @property
-    def gated(self) -> tuple[FigureChange, ...]:
-        """The figures that decide."""
-        return tuple(each for each in self.changes if each.gated)
-
-    @property
-    def change(self) -> ChangeKind:
-        """SLOWER if a figure that decides is, else UNKNOWN if one is, else FASTER if one is, else SAME."""
-        kinds = {each.change for each in self.gated}
-        if self.refused or not kinds:
-            return ChangeKind.UNKNOWN
-        return next(
-            k for k in (ChangeKind.SLOWER, ChangeKind.UNKNOWN, ChangeKind.FASTER, ChangeKind.SAME) if k in kinds
-        )
-
-    @property
-    def word(self) -> str:
-        """The change in capital letters, "NOT COMPARABLE" if the runs cannot be compared."""
-        return "NOT COMPARABLE" if self.refused else self.change.name
-
-    @property
-    def exit_code(self) -> int:
-        """5 if the runs cannot be compared, 4 if a figure that decides is slower (*strict*: or UNKNOWN), else 0."""
-        if self.refused:
-            return 5
-        return 4 if self.change is ChangeKind.SLOWER or (self.strict and self._has_unknown) else 0
-
-    @property
-    def _has_unknown(self) -> bool:
-        return any(each.change is ChangeKind.UNKNOWN for each in self.gated)
+    def to_junit(self, path: str | Path) -> None:
+        """Write the figures that decide to *path* as JUnit XML."""
+        write_text(path, comparison_junit(self))
 
 
 def compare(

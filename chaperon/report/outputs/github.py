@@ -40,12 +40,15 @@ class GitHubOutput(Output):
 
     def finish(self, report: Report) -> None:
         """Append the summary and print the annotations. Raises OSError."""
-        with open(self._summary, "ab") as file:
-            room = SUMMARY_LIMIT - file.tell()
-            file.write(fitted(markdown_text(report), room))
+        append_summary(self._summary, markdown_text(report))
         for line in annotation_lines(report):
             print(line, file=self._stream)
         self._stream.flush()
+
+
+def in_github_actions(environ: Mapping[str, str]) -> bool:
+    """Return whether this is a job of GitHub Actions that has a summary."""
+    return environ.get("GITHUB_ACTIONS") == "true" and bool(environ.get(SUMMARY))
 
 
 def summary_path(environ: Mapping[str, str]) -> str:
@@ -58,6 +61,12 @@ def summary_path(environ: Mapping[str, str]) -> str:
             return path
     except OSError as exc:
         raise OutputError(f"cannot write {path}: {exc.strerror}; check {SUMMARY}") from exc
+
+
+def append_summary(path: str, text: str) -> None:
+    """Append *text* to the job summary at *path*, as far as it fits. Blocks; raises OSError."""
+    with open(path, "ab") as file:
+        file.write(fitted(text, SUMMARY_LIMIT - file.tell()))
 
 
 def fitted(text: str, room: int) -> bytes:
@@ -76,11 +85,12 @@ def annotation_lines(report: Report) -> list[str]:
     lines = []
     title = f"Chaperon: {report.verdict.value} {report.environment}"
     if report.verdict is not Verdict.PASS:
-        lines += _commands("error", title, report.reasons)
-    return lines + _commands("warning", f"Chaperon: {report.environment}", report.warnings)
+        lines += workflow_commands("error", title, report.reasons)
+    return lines + workflow_commands("warning", f"Chaperon: {report.environment}", report.warnings)
 
 
-def _commands(kind: str, title: str, messages: Sequence[str]) -> list[str]:
+def workflow_commands(kind: str, title: str, messages: Sequence[str]) -> list[str]:
+    """Return at most ten workflow commands of a kind, "error" or "warning"; the last one counts what is left out."""
     shown = list(messages[:ANNOTATIONS])
     if len(messages) > ANNOTATIONS:
         shown[-1] = f"{len(messages) - ANNOTATIONS + 1:,} more are in the summary"

@@ -1,0 +1,95 @@
+"""The outputs of `chaperon compare`: the table `COMPARISON_OUTPUTS`, one row a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from chaperon.cli.execute import attempt
+from chaperon.cli.option_groups import option
+from chaperon.cli.outputs import STDOUT
+from chaperon.cli.terminal.printing import unfiltered_stdout
+from chaperon.errors import UsageError
+from chaperon.report.comparison.as_github import write_to_github
+from chaperon.report.comparison.as_json import comparison_dict
+from chaperon.report.comparison.as_junit import comparison_junit
+from chaperon.report.comparison.as_markdown import comparison_csv, comparison_markdown
+from chaperon.report.comparison.comparison import Comparison
+from chaperon.report.outputs.file_output import probe, write_text
+from chaperon.report.outputs.github import in_github_actions, summary_path
+from chaperon.report.outputs.json import json_text
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonFile:
+    """An output of one file: its option, the help of it, and the text for a comparison and a path."""
+
+    flag: str
+    help: str
+    text: Callable[[Comparison, str], str]
+
+    @property
+    def name(self) -> str:
+        """The parameter of the command."""
+        return f"{self.flag.lstrip('-')}_path"
+
+
+COMPARISON_OUTPUTS = (
+    ComparisonFile(
+        "--json",
+        "Write the comparison as JSON; - is standard output.",
+        lambda found, path: json_text(comparison_dict(found), path),
+    ),
+    ComparisonFile("--junit", "Write the figures that decide as JUnit XML.", lambda found, _: comparison_junit(found)),
+    ComparisonFile("--csv", "Write every figure as CSV, one row a figure.", lambda found, _: comparison_csv(found)),
+    ComparisonFile("--markdown", "Write the comparison as Markdown.", lambda found, _: comparison_markdown(found)),
+)
+
+
+def comparison_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of every output to a command."""
+    command = option(
+        "Output",
+        "--github",
+        is_flag=True,
+        help="Write a GitHub job summary with annotations; on by itself in GitHub Actions.",
+    )(command)
+    for row in reversed(COMPARISON_OUTPUTS):
+        command = option("Output", row.flag, row.name, metavar=f"FILE|{STDOUT}", help=row.help)(command)
+    return command
+
+
+def probe_comparison_outputs(values: Mapping[str, Any]) -> None:
+    """Raise OutputError if an output that *values* ask for could not be written, UsageError if two share a stream."""
+    if paths_of(values).count(STDOUT) > 1:
+        raise UsageError("only one output can be written to standard output")
+    for path in paths_of(values):
+        probe(path)
+    if values.get("github"):
+        summary_path(os.environ)
+
+
+def paths_of(values: Mapping[str, Any]) -> list[str]:
+    """Return the paths that are given, "-" for standard output."""
+    return [values[row.name] for row in COMPARISON_OUTPUTS if values.get(row.name) is not None]
+
+
+def write_comparison(found: Comparison, values: Mapping[str, Any]) -> bool:
+    """Write every output that is asked for, and return whether all of them could be written; others are printed."""
+    written = [
+        attempt(path, partial(_write_file, row, found, path))
+        for row in COMPARISON_OUTPUTS
+        if (path := values.get(row.name)) is not None
+    ]
+    if values.get("github") or in_github_actions(os.environ):
+        stream = sys.stderr if STDOUT in paths_of(values) else sys.stdout
+        written.append(attempt("the GitHub summary", lambda: write_to_github(found, summary_path(os.environ), stream)))
+    return all(written)
+
+
+def _write_file(row: ComparisonFile, found: Comparison, path: str) -> None:
+    write_text(path, row.text(found, path), stdout=unfiltered_stdout)
