@@ -16,7 +16,10 @@ from chaperon.errors import NotPatched, OutputError, TeardownError, UsageError
 from chaperon.execution.output_feed import OutputFailure, OutputFeed
 from chaperon.execution.plan import RunPlan
 from chaperon.execution.run_header import run_header
+from chaperon.load.live_changes import LiveChanges
+from chaperon.load.plan import levels_at
 from chaperon.measure.plain_text import WORDS, encodable
+from chaperon.measure.window import RunEvent
 from chaperon.report.collector import Collector
 from chaperon.report.monitor import RunMonitor
 from chaperon.report.outputs.output import Output, PlannedRun, wants_samples
@@ -55,6 +58,7 @@ class Run(ABC):
             strict=plan.strict,
         )
         self._setup = plan.new_setup()
+        self._whole_shares = plan.shares()
         self._feed: OutputFeed | None = None
         self._run_file: RunFileWriter | None = None
         self._written: Report | None = None
@@ -139,10 +143,15 @@ class Run(ABC):
         self._check_started()
         return bool(self._ended.wait(timeout))
 
-    def stop(self, reason: str = "stopped") -> None:
-        """Start no further visit; those in flight have the grace time. The verdict is ABORTED."""
+    def stop(self, reason: str = "stopped", *, by: str = "") -> None:
+        """Start no further visit; those in flight have the grace time. The verdict is ABORTED.
+
+        *by* names who stopped it: the report then has it as an event, too.
+        """
         self._check_started()
         self._monitor.set_aborted(reason)
+        if by and not self.ended:
+            self._monitor.collector.add_event(RunEvent(max(self._duration(), 0.0), "change", f"stopped, by {by}"))
         self._halt(at_once=False)
 
     def abort(self, reason: str) -> None:
@@ -167,20 +176,38 @@ class Run(ABC):
         """
         self.kill(reason)
 
-    def scale(self, factor: float) -> None:
-        """From now on, send *factor* times what was planned: visits a second, or users. Raises PlanError."""
-        self._check_started()
-        self._adjust("scale", factor)
+    def scale(self, factor: float, *, by: str = "") -> None:
+        """From now on, send *factor* times what was planned: visits a second, or users. Raises PlanError.
 
-    def pause(self) -> None:
+        *by* names who changed it, for the event in the report: "the page". So it does for `pause` and `resume`.
+        """
+        self._check_started()
+        self._adjust("scale", factor, by)
+
+    def pause(self, *, by: str = "") -> None:
         """Begin no further visit until `resume`; what would be due meanwhile is not planned."""
         self._check_started()
-        self._adjust("pause", 1.0)
+        self._adjust("pause", 1.0, by)
 
-    def resume(self) -> None:
+    def resume(self, *, by: str = "") -> None:
         """Go on after `pause`, where the plan is by now."""
         self._check_started()
-        self._adjust("resume", 1.0)
+        self._adjust("resume", 1.0, by)
+
+    @property
+    def factor(self) -> float:
+        """The multiple of the plan that is sent by now; 1 unless it was scaled."""
+        return self._live_changes.factor
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is paused by now."""
+        return self._live_changes.paused
+
+    @property
+    def levels(self) -> dict[str, float]:
+        """What is asked for at this moment by unit, changes included: {"visits/s": 50.0, "users": 20.0}."""
+        return levels_at(self._whole_shares, self._live_changes, max(self._duration(), 0.0))
 
     def note(self, text: str) -> None:
         """Add a sentence to the notes of the report, such as "deployed 1.2". Allowed before `start`, too."""
@@ -265,8 +292,13 @@ class Run(ABC):
         """Start no further visit; end those in flight after the grace time, or *at once*."""
 
     @abstractmethod
-    def _adjust(self, what: Adjustment, factor: float) -> None:
-        """Change the load that is being sent."""
+    def _adjust(self, what: Adjustment, factor: float, by: str) -> None:
+        """Change the load that is being sent; *by* names the cause in the report."""
+
+    @property
+    @abstractmethod
+    def _live_changes(self) -> LiveChanges:
+        """The changes of the load so far."""
 
     @abstractmethod
     def _duration(self) -> float:

@@ -13,6 +13,7 @@ from chaperon.execution.run import Adjustment, Run
 from chaperon.interrupts import is_signal
 from chaperon.load.background import fault_text, say_fault, spawn_watched
 from chaperon.load.generator.ticker import calibration_due
+from chaperon.load.live_changes import LiveChanges
 from chaperon.load.plan import due_visits
 from chaperon.measure.exception_text import class_name
 from chaperon.report.monitor import ABORT_GRACE
@@ -92,10 +93,9 @@ class Running(Run):
         self._began = self._clock.now()
         if isinstance(self._clock, HubClock):
             self._began += calibration_due()
-        self._shares = self.plan.shares()
         self._load = build_local_load(
             self.plan,
-            self._shares,
+            self._whole_shares,
             self._on_window,
             self._clock,
             worker=WORKER,
@@ -114,14 +114,18 @@ class Running(Run):
     def _halt(self, *, at_once: bool) -> None:
         self._sending.engine.stop(*([0.0] if at_once else []))
 
-    def _adjust(self, what: Adjustment, factor: float) -> None:
+    def _adjust(self, what: Adjustment, factor: float, by: str) -> None:
         engine = self._sending.engine
         if what == "scale":
-            engine.scale(factor)
+            engine.scale(factor, by=by)
         elif what == "pause":
-            engine.pause()
+            engine.pause(by=by)
         else:
-            engine.resume()
+            engine.resume(by=by)
+
+    @property
+    def _live_changes(self) -> LiveChanges:
+        return self._sending.engine.live_changes
 
     def _duration(self) -> float:
         return (self._finish_moment if self.ended else self._clock.now()) - self._began
@@ -164,7 +168,7 @@ class Running(Run):
         """Compare what was recorded with what the load planned and the transport sent."""
         engine = load.engine
         try:
-            plan = due_visits(self._shares, engine.live_changes, stopped=engine.stopped, began=self._began)
+            plan = due_visits(self._whole_shares, engine.live_changes, stopped=engine.stopped, began=self._began)
             self._monitor.reconcile({WORKER: load.closing}, plan)
         except Exception as exc:  # `wait` must return
             text = fault_text("the reckoning", exc)

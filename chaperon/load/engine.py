@@ -164,20 +164,21 @@ class Engine:
         self._flight.keep_alive = False
         self._flight.end_if_idle()
 
-    def scale(self, factor: float, at: float | None = None) -> None:
+    def scale(self, factor: float, at: float | None = None, *, by: str = "") -> None:
         """Multiply the planned level (visits per second or users) by *factor*, from offset *at* of the run or from now.
 
-        Returns at once. Raises PlanError unless *factor* is positive and finite.
+        Returns at once. *by* names the cause in the event of the change. Raises PlanError unless *factor* is
+        positive and finite.
         """
-        self._when(at, partial(self._scale, positive(factor)))
+        self._when(at, partial(self._scale, by, positive(factor)))
 
-    def pause(self, at: float | None = None) -> None:
+    def pause(self, at: float | None = None, *, by: str = "") -> None:
         """Start no more visits until `resume`. Visits that would be due meanwhile are not planned."""
-        self._when(at, self._pause)
+        self._when(at, partial(self._pause, by))
 
-    def resume(self, at: float | None = None) -> None:
+    def resume(self, at: float | None = None, *, by: str = "") -> None:
         """End a pause. The load continues at the level planned for that time."""
-        self._when(at, self._resume)
+        self._when(at, partial(self._resume, by))
 
     def perform(self) -> None:
         """Make all visits. Blocks until they have ended. Raises only what the visitor raised against its contract."""
@@ -239,19 +240,19 @@ class Engine:
         else:
             self._flight.after(at - now, partial(deed, at))
 
-    def _scale(self, factor: float, at: float) -> None:
+    def _scale(self, by: str, factor: float, at: float) -> None:
         self._changes.scale(factor, at)
-        self._apply_changes(f"scaled to {factor:.4g} times the plan", at)
+        self._apply_changes(f"scaled to {factor:.4g} times the plan", by, at)
 
-    def _pause(self, at: float) -> None:
+    def _pause(self, by: str, at: float) -> None:
         if self._changes.pause(at):
             self._flight.paused = True
-            self._apply_changes("paused", at)
+            self._apply_changes("paused", by, at)
 
-    def _resume(self, at: float) -> None:
+    def _resume(self, by: str, at: float) -> None:
         if self._changes.resume(at):
             self._flight.paused = False
-            self._apply_changes("resumed", at)
+            self._apply_changes("resumed", by, at)
 
     def _follow(self, share: Share, load: Performer) -> None:
         """Apply the live changes made so far to a performer."""
@@ -259,8 +260,8 @@ class Engine:
         if changed is not None:
             load.follow_curve(changed.curve)
 
-    def _apply_changes(self, what: str, at: float) -> None:
+    def _apply_changes(self, what: str, by: str, at: float) -> None:
         for name, load in self._loads.items():
             self._follow(self.shares[name].share, load)
         self._flight.rouse()
-        self._flight.recorder.record_event(RunEvent(at, "change", what))
+        self._flight.recorder.record_event(RunEvent(at, "change", f"{what}, by {by}" if by else what))

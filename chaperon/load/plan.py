@@ -19,6 +19,20 @@ class Due(NamedTuple):
     exact: bool
 
 
+def levels_at(shares: Iterable[Share], live_changes: LiveChanges, offset: float) -> dict[str, float]:
+    """Return what is asked for at *offset* of the run, in seconds, by unit: {"visits/s": 50.0, "users": 20.0}.
+
+    *shares* are whole loads, undivided. A load that has not begun, or has ended, has no level.
+    """
+    found: dict[str, float] = {}
+    for share in shares:
+        load = live_changes.load(share) or share.load
+        end = load.until
+        if share.at <= offset and (end is None or offset < share.at + end):
+            found[load.unit] = found.get(load.unit, 0.0) + load.curve.level(offset - share.at)
+    return found
+
+
 def due_visits(
     shares: Iterable[Share], live_changes: LiveChanges, *, stopped: float | None, began: float = 0.0
 ) -> dict[str, Due]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from chaperon.measure.plain_text import encodable
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
-from chaperon.measure.window import ErrorKey, VisitCounts, Window
+from chaperon.measure.window import ErrorKey, RunEvent, VisitCounts, Window
 from chaperon.report.percentiles import Population
 from chaperon.report.run_log import NoRunLog, RunLog
 from chaperon.report.run_sums import MergedSecond, RunSums
@@ -147,6 +147,17 @@ class Collector:
         merged = self._sums.merge(second, [window], late=True)
         self._spool.add(second, merged.series)
         self._notify(second, merged, [window])
+
+    def add_event(self, event: RunEvent) -> None:
+        """Add an event of the run as a whole, such as its stop, which no window contains; its worker is ""."""
+        self.add_events(max(min(int(event.at), self._closed), 0), [event])
+
+    def add_events(self, second: int, events: Sequence[RunEvent]) -> None:
+        """Add events that no window contains; listeners get them as a late window if *second* is closed."""
+        window = self.log.record_extra(Window("", 1, second, happenings=tuple(events)))
+        merged = self._sums.merge(second, [window], late=True)
+        if second <= self._closed:
+            self._notify(second, merged, [window])
 
     def count_note(self, what: str, times: int = 1) -> None:
         """Count *times* occurrences of the note *what*, which the report shows with its number."""

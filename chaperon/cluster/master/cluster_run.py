@@ -18,7 +18,7 @@ from chaperon.cluster.transport.link import MasterLink
 from chaperon.execution.plan import RunPlan
 from chaperon.execution.run import Adjustment, Run
 from chaperon.load.background import spawn_watched
-from chaperon.load.live_changes import positive
+from chaperon.load.live_changes import LiveChanges, positive
 
 SHARES = 8
 """Shares a worker has of each load: so fine can it be dealt again."""
@@ -106,9 +106,13 @@ class ClusterRun(Run):
     def _halt(self, *, at_once: bool) -> None:
         self._coordinator.halt("kill" if at_once else "stop")
 
-    def _adjust(self, what: Adjustment, factor: float) -> None:
+    def _adjust(self, what: Adjustment, factor: float, by: str) -> None:
         """Change the load on all workers at one moment, half a second ahead."""
-        self._coordinator.change_load(what, positive(factor))
+        self._coordinator.change_load(what, positive(factor), by)
+
+    @property
+    def _live_changes(self) -> LiveChanges:
+        return self.state.live_changes
 
     def _duration(self) -> float:
         began, finished = self.state.began, self.state.finished

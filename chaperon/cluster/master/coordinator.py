@@ -201,13 +201,13 @@ class Coordinator:
         self._monitor.add_fault(what)
         self._conclude()
 
-    def change_load(self, what: Literal["scale", "pause", "resume"], factor: float = 1.0) -> None:
+    def change_load(self, what: Literal["scale", "pause", "resume"], factor: float = 1.0, by: str = "") -> None:
         """Change the load of all workers at one moment, far enough ahead to reach all of them. Raises UsageError."""
         began, now = self._state.began, self._clock.now()
         if began is None:
             raise UsageError("the run has not begun: a load is changed while it goes on")
         at = max(now - began, 0.0) + CHANGE_LEAD_TIME
-        self._state.changes.append(Change(what, at, factor))
+        self._state.changes.append(Change(what, at, factor, by))
         self._resend_answers()
 
     def release_workers(self) -> None:

@@ -280,9 +280,7 @@ class MasterState:
         until = 0.0
         if self.began is not None:
             until = (self.finished if self._stopped_at is None else self._stopped_at) - self.began
-            unmade = unmade_visits(
-                self.leases.unowned, self._live_changes(), until=until, whole=self._gave_up_on_workers
-            )
+            unmade = unmade_visits(self.leases.unowned, self.live_changes, until=until, whole=self._gave_up_on_workers)
             self._correct(unmade)
         self._update_in_flight()
         self._add_lost_samples(unmade, until)
@@ -323,7 +321,7 @@ class MasterState:
         closings = {worker.title: worker.closing for worker in self.workers if worker.closing and not worker.lost}
         stops = [said.stopped for said in closings.values() if said.stopped is not None]
         stopped = None if self._stopped_at is None else min([self._stopped_at - began, *stops])
-        plan = due_visits(self._shares.values(), self._live_changes(), stopped=stopped)
+        plan = due_visits(self._shares.values(), self.live_changes, stopped=stopped)
         due = {label: (least, exact and stopped is None) for label, (least, exact) in plan.items()}
         self._monitor.reconcile(closings, due, duplicated=max(self._losses.duplicated, 0))
 
@@ -348,7 +346,8 @@ class MasterState:
         if changes:
             self.collector.correct(changes)
 
-    def _live_changes(self) -> LiveChanges:
+    @property
+    def live_changes(self) -> LiveChanges:
         """Return the changes of the load so far."""
         found = LiveChanges()
         for change in self.changes:

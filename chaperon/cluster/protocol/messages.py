@@ -32,30 +32,34 @@ class Lease:
 class Adjustable(Protocol):
     """What a change is applied to: a running load, or the record of changes."""
 
-    def scale(self, factor: float, at: float) -> object: ...
+    def scale(self, factor: float, at: float, *, by: str = "") -> object: ...
 
-    def pause(self, at: float) -> object: ...
+    def pause(self, at: float, *, by: str = "") -> object: ...
 
-    def resume(self, at: float) -> object: ...
+    def resume(self, at: float, *, by: str = "") -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of the load from offset *at* of the run, in seconds: "scale" by *factor*, "pause" or "resume"."""
+    """A change of the load from offset *at* of the run, in seconds: "scale" by *factor*, "pause" or "resume".
+
+    *by* names its cause in the report; empty for a call of the program itself.
+    """
 
     what: Literal["scale", "pause", "resume"]
     at: float
     factor: float = 1.0
+    by: str = ""
 
     def apply(self, load: Adjustable) -> None:
         """Apply the change."""
         match self.what:
             case "scale":
-                load.scale(self.factor, self.at)
+                load.scale(self.factor, self.at, by=self.by)
             case "pause":
-                load.pause(self.at)
+                load.pause(self.at, by=self.by)
             case "resume":
-                load.resume(self.at)
+                load.resume(self.at, by=self.by)
 
 
 @dataclass(frozen=True, slots=True)

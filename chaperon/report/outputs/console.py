@@ -104,7 +104,7 @@ def print_report(report: Report, console: Console, by: Sequence[str] = (), *, me
         console.print(line, markup=False, highlight=False, no_wrap=True, overflow="ellipsis")
     for worker, what in report.happenings[:HAPPENINGS_SHOWN]:
         if what.kind == "change":
-            who = f" on {worker}" if len(report.workers) > 1 else ""
+            who = f" on {worker}" if worker and len(report.workers) > 1 else ""
             console.print(
                 f"at {what.at:.1f} s: {escape(redacted_line(what.text))}{escape(redacted_line(who))}", highlight=False
             )

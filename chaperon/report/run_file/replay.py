@@ -97,7 +97,10 @@ class Replay:
             case ExtraRecord(worker, second, body):
                 if self.stretch.has(second):
                     window = self.stretch.cut(decoded(body, worker, self.began), 1)
-                    collector.add_series(worker, second, window.series)
+                    if window.series:
+                        collector.add_series(worker, second, window.series)
+                    if window.happenings:
+                        collector.add_events(second, window.happenings)
             case WorkerJoined(worker):
                 collector.join(worker)
             case WorkerLeft(worker, lost):
