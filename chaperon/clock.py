@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -118,10 +119,18 @@ _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(us|ms|s|m|h|d)")
 
 
-def seconds(span: float | str) -> float:
+WAIT = 600.0
+"""The longest think time, timeout or other wait, in seconds, that is accepted as a number without a unit."""
+LASTING = 86_400.0
+"""The longest part of a load, in seconds, that is accepted as a number without a unit."""
+
+
+def seconds(span: float | str, *, most: float = math.inf) -> float:
     """Return a time span in seconds. *span* is a number of seconds or text such as "250ms", "30s", "1m30s".
 
-    Raises PlanError if the span is negative, infinite or unreadable.
+    A whole number, or text, without a unit is refused if it is more than *most*: it is more likely
+    meant in milliseconds. A float is never refused for its size, since code computes floats. Raises
+    PlanError if the span is negative, infinite or unreadable as well.
     """
     if isinstance(span, str):
         text = span.strip()
@@ -136,6 +145,29 @@ def seconds(span: float | str) -> float:
         value = float(span)
     else:
         raise PlanError(f"{span!r} is not a time span: write a number of seconds or text such as '30s'")
-    if not 0.0 <= value < float("inf"):
+    if not 0.0 <= value < math.inf:
         raise PlanError(f"a time span must be finite and not negative, got {span!r}")
+    if value > most and not isinstance(span, float):
+        number, quote = str(span).strip(), "" if isinstance(span, str) else "'"
+        would = f"{number} without a unit would be {_span_text(value)}"
+        raise PlanError(f"{would}: write {quote}{number}ms{quote} or {quote}{number}s{quote}")
     return value
+
+
+def named_seconds(what: str, span: float | str, most: float = WAIT) -> float:
+    """Return a time span as `seconds` does; *what* begins the message of its PlanError."""
+    try:
+        return seconds(span, most=most)
+    except PlanError as exc:
+        raise PlanError(f"{what}: {exc}") from None
+
+
+def _span_text(span: float) -> str:
+    """Return a span of at least a minute in its two largest units: "16m 40s"."""
+    parts: list[str] = []
+    rest = span
+    for unit in ("d", "h", "m", "s"):
+        number, rest = divmod(rest, _UNITS[unit])
+        if number or parts:
+            parts.append(f"{number:,.0f}{unit}")
+    return " ".join(part for part in parts[:2] if not part.startswith("0"))

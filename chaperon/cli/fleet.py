@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from chaperon.cli.option_groups import Decorator, option
-from chaperon.cli.options import SPAN, RunOptions
+from chaperon.cli.options import WAIT_SPAN, RunOptions
 from chaperon.cluster.transport.key_variables import FILE_VARIABLE, VARIABLE
 from chaperon.errors import UsageError
 from chaperon.load.generator.host import cores
@@ -18,12 +18,17 @@ MAX_PROCESSES_PER_CORE = 16
 
 _OPTIONS = (
     option(
-        "Cluster", "--silence", type=SPAN, default=10.0, standard="10s", help="Give up a worker silent for this span."
+        "Cluster",
+        "--silence",
+        type=WAIT_SPAN,
+        default=10.0,
+        standard="10s",
+        help="Give up a worker silent for this span.",
     ),
     option(
         "Cluster",
         "--dead-man",
-        type=SPAN,
+        type=WAIT_SPAN,
         default=30.0,
         standard="30s",
         help="Stop workers after this without a master.",

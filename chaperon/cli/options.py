@@ -17,7 +17,7 @@ from chaperon.cli.outputs import OUTPUT_NAMES, output_options
 from chaperon.cli.settings_file import joined_by, nested_settings
 from chaperon.cli.standard_input import scenario_path
 from chaperon.cli.terminal.streams import hide
-from chaperon.clock import seconds
+from chaperon.clock import LASTING, WAIT, seconds
 from chaperon.errors import PlanError, UsageError
 from chaperon.execution.environment import Environment
 from chaperon.execution.loader import load
@@ -135,13 +135,16 @@ class RunOptions:
 
 
 class _Span(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """A time span such as 30s or 250ms, as seconds."""
+    """A time span such as 30s or 250ms, as seconds; without a unit it is at most *most* seconds."""
 
     name = "span"
 
+    def __init__(self, most: float) -> None:
+        self._most = most
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
-            return seconds(value)
+            return seconds(str(value), most=self._most)  # a settings file gives numbers
         except PlanError as exc:
             self.fail(str(exc), param, ctx)
 
@@ -163,7 +166,8 @@ class _Rate(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
             self.fail(f"{value!r} is not a rate: write 50, 50/s or 3000/m", param, ctx)
 
 
-SPAN = _Span()
+SPAN = _Span(LASTING)
+WAIT_SPAN = _Span(WAIT)
 RATE = _Rate()
 
 
@@ -185,7 +189,7 @@ _OPTIONS = (
     option("Load", "--ramp", type=SPAN, standard="0s", help="Grow to the full load over this span, such as 30s."),
     option("Load", "--hold", type=SPAN, help="Keep the full load for this span; required with --rate."),
     option("Load", "--warmup", type=SPAN, standard="0s", help="Leave visits due in this first span out of all limits."),
-    option("Load", "--grace", type=SPAN, standard="10s", help="How long running visits may go on at the end."),
+    option("Load", "--grace", type=WAIT_SPAN, standard="10s", help="How long running visits may go on at the end."),
     option("Load", "--only", metavar="NAME", help="Run only this entry of the environment."),
     option("Load", "--seed", type=int, standard="0", help="Seed of arrivals, think times and random choices."),
     option("Target", "--url", help="Base URL of the default service."),
@@ -207,7 +211,7 @@ _OPTIONS = (
         metavar="KEY=VALUE",
         help="Set session.config; dots nest.",
     ),
-    option("Target", "--timeout", type=SPAN, standard="30s", help="For connecting, and for each read."),
+    option("Target", "--timeout", type=WAIT_SPAN, standard="30s", help="For connecting, and for each read."),
     option("Target", "--insecure", is_flag=True, help="Do not verify TLS certificates."),
     option("Limits", "--limit", "limits", multiple=True, help="What must hold: 'p95(GET /) < 300ms'. Repeatable."),
     option("Limits", "--strict", is_flag=True, help="Errors that no limit speaks of are a FAIL."),

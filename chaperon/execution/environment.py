@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chaperon.client.service import MAX_BODY, Service
-from chaperon.clock import seconds
+from chaperon.clock import LASTING, named_seconds, seconds
 from chaperon.errors import LoadError, PlanError, UsageError
 from chaperon.execution.capacity_search import find as find_capacity
 from chaperon.execution.metric_rules import Rules, read
@@ -167,10 +167,10 @@ class Environment:
             setup=self.setup,
             teardown=self.teardown,
             on_error=self.on_error,
-            grace=seconds(self.grace),
-            late=math.inf if self.late is None else seconds(self.late),
-            warmup=seconds(self.warmup),
-            brake=None if self.brake is None else seconds(self.brake),
+            grace=named_seconds("grace", self.grace),
+            late=math.inf if self.late is None else named_seconds("late", self.late),
+            warmup=named_seconds("warmup", self.warmup, LASTING),
+            brake=None if self.brake is None else named_seconds("brake", self.brake),
             strict=self.strict,
             services=self._parse_services(),
             url_fixed=self.url_ordered,
@@ -180,7 +180,7 @@ class Environment:
     def _parse_services(self) -> dict[str, Service]:
         """Return every service by name; the environment itself is the default one. Raises LoadError."""
         timeout: Any = self.timeout
-        deadline = None if self.deadline is None else seconds(self.deadline)
+        deadline = None if self.deadline is None else named_seconds("deadline", self.deadline)
         try:
             default = Service(
                 url=self.url,
@@ -394,7 +394,7 @@ def _names(entries: Sequence[Entry]) -> str:
 def _timeout(timeout: Any) -> Any:
     if timeout is None or isinstance(timeout, tuple):
         return timeout
-    span = seconds(timeout)
+    span = named_seconds("timeout", timeout)
     if span == 0.0:
         raise PlanError("a timeout of 0 s would fail every request: give it more, or None for no timeout")
     return span

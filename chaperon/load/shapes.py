@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from chaperon.clock import seconds
+from chaperon.clock import LASTING, named_seconds
 from chaperon.errors import PlanError
 from chaperon.load.curve import Curve, Piece
 from chaperon.load.kinds.iterations import Iterations
@@ -267,10 +267,7 @@ def _flag(what: str, given: bool) -> bool:
 
 
 def _span(what: str, span: float | str) -> float:
-    try:
-        return seconds(span)
-    except PlanError as exc:
-        raise PlanError(f"{what}: {exc}") from None
+    return named_seconds(what, span, LASTING)
 
 
 def _hold(hold: float | str | None) -> float | None:

@@ -18,6 +18,7 @@ from chaperon.report.limits.live_limit import LiveLimit
 from chaperon.report.limits.reserved import reserved_by
 from chaperon.report.limits.sliding_limit import Sliding
 from chaperon.report.limits.uncounted import uncounted_errors
+from chaperon.report.limits.units import ambiguous_limits
 from chaperon.report.reconciliation import reconcile
 from chaperon.report.redaction.redaction import Redactor
 from chaperon.report.report import Report
@@ -149,7 +150,7 @@ class RunMonitor:
             self._failed,
             faults,
             finished,
-            tuple(problems.warnings),
+            (*problems.warnings, *ambiguous_limits(results)),
             unreached=self._dead.reason,
             uncounted=uncounted_errors(self._limits, totals) if finished else "",
             strict=self._strict,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -71,6 +72,12 @@ class Row:
     def total(self) -> float:
         """The sum of all values; of a count, the total counted."""
         return self.series.total
+
+    @property
+    def unit(self) -> str:
+        """The unit of its values: "s" for times, that of recorded values, "" for those without one."""
+        unit = value_unit(self.kind, self.name)
+        return "s" if unit is None else unit
 
     @property
     def last(self) -> float | None:
@@ -205,6 +212,19 @@ def generator_part_of(row: Row, q: float, own: GeneratorPart, *, response: bool 
 
 UNTIMED = ("check", "value", "count", "gauge")
 """Kinds whose values are not times."""
+_UNIT = re.compile(r" \(([^()]+)\)$")
+
+
+def value_unit(kind: str, name: str) -> str | None:
+    """Return the unit of the values of a series, None for a series of times.
+
+    It is what `session.record` was given as unit=, which stands behind the name; "" if it was given none.
+    """
+    if kind not in UNTIMED:
+        return None
+    found = _UNIT.search(name) if kind == "value" else None
+    return found.group(1) if found else ""
+
 
 _ORDER = ("step", "call", "task", "visit", "check", "value", "count", "gauge")
 

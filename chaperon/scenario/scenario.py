@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chaperon.clock import seconds
+from chaperon.clock import WAIT, seconds
 from chaperon.errors import LoadError, StepFailed, VisitTimeout
 from chaperon.interrupts import is_interrupt
 from chaperon.load.arrivals import seeded_random
@@ -55,7 +55,7 @@ class Scenario:
         self.init = None if init is None else require_plain_function(init)
         self.cleanup = None if cleanup is None else require_plain_function(cleanup)
         self.name = name
-        self.timeout = None if timeout is None else seconds(timeout)
+        self.timeout = None if timeout is None else seconds(timeout, most=WAIT)
 
     def __repr__(self) -> str:
         return f"<Scenario {self.name or ''}({', '.join(self.names)})>"

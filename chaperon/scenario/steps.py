@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast, overload
 
-from chaperon.clock import seconds
+from chaperon.clock import WAIT, seconds
 from chaperon.errors import PlanError, StepTimeout
 from chaperon.interrupts import is_interrupt
 from chaperon.load.kinds.think import Between, Think, thinking
@@ -89,7 +89,7 @@ def _step(
     on_error: OnError | None,
 ) -> F:
     label = name or _name_of(function)
-    within = None if timeout is None else seconds(timeout)
+    within = None if timeout is None else seconds(timeout, most=WAIT)
     if repeat < 1 or retries < 0:
         raise PlanError(f"step {label}: repeat must be at least 1, retries at least 0; got {repeat} and {retries}")
     if on_error is not None and on_error not in POLICIES:

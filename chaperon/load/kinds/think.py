@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from chaperon.clock import seconds
+from chaperon.clock import WAIT, seconds
 from chaperon.errors import PlanError
 
 
@@ -23,7 +23,7 @@ class Between:
 
 def between(low: float | str, high: float | str) -> Between:
     """Return a random think time between two spans. Raises PlanError if *low* is longer than *high*."""
-    span = Between(seconds(low), seconds(high))
+    span = Between(seconds(low, most=WAIT), seconds(high, most=WAIT))
     if span.low > span.high:
         raise PlanError(f"between({low!r}, {high!r}) is the wrong way round: put the smaller span first")
     return span
@@ -36,5 +36,5 @@ def thinking(think: Think | None) -> Between | None:
     """Convert a think time as authors write it (seconds, text, `between`) to a span. Raises PlanError."""
     if think is None or isinstance(think, Between):
         return think
-    span = seconds(think)
+    span = seconds(think, most=WAIT)
     return Between(span, span)

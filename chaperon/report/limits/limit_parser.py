@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal, NoReturn
 
-from chaperon.clock import seconds
+from chaperon.clock import LASTING, seconds
 from chaperon.errors import LimitError, PlanError
 from chaperon.measure.plain_text import WORDS, encodable
 from chaperon.report.limits.limits import TIMED, Limit
 from chaperon.report.limits.selection import Selection, readings
+from chaperon.report.limits.units import BARE, ambiguity, is_timed_name
 
 _WHAT = re.compile(r"p\d+(?:\.\d+)?|min|mean|max|rate|count|errors|last")
 _OP = re.compile(r"<=|>=|==|<|>")
@@ -47,6 +49,9 @@ class _Reader:
         start = self.at
         found = self._match(_VALUE, "a number, such as 300ms, 1% or 100/s")
         value, share = self._number(found, what, start)
+        unit = found.group(2) or ""
+        if not unit and value >= BARE and (what in TIMED or what[0] == "p") and _only_timed(selections):
+            self._refuse(ambiguity(found.group(1)), start)
         over, during, abort, after = self._when()
         if self.at < len(self.text):
             self._refuse("unexpected text after the limit")
@@ -61,7 +66,20 @@ class _Reader:
         if abort and over is None and what in ("count", "errors") and not share and op in (">", ">=", "=="):
             self._refuse(f"{what} grows until the end of the run, so it cannot abort it earlier: use rate, or over", 0)
         return Limit(
-            self.text, what, op, value, share, clock, population, kept[-1], tuple(kept), over, during, abort, after
+            self.text,
+            what,
+            op,
+            value,
+            share,
+            clock,
+            population,
+            kept[-1],
+            tuple(kept),
+            over,
+            during,
+            abort,
+            after,
+            unit,
         )
 
     def _when(self) -> tuple[float | None, str | None, bool, float | None]:
@@ -91,7 +109,7 @@ class _Reader:
     def _span(self, wanted: str) -> float:
         start = self._space()
         try:
-            return seconds(self._match(_SPAN, wanted).group())
+            return seconds(self._match(_SPAN, wanted).group(), most=LASTING)
         except PlanError as exc:
             self._refuse(str(exc), start)
 
@@ -176,3 +194,9 @@ class _Reader:
     def _refuse(self, why: str, at: int | None = None) -> NoReturn:
         place = self.at if at is None else at
         raise LimitError(f"limit, character {place + 1}: {why}\n  {self.text}\n  {' ' * place}^")
+
+
+def _only_timed(selections: Sequence[Selection]) -> bool:
+    """Return whether the series of a limit, by any reading, can only have times."""
+    groups = [each for each in selections if each.series is None]
+    return any(each.kind != "check" for each in groups) or is_timed_name(selections[0].series)

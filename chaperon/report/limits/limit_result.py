@@ -9,10 +9,10 @@ from dataclasses import dataclass
 class LimitResult:
     """Whether a limit held, and the value it was evaluated on.
 
-    *value* is in seconds for times, a fraction for percentages; None without data, and for a
+    *value* is in *unit*, a fraction for percentages; None without data, and for a
     percentile that lies among censored samples, whose lower bound is *at_least*. *shown* is the
     value as text, *note* a remark on it. *at* is the second in which a limit broke that is
-    evaluated during the run.
+    evaluated during the run. *unit* is "s" for times, that of recorded values, "" for other numbers.
     """
 
     limit: str
@@ -22,3 +22,4 @@ class LimitResult:
     note: str | None = None
     at: int | None = None
     at_least: float | None = None
+    unit: str = ""

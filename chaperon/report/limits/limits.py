@@ -15,6 +15,7 @@ from chaperon.measure.series import Series
 from chaperon.report.format import AT_LEAST, number_text, time_text
 from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.limits.selection import ALL, Selection, similar_names
+from chaperon.report.limits.units import BARE, TIME_UNITS, ambiguity, unit_of
 from chaperon.report.percentiles import Bounds, Population
 from chaperon.report.totals import Totals
 
@@ -45,13 +46,15 @@ class LimitValue(NamedTuple):
 
     For a percentile that lies among censored samples *value* is the bound that is harder to
     hold, possibly infinity, and *at_least* the lower bound. *nothing_bad* says that the limit
-    speaks of samples in error and there are none, so that it holds.
+    speaks of samples in error and there are none, so that it holds. *unit* is that of recorded
+    values, "" if they have none; None for times and counts.
     """
 
     value: float | None
     note: str | None = None
     at_least: float | None = None
     nothing_bad: bool = False
+    unit: str | None = None
 
 
 NOTHING = LimitValue(None)
@@ -69,6 +72,7 @@ class Limit:
       first; `reading_for` picks the first one that covers an existing series.
     - *over*: length in seconds of a sliding window over which it must hold, None for the whole run.
     - *during*: the phase it is about. *abort*: whether it stops the run, no earlier than *after* seconds.
+    - *unit*: the unit written behind the number, "" without one.
     - *independent*: whether a percentile is known by the number of its samples alone, as if they were independent.
     """
 
@@ -85,6 +89,7 @@ class Limit:
     during: str | None = None
     abort: bool = False
     after: float | None = None
+    unit: str = ""
     independent: bool = False
 
     def evaluate(self, totals: Totals, duration: float) -> LimitResult:
@@ -105,10 +110,17 @@ class Limit:
             return LimitResult(self.text, True, None, "–", measured.note)
         held = self.holds(measured.value)
         at = None if held else at
+        unit = measured.unit if measured.unit is not None else "s" if self.is_timed or self.unit in TIME_UNITS else ""
         if measured.at_least is not None:
             shown = f"{AT_LEAST}{self.value_text(measured.at_least)}"
-            return LimitResult(self.text, held, None, shown, measured.note, at, measured.at_least)
-        return LimitResult(self.text, held, measured.value, self.value_text(measured.value), measured.note, at)
+            return LimitResult(self.text, held, None, shown, measured.note, at, measured.at_least, unit)
+        shown = self.value_text(measured.value, measured.unit)
+        return LimitResult(self.text, held, measured.value, shown, measured.note, at, unit=unit)
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether the statistic is a time, unless it is of recorded values."""
+        return self.what in TIMED or self.what[0] == "p"
 
     def holds(self, value: float | None) -> bool:
         """Return whether a value is within the limit. None and infinity never are."""
@@ -124,15 +136,29 @@ class Limit:
 
     def measure(self, data: LimitInput) -> LimitValue:
         """Return the value of the limit's statistic."""
-        parts = [series for key in sorted(data.series) if self.covers(key) for series in data.series[key]]
+        keys = [key for key in sorted(data.series) if self.covers(key)]
+        parts = [series for key in keys for series in data.series[key]]
         if not parts:
             return NOTHING
         whole = Series.sum_of(parts)
-        if self.what == "last":
-            return LimitValue(None if whole.last is None else whole.last[1])
         if self.what in ("count", "errors", "rate"):
             return LimitValue(self._count_value(whole, data))
-        return self._time_value(whole)
+        if self.what == "last":
+            return self._in_unit(LimitValue(None if whole.last is None else whole.last[1]), unit_of(keys) or "")
+        return self._in_unit(self._time_value(whole), unit_of(keys))
+
+    def _in_unit(self, found: LimitValue, unit: str | None) -> LimitValue:
+        """Return a value of series whose values have *unit* (None: times) in the unit of the limit."""
+        if unit is None:
+            if not self.unit and self.value >= BARE:
+                note = ambiguity(f"{self.value:g}")
+                return found._replace(note=f"{note}; {found.note}" if found.note else note)
+            return found
+        if not self.unit or found.value is None:
+            return found._replace(unit=unit)
+        if unit and unit not in TIME_UNITS:
+            return LimitValue(None, f"its values are in {unit}, not in a time: write the number without {self.unit}")
+        return found._replace(value=found.value * TIME_UNITS.get(unit, 1.0))
 
     def covers(self, key: Key) -> bool:
         """Return whether the limit covers a series: selection and phase match."""
@@ -156,13 +182,15 @@ class Limit:
                 return replace(self, selection=each)
         return self
 
-    def value_text(self, value: float | None) -> str:
-        """Return a value as text in the unit of this limit."""
+    def value_text(self, value: float | None, unit: str | None = None) -> str:
+        """Return a value as text in the unit of this limit, or in *unit*, that of recorded values."""
         if value is None:
             return "no data"
+        if unit is not None:
+            return f"{number_text(value)} {unit}".rstrip()
         if self.share:
             return f"{value:.2%}"
-        if self.what in ("rate", "count", "errors", "last"):
+        if self.what in ("rate", "count", "errors"):
             return number_text(value) + ("/s" if self.what == "rate" else "")
         return time_text(value)
 

@@ -108,6 +108,7 @@ def _series(report: Report, row: Row) -> dict[str, Any]:
         "scenario": row.scenario,
         "name": row.name,
         "kind": row.kind,
+        "unit": row.unit,
         "count": row.count,
         "errors": row.errors,
         "censored": row.censored,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from chaperon.clock import seconds
+from chaperon.clock import WAIT, seconds
 from chaperon.errors import PlanError
 
 
@@ -49,6 +50,10 @@ class ValidityRules:
         return replace(cls(), **changed)
 
 
+_MOST = {"late": 10.0, "stall": 10.0, "late_for": WAIT, "cpu_for": WAIT}
+"""The largest numbers, in seconds, that rules of times accept without a unit."""
+
+
 def _value(name: str, value: Any) -> float | None:
     if value is None or value == "off":
         return None
@@ -58,6 +63,6 @@ def _value(name: str, value: Any) -> float | None:
         except ValueError:
             raise PlanError(f"trust: {name}={value!r} is not a share, such as 2%") from None
     try:
-        return seconds(value)
+        return seconds(value, most=_MOST.get(name, math.inf))
     except PlanError as exc:
         raise PlanError(f"trust: {name}: {exc}") from None
