@@ -219,7 +219,7 @@ def test_a_percentile_among_censored_samples_has_no_interval():
 
 
 def test_too_few_independent_samples_are_a_question_mark_null_and_the_maximum():
-    report = report_of(collected(drifting(1, rate=20)), ["p99(GET /) < 10s"])
+    report = report_of(collected(drifting(1, rate=20)), ["p99(GET /) < 10s", "p99(GET /) < 1ms"])
     row, out = report["GET /"], io.StringIO()
 
     print_report(report, Console(file=out, width=140))
@@ -229,12 +229,15 @@ def test_too_few_independent_samples_are_a_question_mark_null_and_the_maximum():
     assert json.loads(json.dumps(as_dict(report)))["series"][0]["p99"] is None
     line = next(line for line in out.getvalue().splitlines() if "GET /" in line)
     assert line.split()[-3] == "?"
-    (limit,) = report.limits
+    limit, broken = report.limits
     assert limit.value == row.max
+    assert limit.shown.startswith("max ")
+    assert report.reasons[0].startswith("limit broke: p99(GET /) < 1ms, but the maximum was ")
+    assert not broken.held
     effective = row.service.effective(0.99)
     assert effective < 368
     assert limit.note == (
-        f"1,200 samples say as much as {effective} independent ones, of 368 needed: the maximum is used instead"
+        f"1,200 samples that resemble their neighbours count as {effective} of 368 needed: the maximum is used instead"
     )
 
 

@@ -6,6 +6,7 @@ import random
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from test_ci_outputs import HOSTILE, PLAN, report_of
 from test_fleet import Ground
 
-from chaperon import Environment, Scenario, rate, read_run, run
+from chaperon import Environment, Scenario, rate, read_run, run, step
+from chaperon.execution.running import Running
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import VisitCounts
@@ -25,6 +27,7 @@ from chaperon.report.outputs.json import as_dict
 from chaperon.report.page.document import SCRIPTS, UPLOT, asset, html_of
 from chaperon.report.page.payload import page_payload
 from chaperon.report.page.steps import MOST_POINTS, RunSteps, SeriesName, bucket_of, histogram_of
+from chaperon.testing import VirtualClock
 
 in_chromium = [
     pytest.mark.page,
@@ -104,6 +107,63 @@ def test_an_hour_of_fifty_series_is_less_than_two_megabytes():
     assert size < 2_000_000
     empty = len(html_of(page_payload(report, PLAN, RunSteps())).encode())
     assert empty < 250_000
+
+
+def test_the_payload_has_the_target_what_the_run_was_made_with_and_the_bounds_of_its_limits(tmp_path):
+    plan = replace(PLAN, target="http://shop.test", facts=lambda: [("machine", "here")])
+    limits = ["p95(GET /) < 1s", "errors < 2%", "rate(GET / in shop) > 1/s"]
+    payload = page_payload(report_of(limits=limits), plan, RunSteps())
+
+    assert payload["plan"]["target"] == "http://shop.test"
+    assert payload["plan"]["facts"] == [["machine", "here"]]
+    assert [(each["op"], each["bound"], each["series"], each["all"]) for each in payload["bounds"]] == [
+        ("<", 1.0, "GET /", False),
+        ("<", 0.02, None, True),
+        (">", 1.0, "GET /", False),
+    ]
+    assert payload["bounds"][2]["scenario"] == "shop"
+
+
+def test_a_report_and_its_run_file_say_alike_what_the_run_was_made_with(tmp_path):
+    @step
+    def wait(session):
+        session.sleep(0.01)
+
+    clock, seen = VirtualClock(), HtmlOutput(tmp_path / "run.html")
+    environment = Environment("http://shop.test", scenarios=[run(Scenario(wait, name="shop"), rate(5, hold="2s"))])
+    running = Running(environment.plan(), clock=clock).start([seen], run_file=tmp_path / "run.chap")
+    clock.run(lambda: running.ended)
+    running.finish()
+
+    planned = read_run(tmp_path / "run.chap").run().planned
+    assert planned.target == "http://shop.test"
+    facts = dict(planned.facts())
+    assert facts["run file"] == "run.chap"
+    assert "gevent" in facts["versions"]
+    data = re.search(r'type="application/json">(.*?)</script>', (tmp_path / "run.html").read_text(), re.DOTALL)
+    assert json.loads(data[1])["plan"]["facts"] == [list(fact) for fact in planned.facts()]
+
+
+def test_requests_and_errors_are_counted_by_worker_where_there_are_several():
+    steps = RunSteps()
+    for at in range(700):
+        steps.add(replace(second_of(at), workers={"a": (10, 0), "b": (10, 2 if at >= 300 else 0), "c": (1, 0)}))
+    workers = page_payload(report_of(), PLAN, steps)["workers"]
+
+    assert list(workers) == ["b", "a", "c"]
+    assert workers["b"] == [[100] * 70, [0] * 30 + [20] * 40]
+    alone = RunSteps()
+    alone.add(replace(second_of(0), workers={"a": (10, 1)}))
+    assert page_payload(report_of(), PLAN, alone)["workers"] == {}
+
+
+def test_the_payload_has_the_five_slowest_samples_of_a_series_with_their_moments():
+    report = report_of()
+    rows = page_payload(report, PLAN, RunSteps())["report"]["series"]
+
+    for row, wanted in zip(rows, report.rows, strict=True):
+        assert row["slowest"] == [[took, at - report.began] for took, at in wanted.slowest[:5]]
+        assert all(0.0 <= at <= report.duration for _, at in row["slowest"])
 
 
 def test_the_page_lets_no_data_end_its_script_and_nothing_out():

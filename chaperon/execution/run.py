@@ -15,7 +15,7 @@ from chaperon.clock import Clock, HubClock, epoch, today
 from chaperon.errors import NotPatched, OutputError, TeardownError, UsageError
 from chaperon.execution.output_feed import OutputFailure, OutputFeed
 from chaperon.execution.plan import RunPlan
-from chaperon.execution.run_header import run_header
+from chaperon.execution.run_header import run_header, target_text
 from chaperon.load.live_changes import LiveChanges
 from chaperon.load.plan import levels_at
 from chaperon.measure.plain_text import WORDS, encodable
@@ -24,7 +24,7 @@ from chaperon.report.collector import Collector
 from chaperon.report.monitor import RunMonitor
 from chaperon.report.outputs.output import Output, PlannedRun, wants_samples
 from chaperon.report.redaction.redaction import Redactor
-from chaperon.report.run_file.records import RunFooter
+from chaperon.report.run_file.records import RunFooter, facts_of
 from chaperon.report.run_file.writer import RunFileWriter
 from chaperon.report.totals import Pulse, WorkerStats
 from chaperon.report.verdict import RunInfo
@@ -329,7 +329,14 @@ class Run(ABC):
             scenarios=tuple(redact(entry.label) for entry in plan.entries),
             limits=tuple(redact(limit.text) for limit in plan.limits),
             redact=redact,
+            target=redact(target_text(plan)),
+            facts=self._facts,
         )
+
+    def _facts(self) -> list[tuple[str, str]]:
+        header = run_header(self.plan, began=0.0, started="", time=0.0)
+        file = None if self._run_file is None else self._run_file.path.name
+        return [(name, self._monitor.redact(text)) for name, text in facts_of(header, file)]
 
     def _tear_down(self) -> None:
         try:

@@ -36,8 +36,13 @@ def run_header(plan: RunPlan, *, began: float, started: str, time: float) -> Run
         versions=_versions(),
         host=platform.node(),
         scenario=scenario_hash(plan),
-        target=", ".join(sorted({service.url for service in plan.services.values() if service.url})),
+        target=target_text(plan),
     )
+
+
+def target_text(plan: RunPlan) -> str:
+    """Return the base URLs of all services."""
+    return ", ".join(sorted({service.url for service in plan.services.values() if service.url}))
 
 
 def scenario_hash(plan: RunPlan) -> str:

@@ -47,11 +47,14 @@ class WorkerStats:
     *health* has the worst value of each figure, *latest* the newest. *losses* is the number of
     visits whose outcome is unknown because the worker was lost. A worker that is *away* has left:
     no second waits for its windows. One that is *lost* left without sending all of them.
-    *missing* are the sequence numbers of windows not yet received.
+    *missing* are the sequence numbers of windows not yet received. *requests* and *errors* are counts of its
+    requests, and of those that ended in an error, warm-up included.
     """
 
     name: str
     windows: int = 0
+    requests: int = 0
+    errors: int = 0
     visits: int = 0
     next_seq: int = 1
     away: bool = False
@@ -73,6 +76,10 @@ class WorkerStats:
             return False
         self.windows += 1
         self.visits += sum(c.done + c.failed + c.interrupted for c in window.ledger.values())
+        for key, series in window.series.items():
+            if key.is_request:
+                self.requests += series.count
+                self.errors += series.errors
         self.reported.add(window)
         merge_worst(self.health, window.health)
         self.latest = window.health

@@ -11,7 +11,7 @@ from chaperon.measure.quantity import count_text
 from chaperon.measure.recorder import UNMEASURED
 from chaperon.measure.sample import WARM_UP
 from chaperon.report.format import AT_LEAST
-from chaperon.report.limits.limit_result import LimitResult
+from chaperon.report.limits.limit_result import MAXIMUM, LimitResult
 from chaperon.report.report import Report, Verdict, error_rows
 from chaperon.report.rows import rows_of
 from chaperon.report.totals import Totals
@@ -176,4 +176,6 @@ def _judge(totals: Totals, limits: Sequence[LimitResult], ending: Ending) -> tup
 def _broken(limit: LimitResult) -> str:
     when = "" if limit.at is None else f" at {limit.at} s"
     note = f" ({limit.note})" if limit.note else ""
-    return f"limit broke{when}: {limit.limit}, but was {limit.shown}{note}"
+    value = limit.shown.removeprefix(MAXIMUM)
+    was = "the maximum was" if value != limit.shown else "was"
+    return f"limit broke{when}: {limit.limit}, but {was} {value}{note}"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MAXIMUM = "max "
+"""Stands in `LimitResult.shown` before a maximum that is used because the percentile is unknown."""
+
 
 @dataclass(frozen=True, slots=True)
 class LimitResult:

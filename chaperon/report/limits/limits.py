@@ -13,7 +13,7 @@ from chaperon.measure.quantity import count_text
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.report.format import AT_LEAST, number_text, time_text
-from chaperon.report.limits.limit_result import LimitResult
+from chaperon.report.limits.limit_result import MAXIMUM, LimitResult
 from chaperon.report.limits.selection import ALL, Selection, similar_names
 from chaperon.report.limits.units import BARE, TIME_UNITS, ambiguity, unit_of
 from chaperon.report.percentiles import Bounds, Population
@@ -55,6 +55,7 @@ class LimitValue(NamedTuple):
     at_least: float | None = None
     nothing_bad: bool = False
     unit: str | None = None
+    is_maximum: bool = False
 
 
 NOTHING = LimitValue(None)
@@ -111,10 +112,11 @@ class Limit:
         held = self.holds(measured.value)
         at = None if held else at
         unit = measured.unit if measured.unit is not None else "s" if self.is_timed or self.unit in TIME_UNITS else ""
+        prefix = MAXIMUM if measured.is_maximum else ""
         if measured.at_least is not None:
-            shown = f"{AT_LEAST}{self.value_text(measured.at_least)}"
+            shown = f"{prefix}{AT_LEAST}{self.value_text(measured.at_least)}"
             return LimitResult(self.text, held, None, shown, measured.note, at, measured.at_least, unit)
-        shown = self.value_text(measured.value, measured.unit)
+        shown = f"{prefix}{self.value_text(measured.value, measured.unit)}"
         return LimitResult(self.text, held, measured.value, shown, measured.note, at, unit=unit)
 
     @property
@@ -270,7 +272,7 @@ class Limit:
             bounds = population.quantile(1.0)
             assert bounds is not None
         if bounds.lower == bounds.upper:
-            return LimitValue(bounds.upper, few)
+            return LimitValue(bounds.upper, few, is_maximum=few is not None)
         if self.op in (">", ">="):
             used, worst = "lower", bounds.lower
         else:
@@ -279,7 +281,7 @@ class Limit:
         notes.append(f"{cut:,} of {population.count:,} samples were cut before they ended")
         if _OPS[self.op](bounds.lower, self.value) != _OPS[self.op](bounds.upper, self.value):
             notes.append(f"the value lies {_between(bounds)}, evaluated by the {used} bound")
-        return LimitValue(worst, "; ".join(notes), bounds.at_least)
+        return LimitValue(worst, "; ".join(notes), bounds.at_least, is_maximum=few is not None)
 
 
 def samples_text(population: Population, q: float) -> str:
@@ -287,7 +289,7 @@ def samples_text(population: Population, q: float) -> str:
     count, effective, needed = population.count, population.effective(q), samples_needed(q)
     if count < needed:
         return f"{count:,} of {needed:,} samples needed"
-    return f"{count_text(count, 'sample')} say as much as {effective:,} independent ones, of {needed:,} needed"
+    return f"{count_text(count, 'sample')} that resemble their neighbours count as {effective:,} of {needed:,} needed"
 
 
 def _between(bounds: Bounds) -> str:

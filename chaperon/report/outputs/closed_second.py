@@ -26,6 +26,7 @@ class ClosedSecond:
       (seconds), "cpu" (cores), "stalls" …
     - *generator*: the delay added by the generator, as distributions in seconds ("late", "lag").
     - *phases*: by (scenario label, phase), seconds of this second in that phase.
+    - *workers*: by worker, its requests and those that ended in an error.
     - *events*: events with the worker they come from. *notes*: counts of what was capped or refused, by text.
 
     No text holds a secret of the run.
@@ -41,6 +42,7 @@ class ClosedSecond:
     health: Mapping[str, float] = field(default_factory=dict)
     generator: Mapping[str, Series] = field(default_factory=dict)
     phases: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    workers: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     events: Sequence[tuple[str, RunEvent]] = ()
     notes: Mapping[str, int] = field(default_factory=dict)
 
@@ -98,7 +100,14 @@ def closed_second(
         health=health,
         generator={name: Series.sum_of(parts) for name, parts in generator.items()},
         phases=phases,
+        workers={window.worker: _requests(window) for window in windows},
         events=tuple((window.worker, event) for window in windows for event in window.happenings),
         notes=notes,
     )
     return map_fields(whole, redact)
+
+
+def _requests(window: Window) -> tuple[int, int]:
+    """Return the number of requests in a window, and of those that ended in an error."""
+    requests = [series for key, series in window.series.items() if key.is_request]
+    return sum(series.count for series in requests), sum(series.errors for series in requests)

@@ -63,6 +63,8 @@ def as_dict(report: Report) -> dict[str, Any]:
             {
                 "name": w.name,
                 "visits": w.visits,
+                "requests": w.requests,
+                "errors": w.errors,
                 "windows": w.windows,
                 "lost": w.lost,
                 "losses": w.losses,

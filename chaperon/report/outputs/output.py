@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,8 +17,9 @@ class PlannedRun:
     """What an output knows of a run before it sends anything.
 
     *environment* is its name, *load* the loads of all entries in words, *scenarios* the labels
-    of the entries, *limits* the texts of the limits. No text holds a secret of the run; *redact* removes them from
-    other texts.
+    of the entries, *limits* the texts of the limits, *target* the base URLs. *facts* returns what else it was made
+    with, as (name, text): the machine, versions, the run file. No text holds a secret of the run; *redact* removes
+    them from other texts.
     """
 
     environment: str
@@ -27,6 +28,8 @@ class PlannedRun:
     scenarios: tuple[str, ...]
     limits: tuple[str, ...]
     redact: Callable[[str], str] = str
+    target: str = ""
+    facts: Callable[[], Sequence[tuple[str, str]]] = tuple
 
 
 class Output(Protocol):

@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from chaperon.errors import LimitError
 from chaperon.measure.window import OUTCOMES
+from chaperon.report.limits.limit_parser import parse
+from chaperon.report.limits.selection import ALL
 from chaperon.report.outputs.json import as_dict
 from chaperon.report.outputs.output import PlannedRun
 from chaperon.report.page.steps import BUCKETS_PER_DECADE, SHORTEST, Point, RunSteps, SeriesName, Step
 from chaperon.report.report import Report
-from chaperon.report.rows import UNTIMED
+from chaperon.report.rows import UNTIMED, Row
 
 SCHEMA = "chaperon-page/1"
 CLASSES = 7
@@ -21,6 +24,10 @@ ZOOMED = 10
 """Series that have histograms for zoomed tables, the busiest ones."""
 DRAWN = 1_000
 """Series that have charts, the busiest ones; tables have all."""
+WORKERS = 8
+"""Workers whose requests and errors are drawn, those with most errors."""
+SLOWEST = 5
+SHOWN = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _TABLE = (
     "scenario", "name", "kind", "count", "errors", "censored", "never_begun", "rate", "bytes", "total", "last",
     "min", "mean", "max", "p50", "p95", "p99", "at_least", "response",
@@ -31,7 +38,7 @@ def page_payload(report: Report, plan: PlannedRun, steps: RunSteps) -> dict[str,
     """Return what the page shows. Every figure of its tables is a figure of the JSON report, times in seconds."""
     values = as_dict(report)
     length, found = steps.steps()
-    rows = [_row(row) for row in values["series"]]
+    rows = [{**_row(row), **_of_row(report, each)} for row, each in zip(values["series"], report.rows, strict=True)]
     busiest = sorted(range(len(rows)), key=lambda place: -rows[place]["count"])[:DRAWN]
     points = {place: [step.series.get(_name(rows[place])) for step in found] for place in busiest}
     zoomed = [place for place in busiest if rows[place]["kind"] not in UNTIMED][:ZOOMED]
@@ -40,8 +47,15 @@ def page_payload(report: Report, plan: PlannedRun, steps: RunSteps) -> dict[str,
     return {
         "schema": SCHEMA,
         "finished": report.finished,
-        "report": {**{name: values[name] for name in kept}, "series": rows},
-        "plan": {"load": plan.load, "limits": list(plan.limits), "scenarios": list(plan.scenarios)},
+        "report": {**{name: values[name] for name in kept}, "series": rows, "requests": _total(report, values)},
+        "plan": {
+            "load": plan.load,
+            "limits": list(plan.limits),
+            "scenarios": list(plan.scenarios),
+            "target": plan.target,
+            "facts": [list(fact) for fact in plan.facts()],
+        },
+        "bounds": [limit_bound(limit.limit, report) for limit in report.limits],
         "step": length,
         "at": [step.at for step in found],
         "run": _run_columns(found, length),
@@ -53,14 +67,59 @@ def page_payload(report: Report, plan: PlannedRun, steps: RunSteps) -> dict[str,
             **{str(place): [_flat(point) for point in points[place]] for place in zoomed},
         },
         "classes": _classes(found),
+        "workers": _workers(found),
         "phases": _phases(found, length),
     }
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
     kept = {name: row[name] for name in _TABLE}
-    kept["intervals"] = {name: row["intervals"][name] for name in ("p50", "p95", "p99")}
+    for what in ("intervals", "design_effect"):
+        kept[what] = {name: row[what][name] for name in SHOWN}
     return kept
+
+
+def _of_row(report: Report, row: Row) -> dict[str, Any]:
+    """Return what the page shows of a row beyond the JSON report: its slowest samples, its marked percentiles.
+
+    *slowest* are (value, seconds from the start of the run), *own* the percentiles of which a tenth or more may be
+    delay of the generator.
+    """
+    own = [name for name, q in SHOWN.items() if report.falsified(row, 100 * q)]
+    return {"slowest": [[took, at - report.began] for took, at in row.slowest[:SLOWEST]], "own": own}
+
+
+def _total(report: Report, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of all requests."""
+    return {**_row(values["totals"][-1]), **_of_row(report, report.totals[-1])}
+
+
+def limit_bound(text: str, report: Report) -> dict[str, Any] | None:
+    """Return what a limit compares its value with, and of which series, None if its text does not say.
+
+    *bound* is in seconds, or a share. *all*: it is on all requests; *series* and *scenario* are None where it has none.
+    """
+    try:
+        limit = parse(text).reading_for(report.series)
+    except LimitError:  # a secret in its text was replaced
+        return None
+    of = limit.selection
+    names = {"series": of.series, "scenario": of.scenario, "all": of == ALL}
+    return {"what": limit.what, "op": limit.op, "bound": limit.value, "over": limit.over, **names}
+
+
+def _workers(found: Sequence[Step]) -> dict[str, list[list[int]]]:
+    """Return requests and errors by worker, of those with most errors; empty if only one worker sent any."""
+    errors: Counter[str] = Counter()
+    for step in found:
+        errors.update({worker: failed for worker, (_, failed) in step.workers.items()})
+    if len(errors) < 2:
+        return {}
+    none = (0, 0)
+    return {
+        worker: [[step.workers.get(worker, none)[place] for step in found] for place in (0, 1)]
+        for worker, _ in errors.most_common(WORKERS)
+    }
 
 
 def _name(row: dict[str, Any]) -> SeriesName:

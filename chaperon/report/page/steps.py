@@ -46,6 +46,7 @@ class Part:
     errors: Counter[str] = field(default_factory=Counter)
     phases: set[tuple[str, str]] = field(default_factory=set)
     health: dict[str, float] = field(default_factory=dict)
+    workers: dict[str, tuple[int, int]] = field(default_factory=dict)
     users: int = 0
     in_flight: int = 0
 
@@ -65,7 +66,7 @@ class Point(NamedTuple):
 
 @dataclass(slots=True)
 class Step:
-    """A finished step: *at* is its first second."""
+    """A finished step: *at* is its first second, *workers* the requests and errors of each worker."""
 
     at: int
     requests: Point
@@ -76,6 +77,7 @@ class Step:
     health: dict[str, float]
     users: int
     in_flight: int
+    workers: dict[str, tuple[int, int]]
 
 
 class RunSteps:
@@ -168,6 +170,7 @@ def _part_of(second: ClosedSecond) -> Part:
     for (_, _, error), found in second.errors.items():
         part.errors[error] += found.count
     part.phases = set(second.phases)
+    part.workers = dict(second.workers)
     return part
 
 
@@ -181,6 +184,9 @@ def _merge(whole: Part, part: Part) -> None:
     whole.phases |= part.phases
     for figure, value in part.health.items():
         whole.health[figure] = max(whole.health.get(figure, 0.0), value)
+    for worker, (requests, errors) in part.workers.items():
+        before = whole.workers.get(worker, (0, 0))
+        whole.workers[worker] = before[0] + requests, before[1] + errors
     whole.users, whole.in_flight = part.users, part.in_flight
 
 
@@ -188,7 +194,7 @@ def _finished(part: Part) -> Step:
     points = {name: _point(series, timed=name.kind not in UNTIMED) for name, series in part.series.items()}
     return Step(
         part.at, _point(part.requests), points, part.ledger, part.errors, part.phases, part.health, part.users,
-        part.in_flight,
+        part.in_flight, part.workers,
     )  # fmt: skip
 
 

@@ -45,6 +45,14 @@ class RunHeader:
     strict: bool = False
 
 
+def facts_of(header: RunHeader, file: str | None) -> list[tuple[str, str]]:
+    """Return by what a run was made, as (name, text): machine, versions, source of the scenario, name of its *file*."""
+    versions = ", ".join(f"{name} {version}" for name, version in header.versions.items())
+    source = f"SHA-256 {header.scenario[:16]}…" if header.scenario else ""
+    facts = [("machine", header.host), ("versions", versions), ("scenario source", source), ("run file", file or "")]
+    return [(name, text) for name, text in facts if text]
+
+
 @dataclass(frozen=True, slots=True)
 class WindowRecord:
     """One window of a worker, as `pack_window` encodes it, with moments relative to the run's *began*.

@@ -20,7 +20,7 @@ from chaperon.report.outputs.output import PlannedRun
 from chaperon.report.report import Report
 from chaperon.report.run_file.columns import Columns, SecondColumns
 from chaperon.report.run_file.frames import FrameReader
-from chaperon.report.run_file.records import MergedRecord, Record, RunFooter, RunHeader, WindowRecord, decode
+from chaperon.report.run_file.records import MergedRecord, Record, RunFooter, RunHeader, WindowRecord, decode, facts_of
 from chaperon.report.run_file.replay import Replay, Stretch, decoded
 from chaperon.report.validity.validity_rules import ValidityRules
 from chaperon.report.verdict import RunInfo
@@ -97,7 +97,15 @@ class RecordedRun:
         header = self.header
         labels = tuple(label for label, _ in header.loads)
         load = " + ".join(load for _, load in header.loads)
-        return PlannedRun(header.environment, header.seed, load, labels, header.limits)
+        return PlannedRun(
+            header.environment,
+            header.seed,
+            load,
+            labels,
+            header.limits,
+            target=header.target,
+            facts=lambda: facts_of(header, self.path.name),
+        )
 
     def series(self, name: str, scenario: str | None = None) -> SecondColumns:
         """Return a series by name, second by second, warm-up included. Raises KeyError if there is none."""
