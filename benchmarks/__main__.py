@@ -10,6 +10,7 @@ from benchmarks.crowd import crowd
 from benchmarks.duel import duel
 from benchmarks.echo import SIZES, echo
 from benchmarks.fleet import master, processes
+from benchmarks.instructions import instructions
 from benchmarks.intervals import intervals
 from benchmarks.profile import profile
 from benchmarks.recording import recording
@@ -18,7 +19,19 @@ from benchmarks.sockets import sockets
 from benchmarks.sweep import sweep
 from benchmarks.truth import situations
 
-WHAT = (*CASES, "recording", "crowd", *SIZES, "sockets", "profile", "master", "processes", "truth", "intervals")
+WHAT = (
+    *CASES,
+    "recording",
+    "crowd",
+    *SIZES,
+    "sockets",
+    "profile",
+    "master",
+    "processes",
+    "truth",
+    "intervals",
+    "instructions",
+)
 SWEEP = "sweep"
 
 
@@ -35,6 +48,7 @@ def main() -> None:
     parser.add_argument("--crowd", type=int, default=10_000, help="how many users a crowd is (10,000)")
     parser.add_argument("--sockets", type=int, default=5_000, help="how many WebSockets are held open (5,000)")
     parser.add_argument("--seeds", type=int, help="how often each, with another seed (truth: 1, intervals: 100)")
+    parser.add_argument("--write", action="store_true", help="write down what instructions were counted")
     parser.add_argument(
         "--only",
         action="append",
@@ -66,6 +80,8 @@ def _measured(name: str, args: argparse.Namespace) -> str:
         return _truth(args.seeds or 1, args.only or [])
     if name == "intervals":
         return intervals(args.seeds or 100)
+    if name == "instructions":
+        return instructions(args.write)
     if name == "profile":
         return profile(CASES["get"], users=args.users)
     if name == "sockets":

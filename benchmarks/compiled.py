@@ -15,7 +15,9 @@ from benchmarks.machine import cache
 CHECKOUT = Path(os.environ.get("BENCHMARKED_CHECKOUT") or Path(__file__).resolve().parent.parent)
 """Where the source is that was copied, or is run as it is written."""
 
-_PARTS = ("chaperon", "benchmarks", "bin", "setup.py", "setup.cfg", "pyproject.toml", "README.md")
+_PARTS = ("chaperon", "bin", "setup.py", "setup.cfg", "pyproject.toml", "README.md")
+_FRESH = "benchmarks"
+"""Copied each time: a change of it compiles nothing anew."""
 
 
 def go_on_compiled() -> None:
@@ -38,11 +40,10 @@ def _copy() -> Path:
             shutil.rmtree(old)
         place.mkdir(parents=True)
         for part in _PARTS:
-            source = CHECKOUT / part
-            if source.is_dir():
-                shutil.copytree(source, place / part, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+            if (CHECKOUT / part).is_dir():
+                _copy_folder(part, place)
             else:
-                shutil.copy(source, place)
+                shutil.copy(CHECKOUT / part, place)
         built = subprocess.run(
             [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"], cwd=place, capture_output=True, text=True
         )
@@ -50,7 +51,13 @@ def _copy() -> Path:
             why = "Chaperon could not be compiled; --as-written measures it as it is"
             raise SystemExit(f"benchmarks: {why}:\n{built.stderr[-2000:]}")
         (place / "whole").touch()
+    _copy_folder(_FRESH, place)
     return place
+
+
+def _copy_folder(name: str, place: Path) -> None:
+    ignored = shutil.ignore_patterns("__pycache__", "*.so")
+    shutil.copytree(CHECKOUT / name, place / name, ignore=ignored, dirs_exist_ok=True)
 
 
 def _digest() -> str:
