@@ -52,7 +52,7 @@ def test_a_job_runs_as_typed_in_a_clean_folder(text, lines, tmp_path):
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {each.name for each in (tmp_path / "results").iterdir()} == {"load.xml", "load.html", "load.run"}
+    assert {each.name for each in (tmp_path / "results").iterdir()} == {"load.xml", "load.html", "load.run", "failures"}
 
 
 @pytest.mark.alone

@@ -42,6 +42,7 @@ DOORS = {
         "clock",
         "client.http.response",
         "report.outputs.csv",
+        "report.exchanges.failures_output",
         "report.samples.samples_output",
         "importing.har_entries",
     },

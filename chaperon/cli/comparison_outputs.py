@@ -11,7 +11,7 @@ from typing import Any
 
 from chaperon.cli.execute import attempt
 from chaperon.cli.option_groups import option
-from chaperon.cli.outputs import STDOUT
+from chaperon.cli.output_rows import STDOUT
 from chaperon.cli.terminal.printing import unfiltered_stdout
 from chaperon.errors import UsageError
 from chaperon.report.comparison.as_github import write_to_github

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from chaperon.cli.interrupts import defer_signals, exit_at_once, handle_signals, interruptible_setup
 from chaperon.cli.options import RunOptions
-from chaperon.cli.outputs import OutputValues, VerdictOutput, make_outputs, prints_elsewhere, probe_outputs
+from chaperon.cli.output_rows import OutputValues, VerdictOutput
+from chaperon.cli.outputs import make_outputs, prints_elsewhere, probe_outputs
 from chaperon.cli.terminal.live import ProgressLine
 from chaperon.cli.terminal.log_handlers import TIME, FileHandler, StderrHandler, log_to
 from chaperon.cli.terminal.stray_errors import stray_errors_contained

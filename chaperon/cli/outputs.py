@@ -4,82 +4,41 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from chaperon.cli.option_groups import option as group_option
+from chaperon.cli.output_rows import (
+    STDOUT,
+    OutputOption,
+    OutputRow,
+    OutputValues,
+    VerdictOutput,
+    file_output,
+    folder_output,
+    parse_address,
+)
 from chaperon.cli.terminal.printing import printing, table_console, unfiltered_stdout
 from chaperon.cli.terminal.streams import print_line
-from chaperon.errors import UsageError
 from chaperon.report.outputs.output import Output
 
 if TYPE_CHECKING:
     from chaperon.report.capacity import Capacity
-    from chaperon.report.report import Report
-
-STDOUT = "-"
-"""The path that means standard output; what else is printed there then goes to standard error."""
-
-
-class OutputValues(Protocol):
-    """The values of the command line that outputs are made of: `RunOptions`."""
-
-    @property
-    def outputs(self) -> Mapping[str, Any]:
-        """The values of the options in `OUTPUTS`, by their names."""
-
-    @property
-    def quiet(self) -> bool:
-        """Whether the verdict is to be printed alone."""
-
-    @property
-    def by(self) -> tuple[str, ...]:
-        """What the table is split by: "phase", or names of tags."""
-
-    @property
-    def merge(self) -> bool:
-        """Whether the table adds the entries up."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutputOption:
-    """An option that belongs to one output; *settings* are the keyword arguments of `click.option`."""
-
-    flag: str
-    help: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """The name of its value in `OutputValues.outputs`."""
-        return self.flag.lstrip("-").replace("-", "_")
-
-
-CapacityWriter = Callable[["OutputValues", "Capacity"], None]
-"""Writes the result of `chaperon find`."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutputRow:
-    """One output of the command line.
-
-    *make* returns the output for a run, or None where the options do not ask for it. *probe*
-    raises OutputError where it could not be written; it is called before anything is sent.
-    *write_capacity* writes the result of `chaperon find`; None: the output has no part in it.
-    """
-
-    options: tuple[OutputOption, ...]
-    make: Callable[[OutputValues], Output | None]
-    probe: Callable[[OutputValues], None] = lambda options: None
-    write_capacity: CapacityWriter | None = None
 
 
 def make_outputs(options: OutputValues) -> list[Output]:
     """Return the outputs that *options* ask for, in the order of the table."""
-    made = [row.make(options) for row in OUTPUTS]
+    return _made(OUTPUTS, options)
+
+
+def outputs_of_search(options: OutputValues) -> tuple[list[Output], list[Output]]:
+    """Return what `chaperon find` writes beside its result: outputs for every probe, outputs for the one reported."""
+    rest = [row for row in OUTPUTS if row.write_capacity is None]
+    return _made([row for row in rest if row.sends], options), _made([row for row in rest if not row.sends], options)
+
+
+def _made(rows: Iterable[OutputRow], options: OutputValues) -> list[Output]:
+    made = [row.make(options) for row in rows]
     return [output for output in made if output is not None]
 
 
@@ -99,49 +58,6 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def prints_elsewhere(options: OutputValues) -> bool:
     """Return whether an output has standard output for itself, so that all else goes to standard error."""
     return STDOUT in options.outputs.values()
-
-
-class VerdictOutput(Output):
-    """Prints the verdict with its reasons and the warnings."""
-
-    name = "the verdict"
-
-    def __init__(self, *, err: bool = False) -> None:
-        self._err = err
-
-    def finish(self, report: Report) -> None:
-        """Print the verdict. Raises OSError."""
-        with printing(err=self._err):
-            print_line(report.verdict.value, err=self._err)
-            for reason in report.reasons:
-                print_line("  ", reason, err=self._err)
-            for warning in report.warnings:
-                print_line("  warning: ", warning, err=self._err)
-
-
-def file_output(flag: str, help: str, home: str, *, write_capacity: CapacityWriter | None = None) -> OutputRow:
-    """Return the row of an output that writes one file, with an option that takes its path; - is standard output.
-
-    *home* is MODULE:CLASS of the `FileOutput`; it is imported when the option is given.
-    """
-    option = OutputOption(flag, help, {"metavar": f"FILE|{STDOUT}"})
-
-    def make(options: OutputValues) -> Output | None:
-        path = options.outputs.get(option.name)
-        if path is None:
-            return None
-        module, _, name = home.partition(":")
-        made: Output = getattr(import_module(module), name)(path, stdout=unfiltered_stdout)
-        return made
-
-    def probe_file(options: OutputValues) -> None:
-        from chaperon.report.outputs.file_output import probe  # late: --version and --help need no report
-
-        path = options.outputs.get(option.name)
-        if path is not None:
-            probe(path)
-
-    return OutputRow((option,), make, probe_file, write_capacity)
 
 
 def _write_json_capacity(options: OutputValues, capacity: Capacity) -> None:
@@ -171,21 +87,6 @@ def _print_capacity(options: OutputValues, capacity: Capacity) -> None:
     with printing(err=err):
         for line in (*curve, capacity.said):
             print_line(line, err=err)
-
-
-def _make_csv(options: OutputValues) -> Output | None:
-    from chaperon.report.outputs.csv import CsvOutput  # late: as above
-
-    folder = options.outputs.get("csv")
-    return None if folder is None else CsvOutput(folder)
-
-
-def _probe_csv(options: OutputValues) -> None:
-    from chaperon.report.outputs.output_file import probe_output  # late: as above
-
-    folder = options.outputs.get("csv")
-    if folder is not None:
-        probe_output(Path(folder) / "series.csv" if Path(folder).is_dir() else folder)
 
 
 def _make_github(options: OutputValues) -> Output | None:
@@ -250,14 +151,6 @@ def _probe_influx(options: OutputValues) -> None:
         write_url(url)
 
 
-def parse_address(text: str, flag: str) -> tuple[str, int]:
-    """Return HOST:PORT as (host, port). Raises UsageError."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
-        raise UsageError(f"{flag} {text!r} is not HOST:PORT, such as 127.0.0.1:9090")
-    return host.strip("[]") or "0.0.0.0", int(port)
-
-
 def _make_samples(options: OutputValues) -> Output | None:
     if (path := options.outputs.get("samples")) is None:
         return None
@@ -275,6 +168,11 @@ def _probe_samples(options: OutputValues) -> None:
 
 
 OUTPUTS = (
+    folder_output(
+        "--failures",
+        "Write the first failing requests of each error, with their responses, to this folder.",
+        "chaperon.report.exchanges.failures_output:FailuresOutput",
+    ),
     file_output(
         "--json",
         "Write the report to this file, as JSON; - is standard output.",
@@ -286,10 +184,10 @@ OUTPUTS = (
         "Write limits, checks and the run's validity as JUnit XML.",
         "chaperon.report.outputs.junit:JUnitOutput",
     ),
-    OutputRow(
-        (OutputOption("--csv", "Write series, seconds and errors as CSV files to this folder.", {"metavar": "DIR"}),),
-        _make_csv,
-        _probe_csv,
+    folder_output(
+        "--csv",
+        "Write series, seconds and errors as CSV files to this folder.",
+        "chaperon.report.outputs.csv:CsvOutput",
     ),
     OutputRow(
         (
@@ -324,16 +222,19 @@ OUTPUTS = (
         ),
         _make_prometheus,
         _probe_prometheus,
+        sends=True,
     ),
     OutputRow(
         (OutputOption("--otlp", "Send metrics to this OpenTelemetry collector, by OTLP.", {"metavar": "URL"}),),
         _make_otlp,
         _probe_otlp,
+        sends=True,
     ),
     OutputRow(
         (OutputOption("--influx", "Send points to this write address of InfluxDB.", {"metavar": "URL"}),),
         _make_influx,
         _probe_influx,
+        sends=True,
     ),
     OutputRow((), _make_console, write_capacity=_print_capacity),
 )

@@ -18,6 +18,7 @@ from chaperon.measure.exception_text import describe
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import Window
+from chaperon.report.exchanges.failures_output import with_exchange_folder
 from chaperon.report.monitor import RunMonitor
 from chaperon.report.outputs.closed_second import ClosedSecond, closed_second
 from chaperon.report.outputs.output import Output, PlannedRun, is_live
@@ -59,6 +60,7 @@ class OutputFeed:
 
     def start(self, plan: PlannedRun) -> None:
         """Start every output. Raises OutputError as one of them does; any other error loses that output alone."""
+        plan = with_exchange_folder(plan, self._outputs)
         for output in list(self._outputs):
             try:
                 output.start(plan)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 Adjustment = Literal["scale", "pause", "resume"]
 Self = TypeVar("Self", bound="Run")
+RUN_FILE = "the run file"
+"""The name by which a failure of the run file is reported."""
 
 
 class Run(ABC):
@@ -272,7 +274,7 @@ class Run(ABC):
         if self._closes_run_file:
             writer.close()
         if writer.failure is not None:
-            self._feed.failures.append(OutputFailure("the run file", OutputError(writer.failure)))
+            self._feed.failures.append(OutputFailure(RUN_FILE, OutputError(writer.failure)))
 
     def check_written(self) -> None:
         """Raise TeardownError or OutputError, with the report in it, where something failed beside the run."""

@@ -33,6 +33,7 @@ def run_header(plan: RunPlan, *, began: float, started: str, time: float) -> Run
         rules=asdict(plan.rules),
         brake=plan.brake,
         strict=plan.strict,
+        independent=any(limit.independent for limit in plan.limits),
         versions=_versions(),
         host=platform.node(),
         scenario=scenario_hash(plan),

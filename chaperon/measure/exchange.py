@@ -17,7 +17,7 @@ MOST = 300
 WINDOW = 200_000
 """Characters of exchanges in a window beyond which none is added."""
 URL = 2_000
-BODY = 2_000
+BODY = 8_000
 """Maximum lengths kept of a URL and of a body, in characters."""
 FIRST_LINE = 200
 """Maximum length shown of the first line of a body, in characters."""

@@ -17,7 +17,7 @@ from chaperon.cli.comparison_outputs import (
     write_comparison,
 )
 from chaperon.cli.option_groups import GroupedCommand, argument, option
-from chaperon.cli.outputs import STDOUT
+from chaperon.cli.output_rows import STDOUT
 from chaperon.cli.terminal.printing import printing, table_console, unfiltered_stdout
 from chaperon.cli.terminal.sentences import print_sentence
 from chaperon.cli.terminal.streams import print_line

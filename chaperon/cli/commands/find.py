@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -11,13 +14,18 @@ from chaperon.cli.execute import attempt, prepare
 from chaperon.cli.interrupts import exit_at_once, handle_signals
 from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import LOAD_NAMES, RATE, SPAN, RunOptions, load_options, target_argument
-from chaperon.cli.outputs import OUTPUTS
+from chaperon.cli.outputs import OUTPUTS, outputs_of_search
+from chaperon.cli.recorded_report import recorded_report
 from chaperon.cli.terminal.live import ProgressLine
 from chaperon.cli.terminal.streams import hide, print_error, print_line, print_warning
+from chaperon.errors import ChaperonError
 from chaperon.execution.environment import Environment
+from chaperon.execution.run import RUN_FILE
 from chaperon.report.capacity import Probe
 from chaperon.report.format import number_text, time_text
+from chaperon.report.outputs.output import Output
 from chaperon.report.report import Report
+from chaperon.report.run_file.run_file import read_run
 from chaperon.report.run_file.writer import RunFileWriter
 
 
@@ -50,47 +58,85 @@ def find(
     """
     environment = options.load_environment(file, warn=print_warning)
     prepare(environment, options)
-
-    writer = None if options.run_file is None else RunFileWriter(options.run_file)
-
-    def run_at(each: Environment) -> Report:
-        started = each.start(run_file=writer)
-        try:
-            with started as running:
-                hide(running.plan.secrets)
-                with handle_signals(running), ProgressLine(running, shown=not options.quiet):
-                    running.wait()
-                return running.report()
-        except KeyboardInterrupt:
-            if started.abandoned:
-                exit_at_once(130)
-            raise
-
-    def print_probe(probe: Probe) -> None:
-        if not options.quiet:
-            why = "" if probe.outcome == "held" else f": {probe.reason}"
-            held = "confirmed" if probe.confirming and probe.outcome == "held" else probe.outcome
-            with suppress(OSError, ValueError):  # standard error is closed: the search goes on
-                print_line(f"{number_text(probe.rate)}/s  p95 {time_text(probe.p95)}  {held}{why}", err=True)
-
-    capacity = environment.find(
+    sending, reported = outputs_of_search(options)
+    search = partial(
+        environment.find,
         start=_per_second(start),
         to=_per_second(to),
         step=step,
         settle=settle,
         within=within,
-        perform=run_at,
-        told=print_probe,
+        told=partial(_print_probe, quiet=options.quiet),
     )
-    written = writer is None or writer.failure is None
-    if writer is not None:
-        writer.close()
-        if writer.failure is not None:
-            print_error(writer.failure)
+    with TemporaryDirectory(prefix="chaperon-find-") as folder:
+        temporary = f"{folder}/search.run" if reported else None
+        path = options.run_file or temporary
+        writer = None if path is None else RunFileWriter(path)
+        failed: set[str] = set()
+        perform = partial(_run_probe, outputs=sending, writer=writer, failed=failed, quiet=options.quiet)
+        capacity = search(perform=perform)
+        written = not failed
+        if writer is not None:
+            writer.close()
+            if writer.failure is not None:
+                print_error(writer.failure)
+                written = False
+        if reported and writer is not None:
+            written &= _report(writer.path, reported, confirmed=capacity.rate is not None)
     for row in OUTPUTS:
         if (write := row.write_capacity) is not None:
             written &= attempt("the result", partial(write, options, capacity))
     return capacity.verdict.exit_code if written else 1
+
+
+def _run_probe(
+    environment: Environment,
+    *,
+    outputs: Sequence[Output],
+    writer: RunFileWriter | None,
+    failed: set[str],
+    quiet: bool,
+) -> Report:
+    """Run one probe and return its report; *outputs* get its seconds. Those that fail are named once, in *failed*."""
+    started = environment.start(outputs=outputs, run_file=writer)
+    try:
+        with started as running:
+            hide(running.plan.secrets)
+            with handle_signals(running), ProgressLine(running, shown=not quiet):
+                running.wait()
+            report = running.finish()
+        for failure in running.output_failures:
+            if failure.output != RUN_FILE and failure.output not in failed:  # that is named at the end
+                failed.add(failure.output)
+                print_error(failure.text)
+        return report
+    except KeyboardInterrupt:
+        if started.abandoned:
+            exit_at_once(130)
+        raise
+
+
+def _print_probe(probe: Probe, *, quiet: bool) -> None:
+    if not quiet:
+        why = "" if probe.outcome == "held" else f": {probe.reason}"
+        held = "confirmed" if probe.confirming and probe.outcome == "held" else probe.outcome
+        with suppress(OSError, ValueError):  # standard error is closed: the search goes on
+            print_line(f"{number_text(probe.rate)}/s  p95 {time_text(probe.p95)}  {held}{why}", err=True)
+
+
+def _report(path: Path, outputs: Sequence[Output], *, confirmed: bool) -> bool:
+    """Let *outputs* write the last probe that held if a rate was *confirmed*, else the last; return whether they did.
+
+    The run file at *path* has all probes.
+    """
+    try:
+        runs = read_run(path)
+        report = recorded_report(runs.run() if confirmed else runs.runs[-1], outputs)
+    except ChaperonError as exc:
+        print_error(str(exc))
+        return False
+    written = [attempt(output.name, partial(output.finish, report)) for output in outputs]
+    return all(written)
 
 
 def _per_second(value: tuple[float, str]) -> float:

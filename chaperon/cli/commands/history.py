@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from chaperon.cli.option_groups import GroupedCommand, argument, option
-from chaperon.cli.outputs import STDOUT
+from chaperon.cli.output_rows import STDOUT
 from chaperon.cli.terminal.printing import printing, table_console, unfiltered_stdout
 from chaperon.cli.terminal.sentences import print_sentence
 from chaperon.cli.terminal.streams import print_warning

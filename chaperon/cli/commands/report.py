@@ -12,8 +12,7 @@ from chaperon.cli.execute import write_report
 from chaperon.cli.option_groups import GroupedCommand, argument, option
 from chaperon.cli.options import SPAN
 from chaperon.cli.outputs import OUTPUT_NAMES, make_outputs, output_options, probe_outputs
-from chaperon.report.outputs.closed_second import ClosedSecond
-from chaperon.report.outputs.output import is_live
+from chaperon.cli.recorded_report import recorded_report
 from chaperon.report.run_file.run_file import read_run
 
 
@@ -27,7 +26,11 @@ class ReportOptions:
     outputs: Mapping[str, Any] = field(default_factory=dict)
 
 
-@click.command(cls=GroupedCommand, refused=("samples",), reason="a run file has no single samples")
+@click.command(
+    cls=GroupedCommand,
+    refused=("samples", "metrics", "metrics_at"),
+    reason="a run that has ended has no metrics to be scraped, and its file no single samples",
+)
 @argument("file", metavar="FILE")
 @option("Run", "--from", "start", type=SPAN, standard="0s", help="Leave out what was before this second of the run.")
 @option("Run", "--to", "end", type=SPAN, standard="its end", help="Leave out what was from this second of the run on.")
@@ -60,20 +63,5 @@ def report(
     run = read_run(file).run(probe)
     probe_outputs(options)
     outputs = make_outputs(options)
-    for output in outputs:
-        output.start(run.planned)
-    live = [output for output in outputs if is_live(output)]
-
-    def on_second(second: ClosedSecond, late: bool) -> None:
-        for output in live:
-            (output.late if late else output.second)(second)
-
-    made = run.report(
-        from_=start or 0.0,
-        to=end,
-        phase=phase,
-        limits=limits or None,
-        strict=strict,
-        on_second=on_second if live else None,
-    )
+    made = recorded_report(run, outputs, start=start or 0.0, end=end, phase=phase, limits=limits or None, strict=strict)
     return write_report(made, outputs, options)

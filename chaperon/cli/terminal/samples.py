@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from chaperon.author_frames import traceback_lines
 from chaperon.cli.terminal.streams import INDENT, REDACT, Styled, print_line
-from chaperon.measure.exchange import BODY, Exchange
-from chaperon.measure.quantity import count_text
+from chaperon.measure.exchange import Exchange
 from chaperon.measure.sample import Sample, Trace
+from chaperon.report.exchanges.exchange_text import exchange_lines
 from chaperon.report.format import number_text, time_text
 from chaperon.report.texts import map_fields
 
 BODY_SHOWN = 500
-"""Bytes that are printed of a body."""
+"""Bytes that are printed of a body, but with *verbose*."""
 
 
 class SamplePrinter:
@@ -52,28 +52,10 @@ class SamplePrinter:
                 line = f" {time_text(exchange.took):>8}  {exchange.series}  {exchange.message}"
                 print_line(label, Styled("FAIL", fg="red"), line, err=self._err)
             self._failed = None
-            for line in exchange_lines(map_fields(exchange, REDACT)):
+            for line in exchange_lines(map_fields(exchange, REDACT), None if self._verbose else BODY_SHOWN):
                 print_line(INDENT, line, err=self._err)
         except Exception:
             self._readable = False
-
-
-def exchange_lines(exchange: Exchange) -> list[str]:
-    """Return a request and its response as curl shows them: ">" before each line sent, "<" before each one received."""
-    lines = [f"> {exchange.method} {exchange.url}", *(f"> {line}" for line in exchange.sent_headers)]
-    lines += _body_lines(">", exchange.sent_body, exchange.sent_size)
-    if not exchange.status:
-        return [*lines, "< no response"]
-    lines += [f"< {exchange.status} {exchange.reason}".rstrip(), *(f"< {line}" for line in exchange.headers)]
-    return lines + _body_lines("<", exchange.body, exchange.size)
-
-
-def _body_lines(mark: str, body: str, size: int) -> list[str]:
-    if not body:
-        return []
-    shown = body.encode()[:BODY_SHOWN].decode(errors="ignore")
-    rest = [f"{mark} … {count_text(size, 'byte')} in all"] if len(shown) < len(body) or size > BODY else []
-    return [mark, *(f"{mark} {line.rstrip()}" for line in shown.rstrip("\n").split("\n")), *rest]
 
 
 def sample_line(sample: Sample) -> tuple[Styled, str]:

@@ -33,7 +33,7 @@ from chaperon.errors import BodyTooLarge, DeadlineExceeded
 from chaperon.interrupts import is_a
 from chaperon.measure.failures import chain
 
-BEGINNING = 4_000
+BEGINNING = 8_000
 """Bytes kept of the beginning of a streamed body, for the report of a response that is an error."""
 
 

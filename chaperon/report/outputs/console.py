@@ -15,9 +15,10 @@ from rich.text import Text
 from chaperon.measure.precision.confidence import PERCENTILES
 from chaperon.measure.quantity import count_text
 from chaperon.report.breakdown import PHASE, split, tag_names
+from chaperon.report.exchanges.exchange_names import exchange_paths
 from chaperon.report.format import MARKS
 from chaperon.report.limits.limit_result import LimitResult
-from chaperon.report.outputs.output import Output
+from chaperon.report.outputs.output import Output, PlannedRun
 from chaperon.report.outputs.series_table import TIMES_EXPLAINED, cut_middle, print_tables, times_text
 from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import ErrorRow, Report, Verdict
@@ -48,11 +49,16 @@ class ConsoleOutput(Output):
     ) -> None:
         self._by, self._merge = tuple(by), merge
         self._console = console or (lambda: nullcontext(Console()))
+        self._exchange_folder = ""
+
+    def start(self, plan: PlannedRun) -> None:
+        """Remember the folder with the exchanges of errors, whose files are named."""
+        self._exchange_folder = plan.exchange_folder
 
     def finish(self, report: Report) -> None:
         """Print the report. Raises OSError."""
         with self._console() as console:
-            print_report(report, console, self._by, merge=self._merge)
+            print_report(report, console, self._by, merge=self._merge, exchange_folder=self._exchange_folder)
 
 
 def table_text(report: Report, by: Sequence[str] = (), *, merge: bool = False, width: int) -> str:
@@ -62,11 +68,14 @@ def table_text(report: Report, by: Sequence[str] = (), *, merge: bool = False, w
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().split("\n")[:-1])
 
 
-def print_report(report: Report, console: Console, by: Sequence[str] = (), *, merge: bool = False) -> None:
+def print_report(
+    report: Report, console: Console, by: Sequence[str] = (), *, merge: bool = False, exchange_folder: str = ""
+) -> None:
     """Print series, errors, limits, visit counts, workers, notes, warnings and, last, the verdict. Blocks on writing.
 
     *by* adds tables of the series split by "phase" or by the values of a tag. *merge* adds series of one name
-    in several entries up. Texts are redacted.
+    in several entries up. *exchange_folder* is the folder with the exchanges of errors, whose files are named.
+    Texts are redacted.
     """
     report = one_line_texts(report)
     printed = list(merge_scenarios(report.rows) if merge else report.rows)
@@ -94,7 +103,7 @@ def print_report(report: Report, console: Console, by: Sequence[str] = (), *, me
     if effects:
         console.print(effects, style="dim", markup=False, highlight=False)
     if report.errors:
-        _print_errors(report.errors, console)
+        _print_errors(report.errors, console, exchange_folder)
     if report.limits:
         console.print(_limits_table(report.limits, console.width // 2))
     for label, counts in report.ledger.items():
@@ -130,7 +139,7 @@ def design_effect_line(rows: Sequence[Row]) -> str:
     return f"design effect up to: {', '.join(found)}" if found else ""
 
 
-def _print_errors(errors: Sequence[ErrorRow], console: Console) -> None:
+def _print_errors(errors: Sequence[ErrorRow], console: Console, exchange_folder: str) -> None:
     rows = errors[:ERRORS_SHOWN]
     shown = [
         (f"{row.count:,} ×", redacted_line(row.error), redacted_line(f"{row.series} in {row.scenario}")) for row in rows
@@ -152,6 +161,9 @@ def _print_errors(errors: Sequence[ErrorRow], console: Console) -> None:
         for exchange in row.exchanges[:1]:
             text = f"  {'':>{counts}} {redacted_line(exchange.summary)}"
             console.print(Text(text, style="dim"), overflow="ellipsis", no_wrap=True)
+        for path in exchange_paths(exchange_folder, row)[:1]:  # whole, so that it can be copied
+            text = f"  {'':>{counts}} see {redacted_line(path)}"
+            console.print(Text(text, style="dim"), overflow="ignore", no_wrap=True, crop=False, soft_wrap=True)
     if len(errors) > ERRORS_SHOWN:
         rest = sum(row.count for row in errors[ERRORS_SHOWN:])
         console.print(

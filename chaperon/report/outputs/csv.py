@@ -15,7 +15,7 @@ from chaperon.measure.series import Series
 from chaperon.measure.window import OUTCOMES
 from chaperon.report.outputs.closed_second import ClosedSecond
 from chaperon.report.outputs.output import Output, PlannedRun
-from chaperon.report.outputs.output_file import probe_output, write_output
+from chaperon.report.outputs.output_file import make_output_folder, write_output
 from chaperon.report.percentiles import Population
 from chaperon.report.redaction.redaction import redacted
 from chaperon.report.report import Report
@@ -54,8 +54,7 @@ class CsvOutput(Output):
 
     def start(self, plan: PlannedRun) -> None:
         """Make the folder, and the file of seconds under a temporary name. Raises OutputError."""
-        probe_output(self.folder / "series.csv" if self.folder.is_dir() else self.folder)
-        self.folder.mkdir(exist_ok=True)
+        make_output_folder(self.folder)
         handle, self._temporary = tempfile.mkstemp(prefix=".seconds.", dir=self.folder)
         self._file = os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="")
         self._rows = csv.writer(self._file)

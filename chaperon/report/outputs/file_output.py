@@ -35,6 +35,7 @@ class FileOutput(Output):
         self.path = path
         self.name = "the file on standard output" if path == STDOUT else f"{path}"
         self._stdout = stdout
+        self._exchange_folder = ""
 
     @abstractmethod
     def text(self, report: Report) -> str:
@@ -44,6 +45,7 @@ class FileOutput(Output):
     def start(self, plan: PlannedRun) -> None:
         """Raise OutputError if the file could not be written, for example into a missing folder."""
         probe(self.path)
+        self._exchange_folder = plan.exchange_folder
 
     def finish(self, report: Report) -> None:
         """Write the file. Raises OutputError, OSError."""

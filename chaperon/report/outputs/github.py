@@ -33,14 +33,16 @@ class GitHubOutput(Output):
     def __init__(self, stream: IO[str], environ: Mapping[str, str] = os.environ) -> None:
         self._stream = stream
         self._summary = environ.get(SUMMARY, "")
+        self._exchange_folder = ""
 
     def start(self, plan: PlannedRun) -> None:
         """Raise OutputError if there is no summary file that can be appended to."""
         summary_path({SUMMARY: self._summary})
+        self._exchange_folder = plan.exchange_folder
 
     def finish(self, report: Report) -> None:
         """Append the summary and print the annotations. Raises OSError."""
-        append_summary(self._summary, markdown_text(report))
+        append_summary(self._summary, markdown_text(report, self._exchange_folder))
         for line in annotation_lines(report):
             print(line, file=self._stream)
         self._stream.flush()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from urllib.parse import quote
 
 from chaperon.report.outputs.closed_second import ClosedSecond
-from chaperon.report.outputs.file_output import FileOutput, Stdout, plain_stdout
+from chaperon.report.outputs.file_output import STDOUT, FileOutput, Stdout, plain_stdout
 from chaperon.report.outputs.output import PlannedRun
 from chaperon.report.page.document import html_of
 from chaperon.report.page.payload import page_payload
@@ -33,4 +35,11 @@ class HtmlOutput(FileOutput):
     def text(self, report: Report) -> str:
         """Return the page."""
         plan = self._plan or PlannedRun(report.environment, report.seed, "", tuple(report.ledger), ())
-        return html_of(page_payload(report, plan, self._steps))
+        return html_of(page_payload(report, plan, self._steps, self._link(plan.exchange_folder)))
+
+    def _link(self, folder: str) -> str:
+        """Return the URL of *folder* relative to the page."""
+        if not folder:
+            return ""
+        here = os.getcwd() if self.path == STDOUT else os.path.dirname(os.path.realpath(self.path))
+        return quote(os.path.relpath(os.path.realpath(folder), here), errors="replace")

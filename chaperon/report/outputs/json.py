@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 from chaperon.measure.precision.confidence import PERCENTILES
 from chaperon.report.breakdown import PHASE, by_tags, split
@@ -79,12 +80,24 @@ def as_dict(report: Report) -> dict[str, Any]:
     }
 
 
+def shared_dict(report: Report) -> dict[str, Any]:
+    """Return `as_dict` of *report*, computed once for several outputs of it: it must not be changed."""
+    global _newest
+    if _newest is None or _newest[0]() is not report:
+        _newest = ref(report), as_dict(report)
+    return _newest[1]
+
+
+_newest: tuple[ref[Report], dict[str, Any]] | None = None
+"""The report that `shared_dict` was asked for last, with its values."""
+
+
 class JsonOutput(FileOutput):
     """Writes the report as JSON to a file, whole or not at all, or to standard output where the path is "-"."""
 
     def text(self, report: Report) -> str:
         """Return the report as JSON."""
-        return json_text(as_dict(report), self.path)
+        return json_text(shared_dict(report), self.path)
 
 
 def json_text(values: dict[str, Any], path: str | Path) -> str:

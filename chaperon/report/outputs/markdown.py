@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from chaperon.report.exchanges.exchange_names import exchange_paths
 from chaperon.report.format import AT_LEAST, MARKS, number_text, share_text, time_text
 from chaperon.report.outputs.file_output import FileOutput
 from chaperon.report.percentiles import Population, bad_text, percentile_text
 from chaperon.report.redaction.redaction import redacted_line
-from chaperon.report.report import Report
+from chaperon.report.report import ErrorRow, Report
 from chaperon.report.rows import (
     ALL_SCENARIOS,
     IN_ERROR,
@@ -37,11 +38,14 @@ class MarkdownOutput(FileOutput):
 
     def text(self, report: Report) -> str:
         """Return the report as Markdown."""
-        return markdown_text(report)
+        return markdown_text(report, self._exchange_folder)
 
 
-def markdown_text(report: Report) -> str:
-    """Return the report as Markdown: verdict and reasons first, then limits, series, errors, ledger, notes."""
+def markdown_text(report: Report, exchange_folder: str = "") -> str:
+    """Return the report as Markdown: verdict and reasons first, then limits, series, errors, ledger, notes.
+
+    *exchange_folder* is the folder with the exchanges of errors, whose files are named; "" without one.
+    """
     report = one_line_texts(report)
     verdict = report.verdict.value
     lines = [f"## {SIGNS[verdict]} {verdict} · {cell(report.environment)} · {report.duration:.1f} s", ""]
@@ -51,7 +55,7 @@ def markdown_text(report: Report) -> str:
         lines += _series(scenario, [row for row in report.rows if row.scenario == scenario], report)
     lines += _all_scenarios(report)
     lines += _marks(lines)
-    lines += _errors(report)
+    lines += _errors(report, exchange_folder)
     for label, counts in report.ledger.items():
         lines.append(f"- visits of {cell(label)}: {counts.planned:,} planned = {counts.outcomes}")
     lines += [f"- note: {times:,} {cell(note)}" for note, times in report.notes.items()]
@@ -148,7 +152,7 @@ def _marks(lines: Sequence[str]) -> list[str]:
     return [" · ".join(found), ""] if found else []
 
 
-def _errors(report: Report) -> list[str]:
+def _errors(report: Report, exchange_folder: str) -> list[str]:
     if not report.errors:
         return []
     rows = [
@@ -159,17 +163,20 @@ def _errors(report: Report) -> list[str]:
             f"{row.first:.1f}–{row.last:.1f} s",
             cell(row.sample),
             cell(row.exchanges[0].summary) if row.exchanges else "",
+            *([cell(_first_file(exchange_folder, row))] if exchange_folder else []),
         )
         for row in report.errors[:ERRORS_SHOWN]
     ]
-    lines = [
-        "### errors",
-        "",
-        *table(("count", "error", "where", "when", "first message", "first request"), rows, "r l l l l l"),
-    ]
+    header = ["count", "error", "where", "when", "first message", "first request"]
+    header += ["file"] * bool(exchange_folder)
+    lines = ["### errors", "", *table(header, rows, f"r{' l' * (len(header) - 1)}")]
     if len(report.errors) > ERRORS_SHOWN:
         lines += [f"{len(report.errors) - ERRORS_SHOWN:,} more classes of errors are in the JSON report", ""]
     return lines
+
+
+def _first_file(exchange_folder: str, row: ErrorRow) -> str:
+    return next(iter(exchange_paths(exchange_folder, row)), "")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], align: str) -> list[str]:

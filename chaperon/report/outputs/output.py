@@ -19,7 +19,8 @@ class PlannedRun:
     *environment* is its name, *load* the loads of all entries in words, *scenarios* the labels
     of the entries, *limits* the texts of the limits, *target* the base URLs. *facts* returns what else it was made
     with, as (name, text): the machine, versions, the run file. No text holds a secret of the run; *redact* removes
-    them from other texts.
+    them from other texts. *exchange_folder* is the folder to which another output writes the exchanges of errors, ""
+    without one.
     """
 
     environment: str
@@ -30,6 +31,7 @@ class PlannedRun:
     redact: Callable[[str], str] = str
     target: str = ""
     facts: Callable[[], Sequence[tuple[str, str]]] = tuple
+    exchange_folder: str = ""
 
 
 class Output(Protocol):

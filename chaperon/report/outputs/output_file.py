@@ -48,6 +48,23 @@ def probe_output(path: str | Path) -> None:
     os.unlink(temporary)
 
 
+def probe_output_folder(folder: str | Path) -> None:
+    """Raise OutputError unless files can be written to *folder*, or it can be made in the folder above it."""
+    place = Path(folder)
+    if place.exists() and not place.is_dir():
+        raise OutputError(f"cannot write to {folder}: it is not a folder; give the path of a folder")
+    probe_output(place / "index" if place.is_dir() else place)
+
+
+def make_output_folder(folder: str | Path) -> None:
+    """Make *folder* if it is not there. Raises OutputError if that cannot be done, or it cannot be written to."""
+    probe_output_folder(folder)
+    try:
+        Path(folder).mkdir(exist_ok=True)
+    except OSError as exc:
+        raise OutputError(f"cannot make {folder}: {exc.strerror or exc}; give another path") from exc
+
+
 def refuse_links(path: str | Path) -> None:
     """Raise OutputError if *path* contains a symbolic link of another user.
 

@@ -59,6 +59,7 @@ class PrometheusOutput(Output):
         self._made = not token
         self.token = token or secrets.token_urlsafe(24)
         self._server: WSGIServer | None = None
+        self._announced = False
         self.metrics = RunMetrics(bucket_counts)
         self._environment = ""
 
@@ -85,8 +86,11 @@ class PrometheusOutput(Output):
                 where = f"{self._host}:{self._port}"
                 raise OutputError(f"cannot serve metrics at {where}: {exc.strerror or exc}; give another port") from exc
             self._server = server
-            hint = f"; as bearer token a scrape needs {self.token}" if self._made else ""
-            self._say(f"metrics for Prometheus are at {self.address}{hint}")
+            self._port = int(server.server_port or 0)  # a search starts it for every probe: at one address
+            if not self._announced:
+                self._announced = True
+                hint = f"; as bearer token a scrape needs {self.token}" if self._made else ""
+                self._say(f"metrics for Prometheus are at {self.address}{hint}")
 
     def second(self, second: ClosedSecond) -> None:
         """Add one second to the metrics."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from chaperon.errors import LimitError
 from chaperon.measure.window import OUTCOMES
+from chaperon.report.exchanges.exchange_names import file_names
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.limits.selection import ALL
-from chaperon.report.outputs.json import as_dict
+from chaperon.report.outputs.json import shared_dict
 from chaperon.report.outputs.output import PlannedRun
 from chaperon.report.page.steps import BUCKETS_PER_DECADE, SHORTEST, Point, RunSteps, SeriesName, Step
 from chaperon.report.report import Report
@@ -34,9 +36,12 @@ _TABLE = (
 )  # fmt: skip
 
 
-def page_payload(report: Report, plan: PlannedRun, steps: RunSteps) -> dict[str, Any]:
-    """Return what the page shows. Every figure of its tables is a figure of the JSON report, times in seconds."""
-    values = as_dict(report)
+def page_payload(report: Report, plan: PlannedRun, steps: RunSteps, folder_link: str = "") -> dict[str, Any]:
+    """Return what the page shows. Every figure of its tables is a figure of the JSON report, times in seconds.
+
+    *folder_link* is the URL of the folder with the exchanges of errors, relative to the page; "" without one.
+    """
+    values = shared_dict(report)
     length, found = steps.steps()
     rows = [{**_row(row), **_of_row(report, each)} for row, each in zip(values["series"], report.rows, strict=True)]
     busiest = sorted(range(len(rows)), key=lambda place: -rows[place]["count"])[:DRAWN]
@@ -48,6 +53,7 @@ def page_payload(report: Report, plan: PlannedRun, steps: RunSteps) -> dict[str,
         "schema": SCHEMA,
         "finished": report.finished,
         "report": {**{name: values[name] for name in kept}, "series": rows, "requests": _total(report, values)},
+        "exchange_files": _exchange_files(values["errors"], plan.exchange_folder, folder_link),
         "plan": {
             "load": plan.load,
             "limits": list(plan.limits),
@@ -70,6 +76,17 @@ def page_payload(report: Report, plan: PlannedRun, steps: RunSteps) -> dict[str,
         "workers": _workers(found),
         "phases": _phases(found, length),
     }
+
+
+def _exchange_files(errors: Sequence[dict[str, Any]], folder: str, link: str) -> list[dict[str, str] | None]:
+    """Return for each class of errors the file of its first exchange: the path as text, and the link to it."""
+    if not folder:
+        return []
+    found: list[dict[str, str] | None] = []
+    for row in errors:
+        names = file_names((row["scenario"], row["series"], row["error"]), len(row["exchanges"]))
+        found.append({"path": os.path.join(folder, names[0]), "link": f"{link}/{names[0]}"} if names else None)
+    return found
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:

@@ -40,6 +40,7 @@ function drawLimits() {
 const COLUMNS = [["series", null], ["count", "count"], ["errors", "errors"], ["%", "share"], ["rate/s", "rate"], ["p50", "p50"], ["p95", "p95"], ["p99", "p99"], ["max", "max"], ["p95 over time", null]];
 // a failing request in one line, as the table of the console has it
 function exchangeText(each) { return `${each.method} ${each.url} → ${each.status === null ? "no response" : `${each.status} ${each.body}`.trim()}`; }
+function exchangeFile(file) { return file ? element("div", {}, "see ", element("a", { href: file.link }, file.path)) : null; }
 function sortValue(row, key) { const value = key === "share" ? row.errors / (row.count || 1) : row[key]; return value === null ? -1 : value; }
 function drawRows() {
   const places = REPORT.series.map((row, n) => [n, row]).filter(([, row]) => (!view.kind || row.kind === view.kind) && `${row.scenario} ${row.name}`.toLowerCase().includes(view.filter.toLowerCase()));
@@ -88,7 +89,7 @@ function detailRow(place, row) {
 }
 function drawRest() {
   byId("errors-section").hidden = !REPORT.errors.length;
-  table("errors", ["class", "series", "count", "first – last", "words"], REPORT.errors.slice(0, 200).map((row) => element("tr", {}, cell(row.error, { class: "text bad" }), cell(`${row.series} in ${row.scenario}`, { class: "text" }), cell(countText(row.count), { "data-value": row.count }), cell(`${row.first.toFixed(1)} – ${row.last.toFixed(1)} s`), element("td", { class: "text soft" }, row.sample, ...row.exchanges.slice(0, 1).map((each) => element("div", {}, exchangeText(each)))))));
+  table("errors", ["class", "series", "count", "first – last", "words"], REPORT.errors.slice(0, 200).map((row, n) => element("tr", {}, cell(row.error, { class: "text bad" }), cell(`${row.series} in ${row.scenario}`, { class: "text" }), cell(countText(row.count), { "data-value": row.count }), cell(`${row.first.toFixed(1)} – ${row.last.toFixed(1)} s`), element("td", { class: "text soft" }, row.sample, ...row.exchanges.slice(0, 1).map((each) => element("div", {}, exchangeText(each))), exchangeFile(DATA.exchange_files[n])))));
   const fates = ["planned", "done", "failed", "interrupted", "no_row", "dropped", "lost"].filter((fate) => fate === "planned" || fate === "done" || REPORT.ledger.some((row) => row[fate]));
   table("ledger", ["scenario", ...fates.map((fate) => fate.replace("_", " "))], REPORT.ledger.map((row) => element("tr", {}, cell(row.scenario, { class: "text" }), ...fates.map((fate) => cell(countText(row[fate]), { class: fate !== "planned" && fate !== "done" && row[fate] ? "bad" : null, "data-value": row[fate] })))));
   table("workers", ["worker", "visits", "CPU", "late p99", "state"], REPORT.workers.map((row) => element("tr", {}, cell(row.name, { class: "text" }), cell(countText(row.visits), { "data-value": row.visits }), cell(row.cpu.toFixed(2)), cell(timeText(row.late_p99)), cell(row.lost ? `✕ lost, ${countText(row.losses)} visits` : "✓", { class: row.lost ? "bad" : "good" }))));

@@ -126,7 +126,8 @@ class RecordedRun:
     def _monitor(self, limits: Sequence[str] | None, *, strict: bool = False) -> RunMonitor:
         texts = self.header.limits if limits is None else limits
         try:
-            parsed: list[Limit] = [replace(parse(text), abort=False) for text in texts]
+            alone = self.header.independent
+            parsed: list[Limit] = [replace(parse(text), abort=False, independent=alone) for text in texts]
             rules = ValidityRules(**self.header.rules)
         except (LimitError, TypeError) as exc:
             if limits is not None:
