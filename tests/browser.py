@@ -20,6 +20,8 @@ FLAGS = (
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
 )
+CODES = {"Tab": 9, "Escape": 27}
+"""Keys that a page does nothing about without the code of a keyboard."""
 
 
 class Browser:
@@ -92,6 +94,7 @@ class Browser:
     def key(self, key):
         """Press one key."""
         text = {"text": key} if len(key) == 1 else {"text": "\r"} if key == "Enter" else {}
+        text |= {"windowsVirtualKeyCode": CODES[key]} if key in CODES else {}
         self.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, **text)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=key, code=key)
 

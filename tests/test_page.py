@@ -265,6 +265,73 @@ class TestInChromium:
             browser.value("document.getElementById('zoom-out').click()")
         assert float({tuple(k): c for k, c in rows_of(browser)}["shop", "GET /", "rpc"][1]) == report["GET /"].count
 
+    def test_the_charts_follow_one_series_and_the_fields_of_the_stretch(self, shown):
+        browser, _, _ = shown
+
+        names = browser.value("[...document.getElementById('chosen').options].map(option => option.text)")
+        assert names[0] == "all requests"
+        place = names.index("GET /") - 1
+        browser.value(f"chooseSeries('{place}')")
+        try:
+            titles = browser.value("[...document.querySelectorAll('#charts h3')].map(each => each.textContent)")
+            assert titles[0] == "Rate of GET / per second"
+            assert any(title.startswith("Time of GET /, from when sent") for title in titles)
+            browser.value("byId('from').value = '0:01'; byId('to').value = '3'; zoomToFields()")
+            assert browser.value("[AT[view.from], AT[view.to - 1]]") == [1, 2]
+            assert browser.value("document.querySelector('.whole-run').hidden") is False
+        finally:
+            browser.value("document.getElementById('zoom-out').click(); chooseSeries('requests')")
+        assert browser.messages == []
+
+    def test_limits_have_a_margin_and_lead_to_the_charts_of_their_series(self, shown):
+        browser, _, _ = shown
+        cells = browser.value(
+            "[...document.querySelectorAll('#limits tbody tr')].map(row => [...row.cells].map(cell => cell.innerText))"
+        )
+
+        assert [row[0] for row in cells] == ["p95(GET /) < 1ms", "p95(GET /) < 1s"]
+        assert cells[0][3].endswith("× the bound")
+        assert cells[1][3].endswith("% margin")
+        browser.value("document.querySelector('#limits button').click()")
+        assert browser.value("nameOf(view.series)") == "GET /"
+        browser.value("chooseSeries('requests')")
+
+    def test_marks_in_the_table_are_explained_below_it(self, shown):
+        browser, _, _ = shown
+
+        cells = browser.value("[...document.querySelectorAll('#rows td[data-value]')].map(cell => cell.innerText)")
+        legend = browser.value("document.getElementById('marks').textContent")
+        for mark in "?~*≥":
+            assert (mark in legend) == any(mark in cell for cell in cells)
+        assert "~ 95 % interval wider" in legend
+
+    def test_the_keys_are_listed_and_every_control_is_reached_by_the_keyboard(self, shown):
+        browser, _, _ = shown
+
+        browser.key("?")
+        assert browser.value("document.getElementById('keys').open")
+        browser.key("Escape")
+        browser.until("!document.getElementById('keys').open")
+        browser.value("document.body.focus(); window.scrollTo(0, 0)")
+        reached = set()
+        for _ in range(80):
+            browser.key("Tab")
+            reached.add(browser.value("document.activeElement.id || document.activeElement.className"))
+        assert {"help", "theme", "chosen", "from", "to", "log", "filter", "kind", "row", "link"} <= reached
+
+    def test_paper_is_light_and_its_charts_are_as_wide_as_the_page(self, shown):
+        browser, _, path = shown
+        browser.size(1200, dark=True)
+        browser.open(path.as_uri())
+        browser.value("printAs(true)")
+        assert browser.value("css('--bg')") == "#fff"
+        assert browser.value("Math.max(...[...document.querySelectorAll('.uplot canvas')].map(c => c.width))") <= 700
+        browser.value("printAs(false)")
+        assert browser.value("css('--bg')") != "#fff"
+        assert browser.value("document.documentElement.dataset.theme") is None
+        browser.size(1200)
+        browser.open(path.as_uri())
+
     def test_the_keyboard_filters_opens_and_switches(self, shown):
         browser, _, _ = shown
 
@@ -337,6 +404,9 @@ class TestInChromium:
 
         assert (tmp_path / "again.html").read_text() == (tmp_path / "live.html").read_text()
         browser.open((tmp_path / "live.html").as_uri())
+        assert (
+            browser.value("[...document.querySelectorAll('#workers tbody tr')].map(row => row.cells.length)") == [8] * 3
+        )
         assert float({tuple(k): c for k, c in rows_of(browser)}["shop", "visit", "visit"][1]) == report["visit"].count
 
     def test_an_error_shows_the_first_request_that_failed(self, browser, target, tmp_path):

@@ -22,55 +22,91 @@ function phasesOf(u) {
   });
   u.ctx.restore();
 }
-function flagsOf(u) {
+// what happened, numbered as in the list of events; a limit that broke at a moment has a flag without a number
+function flags() {
+  const broken = REPORT.limits.filter((limit) => limit.at !== null && limit.at !== undefined);
+  return [...REPORT.happenings.slice(0, 50).map((event, n) => [event.at, String(n + 1), event.text]), ...broken.map((limit) => [limit.at, "✕", "broke: " + limit.limit])];
+}
+function flagsOf(u, words) {
+  const scale = devicePixelRatio, all = flags(), ends = [];
   u.ctx.save();
-  u.ctx.strokeStyle = css("--warn");
-  u.ctx.setLineDash([4, 4]);
-  for (const event of REPORT.happenings.slice(0, 50)) {
-    const x = u.valToPos(event.at, "x", true);
+  u.ctx.font = `${11 * scale}px system-ui`;
+  for (const [at, sign, text] of all) {
+    const x = u.valToPos(at, "x", true);
+    if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
+    u.ctx.strokeStyle = u.ctx.fillStyle = css(sign === "✕" ? "--bad" : "--warn");
+    u.ctx.setLineDash([4 * scale, 4 * scale]);
     u.ctx.beginPath(); u.ctx.moveTo(x, u.bbox.top); u.ctx.lineTo(x, u.bbox.top + u.bbox.height); u.ctx.stroke();
+    if (!words) continue;
+    const said = `${sign} ${text.length > 34 ? text.slice(0, 33) + "…" : text}`, width = u.ctx.measureText(said).width;
+    const left = Math.max(u.bbox.left, Math.min(x + 3 * scale, u.bbox.left + u.bbox.width - width));
+    const row = [0, 1, 2].find((n) => (ends[n] || 0) <= left);
+    if (row === undefined) { u.ctx.fillText(sign, x + 2 * scale, u.bbox.top + 50 * scale); continue; }
+    ends[row] = left + width + 8 * scale;
+    u.ctx.fillText(said, left, u.bbox.top + (12 + 13 * row) * scale);
   }
   u.ctx.restore();
 }
-function limitsOf(u, of) {
+function stallsOf(u) {
   u.ctx.save();
-  u.ctx.strokeStyle = css("--bad");
-  u.ctx.setLineDash([6, 4]);
-  for (const [text, bound] of LIMIT_LINES) {
-    if (of === null ? !overAll(text) : !text.includes(`(${of})`) && !text.includes(`("${of}")`)) continue;
-    const y = u.valToPos(bound, "y", true);
-    if (y < u.bbox.top || y > u.bbox.top + u.bbox.height) continue;
+  u.ctx.fillStyle = css("--bad");
+  chosen(DATA.run.stalls || []).forEach((stalls, n) => {
+    if (stalls) u.ctx.fillRect(u.valToPos(AT[view.from + n], "x", true) - devicePixelRatio, u.bbox.top, 3 * devicePixelRatio, u.bbox.height);
+  });
+  u.ctx.restore();
+}
+function limitsOf(u, place) {
+  const scale = devicePixelRatio;
+  u.ctx.save();
+  u.ctx.strokeStyle = u.ctx.fillStyle = css("--bad");
+  u.ctx.font = `${11 * scale}px system-ui`;
+  u.ctx.setLineDash([6 * scale, 4 * scale]);
+  u.ctx.textAlign = "right";
+  boundsOf(place).forEach(([limit, bound]) => {
+    const y = u.valToPos(bound.bound, "y", true);
+    if (y < u.bbox.top || y > u.bbox.top + u.bbox.height) return;
     u.ctx.beginPath(); u.ctx.moveTo(u.bbox.left, y); u.ctx.lineTo(u.bbox.left + u.bbox.width, y); u.ctx.stroke();
-  }
+    u.ctx.fillText(limit.limit.slice(0, 60), u.bbox.left + u.bbox.width - 4 * scale, y - 3 * scale);
+  });
   u.ctx.restore();
 }
 const TICKS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400];
-const UNITS = { us: 1e-6, ms: 1e-3, s: 1, m: 60 };
-// a limit on one series is no line of a chart of all of them
-const overAll = (text) => !text.includes("(");
-const LIMIT_LINES = REPORT.limits.flatMap((limit) => {
-  const found = /\bp[\d.]+.*<=?\s*([\d.]+)\s*(us|ms|s|m)\b/.exec(limit.limit);
-  return found ? [[limit.limit, Number(found[1]) * UNITS[found[2]]]] : [];
-});
+// the limits on times of a series, with their bounds: a limit on one series is no line of a chart of all of them
+function boundsOf(place) {
+  const row = place === "requests" ? null : REPORT.series[place];
+  return REPORT.limits.map((limit, n) => [limit, (DATA.bounds || [])[n]]).filter(([, bound]) => {
+    if (!bound || !/^(p[\d.]+|max|mean|min)$/.test(bound.what)) return false;
+    return row ? bound.series === row.name && (bound.scenario === null || bound.scenario === row.scenario) : bound.all;
+  });
+}
+function placeOf(bound) {
+  if (!bound || bound.series === null) return bound && bound.all ? "requests" : null;
+  const found = REPORT.series.findIndex((row) => row.name === bound.series && (bound.scenario === null || bound.scenario === row.scenario));
+  return found < 0 || !DATA.series[found] ? null : String(found);
+}
+let printing = false;
+const PRINTED = 690;
 
 function chart(host, title, series, columns, options) {
   const box = element("div", { class: "chart" }, element("h3", {}, title));
   host.append(box);
   if (typeof uPlot === "undefined") { box.append(...series.map((each, n) => spark(columns[n], each.label))); return null; }
   const made = new uPlot({
-    width: Math.max(box.clientWidth, 280), height: options.height || 150,
+    width: printing ? PRINTED : Math.max(box.clientWidth, 280), height: options.height || 150,
     cursor: { sync: { key: "time" }, drag: { x: true, y: false, setScale: false } },
     scales: { x: { time: false }, y: { distr: options.log && view.log ? 3 : 1, range: options.range } },
     axes: [axis((u, ticks) => ticks.map(clockText), { size: 28, space: 60, incrs: TICKS }), axis((u, ticks) => ticks.map((tick) => tick === null ? "" : options.text(tick)))],
-    series: [{ label: "at", value: (u, value) => value === null ? "" : momentText(value) },
-      ...series.map((each) => ({ width: 1.5, points: { show: AT.length < 3 }, spanGaps: false, value: (u, value) => value === null ? NONE : options.text(value), ...each }))],
+    series: [{ label: "time", value: (u, value) => value === null ? "" : momentText(value) },
+      ...series.map((each) => ({ width: 1.5, points: { show: sparse(columns), size: 4 }, spanGaps: false, value: (u, value) => value === null ? NONE : options.text(value), ...each }))],
     bands: options.bands || [],
-    hooks: { drawClear: [phasesOf], draw: [flagsOf, ...(options.limits === undefined ? [] : [(u) => limitsOf(u, options.limits)])],
+    hooks: { drawClear: [phasesOf], draw: [(u) => flagsOf(u, options.flags), ...(options.stalls ? [stallsOf] : []), ...(options.limits === undefined ? [] : [(u) => limitsOf(u, options.limits)])],
       setSelect: [(u) => { if (u.select.width > 2) zoomTo(u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x")); }] },
   }, [chosen(AT), ...columns.map(chosen)], box);
   charts.push([made, box]);
   return made;
 }
+// a line between neighbours shows no point that stands alone
+function sparse(columns) { return columns.some((column) => { const known = chosen(column).filter((value) => value !== null).length; return known > 0 && known < Math.min(60, 0.7 * chosen(AT).length + 3); }); }
 function momentText(second) {
   const started = new Date(REPORT.started);
   const wall = Number.isNaN(started.getTime()) ? "" : new Date(started.getTime() + second * 1e3).toLocaleTimeString("en-GB");
@@ -80,40 +116,55 @@ function stacked(columns) {
   const total = AT.map(() => 0);
   return columns.map((column) => column.map((value, n) => (total[n] += value || 0)));
 }
-function latency(host, title, columns, prefix, of) {
-  const names = ["p50", "p95", "p99"];
+function latency(host, title, columns, place) {
+  const prefix = prefixOf(columns), names = ["p50", "p95", "p99"];
   const drawn = names.map((name) => columns[prefix + name].map((value) => value === null ? null : Math.max(value, 1e-6)));
-  chart(host, title, [
+  const bounds = boundsOf(place).map(([, bound]) => bound.bound).filter((bound) => bound > 0);
+  chart(host, `${title}, ${prefix ? "from when due" : "from when sent"}: band from p50 to p95, p99${bounds.length ? "; limits dashed" : ""}`, [
     { label: "p50", stroke: percent("p50"), width: 1 }, { label: "p95", stroke: percent("p95"), width: 1.5 },
     { label: "p99", stroke: percent("p99"), width: 2 }], drawn,
-  { text: timeText, log: true, limits: of, height: 200, bands: [{ series: [2, 1], fill: css("--p50") + "55" }] });
+  { text: timeText, log: true, limits: place, height: 200, bands: [{ series: [2, 1], fill: css("--p50") + "55" }] });
 }
 function drawCharts() {
-  const host = byId("charts");
+  const host = byId("charts"), place = columnsOf(view.series) ? view.series : "requests", columns = columnsOf(place), all = place === "requests";
   charts.splice(0).forEach(([made]) => made.destroy());
   host.replaceChildren();
   if (!AT.length) { host.append(element("p", { class: "soft" }, "No second of the run was recorded.")); return; }
-  const run = DATA.run, number = (value) => plainText(value);
-  chart(host, "Rate: requests and visits per second", [
-    { label: "visits planned", stroke: css("--soft"), dash: [4, 4] }, { label: "visits done", stroke: CATEGORIES[5] },
-    { label: "requests", stroke: css("--accent") }, { label: "errors", stroke: css("--bad") }],
-  [run.planned, run.done, DATA.requests.rate, DATA.requests.errors.map((count) => count / STEP)], { text: number });
-  if (DATA.requests.p50.some((value) => value !== null)) {
-    latency(host, "Time of all requests: band from p50 to p95, p99; limits on all of them dashed", DATA.requests, "", null);
-    heat(host);
-  }
-  chart(host, "Generator: how late visits started (p99) – what it adds to response times is its own", [
-    { label: "late", stroke: css("--warn"), fill: css("--warn") + "44" }], [run.late], { text: timeText, height: 90, range: (u, low, high) => [0, Math.max(high || 0, 1e-3)] });
+  const run = DATA.run, number = (value) => plainText(value), errors = columns.errors.map((count) => count / STEP);
+  const rate = { label: all ? "requests" : "samples", stroke: css("--accent") }, failed = { label: "errors", stroke: css("--bad") };
+  if (all) {
+    chart(host, "Rate: requests and visits per second", [
+      { label: "visits planned", stroke: css("--soft"), dash: [4, 4] }, { label: "visits done", stroke: CATEGORIES[5] }, rate, failed],
+    [run.planned, run.done, columns.rate, errors], { text: number, flags: true });
+  } else chart(host, `Rate of ${nameOf(place)} per second`, [rate, failed], [columns.rate, errors], { text: number, flags: true });
+  const timed = columns.p50.some((value) => value !== null);
+  if (timed) latency(host, `Time of ${nameOf(place)}`, columns, place);
+  chart(host, "Generator: how late visits started (p99); what it adds to times from when due is its own; red: its event loop stood still", [
+    { label: "late", stroke: css("--warn"), fill: css("--warn") + "44" }], [run.late], { text: timeText, height: 90, stalls: true, range: (u, low, high) => [0, Math.max(high || 0, 1e-3)] });
+  if (timed) { heat(host, place); distribution(host, place); }
   chart(host, "Users, visits in flight, dropped per second", [
     { label: "users", stroke: CATEGORIES[3] }, { label: "in flight", stroke: CATEGORIES[4] }, { label: "dropped", stroke: css("--bad") }],
   [run.users, run.in_flight, run.dropped], { text: number });
-  const classes = Object.keys(DATA.classes);
-  if (classes.length) {
-    const columns = stacked(classes.map((name) => DATA.classes[name].map((count) => count / STEP)));
-    const order = classes.map((name, n) => n).reverse();
-    chart(host, "Errors per second by class, stacked", order.map((n) => ({ label: classes[n].slice(0, 60), stroke: CATEGORIES[n % 8], fill: CATEGORIES[n % 8] + "cc", width: 1,
-      value: (u, value, s, at) => at === null ? NONE : plainText(chosen(DATA.classes[classes[n]])[at] / STEP) })), order.map((n) => columns[n]), { text: number });
+  stack(host, "Errors per second by class, stacked: all series", Object.entries(DATA.classes));
+  const bands = bandsOf(DATA.classes);
+  if (Object.keys(DATA.classes).some((name) => /^(unexpected )?http \d/.test(name))) stack(host, "Errors per second by status, stacked: all series", bands);
+  const workers = Object.entries(DATA.workers || {});
+  if (workers.some(([, [, failures]]) => failures.some(Boolean))) stack(host, "Errors per second by worker, stacked: all requests", workers.map(([name, [, failures]]) => [name, failures]));
+}
+function stack(host, title, named) {
+  if (!named.length) return;
+  const columns = stacked(named.map(([, counts]) => counts.map((count) => count / STEP))), order = named.map((each, n) => n).reverse();
+  chart(host, title, order.map((n) => ({ label: named[n][0].slice(0, 60), stroke: CATEGORIES[n % 8], fill: CATEGORIES[n % 8] + "cc", width: 1,
+    value: (u, value, s, at) => at === null ? NONE : plainText(chosen(named[n][1])[at] / STEP) })), order.map((n) => columns[n]), { text: plainText });
+}
+// classes of errors by the hundred of their status: 4xx, 5xx …; the others had no response
+function bandsOf(classes) {
+  const bands = {};
+  for (const [name, counts] of Object.entries(classes)) {
+    const found = /^(?:unexpected )?http (\d)\d\d/.exec(name), band = found ? `${found[1]}xx` : "no status";
+    bands[band] = bands[band] ? bands[band].map((count, n) => count + counts[n]) : counts;
   }
+  return Object.entries(bands).sort();
 }
 function zoomTo(from, to) {
   const first = AT.findIndex((at) => at + STEP > from), after = AT.findIndex((at) => at > to);
@@ -122,7 +173,7 @@ function zoomTo(from, to) {
   drawAll();
 }
 function spark(column, title) {
-  const values = column.map((value) => value === null ? null : value), known = values.filter((value) => value !== null);
+  const values = column, known = values.filter((value) => value !== null);
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "0 0 120 20"); svg.setAttribute("class", "spark"); svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", title || "");

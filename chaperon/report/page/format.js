@@ -25,6 +25,12 @@ function clockText(second) {
   const minutes = Math.floor(second / 60), rest = String(Math.floor(second % 60)).padStart(2, "0");
   return minutes < 60 ? `${minutes}:${rest}` : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
 }
+// per cent around a value, of an interval that need not be symmetric
+function aroundText(value, interval) {
+  if (!interval || !value) return "";
+  const share = 100 * Math.max(value - interval[0], interval[1] - value) / value;
+  return `±${share < 0.95 ? share.toFixed(1) : Math.ceil(share)}%`;
+}
 function element(tag, attributes, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes || {})) {

@@ -1,7 +1,7 @@
 
-// ---- the heat map: how many requests took how long, over time
-function heat(host) {
-  const rows = chosen(DATA.histograms.requests).map((flat) => {
+// ---- how many requests took how long: over time as a heat map, and as a distribution
+function heat(host, place) {
+  const rows = chosen(DATA.histograms[place] || []).map((flat) => {
     const found = [];
     for (let n = 0, bucket = 0; n < flat.length; n += 2) found.push([bucket += flat[n], flat[n + 1]]);
     return found;
@@ -23,6 +23,36 @@ function heat(host) {
   }));
   ctx.putImageData(pixels, 0, 0);
   canvas.style.imageRendering = "pixelated";
-  host.append(element("div", { class: "chart" }, element("h3", {}, "Distribution of request times over time"), element("div", { class: "heat" },
-    element("span", { class: "soft", style: null }, timeText(boundOf((high + 1) * group))), canvas, element("span", { class: "soft" }, timeText(boundOf(low * group))))));
+  const label = (row) => element("span", { class: "soft" }, timeText(boundOf(row * group)));
+  host.append(element("div", { class: "chart" }, element("h3", {}, `Times of ${nameOf(place)} over the run, on a log axis: darker where more took so long`),
+    element("div", { class: "heat" }, element("div", { class: "scale" }, label(high + 1), label((low + high + 1) / 2), label(low)), canvas)));
+}
+function distribution(host, place) {
+  const whole = histogramOf(place, true);
+  if (!whole.length || typeof uPlot === "undefined") return;
+  const group = DATA.buckets.per_decade / 16, grouped = (histogram) => {
+    const total = sum(histogram.map(([, samples]) => samples)), found = new Map();
+    histogram.forEach(([bucket, samples]) => { const at = Math.floor(bucket / group); found.set(at, (found.get(at) || 0) + 100 * samples / total); });
+    return found;
+  };
+  const low = Math.floor(whole[0][0] / group) - 1, high = Math.floor(whole[whole.length - 1][0] / group) + 1;
+  const places = Array.from({ length: high - low + 1 }, (each, n) => low + n), column = (shares) => places.map((at) => shares.get(at) || 0);
+  const lines = [{ label: "whole run", stroke: css("--accent"), fill: zoomed() ? undefined : css("--accent") + "22", width: 1.5, points: { show: false } }], columns = [column(grouped(whole))];
+  if (zoomed()) { lines.push({ label: "chosen stretch", stroke: css("--warn"), width: 2, points: { show: false } }); columns.push(column(grouped(histogramOf(place)))); }
+  curve(host, `Distribution of times of ${nameOf(place)}: share of requests in each band`, places.map((at) => boundOf((at + 0.5) * group)), lines, columns,
+    { across: timeText, text: (value) => `${plainText(Number(value.toFixed(2)))} %`, log: true });
+}
+// a chart whose horizontal axis is no time of the run
+function curve(host, title, across, lines, columns, options) {
+  const box = element("div", { class: "chart" }, element("h3", {}, title));
+  host.append(box);
+  const made = new uPlot({
+    width: printing ? PRINTED : Math.max(box.clientWidth, 280), height: options.height || 150, cursor: { drag: { x: false, y: false } },
+    scales: { x: { time: false, distr: options.log ? 3 : 1, range: options.range }, y: { range: options.vertical } },
+    axes: [axis((u, ticks) => ticks.map((tick) => tick === null ? "" : options.across(tick)), { size: 28, space: 60, ...(options.splits ? { splits: () => options.splits, filter: (u, splits) => splits } : {}) }),
+      axis((u, ticks) => ticks.map((tick) => tick === null ? "" : options.text(tick)))],
+    series: [{ label: options.named || "time", value: (u, value) => value === null ? "" : options.across(value) }, ...lines.map((line) => ({ value: (u, value) => value === null ? NONE : options.text(value), ...line }))],
+    bands: options.bands || [], hooks: options.hooks || {},
+  }, [across, ...columns], box);
+  charts.push([made, box]);
 }

@@ -2,9 +2,25 @@
 // ---- the page as a whole
 function drawAll() {
   byId("zoom-out").hidden = !zoomed();
-  byId("zoom-note").textContent = zoomed() ? `${clockText(AT[view.from])} to ${clockText(AT[view.to - 1] + STEP)}` : "drag in a chart to zoom";
+  byId("from").value = AT.length ? clockText(AT[view.from]) : "";
+  byId("to").value = AT.length ? clockText(AT[view.to - 1] + STEP) : "";
+  for (const note of document.querySelectorAll(".whole-run")) note.hidden = !zoomed();
   drawCharts();
   drawRows();
+}
+function toggleClock() { view.response = !view.response; byId("clock").setAttribute("aria-pressed", view.response); drawCharts(); }
+function toggleKeys() { const keys = byId("keys"); if (keys.open) keys.close(); else keys.showModal(); }
+// "1:30" or "90" as seconds; NaN for anything else
+function secondsOf(text) { return /^\d+(:\d+)*$/.test(text.trim()) ? text.trim().split(":").reduce((total, part) => 60 * total + Number(part), 0) : NaN; }
+function zoomToFields() {
+  const from = secondsOf(byId("from").value), to = secondsOf(byId("to").value);
+  if (from < to) zoomTo(from, to - STEP); else drawAll();
+}
+function fillChosen() {
+  const places = Object.keys(DATA.series).sort((a, b) => a - b), scenarios = new Set(REPORT.series.map((row) => row.scenario));
+  const named = (row) => `${row.name}${scenarios.size > 1 ? " in " + row.scenario : ""}`.slice(0, 80);
+  byId("chosen").replaceChildren(element("option", { value: "requests" }, "all requests"), ...places.filter((place) => REPORT.series[place]).map((place) => element("option", { value: place }, named(REPORT.series[place]))));
+  byId("chosen").value = view.series;
 }
 function toggleLog() { view.log = !view.log; byId("log").setAttribute("aria-pressed", view.log); drawCharts(); }
 function start() {
@@ -15,6 +31,13 @@ function start() {
   byId("more").addEventListener("click", () => { view.shown += 200; drawRows(); });
   byId("zoom-out").addEventListener("click", () => { view.from = 0; view.to = AT.length; drawAll(); });
   byId("log").addEventListener("click", toggleLog);
+  byId("clock").addEventListener("click", toggleClock);
+  byId("clock").hidden = ![DATA.requests, ...Object.values(DATA.series)].some((columns) => columns.response_p50);
+  byId("chosen").addEventListener("change", (event) => { view.series = event.target.value; drawCharts(); });
+  for (const field of ["from", "to"]) byId(field).addEventListener("change", zoomToFields);
+  byId("help").addEventListener("click", toggleKeys);
+  addEventListener("beforeprint", () => printAs(true));
+  addEventListener("afterprint", () => printAs(false));
   byId("theme").addEventListener("click", () => {
     const dark = document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     setTheme(dark ? "light" : "dark");
@@ -24,6 +47,8 @@ function start() {
     if (event.target.matches("input, select") || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "/") { byId("filter").focus(); event.preventDefault(); }
     if (event.key === "l") toggleLog();
+    if (event.key === "r" && !byId("clock").hidden) toggleClock();
+    if (event.key === "?") toggleKeys();
     if (event.key === "Escape" && zoomed()) byId("zoom-out").click();
   });
   let width = innerWidth, waiting = 0;
@@ -38,11 +63,21 @@ function start() {
     byId("chart-note").hidden = false;
     byId("chart-note").textContent = "This page was made without the chart library uPlot, which an install from PyPI has: lines are shown small.";
   }
+  fillChosen();
   drawVerdict();
   drawLimits();
   drawRest();
   drawAll();
   document.documentElement.dataset.ready = "yes";
+}
+// on paper: light, and charts as wide as the page
+function printAs(paper) {
+  const root = document.documentElement;
+  printing = paper;
+  if (paper) { root.dataset.screen = root.dataset.theme || ""; root.dataset.theme = "light"; }
+  else if (root.dataset.screen) root.dataset.theme = root.dataset.screen;
+  else delete root.dataset.theme;
+  drawCharts();
 }
 function setTheme(theme) {
   if (theme) document.documentElement.dataset.theme = theme;

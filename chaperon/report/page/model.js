@@ -3,15 +3,20 @@
 const DATA = JSON.parse(byId("data").textContent);
 const REPORT = DATA.report, AT = DATA.at, STEP = DATA.step;
 const UNTIMED = new Set(["check", "value", "count", "gauge"]);
-const view = { from: 0, to: AT.length, log: true, filter: "", kind: "", sort: ["", 0], shown: 100 };
+const view = { from: 0, to: AT.length, log: true, filter: "", kind: "", sort: ["", 0], shown: 100, series: "requests", response: true };
 const zoomed = () => view.from > 0 || view.to < AT.length;
+
+// the columns of a series by its place, or of all requests; times from when they were due have a prefix of their own
+const columnsOf = (place) => place === "requests" ? DATA.requests : DATA.series[place];
+const nameOf = (place) => place === "requests" ? "all requests" : REPORT.series[place].name;
+const prefixOf = (columns) => view.response && columns.response_p50 ? "response_" : "";
 
 function chosen(column) { return column.slice(view.from, view.to); }
 
 // a histogram is bucket, samples … with each bucket as the distance to the one before
-function histogramOf(name) {
-  const total = new Map();
-  for (const flat of chosen(DATA.histograms[name] || [])) {
+function histogramOf(name, whole) {
+  const total = new Map(), steps = DATA.histograms[name] || [];
+  for (const flat of whole ? steps : chosen(steps)) {
     let bucket = 0;
     for (let n = 0; n < flat.length; n += 2) {
       bucket += flat[n];

@@ -5,11 +5,26 @@ function table(id, header, rows) {
   byId(id).replaceChildren(element("thead", {}, element("tr", {}, ...header.map((cell) => element("th", { scope: "col", class: TEXTS.has(cell) ? "text" : null }, cell)))), element("tbody", {}, ...rows));
 }
 const cell = (text, attributes) => element("td", attributes || {}, text);
+// the marks of the console: ? too few independent samples, ~ a wide interval, * the generator's own delay, ≥ a lower bound
+const MARKS = { "?": "too few samples that are independent of each other: neighbouring ones resemble each other", "~": "95 % interval wider than ±10 %, or under 20 s of samples",
+  "*": "a tenth of it or more may be delay of the generator itself", "≥": "falls among samples that were cut before they ended", "≈": "approximate: from histograms", "±": "half of the 95 % interval" };
 function percentileCell(row, name) {
-  const bound = row.at_least && row.at_least[name], value = row[name];
+  const bound = row.at_least && row.at_least[name], value = row[name], marked = [];
   const text = bound !== undefined && bound !== null && value === null ? "≥ " + timeText(bound) : value === null && row.count && !row.approximate ? UNKNOWN : timeText(value);
   const interval = row.intervals && !row.approximate ? row.intervals[name] : null;
-  return cell((row.approximate && value !== null ? "≈ " : "") + text, { "data-value": value === null ? "" : String(value), title: interval ? `95 % interval: ${timeText(interval[0])} to ${timeText(interval[1])}` : null });
+  if (value !== null && !row.approximate) {
+    if ((row.own || []).includes(name)) marked.push("*");
+    const wide = !interval || Math.max(value - interval[0], interval[1] - value) > 0.1 * value, blind = row.design_effect && row.design_effect[name] === null;
+    if (wide || blind) marked.push("~");
+  }
+  const reason = text === UNKNOWN ? MARKS[UNKNOWN] : interval ? `95 % interval: ${timeText(interval[0])} to ${timeText(interval[1])}` : null;
+  const around = name !== "p50" && value !== null && interval ? element("span", { class: "soft around" }, " " + aroundText(value, interval)) : null;
+  return element("td", { "data-value": value === null ? "" : String(value), title: reason }, (row.approximate && value !== null ? "≈ " : "") + marked.join("") + text, around);
+}
+// the legend of the marks that the table shows
+function drawMarks() {
+  const shown = byId("rows").textContent, found = Object.entries(MARKS).filter(([mark]) => [...byId("rows").querySelectorAll("td[title], td[data-value]")].some((cell) => cell.textContent.includes(mark)));
+  byId("marks").textContent = shown ? found.map(([mark, words]) => `${mark} ${words}`).join(" · ") : "";
 }
 const SIGNS = { PASS: "✓", FAIL: "✕", INVALID: "⚠", ABORTED: "■" };
 function drawVerdict() {
@@ -19,23 +34,44 @@ function drawVerdict() {
   const trust = [REPORT.verdict === "INVALID" ? null : "generator sound", balanced ? "ledger balances" : "the ledger does not balance"].filter(Boolean).join(" · ");
   verdict.replaceChildren(element("div", {}, element("span", { class: "word " + REPORT.verdict }, `${SIGNS[REPORT.verdict]} ${word}`), element("span", { class: "soft" }, `  in ${REPORT.duration.toFixed(1)} s · ${trust}`)),
     element("ul", {}, ...REPORT.reasons.map((reason) => element("li", {}, reason)), ...REPORT.warnings.map((warning) => element("li", { class: "soft" }, "warning: " + warning))));
-  byId("environment").textContent = `${REPORT.environment} · ${DATA.plan.load}`;
-  const requests = total(REPORT.series.filter(isRequest));
-  byId("headline").textContent = `${countText(requests.count)} requests · ${shareText(requests.errors, requests.count)} errors · started ${REPORT.started}`;
+  byId("environment").textContent = REPORT.environment;
+  byId("target").textContent = DATA.plan.target || "";
+  const requests = REPORT.requests || total(REPORT.series.filter(isRequest));
+  byId("headline").textContent = [DATA.plan.load, `${countText(requests.count)} requests, ${rateText(requests.rate)}/s`, requests.p95 ? `p95 ${timeText(requests.p95)}` : null,
+    `${shareText(requests.errors, requests.count)} errors`, `started ${REPORT.started}`].filter(Boolean).join(" · ");
 }
 function isRequest(row) { return !UNTIMED.has(row.kind) && !["step", "call", "task", "visit", "trip"].includes(row.kind); }
 function total(rows) {
   return { name: "all requests", kind: "", count: sum(rows.map((row) => row.count)), errors: sum(rows.map((row) => row.errors)), rate: sum(rows.map((row) => row.rate)) };
 }
+// how far a value is from its bound, as a share of it: less than 0 beyond it
+function marginOf(limit, bound) {
+  const value = limit.value === null ? limit.at_least : limit.value;
+  if (!bound || value === null || value === undefined || !bound.bound) return null;
+  return (bound.op.startsWith("<") ? 1 : -1) * (1 - value / bound.bound);
+}
+function marginText(margin) {
+  if (margin === null) return "";
+  const size = Math.abs(margin);
+  return margin < 0 && size >= 1 ? `${plainText(Number((1 + size).toPrecision(2)))}× the bound` : `${Math.round(100 * size)} % ${margin < 0 ? "beyond" : "margin"}`;
+}
 function drawLimits() {
   byId("limits-section").hidden = !REPORT.limits.length;
-  table("limits", ["limit", "value", "", "", "note"], REPORT.limits.map((limit) => {
-    const line = LIMIT_LINES.find(([text]) => text === limit.limit), share = line && limit.value !== null ? limit.value / line[1] : null;
-    const meter = share === null ? "" : element("span", { class: "meter" + (share > 1 ? " over" : ""), title: `${(100 * share).toFixed(0)} % of the bound` }, element("i", { "data-share": Math.min(share, 1) }));
-    return element("tr", {}, cell(limit.limit, { class: "text" }), cell(limit.shown, { "data-value": limit.value === null ? "" : String(limit.value) }), cell(meter),
-      cell(limit.held ? "✓ held" : "✕ broke" + (limit.at === null ? "" : ` at ${limit.at} s`), { class: limit.held ? "good" : "bad" }), cell(limit.note || "", { class: "text soft" }));
+  table("limits", ["limit", "value", "of the bound", "margin", "state", "note"], REPORT.limits.map((limit, n) => {
+    const bound = (DATA.bounds || [])[n], margin = marginOf(limit, bound), place = placeOf(bound);
+    const used = margin === null ? null : bound.op.startsWith("<") ? 1 - margin : 1 / (1 + margin);
+    const meter = used === null ? "" : element("span", { class: "meter" + (limit.held ? "" : " over"), title: `${(100 * used).toFixed(0)} % of the bound` }, element("i", { "data-share": Math.max(Math.min(used, 1), 0) }));
+    const name = place === null ? limit.limit : element("button", { type: "button", class: "link", title: "show the charts of this series", onclick: () => chooseSeries(place) }, limit.limit);
+    return element("tr", {}, element("td", { class: "text" }, name), cell(limit.shown, { "data-value": limit.value === null ? "" : String(limit.value) }), cell(meter), cell(marginText(margin)),
+      cell(limit.held ? "✓ held" : "✕ broke" + (limit.at === null ? "" : ` at ${clockText(limit.at)}`), { class: limit.held ? "good" : "bad" }), cell(limit.note || "", { class: "text soft" }));
   }));
   for (const bar of document.querySelectorAll(".meter i")) bar.style.width = `${100 * bar.dataset.share}%`;
+}
+function chooseSeries(place) {
+  view.series = place;
+  byId("chosen").value = place;
+  drawCharts();
+  byId("charts-section").scrollIntoView();
 }
 const COLUMNS = [["series", null], ["count", "count"], ["errors", "errors"], ["%", "share"], ["rate/s", "rate"], ["p50", "p50"], ["p95", "p95"], ["p99", "p99"], ["max", "max"], ["p95 over time", null]];
 // a failing request in one line, as the table of the console has it
@@ -57,6 +93,7 @@ function drawRows() {
   const more = places.length - view.shown;
   byId("more").hidden = more <= 0;
   byId("more").textContent = `${countText(more)} more series`;
+  drawMarks();
   byId("series-note").textContent = zoomed() ? "figures of the chosen stretch are approximate; warm-up is included" : `${countText(places.length)} of ${countText(REPORT.series.length)}`;
 }
 function seriesRow(place, row) {
@@ -65,7 +102,7 @@ function seriesRow(place, row) {
   const line = element("tr", { class: "row", tabindex: 0, "data-place": place, "data-key": JSON.stringify([row.scenario, row.name, row.kind]) }, element("td", { class: "name" }, name, element("span", { class: "soft" }, "  " + row.kind)),
     cell(countText(row.count), { "data-value": row.count }), cell(countText(row.errors), { class: row.errors ? "bad" : null, "data-value": row.errors }), cell(shareText(row.errors, row.count)),
     cell(rateText(row.rate), { "data-value": row.rate }), ...["p50", "p95", "p99"].map((percentile) => timed ? percentileCell(row, percentile) : cell("")), cell(timed ? timeText(row.max) : "", { "data-value": row.max === null ? "" : row.max }),
-    element("td", {}, timed && columns ? spark(chosen(columns.p95), "p95 over time") : ""));
+    element("td", { class: "trend" }, ...(timed && columns ? trend(chosen(columns.p95)) : [])));
   const toggle = () => { const open = line.nextSibling; if (open && open.classList && open.classList.contains("detail")) { open.remove(); return; } line.after(detailRow(place, REPORT.series[place])); };
   line.addEventListener("click", toggle);
   line.addEventListener("keydown", (event) => {
@@ -75,27 +112,57 @@ function seriesRow(place, row) {
   });
   return line;
 }
+// a line with the least and the greatest value beside it: each has an axis of its own
+function trend(column) {
+  const known = column.filter((value) => value !== null);
+  if (!known.length) return [];
+  const low = known.reduce((a, b) => Math.min(a, b)), high = known.reduce((a, b) => Math.max(a, b));
+  return [spark(column, "p95 over time"), element("span", { class: "soft range" }, `${timeText(low)} – ${timeText(high)}`)];
+}
 function detailRow(place, row) {
   const columns = DATA.series[place], body = element("td", { colspan: COLUMNS.length }), line = element("tr", { class: "detail" }, body);
   const facts = [["bytes", countText(row.bytes)], ["min", UNTIMED.has(row.kind) ? plainText(row.min) : timeText(row.min)], ["mean", UNTIMED.has(row.kind) ? plainText(row.mean) : timeText(row.mean)], ["censored", countText(row.censored)], ["never begun", countText(row.never_begun)]];
   if (row.response) facts.push(["from when due", ["p50", "p95", "p99"].map((name) => `${name} ${timeText(row.response[name])}`).join(", ")]);
+  if (row.design_effect && row.design_effect.p95) facts.push(["design effect of p95", plainText(Number(row.design_effect.p95.toPrecision(3)))]);
+  const slowest = (row.slowest || []).map(([took, at]) => `${timeText(took)} at ${clockText(at)}`);
   body.append(element("p", { class: "soft" }, facts.map(([name, value]) => `${name} ${value}`).join(" · ")));
+  if (slowest.length && !UNTIMED.has(row.kind)) body.append(element("p", { class: "soft" }, "slowest: " + slowest.join(", ")));
+  if (columns) body.append(element("button", { type: "button", onclick: () => chooseSeries(String(place)) }, "show it in all charts above"));
   queueMicrotask(() => {
     if (!columns) { body.append(element("p", { class: "soft" }, "Charts are drawn of the busiest series.")); return; }
     chart(body, "Rate and errors per second", [{ label: "rate", stroke: css("--accent") }, { label: "errors", stroke: css("--bad") }], [columns.rate, columns.errors.map((count) => count / STEP)], { text: plainText, height: 110 });
-    if (!UNTIMED.has(row.kind)) latency(body, columns.response_p50 ? "Time from when it was due" : "Time", columns, columns.response_p50 ? "response_" : "", row.name);
+    if (!UNTIMED.has(row.kind)) { latency(body, "Time", columns, String(place)); heat(body, String(place)); }
   });
   return line;
 }
 function drawRest() {
   byId("errors-section").hidden = !REPORT.errors.length;
-  table("errors", ["class", "series", "count", "first – last", "words"], REPORT.errors.slice(0, 200).map((row, n) => element("tr", {}, cell(row.error, { class: "text bad" }), cell(`${row.series} in ${row.scenario}`, { class: "text" }), cell(countText(row.count), { "data-value": row.count }), cell(`${row.first.toFixed(1)} – ${row.last.toFixed(1)} s`), element("td", { class: "text soft" }, row.sample, ...row.exchanges.slice(0, 1).map((each) => element("div", {}, exchangeText(each))), exchangeFile(DATA.exchange_files[n])))));
+  table("errors", ["class", "series", "count", "first – last", "words"], REPORT.errors.slice(0, 200).map((row, n) => element("tr", {}, cell(row.error, { class: "text bad" }), cell(`${row.series} in ${row.scenario}`, { class: "text" }), cell(countText(row.count), { "data-value": row.count }), cell(`${clockText(row.first)} – ${clockText(row.last)}`), element("td", { class: "text soft" }, row.sample, ...row.exchanges.slice(0, 1).map((each) => element("div", {}, exchangeText(each))), exchangeFile(DATA.exchange_files[n])))));
   const fates = ["planned", "done", "failed", "interrupted", "no_row", "dropped", "lost"].filter((fate) => fate === "planned" || fate === "done" || REPORT.ledger.some((row) => row[fate]));
-  table("ledger", ["scenario", ...fates.map((fate) => fate.replace("_", " "))], REPORT.ledger.map((row) => element("tr", {}, cell(row.scenario, { class: "text" }), ...fates.map((fate) => cell(countText(row[fate]), { class: fate !== "planned" && fate !== "done" && row[fate] ? "bad" : null, "data-value": row[fate] })))));
-  table("workers", ["worker", "visits", "CPU", "late p99", "state"], REPORT.workers.map((row) => element("tr", {}, cell(row.name, { class: "text" }), cell(countText(row.visits), { "data-value": row.visits }), cell(row.cpu.toFixed(2)), cell(timeText(row.late_p99)), cell(row.lost ? `✕ lost, ${countText(row.losses)} visits` : "✓", { class: row.lost ? "bad" : "good" }))));
-  const events = [...REPORT.happenings.map((event) => `${clockText(event.at)} · ${event.text}${event.worker && REPORT.workers.length > 1 ? ` · ${event.worker}` : ""}`), ...Object.entries(REPORT.notes).map(([text, times]) => `note: ${countText(times)} ${text}`)];
+  table("ledger", ["scenario", ...fates.map((fate) => fate.replace("_", " ")), ""], REPORT.ledger.map((row) => element("tr", {}, cell(row.scenario, { class: "text" }), ...fates.map((fate) => cell(countText(row[fate]), { class: fate !== "planned" && fate !== "done" && row[fate] ? "bad" : null, "data-value": row[fate] })), cell(fateBar(row)))));
+  for (const part of document.querySelectorAll(".fates i")) part.style.width = `${100 * part.dataset.share}%`;
+  const many = REPORT.workers.length > 1;
+  table("workers", ["worker", "visits", ...(many ? ["requests", "errors"] : []), "CPU", "late p99", "stalls", "state"], REPORT.workers.map((row) => element("tr", {}, cell(row.name, { class: "text" }), cell(countText(row.visits), { "data-value": row.visits }),
+    ...(many ? [cell(countText(row.requests)), cell(`${countText(row.errors)} (${shareText(row.errors, row.requests)})`, { class: row.errors ? "bad" : null })] : []),
+    cell(row.cpu.toFixed(2)), cell(timeText(row.late_p99)), cell(countText((row.health || {}).stalls || 0), { class: (row.health || {}).stalls ? "bad" : null }), cell(row.lost ? `✕ lost, ${countText(row.losses)} visits` : "✓", { class: row.lost ? "bad" : "good" }))));
+  const events = [...REPORT.happenings.map((event, n) => `${n < 50 ? n + 1 + " · " : ""}${clockText(event.at)} · ${event.text}${event.worker && REPORT.workers.length > 1 ? ` · ${event.worker}` : ""}`), ...Object.entries(REPORT.notes).map(([text, times]) => `note: ${countText(times)} ${text}`)];
   byId("events-section").hidden = !events.length;
   byId("events").replaceChildren(...events.slice(0, 300).map((text) => element("li", {}, text)));
-  const about = [["load", DATA.plan.load], ["scenarios", DATA.plan.scenarios.join(", ")], ["started", REPORT.started], ["length", `${REPORT.duration.toFixed(1)} s`], ["seed", REPORT.seed], ["Chaperon", REPORT.chaperon], ["charts", STEP === 1 ? "one point a second" : `one point each ${STEP} s`], ["make it again", "chaperon report RUNFILE, if the run was kept with --run-file"]];
+  const facts = DATA.plan.facts || [], file = (facts.find(([name]) => name === "run file") || [])[1];
+  const again = file ? `chaperon report ${shellWord(file)} --html again.html` : "keep the next run with --run-file RUN, then: chaperon report RUN --html again.html";
+  const about = [["target", DATA.plan.target], ["load", DATA.plan.load], ["scenarios", DATA.plan.scenarios.join(", ")], ["started", REPORT.started], ["length", `${REPORT.duration.toFixed(1)} s`], ["seed", REPORT.seed], ["Chaperon", REPORT.chaperon], ...facts,
+    ["precision", effectText(REPORT.requests)], ["charts", STEP === 1 ? "one point a second" : `one point each ${STEP} s`], ["make it again", again]].filter(([, value]) => value !== "" && value !== undefined && value !== null);
   byId("about").replaceChildren(...about.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, String(value))]));
+}
+const FATES = ["done", "failed", "interrupted", "no_row", "dropped", "lost"];
+function fateBar(row) {
+  const whole = Math.max(row.planned, sum(FATES.map((fate) => row[fate])));
+  const parts = FATES.filter((fate) => row[fate]).map((fate) => element("i", { class: "fate-" + fate, "data-share": row[fate] / whole, title: `${fate.replace("_", " ")}: ${shareText(row[fate], whole)}` }));
+  return element("span", { class: "fates", role: "img", "aria-label": FATES.filter((fate) => row[fate]).map((fate) => `${fate} ${shareText(row[fate], whole)}`).join(", ") }, ...parts);
+}
+const shellWord = (text) => /^[\w.\/:@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+function effectText(row) {
+  const effect = row && row.design_effect ? row.design_effect.p95 : null;
+  if (effect === null || effect === undefined) return "";
+  return effect <= 1.05 ? "requests are as good as independent of each other" : `neighbouring requests resemble each other: for p95 the ${countText(row.count)} requests count as ${countText(Math.floor(row.count / effect))} independent ones (design effect ${plainText(Number(effect.toPrecision(3)))}), which its interval allows for`;
 }
