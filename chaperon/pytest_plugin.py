@@ -129,7 +129,7 @@ def summary_line(report: Report) -> str:
     total = report.requests
     p95 = "?" if total.p95 is None else f"{total.p95 * 1000:.3g} ms"
     counted = f"{count_text(total.count, 'request')} in {report.duration:.1f} s, {count_text(total.errors, 'error')}"
-    return f"{report.verdict.name}, {counted}, p95 {p95}"
+    return f"{report.headline}, {counted}, p95 {p95}"
 
 
 @pytest.fixture

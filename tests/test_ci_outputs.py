@@ -94,7 +94,7 @@ def test_junit_tells_a_run_that_is_not_sound_from_a_limit_that_broke(report, cha
 
 
 def test_junit_is_never_empty():
-    report = replace(report_of(), rows=(), limits=(), ledger={})
+    report = replace(report_of(), rows=(), limits=(), ledger={}, reasons=())
     suites = parsed(junit_text(report))
 
     assert {name: len(cases) for name, cases in suites.items()} == {"limits": 1, "checks": 1, "run": 2}

@@ -418,3 +418,12 @@ class TestInChromium:
 
         text = browser.value("document.getElementById('errors').innerText")
         assert f"GET {target.url}/status/404 → 404 hello" in text
+
+    def test_a_pass_says_with_its_word_that_errors_did_not_count(self, browser, tmp_path):
+        path = tmp_path / "passed.html"
+        report = report_of(outputs=[HtmlOutput(path)])
+        browser.open(path.as_uri())
+
+        (reason,) = report.reasons
+        assert browser.value("document.querySelector('#verdict .word').textContent") == f"✓ PASS, {reason}"
+        assert browser.value("document.querySelectorAll('#verdict li').length") == len(report.warnings)

@@ -195,7 +195,7 @@ def test_a_scenario_with_a_recorded_value_has_its_unit_in_the_report():
     environment = Environment(scenarios=[run(Scenario(buy, name="shop"), users(2))], limits=limits)
     report = simulate(environment, ScriptedNetwork(VirtualClock(), lambda *_: b""))
 
-    assert [limit.shown for limit in report.limits] == ["12.5 EUR", "0.00ms"]
+    assert [limit.shown for limit in report.limits] == ["12.5 EUR", "max 0.00ms"]
     assert "limit p95(my block) < 300: 300 without a unit would be 300 s: write 300ms or 300s" in report.warnings
     units = {row["name"]: row["unit"] for row in report.to_dict()["series"]}
     assert units == {"step buy": "s", "my block": "s", "visit": "s", "price (EUR)": "EUR", "basket": "", "sold": ""}

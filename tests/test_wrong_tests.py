@@ -6,6 +6,7 @@ import socket
 import urllib.request
 from io import StringIO
 from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET
 
 import gevent
 import pytest
@@ -28,12 +29,16 @@ from chaperon import (
     run,
     users,
 )
+from chaperon.cli.commands.check import _judge as judge_check
+from chaperon.cli.output_rows import VerdictOutput
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import BATCH, NEWEST, Recorder
 from chaperon.measure.sample import Failure, Key
+from chaperon.pytest_plugin import summary_line
 from chaperon.report.outputs.console import print_report
 from chaperon.report.outputs.csv import CsvOutput
 from chaperon.report.outputs.json import as_dict
+from chaperon.report.outputs.junit import junit_text
 from chaperon.report.outputs.markdown import markdown_text
 from chaperon.testing import VirtualClock
 
@@ -426,6 +431,11 @@ UNCOUNTED = {
 }
 
 
+def shares_of(line):
+    """Return the line with the shares of 100 visits, each with a request and a check, in place of numbers."""
+    return re.sub(r"(\d+) failed (\w+?)s\b", r"\1.0% of \2s", line).replace("did not count", "failed")
+
+
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize(("limits", "line"), UNCOUNTED.items(), ids=str)
 def test_errors_that_no_limit_speaks_of_are_named_above_the_verdict(limits, line, strict):
@@ -433,11 +443,35 @@ def test_errors_that_no_limit_speaks_of_are_named_above_the_verdict(limits, line
 
     failed = bool(line) and strict
     assert report.verdict is (Verdict.FAIL if failed else Verdict.PASS)
-    assert list(report.reasons) == ([line] if failed else [])
+    assert list(report.reasons) == ([line] if failed else [shares_of(line)] if line else [])
+    assert report.headline == ("FAIL" if failed else f"PASS, {shares_of(line)}" if line else "PASS")
     assert [text for text in report.warnings if "limit speaks" in text] == ([line] if line and not strict else [])
     lines = [text.strip() for text in table_of(report, 200).splitlines() if text.strip()]
     if line:
         assert (lines[-1] if strict else lines[-2]).endswith(line)
+        assert strict or lines[-1].endswith(f" s, {shares_of(line)}")
+
+
+def test_every_output_says_in_its_verdict_that_errors_did_not_count(capsys):
+    report = simulated(faulty, load=iterations(100))
+    VerdictOutput().finish(report)
+    quiet = capsys.readouterr().out.splitlines()
+    case = next(each for each in ET.fromstring(junit_text(report)).iter("testcase") if "errors" in each.get("name"))
+    said = shares_of(UNCOUNTED[()])
+
+    assert quiet[0] == f"PASS, {said}"
+    assert markdown_text(report).splitlines()[0].startswith(f"## ✓ PASS, {said} · ")
+    assert (as_dict(report)["verdict"], as_dict(report)["reasons"]) == ("PASS", [said])
+    assert case.find("skipped").get("message") == said
+    assert summary_line(report).startswith(f"PASS, {said}, ")
+
+
+def test_a_check_fails_on_errors_that_no_limit_speaks_of():
+    report = judge_check(simulated(lambda session: session.check("sane", False)))
+
+    assert report.verdict is Verdict.FAIL
+    assert report.reasons == ("1 error",)
+    assert not report.warnings
 
 
 def test_a_run_without_errors_has_no_such_line():

@@ -86,8 +86,8 @@ class VerdictOutput(Output):
     def finish(self, report: Report) -> None:
         """Print the verdict. Raises OSError."""
         with printing(err=self._err):
-            print_line(report.verdict.value, err=self._err)
-            for reason in report.reasons:
+            print_line(report.headline, err=self._err)
+            for reason in report.reasons_below:
                 print_line("  ", reason, err=self._err)
             for warning in report.warnings:
                 print_line("  warning: ", warning, err=self._err)

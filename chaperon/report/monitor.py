@@ -17,7 +17,7 @@ from chaperon.report.limits.limits import Limit
 from chaperon.report.limits.live_limit import LiveLimit
 from chaperon.report.limits.reserved import reserved_by
 from chaperon.report.limits.sliding_limit import Sliding
-from chaperon.report.limits.uncounted import uncounted_errors
+from chaperon.report.limits.uncounted import ALL_COUNTED, uncounted_errors
 from chaperon.report.limits.units import ambiguous_limits
 from chaperon.report.reconciliation import reconcile
 from chaperon.report.redaction.redaction import Redactor
@@ -152,7 +152,7 @@ class RunMonitor:
             finished,
             (*problems.warnings, *ambiguous_limits(results)),
             unreached=self._dead.reason,
-            uncounted=uncounted_errors(self._limits, totals) if finished else "",
+            uncounted=uncounted_errors(self._limits, totals) if finished else ALL_COUNTED,
             strict=self._strict,
         )
         report = map_texts(conclude(totals, results, info, ending, own), self.redact)

@@ -70,7 +70,8 @@ class ErrorRow:
 class Report:
     """The immutable result of a run, or of a run so far (*finished* is false).
 
-    - *verdict*, *reasons*, *warnings*: the verdict, why it is not PASS, and what else is notable.
+    - *verdict*, *reasons*, *warnings*: the verdict, why it is not PASS, and what else is notable. A PASS has a
+      reason where errors did not count: no limit speaks of them.
     - *aborted*: why the run was stopped early, None if it was not.
     - *started*: ISO 8601, UTC. *duration*: seconds.
     - *rows*: one per scenario, name and kind; `report["GET /"]` finds one by name.
@@ -112,6 +113,16 @@ class Report:
 
     def __repr__(self) -> str:
         return f"<Report {self.verdict.value} of {self.environment}, {self.duration:.1f} s>"
+
+    @property
+    def headline(self) -> str:
+        """The verdict in words, with the errors that a PASS does not speak of: "PASS, no limit speaks of errors: …"."""
+        return ", ".join([self.verdict.value, *(self.reasons if self.verdict is Verdict.PASS else ())])
+
+    @property
+    def reasons_below(self) -> tuple[str, ...]:
+        """The reasons that stand below the headline: all those of a verdict other than PASS."""
+        return () if self.verdict is Verdict.PASS else self.reasons
 
     def __getitem__(self, wanted: str | tuple[str, str]) -> Row:
         """Return a row by name, or by (name, scenario). Raises NoSuchSeries.

@@ -12,6 +12,7 @@ from chaperon.measure.recorder import UNMEASURED
 from chaperon.measure.sample import WARM_UP
 from chaperon.report.format import AT_LEAST
 from chaperon.report.limits.limit_result import MAXIMUM, LimitResult
+from chaperon.report.limits.uncounted import ALL_COUNTED, UncountedErrors
 from chaperon.report.report import Report, Verdict, error_rows
 from chaperon.report.rows import rows_of
 from chaperon.report.totals import Totals
@@ -38,7 +39,8 @@ class Ending:
     """How the run ended.
 
     *aborted*: why it was stopped early. *failed*: a reason for FAIL besides limits. *faults*: reasons
-    for INVALID. *warnings*: sentences that do not affect the verdict. *finished*: false while it runs.
+    for INVALID. *warnings*: sentences that do not affect the verdict. *uncounted*: errors that no limit
+    speaks of, a reason of a PASS, and with *strict* for FAIL. *finished*: false while it runs.
     *unreached*: why not one connection succeeded. Such a run is FAIL: there is nothing that could be invalid.
     """
 
@@ -48,7 +50,7 @@ class Ending:
     finished: bool = True
     warnings: tuple[str, ...] = ()
     unreached: str | None = None
-    uncounted: str = ""
+    uncounted: UncountedErrors = ALL_COUNTED
     strict: bool = False
 
 
@@ -86,7 +88,7 @@ def conclude(
             *_lost_warnings(totals, ending),
             *_unmeasured_warnings(totals),
             *([] if falsified is None else [falsified]),
-            *([ending.uncounted] if ending.uncounted and not ending.strict else []),
+            *([ending.uncounted.numbers] if ending.uncounted.numbers and not ending.strict else []),
         ),
         aborted=ending.aborted,
         series=totals.series,
@@ -149,8 +151,8 @@ def _judge(totals: Totals, limits: Sequence[LimitResult], ending: Ending) -> tup
     failed = [_broken(limit) for limit in limits if not limit.held]
     if ending.failed:
         failed.append(ending.failed)
-    if ending.strict and ending.uncounted:
-        failed.append(ending.uncounted)
+    if ending.strict and ending.uncounted.numbers:
+        failed.append(ending.uncounted.numbers)
     if ending.finished:
         for label, counts in totals.ledger.items():
             if not counts.balanced:
@@ -170,7 +172,7 @@ def _judge(totals: Totals, limits: Sequence[LimitResult], ending: Ending) -> tup
     ):
         if why:
             return verdict, reasons
-    return Verdict.PASS, reasons
+    return Verdict.PASS, [ending.uncounted.shares] if ending.uncounted.shares else []
 
 
 def _broken(limit: LimitResult) -> str:

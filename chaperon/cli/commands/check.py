@@ -50,8 +50,10 @@ def check(file: str, options: RunOptions, verbose: bool) -> int:
 
 def _judge(report: Report) -> Report:
     """Return the report of a check: any error is a FAIL, though there are no limits."""
-    others = tuple(warning for warning in report.warnings if not warning.startswith(UNCOUNTED))
-    report = replace(report, warnings=others)
+    warnings, reasons = (
+        tuple(text for text in texts if not text.startswith(UNCOUNTED)) for texts in (report.warnings, report.reasons)
+    )
+    report = replace(report, warnings=warnings, reasons=reasons)
     errors = sum(error.count for error in report.errors)
     if errors and report.verdict is Verdict.PASS:
         reason = count_text(errors, "error")

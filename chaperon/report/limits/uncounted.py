@@ -2,39 +2,58 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from chaperon.measure.quantity import count_text
 from chaperon.measure.sample import WARM_UP, Key
+from chaperon.report.format import share_text
 from chaperon.report.limits.limits import Limit
 from chaperon.report.totals import Totals
 
 UNCOUNTED = "no limit speaks of"
-"""The beginning of the line about such errors."""
+"""The beginning of the sentences about such errors."""
 _KINDS = ("check", "task", "visit")
 
 
-def uncounted_errors(limits: Sequence[Limit], totals: Totals) -> str:
-    """Return "no limit speaks of errors: 42 failed requests and 7 failed checks did not count"; "" if all count.
+class UncountedErrors(NamedTuple):
+    """Errors that no limit speaks of, in two sentences: their numbers, and their shares; "" if all errors count."""
+
+    numbers: str = ""
+    shares: str = ""
+
+
+ALL_COUNTED = UncountedErrors()
+
+
+def uncounted_errors(limits: Sequence[Limit], totals: Totals) -> UncountedErrors:
+    """Return "no limit speaks of errors: 42 failed requests and 7 failed checks did not count", and their shares.
 
     Errors of requests, checks, tasks and visits count where a limit on `errors`, or on their error
     class, covers them. Warm-up is left out.
     """
     chosen = [limit.reading_for(totals.series) for limit in limits]
     speaking = [limit for limit in chosen if limit.what == "errors" or limit.selection.error is not None]
-    numbers: dict[str, int] = {}
+    failed: Counter[str] = Counter()
+    made: Counter[str] = Counter()
     for key, series in totals.series.items():
         kind = "request" if key.is_request else key.kind
-        if key.phase == WARM_UP or not series.errors or kind not in ("request", *_KINDS):
+        if key.phase == WARM_UP or kind not in ("request", *_KINDS):
             continue
-        left = series.errors - _covered(speaking, key, totals)
-        if left > 0:
-            numbers[kind] = numbers.get(kind, 0) + left
-    parts = [count_text(numbers[kind], f"failed {kind}") for kind in ("request", *_KINDS) if kind in numbers]
-    if not parts:
-        return ""
-    listed = " and ".join([*([", ".join(parts[:-1])] if parts[:-1] else []), parts[-1]])
-    return f"{UNCOUNTED} {'these errors' if speaking else 'errors'}: {listed} did not count"
+        made[kind] += series.count
+        failed[kind] += max(series.errors - _covered(speaking, key, totals), 0) if series.errors else 0
+    kinds = [kind for kind in ("request", *_KINDS) if failed[kind]]
+    if not kinds:
+        return ALL_COUNTED
+    numbers = _listed([count_text(failed[kind], f"failed {kind}") for kind in kinds])
+    shares = _listed([f"{share_text(failed[kind], made[kind])} of {count_text(2, kind)[2:]}" for kind in kinds])
+    begin = f"{UNCOUNTED} {'these errors' if speaking else 'errors'}"
+    return UncountedErrors(f"{begin}: {numbers} did not count", f"{begin}: {shares} failed")
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join([*([", ".join(parts[:-1])] if parts[:-1] else []), parts[-1]])
 
 
 def _covered(speaking: Sequence[Limit], key: Key, totals: Totals) -> int:

@@ -123,8 +123,10 @@ def print_report(
         console.print(f"[yellow]warning:[/] {escape(redacted_line(warning))}", highlight=False)
     colour = _COLOURS[report.verdict]
     console.print()
-    console.print(f"[bold {colour}]{report.verdict.value}[/] in {report.duration:.1f} s", highlight=False)
-    for reason in report.reasons:
+    word = report.verdict.value
+    rest = escape(redacted_line(report.headline.removeprefix(word)))
+    console.print(f"[bold {colour}]{word}[/] in {report.duration:.1f} s{rest}", highlight=False)
+    for reason in report.reasons_below:
         console.print(f"  {escape(redacted_line(reason))}", highlight=False)
 
 

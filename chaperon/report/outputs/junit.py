@@ -18,7 +18,8 @@ class JUnitOutput(FileOutput):
     """Writes the suites "limits", "checks" and "run" to *path*.
 
     A limit that broke, or has no data, is a failure, and so is a check that failed at least
-    once. An INVALID run is an error. Times are those of the run, in seconds, never latencies.
+    once. An INVALID run is an error. Errors that a PASS does not speak of are a skipped test.
+    Times are those of the run, in seconds, never latencies.
     """
 
     def text(self, report: Report) -> str:
@@ -73,6 +74,8 @@ def _run(report: Report) -> ET.Element:
         set_outcome(ended, "error", "ABORTED", *others)
     elif report.verdict is Verdict.FAIL and others:
         set_outcome(ended, "failure", "FAIL", *others)
+    elif report.verdict is Verdict.PASS and others:
+        set_outcome(add_case(suite, "chaperon.run", "a limit speaks of errors"), "skipped", None, *others)
     for label, counts in report.ledger.items():
         case = add_case(suite, "chaperon.run", f"the ledger of {label} balances")
         if report.finished and not counts.balanced:

@@ -47,9 +47,9 @@ def markdown_text(report: Report, exchange_folder: str = "") -> str:
     *exchange_folder* is the folder with the exchanges of errors, whose files are named; "" without one.
     """
     report = one_line_texts(report)
-    verdict = report.verdict.value
-    lines = [f"## {SIGNS[verdict]} {verdict} · {cell(report.environment)} · {report.duration:.1f} s", ""]
-    lines += [f"- {cell(reason)}" for reason in report.reasons] + [""] * bool(report.reasons)
+    sign = SIGNS[report.verdict.value]
+    lines = [f"## {sign} {cell(report.headline)} · {cell(report.environment)} · {report.duration:.1f} s", ""]
+    lines += [f"- {cell(reason)}" for reason in report.reasons_below] + [""] * bool(report.reasons_below)
     lines += _limits(report)
     for scenario in dict.fromkeys(row.scenario for row in report.rows):
         lines += _series(scenario, [row for row in report.rows if row.scenario == scenario], report)

@@ -28,12 +28,13 @@ function drawMarks() {
 }
 const SIGNS = { PASS: "✓", FAIL: "✕", INVALID: "⚠", ABORTED: "■" };
 function drawVerdict() {
-  const verdict = byId("verdict"), word = DATA.finished ? REPORT.verdict : `${REPORT.verdict} so far`;
+  const verdict = byId("verdict"), passed = REPORT.verdict === "PASS";
+  const word = (DATA.finished ? REPORT.verdict : `${REPORT.verdict} so far`) + (passed ? REPORT.reasons.map((reason) => `, ${reason}`).join("") : "");
   verdict.className = "is-" + REPORT.verdict;
   const balanced = REPORT.ledger.every((row) => row.planned === row.done + row.failed + row.interrupted + row.no_row + row.dropped + row.lost);
   const trust = [REPORT.verdict === "INVALID" ? null : "generator sound", balanced ? "ledger balances" : "the ledger does not balance"].filter(Boolean).join(" · ");
   verdict.replaceChildren(element("div", {}, element("span", { class: "word " + REPORT.verdict }, `${SIGNS[REPORT.verdict]} ${word}`), element("span", { class: "soft" }, `  in ${REPORT.duration.toFixed(1)} s · ${trust}`)),
-    element("ul", {}, ...REPORT.reasons.map((reason) => element("li", {}, reason)), ...REPORT.warnings.map((warning) => element("li", { class: "soft" }, "warning: " + warning))));
+    element("ul", {}, ...(passed ? [] : REPORT.reasons).map((reason) => element("li", {}, reason)), ...REPORT.warnings.map((warning) => element("li", { class: "soft" }, "warning: " + warning))));
   byId("environment").textContent = REPORT.environment;
   byId("target").textContent = DATA.plan.target || "";
   const requests = REPORT.requests || total(REPORT.series.filter(isRequest));
