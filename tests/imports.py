@@ -34,8 +34,14 @@ def importing(command, target, tmp_path, monkeypatch):
         module = tmp_path / "shop.py"
         module.write_text(done.stdout)
         assert_formatted(module)
-        for name in secrets:
+        # the file is loaded without its variables; a run says which is missing, and sends nothing
+        for name in [each for each in secrets if each in done.stdout]:
+            without = command("check", "shop.py", "--url", "http://127.0.0.1:1")
+            assert without.returncode == 3, without.stdout + without.stderr
+            assert re.fullmatch(r"chaperon: \S.*: the environment variable \w+ is not set: .*\n", without.stderr)
             monkeypatch.setenv(name, f"value-of-{name.lower()}")
+        if secrets:
+            assert command("ls", "shop.py").returncode == 0
         if check:
             module.write_text(re.sub(r'(think=|sleep\()(between\(.*?\)|"[\d.]+s")', r'\1"1ms"', done.stdout))
             checked = command("check", "shop.py", "--url", url or target.url)

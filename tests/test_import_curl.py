@@ -72,7 +72,7 @@ def test_each_option_is_sent_as_curl_sends_it(importing, target, line, asked, bo
 def test_user_and_password_become_auth_of_the_environment(importing, target):
     text = importing("curl", "curl -u ada:lovelace99 http://x/private", secrets=["API_PASSWORD"])
 
-    assert 'auth=("ada", environ["API_PASSWORD"])' in text
+    assert 'auth=("ada", secret("env:API_PASSWORD"))' in text
     assert "lovelace99" not in text
     assert target.headers[0]["HTTP_AUTHORIZATION"].startswith("Basic ")
 

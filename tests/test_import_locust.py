@@ -1,5 +1,6 @@
 """`chaperon import locust`: three locustfiles, and each habit of Locust's with what it becomes."""
 
+import re
 import textwrap
 from pathlib import Path
 
@@ -29,7 +30,9 @@ def shop(monkeypatch):
 
 @pytest.mark.parametrize("name", ["shop", "forum", "sequence"])
 def test_a_locustfile_becomes_a_scenario_file_that_passes_check(importing, shop, name):
-    text = importing("locust", (LOCUSTFILES / f"{name}.py").read_text(), suffix="py", url=shop.url)
+    text = importing(
+        "locust", (LOCUSTFILES / f"{name}.py").read_text(), suffix="py", secrets=["PASSWORD"], url=shop.url
+    )
 
     assert "locust import" not in text
     assert "self" not in text.partition('"""\n')[2].replace("self.environment", "")
@@ -201,3 +204,45 @@ def test_nothing_of_a_locustfile_is_run(tmp_path):
     import_source("locust", text)
 
     assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    ("statement", "written"),
+    [
+        ("self.client.post('/', json={'password': 'hunter2222'})", "{'password': session.config[\"password\"]}"),
+        ("self.client.get('/', headers={'Authorization': 'Bearer abc'})", "f\"Bearer {session.config['api_token']}\""),
+        ("self.client.get('/', headers={'X-Api-Key': 'abc'})", "{'X-Api-Key': session.config[\"x_api_key\"]}"),
+        ("self.client.get('/', auth=('ada', 'hunter2222'))", "auth=('ada', session.config[\"password\"])"),
+        ("self.token = 'abc'", 'session.assign(token=session.config["token"])'),
+        ("password = 'hunter2222'; self.client.get('/', data=password)", 'password = session.config["password"]'),
+        ("self.client.get('/', data=self.api_key)", 'data=session.config["api_key"]'),
+    ],
+)
+def test_texts_that_are_secrets_become_references(statement, written):
+    key = "" if "api_key" not in statement else 'api_key = "attribute-of-a-class"'
+
+    made = import_source("locust", USER.format(statement=statement, attribute=key))
+
+    assert written.replace("'", '"') in made.text.replace("'", '"')
+    (variable,) = re.findall(r"^  ([A-Z_]+)$", made.text, re.MULTILINE)
+    assert f'"{variable.lower()}": secret("env:{variable}")' in made.text
+    assert not re.search(r"hunter2222|['\"]abc['\"]|attribute-of-a-class", made.text)
+
+
+def test_a_secret_of_the_module_is_named():
+    source = "PASSWORD = 'hunter2222'\n" + USER.format(statement="self.client.get('/')", attribute="")
+
+    made = import_source("locust", source)
+
+    assert made.remarks == ("line 1: PASSWORD stays in the file: give it in config=, as secret('env:PASSWORD')",)
+
+
+USER = """from locust import HttpUser, task
+
+class Shopper(HttpUser):
+    {attribute}
+
+    @task
+    def buy(self):
+        {statement}
+"""

@@ -95,7 +95,7 @@ def test_a_description_of_version_2(importing, store):
     assert b'name="file"' in store.bodies[2]
     assert store.headers[0]["HTTP_X_API_KEY"] == "value-of-api_key"
     assert store.headers[0]["HTTP_AUTHORIZATION"].startswith("Basic ")
-    assert 'auth=(environ["API_USER"], environ["API_PASSWORD"])' in text
+    assert 'auth=(secret("env:API_USER"), secret("env:API_PASSWORD"))' in text
 
 
 @pytest.mark.parametrize(

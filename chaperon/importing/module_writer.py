@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from chaperon.importing.python_code import Bracketed, Code, call, comment_text, identifier, lines
@@ -15,14 +14,15 @@ from chaperon.importing.scenario_model import (
     ImportedStep,
     Secret,
     codes_of,
-    replace_codes,
+    has_reference,
+    referenced,
 )
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 """Methods that a session has a function for."""
 
 RESERVED = frozenset({
-    "session", "response", "environ", "environment", "between", "feed", "run", "step", "init", "cleanup", "setup",
+    "session", "response", "secret", "environment", "between", "feed", "run", "step", "init", "cleanup", "setup",
     "users", "print", "float", "list", "dict", "str",
 })  # fmt: skip
 """Names that steps and scenarios of a module cannot have."""
@@ -64,7 +64,7 @@ def hoist_headers(module: ImportedModule) -> None:
     common = {key for key, n in counted.items() if n == len(own)}
     for each in own:
         for name, value in list(each.headers.items()):
-            if (name.lower(), repr(value)) in common and name.lower() != "content-type":
+            if (name.lower(), repr(value)) in common and name.lower() != "content-type" and has_reference(value):
                 module.headers.setdefault(name, value)
                 del each.headers[name]
 
@@ -127,55 +127,37 @@ def _scenario_code(scenario: ImportedScenario, variable: str, functions: list[st
 def _environment(module: ImportedModule, scenarios: list[str]) -> Bracketed:
     named: dict[str, Any] = {}
     if module.headers:
-        named["headers"] = replace_codes(module.headers, _from_environ)
-    named.update(replace_codes(module.options, _from_environ))
-    config: dict[str, Any] = {each.key: each.from_environ for each in _used_in_steps(module)}
+        named["headers"] = referenced(module.headers)
+    named.update(referenced(module.options))
+    config: dict[str, Any] = {each.key: each.reference() for each in _secrets(module.requests)}
     if config or module.config:
         named["config"] = {**config, **module.config}
     named["scenarios"] = [Code(each) for each in scenarios]
     return call("Environment", *([module.base_url] if module.base_url else []), **named)
 
 
-def _used_in_steps(module: ImportedModule) -> list[Secret]:
-    used: dict[Secret, None] = {}
-    for each in module.requests:
-        for code in codes_of([each.url, each.params, each.headers, each.arguments]):
-            if isinstance(code, Secret):
-                used[code] = None
-    return list(used)
+def _secrets(requests: Iterable[ImportedRequest], *others: Any) -> list[Secret]:
+    """Return the secrets that *requests* and *others* use, each once."""
+    values = [*others, *([each.url, each.params, each.headers, each.arguments] for each in requests)]
+    return list(dict.fromkeys(code for code in codes_of(values) if isinstance(code, Secret)))
 
 
 def _feed(rows: list[Any]) -> Bracketed:
     return call("feed", rows, order="random")
 
 
-def _from_environ(code: Code) -> Code:
-    return code.from_environ if isinstance(code, Secret) else code
-
-
 def _imports(module: ImportedModule) -> str:
-    secret = any(isinstance(each, Secret) for each in codes_of([module.headers, module.options]))
-    environ = secret or _used_in_steps(module) or _plain_variables(module)
+    secret = ["secret"] * bool(_secrets(module.requests, module.headers, module.options))
     thinks = [each.think for scenario in module.scenarios for each in scenario.steps]
     between = any(isinstance(each, tuple) and each[0] != each[1] for each in thinks)
-    names = ["Environment", "Scenario", *["between"] * between, *["feed"] * bool(module.feeds), "step"]
+    names = ["Environment", "Scenario", *["between"] * between, *["feed"] * bool(module.feeds), *secret, "step"]
     files = any(each.text.startswith("Path(") for request in module.requests for each in codes_of(request.arguments))
-    standard = ["from os import environ"] * bool(environ) + ["from pathlib import Path"] * files
-    first = "".join(f"{each}\n" for each in standard) + "\n" * bool(standard)
+    first = "from pathlib import Path\n\n" if files else ""
     return f"{first}from chaperon import {', '.join(names)}\n"
 
 
-def _plain_variables(module: ImportedModule) -> dict[str, None]:
-    """Return the environment variables of the options that are no secrets, such as the name of a user."""
-    texts = [each.text for each in codes_of(module.options)]
-    return {name: None for text in texts for name in re.findall(r'^environ\["(\w+)"\]$', text)}
-
-
 def _docstring(module: ImportedModule) -> str:
-    secrets = {each.variable: None for each in _used_in_steps(module)} | _plain_variables(module)
-    for code in codes_of([module.headers, module.options]):
-        if isinstance(code, Secret):
-            secrets[code.variable] = None
+    secrets = [each.variable for each in _secrets(module.requests, module.headers, module.options)]
     text = [_sentence(module.title)]
     if secrets:
         text += ["", "Set in the environment before a run:", *(f"  {each}" for each in secrets)]

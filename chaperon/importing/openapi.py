@@ -11,7 +11,7 @@ from chaperon.errors import LoadError
 from chaperon.importing.bodies import pairs
 from chaperon.importing.openapi_document import Document
 from chaperon.importing.python_code import Code, Template, identifier
-from chaperon.importing.scenario_model import ImportedModule, ImportedRequest, ImportedScenario, ImportedStep
+from chaperon.importing.scenario_model import ImportedModule, ImportedRequest, ImportedScenario, ImportedStep, Secret
 from chaperon.importing.schema_examples import ExampleMaker
 from chaperon.importing.secret_values import SecretValues
 
@@ -156,7 +156,7 @@ class OperationReader:
             scheme = self._document.mapping(self._document.security_schemes.get(name))
             kind, place = str(scheme.get("type")), scheme.get("in")
             if kind == "basic" or (kind == "http" and str(scheme.get("scheme")).lower() == "basic"):
-                user = Code('environ["API_USER"]')
+                user = Secret('session.config["api_user"]', "api_user")
                 self._module.options["auth"] = (user, self._secrets.secret("api_password", "api_password"))
             elif kind in ("oauth2", "openIdConnect", "http"):
                 token = self._secrets.secret("api_token", "api_token")

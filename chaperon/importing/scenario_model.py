@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaperon.importing.python_code import Bracketed, Code, Template
+from chaperon.importing.python_code import Bracketed, Code, Template, call
 
 
 @dataclass(frozen=True)
 class Secret(Code):
-    """A secret that the module reads from an environment variable; its text is how a step uses it."""
+    """A secret that a run reads from an environment variable; its text is how a step uses it."""
 
     key: str = ""
 
@@ -20,10 +20,9 @@ class Secret(Code):
         """The name of the environment variable."""
         return self.key.upper()
 
-    @property
-    def from_environ(self) -> Code:
-        """The expression that reads the variable."""
-        return Code(f'environ["{self.variable}"]')
+    def reference(self, prefix: str = "") -> Bracketed:
+        """Return the expression for it outside steps: a reference with the text before the secret."""
+        return call("secret", f"env:{self.variable}", **({"prefix": prefix} if prefix else {}))
 
 
 @dataclass(frozen=True)
@@ -88,6 +87,30 @@ class ImportedModule:
                 yield from step.requests
 
 
+def has_reference(value: Any) -> bool:
+    """Return whether every expression within *value* is a secret at the end of its text, as `referenced` needs."""
+    if isinstance(value, Template):
+        return isinstance(value.parts[-1], Secret) and all(isinstance(part, str) for part in value.parts[:-1])
+    if isinstance(value, Mapping):
+        return all(map(has_reference, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(has_reference, value))
+    return not isinstance(value, Code) or isinstance(value, Secret)
+
+
+def referenced(value: Any) -> Any:
+    """Return *value* with `secret(…)` for each secret within it; see `has_reference`."""
+    if isinstance(value, Secret):
+        return value.reference()
+    if isinstance(value, Template) and isinstance(value.parts[-1], Secret):
+        return value.parts[-1].reference("".join(part for part in value.parts if isinstance(part, str)))
+    if isinstance(value, Mapping):
+        return {key: referenced(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(referenced, value))
+    return value
+
+
 def codes_of(value: Any) -> Iterator[Code]:
     """Yield every expression within a value."""
     if isinstance(value, Code):
@@ -103,18 +126,3 @@ def codes_of(value: Any) -> Iterator[Code]:
     elif isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         for each in value:
             yield from codes_of(each)
-
-
-def replace_codes(value: Any, change: Callable[[Code], Any]) -> Any:
-    """Return *value* with *change* applied to every expression within it."""
-    if isinstance(value, Code):
-        return change(value)
-    if isinstance(value, Template):
-        return Template(tuple(change(part) if isinstance(part, Code) else part for part in value.parts))
-    if isinstance(value, Mapping):
-        return {key: replace_codes(each, change) for key, each in value.items()}
-    if isinstance(value, tuple):
-        return tuple(replace_codes(each, change) for each in value)
-    if isinstance(value, list):
-        return [replace_codes(each, change) for each in value]
-    return value

@@ -36,6 +36,11 @@ class SecretValues:
         self._by_value: dict[str, Secret] = {}
         self._keys: set[str] = set()
 
+    @property
+    def made(self) -> list[Secret]:
+        """Every secret so far, in the order in which they were found."""
+        return list(self._by_value.values())
+
     def secret(self, name: str, value: str) -> Secret:
         """Return the expression for a secret that is called *name* in its source."""
         known = self._by_value.get(value)

@@ -9,10 +9,13 @@ from typing import Any
 from chaperon.importing.locust_file.bodies import BodyRewriter, ReplacedNames
 from chaperon.importing.locust_file.classes import LocustClass, LocustFile, LocustTask, tags_of
 from chaperon.importing.locust_file.function_text import body_text, own_methods
+from chaperon.importing.locust_file.secret_texts import hide_secret_texts, secret_constant
 from chaperon.importing.locust_file.source_edits import SourceEdits
 from chaperon.importing.locust_file.waits import load_wait, sleep_statement, think_of
 from chaperon.importing.module_writer import RESERVED
 from chaperon.importing.python_code import Bracketed, Code, call, comment_text, identifier, lines
+from chaperon.importing.secret_values import SecretValues
+from chaperon.report.redaction.secret_names import names_a_secret
 
 OPTIONS = frozenset({
     "abstract", "fixed_count", "host", "insecure", "max_wait", "min_wait", "tasks", "wait_time", "weight",
@@ -40,6 +43,7 @@ class FunctionWriter:
         self.functions: list[str] = []
         self.remarks: list[tuple[int, str]] = list(file.left_out)
         self.interrupts = False
+        self.secrets = SecretValues()
         self._file = file
         self._edits = SourceEdits(text)
         self._source = text.split("\n")
@@ -98,6 +102,8 @@ class FunctionWriter:
                 continue
             if isinstance(each, ast.FunctionDef):
                 self._rewrite_user_argument(each)
+            if name := secret_constant(each):
+                self.say(each.lineno, f"{name} stays in the file: give it in config=, as secret('env:{name.upper()}')")
             first = min([each.lineno, *(one.lineno for one in getattr(each, "decorator_list", ()))])
             gap = "\n\n" if isinstance(each, (ast.FunctionDef, ast.ClassDef)) else ""
             parts.append(gap + self._edits.lines(first, each.end_lineno or each.lineno, set()).rstrip("\n") + gap)
@@ -197,6 +203,7 @@ class FunctionWriter:
         tags = tags_of(method)
         indent = 8 if tags else 4
         rewriter = BodyRewriter(self._edits, method, self._names_of(owner), self.say, indent)
+        hide_secret_texts(method, self._edits, self.secrets)
         rewriter.rewrite()
         self.interrupts |= rewriter.interrupts
         body = body_text(self._edits, method, self._source, indent).rstrip("\n")
@@ -218,6 +225,8 @@ class FunctionWriter:
         for name, value in owner.attributes.items():
             if name in UNKNOWN:
                 self.say(value.lineno, f"{owner.name}.{name}")
+            elif name not in state and names_a_secret(name) and (text := _text_of(value)):
+                self._constants[id(value)] = self.secrets.secret(name, text).text
             elif name not in OPTIONS and name not in state and id(value) not in self._constants:
                 made = self._constants[id(value)] = self._free(name)
                 self._constant_lines.append(lines(_literal(value), before=f"{made} = "))
@@ -247,16 +256,21 @@ class FunctionWriter:
 
     def _initial_state(self, owners: list[LocustClass]) -> list[str]:
         return [
-            lines(call("session.assign", **{name: _literal(value)}))
+            lines(call("session.assign", **{name: self._value(name, value)}))
             for owner in owners
             for name, value in owner.attributes.items()
             if name in self._assigned(owner) and name not in OPTIONS
         ]
 
+    def _value(self, name: str, value: ast.expr) -> Any:
+        text = _text_of(value)
+        return self.secrets.secret(name, text) if text and names_a_secret(name) else _literal(value)
+
     def _rewrite_user_argument(self, function: ast.FunctionDef) -> None:
         """Rewrite a function of the file that sends requests with the client of its first argument."""
         first = function.args.args[0] if function.args.args else None
         if first is not None and f"{first.arg}.client." in ast.unparse(function):
+            hide_secret_texts(function, self._edits, self.secrets)
             BodyRewriter(self._edits, function, ReplacedNames(), self.say).rewrite()
             start = self._edits.start(first)  # type: ignore[arg-type]  # it has a position, as an expression has
             self._edits.replace(start, start + len(first.arg.encode()), "session")
@@ -270,6 +284,11 @@ class FunctionWriter:
         name = identifier(text, self._taken)
         self._taken.add(name)
         return name
+
+
+def _text_of(node: ast.expr) -> str:
+    """Return the text that an expression is, "" if it is none."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def _literal(node: ast.expr) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from typing import Any
 
 from chaperon.errors import LoadError, NotEvaluated
@@ -12,6 +13,7 @@ from chaperon.importing.locust_file.functions import FunctionWriter
 from chaperon.importing.locust_file.module_imports import import_lines, mentions
 from chaperon.importing.locust_file.shape import shape_stages
 from chaperon.importing.python_code import Code, call, comment_text, lines
+from chaperon.importing.scenario_model import Secret
 
 USERS_PER_WEIGHT = 10
 """Users of a class of weight 1, where no shape says how many there are."""
@@ -38,14 +40,14 @@ def import_locust(text: str) -> Imported:
     code = "\n\n\n".join(each.strip("\n") for each in body if each.strip())
     ending = "\n".join(lines(scenario.code, before=f"{scenario.variable} = ") for scenario, _ in scenarios)
     text_below = f"{code}\n\n\n{ending}\n\n{environment}\n"
-    names = ["Environment", "Scenario", "between", "run", "stages", "step", "users"]
+    names = ["Environment", "Scenario", "between", "run", "secret", "stages", "step", "users"]
     standard = "from contextlib import suppress\n" if mentions(text_below, "suppress") else ""
     ours = f"from chaperon import {', '.join(each for each in names if mentions(text_below, each))}\n"
     imports = import_lines([*writer.import_nodes(), *ast.parse(standard + ours).body], text_below)
     remarks = tuple(f"line {line}: {each}" if line else each for line, each in sorted(set(writer.remarks)))
     title = ast.get_docstring(tree) or f"{', '.join(each.name for each in file.users)}, from a locustfile."
     gap = "\n" * (2 if code.startswith(("def ", "class ", "@", "async ", "#")) else 1)
-    return Imported(f"{_docstring(title, remarks)}\n\n{imports}\n{gap}{text_below}", remarks)
+    return Imported(f"{_docstring(title, writer.secrets.made, remarks)}\n\n{imports}\n{gap}{text_below}", remarks)
 
 
 def _environment(file: LocustFile, writer: FunctionWriter, scenarios: list[Any], stages: Any) -> str:
@@ -67,6 +69,8 @@ def _environment(file: LocustFile, writer: FunctionWriter, scenarios: list[Any],
         writer.say(other.node.lineno, f"the host of {other.name}: the base URL is that of the first user")
     if any(_true(each.attributes.get("insecure")) for each in file.users):
         named["verify"] = False
+    if writer.secrets.made:
+        named = {"config": {each.key: each.reference() for each in writer.secrets.made}, **named}
     given = [] if host is None else [host.value if isinstance(host, ast.Constant) else Code(ast.unparse(host))]
     return lines(call("Environment", *given, **named), before="environment = ")
 
@@ -94,9 +98,12 @@ def _true(node: ast.expr | None) -> bool:
     return isinstance(node, ast.Constant) and node.value is True
 
 
-def _docstring(title: str, remarks: tuple[str, ...]) -> str:
+def _docstring(title: str, secrets: Sequence[Secret], remarks: tuple[str, ...]) -> str:
     first = comment_text(title).strip('" ')
     text = [first if first.endswith((".", "!", "?")) else f"{first}."]
+    if secrets:
+        text += ["", "Set in the environment before a run:", *(f"  {each.variable}" for each in secrets)]
     if remarks:
-        text += ["", "Not carried over:", *(f"- {comment_text(each)}" for each in remarks), ""]
+        text += ["", "Not carried over:", *(f"- {comment_text(each)}" for each in remarks)]
+    text += [""] * (len(text) > 1)
     return '"""' + "\n".join(text) + '"""'
