@@ -12,6 +12,7 @@ from importlib.util import find_spec
 import click
 
 from chaperon._version import VERSION
+from chaperon.cli.foreign_words import near_command
 from chaperon.cli.option_groups import HelpfulCommand
 from chaperon.cli.terminal.streams import clean_standard_streams, discard_stdout, print_error, print_line
 from chaperon.cluster.transport.key_variables import remove_key
@@ -59,6 +60,17 @@ class Commands(HelpfulCommand, click.Group):
         module, _, function = PLACES.get(cmd_name, f"{cmd_name}:{cmd_name}").partition(":")
         command: click.Command = getattr(import_module(f"chaperon.cli.commands.{module}"), function)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that *args* begin with. Raises UsageError, which names one that may be meant."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            meant = near_command(name, COMMANDS)
+            hint = f"did you mean chaperon {meant}?" if meant else "chaperon --help lists the commands"
+            raise UsageError(f"no command {name!r}: {hint}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any."""

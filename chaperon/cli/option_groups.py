@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from chaperon.cli.config_table import print_config
+from chaperon.cli.foreign_words import foreign_options
 from chaperon.cli.grouped_option import SHOWN, UNBROKEN, GroupedArgument, GroupedOption
 from chaperon.cli.settings import drop_displaced, load_settings
 from chaperon.cli.terminal.streams import print_line, print_warning
@@ -32,6 +33,17 @@ class HelpfulCommand(click.Command):
         if found is not None:
             found.callback = _print_help
         return found
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words of a command line. Raises UsageError with our names of options of other tools."""
+        words = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption:
+            own = {name for each in self.get_params(ctx) for name in (*each.opts, *each.secondary_opts)}
+            if hint := foreign_options(words, own):
+                raise UsageError(hint) from None
+            raise
 
 
 class GroupedCommand(HelpfulCommand):

@@ -12,6 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from chaperon.cli.foreign_words import OPTIONS
 from chaperon.cli.grouped_option import FILE_VALUES, PREFIX, GroupedOption, options_of, variable_given, variable_of
 from chaperon.cli.settings_file import FILE, PROJECT, FileValue, SettingsFile, read_settings, words_of
 from chaperon.cli.terminal.streams import print_warning
@@ -113,7 +114,9 @@ def _refuse_unknown(file: SettingsFile, context: click.Context) -> None:
     known = _all_options(context) - CONFIG_OPTIONS
     for key, place in unknown:
         if key not in known:
-            raise UsageError(f"unknown key {key!r} in {place}{near(key, known)}")
+            ours = OPTIONS.get(f"--{key}")
+            hint = f": {key} is {ours}" if ours else near(key, known)
+            raise UsageError(f"unknown key {key!r} in {place}{hint}")
 
 
 def _warn_of_variables(context: click.Context) -> None:
