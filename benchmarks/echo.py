@@ -1,4 +1,4 @@
-"""Echo round trips a core, beside a bare loop of websocket-client."""
+"""Echo round trips a core: Chaperon beside bare loops, and beside k6 where it is installed."""
 
 from __future__ import annotations
 
@@ -6,35 +6,91 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import IO
 
-from benchmarks.machine import cores, many_files, pinned, program
+from benchmarks.k6 import has_k6, k6_command, k6_failures
+from benchmarks.machine import cores, cpu_of, many_files, pinned, program
 
 SIZES = {"echo": 16, "echo-4k": 4096}
+WARM = 0.5
+MARGIN = 1.5
+PATIENCE = 30.0
 
-_BARE = """
-from gevent import monkey; monkey.patch_all()
-import sys, time
-import gevent, websocket
-url, sockets, seconds, size = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
 
-def user():
-    ws = websocket.create_connection(url, timeout=30, skip_utf8_validation=True)
-    message, count, end = "x" * size, 0, time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        ws.send(message)
-        assert ws.recv() == message
-        count += 1
-    ws.close()
-    return count
+class EchoServer:
+    """The running echo server: its URL, and how many messages it has sent back."""
 
-users = [gevent.spawn(user) for _ in range(sockets)]
-gevent.joinall(users, raise_error=True)
-print(sum(u.value for u in users))
-"""
+    def __init__(self, child: subprocess.Popen[str]) -> None:
+        self._child = child
+        self.port = int(_output(child).readline())
+        self.url = f"ws://127.0.0.1:{self.port}"
+
+    def echoes(self) -> int:
+        """Return how many messages it has sent back so far."""
+        assert self._child.stdin is not None
+        self._child.stdin.write("?")
+        self._child.stdin.flush()
+        return int(_output(self._child).readline())
+
+
+@contextmanager
+def echo_server(folder: Path, core: int) -> Iterator[EchoServer]:
+    """Compile the echo server, run it on one core."""
+    binary = folder / "echo_server"
+    source = Path(__file__).with_name("echo_server.c")
+    subprocess.run([program("cc"), "-O2", "-D_GNU_SOURCE", "-o", str(binary), str(source)], check=True)
+    with _running(pinned(core, [str(binary)])) as child:
+        yield EchoServer(child)
+
+
+@contextmanager
+def listening(command: list[str]) -> Iterator[int]:
+    """Run a server that says its port, and ends when its standard input does; yield the port."""
+    with _running(command) as child:
+        yield int(_output(child).readline())
+
+
+@contextmanager
+def _running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield child
+    finally:
+        assert child.stdin is not None
+        child.stdin.close()
+        child.wait()
+
+
+def _output(child: subprocess.Popen[str]) -> IO[str]:
+    assert child.stdout is not None
+    return child.stdout
+
+
+@dataclass(frozen=True)
+class EchoJob:
+    """One run of one peer: *sockets* connections that send messages of *size* bytes for *seconds*."""
+
+    server: EchoServer
+    folder: Path
+    sockets: int
+    seconds: float
+    size: int
+
+
+@dataclass(frozen=True)
+class EchoPeer:
+    """A WebSocket client; *command* returns its command line, *failures* how many of its echoes failed."""
+
+    name: str
+    command: Callable[[EchoJob], list[str]]
+    failures: Callable[[EchoJob], int] = lambda job: 0
+
 
 _SCENARIO = """
 from chaperon import step
@@ -49,58 +105,157 @@ def echo(session):
 """
 
 
-@contextmanager
-def echo_server(folder: Path, core: int) -> Iterator[str]:
-    """Compile the echo server, run it on one core; yield its URL."""
-    binary = folder / "echo_server"
-    source = Path(__file__).with_name("echo_server.c")
-    subprocess.run([program("cc"), "-O2", "-D_GNU_SOURCE", "-o", str(binary), str(source)], check=True)
-    with listening(pinned(core, [str(binary)])) as port:
-        yield f"ws://127.0.0.1:{port}"
+def _chaperon(job: EchoJob) -> list[str]:
+    file, out = job.folder / "scenario.py", job.folder / "out.json"
+    file.write_text(_SCENARIO.format(size=job.size, seconds=job.seconds))
+    command = [sys.executable, "-m", "chaperon", "local", str(file), "--url", job.server.url.replace("ws", "http", 1)]
+    return [*command, "--users", str(job.sockets), "--json", str(out), "--quiet"]
 
 
-@contextmanager
-def listening(command: list[str]) -> Iterator[int]:
-    """Run a server that says its port, and ends when its standard input does; yield the port."""
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert child.stdin is not None
-    assert child.stdout is not None
-    try:
-        yield int(child.stdout.readline())
-    finally:
-        child.stdin.close()
-        child.wait()
+def _chaperon_failures(job: EchoJob) -> int:
+    return sum(row["count"] for row in json.loads((job.folder / "out.json").read_text())["errors"])
+
+
+_LIBRARY = """
+from gevent import monkey; monkey.patch_all()
+import sys, time
+import gevent, websocket
+url, sockets, seconds, size = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
+
+def user():
+    ws = websocket.create_connection(url, timeout=30, skip_utf8_validation=True)
+    message, end = "x" * size, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        ws.send(message)
+        assert ws.recv() == message
+    ws.close()
+
+gevent.joinall([gevent.spawn(user) for _ in range(sockets)], raise_error=True)
+"""
+
+
+def _library(job: EchoJob) -> list[str]:
+    return [sys.executable, "-c", _LIBRARY, job.server.url, str(job.sockets), f"{job.seconds:g}", str(job.size)]
+
+
+def _bare(job: EchoJob) -> list[str]:
+    loop = str(Path(__file__).with_name("bare_echo.py"))
+    return [sys.executable, loop, str(job.server.port), str(job.sockets), f"{job.seconds:g}", str(job.size)]
+
+
+_K6_WS = """
+export default function () {{
+  const message = 'x'.repeat({size});
+  const end = Date.now() + {milliseconds};
+  ws.connect('{url}/', null, (socket) => {{
+    socket.on('open', () => socket.send(message));
+    socket.on('error', () => bad.add(1));
+    socket.on('message', (data) => {{
+      if (data !== message) bad.add(1);
+      if (Date.now() < end) socket.send(message);
+      else socket.close();
+    }});
+  }});
+}}
+"""
+_K6_WEBSOCKETS = """
+export default function () {{
+  const message = 'x'.repeat({size});
+  const end = Date.now() + {milliseconds};
+  const socket = new WebSocket('{url}/');
+  socket.onopen = () => socket.send(message);
+  socket.onerror = () => bad.add(1);
+  socket.onmessage = (event) => {{
+    if (event.data !== message) bad.add(1);
+    if (Date.now() < end) socket.send(message);
+    else socket.close();
+  }};
+}}
+"""
+
+
+def _k6(imports: str, script: str) -> Callable[[EchoJob], list[str]]:
+    def command(job: EchoJob) -> list[str]:
+        text = script.format(size=job.size, milliseconds=round(job.seconds * 1e3), url=job.server.url)
+        return k6_command(job.folder, text, users=job.sockets, seconds=job.seconds, imports=imports, once=True)
+
+    return command
+
+
+CHAPERON = EchoPeer("Chaperon", _chaperon, _chaperon_failures)
+BARE = EchoPeer("a bare gevent loop", _bare)
+LIBRARY = EchoPeer("websocket-client", _library)
+K6_WS = EchoPeer("k6/ws", _k6("import ws from 'k6/ws';", _K6_WS), lambda job: k6_failures(job.folder))
+K6_WEBSOCKETS = EchoPeer(
+    "k6/websockets",
+    _k6("import { WebSocket } from 'k6/websockets';", _K6_WEBSOCKETS),
+    lambda job: k6_failures(job.folder),
+)
+
+
+@dataclass(frozen=True)
+class EchoFigure:
+    """What one run came to: round trips a second as the server counted them, CPU seconds of the client each."""
+
+    rate: float
+    cost: float
 
 
 def echo(name: str, *, sockets: int, seconds: float, rounds: int) -> str:
-    """Return round trips a second of both as a line, and their ratio: the median of rounds in turn."""
+    """Measure every peer in turn, round after round; return the table."""
     many_files()
+    peers = [CHAPERON, BARE, LIBRARY, *([K6_WS, K6_WEBSOCKETS] if has_k6() else [])]
+    seen: dict[str, list[EchoFigure]] = {peer.name: [] for peer in peers}
     target, core = cores()
-    rates: dict[str, list[float]] = {"bare": [], "chaperon": []}
-    with tempfile.TemporaryDirectory(prefix="chaperon-bench-") as folder, echo_server(Path(folder), target) as url:
-        for turn in range(rounds):
-            for who in ("bare", "chaperon") if turn % 2 == 0 else ("chaperon", "bare"):
-                count = (_bare if who == "bare" else _chaperon)(url, core, sockets, seconds, SIZES[name], Path(folder))
-                rates[who].append(count / seconds)
-    bare, ours = median(rates["bare"]), median(rates["chaperon"])
-    return (
-        f"{name}: Chaperon {ours:,.0f} round trips/s of {SIZES[name]:,} bytes on {sockets} sockets of one core, a bare "
-        f"websocket-client loop {bare:,.0f}: {ours / bare:.2f} ×"
-    )
+    with tempfile.TemporaryDirectory(prefix="chaperon-bench-") as root, echo_server(Path(root), target) as server:
+        for lap in range(rounds):
+            for peer in peers if lap % 2 == 0 else reversed(peers):  # so that a drift weighs on all alike
+                folder = Path(root) / f"{lap} {peer.name}".replace(" ", "-").replace("/", "-")
+                folder.mkdir()
+                job = EchoJob(server, folder, sockets, WARM + seconds + MARGIN, SIZES[name])
+                seen[peer.name].append(_measured(peer, job, core, seconds))
+    return _table(name, seen, sockets, seconds, rounds)
 
 
-def _bare(url: str, core: int, sockets: int, seconds: float, size: int, folder: Path) -> int:
-    command = [sys.executable, "-c", _BARE, url, str(sockets), str(seconds), str(size)]
-    return int(subprocess.run(pinned(core, command), check=True, capture_output=True, text=True).stdout)
+def _measured(peer: EchoPeer, job: EchoJob, core: int, seconds: float) -> EchoFigure:
+    server, before = job.server, job.server.echoes()
+    with (job.folder / "output").open("w") as out:
+        child = subprocess.Popen(pinned(core, peer.command(job)), stdout=out, stderr=subprocess.STDOUT)
+        try:
+            deadline = time.perf_counter() + PATIENCE
+            while server.echoes() == before:
+                if child.poll() is not None or time.perf_counter() > deadline:
+                    raise _useless(peer, job, "sent nothing")
+                time.sleep(0.02)
+            time.sleep(WARM)
+            count, used, at = server.echoes(), cpu_of(child.pid), time.perf_counter()
+            time.sleep(seconds)
+            count, used, at = server.echoes() - count, cpu_of(child.pid) - used, time.perf_counter() - at
+            child.wait(timeout=PATIENCE)
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+    if not count:
+        raise _useless(peer, job, "sent nothing while it was measured")
+    if (child.returncode and peer is not CHAPERON) or peer.failures(job):  # Chaperon at full speed is late, as it says
+        raise _useless(peer, job, f"failed, exit code {child.returncode}")
+    return EchoFigure(count / at, used / count)
 
 
-def _chaperon(url: str, core: int, sockets: int, seconds: float, size: int, folder: Path) -> int:
-    file, out = folder / "scenario.py", folder / "out.json"
-    file.write_text(_SCENARIO.format(size=size, seconds=seconds))
-    command = [sys.executable, "-m", "chaperon", "local", str(file), "--url", url.replace("ws", "http", 1)]
-    command += ["--users", str(sockets), "--json", str(out), "--quiet"]
-    ended = subprocess.run(pinned(core, command), capture_output=True, text=True)
-    report = json.loads(out.read_text())
-    if report["errors"] or ended.returncode not in (0, 5):  # 5: a generator at full speed is late, as it says
-        raise SystemExit(f"benchmarks: Chaperon's echoes failed:\n{ended.stdout[-2000:]}{ended.stderr[-2000:]}")
-    return int(next(row["count"] for row in report["series"] if row["name"] == "ws recv /"))
+def _useless(peer: EchoPeer, job: EchoJob, why: str) -> SystemExit:
+    return SystemExit(f"benchmarks: {peer.name} {why}:\n{(job.folder / 'output').read_text()[-2000:]}")
+
+
+def _table(name: str, seen: dict[str, list[EchoFigure]], sockets: int, seconds: float, rounds: int) -> str:
+    costs = {peer: median(figure.cost for figure in figures) for peer, figures in seen.items()}
+    lines = [
+        f"{name}: messages of {SIZES[name]:,} bytes on {sockets} sockets of one core, median of {rounds} alternating "
+        f"runs of {seconds:g} s",
+        f"  {'':<22}{'round trips/s':>14}{'CPU each':>12}{'Chaperon takes':>17}",
+    ]
+    for peer, figures in seen.items():
+        rate = median(figure.rate for figure in figures)
+        ratio = costs[CHAPERON.name] / costs[peer]
+        lines.append(f"  {peer:<22}{rate:>14,.0f}{costs[peer] * 1e6:>9,.1f} µs{ratio:>15.2f} ×")
+    return "\n".join(lines)

@@ -65,7 +65,7 @@ def sockets(count: int = 5_000) -> str:
     lines = []
     with tempfile.TemporaryDirectory(prefix="chaperon-bench-") as name:
         folder = Path(name)
-        for kind, serving in (("ws", echo_server(folder, target)), ("wss", _tls_server(target))):
+        for kind, serving in (("ws", _plain_server(folder, target)), ("wss", _tls_server(target))):
             with serving as url:
                 alone = _most(1, url, folder, core)
                 most = _most(count, url, folder, core)
@@ -97,6 +97,12 @@ def _most(users: int, url: str, folder: Path, core: int) -> int:
     if report["errors"] or opened["count"] != users:
         raise SystemExit(f"benchmarks: {users:,} sockets were not all opened:\n{said[-2000:]}")
     return most
+
+
+@contextmanager
+def _plain_server(folder: Path, core: int) -> Iterator[str]:
+    with echo_server(folder, core) as server:
+        yield server.url
 
 
 @contextmanager

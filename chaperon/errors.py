@@ -291,10 +291,6 @@ class ProtocolError(Exception):
     """The received bytes are not a valid HTTP response; the message gives the reason."""
 
 
-class NeedMoreData(Exception):
-    """The source of bytes has no more bytes now; reading resumes later."""
-
-
 class ProtocolViolation(Exception):
     """The peer violated the WebSocket protocol or the message size limit; *code* is the close code to send."""
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import signal
 from opcode import opmap
 from types import TracebackType
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, NoReturn, TypeGuard, TypeVar
 
 E = TypeVar("E", bound=BaseException)
 
@@ -50,6 +50,18 @@ def traceback_of(exc: BaseException) -> Any:
 def is_a(exc: BaseException, *kinds: type[E]) -> TypeGuard[E]:
     """Return whether the class of *exc* is one of *kinds* or a subclass. `isinstance` would also read `__class__`."""
     return issubclass(type(exc), kinds)
+
+
+def raise_again(exc: BaseException) -> NoReturn:
+    """Raise *exc*, which a scenario may have raised elsewhere.
+
+    For compiled modules: the `raise` that mypyc makes reads `__class__`, which is code of the exception. This module
+    is not compiled.
+    """
+    try:
+        raise exc
+    finally:
+        del exc  # breaks the reference cycle between traceback and frame
 
 
 def marked(exc: E, endless: str = "") -> E:

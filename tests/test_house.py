@@ -33,7 +33,7 @@ DOORS = {
     "pytest": {"pytest_plugin"},
     "yaml": {"importing.openapi_document"},
     "lxml": {"client.http.extract"},
-    "websocket": {"client.websocket"},
+    "websockets": {"client.websocket.masking"},
     "httptools": {"client.http.parser"},
     "zmq": {"cluster.transport"},
     "msgpack": {"measure.strict_msgpack"},
@@ -132,7 +132,7 @@ took = perf_counter() - start
 after = signal.getsignal(signal.SIGINT), socket.socket, threading.active_count(), list(logging.root.handlers)
 assert before == after, (before, after)
 from chaperon import *
-heavy = {"ssl", "requests", "urllib3", "websocket", "zmq", "rich", "click"} & set(sys.modules)
+heavy = {"ssl", "requests", "urllib3", "websockets", "zmq", "rich", "click"} & set(sys.modules)
 assert not heavy, heavy
 print(took)
 """

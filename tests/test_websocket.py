@@ -97,6 +97,28 @@ def test_anything_else_is_refused_with_the_remedy(websocket_server):
     assert perform(websocket_server(), steps).verdict is Verdict.PASS
 
 
+@pytest.mark.parametrize("limit", [{"buffer": -1}, {"max_size": "1MB"}, {"max_size": float("nan")}, {"buffer": None}])
+def test_a_limit_that_is_no_number_is_refused_before_anything_is_sent(websocket_server, limit):
+    server = websocket_server()
+
+    def steps(session):
+        with pytest.raises(UsageError, match="give a whole number, 0 or more"):
+            session.ws(**limit)
+
+    assert perform(server, steps).verdict is Verdict.PASS
+    assert server.heads == []
+
+
+@pytest.mark.parametrize("limit", [{"buffer": float("inf")}, {"max_size": 1e6}, {"buffer": True, "max_size": 1 << 70}])
+def test_limits_may_be_any_numbers(websocket_server, limit):
+    def steps(session):
+        with session.ws(**limit) as ws:
+            ws.send("x")
+            assert ws.recv() == "x"
+
+    assert perform(websocket_server(), steps).verdict is Verdict.PASS
+
+
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536, 300_000])
 def test_messages_of_every_length_go_through(websocket_server, size):
     def steps(session):

@@ -272,6 +272,7 @@ def test_a_reset_is_one_error(websocket_server):
     assert sum(e.count for e in report.errors) == 1
 
 
+@pytest.mark.as_written
 def test_a_violation_is_told_as_such_though_the_answer_to_it_cannot_be_sent(websocket_server, monkeypatch):
     def broken_pipe(stream, data):
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")

@@ -1,98 +1,19 @@
-"""The rooms beneath a WebSocket, each by itself: frames, the inbox, who waits, marks."""
-
-import itertools
+"""The rooms beneath a WebSocket, each by itself: the inbox, who waits, marks."""
 
 import gevent
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from peer import BINARY, PING, TEXT, frame, masked
-from thorough import examples
-from websocket import frame_buffer
 
-from chaperon.client.websocket.frames import Frames, decode_close, encode, encode_close
 from chaperon.client.websocket.matching import field_of, match_reply
 from chaperon.client.websocket.message_queue import Message, MessageQueue
 from chaperon.client.websocket.waiters import Waiter, Waiting
-from chaperon.errors import NeedMoreData, ProtocolViolation, WaitExpired
+from chaperon.errors import WaitExpired
 from chaperon.measure.roundtrips import RoundTripStarts
 
 
-def taken(pieces, most=1 << 20):
-    """Return all that can be taken from bytes that come in *pieces*."""
-    waiting = list(pieces)
-
-    def read(size):
-        if not waiting:
-            raise NeedMoreData
-        return waiting.pop(0)
-
-    frames, got = Frames(read, most), []
-    while True:
-        try:
-            got.append(frames.next_frame())
-        except NeedMoreData:
-            if not waiting:
-                return got
-        except ProtocolViolation as exc:
-            return [*got, exc]
-
-
-def split(data, cuts):
-    edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    return [data[a:b] for a, b in itertools.pairwise(edges)]
-
-
-messages = st.lists(st.one_of(st.text(max_size=300), st.binary(max_size=300)), max_size=8)
-cuts = st.lists(st.integers(0, 10_000), max_size=30)
-
-
-@given(messages, cuts, st.integers(1, 50))
-def test_messages_are_the_same_however_they_are_split_and_fragmented(sent, cuts, piece):
-    data = b""
-    for message in sent:
-        opcode, payload = (TEXT, message.encode()) if isinstance(message, str) else (BINARY, message)
-        parts = [payload[at : at + piece] for at in range(0, len(payload), piece)] or [b""]
-        for place, part in enumerate(parts):
-            data += frame(opcode if place == 0 else 0, part, fin=place == len(parts) - 1) + frame(PING, "x")
-
-    got = taken(split(data, cuts))
-
-    assert [payload for opcode, payload, size in got if opcode != PING] == sent
-
-
-@settings(max_examples=examples(300))
-@given(st.binary(max_size=400), cuts)
-def test_any_bytes_at_all_end_as_frames_or_as_one_violation(data, cuts):
-    got = taken(split(data, cuts), most=1000)
-
-    broken = [each for each in got if isinstance(each, ProtocolViolation)]
-    assert broken in ([], got[-1:])
-    assert all(each.code in (1002, 1007, 1009) for each in broken)
-
-
-def test_thousands_of_empty_fragments_are_one_message():
-    first, more = frame(TEXT, "", fin=False), frame(0, "", fin=False)
-
-    (got,) = taken([first, *(more * 1000 for _ in range(20)), frame(0, "end")])
-
-    assert got == (TEXT, "end", 3)
-
-
-@given(st.sampled_from([1000, 1001, 3000, 4999]), st.text(max_size=200))
-def test_a_close_frame_fits_whatever_the_reason_is(code, reason):
-    ((_, payload, _),) = taken([unmasked(encode_close(code, reason))])
-
-    assert decode_close(payload)[0] == code
-    assert reason.startswith(decode_close(payload)[1])
-
-
-def unmasked(data):
-    return bytes([data[0], data[1] & 0x7F]) + masked(data[6:], data[2:6])
-
-
 def message(body, at=0.0):
-    return Message(body, at, len(body))
+    return Message(body, at, len(body), len(body))
 
 
 def test_a_wait_ends_at_its_deadline_and_no_later(clock):
@@ -208,19 +129,3 @@ def test_marks_keep_the_newest_keys_alone():
     assert forgotten == [False, False, False, True]
     assert [marks.since(key) for key in "abc"] == [3.0, None, 4.0]
     assert len(marks) == 2
-
-
-@pytest.mark.parametrize("size", [0, 1, 125, 126, 4095, 65_535, 65_536, 65_537, 70_001])
-def test_what_is_sent_is_what_another_implementation_reads(size):
-    payload = bytes(n % 251 for n in range(size))
-    waiting = [encode(payload, BINARY)]
-
-    read = frame_buffer(lambda size: waiting.pop(0), skip_utf8_validation=True).recv_frame()
-
-    assert (read.fin, read.opcode, read.mask_value, read.data) == (1, BINARY, 1, payload)
-
-
-def test_no_two_frames_have_the_same_mask():
-    keys = {encode(b"", PING)[2:6] for _ in range(2000)}
-
-    assert len(keys) > 1990

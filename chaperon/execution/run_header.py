@@ -13,7 +13,7 @@ from chaperon._version import VERSION
 from chaperon.execution.plan import RunPlan
 from chaperon.report.run_file.records import SCHEMA, RunHeader
 
-PACKAGES = ("gevent", "requests", "websocket-client", "pyzmq", "fastdigest")
+PACKAGES = ("gevent", "requests", "websockets", "pyzmq", "fastdigest")
 
 
 def run_header(plan: RunPlan, *, began: float, started: str, time: float) -> RunHeader:

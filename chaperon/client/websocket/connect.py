@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
+from sys import maxsize
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -32,7 +33,14 @@ from chaperon.client.websocket.metrics import WebSocketMetrics
 from chaperon.client.websocket.protocol import WebSocketProtocol
 from chaperon.client.websocket.websocket import WebSocket
 from chaperon.clock import seconds
-from chaperon.errors import DescriptorsExhausted, PortsExhausted, SocketTimeout, WebSocketRefused, WebSocketTimeout
+from chaperon.errors import (
+    DescriptorsExhausted,
+    PortsExhausted,
+    SocketTimeout,
+    UsageError,
+    WebSocketRefused,
+    WebSocketTimeout,
+)
 from chaperon.interrupts import is_a
 from chaperon.measure.failures import classify
 
@@ -87,9 +95,10 @@ def open_websocket(
     value for each. Up to *buffer* unread messages are kept; a message of more than *max_size* bytes closes
     the WebSocket. A Sec-WebSocket-Protocol among the *headers* asks for subprotocols as *subprotocols* does.
     Redirects to the same or a trusted origin are followed. *ended* is called once with the WebSocket when it is
-    closed. Raises WebSocketRefused, WebSocketTimeout.
+    closed. Raises WebSocketRefused, WebSocketTimeout, UsageError.
     """
     service, meter = http.service, http.meter
+    buffer, max_size = _limit("buffer", buffer), _limit("max_size", max_size)
     path = _WS.sub("http", path)
     opening, waiting = _spans(service.timeout if timeout is ... else timeout)
     metrics = WebSocketMetrics(meter, name or service.label("", path).strip())
@@ -201,6 +210,13 @@ def _refused(exc: OSError, origin: exceptions.Origin) -> WebSocketRefused:
     found = exceptions.unreachable(exc, origin, "", 0.0)
     ours = isinstance(found, (DescriptorsExhausted, PortsExhausted))
     return WebSocketRefused(f"{origin.host}:{origin.port}: {found if ours else exc}", counted_as=classify(found))
+
+
+def _limit(name: str, given: Any) -> int:
+    """Return *given* as a whole number, the largest for infinity. Raises UsageError for what is no number from 0 on."""
+    if isinstance(given, (int, float)) and given >= 0:
+        return int(min(given, maxsize))
+    raise UsageError(f"{name}={given!r}: give a whole number, 0 or more")
 
 
 def _spans(timeout: Any) -> tuple[float | None, float | None]:

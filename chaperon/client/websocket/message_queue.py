@@ -19,15 +19,17 @@ _UNREAD = object()
 class Message:
     """A received message; *at* is the clock reading, in seconds, at which it arrived, *size* is in bytes.
 
-    *json* is the parsed value, None if the message is not JSON; it is parsed once.
+    *wire* is the number of bytes in which it was sent: less than *size* where it was compressed. *json* is
+    the parsed value, None if the message is not JSON; it is parsed once.
     """
 
-    __slots__ = ("_json", "at", "body", "size")
+    __slots__ = ("_json", "at", "body", "size", "wire")
 
-    def __init__(self, body: str | bytes, at: float, size: int) -> None:
+    def __init__(self, body: str | bytes, at: float, size: int, wire: int) -> None:
         self.body = body
         self.at = at
         self.size = size
+        self.wire = wire
         self._json: Any = _UNREAD
 
     def __repr__(self) -> str:
@@ -70,6 +72,9 @@ class MessageQueue:
         A message that matches no waiter is discarded if one of them is a `SkippingWaiter`. Does not block;
         call `waiting.wake` afterwards.
         """
+        if not self.waiting.line:
+            self._keep(message)
+            return
         passed_over = False
         for waiter in list(self.waiting.line):
             try:

@@ -54,7 +54,7 @@ class WebSocketMetrics:
     is one error: of the call that was waiting, or of «ws recv» if none was.
     """
 
-    __slots__ = ("_record", "_recorder", "lag", "names", "now", "place")
+    __slots__ = ("_meter", "_recorder", "lag", "names", "now", "place")
 
     def __init__(self, meter: Meter, place: str) -> None:
         self.place = place
@@ -62,37 +62,37 @@ class WebSocketMetrics:
         self.now = meter.clock.now
         self._recorder = meter.recorder
         self.lag = meter.recorder.lag
-        self._record = meter.record  # compiled by mypyc: called by position, as keywords would need a dict per message
+        self._meter = meter
 
     def opened(self, start: float, failure: BaseException | None = None, redirects: int = 0) -> Failure | None:
         """Record an attempt to connect, and count its redirects. Return the failure that was recorded."""
         end = self.now()
         found = self.waited(self.names.connect, start, end, failure)
         if redirects:
-            self._record(f"redirects {self.names.connect}", "count", start, end, None, 0, None, float(redirects))
+            self._meter.record(f"redirects {self.names.connect}", "count", start, end, None, 0, None, float(redirects))
         return found
 
     def stages(self, start: float, timings: Timings) -> None:
         """Record the seconds of each stage of connecting, one value series per stage."""
         end = self.now()
         for stage, spent in zip(Timings._fields, timings, strict=True):
-            self._record(f"{stage} {self.names.connect}", "value", start, end, None, 0, None, spent)
+            self._meter.record(f"{stage} {self.names.connect}", "value", start, end, None, 0, None, spent)
 
     def sent(self, at: float, size: int) -> None:
         """Count a sent message of *size* bytes; *at* is when `send` was called."""
         self._recorder.messages += 1
-        self._record(self.names.sent, "count", at, at, None, size, None, 1.0)
+        self._meter.record(self.names.sent, "count", at, at, None, size, None, 1.0)
 
     def received(self, size: int) -> float:
         """Count a received message of *size* bytes; return the current clock reading in seconds."""
         now = self.now()
-        self._record(self.names.received, "count", now, now, None, size, None, 1.0)
+        self._meter.record(self.names.received, "count", now, now, None, size, None, 1.0)
         return now
 
     def dropped(self) -> None:
         """Count a message dropped because the queue was full."""
         now = self.now()
-        self._record(self.names.dropped, "count", now, now, None, 0, None, 1.0)
+        self._meter.record(self.names.dropped, "count", now, now, None, 0, None, 1.0)
 
     def waited(
         self, name: str, start: float, end: float, failure: BaseException | None = None, size: int = 0
@@ -110,16 +110,16 @@ class WebSocketMetrics:
             cause = cause_of(failure)
             if cause is not None and is_a(cause, WebSocketClosed):
                 failure_of(cause)  # each waiter raises its own copy of the close; list the original once
-        self._record(name, "ws", start, end, found, size)
+        self._meter.record(name, "ws", start, end, found, size)
         return found
 
     def trip(self, name: str, since: float, at: float) -> None:
         """Record a round trip: sent at *since*, answer arrived at *at*."""
-        self._record(name, "trip", min(since, at), at)
+        self._meter.record(name, "trip", min(since, at), at)
 
     def ended(self, ended: WebSocketClosed, *, known: bool) -> None:
         """Count a close by its code; record an abnormal one as an error unless a call already raised it (*known*)."""
         now = self.now()
-        self._record(f"ws closed {ended.code} {self.place}", "count", now, now, None, 0, None, 1.0)
+        self._meter.record(f"ws closed {ended.code} {self.place}", "count", now, now, None, 0, None, 1.0)
         if not known and ended.code not in USUAL_ENDS:
             self.waited(self.names.recv, now, now, ended)

@@ -9,13 +9,13 @@ from functools import partial
 from chaperon.client.network.connect import NetworkContext
 from chaperon.client.network.stream import NetworkStream
 from chaperon.client.websocket import frames
-from chaperon.client.websocket.frames import Frame, Frames
+from chaperon.client.websocket.frame_decoder import Frame, FrameDecoder
 from chaperon.client.websocket.message_queue import Message, MessageQueue
 from chaperon.client.websocket.metrics import WebSocketMetrics
 from chaperon.client.websocket.transport import SocketTransport
 from chaperon.client.websocket.waiters import Waiter, Waiting
 from chaperon.clock import Clock
-from chaperon.errors import NeedMoreData, ProtocolViolation, WaitExpired, WebSocketClosed
+from chaperon.errors import ProtocolViolation, WaitExpired, WebSocketClosed
 from chaperon.interrupts import is_signal
 from chaperon.measure.exception_text import class_name, describe
 from chaperon.measure.failures import classify
@@ -32,10 +32,10 @@ class WebSocketProtocol:
     """
 
     __slots__ = (
+        "_decoder",
         "_ended",
         "_farewell",
         "_farewells",
-        "_frames",
         "_leaving",
         "_metrics",
         "_network",
@@ -69,7 +69,7 @@ class WebSocketProtocol:
         self._pings = 0
         self._pongs = Waiting(clock)
         self._stream = SocketTransport(stream, first, clock, readable=self._readable, lost=self._lost)
-        self._frames = Frames(self._stream.read, max_size)
+        self._decoder = FrameDecoder(max_size)
 
     def begin(self) -> None:
         """Process the bytes received with the handshake and start reading from the hub."""
@@ -143,10 +143,15 @@ class WebSocketProtocol:
 
     def _readable(self) -> None:
         try:
-            while not self.closed:
-                self._accept(self._frames.next_frame())
-        except NeedMoreData:
-            pass
+            while self.closed is None:
+                frame = self._decoder.next_frame()
+                if frame is not None:
+                    self._accept(frame)
+                    continue
+                data = self._stream.read()
+                if data is None:
+                    break
+                self._decoder.feed(data)
         except EOFError:
             self._end(WebSocketClosed(frames.LOST, "the connection ended without a close frame"))
         except OSError as exc:
@@ -162,10 +167,10 @@ class WebSocketProtocol:
         self._wake()
 
     def _accept(self, frame: Frame) -> None:
-        opcode, payload, size = frame
+        opcode, payload, size, wire = frame
         if opcode <= frames.BINARY:
-            at = self._metrics.received(size)
-            self.inbox.put(Message(payload, at, size))
+            at = self._metrics.received(wire)
+            self.inbox.put(Message(payload, at, size, wire))
             return
         assert isinstance(payload, bytes)
         if opcode == frames.PING:

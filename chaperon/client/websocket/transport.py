@@ -9,7 +9,6 @@ from gevent import get_hub
 from chaperon.client.network.stream import NetworkStream
 from chaperon.client.websocket.waiters import Waiter, Waiting
 from chaperon.clock import Clock
-from chaperon.errors import NeedMoreData
 
 TURNS = 4
 """Reads in a row from one socket before the hub serves others, so that a busy socket does not starve them."""
@@ -55,26 +54,27 @@ class SocketTransport:
         """Process bytes that have already arrived; afterwards the hub calls *readable*."""
         self._on_readable()
 
-    def read(self, size: int) -> bytes:
-        """Return received bytes, ignoring *size*; does not block.
+    def read(self) -> bytes | None:
+        """Return received bytes, None if none have arrived; does not block.
 
-        Raises NeedMoreData if none have arrived, EOFError at the end of the stream, OSError.
+        Raises EOFError at the end of the stream, OSError.
         """
         if self._first:
             first, self._first = self._first, b""
             return first
-        if self._dry or self._stream is None:
-            raise NeedMoreData
+        stream = self._stream
+        if self._dry or stream is None:
+            return None
         if self._turns >= TURNS:
             get_hub().loop.run_callback(self._again)  # the stream may hold bytes that the hub cannot see
             self._dry = True
-            raise NeedMoreData
-        data = self._stream.receive_now()
+            return None
+        data = stream.receive_now()
         self._turns += 1
         if data is None:
             self._dry = True
-            raise NeedMoreData
-        self._dry = not self._stream.has_more
+            return None
+        self._dry = not stream.has_more
         if not data:
             raise EOFError
         return data

@@ -9,6 +9,7 @@ from gevent import get_hub, getcurrent
 
 from chaperon.clock import Clock, Timer
 from chaperon.errors import WaitExpired
+from chaperon.interrupts import raise_again
 
 T = TypeVar("T")
 
@@ -74,10 +75,7 @@ class Waiting:
                 self._line.remove(waiter)
         if waiter.error is not None:
             error, waiter.error = waiter.error, None
-            try:
-                raise error
-            finally:
-                del error  # breaks the reference cycle between traceback and frame
+            raise_again(error)
         return waiter.value  # type: ignore[return-value]  # served without an error: the value is there
 
     def serve(self, waiter: Waiter[T], value: T) -> None:
@@ -97,6 +95,8 @@ class Waiting:
 
     def wake(self) -> None:
         """Resume all waiters that have an outcome: at once in the hub, else in its next iteration."""
+        if not self._served:
+            return
         hub = get_hub()
         within_hub = getcurrent() is hub
         while self._served:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json as jsons
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
 from chaperon.client.timings import Timings
 from chaperon.client.websocket import frames
 from chaperon.client.websocket.matching import Key, match_message, match_reply
+from chaperon.client.websocket.measured_calls import MeasuredCalls
 from chaperon.client.websocket.message_queue import Message
-from chaperon.client.websocket.metrics import USUAL_ENDS, Names, WebSocketMetrics, names_of
+from chaperon.client.websocket.metrics import Names, WebSocketMetrics, names_of
 from chaperon.client.websocket.protocol import WebSocketProtocol
 from chaperon.clock import seconds
-from chaperon.errors import UsageError, WaitExpired, WebSocketClosed, WebSocketTimeout
-from chaperon.interrupts import is_a
+from chaperon.errors import UsageError
 
 FAREWELL = 3.0
 """Seconds to wait for the peer's close frame."""
@@ -37,7 +37,7 @@ class WebSocket:
     clock, in seconds, at which the message read last had arrived.
     """
 
-    __slots__ = ("__weakref__", "_metrics", "_protocol", "_timeout", "headers", "received_at", "subprotocol", "timings")
+    __slots__ = ("__weakref__", "_calls", "_metrics", "_protocol", "_timeout", "headers", "subprotocol", "timings")
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class WebSocket:
         self.subprotocol = subprotocol
         self.headers = headers
         self.timings = timings
-        self.received_at = metrics.now()
+        self._calls = MeasuredCalls(protocol, metrics)
         self._protocol = protocol
         self._metrics = metrics
         self._timeout = timeout
@@ -79,10 +79,15 @@ class WebSocket:
         Raises WebSocketTimeout, and WebSocketClosed for any other close.
         """
         while True:
-            message = self._receive(self._protocol.inbox.pop, ..., may_end=True)
+            message = self._calls.next_unless_over(self._timeout)
             if message is None:
                 return
             yield message.body
+
+    @property
+    def received_at(self) -> float:
+        """The clock reading, in seconds, at which the message read last had arrived."""
+        return self._calls.received_at
 
     @property
     def closed(self) -> bool:
@@ -109,15 +114,7 @@ class WebSocket:
             payload, opcode = bytes(message), frames.BINARY
         else:
             raise UsageError(f"send() takes text or bytes, got {type(message).__name__}; send_json() takes the rest")
-        at = self._metrics.now()
-        over = self._protocol.over
-        try:
-            self._protocol.send(payload, opcode, self._timeout)
-        except BaseException as exc:
-            self._failed(self._metrics.names.send, at, exc, over)
-            raise
-        self._metrics.sent(at, len(payload))
-        return at
+        return self._calls.send(payload, opcode, self._timeout)
 
     def send_json(self, value: Any) -> float:
         """Send *value* as JSON text; otherwise the same as `send`."""
@@ -130,7 +127,7 @@ class WebSocket:
 
         Raises WebSocketTimeout, WebSocketClosed.
         """
-        return self._message(self._protocol.inbox.pop, timeout).body
+        return self._calls.next_message(self._timeout if timeout is ... else self._span(timeout)).body
 
     def recv_json(self, timeout: Within = ...) -> Any:
         """Return the next message parsed as JSON. Blocks.
@@ -156,7 +153,8 @@ class WebSocket:
         arrival is recorded as «round trip NAME». Raises WebSocketTimeout, WebSocketClosed, UsageError.
         """
         wants = match_message(wanted, json)
-        message = self._message(lambda within: self._protocol.inbox.skip_to(wants, within), timeout)
+        inbox = self._protocol.inbox
+        message = self._calls.receive(lambda within: inbox.skip_to(wants, within), self._span(timeout))
         if since is not None:
             self._metrics.trip(self._names(name).trip, since, message.at)
         return wants.value_of(message)
@@ -175,12 +173,15 @@ class WebSocket:
         over = self._protocol.over
         try:
             start = self.send(message) if isinstance(message, (str, bytes)) else self.send_json(message)
-            reply = self._within(timeout, lambda within: self._protocol.inbox.remove_first(wants, within))
+            inbox = self._protocol.inbox
+            reply: Message = self._calls.wait(
+                lambda within: inbox.remove_first(wants, within), self._span(timeout), start
+            )
         except BaseException as exc:
-            self._failed(series, start, exc, over)
+            self._calls.failed(series, start, exc, over)
             raise
-        self.received_at = reply.at
-        self._metrics.waited(series, start, reply.at, None, reply.size)
+        self._calls.received_at = reply.at
+        self._metrics.waited(series, start, reply.at, None, reply.wire)
         return wants.value_of(reply)
 
     # Control
@@ -194,9 +195,9 @@ class WebSocket:
         start = self._metrics.now()
         over = self._protocol.over
         try:
-            answered: float = self._within(timeout, self._protocol.ping)
+            answered: float = self._calls.wait(self._protocol.ping, self._span(timeout), start)
         except BaseException as exc:
-            self._failed(series, start, exc, over)
+            self._calls.failed(series, start, exc, over)
             raise
         self._metrics.waited(series, start, answered)
         return answered - start
@@ -213,45 +214,6 @@ class WebSocket:
     def abort(self) -> None:
         """Close immediately with code 1001; does not block."""
         self._protocol.abort()
-
-    def _message(self, how: Callable[[float | None], Message], timeout: Within) -> Message:
-        message = self._receive(how, timeout, may_end=False)
-        assert message is not None
-        return message
-
-    def _receive(self, how: Callable[[float | None], Message], timeout: Within, *, may_end: bool) -> Message | None:
-        now = self._metrics.now
-        start, over = now(), self.closed
-        try:
-            message: Message = self._within(timeout, how)
-        except BaseException as exc:
-            if may_end and is_a(exc, WebSocketClosed) and exc.code in USUAL_ENDS:
-                return None
-            self._failed(self._metrics.names.recv, start, exc, over)
-            raise
-        self.received_at = message.at
-        self._metrics.waited(self._metrics.names.recv, start, now(), None, message.size)
-        return message
-
-    def _failed(self, series: str, start: float, exc: BaseException, over: bool) -> None:
-        """Record a failed call, unless the WebSocket was closed before it: the close is already recorded."""
-        if not (over and is_a(exc, WebSocketClosed)):
-            self._metrics.waited(series, start, self._metrics.now(), exc)
-
-    def _within(self, timeout: Within, wait: Callable[[float | None], Any]) -> Any:
-        within = self._span(timeout)
-        metrics = self._metrics
-        metrics.lag.begin(metrics.now())
-        try:
-            return wait(within)
-        except WaitExpired as exc:
-            if not exc.raised_here:
-                raise
-            raise WebSocketTimeout(
-                f"no matching message or PONG on {self._metrics.place} within {within:g} s"
-            ) from None
-        finally:
-            metrics.lag.end(metrics.now())
 
     def _span(self, timeout: Within) -> float | None:
         if timeout is ...:

@@ -1,0 +1,101 @@
+"""The blocking calls of a WebSocket, each recorded as a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chaperon.client.websocket.message_queue import Message
+from chaperon.client.websocket.metrics import USUAL_ENDS, WebSocketMetrics
+from chaperon.client.websocket.protocol import WebSocketProtocol
+from chaperon.errors import WaitExpired, WebSocketClosed, WebSocketTimeout
+from chaperon.interrupts import is_a
+
+# mypyc: `WebSocket` is not compiled, as a compiled class refuses arguments of other types than it declares before it
+# can say what is wrong with them. What takes time of each message is here, and takes arguments that are checked.
+
+
+class MeasuredCalls:
+    """Sends and receives over one WebSocket, and records how long each call took, or why it failed.
+
+    *within* is the time limit of a call in seconds, None for no limit. *received_at* is the clock reading, in
+    seconds, at which the message returned last had arrived.
+    """
+
+    __slots__ = ("metrics", "protocol", "received_at")
+
+    def __init__(self, protocol: WebSocketProtocol, metrics: WebSocketMetrics) -> None:
+        self.protocol = protocol
+        self.metrics = metrics
+        self.received_at: float = metrics.now()
+
+    def send(self, payload: bytes, opcode: int, within: float | None) -> float:
+        """Send a message; return the clock reading, in seconds, of the call.
+
+        Blocks while the peer does not read. Raises WebSocketClosed.
+        """
+        protocol, metrics = self.protocol, self.metrics
+        at: float = metrics.now()
+        over = protocol.over
+        try:
+            protocol.send(payload, opcode, within)
+        except BaseException as exc:
+            self.failed(metrics.names.send, at, exc, over)
+            raise
+        metrics.sent(at, len(payload))
+        return at
+
+    def next_message(self, within: float | None) -> Message:
+        """Remove and return the oldest message; block for one. Raises WebSocketTimeout, WebSocketClosed."""
+        inbox = self.protocol.inbox
+        if not inbox:
+            return self.receive(inbox.pop, within)
+        message = inbox.pop(None)
+        self.received_at = message.at
+        now: float = self.metrics.now()
+        self.metrics.waited(self.metrics.names.recv, now, now, None, message.wire)
+        return message
+
+    def next_unless_over(self, within: float | None) -> Message | None:
+        """Return what `next_message` returns, None at a normal close. Blocks. Raises what `next_message` raises."""
+        inbox = self.protocol.inbox
+        return self.next_message(within) if inbox else self._receive(inbox.pop, within, True)
+
+    def receive(self, how: Callable[[float | None], Message], within: float | None) -> Message:
+        """Return the message that *how* returns, which blocks. Raises WebSocketTimeout, WebSocketClosed."""
+        message = self._receive(how, within, False)
+        assert message is not None
+        return message
+
+    def failed(self, series: str, start: float, exc: BaseException, over: bool) -> None:
+        """Record a failed call, unless the WebSocket was closed before it: the close is already recorded."""
+        if not (over and is_a(exc, WebSocketClosed)):
+            self.metrics.waited(series, start, self.metrics.now(), exc)
+
+    def wait(self, how: Callable[[float | None], Any], within: float | None, start: float) -> Any:
+        """Return what *how* returns, which blocks since *start*. Raises WebSocketTimeout, WebSocketClosed."""
+        metrics = self.metrics
+        metrics.lag.begin(start)
+        try:
+            return how(within)
+        except WaitExpired as exc:
+            if not exc.raised_here:
+                raise
+            raise WebSocketTimeout(f"no matching message or PONG on {metrics.place} within {within:g} s") from None
+        finally:
+            metrics.lag.end(metrics.now())
+
+    def _receive(self, how: Callable[[float | None], Message], within: float | None, may_end: bool) -> Message | None:
+        metrics = self.metrics
+        start: float = metrics.now()
+        over = self.protocol.closed is not None
+        try:
+            message: Message = self.wait(how, within, start)
+        except BaseException as exc:
+            if may_end and is_a(exc, WebSocketClosed) and exc.code in USUAL_ENDS:
+                return None
+            self.failed(metrics.names.recv, start, exc, over)
+            raise
+        self.received_at = message.at
+        metrics.waited(metrics.names.recv, start, metrics.now(), None, message.wire)
+        return message
