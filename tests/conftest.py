@@ -1,5 +1,6 @@
 """How the tests are run: with patched sockets, all of them side by side."""
 
+import gc
 import os
 import shutil
 import sys
@@ -9,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import quick
 from thorough import VARIABLE, examples
 
 HERE = Path(__file__).parent
@@ -52,13 +54,14 @@ def pytest_configure(config):
     if hasattr(config, "workerinput"):
         config.pluginmanager.register(Awake())
         config.pluginmanager.register(Beside())
+    config.pluginmanager.register(quick.NoProcesses())
     config.pluginmanager.import_plugin("ground")
     config.pluginmanager.import_plugin("imports")
     from hypothesis import HealthCheck, settings
 
     # how long an example takes is a matter of the machine
-    quick = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-    settings.register_profile("chaperon", max_examples=examples(), **quick)
+    untimed = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+    settings.register_profile("chaperon", max_examples=examples(), **untimed)
     settings.load_profile("chaperon")
 
 
@@ -116,22 +119,29 @@ def alone(item):
     return item.get_closest_marker("alone") is not None
 
 
-IN_REAL_TIME = ("shells", "process", "started", "chaperon_in", "counts_of")
-"""Fixtures that start real processes, or run an example with its own limits."""
+IN_REAL_TIME = ("faults", "alone", "processes", "examples")
+"""Markers of tests for which the machine may have been too slow when they failed."""
 
 
-def in_real_time(item):
-    """Return whether the machine may have been too slow for a test when it failed."""
-    marked = any(item.get_closest_marker(name) for name in ("faults", "alone"))
-    return marked or not set(IN_REAL_TIME).isdisjoint(item.fixturenames)
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Keep thousands of tests out of every garbage collection, while they are collected and afterwards."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Run first what runs alone, when no other test is waited for yet; repeat what needs real time if it fails."""
     items.sort(key=lambda item: not alone(item))
     compiled = find_spec("chaperon.visit__mypyc") is not None
     for item in items:
+        quick.mark(item)
         if compiled and item.get_closest_marker("as_written"):
             item.add_marker(pytest.mark.skip("it replaces methods of a class that is compiled here"))
-        if in_real_time(item):
+        if any(item.get_closest_marker(name) for name in IN_REAL_TIME):
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))

@@ -72,6 +72,7 @@ def test_a_library_that_is_not_there_is_not_there_whatever_lies_beside(tmp_path,
         import_module("not_installed")
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("args", [(), ("--processes", "2")])
 def test_a_folder_full_of_files_with_the_names_of_libraries_disturbs_nobody(tmp_path, target, args):
     for name in (LIBRARIES | sys.stdlib_module_names) - {"builtins", "sys"}:

@@ -35,6 +35,7 @@ def sizes(window):
     return sum(series.count for series in window.series.values()), sum(s.bytes for s in window.series.values())
 
 
+@pytest.mark.long
 def test_a_window_at_twice_the_bound_loses_tags_and_no_sample():
     keys = [Key("shop", "GET /", "http", tags=(("id", f"{k}-{'x' * 180}"),)) for k in range(9_900)]
     window = window_of(keys, each=20)

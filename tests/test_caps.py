@@ -64,6 +64,7 @@ FLOODS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("flood", [*FLOODS, tagged])
 def test_what_limits_and_authors_name_is_counted_by_itself(flood):
     def visit(session):
@@ -90,6 +91,7 @@ def test_what_limits_and_authors_name_is_counted_by_itself(flood):
     assert report.visits.done == 4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("flood", [names, checks, counts, tagged])
 def test_steps_visits_checks_and_tasks_are_there_without_a_limit(flood):
     def visit(session):

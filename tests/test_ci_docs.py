@@ -31,7 +31,7 @@ def free_port():
         return one.getsockname()[1]
 
 
-@pytest.mark.alone
+@pytest.mark.processes
 @pytest.mark.parametrize(("text", "lines"), [*zip(JOBS, (github, gitlab), strict=True)], ids=["github", "gitlab"])
 def test_a_job_runs_as_typed_in_a_clean_folder(text, lines, tmp_path):
     yaml = pytest.importorskip("yaml")
@@ -55,7 +55,7 @@ def test_a_job_runs_as_typed_in_a_clean_folder(text, lines, tmp_path):
     assert {each.name for each in (tmp_path / "results").iterdir()} == {"load.xml", "load.html", "load.run", "failures"}
 
 
-@pytest.mark.alone
+@pytest.mark.processes
 def test_the_test_of_pytest_passes_as_typed(tmp_path, target):
     (tmp_path / "loadtests").mkdir()
     (tmp_path / "loadtests" / "shop.py").write_text(SCENARIO)

@@ -178,6 +178,7 @@ def test_bad_input_gets_one_clear_line_and_the_right_code(chaperon, case):
     assert done.stdout == ""
 
 
+@pytest.mark.processes
 def test_help_speaks_of_every_command_and_loads_none(tmp_path):
     code = (
         "import sys; from chaperon.__main__ import main\n"
@@ -492,6 +493,7 @@ def test_new_writes_a_file_that_runs_and_never_overwrites(chaperon, target):
     assert target.asked == ["GET /", "GET /"]
 
 
+@pytest.mark.processes
 def test_the_seeds_scenario_runs_as_written(chaperon, target):
     example = str(ROOT / "examples" / "basic_account_login.py")
 
@@ -526,6 +528,7 @@ def test_the_demo_runs_from_anywhere_and_leaves_nothing_behind(process):
         socket.create_connection(("127.0.0.1", port), timeout=1)
 
 
+@pytest.mark.processes
 def test_embedding_unpatched_is_refused_with_the_remedy():
     code = "from chaperon import *\nEnvironment('http://127.0.0.1', scenarios=[Scenario(lambda s: None)]).execute()"
 

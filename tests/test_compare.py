@@ -25,6 +25,8 @@ from chaperon.report.run_file.records import RunEnded, encode
 from chaperon.report.run_file.writer import RunFileWriter
 from chaperon.testing import VirtualClock
 
+pytestmark = pytest.mark.long
+
 
 def perform(path, factor=1.0, seed=1, errors=0.0, load=None, name="GET /", kind="http"):
     """Write the run file of a seeded run in simulated time; its median is 41 ms times *factor*."""

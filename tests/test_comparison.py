@@ -251,6 +251,7 @@ def test_a_percentile_counts_censored_samples_as_slower_and_is_unknown_among_the
     assert quantile_estimate(hangs, 0.95) is None
 
 
+@pytest.mark.long
 def test_the_same_target_twice_is_called_different_in_few_pairs():
     world = replace(World("correlation 0.9"), rate=20)
 
@@ -262,6 +263,7 @@ def test_the_same_target_twice_is_called_different_in_few_pairs():
         assert found[name].slower <= 2
 
 
+@pytest.mark.long
 def test_a_target_that_became_slower_is_found_by_the_median():
     world = World("correlation 0.7", seconds=120, correlation=0.7, wander=0.03, rate=40)
 

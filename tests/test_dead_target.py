@@ -189,6 +189,7 @@ def test_the_targets_kept_are_bounded():
     assert len(unreached.reasons(99.0)) == TARGETS
 
 
+@pytest.mark.processes
 def test_a_fleet_stops_as_well(dead_port, tmp_path, command):
     (tmp_path / "shop.py").write_text("from chaperon import step\n\n@step\ndef look(session):\n    session.get('/')\n")
 

@@ -69,6 +69,7 @@ def test_a_key_is_a_secret_and_the_workers_is_not_the_masters():
     assert "CHAPERON_WORKER_KEY" in COMPOSE["services"]["worker"]["environment"]["CHAPERON_KEY"]
 
 
+@pytest.mark.processes
 def test_compose_knows_every_field(tmp_path):
     check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
     wrong = tmp_path / "compose.yaml"
@@ -154,6 +155,7 @@ def test_the_base_of_the_image_is_given_by_digest():
     assert re.fullmatch(r"python:3\.13-slim@sha256:[0-9a-f]{64}", base)
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not on this machine")
 def test_systemd_takes_the_unit_as_it_is(tmp_path):
     program = tmp_path / "chaperon"

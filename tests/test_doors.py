@@ -364,6 +364,7 @@ production = Environment("http://127.0.0.1:9", headers={"X-Own": WORD}, scenario
 """
 
 
+@pytest.mark.processes
 def test_a_worker_hides_the_secrets_that_it_alone_knows(tmp_path):
     shells = Shells(tmp_path)
     (tmp_path / "own.py").write_text(OWN_WORDS)
@@ -385,6 +386,7 @@ def test_a_worker_hides_the_secrets_that_it_alone_knows(tmp_path):
     assert "word-of-the-worker" not in said
 
 
+@pytest.mark.processes
 def test_nothing_forges_a_line_on_a_terminal_with_a_progress_line(tmp_path):
     (tmp_path / "leaky.py").write_text(LEAKY.replace("users(2)", "users(2, hold='1s', think='300ms')"))
     spawn = "import pty, sys; pty.spawn(sys.argv[1:])"

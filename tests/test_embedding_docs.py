@@ -23,6 +23,7 @@ def ran(code, target, folder):
     return done.stdout
 
 
+@pytest.mark.processes
 def test_the_program_with_a_run_in_it(target, tmp_path):
     told = ran(ALONE, target, tmp_path)
 
@@ -30,6 +31,7 @@ def test_the_program_with_a_run_in_it(target, tmp_path):
     assert target.count("GET /") == 40
 
 
+@pytest.mark.processes
 def test_the_program_with_outputs_in_it(target, tmp_path):
     told = ran(OUTPUTS, target, tmp_path).splitlines()
 

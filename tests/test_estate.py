@@ -16,6 +16,8 @@ from chaperon.cluster.worker.supervisor import LEFT, OVER, RESTART_DELAY, Superv
 from chaperon.cluster.worker.worker import Worker
 from chaperon.testing import VirtualClock
 
+pytestmark = pytest.mark.long
+
 
 class Mortal(Ground):
     """Workers that keep journals and can be killed as an engine process is."""

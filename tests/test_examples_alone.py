@@ -1,4 +1,4 @@
-"""Each example as its first lines say: it runs alone and passes; each of their servers can be started alone."""
+"""Each example as its first lines say: it runs and passes; each of their servers can be started alone."""
 
 import ast
 import os
@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,9 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SERVERS = sorted(path.stem for path in (ROOT / "examples" / "servers").glob("[!_]*.py"))
 BESIDES = {"cluster": 1, "embedded_master": 1}
 """Examples whose second command is for another shell, with the number of commands that are started first."""
+AT_ONCE = 3
+"""How many examples run at the same time: each of them keeps a small part of a core busy."""
+AS_TYPED = "test_an_example_passes_as_typed["
 RUNS = int(os.environ.get("EXAMPLE_RUNS", "1"))
 """How often each is run: `EXAMPLE_RUNS=2 python -m pytest -m examples` runs each twice."""
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -47,38 +51,41 @@ def test_the_first_lines_of_an_example_say_how_it_is_run(path):
     assert "--trust" not in [word for command in commands for word in command]
 
 
-@pytest.mark.alone
-@pytest.mark.examples
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("path", [path for path in EXAMPLES if path.stem not in BESIDES], ids=lambda path: path.stem)
-def test_an_example_passes_as_typed(path):
-    first = typed(path)[0]
-
+def passes(path):
+    """Run an example as its first lines say; return what is wrong, or nothing."""
+    master, *worker = typed(path)
+    beside = worker[: BESIDES.get(path.stem, 0)]
     for _ in range(RUNS):
-        done = run(first)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert re.search(r"^PASS ", done.stdout, re.MULTILINE), done.stdout
-
-
-@pytest.mark.alone
-@pytest.mark.examples
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("name", BESIDES)
-def test_an_example_for_two_shells_passes_as_typed(name):
-    master, worker = typed(ROOT / "examples" / f"{name}.py")
-
-    for _ in range(RUNS):
-        working = subprocess.Popen(
-            worker, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        working = [subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, **output) for command in beside]
         try:
             done = run(master)
-            assert done.returncode == 0, done.stdout + done.stderr
-            assert re.search(r"^PASS ", done.stdout, re.MULTILINE), done.stdout
+            if done.returncode != 0 or not re.search(r"^PASS ", done.stdout, re.MULTILINE):
+                return done.stdout + done.stderr
         finally:
-            if working.poll() is None:
-                working.send_signal(signal.SIGINT)
-            working.communicate(timeout=30)
+            for each in working:
+                each.send_signal(signal.SIGINT)
+                each.wait(timeout=30)
+    return ""
+
+
+@pytest.fixture(scope="module")
+def runs(request):
+    """Run the chosen examples, AT_ONCE at a time: most of the time they wait. Each test asks for the result of one."""
+    items = [item for item in request.session.items if item.nodeid.startswith(f"{request.node.nodeid}::{AS_TYPED}")]
+    paths = [item.callspec.params["path"] for item in items]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {path: pool.submit(passes, path) for path in paths}
+
+
+@pytest.mark.alone
+@pytest.mark.examples
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_passes_as_typed(runs, path):
+    result = runs.pop(path, None)  # a repeated test runs its example by itself
+
+    assert not (result.result() if result else passes(path))
 
 
 @pytest.mark.faults
@@ -98,6 +105,7 @@ def test_a_server_of_the_examples_can_be_started_alone(name):
     assert serving.returncode == 0
 
 
+@pytest.mark.processes
 def test_a_server_of_the_examples_refuses_what_is_no_port():
     done = run([sys.executable, "-m", "examples.servers.shop", "eighty"])
 
@@ -105,6 +113,7 @@ def test_a_server_of_the_examples_refuses_what_is_no_port():
     assert done.stderr == "'eighty' is no port: give a number up to 65535, or none for a free port\n"
 
 
+@pytest.mark.processes
 def test_a_server_of_the_examples_names_a_port_that_is_taken():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

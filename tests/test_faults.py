@@ -7,6 +7,7 @@ import time
 import pytest
 from chaos import storm
 from shells import engines
+from thorough import some
 from waits import lasting, until
 from wires import Wire
 
@@ -334,6 +335,6 @@ def test_a_slow_worker_is_named_and_the_others_do_their_part(shells, target):
     assert late["hog"] > 5 * late["fast"]
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", some([1, 2, 3], 3))
 def test_chaos_ends_with_a_balanced_ledger(seed, shells, target):
     storm(seed, shells, target)

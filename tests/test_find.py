@@ -107,6 +107,7 @@ def simulate(environment, clock):
     return running.report()
 
 
+@pytest.mark.long
 def test_the_knee_of_a_queue_is_where_its_server_is_always_busy():
     clock = VirtualClock()
     queue = Queue(clock, each=0.01)

@@ -17,6 +17,8 @@ from chaperon.errors import LoadError, WorkersMissing
 from chaperon.report.report import Verdict
 from chaperon.testing import VirtualClock
 
+pytestmark = pytest.mark.long
+
 
 class Ground:
     """A master with workers, all in this process, on one simulated clock."""

@@ -9,6 +9,10 @@ import sys
 from difflib import unified_diff
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.processes
+
 GOLDEN = Path(__file__).with_name("golden") / "report.json"
 FROM_THE_MACHINE = {"started", "chaperon", "generator", "workers", "health", "python", "host", "compiled"}
 """Keys whose values differ between machines, moments or versions: they are kept, their values are not."""

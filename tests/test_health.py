@@ -64,6 +64,7 @@ def test_a_blocking_call_is_seen_with_its_line(watched):
     assert figures["lag_max"] > 0.25
 
 
+@pytest.mark.processes
 def test_a_loop_that_computes_is_seen_though_what_it_calls_comes_and_goes(watched):
     def compute(until):
         while time.perf_counter() < until:

@@ -132,6 +132,7 @@ def frozen(clock, freeze, every):
     return visit
 
 
+@pytest.mark.long
 def test_a_server_frozen_two_seconds_in_ten_shows_in_open_arrivals_alone(clock):
     opened = simulated(frozen(clock, 2.0, 10.0), load=rate(200, hold=60), clock=clock)
     other = VirtualClock()

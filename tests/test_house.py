@@ -65,9 +65,15 @@ FLOOR = {folder: floor for floor, folders in enumerate(FLOORS) for folder in fol
 
 
 @cache
+def tree_of(room):
+    """Return a module parsed. No module is parsed while tests are collected: each process does that."""
+    return ast.parse(MODULES[room].read_text())
+
+
+@cache
 def imports_of(room):
     """Return the dotted names a module imports, those for typing and inside functions too."""
-    nodes = list(ast.walk(ast.parse(MODULES[room].read_text())))
+    nodes = list(ast.walk(tree_of(room)))
     plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     dotted = [f"{node.module}.{a.name}" for node in nodes if isinstance(node, ast.ImportFrom) for a in node.names]
     return plain + dotted
@@ -78,18 +84,19 @@ def rooms_seen(room):
     return {name if name in MODULES else name.rpartition(".")[0] for name in own} - {room, "", "chaperon"}
 
 
-SEEN = {room: rooms_seen(room) for room in MODULES if room != "__init__"}
+def all_seen():
+    return {room: rooms_seen(room) for room in MODULES if room != "__init__"}
 
 
 def test_imports_go_down_only():
-    folders = {(room.split(".")[0], seen.split(".")[0]) for room, many in SEEN.items() for seen in many}
+    folders = {(room.split(".")[0], seen.split(".")[0]) for room, many in all_seen().items() for seen in many}
 
     assert not [(a, b) for a, b in folders if a != b and FLOOR[b] > FLOOR[a]]
     assert not folders & UNSEEN
 
 
 def test_no_modules_import_each_other_in_a_circle():
-    TopologicalSorter(SEEN).prepare()  # raises CycleError, which names the circle
+    TopologicalSorter(all_seen()).prepare()  # raises CycleError, which names the circle
 
 
 @pytest.mark.parametrize("library", DOORS)
@@ -108,10 +115,9 @@ def test_the_clock_below_a_run_is_handed_in():
 
 @pytest.mark.parametrize("room", MODULES)
 def test_a_module_is_one_idea_in_a_small_room(room):
-    text = MODULES[room].read_text()
-    said = ast.get_docstring(ast.parse(text))
+    said = ast.get_docstring(tree_of(room))
 
-    assert len(text.splitlines()) <= 400
+    assert len(MODULES[room].read_text().splitlines()) <= 400
     assert said, "a module opens with a sentence that says what it is"
     assert not {"utils", "common", "helpers", "core", "base", "manager"} & set(room.split("."))
 
@@ -138,6 +144,7 @@ print(took)
 """
 
 
+@pytest.mark.processes
 def test_importing_chaperon_is_light_and_changes_nothing():
     took = [
         float(subprocess.run([sys.executable, "-c", LIGHT], check=True, capture_output=True, text=True).stdout)
@@ -150,8 +157,8 @@ def test_importing_chaperon_is_light_and_changes_nothing():
 def test_no_two_public_classes_have_one_name():
     found = Counter(
         node.name
-        for path in MODULES.values()
-        for node in ast.parse(path.read_text()).body
+        for room in MODULES
+        for node in tree_of(room).body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
 

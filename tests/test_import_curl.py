@@ -28,6 +28,7 @@ curl 'https://shop.example/api/orders/8123' \
 pytestmark = pytest.mark.usefixtures("formatting")
 
 
+@pytest.mark.processes
 def test_requests_that_a_browser_copied_become_steps(importing, target):
     text = importing("curl", CHROME, secrets=("API_TOKEN", "COOKIE", "PASSWORD"))
 
@@ -41,6 +42,7 @@ def test_requests_that_a_browser_copied_become_steps(importing, target):
     assert not any(secret in text for secret in ("abcdefgh12345678", "0123456789abcdef", "correct horse"))
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("line", "asked", "body", "kind"),
     [
@@ -69,6 +71,7 @@ def test_each_option_is_sent_as_curl_sends_it(importing, target, line, asked, bo
     assert (target.types[0] or None) == kind
 
 
+@pytest.mark.processes
 def test_user_and_password_become_auth_of_the_environment(importing, target):
     text = importing("curl", "curl -u ada:lovelace99 http://x/private", secrets=["API_PASSWORD"])
 
@@ -77,6 +80,7 @@ def test_user_and_password_become_auth_of_the_environment(importing, target):
     assert target.headers[0]["HTTP_AUTHORIZATION"].startswith("Basic ")
 
 
+@pytest.mark.processes
 def test_what_curl_would_do_besides_is_a_remark(importing):
     text = importing("curl", "curl --retry 3 --resolve x:80:127.0.0.1 http://x/")
 
@@ -110,6 +114,7 @@ def test_what_is_no_curl_command_is_one_line_and_exit_code_3(command, text, word
         import_source("curl", text)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     "name",
     [

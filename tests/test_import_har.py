@@ -44,6 +44,7 @@ def har(*entries):
     return json.dumps({"log": {"entries": entries}})
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("browser", "steps", "asked"),
     [
@@ -61,6 +62,7 @@ def test_a_recording_of_each_browser_runs_against_the_shop(importing, shop, brow
     assert "static" not in text.partition("import")[2]
 
 
+@pytest.mark.processes
 def test_a_token_of_one_page_is_read_from_it_again(importing, shop):
     text = importing("har", recording("chrome"), secrets=["PASSWORD"], url=shop.url)
 
@@ -70,6 +72,7 @@ def test_a_token_of_one_page_is_read_from_it_again(importing, shop):
     assert shop.counts["login of ada"] == 1
 
 
+@pytest.mark.processes
 def test_pauses_between_steps_are_those_of_the_recording(importing, shop):
     text = importing("har", recording("firefox"), url=shop.url)
 
@@ -77,6 +80,7 @@ def test_pauses_between_steps_are_those_of_the_recording(importing, shop):
     assert text.count("think=") == 1
 
 
+@pytest.mark.processes
 def test_a_value_of_a_json_response_is_followed_into_paths_headers_and_bodies():
     made = json.dumps({"order": {"id": 8123}, "token": "tok-abc-123456"})
     text = import_source(
@@ -105,6 +109,7 @@ def test_a_value_of_a_json_response_is_followed_into_paths_headers_and_bodies():
     assert "8123" not in text
 
 
+@pytest.mark.processes
 def test_what_a_user_typed_is_no_value_of_a_response():
     text = import_source(
         "har",
@@ -118,6 +123,7 @@ def test_what_a_user_typed_is_no_value_of_a_response():
     assert text.count('"umbrella"') == 2
 
 
+@pytest.mark.processes
 def test_the_target_of_a_redirect_is_not_sent_twice():
     redirect = entry("http://x/old", status=302)
     redirect["response"]["headers"] = [{"name": "Location", "value": "/new"}]
@@ -129,6 +135,7 @@ def test_the_target_of_a_redirect_is_not_sent_twice():
     assert 'session.get("/next")' in text
 
 
+@pytest.mark.processes
 def test_other_sites_are_left_out_and_named():
     made = import_source("har", har(entry("http://a.x.test/"), entry("http://b.x.test/"), entry("http://ads.test/")))
 
@@ -145,6 +152,7 @@ def test_what_is_no_recording_is_a_load_error(text):
         import_source("har", text)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     "name", ['"""\nimport os', "\u202eevil", "a'b\"c\\d{x!r}", "\x00\x1b[m", "class", "x" * 10_000]
 )

@@ -28,6 +28,7 @@ def places(value, path=()):
         yield from places(each, (*path, key))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", SOURCES)
 def test_a_field_of_any_other_type_is_no_fault_of_ours(kind, monkeypatch):
     monkeypatch.setattr("chaperon.importing.kinds.formatter", lambda: None)

@@ -28,6 +28,7 @@ def shop(monkeypatch):
         yield module
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("name", ["shop", "forum", "sequence"])
 def test_a_locustfile_becomes_a_scenario_file_that_passes_check(importing, shop, name):
     text = importing(
@@ -38,6 +39,7 @@ def test_a_locustfile_becomes_a_scenario_file_that_passes_check(importing, shop,
     assert "self" not in text.partition('"""\n')[2].replace("self.environment", "")
 
 
+@pytest.mark.processes
 def test_tasks_weights_and_waits_are_those_of_the_locustfile():
     made = import_source("locust", (LOCUSTFILES / "shop.py").read_text())
 
@@ -49,6 +51,7 @@ def test_tasks_weights_and_waits_are_those_of_the_locustfile():
     assert made.remarks == ("line 12: the listener announce",)
 
 
+@pytest.mark.processes
 def test_what_could_not_be_carried_over_is_named_with_its_line():
     made = import_source("locust", (LOCUSTFILES / "forum.py").read_text())
 
@@ -68,6 +71,7 @@ def imported(body, *, head="", shape=""):
     return import_source("locust", text).text
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("body", "wanted"),
     [
@@ -114,6 +118,7 @@ def test_each_habit_has_its_place(body, wanted):
     assert f"    {wanted}\n" in text
 
 
+@pytest.mark.processes
 def test_a_function_that_is_given_the_user_is_given_the_session():
     text = imported("helper(self)", head="def helper(user, n=1):\n    user.client.get('/h')\n")
 
@@ -127,6 +132,7 @@ class Shape(LoadTestShape):
 """
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("tick", "loads"),
     [
@@ -145,6 +151,7 @@ def test_a_shape_becomes_stages(tick, loads):
     assert pieces
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("tick", "reason"),
     [
@@ -196,6 +203,7 @@ def test_what_is_no_locustfile_is_a_load_error(text, words):
         import_source("locust", text)
 
 
+@pytest.mark.processes
 def test_nothing_of_a_locustfile_is_run(tmp_path):
     trace = tmp_path / "trace"
     user = "class U(HttpUser):\n    @task\n    def t(self): self.client.get('/')\n"
@@ -206,6 +214,7 @@ def test_nothing_of_a_locustfile_is_run(tmp_path):
     assert not trace.exists()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("statement", "written"),
     [
@@ -229,6 +238,7 @@ def test_texts_that_are_secrets_become_references(statement, written):
     assert not re.search(r"hunter2222|['\"]abc['\"]|attribute-of-a-class", made.text)
 
 
+@pytest.mark.processes
 def test_a_secret_of_the_module_is_named():
     source = "PASSWORD = 'hunter2222'\n" + USER.format(statement="self.client.get('/')", attribute="")
 

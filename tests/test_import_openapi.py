@@ -37,6 +37,7 @@ def description(name):
     return (DESCRIPTIONS / name).read_text()
 
 
+@pytest.mark.processes
 def test_a_description_of_version_3_0_becomes_a_scenario_a_tag(importing, store):
     text = importing(
         "openapi", description("petstore-3.0.yaml"), secrets=["API_TOKEN", "PASSWORD"], url=f"{store.url}/v3"
@@ -67,6 +68,7 @@ def test_a_description_of_version_3_0_becomes_a_scenario_a_tag(importing, store)
     assert "PATCH /pets/{petId}: it is deprecated" in importing.remarks
 
 
+@pytest.mark.processes
 def test_a_description_of_version_3_1(importing, store):
     text = importing("openapi", description("petstore-3.1.yaml"), secrets=["API_KEY"], url=f"{store.url}/v31")
 
@@ -81,6 +83,7 @@ def test_a_description_of_version_3_1(importing, store):
     assert "noted" not in text
 
 
+@pytest.mark.processes
 def test_a_description_of_version_2(importing, store):
     text = importing(
         "openapi",
@@ -98,6 +101,7 @@ def test_a_description_of_version_2(importing, store):
     assert 'auth=(secret("env:API_USER"), secret("env:API_PASSWORD"))' in text
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("schema", "value"),
     [
@@ -144,6 +148,7 @@ def test_what_is_no_description_is_a_load_error(text, words):
         import_source("openapi", text)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("name", ['"""\nimport os', "\u202eevil", "a'b\"c\\d{x!r}", "\x00\x1b[m", "class", "x" * 2_000])
 def test_hostile_names_stay_text(importing, target, name):
     body = {"content": {"application/json": {"example": {name: name}}}}

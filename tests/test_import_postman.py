@@ -13,6 +13,7 @@ COLLECTION = (Path(__file__).parent / "collections" / "shop.json").read_text()
 pytestmark = pytest.mark.usefixtures("formatting")
 
 
+@pytest.mark.processes
 def test_a_collection_runs_in_its_order_with_its_variables(importing, target):
     text = importing("postman", COLLECTION, secrets=["PASSWORD", "TOKEN"], url=f"{target.url}")
 
@@ -56,6 +57,7 @@ def test_what_is_no_collection_is_a_load_error(text):
         import_source("postman", text)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     "name", ['"""\nimport os', "\u202eevil", "a'b\"c\\d{x!r}", "\x00\x1b[m", "class", "x" * 10_000]
 )

@@ -428,6 +428,7 @@ def test_the_design_effect_of_sketches_is_that_of_the_samples(rate):
 # Coverage
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("q", [0.5, 0.95])
 def test_the_interval_holds_the_truth_of_a_queue_at_70_percent(q):
     held, _ = covered(range(1, 41), q, seconds=120)
@@ -435,6 +436,7 @@ def test_the_interval_holds_the_truth_of_a_queue_at_70_percent(q):
     assert held >= 36
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("q", [0.5, 0.95])
 def test_on_independent_samples_the_interval_is_at_most_a_quarter_wider(q):
     assert 1.0 <= widened(range(1, 51), q, rate=20) <= 1.25

@@ -31,6 +31,8 @@ from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.window import RunEvent
 from chaperon.testing import VirtualClock
 
+pytestmark = pytest.mark.long
+
 WHO = JournalHeader("worker-1", 2**62 + 1, 7, began=100.0, second=3)
 KEY = Key("shop", "GET /")
 SMALL = 1 << 14
@@ -432,6 +434,7 @@ def test_only_the_owner_can_read_it(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.processes
 def test_what_the_killed_left_behind_is_taken_away_by_the_next_but_nobody_elses(tmp_path):
     script = f"""
 import os, signal

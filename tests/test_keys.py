@@ -153,6 +153,7 @@ def nonsense(chance):
     return chance.choice(kinds)
 
 
+@pytest.mark.long
 def test_thousands_of_hostile_bytes_at_the_door_of_one_with_a_key_change_nothing(desk):
     master, worker = make_pair()
     door, chance = desk(master), Random(7)

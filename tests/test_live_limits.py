@@ -238,5 +238,6 @@ assert seen and all(seen), seen.index(False)
 """
 
 
+@pytest.mark.processes
 def test_nothing_is_loaded_any_more_when_the_run_begins():
     subprocess.run([sys.executable, "-c", LOADED], check=True, timeout=30)

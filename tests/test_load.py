@@ -220,6 +220,7 @@ def test_a_poisson_process_has_exponential_distances_and_depends_on_the_seed_alo
         assert gaps[int(q * len(gaps))] == pytest.approx(-math.log(1 - q) / 1000, rel=0.1)
 
 
+@pytest.mark.long
 def test_an_arrival_of_an_hour_later_does_not_drift():
     found = list(offsets(rate(777, hold="1h")))
 

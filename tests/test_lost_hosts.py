@@ -14,6 +14,8 @@ from chaperon.load.kinds.iterations import Iterations
 from chaperon.load.kinds.rate import Rate
 from chaperon.load.kinds.users import Users
 
+pytestmark = pytest.mark.long
+
 
 def lost_at(at, load, *, took=0.2, heal=None, **options):
     """Play a load on three workers, of whom one falls silent for good at a moment, or until it heals."""

@@ -226,12 +226,14 @@ INSTALLED = {
 }
 
 
+@pytest.mark.processes
 def test_the_program_of_the_page_on_mocks_runs():
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=50)
 
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.processes
 def test_the_scenario_file_of_the_page_on_mocks_is_checked_without_a_server(tmp_path):
     (tmp_path / "dry.py").write_text(FILE)
 
@@ -242,6 +244,7 @@ def test_the_scenario_file_of_the_page_on_mocks_is_checked_without_a_server(tmp_
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("library", INSTALLED)
 def test_a_mock_that_is_there_before_the_client_is_imported_answers(library):
     done = subprocess.run(

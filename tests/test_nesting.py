@@ -318,6 +318,7 @@ def test_a_check_of_a_mix_makes_a_visit_of_each():
     assert Entry(shop).split_mix() == (Entry(shop),)
 
 
+@pytest.mark.processes
 def test_a_websocket_of_a_nested_scenario_is_labelled_like_the_rest_and_kept_alive_in_any_wait(websocket_server):
     server = websocket_server()
 

@@ -12,6 +12,8 @@ from chaperon import iterations, rate, users
 from chaperon.cluster.master.state import STOOD_STILL
 from chaperon.report.report import Verdict
 
+pytestmark = pytest.mark.long
+
 RATE, HOLD = 30, 60
 
 

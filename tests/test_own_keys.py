@@ -122,6 +122,7 @@ print(user_key(kind, os.environ))
 """
 
 
+@pytest.mark.processes
 def test_first_users_who_come_at_once_get_keys_of_one_pair(user, tmp_path):
     for attempt in some(range(3), 3):
         environ = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path / f"settings-{attempt}")}
@@ -499,6 +500,7 @@ def test_a_scenario_in_an_engine_does_not_see_it_either(shells, target):
     assert json.loads((shells.folder / "out.json").read_text())["ledger"][0]["done"] == 2
 
 
+@pytest.mark.processes
 def test_an_engine_takes_its_key_from_the_pipe():
     engine = ("engine", "--master", "tcp://127.0.0.1:1", "--name", "a", "--incarnation", "1")
     process = subprocess.Popen(

@@ -59,6 +59,7 @@ def test_a_short_run_has_a_point_a_second():
     assert (length, [step.at for step in found]) == (1, [0, 1, 2])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("seconds", "length"), [(600, 1), (601, 10), (1500, 10), (6000, 10), (6001, 100)])
 def test_a_longer_run_has_longer_steps_and_loses_nothing(seconds, length):
     steps = RunSteps()
@@ -98,6 +99,7 @@ def test_a_histogram_has_every_sample_near_its_value(values):
         assert {bucket for bucket, _ in found} == {bucket_of(value) for value in values}
 
 
+@pytest.mark.long
 def test_an_hour_of_fifty_series_is_less_than_two_megabytes():
     steps, report = RunSteps(), report_of()
     for at in range(3600):
@@ -176,6 +178,7 @@ def test_the_page_lets_no_data_end_its_script_and_nothing_out():
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", html)
 
 
+@pytest.mark.processes
 def test_a_build_has_the_files_of_the_page_and_keeps_a_copy_of_the_library(tmp_path):
     root = Path(__file__).resolve().parent.parent
     build = [sys.executable, "setup.py", "--quiet", "build_py", "--build-lib", str(tmp_path)]

@@ -2,8 +2,10 @@
 
 import os
 import signal
+from itertools import product
 
 import pytest
+from thorough import some
 from waits import lasting
 
 ODD_TEXT = '''
@@ -113,8 +115,7 @@ def requests(report):
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("processes", PROCESSES)
-@pytest.mark.parametrize("what", ODD)
+@pytest.mark.parametrize(("what", "processes"), some(product(ODD, (1, 2)), 3))
 def test_a_text_that_no_encoding_has_loses_no_sample(local, target, what, processes):
     code, report = local(ODD_TEXT.format(ODD[what]), "--rate", 40, "--hold", "1s", "--processes", processes)
 
@@ -125,8 +126,7 @@ def test_a_text_that_no_encoding_has_loses_no_sample(local, target, what, proces
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("processes", PROCESSES)
-@pytest.mark.parametrize("name", RAISED)
+@pytest.mark.parametrize(("name", "processes"), some(product(RAISED, (1, 2)), 3))
 def test_an_exception_of_any_class_fails_its_visit_alone(local, target, name, processes):
     code, report = local(RAISING.format(RAISED[name]), "--rate", 40, "--hold", "1s", "--processes", processes)
 

@@ -167,6 +167,7 @@ def test_a_package_is_shipped_whole_with_what_it_imports_beside_it(project):
     assert not any(name.startswith(("json/", "flat/")) for name in files)
 
 
+@pytest.mark.processes
 def test_a_module_is_a_target_on_the_command_line_and_on_its_workers(project):
     for words in (
         ["check", "-m", "loadtests.api"],

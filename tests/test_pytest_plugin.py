@@ -35,6 +35,7 @@ def inner(tmp_path, target):
     return run
 
 
+@pytest.mark.processes
 def test_a_test_gets_the_report_of_a_load(inner, target):
     done = inner("""
 def test_it(load):
@@ -49,6 +50,7 @@ def test_it(load):
     assert "test_load.py::test_it: PASS, 5 requests in" in section, ascii(done.stdout)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -68,6 +70,7 @@ def test_a_load_that_is_no_pass_fails_the_test_with_its_reasons(inner, call, wor
     assert "Traceback" not in done.stdout
 
 
+@pytest.mark.processes
 def test_without_check_a_broken_limit_is_for_the_test_to_judge(inner):
     done = inner("""
 def test_it(load):
@@ -78,6 +81,7 @@ def test_it(load):
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.processes
 def test_the_process_of_the_tests_is_not_patched_and_imports_no_gevent(inner):
     done = inner("""
 def test_it(load):
@@ -90,6 +94,7 @@ def test_it(load):
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.processes
 def test_headers_and_config_are_sent_and_stand_in_no_list_of_processes(inner, target, tmp_path):
     (tmp_path / "config.py").write_text(SCENARIO.replace("'/'", "session.config['place']"))
 
@@ -125,6 +130,7 @@ def test_other():
 """
 
 
+@pytest.mark.processes
 def test_a_marker_gives_options_and_deselects(inner, target):
     done = inner(MARKED)
     unmarked = MARKED.replace("pytestmark = pytest.mark.load(", "OPTIONS = dict(")
@@ -134,6 +140,7 @@ def test_a_marker_gives_options_and_deselects(inner, target):
     assert "1 passed, 2 deselected" in left.stdout
 
 
+@pytest.mark.processes
 def test_with_xdist_loads_run_one_after_another_and_are_in_the_summary(inner):
     done = inner(MARKED, "-p", "xdist.plugin", "-n", "2", "--dist", "loadgroup")
 
@@ -142,6 +149,7 @@ def test_with_xdist_loads_run_one_after_another_and_are_in_the_summary(inner):
     assert "test_two: PASS, 3 requests" in done.stdout.replace("@chaperon", "")
 
 
+@pytest.mark.processes
 def test_a_page_lies_beside_the_junit_file(inner, tmp_path):
     done = inner(MARKED, "--junitxml", "out/junit.xml")
 
@@ -153,6 +161,7 @@ def test_a_page_lies_beside_the_junit_file(inner, tmp_path):
     assert "<html" in Path(properties["load page"]).read_text()[:500]
 
 
+@pytest.mark.processes
 def test_a_load_that_takes_too_long_is_interrupted(inner):
     done = inner("""
 def test_it(load):

@@ -13,7 +13,8 @@ from chaperon.measure.exception_text import class_name, text_of
 from chaperon.measure.plain_text import encodable
 from chaperon.testing import VirtualClock
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # HTTPError without a file
+# an HTTPError without a file cannot be deleted without a warning
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
 BATCH = 150
 """Classes in one run: of errors with different names a report lists 200."""

@@ -181,6 +181,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_a_long_hostile_text_is_read_in_bounded_time(piece):
     began = process_time()

@@ -23,13 +23,24 @@ def chaperon(tmp_path, command):
     return run
 
 
+@pytest.fixture(scope="module")
+def files_of_a_run():
+    return {}
+
+
 @pytest.fixture
-def kept(chaperon, target):
+def kept(chaperon, target, files_of_a_run):
+    """A folder with the files of a run of two seconds, which the first test that wants them makes."""
+    for name, content in files_of_a_run.items():
+        (chaperon.folder / name).write_bytes(content)
+    if files_of_a_run:
+        return chaperon
     made = chaperon(
         *("local", "shop.py", "--url", target.url, "--rate", "20", "--hold", "2s", "--json", "run.json"),
         *("--run-file", "run.chap", "--limit", "p50 < 9s", "--limit", "errors < 1%"),
     )
     assert made.returncode == 0, made
+    files_of_a_run.update({path.name: path.read_bytes() for path in chaperon.folder.iterdir() if path.is_file()})
     return chaperon
 
 

@@ -191,6 +191,7 @@ def test_a_missing_file_is_one_line(tmp_path):
         read_run(tmp_path / "nowhere")
 
 
+@pytest.mark.long
 def test_any_change_of_its_bytes_ends_in_a_report_or_a_refusal(kept, tmp_path):
     """Payloads are changed with their checksum set right, so that the decoders see them."""
     with kept[0].open("rb") as file:
@@ -349,6 +350,7 @@ def test_the_seconds_of_a_kept_run_reach_outputs_as_they_did_while_it_went_on(tm
     assert [plain(second) for second in again] == [plain(second) for second in live.seen]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("load", [rate(30, hold=20), users(60, hold=20)], ids=str)
 def test_the_file_of_a_fleet_that_lost_a_worker_gives_the_same_report(load, tmp_path):
     stage = Ground(load, took=3.0, limits=["p95(visit) < 4s"])

@@ -12,6 +12,8 @@ from chaperon import UsageError, rate
 from chaperon.report.comparison.figure import parse_margins
 from chaperon.report.comparison.noise_floor import noise_floor
 
+pytestmark = pytest.mark.long
+
 ORDER = ("third", "first", "second", "later", "other_load")
 """Names of files in the order in which the runs began."""
 

@@ -224,6 +224,7 @@ def test_a_folder_that_is_missing_keeps_the_run_from_starting(target, tmp_path):
     assert target.asked == []
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("args", "said"),
     [

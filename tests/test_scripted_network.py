@@ -364,6 +364,7 @@ def test_a_name_is_looked_up_by_the_network_alone():
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "scripted-network.md"
 
 
+@pytest.mark.processes
 def test_the_code_of_its_page_runs():
     code = "\n".join(re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL))
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+pytestmark = pytest.mark.processes
+
 SNAPSHOT = Path(__file__).with_name("surface.txt")
 
 

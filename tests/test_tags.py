@@ -104,6 +104,7 @@ def test_tags_of_one_visit_do_not_reach_the_next(target):
     assert counts(once(target, visit, load=iterations(3))) == {}
 
 
+@pytest.mark.long
 def test_too_many_tags_are_counted_without_them_and_it_is_said(target):
     def visit(session):
         for i in range(KEYS + 50):

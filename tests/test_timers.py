@@ -234,6 +234,7 @@ def test_the_hub_itself_is_not_put_to_sleep():
     assert "must not block" in seen[0]
 
 
+@pytest.mark.processes
 def test_timers_are_the_same_for_a_hub_and_another_child_process_has_its_own():
     hub, now = gevent.get_hub(), HubClock.now
     mine = timers_of(hub, now, monotonic=True)

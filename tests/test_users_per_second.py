@@ -98,6 +98,7 @@ def test_three_workers_make_the_visits_of_one():
     assert made[0] == made[1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("at", MOMENTS)
 def test_users_that_were_with_a_lost_host_are_lost_and_no_visit_is_made_twice(at):
     stage, report = lost_at(at, users_per_second(10, visits=3, hold=40, think=0.3))

@@ -7,9 +7,9 @@ import pytest
 from waits import came, until
 
 HERE = Path(__file__).resolve().parent
-FILES = {path.name: ast.parse(path.read_text()) for path in sorted(HERE.glob("*.py")) if path.name != "waits.py"}
 UNDER_FAULTS = {"chaos.py", "partition.py"}
 """What only tests marked `faults` call, and programs of their own."""
+FILES = sorted({path.name for path in HERE.glob("*.py")} - UNDER_FAULTS - {"waits.py"})
 SLEEPS = {"gevent.sleep", "time.sleep", "blocking_sleep", "lasting"}
 
 
@@ -33,9 +33,11 @@ def sleeps_of(node):
         yield from sleeps_of(each)
 
 
-@pytest.mark.parametrize("name", sorted(set(FILES) - UNDER_FAULTS))
+@pytest.mark.parametrize("name", FILES)
 def test_real_time_passes_in_tests_marked_for_it_alone(name):
-    assert not list(sleeps_of(FILES[name])), "wait for a condition with waits.until, or use a VirtualClock"
+    assert not list(sleeps_of(ast.parse((HERE / name).read_text()))), (
+        "wait for a condition with waits.until, or use a VirtualClock"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """How much of a long table, and how many examples of a law, a run of the tests takes.
 
-`--thorough`, which CI passes, takes all of them.
+`--thorough`, run by hand, takes all of them.
 """
 
 import os

@@ -1,0 +1,46 @@
+"""The quick suite: tests that start no process and do not compute for long."""
+
+import sys
+
+import pytest
+
+SLOW = ("processes", "long", "faults", "alone", "page", "compat", "examples", "speed")
+"""Markers of tests that are not of the quick suite."""
+FIXTURES = {"shells", "process", "started", "chaperon_in"}
+"""Fixtures that start processes: a test that uses one needs no marker."""
+STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"}
+"""Audit events of the interpreter by which a process is started."""
+
+
+def mark(item):
+    """Give a test the marker `processes` if its fixtures start them, and `quick` if nothing makes it slow."""
+    if not FIXTURES.isdisjoint(item.fixturenames):
+        item.add_marker("processes")
+    if not any(item.get_closest_marker(name) for name in SLOW):
+        item.add_marker("quick")
+
+
+class NoProcesses:
+    """Fails a quick test that starts a process."""
+
+    def __init__(self):
+        self._seen = []
+        sys.addaudithook(self._see)
+
+    def _see(self, event, args):
+        if event in STARTS:
+            self._seen.append(event)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self):
+        """Begin with nothing seen."""
+        self._seen.clear()
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item):
+        """Fail after the test, whose own code may catch an exception that is raised within it."""
+        result = yield
+        if self._seen and item.get_closest_marker("quick"):
+            pytest.fail(f"this test starts a process ({self._seen[0]}): mark it with pytest.mark.processes")
+        return result

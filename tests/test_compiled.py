@@ -1,0 +1,84 @@
+"""What is compiled: a few visits pass through each of these modules, and a build compiles all of them."""
+
+import ast
+import subprocess
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ONLY_IF_ASKED_FOR = ["chaperon/client/websocket/deflate.py"]
+"""What no visit needs that asks for nothing special."""
+
+
+def compiled():
+    """Return the files of COMPILED in setup.py."""
+    (found,) = [
+        node.value
+        for node in ast.parse((ROOT / "setup.py").read_text()).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "COMPILED"
+    ]
+    return ast.literal_eval(found)
+
+
+VISITS = """
+from gevent import monkey
+
+monkey.patch_all()
+import sys
+
+import greenlet
+from unjudged import UNJUDGED
+
+from chaperon import Environment, Scenario, rate, run, users, users_per_second
+
+
+def buy(session):
+    session.post("/echo", json={"shop": 1}).json()
+    session.get(secure, verify=False)
+    with session.measure("basket"), session.ws(echo) as socket:
+        socket.send("hello")
+        session.spawn(socket.expect, "hello")
+        session.join()
+    session.fail("half an emoji: " + chr(0xD83D))
+
+
+def called(frame, event, argument):
+    files.add(frame.f_code.co_filename)
+
+
+plain, secure, echo = sys.argv[1:]
+files = set()
+loads = [users(1, hold=0.2), rate(20, hold=0.2), users_per_second(20, visits=1, hold=0.2)]
+scenarios = [run(Scenario(buy, name=f"shop {n}"), load) for n, load in enumerate(loads)]
+environment = Environment(plain, scenarios=scenarios, trust=UNJUDGED)
+greenlet.settrace(lambda event, switch: sys.setprofile(called))  # each greenlet has a profile function of its own
+environment.execute()
+greenlet.settrace(None)
+sys.setprofile(None)
+print(*files, sep="\\n")
+"""
+
+
+@pytest.mark.processes
+@pytest.mark.as_written
+def test_visits_pass_through_every_module_that_is_compiled(target, tls_target, websocket_server):
+    path = [str(ROOT), str(ROOT / "tests")]
+    code = f"import sys; sys.path[:0] = {path!r}\n{VISITS}"
+    urls = [target.url, tls_target.url, websocket_server().url]
+    done = subprocess.run([sys.executable, "-c", code, *urls], capture_output=True, text=True, timeout=50)
+
+    assert done.returncode == 0, done.stderr
+    files = done.stdout.splitlines()
+    assert [path for path in compiled() if str(ROOT / path) not in files] == ONLY_IF_ASKED_FOR
+
+
+@pytest.mark.skipif(find_spec("chaperon.visit__mypyc") is None, reason="the source is run as it is written")
+@pytest.mark.parametrize("path", compiled())
+def test_a_build_compiles_every_module_of_the_list(path):
+    module = import_module(path.removesuffix(".py").replace("/", "."))
+
+    assert module.__file__.endswith(".so")
