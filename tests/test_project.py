@@ -7,11 +7,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from unjudged import unjudged
 
 from chaperon import LoadError
+from chaperon.cli.commands.ls import ls
 from chaperon.cluster.bundle import bundle_files, pack_bundle
-from chaperon.execution.loader import contents, load
+from chaperon.execution.file_contents import contents, unused_warnings
+from chaperon.execution.loader import load
 from chaperon.execution.scenario_module import locate
 
 CHAPERON = Path(__file__).resolve().parent.parent / "bin" / "chaperon"
@@ -140,7 +143,99 @@ def test_steps_that_nothing_uses_are_named(project):
     load("shop.py", warn=said.append)
 
     assert said == ["step forgotten of shop.py is in no scenario: it is never run"]
-    assert contents("loadtests/api.py").unused_steps == ()
+    assert list(unused_warnings(contents("loadtests/api.py"))) == []
+
+
+HEAD = "from chaperon import Environment, Scenario, measured, mix, run, step\n"
+BUY = "@step\ndef buy(session): pass\n"
+ENVIRONMENT = "production = Environment('http://h', scenarios=[run(Scenario(buy, name='shop'))])\n"
+UNUSED = {
+    "a function without @step": (
+        BUY + "def look(session): session.get('/')\n",
+        ["look of shop.py takes a session and is never called: write @step above it to make it a step"],
+    ),
+    "a measured function": (
+        BUY + "@measured\ndef look(session, n=1): session.get('/')\n",
+        ["look of shop.py takes a session and is never called: write @step above it to make it a step"],
+    ),
+    "init beside a scenario": (
+        BUY + "def init(session): pass\ndef cleanup(session): pass\nshop = Scenario(buy)\n",
+        [
+            "init of shop.py is in no scenario: it is never run; pass it, as in Scenario(…, init=init)",
+            "cleanup of shop.py is in no scenario: it is never run; pass it, as in Scenario(…, cleanup=cleanup)",
+        ],
+    ),
+    "on_start beside steps": (
+        BUY + "def on_start(session): pass\n",
+        ["on_start of shop.py is never run: name it init"],
+    ),
+    "setup and teardown": (
+        BUY + "def setup(): pass\ndef teardown(config): pass\n" + ENVIRONMENT,
+        [
+            "setup of shop.py is never run: pass it, as in Environment(…, setup=setup)",
+            "teardown of shop.py is never run: pass it, as in Environment(…, teardown=teardown)",
+        ],
+    ),
+    "a step beside an environment": (
+        BUY + "@step\ndef look(session): pass\n" + ENVIRONMENT,
+        ["step look of shop.py is in no scenario: it is never run"],
+    ),
+    "a scenario beside an environment": (
+        BUY + "admin = Scenario(buy)\n" + ENVIRONMENT,
+        ["scenario admin of shop.py is in no environment: it is run by name alone, as shop.py:admin"],
+    ),
+    # nothing to say
+    "init and cleanup of steps": (BUY + "def init(session): pass\ndef cleanup(session): pass\n", []),
+    "all in use": (
+        BUY + "def init(session): pass\ndef setup(): pass\nshop = Scenario(buy, init=init)\n"
+        "production = Environment('http://h', scenarios=[run(shop)], setup=setup)\n",
+        [],
+    ),
+    "helpers": (
+        "def helper(session): pass\n@measured\ndef timed(session): pass\ndef setup(session): pass\n"
+        "def spawned(session): pass\ndef by_name(session): pass\ndef of_a_helper(session): helper(session)\n"
+        "def _private(session): pass\ndef test_it(session): pass\ndef plain(url): pass\n"
+        "TABLE = {'x': timed, 'y': 'by_name'}\n"
+        "@step\ndef buy(session):\n    session.spawn(spawned)\n    for f in (setup, of_a_helper): f(session)\n",
+        [],
+    ),
+    "functions of a scenario without @step": (
+        "def buy(session): pass\ndef look(session): pass\nshop = Scenario(buy)\n"
+        "production = Environment('http://h', scenarios=[run(mix({shop: 1, look: 2}))])\n",
+        [],
+    ),
+    "steps beside an imported scenario": ("from other import visitor\n@step\ndef buy(session): pass\n", []),
+    "one function under two names": (BUY + "again = buy\nshop = Scenario(again)\n", []),
+}
+
+
+@pytest.mark.parametrize(("text", "sentences"), UNUSED.values(), ids=UNUSED)
+def test_what_nothing_uses_is_named_and_no_helper_is(project, text, sentences):
+    (project / "other.py").write_text(HEAD + "def look(session): pass\nvisitor = Scenario(look)\n")
+    (project / "shop.py").write_text(HEAD + text)
+    said = []
+
+    load("shop.py", warn=said.append)
+    listed = CliRunner().invoke(ls, ["shop.py"])
+
+    assert said == sentences
+    assert listed.stderr.splitlines() == [f"chaperon: {sentence}" for sentence in sentences]
+
+
+def test_a_scenario_that_the_command_line_names_is_in_use(project):
+    (project / "shop.py").write_text(HEAD + BUY + "admin = Scenario(buy)\n" + ENVIRONMENT)
+    said = []
+
+    load("shop.py:admin", warn=said.append)
+
+    assert said == []
+
+
+def test_a_file_of_functions_alone_says_how_one_becomes_a_step(project):
+    (project / "shop.py").write_text("def buy(session): pass\n")
+
+    with pytest.raises(LoadError, match="buy takes a session: write @step above it to make it a step"):
+        load("shop.py")
 
 
 # what workers get

@@ -6,15 +6,15 @@ import click
 
 from chaperon.cli.option_groups import GroupedCommand
 from chaperon.cli.options import target_argument
-from chaperon.cli.terminal.streams import hide, print_line
-from chaperon.execution.loader import contents
+from chaperon.cli.terminal.streams import hide, print_line, print_warning
+from chaperon.execution.file_contents import contents, unused_warnings
 from chaperon.execution.scenario_module import locate
 
 
 @click.command(cls=GroupedCommand)
 @target_argument
 def ls(file: str) -> int:
-    """List the environments of FILE with their entries and limits, its scenarios and its steps."""
+    """List the environments of FILE with their entries and limits, its scenarios and steps, and what nothing uses."""
     found = contents(locate(file)[0])
     for environment in found.environments.values():
         hide(environment.secrets)
@@ -30,4 +30,6 @@ def ls(file: str) -> int:
         print_line(f"steps: {', '.join(found.steps)}")
     if not (found.environments or found.scenarios or found.steps):
         print_line("no @step function, no Scenario and no Environment")
+    for sentence in unused_warnings(found):
+        print_warning(sentence)
     return 0
