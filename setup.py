@@ -15,6 +15,13 @@ COMPILED = [
     "chaperon/measure/hub_lag.py",
     "chaperon/measure/recorder.py",
     "chaperon/measure/meter.py",
+    "chaperon/measure/window_codec.py",
+    "chaperon/measure/window_merge.py",
+    "chaperon/measure/sketch.py",
+    "chaperon/measure/precision/centroids.py",
+    "chaperon/measure/precision/history.py",
+    "chaperon/measure/precision/long_run.py",
+    "chaperon/report/run_sums.py",
     "chaperon/load/phases.py",
     "chaperon/load/share.py",
     "chaperon/load/in_flight.py",
@@ -46,7 +53,7 @@ COMPILED = [
     "chaperon/session/clients.py",
     "chaperon/scenario/visits.py",
 ]
-"""What every visit passes through. The source is the same, with or without a compiler."""
+"""What every visit and every window pass through. The source is the same, with or without a compiler."""
 
 
 def compiled():

@@ -13,7 +13,9 @@ from benchmarks.fleet import master, processes
 from benchmarks.instructions import instructions
 from benchmarks.intervals import intervals
 from benchmarks.profile import profile
+from benchmarks.real_runs import real_runs
 from benchmarks.recording import recording
+from benchmarks.run_files import run_files
 from benchmarks.situations import SITUATIONS
 from benchmarks.sockets import sockets
 from benchmarks.sweep import sweep
@@ -31,6 +33,8 @@ WHAT = (
     "truth",
     "intervals",
     "instructions",
+    "real-runs",
+    "run-file",
 )
 SWEEP = "sweep"
 
@@ -47,8 +51,10 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=64, help="users beside peers, which is connections too (64)")
     parser.add_argument("--crowd", type=int, default=10_000, help="how many users a crowd is (10,000)")
     parser.add_argument("--sockets", type=int, default=5_000, help="how many WebSockets are held open (5,000)")
-    parser.add_argument("--seeds", type=int, help="how often each, with another seed (truth: 1, intervals: 100)")
     parser.add_argument("--write", action="store_true", help="write down what instructions were counted")
+    parser.add_argument(
+        "--seeds", type=int, help="how often each, with another seed (truth: 1, intervals: 100, real-runs: 10)"
+    )
     parser.add_argument(
         "--only",
         action="append",
@@ -82,6 +88,10 @@ def _measured(name: str, args: argparse.Namespace) -> str:
         return intervals(args.seeds or 100)
     if name == "instructions":
         return instructions(args.write)
+    if name == "run-file":
+        return run_files()
+    if name == "real-runs":
+        return real_runs(args.seeds or 10)
     if name == "profile":
         return profile(CASES["get"], users=args.users)
     if name == "sockets":

@@ -4,8 +4,8 @@ import gc
 
 import pytest
 
-from chaperon.execution import gc_tuning
-from chaperon.execution.gc_tuning import THRESHOLDS, reduced_gc
+from chaperon import gc_tuning
+from chaperon.gc_tuning import THRESHOLDS, reduced_gc
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import pytest
 
 HOUSE = Path(__file__).resolve().parent.parent / "chaperon"
 FLOORS = [
-    {"_version", "errors", "clock", "alarms", "timers", "interrupts", "author_frames", "descriptors"},
+    {"_version", "errors", "clock", "alarms", "timers", "interrupts", "author_frames", "descriptors", "gc_tuning"},
     {"measure"},
     {"load"},
     {"client", "report"},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from chaperon.client.current import unmeasured_connections_noted
 from chaperon.clock import Clock
-from chaperon.execution.gc_tuning import reduced_gc
+from chaperon.gc_tuning import reduced_gc
 from chaperon.load.background import OnFault, spawn_watched
 from chaperon.load.engine import Engine
 from chaperon.load.generator.health import Health

@@ -67,9 +67,10 @@ def _value(value: Any, change: Change) -> Any:
         return change(value)
     if isinstance(value, Key):
         tags = tuple((change(name), change(tag)) for name, tag in value.tags)
-        return value._replace(
+        changed_key = value._replace(
             scenario=change(value.scenario), name=change(value.name), phase=change(value.phase), tags=tags
         )
+        return value if changed_key == value else changed_key
     if isinstance(value, Mapping):
         return _mapped(value, change)
     if isinstance(value, (tuple, list)):
@@ -93,12 +94,15 @@ def _fields(value: T, change: Change) -> T:
     return replace(value, **changed) if changed else value  # type: ignore[type-var]
 
 
-def _mapped(values: Mapping[Any, Any], change: Change) -> dict[Any, Any]:
+def _mapped(values: Mapping[Any, Any], change: Change) -> Mapping[Any, Any]:
+    """Return *values* with *change* applied to keys and values; the same object if nothing changed."""
     result: dict[Any, Any] = {}
+    same = True
     for key, value in values.items():
         name, new = _value(key, change), _value(value, change)
+        same = same and name is key and new is value
         result[name] = _sum(result[name], new) if name in result else new
-    return result
+    return values if same else result
 
 
 def _sum(one: Any, other: Any) -> Any:

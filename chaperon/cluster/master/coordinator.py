@@ -30,7 +30,7 @@ from chaperon.cluster.protocol.messages import (
 from chaperon.cluster.transport.link import FAULTS, STRANGERS, MasterLink
 from chaperon.cluster.transport.pause_detector import PauseDetector
 from chaperon.errors import LoadError, UsageError, WorkersMissing
-from chaperon.execution.gc_tuning import reduced_gc
+from chaperon.gc_tuning import reduced_gc
 from chaperon.load.background import fault_text, say_fault
 from chaperon.load.engine import PATIENCE
 from chaperon.report.monitor import ABORT_GRACE, RunMonitor

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chaperon.errors import LimitError, RunFileError, UsageError
+from chaperon.gc_tuning import reduced_gc
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import Window
@@ -83,13 +84,14 @@ class RecordedRun:
         monitor = self._monitor(limits, strict=strict)
         if on_second is not None:
             monitor.collector.listeners.append(self._second_listener(monitor, on_second))
-        self._replay(monitor, stretch, kept=limits is None)
         length = self.duration if stretch.whole else min(stretch.end, self.duration) - stretch.start
-        if not self.finished:
-            monitor.set_aborted(UNFINISHED.format(second=self.seconds))
         header = self.header
         info = RunInfo(header.environment, header.seed, header.started, length, header.began)
-        return monitor.report(info, finished=self.finished)
+        with reduced_gc():  # a window is thousands of small objects, none of them garbage in a cycle
+            self._replay(monitor, stretch, kept=limits is None)
+            if not self.finished:
+                monitor.set_aborted(UNFINISHED.format(second=self.seconds))
+            return monitor.report(info, finished=self.finished)
 
     @property
     def planned(self) -> PlannedRun:

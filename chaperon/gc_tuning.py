@@ -1,4 +1,4 @@
-"""The garbage collector, made to look less often while a load is sent."""
+"""The garbage collector, made to run less often while a load is sent or a run file is read."""
 
 from __future__ import annotations
 
