@@ -24,6 +24,18 @@ CODES = {"Tab": 9, "Escape": 27}
 """Keys that a page does nothing about without the code of a keyboard."""
 
 
+def contrast(one, other):
+    """Return the contrast of two colours, "#rrggbb" or "#fff", by WCAG 2.1."""
+    dim, bright = sorted(map(_luminance, (one, other)))
+    return (bright + 0.05) / (dim + 0.05)
+
+
+def _luminance(colour):
+    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)] if len(colour) == 7 else [1.0, 1.0, 1.0]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
 class Browser:
     """One page of a Chromium; *messages* are its console's, *requests* the URLs it asked for."""
 

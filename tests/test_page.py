@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from browser import CHROMIUM, Browser
+from browser import CHROMIUM, Browser, contrast
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_ci_outputs import HOSTILE, PLAN, report_of
@@ -24,7 +24,7 @@ from chaperon.measure.window import VisitCounts
 from chaperon.report.outputs.closed_second import ClosedSecond
 from chaperon.report.outputs.html import HtmlOutput
 from chaperon.report.outputs.json import as_dict
-from chaperon.report.page.document import SCRIPTS, UPLOT, asset, html_of
+from chaperon.report.page.document import COMPARISON_SCRIPTS, SCRIPTS, UPLOT, asset, html_of
 from chaperon.report.page.payload import page_payload
 from chaperon.report.page.steps import MOST_POINTS, RunSteps, SeriesName, bucket_of, histogram_of
 from chaperon.testing import VirtualClock
@@ -185,7 +185,7 @@ def test_a_build_has_the_files_of_the_page_and_keeps_a_copy_of_the_library(tmp_p
     subprocess.run(build, cwd=root, check=True, capture_output=True, timeout=50)
 
     built = {path.name for path in (tmp_path / "chaperon" / "report" / "page").rglob("*") if path.is_file()}
-    assert {"page.html", "page.css", "guard.js", *SCRIPTS} <= built
+    assert {"page.html", "comparison.html", "page.css", "guard.js", *SCRIPTS, *COMPARISON_SCRIPTS} <= built
     if asset(f"vendor/{UPLOT[0]}"):
         assert set(UPLOT) <= built
         assert asset(f"vendor/{UPLOT[0]}")
@@ -361,14 +361,8 @@ class TestInChromium:
         )
         browser.size(1200)
 
-        def light(colour):
-            parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)] if len(colour) == 7 else [1.0, 1.0, 1.0]
-            linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-            return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
         for pair in pairs:
-            dim, bright = sorted(map(light, pair))
-            assert (bright + 0.05) / (dim + 0.05) >= 4.5, pair
+            assert contrast(*pair) >= 4.5, pair
 
     @pytest.mark.parametrize("width", [390, 1024, 1600])
     def test_nothing_is_wider_than_the_window(self, shown, width):

@@ -18,6 +18,7 @@ from chaperon.report.comparison.as_github import write_to_github
 from chaperon.report.comparison.as_json import comparison_dict
 from chaperon.report.comparison.as_junit import comparison_junit
 from chaperon.report.comparison.as_markdown import comparison_csv, comparison_markdown
+from chaperon.report.comparison.as_page import comparison_html
 from chaperon.report.comparison.comparison import Comparison
 from chaperon.report.outputs.file_output import probe, write_text
 from chaperon.report.outputs.github import in_github_actions, summary_path
@@ -47,6 +48,7 @@ COMPARISON_OUTPUTS = (
     ComparisonFile("--junit", "Write the figures that decide as JUnit XML.", lambda found, _: comparison_junit(found)),
     ComparisonFile("--csv", "Write every figure as CSV, one row a figure.", lambda found, _: comparison_csv(found)),
     ComparisonFile("--markdown", "Write the comparison as Markdown.", lambda found, _: comparison_markdown(found)),
+    ComparisonFile("--html", "Write a page with all runs in its charts.", lambda found, _: comparison_html(found)),
 )
 
 

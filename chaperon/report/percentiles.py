@@ -136,6 +136,12 @@ class Population:
         wanted = {q, *PERCENTILES.values()}
         return self.history.dependence(self._threshold, q, wanted, response=self.is_response)
 
+    def read_ahead(self, quantiles: Iterable[float]) -> None:
+        """Estimate the dependence at many *quantiles* at once, so that the seconds are read only once for them all."""
+        wanted = [round(q, 12) for q in quantiles if self.count >= samples_needed(q)]
+        if self.history is not None and wanted:
+            self.history.dependence(self._threshold, wanted[0], wanted, response=self.is_response)
+
     def design_effect(self, q: float) -> float | None:
         """Return the design effect at quantile *q*: its variance divided by that for independent samples, at least 1.
 

@@ -10,6 +10,7 @@ from chaperon.errors import UsageError
 from chaperon.report.comparison.as_json import comparison_dict
 from chaperon.report.comparison.as_junit import comparison_junit
 from chaperon.report.comparison.as_markdown import comparison_csv, comparison_markdown
+from chaperon.report.comparison.as_page import comparison_html
 from chaperon.report.comparison.change import adjusted, change_of
 from chaperon.report.comparison.comparable import is_closed, refusals, warnings
 from chaperon.report.comparison.compared import ComparedRuns
@@ -52,6 +53,10 @@ class Comparison(ComparedRuns):
     def to_csv(self, path: str | Path) -> None:
         """Write every figure to *path* as CSV, one row a figure."""
         write_text(path, comparison_csv(self))
+
+    def to_html(self, path: str | Path) -> None:
+        """Write the page of the comparison to *path*. Blocks while it reads the runs again."""
+        write_text(path, comparison_html(self))
 
     def to_junit(self, path: str | Path) -> None:
         """Write the figures that decide to *path* as JUnit XML."""

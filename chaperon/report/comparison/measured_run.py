@@ -24,12 +24,13 @@ STEADY = "steady"
 class MeasuredRun:
     """One run with its report and the figures that are compared.
 
-    *phase* is the one they are of, None the whole run without warm-up.
+    *phase* is the one they are of, None the whole run without warm-up. *recorded* is the run they were read from.
     """
 
-    def __init__(self, name: str, header: RunHeader, report: Report, phase: str | None = None) -> None:
+    def __init__(self, name: str, recorded: RecordedRun, report: Report, phase: str | None = None) -> None:
         self.name = name
-        self.header = header
+        self.recorded = recorded
+        self.header: RunHeader = recorded.header
         self.report = report
         self.phase = phase
         self._sums: dict[Selection, Series] = {}
@@ -58,6 +59,10 @@ class MeasuredRun:
         """Return whether the run has a series of the figure, in any phase."""
         return any(map(figure.limit.may_cover, self.report.series))
 
+    def samples(self, figure: Figure) -> int:
+        """Return how many samples the series of a figure has, errors included."""
+        return self._sum(figure)[0].count
+
     def value(self, figure: Figure) -> float | None:
         """Return the value of a figure, None if it is unknown."""
         series, limit = self._sum(figure)
@@ -70,6 +75,11 @@ class MeasuredRun:
         if figure not in self._estimates:
             self._estimates[figure] = self._estimate(figure)
         return self._estimates[figure]
+
+    def read_ahead(self, figure: Figure, quantiles: Sequence[float]) -> None:
+        """Prepare the estimates of many *quantiles* of the times of a figure: its seconds are then read once only."""
+        series, limit = self._sum(figure)
+        limit.times_of(series).read_ahead(quantiles)
 
     def _estimate(self, figure: Figure) -> Estimate | None:
         series, limit = self._sum(figure)
@@ -136,4 +146,4 @@ def _measured(run: RunSource) -> MeasuredRun:
         run = read_run(run)
     if isinstance(run, RunFile):
         run = run.run()
-    return MeasuredRun(str(run.path), run.header, run.report())
+    return MeasuredRun(str(run.path), run, run.report())

@@ -110,7 +110,7 @@ function sparse(columns) { return columns.some((column) => { const known = chose
 function momentText(second) {
   const started = new Date(REPORT.started);
   const wall = Number.isNaN(started.getTime()) ? "" : new Date(started.getTime() + second * 1e3).toLocaleTimeString("en-GB");
-  return `${clockText(second)} · ${wall}`;
+  return wall ? `${clockText(second)} · ${wall}` : clockText(second);
 }
 function stacked(columns) {
   const total = AT.map(() => 0);

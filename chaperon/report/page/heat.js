@@ -50,7 +50,7 @@ function curve(host, title, across, lines, columns, options) {
     width: printing ? PRINTED : Math.max(box.clientWidth, 280), height: options.height || 150, cursor: { drag: { x: false, y: false } },
     scales: { x: { time: false, distr: options.log ? 3 : 1, range: options.range }, y: { range: options.vertical } },
     axes: [axis((u, ticks) => ticks.map((tick) => tick === null ? "" : options.across(tick)), { size: 28, space: 60, ...(options.splits ? { splits: () => options.splits, filter: (u, splits) => splits } : {}) }),
-      axis((u, ticks) => ticks.map((tick) => tick === null ? "" : options.text(tick)))],
+      axis((u, ticks) => ticks.map((tick) => tick === null ? "" : options.text(tick)), options.upright ? { splits: (u, n, low, high) => options.upright(u, low, high), filter: (u, splits) => splits } : {})],
     series: [{ label: options.named || "time", value: (u, value) => value === null ? "" : options.across(value) }, ...lines.map((line) => ({ value: (u, value) => value === null ? NONE : options.text(value), ...line }))],
     bands: options.bands || [], hooks: options.hooks || {},
   }, [across, ...columns], box);

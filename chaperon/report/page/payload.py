@@ -65,8 +65,8 @@ def page_payload(report: Report, plan: PlannedRun, steps: RunSteps, folder_link:
         "step": length,
         "at": [step.at for step in found],
         "run": _run_columns(found, length),
-        "requests": _columns([step.requests for step in found], length),
-        "series": {str(place): _columns(each, length) for place, each in points.items()},
+        "requests": series_columns([step.requests for step in found], length),
+        "series": {str(place): series_columns(each, length) for place, each in points.items()},
         "buckets": {"shortest": SHORTEST, "per_decade": BUCKETS_PER_DECADE},
         "histograms": {
             "requests": [_flat(step.requests) for step in found],
@@ -74,7 +74,7 @@ def page_payload(report: Report, plan: PlannedRun, steps: RunSteps, folder_link:
         },
         "classes": _classes(found),
         "workers": _workers(found),
-        "phases": _phases(found, length),
+        "phases": phases_of(found, length),
     }
 
 
@@ -143,7 +143,7 @@ def _name(row: dict[str, Any]) -> SeriesName:
     return SeriesName(row["scenario"], row["name"], row["kind"])
 
 
-def _columns(points: Sequence[Point | None], length: int) -> dict[str, Any]:
+def series_columns(points: Sequence[Point | None], length: int) -> dict[str, Any]:
     """Return one series as columns; a step without a sample is null. Rates are per second, times in seconds."""
     columns: dict[str, Any] = {
         "rate": [_short(point.samples / length) if point else 0 for point in points],
@@ -193,7 +193,7 @@ def _classes(found: Sequence[Step]) -> dict[str, list[int]]:
     return classes
 
 
-def _phases(found: Sequence[Step], length: int) -> list[dict[str, Any]]:
+def phases_of(found: Sequence[Step], length: int) -> list[dict[str, Any]]:
     """Return the stretches in which each phase was going on."""
     newest: dict[str, dict[str, Any]] = {}
     phases: list[dict[str, Any]] = []

@@ -96,14 +96,17 @@ class RunSteps:
         self.duration = max(self.duration, second.at + 1)
         self._add(_part_of(second), 0)
 
-    def steps(self) -> tuple[int, list[Step]]:
-        """Return the length of a step in seconds, and the steps in order, the unfinished one included."""
+    def steps(self, duration: int = 0) -> tuple[int, list[Step]]:
+        """Return the length of a step in seconds, and the steps in order, the unfinished one included.
+
+        Steps are as long as those of a run of at least *duration* seconds.
+        """
         level = 0
-        while self.duration > MOST_POINTS * FACTOR**level:
+        while max(self.duration, duration) > MOST_POINTS * FACTOR**level:
             level += 1
-        if level >= len(self._levels):
-            return 1, []
-        found = dict(self._levels[level])
+        if not self._levels:
+            return int(FACTOR**level), []
+        found = dict(self._levels[level]) if level < len(self._levels) else {}
         found |= {part.at: _finished(part) for part in self._unfinished(level)}
         return int(FACTOR**level), [found[at] for at in sorted(found)]
 
@@ -131,7 +134,7 @@ class RunSteps:
     def _unfinished(self, level: int) -> list[Part]:
         """Return what is open at *level*, with what finer levels have not passed on to it yet."""
         parts: dict[int, Part] = {}
-        for finer in range(level, -1, -1):
+        for finer in range(min(level, len(self._open) - 1), -1, -1):
             part = self._open[finer]
             if part is not None:
                 start = _start(part.at, level)
