@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64encode, urlsafe_b64encode
 from time import process_time
 from urllib.parse import quote, quote_plus
 
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaperon.report.redaction.redaction import Redactor, one_line, redacted, redacted_line
+from chaperon.report.redaction.one_line import one_line
+from chaperon.report.redaction.redaction import Redactor, redacted, redacted_line
 
 # every SECRET… in these is one that must go; the rest of the text must stay recognizable
 SHAPES = [
@@ -215,6 +217,43 @@ def test_a_known_secret_is_hidden_in_every_form(secret, form):
     hidden = Redactor([secret])(text)
 
     assert hidden.replace('"', "").replace("'", "") == "GET /x/***/y"
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("before", ["", "a", "eve:", "alice:"])
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
+def test_a_known_secret_is_hidden_in_base64_behind_any_text(secret, before, encode):
+    encoded = encode(f"{before}{secret}, more".encode()).decode()
+
+    for text in (f"got {encoded} back", f"?x={quote(encoded, safe='')}"):
+        hidden = Redactor([secret])(text)
+
+        assert hidden.startswith(text[: text.index(encoded[:2]) + len(before)])
+        shown = hidden.replace("%2B", "+").replace("%2F", "/")
+        assert not any(encoded[at : at + 5] in shown for at in range(len(before) + 4, len(encoded) - 13))
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("ascii_", [True, False])
+def test_a_known_secret_is_hidden_in_json_within_json(secret, ascii_):
+    inner = json.dumps({"note": secret}, ensure_ascii=ascii_)
+
+    hidden = Redactor([secret])(json.dumps({"body": inner}, ensure_ascii=False))
+
+    assert hidden == json.dumps({"body": json.dumps({"note": "***"})})
+
+
+@pytest.mark.parametrize("secret", SECRETS[:-1])
+@pytest.mark.parametrize("end", ["", "…"])
+def test_a_secret_that_the_end_of_a_text_divides_is_hidden(secret, end):
+    hide = Redactor([secret])
+    long = "word " * 60
+
+    for form in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]):
+        for length in range(4, len(form)):
+            assert hide(f"{long}{form[:length]}{end}") == f"{long}***{end}"
+    assert hide(f"{long}{secret[:3]}{end}") == f"{long}{secret[:3]}{end}"
+    assert hide(f"{long}{secret[:6]} and more") == f"{long}{secret[:6]} and more"
 
 
 def test_a_short_secret_is_replaced_as_a_whole_word_and_a_very_short_one_not_at_all():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from chaperon.measure.quantity import count_text
 from chaperon.report.format import AT_LEAST, time_text
-from chaperon.report.redaction.redaction import one_line
+from chaperon.report.redaction.one_line import one_line
 from chaperon.report.totals import Pulse
 
 SEPARATOR = " · "

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, TextIO
 
 import click
 
-from chaperon.report.redaction.redaction import Redactor, one_line
+from chaperon.report.redaction.one_line import one_line
+from chaperon.report.redaction.redaction import Redactor
 
 INDENT = "    "
 """Prefix of the lines of a text after its first, so that a text from a target cannot imitate a line of Chaperon."""

@@ -14,7 +14,8 @@ from chaperon.report.exchanges.exchange_names import FILE_NAME, exchange_names
 from chaperon.report.exchanges.exchange_text import exchange_lines
 from chaperon.report.outputs.output import Output, PlannedRun
 from chaperon.report.outputs.output_file import make_output_folder, write_output
-from chaperon.report.redaction.redaction import one_line, redacted
+from chaperon.report.redaction.one_line import one_line
+from chaperon.report.redaction.redaction import redacted
 from chaperon.report.report import ErrorRow, Report
 from chaperon.report.texts import map_texts
 

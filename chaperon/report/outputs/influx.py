@@ -13,7 +13,7 @@ from chaperon.report.outputs.closed_second import ClosedSecond
 from chaperon.report.outputs.output import Output, PlannedRun
 from chaperon.report.outputs.push import Sender
 from chaperon.report.percentiles import Population
-from chaperon.report.redaction.redaction import one_line
+from chaperon.report.redaction.one_line import one_line
 from chaperon.report.report import Report
 from chaperon.report.rows import UNTIMED
 

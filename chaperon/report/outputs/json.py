@@ -12,7 +12,8 @@ from chaperon.measure.precision.confidence import PERCENTILES
 from chaperon.report.breakdown import PHASE, by_tags, split
 from chaperon.report.outputs.file_output import STDOUT, FileOutput, Stdout, plain_stdout, write_text
 from chaperon.report.percentiles import Population
-from chaperon.report.redaction.redaction import STEERING, redacted
+from chaperon.report.redaction.one_line import STEERING
+from chaperon.report.redaction.redaction import redacted
 from chaperon.report.report import ErrorRow, Report
 from chaperon.report.rows import Row
 from chaperon.report.texts import map_texts

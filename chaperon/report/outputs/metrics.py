@@ -11,7 +11,7 @@ from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
 from chaperon.measure.window import VisitCounts
 from chaperon.report.outputs.closed_second import ClosedSecond
-from chaperon.report.redaction.redaction import one_line
+from chaperon.report.redaction.one_line import one_line
 from chaperon.report.rows import UNTIMED
 
 

@@ -1,0 +1,269 @@
+"""No secret is in anything that Chaperon writes, in any of the forms in which it may turn up."""
+
+import gzip
+import html
+import json
+import os
+import re
+import subprocess
+import sys
+import zlib
+from base64 import b64encode
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+import gevent
+import pytest
+import requests
+from ground import PromptServer
+from test_ci_docs import free_port
+from unjudged import unjudged
+
+HEADER = 'hé/ad+er"1&=x'
+SETTING = "s3t t\\ing'<2>%"
+PASSWORD = 'pässw/ord+3"&~'
+CONFIG = "cönf{ig}-four,5/6"
+SECRETS = (HEADER, SETTING, PASSWORD, CONFIG)
+
+LEAKY = """
+import base64, json, logging, traceback
+from urllib.parse import quote
+from chaperon import Environment, Scenario, iterations, run, secret, step
+
+production = None
+
+
+def leak_by_http(session, word):
+    encoded = base64.b64encode(word.encode()).decode()
+    session.get("/search", params={"q": word, "again": encoded}, name=f"search {word}")
+    session.post("/echo", json={"note": [word, encoded]}, headers={"X-Note": word}, cookies={"kept": quote(word)})
+    session.post("/echo", data={"note": word})
+    session.get("/echo/" + quote(word), auth=("eve", word))
+    with session.tagged(place=word):
+        session.get("/plain", params={"token-free": json.dumps(word)})
+
+
+def leak_by_words(session, word):
+    logging.getLogger("shop").warning("logged %s and %s", word, {"in json": word})
+    session.log.warning("said %r %s", word, json.dumps(word))
+    print("printed", word)
+    session.check(f"check {word}", False)
+    session.record(f"value {word}", 1.0)
+    with session.measure(f"measured {word}"):
+        pass
+    try:
+        raise ValueError(word)
+    except ValueError:
+        traceback.print_exc()
+        session.log.exception("caught")
+
+
+def leak_by_websocket(session, word):
+    with session.ws(session.config["sockets"], name=f"socket {word}") as socket:
+        socket.send(word)
+        socket.recv(timeout="5s")
+        socket.send(json.dumps({"word": word}))
+        socket.recv_json(timeout="5s")["none of " + word]
+
+
+@step
+def leak(session):
+    for word in session.config["words"]:
+        leak_by_http(session, word)
+        leak_by_words(session, word)
+        try:
+            leak_by_websocket(session, word)
+        except KeyError:
+            traceback.print_exc()
+    raise RuntimeError(" ".join(session.config["words"]))
+
+
+scenario = Scenario(leak, name="leaky")
+production = Environment(
+    headers={"X-Own": secret("env:LEAK_HEADER")},
+    auth=("ann", secret("env:LEAK_PASSWORD")),
+    config={
+        "words": [
+            secret("env:LEAK_HEADER"), secret("@setting.txt"), secret("env:LEAK_PASSWORD"), secret("env:LEAK_CONFIG")
+        ]
+    },
+    scenarios=[run(scenario, iterations(2, users=1))],
+    limits=["p95(visit) < 9s"],
+)
+"""
+
+
+def base64_forms(secret):
+    """The secret in base64 at each place that it can have in a longer text, without what its neighbours decide."""
+    for raw in (secret.encode(), secret.encode("latin-1")):
+        for before in range(3):
+            encoded = b64encode(b"\0" * before + raw).decode()
+            core = encoded[-(-8 * before // 6) : 8 * (before + len(raw)) // 6]
+            yield core
+            yield core.replace("+", "-").replace("/", "_")
+
+
+def forms_of(secret):
+    plain = {
+        secret, quote(secret), quote(secret, safe=""), quote_plus(secret), quote(secret.encode("latin-1"), safe=""),
+        json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], json.dumps(json.dumps(secret))[3:-3],
+        html.escape(secret), repr(secret)[1:-1], secret.encode().decode("latin-1"),
+    }  # fmt: skip
+    return {*plain, *(re.sub("%..", lambda code: code[0].lower(), form) for form in plain), *base64_forms(secret)}
+
+
+FORMS = {form.encode(errors="surrogateescape"): secret for secret in SECRETS for form in forms_of(secret)}
+FORMS |= {form.encode("latin-1"): form for form in SECRETS}
+
+
+def layers(data):
+    """Yield bytes, and what is compressed or escaped within them."""
+    yield data
+    if data[:2] == b"\x1f\x8b":
+        yield gzip.decompress(data)
+    for found in re.finditer(b"\x78[\x01\x5e\x9c\xda]", data):
+        with suppress(zlib.error):
+            yield zlib.decompressobj().decompress(data[found.start() :])
+    yield re.sub(rb"\\u00([0-7][0-9a-f])", lambda code: bytes([int(code[1], 16)]), data)
+    yield data.replace(rb"\_", b"_").replace(rb"\*", b"*").replace(rb"\`", b"`")
+
+
+def leaks(named):
+    """The places in which a secret is, with the form and what stands around it."""
+    return [
+        (name, form.decode("utf-8", "replace"), layer[max(layer.index(form) - 60, 0) :][: len(form) + 120])
+        for name, data in named.items()
+        for layer in layers(data)
+        for form in FORMS
+        if form in layer
+    ]
+
+
+class Echo:
+    """Answers every request with 500 and all that it was sent, and collects what is pushed to it."""
+
+    def __init__(self):
+        self.pushed = {}
+        self.seen = {}
+        self.modes = set()
+        self._server = PromptServer(("127.0.0.1", 0), self._answer, log=None)
+        self._server.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self):
+        self._server.stop(timeout=0.1)
+
+    def _answer(self, environ, start_response):
+        body, path = environ["wsgi.input"].read(), environ["PATH_INFO"]
+        if path in ("/v1/metrics", "/api/v2/write"):
+            self.pushed[f"{path} {len(self.pushed)}"] = body
+            start_response("204 No Content", [])
+            return [b""]
+        self._look_around()
+        sent = {k: str(v) for k, v in environ.items() if k.startswith(("HTTP_", "QUERY", "PATH_INFO"))}
+        words = f"{environ.get('QUERY_STRING')} {environ.get('HTTP_AUTHORIZATION')} {body.decode('utf-8', 'replace')}"
+        answer = words if path == "/plain" else json.dumps({"error": words, "sent": sent})
+        own = environ.get("HTTP_X_OWN", "")
+        start_response(
+            "500 Oops", [("Content-Type", "application/json"), ("X-Echo", own), ("Set-Cookie", f"s={quote(own)}")]
+        )
+        return [answer.encode()]
+
+    def _look_around(self):
+        """Keep the arguments of every process, and who may read the folders of journals."""
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                self.seen[f"ps {file}"] = file.read_bytes()
+        for folder in (Path("/dev/shm"), Path("/tmp")):
+            for journals in folder.glob("chaperon-own-*"):
+                with suppress(OSError):
+                    self.modes.add(journals.stat().st_mode & 0o777)
+
+
+@pytest.fixture
+def echo():
+    server = Echo()
+    yield server
+    server.close()
+
+
+def scraped(port, found):
+    while True:
+        with suppress(requests.RequestException):
+            got = requests.get(
+                f"http://127.0.0.1:{port}/metrics", headers={"Authorization": "Bearer scraper"}, timeout=2
+            )
+            found[f"/metrics {len(found)}"] = got.content
+        gevent.sleep(0.2)
+
+
+OUTPUTS = (
+    "--json", "o.json", "--csv", "csv", "--markdown", "o.md", "--junit", "o.xml", "--html", "o.html",
+    "--failures", "failures", "--github",
+)  # fmt: skip
+RUN = ("--run-file", "o.run", "--log", "debug", "--log-file", "o.log")
+SEARCH = ("--from", "3", "--to", "3", "--step", "1s", "--settle", "0s")
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("verb", "more"),
+    [
+        ("local", ("--samples", "o.csv.gz", *RUN)),
+        ("local", ("--processes", "2", *RUN)),
+        ("check", ("--verbose", "--samples", "o.csv", "--log", "debug")),
+        ("find", (*SEARCH, *RUN)),
+    ],
+    ids=["local", "processes", "check", "find"],
+)
+def test_no_secret_is_in_any_output(tmp_path, echo, websocket_server, verb, more):
+    (tmp_path / "leaky.py").write_text(LEAKY)
+    (tmp_path / "setting.txt").write_text(SETTING)
+    (tmp_path / "summary.md").touch()
+    port, scrapes = free_port(), {}
+    variables = {
+        "LEAK_HEADER": HEADER, "LEAK_PASSWORD": PASSWORD, "LEAK_CONFIG": CONFIG, "CHAPERON_METRICS_TOKEN": "scraper",
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"), "PYTHONIOENCODING": "utf-8",
+    }  # fmt: skip
+    pushing = (
+        "--otlp",
+        echo.url,
+        "--influx",
+        f"{echo.url}/api/v2/write?bucket=load",
+        "--metrics-at",
+        f"127.0.0.1:{port}",
+    )
+    given = ("--url", echo.url, "--set", f"sockets={websocket_server().url}", "--no-brake", *OUTPUTS, *pushing)
+
+    def command(*args):
+        return subprocess.run(
+            [sys.executable, "-m", "chaperon", *unjudged(args)],
+            cwd=tmp_path, env={**os.environ, **variables}, capture_output=True, timeout=100,
+        )  # fmt: skip
+
+    scraper = gevent.spawn(scraped, port, scrapes)
+    done = command(verb, "leaky.py:production", *given, *more)
+    scraper.kill()
+    written = {str(file): file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    told = {"stdout": done.stdout, "stderr": done.stderr}
+    if (tmp_path / "o.run").exists():
+        again = command("report", "o.run", *OUTPUTS)
+        told |= {"report stdout": again.stdout, "report stderr": again.stderr}
+        written |= {f"report {file}": file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    sources = ("leaky.py", "setting.txt")
+    outputs = {name: data for name, data in written.items() if not name.endswith((*sources, ".pyc"))}
+
+    assert done.returncode in (4, 5), done.stdout + done.stderr
+    assert b"***" in done.stdout
+    names = {Path(name).name for name in written}
+    assert {"o.json", "series.csv", "o.md", "o.xml", "o.html", "index.txt", "summary.md"} <= names
+    assert len([name for name in written if "/failures/" in name]) > 5
+    assert any("/v1/metrics" in name for name in echo.pushed)
+    assert any("/api/v2/write" in name for name in echo.pushed)
+    assert (verb == "find") or any(scrapes.values()), "nothing was scraped"
+    assert any(b"leaky.py" in data for data in echo.seen.values())
+    # a journal is memory that outlives its process: it has what the process has, for the same user alone
+    assert echo.modes <= {0o700}
+    assert ("--processes" not in more) or echo.modes
+    assert leaks({**outputs, **told, **scrapes, **echo.pushed, **echo.seen}) == []
