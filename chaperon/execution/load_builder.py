@@ -34,8 +34,12 @@ if TYPE_CHECKING:
 
 def preload_clients() -> None:
     """Import the HTTP and WebSocket clients, so that the first visit does not spend time on it."""
+    from gevent import get_hub
+
     import chaperon.client.http.measured
     import chaperon.client.websocket.connect  # noqa: F401 - late: `requests` imports ssl, to be patched first
+
+    get_hub().resolver  # noqa: B018 - gevent imports its resolver when it is asked for first
 
 
 def require_wire(services: Mapping[str, Service]) -> None:

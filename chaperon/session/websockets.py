@@ -37,6 +37,7 @@ class WebSocketMethods:
         service: str = DEFAULT,
         buffer: int = 1_000,
         max_size: int = 16 * 1024 * 1024,
+        compression: str | None = None,
     ) -> WebSocket:
         """Open a WebSocket, with the session's cookies, headers, auth, TLS settings.
 
@@ -44,8 +45,9 @@ class WebSocketMethods:
         the handshake and is the default of later waits; a pair gives each of the two, None is
         without limit. *name* replaces the path in the names of its series. At most *buffer*
         received messages are queued; beyond that the oldest is dropped and counted. A message
-        longer than *max_size* bytes closes the WebSocket. It can be used as a `with` block;
-        otherwise it is closed with the session. Raises WebSocketRefused, WebSocketTimeout.
+        longer than *max_size* bytes, decompressed, closes the WebSocket. *compression* "deflate"
+        offers permessage-deflate (RFC 7692), which the server may decline. It can be used as a `with` block;
+        otherwise it is closed with the session. Raises WebSocketRefused, WebSocketTimeout, UsageError.
         """
         return self._clients.ws(
             service,
@@ -57,6 +59,7 @@ class WebSocketMethods:
             name=name,
             buffer=buffer,
             max_size=max_size,
+            compression=compression,
         )
 
     def mark(self, key: Hashable) -> float:

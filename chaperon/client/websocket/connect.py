@@ -19,7 +19,9 @@ from chaperon.client.network.connect import NetworkContext, Timeouts
 from chaperon.client.network.stream import NetworkStream
 from chaperon.client.network.tls import context_for
 from chaperon.client.timings import Timings
+from chaperon.client.websocket.extensions import offer_of
 from chaperon.client.websocket.handshake import (
+    Agreement,
     Answer,
     agree,
     asked_subprotocols,
@@ -87,18 +89,21 @@ def open_websocket(
     name: str | None = None,
     buffer: int = BUFFER,
     max_size: int = MAX_SIZE,
+    compression: str | None = None,
 ) -> WebSocket:
     """Open a WebSocket to the service of *http*, with its headers, cookies, auth and TLS settings. Blocks.
 
     *path* is relative to the service or a whole URL (ws, wss, http, https). *timeout*, in seconds or as a
     span such as "500ms", limits the opening as a whole and is the default of later waits; a pair gives one
     value for each. Up to *buffer* unread messages are kept; a message of more than *max_size* bytes closes
-    the WebSocket. A Sec-WebSocket-Protocol among the *headers* asks for subprotocols as *subprotocols* does.
-    Redirects to the same or a trusted origin are followed. *ended* is called once with the WebSocket when it is
-    closed. Raises WebSocketRefused, WebSocketTimeout, UsageError.
+    the WebSocket. A Sec-WebSocket-Protocol among the *headers* asks for subprotocols as *subprotocols* does;
+    *compression* "deflate" offers permessage-deflate. Redirects to the same or a trusted origin are followed.
+    *ended* is called once with the WebSocket when it is closed. Raises WebSocketRefused, WebSocketTimeout,
+    UsageError.
     """
     service, meter = http.service, http.meter
     buffer, max_size = _limit("buffer", buffer), _limit("max_size", max_size)
+    offer = offer_of(compression)
     path = _WS.sub("http", path)
     opening, waiting = _spans(service.timeout if timeout is ... else timeout)
     metrics = WebSocketMetrics(meter, name or service.label("", path).strip())
@@ -106,7 +111,7 @@ def open_websocket(
     request = Request("GET", service.locate(path), headers=dict(headers or {}), params=params)
     start = metrics.now()
     try:
-        opened = _open(http, network, request, list(subprotocols), opening)
+        opened = _open(http, network, request, list(subprotocols), offer, opening)
     except BaseException as exc:
         failure = metrics.opened(start, exc)
         keep_exchange(
@@ -123,6 +128,7 @@ def open_websocket(
     metrics.opened(start, redirects=opened.redirects)
     if service.timings:
         metrics.stages(start, opened.timings)
+    subprotocol, deflate = opened.agreement
     protocol = WebSocketProtocol(
         opened.stream,
         opened.answer.rest,
@@ -132,12 +138,15 @@ def open_websocket(
         buffer=buffer,
         max_size=max_size,
         ended=lambda: ended(websocket),
+        inflater=deflate and deflate.inflater(),
+        deflater=deflate and deflate.deflater(),
     )
     websocket = WebSocket(
         protocol,
         metrics,
         timeout=waiting,
-        subprotocol=opened.subprotocol,
+        subprotocol=subprotocol,
+        compression=None if deflate is None else compression,
         headers=opened.answer.headers,
         timings=opened.timings,
     )
@@ -151,12 +160,17 @@ class _Opened(NamedTuple):
     stream: NetworkStream
     answer: Answer
     timings: Timings
-    subprotocol: str | None
+    agreement: Agreement
     redirects: int
 
 
 def _open(
-    http: MeasuredSession, network: NetworkContext, request: Request, subprotocols: list[str], within: float | None
+    http: MeasuredSession,
+    network: NetworkContext,
+    request: Request,
+    subprotocols: list[str],
+    offer: str | None,
+    within: float | None,
 ) -> _Opened:
     """Open a WebSocket, following redirects to trusted origins; *within*, in seconds, limits all of it."""
     deadline = inf if within is None else network.now() + within
@@ -165,13 +179,15 @@ def _open(
         key = new_key()
         asked = asked_subprotocols({**http.headers, **request.headers}, subprotocols)
         prepared = http.prepare_request(
-            Request("GET", request.url, headers={**request.headers, **upgrade(key, asked)}, params=request.params)
+            Request(
+                "GET", request.url, headers={**request.headers, **upgrade(key, asked, offer)}, params=request.params
+            )
         )
         stream, answer, timings = _shaken(http, network, prepared, deadline, within)
         try:
             target = redirect_target(answer, prepared.url or "")
             if target is None or redirects == REDIRECTS or not http.may_redirect(prepared.url or "", target):
-                return _Opened(stream, answer, timings, agree(answer, key, asked), redirects)
+                return _Opened(stream, answer, timings, agree(answer, key, asked, offer), redirects)
         except BaseException:
             stream.close()
             raise

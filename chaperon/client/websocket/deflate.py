@@ -12,6 +12,8 @@ END = b"\x00\x00\xff\xff"
 """The last bytes of each message, which are not sent (RFC 7692, section 7.2.1)."""
 MEMORY = 5
 """`memLevel` of zlib: 16 kB for its tables in place of 128 kB, at little cost in size."""
+WINDOWS = range(9, 16)
+"""The windows of zlib, as base-2 logarithms of bytes: it compresses with none of 8, and reads what was made with it."""
 STREAMS = 16
 """Maximum number of DEFLATE streams in one message: a compressor makes one, or ends it with each message."""
 
@@ -25,7 +27,7 @@ class MessageInflater:
     __slots__ = ("_anew", "_stream", "_window")
 
     def __init__(self, window: int = 15, anew: bool = False) -> None:
-        self._window = max(window, 9)  # zlib reads what was made with 8 only with 9
+        self._window = max(window, WINDOWS.start)
         self._anew = anew
         self._stream: Any = None
 
@@ -59,7 +61,7 @@ class MessageInflater:
 
 
 class MessageDeflater:
-    """Compresses messages to be sent; the parameters are those of `MessageInflater`, *window* at least 9."""
+    """Compresses messages to be sent; the parameters are those of `MessageInflater`, *window* one of WINDOWS."""
 
     __slots__ = ("_anew", "_stream", "_window")
 

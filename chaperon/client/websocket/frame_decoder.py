@@ -123,7 +123,7 @@ class FrameDecoder:
             size += len(self._joined)
         most = self._most
         if self._inflater is not None and (self._compressed if fragment else first & COMPRESSED):
-            most += (most >> 10) + 64  # data that cannot be compressed grows by the heads of its blocks
+            most += (most >> 4) + 64  # what cannot be compressed grows by 5 bytes a block, of 128 bytes or more
         if size > most:
             raise too_big(size, self._most)
 

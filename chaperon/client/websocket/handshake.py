@@ -19,6 +19,7 @@ from chaperon.client.headers import beyond_latin_1
 from chaperon.client.http.parser import ResponseParser, fields
 from chaperon.client.network.stream import NetworkStream
 from chaperon.client.timings import Timings
+from chaperon.client.websocket.extensions import DeflateTerms, agreed_terms
 from chaperon.errors import ProtocolError, WebSocketRefused
 from chaperon.measure.quantity import count_text
 
@@ -42,8 +43,8 @@ class Answer(NamedTuple):
     rest: bytes
 
 
-def upgrade(key: str, subprotocols: Sequence[str]) -> dict[str, str | None]:
-    """Return the headers of an upgrade request; None removes a default header of `requests`."""
+def upgrade(key: str, subprotocols: Sequence[str], offer: str | None = None) -> dict[str, str | None]:
+    """Return the headers of an upgrade request with this *offer*; None removes a default header of `requests`."""
     asked: dict[str, str | None] = {
         "Connection": "Upgrade",
         "Upgrade": "websocket",
@@ -54,6 +55,8 @@ def upgrade(key: str, subprotocols: Sequence[str]) -> dict[str, str | None]:
     }
     if subprotocols:
         asked["Sec-WebSocket-Protocol"] = ", ".join(subprotocols)
+    if offer is not None:
+        asked["Sec-WebSocket-Extensions"] = offer
     return asked
 
 
@@ -110,8 +113,15 @@ def shake_hands(
     return _answer(parser), timings
 
 
-def agree(answer: Answer, key: str, subprotocols: Sequence[str]) -> str | None:
-    """Validate the response and return the subprotocol the server chose, or None. Raises WebSocketRefused."""
+class Agreement(NamedTuple):
+    """What the server chose: a subprotocol, the terms of compression; None for neither."""
+
+    subprotocol: str | None
+    deflate: DeflateTerms | None
+
+
+def agree(answer: Answer, key: str, subprotocols: Sequence[str], offer: str | None = None) -> Agreement:
+    """Validate the response to a request with these subprotocols and this *offer*. Raises WebSocketRefused."""
     if answer.status != 101:
         said = f"{answer.status} {answer.reason}".strip()
         target = answer.headers.get("Location")
@@ -129,17 +139,11 @@ def agree(answer: Answer, key: str, subprotocols: Sequence[str]) -> str | None:
     expected = b64encode(sha1(key.encode() + _GUID).digest()).decode()
     if headers.get("Sec-WebSocket-Accept", "").strip() != expected:
         raise _refused("a Sec-WebSocket-Accept that is not the answer to our key", "ws handshake", 101)
-    if headers.get("Sec-WebSocket-Extensions"):
-        raise _refused(
-            f"the extension {headers['Sec-WebSocket-Extensions']!r}, which is not supported: "
-            "send no Sec-WebSocket-Extensions header",
-            "ws handshake",
-            101,
-        )
+    deflate = _deflate(headers, offer)
     chosen = headers.get("Sec-WebSocket-Protocol")
     if chosen is not None and chosen not in subprotocols:
         raise _refused(f"the subprotocol {chosen!r}, when {list(subprotocols)} was asked for", "ws handshake", 101)
-    return chosen
+    return Agreement(chosen, deflate)
 
 
 def keep_cookies(jar: RequestsCookieJar, request: PreparedRequest, headers: HTTPMessage) -> None:
@@ -159,6 +163,24 @@ def _answer(parser: ResponseParser) -> Answer:
     rest = parser.rest or b"".join(parser.pieces)
     parser.forget()
     return Answer(parser.status, line.split(" ", 2)[2].strip() if line.count(" ") > 1 else "", headers, rest)
+
+
+def _deflate(headers: HTTPMessage, offer: str | None) -> DeflateTerms | None:
+    """Return the terms of compression of a response, None for none. Raises WebSocketRefused."""
+    chosen = ", ".join(headers.get_all("Sec-WebSocket-Extensions", []))
+    if not chosen:
+        return None
+    if offer is None:
+        raise _refused(
+            f'the extension {chosen!r}, which was not asked for by compression="deflate": '
+            "send no Sec-WebSocket-Extensions header",
+            "ws handshake",
+            101,
+        )
+    try:
+        return agreed_terms(chosen)
+    except ValueError as exc:
+        raise _refused(f"the extension {chosen!r}, when {offer!r} was offered: {exc}", "ws handshake", 101) from None
 
 
 def _header(value: str | bytes) -> str:

@@ -38,11 +38,11 @@ class MeasuredCalls:
         at: float = metrics.now()
         over = protocol.over
         try:
-            protocol.send(payload, opcode, within)
+            size = protocol.send(payload, opcode, within)
         except BaseException as exc:
             self.failed(metrics.names.send, at, exc, over)
             raise
-        metrics.sent(at, len(payload))
+        metrics.sent(at, size)
         return at
 
     def next_message(self, within: float | None) -> Message:

@@ -9,6 +9,7 @@ from functools import partial
 from chaperon.client.network.connect import NetworkContext
 from chaperon.client.network.stream import NetworkStream
 from chaperon.client.websocket import frames
+from chaperon.client.websocket.deflate import MessageDeflater, MessageInflater
 from chaperon.client.websocket.frame_decoder import Frame, FrameDecoder
 from chaperon.client.websocket.message_queue import Message, MessageQueue
 from chaperon.client.websocket.metrics import WebSocketMetrics
@@ -33,6 +34,7 @@ class WebSocketProtocol:
 
     __slots__ = (
         "_decoder",
+        "_deflater",
         "_ended",
         "_farewell",
         "_farewells",
@@ -57,6 +59,8 @@ class WebSocketProtocol:
         buffer: int,
         max_size: int,
         ended: Callable[[], object],
+        inflater: MessageInflater | None = None,
+        deflater: MessageDeflater | None = None,
     ) -> None:
         self.closed: WebSocketClosed | None = None
         self.inbox = MessageQueue(clock, most=buffer, most_bytes=max_size, dropped=metrics.dropped)
@@ -69,7 +73,8 @@ class WebSocketProtocol:
         self._pings = 0
         self._pongs = Waiting(clock)
         self._stream = SocketTransport(stream, first, clock, readable=self._readable, lost=self._lost)
-        self._decoder = FrameDecoder(max_size)
+        self._decoder = FrameDecoder(max_size, inflater)
+        self._deflater = deflater
 
     def begin(self) -> None:
         """Process the bytes received with the handshake and start reading from the hub."""
@@ -84,17 +89,22 @@ class WebSocketProtocol:
         """Whether messages can no longer be sent."""
         return bool(self.closed or self._farewell)
 
-    def send(self, payload: bytes, opcode: int, within: float | None) -> None:
-        """Send a message; block, up to *within* seconds, while the peer does not read.
+    def send(self, payload: bytes, opcode: int, within: float | None) -> int:
+        """Send a message; block, up to *within* seconds, while the peer does not read. Return its bytes, compressed.
 
         Raises WebSocketClosed. Beyond *within* the WebSocket is closed as lost.
         """
         if self.over:
             raise self.again()
+        is_message = opcode <= frames.BINARY
+        if is_message and self._deflater is not None:
+            payload, opcode = self._deflater.deflate(payload), opcode | frames.COMPRESSED
         try:
             if not self._write(frames.encode(payload, opcode)):
                 self._stream.drain(within)
-            self._network.messages_sent += opcode in (frames.TEXT, frames.BINARY)
+            if is_message:
+                self._network.messages_sent += 1
+            return len(payload)
         except WaitExpired:
             gone = WebSocketClosed(frames.LOST, f"the peer took nothing for {within:g} s", counted_as="timeout")
             self._end(gone, known=True)

@@ -32,12 +32,23 @@ class WebSocket:
     a span such as "500ms", or None for no limit; the default is the timeout of the WebSocket. It raises
     WebSocketTimeout when the timeout expires, and WebSocketClosed as soon as the WebSocket is closed.
 
-    *subprotocol* is the one the server chose, or None; *headers* are those of its handshake response;
+    *subprotocol* is the one the server chose, or None; *compression* is "deflate" if the server agreed to
+    it, or None; *headers* are those of its handshake response;
     *timings* holds the seconds of each stage of connecting. *received_at* is the reading of the session's
     clock, in seconds, at which the message read last had arrived.
     """
 
-    __slots__ = ("__weakref__", "_calls", "_metrics", "_protocol", "_timeout", "headers", "subprotocol", "timings")
+    __slots__ = (
+        "__weakref__",
+        "_calls",
+        "_metrics",
+        "_protocol",
+        "_timeout",
+        "compression",
+        "headers",
+        "subprotocol",
+        "timings",
+    )
 
     def __init__(
         self,
@@ -46,10 +57,12 @@ class WebSocket:
         *,
         timeout: float | None,
         subprotocol: str | None,
+        compression: str | None,
         headers: Any,
         timings: Timings,
     ) -> None:
         self.subprotocol = subprotocol
+        self.compression = compression
         self.headers = headers
         self.timings = timings
         self._calls = MeasuredCalls(protocol, metrics)
