@@ -16,7 +16,7 @@ from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.keys import WorkerKey
 from chaperon.cluster.transport.master_socket import MasterSocket
 from chaperon.cluster.transport.worker_socket import WorkerSocket
-from chaperon.cluster.worker.supervisor import Supervisor
+from chaperon.cluster.worker.supervisor import REJOIN_WAIT, Supervisor
 from chaperon.errors import JournalError
 from chaperon.load.background import OnFault
 
@@ -86,6 +86,7 @@ def start_workers(
         link,
         HubClock(),
         once=once,
+        rejoin_wait=min(patience, REJOIN_WAIT) if once and patience is not None else None,
         key=line,
         private_dir=_private_dir(notify),
         notify=notify,

@@ -2,17 +2,22 @@
 
 import shutil
 from collections import Counter
+from itertools import pairwise
+from pathlib import Path
 
 import gevent
 import pytest
 from test_fleet import Ground
+from test_journal import WHO
 
 from chaperon import iterations, rate, users
+from chaperon.cluster.journal.journal import Journal
 from chaperon.cluster.journal.orphaned_windows import OrphanedWindows
+from chaperon.cluster.journal.private_dir import PrivateDir
 from chaperon.cluster.protocol.messages import WindowsReceived
 from chaperon.cluster.transport.in_memory import LossyNetwork
 from chaperon.cluster.worker.join import Identity
-from chaperon.cluster.worker.supervisor import LEFT, OVER, RESTART_DELAY, Supervisor
+from chaperon.cluster.worker.supervisor import LEFT, OVER, REFUSED, RESTART_DELAY, Supervisor
 from chaperon.cluster.worker.worker import Worker
 from chaperon.testing import VirtualClock
 
@@ -169,3 +174,47 @@ def test_an_engine_ended_by_our_own_signal_has_left(supervised):
 
     assert supervisor.wait() == LEFT
     assert not supervisor.orphans
+
+
+class Ended:
+    """An engine process that has ended with the first of *codes*, after it joined a run."""
+
+    stdin = None
+
+    def __init__(self, command, codes, joined):
+        self.returncode = codes.pop(0)
+        if joined:
+            Journal(Path(command[command.index("--journal") + 1]), WHO)
+
+    def wait(self):
+        return self.returncode
+
+    def poll(self):
+        return self.returncode
+
+
+@pytest.mark.parametrize(
+    ("joined", "rejoin_wait", "waits"),
+    [(True, 10.0, [None, "10"]), (False, 10.0, [None, None]), (True, None, [None, None])],
+)
+def test_an_engine_that_replaces_one_of_a_run_waits_shortly_for_its_master(monkeypatch, joined, rejoin_wait, waits):
+    commands, codes = [], [-9, REFUSED]
+
+    def start(command, **options):
+        commands.append(command)
+        return Ended(command, codes, joined)
+
+    monkeypatch.setattr("chaperon.cluster.worker.supervisor.subprocess.Popen", start)
+    monkeypatch.setattr("chaperon.cluster.worker.supervisor.FLUSH_WAIT", 0.01)
+    clock, folder = VirtualClock(), PrivateDir()
+    supervisor = Supervisor(
+        *(["alpha"], lambda name, life: ["engine"], LossyNetwork(clock).connect(b"supervisor"), clock),
+        once=True,
+        rejoin_wait=rejoin_wait,
+        private_dir=folder,
+    ).start()
+    waiting = gevent.spawn(supervisor.wait)
+    clock.run(lambda: len(commands) == 2)
+
+    assert waiting.get(timeout=10) == REFUSED
+    assert [dict(pairwise(c)).get("--wait") for c in commands] == waits

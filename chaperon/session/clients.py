@@ -59,7 +59,7 @@ class SessionClients:
 
     def ws(self, service: str, path: str, **settings: Any) -> WebSocket:
         """Open a WebSocket to one service; `close` closes it if the author does not."""
-        from chaperon.client.websocket.connect import open_websocket  # late, as below
+        from chaperon.client.websocket.connect import open_websocket  # not at the top, as in `_open`
 
         sockets = self._shared.sockets
         opened = open_websocket(
@@ -84,9 +84,8 @@ class SessionClients:
             http.close()
 
     def _open(self, name: str) -> MeasuredSession:
-        from chaperon.client.http.measured import (
-            MeasuredSession,  # late: requests brings ssl, which must be patched first
-        )
+        # not at the top: requests imports ssl, which gevent must have patched before
+        from chaperon.client.http.measured import MeasuredSession
 
         service = self._context.services.get(name)
         if service is None:

@@ -34,6 +34,9 @@ FLUSH_WAIT, FLUSH_WAITS = 0.25, 20
 KILL_AFTER = 3
 """Number of requests to leave after which engines are killed."""
 
+REJOIN_WAIT = 10.0
+"""How many seconds at most an engine that replaces a dead one waits for the master of the run, which may be over."""
+
 MAX_DEATHS = 10
 RESTART_DELAY = 1.0
 _PDEATHSIG = 1
@@ -51,7 +54,8 @@ Command = Callable[[str, int], Sequence[str]]
 class Supervisor:
     """Keeps one engine process running for each of *names* until `leave` or `end`.
 
-    An engine performs one run; then the next is started, unless *once*. *link* is used to report
+    An engine performs one run; then the next is started, unless *once*. With *rejoin_wait*, an engine
+    that replaces one that died in a run waits that many seconds for its master. *link* is used to report
     deaths to the master, *notify* for messages to the user, *on_fault* for a fault of Chaperon's own.
     Engines keep their journals in *private_dir*. The line of a *key* is written to each engine by a
     pipe, since other processes can read environments and arguments.
@@ -65,6 +69,7 @@ class Supervisor:
         clock: Clock,
         *,
         once: bool = False,
+        rejoin_wait: float | None = None,
         key: str = "",
         private_dir: PrivateDir | None = None,
         notify: Callable[[str], None] = lambda text: None,
@@ -76,6 +81,8 @@ class Supervisor:
         self._link = link
         self._clock = clock
         self._once = once
+        self._rejoin_wait = rejoin_wait
+        self._rejoining: set[str] = set()
         self._key = key
         self._private_dir = private_dir
         self.orphans: dict[tuple[str, int], OrphanedWindows] = {}
@@ -195,6 +202,8 @@ class Supervisor:
         died = code not in (OVER, REFUSED, LEFT, ORPHANED)
         if orphan or orphan.fault or (died and (orphan.journal_found or not self._leaving)):
             self.orphans[name, incarnation] = orphan
+            if died and orphan.journal_found and self._rejoin_wait is not None:
+                self._rejoining.add(name)
             self._senders = [sender for sender in self._senders if not sender.dead]
             sender = spawn_watched(
                 f"what {name} left", self._send_all, name, incarnation, on_fault=self._on_sender_fault, ends=True
@@ -210,7 +219,9 @@ class Supervisor:
 
     def _run(self, name: str, incarnation: int) -> int:
         journal = self._journal(incarnation)
-        kept = () if journal is None else ("--journal", str(journal))
+        kept = [] if journal is None else ["--journal", str(journal)]
+        if name in self._rejoining:
+            kept += ["--wait", f"{self._rejoin_wait:g}"]
         engine = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, *self._command(name, incarnation), *kept],
             stdin=subprocess.PIPE,  # closed when this process ends: see `exit_with_parent`
