@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from chaperon.cli.interrupts import defer_signals, exit_at_once, handle_signals, interruptible_setup
+from chaperon.cli.live_view.live_view import LiveView, fits_terminal
 from chaperon.cli.options import RunOptions
 from chaperon.cli.output_rows import OutputValues, VerdictOutput
 from chaperon.cli.outputs import make_outputs, prints_elsewhere, probe_outputs
-from chaperon.cli.terminal.live import ProgressLine
+from chaperon.cli.terminal.live import ProgressLine, redraws
 from chaperon.cli.terminal.log_handlers import TIME, FileHandler, StderrHandler, log_to
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
 from chaperon.cli.terminal.streams import hide, print_error
@@ -98,7 +100,7 @@ def execute(
     with started as running, stray_errors_contained():
         hide(running.plan.secrets)  # setup may have added some
         try:
-            with handle_signals(running), ProgressLine(running, shown=not options.quiet):
+            with handle_signals(running), progress(running, options, outputs):
                 running.wait()
         except BaseException as exc:
             if isinstance(exc, Exception):
@@ -114,6 +116,15 @@ def execute(
     if running.abandoned:
         exit_at_once(code)
     return code
+
+
+def progress(running: Run, options: RunOptions, outputs: Sequence[Output]) -> AbstractContextManager[object]:
+    """Return what shows the progress of *running*: the live view on a capable terminal, lines elsewhere."""
+    if options.quiet:
+        return nullcontext()
+    if options.plain or not fits_terminal(os.environ):
+        return ProgressLine(running, redrawn=not options.plain and redraws(os.environ))
+    return LiveView(running, outputs)
 
 
 def prepare(environment: Environment, options: RunOptions) -> None:

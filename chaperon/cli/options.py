@@ -59,6 +59,7 @@ class RunOptions:
     no_brake: bool = False
     strict: bool = False
     quiet: bool = False
+    plain: bool = False
     run_file: str | None = None
     log: str | None = None
     log_file: str | None = None
@@ -225,6 +226,7 @@ _OPTIONS = (
     option("Output", "--by", multiple=True, metavar="phase|TAG", help="Split the table by phase, or by a tag."),
     option("Output", "--merge", is_flag=True, help="Add up series of one name in several entries, in the table."),
     option("Output", "--quiet", is_flag=True, help="Print the verdict only: no progress, no table."),
+    option("Output", "--plain", is_flag=True, help="Print lines of progress, as in a pipe: no live view, no keys."),
     option(
         "Output",
         "--log",

@@ -20,7 +20,7 @@ from chaperon.load.live_changes import LiveChanges
 from chaperon.load.plan import levels_at
 from chaperon.measure.plain_text import WORDS, encodable
 from chaperon.measure.window import RunEvent
-from chaperon.report.collector import Collector
+from chaperon.report.collector import Collector, Listener
 from chaperon.report.monitor import RunMonitor
 from chaperon.report.outputs.output import Output, PlannedRun, wants_samples
 from chaperon.report.redaction.redaction import Redactor
@@ -223,6 +223,13 @@ class Run(ABC):
     def crew(self) -> list[WorkerStats]:
         """The workers that send, with how each of them does; in one process this process alone."""
         return self._monitor.workers
+
+    def listen(self, listener: Listener) -> None:
+        """Call *listener* with (second, series by key, windows) of each second that is closed from now on.
+
+        It must return soon and must not raise: the run waits for it. Outputs get seconds in a greenlet of their own.
+        """
+        self._monitor.collector.listeners.append(listener)
 
     def pulse(self) -> Pulse:
         """Return the live figures of the last seconds."""

@@ -15,10 +15,12 @@ from chaperon.report.percentiles import Population
 from chaperon.report.run_log import NoRunLog, RunLog
 from chaperon.report.run_sums import MergedSecond, RunSums
 from chaperon.report.spool import Spool
-from chaperon.report.totals import Pulse, Totals, WorkerStats
+from chaperon.report.totals import Pulse, RecentSecond, Totals, WorkerStats
 
 RECENT = 5
 """Number of closed seconds that the live figures cover."""
+HISTORY = 60
+"""Number of closed seconds that are given one by one with the live figures."""
 LATE = "windows that came after their second was closed, added all the same"
 TWICE = "windows that came twice, counted once"
 MISSING = "windows that never came"
@@ -66,6 +68,7 @@ class Collector:
         self._sums = RunSums()
         self._spool = Spool()
         self._recent: deque[tuple[int, Population]] = deque(maxlen=RECENT)
+        self._minute: deque[RecentSecond] = deque(maxlen=HISTORY)
         self._requests_failing = FailureStreak()
         self._visits_failing = FailureStreak()
         self.listeners: list[Listener] = []
@@ -179,7 +182,7 @@ class Collector:
             return Pulse()
         rows = [seconds[at] for at, _ in self._recent if at in seconds]
         population = Population.merge_all([p for _, p in self._recent])
-        p50, p95 = population.quantile(0.5), population.quantile(0.95)
+        p50, p95, p99 = (population.quantile(q) for q in (0.5, 0.95, 0.99))
         requests, errors = sum(r.requests for r in rows), sum(r.errors for r in rows)
         ledger = self._sums.ledger.values()
         newest = self._newest_error()
@@ -189,19 +192,26 @@ class Collector:
             users=rows[-1].users if rows else 0,
             requests_rate=requests / max(len(rows), 1),
             visits_rate=recent_visits / max(len(rows), 1),
-            errors=sum(r.errors for r in seconds.values()),
+            errors=self._sums.request_errors,
             error_share=errors / requests if requests else 0.0,
             p50=p50.value if p50 else None,
             p95=p95.value if p95 else None,
             p50_at_least=p50.at_least if p50 else None,
             p95_at_least=p95.at_least if p95 else None,
+            p99=p99.value if p99 else None,
+            p99_at_least=p99.at_least if p99 else None,
             visits=sum(c.done + c.failed + c.interrupted for c in ledger),
-            requests=sum(r.requests for r in seconds.values()),
+            requests=self._sums.requests,
             dropped=sum(c.dropped for c in ledger),
             error="" if newest is None else self._error_text(newest),
             error_series="" if newest is None else newest[1],
             error_count=0 if newest is None else self._sums.errors[newest].count,
+            seconds=tuple(self._minute),
         )
+
+    def so_far(self) -> Totals:
+        """Return what the validity of the run is judged by, as it is by now: nothing in it may be changed."""
+        return self._sums.so_far(self.workers)
 
     def totals(self, *, histories: bool = True) -> Totals:
         """Return a copy of all sums, including those of seconds that are still open.
@@ -267,6 +277,17 @@ class Collector:
         self._spool.add(second, merged.series)
         self._recent.append((second, merged.population))
         good, visits = merged.requests - merged.errors, merged.counts
+        times = (merged.population.quantile(q) for q in (0.5, 0.95, 0.99))
+        self._minute.append(
+            RecentSecond(
+                second,
+                merged.requests,
+                merged.errors,
+                visits.planned,
+                visits.done + visits.failed,
+                *(each.lower if each else None for each in times),
+            )
+        )
         self._requests_failing.record(second, bad=merged.errors, good=good)
         self._visits_failing.record(second, bad=visits.failed, good=visits.done + good)
         self._notify(second, merged, windows)

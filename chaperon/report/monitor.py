@@ -32,6 +32,8 @@ from chaperon.report.verdict import Ending, RunInfo, conclude
 
 ABORT_GRACE = 1.0
 """Seconds that running visits have to end after a limit stopped the run."""
+JUDGED_EVERY = 5
+"""Seconds after which the generator is judged anew for the live figures."""
 
 
 class RunMonitor:
@@ -65,7 +67,8 @@ class RunMonitor:
         self._evaluated = -1
         self._dead = DeadTarget()
         self._live = [LiveLimit(limit, self._sliding.get(limit)) for limit in limits]
-        self._state: tuple[int, LimitState | None] = (-1, None)
+        self._states: tuple[int, tuple[LimitState, ...]] = (-1, ())
+        self._problems: tuple[int, tuple[str, ...]] = (-1, ())
         self._rules = rules or ValidityRules()
         self._checks = GeneratorChecks(self._rules)
         collector.listeners.append(self._on_second)
@@ -126,8 +129,16 @@ class RunMonitor:
         return self.collector.workers
 
     def pulse(self) -> Pulse:
-        """Return the live figures of the last closed seconds, with a limit that is broken so far or about to be."""
-        return replace(self.collector.pulse(), limit=self._limit_state())
+        """Return the live figures of the last closed seconds, with the state of the limits and of the generator."""
+        limits = self._limit_states()
+        urgent = [state for standing in ("broken", "near") for state in limits if state.standing == standing]
+        return replace(
+            self.collector.pulse(),
+            limit=urgent[0] if urgent else None,
+            limits=limits,
+            ending=self._aborted or self._failed or "",
+            invalid=(*self._faults, *self._generator_problems()),
+        )
 
     def report(self, info: RunInfo, *, finished: bool) -> Report:
         """Return the report of the run so far, or with *finished* the final one, for which open seconds are closed."""
@@ -183,14 +194,19 @@ class RunMonitor:
             span_due = limit.seconds_due(due)
             sliding.add(second, series, errors, busy=busy, due=1.0 if span_due is None else span_due)
 
-    def _limit_state(self) -> LimitState | None:
-        """Return the state of the first limit that is broken, else of the first that is about to be."""
-        if self._second != self._state[0]:
+    def _limit_states(self) -> tuple[LimitState, ...]:
+        if self._second != self._states[0]:
             errors, due, length = self.collector.errors, self.collector.due, self._second + 1.0
             states = [each.state(errors, each.limit.seconds_due(due) or length) for each in self._live]
-            known = sorted((state for state in states if state is not None), key=lambda state: not state.broken)
-            self._state = (self._second, known[0] if known else None)
-        return self._state[1]
+            self._states = (self._second, tuple(states))
+        return self._states[1]
+
+    def _generator_problems(self) -> tuple[str, ...]:
+        """Return the reasons of the generator for which the run would be INVALID now, every five seconds anew."""
+        if self._second >= self._problems[0] + JUDGED_EVERY:
+            found = self._checks.evaluate(self.collector.so_far(), self._second + 1.0)
+            self._problems = (self._second, tuple(found.invalid))
+        return self._problems[1]
 
     def _abort(self) -> str | None:
         """Return why a limit aborts the run now, None if none does."""

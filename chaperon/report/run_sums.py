@@ -48,6 +48,7 @@ class RunSums:
         self._waiting: dict[Key, list[Series]] = {}
         self.ledger: dict[str, VisitCounts] = {}
         self.seconds: dict[int, SecondRow] = {}
+        self.requests = self.request_errors = 0
         self.errors: dict[ErrorKey, ErrorCount] = {}
         self.exchanges: dict[ErrorPlace, tuple[Exchange, ...]] = {}
         self.notes: Counter[str] = Counter()
@@ -66,6 +67,7 @@ class RunSums:
         new._waiting = {key: list(parts) for key, parts in self._waiting.items()}
         new.ledger = {label: copy(counts) for label, counts in self.ledger.items()}
         new.seconds = {at: row.copy() for at, row in self.seconds.items()}
+        new.requests, new.request_errors = self.requests, self.request_errors
         new.errors = {key: copy(error) for key, error in self.errors.items()}
         new.exchanges = dict(self.exchanges)
         new.notes = Counter(self.notes)
@@ -90,6 +92,20 @@ class RunSums:
             self.generator,
             self.exchanges,
         )
+
+    def so_far(self, workers: Sequence[WorkerStats]) -> Totals:
+        """Return what `GeneratorChecks` evaluate, as it is by now and not copied: nothing in it may be changed.
+
+        Its series are those of visits alone. Other than `totals` it does not merge what waits to be merged, so that
+        the figures of the report do not depend on how often it is called.
+        """
+        visits = {
+            key: Series.merge_all([*([self.series[key]] if key in self.series else []), *parts])
+            for key, parts in self._waiting.items()
+            if key.kind == "visit" and (parts or key in self.series)
+        }
+        happenings = sorted(self.happenings, key=lambda pair: pair[1])
+        return Totals(visits, self.ledger, list(self.seconds.values()), {}, workers, {}, happenings=happenings)
 
     def row(self, second: int) -> SecondRow:
         """Return the row of a second, made when first asked for."""
@@ -131,6 +147,8 @@ class RunSums:
         )
         row.requests += merged.requests
         row.errors += merged.errors
+        self.requests += merged.requests
+        self.request_errors += merged.errors
         row.censored += sum(s.censored.count for s in requests)
         if not late:
             self._add_lengths(windows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 from chaperon.measure.closing import Reported
 from chaperon.measure.exchange import ErrorPlace, Exchange
@@ -88,11 +89,37 @@ class WorkerStats:
 
 @dataclass(frozen=True, slots=True)
 class LimitState:
-    """A limit of a run that goes on: its *text*, its value so far as text, whether that breaks it or is near to."""
+    """A limit of a run that goes on: its *text*, its value so far as text, and what that means.
+
+    *standing* is "broken", "near" (within a tenth of the bound), "held", or "open": there is no value yet, or none
+    that says anything before the end.
+    """
 
     text: str
     shown: str
-    broken: bool
+    standing: Literal["broken", "near", "held", "open"]
+
+    @property
+    def broken(self) -> bool:
+        """Whether the value so far breaks it."""
+        return self.standing == "broken"
+
+
+class RecentSecond(NamedTuple):
+    """A closed second among the live figures: *planned* visits were due in it, *visits* ended.
+
+    The percentiles are in seconds, of the good and censored requests, however few there are; lower bounds where
+    they lie among the censored ones; None without any.
+    """
+
+    at: int
+    requests: int
+    errors: int
+    planned: int
+    visits: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +130,10 @@ class Pulse:
     None, and its lower bound is in the field ending in *at_least*. *error* is the error class that
     came up last of those that still occur (the text of an exception of the author's code, with its line), with
     its series and its count since the start. *limit*
-    is a limit that is broken so far, or about to be.
+    is a limit that is broken so far, or about to be, *limits* are all of them. *ending* is why the run
+    was stopped before its end, "" if it was not. *invalid* are the reasons for which
+    the run would be INVALID if it ended now, evaluated every five seconds. *seconds* are the last 60 closed seconds,
+    the newest last.
     """
 
     elapsed: int = 0
@@ -116,6 +146,8 @@ class Pulse:
     p95: float | None = None
     p50_at_least: float | None = None
     p95_at_least: float | None = None
+    p99: float | None = None
+    p99_at_least: float | None = None
     visits: int = 0
     requests: int = 0
     dropped: int = 0
@@ -123,6 +155,10 @@ class Pulse:
     error_series: str = ""
     error_count: int = 0
     limit: LimitState | None = None
+    limits: tuple[LimitState, ...] = ()
+    ending: str = ""
+    invalid: tuple[str, ...] = ()
+    seconds: tuple[RecentSecond, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

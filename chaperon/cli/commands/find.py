@@ -10,13 +10,12 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from chaperon.cli.execute import attempt, prepare
+from chaperon.cli.execute import attempt, prepare, progress
 from chaperon.cli.interrupts import exit_at_once, handle_signals
 from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import LOAD_NAMES, RATE, SPAN, RunOptions, load_options, target_argument
 from chaperon.cli.outputs import OUTPUTS, outputs_of_search
 from chaperon.cli.recorded_report import recorded_report
-from chaperon.cli.terminal.live import ProgressLine
 from chaperon.cli.terminal.streams import hide, print_error, print_line, print_warning
 from chaperon.errors import ChaperonError
 from chaperon.execution.environment import Environment
@@ -73,7 +72,7 @@ def find(
         path = options.run_file or temporary
         writer = None if path is None else RunFileWriter(path)
         failed: set[str] = set()
-        perform = partial(_run_probe, outputs=sending, writer=writer, failed=failed, quiet=options.quiet)
+        perform = partial(_run_probe, outputs=sending, writer=writer, failed=failed, options=options)
         capacity = search(perform=perform)
         written = not failed
         if writer is not None:
@@ -95,14 +94,14 @@ def _run_probe(
     outputs: Sequence[Output],
     writer: RunFileWriter | None,
     failed: set[str],
-    quiet: bool,
+    options: RunOptions,
 ) -> Report:
     """Run one probe and return its report; *outputs* get its seconds. Those that fail are named once, in *failed*."""
     started = environment.start(outputs=outputs, run_file=writer)
     try:
         with started as running:
             hide(running.plan.secrets)
-            with handle_signals(running), ProgressLine(running, shown=not quiet):
+            with handle_signals(running), progress(running, options, outputs):
                 running.wait()
             report = running.finish()
         for failure in running.output_failures:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -26,23 +26,32 @@ REDRAW = 0.5
 PLAIN = 5.0
 
 
-class ProgressLine:
-    """Shows the progress of *running* on standard error while the block runs."""
+def in_ci(environ: Mapping[str, str]) -> bool:
+    """Return whether the variable CI of *environ* says that it is one of continuous integration."""
+    return environ.get("CI", "") not in ("", "0", "false")
 
-    def __init__(self, running: Run, *, shown: bool = True) -> None:
+
+def redraws(environ: Mapping[str, str]) -> bool:
+    """Return whether standard error is a terminal on which lines can be redrawn."""
+    capable = environ.get("TERM", "dumb") not in ("dumb", "unknown", "")
+    return sys.stderr is not None and sys.stderr.isatty() and capable and not in_ci(environ)
+
+
+class ProgressLine:
+    """Shows the progress of *running* on standard error while the block runs: *redrawn* in place, or line by line."""
+
+    def __init__(self, running: Run, *, redrawn: bool = False) -> None:
         self._running = running
-        self._shown = shown and sys.stderr is not None
+        self._redrawn = redrawn
         self._greenlet: Watched | None = None
         self._screen: Screen | None = None
 
     def __enter__(self) -> ProgressLine:
-        if self._shown:
-            console = CleanConsole(sys.stderr)
-            redrawn = sys.stderr.isatty() and not console.is_dumb_terminal
+        if sys.stderr is not None:
             self._greenlet = spawn_watched(
                 "the progress line",
                 self._run_until_closed,
-                *([self._redraw, console] if redrawn else [self._plain]),
+                *([self._redraw, CleanConsole(sys.stderr)] if self._redrawn else [self._plain]),
                 on_fault=self._running.fault,
                 ends=True,
             )

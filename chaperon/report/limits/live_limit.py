@@ -46,19 +46,20 @@ class LiveLimit:
             if len(parts) > BATCH:
                 parts[:] = [Series.merge_all(parts)]
 
-    def state(self, errors: Mapping[tuple[str, str, str], int], length: float) -> LimitState | None:
-        """Return the state if the limit is broken or about to break, else None.
+    def state(self, errors: Mapping[tuple[str, str, str], int], length: float) -> LimitState:
+        """Return the state of the limit so far.
 
         *errors* are counts by (scenario, series, error class), *length* the seconds in which visits were due.
         """
-        result = self._result(errors, length)
-        if self.limit.what in ("count", "errors") and not self.limit.share and self.limit.op in (">", ">=", "=="):
-            return None  # a number that grows until the end
+        limit, result = self.limit, self._result(errors, length)
         if result is None or (result.value is None and result.at_least is None):
-            return None
-        if result.held and not self._is_near(result.value):
-            return None
-        return LimitState(self.limit.text, result.shown, not result.held)
+            return LimitState(limit.text, "judged at the end" if limit.during is not None else "no data yet", "open")
+        if limit.what in ("count", "errors") and not limit.share and limit.op in (">", ">=", "=="):
+            # a number that grows until the end
+            return LimitState(limit.text, result.shown, "held" if result.held and limit.op != "==" else "open")
+        if not result.held:
+            return LimitState(limit.text, result.shown, "broken")
+        return LimitState(limit.text, result.shown, "near" if self._is_near(result.value) else "held")
 
     def _result(self, errors: Mapping[tuple[str, str, str], int], length: float) -> LimitResult | None:
         if self._sliding is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -43,6 +43,10 @@ class Output(Protocol):
 
     name: str
     """What messages call it, such as "the table" or "InfluxDB"."""
+
+    notices: Mapping[str, str] = {}
+    """What a person should know while the run goes on, by what it is: {"page": URL}. The live view of a terminal shows
+    it; set it in `start`."""
 
     def start(self, plan: PlannedRun) -> None:
         """Get ready; called once, before the setup of the run and before anything is sent.

@@ -87,6 +87,7 @@ class PrometheusOutput(Output):
                 raise OutputError(f"cannot serve metrics at {where}: {exc.strerror or exc}; give another port") from exc
             self._server = server
             self._port = int(server.server_port or 0)  # a search starts it for every probe: at one address
+            self.notices = {"metrics": self.address}
             if not self._announced:
                 self._announced = True
                 hint = f"; as bearer token a scrape needs {self.token}" if self._made else ""
