@@ -198,6 +198,7 @@ def evidence_in(folder):
 
 
 @pytest.mark.processes
+@pytest.mark.processes
 def test_a_run_and_the_report_of_its_file_write_the_same_files(shop, command, tmp_path):
     made = shop("local", "--rate", "10", "--hold", "1s", "--failures", "ev", "--run-file", "r.run", "--processes", "2")
     again = command("report", "r.run", "--failures", "again", "--quiet")
