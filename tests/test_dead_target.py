@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from chaperon import Environment, Scenario, Service, Verdict, run, users
+from chaperon import Environment, Scenario, Service, Verdict, iterations, run, users
 from chaperon.client.network.exceptions import Origin
 from chaperon.client.network.unreached import PATIENCE, TARGETS, UnreachedTargets
 from chaperon.errors import SocketTimeout
@@ -17,6 +17,7 @@ from chaperon.report.collector import Collector
 from chaperon.report.monitor import RunMonitor
 from chaperon.report.validity.validity_rules import ValidityRules
 from chaperon.report.verdict import RunInfo
+from chaperon.testing import ScriptedNetwork, VirtualClock, simulate
 
 REFUSED = {"http://127.0.0.1:9": "nothing listens at http://127.0.0.1:9: connection refused"}
 WHY = REFUSED["http://127.0.0.1:9"]
@@ -65,7 +66,7 @@ def test_a_run_without_one_connection_ends_after_five_seconds():
         {"failure": None, "unreached": {}},
         {"failure": None},
         {"failure": Failure("http 500", "500"), "unreached": {}},
-        {"health": {"connections_opened": 1.0}},
+        {"health": {"connections_opened": 1.0}, "unreached": {}},
     ],
 )
 def test_one_worker_that_reaches_the_target_is_enough(other):
@@ -104,6 +105,104 @@ def test_unreached_targets_travel_in_windows_and_in_merged_ones():
 
     assert unpack_window(pack_window(first, began=0.0), "a", began=0.0).unreached == REFUSED
     assert merge_windows([first, second]).unreached == REFUSED
+
+
+# a target that dies while the run goes on
+
+
+def watched(seconds, *, brake=None, **options):
+    """Return a monitor to which a worker has reported five good seconds, then *seconds* without a connection."""
+    watch = monitor("a", brake=brake)
+    good = windows_of("a", 5, failure=None, unreached={}, health={"connections_opened": 3.0})
+    bad = windows_of("a", 5 + seconds, **{"health": {"connections_opened": 3.0}, **options})[5:]
+    for window in (*good, *bad):
+        watch.add(window)
+    return watch
+
+
+def test_a_target_that_dies_is_a_failure_from_its_second_on_before_what_the_generator_did():
+    health = {"connections_opened": 3.0, "hub_cpu": 1.0, "lag_p50": 0.5, "late_p99": 0.5}
+    report = report_of(watched(9, health=health))
+
+    assert report.verdict is Verdict.FAIL
+    assert report.reasons[0] == f"{WHY}, from second 5 to the end"
+    assert any("used up its core" in reason for reason in report.reasons[1:])
+
+
+def test_a_fault_of_ours_is_still_more_than_a_target_that_died():
+    watch = watched(9)
+    watch.add_fault("a window was lost")
+
+    report = report_of(watch)
+
+    assert report.verdict is Verdict.INVALID
+    assert report.reasons[:2] == ("a window was lost", f"{WHY}, from second 5 to the end")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"seconds": 4},
+        {"seconds": 9, "failure": Failure("http 503", "503"), "unreached": {}},
+        {"seconds": 9, "failure": None},
+    ],
+)
+def test_a_target_that_answers_or_is_gone_for_a_moment_has_not_died(options):
+    assert not any("from second" in reason for reason in report_of(watched(**options)).reasons)
+
+
+def test_a_target_that_comes_back_has_not_died():
+    watch = monitor("a")
+    for window in windows_of("a", 20, health={"connections_opened": 1.0})[:15]:
+        watch.add(window)
+    for window in windows_of("a", 17, failure=None, unreached={}, health={"connections_opened": 2.0})[15:]:
+        watch.add(window)
+
+    assert not any("from second" in reason for reason in report_of(watch).reasons)
+
+
+def test_a_target_that_dies_stops_no_run_before_the_brake():
+    assert not watched(20, brake=30.0).report(RunInfo("shop", 1, "", 25.0), finished=False).reasons[1:]
+
+
+def dying(peer):
+    """Answer in a fifth of a second, for four seconds; then the connection is closed."""
+    for _ in range(20):
+        peer.receive()
+        peer.sleep(0.2)
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
+@pytest.mark.parametrize("load", [users(4, hold=24), iterations(4000, users=4, hold=24)], ids=["users", "iterations"])
+def test_users_of_a_target_that_died_start_ever_fewer_visits(load):
+    refused = ConnectionRefusedError(111, "Connection refused")
+    shop = Scenario(lambda session: session.get("/"), name="shop")
+    environment = Environment("http://shop.test", scenarios=[run(shop, load)], brake=None)
+
+    report = simulate(environment, ScriptedNetwork(VirtualClock(), *[dying] * 4, refused))
+
+    assert report.verdict is Verdict.FAIL
+    assert report.reasons[0] == "nothing listens at http://shop.test: connection refused, from second 5 to the end"
+    assert report.ledger["shop"].done == 80
+    assert 4 * 20 < report.ledger["shop"].failed < 4 * 45
+    late = [second.errors for second in report.seconds if second.at >= 8]
+    assert all(4 <= errors <= 10 for errors in late[:-1])
+
+
+def test_one_failed_connection_costs_a_user_no_pause():
+    refused = ConnectionRefusedError(111, "Connection refused")
+
+    def once(peer):
+        peer.receive()
+        peer.sleep(0.1)
+        peer.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+
+    shop = Scenario(lambda session: session.get("/"), name="shop")
+    environment = Environment("http://shop.test", scenarios=[run(shop, iterations(40))])
+    report = simulate(environment, ScriptedNetwork(VirtualClock(), *[once, refused] * 20, once))
+
+    assert (report.ledger["shop"].done, report.ledger["shop"].failed) == (20, 20)
+    assert report.duration == pytest.approx(2.0, abs=0.01)
 
 
 def environment(url, transport, steps):

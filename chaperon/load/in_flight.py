@@ -29,10 +29,11 @@ _me: Callable[[], Greenlet] = gevent.getcurrent  # type: ignore[assignment]  # e
 
 
 class VisitResult(NamedTuple):
-    """The outcome of a visit, and whether its user makes further ones (*stays*)."""
+    """The outcome of a visit, whether its user makes further ones (*stays*), and whether its connection failed."""
 
     fate: VisitOutcome
     stays: bool = True
+    unconnected: bool = False
 
 
 class Visitor(Protocol):

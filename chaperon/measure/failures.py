@@ -69,6 +69,9 @@ _CLASSES = {
     "ChunkedEncodingError": "protocol",
 }
 
+UNCONNECTED = frozenset({"connect refused", "dns", "tls", "reset", "out of descriptors", "out of ports"})
+"""Error classes of connections that could not be opened, or that the target closed."""
+
 
 def chain(exc: BaseException) -> Iterator[BaseException]:
     """Yield *exc* and the exceptions it wraps (args, reason, cause, context), outermost first, at most 100.

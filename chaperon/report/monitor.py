@@ -151,20 +151,21 @@ class RunMonitor:
             for limit in self._limits
         )
         own = GeneratorPart.of(totals.generator, totals.series, [w.health for w in totals.workers])
-        faults = (
-            *self._faults,
+        generator = (
             *problems.invalid,
             *invalidated_limits(self._limits, results, totals, own, self._rules.own),
         )
         ending = Ending(
             self._aborted,
             self._failed,
-            faults,
+            tuple(self._faults),
             finished,
             (*problems.warnings, *ambiguous_limits(results)),
             unreached=self._dead.reason,
             uncounted=uncounted_errors(self._limits, totals) if finished else ALL_COUNTED,
             strict=self._strict,
+            generator=generator,
+            died=self._dead.died,
         )
         report = map_texts(conclude(totals, results, info, ending, own), self.redact)
         return replace(report, redact=self.redact)

@@ -42,6 +42,8 @@ class Ending:
     for INVALID. *warnings*: sentences that do not affect the verdict. *uncounted*: errors that no limit
     speaks of, a reason of a PASS, and with *strict* for FAIL. *finished*: false while it runs.
     *unreached*: why not one connection succeeded. Such a run is FAIL: there is nothing that could be invalid.
+    *died*: why none succeeded from some second to the end. Such a run is FAIL before what *generator*, the
+    faults of the generator, would make INVALID: a target that refuses connections lets users start visits faster.
     """
 
     aborted: str | None = None
@@ -52,6 +54,8 @@ class Ending:
     unreached: str | None = None
     uncounted: UncountedErrors = ALL_COUNTED
     strict: bool = False
+    generator: tuple[str, ...] = ()
+    died: str | None = None
 
 
 def conclude(
@@ -59,7 +63,7 @@ def conclude(
 ) -> Report:
     """Return the report of a run. The verdict is the first that applies of INVALID, FAIL, ABORTED, PASS.
 
-    It is FAIL if not one connection succeeded.
+    It is FAIL if not one connection succeeded, or none any more.
 
     *own* estimates the generator's own part of the measured times.
     """
@@ -147,8 +151,9 @@ def _lost_warnings(totals: Totals, ending: Ending) -> list[str]:
 
 
 def _judge(totals: Totals, limits: Sequence[LimitResult], ending: Ending) -> tuple[Verdict, list[str]]:
-    invalid = list(ending.faults)
-    failed = [_broken(limit) for limit in limits if not limit.held]
+    invalid = [*ending.faults, *(() if ending.died else ending.generator)]
+    failed = [ending.died] if ending.died else []
+    failed += [_broken(limit) for limit in limits if not limit.held]
     if ending.failed:
         failed.append(ending.failed)
     if ending.strict and ending.uncounted.numbers:
@@ -161,6 +166,8 @@ def _judge(totals: Totals, limits: Sequence[LimitResult], ending: Ending) -> tup
         if not any(counts.done for counts in totals.ledger.values()):
             empty = sum(counts.no_row for counts in totals.ledger.values())
             failed.append("no visit was done" + (f": {empty:,} found no row left" if empty else ""))
+    if ending.died:
+        failed += ending.generator
     if ending.unreached is not None:
         failed = [ending.unreached, *failed, *invalid]
         invalid = []

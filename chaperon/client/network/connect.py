@@ -127,8 +127,7 @@ class NetworkContext:
                 stream.close()
                 self.unreached.record(origin, exc)
                 raise
-        if not self.opened:
-            self.unreached.set_reached()
+        self.unreached.set_reached()
         self.opened += 1
         return stream, ConnectTimings(known - began, connected - known, now() - connected)
 

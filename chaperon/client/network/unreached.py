@@ -29,7 +29,7 @@ _OWN = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS
 
 
 class UnreachedTargets:
-    """Why connections failed, by target, until the first one of the run succeeds: from then on there are none."""
+    """Why connections failed, by target, since the last one that succeeded; none while the target is reached."""
 
     def __init__(self) -> None:
         self._reached = False
@@ -50,15 +50,15 @@ class UnreachedTargets:
             self._waiting.setdefault(_url(origin), now)
 
     def set_reached(self) -> None:
-        """Set that a target has been reached."""
-        if not self._reached:
-            self._reached = True
+        """Set that a target has been reached: what failed before does not count."""
+        self._reached = True
+        if self._waiting or self._reasons:
             self._waiting.clear()
             self._reasons.clear()
 
     def record(self, origin: Origin, exc: BaseException) -> None:
-        """Record why a connection to *origin* failed, unless one has succeeded before."""
-        if self._reached or len(self._reasons) >= TARGETS:
+        """Record why a connection to *origin* failed."""
+        if len(self._reasons) >= TARGETS:
             return
         url = _url(origin)
         reason = _reason(url, exc)
@@ -67,7 +67,7 @@ class UnreachedTargets:
 
     def record_refused(self, url: str, exc: BaseException) -> None:
         """Record the failure of a request that was sent by urllib3, if it is one to connect to the target."""
-        if self._reached or is_a(exc, ProxyError):
+        if is_a(exc, ProxyError):
             return
         causes = list(chain(exc))
         if not any(is_a(each, NewConnectionError, ConnectTimeoutError, SSLError) for each in causes):

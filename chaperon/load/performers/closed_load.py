@@ -16,6 +16,9 @@ from chaperon.load.performers.performer import Terms
 from chaperon.load.share import ShareProgress
 
 LONG = 3600.0
+BACK_OFF = 0.1
+"""Seconds from the start of a user's second visit in a row without a connection to its next one; doubled each time."""
+LONGEST_BACK_OFF = 1.0
 
 
 class _ActiveUser:
@@ -90,6 +93,7 @@ class ClosedLoad:
         restless = load.think is None and load.pacing is None
         once = isinstance(load, Users) and load.visits == 1
         count_visit, loop = flight.recorder.count_visit, flight.loop
+        refused = 0
         flight.present += 1
         try:
             while flight.going(progress) and (active.off is None or clock.now() < active.off):
@@ -111,10 +115,13 @@ class ClosedLoad:
                 arrival = Arrival(share.entry, share.unique(number), me, None, share.phases(due - flight.began))
                 before = loop.iteration
                 visited = flight.visit(progress, arrival, due)
+                refused = refused + 1 if visited.unconnected else 0
                 if once or not visited.stays:
                     self._finished.add(user)
                     return
-                if not restless or loop.iteration == before:  # else the visit waited, and the other greenlets ran
+                if refused > 1:
+                    self._rest(active, max(self._wake(user, number, due), due + self._back_off(user, number, refused)))
+                elif not restless or loop.iteration == before:  # else the visit waited, and the other greenlets ran
                     self._rest(active, self._wake(user, number, due))
         finally:
             flight.present -= 1
@@ -135,6 +142,15 @@ class ClosedLoad:
         load, now = self._load, self._flight.clock.now()
         rested = now + self._drawn(load.think, user, number, "think")
         return max(rested, begun + self._drawn(load.pacing, user, number, "pacing"))
+
+    def _back_off(self, user: int, number: int, refused: int) -> float:
+        """Return the least seconds between the starts of two visits, the last *refused* of which had no connection.
+
+        Exponential back-off with jitter: without it, users of a target that is gone would start visits
+        as fast as the generator can, use up its core, and hide why.
+        """
+        most = min(BACK_OFF * 2.0 ** min(refused - 2, 10), LONGEST_BACK_OFF)
+        return most * (0.5 + 0.5 * seeded_random(self._progress.share.source, user, number, "back off").random())
 
     def _drawn(self, span: Between | None, user: int, number: int, what: str) -> float:
         if span is None:
