@@ -56,6 +56,8 @@ RUNS = {
     "b2": {"factor": 1.3, "seed": 5},
     "b3": {"factor": 1.3, "seed": 6},
     "failing": {"errors": 0.03, "seed": 7},
+    "failing_slower": {"errors": 0.2, "factor": 1.5, "seed": 8},
+    "failing_often": {"errors": 0.2, "seed": 9},
     "faster_load": {"load": rate(30, hold="70s")},
     "ramped": {"load": rate(20, ramp="20s", hold="100s")},
     "warmed": {"load": rate(20, hold="110s", warmup="30s")},
@@ -211,6 +213,14 @@ def test_a_gate_decides_in_place_of_the_default_ones(compared):
     assert found.exit_code == 0
     assert found["errors(GET /)"].change is ChangeKind.SLOWER
     assert not found["errors(GET /)"].gated
+
+
+def test_times_of_samples_in_error_are_compared_with_one_run_a_side(compared):
+    found = compared("failing_often", "failing_slower", gates=["bad p50(GET /)", "all p50(GET /)"])
+
+    assert [change.change for change in found.gated] == [ChangeKind.SLOWER] * 2
+    for change in found.gated:
+        assert change.outcome.found.low < math.log(1.5) < change.outcome.found.high
 
 
 def test_a_margin_is_of_a_figure_or_of_a_statistic(compared):

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from benchmarks.intervals import covered, widened
 from chaperon.measure.precision.centroids import Centroids
+from chaperon.measure.precision.confidence import samples_needed
 from chaperon.measure.precision.history import History, SeriesSecond
 from chaperon.measure.precision.long_run import dependence
 from chaperon.measure.recorder import Recorder
@@ -250,6 +251,69 @@ def test_the_table_says_by_how_much_the_samples_depend_on_each_other():
     (line,) = [line for line in out.getvalue().splitlines() if line.startswith("design effect up to: ")]
     assert f"p50 {effect:.1f}" in line
     assert len(line) <= 80
+
+
+REFUSED = Failure("http 503", "Service Unavailable")
+
+
+@pytest.mark.parametrize("of", ["bad", "all"])
+def test_bad_samples_that_resemble_their_neighbours_have_a_design_effect(of):
+    chance = random.Random(5)
+
+    def times_of(values):
+        row = report_of(collected(values, fails=lambda second, number: REFUSED if number % 2 else None))["GET /"]
+        return row.in_error if of == "bad" else row.all
+
+    wandering = times_of(drifting(1, seconds=120))
+    even = times_of([[chance.lognormvariate(-3, 0.3) for _ in range(40)] for _ in range(120)])
+    assert wandering.design_effect(0.5) > 5
+    assert even.design_effect(0.5) < 3
+    assert width(wandering.interval(0.5)) > 2 * width(even.interval(0.5))
+    assert wandering.effective(0.5) < even.effective(0.5)
+
+
+@pytest.mark.parametrize("of", ["service", "response", "bad", "all"])
+@pytest.mark.parametrize(("options", "step"), [({"in_memory": 1_000}, 1), ({"limit": 20_000}, 10)])
+def test_every_population_comes_back_from_the_spool(of, options, step):
+    held, kept, seconds = Spool(), Spool(**options), list(drifting(3, seconds=120))
+    for at, values in enumerate(seconds):
+        series = Series()
+        fates = [(took, REFUSED if number % 3 == 0 else None) for number, took in enumerate(values)]
+        series.add([(GET, at, at + took, failure, 0, at - 0.01, None) for took, failure in fates])
+        for spool in (held, kept):
+            spool.add(at, {GET: series})
+
+    parts = [sorted(spool.history(GET).seconds(), key=lambda second: second.at) for spool in (held, kept)]
+    counts = [sum(part.count for second in each for part in second.counted(of)[0]) for each in parts]
+    assert kept.step >= step
+    assert counts[0] == counts[1] == 120 * {"service": 26, "response": 26, "bad": 14, "all": 40}[of]
+    bounds = [[part.high for second in each for part in second.counted(of)[0] if part.count] for each in parts]
+    assert max(bounds[0]) == max(bounds[1])
+    effects = [spool.history(GET).dependence(lambda q: 0.05, 0.5, of=of).design_effect for spool in (held, kept)]
+    assert effects[1] == pytest.approx(effects[0], rel=0.05 if step == 1 else 0.5)
+
+
+def test_a_limit_on_bad_samples_is_judged_by_how_many_are_independent():
+    limits = ["bad p95(GET /) < 10s", "all p95(GET /) < 10s", "p95(GET /) < 10s"]
+    fails = {"fails": lambda second, number: REFUSED if number % 4 else None}
+    report = report_of(collected(drifting(1, rate=20), **fails), limits)
+
+    bad, everything, _ = report.limits
+    row = report["GET /"]
+    for limit, times in ((bad, row.in_error), (everything, row.all)):
+        assert samples_needed(0.95) > times.effective(0.95)
+        assert limit.shown.startswith("max ")
+        assert f"count as {times.effective(0.95)} of 72 needed" in limit.note
+    values = as_dict(report)["series"][0]
+    assert values["bad"]["p95"] is values["all"]["p95"] is None
+
+
+def test_a_series_without_bad_samples_has_one_population():
+    row = report_of(collected(drifting(2)))["GET /"]
+
+    assert row.all.interval(0.95) == row.service.interval(0.95)
+    assert not row.in_error
+    assert row.in_error.known(0.5) is row.in_error.design_effect(0.5) is None
 
 
 def test_the_seconds_are_read_once_for_all_percentiles():

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from chaperon.measure.precision.confidence import PERCENTILES, Interval, rank_share, ranks, samples_needed
-from chaperon.measure.precision.history import History
+from chaperon.measure.precision.history import History, Times
 from chaperon.measure.precision.long_run import Dependence
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
@@ -43,18 +43,18 @@ class Population:
     No distribution is assumed: a percentile has a lower and an upper bound, which are equal
     if every censored sample was cut later than the percentile. *low*, *high*, *mean* and
     *total* are of the good samples. *history* has the same samples second by second, from which
-    their dependence is estimated; without it they are treated as independent.
+    their dependence is estimated; without it they are treated as independent. *of* is which samples of it they are.
     """
 
-    __slots__ = ("censored", "good", "history", "is_response")
+    __slots__ = ("censored", "good", "history", "of")
 
     def __init__(
-        self, good: Sketch, censored: Sketch, history: History | None = None, *, is_response: bool = False
+        self, good: Sketch, censored: Sketch, history: History | None = None, *, of: Times = "service"
     ) -> None:
         self.good = good
         self.censored = censored
         self.history = history
-        self.is_response = is_response
+        self.of = of
 
     def __repr__(self) -> str:
         return f"<Population of {self.good.count} good and {self.censored.count} censored>"
@@ -70,17 +70,19 @@ class Population:
     @classmethod
     def response(cls, series: Series) -> Population:
         """Return the response times of a series, measured from when its samples were due."""
-        return cls(series.response, series.response_censored, series.history, is_response=True)
+        return cls(series.response, series.response_censored, series.history, of="response")
 
     @classmethod
     def of_all(cls, series: Series) -> Population:
-        """Return the service times of all samples of a series: good, bad and censored ones, as if independent."""
-        return cls(Sketch.merge_all([series.good, series.bad]) if series.bad else series.good, series.censored)
+        """Return the service times of all samples of a series: good, bad and censored ones."""
+        if not series.bad:
+            return cls.service(series)
+        return cls(Sketch.merge_all([series.good, series.bad]), series.censored, series.history, of="all")
 
     @classmethod
     def of_bad(cls, series: Series) -> Population:
-        """Return the service times of the samples of a series that ended in an error, as if independent."""
-        return cls(series.bad, Sketch())
+        """Return the service times of the samples of a series that ended in an error."""
+        return cls(series.bad, Sketch(), series.history, of="bad")
 
     @classmethod
     def merge_all(cls, many: Iterable[Population]) -> Population:
@@ -134,13 +136,13 @@ class Population:
             return None
         q = round(q, 12)  # 99.9 / 100 is another float than 0.999: without rounding the seconds are read twice
         wanted = {q, *PERCENTILES.values()}
-        return self.history.dependence(self._threshold, q, wanted, response=self.is_response)
+        return self.history.dependence(self._threshold, q, wanted, of=self.of)
 
     def read_ahead(self, quantiles: Iterable[float]) -> None:
         """Estimate the dependence at many *quantiles* at once, so that the seconds are read only once for them all."""
         wanted = [round(q, 12) for q in quantiles if self.count >= samples_needed(q)]
         if self.history is not None and wanted:
-            self.history.dependence(self._threshold, wanted[0], wanted, response=self.is_response)
+            self.history.dependence(self._threshold, wanted[0], wanted, of=self.of)
 
     def design_effect(self, q: float) -> float | None:
         """Return the design effect at quantile *q*: its variance divided by that for independent samples, at least 1.
@@ -227,18 +229,6 @@ class Population:
             else:
                 high = middle
         return high
-
-
-def bad_text(bad: Sketch, q: float) -> str:
-    """Return quantile *q* of the times of bad samples as text, with the marks of `percentile_text`.
-
-    Bad samples are not kept second by second: they are treated as independent.
-    """
-    value = bad.known(q)
-    if value is None:
-        return UNKNOWN if bad else time_text(None)
-    interval = bad.interval(q)
-    return f"{ROUGH if interval is None or interval.rough(value) else ''}{time_text(value)}"
 
 
 def percentile_text(population: Population, q: float) -> str:

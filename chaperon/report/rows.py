@@ -129,6 +129,11 @@ class Row:
         """The service times of all samples: good, bad and censored ones."""
         return Population.of_all(self.series)
 
+    @property
+    def in_error(self) -> Population:
+        """The service times of bad samples, with the precision of their percentiles."""
+        return Population.of_bad(self.series)
+
     def percentile(self, p: float) -> float | None:
         """Return percentile *p* (0 to 100) of the service times, in seconds, of good and censored samples.
 

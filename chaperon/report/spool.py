@@ -24,7 +24,12 @@ LIMIT = 256 << 20
 STEP = 10
 
 _HEAD = struct.Struct("<QIIIIIII")
-"""Offset and length of the record before, length 0 for none; second; step; counts: censored (2), bad, sketches."""
+"""Offset and length of the record before, length 0 for none; second; step; counts: censored (2), bad; sketches.
+
+The last is the sum of 1 if there is a sketch of response times, and 2 if there is one of bad samples, besides the one
+of good samples.
+"""
+_RESPONSE, _BAD = 1, 2
 _SKETCH = struct.Struct("<HHdd")
 """Means; weights, 0 if each mean is one sample; least and greatest value."""
 _NONE = Centroids(())
@@ -124,19 +129,21 @@ class Spool:
             *before, at, step, censored, response_censored, bad, sketches = _HEAD.unpack_from(record)
             link = before[0], before[1]
             good, place = _unpacked(record, _HEAD.size)
-            response, _ = _unpacked(record, place) if sketches == 2 else (_NONE, 0)
-            yield SeriesSecond(at, good, censored, response, response_censored, bad, step)
+            response, place = _unpacked(record, place) if sketches & _RESPONSE else (_NONE, place)
+            bad_times, _ = _unpacked(record, place) if sketches & _BAD else (_NONE, place)
+            yield SeriesSecond(at, good, censored, response, response_censored, bad, step, bad_times)
 
     def _write(self, records: Sequence[tuple[Key, int, int, Series]]) -> None:
         parts: list[bytes] = []
         last: dict[Key, _Link] = {}
         size = self._size
         for key, at, step, series in records:
-            sketches = [series.good, *([series.response] if series.response else [])]
-            body = b"".join(map(_packed, sketches))
+            others = [(kind, each) for kind, each in ((_RESPONSE, series.response), (_BAD, series.bad)) if each]
+            kinds = sum(kind for kind, _ in others)
+            body = b"".join(map(_packed, (series.good, *(each for _, each in others))))
             before = last.get(key, self._last.get(key, _NOWHERE))
             cut, response_cut = series.censored.count, series.response_censored.count
-            head = _HEAD.pack(*before, at, step, cut, response_cut, series.bad.count, len(sketches))
+            head = _HEAD.pack(*before, at, step, cut, response_cut, series.bad.count, kinds)
             last[key] = size, len(head) + len(body)
             parts += [head, body]
             size += len(head) + len(body)
@@ -152,7 +159,7 @@ class Spool:
 def _second(at: int, step: int, series: Series) -> SeriesSecond:
     cut, response_cut = series.censored.count, series.response_censored.count
     good, response = series.good.to_centroids(), series.response.to_centroids()
-    return SeriesSecond(at, good, cut, response, response_cut, series.bad.count, step)
+    return SeriesSecond(at, good, cut, response, response_cut, series.bad.count, step, series.bad.to_centroids())
 
 
 def _packed(sketch: Sketch) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from chaperon.measure.precision.centroids import Centroids
 from chaperon.measure.precision.long_run import Dependence, dependence
@@ -14,7 +14,7 @@ class SeriesSecond(NamedTuple):
 
     *good* and *response*: the samples without an error, by service and by response time.
     *censored*, *response_censored*: the number of samples cut before they ended. *bad*: the
-    number of samples that ended in an error.
+    number of samples that ended in an error, *bad_times* their service times.
     """
 
     at: int
@@ -24,8 +24,23 @@ class SeriesSecond(NamedTuple):
     response_censored: int
     bad: int = 0
     step: int = 1
+    bad_times: Centroids = Centroids(())
+
+    def counted(self, of: Times) -> tuple[tuple[Centroids, ...], int]:
+        """Return the times of a population of samples, and how many more were cut before they ended."""
+        match of:
+            case "response":
+                return (self.response,), self.response_censored
+            case "bad":
+                return (self.bad_times,), 0
+            case "all":
+                return (self.good, self.bad_times), self.censored
+            case "service":
+                return (self.good,), self.censored
 
 
+Times = Literal["service", "response", "all", "bad"]
+"""A population of samples: good and censored ones by service or by response time, all of them, or bad ones alone."""
 Source = Callable[[], Iterable[SeriesSecond]]
 """Returns the seconds of one key in any order; a second may occur more than once. May block to read a file."""
 
@@ -37,7 +52,7 @@ class History:
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self.sources = tuple(sources)
-        self._known: dict[tuple[bool, float], Dependence | None] = {}
+        self._known: dict[tuple[Times, float], Dependence | None] = {}
 
     def __repr__(self) -> str:
         return f"<History of {len(self.sources)} keys>"
@@ -57,16 +72,16 @@ class History:
             yield from source()
 
     def dependence(
-        self, value: Callable[[float], float], q: float, others: Iterable[float] = (), *, response: bool = False
+        self, value: Callable[[float], float], q: float, others: Iterable[float] = (), *, of: Times = "service"
     ) -> Dependence | None:
-        """Return the dependence of the samples at quantile *q*, or None if too few seconds have samples.
+        """Return the dependence of a population *of* samples at quantile *q*, or None if too few seconds have some.
 
         *value* returns the value of a quantile. The *others* are estimated and cached at the same
         time, since reading the seconds costs most. May block to read a file.
         """
-        if (response, q) not in self._known:
-            self._read({each: value(each) for each in (q, *others)}, response)
-        return self._known[response, q]
+        if (of, q) not in self._known:
+            self._read({each: value(each) for each in (q, *others)}, of)
+        return self._known[of, q]
 
     def counts(self) -> tuple[dict[int, int], int]:
         """Return how many samples each second has, errors included, and how many seconds stand together.
@@ -96,7 +111,7 @@ class History:
         share = sum(errors for errors, _ in pairs.values()) / total if total else 0.0
         return dependence(pairs, 1 - share, step)
 
-    def _read(self, values: Mapping[float, float], response: bool) -> None:
+    def _read(self, values: Mapping[float, float], of: Times) -> None:
         """Count, in each second, the samples above each of *values*, by quantile.
 
         A censored sample counts as above every value: it is only known that it took longer than
@@ -106,13 +121,14 @@ class History:
         sums: dict[int, list[float]] = {}  # by second: the number of samples, then those above each value
         step = 1
         for second in self.seconds():
-            good, cut = (second.response, second.response_censored) if response else (second.good, second.censored)
-            if not good.count + cut:
+            parts, cut = second.counted(of)
+            count = cut + sum(part.count for part in parts)
+            if not count:
                 continue
             step = max(step, second.step)
-            found = [good.count + cut, *[each + cut for each in good.above_each(bounds)]]
+            found = [count, *[cut + sum(above) for above in zip(*(p.above_each(bounds) for p in parts), strict=True)]]
             known = sums.get(second.at)
             sums[second.at] = found if known is None else [a + b for a, b in zip(known, found, strict=True)]
         for place, q in enumerate(values, 1):
             pairs = {at: (sums[at][place], sums[at][0]) for at in sorted(sums)}
-            self._known[response, q] = dependence(pairs, q, step)
+            self._known[of, q] = dependence(pairs, q, step)

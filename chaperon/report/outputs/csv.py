@@ -96,7 +96,7 @@ class CsvOutput(Output):
 def _series_row(row: Any) -> list[Any]:
     service = [row.service.known(share) for share in PERCENTILES.values()]
     response = [None if row.response is None else row.response.known(share) for share in PERCENTILES.values()]
-    bad = [row.bad.known(share) for share in PERCENTILES.values()]
+    bad = [row.in_error.known(share) for share in PERCENTILES.values()]
     return [*(getattr(row, name) for name in _SERIES[:13]), *service, *response, *bad]
 
 

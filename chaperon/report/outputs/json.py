@@ -143,7 +143,7 @@ def _series(report: Report, row: Row) -> dict[str, Any]:
         "response": None if row.response is None else _response(row.response),
         "response_intervals": None if row.response is None else _intervals(row.response),
         "response_design_effect": None if row.response is None else _design_effects(row.response),
-        "bad": {name: row.bad.known(q) for name, q in PERCENTILES.items()},
+        "bad": _percentiles(row.in_error),
         "all": {**_percentiles(row.all), "at_least": _lower_bounds(row.all)},
         "generator_part": _own(report, row, response=False),
         "response_generator_part": None if row.response is None else _own(report, row, response=True),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from chaperon.report.exchanges.exchange_names import exchange_paths
 from chaperon.report.format import AT_LEAST, MARKS, number_text, share_text, time_text
 from chaperon.report.outputs.file_output import FileOutput
-from chaperon.report.percentiles import Population, bad_text, percentile_text
+from chaperon.report.percentiles import Population, percentile_text
 from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import ErrorRow, Report
 from chaperon.report.rows import (
@@ -119,7 +119,7 @@ def _timed(row: Row) -> list[tuple[str, ...]]:
     name = cell(row.name) + ("" if row.response is None else ", from when due")
     lines = [_figures(name, row, times)]
     if row.bad:
-        spread = [bad_text(row.bad, share) for share in _SHARES.values()]
+        spread = [percentile_text(row.in_error, share) for share in _SHARES.values()]
         lines.append((f"… {IN_ERROR}", f"{row.bad.count:,}", "", "", "", *spread, time_text(row.bad.high)))
     return lines
 

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from chaperon.measure.precision.confidence import PERCENTILES
 from chaperon.report.format import OWN, number_text, share_text, time_text
-from chaperon.report.percentiles import bad_text, percentile_text
+from chaperon.report.percentiles import percentile_text
 from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import Report
 from chaperon.report.rows import (
@@ -100,7 +100,7 @@ def times_text(report: Report, row: Row) -> str:
     if row.kind in UNTIMED:
         return ""
     times = [*_times(report, row).values(), *(_times(report, row, response=True).values() if row.response else ())]
-    times += [bad_text(row.bad, share) for share in PERCENTILES.values()] if row.bad else []
+    times += [percentile_text(row.in_error, share) for share in PERCENTILES.values()] if row.bad else []
     return " ".join(times)
 
 
@@ -151,7 +151,7 @@ def _shown(report: Report, rows: Sequence[Row]) -> list[Row]:
 
 def _in_error_line(row: Row) -> _Line:
     """Return the line with the times of the bad samples of a row, from their start."""
-    times = {name: bad_text(row.bad, share) for name, share in PERCENTILES.items()}
+    times = {name: percentile_text(row.in_error, share) for name, share in PERCENTILES.items()}
     return _Line(f"  {IN_ERROR}", {"count": f"{row.bad.count:,}", **times, "max": time_text(row.bad.high)})
 
 
