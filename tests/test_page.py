@@ -27,6 +27,7 @@ from chaperon.report.outputs.json import as_dict
 from chaperon.report.page.document import COMPARISON_SCRIPTS, SCRIPTS, UPLOT, asset, html_of
 from chaperon.report.page.payload import page_payload
 from chaperon.report.page.steps import MOST_POINTS, RunSteps, SeriesName, bucket_of, histogram_of
+from chaperon.report.redaction.one_line import STEERING, one_line
 from chaperon.testing import VirtualClock
 
 in_chromium = [
@@ -174,6 +175,8 @@ def test_the_page_lets_no_data_end_its_script_and_nothing_out():
     (data,) = re.findall(r'<script id="data" type="application/json">(.*?)</script>', html, re.DOTALL)
     assert len(json.loads(data)["report"]["series"]) == 2 * len(HOSTILE) + 2
     assert not re.search(r"[<>\u2028]", data)
+    names = [row["name"] for row in json.loads(data)["report"]["series"]]
+    assert not set("".join(names)) & set(map(chr, STEERING))
     assert "default-src 'none'" in html
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", html)
 
@@ -230,7 +233,7 @@ class TestInChromium:
 
     def test_every_figure_of_the_tables_is_the_one_of_the_json(self, shown):
         browser, report, _ = shown
-        wanted = {(row["scenario"], row["name"], row["kind"]): row for row in as_dict(report)["series"]}
+        wanted = {(row["scenario"], one_line(row["name"]), row["kind"]): row for row in as_dict(report)["series"]}
 
         found = rows_of(browser)
         assert {tuple(key) for key, _ in found} == set(wanted)

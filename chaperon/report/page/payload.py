@@ -15,6 +15,7 @@ from chaperon.report.limits.selection import ALL
 from chaperon.report.outputs.json import shared_dict
 from chaperon.report.outputs.output import PlannedRun
 from chaperon.report.page.steps import BUCKETS_PER_DECADE, SHORTEST, Point, RunSteps, SeriesName, Step
+from chaperon.report.redaction.one_line import one_line
 from chaperon.report.report import Report
 from chaperon.report.rows import UNTIMED, Row
 
@@ -49,9 +50,7 @@ def page_payload(report: Report, plan: PlannedRun, steps: RunSteps, folder_link:
     zoomed = [place for place in busiest if rows[place]["kind"] not in UNTIMED][:ZOOMED]
     kept = ("verdict", "reasons", "warnings", "started", "duration", "environment", "chaperon", "seed", "limits",
             "ledger", "errors", "workers", "happenings", "notes")  # fmt: skip
-    return {
-        "schema": SCHEMA,
-        "finished": report.finished,
+    texts = {
         "report": {**{name: values[name] for name in kept}, "series": rows, "requests": _total(report, values)},
         "exchange_files": _exchange_files(values["errors"], plan.exchange_folder, folder_link),
         "plan": {
@@ -62,6 +61,14 @@ def page_payload(report: Report, plan: PlannedRun, steps: RunSteps, folder_link:
             "facts": [list(fact) for fact in plan.facts()],
         },
         "bounds": [limit_bound(limit.limit, report) for limit in report.limits],
+        "classes": _classes(found),
+        "workers": _workers(found),
+        "phases": phases_of(found, length),
+    }
+    return {
+        "schema": SCHEMA,
+        "finished": report.finished,
+        **{name: _one_line_texts(value) for name, value in texts.items()},
         "step": length,
         "at": [step.at for step in found],
         "run": _run_columns(found, length),
@@ -72,10 +79,16 @@ def page_payload(report: Report, plan: PlannedRun, steps: RunSteps, folder_link:
             "requests": [_flat(step.requests) for step in found],
             **{str(place): [_flat(point) for point in points[place]] for place in zoomed},
         },
-        "classes": _classes(found),
-        "workers": _workers(found),
-        "phases": phases_of(found, length),
     }
+
+
+def _one_line_texts(value: Any) -> Any:
+    """Return plain values with every text, keys too, as one line that cannot change how others read."""
+    if isinstance(value, str):
+        return one_line(value)
+    if isinstance(value, dict):
+        return {_one_line_texts(key): _one_line_texts(each) for key, each in value.items()}
+    return [_one_line_texts(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def _exchange_files(errors: Sequence[dict[str, Any]], folder: str, link: str) -> list[dict[str, str] | None]:
