@@ -108,6 +108,26 @@ def test_every_limit_has_a_state_and_one_that_is_broken_or_about_to_be_is_named(
     assert pulse.limit == (pulse.limits[0] if state[1] in ("broken", "near") else None)
 
 
+@pytest.mark.parametrize("limit", ["p95(GET /x) < 1s", "errors(check a) < 1% over 3s", "rate(GET / in stop) > 3"])
+def test_a_limit_on_a_name_that_never_comes_is_named_after_fifty_visits(limit):
+    calm, pulse = fill(monitor(limit), 49), fill(monitor(limit), 60)
+
+    assert (calm.limit, calm.limits[0].standing) == (None, "open")
+    assert pulse.limit == LimitState(limit, "no data after 60 visits", "missing", pulse.limit.note)
+    assert "GET /" in pulse.limit.note
+    (line,) = [text for text in live_lines(pulse, "3 users", length=None) if "no data" in text]
+    assert f"limit {limit} has no data after 60 visits: {pulse.limit.note}" in line
+
+
+@pytest.mark.parametrize(
+    "limit", ["p95(GET /) < 1s", "errors(GET /: http 503) < 1", "bad p95(GET /x) < 1s", "p95(a) < 1s during b"]
+)
+def test_a_limit_that_has_its_series_or_may_still_get_it_is_not(limit):
+    pulse = fill(monitor(limit), 60)
+
+    assert pulse.limits[0].standing != "missing"
+
+
 def test_a_broken_limit_goes_before_one_that_is_near():
     pulse = fill(monitor("p95 < 130ms", "mean < 50ms"), 40)
 

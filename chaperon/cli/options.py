@@ -70,12 +70,15 @@ class RunOptions:
         """Load FILE[:NAME] and apply the options to it. Raises LoadError, UsageError.
 
         Secrets of the options and of the environment are masked in all output from then on. *warn* is called with a
-        sentence for each step of the file that no scenario uses.
+        sentence for all that nothing uses, think times that never pass, and limits on names that are not there.
         """
         hide(self.secrets)
         loaded = load(target, warn=warn)
         hide(loaded.secrets)
-        return self.apply_to(loaded)
+        environment = self.apply_to(loaded)
+        for sentence in environment.doubts:
+            warn(sentence)
+        return environment
 
     @property
     def log_level(self) -> str | None:

@@ -22,7 +22,7 @@ from chaperon.load.shapes import rate
 from chaperon.load.share import Share
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.validity.validity_rules import ValidityRules
-from chaperon.scenario.entry import Entry
+from chaperon.scenario.entry import Entry, names_of
 from chaperon.scenario.scenario import Scenario, Step, as_scenario
 from chaperon.session.config import merge
 from chaperon.session.context import DEFAULT, POLICIES, OnError
@@ -40,18 +40,16 @@ if TYPE_CHECKING:
 class Environment:
     """Services, entries, limits: all that a run needs to know.
 
-    *url*, *headers*, *auth*, *verify*, *cert* describe the default service, *services* the
-    others; one named "default" takes its place. *timeout* (seconds, or a pair for
-    connecting and reading), *deadline*, *max_body*, *transport*, *local_addresses*, *timings*,
-    *trust_origins* (see `Service`) are theirs unless they have their own. *grace* is how long visits in
-    flight may go on at the end, *brake* after how long of nothing but failing requests the
-    run stops (None: never). With *strict* the verdict is FAIL where there are errors that no
-    limit speaks of. What is due in the
-    first *warmup* counts to no headline, no limit. An arrival that would begin more than
-    *late* after it was due is dropped (None: it begins late). *trust* changes the
-    rules by which a run is INVALID, such as {"late": "100ms", "cpu": None}. *metrics*
-    renames, leaves out or derives series. *on_sample* is called with a `SampleRecord` for every sample, within
-    the visit and in the process that sends it; it must not block. Raises LoadError, LimitError, PlanError.
+    *url*, *headers*, *auth*, *verify*, *cert* describe the default service, *services* the others; one named
+    "default" takes its place. *timeout* (seconds, or a pair for connecting and reading), *deadline*, *max_body*,
+    *transport*, *local_addresses*, *timings*, *trust_origins* (see `Service`) are theirs unless they have their own.
+    *grace* is how long visits in flight may go on at the end, *brake* after how long of nothing but failing requests
+    the run stops (None: never). With *strict* the verdict is FAIL where there are errors that no limit speaks of.
+    What is due in the first *warmup* counts to no headline, no limit. An arrival that would begin more than *late*
+    after it was due is dropped (None: it begins late). *trust* changes the rules by which a run is INVALID, such as
+    {"late": "100ms", "cpu": None}. *metrics* renames, leaves out or derives series. *on_sample* is called with a
+    `SampleRecord` for every sample, within the visit and in the process that sends it; it must not block. Raises
+    LoadError, LimitError, PlanError.
 
     *setup* runs once per run before it, *teardown* after it in any case; each may take
     the config as its argument. *setup* may be a generator function or a context manager,
@@ -144,6 +142,11 @@ class Environment:
         """The values no output may show: see `RunPlan.secrets`."""
         return self._parsed.secrets
 
+    @property
+    def doubts(self) -> list[str]:
+        """Sentences on what may not be meant: think times that never pass, limits on names that are not there."""
+        return [*(doubt for entry in self.entries for doubt in entry.unused_thinks), *self._parsed.doubts]
+
     def plan(self, secrets: Mapping[str, str] | None = None) -> RunPlan:
         """Return the parsed form that a run takes, with the values of `secret(…)`.
 
@@ -157,7 +160,7 @@ class Environment:
         return RunPlan(
             name=self.name,
             seed=self.seed,
-            entries=self.entries,
+            entries=tuple(entry.paced() for entry in self.entries),
             config=self.config,
             limits=tuple(parse(text) for text in self.limits),
             rules=ValidityRules.of(self.trust),
@@ -245,7 +248,7 @@ class Environment:
         """
         entries = self._chosen(only)
         if load is not None and len(entries) > 1:
-            raise UsageError(f"several entries: say whose load it is with --only {_names(entries)}")
+            raise UsageError(f"several entries: say whose load it is with --only {names_of(entries)}")
         if load is not None:
             entries = [replace(entries[0], load=load)]
         if hold is not None or ramp is not None:
@@ -278,7 +281,7 @@ class Environment:
             return entries
         chosen = [e for e in entries if e.label == only]
         if not chosen:
-            raise UsageError(f"no entry {only!r} in {self.name!r}; there are {_names(entries)}")
+            raise UsageError(f"no entry {only!r} in {self.name!r}; there are {names_of(entries)}")
         return chosen
 
     def _served(
@@ -344,7 +347,7 @@ class Environment:
         if not self.limits:
             raise UsageError("a search needs a limit that can break: --limit 'p95(visit) < 300ms'")
         if len(self.checked().entries) > 1:
-            raise UsageError(f"a search changes the rate of one entry: say which with --only {_names(self.entries)}")
+            raise UsageError(f"a search changes the rate of one entry: say which with --only {names_of(self.entries)}")
         run = perform or Environment.execute
         warmup = seconds(settle)
         return find_capacity(
@@ -385,10 +388,6 @@ _KINDS: tuple[tuple[str, Any, str], ...] = (
     ("headers", Mapping, "a mapping from names to values"),
     ("config", Mapping, "a mapping"),
 )
-
-
-def _names(entries: Sequence[Entry]) -> str:
-    return ", ".join(repr(e.label) for e in entries)
 
 
 def _timeout(timeout: Any) -> Any:

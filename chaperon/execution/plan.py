@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from inspect import isfunction, unwrap
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,9 +15,11 @@ from chaperon.execution.setup import Setup
 from chaperon.load.share import Share, deal
 from chaperon.measure.meter import Derived, Naming
 from chaperon.report.limits.limits import Limit
+from chaperon.report.limits.unknown_names import unknown_names
 from chaperon.report.samples.observer import Observe
 from chaperon.report.validity.validity_rules import ValidityRules
 from chaperon.scenario.entry import Entry
+from chaperon.scenario.steps import options_of
 from chaperon.session.config import merge
 from chaperon.session.context import DEFAULT, OnError
 
@@ -70,6 +73,24 @@ class RunPlan:
         ends = [entry.load.until for entry in self.entries]
         known = [end for end in ends if end is not None]
         return max(known, default=None) if len(known) == len(ends) else None
+
+    @property
+    def doubts(self) -> list[str]:
+        """Sentences on limits whose step, scenario or phase the entries do not have."""
+        return list(unknown_names(self.limits, self._names_of_steps(), self._labels(), self._phases()))
+
+    def _labels(self) -> set[str]:
+        return {label for entry in self.entries for label in (entry.label, *(e.label for e in entry.split_mix()))}
+
+    def _phases(self) -> set[str]:
+        return {stage.phase for share in self.shares() for stage in share.phases.stages}
+
+    def _names_of_steps(self) -> set[str]:
+        """Return the names of all steps of the scenarios, and of others that their modules have."""
+        steps = [step for entry in self.entries for step in entry.scenario.all_steps()]
+        modules = {id(place): place for step in steps if (place := getattr(unwrap(step), "__globals__", None))}
+        others: list[Any] = [value for place in modules.values() for value in place.values() if isfunction(value)]
+        return {"init", "cleanup", *(found.name for f in (*steps, *others) if (found := options_of(f)))}
 
     @property
     def secrets(self) -> set[str]:

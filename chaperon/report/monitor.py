@@ -65,6 +65,7 @@ class RunMonitor:
         self._failed: str | None = None
         self._faults: list[str] = []
         self._evaluated = -1
+        self._ended = 0
         self._dead = DeadTarget()
         self._live = [LiveLimit(limit, self._sliding.get(limit)) for limit in limits]
         self._states: tuple[int, tuple[LimitState, ...]] = (-1, ())
@@ -131,7 +132,7 @@ class RunMonitor:
     def pulse(self) -> Pulse:
         """Return the live figures of the last closed seconds, with the state of the limits and of the generator."""
         limits = self._limit_states()
-        urgent = [state for standing in ("broken", "near") for state in limits if state.standing == standing]
+        urgent = [state for standing in ("broken", "near", "missing") for state in limits if state.standing == standing]
         return replace(
             self.collector.pulse(),
             limit=urgent[0] if urgent else None,
@@ -178,6 +179,7 @@ class RunMonitor:
         for window in windows:
             self._checks.add(window)
         self._dead.add(second, windows)
+        self._ended += sum(counts.done + counts.failed for window in windows for counts in window.ledger.values())
         for live in self._live:
             live.add(series)
         if not self._sliding:
@@ -198,7 +200,7 @@ class RunMonitor:
     def _limit_states(self) -> tuple[LimitState, ...]:
         if self._second != self._states[0]:
             errors, due, length = self.collector.errors, self.collector.due, self._second + 1.0
-            states = [each.state(errors, each.limit.seconds_due(due) or length) for each in self._live]
+            states = [each.state(errors, each.limit.seconds_due(due) or length, self._ended) for each in self._live]
             self._states = (self._second, tuple(states))
         return self._states[1]
 

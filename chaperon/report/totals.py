@@ -91,13 +91,15 @@ class WorkerStats:
 class LimitState:
     """A limit of a run that goes on: its *text*, its value so far as text, and what that means.
 
-    *standing* is "broken", "near" (within a tenth of the bound), "held", or "open": there is no value yet, or none
-    that says anything before the end.
+    *standing* is "broken", "near" (within a tenth of the bound), "held", "missing": no series of its name has come,
+    though many visits have ended, or "open": there is no value yet, or none that says anything before the end.
+    *note* has the names there are, of one that is missing.
     """
 
     text: str
     shown: str
-    standing: Literal["broken", "near", "held", "open"]
+    standing: Literal["broken", "near", "missing", "held", "open"]
+    note: str = ""
 
     @property
     def broken(self) -> bool:
@@ -130,7 +132,7 @@ class Pulse:
     None, and its lower bound is in the field ending in *at_least*. *error* is the error class that
     came up last of those that still occur (the text of an exception of the author's code, with its line), with
     its series and its count since the start. *limit*
-    is a limit that is broken so far, or about to be, *limits* are all of them. *ending* is why the run
+    is a limit that is broken so far, about to be, or missing, *limits* are all of them. *ending* is why the run
     was stopped before its end, "" if it was not. *invalid* are the reasons for which
     the run would be INVALID if it ended now, evaluated every five seconds. *seconds* are the last 60 closed seconds,
     the newest last.

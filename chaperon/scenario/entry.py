@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,6 +28,30 @@ class Entry:
     def label(self) -> str:
         """The label of its series."""
         return encodable(self.name or self.scenario.label, NAME)
+
+    def paced(self) -> Entry:
+        """This entry with the think time of its scenario's last step as that of its load, which needs none of its own.
+
+        Then it passes after each visit of a user, but the last. Open loads have no such pause.
+        """
+        think = self.scenario.last_think
+        return self if think is None else replace(self, load=self.load.with_think(think))
+
+    @property
+    def unused_thinks(self) -> list[str]:
+        """A sentence for each step whose think time never passes."""
+        if members := getattr(self.scenario, "members", ()):
+            remedy = "a load has one for all members: users(10, hold='5m', think='1s')"
+            each = [(member, remedy) for member in members if member.last_think is not None]
+        else:
+            own = any(getattr(leg.load, "think", None) is not None for leg in self.load.legs)
+            remedy = "the load has its own" if own else "visits of this load start when they are due"
+            alone = len(self.scenario.steps) == 1 and self.scenario.last_think is not None
+            each = [(self.scenario, remedy)] if alone and self.paced().load == self.load else []
+        return [
+            f"think= of step {scenario.names[-1]} never passes: it is the last step of {scenario.label}; {why}"
+            for scenario, why in each
+        ]
 
     def split_mix(self) -> tuple[Entry, ...]:
         """This entry, or one for each scenario of a mix."""
@@ -64,3 +88,8 @@ def run(scenario: Scenario | Step, load: Load = ONE_VISIT, /, *, name: str | Non
     if not load.legs:
         raise LoadError(f"a load of {load} sends nothing: a pause stands before or after something")
     return Entry(as_scenario(scenario), load, name, config)
+
+
+def names_of(entries: Sequence[Entry]) -> str:
+    """Return the labels of entries as text."""
+    return ", ".join(repr(entry.label) for entry in entries)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from chaperon.clock import WAIT, seconds
 from chaperon.errors import LoadError, StepFailed, VisitTimeout
 from chaperon.interrupts import is_interrupt
 from chaperon.load.arrivals import seeded_random
+from chaperon.load.kinds.think import Between
 from chaperon.load.weights import choose_in_turn, whole
 from chaperon.measure.failures import clear_listed
 from chaperon.scenario.steps import StepOptions, options_of, step, step_time_limit
@@ -99,6 +100,11 @@ class Scenario:
         return [_options(s).name for s in self.steps]
 
     @property
+    def last_think(self) -> Between | None:
+        """The think time of the last step, which passes between two visits of a user."""
+        return self._steps_with_options[-1][1].think
+
+    @property
     def label(self) -> str:
         """The name given, else the variable it is bound to, else that of its only step, else the stem of its file."""
         if self.name is not None:
@@ -109,6 +115,12 @@ class Scenario:
                 if value is self and not name.startswith("__"):
                     return str(name)
         return self._unbound(places)
+
+    def all_steps(self) -> Iterator[Step]:
+        """Yield its steps, and those of the scenarios it is a choice or a mix of."""
+        yield from self.steps
+        for member in getattr(self, "members", ()):
+            yield from member.all_steps()
 
     def run_init(self, session: Session) -> None:
         """Run `init`, timed as «step init»."""

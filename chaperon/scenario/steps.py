@@ -70,7 +70,8 @@ def step(
 
     A call runs the function *repeat* times, and each of these again after an exception, up to
     *retries* times. Each attempt may take at most *timeout* (StepTimeout). In a scenario,
-    *think* is the pause after the step, unless it is the last one. *on_error* is what follows
+    *think* is the pause after the step; of the last one it is the pause between two visits of a user,
+    unless the load has its own. *on_error* is what follows
     an exception: "next-visit" (the default), "continue", "stop-session" or "stop-run". Raises
     PlanError for invalid options.
     """

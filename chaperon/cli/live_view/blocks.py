@@ -22,7 +22,13 @@ VALUE = 7
 """Columns of a time."""
 BAR = 40
 """Columns of the progress bar at most."""
-STANDINGS = {"broken": ("broken", "bold red"), "near": ("close", "yellow"), "held": ("held", "green"), "open": ("", "")}
+STANDINGS = {
+    "broken": ("broken", "bold red"),
+    "near": ("close", "yellow"),
+    "missing": ("missing", "yellow"),
+    "held": ("held", "green"),
+    "open": ("", ""),
+}
 URGENT = tuple(STANDINGS)
 KEYS = ("p pause", "+ - scale", "s stop", "e errors", "? help")
 HELP = (

@@ -67,7 +67,9 @@ def _trouble(pulse: Pulse) -> list[tuple[str, str, str]]:
     found = []
     if pulse.error_count:
         found.append((f"{pulse.error_count:,} × ", one_line(f"{pulse.error} in {pulse.error_series}"), ""))
-    if pulse.limit is not None:
+    if pulse.limit is not None and pulse.limit.standing == "missing":
+        found.append(("", one_line(f"limit {pulse.limit.text} has {pulse.limit.shown}: {pulse.limit.note}"), ""))
+    elif pulse.limit is not None:
         state = "broke" if pulse.limit.broken else "is close"
         found.append(("", f"limit {one_line(pulse.limit.text)}", f" {state}: {pulse.limit.shown}"))
     return found

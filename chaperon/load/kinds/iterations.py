@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from chaperon.load.kinds.load import Load, Shaped
@@ -64,6 +64,9 @@ class Iterations(Shaped):
 
     def joined(self, other: Load) -> Load | None:
         return super().joined(other) if other.silence is not None else None  # the numbers of visits differ
+
+    def with_think(self, think: Between) -> Iterations:
+        return self if self.think is not None else replace(self, think=think)
 
     def __str__(self) -> str:
         return f"{count_text(self.total, 'iteration')} by {count_text(self.users, 'user')}"

@@ -62,6 +62,10 @@ class Load:
         """Return the load up to the offset *until*."""
         raise NotImplementedError
 
+    def with_think(self, think: Between) -> Load:
+        """Return the load with *think* as the pause between two visits of a user, unless it has one or needs none."""
+        return self
+
     @property
     def silence(self) -> float | None:
         """The length of the load in seconds if it sends nothing (a pause), otherwise None."""
@@ -238,6 +242,9 @@ class InTurn(Load):
             at += part.until or 0.0
         return InTurn(tuple(kept)) if len(kept) > 1 else kept[0]
 
+    def with_think(self, think: Between) -> InTurn:
+        return InTurn(tuple(part.with_think(think) for part in self.parts))
+
     def __str__(self) -> str:
         return ", then ".join(map(str, self.parts))
 
@@ -258,6 +265,9 @@ class Beside(Load):
 
     def cut(self, until: float) -> Beside:
         return Beside(tuple(part.cut(until) for part in self.parts))
+
+    def with_think(self, think: Between) -> Beside:
+        return Beside(tuple(part.with_think(think) for part in self.parts))
 
     def __str__(self) -> str:
         return " + ".join(map(str, self.parts))

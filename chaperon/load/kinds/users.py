@@ -70,5 +70,8 @@ class Users(Shaped):
     def with_spans(self, hold: float | None = None, ramp: float | None = None) -> Load:
         return super(Users, self if hold is None else replace(self, visits=None)).with_spans(hold, ramp)
 
+    def with_think(self, think: Between) -> Users:
+        return self if self.think is not None else replace(self, think=think)
+
     def __str__(self) -> str:
         return level_text(count_text(self.n, "user"), self.curve)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from chaperon.load.kinds.arriving import Arriving
@@ -40,6 +40,9 @@ class UsersPerSecond(Arriving):
         cap = "" if self.in_flight is None else f", at most {count_text(self.in_flight, 'user')} at once"
         each = f"{count_text(self.visits, 'visit')} each"
         return f"{self._count(seed, 'user')}, {each}, {self._spaced()}{cap}"
+
+    def with_think(self, think: Between) -> UsersPerSecond:
+        return self if self.think is not None else replace(self, think=think)
 
     def __str__(self) -> str:
         each = f" with {count_text(self.visits, 'visit')} each" if self.visits != 1 else ""
