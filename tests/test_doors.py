@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -251,6 +252,21 @@ def test_a_console_keeps_its_own_colours_and_nobody_elses():
     assert "\\x1b[2J" in text
     console.print("[red]red[/]", highlight=False)
     assert "\x1b[31mred" in out.getvalue()
+
+
+@pytest.mark.parametrize("width", [20, 33, 80, 140])
+def test_no_letter_of_a_long_sentence_is_lost_where_it_is_wrapped(width):
+    words = [f"{letter * length}" for length in (3, 5, 7, 11) for letter in "abcdefghij"]
+    report = replace(report_of(), warnings=(" ".join(words),))
+    out = io.StringIO()
+
+    console = CleanConsole(CleanStream(out), width=width)
+    console_output.print_report(report, console)
+    console.print(" ".join(words), highlight=False)
+
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert [word for line in lines for word in line.split() if word in words] == [*words, *words]
 
 
 def test_what_is_logged_stays_one_line_and_its_traceback_is_indented(capsys):

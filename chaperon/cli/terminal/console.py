@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from chaperon.cli.terminal.streams import clean_lines, unwrapped
+from chaperon.cli.terminal.streams import clean_line, clean_lines, unwrapped
 
 
 class CleanConsole(Console):
@@ -32,8 +32,8 @@ class CleanConsole(Console):
         for segment in super().render(renderable, options):
             if segment.control or segment.text.isprintable():
                 yield segment
-            else:
-                yield Segment(clean_lines(segment.text), segment.style)
+            else:  # its line breaks are those of wrapping: a text has been cleaned before
+                yield Segment("\n".join(map(clean_line, segment.text.split("\n"))), segment.style)
 
 
 def _clean(text: Text) -> Text:

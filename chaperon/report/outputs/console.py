@@ -27,6 +27,7 @@ from chaperon.report.texts import one_line_texts
 from chaperon.report.worker_table import worker_lines
 
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INVALID: "magenta", Verdict.ABORTED: "yellow"}
+INDENT = "    "
 ERRORS_SHOWN = 20
 HAPPENINGS_SHOWN = 30
 PARTS_SHOWN = 20
@@ -118,16 +119,24 @@ def print_report(
                 f"at {what.at:.1f} s: {escape(redacted_line(what.text))}{escape(redacted_line(who))}", highlight=False
             )
     for note, times in report.notes.items():
-        console.print(f"note: {times:,} {escape(note)}", highlight=False)
+        _print_sentence(console, f"note: {times:,} {escape(note)}")
     for warning in report.warnings:
-        console.print(f"[yellow]warning:[/] {escape(redacted_line(warning))}", highlight=False)
+        _print_sentence(console, f"[yellow]warning:[/] {escape(redacted_line(warning))}")
     colour = _COLOURS[report.verdict]
     console.print()
     word = report.verdict.value
     rest = escape(redacted_line(report.headline.removeprefix(word)))
-    console.print(f"[bold {colour}]{word}[/] in {report.duration:.1f} s{rest}", highlight=False)
+    _print_sentence(console, f"[bold {colour}]{word}[/] in {report.duration:.1f} s{rest}")
     for reason in report.reasons_below:
-        console.print(f"  {escape(redacted_line(reason))}", highlight=False)
+        _print_sentence(console, f"  {escape(redacted_line(reason))}")
+
+
+def _print_sentence(console: Console, markup: str) -> None:
+    """Print a sentence with console markup; where it needs several lines, those after the first are indented."""
+    first, *more = Text.from_markup(markup).wrap(console, max(console.width - len(INDENT), len(INDENT)))
+    console.print(first, highlight=False)
+    for line in more:
+        console.print(Text(INDENT).append_text(line), highlight=False)
 
 
 def design_effect_line(rows: Sequence[Row]) -> str:
