@@ -37,6 +37,8 @@ COMPILED = [
     "chaperon/client/http/pool.py",
     "chaperon/client/http/json_codec.py",
     "chaperon/client/http/request_templates.py",
+    "chaperon/client/untouched.py",
+    "chaperon/client/current_session.py",
     "chaperon/client/http/fast_path.py",
     "chaperon/client/websocket/masking.py",
     "chaperon/client/websocket/frames.py",
@@ -51,6 +53,7 @@ COMPILED = [
     "chaperon/measure/timed_block.py",
     "chaperon/session/tasks.py",
     "chaperon/session/clients.py",
+    "chaperon/scenario/step_loop.py",
     "chaperon/scenario/visits.py",
 ]
 """What every visit and every window pass through. The source is the same, with or without a compiler."""

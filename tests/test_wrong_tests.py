@@ -271,7 +271,7 @@ def test_the_unmerged_samples_of_a_series_are_bounded():
         meter.record("GET /", "http", number / 1000, number / 1000 + 0.01)
         meter.record("step looks", "step", number / 1000, number / 1000 + 0.01)
 
-    waiting = {key.name: len(batch) for key, batch in recorder._open.items()}
+    waiting = {key.name: len(series.rows) for key, series in recorder._open.items()}
     assert waiting["GET /"] < NEWEST + BATCH
     assert waiting["step looks"] < BATCH
     assert {series.count for series in recorder.cut().series.values()} == {10 * NEWEST}

@@ -1,4 +1,4 @@
-"""The session whose visit or task a greenlet makes, and the connections it opens that no sample includes."""
+"""The connections that a visit or task opens outside the session, which no sample includes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
-import gevent
 import gevent.socket
 
 from chaperon.author_frames import Place, author_frames
+from chaperon.client.current_session import current_session
 from chaperon.measure.recorder import UNMEASURED
 
 REMEDY = (
@@ -21,22 +21,8 @@ REMEDY = (
 )
 PLACES = 20
 """Lines of authors that are named in a process; further ones are counted together."""
-_ATTRIBUTE = "_chaperon_session"
 _places: set[str] = set()
 _watched: list[tuple[Any, Any]] = []
-
-
-def set_current(session: Any) -> Any:
-    """Set the session of the current greenlet, None for none; return the one before."""
-    greenlet: Any = gevent.getcurrent()
-    before = getattr(greenlet, _ATTRIBUTE, None)
-    setattr(greenlet, _ATTRIBUTE, session)
-    return before
-
-
-def current_session() -> Any:
-    """Return the session whose visit or task the current greenlet makes, None if there is none."""
-    return getattr(gevent.getcurrent(), _ATTRIBUTE, None)
 
 
 class Measuring:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gevent.local import local
 
-from chaperon.client.current import current_session
+from chaperon.client.current_session import current_session
 from chaperon.errors import UsageError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from chaperon.client.current import current_session
+from chaperon.client.current_session import current_session
 
 
 class LogContext(logging.Filter):

@@ -12,6 +12,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool
 
+from chaperon.client.untouched import KNOWN, untouched
+
 if TYPE_CHECKING:
     PlainSession = requests.Session
 else:
@@ -29,21 +31,12 @@ _HOMES = {
 }
 """By part: the module that defines it if it is not replaced."""
 
-# Module variables, one a part: they are compared at each request, and nothing in Python is read faster.
-_session: Any = None
-_send: Any = None
-_adapter_send: Any = None
-_connection: Any = None
+KNOWN.plain = PlainSession
 
 
 def intercepted() -> bool:
     """Return whether requests must go through `requests` or urllib3 because a part of them is replaced."""
-    if (
-        requests.Session is _session
-        and PlainSession.send is _send
-        and HTTPAdapter.send is _adapter_send
-        and HTTPConnectionPool.ConnectionCls is _connection
-    ):
+    if untouched():
         return False
     return intercepted() if _learned() else True
 
@@ -56,14 +49,13 @@ def _learned() -> bool:
         "adapter_send": HTTPAdapter.send,
         "connection": HTTPConnectionPool.ConnectionCls,
     }
-    known = globals()
     news = [
         name
         for name, part in found.items()
-        if known[f"_{name}"] is not part and (getattr(part, "__module__", "") == _HOMES[name] or _is_ours(part))
+        if getattr(KNOWN, name) is not part and (getattr(part, "__module__", "") == _HOMES[name] or _is_ours(part))
     ]
     for name in news:
-        known[f"_{name}"] = found[name]
+        setattr(KNOWN, name, found[name])
     return bool(news)
 
 

@@ -39,8 +39,11 @@ class Judged:
         if "_failed" in own:
             return
         failure = own["_failed"] = _failure(self, reason)
-        if "_recorded" in own:
-            meter, name, start, end, before = own["_recorded"]
+        recorded = own.get("_recorded")
+        if recorded is None and "_sent" in own:
+            recorded = own["_sent"].recorded
+        if recorded is not None:
+            meter, name, start, end, before = recorded
             if meter.amend(name, start, end, before, failure):
                 keep_exchange(meter, name, start, end, failure, response=self)
             else:

@@ -15,9 +15,9 @@ from chaperon.load.feeder import UniqueRows, user_numbering
 from chaperon.load.generator.health import Health
 from chaperon.load.share import Share, progress_of
 from chaperon.measure.meter import Meter
-from chaperon.measure.recorder import JournalWriter, Recorder, Tap
+from chaperon.measure.recorder import Recorder, Tap
 from chaperon.measure.roundtrips import RoundTripStarts
-from chaperon.measure.window import Sink
+from chaperon.measure.window import JournalWriter, Sink
 from chaperon.report.limits.reserved import reserved_by
 from chaperon.report.samples.observer import Observe, SampleObserver
 from chaperon.scenario.scenario import as_scenario

@@ -17,7 +17,8 @@ from chaperon.interrupts import is_interrupt, is_ours, marked
 from chaperon.load.arrivals import Arrival
 from chaperon.load.generator.health import Health
 from chaperon.load.share import ShareProgress
-from chaperon.measure.recorder import Recorder, VisitOutcome
+from chaperon.measure.recorder import Recorder
+from chaperon.measure.window import VisitOutcome
 
 if TYPE_CHECKING:
     from typing import TypeAlias

@@ -10,7 +10,7 @@ from chaperon.interrupts import is_interrupt
 from chaperon.measure.exchange import SessionActivity
 from chaperon.measure.plain_text import LABEL, NAME, encodable
 from chaperon.measure.recorder import NAMES, NAMES_CUT, Recorder
-from chaperon.measure.sample import STEADY, Failure, Key, Sample
+from chaperon.measure.sample import STEADY, Failure, Key, OpenSeries, Sample
 
 LONG = 100
 """Maximum length, in characters, of a tag's name and of its value."""
@@ -29,11 +29,18 @@ class Derived(NamedTuple):
     value: Callable[[Sample], float]
 
 
-class _CachedKey(NamedTuple):
-    """The key of a series, None if the environment leaves it out, and what to compute from its samples."""
+class _CachedKey:
+    """The key of a series, None if the environment leaves it out, and what to compute from its samples.
 
-    key: Key | None
-    derived: tuple[tuple[Key, Callable[[Sample], float]], ...]
+    *open* is where its samples are collected, once there was one.
+    """
+
+    __slots__ = ("derived", "key", "open")
+
+    def __init__(self, key: Key | None, derived: tuple[tuple[Key, Callable[[Sample], float]], ...]) -> None:
+        self.key = key
+        self.derived = derived
+        self.open: OpenSeries | None = None
 
 
 Tags = tuple[tuple[str, str], ...]
@@ -63,6 +70,7 @@ class Meter:
         "activity",
         "clock",
         "measuring",
+        "now",
         "phase",
         "recorder",
         "scenario",
@@ -80,6 +88,7 @@ class Meter:
     ) -> None:
         self.recorder = recorder
         self.clock = clock
+        self.now: Callable[[], float] = clock.now
         self.scenario = scenario
         self.phase = STEADY
         self.tags: Tags = ()
@@ -147,12 +156,16 @@ class Meter:
         cached = cache.get((name, kind))
         if cached is None:
             cached = self._make_key(cache, name, kind, self.tags if tags is None else tags)
-        key, derived = cached
-        self.recorder.activity = self.activity
+        key, derived, series, recorder = cached.key, cached.derived, cached.open, self.recorder
+        recorder.activity = self.activity
         if key is not None:
-            self.recorder.record_fields(key, start, end, failure, bytes, due, value)
+            if series is None:
+                recorder.record_fields(key, start, end, failure, bytes, due, value)
+                cached.open = recorder.open_series(key)
+            else:
+                recorder.record_open(series, start, end, failure, bytes, due, value)
         elif kind == "http":
-            self.recorder.left_out += 1
+            recorder.left_out += 1
         if derived:
             sample = Sample(key or Key(self.scenario, name, kind, self.phase), start, end, failure, bytes, due, value)
             for own, compute in derived:

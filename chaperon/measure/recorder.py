@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Literal, Protocol
 
 from chaperon.author_frames import raised_at
 from chaperon.measure.exception_text import class_name, describe, with_place
 from chaperon.measure.exchange import ExchangeLog, SessionActivity
 from chaperon.measure.hub_lag import HubLag
 from chaperon.measure.plain_text import NAME, WORDS, encodable
-from chaperon.measure.sample import NOTHING_RESERVED, WARM_UP, Failure, Key, Reserved, Row, Sample
+from chaperon.measure.sample import NOTHING_RESERVED, WARM_UP, Failure, Key, OpenSeries, Reserved, Row, Sample
 from chaperon.measure.series import Series
-from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts, Window
+from chaperon.measure.window import ErrorCount, ErrorKey, JournalWriter, RunEvent, VisitCounts, VisitOutcome, Window
 
 NAMES = 1_000
 KEYS = 10_000
@@ -46,42 +45,7 @@ UNMEASURED = "connections were opened outside the session"
 REFUSED = "samples refused: not a finite number, or negative"
 SIZES_REFUSED = "sizes left out: no number of bytes"
 
-VisitOutcome = Literal["planned", "done", "failed", "interrupted", "no_row", "dropped", "lost"]
 Tap = Callable[[Sample], None]
-
-
-class JournalWriter(Protocol):
-    """A write-ahead log: a recorder calls these methods with each record before its own method returns.
-
-    What a call has written must survive the process. A call must not block and must not raise.
-    """
-
-    def record_fields(
-        self,
-        key: Key,
-        start: float,
-        end: float,
-        failure: Failure | None,
-        bytes: int,
-        due: float | None,
-        value: float | None,
-    ) -> None:
-        """Write one sample. The parameters are the fields of a `Sample`, in its order; all moments are in seconds."""
-
-    def amend(self, key: Key, start: float, end: float, before: str | None, failure: Failure) -> None:
-        """Write that a sample written before is in error; see `Recorder.amend`."""
-
-    def count_visit(self, label: str, due: float, outcome: VisitOutcome, waited: float, share: str) -> None:
-        """Write the outcome of one visit that was *due* at a reading of the clock; see `Recorder.count_visit`."""
-
-    def record_rows(self, share: str, rows: int) -> None:
-        """Write how many unique rows of a share have been handed out in all."""
-
-    def count_note(self, what: str) -> None:
-        """Write one occurrence of a note."""
-
-    def record_event(self, what: RunEvent) -> None:
-        """Write an event of the run."""
 
 
 class Caps:
@@ -186,7 +150,11 @@ class Recorder:
         self.left_out = 0
         self.messages = 0
         self._second = second
-        self._open: dict[Key, list[Row]] = {}
+        self._open: dict[Key, OpenSeries] = {}
+        self._begun: list[OpenSeries] = []
+        self._counted: VisitCounts | None = None
+        self._counted_second = -1
+        self._counted_label = ""
         self._series: dict[Key, Series] = {}
         self._ledger: dict[tuple[str, int], VisitCounts] = {}
         self._errors: dict[ErrorKey, ErrorCount] = {}
@@ -217,12 +185,37 @@ class Recorder:
         due: float | None,
         value: float | None,
     ) -> None:
-        """Record the fields of one sample (see `Sample`); takes under a microsecond.
+        """Record the fields of one sample (see `Sample`).
 
         A value that is not finite or is negative is refused and counted as a note; only a gauge
         may be negative.
         """
+        took = end - start if value is None else value
+        series = self._open.get(key)
+        if series is None and 0.0 <= abs(took) < LARGEST:
+            key = self._caps.key(key)
+            series = self._open.get(key)
+            if series is None:
+                series = self._open[key] = OpenSeries(key)
+        self.record_open(series or OpenSeries(key), start, end, failure, bytes, due, value)
+
+    def open_series(self, key: Key) -> OpenSeries | None:
+        """Return where the samples of a key within the caps are collected; None if there was none."""
+        return self._open.get(key)
+
+    def record_open(
+        self,
+        series: OpenSeries,
+        start: float,
+        end: float,
+        failure: Failure | None,
+        bytes: int,
+        due: float | None,
+        value: float | None,
+    ) -> None:
+        """Record the fields of one sample of *series*; see `record_fields`. Takes under a microsecond."""
         # mypyc: the fields of a Sample as seven parameters, so that compiled callers create no Sample.
+        key = series.key
         took = end - start if value is None else value
         if not 0.0 <= took < LARGEST and not (key.kind == "gauge" and abs(took) < LARGEST):
             self.count_note(REFUSED)
@@ -235,18 +228,22 @@ class Recorder:
         if bytes and not (isinstance(bytes, int) and 0 < bytes < MOST_BYTES):
             self.count_note(SIZES_REFUSED)
             bytes = 0
-        batch = self._open.get(key)
-        if batch is None:
-            key = self._caps.key(key)
-            batch = self._open.setdefault(key, [])
-        batch.append((key, start, end, failure, bytes, due, value))
+        rows = series.rows
+        if not series.begun:
+            series.begun = True
+            self._begun.append(series)
+        rows.append((key, start, end, failure, bytes, due, value))
         if self._keep is not None:
             self._keep(key, start, end, failure, bytes, due, value)
         if self._tap is not None:
             self._tap(Sample(key, start, end, failure, bytes, due, value))
-        if len(batch) >= BATCH and (key.kind != "http" or len(batch) >= NEWEST + BATCH):
-            self._merge_batch(key, batch[:BATCH])
-            del batch[:BATCH]
+        if len(rows) >= BATCH:
+            if not series.amendable:
+                self._merge_batch(key, rows)
+                series.rows = []
+            elif len(rows) >= NEWEST + BATCH:
+                self._merge_batch(key, rows[:BATCH])
+                del rows[:BATCH]
 
     def amend(self, key: Key, start: float, end: float, before: str | None, failure: Failure) -> bool:
         """Record *failure* in place of the outcome of a sample; return False if the sample is part of a window already.
@@ -257,7 +254,8 @@ class Recorder:
         """
         alike = [k for k in self._open if k[0] == key[0] and k[1] in (key[1], OTHER) and k[2] == key[2] and k != key]
         for known in [key, *alike]:
-            batch = self._open.get(known, [])
+            series = self._open.get(known)
+            batch = [] if series is None else series.rows
             for place in range(len(batch) - 1, -1, -1):
                 _, began, ended, outcome, size, due, value = batch[place]
                 if began == start and ended == end and (None if outcome is None else outcome.error) == before:
@@ -275,11 +273,19 @@ class Recorder:
 
         *waited* is for how many seconds a dropped visit had been due. *share* is the name of its share.
         """
-        second = (label, max(int(due - self.began), 0))
-        counts = self._ledger.get(second)
-        if counts is None:
-            counts = self._ledger[second] = VisitCounts()
-        setattr(counts, outcome, getattr(counts, outcome) + 1)
+        second = max(int(due - self.began), 0)
+        counts = self._counted
+        if counts is None or second != self._counted_second or label != self._counted_label:
+            counts = self._ledger.get((label, second))
+            if counts is None:
+                counts = self._ledger[label, second] = VisitCounts()
+            self._counted, self._counted_second, self._counted_label = counts, second, label
+        if outcome == "planned":
+            counts.planned += 1
+        elif outcome == "done":
+            counts.done += 1
+        else:
+            setattr(counts, outcome, getattr(counts, outcome) + 1)
         if waited:
             counts.waited += waited
         if self._journal is not None:
@@ -339,9 +345,10 @@ class Recorder:
         The parameters are fields of the window (see `Window`); *late* is the lateness of the visits that
         started since the last cut, in seconds.
         """
-        for key, batch in self._open.items():
-            if batch:
-                self._merge_batch(key, batch)
+        for series in self._begun:
+            if series.rows:
+                self._merge_batch(series.key, series.rows)
+            series.rows, series.begun = [], False
         generator = {"late": late, "lag": self.lag.cut()}
         self._seq += 1
         window = Window(
@@ -362,7 +369,7 @@ class Recorder:
             unreached=unreached or {},
             exchanges=self.exchanges.cut(),
         )
-        self._open, self._series, self._ledger = {}, {}, {}
+        self._begun, self._series, self._ledger, self._counted = [], {}, {}, None
         self._errors, self._notes, self._happenings = {}, Counter(), []
         return window
 

@@ -126,3 +126,21 @@ Row = tuple[Key, float, float, Failure | None, int, float | None, float | None]
 """The fields of a sample as a plain tuple: creating one costs a quarter of creating a `Sample`."""
 # mypyc: a call with seven positional parameters between compiled functions builds no tuple. The hot functions
 # (`record_fields`) therefore take the fields one by one instead of a `Sample`.
+
+
+class OpenSeries:
+    """The samples of one key that are not merged into its series yet, oldest first.
+
+    *begun* is whether there were any since the last cut; *amendable* samples stay here until then.
+    """
+
+    __slots__ = ("amendable", "begun", "key", "rows")
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.rows: list[Row] = []
+        self.amendable = key.kind == "http"
+        self.begun = False
+
+    def __repr__(self) -> str:
+        return f"<OpenSeries {self.key.name} of {len(self.rows)}>"

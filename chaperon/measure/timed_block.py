@@ -18,22 +18,28 @@ _FRAMES = frozenset({"step", "task"})
 _PREFIXED = frozenset({"step", "call", "task", "check"})
 
 
+def series_name(name: str, kind: str) -> str:
+    """Return the name of the series of blocks called *name*: with the kind before it, where Chaperon defines that."""
+    return f"{kind} {name}" if kind in _PREFIXED else name
+
+
 class TimedBlock:
     """Times a `with` block and records one sample at its end, unless a feed had no row left for it.
 
     An exception that leaves the block makes it an error.
 
     Set *bytes* to the number of bytes received. Call `fail` to count the block as an error without an
-    exception. Raises ScenarioExit in place of a SystemExit from the block.
+    exception. Raises ScenarioExit in place of a SystemExit from the block. *label* is the name of the series, where
+    it is known: the prefix of its kind included.
     """
 
     __slots__ = ("_failure", "_meter", "_outer_step", "_start", "bytes", "due", "kind", "name")
 
-    def __init__(self, meter: Meter, name: str, kind: str, due: float | None = None) -> None:
+    def __init__(self, meter: Meter, name: str, kind: str, due: float | None = None, label: str = "") -> None:
         self._meter = meter
         self._failure: Failure | None = None
         self._outer_step = ""
-        self.name = f"{kind} {name}" if kind in _PREFIXED else name
+        self.name = label or series_name(name, kind)
         self.kind = kind
         self.due = due
         self.bytes = 0
@@ -46,7 +52,7 @@ class TimedBlock:
         if self.kind == "step":
             activity = self._meter.activity
             self._outer_step, activity.step = activity.step, self.name
-        self._start = self._meter.clock.now()
+        self._start = self._meter.now()
         if self.kind not in _FRAMES:
             self._meter.measuring += 1
         if self.kind not in REQUEST_KINDS_NOT:
@@ -56,7 +62,7 @@ class TimedBlock:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        end = self._meter.clock.now()
+        end = self._meter.now()
         if self.kind not in _FRAMES:
             self._meter.measuring -= 1
         empty = exc is not None and kind is FeedEmpty and is_ours(exc)

@@ -1,12 +1,13 @@
-"""Window: what one worker recorded in one second."""
+"""Window: what one worker recorded in one second, and the journal in which it is written before."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
 from chaperon.measure.exchange import Exchange
-from chaperon.measure.sample import Key
+from chaperon.measure.sample import Failure, Key
 from chaperon.measure.series import Series
 
 OUTCOMES = ("done", "failed", "interrupted", "no_row", "dropped", "lost")
@@ -151,3 +152,40 @@ class Window:
 
 
 Sink = Callable[[Window], None]
+
+
+VisitOutcome = Literal["planned", "done", "failed", "interrupted", "no_row", "dropped", "lost"]
+
+
+class JournalWriter(Protocol):
+    """A write-ahead log: a recorder calls these methods with each record before its own method returns.
+
+    What a call has written must survive the process. A call must not block and must not raise.
+    """
+
+    def record_fields(
+        self,
+        key: Key,
+        start: float,
+        end: float,
+        failure: Failure | None,
+        bytes: int,
+        due: float | None,
+        value: float | None,
+    ) -> None:
+        """Write one sample. The parameters are the fields of a `Sample`, in its order; all moments are in seconds."""
+
+    def amend(self, key: Key, start: float, end: float, before: str | None, failure: Failure) -> None:
+        """Write that a sample written before is in error; see `Recorder.amend`."""
+
+    def count_visit(self, label: str, due: float, outcome: VisitOutcome, waited: float, share: str) -> None:
+        """Write the outcome of one visit that was *due* at a reading of the clock; see `Recorder.count_visit`."""
+
+    def record_rows(self, share: str, rows: int) -> None:
+        """Write how many unique rows of a share have been handed out in all."""
+
+    def count_note(self, what: str) -> None:
+        """Write one occurrence of a note."""
+
+    def record_event(self, what: RunEvent) -> None:
+        """Write an event of the run."""

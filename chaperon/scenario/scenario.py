@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chaperon.clock import WAIT, seconds
-from chaperon.errors import LoadError, StepFailed, VisitTimeout
+from chaperon.errors import LoadError, VisitTimeout
 from chaperon.interrupts import is_interrupt
 from chaperon.load.arrivals import seeded_random
 from chaperon.load.kinds.think import Between
 from chaperon.load.weights import choose_in_turn, whole
 from chaperon.measure.failures import clear_listed
+from chaperon.measure.timed_block import series_name
+from chaperon.scenario.step_loop import PlannedStep, run_in_order
 from chaperon.scenario.steps import StepOptions, options_of, step, step_time_limit
 from chaperon.session.functions import require_plain_function
 from chaperon.session.timeouts import TimeLimit
@@ -52,7 +54,7 @@ class Scenario:
         if not steps:
             raise LoadError("a scenario needs at least one step: Scenario(login, look_around)")
         self.steps: tuple[Step, ...] = tuple(s if options_of(s) else step(s) for s in steps)
-        self._steps_with_options = [(s, _options(s)) for s in self.steps]
+        self._in_order = [_planned(s, _options(s)) for s in self.steps]
         self.init = None if init is None else require_plain_function(init)
         self.cleanup = None if cleanup is None else require_plain_function(cleanup)
         self.name = name
@@ -134,11 +136,11 @@ class Scenario:
         ends more than the visit, it travels to the caller in a control-flow exception.
         """
         if self.timeout is None:
-            self._run_each_step(session)
+            run_in_order(self._in_order, session)
             return
         error = VisitTimeout(f"a visit took longer than the {self.timeout:g} s of its scenario")
         with TimeLimit(session.clock, self.timeout, error, session.tasks):
-            self._run_each_step(session)
+            run_in_order(self._in_order, session)
             session.tasks.wait_all()
 
     def run_cleanup(self, session: Session) -> None:
@@ -162,25 +164,6 @@ class Scenario:
                     raise
                 clear_listed(exc)
                 session.tasks.end()  # recorded as «step cleanup»
-
-    def _run_each_step(self, session: Session) -> None:
-        last = len(self.steps) - 1
-        for place, (each, options) in enumerate(self._steps_with_options):
-            try:
-                each(session)
-            except BaseException as exc:
-                if type(exc) is StepFailed and exc.policy is not None:
-                    raise  # of a scenario within this one, which said what is to end
-                policy = options.on_error or session.on_error
-                if policy == "next-visit" or is_interrupt(exc):
-                    raise
-                if policy != "continue":
-                    failed = StepFailed()
-                    failed.policy = policy
-                    raise failed from exc
-                clear_listed(exc)
-            if options.think and place != last:
-                session.clock.sleep(options.think.draw(session.random))
 
     def _places(self) -> Iterable[dict[str, Any]]:
         """Yield the modules' contents in which this scenario may be bound to a variable."""
@@ -269,6 +252,11 @@ def _options(each: Step) -> StepOptions:
     options = options_of(each)
     assert options is not None
     return options
+
+
+def _planned(timed: Step, options: StepOptions) -> PlannedStep:
+    label = series_name(options.name, "step")
+    return PlannedStep(timed, options.plain, label, options.think, options.on_error)
 
 
 def _run_as_step(session: Session, name: str, work: Step, within: float) -> None:

@@ -21,11 +21,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class StepOptions:
-    """The options of a step."""
+    """The options of a step. *plain* is its function, if a call of the step is one call of it without a time limit."""
 
     name: str
     think: Between | None = None
     on_error: OnError | None = None
+    plain: Callable[..., Any] | None = None
 
 
 def step_time_limit(session: Any, name: str, within: float) -> TimeLimit:
@@ -122,7 +123,9 @@ def _step(
 
     timed: Any = once if repeat == 1 and not retries else repeated
     timed._chaperon_timed = True
-    timed._chaperon_step = StepOptions(label, thinking(think), on_error)
+    timed._chaperon_step = StepOptions(
+        label, thinking(think), on_error, function if timed is once and within is None else None
+    )
     return cast(F, timed)
 
 

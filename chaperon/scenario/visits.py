@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from chaperon.client.current import set_current
+from chaperon.client.current_session import mark_greenlet, set_current
 from chaperon.errors import FeedEmpty, StepFailed, VisitTimeout
 from chaperon.interrupts import is_interrupt, is_ours, is_signal
 from chaperon.load.arrivals import Arrival
@@ -20,6 +20,8 @@ from chaperon.scenario.scenario import Mix, Scenario
 from chaperon.session.context import SessionContext, VisitInfo
 from chaperon.session.endless import endless_reason
 from chaperon.session.session import Session
+
+_tuple: Any = tuple.__new__
 
 ABANDONED = Failure("interrupted", listed=False, censored=True)
 """The failure of a visit that could not be interrupted."""
@@ -62,9 +64,11 @@ class VisitRunner:
         now, began = entry.context.clock.now, self._began
         start = now()
         due = start if arrival.due is None else arrival.due
-        place = VisitInfo(arrival.number, arrival.user, due - began, start - began)
-        variant = entry.variant_of(place)
-        part = self._variants[arrival.entry][variant]
+        # mypyc: calling a NamedTuple runs a function of the interpreter
+        place = _tuple(VisitInfo, (arrival.number, arrival.user, due - began, start - began))
+        variants = self._variants[arrival.entry]
+        variant = 0 if len(variants) == 1 else entry.variant_of(place)
+        part = variants[variant]
         sessions = self._sessions.get((arrival.entry, arrival.user))
         if sessions is None:
             sessions = self._sessions[arrival.entry, arrival.user] = {}
@@ -72,7 +76,7 @@ class VisitRunner:
         if session is None:
             session = sessions[variant] = Session(part.context, arrival.user)
             session.meter.set_phase(arrival.phase, ())
-            session._begin_visit(place)
+            session._begin_visit(place, start)
             entered = self._guarded(session, part.scenario.run_init)
             if entered.visited != VisitResult("done"):
                 if entered.visited.fate == "interrupted":
@@ -83,7 +87,7 @@ class VisitRunner:
             place = VisitInfo(arrival.number, arrival.user, due - began, start - began)
         meter = session.meter
         meter.set_phase(arrival.phase, ())
-        session._begin_visit(place)
+        session._begin_visit(place, start)
         session.first_due = arrival.due
         session.steps_began = start
         outcome = self._guarded(session, part.scenario.run_steps)
@@ -149,8 +153,8 @@ class VisitRunner:
     def _guarded(self, session: Session, work: Callable[[Session], None]) -> _Outcome:
         """Call *work*, then wait for its tasks; turn any exception but signals into an outcome."""
         outcome = _DONE
-        session.visit_greenlet.attach()
-        set_current(session)
+        greenlet = session.visit_greenlet.attach()
+        mark_greenlet(greenlet, session)
         try:
             try:
                 work(session)
@@ -169,7 +173,7 @@ class VisitRunner:
                     raise
                 outcome = _NO_ROW if type(exc) is FeedEmpty else _interrupted(exc)
         finally:
-            set_current(None)
+            mark_greenlet(greenlet, None)
             session.visit_greenlet.detach()
         return outcome
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from chaperon.errors import UsageError
 from chaperon.measure.meter import Meter
-from chaperon.session.context import SessionContext
+from chaperon.session.context import DEFAULT, SessionContext
 
 if TYPE_CHECKING:
     from chaperon.client.http.cookies import Jar
@@ -15,14 +15,18 @@ if TYPE_CHECKING:
 
 
 class _SharedClients:
-    """What a session shares with its tasks: one cookie jar, connections to each service, open WebSockets."""
+    """What a session shares with its tasks: one cookie jar, connections to each service, open WebSockets.
 
-    __slots__ = ("cookies", "https", "sockets")
+    *send* is `send_usual` of the HTTP client, once a service is used.
+    """
+
+    __slots__ = ("cookies", "https", "send", "sockets")
 
     def __init__(self) -> None:
         self.https: dict[str, MeasuredSession] = {}
         self.cookies: Jar | None = None
         self.sockets: set[WebSocket] = set()
+        self.send: Any = None
 
 
 class SessionClients:
@@ -57,6 +61,11 @@ class SessionClients:
             http = self._https[name] = (self._shared.https.get(name) or self._open(name)).through(self._meter)
         return http
 
+    def send(self, method: str, url: Any, params: Any, data: Any, json: Any) -> Any:
+        """Send a request without further options to the default service; see `MeasuredSession.request`."""
+        http = self.for_service(DEFAULT)
+        return self._shared.send(http, method, url, params, data, json)
+
     def ws(self, service: str, path: str, **settings: Any) -> WebSocket:
         """Open a WebSocket to one service; `close` closes it if the author does not."""
         from chaperon.client.websocket.connect import open_websocket  # not at the top, as in `_open`
@@ -85,6 +94,7 @@ class SessionClients:
 
     def _open(self, name: str) -> MeasuredSession:
         # not at the top: requests imports ssl, which gevent must have patched before
+        from chaperon.client.http.fast_path import send_usual
         from chaperon.client.http.measured import MeasuredSession
 
         service = self._context.services.get(name)
@@ -93,5 +103,5 @@ class SessionClients:
         http = self._shared.https[name] = MeasuredSession(
             self._meter, service, self._shared.cookies, self._context.network
         )
-        self._shared.cookies = http.cookies
+        self._shared.cookies, self._shared.send = http.cookies, send_usual
         return http

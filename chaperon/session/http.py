@@ -97,7 +97,8 @@ class HttpMethods:
     def get(self, url: str = "", params: Any = None, **kwargs: Any) -> Response:
         """Send a GET request."""
         if not kwargs:  # the common call, without a detour
-            return self._clients.for_service(DEFAULT).request("GET", url, params)  # type: ignore[return-value]  # it is one
+            found: Response = self._clients.send("GET", url, params, None, None)
+            return found
         return self.request("GET", url, params=params, **kwargs)
 
     def options(self, url: str = "", **kwargs: Any) -> Response:
@@ -112,9 +113,8 @@ class HttpMethods:
     def post(self, url: str = "", data: Any = None, json: Any = None, **kwargs: Any) -> Response:
         """Send a POST request."""
         if not kwargs:  # as above
-            return self._clients.for_service(DEFAULT).request(  # type: ignore[return-value]  # it is one
-                "POST", url, None, data, json=json
-            )
+            found: Response = self._clients.send("POST", url, None, data, json)
+            return found
         return self.request("POST", url, data=data, json=json, **kwargs)
 
     def put(self, url: str = "", data: Any = None, **kwargs: Any) -> Response:

@@ -9,7 +9,7 @@ from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from chaperon.client.current import set_current
+from chaperon.client.current_session import set_current
 from chaperon.clock import Clock, seconds
 from chaperon.errors import SessionAborted, UsageError
 from chaperon.interrupts import marked
@@ -57,6 +57,7 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
         self._parent = parent
         self._user = user
         self._children = count(1)
+        self._has_children = False
         self._random: Random | None = None
         self._mailbox = Mailbox(context.clock)
         if parent is None:
@@ -71,7 +72,7 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
             self._paced_until = 0.0
             self._rows_taken: dict[Feed, int] = {}
         else:
-            place = next(parent._children)
+            place, parent._has_children = next(parent._children), True
             self.id = f"{parent.id}.{place}"
             self.config = parent.config.with_values(None)
             self.assigned = parent.assigned.copied()
@@ -177,16 +178,17 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
         self.context.stop_run(reason)
         raise marked(SessionAborted(reason))
 
-    def _begin_visit(self, visit: VisitInfo) -> None:
-        """Start a visit: reset the random source, the pace and the numbering of tasks."""
+    def _begin_visit(self, visit: VisitInfo, now: float) -> None:
+        """Start a visit at *now*, a reading of the clock: reset the random source, the pace, the numbering of tasks."""
         self.visit = visit
         self.meter.activity.visit = visit.number
         self._random = None
         self._cached_random_key = None
-        if self.context.numbering.users is None:
+        if self._rows_taken and self.context.numbering.users is None:
             self._rows_taken.clear()
-        self._children = count(1)
-        self._paced_until = self.clock.now()
+        if self._has_children:
+            self._has_children, self._children = False, count(1)
+        self._paced_until = now
 
     def _finish_visit(self) -> None:
         """Wait for tasks that were not joined; close streamed responses that were not read."""

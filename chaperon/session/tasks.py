@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import gevent
 
-from chaperon.client.current import set_current
+from chaperon.client.current_session import set_current
 from chaperon.clock import Clock
 from chaperon.errors import Ended, FeedEmpty, JoinTimeout, SessionAborted, TaskEnded, TaskMissing
 from chaperon.interrupts import is_ours, is_signal, marked
@@ -26,9 +26,10 @@ class VisitGreenlet:
     def __init__(self) -> None:
         self._greenlet: Any = None
 
-    def attach(self) -> None:
-        """Set the current greenlet as the one that makes the visit."""
-        self._greenlet = gevent.getcurrent()
+    def attach(self) -> Any:
+        """Set the current greenlet as the one that makes the visit; return it."""
+        greenlet = self._greenlet = gevent.getcurrent()
+        return greenlet
 
     def detach(self) -> None:
         """Forget the greenlet: `interrupt` has no effect any more."""

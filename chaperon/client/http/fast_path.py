@@ -12,18 +12,80 @@ from requests.models import REDIRECT_STATI
 from chaperon.client.http.content_encoding import decoded
 from chaperon.client.http.deadline import CallBudget, bind
 from chaperon.client.http.metrics import count_extras, record_exception, record_response
-from chaperon.client.http.request_templates import EncodedRequest
+from chaperon.client.http.request_templates import EncodedRequest, RequestTemplates
 from chaperon.client.http.response import Response
+from chaperon.client.mocks import intercepted
 from chaperon.client.network.connect import Timeouts
 from chaperon.client.outcome import Expect
+from chaperon.client.untouched import untouched
 from chaperon.interrupts import is_a
 from chaperon.measure.meter import Meter
+
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 _new: Any = Response.__new__
 """Creates a response without the constructor of `requests.Response`, whose attributes are set or built lazily."""
 
-# For mypyc, `send_fast` is a module-level function and its session is typed `Any`: a compiled class cannot
-# subclass `requests.Session`.
+
+class SentRequest:
+    """What a response of the fast path comes from: the encoded request, its series, and when it began and ended.
+
+    *good* is whether it is recorded as a good sample.
+    """
+
+    __slots__ = ("began", "encoded", "ended", "good", "meter", "name")
+
+    def __init__(self, encoded: EncodedRequest, meter: Meter, name: str, began: float, ended: float) -> None:
+        self.encoded = encoded
+        self.meter = meter
+        self.name = name
+        self.began = began
+        self.ended = ended
+        self.good = False
+
+    @property
+    def recorded(self) -> tuple[Meter, str, float, float, None] | None:
+        """The meter, name and moments of the good sample that is recorded, None if there is none."""
+        return (self.meter, self.name, self.began, self.ended, None) if self.good else None
+
+
+# For mypyc, these are module-level functions whose session is typed `Any`: a compiled class cannot subclass
+# `requests.Session`.
+
+
+def encode_request(
+    http: Any, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any
+) -> EncodedRequest | None:
+    """Return the encoded request of the session *http*, or None if it must be sent through `requests`."""
+    if http.proxies or http.params or http.hooks.get("response") or (not untouched() and intercepted()):
+        return None
+    main: RequestTemplates | None = http._main
+    if main is None:
+        found: EncodedRequest | None = http._encode(method, url, params, data, json, headers)
+        return found
+    if params is None and data is None and json is None and not headers and main.current:
+        ready = main.ready.get((method, url))
+        if ready is None:
+            ready = http._encode(method, url, None, None, None, None)
+            if ready is not None and ready.templates is main:
+                ready.label = http.service.label(method, url)
+                main.ready[method, url] = ready
+        return ready
+    if isinstance(url, str) and url.startswith("/") and not url.startswith("//") and method in METHODS:
+        base = http._base
+        if base is not None and base[1] == "" and base[0] == main.origin:
+            return main.encode(method, url, params, data, json, headers)
+    encoded: EncodedRequest | None = http._encode(method, url, params, data, json, headers)
+    return encoded
+
+
+def send_usual(http: Any, method: str, url: Any, params: Any, data: Any, json: Any) -> Any:
+    """Send a request that has no further options through the session *http*, as its method `request` does."""
+    encoded = encode_request(http, method, url, params, data, json, None)
+    if encoded is None:
+        return http.request(method, url, params, data, json=json)
+    label: str = encoded.label or http._labels.get((method, url)) or http._label(method, url)
+    return send_fast(http, encoded, label, http._timeouts, http._limit, True, None)
 
 
 def send_fast(
@@ -41,51 +103,56 @@ def send_fast(
     `requests` exceptions, after recording the failure.
     """
     meter: Meter = http.meter
-    templates, target = encoded.templates, encoded.target
-    lag = meter.recorder.lag
-    start = meter.clock.now()
+    now, recorder = meter.now, meter.recorder
+    templates, template = encoded.templates, encoded.template
+    lag = recorder.lag
+    start = now()
     lag.begin(start)
+    low = b""  # the head in lower case, unless it is plain
     try:
-        template = encoded.template
-        arrived = templates.pool.exchange(encoded.wire, target, timeouts, limit, template.is_head, template.safe)
-        body, head = arrived.body, arrived.head.lower()
-        if body and b"\r\ncontent-encoding:" in head:
-            body = decoded(arrived.head, body, limit)
+        arrived = templates.pool.exchange(
+            encoded.wire, encoded.target, timeouts, limit, template.is_head, template.safe
+        )
+        body = arrived.body
+        if arrived.head != template.plain_head:
+            low = arrived.head.lower()
+            if low.find(b"\r\ncontent-encoding:") >= 0:
+                if body:
+                    body = decoded(arrived.head, body, limit)
+            elif low.find(b"\r\nset-cookie:") < 0 and low.find(b"\r\nlocation:") < 0:
+                template.plain_head, low = arrived.head, b""
     except BaseException as exc:
         if is_a(exc, RequestException):
             exc.request = encoded.prepared
-        end = meter.clock.now()
+        end = now()
         lag.end(end)
         record_exception(meter, name, start, end, exc, encoded)
         raise
-    end = meter.clock.now()
+    end = now()
     lag.end(end)
     status = arrived.status
     reply = _new(Response)
+    sent = SentRequest(encoded, meter, name, start, end)
     reply.__dict__ = {
         "status_code": status,
         "_content": body,
         "_content_consumed": True,
-        "_next": None,
-        "url": templates.origin + target,
         "_arrived": arrived,
-        "_encoded": encoded,
-        "_began": start,
-        "_ended": end,
-        "connection": templates.adapter,
+        "_sent": sent,
     }
-    if b"\r\nset-cookie:" in head:
-        _store_cookies(http.cookies, reply)
-    if status in REDIRECT_STATI and b"\r\nlocation:" in head:
-        return _redirected(http, reply, name, timeouts, limit, allow_redirects, expect)
-    if arrived.retried or http.service.timings:
-        count_extras(meter, reply, name, start, end, timed=http.service.timings)
-    exchanges = meter.recorder.exchanges
+    if low:
+        if low.find(b"\r\nset-cookie:") >= 0:
+            _store_cookies(http.cookies, reply)
+        if status in REDIRECT_STATI and low.find(b"\r\nlocation:") >= 0:
+            return _redirected(http, reply, name, timeouts, limit, allow_redirects, expect)
+    if arrived.retried or templates.timed:
+        count_extras(meter, reply, name, start, end, timed=templates.timed)
+    exchanges = recorder.exchanges
     if expect is None and status < 400 and exchanges.tap is None:
         meter.record(name, "http", start, end, None, len(arrived.body))
-        reply._recorded = (meter, name, start, end, None)
+        sent.good = True
         if exchanges.response is not None:
-            exchanges.response(encoded.template.prepared.method or "GET", templates.origin + target, status)
+            exchanges.response(template.prepared.method or "GET", encoded.url, status)
     else:
         record_response(meter, reply, name, start, end, expect)
     return reply
@@ -103,8 +170,9 @@ def _redirected(
 ) -> Any:
     """Follow a redirect as `requests` does; all hops are recorded as one sample."""
     meter: Meter = http.meter
-    start: float = reply._began
-    reply.request = request = reply._encoded.prepared
+    sent: SentRequest = reply._sent
+    start = sent.began
+    reply.request = request = sent.encoded.prepared
     bind(request, CallBudget(reply._arrived.ready + timeouts.total, limit, meter.clock.now))
     timeout = tuple([None if t == inf else t for t in (timeouts.connect, timeouts.read)])
     settings = {"stream": False, "timeout": timeout, "verify": http.verify, "proxies": {}}

@@ -98,7 +98,7 @@ class ResponseParser:
             self._look(data)
             if self.done and not self.head:
                 raise ProtocolError("a head without an end")
-        if b"\0" in self.head:
+        if self.head.find(0) >= 0:  # `in` raises and clears an exception before it looks for bytes
             self.head = b""
             raise refused("a NUL in the head", data)
 

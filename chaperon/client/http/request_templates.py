@@ -93,10 +93,11 @@ class RequestTemplate:
     """The constant bytes of a request: all but target, content length and body.
 
     The request is *before*, target, *between*, content length, *after*, body; without a body *between* and
-    the length are left out. *is_head* is True for HEAD, *safe* for idempotent methods.
+    the length are left out. *is_head* is True for HEAD, *safe* for idempotent methods. *plain_head* is the last
+    head of a response without content coding, cookies and location: many servers repeat it for a second.
     """
 
-    __slots__ = ("after", "before", "between", "is_head", "prepared", "safe")
+    __slots__ = ("after", "before", "between", "is_head", "plain_head", "prepared", "safe")
 
     def __init__(self, prepared: PreparedRequest, before: bytes, between: bytes, after: bytes) -> None:
         self.prepared = prepared
@@ -105,6 +106,7 @@ class RequestTemplate:
         self.after = after
         self.is_head = prepared.method == "HEAD"
         self.safe = prepared.method in SAFE
+        self.plain_head = b""
 
     def __repr__(self) -> str:
         return f"<RequestTemplate of {self.prepared.method}>"
@@ -113,7 +115,8 @@ class RequestTemplate:
 class RequestTemplates:
     """The request templates of one session for one origin, rebuilt when headers or cookies of the session change.
 
-    *ready* caches complete requests without parameters and body by (method, URL as given).
+    *ready* caches complete requests without parameters and body by (method, URL as given). With *timed*, the stages
+    of each request are recorded.
     """
 
     __slots__ = (
@@ -130,12 +133,16 @@ class RequestTemplates:
         "origin",
         "pool",
         "ready",
+        "timed",
     )
 
-    def __init__(self, session: requests.Session, origin: str, adapter: HTTPAdapter, pool: HostPool) -> None:
+    def __init__(
+        self, session: requests.Session, origin: str, adapter: HTTPAdapter, pool: HostPool, *, timed: bool = False
+    ) -> None:
         self.origin = origin
         self.adapter = adapter
         self.pool = pool
+        self.timed = timed
         self.ready: dict[tuple[str, Any], EncodedRequest] = {}
         self._session: Any = session
         self._headers: Any = session.headers
@@ -235,9 +242,12 @@ class RequestTemplates:
 
 
 class EncodedRequest:
-    """A request encoded to bytes (*wire*), with its template, target and body."""
+    """A request encoded to bytes (*wire*), with its template, target and body.
 
-    __slots__ = ("body", "target", "template", "templates", "wire")
+    *label* is the name of its series where it is one of `RequestTemplates.ready`, else "".
+    """
+
+    __slots__ = ("body", "label", "target", "template", "templates", "wire")
 
     def __init__(
         self, templates: RequestTemplates, template: RequestTemplate, wire: bytes, target: str, body: str | bytes | None
@@ -247,15 +257,21 @@ class EncodedRequest:
         self.wire = wire
         self.target = target
         self.body = body
+        self.label = ""
 
     def __repr__(self) -> str:
         return f"<EncodedRequest {self.template.prepared.method} {self.target}>"
 
     @property
+    def url(self) -> str:
+        """The whole URL."""
+        return self.templates.origin + self.target
+
+    @property
     def prepared(self) -> PreparedRequest:
         """The same request as a `requests.PreparedRequest`, built at each access."""
         prepared = self.template.prepared.copy()
-        prepared.url = self.templates.origin + self.target
+        prepared.url = self.url
         if self.body is not None:
             prepared.body = self.body
             prepared.headers["Content-Length"] = str(len(_octets(self.body)))

@@ -77,6 +77,7 @@ class Response(Extractors, Judged, requests.Response):
     """Seconds spent in each stage of the request; receiving grows while a body is streamed."""
     reused: bool
     """Whether the request was sent over a connection from an earlier request."""
+    _next = None
     _body: Body | None = None
     _beginning = b""
     _iterating = False
@@ -178,7 +179,7 @@ class Response(Extractors, Judged, requests.Response):
     def close(self) -> None:
         """Close the response; a streamed body that is incomplete closes its connection."""
         self._end(None)
-        if "_encoded" not in self.__dict__:
+        if "_sent" not in self.__dict__:
             super().close()
 
     def _body_ended(self, exc: BaseException | None) -> None:
@@ -250,7 +251,7 @@ def _read_raw(reply: Any) -> HTTPResponse:
         preload_content=False,
         decode_content=False,
         original_response=HttplibShim(head.headers, head.version),  # type: ignore[arg-type]
-        request_method=reply._encoded.template.prepared.method,
+        request_method=reply._sent.encoded.template.prepared.method,
         enforce_content_length=False,
     )
     raw.read(decode_content=False)  # so that `raw.tell()` returns the size of the body
@@ -287,7 +288,11 @@ _LAZY: dict[str, Callable[[Any], Any]] = {
     "encoding": _read_encoding,
     "raw": _read_raw,
     "cookies": _read_cookies,
-    "request": lambda reply: reply._encoded.prepared,
+    "request": lambda reply: reply._sent.encoded.prepared,
+    "url": lambda reply: reply._sent.encoded.url,
+    "connection": lambda reply: reply._sent.encoded.templates.adapter,
+    "_began": lambda reply: reply._sent.began,
+    "_ended": lambda reply: reply._sent.ended,
     "elapsed": lambda reply: timedelta(seconds=reply._arrived.first - reply._began),
     "history": lambda reply: [],
     "timings": _read_timings,

@@ -20,10 +20,11 @@ from chaperon._version import VERSION
 from chaperon.client.http.adapter import WireAdapter, timeouts_of
 from chaperon.client.http.cookies import Headers, Jar
 from chaperon.client.http.deadline import CallBudget
+from chaperon.client.http.fast_path import METHODS, encode_request
 from chaperon.client.http.request_templates import EncodedRequest, RequestTemplates
 from chaperon.client.http.urllib3_adapter import CachedPoolAdapter, CachedPreparedRequest
 from chaperon.client.mocks import METHODS as METHODS_REPLACED
-from chaperon.client.mocks import PlainSession, intercepted, is_replaced
+from chaperon.client.mocks import PlainSession, is_replaced
 from chaperon.client.network.connect import NetworkContext
 from chaperon.client.origins import Origins, forget_cookies, noting, strip, without_hosts
 from chaperon.client.service import Service
@@ -35,7 +36,6 @@ CONNECTIONS = 6
 
 ORIGINS = 100
 """Origins whose request templates are cached per session."""
-METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 _STATE = METHODS_REPLACED | {"headers", "cookies", "auth", "verify", "cert", "stream", "trust_env", "adapters"}
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::\d{1,5})?", re.ASCII)
@@ -216,20 +216,7 @@ class FastSession(PlainSession):
 
     def _encoded(self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any) -> EncodedRequest | None:
         """Return the encoded request, or None if it must be sent through `requests`."""
-        if self.hooks.get("response") or self.proxies or self.params or intercepted():
-            return None
-        main = self._main
-        if params is None and data is None and json is None and not headers and main is not None and main.current:
-            ready = main.ready.get((method, url))
-            if ready is None:
-                ready = self._encode(method, url, None, None, None, None)
-                if ready is not None and ready.templates is main:
-                    main.ready[method, url] = ready
-            return ready
-        path = isinstance(url, str) and url.startswith("/") and not url.startswith("//")
-        if main is not None and path and method in METHODS and self._base == (main.origin, ""):
-            return main.encode(method, url, params, data, json, headers)
-        return self._encode(method, url, params, data, json, headers)
+        return encode_request(self, method, url, params, data, json, headers)
 
     def _encode(self, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any) -> EncodedRequest | None:
         if method not in METHODS or not isinstance(url, str):
@@ -270,7 +257,9 @@ class FastSession(PlainSession):
                 pool = adapter.pool(origin, self.verify, self.certificate_for(origin))
             except (OSError, RequestException):
                 return None  # sending through `requests` raises the error
-            templates = self._templates_by_origin[origin] = RequestTemplates(self, origin, adapter, pool)
+            templates = self._templates_by_origin[origin] = RequestTemplates(
+                self, origin, adapter, pool, timed=self.service.timings
+            )
             if self._base is not None and origin == self._base[0]:
                 self._main = templates
         return self._templates_by_origin[origin]

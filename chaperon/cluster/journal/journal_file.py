@@ -21,9 +21,8 @@ from typing import Any, get_args
 
 from chaperon.errors import JournalError
 from chaperon.measure.plain_text import WORDS
-from chaperon.measure.recorder import VisitOutcome
 from chaperon.measure.sample import Failure, Key, Sample
-from chaperon.measure.window import RunEvent
+from chaperon.measure.window import RunEvent, VisitOutcome
 
 MAGIC = b"CHAPJRN3"
 INITIAL_SIZE = 4 << 20

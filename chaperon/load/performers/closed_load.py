@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from itertools import count, islice
+from typing import Any
 
 from chaperon.load.arrivals import Arrival, seeded_random, user_intervals
 from chaperon.load.curve import Curve, UserInterval
@@ -19,6 +20,7 @@ LONG = 3600.0
 BACK_OFF = 0.1
 """Seconds from the start of a user's second visit in a row without a connection to its next one; doubled each time."""
 LONGEST_BACK_OFF = 1.0
+_tuple: Any = tuple.__new__
 
 
 class _ActiveUser:
@@ -112,7 +114,9 @@ class ClosedLoad:
                 flight.planned[share.label] += 1
                 # mypyc: on the hot path all arguments are given by hand, also the default of *waited*
                 count_visit(share.label, due, "planned", 0.0, share=progress.name)
-                arrival = Arrival(share.entry, share.unique(number), me, None, share.phases(due - flight.began))
+                phase = share.phases(due - flight.began)
+                # mypyc: calling a NamedTuple runs a function of the interpreter
+                arrival = _tuple(Arrival, (share.entry, share.unique(number), me, None, phase))
                 before = loop.iteration
                 visited = flight.visit(progress, arrival, due)
                 refused = refused + 1 if visited.unconnected else 0

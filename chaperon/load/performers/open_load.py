@@ -11,7 +11,7 @@ from chaperon.load.kinds.arriving import Arriving
 from chaperon.load.kinds.rate import Rate
 from chaperon.load.performers.performer import Terms
 from chaperon.load.share import ShareProgress
-from chaperon.measure.recorder import VisitOutcome
+from chaperon.measure.window import VisitOutcome
 
 NO_USER = -1
 """The user number of an arrival that never started."""

@@ -1,0 +1,64 @@
+"""The steps of a visit, one after another, with what follows an exception of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chaperon.errors import StepFailed
+from chaperon.interrupts import is_interrupt
+from chaperon.load.kinds.think import Between
+from chaperon.measure.failures import clear_listed
+from chaperon.measure.timed_block import TimedBlock
+
+
+class PlannedStep:
+    """A step of a scenario: *timed* is the function that `@step` made, *plain* that of the author if it is all of it.
+
+    *label* is the name of its series, *think* the pause after it, *on_error* the policy, None for the session's.
+    """
+
+    __slots__ = ("label", "on_error", "plain", "think", "timed")
+
+    def __init__(
+        self,
+        timed: Callable[[Any], Any],
+        plain: Callable[[Any], Any] | None,
+        label: str,
+        think: Between | None,
+        on_error: str | None,
+    ) -> None:
+        self.timed = timed
+        self.plain = plain
+        self.label = label
+        self.think = think
+        self.on_error = on_error
+
+
+def run_in_order(steps: list[PlannedStep], session: Any) -> None:
+    """Run the steps in a session; see `Scenario.run_steps` for what it raises."""
+    last = len(steps) - 1
+    for place, step in enumerate(steps):
+        try:
+            plain = step.plain
+            if plain is None:
+                step.timed(session)
+            else:
+                due: float | None = session.first_due
+                if due is not None:
+                    session.first_due = None
+                with TimedBlock(session.meter, "", "step", due, step.label):
+                    plain(session)
+        except BaseException as exc:
+            if type(exc) is StepFailed and exc.policy is not None:
+                raise  # of a scenario within this one, which said what is to end
+            policy: Any = step.on_error or session.on_error
+            if policy == "next-visit" or is_interrupt(exc):
+                raise
+            if policy != "continue":
+                failed = StepFailed()
+                failed.policy = policy
+                raise failed from exc
+            clear_listed(exc)
+        if step.think is not None and place != last:
+            session.clock.sleep(step.think.draw(session.random))
