@@ -104,7 +104,7 @@ class Scenario:
     @property
     def last_think(self) -> Between | None:
         """The think time of the last step, which passes between two visits of a user."""
-        return self._steps_with_options[-1][1].think
+        return self._in_order[-1].think
 
     @property
     def label(self) -> str:
