@@ -20,7 +20,7 @@ from chaperon import Environment, Scenario, rate, read_run, run, step
 from chaperon.execution.running import Running
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
-from chaperon.measure.window import VisitCounts
+from chaperon.measure.window import ErrorCount, VisitCounts
 from chaperon.report.outputs.closed_second import ClosedSecond
 from chaperon.report.outputs.html import HtmlOutput
 from chaperon.report.outputs.json import as_dict
@@ -28,6 +28,8 @@ from chaperon.report.page.document import COMPARISON_SCRIPTS, SCRIPTS, UPLOT, as
 from chaperon.report.page.payload import page_payload
 from chaperon.report.page.steps import MOST_POINTS, RunSteps, SeriesName, bucket_of, histogram_of
 from chaperon.report.redaction.one_line import STEERING, one_line
+from chaperon.report.report import ErrorRow
+from chaperon.report.totals import WorkerStats
 from chaperon.testing import VirtualClock
 
 in_chromium = [
@@ -426,4 +428,59 @@ class TestInChromium:
 
         (reason,) = report.reasons
         assert browser.value("document.querySelector('#verdict .word').textContent") == f"✓ PASS, {reason}"
-        assert browser.value("document.querySelectorAll('#verdict li').length") == len(report.warnings)
+        assert browser.value("document.querySelectorAll('#verdict li:not(.seen)').length") == len(report.warnings)
+
+    def test_an_endpoint_that_slows_down_and_errors_of_one_worker_are_said_in_words(self, browser, tmp_path):
+        steps, bad = RunSteps(), {("shop", "POST /orders", "refused"): ErrorCount(1, 180.0, 180.0, "refused")}
+        for at in range(360):
+            second = second_of(at, ("GET /", "POST /orders"))
+            late = at >= 180
+            series = Series()
+            series.good.add([random.Random(at).lognormvariate(-1.0 if late else -3, 0.3) for _ in range(20)])
+            second.series[Key("shop", "POST /orders")] = series
+            steps.add(replace(second, errors=bad if late else {}, workers={"w1": (40, 0), "w2": (40, int(late))}))
+        report = report_of(("GET /", "POST /orders"))
+        errors = (ErrorRow("shop", "POST /orders", "refused", 180, 180.2, 359.9, "refused"),)
+        workers = tuple(WorkerStats(name, requests=14_400, errors=n) for name, n in (("w1", 0), ("w2", 180)))
+        rows = tuple(replace(row, kind="http") if row.kind == "rpc" else row for row in report.rows)
+        report = replace(report, rows=rows, errors=errors, workers=workers)
+        (tmp_path / "run.html").write_text(html_of(page_payload(report, PLAN, steps)))
+        browser.open((tmp_path / "run.html").as_uri())
+
+        error, change = browser.value("[...document.querySelectorAll('#verdict .seen')].map(each => each.textContent)")
+        assert error == ("most frequent error: 180 × refused in POST /orders, from 3:00 to 5:59; all errors are on w2")
+        assert re.fullmatch(
+            r"POST /orders became slower: p95 ≈ \d\d\.\dms in the first third of the run, ≈ \d{3}ms in the last; "
+            r"beyond the middle of both from 3:0[01] on",
+            change,
+        )
+        titles = browser.value("[...document.querySelectorAll('#charts h3')].map(each => each.textContent)")
+        assert "Errors per second by worker, stacked: all requests" in titles
+        assert browser.messages == []
+
+    def test_a_run_that_stays_as_it_is_has_nothing_to_say(self, browser, tmp_path):
+        steps = RunSteps()
+        for at in range(120):
+            steps.add(second_of(at, ("GET /",)))
+        report = report_of(("GET /",))
+        report = replace(
+            report, errors=(), rows=tuple(replace(r, kind="http") if r.kind == "rpc" else r for r in report.rows)
+        )
+        (tmp_path / "run.html").write_text(html_of(page_payload(report, PLAN, steps)))
+        browser.open((tmp_path / "run.html").as_uri())
+
+        assert browser.value("document.querySelectorAll('#verdict .seen').length") == 0
+
+    def test_a_worker_that_was_lost_has_a_flag_and_its_moment(self, browser, tmp_path):
+        stage = Ground(rate(20, hold=30))
+        for k in range(3):
+            stage.worker(f"w{k}")
+        stage.fleet(3, outputs=[HtmlOutput(tmp_path / "run.html")])
+        stage.after(12, lambda: stage.kill("w1"))
+        stage.play()
+        browser.open((tmp_path / "run.html").as_uri())
+
+        state = browser.value("document.querySelectorAll('#workers tbody tr')[1].innerText")
+        assert re.search(r"✕ lost at 0:1[1-3], ", state)
+        assert browser.value("flags().map(([at, sign, text]) => text)") == ["w1 lost"]
+        assert browser.value("nameOf(view.series)") == "visit"  # the run has no requests

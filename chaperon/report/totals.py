@@ -49,11 +49,13 @@ class WorkerStats:
     visits whose outcome is unknown because the worker was lost. A worker that is *away* has left:
     no second waits for its windows. One that is *lost* left without sending all of them.
     *missing* are the sequence numbers of windows not yet received. *requests* and *errors* are counts of its
-    requests, and of those that ended in an error, warm-up included.
+    requests, and of those that ended in an error, warm-up included. *last* is the newest second of which there is
+    a window, -1 without any.
     """
 
     name: str
     windows: int = 0
+    last: int = -1
     requests: int = 0
     errors: int = 0
     visits: int = 0
@@ -76,6 +78,7 @@ class WorkerStats:
         else:
             return False
         self.windows += 1
+        self.last = max(self.last, window.at)
         self.visits += sum(c.done + c.failed + c.interrupted for c in window.ledger.values())
         for key, series in window.series.items():
             if key.is_request:

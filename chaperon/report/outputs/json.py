@@ -67,6 +67,7 @@ def as_dict(report: Report) -> dict[str, Any]:
                 "visits": w.visits,
                 "requests": w.requests,
                 "errors": w.errors,
+                "last": w.last if w.windows else None,
                 "windows": w.windows,
                 "lost": w.lost,
                 "losses": w.losses,

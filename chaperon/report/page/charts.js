@@ -25,7 +25,8 @@ function phasesOf(u) {
 // what happened, numbered as in the list of events; a limit that broke at a moment has a flag without a number
 function flags() {
   const broken = REPORT.limits.filter((limit) => limit.at !== null && limit.at !== undefined);
-  return [...REPORT.happenings.slice(0, 50).map((event, n) => [event.at, String(n + 1), event.text]), ...broken.map((limit) => [limit.at, "✕", "broke: " + limit.limit])];
+  const lost = (REPORT.workers || []).filter((worker) => worker.lost && worker.last !== null && worker.last !== undefined);
+  return [...REPORT.happenings.slice(0, 50).map((event, n) => [event.at, String(n + 1), event.text]), ...lost.map((worker) => [worker.last + 1, "✕", `${worker.name} lost`]), ...broken.map((limit) => [limit.at, "✕", "broke: " + limit.limit])];
 }
 function flagsOf(u, words) {
   const scale = devicePixelRatio, all = flags(), ends = [];
@@ -149,7 +150,7 @@ function drawCharts() {
   const bands = bandsOf(DATA.classes);
   if (Object.keys(DATA.classes).some((name) => /^(unexpected )?http \d/.test(name))) stack(host, "Errors per second by status, stacked: all series", bands);
   const workers = Object.entries(DATA.workers || {});
-  if (workers.some(([, [, failures]]) => failures.some(Boolean))) stack(host, "Errors per second by worker, stacked: all requests", workers.map(([name, [, failures]]) => [name, failures]));
+  stack(host, "Errors per second by worker, stacked: all requests", workers.filter(([, [, failures]]) => failures.some(Boolean)).map(([name, [, failures]]) => [name, failures]));
 }
 function stack(host, title, named) {
   if (!named.length) return;

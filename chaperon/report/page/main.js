@@ -63,6 +63,9 @@ function start() {
     byId("chart-note").hidden = false;
     byId("chart-note").textContent = "This page was made without the chart library uPlot, which an install from PyPI has: lines are shown small.";
   }
+  // without requests the charts begin with visits
+  const visits = REPORT.series.findIndex((row) => row.kind === "visit");
+  if (visits >= 0 && DATA.series[visits] && !DATA.requests.rate.some(Boolean)) view.series = String(visits);
   fillChosen();
   drawVerdict();
   drawLimits();

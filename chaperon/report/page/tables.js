@@ -34,7 +34,7 @@ function drawVerdict() {
   const balanced = REPORT.ledger.every((row) => row.planned === row.done + row.failed + row.interrupted + row.no_row + row.dropped + row.lost);
   const trust = [REPORT.verdict === "INVALID" ? null : "generator sound", balanced ? "ledger balances" : "the ledger does not balance"].filter(Boolean).join(" · ");
   verdict.replaceChildren(element("div", {}, element("span", { class: "word " + REPORT.verdict }, `${SIGNS[REPORT.verdict]} ${word}`), element("span", { class: "soft" }, `  in ${REPORT.duration.toFixed(1)} s · ${trust}`)),
-    element("ul", {}, ...(passed ? [] : REPORT.reasons).map((reason) => element("li", {}, reason)), ...REPORT.warnings.map((warning) => element("li", { class: "soft" }, "warning: " + warning))));
+    element("ul", {}, ...(passed ? [] : REPORT.reasons).map((reason) => element("li", {}, reason)), ...seen().map((text) => element("li", { class: "seen" }, text)), ...REPORT.warnings.map((warning) => element("li", { class: "soft" }, "warning: " + warning))));
   byId("environment").textContent = REPORT.environment;
   byId("target").textContent = DATA.plan.target || "";
   const requests = REPORT.requests || total(REPORT.series.filter(isRequest));
@@ -145,7 +145,7 @@ function drawRest() {
   const many = REPORT.workers.length > 1;
   table("workers", ["worker", "visits", ...(many ? ["requests", "errors"] : []), "CPU", "late p99", "stalls", "state"], REPORT.workers.map((row) => element("tr", {}, cell(row.name, { class: "text" }), cell(countText(row.visits), { "data-value": row.visits }),
     ...(many ? [cell(countText(row.requests)), cell(`${countText(row.errors)} (${shareText(row.errors, row.requests)})`, { class: row.errors ? "bad" : null })] : []),
-    cell(row.cpu.toFixed(2)), cell(timeText(row.late_p99)), cell(countText((row.health || {}).stalls || 0), { class: (row.health || {}).stalls ? "bad" : null }), cell(row.lost ? `✕ lost, ${countText(row.losses)} visits` : "✓", { class: row.lost ? "bad" : "good" }))));
+    cell(row.cpu.toFixed(2)), cell(timeText(row.late_p99)), cell(countText((row.health || {}).stalls || 0), { class: (row.health || {}).stalls ? "bad" : null }), cell(row.lost ? `✕ lost${row.last === null || row.last === undefined ? "" : ` at ${clockText(row.last + 1)}`}, ${countText(row.losses)} visits` : "✓", { class: row.lost ? "bad" : "good" }))));
   const events = [...REPORT.happenings.map((event, n) => `${n < 50 ? n + 1 + " · " : ""}${clockText(event.at)} · ${event.text}${event.worker && REPORT.workers.length > 1 ? ` · ${event.worker}` : ""}`), ...Object.entries(REPORT.notes).map(([text, times]) => `note: ${countText(times)} ${text}`)];
   byId("events-section").hidden = !events.length;
   byId("events").replaceChildren(...events.slice(0, 300).map((text) => element("li", {}, text)));
