@@ -12,6 +12,7 @@ from benchmarks.echo import SIZES, echo
 from benchmarks.fleet import master, processes
 from benchmarks.instructions import instructions
 from benchmarks.intervals import intervals
+from benchmarks.live_view import live_view
 from benchmarks.profile import profile
 from benchmarks.real_runs import real_runs
 from benchmarks.recording import recording
@@ -35,6 +36,7 @@ WHAT = (
     "instructions",
     "real-runs",
     "run-file",
+    "live-view",
 )
 SWEEP = "sweep"
 
@@ -90,6 +92,8 @@ def _measured(name: str, args: argparse.Namespace) -> str:
         return instructions(args.write)
     if name == "run-file":
         return run_files()
+    if name == "live-view":
+        return live_view()
     if name == "real-runs":
         return real_runs(args.seeds or 10)
     if name == "profile":

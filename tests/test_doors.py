@@ -203,7 +203,7 @@ def test_nothing_is_printed_past_the_door():
 
     # scenario files, which are source code, and the file of --log-file, whose lines pass `clean_line`
     allowed = ["import_source.py: stream.buffer.write", "log_handlers.py: self._stream.write", "new.py: file.write"]
-    # the live view: its lines are rendered by a CleanConsole, what is printed above it has passed a clean stream
+    # the live view: its lines pass `clean_texts`, what is printed above it has passed a clean stream
     allowed += ["screen.py: os.write", "screen.py: self._terminal.write"]
     assert sorted(set(past)) == allowed
 

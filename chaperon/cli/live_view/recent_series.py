@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from heapq import nlargest
 from typing import NamedTuple
 
@@ -39,18 +40,28 @@ class ErrorFigures(NamedTuple):
     words: str
 
 
+@dataclass(slots=True)
+class _Known:
+    """A series, under one key or several that differ in phase or tags."""
+
+    name: Name
+    is_request: bool
+    keys: list[Key] = field(default_factory=list)
+    total: int = 0
+    errors: int = 0
+
+
 class RecentSeries:
     """Adds closed seconds up, as a listener of the run. Requests are shown; without any, the other timed series."""
 
     def __init__(self) -> None:
-        self._counts: dict[Name, int] = {}
-        self._errors: dict[Name, int] = {}
-        self._others: set[Name] = set()
-        self._seconds: deque[tuple[int, dict[Name, list[Series]]]] = deque(maxlen=RECENT)
+        self._by_name: dict[Name, _Known] = {}
+        self._by_key: dict[Key, _Known] = {}
+        self._seconds: deque[tuple[int, Mapping[Key, Sequence[Series]]]] = deque(maxlen=RECENT)
         self._classes: dict[str, tuple[int, float, str, str]] = {}
 
     def __repr__(self) -> str:
-        return f"<RecentSeries of {len(self._counts)}>"
+        return f"<RecentSeries of {len(self._by_name)}>"
 
     @property
     def known(self) -> int:
@@ -59,18 +70,16 @@ class RecentSeries:
 
     def add(self, second: int, by_key: Mapping[Key, Sequence[Series]], windows: Sequence[Window]) -> None:
         """Add a second, or what came late for one."""
-        parts: dict[Name, list[Series]] = {}
-        for key, series in by_key.items():
-            if key.kind in UNTIMED:
-                continue
-            name = (key.scenario, key.name)
-            if not key.is_request:
-                self._others.add(name)
-            self._counts[name] = self._counts.get(name, 0) + sum(each.count for each in series)
-            self._errors[name] = self._errors.get(name, 0) + sum(each.errors for each in series)
-            parts.setdefault(name, []).extend(series)
+        for key, parts in by_key.items():
+            known = self._by_key.get(key)
+            if known is None:
+                known = self._new(key)
+            for series in parts:
+                bad = series.bad.count + series.censored.count
+                known.total += series.good.count + bad
+                known.errors += bad
         if not self._seconds or second > self._seconds[-1][0]:
-            self._seconds.append((second, parts))
+            self._seconds.append((second, by_key))
         for window in windows:
             for (_, name_of_series, error), found in window.errors.items():
                 count, last, series_of, words = self._classes.get(error, (0, -1.0, "", ""))
@@ -80,23 +89,27 @@ class RecentSeries:
 
     def busiest(self, most: int) -> list[SeriesFigures]:
         """Return the *most* series with the most samples since the start, the busiest first."""
-        names = nlargest(most, self._candidates(), key=lambda name: self._counts[name])
-        return [self._figures(name) for name in names]
+        return [self._figures(known) for known in nlargest(most, self._candidates(), key=lambda known: known.total)]
 
     def errors(self) -> list[ErrorFigures]:
         """Return the error classes, that of the newest error first."""
         newest = sorted(self._classes.items(), key=lambda item: -item[1][1])
         return [ErrorFigures(error, count, series, words) for error, (count, _, series, words) in newest]
 
-    def _candidates(self) -> Sequence[Name]:
-        requests = [name for name in self._counts if name not in self._others]
-        return requests or list(self._counts)
+    def _new(self, key: Key) -> _Known:
+        name = (key.scenario, key.name)
+        known = self._by_name.setdefault(name, _Known(name, key.is_request))
+        known.keys.append(key)
+        self._by_key[key] = known
+        return known
 
-    def _figures(self, name: Name) -> SeriesFigures:
-        parts = [series for _, second in self._seconds for series in second.get(name, ())]
+    def _candidates(self) -> list[_Known]:
+        every = [known for known in self._by_name.values() if known.keys[0].kind not in UNTIMED]
+        return [known for known in every if known.is_request] or every
+
+    def _figures(self, known: _Known) -> SeriesFigures:
+        parts = [series for _, by_key in self._seconds for key in known.keys for series in by_key.get(key, ())]
         # the sketches of service times alone: merging whole series takes five times as long
         times = Population.merge_all(map(Population.service, parts))
         rate = sum(series.count for series in parts) / max(len(self._seconds), 1)
-        return SeriesFigures(
-            *name, rate, times.quantile(0.5), times.quantile(0.95), self._counts[name], self._errors[name]
-        )
+        return SeriesFigures(*known.name, rate, times.quantile(0.5), times.quantile(0.95), known.total, known.errors)

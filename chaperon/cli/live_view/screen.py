@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from rich.color import ColorSystem
 from rich.text import Text
 
-from chaperon.cli.terminal.console import CleanConsole
+from chaperon.cli.terminal.console import CleanConsole, clean_texts
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 # DEC private mode 2026, synchronized output: a terminal that knows it shows all between the two at once
@@ -84,8 +84,9 @@ class Screen:
     def draw(self, lines: Sequence[Text]) -> None:
         """Draw *lines* in place of those drawn before."""
         erased = self._erased()
-        self._lines = [self._ansi(line) for line in lines]
-        self._widths = [line.cell_len for line in lines]
+        clean = clean_texts(lines)
+        self._lines = [self._ansi(line) for line in clean]
+        self._widths = [line.cell_len for line in clean]
         self._terminal.write(f"{BEGIN}{erased}{HIDE_CURSOR}{self._body()}{END}")
         self.shown = True
 
@@ -130,7 +131,7 @@ class Screen:
 
     def _ansi(self, line: Text) -> str:
         parts = []
-        for segment in self._renderer.render(line):
+        for segment in line.render(self._renderer):
             style = segment.style
             parts.append(style.render(segment.text, color_system=ColorSystem.STANDARD) if style else segment.text)
         return "".join(parts)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from chaperon.cli.terminal.streams import clean_line, clean_lines, unwrapped
+from chaperon.cli.terminal.streams import REDACT, clean_line, clean_lines, unwrapped
 
 
 class CleanConsole(Console):
@@ -34,6 +34,14 @@ class CleanConsole(Console):
                 yield segment
             else:  # its line breaks are those of wrapping: a text has been cleaned before
                 yield Segment("\n".join(map(clean_line, segment.text.split("\n"))), segment.style)
+
+
+def clean_texts(lines: Sequence[Text]) -> list[Text]:
+    """Return *lines* if they are clean, otherwise cleaned; all are looked through at once, which is faster."""
+    whole = "\n".join(line.plain for line in lines)
+    if REDACT(whole) == whole and all(line.plain.isprintable() for line in lines):
+        return list(lines)
+    return [_clean(line) for line in lines]
 
 
 def _clean(text: Text) -> Text:

@@ -79,8 +79,9 @@ class LiveLimit:
         for reading, keys, parts in zip(self._readings, self._keys, self._parts, strict=True):
             if keys:
                 parts[:] = [Series.sum_of(parts)]
-                first, *others = sorted(keys)
-                series: dict[Key, Sequence[Series]] = {first: parts, **dict.fromkeys(others, ())}
+                series: dict[Key, Sequence[Series]] = {min(keys): parts}
+                if reading.selection.error is not None:  # counted by the names of the series
+                    series = {**dict.fromkeys(keys, ()), **series}
                 return self.limit.result(reading.measure(LimitInput(series, errors, length)))
         return None
 
