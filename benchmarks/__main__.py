@@ -10,6 +10,7 @@ from benchmarks.crowd import crowd
 from benchmarks.duel import duel
 from benchmarks.echo import SIZES, echo
 from benchmarks.fleet import master, processes
+from benchmarks.frames import frames
 from benchmarks.instructions import instructions
 from benchmarks.intervals import intervals
 from benchmarks.live_view import live_view
@@ -27,6 +28,7 @@ WHAT = (
     "recording",
     "crowd",
     *SIZES,
+    "frames",
     "sockets",
     "profile",
     "master",
@@ -98,6 +100,8 @@ def _measured(name: str, args: argparse.Namespace) -> str:
         return real_runs(args.seeds or 10)
     if name == "profile":
         return profile(CASES["get"], users=args.users)
+    if name == "frames":
+        return frames()
     if name == "sockets":
         return sockets(args.sockets)
     if name in SIZES:

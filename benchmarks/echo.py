@@ -40,12 +40,13 @@ class EchoServer:
 
 
 @contextmanager
-def echo_server(folder: Path, core: int) -> Iterator[EchoServer]:
-    """Compile the echo server, run it on one core."""
+def echo_server(folder: Path, core: int | None = None) -> Iterator[EchoServer]:
+    """Compile the echo server into *folder*, run it, on one core if that is given."""
     binary = folder / "echo_server"
     source = Path(__file__).with_name("echo_server.c")
     subprocess.run([program("cc"), "-O2", "-D_GNU_SOURCE", "-o", str(binary), str(source)], check=True)
-    with _running(pinned(core, [str(binary)])) as child:
+    command = [str(binary)]
+    with _running(command if core is None else pinned(core, command)) as child:
         yield EchoServer(child)
 
 

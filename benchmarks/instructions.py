@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.cases import CASES
 from benchmarks.compiled import CHECKOUT
 from benchmarks.counted_visits import TOTAL, UNITS
-from benchmarks.echo import listening
+from benchmarks.echo import SIZES, echo_server, listening
 from benchmarks.machine import program
 
 FILE = Path("benchmarks") / "instructions.json"
@@ -32,7 +32,7 @@ class Counted:
     """What is counted: a scenario whose step `send` calls `mark()` at the beginning of each unit.
 
     *target* starts what it is sent to, in a process of its own, and yields its base URL. *visits* of
-    one user make `TOTAL` units in all.
+    one user make `TOTAL` units in all: of an HTTP case one each, of an echo all in one.
     """
 
     name: str
@@ -67,7 +67,32 @@ def _http(name: str) -> Counted:
     return Counted(name, _HTTP.format(line=case.chaperon, login=login), fixed_answers)
 
 
-COUNTED = {counted.name: counted for counted in map(_http, ("get", "json", "cookies"))}
+_ECHO = """
+from chaperon import step
+
+@step
+def send(session):
+    with session.ws("/") as ws:
+        message = "x" * {size}
+        for _ in range({units}):
+            mark()
+            ws.send(message)
+            assert ws.recv() == message
+"""
+
+
+@contextmanager
+def _echoes() -> Iterator[str]:
+    """Run the target of echoes; yield its URL."""
+    with tempfile.TemporaryDirectory(prefix="chaperon-bench-") as folder, echo_server(Path(folder)) as server:
+        yield server.url.replace("ws", "http", 1)
+
+
+def _echo(name: str) -> Counted:
+    return Counted(name, _ECHO.format(size=SIZES[name], units=TOTAL), _echoes, visits=1)
+
+
+COUNTED = {counted.name: counted for counted in (*map(_http, ("get", "json", "cookies")), *map(_echo, SIZES))}
 
 
 def unmeasurable() -> str:

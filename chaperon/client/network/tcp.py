@@ -10,16 +10,16 @@ import ssl
 from collections.abc import Callable
 from math import inf
 from os import strerror
-from typing import Any
+from typing import Any, Final
 
 from gevent import get_hub, getcurrent
 from gevent.monkey import get_original
 
 from chaperon.errors import SocketTimeout
 
-SIZE = 65_536
+SIZE: Final = 65_536
 """Maximum bytes per `recv` of a blocking read."""
-SIZE_NOW = 16_384
+SIZE_NOW: Final = 16_384
 """Maximum bytes per `recv` of a non-blocking read; smaller, so that sockets share the hub's time fairly."""
 
 READ, WRITE = 1, 2

@@ -31,8 +31,8 @@ CONTROL_MOST: Final = 125
 CODES = frozenset([*range(1000, 1004), *range(1007, 1015)])
 """The codes below 3000 that a close frame may have: the registry of RFC 6455, section 11.7."""
 
-_KEYS = MaskingKeys()
-_HEADS = {
+_KEYS: Final = MaskingKeys()
+_HEADS: Final = {
     first: [bytes((first, MASKED | size)) for size in range(CONTROL_MOST + 1)]
     for first in (FIN | TEXT, FIN | BINARY, FIN | CLOSE, FIN | PING, FIN | PONG)
 }

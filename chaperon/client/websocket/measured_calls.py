@@ -49,7 +49,7 @@ class MeasuredCalls:
         """Remove and return the oldest message; block for one. Raises WebSocketTimeout, WebSocketClosed."""
         inbox = self.protocol.inbox
         if not inbox:
-            return self.receive(inbox.pop, within)
+            return self.receive(None, within)
         message = inbox.pop(None)
         self.received_at = message.at
         now: float = self.metrics.now()
@@ -59,10 +59,13 @@ class MeasuredCalls:
     def next_unless_over(self, within: float | None) -> Message | None:
         """Return what `next_message` returns, None at a normal close. Blocks. Raises what `next_message` raises."""
         inbox = self.protocol.inbox
-        return self.next_message(within) if inbox else self._receive(inbox.pop, within, True)
+        return self.next_message(within) if inbox else self._receive(None, within, True)
 
-    def receive(self, how: Callable[[float | None], Message], within: float | None) -> Message:
-        """Return the message that *how* returns, which blocks. Raises WebSocketTimeout, WebSocketClosed."""
+    def receive(self, how: Callable[[float | None], Message] | None, within: float | None) -> Message:
+        """Return the message that *how* returns, the next one for None. Blocks.
+
+        Raises WebSocketTimeout, WebSocketClosed.
+        """
         message = self._receive(how, within, False)
         assert message is not None
         return message
@@ -72,12 +75,15 @@ class MeasuredCalls:
         if not (over and is_a(exc, WebSocketClosed)):
             self.metrics.waited(series, start, self.metrics.now(), exc)
 
-    def wait(self, how: Callable[[float | None], Any], within: float | None, start: float) -> Any:
-        """Return what *how* returns, which blocks since *start*. Raises WebSocketTimeout, WebSocketClosed."""
+    def wait(self, how: Callable[[float | None], Any] | None, within: float | None, start: float) -> Any:
+        """Return what *how* returns, the next message for None; blocks since *start*.
+
+        Raises WebSocketTimeout, WebSocketClosed.
+        """
         metrics = self.metrics
         metrics.lag.begin(start)
         try:
-            return how(within)
+            return self.protocol.inbox.pop(within) if how is None else how(within)
         except WaitExpired as exc:
             if not exc.raised_here:
                 raise
@@ -85,7 +91,9 @@ class MeasuredCalls:
         finally:
             metrics.lag.end(metrics.now())
 
-    def _receive(self, how: Callable[[float | None], Message], within: float | None, may_end: bool) -> Message | None:
+    def _receive(
+        self, how: Callable[[float | None], Message] | None, within: float | None, may_end: bool
+    ) -> Message | None:
         metrics = self.metrics
         start: float = metrics.now()
         over = self.protocol.closed is not None

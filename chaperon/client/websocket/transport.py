@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from gevent import get_hub
 
@@ -10,7 +11,7 @@ from chaperon.client.network.stream import NetworkStream
 from chaperon.client.websocket.waiters import Waiter, Waiting
 from chaperon.clock import Clock
 
-TURNS = 4
+TURNS: Final = 4
 """Reads in a row from one socket before the hub serves others, so that a busy socket does not starve them."""
 
 

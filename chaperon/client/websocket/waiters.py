@@ -35,10 +35,11 @@ class Waiting:
     so that a wait that ends in time creates none.
     """
 
-    __slots__ = ("_clock", "_line", "_served", "_timer", "_timer_at")
+    __slots__ = ("_clock", "_hub", "_line", "_served", "_timer", "_timer_at")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._hub: Any = get_hub()  # kept, as asking for it takes as long as a switch to it
         self._line: list[Waiter[Any]] = []
         self._served: list[Waiter[Any]] = []
         self._timer: Timer | None = None
@@ -60,7 +61,7 @@ class Waiting:
 
         Raises the error given to `fail`, or WaitExpired after *within* seconds.
         """
-        hub = get_hub()
+        hub = self._hub
         waiter.greenlet = getcurrent()
         self._line.append(waiter)
         if within is not None:
@@ -71,7 +72,7 @@ class Waiting:
                 hub.switch()
         finally:
             waiter.greenlet = None
-            if waiter in self._line:
+            if not waiter.served:
                 self._line.remove(waiter)
         if waiter.error is not None:
             error, waiter.error = waiter.error, None
@@ -97,7 +98,7 @@ class Waiting:
         """Resume all waiters that have an outcome: at once in the hub, else in its next iteration."""
         if not self._served:
             return
-        hub = get_hub()
+        hub = self._hub
         within_hub = getcurrent() is hub
         while self._served:
             waiter = self._served.pop(0)
