@@ -70,3 +70,14 @@ def test_the_page_names_what_there_is():
         re.findall(r"^    def (\w+)\(self", OUTPUTS, re.MULTILINE)
     )
     assert set(re.findall(r"second\.(\w+)", OUTPUTS)) <= fields
+
+
+SERVED, MOUNTED = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "page.md").read_text(), re.DOTALL)
+
+
+def test_the_programs_that_serve_the_page_of_their_run(target, tmp_path):
+    told = ran(SERVED + MOUNTED, target, tmp_path).splitlines()
+
+    assert re.fullmatch(r"look at http://127\.0\.0\.1:\d+/#[\w-]{32}", told[0])
+    assert told[1] in ("PASS", "INVALID")
+    assert re.fullmatch(r"look at http://127\.0\.0\.1:\d+/load/#[\w-]{32}", told[2])

@@ -34,6 +34,7 @@ DOORS = {
     "yaml": {"importing.openapi_document"},
     "lxml": {"client.http.extract"},
     "websockets": {"client.websocket.masking"},
+    "geventwebsocket": {"live_page.door"},
     "httptools": {"client.http.parser"},
     "zmq": {"cluster.transport"},
     "msgpack": {"measure.strict_msgpack"},

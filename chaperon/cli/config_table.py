@@ -18,6 +18,7 @@ _OF_FILE = ("Load", "Target", "Limits")
 def print_config(context: click.Context) -> None:
     """Print every option that has a value, the value, and where it is from; secrets are masked. Raises OSError."""
     given: dict[str, Any] = context.meta.get(GIVEN, {})
+    hide({_text(given.get("page_token"))} - {""})
     hide(
         given_secrets(
             headers=_texts(given.get("headers")), settings=_texts(given.get("settings")), url=_text(given.get("url"))

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from chaperon.cli.interrupts import defer_signals, exit_at_once, handle_signals, interruptible_setup
+from chaperon.cli.live_page.options import closing_page, stay
 from chaperon.cli.live_view.live_view import LiveView, fits_terminal
 from chaperon.cli.options import RunOptions
 from chaperon.cli.output_rows import OutputValues, VerdictOutput
@@ -97,7 +98,7 @@ def execute(
     with interruptible_setup():
         run_file = options.run_file
         started = start(outputs, run_file) if start else environment.start(tap, outputs=outputs, run_file=run_file)
-    with started as running, stray_errors_contained():
+    with closing_page(outputs, options.outputs), started as running, stray_errors_contained():
         hide(running.plan.secrets)  # setup may have added some
         try:
             with handle_signals(running), progress(running, options, outputs):
@@ -111,6 +112,8 @@ def execute(
         with defer_signals():
             report = running.finish(judge)
             code = exit_code_of(report, running.output_failures, err=prints_elsewhere(options))
+        if not running.abandoned:
+            stay(outputs, options.outputs)
     if running.teardown_error is not None:
         raise running.teardown_error
     if running.abandoned:

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from chaperon.cli.option_groups import Decorator, option
-from chaperon.cli.options import WAIT_SPAN, RunOptions
+from chaperon.cli.options import RunOptions
+from chaperon.cli.spans import WAIT_SPAN
 from chaperon.cluster.transport.key_variables import FILE_VARIABLE, VARIABLE
 from chaperon.errors import UsageError
 from chaperon.load.generator.host import cores

@@ -15,10 +15,10 @@ from chaperon.cli.given_secrets import given_secrets
 from chaperon.cli.option_groups import argument, option
 from chaperon.cli.outputs import OUTPUT_NAMES, output_options
 from chaperon.cli.settings_file import joined_by, nested_settings
+from chaperon.cli.spans import SPAN, WAIT_SPAN
 from chaperon.cli.standard_input import scenario_path
 from chaperon.cli.terminal.streams import hide
-from chaperon.clock import LASTING, WAIT, seconds
-from chaperon.errors import PlanError, UsageError
+from chaperon.errors import UsageError
 from chaperon.execution.environment import Environment
 from chaperon.execution.loader import load
 from chaperon.execution.secret_references import header_reference, reference_of
@@ -138,21 +138,6 @@ class RunOptions:
         return None
 
 
-class _Span(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """A time span such as 30s or 250ms, as seconds; without a unit it is at most *most* seconds."""
-
-    name = "span"
-
-    def __init__(self, most: float) -> None:
-        self._most = most
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        try:
-            return seconds(str(value), most=self._most)  # a settings file gives numbers
-        except PlanError as exc:
-            self.fail(str(exc), param, ctx)
-
-
 class _Rate(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
     """A rate such as 50/s or 3000/m, as (number, unit)."""
 
@@ -170,8 +155,6 @@ class _Rate(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
             self.fail(f"{value!r} is not a rate: write 50, 50/s or 3000/m", param, ctx)
 
 
-SPAN = _Span(LASTING)
-WAIT_SPAN = _Span(WAIT)
 RATE = _Rate()
 
 

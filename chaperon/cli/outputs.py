@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from chaperon.cli.live_page.options import make_page, page_of, serve_metrics
 from chaperon.cli.option_groups import option as group_option
 from chaperon.cli.output_rows import (
     STDOUT,
@@ -18,6 +19,7 @@ from chaperon.cli.output_rows import (
     folder_output,
     parse_address,
 )
+from chaperon.cli.spans import SPAN
 from chaperon.cli.terminal.printing import printing, table_console, unfiltered_stdout
 from chaperon.cli.terminal.streams import print_line
 from chaperon.report.outputs.output import Output
@@ -39,7 +41,10 @@ def outputs_of_search(options: OutputValues) -> tuple[list[Output], list[Output]
 
 def _made(rows: Iterable[OutputRow], options: OutputValues) -> list[Output]:
     made = [row.make(options) for row in rows]
-    return [output for output in made if output is not None]
+    found = [output for output in made if output is not None]
+    if (page := page_of(found, options.outputs)) is not None:
+        serve_metrics(page, found)
+    return found
 
 
 def probe_outputs(options: OutputValues) -> None:
@@ -119,6 +124,14 @@ def _make_prometheus(options: OutputValues) -> Output | None:
 def _probe_prometheus(options: OutputValues) -> None:
     if where := options.outputs.get("metrics_at"):
         parse_address(where, "--metrics-at")
+
+
+def _make_page(options: OutputValues) -> Output | None:
+    return make_page(options.outputs, parse_address)
+
+
+def _probe_page(options: OutputValues) -> None:
+    make_page(options.outputs, parse_address)  # without a server; it raises what is wrong with the options
 
 
 def _make_otlp(options: OutputValues) -> Output | None:
@@ -222,6 +235,24 @@ OUTPUTS = (
         ),
         _make_prometheus,
         _probe_prometheus,
+        sends=True,
+    ),
+    OutputRow(
+        (
+            OutputOption(
+                "--page", "Show the run in a browser while it goes on; the URL is printed.", {"is_flag": True}
+            ),
+            OutputOption("--page-at", "Serve that page at this address.", {"metavar": "HOST:PORT"}),
+            OutputOption(
+                "--page-token",
+                "The token of that page; one is made on loopback, beyond it must be given.",
+                {"metavar": "TOKEN"},
+            ),
+            OutputOption("--browser", "Open that page in a browser.", {"is_flag": True}),
+            OutputOption("--linger", "Keep that page for this span after the end.", {"type": SPAN}),
+        ),
+        _make_page,
+        _probe_page,
         sends=True,
     ),
     OutputRow(

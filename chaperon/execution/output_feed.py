@@ -77,6 +77,15 @@ class OutputFeed:
         if self._live:
             self._monitor.collector.listeners.append(self._on_second)
 
+    def add(self, output: Output, plan: PlannedRun) -> None:
+        """Start one more output and hand out seconds to it from now on. Raises what its `start` raises."""
+        output.start(plan)
+        self._outputs.append(output)
+        if is_live(output):
+            self._live.append(_LiveOutput(output, self._monitor))
+            if self._on_second not in self._monitor.collector.listeners:
+                self._monitor.collector.listeners.append(self._on_second)
+
     def flush(self) -> None:
         """Wait until live outputs have what is queued, at most `FLUSH` seconds, and note what they lost."""
         if not self._live:  # no switch to the hub: a visit that never switches might run on

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -19,8 +19,10 @@ from chaperon.execution.run_header import run_header, target_text
 from chaperon.load.live_changes import LiveChanges
 from chaperon.load.plan import levels_at
 from chaperon.measure.plain_text import WORDS, encodable
+from chaperon.measure.sample import Key
 from chaperon.measure.window import RunEvent
 from chaperon.report.collector import Collector, Listener
+from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.monitor import RunMonitor
 from chaperon.report.outputs.output import Output, PlannedRun, wants_samples
 from chaperon.report.redaction.redaction import Redactor
@@ -30,6 +32,7 @@ from chaperon.report.totals import Pulse, WorkerStats
 from chaperon.report.verdict import RunInfo
 
 if TYPE_CHECKING:
+    from chaperon.measure.precision.stretch import SeriesStretch
     from chaperon.report.report import Report
 
 Adjustment = Literal["scale", "pause", "resume"]
@@ -211,13 +214,50 @@ class Run(ABC):
         """What is asked for at this moment by unit, changes included: {"visits/s": 50.0, "users": 20.0}."""
         return levels_at(self._whole_shares, self._live_changes, max(self._duration(), 0.0))
 
-    def note(self, text: str) -> None:
-        """Add a sentence to the notes of the report, such as "deployed 1.2". Allowed before `start`, too."""
+    def note(self, text: str, *, by: str = "") -> None:
+        """Add a sentence to the notes of the report, such as "deployed 1.2". Allowed before `start`, too.
+
+        *by* names who wrote it: a run that has started then has it as an event, too.
+        """
         self._monitor.collector.count_note(encodable(text, WORDS))
+        if by and self._started and not self.ended:
+            event = RunEvent(max(self._duration(), 0.0), "change", encodable(f"note: {text}, by {by}", WORDS))
+            self._monitor.collector.add_event(event)
 
     @abstractmethod
     def fault(self, what: str) -> None:
         """Record a fault of Chaperon's own: the verdict is INVALID, and the run ends soon."""
+
+    @property
+    def began(self) -> float:
+        """The start of the load, in seconds on the clock of the samples; 0 before it."""
+        return self._load_began
+
+    @property
+    def ending(self) -> str | None:
+        """Why no further visit starts before the end of the load: the run was stopped, or a limit stopped it."""
+        return self._monitor.ending
+
+    def limits_so_far(self) -> Sequence[LimitResult]:
+        """Return the limits of which there is data, by the seconds that are closed."""
+        return self._monitor.limits_so_far()
+
+    def stretch(self, start: float, end: float) -> Iterator[tuple[Key, SeriesStretch]]:
+        """Yield each key with its samples from second *start* up to second *end*. May block to read a file."""
+        return self._monitor.collector.stretch(start, end)
+
+    def add_output(self, output: Output) -> None:
+        """Let one more output have the run: its seconds from now on, and its report. For a run that goes on.
+
+        Raises OutputError where it cannot be written, and UsageError for one that wants every sample, before
+        `start`, and after the outputs were written.
+        """
+        self._check_started()
+        if self._written is not None or self._feed is None:
+            raise UsageError("the run is over: its outputs are written")
+        if wants_samples(output):
+            raise UsageError(f"{output.name} wants every sample: give it to start(outputs=[…])")
+        self._feed.add(output, self._planned())
 
     @property
     def crew(self) -> list[WorkerStats]:
@@ -340,6 +380,8 @@ class Run(ABC):
             redact=redact,
             target=redact(target_text(plan)),
             facts=self._facts,
+            length=plan.length,
+            run=self,
         )
 
     def _facts(self) -> list[tuple[str, str]]:

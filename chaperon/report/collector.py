@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 
 from chaperon.measure.plain_text import encodable
+from chaperon.measure.precision.stretch import SeriesStretch, stretch_of
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorKey, RunEvent, VisitCounts, Window
@@ -232,6 +233,17 @@ class Collector:
             return totals
         series = {key: each.with_history(self._spool.history(key)) for key, each in totals.series.items()}
         return replace(totals, series=series)
+
+    def stretch(self, start: float, end: float) -> Iterator[tuple[Key, SeriesStretch]]:
+        """Yield each key with its samples from second *start* up to second *end*, of closed seconds. May block.
+
+        A series whose samples are all beside the stretch is left out. Nothing is yielded where the seconds
+        could not be kept.
+        """
+        for key in self._spool.keys:
+            found = stretch_of(self._spool.between(key, start, end))
+            if found is not None:
+                yield key, found
 
     @property
     def errors(self) -> dict[ErrorKey, int]:

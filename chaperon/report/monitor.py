@@ -125,9 +125,20 @@ class RunMonitor:
         return reserved_by(self._limits)
 
     @property
+    def ending(self) -> str | None:
+        """Why the run is to end before its load does; None if it is not."""
+        return self._failed or self._aborted
+
+    @property
     def workers(self) -> list[WorkerStats]:
         """The figures of each worker that has sent windows or joined."""
         return self.collector.workers
+
+    def limits_so_far(self) -> list[LimitResult]:
+        """Return the results of all limits of which there is data, by the closed seconds."""
+        errors, due, length = self.collector.errors, self.collector.due, self._second + 1.0
+        found = [each.result(errors, each.limit.seconds_due(due) or length) for each in self._live]
+        return [result for result in found if result is not None]
 
     def pulse(self) -> Pulse:
         """Return the live figures of the last closed seconds, with the state of the limits and of the generator."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 import tempfile
 import weakref
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import IO
 
@@ -94,6 +95,11 @@ class Spool:
         """How many seconds are merged into one record by now."""
         return int(STEP ** (self._size // self._limit))
 
+    @property
+    def keys(self) -> list[Key]:
+        """The keys there are seconds of; none if some could not be written."""
+        return [] if self.failure is not None else list({**self._last, **self._merging})
+
     def add(self, second: int, many: Mapping[Key, Series]) -> None:
         """Append what each series had in one second; what comes late to an earlier one is added to it."""
         if self.failure is not None:
@@ -121,13 +127,27 @@ class Spool:
         recent = () if merging is None else (_second(merging[0], self.step, merging[1]),)
         return History([partial(self._read, self._last.get(key, _NOWHERE), recent)])
 
-    def _read(self, link: _Link, recent: Sequence[SeriesSecond]) -> Iterator[SeriesSecond]:
-        """Yield *recent*, then the records of a key from the one at *link* back to the first."""
+    def between(self, key: Key, start: float, end: float) -> Iterator[SeriesSecond]:
+        """Yield what a key had from second *start* up to second *end*; steps of several seconds by their first one."""
+        merging = self._merging.get(key)
+        recent = () if merging is None else (_second(merging[0], self.step, merging[1]),)
+        kept = (second for second in recent if start <= second.at < end)
+        return self._read(self._last.get(key, _NOWHERE), kept, start, end)
+
+    def _read(
+        self, link: _Link, recent: Iterable[SeriesSecond], start: float = 0.0, end: float = math.inf
+    ) -> Iterator[SeriesSecond]:
+        """Yield *recent*, then the records of a key from the one at *link* back to the first, of a stretch of the run.
+
+        What comes late for a second stands behind younger ones, so that each record is looked at.
+        """
         yield from recent
         while link[1]:
             record = self._storage.read(link)
             *before, at, step, censored, response_censored, bad, sketches = _HEAD.unpack_from(record)
             link = before[0], before[1]
+            if not start <= at < end:
+                continue
             good, place = _unpacked(record, _HEAD.size)
             response, place = _unpacked(record, place) if sketches & _RESPONSE else (_NONE, place)
             bad_times, _ = _unpacked(record, place) if sketches & _BAD else (_NONE, place)

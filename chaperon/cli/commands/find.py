@@ -12,10 +12,12 @@ import click
 
 from chaperon.cli.execute import attempt, prepare, progress
 from chaperon.cli.interrupts import exit_at_once, handle_signals
+from chaperon.cli.live_page.options import closing_page, stay
 from chaperon.cli.option_groups import GroupedCommand, option
-from chaperon.cli.options import LOAD_NAMES, RATE, SPAN, RunOptions, load_options, target_argument
+from chaperon.cli.options import LOAD_NAMES, RATE, RunOptions, load_options, target_argument
 from chaperon.cli.outputs import OUTPUTS, outputs_of_search
 from chaperon.cli.recorded_report import recorded_report
+from chaperon.cli.spans import SPAN
 from chaperon.cli.terminal.streams import hide, print_error, print_line, print_warning
 from chaperon.errors import ChaperonError
 from chaperon.execution.environment import Environment
@@ -73,7 +75,9 @@ def find(
         writer = None if path is None else RunFileWriter(path)
         failed: set[str] = set()
         perform = partial(_run_probe, outputs=sending, writer=writer, failed=failed, options=options)
-        capacity = search(perform=perform)
+        with closing_page(sending, options.outputs):
+            capacity = search(perform=perform)
+            stay(sending, options.outputs)
         written = not failed
         if writer is not None:
             writer.close()

@@ -11,7 +11,8 @@ import click
 from chaperon.cli.execute import execute
 from chaperon.cli.fleet import fleet_options, key_option, parse_share, worker_overrides
 from chaperon.cli.option_groups import GroupedCommand, option
-from chaperon.cli.options import SPAN, RunOptions, load_options, target_argument
+from chaperon.cli.options import RunOptions, load_options, target_argument
+from chaperon.cli.spans import SPAN
 from chaperon.cli.terminal.streams import print_notice, print_warning
 from chaperon.cluster.bundle import OpenedFiles, bundle_files, pack_bundle, split_target
 from chaperon.cluster.master.coordinator import Patience

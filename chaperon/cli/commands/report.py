@@ -9,10 +9,11 @@ from typing import Any
 import click
 
 from chaperon.cli.execute import write_report
+from chaperon.cli.live_page.options import PAGE_OPTIONS
 from chaperon.cli.option_groups import GroupedCommand, argument, option
-from chaperon.cli.options import SPAN
 from chaperon.cli.outputs import OUTPUT_NAMES, make_outputs, output_options, probe_outputs
 from chaperon.cli.recorded_report import recorded_report
+from chaperon.cli.spans import SPAN
 from chaperon.report.run_file.run_file import read_run
 
 
@@ -28,8 +29,9 @@ class ReportOptions:
 
 @click.command(
     cls=GroupedCommand,
-    refused=("samples", "metrics", "metrics_at"),
-    reason="a run that has ended has no metrics to be scraped, and its file no single samples",
+    refused=("samples", "metrics", "metrics_at", *PAGE_OPTIONS),
+    reason="a run that has ended has no metrics to be scraped, and its file no single samples; "
+    "`chaperon page` shows it in a browser",
 )
 @argument("file", metavar="FILE")
 @option("Run", "--from", "start", type=SPAN, standard="0s", help="Leave out what was before this second of the run.")

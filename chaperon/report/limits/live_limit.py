@@ -60,7 +60,7 @@ class LiveLimit:
         *errors* are counts by (scenario, series, error class), *length* the seconds in which visits were due,
         *visits* the number of visits that have ended.
         """
-        limit, result = self.limit, self._result(errors, length)
+        limit, result = self.limit, self.result(errors, length)
         if not self._found and visits >= EXPECTED_WITHIN:
             near = similar_names(limit.selection, self._others)
             return LimitState(limit.text, f"no data after {visits:,} visits", "missing", near)
@@ -73,7 +73,8 @@ class LiveLimit:
             return LimitState(limit.text, result.shown, "broken")
         return LimitState(limit.text, result.shown, "near" if self._is_near(result.value) else "held")
 
-    def _result(self, errors: Mapping[tuple[str, str, str], int], length: float) -> LimitResult | None:
+    def result(self, errors: Mapping[tuple[str, str, str], int], length: float) -> LimitResult | None:
+        """Return the result so far; None without data. Parameters are as for `state`."""
         if self._sliding is not None:
             return self._sliding.result()
         for reading, keys, parts in zip(self._readings, self._keys, self._parts, strict=True):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from chaperon.report.outputs.closed_second import ClosedSecond
+    from chaperon.report.page.run_control import RunControl
     from chaperon.report.report import Report
     from chaperon.report.samples.observer import SampleRecord
 
@@ -17,10 +18,11 @@ class PlannedRun:
     """What an output knows of a run before it sends anything.
 
     *environment* is its name, *load* the loads of all entries in words, *scenarios* the labels
-    of the entries, *limits* the texts of the limits, *target* the base URLs. *facts* returns what else it was made
-    with, as (name, text): the machine, versions, the run file. No text holds a secret of the run; *redact* removes
-    them from other texts. *exchange_folder* is the folder to which another output writes the exchanges of errors, ""
-    without one.
+    of the entries, *limits* the texts of the limits, *target* the base URLs, *length* the seconds until the last load
+    ends, None if that depends on the target. *facts* returns what else it was made with, as (name, text): the machine,
+    versions, the run file. No text holds a secret of the run; *redact* removes them from other texts.
+    *exchange_folder* is the folder to which another output writes the exchanges of errors, "" without one. *run* is
+    the run itself, None where a report is made of a run file.
     """
 
     environment: str
@@ -32,6 +34,8 @@ class PlannedRun:
     target: str = ""
     facts: Callable[[], Sequence[tuple[str, str]]] = tuple
     exchange_folder: str = ""
+    length: float | None = None
+    run: RunControl | None = None
 
 
 class Output(Protocol):

@@ -1,6 +1,7 @@
 
 // ---- charts, on one time axis
-const charts = [];
+const charts = []; // [uPlot, its box, title, number of series]
+let reused = null; // those that the live page fills again with the data of now
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const CATEGORIES = ["#D55E00", "#E69F00", "#CC79A7", "#0072B2", "#56B4E9", "#009E73", "#8a6d3b", "#777777"];
 const percent = (name) => ({ p50: css("--p50"), p95: css("--p95"), p99: css("--p99") })[name];
@@ -89,6 +90,8 @@ let printing = false;
 const PRINTED = 690;
 
 function chart(host, title, series, columns, options) {
+  const again = reused && reused.find(([, box, name, count]) => name === title && count === series.length && box.isConnected);
+  if (again) { refill(again, series, columns); host.append(again[1]); return again[0]; }
   const box = element("div", { class: "chart" }, element("h3", {}, title));
   host.append(box);
   if (typeof uPlot === "undefined") { box.append(...series.map((each, n) => spark(columns[n], each.label))); return null; }
@@ -103,7 +106,7 @@ function chart(host, title, series, columns, options) {
     hooks: { drawClear: [phasesOf], draw: [(u) => flagsOf(u, options.flags), ...(options.stalls ? [stallsOf] : []), ...(options.limits === undefined ? [] : [(u) => limitsOf(u, options.limits)])],
       setSelect: [(u) => { if (u.select.width > 2) zoomTo(u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x")); }] },
   }, [chosen(AT), ...columns.map(chosen)], box);
-  charts.push([made, box]);
+  charts.push([made, box, title, series.length]);
   return made;
 }
 // a line between neighbours shows no point that stands alone
@@ -127,9 +130,38 @@ function latency(host, title, columns, place) {
   { text: timeText, log: true, limits: place, height: 200, bands: [{ series: [2, 1], fill: css("--p50") + "55" }] });
 }
 function drawCharts() {
-  const host = byId("charts"), place = columnsOf(view.series) ? view.series : "requests", columns = columnsOf(place), all = place === "requests";
   charts.splice(0).forEach(([made]) => made.destroy());
-  host.replaceChildren();
+  byId("charts").replaceChildren();
+  drawChartsIn(byId("charts"));
+  for (const [place, line] of lines) {
+    if (!line.detail) continue;
+    const fresh = detailRow(place, REPORT.series[place]);
+    line.detail.replaceWith(fresh);
+    line.detail = fresh;
+  }
+}
+// the same charts with the data of now: a box stays where it is, so that a cursor over it does
+function refreshCharts() {
+  reused = charts.filter(([, box]) => box.isConnected);
+  const drawn = [[byId("charts"), drawChartsIn], ...[...lines.values()].filter((line) => line.detail && line.detail.draw).map((line) => [line.detail.host, line.detail.draw])];
+  for (const [host, draw] of drawn) {
+    const before = [...host.children];
+    let n = 0;
+    draw({ append(made) {
+      const old = before[n++];
+      if (!old) host.append(made); else if (old !== made) old.replaceWith(made);
+    } });
+    before.slice(n).forEach((old) => old.remove());
+  }
+  reused = null;
+  charts.splice(0, Infinity, ...charts.filter(([made, box]) => box.isConnected || void made.destroy()));
+}
+function refill([made], series, columns) {
+  series.forEach((each, n) => { if (each.value) made.series[n + 1].value = each.value; });
+  made.setData([chosen(AT), ...columns.map(chosen)]);
+}
+function drawChartsIn(host) {
+  const place = columnsOf(view.series) ? view.series : "requests", columns = columnsOf(place), all = place === "requests";
   if (!AT.length) { host.append(element("p", { class: "soft" }, "No second of the run was recorded.")); return; }
   const run = DATA.run, number = (value) => plainText(value), errors = columns.errors.map((count) => count / STEP);
   const rate = { label: all ? "requests" : "samples", stroke: css("--accent") }, failed = { label: "errors", stroke: css("--bad") };

@@ -1,13 +1,16 @@
 
 // ---- the page as a whole
 function drawAll() {
+  view.exact = null;
   byId("zoom-out").hidden = !zoomed();
   byId("from").value = AT.length ? clockText(AT[view.from]) : "";
   byId("to").value = AT.length ? clockText(AT[view.to - 1] + STEP) : "";
   for (const note of document.querySelectorAll(".whole-run")) note.hidden = !zoomed();
   drawCharts();
   drawRows();
+  if (zoomed()) askExact(AT[view.from], AT[view.to - 1] + STEP);
 }
+let askExact = () => {}; // the live page asks its server for the figures of a stretch
 function toggleClock() { view.response = !view.response; byId("clock").setAttribute("aria-pressed", view.response); drawCharts(); }
 function toggleKeys() { const keys = byId("keys"); if (keys.open) keys.close(); else keys.showModal(); }
 // "1:30" or "90" as seconds; NaN for anything else
@@ -23,16 +26,32 @@ function fillChosen() {
   byId("chosen").value = view.series;
 }
 function toggleLog() { view.log = !view.log; byId("log").setAttribute("aria-pressed", view.log); drawCharts(); }
-function start() {
+function fillKinds() {
   const kinds = [...new Set(REPORT.series.map((row) => row.kind))];
   byId("kind").replaceChildren(element("option", { value: "" }, "all"), ...kinds.map((kind) => element("option", { value: kind }, kind)));
+  byId("kind").value = view.kind;
+}
+function draw() {
+  fillKinds();
+  fillChosen();
+  byId("clock").hidden = ![DATA.requests, ...Object.values(DATA.series)].some((columns) => columns.response_p50);
+  drawVerdict();
+  drawLimits();
+  drawRest();
+  drawAll();
+}
+// without requests the charts begin with visits
+function chooseFirst() {
+  const visits = REPORT.series.findIndex((row) => row.kind === "visit");
+  if (visits >= 0 && DATA.series[visits] && DATA.requests.rate.length && !DATA.requests.rate.some(Boolean)) view.series = String(visits);
+}
+function start() {
   byId("kind").addEventListener("change", (event) => { view.kind = event.target.value; drawRows(); });
   byId("filter").addEventListener("input", (event) => { view.filter = event.target.value; drawRows(); });
   byId("more").addEventListener("click", () => { view.shown += 200; drawRows(); });
   byId("zoom-out").addEventListener("click", () => { view.from = 0; view.to = AT.length; drawAll(); });
   byId("log").addEventListener("click", toggleLog);
   byId("clock").addEventListener("click", toggleClock);
-  byId("clock").hidden = ![DATA.requests, ...Object.values(DATA.series)].some((columns) => columns.response_p50);
   byId("chosen").addEventListener("change", (event) => { view.series = event.target.value; drawCharts(); });
   for (const field of ["from", "to"]) byId(field).addEventListener("change", zoomToFields);
   byId("help").addEventListener("click", toggleKeys);
@@ -41,10 +60,10 @@ function start() {
   byId("theme").addEventListener("click", () => {
     const dark = document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     setTheme(dark ? "light" : "dark");
-    drawCharts();
+    if (DATA) drawCharts();
   });
   document.addEventListener("keydown", (event) => {
-    if (event.target.matches("input, select") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!DATA || document.querySelector("dialog[open]:not(#keys)") || event.target.matches("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "/") { byId("filter").focus(); event.preventDefault(); }
     if (event.key === "l") toggleLog();
     if (event.key === "r" && !byId("clock").hidden) toggleClock();
@@ -56,21 +75,17 @@ function start() {
     if (innerWidth === width) return;
     width = innerWidth;
     clearTimeout(waiting);
-    waiting = setTimeout(drawCharts, 100);
+    waiting = setTimeout(() => { if (DATA) drawCharts(); }, 100);
   });
   try { setTheme(sessionStorage.getItem("theme") || ""); } catch (error) { /* a file may have no storage */ }
   if (typeof uPlot === "undefined") {
     byId("chart-note").hidden = false;
     byId("chart-note").textContent = "This page was made without the chart library uPlot, which an install from PyPI has: lines are shown small.";
   }
-  // without requests the charts begin with visits
-  const visits = REPORT.series.findIndex((row) => row.kind === "visit");
-  if (visits >= 0 && DATA.series[visits] && !DATA.requests.rate.some(Boolean)) view.series = String(visits);
-  fillChosen();
-  drawVerdict();
-  drawLimits();
-  drawRest();
-  drawAll();
+  if (!GIVEN) return;
+  adopt(GIVEN);
+  chooseFirst();
+  draw();
   document.documentElement.dataset.ready = "yes";
 }
 // on paper: light, and charts as wide as the page
@@ -80,7 +95,7 @@ function printAs(paper) {
   if (paper) { root.dataset.screen = root.dataset.theme || ""; root.dataset.theme = "light"; }
   else if (root.dataset.screen) root.dataset.theme = root.dataset.screen;
   else delete root.dataset.theme;
-  drawCharts();
+  if (DATA) drawCharts();
 }
 function setTheme(theme) {
   if (theme) document.documentElement.dataset.theme = theme;

@@ -1,9 +1,9 @@
 
 // ---- the data of the page, and what is chosen of it
-const DATA = JSON.parse(byId("data").textContent);
-const REPORT = DATA.report, AT = DATA.at, STEP = DATA.step;
+const GIVEN = JSON.parse(byId("data").textContent); // null in the live page, which asks its server
+let DATA = null, REPORT = null, AT = [], STEP = 1;
 const UNTIMED = new Set(["check", "value", "count", "gauge"]);
-const view = { from: 0, to: AT.length, log: true, filter: "", kind: "", sort: ["", 0], shown: 100, series: "requests", response: true };
+const view = { from: 0, to: 0, exact: null, log: true, filter: "", kind: "", sort: ["", 0], shown: 100, series: "requests", response: true };
 const zoomed = () => view.from > 0 || view.to < AT.length;
 
 // the columns of a series by its place, or of all requests; times from when they were due have a prefix of their own
@@ -11,6 +11,12 @@ const columnsOf = (place) => place === "requests" ? DATA.requests : DATA.series[
 const nameOf = (place) => place === "requests" ? "all requests" : REPORT.series[place].name;
 const prefixOf = (columns) => view.response && columns.response_p50 ? "response_" : "";
 
+function adopt(payload) {
+  DATA = payload; REPORT = DATA.report; AT = DATA.at; STEP = DATA.step;
+  view.from = 0; view.to = AT.length; view.exact = null;
+  if (view.series !== "requests" && !DATA.series[view.series]) view.series = "requests";
+  lines.clear();
+}
 function chosen(column) { return column.slice(view.from, view.to); }
 
 // a histogram is bucket, samples … with each bucket as the distance to the one before
@@ -38,9 +44,17 @@ function quantileOf(histogram, share) {
 }
 function sum(column) { return column.reduce((total, value) => total + (value || 0), 0); }
 
+// what the server of the live page says of the chosen stretch
+function exactRow(row) {
+  const found = view.exact.get(keyOf(row)) || { count: 0, errors: 0, rate: 0, p50: null, p95: null, p99: null, max: null };
+  return { ...row, ...found, at_least: null, response: null, intervals: null, design_effect: null, own: [] };
+}
+const keyOf = (row) => JSON.stringify([row.scenario, row.name, row.kind]);
+
 // a row of the table, of the whole run or, approximately, of the stretch that is zoomed into
 function figures(place, row) {
   if (!zoomed()) return row;
+  if (view.exact && place !== "requests") return exactRow(row);
   const columns = place === "requests" ? DATA.requests : DATA.series[place];
   if (!columns) return null;
   const count = Math.round(sum(chosen(columns.rate)) * STEP), errors = sum(chosen(columns.errors));

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from chaperon.errors import LimitError
+from chaperon.measure.sample import Key
 from chaperon.measure.window import OUTCOMES
 from chaperon.report.exchanges.exchange_names import file_names
 from chaperon.report.limits.limit_parser import parse
@@ -15,6 +16,7 @@ from chaperon.report.limits.selection import ALL
 from chaperon.report.outputs.json import shared_dict
 from chaperon.report.outputs.output import PlannedRun
 from chaperon.report.page.steps import BUCKETS_PER_DECADE, SHORTEST, Point, RunSteps, SeriesName, Step
+from chaperon.report.percentiles import Population
 from chaperon.report.redaction.one_line import one_line
 from chaperon.report.report import Report
 from chaperon.report.rows import UNTIMED, Row
@@ -35,6 +37,7 @@ _TABLE = (
     "scenario", "name", "kind", "count", "errors", "censored", "never_begun", "rate", "bytes", "total", "last",
     "min", "mean", "max", "p50", "p95", "p99", "at_least", "response",
 )  # fmt: skip
+_MADE = {*SHOWN, "at_least", "response"}
 
 
 def page_payload(report: Report, plan: PlannedRun, steps: RunSteps, folder_link: str = "") -> dict[str, Any]:
@@ -43,16 +46,46 @@ def page_payload(report: Report, plan: PlannedRun, steps: RunSteps, folder_link:
     *folder_link* is the URL of the folder with the exchanges of errors, relative to the page; "" without one.
     """
     values = shared_dict(report)
-    length, found = steps.steps()
     rows = [{**_row(row), **_of_row(report, each)} for row, each in zip(values["series"], report.rows, strict=True)]
-    busiest = sorted(range(len(rows)), key=lambda place: -rows[place]["count"])[:DRAWN]
-    points = {place: [step.series.get(_name(rows[place])) for step in found] for place in busiest}
-    zoomed = [place for place in busiest if rows[place]["kind"] not in UNTIMED][:ZOOMED]
     kept = ("verdict", "reasons", "warnings", "started", "duration", "environment", "chaperon", "seed", "limits",
             "ledger", "errors", "workers", "happenings", "notes")  # fmt: skip
+    tables = {**{name: values[name] for name in kept}, "series": rows, "requests": _total(report, values)}
     texts = {
-        "report": {**{name: values[name] for name in kept}, "series": rows, "requests": _total(report, values)},
         "exchange_files": _exchange_files(values["errors"], plan.exchange_folder, folder_link),
+        "bounds": [limit_bound(limit.limit, report.series) for limit in report.limits],
+    }
+    return {**charted(tables, plan, steps.steps(), report.finished), **one_line_texts_of(texts)}
+
+
+def charted(
+    tables: Mapping[str, Any],
+    plan: PlannedRun,
+    steps: tuple[int, Sequence[Step]],
+    finished: bool,
+    *,
+    names: Sequence[SeriesName] | None = None,
+    classes: Sequence[str] | None = None,
+    zoomable: int = ZOOMED,
+    breathe: Callable[[], object] = lambda: None,
+) -> dict[str, Any]:
+    """Return the payload with *tables*, as the report has them, and the columns of the charts of *steps*.
+
+    *names* are those that the steps have for the rows, by default as the tables show them.
+    *classes* are the classes of errors with a colour of their own, by default the most frequent ones. *zoomable*
+    series have histograms for zoomed tables. *breathe* is called after each series, so that others can run.
+    """
+    length, found = steps
+    rows = tables["series"]
+    busiest = sorted(range(len(rows)), key=lambda place: -rows[place]["count"])[:DRAWN]
+    known = [_name(row) for row in rows] if names is None else names
+    points = {place: [step.series.get(known[place]) for step in found] for place in busiest}
+    zoomed = [place for place in busiest if rows[place]["kind"] not in UNTIMED][:zoomable]
+    columns: dict[str, Any] = {}
+    for place, each in points.items():
+        columns[str(place)] = series_columns(each, length)
+        breathe()
+    texts = {
+        "report": tables,
         "plan": {
             "load": plan.load,
             "limits": list(plan.limits),
@@ -60,26 +93,30 @@ def page_payload(report: Report, plan: PlannedRun, steps: RunSteps, folder_link:
             "target": plan.target,
             "facts": [list(fact) for fact in plan.facts()],
         },
-        "bounds": [limit_bound(limit.limit, report) for limit in report.limits],
-        "classes": _classes(found),
+        "classes": _classes(found, classes),
         "workers": _workers(found),
         "phases": phases_of(found, length),
     }
     return {
         "schema": SCHEMA,
-        "finished": report.finished,
-        **{name: _one_line_texts(value) for name, value in texts.items()},
+        "finished": finished,
+        **one_line_texts_of(texts),
         "step": length,
         "at": [step.at for step in found],
         "run": _run_columns(found, length),
         "requests": series_columns([step.requests for step in found], length),
-        "series": {str(place): series_columns(each, length) for place, each in points.items()},
+        "series": columns,
         "buckets": {"shortest": SHORTEST, "per_decade": BUCKETS_PER_DECADE},
         "histograms": {
             "requests": [_flat(step.requests) for step in found],
             **{str(place): [_flat(point) for point in points[place]] for place in zoomed},
         },
     }
+
+
+def one_line_texts_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return plain values by name with every text in them as one line that cannot change how others read."""
+    return {name: _one_line_texts(value) for name, value in values.items()}
 
 
 def _one_line_texts(value: Any) -> Any:
@@ -124,13 +161,13 @@ def _total(report: Report, values: dict[str, Any]) -> dict[str, Any]:
     return {**_row(values["totals"][-1]), **_of_row(report, report.totals[-1])}
 
 
-def limit_bound(text: str, report: Report) -> dict[str, Any] | None:
-    """Return what a limit compares its value with, and of which series, None if its text does not say.
+def limit_bound(text: str, keys: Collection[Key]) -> dict[str, Any] | None:
+    """Return what a limit compares its value with, and of which of the series, None if its text does not say.
 
     *bound* is in seconds, or a share. *all*: it is on all requests; *series* and *scenario* are None where it has none.
     """
     try:
-        limit = parse(text).reading_for(report.series)
+        limit = parse(text).reading_for(keys)
     except LimitError:  # a secret in its text was replaced
         return None
     of = limit.selection
@@ -150,6 +187,52 @@ def _workers(found: Sequence[Step]) -> dict[str, list[list[int]]]:
         worker: [[step.workers.get(worker, none)[place] for step in found] for place in (0, 1)]
         for worker, _ in errors.most_common(WORKERS)
     }
+
+
+def step_values(step: Step, length: int, names: Mapping[SeriesName, int]) -> dict[str, Any]:
+    """Return one step as `charted` has it in its columns: a value where those have a list.
+
+    *names* are the places of the series; those without a sample are left out. The values of a series are a list:
+    rate, errors, p50, p95, p99, and these three measured from when it was due, if any sample was.
+    """
+    series = {}
+    for name, point in step.series.items():
+        if (place := names.get(name, DRAWN)) < DRAWN:
+            series[str(place)] = [column[0] for column in series_columns([point], length).values()]
+    texts = {
+        "classes": dict(step.errors),
+        "workers": dict(step.workers),
+        "phases": sorted({name for _, name in step.phases}),
+    }
+    return {
+        "at": step.at,
+        "run": {name: column[0] for name, column in _run_columns([step], length).items()},
+        "requests": [column[0] for column in series_columns([step.requests], length).values()],
+        "series": series,
+        "heat": _flat(step.requests),
+        **one_line_texts_of(texts),
+    }
+
+
+def table_row(row: Row, began: float) -> dict[str, Any]:
+    """Return a row as the tables of the page have it, without intervals: for a run of which no report is made yet.
+
+    *began* is the start of the run on the clock of its samples, in seconds.
+    """
+    found: dict[str, Any] = {name: getattr(row, name) for name in _TABLE if name not in _MADE}
+    found |= _percentiles(row.service)
+    response = None if row.response is None else _percentiles(row.response)
+    unknown = dict.fromkeys(SHOWN)
+    slowest = [[took, at - began] for took, at in row.slowest[:SLOWEST]]
+    return {
+        **found, "response": response, "intervals": unknown, "design_effect": unknown, "slowest": slowest, "own": [],
+    }  # fmt: skip
+
+
+def _percentiles(population: Population) -> dict[str, Any]:
+    bounds = {name: population.bounds(q) for name, q in SHOWN.items()}
+    at_least = {name: each.at_least for name, each in bounds.items() if each is not None and each.at_least is not None}
+    return {**{name: None if each is None else each.value for name, each in bounds.items()}, "at_least": at_least}
 
 
 def _name(row: dict[str, Any]) -> SeriesName:
@@ -195,11 +278,11 @@ def _flat(point: Point | None) -> list[int]:
     return flat
 
 
-def _classes(found: Sequence[Step]) -> dict[str, list[int]]:
+def _classes(found: Sequence[Step], chosen: Sequence[str] | None) -> dict[str, list[int]]:
     total: Counter[str] = Counter()
     for step in found:
         total.update(step.errors)
-    names = [name for name, _ in total.most_common(CLASSES)]
+    names = [name for name, _ in total.most_common(CLASSES)] if chosen is None else list(chosen)
     classes = {name: [step.errors.get(name, 0) for step in found] for name in names}
     if len(total) > len(names):
         classes[OTHER] = [sum(count for name, count in step.errors.items() if name not in names) for step in found]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -81,9 +82,13 @@ class Step:
 
 
 class RunSteps:
-    """Adds closed seconds up to steps. `steps` returns those of the finest length with at most 600 points."""
+    """Adds closed seconds up to steps. `steps` returns those of the finest length with at most 600 points.
 
-    def __init__(self) -> None:
+    *breathe* is called between two series while a second is added, so that others can run.
+    """
+
+    def __init__(self, breathe: Callable[[], object] = lambda: None) -> None:
+        self._breathe = breathe
         self._levels: list[dict[int, Step]] = []
         self._open: list[Part | None] = []
         self.duration = 0
@@ -101,14 +106,27 @@ class RunSteps:
 
         Steps are as long as those of a run of at least *duration* seconds.
         """
-        level = 0
-        while max(self.duration, duration) > MOST_POINTS * FACTOR**level:
-            level += 1
+        level = _level(max(self.duration, duration))
         if not self._levels:
             return int(FACTOR**level), []
         found = dict(self._levels[level]) if level < len(self._levels) else {}
-        found |= {part.at: _finished(part) for part in self._unfinished(level)}
+        found |= {part.at: self._finished(part) for part in self._unfinished(level)}
         return int(FACTOR**level), [found[at] for at in sorted(found)]
+
+    @property
+    def length(self) -> int:
+        """The length, in seconds, of a step that `steps` returns now."""
+        return int(FACTOR ** _level(self.duration))
+
+    def newest(self) -> Step | None:
+        """Return the last of the steps that `steps` returns, unfinished or not; None without any."""
+        level = _level(self.duration)
+        if level >= len(self._levels):
+            return None
+        unfinished = self._unfinished(level)
+        if unfinished:
+            return self._finished(max(unfinished, key=lambda part: part.at))
+        return self._levels[level][max(self._levels[level])]
 
     def _add(self, part: Part, level: int) -> None:
         if level == len(self._levels):
@@ -128,8 +146,18 @@ class RunSteps:
         self._open[level] = None
         finished = self._levels[level]
         if len(finished) < MOST_POINTS:  # beyond, a coarser level is drawn
-            finished[part.at] = _finished(part)
+            finished[part.at] = self._finished(part)
         self._add(part, level + 1)
+
+    def _finished(self, part: Part) -> Step:
+        points = {}
+        for name, series in part.series.items():
+            points[name] = _point(series, timed=name.kind not in UNTIMED)
+            self._breathe()
+        return Step(
+            part.at, _point(part.requests), points, part.ledger, part.errors, part.phases, part.health, part.users,
+            part.in_flight, part.workers,
+        )  # fmt: skip
 
     def _unfinished(self, level: int) -> list[Part]:
         """Return what is open at *level*, with what finer levels have not passed on to it yet."""
@@ -140,6 +168,14 @@ class RunSteps:
                 start = _start(part.at, level)
                 _merge(parts.setdefault(start, Part(start)), part)
         return list(parts.values())
+
+
+def _level(duration: int) -> int:
+    """Return the level with the shortest steps of which a run of *duration* seconds has at most `MOST_POINTS`."""
+    level = 0
+    while duration > MOST_POINTS * FACTOR**level:
+        level += 1
+    return level
 
 
 def _start(second: int, level: int) -> int:
@@ -191,14 +227,6 @@ def _merge(whole: Part, part: Part) -> None:
         before = whole.workers.get(worker, (0, 0))
         whole.workers[worker] = before[0] + requests, before[1] + errors
     whole.users, whole.in_flight = part.users, part.in_flight
-
-
-def _finished(part: Part) -> Step:
-    points = {name: _point(series, timed=name.kind not in UNTIMED) for name, series in part.series.items()}
-    return Step(
-        part.at, _point(part.requests), points, part.ledger, part.errors, part.phases, part.health, part.users,
-        part.in_flight, part.workers,
-    )  # fmt: skip
 
 
 def _point(series: Series, *, timed: bool = True) -> Point:

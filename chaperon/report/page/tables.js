@@ -33,9 +33,10 @@ function drawVerdict() {
   verdict.className = "is-" + REPORT.verdict;
   const balanced = REPORT.ledger.every((row) => row.planned === row.done + row.failed + row.interrupted + row.no_row + row.dropped + row.lost);
   const trust = [REPORT.verdict === "INVALID" ? null : "generator sound", balanced ? "ledger balances" : "the ledger does not balance"].filter(Boolean).join(" · ");
-  verdict.replaceChildren(element("div", {}, element("span", { class: "word " + REPORT.verdict }, `${SIGNS[REPORT.verdict]} ${word}`), element("span", { class: "soft" }, `  in ${REPORT.duration.toFixed(1)} s · ${trust}`)),
+  verdict.replaceChildren(element("div", {}, element("span", { class: "word " + REPORT.verdict }, `${SIGNS[REPORT.verdict]} ${word}`), element("span", { class: "soft" }, DATA.finished ? `  in ${REPORT.duration.toFixed(1)} s · ${trust}` : "")),
     element("ul", {}, ...(passed ? [] : REPORT.reasons).map((reason) => element("li", {}, reason)), ...seen().map((text) => element("li", { class: "seen" }, text)), ...REPORT.warnings.map((warning) => element("li", { class: "soft" }, "warning: " + warning))));
   byId("environment").textContent = REPORT.environment;
+  if (DATA.state) { byId("target").textContent = [DATA.plan.target, DATA.plan.load].filter(Boolean).join(" · "); return; }
   byId("target").textContent = DATA.plan.target || "";
   const requests = REPORT.requests || total(REPORT.series.filter(isRequest));
   byId("headline").textContent = [DATA.plan.load, `${countText(requests.count)} requests, ${rateText(requests.rate)}/s`, requests.p95 ? `p95 ${timeText(requests.p95)}` : null,
@@ -80,31 +81,45 @@ function exchangeText(each) { return `${each.method} ${each.url} → ${each.stat
 function exchangeFile(file) { return file ? element("div", {}, "see ", element("a", { href: file.link }, file.path)) : null; }
 function sortValue(row, key) { const value = key === "share" ? row.errors / (row.count || 1) : row[key]; return value === null ? -1 : value; }
 function drawRows() {
+  const focused = document.activeElement;
   const places = REPORT.series.map((row, n) => [n, row]).filter(([, row]) => (!view.kind || row.kind === view.kind) && `${row.scenario} ${row.name}`.toLowerCase().includes(view.filter.toLowerCase()));
   const [key, direction] = view.sort;
+  if (!DATA.finished) places.sort(([, a], [, b]) => order(a.scenario, b.scenario) || kindOrder(a.kind) - kindOrder(b.kind) || order(a.name, b.name));
   if (direction) places.sort(([, a], [, b]) => direction * (sortValue(a, key) - sortValue(b, key)));
   const header = COLUMNS.map(([title, sortKey]) => sortKey === null ? title : element("button", { type: "button", title: "sort", onclick: () => { view.sort = [sortKey, view.sort[0] === sortKey && view.sort[1] < 0 ? 1 : -1]; drawRows(); } }, title + (key === sortKey && direction ? (direction < 0 ? " ↓" : " ↑") : "")));
   const rows = [];
   let scenario = null;
   for (const [place, row] of places.slice(0, view.shown)) {
     if (!direction && row.scenario !== scenario) { scenario = row.scenario; rows.push(element("tr", { class: "group" }, element("td", { colspan: COLUMNS.length }, scenario))); }
-    rows.push(seriesRow(place, figures(place, row) || { ...row, count: null, errors: null, rate: null, p50: null, p95: null, p99: null, max: null, at_least: null, approximate: true }));
+    const line = lineOf(place);
+    fillRow(line, place, figures(place, row) || { ...row, count: null, errors: null, rate: null, p50: null, p95: null, p99: null, max: null, at_least: null, approximate: true });
+    rows.push(line, ...(line.detail ? [line.detail] : []));
   }
   table("rows", header, rows);
+  if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
   const more = places.length - view.shown;
   byId("more").hidden = more <= 0;
   byId("more").textContent = `${countText(more)} more series`;
   drawMarks();
-  byId("series-note").textContent = zoomed() ? "figures of the chosen stretch are approximate; warm-up is included" : `${countText(places.length)} of ${countText(REPORT.series.length)}`;
+  byId("series-note").textContent = zoomed() ? view.exact ? "figures of the chosen stretch, without warm-up" : "figures of the chosen stretch are approximate; warm-up is included" : `${countText(places.length)} of ${countText(REPORT.series.length)}`;
 }
-function seriesRow(place, row) {
+// rows of the table by place, so that the live page fills the same ones again; detail is the opened part of one
+const lines = new Map();
+const KINDS = ["step", "call", "task", "visit", "check", "value", "count", "gauge"];
+const kindOrder = (kind) => KINDS.indexOf(kind) + 1, order = (a, b) => a < b ? -1 : a > b ? 1 : 0;
+function fillRow(line, place, row) {
   const timed = !UNTIMED.has(row.kind), columns = DATA.series[place];
   const name = view.sort[1] ? `${row.name} · ${row.scenario}` : row.name;
-  const line = element("tr", { class: "row", tabindex: 0, "data-place": place, "data-key": JSON.stringify([row.scenario, row.name, row.kind]) }, element("td", { class: "name" }, name, element("span", { class: "soft" }, "  " + row.kind)),
+  line.replaceChildren(element("td", { class: "name" }, name, element("span", { class: "soft" }, "  " + row.kind)),
     cell(countText(row.count), { "data-value": row.count }), cell(countText(row.errors), { class: row.errors ? "bad" : null, "data-value": row.errors }), cell(shareText(row.errors, row.count)),
     cell(rateText(row.rate), { "data-value": row.rate }), ...["p50", "p95", "p99"].map((percentile) => timed ? percentileCell(row, percentile) : cell("")), cell(timed ? timeText(row.max) : "", { "data-value": row.max === null ? "" : row.max }),
     element("td", { class: "trend" }, ...(timed && columns ? trend(chosen(columns.p95)) : [])));
-  const toggle = () => { const open = line.nextSibling; if (open && open.classList && open.classList.contains("detail")) { open.remove(); return; } line.after(detailRow(place, REPORT.series[place])); };
+}
+function lineOf(place) {
+  if (lines.has(place)) return lines.get(place);
+  const line = element("tr", { class: "row", tabindex: 0, "data-place": place, "data-key": keyOf(REPORT.series[place]) });
+  lines.set(place, line);
+  const toggle = () => { if (line.detail) { line.detail.remove(); line.detail = null; return; } line.detail = detailRow(place, REPORT.series[place]); line.after(line.detail); };
   line.addEventListener("click", toggle);
   line.addEventListener("keydown", (event) => {
     if (event.key === "Enter") toggle();
@@ -129,12 +144,17 @@ function detailRow(place, row) {
   body.append(element("p", { class: "soft" }, facts.map(([name, value]) => `${name} ${value}`).join(" · ")));
   if (slowest.length && !UNTIMED.has(row.kind)) body.append(element("p", { class: "soft" }, "slowest: " + slowest.join(", ")));
   if (columns) body.append(element("button", { type: "button", onclick: () => chooseSeries(String(place)) }, "show it in all charts above"));
+  line.host = body.appendChild(element("div"));
   queueMicrotask(() => {
     if (!columns) { body.append(element("p", { class: "soft" }, "Charts are drawn of the busiest series.")); return; }
-    chart(body, "Rate and errors per second", [{ label: "rate", stroke: css("--accent") }, { label: "errors", stroke: css("--bad") }], [columns.rate, columns.errors.map((count) => count / STEP)], { text: plainText, height: 110 });
-    if (!UNTIMED.has(row.kind)) { latency(body, "Time", columns, String(place)); heat(body, String(place)); }
+    line.draw = (host) => drawDetail(host, place, row, columns);
+    line.draw(line.host);
   });
   return line;
+}
+function drawDetail(host, place, row, columns) {
+  chart(host, "Rate and errors per second", [{ label: "rate", stroke: css("--accent") }, { label: "errors", stroke: css("--bad") }], [columns.rate, columns.errors.map((count) => count / STEP)], { text: plainText, height: 110 });
+  if (!UNTIMED.has(row.kind)) { latency(host, "Time", columns, String(place)); heat(host, String(place)); }
 }
 function drawRest() {
   byId("errors-section").hidden = !REPORT.errors.length;

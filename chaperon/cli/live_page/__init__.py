@@ -1,0 +1,1 @@
+"""The live page on the command line: its options, and starting runs from it."""

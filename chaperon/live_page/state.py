@@ -1,0 +1,180 @@
+"""The state of a run as the page shows it: whole, and as a message of what one second changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from chaperon._version import VERSION
+from chaperon.live_page.totals import RunTotals, clean
+from chaperon.measure.sample import Key
+from chaperon.report.outputs.closed_second import ClosedSecond
+from chaperon.report.outputs.output import PlannedRun
+from chaperon.report.page.payload import CLASSES, charted, limit_bound, page_payload, step_values
+from chaperon.report.page.steps import RunSteps
+from chaperon.report.report import Report, Verdict
+from chaperon.report.totals import WorkerStats
+
+UPDATES = 10
+"""How often a step of several seconds is drawn again before it is finished."""
+
+
+class LiveState:
+    """What the page shows of one run, from its closed seconds and the run itself.
+
+    A message holds the values of now, never differences, so that applying one twice does no harm.
+    *breathe* is called between two series, so that others can run. *started* is ISO 8601, UTC.
+    """
+
+    def __init__(self, plan: PlannedRun, started: str, breathe: Callable[[], object] = lambda: None) -> None:
+        self.plan = plan
+        self._started = started
+        self._breathe = breathe
+        self._steps = RunSteps(breathe)
+        self._totals = RunTotals(breathe)
+        self._classes: list[str] = []
+        self._events_sent = 0
+        self._report: Report | None = None
+
+    def __repr__(self) -> str:
+        return f"<LiveState of {self.plan.environment}: {self._totals}>"
+
+    @property
+    def length(self) -> int:
+        """The length of a step of the charts, in seconds."""
+        return self._steps.length
+
+    def add(self, second: ClosedSecond) -> None:
+        """Add the next second."""
+        self._totals.add(second)
+        for _, _, kind in second.errors:
+            if kind not in self._classes and len(self._classes) < CLASSES:
+                self._classes.append(kind)
+        self._steps.add(second)
+
+    def late(self, second: ClosedSecond) -> None:
+        """Add what came late for a second: to the tables, not to the charts."""
+        self._totals.add(second)
+
+    def finish(self, report: Report) -> None:
+        """Show *report* from now on, which is the final one."""
+        self._report = report
+
+    def message(self, second: ClosedSecond | None) -> dict[str, Any]:
+        """Return what changed since the last message, of the charts where *second* has been added."""
+        totals = self._totals
+        places = totals.remake_rows(self._began)
+        tables = self._small_tables()
+        events, self._events_sent = totals.event_rows(self._events_sent), len(totals.events)
+        return {
+            "point": None if second is None else self._point(second),
+            "counts": totals.changed_counts(),
+            "rows": {str(place): totals.row(place) for place in places},
+            "lengths": totals.lengths,
+            "errors": totals.changed_errors(),
+            "events": [self._events_sent - len(events), events],
+            "tables": tables,
+            "bounds": self._bounds(tables["limits"]),
+            "state": self.state(),
+        }
+
+    def payload(self) -> dict[str, Any]:
+        """Return all that the page shows, as the frozen page has it, with the state of the run."""
+        if self._report is not None:
+            return {**page_payload(self._report, self.plan, self._steps), "state": self.state()}
+        totals = self._totals
+        totals.remake_all(self._began)
+        steps, state = self._steps.steps(), self.state()
+        tables = {
+            **self._small_tables(),
+            "started": self._started,
+            "environment": self.plan.environment,
+            "chaperon": VERSION,
+            "seed": self.plan.seed,
+            "series": totals.rows(),
+            "errors": [totals.error_row(where) for where in totals.errors],
+            "happenings": totals.event_rows(),
+        }
+        names = [series.name for series in totals.series][: len(tables["series"])]
+        whole = charted(
+            tables, self.plan, steps, False, names=names, classes=self._classes, zoomable=0, breathe=self._breathe
+        )
+        return {**whole, "exchange_files": [], "bounds": self._bounds(tables["limits"]), "state": state}
+
+    def state(self) -> dict[str, Any]:
+        """Return the state of the run, as its engine has it: "starting", "running", "paused", "stopping" or "ended"."""
+        run = self.plan.run
+        ending = None if run is None else run.ending
+        if self._report is not None:
+            word = "ended"
+        elif not self._totals.seconds:
+            word = "starting"
+        else:
+            over = ending is not None or (run is not None and run.ended)
+            word = "stopping" if over else "paused" if run is not None and run.paused else "running"
+        pulse = None if run is None or word == "starting" else run.pulse()
+        return {
+            "word": word,
+            "ending": None if ending is None else clean(self.plan.redact(ending)),
+            "scale": 1.0 if pulse is None or run is None else run.factor,
+            "length": self.plan.length,
+            "elapsed": self._totals.seconds,
+            "users": None if pulse is None else pulse.users,
+            "rate": None if pulse is None else pulse.requests_rate,
+            "error_share": None if pulse is None else pulse.error_share,
+            "p95": None if pulse is None else pulse.p95,
+            "p95_at_least": None if pulse is None else pulse.p95_at_least,
+        }
+
+    @property
+    def _began(self) -> float:
+        return 0.0 if self.plan.run is None else self.plan.run.began
+
+    def _bounds(self, limits: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | None]:
+        keys = [Key(*name) for name in self._totals.places]
+        return [limit_bound(limit["limit"], keys) for limit in limits]
+
+    def _point(self, second: ClosedSecond) -> dict[str, Any] | None:
+        length = self._steps.length
+        if (second.at + 1) % max(length // UPDATES, 1):
+            return None
+        newest = self._steps.newest()
+        return None if newest is None else step_values(newest, length, self._totals.places)
+
+    def _small_tables(self) -> dict[str, Any]:
+        """Return the tables that are whole in every message."""
+        run, plan = self.plan.run, self.plan
+        limits = [] if run is None else [asdict(result) for result in run.limits_so_far()]
+        for limit in limits:
+            limit["limit"] = clean(plan.redact(limit["limit"]))
+        broken = [limit for limit in limits if not limit["held"]]
+        reasons = [f"{limit['limit']} is {limit['shown']}" for limit in broken]
+        ending = None if run is None else run.ending
+        verdict = Verdict.FAIL if broken else Verdict.PASS if ending is None else Verdict.ABORTED
+        return {
+            "verdict": verdict.value,
+            "reasons": [*reasons, *([] if ending is None else [clean(plan.redact(ending))])],
+            "warnings": [],
+            "duration": float(self._totals.seconds),
+            "limits": limits,
+            "requests": self._totals.requests_row(self._began),
+            "ledger": self._totals.ledger_rows(),
+            "workers": [] if run is None else [worker_row(worker) for worker in run.crew],
+            "notes": self._totals.note_rows(),
+        }
+
+
+def worker_row(worker: WorkerStats) -> dict[str, Any]:
+    """Return a worker as the JSON report has it."""
+    health = worker.health
+    return {
+        "name": clean(worker.name),
+        "visits": worker.visits,
+        "windows": worker.windows,
+        "lost": worker.lost,
+        "losses": worker.losses,
+        "late_p99": health.get("late_p99", 0.0),
+        "cpu": health.get("cpu", 0.0),
+        "health": health,
+    }

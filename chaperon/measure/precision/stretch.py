@@ -1,0 +1,70 @@
+"""The samples of a stretch of a run, from the seconds that the spool keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+
+from chaperon.measure.precision.centroids import Centroids
+from chaperon.measure.precision.history import SeriesSecond
+from chaperon.measure.sketch import Sketch
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesStretch:
+    """The samples of one key in a stretch: *good* ones as a sketch of their times, *bad* and *censored* ones counted.
+
+    *coarse*: seconds were kept together, so that some samples may lie beside the stretch.
+    """
+
+    good: Sketch
+    bad: int
+    censored: int
+    coarse: bool
+
+    @property
+    def count(self) -> int:
+        """The number of samples."""
+        return self.good.count + self.bad + self.censored
+
+    def quantile(self, q: float) -> float | None:
+        """Return quantile *q* (0 to 1) of good and censored samples; None without any, or if it is a censored one.
+
+        How long a censored sample took is not kept: each counts as longer than all good ones.
+        """
+        good = self.good.count
+        place = q * (good + self.censored - 1)  # ranks from 0, as in the t-digest
+        if not good or place > good - 1:
+            return None
+        return self.good.quantile(place / (good - 1) if good > 1 else 0.0)
+
+
+def stretch_of(seconds: Iterator[SeriesSecond]) -> SeriesStretch | None:
+    """Return the sum of *seconds*, None without any. Blocks while they are read."""
+    sketches: list[Sketch] = []
+    found = bad = censored = 0
+    coarse = False
+    for second in seconds:
+        found += 1
+        bad, censored = bad + second.bad, censored + second.censored
+        coarse |= second.step > 1
+        if second.good.count:
+            sketches.append(_sketch(second.good))
+    return SeriesStretch(Sketch.merge_all(sketches), bad, censored, coarse) if found else None
+
+
+def stretch_sum(many: Sequence[SeriesStretch]) -> SeriesStretch:
+    """Return the sum of *many*, of which there is at least one."""
+    if len(many) == 1:
+        return many[0]
+    good = Sketch.merge_all([each.good for each in many])
+    coarse = any(each.coarse for each in many)
+    return SeriesStretch(good, sum(each.bad for each in many), sum(each.censored for each in many), coarse)
+
+
+def _sketch(kept: Centroids) -> Sketch:
+    weights = list(kept.weights) or None
+    pairs = zip(kept.means, weights or repeat(1), strict=False)
+    total = sum(mean * weight for mean, weight in pairs)
+    return Sketch.of(list(kept.means), weights, kept.count, total=total, low=kept.low, high=kept.high)

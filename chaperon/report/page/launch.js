@@ -1,0 +1,3 @@
+
+// ---- starting runs from the page
+function showForm() {}

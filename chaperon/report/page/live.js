@@ -1,0 +1,129 @@
+
+// ---- the live page: a message a second changes the data that all is drawn of
+let RUN = "", NUMBER = -1;
+let spoken = 0; // when the verdict was last written: screen readers read it aloud
+const errorKey = (row) => JSON.stringify([row.scenario, row.series, row.error]);
+
+function adoptState(state) {
+  const zoom = DATA && zoomed() && state.run === RUN ? [AT[view.from], AT[view.to - 1]] : null;
+  const opened = new Set([...lines.values()].filter((line) => line.detail).map((line) => line.dataset.key));
+  RUN = state.run; NUMBER = state.n;
+  document.documentElement.dataset.ready = "yes";
+  if (!state.payload) { DATA = null; drawState(null); return; }
+  adopt(state.payload);
+  WORKERS_SEEN.clear();
+  Object.keys(DATA.workers).forEach((name) => WORKERS_SEEN.add(name));
+  document.title = `${REPORT.environment} · Chaperon`;
+  if (zoom) {
+    view.from = Math.max(AT.findIndex((at) => at >= zoom[0]), 0);
+    view.to = Math.max(AT.findIndex((at) => at >= zoom[1]) + 1 || AT.length, view.from + 1);
+  }
+  REPORT.series.forEach((row, place) => {
+    if (opened.has(keyOf(row))) { const line = lineOf(place); line.detail = detailRow(place, row); }
+  });
+  draw();
+  drawState(DATA.state);
+  drawEmpty();
+}
+function drawEmpty() { document.documentElement.dataset.empty = DATA ? "no" : "yes"; }
+
+function apply(message) {
+  NUMBER = message.n;
+  if (message.final) { adoptState({ run: message.run, n: message.n, payload: message.final }); return; }
+  if (!DATA) return;
+  const whole = !zoomed(), before = Object.keys(DATA.series).length, kinds = new Set(REPORT.series.map((row) => row.kind)).size, first = !AT.length;
+  if (message.point) addPoint(message.point);
+  addRows(message);
+  Object.assign(REPORT, message.tables);
+  DATA.state = message.state;
+  DATA.bounds = message.bounds;
+  if (whole) { view.to = AT.length; byId("to").value = clockText(AT[AT.length - 1] + STEP); byId("from").value = clockText(AT[0]); }
+  if (first || typeof uPlot === "undefined") drawCharts(); else refreshCharts();
+  if (Object.keys(DATA.series).length !== before) fillChosen();
+  if (new Set(REPORT.series.map((row) => row.kind)).size !== kinds) fillKinds();
+  if (whole || !view.exact) drawRows();
+  drawLimits();
+  drawRest();
+  speak();
+  drawState(DATA.state);
+}
+function speak() {
+  const words = JSON.stringify([REPORT.verdict, REPORT.reasons]), now = Date.now();
+  if (byId("verdict").dataset.words === words || now - spoken < 5000) return;
+  byId("verdict").dataset.words = words;
+  spoken = now;
+  drawVerdict();
+}
+
+// one step of the charts: a new one, or the last one again with what came to it since
+function addPoint(point) {
+  let place = AT.indexOf(point.at);
+  if (place < 0) { AT.push(point.at); place = AT.length - 1; }
+  const put = (column, value, missing) => { while (column.length < place) column.push(missing); column[place] = value; };
+  for (const [name, value] of Object.entries(point.run)) put(DATA.run[name], value, 0);
+  putColumns(DATA.requests, point.requests, put);
+  for (const [name, columns] of Object.entries(DATA.series)) if (!point.series[name]) putColumns(columns, [0, 0], put);
+  for (const [name, values] of Object.entries(point.series)) putColumns(DATA.series[name] ||= emptyColumns(), values, put);
+  put(DATA.histograms.requests, point.heat, []);
+  for (const name of Object.keys(point.classes)) classColumn(name);
+  const other = new Map(Object.keys(DATA.classes).map((name) => [name, 0]));
+  for (const [name, count] of Object.entries(point.classes)) { const known = classColumn(name); other.set(known, (other.get(known) || 0) + count); }
+  for (const [name, count] of other) put(DATA.classes[name], count, 0);
+  addWorkers(point.workers, put);
+  for (const name of point.phases) {
+    const last = DATA.phases.filter((phase) => phase.name === name).pop();
+    if (last && last.to >= point.at) last.to = point.at + STEP;
+    else DATA.phases.push({ name, from: point.at, to: point.at + STEP });
+  }
+}
+function addWorkers(workers, put) {
+  for (const name of Object.keys(workers)) WORKERS_SEEN.add(name);
+  if (WORKERS_SEEN.size < 2) return;
+  for (const name of [...WORKERS_SEEN].slice(0, 8)) {
+    const columns = DATA.workers[name] ||= [AT.map(() => 0), AT.map(() => 0)];
+    columns.forEach((column, n) => put(column, (workers[name] || [0, 0])[n], 0));
+  }
+}
+const WORKERS_SEEN = new Set();
+const COLUMN_NAMES = ["rate", "errors", "p50", "p95", "p99", "response_p50", "response_p95", "response_p99"];
+function emptyColumns() { return Object.fromEntries(COLUMN_NAMES.slice(0, 5).map((name) => [name, []])); }
+function putColumns(columns, values, put) {
+  COLUMN_NAMES.forEach((name, n) => {
+    if (n < values.length || columns[name]) put(columns[name] ||= [], n < values.length ? values[n] : null, n < 2 ? 0 : null);
+  });
+}
+function classColumn(name) {
+  const known = Object.keys(DATA.classes);
+  if (known.includes(name)) return name;
+  const made = known.filter((each) => each !== "other").length < 7 ? name : "other";
+  if (!DATA.classes[made]) DATA.classes[made] = AT.map(() => 0);
+  return made;
+}
+
+// rows, errors and events of the tables; counts are of now, a row as it was made last
+function addRows(message) {
+  for (const [place, row] of Object.entries(message.rows)) REPORT.series[place] = row;
+  for (const [place, [count, errors]] of Object.entries(message.counts)) if (REPORT.series[place]) Object.assign(REPORT.series[place], { count, errors });
+  for (const row of REPORT.series) row.rate = message.lengths[row.scenario] ? row.count / message.lengths[row.scenario] : 0;
+  for (const row of message.errors) {
+    const place = REPORT.errors.findIndex((each) => errorKey(each) === errorKey(row));
+    if (place < 0) REPORT.errors.push(row); else REPORT.errors[place] = row;
+  }
+  REPORT.errors.sort((a, b) => b.count - a.count);
+  const [since, events] = message.events;
+  REPORT.happenings.splice(since, Infinity, ...events);
+}
+
+// the stripe at the top: what the engine does, never what a button asked for
+function drawState(state) {
+  const headline = byId("headline");
+  document.documentElement.dataset.state = state ? state.word : "none";
+  drawButtons(state);
+  if (!state) { headline.textContent = "no run yet"; return; }
+  const of = state.length === null ? "" : ` of ${clockText(state.length)}`;
+  const scaled = state.scale === 1 ? "" : ` · ${plainText(state.scale)} × the plan`;
+  const figures = state.users === null ? "" : ` · ${countText(state.users)} users · ${plainText(Math.round(10 * state.rate) / 10)} req/s · p95 ${state.p95 === null && state.p95_at_least !== null ? "≥ " + timeText(state.p95_at_least) : timeText(state.p95)} · errors ${(100 * state.error_share).toFixed(1)} %`;
+  headline.replaceChildren(element("strong", { class: "state is-" + state.word }, `${STATE_SIGNS[state.word]} ${state.word.toUpperCase()}`),
+    ` ${clockText(state.elapsed)}${of}${scaled}${state.word === "ended" ? "" : figures}`);
+}
+const STATE_SIGNS = { starting: "○", running: "●", paused: "❚❚", stopping: "■", ended: "■" };

@@ -1,0 +1,521 @@
+"""The server of the live page: who may see and change a run, what viewers get, and what a bad one costs."""
+
+import http.client
+import json
+import socket
+from contextlib import closing, suppress
+
+import gevent
+import pytest
+import websocket
+from test_ci_outputs import HOSTILE
+from test_page import second_of
+from waits import until
+
+from chaperon.errors import UsageError
+from chaperon.live_page import viewers
+from chaperon.live_page.access import Access, Tokens
+from chaperon.live_page.control import MOST_BYTES
+from chaperon.live_page.server import LivePage
+from chaperon.live_page.viewers import QUEUED, Viewer
+from chaperon.report.outputs.closed_second import ClosedSecond
+from chaperon.report.outputs.output import PlannedRun
+from chaperon.report.totals import Pulse, WorkerStats
+
+
+class FakeRun:
+    """A run that records what is asked of it."""
+
+    def __init__(self):
+        self.asked, self.ended, self.ending = [], False, None
+        self.paused, self.factor, self.began, self.levels = False, 1.0, 0.0, {}
+        self.crew = [WorkerStats("local")]
+
+    def pulse(self):
+        return Pulse(users=5, requests_rate=20.0, p95=0.05)
+
+    def limits_so_far(self):
+        return ()
+
+    def stretch(self, start, end):
+        return iter(())
+
+    def __getattr__(self, name):
+        if name not in ("scale", "pause", "resume", "stop", "note"):
+            raise AttributeError(name)
+        return lambda *given, by: self.asked.append((name, *given, by))
+
+
+@pytest.fixture
+def run():
+    return FakeRun()
+
+
+@pytest.fixture
+def page(run):
+    """Serve the page of a run of which three seconds are closed."""
+    with LivePage().listen() as page:
+        page.feed.begin(PlannedRun("shop", 7, "50/s", ("shop",), (), length=60.0, run=run))
+        for at in range(3):
+            page.feed.second(second_of(at))
+        yield page
+
+
+def port_of(page):
+    return int(page.address.rstrip("/").rpartition(":")[2])
+
+
+def ask(page, path, *, token=None, method="GET", body=None, host=None, **headers):
+    """Send one request and return (status, text)."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port_of(page), timeout=10)) as link:
+        given = {"Host": host or f"127.0.0.1:{port_of(page)}", **{k.replace("_", "-"): v for k, v in headers.items()}}
+        if token is not None:
+            given["Authorization"] = f"Bearer {token}"
+        link.request(method, path, body, given)
+        answer = link.getresponse()
+        return answer.status, answer.read().decode()
+
+
+def act(page, action, *, token=None, kind="application/json", **values):
+    body = json.dumps({"action": action, **values})
+    return ask(page, "/control", token=token or page.tokens.control, method="POST", body=body, Content_Type=kind)
+
+
+def connect(page, token=None, *, after=None, run_id=None, **options):
+    number = page.feed._number if after is None else after
+    url = f"ws://127.0.0.1:{port_of(page)}/socket?run={run_id or page.feed._run}&after={number}"
+    protocols = ["chaperon", f"token.{token or page.tokens.control}"]
+    options.setdefault("suppress_origin", True)
+    return websocket.create_connection(url, subprotocols=protocols, timeout=10, **options)
+
+
+def payload_of(page):
+    status, text = ask(page, "/state", token=page.tokens.read)
+    assert status == 200
+    return json.loads(text)
+
+
+# ---- who may see it
+
+
+def test_the_shell_is_all_that_is_served_without_a_token(page):
+    status, shell = ask(page, "/")
+
+    assert status == 200
+    assert '<script id="data" type="application/json">null</script>' in shell
+    assert "shop" not in shell
+    assert page.tokens.control not in shell
+    assert page.tokens.read not in shell
+
+
+@pytest.mark.parametrize("path", ["/state", "/state?from=0&to=2", "/news", "/hello", "/template", "/metrics", "/plan",
+                                  "/socket", "/control", "/favicon.ico", "/%2e%2e/state", "//state"])  # fmt: skip
+@pytest.mark.parametrize("token", [None, "", "wrong", "x" * 4000])
+def test_nothing_else_is_served_without_a_token(page, path, token):
+    for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"):
+        status, text = ask(page, path, token=token, method=method)
+        assert status == 401, (method, path)
+        assert "shop" not in text
+
+
+FOREIGN = (
+    "evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.7",
+    "169.254.169.254", "127.0.0.1@evil.example", "", "[::1", "localhost:0",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("host", FOREIGN)
+def test_a_host_name_that_is_not_the_pages_is_refused_before_anything_else(page, host):
+    for path in ("/", "/state"):
+        status, text = ask(page, path, token=page.tokens.control, host=host or " ")
+        assert status == 421
+        assert "script" not in text
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "[::1]", "localhost."])
+def test_names_of_this_machine_are_the_pages(page, host):
+    assert ask(page, "/state", token=page.tokens.read, host=f"{host}:{port_of(page)}")[0] == 200
+
+
+def test_a_page_at_every_address_is_asked_for_by_any_address_but_by_no_other_name():
+    access = Access(Tokens("secret"), "0.0.0.0", ["farm.example"])
+
+    for host, refused in (
+        ("10.0.0.7:1", False),
+        ("[fd00::1]:1", False),
+        ("farm.example:1", False),
+        ("evil.example", True),
+    ):
+        assert (access.refusal({"HTTP_HOST": host, "REQUEST_METHOD": "GET"}) is not None) is refused
+
+
+ORIGINS = (
+    "https://evil.example",
+    "null",
+    "http://127.0.0.1:1",
+    "http://localhost",
+    "file://",
+    "chrome-extension://x",
+    "",
+)
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+def test_a_request_from_another_site_is_refused(page, run, origin):
+    body = json.dumps({"action": "stop"})
+    told = {"token": page.tokens.control, "method": "POST", "body": body, "Content_Type": "application/json"}
+
+    assert ask(page, "/control", Origin=origin, **told)[0] == 403
+    assert ask(page, "/state", token=page.tokens.control, Origin=origin)[0] == 403
+    with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
+        connect(page, suppress_origin=False, origin=origin or "x")
+    assert run.asked == []
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_what_a_browser_says_of_where_a_request_is_from_counts(page, run, site):
+    assert ask(page, "/state", token=page.tokens.control, Sec_Fetch_Site=site)[0] == 403
+    assert ask(page, "/", Sec_Fetch_Site=site, Sec_Fetch_Mode="navigate")[0] == 200, "a link to the shell"
+    assert ask(page, "/control", method="POST", body="{}", Sec_Fetch_Site=site, Sec_Fetch_Mode="navigate")[0] == 403
+
+
+def test_no_answer_allows_another_site_to_read_it(page):
+    with closing(http.client.HTTPConnection("127.0.0.1", port_of(page), timeout=10)) as link:
+        link.request("OPTIONS", "/state", headers={"Authorization": f"Bearer {page.tokens.control}"})
+        headers = {name.lower() for name, _ in link.getresponse().getheaders()}
+
+    assert not any(name.startswith("access-control") for name in headers)
+    assert {"x-frame-options", "cache-control", "x-content-type-options", "cross-origin-resource-policy"} <= headers
+
+
+# ---- who may change it
+
+
+ACTIONS = [
+    ("scale", {"factor": 2}, ("scale", 2.0)),
+    ("pause", {}, ("pause",)),
+    ("resume", {}, ("resume",)),
+    ("note", {"text": " deployed 1.2 "}, ("note", "deployed 1.2")),
+]
+
+
+@pytest.mark.parametrize(("action", "values", "asked"), ACTIONS)
+def test_an_action_is_done_and_says_who_asked(page, run, action, values, asked):
+    assert act(page, action, **values)[0] == 202
+
+    assert run.asked == [(*asked, "the page (127.0.0.1)")]
+
+
+def test_a_stop_has_its_reason(page, run):
+    act(page, "stop")
+
+    assert run.asked == [("stop", "stopped by the page (127.0.0.1)", "the page (127.0.0.1)")]
+
+
+def test_the_token_for_reading_sees_everything_and_changes_nothing(page, run):
+    assert payload_of(page)["payload"]["report"]["environment"] == "shop"
+    assert ask(page, "/hello", token=page.tokens.read) == (200, '{"role":"read","launcher":null}')
+
+    for action, values, _ in ACTIONS:
+        status, text = act(page, action, token=page.tokens.read, **values)
+        assert (status, "reading" in text) == (403, True)
+    assert run.asked == []
+
+
+BAD = [
+    ("not JSON", b"{", 400), ("no object", b"[]", 400), ("no action", b"{}", 400), ("deep", b"[" * 4000, 400),
+    ("unknown", b'{"action": "explode"}', 400), ("start", b'{"action": "start"}', 400),
+    ("no factor", b'{"action": "scale"}', 400), ("zero", b'{"action": "scale", "factor": 0}', 400),
+    ("negative", b'{"action": "scale", "factor": -1}', 400), ("text", b'{"action": "scale", "factor": "2"}', 400),
+    ("true", b'{"action": "scale", "factor": true}', 400), ("NaN", b'{"action": "scale", "factor": NaN}', 400),
+    ("infinite", b'{"action": "scale", "factor": Infinity}', 400),
+    ("huge", b'{"action": "scale", "factor": 1e300}', 400),
+    ("empty note", b'{"action": "note", "text": " "}', 400),
+    ("long note", b'{"action":"note","text":"' + b"x" * 201 + b'"}', 400),
+    ("oversized", b'{"action": "pause", "x": "' + b"x" * MOST_BYTES + b'"}', 413),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "status"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
+def test_a_bad_request_for_an_action_gets_one_sentence(page, run, body, status):
+    found, text = ask(
+        page, "/control", token=page.tokens.control, method="POST", body=body, Content_Type="application/json"
+    )
+
+    assert found == status
+    assert json.loads(text)["error"]
+    assert run.asked == []
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+def test_only_json_is_read(page, run, kind):
+    assert act(page, "stop", kind=kind)[0] == 415
+    assert run.asked == []
+
+
+def test_a_body_without_a_length_is_not_read(page, run):
+    with closing(socket.create_connection(("127.0.0.1", port_of(page)), timeout=10)) as link:
+        head = f"POST /control HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {page.tokens.control}\r\n"
+        link.sendall(f"{head}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        link.sendall(b"12\r\n" + b'{"action": "stop"}' + b"\r\n0\r\n\r\n")
+        assert link.recv(100).startswith(b"HTTP/1.1 411")
+    assert run.asked == []
+
+
+@pytest.mark.parametrize("path", ["/", "/state", "/control", "/control?action=stop", "/hello", "/news"])
+def test_no_get_changes_anything(page, run, path):
+    ask(page, path, token=page.tokens.control)
+
+    assert run.asked == []
+
+
+def test_after_the_end_nothing_can_be_asked_for(page, run):
+    run.ended = True
+
+    assert act(page, "pause") == (409, '{"error":"no run is going on"}')
+
+
+# ---- tokens
+
+
+def test_each_page_has_tokens_of_its_own_that_its_representation_does_not_show():
+    pages = [LivePage(), LivePage()]
+
+    assert len({token for page in pages for token in (page.tokens.control, page.tokens.read)}) == 4
+    assert all(page.tokens.control not in repr((page, page.tokens)) for page in pages)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "", "::", "10.0.0.7", "farm.example"])
+def test_beyond_loopback_a_token_must_be_given_and_plain_http_is_said(host):
+    with pytest.raises(UsageError, match="--page-token"):
+        LivePage(host)
+
+    lines = LivePage(host, token="s3cret").lines()
+    assert any("plain HTTP" in line for line in lines)
+    assert not any("s3cret" in line for line in lines)
+
+
+@pytest.mark.parametrize("token", ["a b", "a,b", "a\r\nb", "ä", "x" * 201, "#", "a/b"])
+def test_a_token_that_is_no_part_of_a_url_is_refused(token):
+    with pytest.raises(UsageError, match="token"):
+        LivePage(token=token)
+
+
+# ---- what viewers get
+
+
+def apply(state, messages):
+    """Return the columns of the requests and the counts of the rows that a viewer has after *messages*."""
+    payload = state["payload"]
+    at, requests = list(payload["at"]), {name: list(column) for name, column in payload["requests"].items()}
+    counts = {row["name"]: row["count"] for row in payload["report"]["series"]}
+    names = [row["name"] for row in payload["report"]["series"]]
+    for message in messages:
+        point = message["point"]
+        at.append(point["at"])
+        for name, value in zip(requests, point["requests"], strict=True):
+            requests[name].append(value)
+        for place, row in message["rows"].items():
+            if int(place) == len(names):
+                names.append(row["name"])
+            counts[row["name"]] = row["count"]
+        for place, (count, _) in message["counts"].items():
+            counts[names[int(place)]] = count
+    return at, requests, counts
+
+
+def test_who_watched_who_reloads_and_who_comes_late_have_the_same_charts_and_counts(page):
+    first = payload_of(page)
+    link = connect(page, after=first["n"])
+    until(lambda: page.feed._viewers)
+
+    messages = []
+    for at in range(3, 9):
+        page.feed.second(second_of(at, ["GET /", *(["GET /new"] if at > 5 else [])]))
+        messages.append(json.loads(link.recv()))
+    link.shutdown()
+
+    assert [message["n"] for message in messages] == list(range(first["n"] + 1, first["n"] + 7))
+    reloaded = payload_of(page)
+    assert apply(first, messages) == apply(reloaded, [])
+    assert reloaded["payload"]["at"] == list(range(9))
+
+
+def test_a_viewer_that_comes_back_gets_what_it_missed(page):
+    seen = payload_of(page)["n"]
+    for at in range(3, 6):
+        page.feed.second(second_of(at))
+
+    link = connect(page, after=seen)
+    assert [json.loads(link.recv())["n"] for _ in range(3)] == [seen + 1, seen + 2, seen + 3]
+    link.shutdown()
+    assert (
+        len(json.loads(ask(page, f"/news?run={page.feed._run}&after={seen}", token=page.tokens.read)[1])["messages"])
+        == 3
+    )
+
+
+@pytest.mark.parametrize(
+    "place", ["run=&after=", "run=x&after=1", "after=99999999", "after=-5", "after=x", "run=%00&after=1e9"]
+)
+def test_a_viewer_of_another_run_or_time_is_sent_to_the_whole_state(page, place):
+    assert json.loads(ask(page, f"/news?{place}", token=page.tokens.read)[1]) == {"messages": None}
+
+
+def test_a_new_run_on_the_same_page_is_loaded_anew(page, run):
+    link = connect(page)
+    until(lambda: page.feed._viewers)
+    page.feed.begin(PlannedRun("other", 7, "1/s", ("shop",), (), run=run))
+
+    message = json.loads(link.recv())
+    link.shutdown()
+    assert message["reload"] is True
+    assert payload_of(page)["run"] == message["run"]
+    assert payload_of(page)["payload"]["report"]["environment"] == "other"
+
+
+def test_hostile_names_are_data(page):
+    page.feed.second(second_of(3, HOSTILE))
+
+    payload = payload_of(page)["payload"]
+    shown = {row["name"] for row in payload["report"]["series"]}
+    assert "</testcase>]]>" in shown
+    assert {len(name) for name in shown} >= {10_000}
+    assert all(
+        payload["series"][str(place)]["rate"][3] == 20 for place, row in enumerate(payload["report"]["series"]) if place
+    )
+
+
+# ---- bad viewers
+
+
+MALFORMED = [
+    ("version", {"Sec-WebSocket-Version": "8"}, 426), ("no version", {"Sec-WebSocket-Version": None}, 426),
+    ("key", {"Sec-WebSocket-Key": "!"}, 400), ("no key", {"Sec-WebSocket-Key": None}, 400),
+    ("short key", {"Sec-WebSocket-Key": "AAAA"}, 400), ("connection", {"Connection": "close"}, 400),
+    ("another path", {"path": "/state"}, 200), ("no token", {"Sec-WebSocket-Protocol": "chaperon"}, 401),
+    ("no protocol", {"Sec-WebSocket-Protocol": None}, 401), ("HTTP/1.0", {"protocol": "HTTP/1.0"}, 400),
+    ("POST", {"method": "POST"}, 405),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "status"), [row[1:] for row in MALFORMED], ids=[row[0] for row in MALFORMED])
+def test_a_malformed_upgrade_is_refused_and_never_a_fault(page, capfd, change, status):
+    fields = {
+        "Host": "localhost", "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Protocol": f"chaperon, token.{page.tokens.control}", **change,
+    }  # fmt: skip
+    method, path = fields.pop("method", "GET"), fields.pop("path", "/socket")
+    lines = [f"{name}: {value}" for name, value in fields.items() if value is not None and name != "protocol"]
+    head = "\r\n".join([f"{method} {path} {fields.get('protocol', 'HTTP/1.1')}", *lines, "", ""])
+    with closing(socket.create_connection(("127.0.0.1", port_of(page)), timeout=10)) as link:
+        link.sendall(head.encode())
+        first = link.recv(1000).decode()
+
+    assert first.split()[1] == str(status)
+    assert capfd.readouterr() == ("", "")
+    assert payload_of(page)
+
+
+@pytest.mark.parametrize(
+    "sent", [b"\x00" * 100, b"GET", b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 10_000, b"\x16\x03\x01" * 50]
+)
+def test_bytes_that_are_no_request_do_not_disturb_the_page(page, capfd, sent):
+    with closing(socket.create_connection(("127.0.0.1", port_of(page)), timeout=10)) as link, suppress(ConnectionError):
+        link.sendall(sent)  # the server may close before it has all
+    assert payload_of(page)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_viewer_that_does_not_read_is_dropped_and_the_others_are_not(page):
+    quick = connect(page)
+    slow = connect(page, sockopt=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)])
+    until(lambda: len(page.feed._viewers) == 2)
+
+    for n in range(4 * QUEUED):
+        page.feed._publish({"padding": "x" * 200_000, "each": n})
+        assert json.loads(quick.recv())["each"] == n
+        if len(page.feed._viewers) == 1:
+            break
+
+    assert len(page.feed._viewers) == 1
+    page.feed.second(second_of(3))
+    assert json.loads(quick.recv())["point"]["at"] == 3
+    quick.shutdown()
+    slow.shutdown()
+
+
+def test_a_viewer_has_a_bounded_queue():
+    class Stuck:
+        aborted = False
+
+        def send(self, text):
+            raise AssertionError("nothing is sent")
+
+        def abort(self):
+            self.aborted = True
+
+    stuck = Stuck()
+    viewer = Viewer(stuck)
+    for n in range(QUEUED):
+        viewer.put(str(n))
+    assert not viewer.dropped
+    viewer.put("one more")
+
+    assert viewer.dropped
+    assert stuck.aborted
+    assert viewer.idle
+    viewer.serve()  # returns at once
+
+
+def test_two_hundred_viewers_get_every_message_and_one_text(page):
+    links = [connect(page) for _ in range(200)]
+    until(lambda: len(page.feed._viewers) == 200, within=20)
+
+    page.feed.second(second_of(3))
+    got = {link.recv() for link in links}
+
+    assert len(got) == 1
+    for link in links:
+        link.shutdown()
+
+
+def test_there_are_not_more_viewers_than_allowed(page, monkeypatch):
+    monkeypatch.setattr("chaperon.live_page.feed.MOST", 2)
+    links = [connect(page) for _ in range(3)]
+    until(lambda: len(page.feed._viewers) == 2)
+
+    assert links[2].recv() == ""  # closed
+    for link in links:
+        link.shutdown()
+    assert viewers.MOST >= 200
+
+
+def test_viewers_learn_of_the_end_and_are_closed():
+    page = LivePage().listen()
+    page.feed.begin(PlannedRun("shop", 7, "50/s", ("shop",), ()))
+    link = connect(page)
+    until(lambda: page.feed._viewers)
+
+    page.close()
+
+    assert json.loads(link.recv())["closing"] is True
+    assert link.recv() == ""  # closed
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port_of(page)), timeout=1)
+
+
+def test_a_long_run_is_reloaded_once_when_its_steps_become_longer(page):
+    link = connect(page)
+    until(lambda: page.feed._viewers)
+    reloads = 0
+    for at in range(3, 640):
+        page.feed.second(ClosedSecond(at=at, time=1.7e9 + at) if at % 50 else second_of(at, samples=2))
+        gevent.sleep(0)
+        reloads += "reload" in json.loads(link.recv())
+    link.shutdown()
+
+    assert reloads == 1
+    payload = payload_of(page)["payload"]
+    assert (payload["step"], len(payload["at"])) == (10, 64)
