@@ -50,13 +50,17 @@ def test_drops_beyond_one_percent_are_invalid_with_their_seconds():
 
     assert found.verdict is Verdict.INVALID
     assert "10 of 410 arrivals (2.4%) were dropped, seconds 1–2: 10 too late to start" in found.reasons[0]
+    assert "; asked for 102.5 visits/s, began 100/s; " in found.reasons[0]
 
 
 def test_fewer_drops_are_a_warning():
     found = report({"dropped_cap": 2.0}, *[{}] * 9)
 
     assert found.verdict is Verdict.PASS
-    assert "2 beyond the cap of visits in flight; raise in_flight=" in found.warnings[0]
+    assert (
+        "2 beyond the cap of visits in flight; asked for 100.2 visits/s, began 100/s; raise in_flight="
+        in found.warnings[0]
+    )
 
 
 def test_lateness_is_invalid_after_three_seconds_running():

@@ -11,6 +11,7 @@ from stage import Stage
 from thorough import examples
 
 from chaperon.errors import PlanError
+from chaperon.load.in_flight import VisitsInFlight
 from chaperon.load.shapes import iterations, pause, rate, spike, stages, stairs, users
 from chaperon.measure.window import VisitCounts
 
@@ -295,3 +296,22 @@ def test_the_ledger_balances_whatever_is_changed_while_it_runs(steps, of, change
 
     assert all(counts.balanced for counts in stage.recorder.cut().ledger.values())
     assert {arrival.user for arrival, _ in stage.visitors.visits} <= set(stage.visitors.left)
+
+
+def test_arrivals_that_are_too_late_are_dropped_together_and_all_are_accounted_for(monkeypatch):
+    stage = Stage(rate(1000, hold=10), engine={"late": 1.0})
+
+    def block(arrival):
+        if len(stage.visitors.visits) == 1:
+            stage.clock._now += 8.0  # a call that lets no other greenlet run
+        return 0.0
+
+    stage.visitors.took = block
+    waits = []
+    wait = VisitsInFlight.wait_until
+    monkeypatch.setattr(VisitsInFlight, "wait_until", lambda flight, until: (waits.append(until), wait(flight, until)))
+    stage.play()
+
+    ledger = stage.ledger()
+    assert (ledger.planned, ledger.done, ledger.dropped) == (10_000, 3_001, 6_999)
+    assert 3_000 <= len(waits) < 3_200

@@ -13,6 +13,8 @@ from chaperon.load.performers.performer import Terms
 from chaperon.load.share import ShareProgress
 from chaperon.measure.window import VisitOutcome
 
+DROPPED_AT_ONCE = 200
+"""Arrivals that are too late to start, after which other greenlets run."""
 NO_USER = -1
 """The user number of an arrival that never started."""
 
@@ -48,6 +50,7 @@ class OpenLoad:
         """Start every visit of the share when it is due. Blocks until the time of the share is over."""
         flight, progress = self._flight, self._progress
         end = self._begun + self._load.curve.until
+        dropped_at_once = 0
         while True:
             if self._next is None:  # no further arrival is due, unless the load is changed
                 if not flight.going(progress) or flight.clock.now() >= end:
@@ -56,7 +59,11 @@ class OpenLoad:
                 continue
             number, offset = self._next
             due = self._begun + offset
-            flight.rest(progress, due)
+            if flight.clock.now() - due <= self._late or dropped_at_once >= DROPPED_AT_ONCE:
+                dropped_at_once = 0
+                flight.rest(progress, due)
+            else:
+                dropped_at_once += 1  # too late to start: giving way for each would make it drop later and later
             flight.wait_while_suspended(progress)
             if progress.released:
                 progress.handed = True

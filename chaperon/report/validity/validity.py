@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from chaperon.measure.quantity import count_text
 from chaperon.measure.window import RunEvent, Window
-from chaperon.report.format import time_text
+from chaperon.report.format import number_text, time_text
 from chaperon.report.totals import Totals, WorkerStats
 from chaperon.report.validity.causes import EVIDENCE, UNKNOWN, cause_of
 from chaperon.report.validity.generator_part import EXCESS
@@ -117,7 +117,11 @@ class GeneratorChecks:
         causes += [f"{cap:,} beyond the cap of visits in flight"] if cap else []
         fault = f"{late + cap:,} of {arrivals:,} arrivals ({share:.1%}) were dropped{where}, {format_seconds(seconds)}"
         remedy = "raise in_flight=, or send less" if cap > late else self._remedy(affected[0], totals)
-        reason = f"{fault}: {', '.join(causes)}; {remedy}"
+        span = max(totals.due.values(), default=self._duration) or self._duration or 1.0
+        rates = (
+            f"asked for {number_text(arrivals / span)} visits/s, began {number_text((arrivals - late - cap) / span)}/s"
+        )
+        reason = f"{fault}: {', '.join(causes)}; {rates}; {remedy}"
         (found.invalid if share > self._rules.dropped else found.warnings).append(reason)
 
     def _check_lateness(
