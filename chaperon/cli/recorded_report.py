@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from chaperon.report.exchanges.failures_output import with_exchange_folder
 from chaperon.report.outputs.closed_second import ClosedSecond
@@ -11,19 +12,10 @@ from chaperon.report.report import Report
 from chaperon.report.run_file.run_file import RecordedRun
 
 
-def recorded_report(
-    run: RecordedRun,
-    outputs: Sequence[Output],
-    *,
-    start: float = 0.0,
-    end: float | None = None,
-    phase: str | None = None,
-    limits: Sequence[str] | None = None,
-    strict: bool = False,
-) -> Report:
+def recorded_report(run: RecordedRun, outputs: Sequence[Output], **part: Any) -> Report:
     """Return the report of *run*; *outputs* are started and get its seconds, but do not write the report yet.
 
-    The other parameters are those of `RecordedRun.report`. Blocks while it reads the file. Raises OutputError where
+    *part* has parameters of `RecordedRun.report`. Blocks while it reads the file. Raises OutputError where
     an output cannot be written, RunFileError, LimitError and UsageError.
     """
     planned = with_exchange_folder(run.planned, outputs)
@@ -35,6 +27,4 @@ def recorded_report(
         for output in live:
             (output.late if late else output.second)(second)
 
-    return run.report(
-        from_=start, to=end, phase=phase, limits=limits, strict=strict, on_second=on_second if live else None
-    )
+    return run.report(**part, on_second=on_second if live else None)

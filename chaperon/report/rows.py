@@ -215,7 +215,8 @@ def generator_part_of(row: Row, q: float, own: GeneratorPart, *, response: bool 
     return percentile_shift(value, lambda share: of(share, row.scenario, row.kind), q)
 
 
-UNTIMED = ("check", "value", "count", "gauge")
+_VALUES = ("value", "count", "gauge")
+UNTIMED = ("check", *_VALUES)
 """Kinds whose values are not times."""
 _UNIT = re.compile(r" \(([^()]+)\)$")
 
@@ -334,3 +335,29 @@ def left_out_text(rows: Sequence[Row], shown: Sequence[Row]) -> str:
     samples = sum(row.count for row in rows) - sum(row.count for row in shown)
     errors = sum(row.errors for row in rows) - sum(row.errors for row in shown)
     return f"{more:,} more series ({count_text(samples, 'sample')}, {errors:,} in error) are in the JSON report"
+
+
+@dataclass(frozen=True, slots=True)
+class TablePart:
+    """The rows of one table for people, those of them that are *shown*, and *left_out*, which says how many are not."""
+
+    rows: Sequence[Row]
+    shown: Sequence[Row]
+    left_out: str
+
+
+def table_parts(rows: Sequence[Row], limits: Sequence[str]) -> tuple[TablePart, TablePart, TablePart]:
+    """Return the tables that *rows* are shown in: those with times, checks, other counts and values.
+
+    *limits* are the texts of the limits; see `important_rows`.
+    """
+    timed, checks, others = (
+        _table_part([row for row in rows if kinds(row.kind)], limits)
+        for kinds in (lambda kind: kind not in UNTIMED, lambda kind: kind == "check", lambda kind: kind in _VALUES)
+    )
+    return timed, checks, others
+
+
+def _table_part(rows: Sequence[Row], limits: Sequence[str]) -> TablePart:
+    shown = important_rows(rows, limits)
+    return TablePart(rows, shown, left_out_text(rows, shown))

@@ -108,15 +108,16 @@ def _run_probe(
             with handle_signals(running), progress(running, options, outputs):
                 running.wait()
             report = running.finish()
-        for failure in running.output_failures:
-            if failure.output != RUN_FILE and failure.output not in failed:  # that is named at the end
-                failed.add(failure.output)
-                print_error(failure.text)
-        return report
     except KeyboardInterrupt:
-        if started.abandoned:
-            exit_at_once(130)
-        raise
+        if not started.abandoned:
+            raise
+    if started.abandoned:
+        exit_at_once(130)
+    for failure in started.output_failures:
+        if failure.output != RUN_FILE and failure.output not in failed:  # that is named at the end
+            failed.add(failure.output)
+            print_error(failure.text)
+    return report
 
 
 def _print_probe(probe: Probe, *, quiet: bool) -> None:

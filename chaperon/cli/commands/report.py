@@ -65,5 +65,5 @@ def report(
     run = read_run(file).run(probe)
     probe_outputs(options)
     outputs = make_outputs(options)
-    made = recorded_report(run, outputs, start=start or 0.0, end=end, phase=phase, limits=limits or None, strict=strict)
+    made = recorded_report(run, outputs, from_=start or 0.0, to=end, phase=phase, limits=limits or None, strict=strict)
     return write_report(made, outputs, options)

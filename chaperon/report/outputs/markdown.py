@@ -14,11 +14,10 @@ from chaperon.report.report import ErrorRow, Report
 from chaperon.report.rows import (
     ALL_SCENARIOS,
     IN_ERROR,
-    UNTIMED,
     Row,
-    important_rows,
-    left_out_text,
+    TablePart,
     requests_of,
+    table_parts,
     total_of,
 )
 from chaperon.report.texts import one_line_texts
@@ -80,24 +79,19 @@ def _limits(report: Report) -> list[str]:
 
 
 def _series(scenario: str, rows: Sequence[Row], report: Report) -> list[str]:
-    timed = [row for row in rows if row.kind not in UNTIMED]
-    checks = [row for row in rows if row.kind == "check"]
-    others = [row for row in rows if row.kind in UNTIMED and row.kind != "check"]
-    limits = [limit.limit for limit in report.limits]
+    timed, checks, others = table_parts(rows, [limit.limit for limit in report.limits])
     lines = [f"### {cell(scenario)}", ""]
-    if timed:
-        shown = important_rows(timed, limits)
-        figures = [line for row in shown for line in _timed(row)]
-        if requests_of(timed):
-            figures.append(_total(total_of(timed, scenario)))
-        lines += table(_TIMED, figures, _TIMED_ALIGN) + _more(timed, shown)
-    if checks:
-        shown = important_rows(checks, limits)
-        lines += table(("checks", "count", "failed", "passed"), map(_check, shown), "l r r r") + _more(checks, shown)
-    if others:
-        shown = important_rows(others, limits)
+    if timed.rows:
+        figures = [line for row in timed.shown for line in _timed(row)]
+        if requests_of(timed.rows):
+            figures.append(_total(total_of(timed.rows, scenario)))
+        lines += table(_TIMED, figures, _TIMED_ALIGN) + _more(timed)
+    if checks.rows:
+        header: tuple[str, ...] = ("checks", "count", "failed", "passed")
+        lines += table(header, map(_check, checks.shown), "l r r r") + _more(checks)
+    if others.rows:
         header = ("counts, values", "count", "errors", "sum", "last")
-        lines += table(header, map(_untimed, shown), "l r r r r") + _more(others, shown)
+        lines += table(header, map(_untimed, others.shown), "l r r r r") + _more(others)
     return lines
 
 
@@ -108,9 +102,8 @@ def _all_scenarios(report: Report) -> list[str]:
     return [f"### {ALL_SCENARIOS}", "", *table(_TIMED, [_total(report.totals[-1])], _TIMED_ALIGN)]
 
 
-def _more(rows: Sequence[Row], shown: Sequence[Row]) -> list[str]:
-    left_out = left_out_text(rows, shown)
-    return [left_out, ""] if left_out else []
+def _more(part: TablePart) -> list[str]:
+    return [part.left_out, ""] if part.left_out else []
 
 
 def _timed(row: Row) -> list[tuple[str, ...]]:

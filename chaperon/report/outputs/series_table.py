@@ -23,13 +23,12 @@ from chaperon.report.rows import (
     IN_ERROR,
     UNTIMED,
     Row,
-    important_rows,
-    left_out_text,
+    TablePart,
     requests_of,
+    table_parts,
     total_of,
 )
 
-CUSTOM = ("value", "count", "gauge")
 NARROW = 100
 """Columns of a terminal below which three percentiles are shown in place of five."""
 SHORTEST = 20
@@ -67,21 +66,18 @@ def print_tables(report: Report, rows: Sequence[Row], part: str, console: Consol
     """
     for scenario in dict.fromkeys(row.scenario for row in rows):
         mine = [row for row in rows if row.scenario == scenario]
-        timed = [row for row in mine if row.kind not in UNTIMED]
-        checks = [row for row in mine if row.kind == "check"]
-        custom = [row for row in mine if row.kind in CUSTOM]
+        timed, checks, others = table_parts(mine, [limit.limit for limit in report.limits])
         _print_title(scenario, part, console)
         for heading, columns, lines in (
-            ("series", _timed_columns(timed, console.width), list(_timed_lines(report, timed))),
-            ("checks", ("count", "failed", "passed"), list(_check_lines(report, checks))),
-            ("counts, values", _custom_columns(custom), list(_custom_lines(_shown(report, custom)))),
+            ("series", _timed_columns(timed.rows, console.width), list(_timed_lines(report, timed))),
+            ("checks", ("count", "failed", "passed"), list(_check_lines(checks))),
+            ("counts, values", _custom_columns(others.rows), list(_custom_lines(others.shown))),
         ):
             if lines:
                 console.print(_table(lines, heading, columns, console.width))
-        for kinds in (timed, checks, custom):
-            left_out = left_out_text(kinds, _shown(report, kinds))
-            if left_out:
-                console.print(left_out, markup=False, highlight=False)
+        for each in (timed, checks, others):
+            if each.left_out:
+                console.print(each.left_out, markup=False, highlight=False)
     requests = requests_of(rows)
     if len({row.scenario for row in requests}) > 1:
         _print_title(ALL_SCENARIOS, part, console)
@@ -125,12 +121,11 @@ def _timed_columns(rows: Sequence[Row], width: int) -> tuple[str, ...]:
     return ("count", "errors", "err %", *((CENSORED,) if cut else ()), "rate/s", *percentiles, "max")
 
 
-def _timed_lines(report: Report, rows: Sequence[Row]) -> Iterator[_Line]:
-    requests = requests_of(rows)
+def _timed_lines(report: Report, timed: TablePart) -> Iterator[_Line]:
+    requests = requests_of(timed.rows)
     group = None
-    shown = _shown(report, rows)
-    last = next(iter(requests_of(shown)[-1:]), None)
-    for row in shown:
+    last = next(iter(requests_of(timed.shown)[-1:]), None)
+    for row in timed.shown:
         line = _timed_line(report, row)
         line.section = group not in (None, row.kind)
         group = row.kind
@@ -143,10 +138,6 @@ def _timed_lines(report: Report, rows: Sequence[Row]) -> Iterator[_Line]:
             total = _total_line(report, requests)
             total.section = True
             yield total
-
-
-def _shown(report: Report, rows: Sequence[Row]) -> list[Row]:
-    return important_rows(rows, [limit.limit for limit in report.limits])
 
 
 def _in_error_line(row: Row) -> _Line:
@@ -192,11 +183,11 @@ def _times(report: Report, row: Row, *, response: bool = False) -> dict[str, str
     return {**cells, "max": time_text(population.high if population.good else None)}
 
 
-def _check_lines(report: Report, checks: Sequence[Row]) -> Iterator[_Line]:
-    for row in _shown(report, checks):
+def _check_lines(checks: TablePart) -> Iterator[_Line]:
+    for row in checks.shown:
         yield _check_line(row.name, row.count, row.errors)
-    if len(checks) > 1:
-        total = _check_line(ALL_CHECKS, sum(row.count for row in checks), sum(row.errors for row in checks))
+    if len(checks.rows) > 1:
+        total = _check_line(ALL_CHECKS, sum(row.count for row in checks.rows), sum(row.errors for row in checks.rows))
         total.style, total.section = "bold", True
         yield total
 
