@@ -182,46 +182,55 @@ def _series(planes: Sequence[bytes], number: int, began: float) -> list[Series]:
     if len(ints) != _INTS * number or len(slowest) % 2:
         raise WireError("a window with numbers missing")
     pairs = list(zip(slowest[::2], [moment + began for moment in slowest[1::2]], strict=True))
-    made, nothing = [], Sketch()
-    sums = at = first = weight = 0  # read positions in the columns exact, pairs, means, weights
-    for place in range(0, len(ints), _INTS):
-        size, has_last, exemplars, *sizes = ints[place : place + _INTS]
-        if exemplars > EXEMPLARS:
-            raise WireError("a series with too many exemplars")
-        last = None
-        if has_last:
-            moment, value = _slice(exact, sums, 2)
-            last = moment + began, value
-            sums += 2
-        sketches = []
-        for count, length in zip(sizes[::2], sizes[1::2], strict=True):
-            if not length:
-                sketches.append(nothing)
-                continue
-            if length > MOST or count < length:
-                raise WireError("a sketch with more centroids than samples, or too many")
-            weighted = count > length
-            sketches.append(
-                _sketch(
-                    _slice(means, first, length),
-                    _slice(weights, weight, length) if weighted else None,
-                    count,
-                    _slice(exact, sums, 3),
-                )
-            )
-            sums, first, weight = sums + 3, first + length, weight + length * weighted
-        made.append(Series.of(sketches, size, last, _slice(pairs, at, exemplars)))
-        at += exemplars
-    if (sums, at, first, weight) != (len(exact), len(pairs), len(means), len(weights)):
-        raise WireError("a window with numbers left over")
+    try:
+        made, used = _decoded(ints, exact, pairs, means, weights, began)
+    except (ValueError, IndexError):
+        raise WireError("a window with numbers missing") from None
+    if used != (len(exact), len(pairs), len(means), len(weights)):
+        raise WireError("a window with numbers missing, or left over")
     return made
 
 
-def _slice(column: list[Any], at: int, length: int) -> list[Any]:
-    part = column[at : at + length]
-    if len(part) != length:
-        raise WireError("a window with numbers missing")
-    return part
+def _decoded(
+    ints: list[int],
+    exact: list[float],
+    pairs: list[tuple[float, float]],
+    means: list[float],
+    weights: list[int],
+    began: float,
+) -> tuple[list[Series], tuple[int, int, int, int]]:
+    """Return the series, and how many numbers of each column they claim: more than there are if some are missing.
+
+    A master does this for every series of every window: it makes no call that it can do without.
+    """
+    made, nothing = [], Sketch()
+    sums = at = first = weight = 0  # read positions in the columns exact, pairs, means, weights
+    for place in range(0, len(ints), _INTS):
+        exemplars = ints[place + 2]
+        if exemplars > EXEMPLARS:
+            raise WireError("a series with too many exemplars")
+        last = None
+        if ints[place + 1]:
+            last = exact[sums] + began, exact[sums + 1]
+            sums += 2
+        sketches = []
+        for spot in range(place + 3, place + _INTS, 2):
+            length = ints[spot + 1]
+            if not length:
+                sketches.append(nothing)
+                continue
+            count, end = ints[spot], first + length
+            if length > MOST or count < length:
+                raise WireError("a sketch with more centroids than samples, or too many")
+            weighted = None
+            if count > length:
+                weighted = weights[weight : weight + length]
+                weight += length
+            sketches.append(_sketch(means[first:end], weighted, count, exact[sums : sums + 3]))
+            sums, first = sums + 3, end
+        made.append(Series.of(sketches, ints[place], last, pairs[at : at + exemplars]))
+        at += exemplars
+    return made, (sums, at, first, weight)
 
 
 def _sketch(means: list[float], weights: list[int] | None, count: int, exact: list[float]) -> Sketch:

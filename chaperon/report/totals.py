@@ -82,8 +82,9 @@ class WorkerStats:
         self.visits += sum(c.done + c.failed + c.interrupted for c in window.ledger.values())
         for key, series in window.series.items():
             if key.is_request:
-                self.requests += series.count
-                self.errors += series.errors
+                failing = series.bad.count + series.censored.count
+                self.requests += series.good.count + failing
+                self.errors += failing
         self.reported.add(window)
         merge_worst(self.health, window.health)
         self.latest = window.health
