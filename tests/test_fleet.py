@@ -1,6 +1,7 @@
 """Many workers are one: the same load, a balanced ledger, under every fault; on simulated time."""
 
 from collections import Counter
+from unittest import mock
 
 import gevent
 import pytest
@@ -9,6 +10,7 @@ from chaperon import Environment, Scenario, feed, iterations, rate, run, step, u
 from chaperon.cluster.bundle import ScenarioBundle
 from chaperon.cluster.master.cluster_run import ClusterRun
 from chaperon.cluster.master.coordinator import Patience
+from chaperon.cluster.master.state import MasterState
 from chaperon.cluster.transport.in_memory import LossyNetwork
 from chaperon.cluster.worker.join import Identity
 from chaperon.cluster.worker.supervisor import LEFT, ORPHANED, OVER
@@ -443,3 +445,16 @@ def test_a_worker_lost_before_the_run_began_is_no_fault_when_another_is_lost_in_
     assert [(worker.name, worker.lost) for worker in report.workers] == [("w1", True), ("w2", False), ("w3", False)]
     assert report.ledger["shop"].planned == 200
     assert report.ledger["shop"].balanced
+
+
+def test_a_queue_that_is_full_ends_a_round_of_offers():
+    stage = Ground(users(300, hold=3))
+    refused, rounds = [], []
+    offers = MasterState.offers
+    stage.net.master.offer = lambda offer: refused.append(offer.lease.share)
+    with mock.patch.object(MasterState, "offers", lambda self, now: rounds.append(now) or offers(self, now)):
+        stage.worker("alpha")
+        with pytest.raises(WorkersMissing):
+            stage.fleet(1, gather=3.0)
+
+    assert 0 < len(refused) <= len(rounds)

@@ -48,11 +48,19 @@ def test_an_offer_can_be_claimed_once():
     assert ledger.claim(A, offer)
 
 
+def test_what_is_not_sent_is_not_offered():
+    ledger = ledger_of(8, {A: 1})
+
+    ledger.withdraw_offer(next(ledger.offers(0.0)))  # the queue to the workers is full
+
+    assert [lease.attempt for lease in ledger.offers(0.0)] == [2, *[1] * 7]
+
+
 def test_an_offer_nobody_claims_is_made_again_and_the_old_one_is_void():
     ledger = ledger_of(1, {A: 1}, users(1))
     (first,) = ledger.offers(0.0)
 
-    assert ledger.offers(0.9) == []
+    assert not list(ledger.offers(0.9))
     (second,) = ledger.offers(1.0)
     assert not ledger.claim(A, first)
     assert ledger.claim(A, second)

@@ -268,7 +268,8 @@ class Coordinator:
     def _offer(self, now: float) -> None:
         for lease in self._state.offers(now):
             if not self._link.offer(Offer(self._state.run, lease)):
-                self._state.leases.withdraw_offer(lease)  # the queue is full: repeated at the next claim
+                self._state.leases.withdraw_offer(lease)
+                return  # the queue is full: the rest is offered at the next claim
 
     def _resend_answers(self) -> None:
         """Answer the last ping of every present worker once more, so that it learns at once what has changed."""

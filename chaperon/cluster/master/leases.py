@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -101,16 +101,12 @@ class LeaseTable:
             for entry in {leased.share.entry for leased in self._held_by[peer].values()}:
                 self._recall_surplus(peer, entry)
 
-    def offers(self, now: float) -> list[Lease]:
-        """Return the leases to offer now."""
-        due = [
-            leased
-            for leased in self._free.values()
-            if leased.state == "pending" or now - leased.offered >= self._offer_interval
-        ]
-        for leased in due:
-            leased.state, leased.offered, leased.attempt = "offered", now, leased.attempt + 1
-        return [leased.lease for leased in due]
+    def offers(self, now: float) -> Iterator[Lease]:
+        """Yield the leases to offer now, each as offered: a caller that cannot send one stops, and withdraws it."""
+        for leased in list(self._free.values()):
+            if leased.state == "pending" or now - leased.offered >= self._offer_interval:
+                leased.state, leased.offered, leased.attempt = "offered", now, leased.attempt + 1
+                yield leased.lease
 
     def withdraw_offer(self, lease: Lease) -> None:
         """Record that an offer could not be sent: it is repeated with the next offers."""

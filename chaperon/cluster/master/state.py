@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from chaperon.cluster.fleet_caps import FleetCaps
 from chaperon.cluster.master.leases import LeaseTable
@@ -195,8 +195,8 @@ class MasterState:
         """Record that no worker is left: the ledger then contains the whole plan."""
         self._gave_up_on_workers = True
 
-    def offers(self, now: float) -> list[Lease]:
-        """Return the leases to offer, given the workers that are eligible now."""
+    def offers(self, now: float) -> Iterator[Lease]:
+        """Return an iterator over the leases to offer, given the workers that are eligible now."""
         if self.began is not None:
             for worker in self.workers.ready:
                 self.collector.join(worker.title)
