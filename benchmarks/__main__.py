@@ -22,6 +22,7 @@ from benchmarks.situations import SITUATIONS
 from benchmarks.sockets import sockets
 from benchmarks.sweep import sweep
 from benchmarks.truth import situations
+from benchmarks.windows import windows
 
 WHAT = (
     *CASES,
@@ -32,6 +33,7 @@ WHAT = (
     "sockets",
     "profile",
     "master",
+    "windows",
     "processes",
     "truth",
     "intervals",
@@ -88,6 +90,8 @@ def _measured(name: str, args: argparse.Namespace) -> str:
         return master() if name == "master" else processes()
     if name == "truth":
         return _truth(args.seeds or 1, args.only or [])
+    if name == "windows":
+        return windows()
     if name == "intervals":
         return intervals(args.seeds or 100)
     if name == "instructions":
