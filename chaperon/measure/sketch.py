@@ -65,10 +65,10 @@ class Sketch:
         filled = [s for s in sketches if s.count]
         merged = cls(centroids)
         if filled:
-            merged.count = sum([s.count for s in filled])
+            merged.count = sum(s.count for s in filled)
             merged.total = _sum([s.total for s in filled])
-            merged.low = min([s.low for s in filled])
-            merged.high = max([s.high for s in filled])
+            merged.low = min(s.low for s in filled)
+            merged.high = max(s.high for s in filled)
             digests = [s._digest for s in filled if s._digest is not None]
             merged._loose = list(chain.from_iterable([s._loose for s in filled]))
             if merged._whole is not None and digests:
@@ -85,13 +85,12 @@ class Sketch:
 
         If *weights* is None, each centroid is one sample. *total*, *low* and *high* are exact.
         """
-        sketch = cls.__new__(cls)  # each attribute is set once: a master makes thousands of them a second
-        sketch.centroids = len(means) if len(means) > WINDOW else WINDOW
-        sketch.count, sketch.total, sketch.low, sketch.high = count, total, low, high
+        sketch = cls(max(len(means), WINDOW))
+        sketch.count, sketch.total = count, total
+        sketch.low, sketch.high = low, high
         if weights is None:
-            sketch._digest, sketch._loose = None, means
+            sketch._loose = means
         else:
-            sketch._loose = ()
             sketch._digest = fastdigest.TDigest.from_values(means, weights, max_centroids=sketch.centroids)
         return sketch
 
