@@ -37,6 +37,7 @@ POST = f"""wrk.method = "POST"
 wrk.body = [[{ORDER}]]
 wrk.headers["Content-Type"] = "application/json"
 """
+COOKIE_HEADER = "Cookie: session=abcdef0123456789"
 COOKIE = 'wrk.headers["Cookie"] = "session=abcdef0123456789"\n'
 
 CASES = {

@@ -12,6 +12,7 @@ from statistics import median
 
 from benchmarks.cases import Case
 from benchmarks.machine import cores, cpu_of, many_files, pinned
+from benchmarks.peer_programs import PROGRAMS
 from benchmarks.peers import HTTP_USER, PEERS, STOCK, Job, Peer
 from benchmarks.target import nginx
 
@@ -27,7 +28,9 @@ class Figure:
     cost: float
 
 
-def duel(case: Case, *, peers: Sequence[Peer] = PEERS, users: int = 64, seconds: float = 2.0, rounds: int = 5) -> str:
+def duel(
+    case: Case, *, peers: Sequence[Peer] = (*PEERS, *PROGRAMS), users: int = 64, seconds: float = 2.0, rounds: int = 5
+) -> str:
     """Measure every peer on *case* in turn, round after round; return the table."""
     many_files()
     peers = [peer for peer in peers if peer.can(case)]
@@ -88,11 +91,12 @@ def table(case: Case, figures: dict[str, Figure], users: int, seconds: float, ro
     ours = figures["Chaperon"]
     lines = [
         f"{case.name}: {users} users, one core, median of {rounds} alternating runs of {seconds:g} s",
-        f"  {'':<22}{'requests/s':>12}{'CPU each':>12}{'Chaperon is':>14}",
+        f"  {'':<22}{'requests/s':>12}{'CPU each':>12}{'Chaperon is':>14}{'by CPU':>10}",
     ]
     for name, figure in figures.items():
         lines.append(
             f"  {name:<22}{figure.rate:>12,.0f}{figure.cost * 1e6:>9,.0f} µs{ours.rate / figure.rate:>12.2f} ×"
+            f"{figure.cost / ours.cost:>8.2f} ×"
         )
     if STOCK.name in figures and HTTP_USER.name in figures:
         ratio = figures[STOCK.name].rate / figures[HTTP_USER.name].rate

@@ -31,6 +31,7 @@ def test_each_case_is_written_down():
 
 
 @pytest.mark.speed
+@pytest.mark.processes
 @pytest.mark.timeout(400)
 def test_a_visit_takes_no_more_instructions_than_written_down():
     if find_spec("chaperon.visit__mypyc") is None:
