@@ -6,7 +6,7 @@ import argparse
 
 from benchmarks.cases import CASES
 from benchmarks.compiled import go_on_compiled
-from benchmarks.crowd import crowd
+from benchmarks.crowd import LARGE, crowd, crowd_at_once
 from benchmarks.duel import duel
 from benchmarks.echo import SIZES, echo
 from benchmarks.fleet import master, processes
@@ -20,6 +20,7 @@ from benchmarks.recording import recording
 from benchmarks.run_files import run_files
 from benchmarks.situations import SITUATIONS
 from benchmarks.sockets import sockets
+from benchmarks.start import start
 from benchmarks.sweep import sweep
 from benchmarks.truth import situations
 from benchmarks.windows import windows
@@ -38,6 +39,7 @@ WHAT = (
     "truth",
     "intervals",
     "instructions",
+    "start",
     "real-runs",
     "run-file",
     "live-view",
@@ -85,7 +87,8 @@ def _measured(name: str, args: argparse.Namespace) -> str:
     if name == "recording":
         return recording()
     if name == "crowd":
-        return "\n".join(crowd(args.crowd, transport=transport) for transport in ("wire", "urllib3"))
+        over = ("wire",) if args.crowd > LARGE else ("wire", "urllib3")
+        return "\n".join([*(crowd(args.crowd, transport=transport) for transport in over), crowd_at_once()])
     if name in ("master", "processes"):
         return master() if name == "master" else processes()
     if name == "truth":
@@ -96,6 +99,8 @@ def _measured(name: str, args: argparse.Namespace) -> str:
         return intervals(args.seeds or 100)
     if name == "instructions":
         return instructions(args.write)
+    if name == "start":
+        return start()
     if name == "run-file":
         return run_files()
     if name == "live-view":

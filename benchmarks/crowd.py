@@ -7,26 +7,41 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.machine import cores, many_files, memory_of, pinned
+from benchmarks.machine import cores, cpu_of, many_files, memory_of, pinned
 from benchmarks.target import Target, nginx
 
 ARRIVALS = 700.0
 THINK = 10.0
+LONG_THINK = 30.0
+"""Think time of a crowd that is larger than LARGE, in seconds."""
+LARGE = 20_000
+AT_ONCE = 10_000
+"""Users that are started at the same moment."""
 PATIENCE = 60.0
+SPARE = 500
+"""Descriptors beside those of connections."""
 
-_SCENARIO = f"""
+_SCENARIO = """
 from chaperon import Environment, Scenario, Service, run, step, users
+
+URLS = {urls}
+
+def init(session):
+    session.assigned["url"] = URLS[session.visit.user % len(URLS)]
 
 @step
 def look(session):
-    session.get("/")
+    session.get(session.assigned["url"])
 
-crowd = Scenario(look)
+crowd = Scenario(look, init=init)
 environment = Environment(
-    services={{{{"default": Service(transport="{{transport}}")}}}},
-    scenarios=[run(crowd, users({{users}}, ramp={{ramp}}, hold={{hold}}, think={THINK}))],
+    services={{"default": Service(transport="{transport}")}},
+    scenarios=[run(crowd, users({users}, ramp={ramp}, hold={hold}, think={think}))],
 )
 """
 
@@ -34,32 +49,78 @@ environment = Environment(
 def crowd(users: int = 10_000, hold: float = 10.0, transport: str = "wire") -> str:
     """Let that number of users come, look and think for *hold* seconds; return the figures as a line.
 
-    Each makes a request every ten seconds on a connection of its own that is kept open. A
-    user's bytes are what the whole crowd takes beyond what a single user does, shared out.
+    Each makes a request every ten seconds (30 of more than `LARGE` users) on a connection of its own that is kept
+    open. A user's bytes are what the whole crowd takes beyond what a single user does, shared out.
     """
-    many_files()
-    target_core, core = cores()
-    with tempfile.TemporaryDirectory(prefix="chaperon-bench-") as folder, nginx(Path(folder), target_core) as target:
-        alone, _ = _most(1, 1.0, transport, target, Path(folder), core)
-        most, requests = _most(users, hold, transport, target, Path(folder), core)
+    think = LONG_THINK if users > LARGE else THINK
+    with _target(users) as (target, folder, core):
+        alone = _run(1, 0.0, 1.0, think, transport, target, folder, core)
+        whole = _run(users, users / ARRIVALS, hold, think, transport, target, folder, core)
     return (
-        f"crowd over {transport}: {users:,} users with {THINK:g} s of think time in one process "
-        f"take {most / 1e6:.0f} MB, {(most - alone) / users:,.0f} B a user ({requests:,} requests, none failed)"
+        f"crowd over {transport}: {users:,} users with {think:g} s of think time in one process "
+        f"take {whole.most / 1e6:.0f} MB, {(whole.most - alone.most) / users:,.0f} B a user "
+        f"({whole.requests:,} requests, none failed, users woken {whole.lag * 1e3:.1f} ms late (p90) and "
+        f"{whole.longest_lag * 1e3:.1f} ms at most, "
+        f"{whole.cpu:.1f} s of CPU, {whole.verdict})"
     )
 
 
-def _most(users: int, hold: float, transport: str, target: Target, folder: Path, core: int) -> tuple[int, int]:
-    """Return the most resident bytes of a run, with its number of requests."""
+def crowd_at_once(users: int = AT_ONCE) -> str:
+    """Start all users at the same moment; return when the last first request was sent and answered, as a line."""
+    with _target(users) as (target, folder, core):
+        seen = _run(users, 0.0, 5.0, LONG_THINK, "wire", target, folder, core)
+    return (
+        f"{users:,} users started at once: {seen.requests:,} requests, the slowest visit took {seen.slowest:.2f} s, "
+        f"{seen.verdict}"
+    )
+
+
+@contextmanager
+def _target(users: int) -> Iterator[tuple[Target, Path, int]]:
+    files = many_files(users + SPARE)
+    if files < users + SPARE:
+        raise SystemExit(
+            f"benchmarks: {users:,} users need {users + SPARE:,} open files, this process may have {files:,}: "
+            f"ulimit -Hn {users + SPARE}, as root"
+        )
+    target_core, core = cores()
+    with (
+        tempfile.TemporaryDirectory(prefix="chaperon-bench-") as name,
+        nginx(Path(name), target_core, max(users + SPARE, 19_000)) as target,
+    ):
+        yield target, Path(name), core
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a run came to: the most resident bytes, CPU seconds, requests, lag of the hub, slowest visit, verdict.
+
+    The lag is how late a user is woken after its think time: its greatest 90th percentile of a second, and its maximum.
+    """
+
+    most: int
+    cpu: float
+    requests: int
+    lag: float
+    longest_lag: float
+    slowest: float
+    verdict: str
+
+
+def _run(
+    users: int, ramp: float, hold: float, think: float, transport: str, target: Target, folder: Path, core: int
+) -> Seen:
     file, out = folder / f"crowd_{users}.py", folder / f"crowd_{users}.json"
-    file.write_text(_SCENARIO.format(users=users, ramp=users / ARRIVALS, hold=hold, transport=transport))
+    settings = {"users": users, "ramp": ramp, "hold": hold, "think": think, "transport": transport}
+    file.write_text(_SCENARIO.format(urls=list(target.urls), **settings))
     command = [sys.executable, "-m", "chaperon", "local", str(file), "--url", target.url, "--json", str(out), "--quiet"]
-    most, deadline = 0, time.perf_counter() + users / ARRIVALS + hold + PATIENCE
+    most, used, deadline = 0, 0.0, time.perf_counter() + ramp + hold + PATIENCE
     child = subprocess.Popen(pinned(core, command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         while child.poll() is None and time.perf_counter() < deadline:
             try:
-                most = memory_of(child.pid, "VmHWM")
-            except ProcessLookupError:  # it ended between two looks
+                most, used = memory_of(child.pid, "VmHWM"), cpu_of(child.pid)
+            except (ProcessLookupError, FileNotFoundError):  # it ended between two looks
                 break
             time.sleep(0.1)
     finally:
@@ -68,7 +129,12 @@ def _most(users: int, hold: float, transport: str, target: Target, folder: Path,
         said, _ = child.communicate()
     if child.returncode not in (0, 5):  # 5: too slow on a busy machine, which changes no memory
         raise SystemExit(f"benchmarks: the crowd of {users:,} ended with {child.returncode}:\n{said[-2000:]}")
-    series = [row for row in json.loads(out.read_text())["series"] if row["kind"] == "http"]
+    report = json.loads(out.read_text())
+    series = [row for row in report["series"] if row["kind"] == "http"]
     if any(row["errors"] for row in series):
         raise SystemExit(f"benchmarks: requests of the crowd of {users:,} failed:\n{said[-2000:]}")
-    return most, sum(row["count"] for row in series)
+    visits = [row["max"] or 0.0 for row in report["series"] if row["kind"] == "visit"]
+    lag = report["generator"]
+    return Seen(
+        most, used, sum(row["count"] for row in series), lag["lag_p90"], lag["lag_max"], max(visits), report["verdict"]
+    )

@@ -6,6 +6,7 @@ import os
 import resource
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -50,10 +51,15 @@ def pinned(core: int, command: list[str]) -> list[str]:
     return [program("taskset"), "-c", str(core), *command]
 
 
-def many_files() -> None:
-    """Raise the limit of open files as far as it goes; child processes inherit it."""
+def many_files(wanted: int = 0) -> int:
+    """Raise the limit of open files as far as it goes, for root up to *wanted*; return it. Children inherit it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if wanted > hard:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+            return wanted
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
 
 
 def cpu_of(pid: int) -> float:

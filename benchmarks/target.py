@@ -20,15 +20,18 @@ from benchmarks.machine import pinned, program
 
 LARGE = 100_000
 
+ADDRESSES = 4
+"""Loopback addresses it serves on: from one address, some 28,000 connections go to each."""
+
 # every place of it takes any method; bodies sent are read and thrown away
 _CONFIG = """
 daemon off;
 {user}
 worker_processes 1;
-worker_rlimit_nofile 20000;
+worker_rlimit_nofile {files};
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
-events {{ worker_connections 19000; }}
+events {{ worker_connections {connections}; }}
 http {{
     access_log off;
     keepalive_requests 1000000000;
@@ -42,7 +45,8 @@ http {{
     root {folder}/pages;
     open_file_cache max=100;
     server {{
-        listen 127.0.0.1:{plain} backlog=4096;
+        listen 127.0.0.1:{plain} backlog=16384;
+{others}
         listen 127.0.0.1:{tls} ssl backlog=4096;
         ssl_certificate {folder}/server.pem;
         ssl_certificate_key {folder}/server.key;
@@ -61,13 +65,14 @@ http {{
 
 @dataclass
 class Target:
-    """A running nginx: where it is, what it has counted itself."""
+    """A running nginx: where it is, what it has counted itself. *urls* are the same on several loopback addresses."""
 
     url: str
     tls_url: str
     certificate: Path
     status_url: str
     questions: int = 0
+    urls: tuple[str, ...] = ()
 
     def requests(self) -> int:
         """Return how many requests it has answered so far, questions such as this not among them."""
@@ -77,8 +82,8 @@ class Target:
 
 
 @contextmanager
-def nginx(folder: Path, core: int) -> Iterator[Target]:
-    """Start nginx in *folder* on one core, yield it, always end it."""
+def nginx(folder: Path, core: int, connections: int = 19_000) -> Iterator[Target]:
+    """Start nginx in *folder* on one core, yield it, always end it. It takes that number of *connections*."""
     plain, tls, status = _free_ports(3)
     (folder / "pages").mkdir()
     (folder / "pages" / "large").write_bytes(b"x" * LARGE)
@@ -90,7 +95,19 @@ def nginx(folder: Path, core: int) -> Iterator[Target]:
         part.write_to_path(folder / "server.pem", append=True)
     config = folder / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""  # else the worker may not look into the folder
-    config.write_text(_CONFIG.format(folder=folder, plain=plain, tls=tls, status=status, user=user))
+    others = [f"127.0.0.{2 + n}:{plain}" for n in range(ADDRESSES - 1)]
+    config.write_text(
+        _CONFIG.format(
+            folder=folder,
+            plain=plain,
+            tls=tls,
+            status=status,
+            user=user,
+            connections=connections,
+            files=connections + 1_000,
+            others="\n".join(f"        listen {address} backlog=16384;" for address in others),
+        )
+    )
     server = subprocess.Popen(pinned(core, [program("nginx"), "-e", f"{folder}/error.log", "-c", str(config)]))
     try:
         target = Target(
@@ -98,6 +115,7 @@ def nginx(folder: Path, core: int) -> Iterator[Target]:
             f"https://127.0.0.1:{tls}",
             folder / "ca.pem",
             f"http://127.0.0.1:{status}/status",
+            urls=(f"http://127.0.0.1:{plain}", *(f"http://{address}" for address in others)),
         )
         _wait_for(target, server)
         yield target

@@ -1,0 +1,68 @@
+"""What it costs to start: CPU seconds, as ratios to the import of gevent and requests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+_FIRST = """
+import time
+from chaperon import step
+
+@step
+def first(session):
+    print(time.process_time(), flush=True)
+    session.get("/")
+"""
+_IMPORT = "import time; began = time.process_time(); import chaperon; print(time.process_time() - began)"
+NOWHERE = "http://127.0.0.1:1"
+
+
+def start(rounds: int = 7) -> str:
+    """Return the median CPU seconds of some *rounds* in turn, each beside those of importing gevent and requests."""
+    seen: dict[str, list[float]] = {"base": [], "version": [], "first": [], "import": []}
+    with tempfile.TemporaryDirectory(prefix="chaperon-bench-") as name:
+        file = Path(name) / "first.py"
+        file.write_text(_FIRST)
+        chaperon = [sys.executable, "-m", "chaperon"]
+        local = [*chaperon, "local", str(file), "--url", NOWHERE, "--quiet"]
+        for _ in range(rounds):
+            seen["base"].append(_cpu([sys.executable, "-c", "import gevent, requests"]))
+            seen["version"].append(_cpu([*chaperon, "--version"]))
+            seen["first"].append(_printed(local))
+            seen["import"].append(_printed([sys.executable, "-c", _IMPORT]))
+    figures = {what: median(values) for what, values in seen.items()}
+    base = figures["base"]
+    return "\n".join(
+        [
+            f"start: median of {rounds} rounds, CPU",
+            f"  import gevent, requests   {base * 1e3:8.1f} ms",
+            f"  chaperon --version        {figures['version'] * 1e3:8.1f} ms{figures['version'] / base:8.2f} ×",
+            f"  chaperon local, to the first request{figures['first'] * 1e3:8.1f} ms{figures['first'] / base:8.2f} ×",
+            f"  import chaperon           {figures['import'] * 1e3:8.1f} ms",
+        ]
+    )
+
+
+def _cpu(command: Sequence[str]) -> float:
+    """Return the CPU seconds of a process."""
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(f"benchmarks: {' '.join(command)} ended with {child.returncode}")
+    return usage.ru_utime + usage.ru_stime
+
+
+def _printed(command: Sequence[str]) -> float:
+    """Return the number that a process prints first."""
+    said = subprocess.run(command, capture_output=True, text=True)
+    try:
+        return float(said.stdout.split()[0])
+    except (IndexError, ValueError):
+        raise SystemExit(f"benchmarks: {' '.join(command)} said:\n{said.stdout}{said.stderr}") from None
