@@ -2,6 +2,12 @@
 
 import sys
 
+from chaperon._version import version_text
+
+if sys.argv[1:] == ["--version"]:  # it needs none of the imports that follow
+    print(version_text())
+    sys.exit()
+
 from chaperon.descriptors import LEAST, enough
 from chaperon.errors import UsageError
 

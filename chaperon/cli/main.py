@@ -7,11 +7,10 @@ import os
 import signal
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 
 import click
 
-from chaperon._version import VERSION
+from chaperon._version import VERSION, version_text
 from chaperon.cli.foreign_words import near_command
 from chaperon.cli.option_groups import HelpfulCommand
 from chaperon.cli.terminal.streams import clean_standard_streams, discard_stdout, print_error, print_line
@@ -42,8 +41,6 @@ UNLISTED = ("engine",)
 
 PLACES = {"engine": "worker_process:engine", "import": "import_source:import_command"}
 """The modules and functions of commands whose module and function do not have their name."""
-
-_BUILD = "compiled" if find_spec("chaperon.visit__mypyc") else "as written"
 
 
 class Commands(HelpfulCommand, click.Group):
@@ -83,7 +80,7 @@ class Commands(HelpfulCommand, click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     invoke_without_command=True,
 )
-@click.version_option(VERSION, prog_name="chaperon", message=f"%(prog)s %(version)s, {_BUILD}")
+@click.version_option(VERSION, prog_name="chaperon", message=version_text())
 @click.pass_context
 def chaperon(context: click.Context) -> None:
     """Load tests for HTTP and WebSocket services, in plain Python."""
