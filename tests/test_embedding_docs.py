@@ -75,6 +75,7 @@ def test_the_page_names_what_there_is():
 SERVED, MOUNTED = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "page.md").read_text(), re.DOTALL)
 
 
+@pytest.mark.processes
 def test_the_programs_that_serve_the_page_of_their_run(target, tmp_path):
     told = ran(SERVED + MOUNTED, target, tmp_path).splitlines()
 
