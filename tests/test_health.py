@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 import time
 from types import SimpleNamespace
 
@@ -151,7 +152,7 @@ def test_each_cause_of_a_stop_has_evidence_of_its_own(spent, kind, words):
 )
 def test_a_call_is_not_blamed_for_what_kept_it_from_going_on(spent, kind):
     sentinel = BlockingWatchdog(lambda: 102.0, 100.0)
-    sentinel._beat, sentinel._stop = 101.0, _Stop(1, 101.04, "shop.py:7 in browse: session.get('/')")
+    sentinel._beat, sentinel._stop = 101.0, _Stop(1, 0, 101.04, "shop.py:7 in browse: session.get('/')")
 
     sentinel._relieved(102.0, spent)
 
@@ -293,3 +294,18 @@ def test_a_frame_that_is_between_two_lines_is_told_by_the_first_of_its_function(
     said = stack_text([between])
 
     assert said == f"test_health.py:{code.co_firstlineno} in of_kind: def of_kind(seen, kind):"
+
+
+@pytest.mark.parametrize(("turns", "blamed"), [([7, 7, 7, 7], True), ([7, 8, 9, 10], False)])
+def test_calls_one_after_another_whose_frames_have_one_address_are_no_call_that_blocks(monkeypatch, turns, blamed):
+    clock, made = [100.0], iter(turns)
+    watchdog = BlockingWatchdog(lambda: clock[0], 100.0, turns=lambda: next(made))
+    frame = sys._getframe()
+    monkeypatch.setattr(sys, "_current_frames", lambda: {watchdog._hub: frame})
+
+    for _ in range(4):
+        clock[0] += 0.08
+        watchdog._look(clock[0], Spent())
+    watchdog.stop()
+
+    assert [event.kind for event in watchdog.seen()] == (["blocked"] if blamed else [])

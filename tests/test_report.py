@@ -300,6 +300,7 @@ def test_invalid_comes_before_fail_before_aborted_before_pass():
     ]
 
     assert verdicts == [Verdict.INVALID, Verdict.FAIL, Verdict.ABORTED, Verdict.PASS]
+    assert [verdict.exit_code for verdict in verdicts] == [5, 4, 130, 0]
     assert [v.exit_code for v in verdicts] == [5, 4, 130, 0]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+import gevent
+
 from chaperon.clock import Clock
 from chaperon.load.generator.host import CpuUsage, GcPauses, cores, ports
 from chaperon.load.generator.ticker import Ticker, healthy_lag
@@ -38,8 +40,9 @@ class Health:
         self._stalls = 0
         self._load = CpuUsage(clock)
         self._garbage = GcPauses(clock.now)
+        loop, since = gevent.get_hub().loop, clock.now() if began is None else began
         self._sentinel = BlockingWatchdog(
-            clock.now, clock.now() if began is None else began, gc=lambda: self._garbage.total
+            clock.now, since, gc=lambda: self._garbage.total, turns=lambda: int(loop.iteration)
         )
         self._watched = False
         self._ticker = Ticker(clock, HubLag() if lag is None else lag)

@@ -19,9 +19,14 @@ MOST = 20
 
 
 class _Stop(NamedTuple):
-    """A possible blocking call: a frame of the scenario that has been running since a moment."""
+    """A possible blocking call: a frame of the scenario that has been running since a moment.
+
+    A frame is known by its address, which the next call may have as well: it is the same only while the loop makes no
+    turn (*turns*).
+    """
 
     frame: int
+    turns: int
     since: float
     where: str
 
@@ -34,8 +39,8 @@ class BlockingWatchdog:
     another machine, and *gc* (seconds so far) whether garbage was collected. Otherwise, a watching
     thread that is on time reads the frame that blocks the hub (`sys._current_frames`); one that
     is late while the hub's thread ran could not get the interpreter lock. In all other cases the
-    cause is unknown. Moments of events are seconds from *began*. *read* replaces the file system
-    in tests.
+    cause is unknown. *turns* returns how many turns the event loop has made. Moments of events are
+    seconds from *began*. *read* replaces the file system in tests.
     """
 
     def __init__(
@@ -44,11 +49,13 @@ class BlockingWatchdog:
         began: float,
         *,
         gc: Callable[[], float] = lambda: 0.0,
+        turns: Callable[[], int] = lambda: 0,
         read: Read | None = None,
     ) -> None:
         self._now = now
         self._began = began
         self._gc = gc
+        self._turns = turns
         self._counters = Counters(apart.native(), read)
         self._base = Spent()
         self._hub = apart.current()
@@ -132,10 +139,10 @@ class BlockingWatchdog:
         if frame is None:
             return
         own = author_frames(frame)
-        top = id(own[-1]) if own else None  # the step itself: the frames it calls change
-        if self._stop is None or self._stop.frame != top:
+        top, turns = id(own[-1]) if own else None, self._turns()  # the step itself: the frames it calls change
+        if self._stop is None or (self._stop.frame, self._stop.turns) != (top, turns):
             self._relieved(at, here)
-            self._stop = None if top is None else _Stop(top, at, stack_text(own))
+            self._stop = None if top is None else _Stop(top, turns, at, stack_text(own))
 
     def _relieved(self, at: float, here: Spent) -> None:
         """Report the frame that blocked the hub until now, or the cause that kept the process from running."""
