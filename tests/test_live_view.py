@@ -216,7 +216,17 @@ def test_without_a_keyboard_no_keys_are_named_and_an_answer_stands_in_their_plac
 
 
 HOSTILE = st.text(max_size=120) | st.sampled_from(
-    ["\x1b[2J\x1b[31m", "\u202eevil", "商品" * 40, "👩‍👩‍👧‍👦" * 9, "e" + "\u0301" * 50, "a\tb\nc", "\ud800", "‮‏\u2066"]
+    [
+        "\x1b[2J\x1b[31m",
+        "\u202eevil",
+        "商品" * 40,
+        "👩‍👩‍👧‍👦" * 9,
+        "e" + "\u0301" * 50,
+        "a\tb\nc",
+        "a\xa0b\u3000c",
+        "\ud800",
+        "‮‏\u2066",
+    ]
 )
 
 
@@ -290,6 +300,20 @@ def test_errors_have_the_words_of_the_newest():
 
     assert figures.errors() == [ErrorFigures("http 500", 80, "GET /0", "http 500: words of second 7")]
     assert figures.busiest(1)[0].errors == 80
+
+
+def test_errors_that_still_occur_stand_before_old_ones_and_the_frequent_first():
+    figures, recorder, collector = RecentSeries(), Recorder("w", began=0.0), Collector(["w"])
+    collector.listeners.append(figures.add)
+    occurring = {"old": range(5), "rare": (15, 19), "often": range(12, 20)}
+    for second in range(20):
+        for error, seconds in occurring.items():
+            if second in seconds:
+                for _ in range(9 if error == "old" else 1):
+                    recorder.record(Sample(Key("shop", "GET /"), second, second + 0.1, Failure(error, "x")))
+        collector.add(recorder.cut())
+
+    assert [(each.error, each.total) for each in figures.errors()] == [("often", 8), ("rare", 2), ("old", 45)]
 
 
 def test_without_requests_other_timed_series_are_shown():

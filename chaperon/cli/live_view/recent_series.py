@@ -92,9 +92,15 @@ class RecentSeries:
         return [self._figures(known) for known in nlargest(most, self._candidates(), key=lambda known: known.total)]
 
     def errors(self) -> list[ErrorFigures]:
-        """Return the error classes, that of the newest error first."""
-        newest = sorted(self._classes.items(), key=lambda item: -item[1][1])
-        return [ErrorFigures(error, count, series, words) for error, (count, _, series, words) in newest]
+        """Return the error classes: first those that occurred in the last seconds, of these the most frequent one."""
+        now = self._seconds[-1][0] + 1 if self._seconds else 0
+
+        def order(item: tuple[str, tuple[int, float, str, str]]) -> tuple[bool, int]:
+            _, (count, last, _, _) = item
+            return last < now - RECENT, -count
+
+        found = sorted(self._classes.items(), key=order)
+        return [ErrorFigures(error, count, series, words) for error, (count, _, series, words) in found]
 
     def _new(self, key: Key) -> _Known:
         name = (key.scenario, key.name)

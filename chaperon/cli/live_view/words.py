@@ -30,7 +30,9 @@ def shown(text: str) -> str:
     for char in unicodedata.normalize("NFC", line):
         category = unicodedata.category(char)
         marks = marks + 1 if category == "Mn" else 0
-        if category not in _DROPPED and ord(char) not in _VARIATION and marks <= STACKED:
+        if category == "Zs":  # a space that does not break, or of another width
+            kept.append(" ")
+        elif category not in _DROPPED and ord(char) not in _VARIATION and marks <= STACKED:
             kept.append(char)
     return "".join(kept)
 
