@@ -35,8 +35,12 @@ def processes(
     patience: Patience | None = None,
     lost: float = 0.01,
     notify: Callable[[str], None] = lambda text: None,
+    relay: Callable[[str], None] | None = None,
 ) -> Iterator[ClusterRun]:
-    """Give a fleet of *n* engine processes on this machine, to be started; none is left when the block is."""
+    """Give a fleet of *n* engine processes on this machine, to be started; none is left when the block is.
+
+    *relay* gets each line that they print; without it they print on the streams of this process.
+    """
     with PrivateDir() as private_dir, ExitStack() as ending:
         address = Address.parse(f"ipc://{private_dir.folder / 'm'}")
         fleet = ClusterRun(
@@ -48,7 +52,8 @@ def processes(
             lost=lost,
         )
         names = [f"local-{k}" for k in range(1, n + 1)]
-        ending.callback(start_workers(address, names, once=True, notify=notify, on_fault=fleet.fault).end)
+        workers = start_workers(address, names, once=True, notify=notify, on_fault=fleet.fault, relay=relay)
+        ending.callback(workers.end)
         yield fleet
 
 
@@ -63,11 +68,13 @@ def start_workers(
     patience: float | None = None,
     notify: Callable[[str], None] = lambda text: None,
     on_fault: OnFault = lambda text: None,
+    relay: Callable[[str], None] | None = None,
 ) -> Supervisor:
     """Start one engine process for each of *names*, to join the master at *address*.
 
     *own* is a scenario file of theirs, to be used in place of what the master ships. For a
-    master to answer they wait *patience* seconds, or for ever. *on_fault* is called with each fault of ours.
+    master to answer they wait *patience* seconds, or for ever. *on_fault* is called with each fault of ours,
+    *relay* as for `processes`.
     """
 
     def command(name: str, incarnation: int) -> list[str]:
@@ -91,6 +98,7 @@ def start_workers(
         private_dir=_private_dir(notify),
         notify=notify,
         on_fault=on_fault,
+        relay=relay,
     )
     return supervisor.start()
 

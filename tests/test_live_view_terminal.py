@@ -368,6 +368,21 @@ def test_what_is_printed_meanwhile_stands_above_the_view_whole(terminal, tmp_pat
     assert "RUNNING" not in text
 
 
+def test_what_worker_processes_print_stands_above_the_view_too(terminal, tmp_path):
+    (tmp_path / "chatty.py").write_text(CHATTY)
+    shell = terminal("--load", "rate(10, hold='3s')", "--processes", "2", file="chatty.py")
+
+    shell.until("RUNNING")
+    shell.ends()
+
+    text = "\n".join(shell.text)
+    for n in range(30):
+        assert len(re.findall(rf"^printed {n}$", text, re.M)) == 1
+        assert len(re.findall(rf"^warned {n}$", text, re.M)) == 1
+    assert "RUNNING" not in text
+    assert shell.restored
+
+
 def test_a_scenario_on_standard_input_has_a_view_without_keys(terminal, tmp_path):
     (tmp_path / "steps.py").write_text(SHOP.partition("production")[0])
     with open(tmp_path / "steps.py") as scenario:

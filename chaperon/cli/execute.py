@@ -18,7 +18,7 @@ from chaperon.cli.outputs import make_outputs, prints_elsewhere, probe_outputs
 from chaperon.cli.terminal.live import ProgressLine, redraws
 from chaperon.cli.terminal.log_handlers import TIME, FileHandler, StderrHandler, log_to
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
-from chaperon.cli.terminal.streams import hide, print_error
+from chaperon.cli.terminal.streams import hide, print_error, print_notice
 from chaperon.execution.environment import Environment
 from chaperon.execution.output_feed import OutputFailure, failure_text
 from chaperon.interrupts import is_interrupt
@@ -128,6 +128,12 @@ def progress(running: Run, options: RunOptions, outputs: Sequence[Output]) -> Ab
     if options.plain or not fits_terminal(os.environ):
         return ProgressLine(running, redrawn=not options.plain and redraws(os.environ))
     return LiveView(running, outputs)
+
+
+def relay_of(options: RunOptions) -> Callable[[str], None] | None:
+    """Return what prints the lines of engine processes above the live view; None where they print by themselves."""
+    shown = not options.quiet and not options.plain and fits_terminal(os.environ)
+    return print_notice if shown and sys.stdout is not None and sys.stdout.isatty() else None
 
 
 def prepare(environment: Environment, options: RunOptions) -> None:

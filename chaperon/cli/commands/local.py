@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from chaperon.cli.execute import execute
+from chaperon.cli.execute import execute, relay_of
 from chaperon.cli.fleet import fleet_options, parse_processes, parse_share, worker_overrides
 from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import RunOptions, load_options, target_argument
@@ -48,5 +48,6 @@ def local(file: str, options: RunOptions, processes: str, silence: float, dead_m
     patience = Patience(silence, dead_man, GATHER)
     path, name = split_target(file)
     bundle = ScenarioBundle(f"{path}{name}", worker_overrides(options))
-    with worker_processes(n, environment, bundle, patience=patience, lost=parse_share(max_lost)) as running:
+    lost, relay = parse_share(max_lost), relay_of(options)
+    with worker_processes(n, environment, bundle, patience=patience, lost=lost, relay=relay) as running:
         return execute(environment, options, start=running.start)

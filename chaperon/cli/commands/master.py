@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from chaperon.cli.execute import execute
+from chaperon.cli.execute import execute, relay_of
 from chaperon.cli.fleet import fleet_options, key_option, parse_share, worker_overrides
 from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import RunOptions, load_options, target_argument
@@ -86,6 +86,8 @@ def master(
     )
     with ExitStack() as stack:
         if work:
-            own_worker = start_workers(bound.local, ["master"], key=worker_key, notify=print_notice)
+            own_worker = start_workers(
+                bound.local, ["master"], key=worker_key, notify=print_notice, relay=relay_of(options)
+            )
             stack.callback(own_worker.end)
         return execute(environment, options, start=cluster_run.start)

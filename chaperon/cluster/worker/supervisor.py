@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from random import SystemRandom
 
@@ -21,7 +22,7 @@ from chaperon.cluster.protocol.messages import Message, WindowsReceived
 from chaperon.cluster.transport.key_variables import without_keys
 from chaperon.cluster.transport.link import WorkerLink
 from chaperon.cluster.worker.parent_pipe import write_key_line
-from chaperon.load.background import OnFault, spawn_watched
+from chaperon.load.background import OnFault, Watched, spawn_watched
 from chaperon.measure.quantity import count_text
 
 OVER, REFUSED, LEFT, ORPHANED = 0, 6, 130, 75
@@ -47,6 +48,11 @@ _PROGRAM = (
 )
 """Like `python -m chaperon`, with this copy of Chaperon and without the modules of the working directory."""
 
+RELAYED_WITHIN = 1.0
+"""Seconds after the end of an engine in which what it printed is still relayed."""
+LONGEST_LINE = 65_536
+"""Bytes of a line that is relayed at once."""
+
 Command = Callable[[str, int], Sequence[str]]
 """Maps a worker's name and incarnation to the arguments of `chaperon`."""
 
@@ -58,7 +64,8 @@ class Supervisor:
     that replaces one that died in a run waits that many seconds for its master. *link* is used to report
     deaths to the master, *notify* for messages to the user, *on_fault* for a fault of Chaperon's own.
     Engines keep their journals in *private_dir*. The line of a *key* is written to each engine by a
-    pipe, since other processes can read environments and arguments.
+    pipe, since other processes can read environments and arguments. *relay* gets each line that an engine
+    prints, which otherwise goes to the streams of this process directly.
     """
 
     def __init__(
@@ -74,8 +81,10 @@ class Supervisor:
         private_dir: PrivateDir | None = None,
         notify: Callable[[str], None] = lambda text: None,
         on_fault: OnFault = lambda text: None,
+        relay: Callable[[str], None] | None = None,
     ) -> None:
         self._on_fault = on_fault
+        self._relay = relay
         self._names = names
         self._command = command
         self._link = link
@@ -227,8 +236,11 @@ class Supervisor:
             stdin=subprocess.PIPE,  # closed when this process ends: see `exit_with_parent`
             env=without_keys(os.environ),
             start_new_session=True,  # Ctrl-C on this terminal goes to the supervisor alone
+            stdout=None if self._relay is None else subprocess.PIPE,
+            stderr=None if self._relay is None else subprocess.STDOUT,
         )
         self._engines[name] = engine
+        printed = self._relay_lines_of(name, engine)
         if engine.stdin is not None:
             write_key_line(engine.stdin, self._key)
         if self._leaving:  # asked to leave while this engine was being started
@@ -240,6 +252,22 @@ class Supervisor:
                 del self._engines[name]
                 if engine.stdin is not None:
                     engine.stdin.close()
+                if printed is not None:
+                    printed.join(RELAYED_WITHIN)
+                    printed.kill()
+
+    def _relay_lines_of(self, name: str, engine: subprocess.Popen[bytes]) -> Watched | None:
+        """Start a greenlet that relays what *engine* prints, and return it; None without `relay`."""
+        relay, stream = self._relay, engine.stdout
+        if relay is None or stream is None:
+            return None
+
+        def relay_lines() -> None:
+            with stream, suppress(OSError, ValueError):  # the terminal is closed: the run goes on
+                while line := stream.readline(LONGEST_LINE):
+                    relay(line.decode("utf-8", "replace").removesuffix("\n"))
+
+        return spawn_watched(f"what {name} prints", relay_lines, on_fault=self._on_sender_fault, ends=True)
 
 
 def exit_with_parent() -> None:
