@@ -35,6 +35,7 @@ LIBRARIES = frozenset(
         "typing_extensions",
         "urllib3",
         "websocket",
+        "websockets",
         "zmq",
         "zope",
     }
