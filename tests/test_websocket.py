@@ -355,12 +355,12 @@ def test_without_a_timeout_of_its_own_a_wait_takes_that_of_the_socket_or_the_ser
     server = websocket_server()
 
     def steps(session):
-        with session.ws(timeout="20ms") as ws, pytest.raises(WebSocketTimeout):
+        with session.ws(timeout=("5s", "20ms")) as ws, pytest.raises(WebSocketTimeout, match=r"in 0\.02 s"):
             ws.recv()
-        with session.ws() as ws, pytest.raises(WebSocketTimeout):
+        with session.ws() as ws, pytest.raises(WebSocketTimeout, match=r"in 0\.03 s"):
             ws.recv()
 
-    assert perform(server, steps, timeout=0.03).requests.errors == 2
+    assert perform(server, steps, timeout=(5, 0.03)).requests.errors == 2
 
 
 def test_expect_lets_go_of_what_comes_before(websocket_server):

@@ -147,7 +147,7 @@ def open_websocket(
         timeout=waiting,
         subprotocol=subprotocol,
         compression=None if deflate is None else compression,
-        headers=opened.answer.headers,
+        head=opened.answer.head,
         timings=opened.timings,
     )
     protocol.begin()

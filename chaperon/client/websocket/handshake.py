@@ -35,10 +35,11 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Answer(NamedTuple):
-    """The server's response to the handshake; *rest* holds the bytes received after its head."""
+    """The server's response to the handshake: its *head* as bytes, and *rest*, the bytes received after it."""
 
     status: int
     reason: str
+    head: bytes
     headers: HTTPMessage
     rest: bytes
 
@@ -154,15 +155,21 @@ def keep_cookies(jar: RequestsCookieJar, request: PreparedRequest, headers: HTTP
 
 def _answer(parser: ResponseParser) -> Answer:
     line = parser.head.split(b"\r\n", 1)[0].decode("latin-1")
-    headers = HTTPMessage()
-    found = fields(parser.head)
-    if len(found) > FIELDS_MOST:
-        raise _refused(f"an answer with {count_text(len(found), 'header field')}", "ws handshake")
-    for name, value in found:
-        headers[name] = value
+    head = parser.head
+    headers = parsed_headers(head)
+    if len(headers) > FIELDS_MOST:
+        raise _refused(f"an answer with {count_text(len(headers), 'header field')}", "ws handshake")
     rest = parser.rest or b"".join(parser.pieces)
     parser.forget()
-    return Answer(parser.status, line.split(" ", 2)[2].strip() if line.count(" ") > 1 else "", headers, rest)
+    return Answer(parser.status, line.split(" ", 2)[2].strip() if line.count(" ") > 1 else "", head, headers, rest)
+
+
+def parsed_headers(head: bytes) -> HTTPMessage:
+    """Return the header fields of the head of a response."""
+    headers = HTTPMessage()
+    for name, value in fields(head):
+        headers[name] = value
+    return headers
 
 
 def _deflate(headers: HTTPMessage, offer: str | None) -> DeflateTerms | None:

@@ -56,7 +56,7 @@ class MessageQueue:
 
     def __init__(self, clock: Clock, *, most: int, most_bytes: int, dropped: Callable[[], object]) -> None:
         self.waiting = Waiting(clock)
-        self._held: deque[Message] = deque()
+        self._held: deque[Message] | None = None  # made for the first message: an empty one takes 760 bytes
         self._size = 0
         self._most = most
         self._most_bytes = most_bytes
@@ -64,7 +64,7 @@ class MessageQueue:
         self._ended: Callable[[], BaseException] | None = None
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._held) if self._held is not None else 0
 
     def put(self, message: Message) -> None:
         """Give a message to the first waiter that it matches, else queue it.
@@ -113,11 +113,13 @@ class MessageQueue:
 
         Blocks up to *within* seconds. Raises Expired.
         """
-        for place, message in enumerate(self._held):
-            if wants(message):
-                del self._held[place]
-                self._size -= message.size
-                return message
+        held = self._held
+        if held is not None:
+            for place, message in enumerate(held):
+                if wants(message):
+                    del held[place]
+                    self._size -= message.size
+                    return message
         return self._wait(Waiter[Message](wants), within)
 
     def end(self, error: Callable[[], BaseException]) -> None:
@@ -132,11 +134,14 @@ class MessageQueue:
         return self.waiting.wait(waiter, within)
 
     def _pop(self) -> Message:
+        assert self._held is not None
         message = self._held.popleft()
         self._size -= message.size
         return message
 
     def _keep(self, message: Message) -> None:
+        if self._held is None:
+            self._held = deque()
         self._held.append(message)
         self._size += message.size
         while len(self._held) > self._most or self._size > self._most_bytes:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json as jsons
 from collections.abc import Iterator
+from http.client import HTTPMessage
 from types import TracebackType
 from typing import Any
 
 from chaperon.client.timings import Timings
 from chaperon.client.websocket import frames
+from chaperon.client.websocket.handshake import parsed_headers
 from chaperon.client.websocket.matching import Key, match_message, match_reply
 from chaperon.client.websocket.measured_calls import MeasuredCalls
 from chaperon.client.websocket.message_queue import Message
@@ -41,11 +43,11 @@ class WebSocket:
     __slots__ = (
         "__weakref__",
         "_calls",
+        "_head",
         "_metrics",
         "_protocol",
         "_timeout",
         "compression",
-        "headers",
         "subprotocol",
         "timings",
     )
@@ -58,12 +60,12 @@ class WebSocket:
         timeout: float | None,
         subprotocol: str | None,
         compression: str | None,
-        headers: Any,
+        head: bytes,
         timings: Timings,
     ) -> None:
         self.subprotocol = subprotocol
         self.compression = compression
-        self.headers = headers
+        self._head: bytes | HTTPMessage = head  # parsed when asked for: thousands of open WebSockets have one each
         self.timings = timings
         self._calls = MeasuredCalls(protocol, metrics)
         self._protocol = protocol
@@ -96,6 +98,13 @@ class WebSocket:
             if message is None:
                 return
             yield message.body
+
+    @property
+    def headers(self) -> HTTPMessage:
+        """The headers of the handshake response."""
+        if isinstance(self._head, bytes):
+            self._head = parsed_headers(self._head)
+        return self._head
 
     @property
     def received_at(self) -> float:
