@@ -315,3 +315,15 @@ class Returned(Exception):
     def __init__(self, value: Any) -> None:
         super().__init__(value)
         self.value = value
+
+
+class ActionRefused(Exception):
+    """Why an action that the live page asked for was not done: the *status* line of HTTP, and a sentence."""
+
+    def __init__(self, status: str, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class ViewerGone(Exception):
+    """The browser at the other end of the live page's WebSocket is gone, or has not read for too long."""

@@ -19,6 +19,7 @@ import requests
 from ground import PromptServer
 from test_ci_docs import free_port
 from unjudged import unjudged
+from waits import came
 
 HEADER = 'hé/ad+er"1&=x'
 SETTING = "s3t t\\ing'<2>%"
@@ -189,13 +190,14 @@ def echo():
 
 
 def scraped(port, found):
-    while True:
+    def again():
         with suppress(requests.RequestException):
             got = requests.get(
                 f"http://127.0.0.1:{port}/metrics", headers={"Authorization": "Bearer scraper"}, timeout=2
             )
             found[f"/metrics {len(found)}"] = got.content
-        gevent.sleep(0.2)
+
+    came(again, within=300, every=0.2)
 
 
 OUTPUTS = (

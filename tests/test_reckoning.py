@@ -158,7 +158,7 @@ def test_samples_that_are_in_no_series_are_found(monkeypatch):
 
 @pytest.mark.as_written
 def test_requests_that_were_sent_and_not_recorded_are_found(monkeypatch, target):
-    dropping(monkeypatch, Recorder, "record_fields", lambda n, args: args[0].kind == "http" and n % 5 == 0)
+    dropping(monkeypatch, Recorder, "record_open", lambda n, args: args[0].key.kind == "http" and n % 5 == 0)
 
     report = once(target, lambda session: session.get("/"), load=iterations(20))
 

@@ -8,9 +8,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import parse_qs
 
+from chaperon.errors import ActionRefused, ViewerGone
 from chaperon.live_page.access import Access, Refusal, Role, is_bearer, is_upgrade, upgrade_refusal
-from chaperon.live_page.control import MOST_BYTES, ActionRefused, act, parse_action
-from chaperon.live_page.door import SOCKET, SendingSocket, SocketClosed
+from chaperon.live_page.control import MOST_BYTES, act, parse_action
+from chaperon.live_page.door import SOCKET, SendingSocket
 from chaperon.live_page.feed import PageFeed
 from chaperon.live_page.viewers import Viewer
 from chaperon.live_page.zoom import zoomed_rows
@@ -194,7 +195,7 @@ class PageApplication:
         viewer = Viewer(socket)
         with self.feed.viewing(viewer, *_place(environ)) as admitted:
             if admitted:
-                with suppress(SocketClosed):
+                with suppress(ViewerGone):
                     viewer.serve()
 
 

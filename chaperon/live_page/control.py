@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chaperon.errors import PlanError, UsageError
+from chaperon.errors import ActionRefused, PlanError, UsageError
 from chaperon.load.live_changes import positive
 from chaperon.report.page.run_control import RunControl
 
@@ -18,14 +18,6 @@ LONGEST_NOTE = 200
 """Characters of a note."""
 Action = Callable[[RunControl, Mapping[str, Any], str], str]
 """Does something with a run, given the request and who asked, and returns what was asked for in words."""
-
-
-class ActionRefused(Exception):
-    """Why an action was not done: the status line of HTTP, and a sentence."""
-
-    def __init__(self, status: str, text: str) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 def parse_action(body: bytes) -> Mapping[str, Any]:

@@ -18,6 +18,7 @@ from gevent.pywsgi import WSGIServer
 from geventwebsocket.exceptions import WebSocketError
 from geventwebsocket.handler import WebSocketHandler
 
+from chaperon.errors import ViewerGone
 from chaperon.live_page.access import PROTOCOL
 
 PATIENCE = 30.0
@@ -39,10 +40,6 @@ class UpgradingApplication(Protocol):
         """Return whether a request may become a WebSocket. If not, it is answered as any other."""
 
 
-class SocketClosed(Exception):
-    """The other end of a WebSocket is gone, or has not read for too long."""
-
-
 class SendingSocket:
     """A WebSocket that sends text."""
 
@@ -54,11 +51,11 @@ class SendingSocket:
         return "<SendingSocket>"
 
     def send(self, text: str) -> None:
-        """Send one message. Blocks while the other end does not read; raises SocketClosed."""
+        """Send one message. Blocks while the other end does not read; raises ViewerGone."""
         try:
             self._websocket.send(text)
         except (WebSocketError, OSError) as exc:
-            raise SocketClosed(str(exc)) from exc
+            raise ViewerGone(str(exc)) from exc
 
     def abort(self) -> None:
         """Close the connection at once; a `send` that is going on ends."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from chaperon.client.websocket.frames import PROTOCOL, TOO_BIG
 from chaperon.errors import ProtocolViolation
+from chaperon.measure.quantity import count_text
 
 END = b"\x00\x00\xff\xff"
 """The last bytes of each message, which are not sent (RFC 7692, section 7.2.1)."""
@@ -48,7 +49,7 @@ class MessageInflater:
                 raise ProtocolViolation(PROTOCOL, f"a compressed message that is not DEFLATE: {exc}") from exc
             if len(found) > most:
                 raise ProtocolViolation(
-                    TOO_BIG, f"a compressed message of more than {most:,} bytes (max_size=)", "ws too big"
+                    TOO_BIG, f"a compressed message of more than {count_text(most, 'byte')} (max_size=)", "ws too big"
                 )
             if not stream.eof:
                 if self._anew:

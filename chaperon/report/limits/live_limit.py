@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from chaperon.measure.quantity import count_text
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.report.limits.limit_result import LimitResult
@@ -63,7 +64,7 @@ class LiveLimit:
         limit, result = self.limit, self.result(errors, length)
         if not self._found and visits >= EXPECTED_WITHIN:
             near = similar_names(limit.selection, self._others)
-            return LimitState(limit.text, f"no data after {visits:,} visits", "missing", near)
+            return LimitState(limit.text, f"no data after {count_text(visits, 'visit')}", "missing", near)
         if result is None or (result.value is None and result.at_least is None):
             return LimitState(limit.text, "judged at the end" if limit.during is not None else "no data yet", "open")
         if limit.what in ("count", "errors") and not limit.share and limit.op in (">", ">=", "=="):
