@@ -110,9 +110,11 @@ class Browser:
         self.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, **text)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=key, code=key)
 
-    def picture(self, path):
-        """Write the whole page as PNG."""
-        found = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+    def picture(self, path, height=None):
+        """Write the page as PNG: all of it, or the upper *height* pixels."""
+        width = self.value("innerWidth")
+        part = {} if height is None else {"clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}}
+        found = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, **part)
         Path(path).write_bytes(base64.b64decode(found["data"]))
 
     def pdf(self):

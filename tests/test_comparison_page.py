@@ -127,6 +127,14 @@ def test_all_runs_of_a_side_are_in_the_page(compared):
     assert len(payload["runs"]) * len(payload["runs"][0]["groups"]) <= DRAWN
 
 
+def test_all_requests_have_charts_and_a_curve_whatever_decides(compared):
+    payload = comparison_payload(compared("a", "b", gates=["p95(GET /)", "errors"]))
+
+    assert [each["group"] for each in payload["groups"]][:2] == ["", "(GET /)"]
+    assert len(payload["shift"][""]) > 15
+    assert payload["runs"][0]["groups"][""]["p95"]
+
+
 def test_the_page_lets_no_data_end_its_script_and_nothing_out(compared):
     html = comparison_html(compared("hostile", "hostile2"))
 

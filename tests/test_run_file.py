@@ -1,11 +1,14 @@
 """A run file: the report made of it is the run's, wherever it was cut off."""
 
+import gc
 import json
 import random
 import tracemalloc
 from dataclasses import replace
 
+import fuzz_run_files
 import pytest
+from fuzz_run_files import fuzz
 from test_fleet import Ground
 from test_golden_report import scenarios
 
@@ -215,6 +218,35 @@ def test_any_change_of_its_bytes_ends_in_a_report_or_a_refusal(kept, tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100 << 20
+
+
+def test_a_report_that_is_no_longer_used_leaves_no_garbage_behind(kept):
+    path, _ = kept
+    read_run(path).report()
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(gc.get_objects())
+        for _ in range(5):
+            run = read_run(path)
+            run.report()
+            run.per_second()
+        del run
+        assert len(gc.get_objects()) < before + 200
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("case", range(1, 101))
+def test_a_file_changed_at_random_gives_a_report_or_one_error(case, fuzzed, tmp_path):
+    assert fuzz(case, *fuzzed, tmp_path) in ("report", "RunFileError", "UsageError")
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory):
+    path = tmp_path_factory.mktemp("fuzz") / "run.chap"
+    fuzz_run_files.perform(path)
+    return fuzz_run_files.frames_of(path), path.read_bytes()
 
 
 def windows_of(seconds, secret="", worker="w", began=1000.0):

@@ -88,16 +88,16 @@ def _name(group: str) -> str:
 
 
 def _groups(comparison: ComparedRuns) -> dict[str, Figure]:
-    """Return the groups in the order of the figures, each with one of them, a percentile if it has one.
+    """Return the groups, each with one of its figures, a percentile if it has one.
 
-    Without any figure there is the group of all requests.
+    All requests come first, whether or not figures of them are compared, then the others in the order of the figures.
     """
-    found: dict[str, Figure] = {}
+    found = {ALL: parse_figure("p50")}
     for change in comparison.changes:
         group = _group_of(change.figure)
         if group not in found or found[group].is_share:
             found[group] = change.figure
-    return found or {ALL: parse_figure("p50")}
+    return found
 
 
 def _samples(figure: Figure, runs: Sequence[MeasuredRun]) -> int:

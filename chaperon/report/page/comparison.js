@@ -95,14 +95,15 @@ function drawCharts() {
 const STATISTICS = ["p50", "p95", "p99", "errors"];
 function sortValue(group, [what, field]) { const figure = figuresOf(group)[what]; return figure && figure[field] !== null && figure[field] !== undefined ? figure[field] : -Infinity; }
 function drawRows() {
-  const groups = DATA.groups.filter((each) => each.name.toLowerCase().includes(view.filter.toLowerCase())), [key, direction] = view.sort;
+  const compared = DATA.groups.filter((each) => Object.keys(figuresOf(each.group)).length);
+  const groups = compared.filter((each) => each.name.toLowerCase().includes(view.filter.toLowerCase())), [key, direction] = view.sort;
   if (direction) groups.sort((a, b) => direction * (sortValue(a.group, key) - sortValue(b.group, key)));
   const sorter = (title, place) => { const id = place.join(); return element("button", { type: "button", title: "sort", onclick: () => { view.sort = [place, direction < 0 && key.join() === id ? 1 : -1]; drawRows(); } }, title + (direction && key.join() === id ? (direction < 0 ? " ↓" : " ↑") : "")); };
   const header = ["series", ...STATISTICS.flatMap((what) => [sorter(`${what} A`, [what, "first"]), sorter("B", [what, "second"]), sorter("change", [what, "difference"])])];
   byId("rows").replaceChildren(head(header), element("tbody", {}, ...groups.slice(0, view.shown).map((each) => groupRow(each))));
   byId("more").hidden = groups.length <= view.shown;
   byId("more").textContent = `${countText(groups.length - view.shown)} more series`;
-  byId("series-note").textContent = `${countText(groups.length)} of ${countText(DATA.groups.length)}; only what is above decides`;
+  byId("series-note").textContent = `${countText(groups.length)} of ${countText(compared.length)}; only what is above decides`;
 }
 function groupRow(each) {
   const figures = figuresOf(each.group);
@@ -149,7 +150,8 @@ function printAs(paper) {
 }
 function start() {
   byId("chosen").replaceChildren(...DATA.groups.filter((each) => DATA.runs.some((run) => run.groups[each.group])).map((each) => element("option", { value: each.group }, each.name.slice(0, 80))));
-  if (!DATA.groups.some((each) => each.group === "")) view.group = DATA.groups.length ? DATA.groups[0].group : "";
+  const requests = DATA.runs.some((run) => run.groups[""] && run.groups[""].rate.some(Boolean)), other = DATA.groups.find((each) => each.group !== "");
+  if (!requests && other) view.group = other.group;
   byId("chosen").value = view.group;
   byId("chosen").addEventListener("change", (event) => { view.group = event.target.value; drawCharts(); });
   byId("percentile").addEventListener("change", (event) => { view.percentile = event.target.value; drawCharts(); });

@@ -23,6 +23,8 @@ function heat(host, place) {
   }));
   ctx.putImageData(pixels, 0, 0);
   canvas.style.imageRendering = "pixelated";
+  const beside = charts.length ? charts[charts.length - 1][0] : null;
+  if (beside) queueMicrotask(() => { canvas.style.flex = "none"; canvas.style.width = `${beside.over.clientWidth}px`; }); // as wide as the charts
   const label = (row) => element("span", { class: "soft" }, timeText(boundOf(row * group)));
   host.append(element("div", { class: "chart" }, element("h3", {}, `Times of ${nameOf(place)} over the run, on a log axis: darker where more took so long`),
     element("div", { class: "heat" }, element("div", { class: "scale" }, label(high + 1), label((low + high + 1) / 2), label(low)), canvas)));

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -81,13 +82,13 @@ class RecordedRun:
         run in it.
         """
         stretch = self._stretch(from_, to, phase)
-        monitor = self._monitor(limits, strict=strict)
-        if on_second is not None:
-            monitor.collector.listeners.append(self._second_listener(monitor, on_second))
         length = self.duration if stretch.whole else min(stretch.end, self.duration) - stretch.start
         header = self.header
         info = RunInfo(header.environment, header.seed, header.started, length, header.began)
-        with reduced_gc():  # a window is thousands of small objects, none of them garbage in a cycle
+        # a window is thousands of small objects, none of them garbage in a cycle
+        with self._new_monitor(limits, strict=strict) as monitor, reduced_gc():
+            if on_second is not None:
+                monitor.collector.listeners.append(self._second_listener(monitor, on_second))
             self._replay(monitor, stretch, kept=limits is None)
             if not self.finished:
                 monitor.set_aborted(UNFINISHED.format(second=self.seconds))
@@ -118,12 +119,25 @@ class RecordedRun:
         return self._columns().all_requests.per_second()
 
     def _columns(self) -> Columns:
-        monitor = self._monitor(())
         columns = Columns()
-        monitor.collector.listeners.append(columns.add_second)
-        self._replay(monitor, Stretch(), kept=False)
-        monitor.collector.close()
+        with self._new_monitor(()) as monitor:
+            monitor.collector.listeners.append(columns.add_second)
+            self._replay(monitor, Stretch(), kept=False)
+            monitor.collector.close()
         return columns
+
+    @contextmanager
+    def _new_monitor(self, limits: Sequence[str] | None, *, strict: bool = False) -> Iterator[RunMonitor]:
+        """Give a monitor to apply the records to. Its cycle of references is broken afterwards.
+
+        Otherwise its memory, which is that of all seconds, would wait for a full garbage collection, and
+        `reduced_gc` puts that off with each report.
+        """
+        monitor = self._monitor(limits, strict=strict)
+        try:
+            yield monitor
+        finally:
+            monitor.collector.listeners.clear()
 
     def _monitor(self, limits: Sequence[str] | None, *, strict: bool = False) -> RunMonitor:
         texts = self.header.limits if limits is None else limits
