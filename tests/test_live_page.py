@@ -2,23 +2,31 @@
 
 import http.client
 import json
+import re
 import socket
 from contextlib import closing, suppress
 
 import gevent
 import pytest
 import websocket
+from browser import CHROMIUM, Browser
 from test_ci_outputs import HOSTILE
+from test_fleet import Ground
 from test_page import second_of
+from unjudged import UNJUDGED
 from waits import until
 
+from chaperon import Environment, Scenario, rate
+from chaperon import run as run_of
 from chaperon.errors import UsageError
 from chaperon.live_page import viewers
 from chaperon.live_page.access import Access, Tokens
 from chaperon.live_page.control import MOST_BYTES
+from chaperon.live_page.output import PageOutput
 from chaperon.live_page.server import LivePage
 from chaperon.live_page.viewers import QUEUED, Viewer
 from chaperon.report.outputs.closed_second import ClosedSecond
+from chaperon.report.outputs.html import HtmlOutput
 from chaperon.report.outputs.output import PlannedRun
 from chaperon.report.totals import Pulse, WorkerStats
 
@@ -519,3 +527,140 @@ def test_a_long_run_is_reloaded_once_when_its_steps_become_longer(page):
     assert reloads == 1
     payload = payload_of(page)["payload"]
     assert (payload["step"], len(payload["at"])) == (10, 64)
+
+
+# ---- the page in a browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    browser = Browser()
+    yield browser
+    browser.close()
+
+
+def shop(target, hold="60s"):
+    return Environment(
+        target.url,
+        scenarios=[run_of(Scenario(lambda session: session.get("/"), name="shop"), rate(20, hold=hold))],
+        limits=["p95(GET /) < 1s"],
+        name="shop",
+        trust=UNJUDGED,
+    )
+
+
+def state_of(browser):
+    return browser.value("document.documentElement.dataset.state")
+
+
+@pytest.mark.page
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+class TestInChromium:
+    def test_a_run_is_seen_changed_ended_and_saved(self, browser, target, tmp_path):
+        page, kept = LivePage(), HtmlOutput(tmp_path / "kept.html")
+        with page, shop(target).start(outputs=[PageOutput(page), kept]) as running:
+            browser.open(page.url)
+            browser.until("AT.length >= 2 && document.querySelectorAll('#rows tr.row').length >= 2")
+            assert state_of(browser) == "running"
+
+            browser.key("p")
+            browser.until("document.documentElement.dataset.state === 'paused'")
+            assert running.paused
+            assert browser.value("document.getElementById('pause').textContent") == "Resume"
+            browser.key("p")
+            browser.until("document.documentElement.dataset.state === 'running'")
+            browser.value("control('scale', {factor: 2})")
+            browser.until("document.getElementById('headline').textContent.includes('2 × the plan')")
+            browser.key("s")
+            browser.until("document.querySelector('dialog[open] #question') !== null")
+            assert running.ending is None, "it asks first"
+            browser.value("document.querySelector('dialog[open] button.primary').click()")
+            until(lambda: running.ended, within=20)
+            report = running.finish()
+            browser.until("DATA.finished && document.documentElement.dataset.state === 'ended'")
+
+        browser.until("CLOSED && !document.getElementById('banner').hidden")
+        assert "process has ended" in browser.value("document.getElementById('banner').textContent")
+        assert [event.text for _, event in report.happenings if event.kind == "change"] == [
+            "paused, by the page (127.0.0.1)", "resumed, by the page (127.0.0.1)",
+            "scaled to 2 times the plan, by the page (127.0.0.1)", "stopped, by the page (127.0.0.1)",
+        ]  # fmt: skip
+        saved = tmp_path / "saved.html"
+        saved.write_text(browser.value("savedPage()"), encoding="utf-8")
+        assert browser.messages == []
+        assert {url.partition("?")[0] for url in browser.requests if url != "about:blank"} <= {
+            f"{page.address}{path}" for path in ("", "state", "hello", "template", "control")
+        } | {page.url}
+        assert data_of(saved) == data_of(tmp_path / "kept.html"), "what is saved is what --html writes"
+
+        browser.open(saved.as_uri())
+        assert browser.value("document.querySelector('#verdict .word').textContent") == "■ ABORTED"
+        assert browser.messages == []
+
+    def test_the_page_for_reading_has_no_buttons_that_change_the_run(self, browser, page):
+        browser.open(page.read_only_url)
+        browser.until("document.documentElement.dataset.state === 'running'")
+
+        shown = browser.value(
+            "[...document.querySelectorAll('.controls button')].filter(b => !b.hidden).map(b => b.id)"
+        )
+        assert shown == ["save", "help", "theme"]
+        browser.key("s")
+        assert browser.value("document.querySelector('dialog[open]')") is None
+
+    def test_a_wrong_token_and_none_say_so(self, browser, page):
+        for url in (page.address, f"{page.address}#wrong"):
+            browser.call("Page.navigate", url="about:blank")
+            browser.call("Page.navigate", url=url)
+            browser.until(
+                "document.getElementById('banner') && document.getElementById('banner').textContent.includes('token')"
+            )
+            assert browser.value("document.querySelector('main').offsetHeight") == 0
+        browser.messages.clear()  # the browser itself reports the status 401
+
+    def test_what_is_zoomed_into_has_the_figures_of_the_server(self, browser, target):
+        page = LivePage()
+        with page, shop(target).start(outputs=[PageOutput(page)]):
+            browser.open(page.url)
+            browser.until("AT.length >= 4")
+            browser.value("zoomTo(1, 2)")
+            browser.until("view.exact !== null")
+            rows = browser.value("[...view.exact.values()].filter(row => row.name === 'GET /')")
+            assert 35 <= rows[0]["count"] <= 45
+            assert rows[0]["p50"] is not None
+            assert rows[0]["approximate"] is False
+            assert "without warm-up" in browser.value("document.getElementById('series-note').textContent")
+
+    @pytest.mark.parametrize("width", [390, 1024, 1600])
+    def test_nothing_is_wider_than_the_window(self, browser, page, width):
+        browser.size(width)
+        browser.open(page.url)
+        browser.until("document.documentElement.dataset.state === 'running'")
+
+        assert browser.value("document.documentElement.scrollWidth") <= width
+        browser.size(1200)
+
+
+def data_of(path):
+    (data,) = re.findall(r'<script id="data" type="application/json">(.*?)</script>', path.read_text(), re.DOTALL)
+    return json.loads(data)
+
+
+def test_the_page_of_a_fleet_is_that_of_one_process():
+    found = []
+    for n in (1, 3):
+        stage = Ground(rate(20, hold=10))
+        for k in range(n):
+            stage.worker(f"w{k}")
+        page = LivePage(clock=stage.clock)
+        stage.fleet(n, outputs=[PageOutput(page, served=False)])
+        stage.clock.run(lambda: page.feed._state._totals.seconds >= 8)  # noqa: B023 - it runs at once
+        computing = gevent.spawn(page.feed.state)
+        stage.clock.run(computing.ready)
+        payload = json.loads(computing.get())["payload"]
+        counts = [(row["name"], row["count"]) for row in payload["report"]["series"]]
+        found.append((payload["at"], counts, round(sum(payload["run"]["planned"]), -1)))
+        stage.play()
+
+    assert found[0] == found[1]
+    assert found[0][1]

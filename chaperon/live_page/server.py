@@ -63,8 +63,7 @@ class LivePage:
     def address(self) -> str:
         """The URL without a token; it has the real port once the page is listening."""
         host = socket.gethostname() if self._host in ("", "0.0.0.0", "::") else self._host
-        port = self._port if self._server is None else self._server.server_port
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._port}/"
 
     @property
     def url(self) -> str:
@@ -87,7 +86,7 @@ class LivePage:
                 raise OutputError(
                     f"cannot serve the page at {where}: {exc.strerror or exc}; give another port"
                 ) from exc
-            self._server = server
+            self._server, self._port = server, server.server_port
         return self
 
     def close(self) -> None:
