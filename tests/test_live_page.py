@@ -3,7 +3,10 @@
 import http.client
 import json
 import re
+import signal
 import socket
+import urllib.error
+import urllib.request
 from contextlib import closing, suppress
 
 import gevent
@@ -554,10 +557,13 @@ def state_of(browser):
 
 
 @pytest.mark.page
+@pytest.mark.processes
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 class TestInChromium:
     def test_a_run_is_seen_changed_ended_and_saved(self, browser, target, tmp_path):
         page, kept = LivePage(), HtmlOutput(tmp_path / "kept.html")
+        browser.requests.clear()
+        browser.messages.clear()
         with page, shop(target).start(outputs=[PageOutput(page), kept]) as running:
             browser.open(page.url)
             browser.until("AT.length >= 2 && document.querySelectorAll('#rows tr.row').length >= 2")
@@ -664,3 +670,87 @@ def test_the_page_of_a_fleet_is_that_of_one_process():
 
     assert found[0] == found[1]
     assert found[0][1]
+
+
+# ---- the commands
+
+
+SHOP = """
+from chaperon import Environment, Scenario, rate, run, step
+
+
+@step
+def look(session):
+    with session.measure("GET /x", kind="rpc"):
+        session.sleep(0.01)
+
+
+shop = Environment(
+    scenarios=[run(Scenario(look, name="shop"), rate(20, hold="60s"))], limits=["p95(GET /x) < 5s"], name="shop"
+)
+"""
+
+
+def asked(url, path, body=None):
+    """Send one request to the page at *url*, as its script does, and return the values it answers with."""
+    address, _, token = url.partition("#")
+    request = urllib.request.Request(f"{address}{path}", body, {"Authorization": f"Bearer {token}"})
+    if body is not None:
+        request.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.processes
+@pytest.mark.faults
+class TestCommands:
+    def test_runs_are_started_from_the_page_one_after_another(self, shells):
+        (shells.folder / "shop.py").write_text(SHOP)
+        trust = [f"--trust={rule}=off" for rule in UNJUDGED]
+        command = shells.start("page", "shop.py", *trust)
+        url = shells.told(command, "the page is at ").split()[-1]
+
+        assert asked(url, "hello")["launcher"]["entries"] == [{"label": "shop", "load": "20/s"}]
+        assert "error" in asked(url, "plan?load=nonsense(")
+        (drawn,) = asked(url, "plan?load=rate(30,hold=%222s%22)")["loads"]
+        assert (drawn["unit"], max(level for _, level in drawn["points"])) == ("visits/s", 30)
+        assert "run" in asked(url, "state")
+        assert "payload" not in asked(url, "state"), "nothing is sent before it is started"
+        for _ in range(2):
+            start = json.dumps({"action": "start", "load": 'rate(30, hold="1s")'}).encode()
+            assert asked(url, "control", start) == {"done": "start 30/s"}
+            with pytest.raises(urllib.error.HTTPError, match="409"):
+                asked(url, "control", start)
+            until(lambda: asked(url, "state")["payload"]["finished"], within=30, every=0.2)
+            until(lambda: not asked(url, "hello")["launcher"]["busy"], within=10, every=0.1)
+        command.send_signal(signal.SIGINT)
+
+        assert shells.ends(command) == 0
+
+    def test_a_run_file_is_told_apart_by_its_content_and_shown(self, shells):
+        (shells.folder / "shop.py").write_text(SHOP)
+        made = shells.start("local", "shop.py", "--hold", "2s", "--run-file", "kept")
+        assert shells.ends(made) == 0
+        command = shells.start("page", "kept")
+        url = shells.told(command, "the page is at ").split()[-1]
+
+        until(lambda: asked(url, "state").get("payload", {}).get("finished"), within=10, every=0.1)
+        payload = asked(url, "state")["payload"]
+        assert {row["name"]: row["count"] for row in payload["report"]["series"]}["GET /x"] == 40
+        assert asked(url, "hello")["launcher"] is None
+        command.send_signal(signal.SIGINT)
+        assert shells.ends(command) == 0
+
+    def test_a_page_stays_as_long_as_it_is_asked_to_and_serves_metrics(self, shells):
+        (shells.folder / "shop.py").write_text(SHOP)
+        command = shells.start("local", "shop.py", "--hold", "1s", "--page", "--linger", "30s", "--metrics")
+        url = shells.told(command, "the page is at ").split()[-1]
+        address, _, token = url.partition("#")
+        shells.told(command, "the page stays for")
+
+        assert asked(url, "state")["payload"]["finished"] is True
+        request = urllib.request.Request(f"{address}metrics", headers={"Authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert b"chaperon_samples_total" in answer.read()
+        command.send_signal(signal.SIGINT)
+        assert shells.ends(command) == 0

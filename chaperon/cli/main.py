@@ -30,6 +30,7 @@ COMMANDS = {
     "ls": "List the contents of a scenario file.",
     "master": "Send a load from many workers.",
     "new": "Write a first scenario file.",
+    "page": "Start runs from a browser, or look at one that was kept.",
     "plan": "Show what a load would send; send nothing.",
     "report": "Make the report of a run again from its run file.",
     "worker": "Join a master and send its shares of the load.",

@@ -163,8 +163,8 @@ class PageApplication:
         query = {name: values[-1] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
         try:
             return _json("200 OK", self.launcher.drawing(query))
-        except ActionRefused as exc:
-            return _error(exc.status, str(exc))
+        except ActionRefused as exc:  # what is being typed is no error yet
+            return _json("200 OK", {"error": str(exc)})
 
     _pages: Mapping[str, Callable[[PageApplication, Environ], PageAnswer]] = {
         "/state": _state,

@@ -26,15 +26,19 @@ class PageOutput(Output):
         self._served = served
         self._listening: Callable[[LivePage], object] | None = listening
 
-    def start(self, plan: PlannedRun) -> None:
-        """Serve the page, and show the run that is about to start. Raises OutputError if the address is taken."""
-        if self._served:
-            self.page.listen()
-            self.notices = {"page": self.page.url}
-        self.page.feed.begin(plan)
+    def listen(self) -> None:
+        """Serve the page, before there is a run. Raises OutputError if the address is taken."""
+        self.page.listen()
         if self._listening is not None:
             listening, self._listening = self._listening, None
             listening(self.page)
+
+    def start(self, plan: PlannedRun) -> None:
+        """Serve the page, and show the run that is about to start. Raises OutputError if the address is taken."""
+        if self._served:
+            self.listen()
+            self.notices = {"page": self.page.url}
+        self.page.feed.begin(plan)
 
     def second(self, second: ClosedSecond) -> None:
         """Show one second."""

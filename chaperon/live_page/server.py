@@ -86,7 +86,7 @@ class LivePage:
                 raise OutputError(
                     f"cannot serve the page at {where}: {exc.strerror or exc}; give another port"
                 ) from exc
-            self._server, self._port = server, server.server_port
+            self._server, self._port = server, int(server.server_port or 0)
         return self
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from chaperon.cli.interrupts import interruptible_setup
 from chaperon.cli.terminal.streams import print_notice
 from chaperon.clock import HubClock
 from chaperon.errors import UsageError
@@ -113,5 +114,5 @@ def stay(outputs: Sequence[Output], values: Mapping[str, Any]) -> None:
         return
     with suppress(OSError, ValueError):
         print_notice(f"the page stays for {time_text(span)}; Ctrl-C ends it")
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), interruptible_setup():
         HubClock().sleep(span)
