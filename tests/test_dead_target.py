@@ -4,10 +4,11 @@ import json
 import socket
 
 import pytest
+from scenes import simulated
 
 from chaperon import Environment, Scenario, Service, Verdict, iterations, run, users
 from chaperon.client.network.exceptions import Origin
-from chaperon.client.network.unreached import PATIENCE, TARGETS, UnreachedTargets
+from chaperon.client.network.unreached import NO_BASE, PATIENCE, TARGETS, UnreachedTargets
 from chaperon.errors import SocketTimeout
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
@@ -286,6 +287,14 @@ def test_the_targets_kept_are_bounded():
         unreached.record(Origin("http", "h", port + 1), ConnectionRefusedError())
 
     assert len(unreached.reasons(99.0)) == TARGETS
+
+
+def test_a_run_without_a_base_url_ends_as_one_without_a_target_does():
+    report = simulated(lambda session: session.get("/"), load=users(2, hold=60, think=0.5))
+
+    assert report.verdict is Verdict.FAIL
+    assert report.reasons[0] == NO_BASE
+    assert 5 <= report.duration < 15
 
 
 @pytest.mark.processes

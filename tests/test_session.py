@@ -594,6 +594,15 @@ def test_what_would_not_run_when_it_is_called_is_no_step():
                 used(wrong)
 
 
+def test_a_step_has_room_for_its_session():
+    for fits in (lambda session: None, lambda *args: None, lambda session, more=1: None, print):
+        step(fits)
+
+    for wrong in (lambda: None, lambda *, session: None, lambda **options: None):
+        with pytest.raises(PlanError, match="has no parameter for its session"):
+            step(wrong)
+
+
 def test_services_have_tls_settings_of_their_own(tls_target):
     services = {
         "trusting": Service(tls_target.url, verify=tls_target.ca),

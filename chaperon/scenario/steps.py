@@ -13,7 +13,7 @@ from chaperon.interrupts import is_interrupt
 from chaperon.load.kinds.think import Between, Think, thinking
 from chaperon.measure.failures import clear_listed
 from chaperon.session.context import POLICIES, OnError
-from chaperon.session.functions import name_of, require_plain_function
+from chaperon.session.functions import name_of, require_plain_function, require_session_parameter
 from chaperon.session.timeouts import TimeLimit
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -91,6 +91,7 @@ def _step(
     on_error: OnError | None,
 ) -> F:
     label = name or _name_of(function)
+    require_session_parameter(function)
     within = None if timeout is None else seconds(timeout, most=WAIT)
     if repeat < 1 or retries < 0:
         raise PlanError(f"step {label}: repeat must be at least 1, retries at least 0; got {repeat} and {retries}")

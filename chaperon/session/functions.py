@@ -5,9 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
+from inspect import Parameter
 from typing import Any
 
 from chaperon.errors import PlanError
+
+_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD, Parameter.VAR_POSITIONAL)
 
 
 def name_of(function: Callable[..., Any]) -> str:
@@ -21,6 +24,17 @@ def require_plain_function(function: Callable[..., Any]) -> Callable[..., Any]:
         kind = "async" if inspect.iscoroutinefunction(function) else "a generator"
         raise PlanError(f"{name_of(function)} is {kind}: write it as an ordinary function, which may block")
     return function
+
+
+def require_session_parameter(function: Callable[..., Any]) -> None:
+    """Raise PlanError if *function* cannot be called with a session as its first argument."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # a builtin without a signature
+        return
+    if not any(each.kind in _POSITIONAL for each in parameters):
+        name = name_of(function)
+        raise PlanError(f"{name} has no parameter for its session: write def {name}(session)")
 
 
 def is_timed(function: Callable[..., Any]) -> bool:

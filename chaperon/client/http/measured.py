@@ -248,6 +248,7 @@ class MeasuredSession(FastSession):
         try:
             return self.service.locate(url)
         except UsageError as exc:
+            self.unreached.record_no_base()
             raise base_missing(str(exc)) from None
 
     def _send_by_requests(

@@ -28,6 +28,9 @@ _OWN = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS
 """Errors that say that this machine is short of something: the target may be there."""
 
 
+NO_BASE = "there is no base URL to send requests to: pass --url, or give the environment one"
+
+
 class UnreachedTargets:
     """Why connections failed, by target, since the last one that succeeded; none while the target is reached."""
 
@@ -64,6 +67,11 @@ class UnreachedTargets:
         reason = _reason(url, exc)
         if url not in self._reasons and reason is not None:
             self._reasons[url] = encodable(reason)
+
+    def record_no_base(self) -> None:
+        """Record that a request has a path alone, and no base URL that it could be sent to."""
+        if len(self._reasons) < TARGETS:
+            self._reasons[""] = NO_BASE
 
     def record_refused(self, url: str, exc: BaseException) -> None:
         """Record the failure of a request that was sent by urllib3, if it is one to connect to the target."""
