@@ -13,7 +13,7 @@ import gevent
 import pytest
 import websocket
 from browser import CHROMIUM, Browser
-from test_ci_outputs import HOSTILE
+from test_ci_outputs import HOSTILE, report_of
 from test_fleet import Ground
 from test_page import second_of
 from unjudged import UNJUDGED
@@ -383,6 +383,17 @@ def test_a_new_run_on_the_same_page_is_loaded_anew(page, run):
     assert message["reload"] is True
     assert payload_of(page)["run"] == message["run"]
     assert payload_of(page)["payload"]["report"]["environment"] == "other"
+
+
+def test_who_asks_once_a_second_learns_of_the_end(page):
+    seen = payload_of(page)["n"]
+
+    page.feed.finish(report_of())
+
+    news = json.loads(ask(page, f"/news?run={page.feed._run}&after={seen}", token=page.tokens.read)[1])
+    assert news == {"messages": None}
+    assert payload_of(page)["payload"]["finished"] is True
+    assert payload_of(page)["payload"]["state"]["word"] == "ended"
 
 
 def test_hostile_names_are_data(page):

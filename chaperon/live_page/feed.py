@@ -94,9 +94,9 @@ class PageFeed:
             return
         self._state.finish(report)
         self._final = True
+        self._number += 1
+        self._recent.clear()  # who asks once a second is sent to the whole state
         if self._viewers:
-            self._number += 1
-            self._recent.clear()
             text = self._text({"final": self._state.payload()})
             for viewer in list(self._viewers):
                 viewer.put(text)
