@@ -12,6 +12,7 @@ function axis(values, extra) {
 }
 function phasesOf(u) {
   u.ctx.save();
+  u.ctx.textAlign = "left"; u.ctx.textBaseline = "alphabetic"; // of the axes before, if it is drawn again
   DATA.phases.forEach((phase, n) => {
     if (phase.name === "steady" || n > 40) return;
     const left = u.valToPos(phase.from, "x", true), right = u.valToPos(phase.to, "x", true);
@@ -32,6 +33,7 @@ function flags() {
 function flagsOf(u, words) {
   const scale = devicePixelRatio, all = flags(), ends = [];
   u.ctx.save();
+  u.ctx.textAlign = "left"; u.ctx.textBaseline = "alphabetic";
   u.ctx.font = `${11 * scale}px system-ui`;
   for (const [at, sign, text] of all) {
     const x = u.valToPos(at, "x", true);
