@@ -298,6 +298,7 @@ def test_the_ledger_balances_whatever_is_changed_while_it_runs(steps, of, change
     assert {arrival.user for arrival, _ in stage.visitors.visits} <= set(stage.visitors.left)
 
 
+@pytest.mark.as_written
 def test_arrivals_that_are_too_late_are_dropped_together_and_all_are_accounted_for(monkeypatch):
     stage = Stage(rate(1000, hold=10), engine={"late": 1.0})
 

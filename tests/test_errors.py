@@ -54,7 +54,7 @@ def public_members():
     seen = set()
     while waiting:
         each = waiting.pop()
-        if id(each) in seen or not callable(each):
+        if id(each) in seen or not callable(each) or not hasattr(each, "__qualname__"):  # a compiled property
             continue
         seen.add(id(each))
         yield each.__qualname__, each

@@ -179,7 +179,7 @@ def test_an_engine_ended_by_our_own_signal_has_left(supervised):
 class Ended:
     """An engine process that has ended with the first of *codes*, after it joined a run."""
 
-    stdin = None
+    stdin = stdout = None
 
     def __init__(self, command, codes, joined):
         self.returncode = codes.pop(0)

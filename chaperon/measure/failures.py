@@ -113,6 +113,19 @@ def classify(exc: BaseException) -> str:
     return (precise or found or [name])[-1]
 
 
+def is_unconnected(exc: BaseException) -> bool:
+    """Return whether *exc*, or an exception that it wraps, says that no connection could be made.
+
+    Raises only an interrupt, if one arrives while code of the exception's class runs.
+    """
+    try:
+        return any(classify(each) in UNCONNECTED for each in chain(exc))
+    except BaseException as odd:
+        if is_interrupt(odd):
+            raise
+        return False
+
+
 _CUT = frozenset({"timeout", "deadline", "body too large", "interrupted"})
 """Error classes of work that was cut before it ended by itself."""
 

@@ -58,7 +58,8 @@ def run_in_order(steps: list[PlannedStep], session: Any) -> None:
             if policy != "continue":
                 failed = StepFailed()
                 failed.policy = policy
-                raise failed from exc
+                failed.__cause__ = exc  # mypyc: `raise … from` of a compiled module sets no cause
+                raise failed
             clear_listed(exc)
         if step.think is not None and place != last:
             session.clock.sleep(step.think.draw(session.random))

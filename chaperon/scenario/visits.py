@@ -13,7 +13,7 @@ from chaperon.interrupts import is_interrupt, is_ours, is_signal
 from chaperon.load.arrivals import Arrival
 from chaperon.load.engine import VisitResult
 from chaperon.measure.exception_text import text_of
-from chaperon.measure.failures import UNCONNECTED, chain, classify, clear_listed, failure_of
+from chaperon.measure.failures import clear_listed, failure_of, is_unconnected
 from chaperon.measure.meter import Meter
 from chaperon.measure.sample import NEVER_BEGUN, Failure
 from chaperon.scenario.scenario import Mix, Scenario
@@ -184,8 +184,7 @@ class VisitRunner:
         if type(exc) is VisitTimeout and exc.expired:
             return _Outcome(VisitResult("interrupted"), failure)
         if type(exc) is not StepFailed or exc.policy is None:
-            unconnected = any(classify(each) in UNCONNECTED for each in chain(exc))
-            return _Outcome(VisitResult("failed", unconnected=unconnected), failure)
+            return _Outcome(VisitResult("failed", unconnected=is_unconnected(exc)), failure)
         if exc.policy == "stop-run":
             cause = exc if exc.__cause__ is None else exc.__cause__  # its truth is what its class says
             session.context.stop_run(f"a step failed: {text_of(cause)}")
