@@ -131,7 +131,8 @@ def test_a_crowd_at_the_door_is_told_of_within_bounds():
 def test_a_worker_with_another_chaperon_installed_leaves_with_code_6_and_the_run_goes_on_without(shells, target):
     other = shells.folder / "other"
     shutil.copytree(Path(chaperon.__file__).parent, other / "chaperon", ignore=shutil.ignore_patterns("__pycache__"))
-    (other / "chaperon" / "_version.py").write_text('"""Another."""\n\nVERSION = "7.1.0"\n')
+    version = other / "chaperon" / "_version.py"
+    version.write_text(version.read_text().replace(VERSION, "7.1.0"))
     master = shells.master("--url", target.url, "--iterations", 4, "--json", "out.json", "--quiet", workers=1)
 
     stranger = shells.worker(master.address, "--name", "beta", env={**os.environ, "PYTHONPATH": str(other)})

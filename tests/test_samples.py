@@ -230,7 +230,7 @@ def test_a_folder_that_is_missing_keeps_the_run_from_starting(target, tmp_path):
     [
         (("local", "--processes", "2"), "--samples is for one process"),
         (("master", "--workers", "1"), "samples stay on the workers that measure them: leave --samples out"),
-        (("report",), "a run file has no single samples: leave --samples out"),
+        (("report",), "its file no single samples; `chaperon page` shows it in a browser: leave --samples out"),
     ],
 )
 def test_commands_that_do_not_have_the_samples_refuse_the_file(command, tmp_path, target, args, said):
