@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from benchmarks.cases import Case
-from benchmarks.machine import cores, cpu_of, many_files, pinned
+from benchmarks.machine import cores, many_files
+from benchmarks.measured_child import SentNothing, measure_child
 from benchmarks.peer_programs import PROGRAMS
 from benchmarks.peers import HTTP_USER, PEERS, STOCK, Job, Peer
 from benchmarks.target import nginx
 
 MARGIN = 1.5
-PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
@@ -47,34 +45,16 @@ def duel(
 
 
 def _measured(peer: Peer, job: Job, core: int, seconds: float) -> Figure:
-    target, before = job.target, job.target.requests()
+    command, counted = peer.command(job), job.target.requests
     with (job.folder / "stdout").open("w") as out, (job.folder / "stderr").open("w") as err:
-        child = subprocess.Popen(pinned(core, list(peer.command(job))), stdout=out, stderr=err)
         try:
-            _first_request(peer, job, before, child)
-            time.sleep(job.case.warm)
-            count, used, at = target.requests(), cpu_of(child.pid), time.perf_counter()
-            time.sleep(seconds)
-            count, used, at = target.requests() - count, cpu_of(child.pid) - used, time.perf_counter() - at
-            child.wait(timeout=PATIENCE)
-        finally:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
-    if not count:
-        raise _useless(peer, job, "sent nothing while it was measured")
+            found = measure_child(command, core, out=out, err=err, counted=counted, warm=job.case.warm, seconds=seconds)
+        except SentNothing as exc:
+            raise _useless(peer, job, str(exc)) from None
     failures = peer.failures((job.folder / "stdout").read_text(), job)
     if failures:
         raise _useless(peer, job, f"had {failures:,} failed requests")
-    return Figure(count / at, used / count)
-
-
-def _first_request(peer: Peer, job: Job, before: int, child: subprocess.Popen[bytes]) -> None:
-    deadline = time.perf_counter() + PATIENCE
-    while job.target.requests() == before:
-        if child.poll() is not None or time.perf_counter() > deadline:
-            raise _useless(peer, job, "sent nothing")
-        time.sleep(0.02)
+    return Figure(found.rate, found.cost)
 
 
 def _useless(peer: Peer, job: Job, why: str) -> SystemExit:

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,12 +14,12 @@ from statistics import median
 from typing import IO
 
 from benchmarks.k6 import has_k6, k6_command, k6_failures
-from benchmarks.machine import cores, cpu_of, many_files, pinned, program
+from benchmarks.machine import cores, many_files, pinned, program
+from benchmarks.measured_child import SentNothing, measure_child
 
 SIZES = {"echo": 16, "echo-4k": 4096}
 WARM = 0.5
 MARGIN = 1.5
-PATIENCE = 30.0
 
 
 class EchoServer:
@@ -219,29 +218,17 @@ def echo(name: str, *, sockets: int, seconds: float, rounds: int) -> str:
 
 
 def _measured(peer: EchoPeer, job: EchoJob, core: int, seconds: float) -> EchoFigure:
-    server, before = job.server, job.server.echoes()
+    command, counted = peer.command(job), job.server.echoes
     with (job.folder / "output").open("w") as out:
-        child = subprocess.Popen(pinned(core, peer.command(job)), stdout=out, stderr=subprocess.STDOUT)
         try:
-            deadline = time.perf_counter() + PATIENCE
-            while server.echoes() == before:
-                if child.poll() is not None or time.perf_counter() > deadline:
-                    raise _useless(peer, job, "sent nothing")
-                time.sleep(0.02)
-            time.sleep(WARM)
-            count, used, at = server.echoes(), cpu_of(child.pid), time.perf_counter()
-            time.sleep(seconds)
-            count, used, at = server.echoes() - count, cpu_of(child.pid) - used, time.perf_counter() - at
-            child.wait(timeout=PATIENCE)
-        finally:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
-    if not count:
-        raise _useless(peer, job, "sent nothing while it was measured")
-    if (child.returncode and peer is not CHAPERON) or peer.failures(job):  # Chaperon at full speed is late, as it says
-        raise _useless(peer, job, f"failed, exit code {child.returncode}")
-    return EchoFigure(count / at, used / count)
+            found = measure_child(
+                command, core, out=out, err=subprocess.STDOUT, counted=counted, warm=WARM, seconds=seconds
+            )
+        except SentNothing as exc:
+            raise _useless(peer, job, str(exc)) from None
+    if (found.code and peer is not CHAPERON) or peer.failures(job):  # Chaperon at full speed is late, as it says
+        raise _useless(peer, job, f"failed, exit code {found.code}")
+    return EchoFigure(found.rate, found.cost)
 
 
 def _useless(peer: EchoPeer, job: EchoJob, why: str) -> SystemExit:
