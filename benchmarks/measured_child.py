@@ -15,7 +15,7 @@ PATIENCE = 30.0
 
 
 class SentNothing(Exception):
-    """The target has counted nothing, before or within the measurement."""
+    """The target has counted nothing, before or within the measurement, or the child ended within it."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def measure_child(
     command: Sequence[str],
     core: int,
     *,
-    out: IO[str],
+    out: IO[str] | int,
     err: IO[str] | int,
     counted: Callable[[], int],
     warm: float,
@@ -52,6 +52,8 @@ def measure_child(
         time.sleep(warm)
         count, used, at = counted(), cpu_of(child.pid), time.perf_counter()
         time.sleep(seconds)
+        if child.poll() is not None:  # a rate over seconds in which it was gone would be too low
+            raise SentNothing("ended before its measurement did")
         count, used, at = counted() - count, cpu_of(child.pid) - used, time.perf_counter() - at
         code = child.wait(timeout=PATIENCE)
     finally:
