@@ -8,6 +8,8 @@ import pytest
 
 from benchmarks.measured_child import SentNothing, measure_child
 
+pytestmark = pytest.mark.processes
+
 
 def test_a_child_that_ends_before_its_measurement_gives_no_figure():
     counts = iter([0, 1, 1])
