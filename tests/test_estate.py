@@ -12,6 +12,7 @@ from test_journal import WHO
 
 from chaperon import iterations, rate, users
 from chaperon.cluster.journal.journal import Journal
+from chaperon.cluster.journal.journal_texts import HiddenNames
 from chaperon.cluster.journal.orphaned_windows import OrphanedWindows
 from chaperon.cluster.journal.private_dir import PrivateDir
 from chaperon.cluster.protocol.messages import WindowsReceived
@@ -31,13 +32,16 @@ class Mortal(Ground):
         super().__init__(load, **options)
         self.folder = folder
         self.ended = 0
+        self.names = {}
 
     def worker(self, name, *, life=1):
         identity = Identity(name, life)
         link = self.net.connect(identity.routing_id)
+        self.names[name] = HiddenNames()
         worker = Worker(
-            link, identity, lambda welcome, data: self.environment, self.clock, journal=self.folder / f"{name}-{life}"
-        )
+            link, identity, lambda welcome, data: self.environment, self.clock, journal=self.folder / f"{name}-{life}",
+            send_name=self.names[name].add,
+        )  # fmt: skip
         self.crew[name] = worker
         gevent.spawn(lambda: self.codes.__setitem__(f"{name}/{life}", worker.run()))
         return worker
@@ -49,7 +53,7 @@ class Mortal(Ground):
         self.in_flight = self.crew[name].assignment.load.engine.busy
         super().kill(name, life)
         link = self.net.connect(f"supervisor of {name}".encode())
-        self.estate = OrphanedWindows(name, life, -9, left, link, self.clock)
+        self.estate = OrphanedWindows(name, life, -9, left, link, self.clock, self.names[name])
         link.listen(
             lambda message: self.estate.acknowledge(message) if isinstance(message, WindowsReceived) else None, None
         )
@@ -135,7 +139,7 @@ def supervised(monkeypatch):
     def make(codes, **options):
         clock, started = VirtualClock(), []
 
-        def run(self, name, incarnation):
+        def run(self, name, incarnation, hidden):
             started.append(incarnation)
             return codes(len(started), self)
 

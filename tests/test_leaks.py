@@ -30,7 +30,7 @@ SECRETS = (HEADER, SETTING, PASSWORD, CONFIG)
 LEAKY = """
 import base64, json, logging, traceback
 from urllib.parse import quote
-from chaperon import Environment, Scenario, iterations, run, secret, step
+from chaperon import Environment, Scenario, iterations, run, secret, step, users
 
 production = None
 
@@ -147,6 +147,7 @@ class Echo:
     def __init__(self):
         self.pushed = {}
         self.seen = {}
+        self.journals = {}
         self.modes = set()
         self._server = PromptServer(("127.0.0.1", 0), self._answer, log=None)
         self._server.start()
@@ -161,7 +162,7 @@ class Echo:
             self.pushed[f"{path} {len(self.pushed)}"] = body
             start_response("204 No Content", [])
             return [b""]
-        self._look_around()
+        self.look_around()
         sent = {k: str(v) for k, v in environ.items() if k.startswith(("HTTP_", "QUERY", "PATH_INFO"))}
         words = f"{environ.get('QUERY_STRING')} {environ.get('HTTP_AUTHORIZATION')} {body.decode('utf-8', 'replace')}"
         answer = words if path == "/plain" else json.dumps({"error": words, "sent": sent})
@@ -171,8 +172,8 @@ class Echo:
         )
         return [answer.encode()]
 
-    def _look_around(self):
-        """Keep the arguments of every process, and who may read the folders of journals."""
+    def look_around(self):
+        """Keep the arguments of every process, the files of journals, and who may read their folders."""
         for file in Path("/proc").glob("[0-9]*/cmdline"):
             with suppress(OSError):
                 self.seen[f"ps {file}"] = file.read_bytes()
@@ -180,6 +181,15 @@ class Echo:
             for journals in folder.glob("chaperon-own-*"):
                 with suppress(OSError):
                     self.modes.add(journals.stat().st_mode & 0o777)
+                    self._read_journals(journals)
+
+    def _read_journals(self, folder):
+        """Keep what the files of journals contain: those beside them are of the scenario."""
+        for engine in folder.iterdir():
+            for file in engine.iterdir() if engine.name.isdigit() else ():
+                with suppress(OSError):
+                    data = file.read_bytes().rstrip(b"\0")
+                    self.journals.setdefault(f"journal {file} {hash(data)}", data)
 
 
 @pytest.fixture
@@ -265,7 +275,28 @@ def test_no_secret_is_in_any_output(tmp_path, echo, websocket_server, verb, more
     assert any("/api/v2/write" in name for name in echo.pushed)
     assert (verb == "find") or any(scrapes.values()), "nothing was scraped"
     assert any(b"leaky.py" in data for data in echo.seen.values())
-    # a journal is memory that outlives its process: it has what the process has, for the same user alone
     assert echo.modes <= {0o700}
-    assert ("--processes" not in more) or echo.modes
-    assert leaks({**outputs, **told, **scrapes, **echo.pushed, **echo.seen}) == []
+    assert ("--processes" not in more) or b"search ***" in b"".join(echo.journals.values())
+    assert leaks({**outputs, **told, **scrapes, **echo.pushed, **echo.seen, **echo.journals}) == []
+
+
+@pytest.mark.faults
+def test_no_secret_is_in_the_journal_of_a_killed_engine(tmp_path, echo, websocket_server):
+    (tmp_path / "leaky.py").write_text(LEAKY.replace("iterations(2, users=1)", "users(2, hold='60s')"))
+    (tmp_path / "setting.txt").write_text(SETTING)
+    variables = {"LEAK_HEADER": HEADER, "LEAK_PASSWORD": PASSWORD, "LEAK_CONFIG": CONFIG}
+    given = ("--url", echo.url, "--set", f"sockets={websocket_server().url}", "--no-brake", "--processes", "2")
+    run = subprocess.Popen(
+        [sys.executable, "-m", "chaperon", *unjudged(("local", "leaky.py:production", *given))],
+        cwd=tmp_path, env={**os.environ, **variables}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+    came(lambda: any(file.endswith(".window") for name in echo.journals for file in name.split()), within=100)
+    run.kill()  # nothing is left that could delete the folder
+    run.wait()
+    before = set(echo.journals)
+    echo.look_around()
+
+    assert set(echo.journals) - before, "no journal was left"
+    assert b"search ***" in b"".join(echo.journals.values())
+    assert leaks(echo.journals) == []

@@ -20,6 +20,7 @@ from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.key_files import choose_key, user_key, write_pair
 from chaperon.cluster.transport.keys import MasterKey, WorkerKey, derived_worker_key, make_pair
 from chaperon.cluster.transport.link import STRANGERS
+from chaperon.cluster.worker.parent_pipe import connected_pair, write_key_line
 from chaperon.errors import UsageError
 
 HERE = Address.parse("tcp://127.0.0.1")
@@ -501,17 +502,14 @@ def test_a_scenario_in_an_engine_does_not_see_it_either(shells, target):
 
 
 @pytest.mark.processes
-def test_an_engine_takes_its_key_from_the_pipe():
+def test_an_engine_takes_its_key_from_its_supervisor():
     engine = ("engine", "--master", "tcp://127.0.0.1:1", "--name", "a", "--incarnation", "1")
+    ours, its = connected_pair()
     process = subprocess.Popen(
-        [sys.executable, "-m", "chaperon", *engine],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-m", "chaperon", *engine], stdin=its.fileno(), stderr=subprocess.PIPE, text=True
     )
 
-    process.stdin.write("no key at all\n")
-    process.stdin.flush()  # the pipe stays open: its end would be the supervisor's
+    write_key_line(ours, "no key at all")  # our end stays open: its end would be the supervisor's
     code = process.wait(timeout=30)
     _, said = process.communicate()
 

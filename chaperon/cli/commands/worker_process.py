@@ -22,7 +22,7 @@ from chaperon.cluster.transport.keys import WorkerKey, parse_key
 from chaperon.cluster.transport.worker_socket import WorkerSocket
 from chaperon.cluster.worker.join import Identity
 from chaperon.cluster.worker.log_sender import LogSender
-from chaperon.cluster.worker.parent_pipe import read_key_line
+from chaperon.cluster.worker.parent_pipe import NameSender, read_key_line
 from chaperon.cluster.worker.supervisor import LEFT, exit_with_parent
 from chaperon.cluster.worker.worker import Worker
 from chaperon.errors import LoadError
@@ -50,7 +50,7 @@ def engine(
 ) -> int:
     """Join a master for one run. `chaperon worker` starts this command."""
     key_line = read_key_line()
-    exit_with_parent()
+    send_name = NameSender(exit_with_parent())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     key = parse_key(key_line) if key_line else None
     identity = Identity(name, incarnation, capacity)
@@ -67,6 +67,7 @@ def engine(
         notify=print_notice,
         redact=REDACT,
         logs=logs,
+        send_name=send_name,
     )
     gevent.signal_handler(signal.SIGTERM, worker.leave)
     with stray_errors_contained():

@@ -31,21 +31,19 @@ counts; if the file is damaged, the records do.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import struct
 import zlib
 from collections import deque
-from collections.abc import Collection
 from pathlib import Path
 
 from chaperon.cluster.journal.journal_file import INITIAL_SIZE, MAGIC, MAX_SIZE, JournalFile, JournalHeader, write_all
+from chaperon.cluster.journal.journal_texts import JournalTexts
 from chaperon.errors import JournalError
 from chaperon.measure.window import Window
 
 SEALED = struct.Struct("=8sQII")
-SECRETS_FILE = "secrets"
 
 
 def window_file(folder: Path, seq: int) -> Path:
@@ -56,21 +54,29 @@ def window_file(folder: Path, seq: int) -> Path:
 class Journal:
     """Keeps the records of a recorder until they are acknowledged, in *folder*, which it creates.
 
+    *texts* removes secrets from what is written, also from a window before it is sealed; by default nothing.
     It has *size* bytes for the open window at first and *max_size* at most. *seq* is the number of
     that window, *fault* the reason why the last one could not be sealed, which matters only if the
     engine dies. Raises JournalError if *size* bytes cannot be allocated.
     """
 
     def __init__(
-        self, folder: Path, header: JournalHeader, *, size: int = INITIAL_SIZE, max_size: int = MAX_SIZE
+        self,
+        folder: Path,
+        header: JournalHeader,
+        *,
+        texts: JournalTexts | None = None,
+        size: int = INITIAL_SIZE,
+        max_size: int = MAX_SIZE,
     ) -> None:
         self.folder = folder
+        self.texts = JournalTexts() if texts is None else texts
         self.seq = 1
         self.fault: str | None = None
         self._sealed: deque[int] = deque()
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
-            self._file = JournalFile(folder / "open", header, size=size, max_size=max_size)
+            self._file = JournalFile(folder / "open", header, texts=self.texts, size=size, max_size=max_size)
         except OSError as exc:
             raise JournalError(f"no journal can be kept in {folder}: {exc.strerror}") from exc
         self.record_fields = self._file.record_fields
@@ -106,22 +112,6 @@ class Journal:
         self._file.start_window(self.seq)
         for share, (taken, ended, rows) in window.progress.items():
             self._file.note_share_start(share, taken, ended, rows)
-
-    def write_secrets(self, secrets: Collection[str], unshared: Collection[str]) -> None:
-        """Write which values are secret, so that the supervisor can remove them from recovered windows.
-
-        *unshared* are those that the master does not know. If the file cannot be written, `fault` says why.
-        """
-        path = self.folder / SECRETS_FILE
-        try:
-            fd = os.open(path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            try:
-                write_all(fd, json.dumps([sorted(secrets), sorted(unshared)]).encode())
-            finally:
-                os.close(fd)
-            path.with_suffix(".new").rename(path)
-        except OSError as exc:
-            self.fault = f"secrets could not be written to {path}: {exc.strerror}"
 
     def acknowledge(self, upto: int) -> None:
         """Delete every window up to this number: the master has them."""

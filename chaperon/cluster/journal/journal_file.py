@@ -14,23 +14,27 @@ import mmap
 import os
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Hashable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from chaperon.cluster.journal.journal_texts import JournalTexts
 from chaperon.errors import JournalError
 from chaperon.measure.plain_text import WORDS
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.window import RunEvent, VisitOutcome
 
-MAGIC = b"CHAPJRN3"
+MAGIC = b"CHAPJRN4"
 INITIAL_SIZE = 4 << 20
 """Initial size in bytes: room for 170,000 plain samples."""
 MAX_SIZE = 64 << 20
 """Maximum size in bytes; records beyond it are counted and dropped."""
 MAX_FAILURE_TEXTS = 1_000
 """Failures recorded with their messages in one window; further ones are recorded by class."""
+MESSAGES = 10
+"""Different messages of one error class of a series that are recorded in one window, which keeps that of the first."""
 
 HEADER_SIZE = 4096
 """Where the records begin; the header is before them."""
@@ -72,13 +76,14 @@ class JournalHeader:
 class JournalFile:
     """Writes the records of the open window, as a `JournalWriter`.
 
-    The file has *size* bytes at first and *max_size* at most. Raises OSError if *size* bytes cannot
-    be allocated. Afterwards no method raises: records without space are counted, and the report
-    says so if they are needed.
+    *texts* redacts what is written. The file has *size* bytes at first and *max_size* at most. Raises
+    OSError if *size* bytes cannot be allocated. Afterwards no method raises: records without space are
+    counted, and the report says so if they are needed.
     """
 
     __slots__ = (
         "_base",
+        "_described",
         "_end",
         "_failures",
         "_fd",
@@ -87,19 +92,28 @@ class JournalFile:
         "_map",
         "_max_size",
         "_places",
+        "_texts",
         "_wordings",
         "_words",
         "has_records",
     )
 
     def __init__(
-        self, path: Path, header: JournalHeader, *, size: int = INITIAL_SIZE, max_size: int = MAX_SIZE
+        self,
+        path: Path,
+        header: JournalHeader,
+        *,
+        texts: JournalTexts,
+        size: int = INITIAL_SIZE,
+        max_size: int = MAX_SIZE,
     ) -> None:
         self.has_records = False
+        self._texts = texts
         self._max_size = max_size
         self._end = HEADER_SIZE
         self._keys: dict[Key, int] = {}
         self._failures: dict[Failure, int] = {}
+        self._described: Counter[tuple[str, str, str]] = Counter()
         self._places: dict[tuple[str, str], int] = {}
         self._wordings: dict[str, int] = {}
         front = json.dumps(asdict(header)).encode()
@@ -140,37 +154,41 @@ class JournalFile:
 
     def amend(self, key: Key, start: float, end: float, before: str | None, failure: Failure) -> None:
         """Write that a sample written before is in error."""
-        self._append_text("amended", *key, start, end, before, failure.error, failure.message[:WORDS])
+        texts = self._texts
+        outcome = None if before is None else texts.name(before)
+        self._append_text(
+            "amended", *texts.key(key), start, end, outcome, texts.name(failure.error), self._message(failure)
+        )
 
     def count_visit(self, label: str, due: float, outcome: VisitOutcome, waited: float = 0.0, share: str = "") -> None:
         """Write the outcome of a visit."""
-        place = self._places.get((label, share)) or self._define(self._places, (label, share), "place", label, share)
+        place = self._places.get((label, share)) or self._define_place(label, share)
         if place:
             self._append(VISIT, place, _OUTCOME_NUMBER[outcome], due, waited)
 
     def record_rows(self, share: str, rows: int) -> None:
         """Write how many unique rows of a share were used."""
-        place = self._places.get(("", share)) or self._define(self._places, ("", share), "place", "", share)
+        place = self._places.get(("", share)) or self._define_place("", share)
         if place:
             self._append(ROWS, place, rows)
 
     def count_note(self, what: str) -> None:
         """Write one occurrence of a note."""
-        words = self._wordings.get(what) or self._define(self._wordings, what, "note", what)
+        words = self._wordings.get(what) or self._define(self._wordings, what, "note", self._texts.text(what))
         if words:
             self._append(NOTE, words, 0)
 
     def record_event(self, what: RunEvent) -> None:
         """Write an event."""
-        self.has_records |= self._append_text("happened", what.at, what.kind, what.text, what.took)
+        self.has_records |= self._append_text("happened", what.at, what.kind, self._texts.text(what.text), what.took)
 
     def note_share_start(self, share: str, taken: int, ended: int, rows: int) -> None:
         """Write the progress of a share; visits of the share count from there."""
-        self._append_text("share", share, taken, ended, rows)
+        self._append_text("share", self._texts.name(share), taken, ended, rows)
 
     def start_window(self, seq: int) -> None:
         """Start window *seq*: discard the records of the last one."""
-        for table in (self._keys, self._failures, self._places, self._wordings):
+        for table in (self._keys, self._failures, self._places, self._wordings, self._described):
             table.clear()
         self._base, self._end, self.has_records = seq << 32, HEADER_SIZE, False
         self._words[DROPPED] = 0
@@ -186,19 +204,32 @@ class JournalFile:
     def _append_full(self, sample: Sample) -> None:
         """Write a sample with all its fields, after the definitions of its key and failure if they are new."""
         key, start, end, failure, size, due, value = sample
-        word = self._keys.get(key) or self._define(self._keys, key, "key", *key)
-        why = 0 if failure is None else self._define_failure(failure)
+        word = self._keys.get(key) or self._define(self._keys, key, "key", *self._texts.key(key))
+        why = 0 if failure is None else self._define_failure(key, failure)
         if word and why is not None:
             rest = (_UNKNOWN if due is None else due, _UNKNOWN if value is None else value)
             self._append(FULL, word, why >> KIND_BITS, start, end, *rest, size)
 
-    def _define_failure(self, failure: Failure) -> int | None:
+    def _define_failure(self, key: Key, failure: Failure) -> int | None:
         known = self._failures.get(failure)
-        if known is None and len(self._failures) >= MAX_FAILURE_TEXTS:
+        place = key.scenario, key.name, failure.error
+        if known is None and (self._described[place] >= MESSAGES or len(self._failures) >= MAX_FAILURE_TEXTS):
             failure = failure._replace(message="")
             known = self._failures.get(failure)
-        error, message, *rest, _ = failure  # the traces are for a tap alone
-        return known or self._define(self._failures, failure, "failure", error, message[:WORDS], *rest)
+        if known:
+            return known
+        self._described[place] += 1
+        texts = self._texts
+        error, _, listed, censored, begun, where, _ = failure  # the traces are for a tap alone
+        parts = (texts.name(error), self._message(failure), listed, censored, begun, texts.text(where))
+        return self._define(self._failures, failure, "failure", *parts)
+
+    def _message(self, failure: Failure) -> str:
+        return self._texts.text(failure.message)[:WORDS]
+
+    def _define_place(self, label: str, share: str) -> int | None:
+        name = self._texts.name
+        return self._define(self._places, (label, share), "place", name(label), name(share))
 
     def _define(self, table: dict[Any, int], what: Hashable, *text: object) -> int | None:
         """Define a number for the rest of the window; return None if there is no room."""

@@ -9,14 +9,15 @@ from pathlib import Path
 from gevent.event import Event
 
 from chaperon.clock import Clock
-from chaperon.cluster.journal.recovery import Recovered, recover, recover_secrets
+from chaperon.cluster.journal.journal_file import JournalHeader
+from chaperon.cluster.journal.journal_texts import HiddenNames
+from chaperon.cluster.journal.recovery import Recovered, recover
 from chaperon.cluster.protocol.messages import WindowFrame, WindowsReceived, WorkerDied
 from chaperon.cluster.transport.link import WorkerLink
 from chaperon.cluster.transport.outbox import Outbox
 from chaperon.cluster.transport.pause_detector import PauseDetector
-from chaperon.cluster.worker.window_redactor import WindowRedactor
 from chaperon.cluster.worker.window_size import pack_to_fit
-from chaperon.report.redaction.redaction import Redactor
+from chaperon.measure.window_codec import unpack_window
 
 EXIT_FAULT = 70
 """Exit code of an engine that ends by a fault of Chaperon's own, which the master may not know yet."""
@@ -29,13 +30,20 @@ class OrphanedWindows:
     """Reports an engine's death to the master and sends the windows that the engine had not delivered.
 
     They have the engine's own name, incarnation and numbers, so that none counts twice. *folder* is
-    its journal, None without one; *journal_found* says whether it exists. *fault* is the reason why
-    it cannot be sent, or the fault of Chaperon's own that ended the engine: it is reported to the
+    its journal, None without one, *names* the names that it hides; *journal_found* says whether it exists. *fault* is
+    the reason why it cannot be sent, or the fault of Chaperon's own that ended the engine: it is reported to the
     master, whose run is INVALID.
     """
 
     def __init__(
-        self, name: str, incarnation: int, code: int, folder: Path | None, link: WorkerLink, clock: Clock
+        self,
+        name: str,
+        incarnation: int,
+        code: int,
+        folder: Path | None,
+        link: WorkerLink,
+        clock: Clock,
+        names: HiddenNames | None = None,
     ) -> None:
         self.fault = f"{name} ended by a fault of Chaperon's own" if code == EXIT_FAULT else ""
         self._death = WorkerDied(name, incarnation, code, fault=self.fault)
@@ -47,6 +55,7 @@ class OrphanedWindows:
         self.journal_found = False
         self._answered_at: float | None = None
         self._wake = Event()
+        self._names = HiddenNames() if names is None else names
         if folder is not None:
             self._recover(folder)
 
@@ -84,22 +93,25 @@ class OrphanedWindows:
         if not (folder / "open").exists():
             return
         try:
-            secrets, unshared = recover_secrets(folder)
-            redact = WindowRedactor(Redactor(), lambda secret: secret not in unshared)
-            redact.add(secrets)
-            self._load(recover(folder), redact)
+            self._load(recover(folder))
         except Exception as exc:  # any fault: the master must know that data is missing
             self.fault = f"what {self._death.worker} left cannot be sent: {type(exc).__name__}: {exc}"
             self._death = replace(self._death, fault=self.fault)
 
-    def _load(self, found: Recovered, redact: WindowRedactor) -> None:
+    def _load(self, found: Recovered) -> None:
         header = found.header
         self.journal_found, self._run = True, header.run
         self._death = WorkerDied(header.worker, header.incarnation, self._death.code, found.cut, self.fault)
         for seq, body in found.sealed:
-            self._outbox.put(seq, body)
+            self._outbox.put(seq, self._restored(body, header))
         for window in found.unsealed:
-            self._outbox.put(window.seq, pack_to_fit(redact(window), began=header.began))
+            self._outbox.put(window.seq, pack_to_fit(self._names.restore(window), began=header.began))
+
+    def _restored(self, body: bytes, header: JournalHeader) -> bytes:
+        """Return a sealed window with the names that the journal hides."""
+        window = unpack_window(body, header.worker, began=header.began)
+        restored = self._names.restore(window)
+        return body if restored is window else pack_to_fit(restored, began=header.began)
 
     def _finished(self) -> bool:
         if self._answered_at is None:

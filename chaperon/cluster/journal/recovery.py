@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from chaperon.cluster.journal.journal import SEALED, SECRETS_FILE
+from chaperon.cluster.journal.journal import SEALED
 from chaperon.cluster.journal.journal_file import (
     COMMIT,
     DROPPED,
@@ -88,21 +88,6 @@ def recover(folder: Path) -> Recovered:
     if not records.has_records:
         return Recovered(header, sealed, (), seq - 1)
     return Recovered(header, sealed, (records.window(seq),), seq)
-
-
-def recover_secrets(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the secrets of the run, and those that the master does not know, as `Journal.write_secrets` wrote them.
-
-    Both are empty if none were written. Raises JournalError if the file cannot be read.
-    """
-    path = folder / SECRETS_FILE
-    try:
-        secrets, unshared = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return [], []
-    except (OSError, ValueError) as exc:
-        raise JournalError(f"the secrets of the run cannot be read from {path}: {exc}") from exc
-    return secrets, unshared
 
 
 def _read_header(data: bytes) -> JournalHeader:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from chaperon.clock import Clock
+from chaperon.cluster.journal.journal_texts import JournalTexts
 from chaperon.cluster.protocol.messages import Change, Lease, Order
 from chaperon.cluster.worker.window_redactor import WindowRedactor
 from chaperon.cluster.worker.window_sender import WindowSender
@@ -31,7 +32,7 @@ class Assignment:
     Windows are sent by *sender*, after *redact*. *engines* processes perform the whole load. No visit
     starts while *suspended()*. *on_share_ended* is called when a share is done or returned,
     *stop_run* when a scenario stops the run, *on_fault* on a fault of Chaperon's own, *on_end* after
-    the last window.
+    the last window. *send_name* gets names that the journal does not write as they are, see `JournalTexts`.
     """
 
     def __init__(
@@ -49,8 +50,11 @@ class Assignment:
         on_fault: OnFault,
         on_end: Callable[[], object],
         redact: WindowRedactor,
+        send_name: Callable[[int, str], object],
     ) -> None:
         self._redact = redact
+        self._secrets_found = 0
+        self._texts = JournalTexts(redact.text, redact.name, send_name, self._add_secrets)
         self.load: LocalLoad | None = None
         self._plan = plan
         self._shares = shares
@@ -127,7 +131,7 @@ class Assignment:
             began=began,
             stop_run=self._stop_run,
             on_fault=self._on_load_fault,
-            journal=partial(self._sender.open_journal, began),
+            journal=partial(self._sender.open_journal, began, self._texts),
             leasing=Leasing(
                 engines=self._engines,
                 keep_alive=True,
@@ -135,15 +139,21 @@ class Assignment:
                 on_share_ended=self._on_share_ended,
             ),
         )
-        self._sender.write_secrets(self._redact)
         for lease in self._leases.values():
             self._start_share(self.load, lease)
         spawn_watched("the load", self._perform, self.load, on_fault=self._on_load_fault, ends=True)
 
     def _send(self, window: Window) -> None:
-        if self.load is not None and self._redact.add(self.load.secrets):
-            self._sender.write_secrets(self._redact)
+        self._add_secrets()
         self._sender.send(self._redact(window))
+
+    def _add_secrets(self) -> bool:
+        """Redact the values of cookies that the scenario has set, too; return whether there are new ones."""
+        found = () if self.load is None else self.load.secrets
+        if len(found) == self._secrets_found:
+            return False
+        self._secrets_found = len(found)
+        return self._redact.add(found)
 
     def apply_changes(self, changes: tuple[Change, ...]) -> None:
         """Apply the changes of the load that are new, at their moments of the run."""

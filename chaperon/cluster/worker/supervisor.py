@@ -16,12 +16,13 @@ from gevent import subprocess
 from gevent.event import Event
 
 from chaperon.clock import Clock
+from chaperon.cluster.journal.journal_texts import HiddenNames
 from chaperon.cluster.journal.orphaned_windows import OrphanedWindows
 from chaperon.cluster.journal.private_dir import PrivateDir
 from chaperon.cluster.protocol.messages import Message, WindowsReceived
 from chaperon.cluster.transport.key_variables import without_keys
 from chaperon.cluster.transport.link import WorkerLink
-from chaperon.cluster.worker.parent_pipe import write_key_line
+from chaperon.cluster.worker.parent_pipe import NameReader, connected_pair, write_key_line
 from chaperon.load.background import OnFault, Watched, spawn_watched
 from chaperon.measure.quantity import count_text
 
@@ -64,7 +65,8 @@ class Supervisor:
     that replaces one that died in a run waits that many seconds for its master. *link* is used to report
     deaths to the master, *notify* for messages to the user, *on_fault* for a fault of Chaperon's own.
     Engines keep their journals in *private_dir*. The line of a *key* is written to each engine by a
-    pipe, since other processes can read environments and arguments. *relay* gets each line that an engine
+    socket, since other processes can read environments and arguments; by the same socket an engine hands over the names
+    that its journal does not hold. *relay* gets each line that an engine
     prints, which otherwise goes to the streams of this process directly.
     """
 
@@ -168,8 +170,9 @@ class Supervisor:
         deaths = 0
         while not self._leaving:
             incarnation = SystemRandom().getrandbits(53)
-            code = self._run(name, incarnation)
-            self._send_orphaned(name, incarnation, code)
+            hidden = HiddenNames()
+            code = self._run(name, incarnation, hidden)
+            self._send_orphaned(name, incarnation, code, hidden)
             final = self._final_code(code)
             if final is not None:
                 self._codes.append(final)
@@ -203,9 +206,10 @@ class Supervisor:
             return REFUSED if code == ORPHANED else code
         return None
 
-    def _send_orphaned(self, name: str, incarnation: int, code: int) -> None:
-        """Report an engine's end to the master, and send the windows in its journal."""
-        orphan = OrphanedWindows(name, incarnation, code, self._journal(incarnation), self._link, self._clock)
+    def _send_orphaned(self, name: str, incarnation: int, code: int, hidden: HiddenNames) -> None:
+        """Report an engine's end to the master, and send the windows in its journal with the names it hides."""
+        journal = self._journal(incarnation)
+        orphan = OrphanedWindows(name, incarnation, code, journal, self._link, self._clock, hidden)
         if orphan.fault:
             self._notify(f"worker {name}: {orphan.fault}")
         died = code not in (OVER, REFUSED, LEFT, ORPHANED)
@@ -226,23 +230,26 @@ class Supervisor:
     def _journal(self, incarnation: int) -> Path | None:
         return None if self._private_dir is None else self._private_dir.folder / str(incarnation)
 
-    def _run(self, name: str, incarnation: int) -> int:
+    def _run(self, name: str, incarnation: int, hidden: HiddenNames) -> int:
         journal = self._journal(incarnation)
         kept = [] if journal is None else ["--journal", str(journal)]
         if name in self._rejoining:
             kept += ["--wait", f"{self._rejoin_wait:g}"]
-        engine = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, *self._command(name, incarnation), *kept],
-            stdin=subprocess.PIPE,  # closed when this process ends: see `exit_with_parent`
-            env=without_keys(os.environ),
-            start_new_session=True,  # Ctrl-C on this terminal goes to the supervisor alone
-            stdout=None if self._relay is None else subprocess.PIPE,
-            stderr=None if self._relay is None else subprocess.STDOUT,
-        )
+        ours, its = connected_pair()
+        with its:
+            engine = subprocess.Popen(
+                [sys.executable, "-c", _PROGRAM, *self._command(name, incarnation), *kept],
+                stdin=its.fileno(),  # our end is closed when this process ends: see `exit_with_parent`
+                env=without_keys(os.environ),
+                start_new_session=True,  # Ctrl-C on this terminal goes to the supervisor alone
+                stdout=None if self._relay is None else subprocess.PIPE,
+                stderr=None if self._relay is None else subprocess.STDOUT,
+            )
         self._engines[name] = engine
         printed = self._relay_lines_of(name, engine)
-        if engine.stdin is not None:
-            write_key_line(engine.stdin, self._key)
+        write_key_line(ours, self._key)
+        names = NameReader(ours, hidden.add)
+        reading = spawn_watched(f"names hidden by {name}", names.read, on_fault=self._on_sender_fault, ends=True)
         if self._leaving:  # asked to leave while this engine was being started
             _signal(engine, signal.SIGTERM if self._leaving < KILL_AFTER else signal.SIGKILL)
         try:
@@ -250,8 +257,9 @@ class Supervisor:
         finally:
             if engine.returncode is not None:
                 del self._engines[name]
-                if engine.stdin is not None:
-                    engine.stdin.close()
+                reading.kill()
+                names.read_rest()
+                ours.close()
                 if printed is not None:
                     printed.join(RELAYED_WITHIN)
                     printed.kill()
@@ -270,25 +278,27 @@ class Supervisor:
         return spawn_watched(f"what {name} prints", relay_lines, on_fault=self._on_sender_fault, ends=True)
 
 
-def exit_with_parent() -> None:
-    """End this process at once when its supervisor ends in any way.
+def exit_with_parent() -> int:
+    """End this process at once when its supervisor ends in any way; return the connection to it, a file descriptor.
 
     The supervisor holds the other end of standard input and writes one line at the start,
     see `read_key_line`; on Linux the kernel is asked as well.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PDEATHSIG, signal.SIGKILL)
-    pipe = os.dup(0)
+    connection = os.dup(0)
     nowhere = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nowhere, 0)
     os.close(nowhere)
 
     def watch() -> None:
-        while os.read(pipe, 1):
-            pass
+        with suppress(OSError):  # the supervisor ended before it had read all names
+            while os.read(connection, 1):
+                pass
         os._exit(ORPHANED)
 
     gevent.get_hub().threadpool.spawn(watch)  # in a thread: the hub may be busy
+    return connection
 
 
 def _signal(engine: subprocess.Popen[bytes], number: int) -> None:

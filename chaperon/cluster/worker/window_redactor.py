@@ -1,8 +1,8 @@
-"""Removes secrets from the windows of a worker before they are written to its journal or sent."""
+"""Removes secrets from the windows of a worker before they are sent."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from chaperon.measure.sample import Key
@@ -35,10 +35,13 @@ class WindowRedactor:
     def __repr__(self) -> str:
         return f"<WindowRedactor of {len(self._known)} secrets, {len(self.unshared)} unknown to the master>"
 
-    @property
-    def secrets(self) -> Collection[str]:
-        """All secrets added so far; `unshared` are those that the master does not know."""
-        return self._known
+    def text(self, text: str) -> str:
+        """Return *text* without known secrets and without what looks like one."""
+        return self._texts(text)
+
+    def name(self, name: str) -> str:
+        """Return the name of a series as it is sent: without the secrets that the master does not know."""
+        return self._name(name) if self.unshared else name
 
     def add(self, secrets: Iterable[str]) -> bool:
         """Add secrets; return whether any of them is new."""

@@ -8,11 +8,11 @@ from pathlib import Path
 from chaperon.clock import Clock
 from chaperon.cluster.journal.journal import Journal
 from chaperon.cluster.journal.journal_file import JournalHeader
+from chaperon.cluster.journal.journal_texts import JournalTexts
 from chaperon.cluster.protocol.messages import Lease, Pong, WindowFrame
 from chaperon.cluster.transport.link import WorkerLink
 from chaperon.cluster.transport.outbox import MAX_BYTES, Outbox
 from chaperon.cluster.worker.join import Identity
-from chaperon.cluster.worker.window_redactor import WindowRedactor
 from chaperon.cluster.worker.window_size import pack_to_fit
 from chaperon.errors import JournalError
 from chaperon.measure.window import Window
@@ -51,14 +51,15 @@ class WindowSender:
         """Start with an empty outbox for a run; *heartbeat_interval* is in seconds."""
         self._run, self._outbox = run, Outbox(heartbeat_interval=heartbeat_interval)
 
-    def open_journal(self, began: float, second: int) -> Journal | None:
-        """Return the journal of a run that begins at *began*, from a second of it on, or None."""
+    def open_journal(self, began: float, texts: JournalTexts, second: int) -> Journal | None:
+        """Return the journal of a run that begins at *began*, from a second of it on, or None; see `Journal`."""
         self._began = began
         if self._folder is None:
             return None
         mine = self._identity
+        header = JournalHeader(mine.name, mine.incarnation, self._run, began, second)
         try:
-            self._journal = Journal(self._folder, JournalHeader(mine.name, mine.incarnation, self._run, began, second))
+            self._journal = Journal(self._folder, header, texts=texts)
         except JournalError as exc:
             self._notify(f"worker {mine.name}: {exc}: if the process is killed, its last second is lost")
         return self._journal
@@ -67,11 +68,6 @@ class WindowSender:
         """Record the progress of a share that was leased."""
         if self._journal is not None:
             self._journal.note_share_start(lease.share, lease.start, lease.rows)
-
-    def write_secrets(self, redact: WindowRedactor) -> None:
-        """Write the secrets of the run to the journal, for windows that are recovered from it."""
-        if self._journal is not None:
-            self._journal.write_secrets(redact.secrets, redact.unshared)
 
     def send(self, window: Window) -> None:
         """Send a window that was just cut: the sink of a worker. An exception is a fault of Chaperon's own."""
@@ -87,10 +83,15 @@ class WindowSender:
             self._dropped += 1
         try:
             if self._journal is not None:
-                self._journal.seal(window, body)
+                self._journal.seal(window, self._written(self._journal.texts, window, body))
         finally:
             self._outbox.put(window.seq, body)
         self.flush()
+
+    def _written(self, texts: JournalTexts, window: Window, body: bytes) -> bytes:
+        """Return what the journal keeps of a window: *body*, the window as it is sent, unless a name holds a secret."""
+        written = texts.window(window)
+        return body if written is window else pack_to_fit(written, began=self._began)
 
     def _pack_empty(self, window: Window, note: str) -> bytes:
         """Return a window of the same number with nothing but a note."""

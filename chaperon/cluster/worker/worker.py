@@ -48,6 +48,7 @@ class Worker:
     the folder of its journal. It waits *timeout* seconds for an answer of the master, None:
     without limit. With *fetch_bundle* it downloads the scenario from the master. Its messages contain no
     secret that *redact* or the environment knows. It sends the records of *logs* to the master.
+    *send_name* gets the names that the journal does not write as they are, see `JournalTexts`.
     """
 
     def __init__(
@@ -63,8 +64,10 @@ class Worker:
         notify: Callable[[str], None] = lambda text: None,
         redact: Redactor | None = None,
         logs: LogSender | None = None,
+        send_name: Callable[[int, str], object] = lambda number, name: None,
     ) -> None:
         self.reason = ""
+        self._send_name = send_name
         self._logs = logs
         self._log_messages = 0
         self._redact = redact or Redactor()
@@ -184,6 +187,7 @@ class Worker:
                 on_fault=self._report_fault,
                 on_end=self._on_load_ended,
                 redact=redact,
+                send_name=self._send_name,
             )
             if self._state == "loading":
                 self._state = "ready"
