@@ -683,6 +683,41 @@ def test_the_page_of_a_fleet_is_that_of_one_process():
     assert found[0][1]
 
 
+@pytest.mark.page
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+def test_the_live_page_of_a_fleet_has_a_row_for_each_worker_and_shows_a_lost_one(browser):
+    stage, page = Ground(rate(20, hold=60)), LivePage()
+    for name in ("w0", "w1"):
+        stage.worker(name)
+    with page:
+        stage.fleet(2, outputs=[PageOutput(page)])
+        stage.clock.run(lambda: gevent.sleep(0.002) or page.feed._state._totals.seconds >= 5)
+        assert live_workers(browser, page) == {"w0": "✓", "w1": "✓"}
+        stage.kill("w1")
+        stage.clock.run(lambda: any(worker.lost for worker in stage.master.crew))
+        stage.clock.run(lambda: gevent.sleep(0.002) or page.feed._state._totals.seconds >= 30)
+        found = live_workers(browser, page)
+    leaving = gevent.spawn(stage.master.__exit__, None, None, None)
+    stage.clock.run(lambda: gevent.sleep(0.002) or leaving.ready())  # the page computes in real time
+    assert found["w0"] == "✓"
+    assert re.fullmatch(r"✕ lost at 0:0\d, [\d,]+ visits", found["w1"])
+    assert browser.messages == []
+
+
+def live_workers(browser, page):
+    """Open the page while simulated time stands still; return the state of each worker, whose row has figures."""
+    browser.call("Page.navigate", url="about:blank")
+    browser.messages.clear()
+    browser.open(page.url)
+    rows = browser.value("[...byId('workers').tBodies[0].rows].map(row => [...row.cells].map(cell => cell.innerText))")
+    browser.call("Page.navigate", url="about:blank")
+    for row in rows:
+        assert len(row) == 11
+        assert "NaN" not in "".join(row)
+        assert int(row[1]) > 0
+    return {row[0]: row[-1] for row in rows}
+
+
 # ---- the commands
 
 

@@ -1,5 +1,6 @@
 """The page of a finished run, opened from a file in a headless Chromium."""
 
+import hashlib
 import json
 import math
 import random
@@ -383,6 +384,22 @@ class TestInChromium:
 
         assert browser.pdf().startswith(b"%PDF")
 
+    def test_paper_has_the_place_of_the_page_the_run_file_and_its_hash_at_its_foot(self, browser, tmp_path):
+        stage = Ground(rate(20, hold=5))
+        stage.worker("w0")
+        stage.fleet(1, outputs=[HtmlOutput(tmp_path / "run.html")], run_file=tmp_path / "run.chap")
+        stage.play()
+        browser.open((tmp_path / "run.html").as_uri())
+
+        digest = hashlib.sha256((tmp_path / "run.chap").read_bytes()).hexdigest()
+        foot = browser.value("byId('made').textContent")
+        assert f"{(tmp_path / 'run.html').as_uri()} · run file run.chap · SHA-256 {digest}" in foot
+        shown = "getComputedStyle(byId('made')).display"
+        assert browser.value(shown) == "none"
+        browser.call("Emulation.setEmulatedMedia", media="print")
+        assert browser.value(shown) == "block"
+        browser.size(1200)
+
     def test_a_locale_that_intl_does_not_know_is_none_of_its_troubles(self, shown, tmp_path):
         _, _, path = shown
         browser = Browser(locale="en_US.POSIX")
@@ -407,7 +424,8 @@ class TestInChromium:
         assert (tmp_path / "again.html").read_text() == (tmp_path / "live.html").read_text()
         browser.open((tmp_path / "live.html").as_uri())
         assert (
-            browser.value("[...document.querySelectorAll('#workers tbody tr')].map(row => row.cells.length)") == [8] * 3
+            browser.value("[...document.querySelectorAll('#workers tbody tr')].map(row => row.cells.length)")
+            == [11] * 3
         )
         assert float({tuple(k): c for k, c in rows_of(browser)}["shop", "visit", "visit"][1]) == report["visit"].count
 
@@ -483,4 +501,5 @@ class TestInChromium:
         state = browser.value("document.querySelectorAll('#workers tbody tr')[1].innerText")
         assert re.search(r"✕ lost at 0:1[1-3], ", state)
         assert browser.value("flags().map(([at, sign, text]) => text)") == ["w1 lost"]
+        assert browser.value("byId('workers').rows[2].cells[9].dataset.value") in ("10", "11", "12")
         assert browser.value("nameOf(view.series)") == "visit"  # the run has no requests

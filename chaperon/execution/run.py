@@ -386,8 +386,9 @@ class Run(ABC):
 
     def _facts(self) -> list[tuple[str, str]]:
         header = run_header(self.plan, began=0.0, started="", time=0.0)
-        file = None if self._run_file is None else self._run_file.path.name
-        return [(name, self._monitor.redact(text)) for name, text in facts_of(header, file)]
+        writer = self._run_file
+        kept = (None, "") if writer is None else (writer.path.name, writer.sha256)
+        return [(name, self._monitor.redact(text)) for name, text in facts_of(header, *kept)]
 
     def _tear_down(self) -> None:
         try:

@@ -10,11 +10,11 @@ from chaperon._version import VERSION
 from chaperon.live_page.totals import RunTotals, clean
 from chaperon.measure.sample import Key
 from chaperon.report.outputs.closed_second import ClosedSecond
+from chaperon.report.outputs.json import worker_row
 from chaperon.report.outputs.output import PlannedRun
 from chaperon.report.page.payload import CLASSES, charted, limit_bound, page_payload, step_values
 from chaperon.report.page.steps import RunSteps
 from chaperon.report.report import Report, Verdict
-from chaperon.report.totals import WorkerStats
 
 UPDATES = 10
 """How often a step of several seconds is drawn again before it is finished."""
@@ -74,7 +74,7 @@ class LiveState:
             "lengths": totals.lengths,
             "errors": totals.changed_errors(),
             "events": [self._events_sent - len(events), events],
-            "tables": tables,
+            "tables": {**tables, "events": totals.event_groups()} if events else tables,
             "bounds": self._bounds(tables["limits"]),
             "state": self.state(),
         }
@@ -95,6 +95,7 @@ class LiveState:
             "series": totals.rows(),
             "errors": [totals.error_row(where) for where in totals.errors],
             "happenings": totals.event_rows(),
+            "events": totals.event_groups(),
         }
         names = [series.name for series in totals.series][: len(tables["series"])]
         whole = charted(
@@ -145,6 +146,7 @@ class LiveState:
     def _small_tables(self) -> dict[str, Any]:
         """Return the tables that are whole in every message."""
         run, plan = self.plan.run, self.plan
+        crew = [] if run is None else run.crew
         limits = [] if run is None else [asdict(result) for result in run.limits_so_far()]
         for limit in limits:
             limit["limit"] = clean(plan.redact(limit["limit"]))
@@ -160,21 +162,6 @@ class LiveState:
             "limits": limits,
             "requests": self._totals.requests_row(self._began),
             "ledger": self._totals.ledger_rows(),
-            "workers": [] if run is None else [worker_row(worker) for worker in run.crew],
+            "workers": [{**worker_row(worker), "name": clean(worker.name)} for worker in crew],
             "notes": self._totals.note_rows(),
         }
-
-
-def worker_row(worker: WorkerStats) -> dict[str, Any]:
-    """Return a worker as the JSON report has it."""
-    health = worker.health
-    return {
-        "name": clean(worker.name),
-        "visits": worker.visits,
-        "windows": worker.windows,
-        "lost": worker.lost,
-        "losses": worker.losses,
-        "late_p99": health.get("late_p99", 0.0),
-        "cpu": health.get("cpu", 0.0),
-        "health": health,
-    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +13,7 @@ from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts
 from chaperon.report.outputs.closed_second import ClosedSecond
-from chaperon.report.page.payload import table_row
+from chaperon.report.page.payload import event_rows, table_row
 from chaperon.report.page.steps import SeriesName
 from chaperon.report.redaction.one_line import one_line
 from chaperon.report.redaction.redaction import redacted
@@ -194,6 +194,10 @@ class RunTotals:
             {"worker": clean(worker), **asdict(event), "text": clean(event.text)}
             for worker, event in self.events[since:]
         ]
+
+    def event_groups(self) -> list[dict[str, Any]]:
+        """Return the events as they are listed, equal ones once."""
+        return event_rows([(clean(worker), replace(each, text=clean(each.text))) for worker, each in self.events])
 
     def note_rows(self) -> Mapping[str, int]:
         """Return the notes with their numbers."""

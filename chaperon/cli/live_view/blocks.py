@@ -12,6 +12,7 @@ from chaperon.cli.live_view.view_state import ViewState
 from chaperon.cli.live_view.words import LABEL, cut, flowed, labelled, padded, shown
 from chaperon.measure.quantity import count_text
 from chaperon.report.chart import columns
+from chaperon.report.events.event_groups import EventGroup, event_line
 from chaperon.report.format import AT_LEAST, time_text
 from chaperon.report.percentiles import Bounds
 from chaperon.report.totals import WorkerStats
@@ -244,6 +245,14 @@ def workers(found: Sequence[WorkerStats], width: int, rows: int) -> list[Text]:
         style = "dim" if place == 0 else "red" if any(line.startswith(f"{name} ") for name in lost) else ""
         styled.append(Text(cut(line, width), style, no_wrap=True, overflow="crop", end=""))
     return styled
+
+
+def events(found: Sequence[EventGroup], workers: int, width: int, rows: int) -> list[Text]:
+    """Return the newest events on at most *rows* lines, equal ones on one."""
+    return [
+        labelled("" if place else "events", (cut(event_line(group, workers), width - LABEL), "yellow"))
+        for place, group in enumerate(found[:rows])
+    ]
 
 
 def notices(state: ViewState, width: int) -> list[Text]:

@@ -41,18 +41,19 @@ def view_lines(state: ViewState, width: int, height: int) -> list[Text]:
 
 
 _ON_SCREEN = ("head", "why", "help", "plan", "rates", "times", "series", "errors", "limits", "generator", "workers",
-              "notices", "keys")  # fmt: skip
+              "events", "notices", "keys")  # fmt: skip
 _PAGES = {
     # in the order in which blocks get their first lines
-    "": ("head", "why", "rates", "times", "errors", "limits", "generator", "notices", "series", "workers", "plan"),
+    "": ("head", "why", "rates", "times", "errors", "limits", "generator", "notices", "series", "workers", "events",
+         "plan"),
     ERRORS: ("head", "why", "rates", "errors"),
     HELP: ("head", "why", "help", "rates", "notices"),
-}
-_GROWING = ("times", "rates", "why", "help", "limits", "errors", "workers", "series", "notices")
+}  # fmt: skip
+_GROWING = ("times", "rates", "why", "help", "limits", "errors", "workers", "series", "events", "notices")
 """The order in which blocks get further lines."""
 _SHARES: tuple[dict[str, int], ...] = (
-    {"why": 2, "limits": 2, "errors": 2, "series": 4, "workers": 4, "notices": 2},
-    {"why": 3, "limits": 3, "errors": 3, "series": BUSIEST + 1},
+    {"why": 2, "limits": 2, "errors": 2, "series": 4, "workers": 4, "events": 1, "notices": 2},
+    {"why": 3, "limits": 3, "errors": 3, "series": BUSIEST + 1, "events": 2},
     {},
 )
 """Lines that these blocks get at most before all others have theirs: first, then, in the end."""
@@ -94,6 +95,9 @@ def _blocks(state: ViewState, width: int) -> dict[str, Block]:
         "generator": _fixed(generator),
         "workers": Block(
             lambda rows: blocks.workers(state.workers, width, rows), range(2, several + 2) if several else ()
+        ),
+        "events": Block(
+            lambda rows: blocks.events(state.events, len(state.workers), width, rows), range(1, len(state.events) + 1)
         ),
         "notices": _list(notices),
         "keys": _fixed(keys),

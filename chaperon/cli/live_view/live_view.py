@@ -180,6 +180,7 @@ class LiveView:
             known=self._series.known,
             errors=self._series.errors(),
             workers=running.crew,
+            events=self._series.events(),
             notices={label: text for output in self._outputs for label, text in output.notices.items()},
             keys=self._keyboard.active,
             page=controls.page,

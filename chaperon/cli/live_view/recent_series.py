@@ -1,4 +1,4 @@
-"""The busiest series of a run and its errors by class, from every closed second."""
+"""The busiest series of a run, its errors by class and its events, from every closed second."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from typing import NamedTuple
 
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
-from chaperon.measure.window import Window
+from chaperon.measure.window import RunEvent, Window
 from chaperon.report.collector import RECENT
+from chaperon.report.events.event_groups import CHANGE, EventGroup, event_groups
 from chaperon.report.percentiles import Bounds, Population
 from chaperon.report.rows import UNTIMED
 
+EVENTS = 1_000
+"""Most events that are kept."""
 Name = tuple[str, str]
 """(scenario label, series name)"""
 
@@ -59,6 +62,7 @@ class RecentSeries:
         self._by_key: dict[Key, _Known] = {}
         self._seconds: deque[tuple[int, Mapping[Key, Sequence[Series]]]] = deque(maxlen=RECENT)
         self._classes: dict[str, tuple[int, float, str, str]] = {}
+        self._events: list[tuple[str, RunEvent]] = []
 
     def __repr__(self) -> str:
         return f"<RecentSeries of {len(self._by_name)}>"
@@ -81,6 +85,7 @@ class RecentSeries:
         if not self._seconds or second > self._seconds[-1][0]:
             self._seconds.append((second, by_key))
         for window in windows:
+            self._add_events(window)
             for (_, name_of_series, error), found in window.errors.items():
                 count, last, series_of, words = self._classes.get(error, (0, -1.0, "", ""))
                 if found.last >= last:
@@ -101,6 +106,16 @@ class RecentSeries:
 
         found = sorted(self._classes.items(), key=order)
         return [ErrorFigures(error, count, series, words) for error, (count, _, series, words) in found]
+
+    def events(self) -> list[EventGroup]:
+        """Return the events of the run, equal ones as one group, the group with the newest event first."""
+        return sorted(event_groups(self._events), key=lambda group: -group.last)
+
+    def _add_events(self, window: Window) -> None:
+        for event in window.happenings:
+            every = event.kind == CHANGE and any(event == known for _, known in self._events)
+            if not every and len(self._events) < EVENTS:  # every worker reports a change of the load
+                self._events.append((window.worker, event))
 
     def _new(self, key: Key) -> _Known:
         name = (key.scenario, key.name)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chaperon.cli.live_view.recent_series import ErrorFigures, SeriesFigures
+from chaperon.report.events.event_groups import EventGroup
 from chaperon.report.totals import Pulse, WorkerStats
 
 
@@ -15,8 +16,8 @@ class ViewState:
 
     *plan* is the load in words, *length* its seconds and *visits* its number of visits, where these are known.
     *levels* are what is asked for now by unit, *factor* times the plan. *series* are the busiest of *known* ones,
-    *notices* what outputs have to say, by what it is. *keys* says whether keys are read, *page* which page is
-    shown, *answer* is the answer to the newest key.
+    *events* have the newest first, *notices* what outputs have to say, by what it is. *keys* says whether keys are
+    read, *page* which page is shown, *answer* is the answer to the newest key.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ViewState:
     known: int = 0
     errors: Sequence[ErrorFigures] = ()
     workers: Sequence[WorkerStats] = ()
+    events: Sequence[EventGroup] = ()
     notices: Mapping[str, str] = field(default_factory=dict)
     keys: bool = False
     page: str = ""

@@ -15,6 +15,7 @@ from rich.text import Text
 from chaperon.measure.precision.confidence import PERCENTILES
 from chaperon.measure.quantity import count_text
 from chaperon.report.breakdown import PHASE, split, tag_names
+from chaperon.report.events.event_groups import event_groups, event_line
 from chaperon.report.exchanges.exchange_names import exchange_paths
 from chaperon.report.format import MARKS
 from chaperon.report.limits.limit_result import LimitResult
@@ -29,7 +30,7 @@ from chaperon.report.worker_table import worker_lines
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INVALID: "magenta", Verdict.ABORTED: "yellow"}
 INDENT = "    "
 ERRORS_SHOWN = 20
-HAPPENINGS_SHOWN = 30
+EVENTS_SHOWN = 30
 PARTS_SHOWN = 20
 
 
@@ -112,12 +113,11 @@ def print_report(
         console.print(f"{planned} = {counts.outcomes}", highlight=False)
     for line in worker_lines(report.workers):
         console.print(line, markup=False, highlight=False, no_wrap=True, overflow="ellipsis")
-    for worker, what in report.happenings[:HAPPENINGS_SHOWN]:
-        if what.kind == "change":
-            who = f" on {worker}" if worker and len(report.workers) > 1 else ""
-            console.print(
-                f"at {what.at:.1f} s: {escape(redacted_line(what.text))}{escape(redacted_line(who))}", highlight=False
-            )
+    events = event_groups(report.happenings)
+    for event in events[:EVENTS_SHOWN]:
+        _print_sentence(console, escape(redacted_line(event_line(event, len(report.workers)))))
+    if len(events) > EVENTS_SHOWN:
+        console.print(f"{count_text(len(events) - EVENTS_SHOWN, 'further event')} in the JSON report", highlight=False)
     for note, times in report.notes.items():
         _print_sentence(console, f"note: {times:,} {escape(note)}")
     for warning in report.warnings:

@@ -17,6 +17,7 @@ from chaperon.report.redaction.redaction import redacted
 from chaperon.report.report import ErrorRow, Report
 from chaperon.report.rows import Row
 from chaperon.report.texts import map_texts
+from chaperon.report.totals import WorkerStats
 
 SCHEMA = "chaperon-report/1"
 _ESCAPED = {code: f"\\u{code:04x}" for code in STEERING if code >= 127}  # JSON escapes the others itself
@@ -61,24 +62,26 @@ def as_dict(report: Report) -> dict[str, Any]:
             for s in report.seconds
         ],
         "generator": {name: _worst(report, name) for name in _generator(report)},
-        "workers": [
-            {
-                "name": w.name,
-                "visits": w.visits,
-                "requests": w.requests,
-                "errors": w.errors,
-                "last": w.last if w.windows else None,
-                "windows": w.windows,
-                "lost": w.lost,
-                "losses": w.losses,
-                "late_p99": w.health.get("late_p99", 0.0),
-                "cpu": w.health.get("cpu", 0.0),
-                "health": w.health,
-            }
-            for w in report.workers
-        ],
+        "workers": [worker_row(worker) for worker in report.workers],
         "happenings": [{"worker": worker, **asdict(what)} for worker, what in report.happenings],
         "notes": dict(report.notes),
+    }
+
+
+def worker_row(worker: WorkerStats) -> dict[str, Any]:
+    """Return the figures of a worker as plain values."""
+    return {
+        "name": worker.name,
+        "visits": worker.visits,
+        "requests": worker.requests,
+        "errors": worker.errors,
+        "last": worker.last if worker.windows else None,
+        "windows": worker.windows,
+        "lost": worker.lost,
+        "losses": worker.losses,
+        "late_p99": worker.health.get("late_p99", 0.0),
+        "cpu": worker.health.get("cpu", 0.0),
+        "health": worker.health,
     }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from chaperon.measure.quantity import count_text
+from chaperon.report.events.event_groups import event_groups, event_line
 from chaperon.report.exchanges.exchange_names import exchange_paths
 from chaperon.report.format import AT_LEAST, MARKS, number_text, share_text, time_text
 from chaperon.report.outputs.file_output import FileOutput
@@ -24,6 +26,7 @@ from chaperon.report.texts import one_line_texts
 
 SIGNS = {"PASS": "✓", "FAIL": "✕", "INVALID": "⚠", "ABORTED": "■"}
 ERRORS_SHOWN = 20
+EVENTS_SHOWN = 30
 LONGEST = 200
 """Characters of a name or message: the middle of a longer one is left out."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!$@])")
@@ -57,6 +60,10 @@ def markdown_text(report: Report, exchange_folder: str = "") -> str:
     lines += _errors(report, exchange_folder)
     for label, counts in report.ledger.items():
         lines.append(f"- visits of {cell(label)}: {counts.planned:,} planned = {counts.outcomes}")
+    events = event_groups(report.happenings)
+    lines += [f"- {cell(event_line(event, len(report.workers)))}" for event in events[:EVENTS_SHOWN]]
+    if len(events) > EVENTS_SHOWN:
+        lines.append(f"- {count_text(len(events) - EVENTS_SHOWN, 'further event')} in the JSON report")
     lines += [f"- note: {times:,} {cell(note)}" for note, times in report.notes.items()]
     lines += [f"- warning: {cell(warning)}" for warning in report.warnings]
     lines += ["", f"seed {report.seed} · started {cell(report.started)} · Chaperon {report.chaperon}", ""]

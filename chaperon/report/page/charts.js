@@ -24,15 +24,29 @@ function phasesOf(u) {
   });
   u.ctx.restore();
 }
-// what happened, numbered as in the list of events; a limit that broke at a moment has a flag without a number
+const FLAGGED = 50;
+// what happened, numbered as in the list of events, the first of equal ones; a limit that broke at a moment has a flag without a number
 function flags() {
   const broken = REPORT.limits.filter((limit) => limit.at !== null && limit.at !== undefined);
   const lost = (REPORT.workers || []).filter((worker) => worker.lost && worker.last !== null && worker.last !== undefined);
-  return [...REPORT.happenings.slice(0, 50).map((event, n) => [event.at, String(n + 1), event.text]), ...lost.map((worker) => [worker.last + 1, "✕", `${worker.name} lost`]), ...broken.map((limit) => [limit.at, "✕", "broke: " + limit.limit])];
+  return [...REPORT.events.slice(0, FLAGGED).map((event, n) => [event.first, String(n + 1), event.count > 1 ? `${event.count} × ${event.text}` : event.text]), ...lost.map((worker) => [worker.last + 1, "✕", `${worker.name} lost`]), ...broken.map((limit) => [limit.at, "✕", "broke: " + limit.limit])];
+}
+// short marks at the top for each of equal events, which have one flag
+function ticksOf(u) {
+  const repeated = new Set(REPORT.events.filter((event) => event.count > 1).map((event) => event.text));
+  u.ctx.strokeStyle = css("--warn");
+  u.ctx.beginPath();
+  for (const event of REPORT.happenings) {
+    const x = u.valToPos(event.at, "x", true);
+    if (!repeated.has(event.text) || x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
+    u.ctx.moveTo(x, u.bbox.top); u.ctx.lineTo(x, u.bbox.top + 6 * devicePixelRatio);
+  }
+  u.ctx.stroke();
 }
 function flagsOf(u, words) {
   const scale = devicePixelRatio, all = flags(), ends = [];
   u.ctx.save();
+  ticksOf(u);
   u.ctx.textAlign = "left"; u.ctx.textBaseline = "alphabetic";
   u.ctx.font = `${11 * scale}px system-ui`;
   for (const [at, sign, text] of all) {

@@ -3,7 +3,7 @@
 const DATA = JSON.parse(byId("data").textContent);
 const COMPARISON = DATA.comparison, AT = DATA.at, STEP = DATA.step;
 // charts.js draws flags and limits of one run; a comparison has none
-const REPORT = { started: "", limits: [], happenings: [], series: [] };
+const REPORT = { started: "", limits: [], happenings: [], events: [], series: [] };
 const view = { from: 0, to: AT.length, log: true, filter: "", sort: ["", 0], shown: 100, group: "", percentile: "p95", response: true };
 const zoomed = () => view.from > 0 || view.to < AT.length;
 function chosen(column) { return column.slice(view.from, view.to); }

@@ -1,7 +1,6 @@
 
 // ---- the connection to the server: it asks for the whole state, then it is sent what changes
 let TOKEN = "", CLOSED = false, socket = null, refusals = 0, polling = false;
-const HERE = location.href.replace(/[?#].*$/, "");
 const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 function ask(path, options = {}) {
   return fetch(HERE + path, { ...options, headers: { ...(options.headers || {}), Authorization: `Bearer ${TOKEN}` }, cache: "no-store" });

@@ -40,4 +40,5 @@ function element(tag, attributes, ...children) {
   made.append(...children.filter((child) => child !== null && child !== undefined));
   return made;
 }
+const HERE = location.href.replace(/[?#].*$/, ""); // without the token
 const byId = (id) => document.getElementById(id);

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from chaperon.errors import LimitError
 from chaperon.measure.sample import Key
-from chaperon.measure.window import OUTCOMES
+from chaperon.measure.window import OUTCOMES, RunEvent
+from chaperon.report.events.event_groups import event_groups
 from chaperon.report.exchanges.exchange_names import file_names
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.limits.selection import ALL
@@ -50,6 +52,7 @@ def page_payload(report: Report, plan: PlannedRun, steps: RunSteps, folder_link:
     kept = ("verdict", "reasons", "warnings", "started", "duration", "environment", "chaperon", "seed", "limits",
             "ledger", "errors", "workers", "happenings", "notes")  # fmt: skip
     tables = {**{name: values[name] for name in kept}, "series": rows, "requests": _total(report, values)}
+    tables["events"] = event_rows(report.happenings)
     texts = {
         "exchange_files": _exchange_files(values["errors"], plan.exchange_folder, folder_link),
         "bounds": [limit_bound(limit.limit, report.series) for limit in report.limits],
@@ -126,6 +129,11 @@ def _one_line_texts(value: Any) -> Any:
     if isinstance(value, dict):
         return {_one_line_texts(key): _one_line_texts(each) for key, each in value.items()}
     return [_one_line_texts(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+def event_rows(events: Sequence[tuple[str, RunEvent]]) -> list[dict[str, Any]]:
+    """Return the events as the page lists them, equal ones once; moments and durations are in seconds."""
+    return [asdict(group) for group in event_groups(events)]
 
 
 def _exchange_files(errors: Sequence[dict[str, Any]], folder: str, link: str) -> list[dict[str, str] | None]:

@@ -163,17 +163,30 @@ function drawRest() {
   table("ledger", ["scenario", ...fates.map((fate) => fate.replace("_", " ")), ""], REPORT.ledger.map((row) => element("tr", {}, cell(row.scenario, { class: "text" }), ...fates.map((fate) => cell(countText(row[fate]), { class: fate !== "planned" && fate !== "done" && row[fate] ? "bad" : null, "data-value": row[fate] })), cell(fateBar(row)))));
   for (const part of document.querySelectorAll(".fates i")) part.style.width = `${100 * part.dataset.share}%`;
   const many = REPORT.workers.length > 1;
-  table("workers", ["worker", "visits", ...(many ? ["requests", "errors"] : []), "CPU", "late p99", "stalls", "state"], REPORT.workers.map((row) => element("tr", {}, cell(row.name, { class: "text" }), cell(countText(row.visits), { "data-value": row.visits }),
+  table("workers", ["worker", "visits", ...(many ? ["requests", "errors"] : []), "CPU", "late p99", "stalls", "loop lag", "descriptors", "last second", "state"], REPORT.workers.map((row) => element("tr", {}, cell(row.name, { class: "text" }), cell(countText(row.visits), { "data-value": row.visits }),
     ...(many ? [cell(countText(row.requests)), cell(`${countText(row.errors)} (${shareText(row.errors, row.requests)})`, { class: row.errors ? "bad" : null })] : []),
-    cell(row.cpu.toFixed(2)), cell(timeText(row.late_p99)), cell(countText((row.health || {}).stalls || 0), { class: (row.health || {}).stalls ? "bad" : null }), cell(row.lost ? `✕ lost${row.last === null || row.last === undefined ? "" : ` at ${clockText(row.last + 1)}`}, ${countText(row.losses)} visits` : "✓", { class: row.lost ? "bad" : "good" }))));
-  const events = [...REPORT.happenings.map((event, n) => `${n < 50 ? n + 1 + " · " : ""}${clockText(event.at)} · ${event.text}${event.worker && REPORT.workers.length > 1 ? ` · ${event.worker}` : ""}`), ...Object.entries(REPORT.notes).map(([text, times]) => `note: ${countText(times)} ${text}`)];
+    ...healthCells(row, row.health || {}), cell(row.last === null ? NONE : clockText(row.last), { "data-value": row.last }), cell(row.lost ? `✕ lost${row.last === null || row.last === undefined ? "" : ` at ${clockText(row.last + 1)}`}, ${countText(row.losses)} visits` : "✓", { class: row.lost ? "bad" : "good" }))));
+  const events = [...REPORT.events.map((event, n) => `${n < FLAGGED ? n + 1 + " · " : ""}${eventText(event)}`), ...Object.entries(REPORT.notes).map(([text, times]) => `note: ${countText(times)} ${text}`)];
   byId("events-section").hidden = !events.length;
   byId("events").replaceChildren(...events.slice(0, 300).map((text) => element("li", {}, text)));
   const facts = DATA.plan.facts || [], file = (facts.find(([name]) => name === "run file") || [])[1];
   const again = file ? `chaperon report ${shellWord(file)} --html again.html` : "keep the next run with --run-file RUN, then: chaperon report RUN --html again.html";
   const about = [["target", DATA.plan.target], ["load", DATA.plan.load], ["scenarios", DATA.plan.scenarios.join(", ")], ["started", REPORT.started], ["length", `${REPORT.duration.toFixed(1)} s`], ["seed", REPORT.seed], ["Chaperon", REPORT.chaperon], ...facts,
     ["precision", effectText(REPORT.requests)], ["charts", STEP === 1 ? "one point a second" : `one point each ${STEP} s`], ["make it again", again]].filter(([, value]) => value !== "" && value !== undefined && value !== null);
+  const hash = (facts.find(([name]) => name === "SHA-256 of the run file") || [])[1];
+  byId("made").textContent = [REPORT.environment, `started ${REPORT.started}`, `Chaperon ${REPORT.chaperon}`, HERE, file ? `run file ${file}` : "no run file", hash ? `SHA-256 ${hash}` : null].filter(Boolean).join(" · ");
   byId("about").replaceChildren(...about.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, String(value))]));
+}
+function healthCells(row, health) {
+  const used = health.descriptors === undefined ? NONE : countText(health.descriptors) + (health.descriptors_limit ? ` of ${countText(health.descriptors_limit)}` : "");
+  return [cell(row.cpu.toFixed(2), { "data-value": row.cpu }), cell(timeText(row.late_p99), { "data-value": row.late_p99 }), cell(countText(health.stalls || 0), { class: health.stalls ? "bad" : null, "data-value": health.stalls || 0 }),
+    cell(timeText(health.lag_max), { "data-value": health.lag_max }), cell(used)];
+}
+// equal events on one line, with their number and the moments of the first and the last one
+function eventText(event) {
+  const on = REPORT.workers.length > 1 && event.workers.length ? ` · ${event.workers.length > 1 ? `${event.workers.length} workers` : event.workers[0]}` : "";
+  const took = event.longest ? `${event.count > 1 ? ", the longest " : " for "}${timeText(event.longest)}` : "";
+  return event.count > 1 ? `${clockText(event.first)} – ${clockText(event.last)} · ${countText(event.count)} × ${event.text}${took}${on}` : `${clockText(event.first)} · ${event.text}${took}${on}`;
 }
 const FATES = ["done", "failed", "interrupted", "no_row", "dropped", "lost"];
 function fateBar(row) {

@@ -11,7 +11,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from chaperon.measure.strict_msgpack import LARGEST
 
@@ -20,19 +20,28 @@ MOST_PAYLOAD = LARGEST
 """Maximum length of a payload, in bytes."""
 
 
-def write_frame(fd: int, kind: int, payload: bytes) -> int:
-    """Append one frame to a file descriptor and return its size in bytes. Blocks; raises OSError.
+class Digest(Protocol):
+    """What adds bytes up to a hash, as `hashlib.sha256()` does."""
 
-    Raises ValueError if *payload* is longer than `MOST_PAYLOAD`.
+    def update(self, data: bytes, /) -> None:
+        """Add *data*."""
+
+
+def write_frame(fd: int, kind: int, payload: bytes, digest: Digest | None = None) -> int:
+    """Append one frame to a file descriptor, add it to *digest* if given, and return its size in bytes.
+
+    Blocks; raises OSError, and ValueError if *payload* is longer than `MOST_PAYLOAD`.
     """
     if len(payload) > MOST_PAYLOAD:
         raise ValueError(f"a frame of {len(payload):,} bytes exceeds the limit of {MOST_PAYLOAD:,}")
     checksum = zlib.crc32(payload, zlib.crc32(bytes((kind,))))
-    frame = memoryview(_HEAD.pack(len(payload), checksum, kind) + payload)
-    size = len(frame)
-    while frame:
-        frame = frame[os.write(fd, frame) :]
-    return size
+    frame = _HEAD.pack(len(payload), checksum, kind) + payload
+    left = memoryview(frame)
+    while left:
+        left = left[os.write(fd, left) :]
+    if digest is not None:
+        digest.update(frame)
+    return len(frame)
 
 
 class FrameReader:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 from chaperon.errors import LimitError, RunFileError, UsageError
@@ -107,8 +108,15 @@ class RecordedRun:
             labels,
             header.limits,
             target=header.target,
-            facts=lambda: facts_of(header, self.path.name),
+            facts=lambda: facts_of(header, self.path.name, self._sha256()),
         )
+
+    def _sha256(self) -> str:
+        with self.path.open("rb") as file:
+            found = sha256()
+            while part := file.read(1 << 20):
+                found.update(part)
+        return found.hexdigest()
 
     def series(self, name: str, scenario: str | None = None) -> SecondColumns:
         """Return a series by name, second by second, warm-up included. Raises KeyError if there is none."""

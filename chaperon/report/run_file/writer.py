@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 from chaperon.errors import OutputError
@@ -54,6 +55,7 @@ class RunFileWriter:
         self._redact: Callable[[str], str] = str
         self._limit = limit
         self._size = self._runs = 0
+        self._digest = sha256()
         self._began = 0.0
         self._before: list[Record] | None = []  # what is recorded before the header, written after it
         self._merging: dict[str, list[Window]] | None = None
@@ -64,6 +66,11 @@ class RunFileWriter:
 
     def __repr__(self) -> str:
         return f"<RunFileWriter {self.path}, {count_text(self._size, 'byte')}>"
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the whole file as hexadecimal digits, "" as long as it is written."""
+        return "" if self._fd >= 0 or self.failure is not None else self._digest.hexdigest()
 
     def begin(self, header: RunHeader, redact: Callable[[str], str]) -> None:
         """Write the header of a run, then what was recorded before it. *redact* removes secrets from every text."""
@@ -157,7 +164,7 @@ class RunFileWriter:
             self._before.append(record)
             return
         try:
-            self._size += write_frame(self._fd, *encode(map_fields(record, self._redact)))
+            self._size += write_frame(self._fd, *encode(map_fields(record, self._redact)), self._digest)
         except OSError as exc:
             self.failure = (
                 f"cannot write {self.path}: {exc.strerror or exc}; it ends after {count_text(self._size, 'byte')}"
