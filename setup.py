@@ -37,7 +37,7 @@ COMPILED = [
     "chaperon/client/http/pool.py",
     "chaperon/client/http/json_codec.py",
     "chaperon/client/http/request_templates.py",
-    "chaperon/client/untouched.py",
+    "chaperon/client/known_parts.py",
     "chaperon/client/current_session.py",
     "chaperon/client/http/fast_path.py",
     "chaperon/client/websocket/masking.py",

@@ -12,7 +12,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool
 
-from chaperon.client.untouched import KNOWN, untouched
+from chaperon.client.known_parts import KNOWN
 
 if TYPE_CHECKING:
     PlainSession = requests.Session
@@ -36,27 +36,20 @@ KNOWN.plain = PlainSession
 
 def intercepted() -> bool:
     """Return whether requests must go through `requests` or urllib3 because a part of them is replaced."""
-    if untouched():
-        return False
-    return intercepted() if _learned() else True
-
-
-def _learned() -> bool:
-    """Store the parts that are not replaced now and were unknown; return whether there were any."""
-    found: dict[str, Any] = {
+    parts: dict[str, Any] = {
         "session": requests.Session,
         "send": PlainSession.send,
         "adapter_send": HTTPAdapter.send,
         "connection": HTTPConnectionPool.ConnectionCls,
     }
-    news = [
-        name
-        for name, part in found.items()
-        if getattr(KNOWN, name) is not part and (getattr(part, "__module__", "") == _HOMES[name] or _is_ours(part))
-    ]
-    for name in news:
-        setattr(KNOWN, name, found[name])
-    return bool(news)
+    replaced = False
+    for name, part in parts.items():
+        if getattr(KNOWN, name) is not part:
+            if getattr(part, "__module__", "") == _HOMES[name] or _is_ours(part):
+                setattr(KNOWN, name, part)
+            else:
+                replaced = True
+    return replaced
 
 
 def _is_ours(part: Any) -> bool:

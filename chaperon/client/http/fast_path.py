@@ -5,24 +5,29 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
+import requests
+from requests.adapters import HTTPAdapter
 from requests.cookies import extract_cookies_to_jar
 from requests.exceptions import RequestException
 from requests.models import REDIRECT_STATI
+from urllib3 import HTTPConnectionPool
 
 from chaperon.client.http.content_encoding import decoded
 from chaperon.client.http.deadline import CallBudget, bind
 from chaperon.client.http.metrics import count_extras, record_exception, record_response
 from chaperon.client.http.request_templates import EncodedRequest, RequestTemplates
 from chaperon.client.http.response import Response
+from chaperon.client.known_parts import KNOWN
 from chaperon.client.mocks import intercepted
 from chaperon.client.network.connect import Timeouts
 from chaperon.client.outcome import Expect
-from chaperon.client.untouched import untouched
 from chaperon.interrupts import is_a
 from chaperon.measure.meter import Meter
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
+_adapter: Any = HTTPAdapter
+_pool: Any = HTTPConnectionPool
 _new: Any = Response.__new__
 """Creates a response without the constructor of `requests.Response`, whose attributes are set or built lazily."""
 
@@ -53,11 +58,23 @@ class SentRequest:
 # `requests.Session`.
 
 
+def _untouched() -> bool:
+    """Return whether all parts of `requests` that a mock may replace are known ones."""
+    known = KNOWN
+    plain: Any = known.plain
+    return bool(
+        requests.Session is known.session
+        and plain.send is known.send
+        and _adapter.send is known.adapter_send
+        and _pool.ConnectionCls is known.connection
+    )
+
+
 def encode_request(
     http: Any, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any
 ) -> EncodedRequest | None:
     """Return the encoded request of the session *http*, or None if it must be sent through `requests`."""
-    if http.proxies or http.params or http.hooks.get("response") or (not untouched() and intercepted()):
+    if http.proxies or http.params or http.hooks.get("response") or (not _untouched() and intercepted()):
         return None
     main: RequestTemplates | None = http._main
     if main is None:
