@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from gevent import getcurrent
 from unjudged import UNJUDGED
 
 from chaperon import Environment, iterations, run, step
@@ -22,11 +23,11 @@ def described():
 
 def entered(call):
     """Return the modules of Chaperon whose functions *call* calls in this greenlet, in the order of the first call."""
-    found = {}
+    found, own = {}, getcurrent()
 
     def trace(frame, event, argument):
         file = Path(frame.f_code.co_filename)
-        if file.is_relative_to(PACKAGE):
+        if getcurrent() is own and file.is_relative_to(PACKAGE):
             found[str(file.relative_to(PACKAGE).with_suffix(""))] = None
 
     sys.setprofile(trace)
