@@ -2,23 +2,30 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 
+import gevent
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from shells import engines
+from test_fleet import Ground
+from thorough import some
 from waits import lasting, until
 from wires import Wire
 
+from chaperon import rate
 from chaperon.cluster.protocol.messages import Bye, Ping, WindowsReceived
+from chaperon.cluster.transport import zmq_sockets
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.connections import Connections
 from chaperon.cluster.transport.keys import make_pair
+from chaperon.cluster.transport.link import STRANGERS
 from chaperon.cluster.transport.master_socket import MasterSocket
-from chaperon.cluster.transport.worker_socket import WorkerSocket
+from chaperon.cluster.transport.worker_socket import BROKEN_HANDSHAKES, WorkerSocket
 
 SOON = 0.25  # seconds; alone it takes 2 ms
 
@@ -115,20 +122,75 @@ def test_a_worker_knows_at_once_that_its_master_is_gone(pair):
     assert time.perf_counter() - began < SOON
 
 
-def test_a_worker_that_begins_anew_keeps_the_old_connection_until_the_new_one_is_open(pair):
+@pytest.mark.parametrize(("answering", "closed"), [(b"alpha/1", b"alpha/1+1"), (b"alpha/1+1", b"alpha/1")])
+def test_of_two_connections_the_one_that_is_answered_is_kept(pair, answering, closed):
     link = pair.connect(b"alpha/1")
-    heard = len(pair.heard)
+    link.reconnect()
+    until(lambda: pair.seen[b"alpha/1"] == [True, True])
+    pair.say(b"alpha/1")
+    until(lambda: {b"alpha/1", b"alpha/1+1"} <= set(pair.heard))
+
+    pair.bound.send(answering, WindowsReceived("w", 1, 0))
+    until(lambda: pair.closed == [closed])
+    del pair.heard[:]
+    pair.say(b"alpha/1")
+    until(lambda: pair.heard)
+
+    assert pair.heard == [answering]
+    assert pair.seen[b"alpha/1"] == [True, True]  # the one that is used was never closed
+
+
+def test_a_second_connection_that_is_silent_as_well_is_replaced(pair):
+    link = pair.connect(b"alpha/1")
+    link.reconnect()
+    until(lambda: len(pair.seen[b"alpha/1"]) == 2)
+    pair.say(b"alpha/1")
+    until(lambda: b"alpha/1+1" in pair.heard)
 
     link.reconnect()
+    until(lambda: len(pair.seen[b"alpha/1"]) == 3)
     pair.say(b"alpha/1")
-    until(lambda: len(pair.heard) > heard)
-    pair.bound.send(b"alpha/1", WindowsReceived("w", 1, 0))
-    until(lambda: link._previous is None)
-    pair.say(b"alpha/1")
-    until(lambda: len(pair.heard) > heard + 1)
 
-    assert pair.closed == []
-    assert pair.seen[b"alpha/1"] == [True, True]
+    until(lambda: b"alpha/1+2" in pair.heard)
+    assert pair.closed == [b"alpha/1+1"]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(("answer", "refused"), [("silence", False), ("closing", True)])
+def test_a_process_that_does_not_answer_has_not_refused_the_key(monkeypatch, answer, refused):
+    monkeypatch.setattr(zmq_sockets, "HANDSHAKE_TIMEOUT", 60)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        said = []
+        link = WorkerSocket(Address("127.0.0.1", server.getsockname()[1]), b"alpha/1", make_pair()[1])
+
+        def close_all():
+            while True:
+                server.accept()[0].close()
+
+        closing = gevent.spawn(close_all) if answer == "closing" else None
+        try:
+            link.listen(lambda message: None, lambda exc: None, lambda why, final: said.append((why, final)))
+            until(lambda: len(said) > 1.5 * BROKEN_HANDSHAKES or any(final for _, final in said), within=30)
+        finally:
+            link.close()
+            gevent.killall([closing] if closing else [])
+
+    assert any(final for _, final in said) is refused
+    assert any(("refused by the key" if refused else "does not answer") in why for why, _ in said)
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.9, 1.1, 30.0])
+def test_a_handshake_that_ended_early_is_a_strangers_unless_the_master_was_paused(gap):
+    stage = Ground(rate(1, hold=9))
+    stage.worker("w0")
+    master = stage.fleet(1)
+    coordinator, dropped = master._coordinator, stage.net.master.dropped
+    coordinator._pause_detector._last -= gap
+
+    coordinator.on_broken_handshake()
+
+    assert dropped[STRANGERS] == (gap < 1.0)
+    stage.play()
 
 
 KILLED = """
@@ -277,26 +339,57 @@ def test_a_dead_engines_shares_are_dealt_again_at_once(shells, target):
 
 
 @pytest.mark.faults
-def test_a_master_that_was_stopped_gives_nobody_up(shells, target):
+@pytest.mark.parametrize("stopped", some([1.0, 4.0, 12.0, 30.0], 2))
+def test_a_master_that_was_stopped_gives_nobody_up(shells, target, stopped):
+    hold = 5 + stopped
     master = shells.master(
-        *("--url", target.url, "--rate", 50, "--hold", "9s", "--quiet", "--json", "out.json"),
-        *("--silence", "2s", "--dead-man", "20s", "--no-brake"),
+        *("--url", target.url, "--rate", 50, "--hold", f"{hold:g}s", "--quiet", "--json", "out.json"),
+        *("--silence", "2s", "--dead-man", "60s", "--no-brake"),
     )
     for name in ("alpha", "beta"):
         shells.worker(master.address, "--name", name, "--once")
     shells.until(lambda: len(target.asked) > 50)
 
     os.kill(master.pid, signal.SIGSTOP)
-    lasting(4.0)
+    lasting(stopped)
     os.kill(master.pid, signal.SIGCONT)
 
-    shells.ends(master)
+    shells.ends(master, within=30)
     report = shells.report()
     (ledger,) = report["ledger"]
-    assert ledger["planned"] == 450 == ledger["done"] + ledger["dropped"]
+    assert ledger["planned"] == 50 * hold == ledger["done"] + ledger["dropped"]
     assert ledger["done"] == len(target.asked)
     assert not any(worker["lost"] for worker in report["workers"])
+    assert not any(STRANGERS in note for note in report["notes"])
     assert any("in which the master stood still" in note for note in report["notes"])
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("stopped", some([1.0, 4.0, 12.0, 30.0], 2))
+def test_an_engine_that_was_stopped_comes_back_in_order(shells, target, stopped):
+    hold, silence = 6 + stopped, 3.0
+    master = shells.master(
+        *("--url", target.url, "--rate", 50, "--hold", f"{hold:g}s", "--quiet", "--json", "out.json"),
+        *("--silence", f"{silence:g}s", "--dead-man", "60s", "--no-brake", "--max-lost", "100%"),
+    )
+    for name in ("alpha", "beta"):
+        shells.worker(master.address, "--name", name)
+    shells.until(lambda: len(target.asked) > 50)
+
+    (engine,) = engines(shells, named="alpha")
+    os.kill(engine, signal.SIGSTOP)
+    lasting(stopped)
+    os.kill(engine, signal.SIGCONT)
+
+    shells.ends(master, within=30)
+    report = shells.report()
+    (ledger,) = report["ledger"]
+    assert ledger["planned"] == 50 * hold == ledger["done"] + ledger["dropped"] + ledger["lost"]
+    assert max(times(target).values()) == 1
+    assert not any(STRANGERS in note for note in report["notes"])
+    lost = {worker["name"] for worker in report["workers"] if worker["lost"]}
+    assert lost == ({"alpha"} if stopped > silence else set())
+    assert len(target.asked) == ledger["done"] + (ledger["lost"] if not lost else 0)
 
 
 def times(target):

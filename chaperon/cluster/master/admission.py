@@ -56,6 +56,7 @@ class Admission:
         """Admit or refuse a worker."""
         admitted = self._admit(hello, now)
         if isinstance(admitted, WorkerRecord):
+            admitted.connection = admitted.connection or sender
             self._link.send(sender, self._welcome())
             python, own = (v.split(".")[:2] for v in (hello.python, platform.python_version()))
             if python != own:

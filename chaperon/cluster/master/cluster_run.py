@@ -94,7 +94,10 @@ class ClusterRun(Run):
             {"what setup returned": self._setup_result, "the settings of the run": dict(self._parcel.overrides)},
         )
         self._link.listen(
-            self._coordinator.on_message, self._admission.handle_other_protocol, self._coordinator.on_closed
+            self._coordinator.on_message,
+            self._admission.handle_other_protocol,
+            self._coordinator.on_closed,
+            self._coordinator.on_broken_handshake,
         )
         self._coordinator.wait_for_workers(self._workers, self._notify)
         self._greenlet = spawn_watched(

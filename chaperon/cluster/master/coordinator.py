@@ -39,6 +39,10 @@ CHANGE_LEAD_TIME = 0.5
 """Seconds between a change of the load and its moment, so that every worker has received it by then."""
 
 
+BROKEN_AFTER_PAUSE = 5.0
+"""Seconds after a pause in which handshakes that end early are those of workers that waited for this process."""
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """Timeouts, in seconds.
@@ -92,6 +96,7 @@ class Coordinator:
         self._waiting_since = -math.inf
         self._pings: dict[WorkerId, tuple[bytes, float, float]] = {}
         self._pause_detector = PauseDetector(clock, patience.heartbeat_interval)
+        self._paused_until = -math.inf
 
     def __repr__(self) -> str:
         return f"<Coordinator of {self._state}>"
@@ -135,6 +140,15 @@ class Coordinator:
         if not direct:
             return
         self._state.workers.record_disconnect(peer, self._clock.now())
+
+    def on_broken_handshake(self) -> None:
+        """Count a connection that ended during its handshake as one of a stranger, who learns of the key first.
+
+        Workers, too, close connections that this process did not answer while it was paused.
+        """
+        self._check_pause()
+        if self._clock.now() - self._paused_until > BROKEN_AFTER_PAUSE:
+            self._link.dropped[STRANGERS] += 1
 
     def wait_for_workers(self, wanted: int, notify: Callable[[str], None]) -> None:
         """Wait until *wanted* workers are ready and every share is leased, then begin the run. Blocks.
@@ -222,10 +236,10 @@ class Coordinator:
     def _answer_ping(self, sender: bytes, ping: Ping, now: float) -> None:
         if ping.run == self._state.run and not self.ended.is_set():
             self._apply_ping(ping)
-        self._link.send(sender, self._state.answer(ping, now, grace=self._grace))
+        self._link.send(sender, self._state.answer(ping, now, grace=self._grace, connection=sender))
         worker = self._state.workers[ping.worker, ping.incarnation]
         if worker is not None and worker.present:
-            self._pings[worker.peer] = sender, ping.sent_at, now
+            self._pings[worker.peer] = worker.connection, ping.sent_at, now
         if ping.claims or ping.returned or ping.over or ping.state == "failed":
             self._step()
 
@@ -259,6 +273,8 @@ class Coordinator:
     def _check_pause(self) -> float:
         """Extend all deadlines by a pause of this process; return its length in seconds."""
         gap = self._pause_detector.check()
+        if gap:
+            self._paused_until = self._clock.now()
         if gap and not self.ended.is_set():
             self._state.extend_deadlines(gap)
             self._waiting_since += gap

@@ -81,13 +81,13 @@ class MasterState:
             admitted.last_heard_at = now
         return admitted
 
-    def answer(self, ping: Ping, now: float, *, grace: float) -> Pong:
-        """Record the state of a worker and return the answer."""
+    def answer(self, ping: Ping, now: float, *, grace: float, connection: bytes = b"") -> Pong:
+        """Record the state of a worker, whose ping came by a *connection*, and return the answer."""
         worker = self.workers[ping.worker, ping.incarnation]
         if worker is None or ping.run != self.run:
             # a worker of another run learns from the number that its run is over
             return Pong(self.run, "wait", ping.sent_at, now, now, None, 0.0, 0)
-        worker.record_ping(ping, now, self._second(now))
+        worker.record_ping(ping, now, self._second(now), connection)
         if worker.present:
             for lease in ping.done:
                 self.leases.complete(worker.peer, lease)

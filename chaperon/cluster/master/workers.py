@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -31,8 +32,9 @@ MAX_NAME = 200
 class WorkerRecord:
     """One incarnation of a worker; *title* is its name, with a number from its second incarnation on.
 
-    *last_heard_at* is the time of its last message. *disconnected_at* is when its connection was
-    closed, None while it is open. A worker is *lost* when it was given up, *left* when it ended in
+    *last_heard_at* is the time of its last message, *connection* the ZeroMQ routing id of the connection
+    by which its newest ping came, *pinged_at* when that was sent, by its clock. *disconnected_at* is when this
+    connection was closed, None while it is open. A worker is *lost* when it was given up, *left* when it ended in
     order. After its death its last windows may arrive until *windows_until*; *all_windows_known*
     says that *cut* is then the number of the last one. *progress_log* is what it reported of its
     shares, *loss_notes* are the notes on the loads taken from it, *closing* came with its last window.
@@ -41,6 +43,8 @@ class WorkerRecord:
     hello: Hello
     title: str
     last_heard_at: float
+    connection: bytes = b""
+    pinged_at: float = -math.inf
     disconnected_at: float | None = None
     state: State = "loading"
     note: str = ""
@@ -75,8 +79,10 @@ class WorkerRecord:
         """Whether every window it cut has arrived; false if their number is unknown."""
         return (self.over or self.all_windows_known) and self.windows.acked >= self.cut
 
-    def record_ping(self, ping: Ping, now: float, second: int) -> None:
-        """Record its state, received in a *second* of the run."""
+    def record_ping(self, ping: Ping, now: float, second: int, connection: bytes = b"") -> None:
+        """Record its state, received in a *second* of the run by a *connection*."""
+        if ping.sent_at >= self.pinged_at:  # else it waited in a connection that was closed since
+            self.pinged_at, self.connection = ping.sent_at, connection
         self.last_heard_at, self.disconnected_at, self.state, self.note = now, None, ping.state, ping.note
         self.cut, self.over = max(self.cut, ping.cut), self.over or ping.over
         self.closing = ping.closing or self.closing
@@ -145,9 +151,12 @@ class WorkerRegistry:
         ]
 
     def record_disconnect(self, peer: bytes, now: float) -> None:
-        """Record that the connection of a worker was closed; *peer* is its ZeroMQ routing id."""
+        """Record that a connection was closed; *peer* is its ZeroMQ routing id.
+
+        A worker that has another connection meanwhile is not disconnected.
+        """
         for worker in self.present:
-            if worker.disconnected_at is None and f"{worker.hello.worker}/{worker.hello.incarnation}".encode() == peer:
+            if worker.disconnected_at is None and worker.connection == peer:
                 worker.disconnected_at = now
 
     def extend_deadlines(self, gap: float) -> None:

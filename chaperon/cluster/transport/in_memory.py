@@ -12,7 +12,14 @@ from gevent.event import Event
 from chaperon.clock import Clock
 from chaperon.cluster.protocol.codec import decode, encode
 from chaperon.cluster.protocol.messages import Message, Offer, WindowFrame
-from chaperon.cluster.transport.link import OnClosed, OnConnection, OnMasterMessage, OnRefused, OnWorkerMessage
+from chaperon.cluster.transport.link import (
+    OnBrokenHandshake,
+    OnClosed,
+    OnConnection,
+    OnMasterMessage,
+    OnRefused,
+    OnWorkerMessage,
+)
 from chaperon.errors import OtherProtocol
 
 
@@ -99,6 +106,7 @@ class MasterEnd:
         on_message: OnWorkerMessage,
         on_other_protocol: Callable[[bytes, OtherProtocol], None],
         closed: OnClosed = lambda peer, direct: None,
+        on_broken_handshake: OnBrokenHandshake = lambda: None,
     ) -> None:
         """Call *on_message* with sender and message, *on_closed* with the peer whose connection was closed."""
         self.on_message, self.closed = on_message, closed
@@ -170,8 +178,10 @@ class WorkerEnd:
         self.accepts_offers = False
 
     def reconnect(self) -> None:
-        """Count the call."""
+        """Count the call, and open a second connection unless this peer is cut off."""
         self.reconnected += 1
+        if self.peer not in self._net.cut:
+            gevent.spawn(self.on_connection, True)
 
     def close(self) -> None:
         """Leave the network."""

@@ -27,6 +27,9 @@ The second argument is whether the connection was direct, so that the worker's e
 A proxy between both may keep the worker's end open.
 """
 
+OnBrokenHandshake = Callable[[], None]
+"""Called when a connection ended before its handshake did: of a stranger, or of a worker that waited too long."""
+
 OnConnection = Callable[[bool], None]
 """Called with True when a worker's connection to its master is open, with False when it was closed."""
 
@@ -42,6 +45,7 @@ class MasterLink(Protocol):
         on_message: OnWorkerMessage,
         on_other_protocol: Callable[[bytes, OtherProtocol], None],
         on_closed: OnClosed = ...,
+        on_broken_handshake: OnBrokenHandshake = ...,
     ) -> None: ...
 
     def send(self, peer: bytes, message: Message) -> None: ...

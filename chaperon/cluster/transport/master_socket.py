@@ -16,16 +16,15 @@ from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.connections import Connections
 from chaperon.cluster.transport.endpoints import remote_endpoint
 from chaperon.cluster.transport.keys import MasterKey
-from chaperon.cluster.transport.link import FOREIGN, STRANGERS, OnClosed, OnWorkerMessage
+from chaperon.cluster.transport.link import FOREIGN, STRANGERS, OnBrokenHandshake, OnClosed, OnWorkerMessage
 from chaperon.cluster.transport.zmq_sockets import Sockets
 from chaperon.errors import OtherProtocol, UsageError, WireError
 
 FREE_PORTS = range(10_000, 32_000)
 """Ports to choose from if none is given: below those of outgoing connections, of which a load uses thousands."""
 
-_FAILED_HANDSHAKES = (
-    zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
-)
+_REFUSED_HANDSHAKES = zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+_EVENTS = _REFUSED_HANDSHAKES | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 
 
 class MasterSocket:
@@ -37,9 +36,7 @@ class MasterSocket:
         self._control = self._sockets.open(zmq.ROUTER, ROUTER_MANDATORY=1, ROUTER_HANDOVER=1, TCP_KEEPALIVE=0)
         self._work = self._sockets.open(zmq.PUSH, SNDHWM=1)
         self._sink = self._sockets.open(zmq.PULL, RCVHWM=2000)
-        self._monitor = self._sockets.monitor(
-            self._control, _FAILED_HANDSHAKES | zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
-        )
+        self._monitor = self._sockets.monitor(self._control, _EVENTS)
         try:
             self.address = self._bind(address)
         except BaseException:
@@ -59,11 +56,13 @@ class MasterSocket:
         on_message: OnWorkerMessage,
         on_other_protocol: Callable[[bytes, OtherProtocol], None],
         closed: OnClosed = lambda peer, direct: None,
+        on_broken_handshake: OnBrokenHandshake = lambda: None,
     ) -> None:
         """Call *on_message* with sender and message, *on_other_protocol* for other protocol versions.
 
         *on_closed* is called within milliseconds with the identity of a worker whose connection was
         closed by its end or on the way, and again after each message that had come by it before.
+        *on_broken_handshake* is called for each connection that ended during its handshake.
         """
         connections = Connections()
         direct: dict[bytes, tuple[int, bool]] = {}
@@ -97,8 +96,10 @@ class MasterSocket:
                 gone = connections.record_closed(int(event["value"]))
                 if gone is not None:
                     report_closed(gone)
-            else:
+            elif event["event"] & _REFUSED_HANDSHAKES:
                 self.dropped[STRANGERS] += 1
+            else:
+                on_broken_handshake()
 
         def sink(parts: list[bytes]) -> None:
             message = decode(parts[0])

@@ -21,6 +21,8 @@ from chaperon.errors import UsageError, WireError
 from chaperon.load.background import Watched, spawn_watched
 from chaperon.measure.strict_msgpack import LARGEST
 
+HANDSHAKE_TIMEOUT = 3_000
+"""Milliseconds in which a handshake must have succeeded."""
 YIELD_EVERY = 100
 """Messages after which other greenlets run."""
 
@@ -51,7 +53,7 @@ class Sockets:
         tuning: dict[str, int | bytes] = {
             "LINGER": 0,
             "MAXMSGSIZE": LARGEST + 1024,
-            "HANDSHAKE_IVL": 3000,
+            "HANDSHAKE_IVL": HANDSHAKE_TIMEOUT,
             "RECONNECT_IVL": 50,
             "RECONNECT_IVL_MAX": 1000,
             "TCP_KEEPALIVE": 1,
@@ -127,12 +129,6 @@ class Sockets:
                 return False
             raise
         return True
-
-    def stop_reading(self) -> None:
-        """Stop reading, but leave the connections open."""
-        for reader in self._readers.values():
-            reader.kill(block=False)
-        self._readers.clear()
 
     def close_one(self, socket: Any) -> None:
         """Close one socket at once."""

@@ -158,7 +158,9 @@ class Worker:
     def _on_connection(self, connected: bool) -> None:
         """Pause as soon as the connection is closed: the master will lease this worker's shares to others."""
         if connected:
+            self._sender.resend_all()
             self._ping()
+            self._sender.flush()
         elif self._join.welcome is not None:
             self._suspend(self._clock.now(), "the connection to the master was closed")
 
@@ -315,7 +317,6 @@ class Worker:
         elif silent > 5 * self._heartbeat_interval * self._backoff:
             self._backoff *= 2
             self._link.reconnect()
-            self._sender.resend_all()
         self._send_logs()
         self._ping()
         self._sender.flush()
