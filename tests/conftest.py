@@ -142,6 +142,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         quick.mark(item)
         if compiled and item.get_closest_marker("as_written"):
-            item.add_marker(pytest.mark.skip("it replaces methods of a class that is compiled here"))
+            item.add_marker(pytest.mark.skip("it is about texts, or replaces methods of a class that is compiled here"))
         if any(item.get_closest_marker(name) for name in IN_REAL_TIME):
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))

@@ -10,6 +10,8 @@ import pytest
 from chaperon.errors import LoadError
 from chaperon.importing.kinds import import_source
 
+pytestmark = pytest.mark.as_written
+
 HERE = Path(__file__).parent
 SOURCES = {
     "openapi": "descriptions/petstore-2.json",

@@ -17,7 +17,7 @@ from test_ci_outputs import HOSTILE, report_of
 from test_fleet import Ground
 from test_page import second_of
 from unjudged import UNJUDGED
-from waits import until
+from waits import came, until
 
 from chaperon import Environment, Scenario, rate
 from chaperon import run as run_of
@@ -689,16 +689,20 @@ def test_the_live_page_of_a_fleet_has_a_row_for_each_worker_and_shows_a_lost_one
     stage, page = Ground(rate(20, hold=60)), LivePage()
     for name in ("w0", "w1"):
         stage.worker(name)
+
+    def run(until):
+        stage.clock.run(lambda: came(until, within=0.002))  # the page computes in real time
+
     with page:
         stage.fleet(2, outputs=[PageOutput(page)])
-        stage.clock.run(lambda: gevent.sleep(0.002) or page.feed._state._totals.seconds >= 5)
+        run(lambda: page.feed._state._totals.seconds >= 5)
         assert live_workers(browser, page) == {"w0": "✓", "w1": "✓"}
         stage.kill("w1")
-        stage.clock.run(lambda: any(worker.lost for worker in stage.master.crew))
-        stage.clock.run(lambda: gevent.sleep(0.002) or page.feed._state._totals.seconds >= 30)
+        run(lambda: any(worker.lost for worker in stage.master.crew))
+        run(lambda: page.feed._state._totals.seconds >= 30)
         found = live_workers(browser, page)
     leaving = gevent.spawn(stage.master.__exit__, None, None, None)
-    stage.clock.run(lambda: gevent.sleep(0.002) or leaving.ready())  # the page computes in real time
+    run(leaving.ready)
     assert found["w0"] == "✓"
     assert re.fullmatch(r"✕ lost at 0:0\d, [\d,]+ visits", found["w1"])
     assert browser.messages == []

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from waits import came, until
 
+pytestmark = pytest.mark.as_written
+
 HERE = Path(__file__).resolve().parent
 UNDER_FAULTS = {"chaos.py", "partition.py"}
 """What only tests marked `faults` call, and programs of their own."""

@@ -621,7 +621,7 @@ def test_what_is_over_does_not_wait_for_the_garbage_collector(websocket_server, 
         left = [
             each
             for each in gc.get_objects()
-            if isinstance(each, (WebSocket, WebSocketProtocol, SocketTransport, MessageQueue))
+            if type(each) in (WebSocket, WebSocketProtocol, SocketTransport, MessageQueue)
         ]
     finally:
         gc.enable()
