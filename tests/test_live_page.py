@@ -15,7 +15,7 @@ import websocket
 from browser import CHROMIUM, Browser
 from test_ci_outputs import HOSTILE, report_of
 from test_fleet import Ground
-from test_page import second_of
+from test_page import data_of_page, second_of
 from unjudged import UNJUDGED
 from waits import came, until
 
@@ -49,6 +49,9 @@ class FakeRun:
         return ()
 
     def stretch(self, start, end):
+        return iter(())
+
+    def histories(self):
         return iter(())
 
     def __getattr__(self, name):
@@ -119,7 +122,8 @@ def test_the_shell_is_all_that_is_served_without_a_token(page):
     assert page.tokens.read not in shell
 
 
-@pytest.mark.parametrize("path", ["/state", "/state?from=0&to=2", "/news", "/hello", "/template", "/metrics", "/plan",
+@pytest.mark.parametrize("path", ["/state", "/state?from=0&to=2", "/row?scenario=shop&name=GET+/&kind=http",
+                                  "/news", "/hello", "/template", "/metrics", "/plan",
                                   "/socket", "/control", "/favicon.ico", "/%2e%2e/state", "//state"])  # fmt: skip
 @pytest.mark.parametrize("token", [None, "", "wrong", "x" * 4000])
 def test_nothing_else_is_served_without_a_token(page, path, token):
@@ -608,7 +612,7 @@ class TestInChromium:
         assert {url.partition("?")[0] for url in browser.requests if url != "about:blank"} <= {
             f"{page.address}{path}" for path in ("", "state", "hello", "template", "control")
         } | {page.url}
-        assert data_of(saved) == data_of(tmp_path / "kept.html"), "what is saved is what --html writes"
+        assert data_of_page(saved) == data_of_page(tmp_path / "kept.html"), "what is saved is what --html writes"
 
         browser.open(saved.as_uri())
         assert browser.value("document.querySelector('#verdict .word').textContent") == "■ ABORTED"
@@ -648,6 +652,26 @@ class TestInChromium:
             assert rows[0]["approximate"] is False
             assert "without warm-up" in browser.value("document.getElementById('series-note').textContent")
 
+    def test_an_opened_row_is_fetched_with_its_heat_map_and_intervals(self, browser, target):
+        page = LivePage()
+        with page, shop(target).start(outputs=[PageOutput(page)]):
+            browser.open(page.url)
+            browser.until("AT.length >= 4")
+            browser.value("window.opened = REPORT.series.findIndex((row) => row.name === 'GET /')")
+            assert browser.value("REPORT.series[opened].intervals.p50") is None
+            browser.value("lineOf(opened).click()")
+            browser.until("document.querySelector('#rows .detail canvas[role=img]') !== null")
+            browser.until("REPORT.series[opened].intervals.p50 !== null")
+            low, high = browser.value("REPORT.series[opened].intervals.p50")
+            assert 0 < low <= high < 1
+            titles = browser.value("[...document.querySelectorAll('#rows .detail h3')].map((each) => each.textContent)")
+            assert sum(title.startswith(("Times of GET /", "Distribution of times of GET /")) for title in titles) == 2
+            fetched = browser.value("[...FETCHED.values()][0].length")
+            browser.until(f"AT.length > {fetched} + 1")
+            browser.value("fetchOpened()")
+            browser.until(f"[...FETCHED.values()][0].length > {fetched}")
+        assert browser.messages == []
+
     @pytest.mark.parametrize("width", [390, 1024, 1600])
     def test_nothing_is_wider_than_the_window(self, browser, page, width):
         browser.size(width)
@@ -658,9 +682,36 @@ class TestInChromium:
         browser.size(1200)
 
 
-def data_of(path):
-    (data,) = re.findall(r'<script id="data" type="application/json">(.*?)</script>', path.read_text(), re.DOTALL)
-    return json.loads(data)
+def test_an_opened_row_has_the_histograms_of_its_steps_and_the_figures_of_the_report(tmp_path):
+    stage = Ground(rate(20, hold=40))
+    stage.worker("w0")
+    page = LivePage(clock=stage.clock)
+    stage.fleet(1, outputs=[PageOutput(page, served=False)])
+    stage.clock.run(lambda: page.feed._number >= 30)
+
+    def opened(name="visit"):
+        asking = gevent.spawn(page.feed.opened, "shop", name, "visit")
+        stage.clock.run(asking.ready)
+        return asking.get()
+
+    found = opened()
+    assert sum(sum(flat[1::2]) for flat in found["histograms"]) == found["row"]["count"]
+    assert found["row"]["design_effect"]["p50"] is not None
+    low, high = found["row"]["intervals"]["p50"]
+    assert low <= found["row"]["p50"] <= high
+    assert opened("none of these") == {"row": None, "histograms": []}
+    report = stage.play()
+    found = opened()
+    assert found["row"] is None, "the final report has it"
+    assert sum(sum(flat[1::2]) for flat in found["histograms"]) == report["visit"].count
+
+
+@pytest.mark.parametrize("query", ["", "?name=x&kind=http", "?scenario=shop"])
+def test_an_opened_row_needs_the_whole_name_of_a_series(page, query):
+    status, text = ask(page, f"/row{query}", token=page.tokens.read)
+
+    assert status == 400
+    assert "name a series" in text
 
 
 def test_the_page_of_a_fleet_is_that_of_one_process():

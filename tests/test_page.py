@@ -21,8 +21,8 @@ from chaperon import Environment, Scenario, rate, read_run, run, step
 from chaperon.execution.running import Running
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
-from chaperon.measure.window import ErrorCount, VisitCounts
-from chaperon.report.outputs.closed_second import ClosedSecond
+from chaperon.measure.window import ErrorCount, RunEvent, VisitCounts
+from chaperon.report.outputs.closed_second import ClosedSecond, WorkerSecond
 from chaperon.report.outputs.html import HtmlOutput
 from chaperon.report.outputs.json import as_dict
 from chaperon.report.page.document import COMPARISON_SCRIPTS, SCRIPTS, UPLOT, asset, html_of
@@ -150,17 +150,29 @@ def test_a_report_and_its_run_file_say_alike_what_the_run_was_made_with(tmp_path
     assert json.loads(data[1])["plan"]["facts"] == [list(fact) for fact in planned.facts()]
 
 
-def test_requests_and_errors_are_counted_by_worker_where_there_are_several():
-    steps = RunSteps()
+def test_each_step_has_errors_visits_and_workers_of_which_a_stretch_is_added_up():
+    steps, secret = RunSteps(), "token=hunter2hunter2"
     for at in range(700):
-        steps.add(replace(second_of(at), workers={"a": (10, 0), "b": (10, 2 if at >= 300 else 0), "c": (1, 0)}))
-    workers = page_payload(report_of(), PLAN, steps)["workers"]
+        workers = {name: WorkerSecond(10, 2 if name == "b" and at >= 300 else 0, 5, 0.1, at / 1e6, 1) for name in "abc"}
+        errors = {("shop", "GET /", secret): ErrorCount(2, at, at, "x")} if at >= 300 else {}
+        steps.add(replace(second_of(at), workers=workers, errors=errors))
+    parts = page_payload(report_of(), PLAN, steps)["parts"]
 
-    assert list(workers) == ["b", "a", "c"]
-    assert workers["b"] == [[100] * 70, [0] * 30 + [20] * 40]
-    alone = RunSteps()
-    alone.add(replace(second_of(0), workers={"a": (10, 1)}))
-    assert page_payload(report_of(), PLAN, alone)["workers"] == {}
+    assert list(parts["workers"]) == ["b", "a", "c"]
+    assert parts["workers"]["b"]["690"] == [100, 20, 50, 0.1, 0.000699, 10]
+    assert parts["workers"]["b"]["0"] == [100, 0, 50, 0.1, 9e-06, 10]
+    assert "hunter2" not in json.dumps(parts)
+    (steps_of_error,) = parts["errors"]["shop"]["GET /"].values()
+    assert steps_of_error == {str(at): 20 for at in range(300, 700, 10)}
+    assert parts["ledger"]["shop"]["0"] == [200, 200, 0, 0, 0, 0, 0]
+
+
+def test_workers_beyond_eight_have_no_steps_unless_they_have_most_errors():
+    steps = RunSteps()
+    steps.add(replace(second_of(0), workers={f"w{n}": WorkerSecond(10, n) for n in range(20)}))
+    parts = page_payload(report_of(), PLAN, steps)["parts"]
+
+    assert list(parts["workers"]) == [f"w{n}" for n in range(19, 11, -1)]
 
 
 def test_the_payload_has_the_five_slowest_samples_of_a_series_with_their_moments():
@@ -215,6 +227,12 @@ def shown(browser, tmp_path_factory):
     browser.size(1200)
     browser.open(path.as_uri())
     return browser, report, path
+
+
+def data_of_page(path):
+    """Return the data in a page that was written."""
+    (data,) = re.findall(r'<script id="data" type="application/json">(.*?)</script>', path.read_text(), re.DOTALL)
+    return json.loads(data)
 
 
 def rows_of(browser):
@@ -287,7 +305,7 @@ class TestInChromium:
             assert any(title.startswith("Time of GET /, from when sent") for title in titles)
             browser.value("byId('from').value = '0:01'; byId('to').value = '3'; zoomToFields()")
             assert browser.value("[AT[view.from], AT[view.to - 1]]") == [1, 2]
-            assert browser.value("document.querySelector('.whole-run').hidden") is False
+            assert browser.value("document.querySelector('.stretch').hidden") is False
         finally:
             browser.value("document.getElementById('zoom-out').click(); chooseSeries('requests')")
         assert browser.messages == []
@@ -299,8 +317,8 @@ class TestInChromium:
         )
 
         assert [row[0] for row in cells] == ["p95(GET /) < 1ms", "p95(GET /) < 1s"]
-        assert cells[0][3].endswith("× the bound")
-        assert cells[1][3].endswith("% margin")
+        assert cells[0][4].endswith("× the bound")
+        assert cells[1][4].endswith("% margin")
         browser.value("document.querySelector('#limits button').click()")
         assert browser.value("nameOf(view.series)") == "GET /"
         browser.value("chooseSeries('requests')")
@@ -384,6 +402,18 @@ class TestInChromium:
 
         assert browser.pdf().startswith(b"%PDF")
 
+    def test_all_above_the_series_fits_on_one_printed_page(self, browser, shown):
+        _, _, path = shown
+        browser.open(path.as_uri())
+        browser.value("printAs(true)")
+        browser.size(703)  # of A4, without its margins, at 96 dots per inch
+        browser.call("Emulation.setEmulatedMedia", media="print")
+
+        assert browser.value("byId('series-section').getBoundingClientRect().top + scrollY") < 1032
+        assert browser.value("document.documentElement.scrollWidth") <= 703
+        browser.size(1200)
+        browser.value("printAs(false)")
+
     def test_paper_has_the_place_of_the_page_the_run_file_and_its_hash_at_its_foot(self, browser, tmp_path):
         stage = Ground(rate(20, hold=5))
         stage.worker("w0")
@@ -456,7 +486,13 @@ class TestInChromium:
             series = Series()
             series.good.add([random.Random(at).lognormvariate(-1.0 if late else -3, 0.3) for _ in range(20)])
             second.series[Key("shop", "POST /orders")] = series
-            steps.add(replace(second, errors=bad if late else {}, workers={"w1": (40, 0), "w2": (40, int(late))}))
+            steps.add(
+                replace(
+                    second,
+                    errors=bad if late else {},
+                    workers={"w1": WorkerSecond(40, 0), "w2": WorkerSecond(40, int(late))},
+                )
+            )
         report = report_of(("GET /", "POST /orders"))
         errors = (ErrorRow("shop", "POST /orders", "refused", 180, 180.2, 359.9, "refused"),)
         workers = tuple(WorkerStats(name, requests=14_400, errors=n) for name, n in (("w1", 0), ("w2", 180)))
@@ -474,6 +510,55 @@ class TestInChromium:
         )
         titles = browser.value("[...document.querySelectorAll('#charts h3')].map(each => each.textContent)")
         assert "Errors per second by worker, stacked: all requests" in titles
+        assert browser.messages == []
+
+    def test_zoom_cuts_errors_limits_visits_workers_and_events(self, browser, tmp_path):
+        steps = RunSteps()
+        for at in range(120):
+            workers = {name: WorkerSecond(20, int(at >= 60), 10, at / 1000, at / 1000, 1) for name in ("w1", "w2")}
+            errors = {("shop", "GET /", "refused"): ErrorCount(2, at, at, "refused")} if at >= 60 else {}
+            second = second_of(at, ("GET /",))
+            if at >= 60:
+                second.series[Key("shop", "GET /")].bad.add([0.1, 0.1])
+            steps.add(replace(second, workers=workers, errors=errors))
+        limits = ["p95(GET /) < 1s", "p90(GET /) < 1ms", "errors(GET /) < 1%", "rate(GET /) > 1/s", "p95 < 1s over 5s"]
+        report = report_of(("GET /",), limits=limits)
+        rows = tuple(replace(row, kind="http") if row.kind == "rpc" else row for row in report.rows)
+        events = tuple(("w1", RunEvent(at, "starved", text)) for at, text in ((5.0, "early"), (65.0, "later")))
+        errors = (ErrorRow("shop", "GET /", "refused", 120, 60.0, 119.5, "refused"),)
+        crew = tuple(WorkerStats(name, visits=1200, requests=2400, errors=60) for name in ("w1", "w2", "w3"))
+        report = replace(report, rows=rows, happenings=events, errors=errors, workers=crew)
+        (tmp_path / "run.html").write_text(html_of(page_payload(report, PLAN, steps)))
+        browser.open((tmp_path / "run.html").as_uri())
+
+        def cells(table):
+            return browser.value(
+                f"[...byId('{table}').tBodies[0].rows].map(row => [...row.cells].map(cell => cell.innerText))"
+            )
+
+        whole = [cells(table) for table in ("limits", "errors", "ledger", "workers")]
+        browser.value("zoomTo(50, 69)")
+        assert [row[2:4] for row in cells("errors")] == [["20", "1:00 – 1:10"]]
+        assert cells("ledger")[0][1:3] == ["400", "400"]
+        assert [row[:7] for row in cells("workers")] == [
+            [name, "200", "400", "10 (2.5 %)", "0.07", "69.0ms", "20"] for name in ("w1", "w2")
+        ]
+        assert "without 1 " in browser.value("byId('workers-note').textContent")
+        p95, p90, share, per_second, sliding = cells("limits")
+        assert p95[1] == "✓ held"
+        assert p95[2].startswith("≈ ")
+        assert p90[1] == "✕ broke"
+        assert p90[2].startswith("≈ ")
+        assert (share[2], share[1]) == ("≈ 4.76 %", "✕ broke")
+        assert (per_second[2], per_second[1]) == ("≈ 21.0/s", "✓ held")
+        assert sliding[1] == sliding[2] == "?"
+        assert sliding[5] == "not known for a stretch"
+        assert browser.value("byId('events').innerText") == "2 · 1:05 · later · w1"
+        browser.value("zoomTo(0, 20)")
+        assert cells("errors") == []
+        assert browser.value("byId('errors-section').hidden") is False
+        browser.value("byId('zoom-out').click()")
+        assert [cells(table) for table in ("limits", "errors", "ledger", "workers")] == whole
         assert browser.messages == []
 
     def test_a_run_that_stays_as_it_is_has_nothing_to_say(self, browser, tmp_path):

@@ -32,6 +32,7 @@ from chaperon.report.totals import Pulse, WorkerStats
 from chaperon.report.verdict import RunInfo
 
 if TYPE_CHECKING:
+    from chaperon.measure.precision.history import History
     from chaperon.measure.precision.stretch import SeriesStretch
     from chaperon.report.report import Report
 
@@ -54,13 +55,9 @@ class Run(ABC):
         self.grace = plan.grace
         self.teardown_error: TeardownError | None = None
         self._clock: Clock = clock or HubClock()
+        redact = Redactor(plan.secrets)
         self._monitor = RunMonitor(
-            Collector(workers),
-            plan.limits,
-            brake=plan.brake,
-            rules=plan.rules,
-            redact=Redactor(plan.secrets),
-            strict=plan.strict,
+            Collector(workers), plan.limits, brake=plan.brake, rules=plan.rules, redact=redact, strict=plan.strict
         )
         self._setup = plan.new_setup()
         self._whole_shares = plan.shares()
@@ -246,6 +243,10 @@ class Run(ABC):
         """Yield each key with its samples from second *start* up to second *end*. May block to read a file."""
         return self._monitor.collector.stretch(start, end)
 
+    def histories(self) -> Iterator[tuple[Key, History]]:
+        """Yield each key with its closed seconds, from which the precision of percentiles is estimated."""
+        return self._monitor.collector.histories()
+
     def add_output(self, output: Output) -> None:
         """Let one more output have the run: its seconds from now on, and its report. For a run that goes on.
 
@@ -385,9 +386,8 @@ class Run(ABC):
         )
 
     def _facts(self) -> list[tuple[str, str]]:
+        kept = () if (writer := self._run_file) is None else (writer.path.name, writer.sha256)
         header = run_header(self.plan, began=0.0, started="", time=0.0)
-        writer = self._run_file
-        kept = (None, "") if writer is None else (writer.path.name, writer.sha256)
         return [(name, self._monitor.redact(text)) for name, text in facts_of(header, *kept)]
 
     def _tear_down(self) -> None:

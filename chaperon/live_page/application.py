@@ -135,6 +135,14 @@ class PageApplication:
                 rows = zoomed_rows(plan.run, plan.redact, start, end, self.feed.breathe)
         return _json("200 OK", {"from": start, "to": end, "rows": rows})
 
+    def _row(self, environ: Environ) -> PageAnswer:
+        query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+        try:
+            scenario, name, kind = (query[each][0] for each in ("scenario", "name", "kind"))
+        except KeyError:
+            return _error("400 Bad Request", "scenario=, name= and kind= name a series")
+        return _json("200 OK", self.feed.opened(scenario, name, kind))
+
     def _hello(self, environ: Environ) -> PageAnswer:
         launcher = self.launcher
         form = None if launcher is None else launcher.form()
@@ -168,6 +176,7 @@ class PageApplication:
 
     _pages: Mapping[str, Callable[[PageApplication, Environ], PageAnswer]] = {
         "/state": _state,
+        "/row": _row,
         "/hello": _hello,
         "/news": _news,
         "/socket": _socket,

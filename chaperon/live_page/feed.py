@@ -124,6 +124,12 @@ class PageFeed:
             self._cached = run, number, encoded
             return encoded
 
+    def opened(self, scenario: str, name: str, kind: str) -> Values:
+        """Return what an opened row shows; see `LiveState.opened`. Blocks while others are computed."""
+        self._wanted_until = self._clock.now() + INTEREST
+        with self.computing:
+            return {"row": None, "histograms": []} if self._state is None else self._state.opened(scenario, name, kind)
+
     def since(self, run: str, number: int) -> list[str] | None:
         """Return the messages after *number* of a run, None if they are not kept any more."""
         self._wanted_until = self._clock.now() + INTEREST

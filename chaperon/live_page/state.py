@@ -7,13 +7,14 @@ from dataclasses import asdict
 from typing import Any
 
 from chaperon._version import VERSION
-from chaperon.live_page.totals import RunTotals, clean
-from chaperon.measure.sample import Key
+from chaperon.live_page.totals import RunTotals
+from chaperon.measure.precision.history import History
+from chaperon.measure.sample import WARM_UP, Key
 from chaperon.report.outputs.closed_second import ClosedSecond
 from chaperon.report.outputs.json import worker_row
 from chaperon.report.outputs.output import PlannedRun
-from chaperon.report.page.payload import CLASSES, charted, limit_bound, page_payload, step_values
-from chaperon.report.page.steps import RunSteps
+from chaperon.report.page.payload import charted, clean, flat_histogram, limit_bound, page_payload, step_values
+from chaperon.report.page.steps import RunSteps, SeriesName
 from chaperon.report.report import Report, Verdict
 
 UPDATES = 10
@@ -33,7 +34,6 @@ class LiveState:
         self._breathe = breathe
         self._steps = RunSteps(breathe)
         self._totals = RunTotals(breathe)
-        self._classes: list[str] = []
         self._events_sent = 0
         self._report: Report | None = None
 
@@ -48,9 +48,6 @@ class LiveState:
     def add(self, second: ClosedSecond) -> None:
         """Add the next second."""
         self._totals.add(second)
-        for _, _, kind in second.errors:
-            if kind not in self._classes and len(self._classes) < CLASSES:
-                self._classes.append(kind)
         self._steps.add(second)
 
     def late(self, second: ClosedSecond) -> None:
@@ -98,10 +95,30 @@ class LiveState:
             "events": totals.event_groups(),
         }
         names = [series.name for series in totals.series][: len(tables["series"])]
-        whole = charted(
-            tables, self.plan, steps, False, names=names, classes=self._classes, zoomable=0, breathe=self._breathe
-        )
+        whole = charted(tables, self.plan, steps, False, names=names, zoomable=0, breathe=self._breathe)
         return {**whole, "exchange_files": [], "bounds": self._bounds(tables["limits"]), "state": state}
+
+    def opened(self, scenario: str, name: str, kind: str) -> dict[str, Any]:
+        """Return what an opened row shows beyond its columns: "row" with intervals, "histograms" of each step.
+
+        The row is None where the final report has it; both are empty for a series that there is not. May block.
+        """
+        shown = SeriesName(scenario, name, kind)
+        found = [each for each in self._totals.places if SeriesName(clean(each[0]), clean(each[1]), each[2]) == shown]
+        if not found:
+            return {"row": None, "histograms": []}
+        _, steps = self._steps.steps()
+        histograms = [flat_histogram(step.series.get(found[0])) for step in steps]
+        run = self.plan.run
+        if self._report is not None or run is None:
+            return {"row": None, "histograms": histograms}
+        parts: list[History | None] = []
+        for key, history in run.histories():
+            if key.phase != WARM_UP and key.kind == kind:
+                named = (clean(self.plan.redact(key.scenario)), clean(self.plan.redact(key.name)))
+                parts += [history.breathing(self._breathe)] if named == shown[:2] else []
+        row = self._totals.opened(found[0], self._began, History.merge_all(parts))
+        return {"row": row, "histograms": histograms}
 
     def state(self) -> dict[str, Any]:
         """Return the state of the run, as its engine has it: "starting", "running", "paused", "stopping" or "ended"."""

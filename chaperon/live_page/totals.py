@@ -6,17 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import asdict, replace
-from functools import lru_cache
 from typing import Any
 
+from chaperon.measure.precision.history import History
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts
 from chaperon.report.outputs.closed_second import ClosedSecond
-from chaperon.report.page.payload import event_rows, table_row
+from chaperon.report.page.payload import clean, event_rows, table_row
 from chaperon.report.page.steps import SeriesName
-from chaperon.report.redaction.one_line import one_line
-from chaperon.report.redaction.redaction import redacted
 from chaperon.report.rows import ALL_REQUESTS, Row, due_length
 from chaperon.report.run_sums import HAPPENINGS
 
@@ -26,12 +24,6 @@ FRESH = 10
 """Each row that changes is made again at least once in this number of seconds."""
 LEAST_FRESH = 5
 """Rows that are made again each second, at least."""
-
-
-@lru_cache(maxsize=10_000)
-def clean(text: str) -> str:
-    """Return a text as the page shows it: on one line, without what looks like a secret."""
-    return one_line(redacted(text))
 
 
 class SeriesTotal:
@@ -66,6 +58,13 @@ class SeriesTotal:
         self._merge()
         scenario, name, kind = self.name
         self.row = table_row(Row(clean(scenario), clean(name), kind, self._total or Series(), length), began)
+
+    def opened(self, length: float, began: float, history: History | None) -> dict[str, Any]:
+        """Return the row as of now, with the intervals that *history* allows for. May block to read a file."""
+        self._merge()
+        scenario, name, kind = self.name
+        series = (self._total or Series()).with_history(history)
+        return table_row(Row(clean(scenario), clean(name), kind, series, length), began)
 
     def _merge(self) -> None:
         if self._waiting:
@@ -159,6 +158,10 @@ class RunTotals:
         length = self._length(series.name.scenario)
         rate = series.count / length if length > 0 else 0.0
         return {**series.row, "count": series.count, "errors": series.errors, "rate": rate}
+
+    def opened(self, name: SeriesName, began: float, history: History | None) -> dict[str, Any]:
+        """Return the row of a series as of now, with intervals; see `SeriesTotal.opened`."""
+        return self.series[self.places[name]].opened(self._length(name.scenario), began, history)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows of the table; a series that has come since they were made has none yet."""

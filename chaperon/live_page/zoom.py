@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chaperon.live_page.totals import clean
 from chaperon.measure.precision.stretch import SeriesStretch, stretch_sum
 from chaperon.measure.sample import WARM_UP
+from chaperon.report.page.payload import clean
 from chaperon.report.page.run_control import RunControl
 from chaperon.report.page.steps import SeriesName
 from chaperon.report.rows import UNTIMED

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from chaperon.author_frames import raised_at
 from chaperon.measure.exception_text import class_name, describe, with_place
-from chaperon.measure.exchange import ExchangeLog, SessionActivity
+from chaperon.measure.exchange import ExchangeLog, ResponseCounts, SessionActivity
 from chaperon.measure.hub_lag import HubLag
 from chaperon.measure.plain_text import NAME, WORDS, encodable
 from chaperon.measure.sample import NOTHING_RESERVED, WARM_UP, Failure, Key, OpenSeries, Reserved, Row, Sample
@@ -124,7 +124,7 @@ class Recorder:
     memory used, for any number of samples.
     *recorded* counts the samples and *left_out* the requests of series that the environment
     leaves out, *messages* the WebSocket messages recorded as sent; all are counted apart from the windows.
-    *activity* is that of the session that recorded last.
+    *responses* counts HTTP responses. *activity* is that of the session that recorded last.
     """
 
     def __init__(
@@ -141,6 +141,7 @@ class Recorder:
         self.began = began
         self.lag = HubLag()
         self.exchanges = ExchangeLog()
+        self.responses = ResponseCounts()
         self.activity = SessionActivity()
         self._journal = journal
         self._keep = None if journal is None else journal.record_fields
@@ -358,7 +359,7 @@ class Recorder:
             series=self._series,
             ledger=self._ledger,
             errors=self._errors,
-            health=health or {},
+            health={**(health or {}), **self.responses.cut()},
             progress=progress or {},
             users=users,
             notes=self._notes,

@@ -118,7 +118,7 @@ class Window:
     - *errors*: errors by (scenario label, series name, error class).
     - *users*: users busy when the window was cut.
     - *health*: the generator's observations of itself: "late_p99" (seconds), "cpu" (cores),
-      "stalls" …, see `Health.cut`.
+      "stalls" …, see `Health.cut`; and counts of HTTP responses, "responses_2xx" and so on.
     - *notes*: counts of samples refused, capped or similar, by text.
     - *progress*: by share (arrivals started, visits ended, rows taken).
     - *phases*: by (scenario label, phase), seconds of this window in that phase.

@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from chaperon.measure.exchange import first_exchanges
+from chaperon.measure.exchange import RESPONSES, first_exchanges
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, VisitCounts, Window
 
-COUNTED = frozenset(
-    ("stalls", "starts", "dropped_late", "dropped_cap", "gc", "queued", "throttled", "throttles", "steal")
-)
+_COUNTS = ("stalls", "starts", "dropped_late", "dropped_cap", "gc", "queued", "throttled", "throttles", "steal")
+COUNTED = frozenset((*_COUNTS, *RESPONSES[1:]))
 """The health figures that are counts of one window, which are summed; of the others the greatest counts."""
 
 

@@ -8,6 +8,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 
 from chaperon.measure.plain_text import encodable
+from chaperon.measure.precision.history import History
 from chaperon.measure.precision.stretch import SeriesStretch, stretch_of
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
@@ -244,6 +245,13 @@ class Collector:
             found = stretch_of(self._spool.between(key, start, end))
             if found is not None:
                 yield key, found
+
+    def histories(self) -> Iterator[tuple[Key, History]]:
+        """Yield each key with its closed seconds. Nothing is yielded where the seconds could not be kept."""
+        for key in self._spool.keys:
+            history = self._spool.history(key)
+            if history is not None:
+                yield key, history
 
     @property
     def errors(self) -> dict[ErrorKey, int]:

@@ -11,8 +11,8 @@ from gevent.event import Event
 from chaperon.cli.options import RunOptions
 from chaperon.errors import ActionRefused, LimitError, LoadError, PlanError, UsageError
 from chaperon.execution.environment import Environment
-from chaperon.live_page.totals import clean
 from chaperon.load.share import Share
+from chaperon.report.page.payload import clean
 
 POINTS = 120
 """Points of a drawn load."""

@@ -167,6 +167,7 @@ def send_fast(
     exchanges = recorder.exchanges
     if expect is None and status < 400 and exchanges.tap is None:
         meter.record(name, "http", start, end, None, len(arrived.body))
+        recorder.responses.count(status)
         sent.good = True
         if exchanges.response is not None:
             exchanges.response(template.prepared.method or "GET", encoded.url, status)

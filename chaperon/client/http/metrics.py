@@ -20,8 +20,13 @@ OPENING = frozenset({"dns", "tcp", "tls"})
 def record_response(
     meter: Meter, response: requests.Response, name: str, start: float, end: float, expect: Expect | None
 ) -> None:
-    """Record a response as a success or failure by *expect*. Raises what an *expect* predicate raises."""
+    """Record a response as a success or failure by *expect*. Raises what an *expect* predicate raises.
+
+    Its status is counted, too.
+    """
     failure: Failure | None
+    if isinstance(response.status_code, int):  # a mock may have another
+        meter.recorder.responses.count(response.status_code)
     try:
         failure = judge(response, expect)
     except BaseException as exc:

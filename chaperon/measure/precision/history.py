@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Literal, NamedTuple
 
 from chaperon.measure.precision.centroids import Centroids
@@ -65,6 +66,10 @@ class History:
         if not whole or len(whole) < len(parts):
             return None
         return cls([source for part in whole for source in part.sources])
+
+    def breathing(self, breathe: Callable[[], object]) -> History:
+        """Return the same history, which calls *breathe* after each second that it reads, so that others can run."""
+        return History([partial(_breathing, source, breathe) for source in self.sources])
 
     def seconds(self) -> Iterator[SeriesSecond]:
         """Yield the seconds of every key."""
@@ -132,3 +137,9 @@ class History:
         for place, q in enumerate(values, 1):
             pairs = {at: (sums[at][place], sums[at][0]) for at in sorted(sums)}
             self._known[of, q] = dependence(pairs, q, step)
+
+
+def _breathing(source: Source, breathe: Callable[[], object]) -> Iterator[SeriesSecond]:
+    for second in source():
+        yield second
+        breathe()

@@ -5,12 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts, Window
 from chaperon.measure.window_merge import merge_worst
 from chaperon.report.texts import Change, map_fields
+
+
+class WorkerSecond(NamedTuple):
+    """What one worker did in one second.
+
+    *errors* is how many of its *requests* ended in one, *visits* how many of its visits ended after they had begun.
+    *cpu* is in cores, *late_p99* in seconds, *stalls* how often its event loop stood still.
+    """
+
+    requests: int
+    errors: int
+    visits: int = 0
+    cpu: float = 0.0
+    late_p99: float = 0.0
+    stalls: int = 0
+
+    def __add__(self, other: WorkerSecond) -> WorkerSecond:  # type: ignore[override]  # no tuple of both
+        """Return both together: counts are summed, of the other figures the greater one is kept."""
+        return WorkerSecond(
+            self.requests + other.requests,
+            self.errors + other.errors,
+            self.visits + other.visits,
+            max(self.cpu, other.cpu),
+            max(self.late_p99, other.late_p99),
+            self.stalls + other.stalls,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +53,7 @@ class ClosedSecond:
       (seconds), "cpu" (cores), "stalls" …
     - *generator*: the delay added by the generator, as distributions in seconds ("late", "lag").
     - *phases*: by (scenario label, phase), seconds of this second in that phase.
-    - *workers*: by worker, its requests and those that ended in an error.
+    - *workers*: what each worker did.
     - *events*: events with the worker they come from. *notes*: counts of what was capped or refused, by text.
 
     No text holds a secret of the run.
@@ -42,7 +69,7 @@ class ClosedSecond:
     health: Mapping[str, float] = field(default_factory=dict)
     generator: Mapping[str, Series] = field(default_factory=dict)
     phases: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    workers: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    workers: Mapping[str, WorkerSecond] = field(default_factory=dict)
     events: Sequence[tuple[str, RunEvent]] = ()
     notes: Mapping[str, int] = field(default_factory=dict)
 
@@ -100,14 +127,20 @@ def closed_second(
         health=health,
         generator={name: Series.sum_of(parts) for name, parts in generator.items()},
         phases=phases,
-        workers={window.worker: _requests(window) for window in windows},
+        workers={window.worker: _of_worker(window) for window in windows},
         events=tuple((window.worker, event) for window in windows for event in window.happenings),
         notes=notes,
     )
     return map_fields(whole, redact)
 
 
-def _requests(window: Window) -> tuple[int, int]:
-    """Return the number of requests in a window, and of those that ended in an error."""
+def _of_worker(window: Window) -> WorkerSecond:
     requests = [series for key, series in window.series.items() if key.is_request]
-    return sum(series.count for series in requests), sum(series.errors for series in requests)
+    return WorkerSecond(
+        sum(series.count for series in requests),
+        sum(series.errors for series in requests),
+        sum(counts.done + counts.failed + counts.interrupted for counts in window.ledger.values()),
+        window.health.get("cpu", 0.0),
+        window.health.get("late_p99", 0.0),
+        round(window.health.get("stalls", 0)),
+    )

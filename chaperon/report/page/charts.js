@@ -10,14 +10,15 @@ function axis(values, extra) {
   return { stroke: css("--soft"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line"), width: 1 },
     size: 64, font: "11px system-ui", values, ...extra };
 }
-function phasesOf(u) {
+// shaded below the grid, named above it
+function phasesOf(u, words) {
   u.ctx.save();
   u.ctx.textAlign = "left"; u.ctx.textBaseline = "alphabetic"; // of the axes before, if it is drawn again
   DATA.phases.forEach((phase, n) => {
     if (phase.name === "steady" || n > 40) return;
     const left = u.valToPos(phase.from, "x", true), right = u.valToPos(phase.to, "x", true);
     u.ctx.fillStyle = css("--shade");
-    u.ctx.fillRect(left, u.bbox.top, right - left, u.bbox.height);
+    if (!words) { u.ctx.fillRect(left, u.bbox.top, right - left, u.bbox.height); return; }
     u.ctx.fillStyle = css("--soft");
     u.ctx.font = `${11 * devicePixelRatio}px system-ui`;
     u.ctx.fillText(phase.name, left + 4, u.bbox.top + 12 * devicePixelRatio, Math.max(right - left - 8, 1));
@@ -79,7 +80,7 @@ function limitsOf(u, place) {
   u.ctx.strokeStyle = u.ctx.fillStyle = css("--bad");
   u.ctx.font = `${11 * scale}px system-ui`;
   u.ctx.setLineDash([6 * scale, 4 * scale]);
-  u.ctx.textAlign = "right";
+  u.ctx.textAlign = "right"; u.ctx.textBaseline = "alphabetic";
   boundsOf(place).forEach(([limit, bound]) => {
     const y = u.valToPos(bound.bound, "y", true);
     if (y < u.bbox.top || y > u.bbox.top + u.bbox.height) return;
@@ -103,23 +104,26 @@ function placeOf(bound) {
   return found < 0 || !DATA.series[found] ? null : String(found);
 }
 let printing = false;
-const PRINTED = 690;
+const PRINTED = 700, COLUMN_GAP = 24; // pixels of a chart on paper, and between two beside each other
+const boxOf = (title, options) => element("div", { class: "chart" + (options.half ? " half" : "") }, element("h3", {}, title));
+const widthOf = (box, options) => printing ? (options.half ? (PRINTED - COLUMN_GAP) / 2 : PRINTED) : Math.max(box.clientWidth, 280);
+const heightOf = (height) => printing ? Math.round(0.55 * height) : height;
 
 function chart(host, title, series, columns, options) {
   const again = reused && reused.find(([, box, name, count]) => name === title && count === series.length && box.isConnected);
   if (again) { refill(again, series, columns); host.append(again[1]); return again[0]; }
-  const box = element("div", { class: "chart" }, element("h3", {}, title));
+  const box = boxOf(title, options);
   host.append(box);
   if (typeof uPlot === "undefined") { box.append(...series.map((each, n) => spark(columns[n], each.label))); return null; }
   const made = new uPlot({
-    width: printing ? PRINTED : Math.max(box.clientWidth, 280), height: options.height || 150,
+    width: widthOf(box, options), height: heightOf(options.height || 150),
     cursor: { sync: { key: "time" }, drag: { x: true, y: false, setScale: false } },
     scales: { x: { time: false }, y: { distr: options.log && view.log ? 3 : 1, range: options.range } },
     axes: [axis((u, ticks) => ticks.map(clockText), { size: 28, space: 60, incrs: TICKS }), axis((u, ticks) => ticks.map((tick) => tick === null ? "" : options.text(tick)))],
     series: [{ label: "time", value: (u, value) => value === null ? "" : momentText(value) },
       ...series.map((each) => ({ width: 1.5, points: { show: sparse(columns), size: 4 }, spanGaps: false, value: (u, value) => value === null ? NONE : options.text(value), ...each }))],
     bands: options.bands || [],
-    hooks: { drawClear: [phasesOf], draw: [(u) => flagsOf(u, options.flags), ...(options.stalls ? [stallsOf] : []), ...(options.limits === undefined ? [] : [(u) => limitsOf(u, options.limits)])],
+    hooks: { drawClear: [(u) => phasesOf(u, false)], draw: [(u) => phasesOf(u, true), (u) => flagsOf(u, options.flags), ...(options.stalls ? [stallsOf] : []), ...(options.limits === undefined ? [] : [(u) => limitsOf(u, options.limits)])],
       setSelect: [(u) => { if (u.select.width > 2) zoomTo(u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x")); }] },
   }, [chosen(AT), ...columns.map(chosen)], box);
   charts.push([made, box, title, series.length]);
@@ -190,31 +194,26 @@ function drawChartsIn(host) {
   if (timed) latency(host, `Time of ${nameOf(place)}`, columns, place);
   chart(host, "Generator: how late visits started (p99); what it adds to times from when due is its own; red: its event loop stood still", [
     { label: "late", stroke: css("--warn"), fill: css("--warn") + "44" }], [run.late], { text: timeText, height: 90, stalls: true, range: (u, low, high) => [0, Math.max(high || 0, 1e-3)] });
-  if (timed) { heat(host, place); distribution(host, place); }
+  if (timed) heat(host, place);
   chart(host, "Users, visits in flight, dropped per second", [
     { label: "users", stroke: CATEGORIES[3] }, { label: "in flight", stroke: CATEGORIES[4] }, { label: "dropped", stroke: css("--bad") }],
-  [run.users, run.in_flight, run.dropped], { text: number });
-  stack(host, "Errors per second by class, stacked: all series", Object.entries(DATA.classes));
-  const bands = bandsOf(DATA.classes);
-  if (Object.keys(DATA.classes).some((name) => /^(unexpected )?http \d/.test(name))) stack(host, "Errors per second by status, stacked: all series", bands);
-  const workers = Object.entries(DATA.workers || {});
-  stack(host, "Errors per second by worker, stacked: all requests", workers.filter(([, [, failures]]) => failures.some(Boolean)).map(([name, [, failures]]) => [name, failures]));
+  [run.users, run.in_flight, run.dropped], { text: number, half: true });
+  const classes = errorColumns();
+  stack(host, "Errors per second by class, stacked: all series", Object.entries(classes));
+  if (timed) distribution(host, place);
+  stack(host, "HTTP responses per second by status, stacked: all series", Object.entries(BANDS).filter(([band]) => run["responses_" + band]).map(([band, colour]) => [band, run["responses_" + band].map((each) => each * STEP), colour]));
+  const workers = Object.keys(DATA.parts.workers).map((name) => [name, workerColumn(name, "errors")]);
+  if (workers.length > 1) stack(host, "Errors per second by worker, stacked: all requests", workers.filter(([, failures]) => failures.some(Boolean)));
 }
+// a bar a step: a line would draw errors where there were none
+const bars = () => typeof uPlot === "undefined" ? undefined : uPlot.paths.bars({ size: [0.9, 24] });
 function stack(host, title, named) {
   if (!named.length) return;
   const columns = stacked(named.map(([, counts]) => counts.map((count) => count / STEP))), order = named.map((each, n) => n).reverse();
-  chart(host, title, order.map((n) => ({ label: named[n][0].slice(0, 60), stroke: CATEGORIES[n % 8], fill: CATEGORIES[n % 8] + "cc", width: 1,
-    value: (u, value, s, at) => at === null ? NONE : plainText(chosen(named[n][1])[at] / STEP) })), order.map((n) => columns[n]), { text: plainText });
+  chart(host, title, order.map((n) => ({ label: named[n][0].slice(0, 60), stroke: named[n][2] || CATEGORIES[n % 8], fill: (named[n][2] || CATEGORIES[n % 8]) + "cc", width: 0.5, paths: bars(),
+    value: (u, value, s, at) => at === null ? NONE : plainText(chosen(named[n][1])[at] / STEP) })), order.map((n) => columns[n]), { text: plainText, half: true });
 }
-// classes of errors by the hundred of their status: 4xx, 5xx …; the others had no response
-function bandsOf(classes) {
-  const bands = {};
-  for (const [name, counts] of Object.entries(classes)) {
-    const found = /^(?:unexpected )?http (\d)\d\d/.exec(name), band = found ? `${found[1]}xx` : "no status";
-    bands[band] = bands[band] ? bands[band].map((count, n) => count + counts[n]) : counts;
-  }
-  return Object.entries(bands).sort();
-}
+const BANDS = { "1xx": "#777777", "2xx": "#0072B2", "3xx": "#56B4E9", "4xx": "#E69F00", "5xx": "#D55E00" };
 function zoomTo(from, to) {
   const first = AT.findIndex((at) => at + STEP > from), after = AT.findIndex((at) => at > to);
   if (first < 0) return;

@@ -71,8 +71,28 @@ askExact = async (from, to) => {
     if (!zoomed() || AT[view.from] !== from || AT[view.to - 1] + STEP !== to) return;
     view.exact = new Map(rows.map((row) => [keyOf(row), row]));
     drawRows();
+    drawLimits();
   } catch (error) { /* the figures of the histograms stay */ }
 };
+// heat map, distribution and intervals of one row: of those that are opened, again every ten seconds
+fetchRow = async (place) => {
+  const row = REPORT.series[place];
+  if (CLOSED || !row || UNTIMED.has(row.kind)) return;
+  try {
+    const { scenario, name, kind } = row, key = keyOf(row), found = await (await ask("row?" + new URLSearchParams({ scenario, name, kind }))).json();
+    FETCHED.set(key, found.histograms);
+    if (found.row && REPORT.series[place] && keyOf(REPORT.series[place]) === key && !DATA.finished) REPORT.series[place] = found.row;
+    drawRows();
+    if (typeof uPlot === "undefined") drawCharts(); else refreshCharts();
+  } catch (error) { /* the next time */ }
+};
+const ROWS_EVERY = 10000;
+async function fetchOpened() {
+  const places = new Set([...lines].filter(([, line]) => line.detail).map(([place]) => String(place)));
+  if (view.series !== "requests") places.add(view.series);
+  for (const place of places) await fetchRow(place);
+}
+setInterval(() => { if (DATA && !DATA.finished && !CLOSED && !document.hidden) fetchOpened(); }, ROWS_EVERY);
 async function connect() {
   document.documentElement.dataset.live = "yes";
   makeButtons();

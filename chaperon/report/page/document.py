@@ -11,7 +11,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-SCRIPTS = ("format.js", "model.js", "charts.js", "heat.js", "seen.js", "tables.js", "main.js")
+SCRIPTS = ("format.js", "model.js", "stretch.js", "charts.js", "heat.js", "seen.js", "tables.js", "main.js")
 """The page's own code, in the order in which it runs; all in one script."""
 COMPARISON_SCRIPTS = ("format.js", "comparison_model.js", "charts.js", "heat.js", "comparison.js")
 """The code of the page of a comparison."""

@@ -1,7 +1,7 @@
 
 // ---- how many requests took how long: over time as a heat map, and as a distribution
 function heat(host, place) {
-  const rows = chosen(DATA.histograms[place] || []).map((flat) => {
+  const rows = chosen(histogramSteps(place)).map((flat) => {
     const found = [];
     for (let n = 0, bucket = 0; n < flat.length; n += 2) found.push([bucket += flat[n], flat[n + 1]]);
     return found;
@@ -24,10 +24,15 @@ function heat(host, place) {
   ctx.putImageData(pixels, 0, 0);
   canvas.style.imageRendering = "pixelated";
   const beside = charts.length ? charts[charts.length - 1][0] : null;
-  if (beside) queueMicrotask(() => { canvas.style.flex = "none"; canvas.style.width = `${beside.over.clientWidth}px`; }); // as wide as the charts
   const label = (row) => element("span", { class: "soft" }, timeText(boundOf(row * group)));
-  host.append(element("div", { class: "chart" }, element("h3", {}, `Times of ${nameOf(place)} over the run, on a log axis: darker where more took so long`),
-    element("div", { class: "heat" }, element("div", { class: "scale" }, label(high + 1), label((low + high + 1) / 2), label(low)), canvas)));
+  const box = boxOf(`Times of ${nameOf(place)} over the run, on a log axis: darker where more took so long`, { half: true });
+  box.append(element("div", { class: "heat" }, element("div", { class: "scale" }, label(high + 1), label((low + high + 1) / 2), label(low)), canvas));
+  host.append(box);
+  if (beside) queueMicrotask(() => { // as wide as the plot of a chart of this width
+    canvas.style.flex = "none";
+    canvas.style.width = `${widthOf(box, { half: true }) - beside.width + beside.over.clientWidth}px`;
+    canvas.style.height = `${heightOf(120)}px`;
+  });
 }
 function distribution(host, place) {
   const whole = histogramOf(place, true);
@@ -42,14 +47,14 @@ function distribution(host, place) {
   const lines = [{ label: "whole run", stroke: css("--accent"), fill: zoomed() ? undefined : css("--accent") + "22", width: 1.5, points: { show: false } }], columns = [column(grouped(whole))];
   if (zoomed()) { lines.push({ label: "chosen stretch", stroke: css("--warn"), width: 2, points: { show: false } }); columns.push(column(grouped(histogramOf(place)))); }
   curve(host, `Distribution of times of ${nameOf(place)}: share of requests in each band`, places.map((at) => boundOf((at + 0.5) * group)), lines, columns,
-    { across: timeText, text: (value) => `${plainText(Number(value.toFixed(2)))} %`, log: true });
+    { across: timeText, text: (value) => `${plainText(Number(value.toFixed(2)))} %`, log: true, half: true });
 }
 // a chart whose horizontal axis is no time of the run
 function curve(host, title, across, lines, columns, options) {
-  const box = element("div", { class: "chart" }, element("h3", {}, title));
+  const box = boxOf(title, options);
   host.append(box);
   const made = new uPlot({
-    width: printing ? PRINTED : Math.max(box.clientWidth, 280), height: options.height || 150, cursor: { drag: { x: false, y: false } },
+    width: widthOf(box, options), height: heightOf(options.height || 150), cursor: { drag: { x: false, y: false } },
     scales: { x: { time: false, distr: options.log ? 3 : 1, range: options.range }, y: { range: options.vertical } },
     axes: [axis((u, ticks) => ticks.map((tick) => tick === null ? "" : options.across(tick)), { size: 28, space: 60, ...(options.splits ? { splits: () => options.splits, filter: (u, splits) => splits } : {}) }),
       axis((u, ticks) => ticks.map((tick) => tick === null ? "" : options.text(tick)), options.upright ? { splits: (u, n, low, high) => options.upright(u, low, high), filter: (u, splits) => splits } : {})],

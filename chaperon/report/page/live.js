@@ -11,8 +11,6 @@ function adoptState(state) {
   document.documentElement.dataset.ready = "yes";
   if (!state.payload) { DATA = null; drawState(null); return; }
   adopt(state.payload);
-  WORKERS_SEEN.clear();
-  Object.keys(DATA.workers).forEach((name) => WORKERS_SEEN.add(name));
   document.title = `${REPORT.environment} · Chaperon`;
   if (zoom) {
     view.from = Math.max(AT.findIndex((at) => at >= zoom[0]), 0);
@@ -24,6 +22,7 @@ function adoptState(state) {
   draw();
   drawState(DATA.state);
   drawEmpty();
+  fetchOpened();
 }
 function drawEmpty() { document.documentElement.dataset.empty = DATA ? "no" : "yes"; }
 
@@ -42,8 +41,8 @@ function apply(message) {
   if (Object.keys(DATA.series).length !== before) fillChosen();
   if (new Set(REPORT.series.map((row) => row.kind)).size !== kinds) fillKinds();
   if (whole || !view.exact) drawRows();
-  drawLimits();
-  drawRest();
+  drawStretch();
+  if (first) drawAbout();
   speak();
   drawState(DATA.state);
 }
@@ -60,31 +59,27 @@ function addPoint(point) {
   let place = AT.indexOf(point.at);
   if (place < 0) { AT.push(point.at); place = AT.length - 1; }
   const put = (column, value, missing) => { while (column.length < place) column.push(missing); column[place] = value; };
-  for (const [name, value] of Object.entries(point.run)) put(DATA.run[name], value, 0);
+  for (const name of new Set([...Object.keys(DATA.run), ...Object.keys(point.run)])) put(DATA.run[name] ||= [], point.run[name] || 0, 0);
   putColumns(DATA.requests, point.requests, put);
   for (const [name, columns] of Object.entries(DATA.series)) if (!point.series[name]) putColumns(columns, [0, 0], put);
   for (const [name, values] of Object.entries(point.series)) putColumns(DATA.series[name] ||= emptyColumns(), values, put);
   put(DATA.histograms.requests, point.heat, []);
-  for (const name of Object.keys(point.classes)) classColumn(name);
-  const other = new Map(Object.keys(DATA.classes).map((name) => [name, 0]));
-  for (const [name, count] of Object.entries(point.classes)) { const known = classColumn(name); other.set(known, (other.get(known) || 0) + count); }
-  for (const [name, count] of other) put(DATA.classes[name], count, 0);
-  addWorkers(point.workers, put);
+  addParts(point.at, point.parts);
   for (const name of point.phases) {
     const last = DATA.phases.filter((phase) => phase.name === name).pop();
     if (last && last.to >= point.at) last.to = point.at + STEP;
     else DATA.phases.push({ name, from: point.at, to: point.at + STEP });
   }
 }
-function addWorkers(workers, put) {
-  for (const name of Object.keys(workers)) WORKERS_SEEN.add(name);
-  if (WORKERS_SEEN.size < 2) return;
-  for (const name of [...WORKERS_SEEN].slice(0, 8)) {
-    const columns = DATA.workers[name] ||= [AT.map(() => 0), AT.map(() => 0)];
-    columns.forEach((column, n) => put(column, (workers[name] || [0, 0])[n], 0));
+const WORKERS_DRAWN = 8;
+function addParts(at, { errors, ledger, workers }) {
+  const { parts } = DATA;
+  for (const [[scenario, series, error], count] of errors) (((parts.errors[scenario] ||= {})[series] ||= {})[error] ||= {})[at] = count;
+  for (const [label, counts] of Object.entries(ledger)) (parts.ledger[label] ||= {})[at] = counts;
+  for (const [name, figures] of Object.entries(workers)) {
+    if (parts.workers[name] || Object.keys(parts.workers).length < WORKERS_DRAWN) (parts.workers[name] ||= {})[at] = figures;
   }
 }
-const WORKERS_SEEN = new Set();
 const COLUMN_NAMES = ["rate", "errors", "p50", "p95", "p99", "response_p50", "response_p95", "response_p99"];
 function emptyColumns() { return Object.fromEntries(COLUMN_NAMES.slice(0, 5).map((name) => [name, []])); }
 function putColumns(columns, values, put) {
@@ -92,17 +87,12 @@ function putColumns(columns, values, put) {
     if (n < values.length || columns[name]) put(columns[name] ||= [], n < values.length ? values[n] : null, n < 2 ? 0 : null);
   });
 }
-function classColumn(name) {
-  const known = Object.keys(DATA.classes);
-  if (known.includes(name)) return name;
-  const made = known.filter((each) => each !== "other").length < 7 ? name : "other";
-  if (!DATA.classes[made]) DATA.classes[made] = AT.map(() => 0);
-  return made;
-}
 
+// intervals are of the last time that a row was fetched
+const withIntervals = (row, before) => before && FETCHED.has(keyOf(row)) ? { ...row, intervals: before.intervals, design_effect: before.design_effect } : row;
 // rows, errors and events of the tables; counts are of now, a row as it was made last
 function addRows(message) {
-  for (const [place, row] of Object.entries(message.rows)) REPORT.series[place] = row;
+  for (const [place, row] of Object.entries(message.rows)) REPORT.series[place] = withIntervals(row, REPORT.series[place]);
   for (const [place, [count, errors]] of Object.entries(message.counts)) if (REPORT.series[place]) Object.assign(REPORT.series[place], { count, errors });
   for (const row of REPORT.series) row.rate = message.lengths[row.scenario] ? row.count / message.lengths[row.scenario] : 0;
   for (const row of message.errors) {

@@ -5,9 +5,10 @@ function drawAll() {
   byId("zoom-out").hidden = !zoomed();
   byId("from").value = AT.length ? clockText(AT[view.from]) : "";
   byId("to").value = AT.length ? clockText(AT[view.to - 1] + STEP) : "";
-  for (const note of document.querySelectorAll(".whole-run")) note.hidden = !zoomed();
+  for (const note of document.querySelectorAll(".stretch")) note.hidden = !zoomed();
   drawCharts();
   drawRows();
+  drawStretch();
   if (zoomed()) askExact(AT[view.from], AT[view.to - 1] + STEP);
 }
 let askExact = () => {}; // the live page asks its server for the figures of a stretch
@@ -36,8 +37,7 @@ function draw() {
   fillChosen();
   byId("clock").hidden = ![DATA.requests, ...Object.values(DATA.series)].some((columns) => columns.response_p50);
   drawVerdict();
-  drawLimits();
-  drawRest();
+  drawAbout();
   drawAll();
 }
 // without requests the charts begin with visits
@@ -52,7 +52,7 @@ function start() {
   byId("zoom-out").addEventListener("click", () => { view.from = 0; view.to = AT.length; drawAll(); });
   byId("log").addEventListener("click", toggleLog);
   byId("clock").addEventListener("click", toggleClock);
-  byId("chosen").addEventListener("change", (event) => { view.series = event.target.value; drawCharts(); });
+  byId("chosen").addEventListener("change", (event) => { view.series = event.target.value; drawCharts(); fetchRow(view.series); });
   for (const field of ["from", "to"]) byId(field).addEventListener("change", zoomToFields);
   byId("help").addEventListener("click", toggleKeys);
   addEventListener("beforeprint", () => printAs(true));

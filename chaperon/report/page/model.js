@@ -16,12 +16,21 @@ function adopt(payload) {
   view.from = 0; view.to = AT.length; view.exact = null;
   if (view.series !== "requests" && !DATA.series[view.series]) view.series = "requests";
   lines.clear();
+  classOrder.length = 0;
 }
 function chosen(column) { return column.slice(view.from, view.to); }
 
+// histograms of rows that were opened while live, which are fetched; by key, so that they outlast the order of the rows
+const FETCHED = new Map();
+let fetchRow = () => {}; // the live page asks its server
+function histogramSteps(place) {
+  if (DATA.histograms[place]) return DATA.histograms[place];
+  const found = place === "requests" || !REPORT.series[place] ? null : FETCHED.get(keyOf(REPORT.series[place]));
+  return found ? AT.map((at, n) => found[n] || []) : [];
+}
 // a histogram is bucket, samples … with each bucket as the distance to the one before
 function histogramOf(name, whole) {
-  const total = new Map(), steps = DATA.histograms[name] || [];
+  const total = new Map(), steps = histogramSteps(name);
   for (const flat of whole ? steps : chosen(steps)) {
     let bucket = 0;
     for (let n = 0; n < flat.length; n += 2) {
@@ -59,7 +68,7 @@ function figures(place, row) {
   if (!columns) return null;
   const count = Math.round(sum(chosen(columns.rate)) * STEP), errors = sum(chosen(columns.errors));
   const cut = { ...row, count, errors, rate: count / (chosen(AT).length * STEP), response: null, approximate: true };
-  const histogram = DATA.histograms[place] ? histogramOf(place) : null;
+  const histogram = histogramSteps(place).length ? histogramOf(place) : null;
   for (const [name, share] of [["p50", 0.5], ["p95", 0.95], ["p99", 0.99], ["max", 1]]) {
     cut[name] = histogram ? quantileOf(histogram, share) : null;
   }

@@ -6,9 +6,11 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from chaperon.errors import LimitError
+from chaperon.measure.exchange import RESPONSES
 from chaperon.measure.sample import Key
 from chaperon.measure.window import OUTCOMES, RunEvent
 from chaperon.report.events.event_groups import event_groups
@@ -20,19 +22,17 @@ from chaperon.report.outputs.output import PlannedRun
 from chaperon.report.page.steps import BUCKETS_PER_DECADE, SHORTEST, Point, RunSteps, SeriesName, Step
 from chaperon.report.percentiles import Population
 from chaperon.report.redaction.one_line import one_line
+from chaperon.report.redaction.redaction import redacted
 from chaperon.report.report import Report
 from chaperon.report.rows import UNTIMED, Row
 
 SCHEMA = "chaperon-page/1"
-CLASSES = 7
-"""Classes of errors that have a colour of their own; the others are drawn as one."""
-OTHER = "other"
 ZOOMED = 10
 """Series that have histograms for zoomed tables, the busiest ones."""
 DRAWN = 1_000
 """Series that have charts, the busiest ones; tables have all."""
 WORKERS = 8
-"""Workers whose requests and errors are drawn, those with most errors."""
+"""Workers that have figures of each step, those with most errors."""
 SLOWEST = 5
 SHOWN = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _TABLE = (
@@ -67,15 +67,13 @@ def charted(
     finished: bool,
     *,
     names: Sequence[SeriesName] | None = None,
-    classes: Sequence[str] | None = None,
     zoomable: int = ZOOMED,
     breathe: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """Return the payload with *tables*, as the report has them, and the columns of the charts of *steps*.
 
     *names* are those that the steps have for the rows, by default as the tables show them.
-    *classes* are the classes of errors with a colour of their own, by default the most frequent ones. *zoomable*
-    series have histograms for zoomed tables. *breathe* is called after each series, so that others can run.
+    *zoomable* series have histograms for zoomed tables. *breathe* is called after each series, so that others can run.
     """
     length, found = steps
     rows = tables["series"]
@@ -96,8 +94,7 @@ def charted(
             "target": plan.target,
             "facts": [list(fact) for fact in plan.facts()],
         },
-        "classes": _classes(found, classes),
-        "workers": _workers(found),
+        "parts": _parts(found),
         "phases": phases_of(found, length),
     }
     return {
@@ -111,10 +108,16 @@ def charted(
         "series": columns,
         "buckets": {"shortest": SHORTEST, "per_decade": BUCKETS_PER_DECADE},
         "histograms": {
-            "requests": [_flat(step.requests) for step in found],
-            **{str(place): [_flat(point) for point in points[place]] for place in zoomed},
+            "requests": [flat_histogram(step.requests) for step in found],
+            **{str(place): [flat_histogram(point) for point in points[place]] for place in zoomed},
         },
     }
+
+
+@lru_cache(maxsize=10_000)
+def clean(text: str) -> str:
+    """Return a text as the page shows it: on one line, without what looks like a secret."""
+    return one_line(redacted(text))
 
 
 def one_line_texts_of(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,17 +186,42 @@ def limit_bound(text: str, keys: Collection[Key]) -> dict[str, Any] | None:
     return {"what": limit.what, "op": limit.op, "bound": limit.value, "over": limit.over, **names}
 
 
-def _workers(found: Sequence[Step]) -> dict[str, list[list[int]]]:
-    """Return requests and errors by worker, of those with most errors; empty if only one worker sent any."""
+def _parts(found: Sequence[Step]) -> dict[str, Any]:
+    """Return the tables beside that of the series step by step, of which a stretch is added up; see `_step_parts`.
+
+    Workers are those with most errors: not more than `WORKERS` have steps.
+    """
     errors: Counter[str] = Counter()
     for step in found:
-        errors.update({worker: failed for worker, (_, failed) in step.workers.items()})
-    if len(errors) < 2:
-        return {}
-    none = (0, 0)
+        errors.update({worker: figures.errors for worker, figures in step.workers.items()})
+    kept = [worker for worker, _ in errors.most_common(WORKERS)]
+    parts: dict[str, Any] = {"errors": {}, "ledger": {}, "workers": {clean(worker): {} for worker in kept}}
+    for step in found:
+        at, of_step = str(step.at), _step_parts(step)
+        for (scenario, series, error), count in of_step["errors"]:
+            steps = parts["errors"].setdefault(scenario, {}).setdefault(series, {}).setdefault(error, {})
+            steps[at] = steps.get(at, 0) + count
+        for label, counts in of_step["ledger"].items():
+            parts["ledger"].setdefault(label, {})[at] = counts
+        for worker, figures in of_step["workers"].items():
+            if worker in parts["workers"]:
+                parts["workers"][worker][at] = figures
+    return parts
+
+
+def _step_parts(step: Step) -> dict[str, Any]:
+    """Return what one step adds to the tables beside that of the series.
+
+    "errors" has (scenario, series, class) and the number; "ledger" the planned visits by scenario and their outcomes,
+    as in `OUTCOMES`; "workers" the fields of a `WorkerSecond`.
+    """
     return {
-        worker: [[step.workers.get(worker, none)[place] for step in found] for place in (0, 1)]
-        for worker, _ in errors.most_common(WORKERS)
+        "errors": [[list(map(clean, where)), count] for where, count in step.errors.items()],
+        "ledger": {
+            clean(label): [getattr(counts, name) for name in ("planned", *OUTCOMES)]
+            for label, counts in step.ledger.items()
+        },
+        "workers": {clean(worker): list(map(_short, figures)) for worker, figures in step.workers.items()},
     }
 
 
@@ -208,8 +236,7 @@ def step_values(step: Step, length: int, names: Mapping[SeriesName, int]) -> dic
         if (place := names.get(name, DRAWN)) < DRAWN:
             series[str(place)] = [column[0] for column in series_columns([point], length).values()]
     texts = {
-        "classes": dict(step.errors),
-        "workers": dict(step.workers),
+        "parts": _step_parts(step),
         "phases": sorted({name for _, name in step.phases}),
     }
     return {
@@ -217,23 +244,25 @@ def step_values(step: Step, length: int, names: Mapping[SeriesName, int]) -> dic
         "run": {name: column[0] for name, column in _run_columns([step], length).items()},
         "requests": [column[0] for column in series_columns([step.requests], length).values()],
         "series": series,
-        "heat": _flat(step.requests),
+        "heat": flat_histogram(step.requests),
         **one_line_texts_of(texts),
     }
 
 
 def table_row(row: Row, began: float) -> dict[str, Any]:
-    """Return a row as the tables of the page have it, without intervals: for a run of which no report is made yet.
+    """Return a row as the tables of the page have it, for a run of which no report is made yet.
 
-    *began* is the start of the run on the clock of its samples, in seconds.
+    It has intervals if the row has a history. *began* is the start of the run on the clock of its samples, in seconds.
     """
     found: dict[str, Any] = {name: getattr(row, name) for name in _TABLE if name not in _MADE}
     found |= _percentiles(row.service)
     response = None if row.response is None else _percentiles(row.response)
-    unknown = dict.fromkeys(SHOWN)
+    known = row.service.history is not None
+    intervals = {name: row.service.interval(q) if known else None for name, q in SHOWN.items()}
+    effects = {name: row.service.design_effect(q) if known else None for name, q in SHOWN.items()}
     slowest = [[took, at - began] for took, at in row.slowest[:SLOWEST]]
     return {
-        **found, "response": response, "intervals": unknown, "design_effect": unknown, "slowest": slowest, "own": [],
+        **found, "response": response, "intervals": intervals, "design_effect": effects, "slowest": slowest, "own": [],
     }  # fmt: skip
 
 
@@ -264,37 +293,32 @@ def series_columns(points: Sequence[Point | None], length: int) -> dict[str, Any
 
 
 def _run_columns(found: Sequence[Step], length: int) -> dict[str, Any]:
-    rates = {name: [_short(getattr(step.ledger, name) / length) for step in found] for name in ("planned", *OUTCOMES)}
+    rates = {
+        name: [_short(sum(getattr(counts, name) for counts in step.ledger.values()) / length) for step in found]
+        for name in ("planned", *OUTCOMES)
+    }
     health = {
         name: [_short(step.health.get(key, 0.0)) for step in found]
         for name, key in (("late", "late_p99"), ("cpu", "cpu"), ("stalls", "stalls"))
     }
+    counted = {name for step in found for name in step.health if name in RESPONSES}
+    responses = {name: [_short(step.health.get(name, 0.0) / length) for step in found] for name in sorted(counted)}
     return {
         **rates,
         **health,
+        **responses,
         "users": [step.users for step in found],
         "in_flight": [step.in_flight for step in found],
     }
 
 
-def _flat(point: Point | None) -> list[int]:
+def flat_histogram(point: Point | None) -> list[int]:
     """Return a histogram as bucket, samples, bucket, samples …, each bucket as the distance to the one before."""
     flat, last = [], 0
     for bucket, samples in point.histogram if point else ():
         flat += [bucket - last, samples]
         last = bucket
     return flat
-
-
-def _classes(found: Sequence[Step], chosen: Sequence[str] | None) -> dict[str, list[int]]:
-    total: Counter[str] = Counter()
-    for step in found:
-        total.update(step.errors)
-    names = [name for name, _ in total.most_common(CLASSES)] if chosen is None else list(chosen)
-    classes = {name: [step.errors.get(name, 0) for step in found] for name in names}
-    if len(total) > len(names):
-        classes[OTHER] = [sum(count for name, count in step.errors.items() if name not in names) for step in found]
-    return classes
 
 
 def phases_of(found: Sequence[Step], length: int) -> list[dict[str, Any]]:

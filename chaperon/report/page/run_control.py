@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from chaperon.measure.precision.history import History
     from chaperon.measure.precision.stretch import SeriesStretch
     from chaperon.measure.sample import Key
     from chaperon.report.limits.limit_result import LimitResult
@@ -54,6 +55,9 @@ class RunControl(Protocol):
 
     def stretch(self, start: float, end: float) -> Iterator[tuple[Key, SeriesStretch]]:
         """Yield each key with its samples from second *start* up to second *end*. May block to read a file."""
+
+    def histories(self) -> Iterator[tuple[Key, History]]:
+        """Yield each key with its closed seconds. Reading one may block to read a file."""
 
     def scale(self, factor: float, *, by: str = "") -> None:
         """Send *factor* times what was planned; *by* names who asked, here and below. Raises PlanError."""

@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
-from chaperon.measure.window import VisitCounts
-from chaperon.report.outputs.closed_second import ClosedSecond
+from chaperon.measure.window import ErrorKey, VisitCounts
+from chaperon.measure.window_merge import merge_worst
+from chaperon.report.outputs.closed_second import ClosedSecond, WorkerSecond
 from chaperon.report.percentiles import Population
 from chaperon.report.rows import UNTIMED
 
@@ -43,11 +45,11 @@ class Part:
     at: int
     series: dict[SeriesName, Series] = field(default_factory=dict)
     requests: Series = field(default_factory=Series)
-    ledger: VisitCounts = field(default_factory=VisitCounts)
-    errors: Counter[str] = field(default_factory=Counter)
+    ledger: dict[str, VisitCounts] = field(default_factory=dict)
+    errors: Counter[ErrorKey] = field(default_factory=Counter)
     phases: set[tuple[str, str]] = field(default_factory=set)
     health: dict[str, float] = field(default_factory=dict)
-    workers: dict[str, tuple[int, int]] = field(default_factory=dict)
+    workers: dict[str, WorkerSecond] = field(default_factory=dict)
     users: int = 0
     in_flight: int = 0
 
@@ -67,18 +69,18 @@ class Point(NamedTuple):
 
 @dataclass(slots=True)
 class Step:
-    """A finished step: *at* is its first second, *workers* the requests and errors of each worker."""
+    """A finished step: *at* is its first second, *ledger* has the visits by scenario, *errors* are by `ErrorKey`."""
 
     at: int
     requests: Point
     series: dict[SeriesName, Point]
-    ledger: VisitCounts
-    errors: Counter[str]
+    ledger: dict[str, VisitCounts]
+    errors: Counter[ErrorKey]
     phases: set[tuple[str, str]]
     health: dict[str, float]
     users: int
     in_flight: int
-    workers: dict[str, tuple[int, int]]
+    workers: dict[str, WorkerSecond]
 
 
 class RunSteps:
@@ -204,10 +206,8 @@ def _part_of(second: ClosedSecond) -> Part:
         by_name.setdefault(SeriesName(key.scenario, key.name, key.kind), []).append(series)
     part.series = {name: Series.sum_of(many) for name, many in by_name.items()}
     part.requests = second.requests
-    for counts in second.ledger.values():
-        part.ledger.add(counts)
-    for (_, _, error), found in second.errors.items():
-        part.errors[error] += found.count
+    part.ledger = {label: copy(counts) for label, counts in second.ledger.items()}
+    part.errors.update({where: found.count for where, found in second.errors.items()})
     part.phases = set(second.phases)
     part.workers = dict(second.workers)
     return part
@@ -218,14 +218,14 @@ def _merge(whole: Part, part: Part) -> None:
         known = whole.series.get(name)
         whole.series[name] = series if known is None else Series.merge_all([known, series])
     whole.requests = Series.merge_all([whole.requests, part.requests]) if whole.requests.count else part.requests
-    whole.ledger.add(part.ledger)
+    for label, counts in part.ledger.items():
+        whole.ledger.setdefault(label, VisitCounts()).add(counts)
     whole.errors.update(part.errors)
     whole.phases |= part.phases
-    for figure, value in part.health.items():
-        whole.health[figure] = max(whole.health.get(figure, 0.0), value)
-    for worker, (requests, errors) in part.workers.items():
-        before = whole.workers.get(worker, (0, 0))
-        whole.workers[worker] = before[0] + requests, before[1] + errors
+    merge_worst(whole.health, part.health)
+    for worker, figures in part.workers.items():
+        before = whole.workers.get(worker)
+        whole.workers[worker] = figures if before is None else before + figures
     whole.users, whole.in_flight = part.users, part.in_flight
 
 

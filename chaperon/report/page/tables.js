@@ -59,13 +59,14 @@ function marginText(margin) {
 }
 function drawLimits() {
   byId("limits-section").hidden = !REPORT.limits.length;
-  table("limits", ["limit", "value", "of the bound", "margin", "state", "note"], REPORT.limits.map((limit, n) => {
-    const bound = (DATA.bounds || [])[n], margin = marginOf(limit, bound), place = placeOf(bound);
+  table("limits", ["limit", "state", "value", "of the bound", "margin", "note"], REPORT.limits.map((whole, n) => {
+    const bound = (DATA.bounds || [])[n], limit = limitRow(whole, bound), margin = marginOf(limit, bound), place = placeOf(bound);
     const used = margin === null ? null : bound.op.startsWith("<") ? 1 - margin : 1 / (1 + margin);
     const meter = used === null ? "" : element("span", { class: "meter" + (limit.held ? "" : " over"), title: `${(100 * used).toFixed(0)} % of the bound` }, element("i", { "data-share": Math.max(Math.min(used, 1), 0) }));
     const name = place === null ? limit.limit : element("button", { type: "button", class: "link", title: "show the charts of this series", onclick: () => chooseSeries(place) }, limit.limit);
-    return element("tr", {}, element("td", { class: "text" }, name), cell(limit.shown, { "data-value": limit.value === null ? "" : String(limit.value) }), cell(meter), cell(marginText(margin)),
-      cell(limit.held ? "✓ held" : "✕ broke" + (limit.at === null ? "" : ` at ${clockText(limit.at)}`), { class: limit.held ? "good" : "bad" }), cell(limit.note || "", { class: "text soft" }));
+    return element("tr", {}, element("td", { class: "text" }, name), cell(limit.held === null ? UNKNOWN : limit.held ? "✓ held" : "✕ broke" + (limit.at === null ? "" : ` at ${clockText(limit.at)}`), { class: limit.held === null ? null : limit.held ? "good" : "bad" }),
+      cell(limit.shown, { "data-value": limit.value === null ? "" : String(limit.value) }), cell(meter), cell(marginText(margin)),
+      cell(limit.note || "", { class: "text soft" }));
   }));
   for (const bar of document.querySelectorAll(".meter i")) bar.style.width = `${100 * bar.dataset.share}%`;
 }
@@ -73,6 +74,7 @@ function chooseSeries(place) {
   view.series = place;
   byId("chosen").value = place;
   drawCharts();
+  fetchRow(place);
   byId("charts-section").scrollIntoView();
 }
 const COLUMNS = [["series", null], ["count", "count"], ["errors", "errors"], ["%", "share"], ["rate/s", "rate"], ["p50", "p50"], ["p95", "p95"], ["p99", "p99"], ["max", "max"], ["p95 over time", null]];
@@ -119,7 +121,7 @@ function lineOf(place) {
   if (lines.has(place)) return lines.get(place);
   const line = element("tr", { class: "row", tabindex: 0, "data-place": place, "data-key": keyOf(REPORT.series[place]) });
   lines.set(place, line);
-  const toggle = () => { if (line.detail) { line.detail.remove(); line.detail = null; return; } line.detail = detailRow(place, REPORT.series[place]); line.after(line.detail); };
+  const toggle = () => { if (line.detail) { line.detail.remove(); line.detail = null; return; } line.detail = detailRow(place, REPORT.series[place]); line.after(line.detail); fetchRow(place); };
   line.addEventListener("click", toggle);
   line.addEventListener("keydown", (event) => {
     if (event.key === "Enter") toggle();
@@ -144,7 +146,7 @@ function detailRow(place, row) {
   body.append(element("p", { class: "soft" }, facts.map(([name, value]) => `${name} ${value}`).join(" · ")));
   if (slowest.length && !UNTIMED.has(row.kind)) body.append(element("p", { class: "soft" }, "slowest: " + slowest.join(", ")));
   if (columns) body.append(element("button", { type: "button", onclick: () => chooseSeries(String(place)) }, "show it in all charts above"));
-  line.host = body.appendChild(element("div"));
+  line.host = body.appendChild(element("div", { class: "charts" }));
   queueMicrotask(() => {
     if (!columns) { body.append(element("p", { class: "soft" }, "Charts are drawn of the busiest series.")); return; }
     line.draw = (host) => drawDetail(host, place, row, columns);
@@ -154,21 +156,31 @@ function detailRow(place, row) {
 }
 function drawDetail(host, place, row, columns) {
   chart(host, "Rate and errors per second", [{ label: "rate", stroke: css("--accent") }, { label: "errors", stroke: css("--bad") }], [columns.rate, columns.errors.map((count) => count / STEP)], { text: plainText, height: 110 });
-  if (!UNTIMED.has(row.kind)) { latency(host, "Time", columns, String(place)); heat(host, String(place)); }
+  if (!UNTIMED.has(row.kind)) { latency(host, "Time", columns, String(place)); heat(host, String(place)); distribution(host, String(place)); }
 }
-function drawRest() {
+function drawErrors() {
+  const rows = errorRows();
   byId("errors-section").hidden = !REPORT.errors.length;
-  table("errors", ["class", "series", "count", "first – last", "words"], REPORT.errors.slice(0, 200).map((row, n) => element("tr", {}, cell(row.error, { class: "text bad" }), cell(`${row.series} in ${row.scenario}`, { class: "text" }), cell(countText(row.count), { "data-value": row.count }), cell(`${clockText(row.first)} – ${clockText(row.last)}`), element("td", { class: "text soft" }, row.sample, ...row.exchanges.slice(0, 1).map((each) => element("div", {}, exchangeText(each))), exchangeFile(DATA.exchange_files[n])))));
-  const fates = ["planned", "done", "failed", "interrupted", "no_row", "dropped", "lost"].filter((fate) => fate === "planned" || fate === "done" || REPORT.ledger.some((row) => row[fate]));
-  table("ledger", ["scenario", ...fates.map((fate) => fate.replace("_", " ")), ""], REPORT.ledger.map((row) => element("tr", {}, cell(row.scenario, { class: "text" }), ...fates.map((fate) => cell(countText(row[fate]), { class: fate !== "planned" && fate !== "done" && row[fate] ? "bad" : null, "data-value": row[fate] })), cell(fateBar(row)))));
+  table("errors", ["class", "series", "count", "first – last", "words"], rows.slice(0, 200).map((row) => element("tr", {}, cell(row.error, { class: "text bad" }), cell(`${row.series} in ${row.scenario}`, { class: "text" }), cell(countText(row.count), { "data-value": row.count }), cell(`${clockText(row.first)} – ${clockText(row.last)}`), element("td", { class: "text soft" }, row.sample, ...row.exchanges.slice(0, 1).map((each) => element("div", {}, exchangeText(each))), exchangeFile(row.file)))));
+}
+function drawLedger() {
+  const rows = ledgerRows(), fates = ["planned", "done", "failed", "interrupted", "no_row", "dropped", "lost"].filter((fate) => fate === "planned" || fate === "done" || REPORT.ledger.some((row) => row[fate]));
+  table("ledger", ["scenario", ...fates.map((fate) => fate.replace("_", " ")), ""], rows.map((row) => element("tr", {}, cell(row.scenario, { class: "text" }), ...fates.map((fate) => cell(countText(row[fate]), { class: fate !== "planned" && fate !== "done" && row[fate] ? "bad" : null, "data-value": row[fate] })), cell(fateBar(row)))));
   for (const part of document.querySelectorAll(".fates i")) part.style.width = `${100 * part.dataset.share}%`;
-  const many = REPORT.workers.length > 1;
-  table("workers", ["worker", "visits", ...(many ? ["requests", "errors"] : []), "CPU", "late p99", "stalls", "loop lag", "descriptors", "last second", "state"], REPORT.workers.map((row) => element("tr", {}, cell(row.name, { class: "text" }), cell(countText(row.visits), { "data-value": row.visits }),
+}
+function drawWorkers() {
+  const rows = workerRows(), many = REPORT.workers.length > 1, left = REPORT.workers.length - rows.length;
+  byId("workers-note").textContent = left ? `, without ${countText(left)} of which seconds are not kept` : "";
+  table("workers", ["worker", "visits", ...(many ? ["requests", "errors"] : []), "CPU", "late p99", "stalls", "loop lag", "descriptors", "last second", "state"], rows.map((row) => element("tr", {}, cell(row.name, { class: "text" }), cell(countText(row.visits), { "data-value": row.visits }),
     ...(many ? [cell(countText(row.requests)), cell(`${countText(row.errors)} (${shareText(row.errors, row.requests)})`, { class: row.errors ? "bad" : null })] : []),
     ...healthCells(row, row.health || {}), cell(row.last === null ? NONE : clockText(row.last), { "data-value": row.last }), cell(row.lost ? `✕ lost${row.last === null || row.last === undefined ? "" : ` at ${clockText(row.last + 1)}`}, ${countText(row.losses)} visits` : "✓", { class: row.lost ? "bad" : "good" }))));
-  const events = [...REPORT.events.map((event, n) => `${n < FLAGGED ? n + 1 + " · " : ""}${eventText(event)}`), ...Object.entries(REPORT.notes).map(([text, times]) => `note: ${countText(times)} ${text}`)];
+}
+function drawEvents() {
+  const events = [...REPORT.events.map((event, n) => [event, n]).filter(([event]) => !zoomed() || inStretch(event.first) || inStretch(event.last) || (event.first < AT[view.from] && event.last > AT[view.to - 1])).map(([event, n]) => `${n < FLAGGED ? n + 1 + " · " : ""}${eventText(event)}`), ...Object.entries(REPORT.notes).map(([text, times]) => `note: ${countText(times)} ${text}`)];
   byId("events-section").hidden = !events.length;
   byId("events").replaceChildren(...events.slice(0, 300).map((text) => element("li", {}, text)));
+}
+function drawAbout() {
   const facts = DATA.plan.facts || [], file = (facts.find(([name]) => name === "run file") || [])[1];
   const again = file ? `chaperon report ${shellWord(file)} --html again.html` : "keep the next run with --run-file RUN, then: chaperon report RUN --html again.html";
   const about = [["target", DATA.plan.target], ["load", DATA.plan.load], ["scenarios", DATA.plan.scenarios.join(", ")], ["started", REPORT.started], ["length", `${REPORT.duration.toFixed(1)} s`], ["seed", REPORT.seed], ["Chaperon", REPORT.chaperon], ...facts,
@@ -182,6 +194,7 @@ function healthCells(row, health) {
   return [cell(row.cpu.toFixed(2), { "data-value": row.cpu }), cell(timeText(row.late_p99), { "data-value": row.late_p99 }), cell(countText(health.stalls || 0), { class: health.stalls ? "bad" : null, "data-value": health.stalls || 0 }),
     cell(timeText(health.lag_max), { "data-value": health.lag_max }), cell(used)];
 }
+function drawStretch() { drawLimits(); drawErrors(); drawLedger(); drawWorkers(); drawEvents(); }
 // equal events on one line, with their number and the moments of the first and the last one
 function eventText(event) {
   const on = REPORT.workers.length > 1 && event.workers.length ? ` · ${event.workers.length > 1 ? `${event.workers.length} workers` : event.workers[0]}` : "";

@@ -47,14 +47,14 @@ class RunHeader:
     independent: bool = False
 
 
-def facts_of(header: RunHeader, file: str | None, digest: str = "") -> list[tuple[str, str]]:
+def facts_of(header: RunHeader, file: str = "", digest: str = "") -> list[tuple[str, str]]:
     """Return by what a run was made, as (name, text): machine, versions, source of the scenario, name of its *file*.
 
     *digest* is the SHA-256 of that file, "" if it is not known.
     """
     versions = ", ".join(f"{name} {version}" for name, version in header.versions.items())
     source = f"SHA-256 {header.scenario[:16]}…" if header.scenario else ""
-    facts = [("machine", header.host), ("versions", versions), ("scenario source", source), ("run file", file or "")]
+    facts = [("machine", header.host), ("versions", versions), ("scenario source", source), ("run file", file)]
     facts.append(("SHA-256 of the run file", digest))
     return [(name, text) for name, text in facts if text]
 
