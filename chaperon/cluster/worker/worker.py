@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,18 +26,15 @@ from chaperon.cluster.protocol.messages import (
 from chaperon.cluster.transport.link import FAULTS, WorkerLink
 from chaperon.cluster.worker.assignment import Assignment
 from chaperon.cluster.worker.clock_offset import EXCHANGES_KEPT, ClockOffset
-from chaperon.cluster.worker.join import RETRY_INTERVAL, Identity, Join, Joined, LoadEnvironment
+from chaperon.cluster.worker.join import Identity, Join, Joined, LoadEnvironment
 from chaperon.cluster.worker.log_sender import LogSender
+from chaperon.cluster.worker.master_contact import MasterContact
 from chaperon.cluster.worker.supervisor import LEFT, ORPHANED, OVER, REFUSED
 from chaperon.cluster.worker.window_redactor import WindowRedactor
 from chaperon.cluster.worker.window_sender import WindowSender
 from chaperon.errors import OtherProtocol
 from chaperon.load.background import spawn_watched
 from chaperon.report.redaction.redaction import Redactor
-
-MAX_PAUSE = 1.8
-"""Heartbeats after which a pause of this process may have cost it its shares: after two, a master
-leases those of a worker whose connection was closed to others."""
 
 
 class Worker:
@@ -95,12 +91,8 @@ class Worker:
         self._fault = ""
         self.assignment: Assignment | None = None
         self._last_window_cut = False
-        self._heartbeat_interval = RETRY_INTERVAL
         self._order = ""
-        self._newest_reply = -math.inf
-        self._last_heard_at = self._last_tick_at = self._lease_renewed_at = clock.now()
-        self._suspended_since: float | None = None
-        self._backoff = 1.0
+        self._contact = MasterContact(clock.now(), self._on_suspend)
         self._asked_to_leave = 0
 
     def __repr__(self) -> str:
@@ -145,9 +137,8 @@ class Worker:
                     self._ping(claims=(lease,))
             case Welcome():
                 if self._join.handle_welcome(message):
-                    self._last_heard_at = self._lease_renewed_at = self._clock.now()
-                    self._heartbeat_interval = message.worker_timeout / 10
-                    self._sender.start_run(message.run, heartbeat_interval=self._heartbeat_interval)
+                    self._contact.begin(self._clock.now(), message.worker_timeout)
+                    self._sender.start_run(message.run, heartbeat_interval=self._contact.heartbeat_interval)
             case BundleChunk():
                 self._join.handle_chunk(message)
             case Reject(why=why):
@@ -162,7 +153,7 @@ class Worker:
             self._ping()
             self._sender.flush()
         elif self._join.welcome is not None:
-            self._suspend(self._clock.now(), "the connection to the master was closed")
+            self._contact.suspend(self._clock.now(), "the connection to the master was closed")
 
     def _on_other_protocol(self, exc: OtherProtocol) -> None:
         self._end(REFUSED, str(exc))
@@ -194,7 +185,7 @@ class Worker:
             if self._state == "loading":
                 self._state = "ready"
                 self._link.accept_offers()
-        self._last_tick_at = self._clock.now()  # the time to import the scenario is not a pause
+        self._contact.record_tick(self._clock.now())  # the time to import the scenario is not a pause
         self._ping()
 
     def _is_known_to_master(self, secret: str) -> bool:
@@ -208,12 +199,8 @@ class Worker:
         if pong.run != welcome.run:
             self._abandon(ORPHANED, "the master has begun another run")
             return
-        if pong.replied_at < self._newest_reply:
+        if not self._contact.record_pong(pong, now):
             return
-        self._newest_reply, self._last_heard_at, self._backoff = pong.replied_at, now, 1.0
-        self._lease_renewed_at = max(self._lease_renewed_at, pong.sent_at)
-        if self._suspended_since is not None and pong.sent_at >= self._suspended_since:
-            self._suspended_since = None
         self._clock_offset.record(pong.sent_at, pong.received_at, pong.replied_at, now)
         self._sender.acknowledge(pong)
         if pong.order == "over":
@@ -301,7 +288,7 @@ class Worker:
         while True:
             self._tick()
             synchronized = self._clock_offset.exchanges >= EXCHANGES_KEPT
-            self._clock.sleep(self._heartbeat_interval / (2 if synchronized else 10))
+            self._clock.sleep(self._contact.heartbeat_interval / (2 if synchronized else 10))
 
     def _tick(self) -> None:
         now = self._check_pause()
@@ -309,13 +296,12 @@ class Worker:
         welcome = self._join.welcome
         if welcome is None:
             return
-        silent = now - self._last_heard_at
+        silent = self._contact.silence(now)
         if self._state == "leaving" and silent > welcome.worker_timeout:  # the master has given this worker up by now
             self._abandon(LEFT, f"stopped by a signal; no message from the master for {silent:.0f} s")
         elif silent > welcome.master_timeout:
             self._abandon(ORPHANED, f"no message from the master for {silent:.0f} s: nothing more is sent")
-        elif silent > 5 * self._heartbeat_interval * self._backoff:
-            self._backoff *= 2
+        elif self._contact.wants_new_connection(now):
             self._link.reconnect()
         self._send_logs()
         self._ping()
@@ -324,34 +310,18 @@ class Worker:
     def _check_pause(self) -> float:
         """Return the current time; if this process was paused, extend the deadlines for messages of the master."""
         now = self._clock.now()
-        self._is_suspended()
-        gap = now - self._last_tick_at
-        if gap > self._heartbeat_interval:
-            self._last_heard_at += gap
+        gap = self._contact.check_pause(now)
+        if gap > 0:
             self._join.extend_deadlines(gap)
-        self._last_tick_at = now
         return now
 
     def _is_suspended(self) -> bool:
-        """Return whether no visit may start until the master answers: it may have given this worker up.
+        """Return whether no visit may start until the master answers."""
+        return self._contact.is_suspended(self._clock.now())
 
-        A lease expires on its holder's side first, one heartbeat before the master's side. It is
-        counted from the sending of the last ping that was answered (Gray and Cheriton, Leases, 1989).
-        """
-        welcome = self._join.welcome
-        if welcome is not None and self._suspended_since is None:
-            now = self._clock.now()
-            if now - self._last_tick_at > MAX_PAUSE * self._heartbeat_interval:
-                self._suspend(now, f"this process did not run for {now - self._last_tick_at:.1f} s")
-            elif now - self._lease_renewed_at > welcome.worker_timeout - self._heartbeat_interval:
-                self._suspend(now, f"no message from the master for {now - self._lease_renewed_at:.1f} s")
-        return self._suspended_since is not None
-
-    def _suspend(self, now: float, why: str) -> None:
-        """Start no visit until the master has answered a ping sent after *now*."""
-        if self._suspended_since is None and self._state == "sending":
+    def _on_suspend(self, why: str) -> None:
+        if self._state == "sending":
             self._notify(f"worker {self._identity.name}: {why}: it pauses until the master answers")
-        self._suspended_since = now
 
     def _abandon(self, code: int, reason: str) -> None:
         """End without counting what is due from now on: other workers have the shares, or the run is over."""
