@@ -10,7 +10,8 @@ from statistics import median
 
 from benchmarks.queue_target import Service
 from chaperon.measure.precision.centroids import Centroids
-from chaperon.measure.precision.history import History, SeriesSecond
+from chaperon.measure.precision.history import History
+from chaperon.measure.precision.second_counts import SeriesSecond
 from chaperon.measure.sketch import TOTAL, Sketch
 from chaperon.report.comparison.decision import ChangeKind, decide_ratio, time_margin
 from chaperon.report.comparison.difference import log_ratio, log_ratio_of_groups

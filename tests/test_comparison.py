@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from benchmarks.intervals import World, compared, population
 from chaperon.measure.precision.centroids import Centroids
-from chaperon.measure.precision.history import History, SeriesSecond
+from chaperon.measure.precision.history import History
+from chaperon.measure.precision.second_counts import SeriesSecond
 from chaperon.measure.sketch import TOTAL, Sketch
 from chaperon.report.comparison.decision import ChangeKind, decide_ratio, decide_share, holm, time_margin
 from chaperon.report.comparison.difference import between_runs, difference, log_ratio, log_ratio_of_groups

@@ -16,8 +16,9 @@ from rich.console import Console
 from benchmarks.intervals import covered, widened
 from chaperon.measure.precision.centroids import Centroids
 from chaperon.measure.precision.confidence import samples_needed
-from chaperon.measure.precision.history import History, SeriesSecond
+from chaperon.measure.precision.history import History
 from chaperon.measure.precision.long_run import dependence
+from chaperon.measure.precision.second_counts import SeriesSecond
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import WARM_UP, Failure, Key, Sample
 from chaperon.measure.series import Series
@@ -27,7 +28,7 @@ from chaperon.report.outputs.console import print_report
 from chaperon.report.outputs.json import as_dict
 from chaperon.report.percentiles import Population, percentile_text
 from chaperon.report.rows import Row
-from chaperon.report.spool import Spool
+from chaperon.report.spooling.spool import Spool
 from chaperon.report.verdict import Ending, RunInfo, conclude
 
 GET, TIMEOUT = Key("shop", "GET /"), Failure("timeout", "too late", censored=True)
@@ -143,7 +144,7 @@ def series_of(seconds):
         series.add([(GET, 0.0, value, None, 0, None, None) for value in values])
         spool.add(at, {GET: series})
         whole.append(series)
-    return Series.merge_all(whole).with_history(spool.history(GET))
+    return Series.merge_all(whole).with_history(spool.histories([GET])[GET])
 
 
 def test_phases_tags_and_scenarios_have_design_effects_of_their_own():
@@ -283,13 +284,14 @@ def test_every_population_comes_back_from_the_spool(of, options, step):
         for spool in (held, kept):
             spool.add(at, {GET: series})
 
-    parts = [sorted(spool.history(GET).seconds(), key=lambda second: second.at) for spool in (held, kept)]
+    parts = [sorted(spool.histories([GET])[GET].seconds(), key=lambda second: second.at) for spool in (held, kept)]
     counts = [sum(part.count for second in each for part in second.counted(of)[0]) for each in parts]
     assert kept.step >= step
     assert counts[0] == counts[1] == 120 * {"service": 26, "response": 26, "bad": 14, "all": 40}[of]
     bounds = [[part.high for second in each for part in second.counted(of)[0] if part.count] for each in parts]
     assert max(bounds[0]) == max(bounds[1])
-    effects = [spool.history(GET).dependence(lambda q: 0.05, 0.5, of=of).design_effect for spool in (held, kept)]
+    histories = [spool.histories([GET])[GET] for spool in (held, kept)]
+    effects = [each.dependence(lambda q: 0.05, 0.5, of=of).design_effect for each in histories]
     assert effects[1] == pytest.approx(effects[0], rel=0.05 if step == 1 else 0.5)
 
 
@@ -362,7 +364,7 @@ def second_of(values, *, due=False, cut=0, bad=0):
 
 
 def kept(spool, key=GET):
-    return sorted(spool.history(key).seconds(), key=lambda second: second.at)
+    return sorted(spool.histories([key])[key].seconds(), key=lambda second: second.at)
 
 
 @settings(max_examples=40)
@@ -398,7 +400,7 @@ def test_beyond_its_limit_seconds_are_kept_in_steps():
     seconds = kept(spool)
     assert {1, 10} <= {second.step for second in seconds}
     assert sum(second.good.count for second in seconds) == 400 * 50
-    assert spool.history(GET).dependence(lambda q: q / 2, 0.5).design_effect == 1.0
+    assert spool.histories([GET])[GET].dependence(lambda q: q / 2, 0.5).design_effect == 1.0
     assert spool.step == 10
 
 
@@ -410,7 +412,8 @@ def test_a_full_disk_ends_the_spool_with_a_note_and_the_run_goes_on(monkeypatch)
     collector.join("b")
 
     with open("/dev/full", "wb", buffering=0) as full:
-        monkeypatch.setattr(collector._spool._storage, "_file", full)
+        monkeypatch.setattr(collector._spool._file, "_file", full)
+        monkeypatch.setattr(collector._spool, "_most_in_memory", 0)
         for at in range(30, 40):
             record.record(Sample(GET, at, at + 0.5))
             collector.add(record.cut())
@@ -432,7 +435,7 @@ def test_a_missing_temporary_folder_ends_the_spool_too(monkeypatch, tmp_path):
     spool.add(1, {GET: second_of([0.1] * 50)})
 
     assert "No such file or directory" in spool.failure
-    assert spool.history(GET) is None
+    assert not spool.histories([GET])
 
 
 def test_the_file_of_a_spool_has_no_name_and_is_closed_with_it(monkeypatch, tmp_path):

@@ -146,9 +146,23 @@ class Series:
         merged.response_censored = Sketch.merge_all([p.response_censored for p in parts], centroids)
         merged.bytes = sum(p.bytes for p in parts)
         merged.last = max((p.last for p in parts if p.last is not None), default=None)
-        merged.slowest = heapq.nlargest(EXEMPLARS, [pair for p in parts for pair in p.slowest])
+        merged.slowest = _slowest([p.slowest for p in parts])
         merged.history = History.merge_all([p.history for p in parts])
         return merged
+
+
+def _slowest(many: list[list[tuple[float, float]]]) -> list[tuple[float, float]]:
+    """Return the ten greatest of all pairs, greatest first. Each list begins with its greatest."""
+    filled = [each for each in many if each]
+    least = [each[-1] for each in filled if len(each) >= EXEMPLARS]  # ten are at least as great as any of these
+    if len(filled) > 4 * EXEMPLARS:
+        least.append(heapq.nlargest(EXEMPLARS, [each[0] for each in filled])[-1])
+    if least:
+        bound = max(least)
+        kept = [pair for each in filled if each[0] >= bound for pair in each if pair >= bound]
+    else:
+        kept = [pair for each in filled for pair in each]
+    return sorted(kept, reverse=True)[:EXEMPLARS]
 
 
 def _add_apart(

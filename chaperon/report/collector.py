@@ -16,7 +16,7 @@ from chaperon.measure.window import ErrorKey, RunEvent, VisitCounts, Window
 from chaperon.report.percentiles import Population
 from chaperon.report.run_log import NoRunLog, RunLog
 from chaperon.report.run_sums import MergedSecond, RunSums
-from chaperon.report.spool import Spool
+from chaperon.report.spooling.spool import Spool
 from chaperon.report.totals import Pulse, RecentSecond, Totals, WorkerStats
 
 RECENT = 5
@@ -232,7 +232,8 @@ class Collector:
         totals = sums.totals([copy(w) for w in self._workers.values()])
         if not histories:
             return totals
-        series = {key: each.with_history(self._spool.history(key)) for key, each in totals.series.items()}
+        kept = self._spool.histories(totals.series)
+        series = {key: each.with_history(kept.get(key)) for key, each in totals.series.items()}
         return replace(totals, series=series)
 
     def stretch(self, start: float, end: float) -> Iterator[tuple[Key, SeriesStretch]]:
@@ -248,10 +249,7 @@ class Collector:
 
     def histories(self) -> Iterator[tuple[Key, History]]:
         """Yield each key with its closed seconds. Nothing is yielded where the seconds could not be kept."""
-        for key in self._spool.keys:
-            history = self._spool.history(key)
-            if history is not None:
-                yield key, history
+        yield from self._spool.histories(self._spool.keys).items()
 
     @property
     def errors(self) -> dict[ErrorKey, int]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from chaperon.measure.precision.confidence import PERCENTILES, Interval, rank_share, ranks, samples_needed
-from chaperon.measure.precision.history import History, Times
+from chaperon.measure.precision.history import History
 from chaperon.measure.precision.long_run import Dependence
+from chaperon.measure.precision.second_counts import Times
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
 from chaperon.report.format import AT_LEAST, ROUGH, UNKNOWN, time_text

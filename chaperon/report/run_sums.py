@@ -21,7 +21,10 @@ HAPPENINGS_CAPPED = f"happenings beyond the first {HAPPENINGS:,} of the run left
 
 
 BATCH = 32
-"""Seconds of a series that are merged into its total at once: one by one takes ten times as long."""
+"""Seconds of a series that are merged into its total at once: one by one takes ten times as long.
+
+So are the delays of the generator, a part of each window.
+"""
 
 
 class MergedSecond(NamedTuple):
@@ -56,6 +59,7 @@ class RunSums:
         self.due: dict[str, float] = {}
         self.happenings: list[tuple[str, RunEvent]] = []
         self.generator: dict[str, Series] = {}
+        self._delays: dict[str, list[Series]] = {}
 
     def __repr__(self) -> str:
         return f"<RunSums of {len(self.seconds)} seconds>"
@@ -65,6 +69,7 @@ class RunSums:
         new = RunSums()
         new.series, new.generator = dict(self.series), dict(self.generator)
         new._waiting = {key: list(parts) for key, parts in self._waiting.items()}
+        new._delays = {name: list(parts) for name, parts in self._delays.items()}
         new.ledger = {label: copy(counts) for label, counts in self.ledger.items()}
         new.seconds = {at: row.copy() for at, row in self.seconds.items()}
         new.requests, new.request_errors = self.requests, self.request_errors
@@ -79,6 +84,8 @@ class RunSums:
         """Return the sums together with the figures of the *workers*. The sums must not be added to afterwards."""
         for key in self._waiting:
             self._merge_waiting(key)
+        for name in self._delays:
+            self._merge_delays(name)
         return Totals(
             self.series,
             self.ledger,
@@ -214,5 +221,13 @@ class RunSums:
             if window.phases and all(phase == WARM_UP for _, phase in window.phases):
                 continue  # warm-up is in no headline figure, so the delays in it distort none
             for name, series in window.generator.items():
-                known = self.generator.get(name)
-                self.generator[name] = Series.merge_all([series] if known is None else [known, series])
+                waiting = self._delays.setdefault(name, [])
+                waiting.append(series)
+                if len(waiting) >= BATCH:
+                    self._merge_delays(name)
+
+    def _merge_delays(self, name: str) -> None:
+        waiting, known = self._delays[name], self.generator.get(name)
+        if waiting:
+            self.generator[name] = Series.merge_all(waiting if known is None else [known, *waiting])
+            self._delays[name] = []

@@ -21,7 +21,7 @@ class Centroids:
     ) -> None:
         self.means = means
         self.weights = weights
-        self._sums = list(accumulate(weights))
+        self._sums = list(accumulate(weights)) if weights else []
         self.count = self._sums[-1] if weights else len(means)
         self.low = low if low is not None else means[0] if means else 0.0
         self.high = high if high is not None else means[-1] if means else 0.0
@@ -48,14 +48,11 @@ class Centroids:
         share = (value - left_mean) / (right_mean - left_mean) if right_mean > left_mean else 1.0
         return after + left - share * (left + right)
 
-    def above_each(self, values: Sequence[float]) -> list[float]:
-        """Return, for each of *values*, how many samples are greater than it."""
-        if self.weights:
-            return [self.above(value) for value in values]
-        means, count = self.means, len(self.means)
-        return [count - bisect_right(means, value) for value in values]
-
     def _half(self, place: int) -> float:
         """Return half the weight of a centroid, 0 for a single sample, which lies at its mean."""
         weight = self.weights[place]
         return weight / 2 if weight > 1 else 0.0
+
+
+NONE = Centroids(())
+"""No samples."""

@@ -4,56 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from chaperon.measure.precision.centroids import Centroids
-from chaperon.measure.precision.long_run import Dependence, dependence
-
-
-class SeriesSecond(NamedTuple):
-    """The samples of one series in the *step* seconds from second *at* of the run.
-
-    *good* and *response*: the samples without an error, by service and by response time.
-    *censored*, *response_censored*: the number of samples cut before they ended. *bad*: the
-    number of samples that ended in an error, *bad_times* their service times.
-    """
-
-    at: int
-    good: Centroids
-    censored: int
-    response: Centroids
-    response_censored: int
-    bad: int = 0
-    step: int = 1
-    bad_times: Centroids = Centroids(())
-
-    def counted(self, of: Times) -> tuple[tuple[Centroids, ...], int]:
-        """Return the times of a population of samples, and how many more were cut before they ended."""
-        match of:
-            case "response":
-                return (self.response,), self.response_censored
-            case "bad":
-                return (self.bad_times,), 0
-            case "all":
-                return (self.good, self.bad_times), self.censored
-            case "service":
-                return (self.good,), self.censored
+from chaperon.measure.precision.kept_seconds import KeptSeconds
+from chaperon.measure.precision.long_run import Dependence, dependence, dependences
+from chaperon.measure.precision.second_counts import SecondCounts, SeriesSecond, Times
 
 
-Times = Literal["service", "response", "all", "bad"]
-"""A population of samples: good and censored ones by service or by response time, all of them, or bad ones alone."""
-Source = Callable[[], Iterable[SeriesSecond]]
+class SecondsPart(NamedTuple):
+    """The first *most* seconds of some that are kept: more may be appended to them later."""
+
+    kept: KeptSeconds
+    most: int
+
+
+Source = Callable[[], Iterable[SeriesSecond | SecondsPart]]
 """Returns the seconds of one key in any order; a second may occur more than once. May block to read a file."""
+Estimates = dict[tuple[tuple[Source, ...], Times, float, float], Dependence | None]
+"""Dependences by sources, population, quantile and its value: several sums of the same series share them."""
 
 
 class History:
-    """The seconds of one series, from one or more sources. Estimates are cached, so the sources must not change."""
+    """The seconds of one series, from one or more sources. Estimates are cached, so the sources must not change.
 
-    __slots__ = ("_known", "sources")
+    *estimates* are those of all series of a run, None for a history by itself.
+    """
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    __slots__ = ("_estimates", "_known", "sources")
+
+    def __init__(self, sources: Sequence[Source], estimates: Estimates | None = None) -> None:
         self.sources = tuple(sources)
         self._known: dict[tuple[Times, float], Dependence | None] = {}
+        self._estimates: Estimates = {} if estimates is None else estimates
 
     def __repr__(self) -> str:
         return f"<History of {len(self.sources)} keys>"
@@ -65,7 +47,7 @@ class History:
         whole = [part for part in parts if part is not None]
         if not whole or len(whole) < len(parts):
             return None
-        return cls([source for part in whole for source in part.sources])
+        return cls([source for part in whole for source in part.sources], whole[0]._estimates)
 
     def breathing(self, breathe: Callable[[], object]) -> History:
         """Return the same history, which calls *breathe* after each second that it reads, so that others can run."""
@@ -74,7 +56,7 @@ class History:
     def seconds(self) -> Iterator[SeriesSecond]:
         """Yield the seconds of every key."""
         for source in self.sources:
-            yield from source()
+            yield from _one_by_one(source)
 
     def dependence(
         self, value: Callable[[float], float], q: float, others: Iterable[float] = (), *, of: Times = "service"
@@ -85,7 +67,7 @@ class History:
         time, since reading the seconds costs most. May block to read a file.
         """
         if (of, q) not in self._known:
-            self._read({each: value(each) for each in (q, *others)}, of)
+            self._estimate({each: value(each) for each in (q, *others)}, of)
         return self._known[of, q]
 
     def counts(self) -> tuple[dict[int, int], int]:
@@ -116,30 +98,37 @@ class History:
         share = sum(errors for errors, _ in pairs.values()) / total if total else 0.0
         return dependence(pairs, 1 - share, step)
 
-    def _read(self, values: Mapping[float, float], of: Times) -> None:
-        """Count, in each second, the samples above each of *values*, by quantile.
+    def _estimate(self, values: Mapping[float, float], of: Times) -> None:
+        """Estimate the dependence at quantiles whose *values* are given, those that are not known yet."""
+        wanted = [q for q, value in values.items() if (self.sources, of, q, value) not in self._estimates]
+        if wanted:
+            found = dependences(self._counted([values[q] for q in wanted], of), wanted)
+            for q, each in zip(wanted, found, strict=True):
+                self._estimates[self.sources, of, q, values[q]] = each
+        for q, value in values.items():
+            self._known[of, q] = self._estimates[self.sources, of, q, value]
 
-        A censored sample counts as above every value: it is only known that it took longer than
-        until it was cut.
-        """
-        bounds = list(values.values())
-        sums: dict[int, list[float]] = {}  # by second: the number of samples, then those above each value
-        step = 1
-        for second in self.seconds():
-            parts, cut = second.counted(of)
-            count = cut + sum(part.count for part in parts)
-            if not count:
-                continue
-            step = max(step, second.step)
-            found = [count, *[cut + sum(above) for above in zip(*(p.above_each(bounds) for p in parts), strict=True)]]
-            known = sums.get(second.at)
-            sums[second.at] = found if known is None else [a + b for a, b in zip(known, found, strict=True)]
-        for place, q in enumerate(values, 1):
-            pairs = {at: (sums[at][place], sums[at][0]) for at in sorted(sums)}
-            self._known[of, q] = dependence(pairs, q, step)
+    def _counted(self, bounds: Sequence[float], of: Times) -> SecondCounts:
+        """Return the samples in each second, and those above each of *bounds*."""
+        counts = SecondCounts(bounds)
+        for source in self.sources:
+            for part in source():
+                if isinstance(part, SecondsPart):
+                    part.kept.count_in(counts, of, part.most)
+                else:
+                    part.count_in(counts, of)
+        return counts
 
 
 def _breathing(source: Source, breathe: Callable[[], object]) -> Iterator[SeriesSecond]:
-    for second in source():
+    for second in _one_by_one(source):
         yield second
         breathe()
+
+
+def _one_by_one(source: Source) -> Iterator[SeriesSecond]:
+    for part in source():
+        if isinstance(part, SecondsPart):
+            yield from part.kept.seconds(part.most)
+        else:
+            yield part

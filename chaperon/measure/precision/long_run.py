@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from chaperon.measure.precision.confidence import LEVEL
 from chaperon.measure.precision.distributions import t_quantile
+from chaperon.measure.precision.second_counts import SecondCounts
 
 SHORTEST = 20
 """Seconds with samples below which nothing is known of how seconds vary."""
@@ -78,17 +79,33 @@ def dependence(seconds: Mapping[int, tuple[float, float]], q: float, step: int =
     those of *step* seconds may stand together. None where fewer than 20 have samples. A share
     of 0 or 1 does not vary: its design effect is 1.
     """
-    filled = [at for at, (_, count) in seconds.items() if count > 0]
+    counts = SecondCounts([0.0])
+    for at, (above, count) in seconds.items():
+        counts.add(at, step, count, [above])
+    return dependences(counts, [q])[0]
+
+
+def dependences(found: SecondCounts, quantiles: Sequence[float]) -> list[Dependence | None]:
+    """Return the dependence for each of *quantiles*, whose values are the bounds of *found*; see `dependence`."""
+    filled = [place for place, count in enumerate(found.counts) if count > 0]
     if len(filled) < SHORTEST:
-        return None
-    length = max(filled) - min(filled) + step
-    above = _blocks({at: seconds[at][0] for at in filled}, length, step)
-    counts = _blocks({at: seconds[at][1] for at in filled}, length, step)
-    freedom = min(freedom_of(length), len(counts) - 1)
-    variance = long_run_variance(deviations(above, counts), freedom)
-    spread = math.fsum(counts) * q * (1 - q)
-    effect = len(counts) * variance / spread if 0.0 < q < 1.0 else 1.0
-    return Dependence(max(effect, 1.0), freedom, length)
+        return [None] * len(quantiles)
+    filled.sort(key=found.seconds.__getitem__)
+    first = found.seconds[filled[0]]
+    length = found.seconds[filled[-1]] - first + found.step
+    block = _block(length, found.step)
+    blocks = [(found.seconds[place] - first) // block for place in filled]
+    number = math.ceil(length / block)
+    counts = _sums([found.counts[place] for place in filled], blocks, number)
+    freedom = min(freedom_of(length), number - 1)
+    total = math.fsum(counts)
+    made: list[Dependence | None] = []
+    for column, q in enumerate(quantiles):
+        above = _sums([found.above[place][column] for place in filled], blocks, number)
+        variance = long_run_variance(deviations(above, counts), freedom)
+        effect = number * variance / (total * q * (1 - q)) if 0.0 < q < 1.0 else 1.0
+        made.append(Dependence(max(effect, 1.0), freedom, length))
+    return made
 
 
 class RateEstimate(NamedTuple):
@@ -125,7 +142,12 @@ def _block(length: int, step: int) -> int:
 def _blocks(values: Mapping[int, float], length: int, step: int) -> list[float]:
     """Return the sums of values by second, in equal blocks from the first second on."""
     first, block = min(values), _block(length, step)
-    sums = [0.0] * math.ceil(length / block)
-    for at, value in values.items():
-        sums[(at - first) // block] += value
+    return _sums([*values.values()], [(at - first) // block for at in values], math.ceil(length / block))
+
+
+def _sums(values: Sequence[float], blocks: Sequence[int], number: int) -> list[float]:
+    """Return the sums of *values* in each of a *number* of blocks; *blocks* has the block of each value."""
+    sums = [0.0] * number
+    for block, value in zip(blocks, values, strict=True):
+        sums[block] += value
     return sums

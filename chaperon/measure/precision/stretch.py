@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import repeat
 
 from chaperon.measure.precision.centroids import Centroids
-from chaperon.measure.precision.history import SeriesSecond
+from chaperon.measure.precision.second_counts import SeriesSecond
 from chaperon.measure.sketch import Sketch
 
 
