@@ -8,8 +8,14 @@ if sys.argv[1:] == ["--version"]:  # it needs none of the imports that follow
     print(version_text())
     sys.exit()
 
+import gc
+from importlib import metadata
+
 from chaperon.descriptors import LEAST, enough
 from chaperon.errors import UsageError
+from chaperon.gc_tuning import THRESHOLDS
+
+gc.set_threshold(*THRESHOLDS)  # what is imported is no garbage
 
 try:
     enough(LEAST, "any command")
@@ -17,9 +23,14 @@ except UsageError as exc:  # the hub of gevent would abort
     print(f"chaperon: {exc}", file=sys.stderr)
     sys.exit(2)
 
-from gevent import monkey
+from gevent import monkey  # noqa: E402 - late: as above it says why it may abort
 
-monkey.patch_all()
+_look_up, _found = metadata.entry_points, metadata.entry_points()
+try:  # `patch_all` looks up plug-ins 25 times, and each time the folders of all installed packages are read
+    metadata.entry_points = lambda *, group: _found.select(group=group)  # type: ignore[assignment]  # called only so
+    monkey.patch_all()
+finally:
+    metadata.entry_points = _look_up
 
 from chaperon.cli import main  # noqa: E402 - late: it brings requests, which brings ssl
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import resource
+from contextlib import suppress
+from io import FileIO
 
 from chaperon.errors import UsageError
 
@@ -11,6 +14,27 @@ LEAST = 32
 
 _FLEET, _PROCESS = 48, 6
 """Descriptors used by a master or supervisor itself, and for each engine process: pipes and connections."""
+
+
+SPARE = 2
+"""Descriptors that are kept for the end of a run."""
+
+
+class SpareDescriptors:
+    """Descriptors kept open while a load is sent that may use all others; `release` them to read and write files."""
+
+    def __init__(self, count: int = SPARE) -> None:
+        self._open: list[FileIO] = []
+        with suppress(OSError):  # so few are left that the load will not begin
+            self._open += [FileIO(os.devnull) for _ in range(count)]
+
+    def __repr__(self) -> str:
+        return f"<SpareDescriptors {len(self._open)}>"
+
+    def release(self) -> None:
+        """Close them; a second call does nothing."""
+        while self._open:
+            self._open.pop().close()
 
 
 def takes(processes: int) -> int:

@@ -75,3 +75,31 @@ def test_sockets_that_cannot_be_opened_are_one_line_too(monkeypatch):
 
     with pytest.raises(UsageError, match="ulimit -n"):
         sockets.open(zmq.PULL)
+
+
+USES_ALL = """
+import os
+from chaperon import step
+
+held = []
+
+@step
+def use_all(session):
+    try:
+        while True:
+            held.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        session.check("all are used", len(held) > 30)
+"""
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("outputs", [(), ("--quiet",), ("--json", "out.json")])
+def test_a_run_that_uses_all_descriptors_has_its_report(tmp_path, outputs):
+    (tmp_path / "greedy.py").write_text(USES_ALL)
+
+    done = limited(("local", "greedy.py", "--iterations", "1", *outputs), tmp_path, 100)
+
+    assert "PASS" in done.stdout, done.stderr
+    assert done.returncode == 0
+    assert (tmp_path / "out.json").exists() == ("--json" in outputs)

@@ -16,12 +16,12 @@ from chaperon.errors import OutputError
 from chaperon.measure.exchange import BODY
 from chaperon.report.exchanges.exchange_names import FILE_NAME, exchange_names, exchange_paths
 from chaperon.report.exchanges.exchange_text import exchange_lines
-from chaperon.report.exchanges.failures_output import INDEX, NONE_KEPT, FailuresOutput, with_exchange_folder
+from chaperon.report.exchanges.failures_output import INDEX, NONE_KEPT, FailuresOutput
 from chaperon.report.outputs.console import ConsoleOutput
 from chaperon.report.outputs.github import GitHubOutput
 from chaperon.report.outputs.html import HtmlOutput
 from chaperon.report.outputs.markdown import MarkdownOutput
-from chaperon.report.outputs.output import PlannedRun
+from chaperon.report.outputs.output import PlannedRun, with_exchange_folder
 from chaperon.report.report import ErrorRow
 
 SHOP = """

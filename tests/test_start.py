@@ -1,9 +1,11 @@
 """What starting the command line imports."""
 
+import os
 import subprocess
 import sys
 
 import pytest
+from unjudged import unjudged
 
 
 @pytest.mark.processes
@@ -28,3 +30,54 @@ def test_the_version_is_the_same_beside_other_options():
     doubled = subprocess.run([*command, "--version", "--version"], capture_output=True, text=True, check=True).stdout
 
     assert alone == doubled
+
+
+NOT_NEEDED = {
+    "rich",
+    "html",
+    "tomllib",
+    "webbrowser",
+    "decimal",
+    "fractions",
+    "chaperon.report.report",
+    "chaperon.report.verdict",
+    "chaperon.report.outputs.closed_second",
+    "chaperon.report.outputs.console",
+    "chaperon.report.run_file.records",
+    "chaperon.cli.live_view.live_view",
+    "chaperon.cli.terminal.live",
+    "chaperon.execution.capacity_search",
+    "chaperon.cluster.master",
+}
+"""What a run needs after its first request, if at all."""
+
+
+@pytest.mark.processes
+def test_nothing_is_imported_before_the_first_visit_that_only_the_end_needs(tmp_path):
+    file = tmp_path / "first.py"
+    file.write_text(
+        "import sys\nfrom chaperon import step\n@step\ndef first(session):\n    print('modules', *sys.modules)\n"
+    )
+
+    command = [sys.executable, "-m", "chaperon", *unjudged(["local", file, "--quiet"])]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+
+    line = next(line for line in done.stdout.splitlines() if line.startswith("modules "))
+    assert NOT_NEEDED & set(line.split()) == set()
+    assert "PASS" in done.stdout
+
+
+@pytest.mark.processes
+def test_plug_ins_of_gevent_see_the_patching(tmp_path):
+    (tmp_path / "plug.py").write_text("def patched(event):\n    print('patched', type(event).__name__)\n")
+    described = tmp_path / "plug-1.0.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: plug\nVersion: 1.0\n")
+    (described / "entry_points.txt").write_text("[gevent.plugins.monkey.did_patch_all]\nplug = plug:patched\n")
+
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "chaperon", "--help"], capture_output=True, text=True, check=True, env=environment
+    )
+
+    assert done.stdout.splitlines()[0] == "patched GeventDidPatchAllEvent"

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 from chaperon.cli.interrupts import defer_signals, exit_at_once, handle_signals, interruptible_setup
 from chaperon.cli.live_page.options import closing_page, stay
-from chaperon.cli.live_view.live_view import LiveView, fits_terminal
 from chaperon.cli.options import RunOptions
-from chaperon.cli.output_rows import OutputValues, VerdictOutput
+from chaperon.cli.output_rows import OutputValues, TableOutput, VerdictOutput
 from chaperon.cli.outputs import make_outputs, prints_elsewhere, probe_outputs
-from chaperon.cli.terminal.live import ProgressLine, redraws
+from chaperon.cli.terminal.capabilities import fits_live_view, redraws
 from chaperon.cli.terminal.log_handlers import TIME, FileHandler, StderrHandler, log_to
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
 from chaperon.cli.terminal.streams import hide, print_error, print_notice
@@ -24,13 +23,12 @@ from chaperon.execution.output_feed import OutputFailure, failure_text
 from chaperon.interrupts import is_interrupt
 from chaperon.measure.exception_text import describe
 from chaperon.measure.sample import Sample
-from chaperon.report.outputs.console import ConsoleOutput
 from chaperon.report.outputs.output import Output
 from chaperon.report.outputs.output_file import probe_output
-from chaperon.report.report import Report
 
 if TYPE_CHECKING:
     from chaperon.execution.run import Run
+    from chaperon.report.report import Report
 
 
 def attempt(name: str, write: Callable[[], None]) -> bool:
@@ -59,7 +57,7 @@ def exit_code_of(report: Report, failures: Sequence[OutputFailure], *, err: bool
         if isinstance(failure.error, BrokenPipeError):
             raise failure.error
         _print_failure(failure.text)
-    if sys.stdout is not None and any(failure.output == ConsoleOutput.name for failure in failures):
+    if sys.stdout is not None and any(failure.output == TableOutput.name for failure in failures):
         attempt("the verdict", lambda: VerdictOutput(err=err).finish(report))
     return 1 if failures else report.verdict.exit_code
 
@@ -125,14 +123,18 @@ def progress(running: Run, options: RunOptions, outputs: Sequence[Output]) -> Ab
     """Return what shows the progress of *running*: the live view on a capable terminal, lines elsewhere."""
     if options.quiet:
         return nullcontext()
-    if options.plain or not fits_terminal(os.environ):
+    if options.plain or not fits_live_view(os.environ):
+        from chaperon.cli.terminal.live import ProgressLine  # late: one of both is needed
+
         return ProgressLine(running, redrawn=not options.plain and redraws(os.environ))
+    from chaperon.cli.live_view.live_view import LiveView  # late: as above
+
     return LiveView(running, outputs)
 
 
 def relay_of(options: RunOptions) -> Callable[[str], None] | None:
     """Return what prints the lines of engine processes above the live view; None where they print by themselves."""
-    shown = not options.quiet and not options.plain and fits_terminal(os.environ)
+    shown = not options.quiet and not options.plain and fits_live_view(os.environ)
     return print_notice if shown and sys.stdout is not None and sys.stdout.isatty() else None
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chaperon.cli.terminal.printing import printing, unfiltered_stdout
+from chaperon.cli.terminal.printing import printing, table_console, unfiltered_stdout
 from chaperon.cli.terminal.streams import print_line
 from chaperon.errors import UsageError
-from chaperon.report.outputs.output import Output
+from chaperon.report.outputs.output import Output, PlannedRun
 
 if TYPE_CHECKING:
     from chaperon.report.capacity import Capacity
@@ -93,6 +93,29 @@ class VerdictOutput(Output):
                 print_line("  warning: ", warning, err=self._err)
 
 
+class TableOutput(Output):
+    """Prints the report as tables, as `ConsoleOutput` does, which is imported at the end of the run."""
+
+    name = "the table"
+
+    def __init__(self, by: Sequence[str], *, merge: bool, err: bool) -> None:
+        self._by, self._merge, self._err = by, merge, err
+        self._plan: PlannedRun | None = None
+
+    def start(self, plan: PlannedRun) -> None:
+        """Remember the plan."""
+        self._plan = plan
+
+    def finish(self, report: Report) -> None:
+        """Print the tables. Raises OSError."""
+        from chaperon.report.outputs.console import ConsoleOutput  # late: nothing is printed before the end
+
+        console = ConsoleOutput(self._by, lambda: table_console(err=self._err), merge=self._merge)
+        if self._plan is not None:
+            console.start(self._plan)
+        console.finish(report)
+
+
 def file_output(flag: str, help: str, home: str, *, write_capacity: CapacityWriter | None = None) -> OutputRow:
     """Return the row of an output that writes one file, with an option that takes its path; - is standard output.
 
@@ -105,10 +128,10 @@ def file_output(flag: str, help: str, home: str, *, write_capacity: CapacityWrit
         return None if path is None else _class_of(home)(path, stdout=unfiltered_stdout)
 
     def probe_file(options: OutputValues) -> None:
-        from chaperon.report.outputs.file_output import probe  # late: --version and --help need no report
-
         path = options.outputs.get(option.name)
         if path is not None:
+            from chaperon.report.outputs.file_output import probe  # late: most runs write no file
+
             probe(path)
 
     return OutputRow((option,), make, probe_file, write_capacity)
@@ -126,10 +149,10 @@ def folder_output(flag: str, help: str, home: str) -> OutputRow:
         return None if path is None else _class_of(home)(path)
 
     def probe_folder(options: OutputValues) -> None:
-        from chaperon.report.outputs.output_file import probe_output_folder  # late: as above
-
         path = options.outputs.get(option.name)
         if path is not None:
+            from chaperon.report.outputs.output_file import probe_output_folder  # late: as above
+
             probe_output_folder(path)
 
     return OutputRow((option,), make, probe_folder)

@@ -14,13 +14,14 @@ from chaperon.cli.output_rows import (
     OutputOption,
     OutputRow,
     OutputValues,
+    TableOutput,
     VerdictOutput,
     file_output,
     folder_output,
     parse_address,
 )
 from chaperon.cli.spans import SPAN
-from chaperon.cli.terminal.printing import printing, table_console, unfiltered_stdout
+from chaperon.cli.terminal.printing import printing, unfiltered_stdout
 from chaperon.cli.terminal.streams import print_line
 from chaperon.report.outputs.output import Output
 
@@ -74,14 +75,8 @@ def _write_json_capacity(options: OutputValues, capacity: Capacity) -> None:
 
 
 def _make_console(options: OutputValues) -> Output:
-    from chaperon.report.outputs.console import ConsoleOutput  # late: as above
-
     err = prints_elsewhere(options)
-    return (
-        VerdictOutput(err=err)
-        if options.quiet
-        else ConsoleOutput(options.by, lambda: table_console(err=err), merge=options.merge)
-    )
+    return VerdictOutput(err=err) if options.quiet else TableOutput(options.by, merge=options.merge, err=err)
 
 
 def _print_capacity(options: OutputValues, capacity: Capacity) -> None:
@@ -105,9 +100,9 @@ def _make_github(options: OutputValues) -> Output | None:
 
 
 def _probe_github(options: OutputValues) -> None:
-    from chaperon.report.outputs.github import summary_path  # late: as above
-
     if options.outputs.get("github"):
+        from chaperon.report.outputs.github import summary_path  # late: as above
+
         summary_path(os.environ)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from chaperon.report.exchanges.failures_output import with_exchange_folder
 from chaperon.report.outputs.closed_second import ClosedSecond
-from chaperon.report.outputs.output import Output, is_live
+from chaperon.report.outputs.output import Output, is_live, with_exchange_folder
 from chaperon.report.report import Report
 from chaperon.report.run_file.run_file import RecordedRun
 

@@ -9,11 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 from chaperon.errors import UsageError
 
 FILE = "chaperon.toml"
@@ -127,12 +122,20 @@ def _word(key: str, value: Any, source: str) -> str:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
     except OSError as exc:
         raise UsageError(f"cannot read {path.name}: {exc.strerror}") from exc
-    except ValueError as exc:  # TOMLDecodeError, UnicodeDecodeError
+    except UnicodeDecodeError as exc:
+        raise UsageError(f"{path.name} is not TOML: {exc}") from exc
+    if sys.version_info >= (3, 11):
+        import tomllib  # late: most folders have no such file
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
         raise UsageError(f"{path.name} is not TOML: {exc}") from exc
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from chaperon.client.service import Service
 from chaperon.clock import seconds
 from chaperon.errors import UsageError
-from chaperon.execution.capacity_search import find as find_capacity
 from chaperon.execution.environment_values import EnvironmentValues, parse_timeout
 from chaperon.execution.plan import RunPlan
 from chaperon.execution.running import Running
@@ -174,6 +173,8 @@ class Environment(EnvironmentValues):
             raise UsageError("a search needs a limit that can break: --limit 'p95(visit) < 300ms'")
         if len(self.checked().entries) > 1:
             raise UsageError(f"a search changes the rate of one entry: say which with --only {names_of(self.entries)}")
+        from chaperon.execution.capacity_search import find as find_capacity  # late: few runs are a search
+
         run = perform or Environment.execute
         warmup = seconds(settle)
         return find_capacity(
@@ -195,7 +196,6 @@ class Environment(EnvironmentValues):
         return _Probe(**{**given, "scenarios": [replace(entry, load=tried)], "warmup": 0.0})
 
 
-@dataclass(frozen=True, repr=False)
 class _Probe(Environment):
     """One probe of a search, whose limits count samples as if they were independent.
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Self = TypeVar("Self", bound="EnvironmentValues")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EnvironmentValues:
     """The values of an `Environment`, which describes them. Making it checks them: LoadError, LimitError, PlanError."""
 

@@ -6,7 +6,7 @@ import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import gevent
 from gevent.event import Event
@@ -18,11 +18,12 @@ from chaperon.measure.exception_text import describe
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import Window
-from chaperon.report.exchanges.failures_output import with_exchange_folder
 from chaperon.report.monitor import RunMonitor
-from chaperon.report.outputs.closed_second import ClosedSecond, closed_second
-from chaperon.report.outputs.output import Output, PlannedRun, is_live
-from chaperon.report.report import Report
+from chaperon.report.outputs.output import Output, PlannedRun, is_live, with_exchange_folder
+
+if TYPE_CHECKING:
+    from chaperon.report.outputs.closed_second import ClosedSecond
+    from chaperon.report.report import Report
 
 QUEUED = 30
 """Seconds of the run kept for an output that is behind."""
@@ -73,18 +74,16 @@ class OutputFeed:
     def begin(self, began: float) -> None:
         """Hand out seconds from now on; *began* is the start of the run on the wall clock, in seconds since 1970."""
         self._began = began
-        self._live = [_LiveOutput(output, self._monitor) for output in self._outputs if is_live(output)]
-        if self._live:
-            self._monitor.collector.listeners.append(self._on_second)
+        for output in self._outputs:
+            if is_live(output):
+                self._attach(output)
 
     def add(self, output: Output, plan: PlannedRun) -> None:
         """Start one more output and hand out seconds to it from now on. Raises what its `start` raises."""
         output.start(plan)
         self._outputs.append(output)
         if is_live(output):
-            self._live.append(_LiveOutput(output, self._monitor))
-            if self._on_second not in self._monitor.collector.listeners:
-                self._monitor.collector.listeners.append(self._on_second)
+            self._attach(output)
 
     def flush(self) -> None:
         """Wait until live outputs have what is queued, at most `FLUSH` seconds, and note what they lost."""
@@ -104,8 +103,16 @@ class OutputFeed:
             except Exception as exc:
                 self.failures.append(OutputFailure(output.name, exc))
 
+    def _attach(self, output: Output) -> None:
+        from chaperon.report.outputs.closed_second import closed_second  # late: only live outputs need it
+
+        self._closed_second = closed_second
+        self._live.append(_LiveOutput(output, self._monitor))
+        if self._on_second not in self._monitor.collector.listeners:
+            self._monitor.collector.listeners.append(self._on_second)
+
     def _on_second(self, second: int, by_key: Mapping[Key, Sequence[Series]], windows: Sequence[Window]) -> None:
-        closed = closed_second(
+        closed = self._closed_second(
             second,
             by_key,
             windows,

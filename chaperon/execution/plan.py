@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import isfunction, unwrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from chaperon.client.service import Service
@@ -16,6 +16,7 @@ from chaperon.load.share import Share, deal
 from chaperon.measure.meter import Derived, Naming
 from chaperon.report.limits.limits import Limit
 from chaperon.report.limits.unknown_names import unknown_names
+from chaperon.report.outputs.output import PlannedRun
 from chaperon.report.samples.observer import Observe
 from chaperon.report.validity.validity_rules import ValidityRules
 from chaperon.scenario.entry import Entry
@@ -23,8 +24,11 @@ from chaperon.scenario.steps import options_of
 from chaperon.session.config import merge
 from chaperon.session.context import DEFAULT, OnError
 
+if TYPE_CHECKING:
+    from chaperon.report.page.run_control import RunControl
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RunPlan:
     """The parsed form of an `Environment`; `Environment.plan` makes it.
 
@@ -68,11 +72,33 @@ class RunPlan:
         return " + ".join(str(entry.load) for entry in self.entries)
 
     @property
+    def target(self) -> str:
+        """The base URLs of all services."""
+        return ", ".join(sorted({service.url for service in self.services.values() if service.url}))
+
+    @property
     def length(self) -> float | None:
         """The seconds until the last load ends, None if that depends on the target."""
         ends = [entry.load.until for entry in self.entries]
         known = [end for end in ends if end is not None]
         return max(known, default=None) if len(known) == len(ends) else None
+
+    def for_outputs(
+        self, redact: Callable[[str], str], facts: Callable[[], Sequence[tuple[str, str]]], run: RunControl | None
+    ) -> PlannedRun:
+        """Return what outputs know of *run* before it sends anything; *redact* removes secrets from its texts."""
+        return PlannedRun(
+            environment=redact(self.name),
+            seed=self.seed,
+            load=redact(self.load_text),
+            scenarios=tuple(redact(entry.label) for entry in self.entries),
+            limits=tuple(redact(limit.text) for limit in self.limits),
+            redact=redact,
+            target=redact(self.target),
+            facts=facts,
+            length=self.length,
+            run=run,
+        )
 
     @property
     def doubts(self) -> list[str]:

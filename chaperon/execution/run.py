@@ -12,10 +12,10 @@ from gevent import monkey
 from gevent.event import Event
 
 from chaperon.clock import Clock, HubClock, epoch, today
+from chaperon.descriptors import SpareDescriptors
 from chaperon.errors import NotPatched, OutputError, TeardownError, UsageError
 from chaperon.execution.output_feed import OutputFailure, OutputFeed
 from chaperon.execution.plan import RunPlan
-from chaperon.execution.run_header import run_header, target_text
 from chaperon.load.live_changes import LiveChanges
 from chaperon.load.plan import levels_at
 from chaperon.measure.plain_text import WORDS, encodable
@@ -26,15 +26,13 @@ from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.monitor import RunMonitor
 from chaperon.report.outputs.output import Output, PlannedRun, wants_samples
 from chaperon.report.redaction.redaction import Redactor
-from chaperon.report.run_file.records import RunFooter, facts_of
-from chaperon.report.run_file.writer import RunFileWriter
 from chaperon.report.totals import Pulse, WorkerStats
-from chaperon.report.verdict import RunInfo
 
 if TYPE_CHECKING:
     from chaperon.measure.precision.history import History
     from chaperon.measure.precision.stretch import SeriesStretch
     from chaperon.report.report import Report
+    from chaperon.report.run_file.writer import RunFileWriter
 
 Adjustment = Literal["scale", "pause", "resume"]
 Self = TypeVar("Self", bound="Run")
@@ -115,6 +113,7 @@ class Run(ABC):
                 "are measured: run in one process, or use Environment(on_sample=…), which is called in each of them"
             )
         self._feed = OutputFeed(outputs, self._monitor)
+        self._spare = SpareDescriptors()
         try:
             if not monkey.is_module_patched("socket"):
                 raise NotPatched("put `from gevent import monkey; monkey.patch_all()` first in your script")
@@ -128,6 +127,8 @@ class Run(ABC):
             self._feed.begin(time)
             self._started = today()
             if writer is not None:
+                from chaperon.execution.run_header import run_header  # late: most runs have no run file
+
                 header = run_header(self.plan, began=began, started=self._started, time=time)
                 writer.begin(header, self._monitor.redact)
         except BaseException:
@@ -279,6 +280,9 @@ class Run(ABC):
     def report(self) -> Report:
         """Return the report: so far, or in the end."""
         self._check_started()
+        self._spare.release()  # the imports here and in `RunMonitor.report` read files, outputs write them
+        from chaperon.report.verdict import RunInfo
+
         self._monitor.redact.add(self._found_secrets())
         length = max(self._duration(), 0.0)
         info = RunInfo(self.plan.name, self.plan.seed, self._started, length, self._load_began)
@@ -308,9 +312,12 @@ class Run(ABC):
 
     def _open(self, run_file: RunFileWriter | str | Path | None) -> RunFileWriter | None:
         self._closes_run_file = isinstance(run_file, (str, Path))
+        if run_file is None:
+            return None
+        from chaperon.report.run_file.writer import RunFileWriter  # late: as above
+
         writer = RunFileWriter(run_file) if isinstance(run_file, (str, Path)) else run_file
-        if writer is not None:
-            self._monitor.collector.attach(writer)
+        self._monitor.collector.attach(writer)
         self._run_file = writer
         return writer
 
@@ -318,6 +325,8 @@ class Run(ABC):
         writer = self._run_file
         if writer is None or self._feed is None:
             return
+        from chaperon.report.run_file.records import RunFooter  # late: as above
+
         writer.finish(RunFooter(report.duration, report.verdict.value, report.reasons))
         if self._closes_run_file:
             writer.close()
@@ -371,21 +380,12 @@ class Run(ABC):
             raise UsageError("the run has not started: call start() first, or use environment.start()")
 
     def _planned(self) -> PlannedRun:
-        plan, redact = self.plan, self._monitor.redact
-        return PlannedRun(
-            environment=redact(plan.name),
-            seed=plan.seed,
-            load=redact(plan.load_text),
-            scenarios=tuple(redact(entry.label) for entry in plan.entries),
-            limits=tuple(redact(limit.text) for limit in plan.limits),
-            redact=redact,
-            target=redact(target_text(plan)),
-            facts=self._facts,
-            length=plan.length,
-            run=self,
-        )
+        return self.plan.for_outputs(self._monitor.redact, self._facts, self)
 
     def _facts(self) -> list[tuple[str, str]]:
+        from chaperon.execution.run_header import run_header  # late: as above
+        from chaperon.report.run_file.records import facts_of
+
         kept = () if (writer := self._run_file) is None else (writer.path.name, writer.sha256)
         header = run_header(self.plan, began=0.0, started="", time=0.0)
         return [(name, self._monitor.redact(text)) for name, text in facts_of(header, *kept)]

@@ -37,13 +37,8 @@ def run_header(plan: RunPlan, *, began: float, started: str, time: float) -> Run
         versions=_versions(),
         host=platform.node(),
         scenario=scenario_hash(plan),
-        target=target_text(plan),
+        target=plan.target,
     )
-
-
-def target_text(plan: RunPlan) -> str:
-    """Return the base URLs of all services."""
-    return ", ".join(sorted({service.url for service in plan.services.values() if service.url}))
 
 
 def scenario_hash(plan: RunPlan) -> str:

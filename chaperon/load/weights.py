@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from functools import lru_cache
 from math import gcd, lcm
 
@@ -19,6 +18,8 @@ def whole(weights: Sequence[float]) -> list[int]:
     for weight in weights:
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < float("inf"):
             raise PlanError(f"a weight must be a number above 0, got {weight!r}")
+    from fractions import Fraction  # late: few runs have weights, and it imports decimals
+
     parts = [Fraction(weight).limit_denominator(MOST) for weight in weights]
     common = lcm(*(part.denominator for part in parts))
     scaled = [int(part * common) for part in parts]

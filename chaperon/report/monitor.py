@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from chaperon.measure.closing import Closing
 from chaperon.measure.plain_text import WORDS, encodable
@@ -18,17 +19,15 @@ from chaperon.report.limits.live_limit import LiveLimit
 from chaperon.report.limits.reserved import reserved_by
 from chaperon.report.limits.sliding_limit import Sliding
 from chaperon.report.limits.uncounted import ALL_COUNTED, uncounted_errors
-from chaperon.report.limits.units import ambiguous_limits
 from chaperon.report.reconciliation import reconcile
 from chaperon.report.redaction.redaction import Redactor
-from chaperon.report.report import Report
-from chaperon.report.texts import map_texts
 from chaperon.report.totals import LimitState, Pulse, WorkerStats
-from chaperon.report.validity.falsified import invalidated_limits
-from chaperon.report.validity.generator_part import GeneratorPart
 from chaperon.report.validity.validity import GeneratorChecks
 from chaperon.report.validity.validity_rules import ValidityRules
-from chaperon.report.verdict import Ending, RunInfo, conclude
+
+if TYPE_CHECKING:
+    from chaperon.report.report import Report
+    from chaperon.report.verdict import RunInfo
 
 ABORT_GRACE = 1.0
 """Seconds that running visits have to end after a limit stopped the run."""
@@ -154,6 +153,13 @@ class RunMonitor:
 
     def report(self, info: RunInfo, *, finished: bool) -> Report:
         """Return the report of the run so far, or with *finished* the final one, for which open seconds are closed."""
+        # late: nothing is concluded before the end of most runs
+        from chaperon.report.limits.units import ambiguous_limits
+        from chaperon.report.texts import map_texts
+        from chaperon.report.validity.falsified import invalidated_limits
+        from chaperon.report.validity.generator_part import GeneratorPart
+        from chaperon.report.verdict import Ending, conclude
+
         if finished:
             self.collector.close()
         totals = self.collector.totals()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -66,6 +65,8 @@ def open_browser(url: str) -> None:
 
     The browser gets the URL from a file that only this user can read: arguments of a process can be read by others.
     """
+    import webbrowser  # late: few runs open one
+
     try:
         browser = webbrowser.get()
     except webbrowser.Error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -20,7 +20,6 @@ from chaperon.cli.live_view.layout import BUSIEST, view_lines
 from chaperon.cli.live_view.recent_series import RecentSeries
 from chaperon.cli.live_view.screen import OFTEN, Screen, StreamAbove, Terminal
 from chaperon.cli.live_view.view_state import ViewState
-from chaperon.cli.terminal.live import redraws
 from chaperon.cli.terminal.streams import standard_streams_cleaned, unwrapped
 from chaperon.clock import HubClock
 from chaperon.load.background import Watched, spawn_watched
@@ -37,18 +36,6 @@ PACE = 0.2
 """Seconds between two reads of the keyboard: what is typed meanwhile is applied together."""
 ANSWERED = 5.0
 """Seconds for which the answer to a key is shown."""
-SIGNS = "━▁▂▃▄▅▆▇█·×–≥…"
-
-
-def fits_terminal(environ: Mapping[str, str]) -> bool:
-    """Return whether the live view can be shown: on a capable terminal, without CI and NO_COLOR in *environ*."""
-    if environ.get("NO_COLOR") or not redraws(environ):
-        return False
-    try:
-        SIGNS.encode(sys.stderr.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
 
 
 class LiveView:

@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 import gevent
-from rich.console import Group
-from rich.live import Live as Screen
-from rich.text import Text
 
-from chaperon.cli.terminal.console import CleanConsole
 from chaperon.cli.terminal.live_line import live_lines
 from chaperon.cli.terminal.streams import print_line, standard_streams_cleaned
 from chaperon.load.background import Watched, spawn_watched
 from chaperon.report.worker_table import worker_lines
 
 if TYPE_CHECKING:
+    from rich.live import Live as Screen
+
     from chaperon.execution.run import Run
 
 REDRAW = 0.5
 PLAIN = 5.0
-
-
-def in_ci(environ: Mapping[str, str]) -> bool:
-    """Return whether the variable CI of *environ* says that it is one of continuous integration."""
-    return environ.get("CI", "") not in ("", "0", "false")
-
-
-def redraws(environ: Mapping[str, str]) -> bool:
-    """Return whether standard error is a terminal on which lines can be redrawn."""
-    capable = environ.get("TERM", "dumb") not in ("dumb", "unknown", "")
-    return sys.stderr is not None and sys.stderr.isatty() and capable and not in_ci(environ)
 
 
 class ProgressLine:
@@ -51,7 +38,7 @@ class ProgressLine:
             self._greenlet = spawn_watched(
                 "the progress line",
                 self._run_until_closed,
-                *([self._redraw, CleanConsole(sys.stderr)] if self._redrawn else [self._plain]),
+                self._redraw if self._redrawn else self._plain,
                 on_fault=self._running.fault,
                 ends=True,
             )
@@ -83,7 +70,14 @@ class ProgressLine:
         running = self._running
         return live_lines(running.pulse(), running.target, length=running.plan.length, width=width)
 
-    def _redraw(self, console: CleanConsole) -> None:
+    def _redraw(self) -> None:
+        from rich.console import Group  # late: a pipe needs no tables
+        from rich.live import Live as Screen
+        from rich.text import Text
+
+        from chaperon.cli.terminal.console import CleanConsole
+
+        console = CleanConsole(sys.stderr)
         # Rich prints what is written to this terminal above the line
         on_stdout = sys.stdout is not None and sys.stdout.isatty()
         with (

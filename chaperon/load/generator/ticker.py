@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import median
-
 from gevent import get_hub
 
 from chaperon.clock import Clock, Timer
@@ -61,7 +59,7 @@ class Ticker:
         self.stop()
         self._calm = None
         if len(calm) >= ENOUGH:
-            hub.chaperon_healthy_lag = min(median(calm), HEALTHY)  # type: ignore[attr-defined]
+            hub.chaperon_healthy_lag = min(sorted(calm)[len(calm) // 2], HEALTHY)  # type: ignore[attr-defined]
 
     def _next(self, now: float) -> None:
         self._place = (self._place + GOLDEN) % 1.0

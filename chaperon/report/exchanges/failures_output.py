@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -35,6 +33,7 @@ class FailuresOutput(Output):
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.name = f"the exchanges in {folder}"
+        self.exchange_folder = str(folder)
 
     def start(self, plan: PlannedRun) -> None:
         """Make the folder. Raises OutputError if it cannot be written to."""
@@ -52,12 +51,6 @@ class FailuresOutput(Output):
         for name in earlier.difference(name for name, _, _ in files):
             with suppress(FileNotFoundError):
                 (self.folder / name).unlink()
-
-
-def with_exchange_folder(plan: PlannedRun, outputs: Sequence[Output]) -> PlannedRun:
-    """Return *plan* with the folder of a `FailuresOutput` among *outputs*, whose files the others name."""
-    folders = [str(output.folder) for output in outputs if isinstance(output, FailuresOutput)]
-    return replace(plan, exchange_folder=folders[0]) if folders else plan
 
 
 def exchange_file_text(row: ErrorRow, exchange: Exchange, started: str) -> str:

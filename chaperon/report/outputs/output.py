@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ class Output(Protocol):
     """What a person should know while the run goes on, by what it is: {"page": URL}. The live view of a terminal shows
     it; set it in `start`."""
 
+    exchange_folder: str = ""
+    """The folder to which it writes the exchanges of errors, whose files the other outputs name."""
+
     def start(self, plan: PlannedRun) -> None:
         """Get ready; called once, before the setup of the run and before anything is sent.
 
@@ -89,6 +92,12 @@ class Output(Protocol):
         It may block for at most 30 s.
         """
         return
+
+
+def with_exchange_folder(plan: PlannedRun, outputs: Sequence[Output]) -> PlannedRun:
+    """Return *plan* with the folder to which one of *outputs* writes the exchanges of errors."""
+    folders = [output.exchange_folder for output in outputs if output.exchange_folder]
+    return replace(plan, exchange_folder=folders[0]) if folders else plan
 
 
 def wants_samples(output: Output) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from base64 import b64encode
@@ -21,6 +20,8 @@ def forms_of(secret: str) -> set[str]:
     JSON is escaped once and twice, as where the text of one document is a value in another. In base64 (RFC 4648) the
     secret may have text before and after it, such as the user in Basic authentication.
     """
+    import html  # late: most runs have no secret, and it brings the table of entities
+
     lossless = secret.encode("utf-8", "surrogatepass")
     encoded = {quote(lossless, safe=""), quote(lossless), quote_plus(lossless)}
     latin = _latin(secret)
