@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from chaperon.cluster.fleet_caps import FleetCaps
 from chaperon.cluster.master.leases import LeaseTable
-from chaperon.cluster.master.lost_samples import LostVisits, censored_series
+from chaperon.cluster.master.losses import LossAccounting
 from chaperon.cluster.master.unmade import unmade_visits
-from chaperon.cluster.master.windows import TOO_FAR_AHEAD, LedgerChanges, LossCorrections
+from chaperon.cluster.master.windows import TOO_FAR_AHEAD, LedgerChanges
 from chaperon.cluster.master.workers import WorkerRecord, WorkerRegistry
 from chaperon.cluster.protocol.messages import (
     Bye,
@@ -27,7 +25,6 @@ from chaperon.cluster.protocol.messages import (
 from chaperon.load.live_changes import LiveChanges
 from chaperon.load.plan import due_visits
 from chaperon.load.share import Share
-from chaperon.measure.window import VisitCounts, Window
 from chaperon.measure.window_codec import unpack_window
 from chaperon.report.collector import Collector
 from chaperon.report.monitor import RunMonitor
@@ -53,11 +50,8 @@ class MasterState:
         self._worker_timeout = worker_timeout
         self.changes: list[Change] = []
         self._monitor = monitor
-        self._losses = LossCorrections()
-        self._caps = FleetCaps(monitor.reserved)
-        unplanned = {share.label for share in shares if not share.load.has_plan}
-        self._shares = {share.name: share for share in shares}
-        self._scheduled = frozenset({share.label for share in shares} - unplanned)
+        self._shares = shares
+        self._losses = LossAccounting(monitor, self.workers, self.leases, shares)
         self._stopped_at: float | None = None
         self._without_workers_since: float | None = None
         self._gave_up_on_workers = False
@@ -131,9 +125,9 @@ class MasterState:
         window = unpack_window(frame.body, worker.title, began=self.began)
         stop = False
         for each in worker.windows.accept(window, len(frame.body)):
-            stop = self._add(worker, each) or stop
+            stop = self._losses.add(worker, each) or stop
         if worker.windows.closed:
-            self._update_in_flight()
+            self._losses.update_in_flight(begun=True)
         return stop
 
     def record_death(self, dead: WorkerDied, now: float) -> bool:
@@ -207,51 +201,10 @@ class MasterState:
         """Give up the workers whose deadlines have passed; return them."""
         gone = self.workers.expired(now)
         for worker in gone:
-            self._give_up(worker)
+            self._losses.give_up(worker, begun=self.began is not None)
         if gone:
-            self._update_in_flight()
+            self._losses.update_in_flight(begun=self.began is not None)
         return gone
-
-    def _give_up(self, worker: WorkerRecord, *, for_good: bool = False) -> None:
-        """Give up a worker: its shares continue from their last known progress.
-
-        Arrivals of an open load that are in no window are counted by the share's next worker, in the
-        seconds in which they were due. They are written off here for other loads, and *for_good* at
-        the end of a run, when there is no next worker.
-        """
-        worker.lost = True
-        progress = worker.windows.progress
-        reported_by_successor, known = set(), {}
-        for lease in self.leases.all_leases(worker.peer):
-            taken, rows = progress.get(lease.share, (lease.start, lease.rows))
-            reported = worker.progress_log[lease]
-            if reported is not None:
-                rows = max(rows, reported.rows)
-                if for_good or not self._shares[lease.share].load.is_open:
-                    taken = max(taken, reported.reached)
-                else:
-                    reported_by_successor.add((lease.share, lease.attempt))
-            known[lease.share] = taken, rows
-            worker.loss_notes.add(self._shares[lease.share].load.lost_note)
-        self.leases.revoke(worker.peer, known)
-        if self.began is None:
-            return
-        unreported: Counter[tuple[str, int]] = Counter()
-        for reported in worker.progress_log:
-            if (reported.share, reported.attempt) not in reported_by_successor:
-                for second, count in reported.unreported(progress.get(reported.share, (0, 0))[0]):
-                    unreported[self._shares[reported.share].label, second] += count
-        self._correct(worker.windows.write_off(unreported))
-        for window in worker.windows.close():
-            self._add(worker, window)
-        self.collector.leave(worker.title, lost=not (worker.all_windows_known and worker.windows.acked >= worker.cut))
-
-    def _add(self, worker: WorkerRecord, window: Window) -> bool:
-        late = worker.windows.closed
-        found = worker.windows.recover(window) if late else {}
-        self._correct(found)
-        self._correct(self._losses.record_window(window, given_up=late, scheduled=self._scheduled, found=found))
-        return self._monitor.add(self._caps.apply(window))
 
     def without_workers(self, now: float) -> bool:
         """Return whether there has been no worker for the worker timeout."""
@@ -272,7 +225,7 @@ class MasterState:
         for worker in self.workers:
             if not worker.complete:
                 self._monitor.add_fault(f"{worker.title} did not report its end: its last visits are unknown")
-                self._give_up(worker, for_good=True)
+                self._losses.give_up(worker, begun=self.began is not None, for_good=True)
             if worker.lost and not worker.all_windows_in:
                 for note in worker.loss_notes:
                     self.collector.count_note(note)
@@ -281,36 +234,14 @@ class MasterState:
         if self.began is not None:
             until = (self.finished if self._stopped_at is None else self._stopped_at) - self.began
             unmade = unmade_visits(self.leases.unowned, self.live_changes, until=until, whole=self._gave_up_on_workers)
-            self._correct(unmade)
-        self._update_in_flight()
-        self._add_lost_samples(unmade, until)
+            self._losses.correct(unmade)
+        self._losses.update_in_flight(begun=self.began is not None)
+        self._losses.add_lost_samples(unmade, until)
         if self._losses.duplicated > 0:
             self.collector.count_note(DUPLICATED, self._losses.duplicated)
         if self.began is not None:
             self._check_plan(self.began)
         self.order = "over"
-
-    def _add_lost_samples(self, unmade: LedgerChanges, until: float) -> None:
-        """Add each lost visit as a censored sample, with the age it had at the last window of its worker."""
-        shares = list(self._shares.values())
-        for worker in self.workers:
-            if not worker.lost:
-                continue
-            newest = worker.windows.newest_second
-            # a dead engine's last window was cut at some moment within its second, others at its end
-            seen = newest if worker.windows_until is not None else newest + 1
-            lost = [LostVisits(label, due, count, seen) for (label, due), count in worker.windows.open.items()]
-            lost += [
-                LostVisits(label, second, count, second) for (label, second), count in worker.windows.unreported.items()
-            ]
-            series = censored_series(lost, shares)
-            if series:
-                self.collector.add_series(worker.title, max(newest, 0), series)
-        for (label, due), counts in unmade.items():
-            never = LostVisits(label, due, counts.lost + counts.dropped, until, begun=False)
-            series = censored_series([never] if due <= until else (), shares)
-            if series:
-                self.collector.add_series("", due, series)
 
     def _check_plan(self, began: float) -> None:
         """Compare the ledger with the plan, which comes from the loads alone, and workers with their windows.
@@ -321,7 +252,7 @@ class MasterState:
         closings = {worker.title: worker.closing for worker in self.workers if worker.closing and not worker.lost}
         stops = [said.stopped for said in closings.values() if said.stopped is not None]
         stopped = None if self._stopped_at is None else min([self._stopped_at - began, *stops])
-        plan = due_visits(self._shares.values(), self.live_changes, stopped=stopped)
+        plan = due_visits(self._shares, self.live_changes, stopped=stopped)
         due = {label: (least, exact and stopped is None) for label, (least, exact) in plan.items()}
         self._monitor.reconcile(closings, due, duplicated=max(self._losses.duplicated, 0))
 
@@ -334,17 +265,6 @@ class MasterState:
         if (worker.lost or worker.state == "leaving") and self.order in ("wait", "run", "end"):
             return "stop"
         return self.order
-
-    def _update_in_flight(self) -> None:
-        lost = [worker for worker in self.workers if worker.lost]
-        self._correct(self._losses.update_in_flight({worker.peer: worker.windows for worker in lost}))
-        if self.began is not None:
-            for worker in lost:
-                self.collector.set_lost_visits(worker.title, worker.windows.lost)
-
-    def _correct(self, changes: Mapping[tuple[str, int], VisitCounts]) -> None:
-        if changes:
-            self.collector.correct(changes)
 
     @property
     def live_changes(self) -> LiveChanges:

@@ -1,4 +1,4 @@
-"""When a worker last heard from its master, and whether its leases still hold. No I/O; time is a parameter."""
+"""The contact of a worker with its master: its silence, pauses of this process, leases. No I/O; time is a parameter."""
 
 from __future__ import annotations
 
