@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chaperon.measure.precision.confidence import Interval
-from chaperon.measure.quantity import count_text
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
@@ -215,8 +214,9 @@ def generator_part_of(row: Row, q: float, own: GeneratorPart, *, response: bool 
     return percentile_shift(value, lambda share: of(share, row.scenario, row.kind), q)
 
 
-_VALUES = ("value", "count", "gauge")
-UNTIMED = ("check", *_VALUES)
+VALUES = ("value", "count", "gauge")
+"""Kinds of values that a scenario records: any number, a count, a level."""
+UNTIMED = ("check", *VALUES)
 """Kinds whose values are not times."""
 _UNIT = re.compile(r" \(([^()]+)\)$")
 
@@ -282,8 +282,6 @@ ALL_REQUESTS = "all requests"
 
 IN_ERROR = "in error"
 """The name of the line with the times of the samples of a series that ended in an error."""
-SHOWN = 40
-"""Maximum number of series in a table for people."""
 
 
 def requests_of(rows: Sequence[Row]) -> list[Row]:
@@ -308,56 +306,3 @@ def merge_scenarios(rows: Sequence[Row]) -> list[Row]:
 def sum_rows(scenario: str, name: str, kind: str, rows: Sequence[Row], duration: float = 0.0) -> Row:
     merged = Series.merge_all([r.series for r in rows])
     return Row(scenario, name, kind, merged, max((r.duration for r in rows), default=duration))
-
-
-def important_rows(rows: Sequence[Row], limits: Sequence[str], most: int = SHOWN) -> list[Row]:
-    """Return *rows*, in their order; of more than *most* those that the text of a limit names, then the busiest ones.
-
-    Steps, visits, checks and the like come before requests: their names are the author's, those
-    of requests may be made by the target.
-    """
-    if len(rows) <= most:
-        return list(rows)
-    requests = set(map(id, requests_of(rows)))
-
-    def importance(row: Row) -> tuple[bool, bool, int]:
-        return any(row.name in text for text in limits), id(row) not in requests, row.count
-
-    kept = set(map(id, sorted(rows, key=importance, reverse=True)[:most]))
-    return [row for row in rows if id(row) in kept]
-
-
-def left_out_text(rows: Sequence[Row], shown: Sequence[Row]) -> str:
-    """Return how many of *rows* are not *shown*, with their samples and errors; "" if all are."""
-    more = len(rows) - len(shown)
-    if not more:
-        return ""
-    samples = sum(row.count for row in rows) - sum(row.count for row in shown)
-    errors = sum(row.errors for row in rows) - sum(row.errors for row in shown)
-    return f"{more:,} more series ({count_text(samples, 'sample')}, {errors:,} in error) are in the JSON report"
-
-
-@dataclass(frozen=True, slots=True)
-class TablePart:
-    """The rows of one table for people, those of them that are *shown*, and *left_out*, which says how many are not."""
-
-    rows: Sequence[Row]
-    shown: Sequence[Row]
-    left_out: str
-
-
-def table_parts(rows: Sequence[Row], limits: Sequence[str]) -> tuple[TablePart, TablePart, TablePart]:
-    """Return the tables that *rows* are shown in: those with times, checks, other counts and values.
-
-    *limits* are the texts of the limits; see `important_rows`.
-    """
-    timed, checks, others = (
-        _table_part([row for row in rows if kinds(row.kind)], limits)
-        for kinds in (lambda kind: kind not in UNTIMED, lambda kind: kind == "check", lambda kind: kind in _VALUES)
-    )
-    return timed, checks, others
-
-
-def _table_part(rows: Sequence[Row], limits: Sequence[str]) -> TablePart:
-    shown = important_rows(rows, limits)
-    return TablePart(rows, shown, left_out_text(rows, shown))

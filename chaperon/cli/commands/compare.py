@@ -29,7 +29,7 @@ from chaperon.report.comparison.figure import parse_margins
 from chaperon.report.comparison.noise_floor import NoiseFloor, noise_floor, noise_floor_dict
 from chaperon.report.outputs.file_output import write_text
 from chaperon.report.outputs.json import json_text
-from chaperon.report.rows import SHOWN
+from chaperon.report.table_parts import SHOWN
 
 SEPARATOR = "\0"
 """Stands for `--` between two groups of runs while click parses: no path has it."""

@@ -9,7 +9,7 @@ from chaperon.report.comparison.decision import ChangeKind
 from chaperon.report.comparison.words import change_text, value_text
 from chaperon.report.outputs.csv import csv_text
 from chaperon.report.outputs.markdown import cell, table
-from chaperon.report.rows import SHOWN
+from chaperon.report.table_parts import SHOWN
 
 SIGNS = {"SLOWER": "✕", "FASTER": "✓", "SAME": "✓", "UNKNOWN": "?", "NOT COMPARABLE": "⚠"}
 HEADER = ("figure", "before", "after", "change", "")

@@ -13,15 +13,8 @@ from chaperon.report.outputs.file_output import FileOutput
 from chaperon.report.percentiles import Population, percentile_text
 from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import ErrorRow, Report
-from chaperon.report.rows import (
-    ALL_SCENARIOS,
-    IN_ERROR,
-    Row,
-    TablePart,
-    requests_of,
-    table_parts,
-    total_of,
-)
+from chaperon.report.rows import ALL_SCENARIOS, IN_ERROR, Row, requests_of, total_of
+from chaperon.report.table_parts import TablePart, table_parts
 from chaperon.report.texts import one_line_texts
 
 SIGNS = {"PASS": "✓", "FAIL": "✕", "INVALID": "⚠", "ABORTED": "■"}

@@ -17,17 +17,8 @@ from chaperon.report.format import OWN, number_text, share_text, time_text
 from chaperon.report.percentiles import percentile_text
 from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import Report
-from chaperon.report.rows import (
-    ALL_REQUESTS,
-    ALL_SCENARIOS,
-    IN_ERROR,
-    UNTIMED,
-    Row,
-    TablePart,
-    requests_of,
-    table_parts,
-    total_of,
-)
+from chaperon.report.rows import ALL_REQUESTS, ALL_SCENARIOS, IN_ERROR, UNTIMED, Row, requests_of, total_of
+from chaperon.report.table_parts import TablePart, table_parts
 
 NARROW = 100
 """Columns of a terminal below which three percentiles are shown in place of five."""
