@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from chaperon.execution.environment import Environment
     from chaperon.execution.metric_rules import metric
     from chaperon.execution.running import Running
-    from chaperon.execution.secret_references import secret
+    from chaperon.execution.secrets.secret_references import secret
     from chaperon.load.kinds.think import between
     from chaperon.load.shapes import iterations, pause, rate, spike, stages, stairs, users, users_per_second
     from chaperon.report.comparison.comparison import Comparison, compare
@@ -83,7 +83,7 @@ _ROOMS = {
     "chaperon.client.service": ("Service",),
     "chaperon.client.foreign_session": ("measured_session",),
     "chaperon.execution.metric_rules": ("metric",),
-    "chaperon.execution.secret_references": ("secret",),
+    "chaperon.execution.secrets.secret_references": ("secret",),
     "chaperon.load.kinds.think": ("between",),
     "chaperon.load.shapes": ("iterations", "pause", "rate", "spike", "stages", "stairs", "users", "users_per_second"),
     # what comes of it

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaperon import Environment, LoadError, Service, secret, step
-from chaperon.execution.secret_references import SecretReference, header_reference, is_reference, reference_of
+from chaperon.execution.secrets.secret_references import SecretReference, header_reference, is_reference, reference_of
 
 TOKEN, PASSWORD, PIN = "sesame-of-the-test-99", "open says me", "4711"
 SHOP = """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chaperon.execution.known_secrets import of_headers, of_settings, of_url
-from chaperon.execution.secret_references import header_reference, reference_of
+from chaperon.execution.secrets.known_secrets import of_headers, of_settings, of_url
+from chaperon.execution.secrets.secret_references import header_reference, reference_of
 
 
 def given_secrets(*, headers: Iterable[str] = (), settings: Iterable[str] = (), url: str = "") -> set[str]:

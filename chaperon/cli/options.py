@@ -21,7 +21,7 @@ from chaperon.cli.terminal.streams import hide
 from chaperon.errors import UsageError
 from chaperon.execution.environment import Environment
 from chaperon.execution.loader import load
-from chaperon.execution.secret_references import header_reference, reference_of
+from chaperon.execution.secrets.secret_references import header_reference, reference_of
 from chaperon.load.expression import read_load
 from chaperon.load.kinds.load import Load
 from chaperon.load.shapes import iterations, rate, users

@@ -12,7 +12,7 @@ from chaperon.clock import LASTING, named_seconds
 from chaperon.errors import LoadError, PlanError, UsageError
 from chaperon.execution.metric_rules import Rules, read
 from chaperon.execution.plan import RunPlan, check_base_url
-from chaperon.execution.secret_references import SecretReference, resolve
+from chaperon.execution.secrets.secret_references import SecretReference, resolve
 from chaperon.load.share import Share
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.validity.validity_rules import ValidityRules

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from chaperon.client.service import Service
 from chaperon.errors import LoadError
-from chaperon.execution.known_secrets import of_auth, of_config, of_headers, of_settings, of_url
+from chaperon.execution.secrets.known_secrets import of_auth, of_config, of_headers, of_settings, of_url
 from chaperon.execution.setup import Setup
 from chaperon.load.share import Share, deal
 from chaperon.measure.meter import Derived, Naming

@@ -14,8 +14,9 @@ from gevent.event import Event
 from chaperon.clock import Clock, HubClock, epoch, today
 from chaperon.descriptors import SpareDescriptors
 from chaperon.errors import NotPatched, OutputError, TeardownError, UsageError
-from chaperon.execution.output_feed import OutputFailure, OutputFeed
+from chaperon.execution.output_feed import OutputFailure
 from chaperon.execution.plan import RunPlan
+from chaperon.execution.run_outputs import RunOutputs
 from chaperon.load.live_changes import LiveChanges
 from chaperon.load.plan import levels_at
 from chaperon.measure.plain_text import WORDS, encodable
@@ -24,7 +25,7 @@ from chaperon.measure.window import RunEvent
 from chaperon.report.collector import Collector, Listener
 from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.monitor import RunMonitor
-from chaperon.report.outputs.output import Output, PlannedRun, wants_samples
+from chaperon.report.outputs.output import Output, PlannedRun
 from chaperon.report.redaction.redaction import Redactor
 from chaperon.report.totals import Pulse, WorkerStats
 
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 Adjustment = Literal["scale", "pause", "resume"]
 Self = TypeVar("Self", bound="Run")
-RUN_FILE = "the run file"
-"""The name by which a failure of the run file is reported."""
 
 
 class Run(ABC):
@@ -59,9 +58,7 @@ class Run(ABC):
         )
         self._setup = plan.new_setup()
         self._whole_shares = plan.shares()
-        self._feed: OutputFeed | None = None
-        self._run_file: RunFileWriter | None = None
-        self._written: Report | None = None
+        self._outputs: RunOutputs | None = None
         self._started = ""
         self._load_began = 0.0
         self._ended = Event()
@@ -104,33 +101,23 @@ class Run(ABC):
         output cannot be written, LoadError where the setup failed, UsageError where it has been
         started before.
         """
-        if self._feed is not None:
+        if self._outputs is not None:
             raise UsageError("the run has been started already: make a new one for each run")
-        self._sample_outputs = [output for output in outputs if wants_samples(output)]
-        if self._sample_outputs and not self._has_samples:
-            raise UsageError(
-                f"{self._sample_outputs[0].name} wants every sample, and those of several processes stay where they "
-                "are measured: run in one process, or use Environment(on_sample=…), which is called in each of them"
-            )
-        self._feed = OutputFeed(outputs, self._monitor)
+        self._outputs = written = RunOutputs(outputs, self._monitor, has_samples=self._has_samples)
+        self._sample_outputs = written.sample_outputs
         self._spare = SpareDescriptors()
         try:
             if not monkey.is_module_patched("socket"):
                 raise NotPatched("put `from gevent import monkey; monkey.patch_all()` first in your script")
-            self._feed.start(self._planned())
-            writer = self._open(run_file)
+            written.start(self._planned(written))
+            written.open(run_file)
             given = self._setup.begin()
             self.plan = self.plan.with_setup_result(given)
             self._monitor.redact.add(self.plan.secrets)
             began = self._load_began = self._launch(given)
             time = epoch() + began - self._clock.now()
-            self._feed.begin(time)
             self._started = today()
-            if writer is not None:
-                from chaperon.execution.run_header import run_header  # late: most runs have no run file
-
-                header = run_header(self.plan, began=began, started=self._started, time=time)
-                writer.begin(header, self._monitor.redact)
+            written.begin(self.plan, began=began, started=self._started, time=time)
         except BaseException:
             self._abandon()
             self._tear_down()
@@ -255,11 +242,9 @@ class Run(ABC):
         `start`, and after the outputs were written.
         """
         self._check_started()
-        if self._written is not None or self._feed is None:
+        if (outputs := self._outputs) is None or outputs.written is not None:
             raise UsageError("the run is over: its outputs are written")
-        if wants_samples(output):
-            raise UsageError(f"{output.name} wants every sample: give it to start(outputs=[…])")
-        self._feed.add(output, self._planned())
+        outputs.add(output, self._planned(outputs))
 
     @property
     def crew(self) -> list[WorkerStats]:
@@ -291,7 +276,7 @@ class Run(ABC):
     @property
     def output_failures(self) -> list[OutputFailure]:
         """The outputs that could not be written so far, with what they raised."""
-        return [] if self._feed is None else self._feed.failures
+        return [] if self._outputs is None else self._outputs.failures
 
     def finish(self, change: Callable[[Report], Report] = lambda report: report) -> Report:
         """Let every output write the report, as *change* returns it; return what they wrote.
@@ -301,37 +286,11 @@ class Run(ABC):
         queued. *output_failures* has the outputs that failed.
         """
         self._check_started()
-        if self._written is None and self._feed is not None:
-            if self.ended:
-                self._monitor.collector.close()
-            self._feed.flush()
-            report = self._written = change(self.report())
-            self._finish_run_file(report)
-            self._feed.finish(report)
-        return self._written or self.report()
-
-    def _open(self, run_file: RunFileWriter | str | Path | None) -> RunFileWriter | None:
-        self._closes_run_file = isinstance(run_file, (str, Path))
-        if run_file is None:
-            return None
-        from chaperon.report.run_file.writer import RunFileWriter  # late: as above
-
-        writer = RunFileWriter(run_file) if isinstance(run_file, (str, Path)) else run_file
-        self._monitor.collector.attach(writer)
-        self._run_file = writer
-        return writer
-
-    def _finish_run_file(self, report: Report) -> None:
-        writer = self._run_file
-        if writer is None or self._feed is None:
-            return
-        from chaperon.report.run_file.records import RunFooter  # late: as above
-
-        writer.finish(RunFooter(report.duration, report.verdict.value, report.reasons))
-        if self._closes_run_file:
-            writer.close()
-        if writer.failure is not None:
-            self._feed.failures.append(OutputFailure(RUN_FILE, OutputError(writer.failure)))
+        if self._outputs is None:
+            return self.report()
+        if self.ended and self._outputs.written is None:
+            self._monitor.collector.close()
+        return self._outputs.finish(lambda: change(self.report()))
 
     def check_written(self) -> None:
         """Raise TeardownError or OutputError, with the report in it, where something failed beside the run."""
@@ -379,16 +338,8 @@ class Run(ABC):
         if not self._started:
             raise UsageError("the run has not started: call start() first, or use environment.start()")
 
-    def _planned(self) -> PlannedRun:
-        return self.plan.for_outputs(self._monitor.redact, self._facts, self)
-
-    def _facts(self) -> list[tuple[str, str]]:
-        from chaperon.execution.run_header import run_header  # late: as above
-        from chaperon.report.run_file.records import facts_of
-
-        kept = () if (writer := self._run_file) is None else (writer.path.name, writer.sha256)
-        header = run_header(self.plan, began=0.0, started="", time=0.0)
-        return [(name, self._monitor.redact(text)) for name, text in facts_of(header, *kept)]
+    def _planned(self, outputs: RunOutputs) -> PlannedRun:
+        return self.plan.for_outputs(self._monitor.redact, lambda: outputs.facts(self.plan), self)
 
     def _tear_down(self) -> None:
         try:

@@ -21,7 +21,7 @@ from chaperon.cli.spans import SPAN
 from chaperon.cli.terminal.streams import hide, print_error, print_line, print_warning
 from chaperon.errors import ChaperonError
 from chaperon.execution.environment import Environment
-from chaperon.execution.run import RUN_FILE
+from chaperon.execution.run_outputs import RUN_FILE
 from chaperon.report.capacity import Probe
 from chaperon.report.format import number_text, time_text
 from chaperon.report.outputs.output import Output

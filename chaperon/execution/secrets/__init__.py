@@ -1,0 +1,1 @@
+"""Secrets of a run: the values no output may show, and references to values kept elsewhere."""
