@@ -9,6 +9,7 @@ from pathlib import Path
 from setuptools import setup
 
 COMPILED = [
+    "chaperon/timers.py",
     "chaperon/measure/plain_text.py",
     "chaperon/measure/sample.py",
     "chaperon/measure/window.py",

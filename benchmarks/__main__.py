@@ -22,6 +22,7 @@ from benchmarks.situations import SITUATIONS
 from benchmarks.sockets import sockets
 from benchmarks.start import start
 from benchmarks.sweep import sweep
+from benchmarks.timing import timing
 from benchmarks.truth import situations
 from benchmarks.windows import windows
 
@@ -35,6 +36,7 @@ WHAT = (
     "profile",
     "master",
     "windows",
+    "timing",
     "processes",
     "truth",
     "intervals",
@@ -95,6 +97,8 @@ def _measured(name: str, args: argparse.Namespace) -> str:
         return _truth(args.seeds or 1, args.only or [])
     if name == "windows":
         return windows()
+    if name == "timing":
+        return timing(2 * args.seconds, args.rounds)
     if name == "intervals":
         return intervals(args.seeds or 100)
     if name == "instructions":

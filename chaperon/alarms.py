@@ -19,7 +19,8 @@ class Alarm(Protocol):
 
     precise: bool
 
-    def set(self, due: float) -> None: ...
+    @property
+    def set(self) -> Callable[[float], object]: ...
 
     def listen(self, ring: Callable[[], object]) -> None: ...
 
@@ -63,14 +64,17 @@ class LoopAlarm:
 
 
 class TimerFd:
-    """An alarm by a timerfd on CLOCK_MONOTONIC, watched by the hub's loop. Raises OSError if none can be created."""
+    """An alarm by a timerfd on CLOCK_MONOTONIC, watched by the hub's loop. Raises OSError if none can be created.
 
-    __slots__ = ("_fd", "_set", "_watcher")
+    *set* sets it to a reading of the monotonic clock in seconds, which replaces the previous moment.
+    """
+
+    __slots__ = ("_fd", "_watcher", "set")
 
     precise = True
 
     def __init__(self, hub: Any) -> None:
-        self._fd, self._set = _timerfd()
+        self._fd, self.set = _timerfd()
         self._watcher = hub.loop.io(self._fd, 1)
 
     def __del__(self) -> None:
@@ -78,10 +82,6 @@ class TimerFd:
             self._watcher.stop()
             self._watcher.close()
             os.close(self._fd)
-
-    def set(self, due: float) -> None:
-        """Set the alarm to *due*, a reading of the monotonic clock in seconds; this replaces the previous moment."""
-        self._set(int(min(max(due, 0.0), FAR) * 1e9) + 1)
 
     def listen(self, ring: Callable[[], object]) -> None:
         """Enable the alarm: call *ring* at the moment set, and in every loop iteration after it until set again."""
@@ -106,19 +106,23 @@ _TFD_ABSTIME = 1
 _MONOTONIC = 1
 
 
-def _timerfd() -> tuple[int, Callable[[int], None]]:
-    """Return a new timerfd and a function that sets it to a moment in nanoseconds. Raises OSError if unavailable."""
+def _timerfd() -> tuple[int, Callable[[float], object]]:
+    """Return a new timerfd, and what sets it to a moment in seconds. Raises OSError if unavailable."""
     if not sys.platform.startswith("linux"):
         raise OSError("timerfd exists on Linux only")
     system: Any = os
     if hasattr(system, "timerfd_create"):  # from Python 3.13 on
         fd = system.timerfd_create(_MONOTONIC, flags=system.TFD_NONBLOCK | system.TFD_CLOEXEC)
         set_ns, flags = system.timerfd_settime_ns, system.TFD_TIMER_ABSTIME
-        return fd, lambda due: set_ns(fd, flags=flags, initial=due)
+        return fd, lambda due: set_ns(fd, flags=flags, initial=_nanoseconds(due))
     return _by_libc()
 
 
-def _by_libc() -> tuple[int, Callable[[int], None]]:
+def _nanoseconds(due: float) -> int:
+    return int((due if 0.0 < due < FAR else min(max(due, 0.0), FAR)) * 1e9) + 1
+
+
+def _by_libc() -> tuple[int, Callable[[float], object]]:
     import ctypes  # late: importing chaperon must stay light
 
     if ctypes.sizeof(ctypes.c_long) != 8:
@@ -130,12 +134,13 @@ def _by_libc() -> tuple[int, Callable[[int], None]]:
     spec = (ctypes.c_long * 4)()  # interval, then value: seconds with nanoseconds each
     settime = libc.timerfd_settime
     settime.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+    place = ctypes.addressof(spec)
 
-    def set_ns(due: int) -> None:
-        spec[2], spec[3] = divmod(due, 1_000_000_000)
-        settime(fd, _TFD_ABSTIME, spec, None)
+    def set_alarm(due: float, spec: Any = spec) -> None:  # *spec*: owns the memory at *place*
+        spec[2], spec[3] = divmod(_nanoseconds(due), 1_000_000_000)
+        settime(fd, _TFD_ABSTIME, place, None)
 
-    return fd, set_ns
+    return fd, set_alarm
 
 
 def _forked() -> None:

@@ -7,10 +7,12 @@ import re
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from chaperon.errors import PlanError
-from chaperon.timers import Timers, timers_of
+
+if TYPE_CHECKING:
+    from chaperon.timers import Timers
 
 
 class Timer(Protocol):
@@ -52,10 +54,19 @@ class HubClock:
         return _timers().at(time.perf_counter() + seconds, deed)
 
 
-def _timers() -> Timers:
-    from gevent import get_hub  # late: importing chaperon must stay light
+_hub_and_timers: tuple[Callable[[], Any], Callable[..., Timers]] | None = None
 
-    return timers_of(get_hub(), time.perf_counter, monotonic=_MONOTONIC)
+
+def _timers() -> Timers:
+    global _hub_and_timers
+    if _hub_and_timers is None:
+        from gevent import get_hub  # late: importing chaperon must stay light
+
+        from chaperon.timers import timers_of
+
+        _hub_and_timers = get_hub, timers_of
+    get_hub, timers_of = _hub_and_timers
+    return timers_of(get_hub(), time.perf_counter, _MONOTONIC)
 
 
 _MONOTONIC = "CLOCK_MONOTONIC" in time.get_clock_info("perf_counter").implementation

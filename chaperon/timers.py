@@ -18,7 +18,7 @@ LEAD = 300e-6
 """Upper bound, in seconds, of how early an alarm is set."""
 STEP = 4e-6
 """Seconds by which the lead changes after each ring of the alarm."""
-SPINNING = 0.02
+SPINNING = 0.01
 """Largest share of the run time, 0 to 1, that may be spent in busy-waiting."""
 
 
@@ -47,7 +47,8 @@ class Timers:
     Linux a timerfd (timerfd_create(2)), elsewhere a gevent timer. A thread that sleeps on an
     idle core takes another 50 to 300 µs to wake. The alarm of a sharp call is therefore set
     earlier by the median of the wake-up latencies observed so far (the lead), and the rest of
-    the wait is a busy loop, limited to 2 % of the run time.
+    the wait is a busy loop, limited to 1 % of the run time. A call for which no such time is
+    left has no lead, so that the hub wakes up once for it.
     """
 
     __slots__ = (
@@ -134,8 +135,9 @@ class Timers:
             return
         due = calls[0][0]
         if due < self._armed:
-            self._armed = due
-            self._moment = due - self._lead if calls[0][2].sharp else due
+            self._armed = self._moment = due
+            if calls[0][2].sharp and self._lead <= self._budget:
+                self._moment -= self._lead
             self._alarm.set(self._moment)
         if not self._listening:
             self._listening = True
@@ -181,7 +183,7 @@ class Timers:
             self._arm()
 
 
-def timers_of(hub: Any, now: Callable[[], float], *, monotonic: bool) -> Timers:
+def timers_of(hub: Any, now: Callable[[], float], monotonic: bool) -> Timers:
     """Return the timers of *hub*: one object per hub, created anew in a forked child process.
 
     *monotonic* is true if *now* reads CLOCK_MONOTONIC, the clock a timerfd uses.
