@@ -13,6 +13,7 @@ from benchmarks.fleet import master, processes
 from benchmarks.frames import frames
 from benchmarks.instructions import instructions
 from benchmarks.intervals import intervals
+from benchmarks.live_page import live_page
 from benchmarks.live_view import live_view
 from benchmarks.profile import profile
 from benchmarks.real_runs import real_runs
@@ -45,6 +46,7 @@ WHAT = (
     "real-runs",
     "run-file",
     "live-view",
+    "live-page",
 )
 SWEEP = "sweep"
 
@@ -109,6 +111,8 @@ def _measured(name: str, args: argparse.Namespace) -> str:
         return run_files()
     if name == "live-view":
         return live_view()
+    if name == "live-page":
+        return live_page(args.rounds)
     if name == "real-runs":
         return real_runs(args.seeds or 10)
     if name == "profile":

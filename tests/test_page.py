@@ -209,6 +209,17 @@ def test_a_build_has_the_files_of_the_page_and_keeps_a_copy_of_the_library(tmp_p
         assert asset(f"vendor/{UPLOT[0]}")
 
 
+def test_pictures_of_the_documentation_are_small_and_shown():
+    docs = Path(__file__).resolve().parent.parent / "docs"
+    text = "".join(page.read_text(encoding="utf-8") for page in docs.glob("*.md"))
+    pictures = sorted((docs / "pictures").glob("*.png"))
+
+    assert len(pictures) >= 3
+    for picture in pictures:
+        assert 0 < picture.stat().st_size < 100_000, picture.name
+        assert f"(pictures/{picture.name})" in text
+
+
 # ---- the page
 
 

@@ -16,6 +16,7 @@ from chaperon.report.outputs.output import PlannedRun
 from chaperon.report.page.payload import charted, clean, flat_histogram, limit_bound, page_payload, step_values
 from chaperon.report.page.steps import RunSteps, SeriesName
 from chaperon.report.report import Report, Verdict
+from chaperon.report.totals import Pulse
 
 UPDATES = 10
 """How often a step of several seconds is drawn again before it is finished."""
@@ -62,7 +63,8 @@ class LiveState:
         """Return what changed since the last message, of the charts where *second* has been added."""
         totals = self._totals
         places = totals.remake_rows(self._began)
-        tables = self._small_tables()
+        pulse = self._pulse()
+        tables = self._small_tables(pulse)
         events, self._events_sent = totals.event_rows(self._events_sent), len(totals.events)
         return {
             "point": None if second is None else self._point(second),
@@ -73,18 +75,18 @@ class LiveState:
             "events": [self._events_sent - len(events), events],
             "tables": {**tables, "events": totals.event_groups()} if events else tables,
             "bounds": self._bounds(tables["limits"]),
-            "state": self.state(),
+            "state": self._engine_state(pulse),
         }
 
     def payload(self) -> dict[str, Any]:
         """Return all that the page shows, as the frozen page has it, with the state of the run."""
         if self._report is not None:
-            return {**page_payload(self._report, self.plan, self._steps), "state": self.state()}
+            return {**page_payload(self._report, self.plan, self._steps), "state": self._engine_state(None)}
         totals = self._totals
         totals.remake_all(self._began)
-        steps, state = self._steps.steps(), self.state()
+        pulse, steps = self._pulse(), self._steps.steps()
         tables = {
-            **self._small_tables(),
+            **self._small_tables(pulse),
             "started": self._started,
             "environment": self.plan.environment,
             "chaperon": VERSION,
@@ -96,7 +98,12 @@ class LiveState:
         }
         names = [series.name for series in totals.series][: len(tables["series"])]
         whole = charted(tables, self.plan, steps, False, names=names, zoomable=0, breathe=self._breathe)
-        return {**whole, "exchange_files": [], "bounds": self._bounds(tables["limits"]), "state": state}
+        return {
+            **whole,
+            "exchange_files": [],
+            "bounds": self._bounds(tables["limits"]),
+            "state": self._engine_state(pulse),
+        }
 
     def opened(self, scenario: str, name: str, kind: str) -> dict[str, Any]:
         """Return what an opened row shows beyond its columns: "row" with intervals, "histograms" of each step.
@@ -120,7 +127,12 @@ class LiveState:
         row = self._totals.opened(found[0], self._began, History.merge_all(parts))
         return {"row": row, "histograms": histograms}
 
-    def state(self) -> dict[str, Any]:
+    def _pulse(self) -> Pulse | None:
+        """Return the figures of the last seconds; None before the first, and after the end."""
+        run = self.plan.run
+        return None if run is None or not self._totals.seconds or self._report is not None else run.pulse()
+
+    def _engine_state(self, pulse: Pulse | None) -> dict[str, Any]:
         """Return the state of the run, as its engine has it: "starting", "running", "paused", "stopping" or "ended"."""
         run = self.plan.run
         ending = None if run is None else run.ending
@@ -131,7 +143,6 @@ class LiveState:
         else:
             over = ending is not None or (run is not None and run.ended)
             word = "stopping" if over else "paused" if run is not None and run.paused else "running"
-        pulse = None if run is None or word == "starting" else run.pulse()
         return {
             "word": word,
             "ending": None if ending is None else clean(self.plan.redact(ending)),
@@ -160,7 +171,7 @@ class LiveState:
         newest = self._steps.newest()
         return None if newest is None else step_values(newest, length, self._totals.places)
 
-    def _small_tables(self) -> dict[str, Any]:
+    def _small_tables(self, pulse: Pulse | None) -> dict[str, Any]:
         """Return the tables that are whole in every message."""
         run, plan = self.plan.run, self.plan
         crew = [] if run is None else run.crew
@@ -168,13 +179,23 @@ class LiveState:
         for limit in limits:
             limit["limit"] = clean(plan.redact(limit["limit"]))
         broken = [limit for limit in limits if not limit["held"]]
-        reasons = [f"{limit['limit']} is {limit['shown']}" for limit in broken]
         ending = None if run is None else run.ending
-        verdict = Verdict.FAIL if broken else Verdict.PASS if ending is None else Verdict.ABORTED
+        invalid = () if run is None else run.pulse().invalid
+        verdict = (
+            Verdict.INVALID if invalid else Verdict.FAIL if broken else Verdict.ABORTED if ending else Verdict.PASS
+        )
         return {
-            "verdict": verdict.value,
-            "reasons": [*reasons, *([] if ending is None else [clean(plan.redact(ending))])],
-            "warnings": [],
+            "verdict": (Verdict.INVALID if invalid else verdict).value,
+            "reasons": [
+                *[clean(plan.redact(reason)) for reason in invalid],
+                *[f"{limit['limit']} is {limit['shown']}" for limit in broken],
+                *([clean(plan.redact(ending))] if ending else []),
+            ],
+            "warnings": [
+                f"worker {clean(worker.name)} was lost: the outcome of visits that it had begun is unknown"
+                for worker in crew
+                if worker.lost
+            ],
             "duration": float(self._totals.seconds),
             "limits": limits,
             "requests": self._totals.requests_row(self._began),

@@ -231,10 +231,11 @@ function spark(column, title) {
   values.forEach((value, n) => {
     if (value === null) { pen = false; return; }
     const x = values.length > 1 ? 119 * n / (values.length - 1) : 60, y = 19 - 18 * (value - low) / span;
-    path += `${pen ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`; pen = true;
+    const alone = !pen && (n + 1 === values.length || values[n + 1] === null);
+    path += `${pen ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}${alone ? "h.01" : ""}`; pen = true;
   });
   const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  line.setAttribute("d", path); line.setAttribute("fill", "none"); line.setAttribute("stroke", "currentColor");
+  line.setAttribute("d", path); line.setAttribute("fill", "none"); line.setAttribute("stroke", "currentColor"); line.setAttribute("stroke-linecap", "round");
   svg.append(line);
   return svg;
 }

@@ -25,7 +25,7 @@ function heat(host, place) {
   canvas.style.imageRendering = "pixelated";
   const beside = charts.length ? charts[charts.length - 1][0] : null;
   const label = (row) => element("span", { class: "soft" }, timeText(boundOf(row * group)));
-  const box = boxOf(`Times of ${nameOf(place)} over the run, on a log axis: darker where more took so long`, { half: true });
+  const box = boxOf(`Times of ${nameOf(place)} on a log axis: darker where more took so long`, { half: true });
   box.append(element("div", { class: "heat" }, element("div", { class: "scale" }, label(high + 1), label((low + high + 1) / 2), label(low)), canvas));
   host.append(box);
   if (beside) queueMicrotask(() => { // as wide as the plot of a chart of this width

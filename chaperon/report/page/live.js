@@ -112,7 +112,7 @@ function drawState(state) {
   if (!state) { headline.textContent = "no run yet"; return; }
   const of = state.length === null ? "" : ` of ${clockText(state.length)}`;
   const scaled = state.scale === 1 ? "" : ` · ${plainText(state.scale)} × the plan`;
-  const figures = state.users === null ? "" : ` · ${countText(state.users)} users · ${plainText(Math.round(10 * state.rate) / 10)} req/s · p95 ${state.p95 === null && state.p95_at_least !== null ? "≥ " + timeText(state.p95_at_least) : timeText(state.p95)} · errors ${(100 * state.error_share).toFixed(1)} %`;
+  const figures = state.users === null ? "" : ` · ${countText(state.users)} ${state.users === 1 ? "user" : "users"} · ${plainText(Math.round(10 * state.rate) / 10)} req/s · p95 ${state.p95 === null && state.p95_at_least !== null ? "≥ " + timeText(state.p95_at_least) : timeText(state.p95)} · errors ${(100 * state.error_share).toFixed(1)} %`;
   headline.replaceChildren(element("strong", { class: "state is-" + state.word }, `${STATE_SIGNS[state.word]} ${state.word.toUpperCase()}`),
     ` ${clockText(state.elapsed)}${of}${scaled}${state.word === "ended" ? "" : figures}`);
 }

@@ -12,7 +12,8 @@ function percentileCell(row, name) {
   const bound = row.at_least && row.at_least[name], value = row[name], marked = [];
   const text = bound !== undefined && bound !== null && value === null ? "≥ " + timeText(bound) : value === null && row.count && !row.approximate ? UNKNOWN : timeText(value);
   const interval = row.intervals && !row.approximate ? row.intervals[name] : null;
-  if (value !== null && !row.approximate) {
+  const asked = DATA.finished || interval || FETCHED.has(keyOf(row)); // while live a row has intervals once it was opened
+  if (value !== null && !row.approximate && asked) {
     if ((row.own || []).includes(name)) marked.push("*");
     const wide = !interval || Math.max(value - interval[0], interval[1] - value) > 0.1 * value, blind = row.design_effect && row.design_effect[name] === null;
     if (wide || blind) marked.push("~");
@@ -173,7 +174,7 @@ function drawWorkers() {
   byId("workers-note").textContent = left ? `, without ${countText(left)} of which seconds are not kept` : "";
   table("workers", ["worker", "visits", ...(many ? ["requests", "errors"] : []), "CPU", "late p99", "stalls", "loop lag", "descriptors", "last second", "state"], rows.map((row) => element("tr", {}, cell(row.name, { class: "text" }), cell(countText(row.visits), { "data-value": row.visits }),
     ...(many ? [cell(countText(row.requests)), cell(`${countText(row.errors)} (${shareText(row.errors, row.requests)})`, { class: row.errors ? "bad" : null })] : []),
-    ...healthCells(row, row.health || {}), cell(row.last === null ? NONE : clockText(row.last), { "data-value": row.last }), cell(row.lost ? `✕ lost${row.last === null || row.last === undefined ? "" : ` at ${clockText(row.last + 1)}`}, ${countText(row.losses)} visits` : "✓", { class: row.lost ? "bad" : "good" }))));
+    ...healthCells(row, row.health || {}), cell(row.last === null ? NONE : clockText(row.last), { "data-value": row.last }), cell(row.lost ? `✕ lost${row.last === null || row.last === undefined ? "" : ` at ${clockText(row.last + 1)}`}${row.losses ? `, ${countText(row.losses)} visits` : ""}` : "✓", { class: row.lost ? "bad" : "good" }))));
 }
 function drawEvents() {
   const events = [...REPORT.events.map((event, n) => [event, n]).filter(([event]) => !zoomed() || inStretch(event.first) || inStretch(event.last) || (event.first < AT[view.from] && event.last > AT[view.to - 1])).map(([event, n]) => `${n < FLAGGED ? n + 1 + " · " : ""}${eventText(event)}`), ...Object.entries(REPORT.notes).map(([text, times]) => `note: ${countText(times)} ${text}`)];
