@@ -256,7 +256,7 @@ def test_a_load_tells_its_phases_apart():
 def test_a_phase_is_found_by_its_moment_and_its_length_is_known():
     (found,) = phases(users(10, ramp=5, hold=10), 2.0)
 
-    assert [found(at) for at in (0, 1.9, 2, 4.9, 5, 14, 99)] == ["warm-up"] * 2 + ["ramp"] * 2 + ["steady"] * 3
+    assert [found.name_at(at) for at in (0, 1.9, 2, 4.9, 5, 14, 99)] == ["warm-up"] * 2 + ["ramp"] * 2 + ["steady"] * 3
     assert found.within(1.0, 7.0) == {"warm-up": 1.0, "ramp": 3.0, "steady": 2.0}
 
 

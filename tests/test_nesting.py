@@ -50,6 +50,23 @@ def test_a_nested_scenario_runs_whole_and_is_labelled_by_both_names(target):
     assert report.visits.done == 2
 
 
+def test_tasks_of_a_nested_scenario_are_numbered_anew_in_each_visit(target):
+    seen = []
+
+    def spawning(session):
+        session.spawn(lambda child: seen.append(child.id))
+        session.join_all()
+
+    def outer(session):
+        spawning(session)
+        session.run(Scenario(spawning, name="inner"))
+        spawning(session)
+
+    once(target, outer, load=iterations(2))
+
+    assert [each.partition(".")[2] for each in seen] == ["1", "2", "3"] * 2
+
+
 def test_what_an_sdk_sends_within_a_nested_scenario_is_labelled_like_the_rest(target):
     inner = Scenario(lambda s: s.http.get(f"{target.url}/sdk"), name="inner")
     innermost = Scenario(lambda s: s.run(inner), name="middle")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from gevent import getcurrent
 
-_ATTRIBUTE = "_chaperon_session"
+_ATTRIBUTE: Final = "_chaperon_session"
 
 
 def set_current(session: Any) -> Any:
@@ -17,9 +17,10 @@ def set_current(session: Any) -> Any:
     return before
 
 
-def mark_greenlet(greenlet: Any, session: Any) -> None:
-    """Set the session of a greenlet, None for none."""
-    greenlet._chaperon_session = session
+def ensure_current(greenlet: Any, session: Any) -> None:
+    """Set the session of a greenlet, unless it is that already."""
+    if getattr(greenlet, _ATTRIBUTE, None) is not session:
+        greenlet._chaperon_session = session
 
 
 def current_session() -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import count, islice, takewhile
 from math import ceil, log
 from random import Random
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from chaperon.load.curve import CLOSE, Curve, Segment, UserInterval
 
@@ -24,21 +24,6 @@ class Scheduled(Protocol):
 
     @property
     def poisson(self) -> bool: ...
-
-
-class Arrival(NamedTuple):
-    """One visit to be made.
-
-    *entry* is the index of the load's entry in the environment. *number* counts the arrivals of
-    the entry (open loads), its iterations, or the visits of the user (closed loads). *due* is a
-    reading of the run's clock in seconds, None for closed loads.
-    """
-
-    entry: int
-    number: int
-    user: int
-    due: float | None = None
-    phase: str = "steady"
 
 
 def offsets(

@@ -97,7 +97,7 @@ class Engine:
     @property
     def planned(self) -> dict[str, int]:
         """The number of planned visits by scenario label, counted independently of the recorder."""
-        return dict(self._flight.planned)
+        return self._flight.planned
 
     @property
     def stopped(self) -> float | None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import gevent
 from gevent.event import Event
@@ -14,7 +14,7 @@ from gevent.event import Event
 from chaperon.clock import Clock, Timer
 from chaperon.errors import Interrupted, LoadChanged
 from chaperon.interrupts import is_interrupt, is_ours, marked
-from chaperon.load.arrivals import Arrival
+from chaperon.load.arrival import Arrival
 from chaperon.load.generator.health import Health
 from chaperon.load.share import ShareProgress
 from chaperon.measure.recorder import Recorder
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Greenlet: TypeAlias = "gevent.Greenlet[..., Any]"
 
 
-_me: Callable[[], Greenlet] = gevent.getcurrent  # type: ignore[assignment]  # every caller runs in a gevent.Greenlet
+_me: Final[Callable[[], Greenlet]] = gevent.getcurrent  # type: ignore[assignment]  # every caller runs in a gevent.Greenlet
 
 
 class VisitResult(NamedTuple):
@@ -69,7 +69,7 @@ class Leasing:
 
     *engines* is the number of engines of the run: caps on visits in flight are divided by it. With
     *keep_alive* the engine waits for further shares when it has none. No visit starts while
-    *suspended* returns true. *on_share_ended* is called when a share is done or returned.
+    *suspended* returns true; without it they always may. *on_share_ended* is called when a share is done or returned.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Leasing:
         *,
         engines: int = 1,
         keep_alive: bool = False,
-        suspended: Callable[[], bool] = lambda: False,
+        suspended: Callable[[], bool] | None = None,
         on_share_ended: Callable[[], object] = lambda: None,
     ) -> None:
         self.engines = engines
@@ -86,14 +86,22 @@ class Leasing:
         self.on_share_ended = on_share_ended
 
 
+class PlannedVisits:
+    """How many visits of an entry were planned so far."""
+
+    __slots__ = ("n",)
+
+    def __init__(self) -> None:
+        self.n = 0
+
+
 class VisitsInFlight:
     """State shared by all loads of one engine: clock, recorder, and the greenlets working on each share.
 
-    - *suspended*, *on_share_ended*, *keep_alive*: see `Leasing`.
+    - *on_share_ended*, *keep_alive*: see `Leasing`.
     - *began*, *stopped*: readings of the clock, in seconds, from which offsets count and at `stop`.
     - *loop*: the hub's event loop; its `iteration` grows each time all ready greenlets had a turn.
     - *present*: number of active users. *flying*: visits of open loads in flight, by leg.
-    - *planned*: visits by label, counted independently of the recorder.
     - *over*: set when no work is left. *fault*: the exception that ended the run, or None.
     """
 
@@ -107,7 +115,7 @@ class VisitsInFlight:
         began: float,
         leasing: Leasing,
     ) -> None:
-        self.suspended = leasing.suspended
+        self._suspended = leasing.suspended
         self.on_share_ended = leasing.on_share_ended
         self.keep_alive = leasing.keep_alive
         self.visitor = visitor
@@ -119,7 +127,7 @@ class VisitsInFlight:
         self.paused = False
         self.present = 0
         self.flying: Counter[tuple[int, int]] = Counter()
-        self.planned: Counter[str] = Counter()
+        self._planned: dict[str, PlannedVisits] = {}
         self.over = Event()
         self.fault: BaseException | None = None
         self.loop: Any = gevent.get_hub().loop
@@ -144,6 +152,19 @@ class VisitsInFlight:
     def going(self, progress: ShareProgress) -> bool:
         """Return whether a share may start further visits."""
         return self.stopped is None and not progress.released
+
+    def suspended(self) -> bool:
+        """Return whether no visit may start now; see `Leasing`."""
+        return self._suspended is not None and self._suspended()
+
+    def planned_of(self, label: str) -> PlannedVisits:
+        """Return the count of the planned visits of an entry, to be added to."""
+        return self._planned.setdefault(label, PlannedVisits())
+
+    @property
+    def planned(self) -> dict[str, int]:
+        """The number of planned visits by label, counted independently of the recorder."""
+        return {label: visits.n for label, visits in self._planned.items()}
 
     def wait_while_suspended(self, progress: ShareProgress) -> None:
         """Block while `suspended` returns true and the share may start visits."""
@@ -197,7 +218,6 @@ class VisitsInFlight:
                 raise
             visited = VisitResult("interrupted", stays=False)
         if self._busy.pop(me, None) is not None:
-            # mypyc: as in `ClosedLoad`, all arguments are given by hand, also the default of *waited*
             self.recorder.count_visit(progress.share.label, due, visited.fate, 0.0, share=progress.name)
             progress.ended += 1
         return visited

@@ -26,7 +26,7 @@ class Stage(NamedTuple):
 
 
 class Phases:
-    """The phases of one leg; calling it with an offset of the run returns the name of the phase."""
+    """The phases of one leg."""
 
     __slots__ = ("_bounds", "_names", "stages")
 
@@ -35,9 +35,10 @@ class Phases:
         self._bounds = [stage.at for stage in stages]
         self._names = [stage.phase for stage in stages] or [STEADY]
 
-    def __call__(self, offset: float) -> str:
-        """Return the name of the phase at *offset*; before the first stage, the name of the first."""
-        return self._names[max(bisect_right(self._bounds, offset) - 1, 0)]
+    def name_at(self, offset: float) -> str:
+        """Return the name of the phase at *offset* of the run; before the first stage, the name of the first."""
+        names = self._names
+        return names[0] if len(names) == 1 else names[max(bisect_right(self._bounds, offset) - 1, 0)]
 
     def within(self, since: float, until: float) -> dict[str, float]:
         """Return how many seconds each phase lasts between two offsets."""

@@ -87,20 +87,6 @@ class Exchange:
         return sum(map(len, lines)) + sum(map(len, (*self.place, self.step, self.method, self.reason)))
 
 
-class SessionActivity:
-    """What a session does now: its user, the number of its visit, the series name of its step."""
-
-    __slots__ = ("step", "user", "visit")
-
-    def __init__(self, user: int = 0) -> None:
-        self.user = user
-        self.visit = 0
-        self.step = ""
-
-    def __repr__(self) -> str:
-        return f"<SessionActivity of user {self.user} in visit {self.visit}>"
-
-
 class ExchangeLog:
     """The exchanges of one worker: the first `FEW` of each error of a series, as many as the bounds above allow.
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import Final
 
 from chaperon.measure.sample import Row
 from chaperon.measure.series import Series
 
-SAMPLED = 64
+SAMPLED: Final = 64
 """Samples estimated per batch: of a longer batch about this many, evenly spread, each counted for its neighbours."""
-KEPT = 5_000
+KEPT: Final = 5_000
 """Most ticks kept between two cuts."""
 
 

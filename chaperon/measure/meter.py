@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 from chaperon.clock import Clock
 from chaperon.interrupts import is_interrupt
-from chaperon.measure.exchange import SessionActivity
 from chaperon.measure.plain_text import LABEL, NAME, encodable
 from chaperon.measure.recorder import NAMES, NAMES_CUT, Recorder
-from chaperon.measure.sample import STEADY, Failure, Key, OpenSeries, Sample
+from chaperon.measure.sample import STEADY, Failure, Key, OpenSeries, Sample, SessionActivity
 
 LONG = 100
 """Maximum length, in characters, of a tag's name and of its value."""
@@ -48,6 +47,24 @@ Tags = tuple[tuple[str, str], ...]
 _KeyCache = dict[tuple[str, str], _CachedKey]
 
 
+class SeriesSlot:
+    """The *name* and *kind* of a series, for `Meter.record_in`, which finds its key again without a look-up.
+
+    It may be used with any meter; it remembers the key for the phase and tags of the last sample.
+    """
+
+    __slots__ = ("cached", "keys", "kind", "name")
+
+    def __init__(self, name: str, kind: str) -> None:
+        self.name = name
+        self.kind = kind
+        self.keys: _KeyCache | None = None
+        self.cached: _CachedKey | None = None
+
+    def __repr__(self) -> str:
+        return f"<SeriesSlot {self.name}>"
+
+
 def with_tags(own: Tags, more: Mapping[str, object]) -> Tags:
     """Return *own* tags updated with *more*, sorted, as text of bounded length. *more* wins on equal names."""
     return tuple(sorted({**dict(own), **{encodable(k, LONG): encodable(v, LONG) for k, v in more.items()}}.items()))
@@ -67,6 +84,7 @@ class Meter:
         "_keys",
         "_naming",
         "_nested",
+        "_slots",
         "activity",
         "clock",
         "measuring",
@@ -99,12 +117,14 @@ class Meter:
         self._keys: _KeyCache = {}
         self._caches: dict[tuple[str, Tags], _KeyCache] = {(STEADY, ()): self._keys}
         self._nested: dict[str, Meter] = {}
+        self._slots: dict[tuple[str, str], SeriesSlot] = {}
 
     def fork(self) -> Meter:
         """Return a meter for another session, with the same phase and tags."""
         other = Meter(self.recorder, self.clock, self.scenario, naming=self._naming, derived=self._derived)
         other.phase, other.tags, other.activity = self.phase, self.tags, self.activity
         other._keys, other._caches, other._nested = self._keys, self._caches, self._nested
+        other._slots = self._slots
         return other
 
     def inner(self, label: str) -> Meter:
@@ -128,7 +148,7 @@ class Meter:
 
     def set_phase(self, phase: str, tags: Tags | None = None) -> None:
         """Set the phase, and the tags unless None, of the samples that follow."""
-        if phase == self.phase and (tags is None or tags == self.tags):
+        if phase == self.phase and (tags is None or tags is self.tags or tags == self.tags):
             return
         self.phase = phase
         if tags is not None:
@@ -156,6 +176,48 @@ class Meter:
         cached = cache.get((name, kind))
         if cached is None:
             cached = self._make_key(cache, name, kind, self.tags if tags is None else tags)
+        self._record(cached, name, kind, start, end, failure, bytes, due, value)
+
+    def slot(self, name: str, kind: str) -> SeriesSlot:
+        """Return the slot of a series, one for all meters that are forks of another; beyond a number, a new one."""
+        found = self._slots.get((name, kind))
+        if found is None:
+            found = SeriesSlot(name, kind)
+            if len(self._slots) < NAMES:
+                self._slots[name, kind] = found
+        return found
+
+    def record_in(
+        self,
+        slot: SeriesSlot,
+        start: float,
+        end: float,
+        failure: Failure | None,
+        bytes: int,
+        due: float | None,
+        value: float | None,
+    ) -> None:
+        """Record one sample of the series of a slot; see `record`."""
+        keys, cached = self._keys, slot.cached
+        if cached is None or slot.keys is not keys:
+            cached = keys.get((slot.name, slot.kind))
+            if cached is None:
+                cached = self._make_key(keys, slot.name, slot.kind, self.tags)
+            slot.keys, slot.cached = keys, cached
+        self._record(cached, slot.name, slot.kind, start, end, failure, bytes, due, value)
+
+    def _record(
+        self,
+        cached: _CachedKey,
+        name: str,
+        kind: str,
+        start: float,
+        end: float,
+        failure: Failure | None,
+        bytes: int,
+        due: float | None,
+        value: float | None,
+    ) -> None:
         key, derived, series, recorder = cached.key, cached.derived, cached.open, self.recorder
         recorder.activity = self.activity
         if key is not None:

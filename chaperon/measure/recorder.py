@@ -5,33 +5,44 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Final
 
 from chaperon.author_frames import raised_at
 from chaperon.measure.exception_text import class_name, describe, with_place
-from chaperon.measure.exchange import ExchangeLog, ResponseCounts, SessionActivity
+from chaperon.measure.exchange import ExchangeLog, ResponseCounts
 from chaperon.measure.hub_lag import HubLag
 from chaperon.measure.plain_text import NAME, WORDS, encodable
-from chaperon.measure.sample import NOTHING_RESERVED, WARM_UP, Failure, Key, OpenSeries, Reserved, Row, Sample
+from chaperon.measure.sample import (
+    NOTHING_RESERVED,
+    WARM_UP,
+    Failure,
+    Key,
+    OpenSeries,
+    Reserved,
+    Row,
+    Sample,
+    SessionActivity,
+)
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, JournalWriter, RunEvent, VisitCounts, VisitOutcome, Window
 
-NAMES = 1_000
-KEYS = 10_000
-ERRORS = 200
+NAMES: Final = 1_000
+KEYS: Final = 10_000
+ERRORS: Final = 200
 """Maximum numbers, in a run, of series names of a kind, of keys, and of (scenario, series, error class) listed."""
 DISTINCT = 20_000
 """Maximum number of different names, keys and error classes beyond the caps that notes count."""
-HAPPENINGS = 100
+HAPPENINGS: Final = 100
 """Maximum number of events per window."""
 EXCEPTIONS = 100
 """Maximum number of exceptions of the author's rules whose text is kept for notes."""
-BATCH = 256
+BATCH: Final = 256
 """Number of samples of one key that are merged into its series at once."""
-NEWEST = 1_000
+NEWEST: Final = 1_000
 """Number of the newest requests of one key that stay unmerged until the cut, so that `amend` finds them."""
-LARGEST = 1e290
+LARGEST: Final = 1e290
 """Exclusive upper bound of values, so that their sum stays finite. Larger values are refused, like infinity."""
-MOST_BYTES = 1 << 53
+MOST_BYTES: Final = 1 << 53
 """Exclusive upper bound of the size of one sample, in bytes."""
 
 OTHER = "(other names)"
@@ -53,33 +64,24 @@ class Caps:
 
     Each kind that is no request has names of its own, so that the names of requests, which a target can
     make up, never crowd out steps, visits and checks. What is *reserved* is never counted with
-    others. *count_note* is called once for each different name, key or class beyond the caps.
+    others. *count_note* is called once for each different name, key or class beyond the caps;
+    *keys* and *errors* are the keys and classes within them.
     """
 
     def __init__(self, count_note: Callable[[str], object], reserved: Reserved = NOTHING_RESERVED) -> None:
         self._count_note = count_note
         self._reserved = reserved
         self._names: dict[str, set[tuple[str, str]]] = {}
-        self._keys: set[Key] = set()
-        self._errors: set[ErrorKey] = set()
+        self.keys: set[Key] = set()
+        self.errors: set[ErrorKey] = set()
         self._beyond: set[int] = set()
-
-    @property
-    def keys(self) -> set[Key]:
-        """The keys within the caps."""
-        return self._keys
-
-    @property
-    def errors(self) -> set[ErrorKey]:
-        """The error classes within the caps."""
-        return self._errors
 
     def key(self, key: Key) -> Key:
         """Return the key; beyond the caps on names and keys, a key shared by all further ones."""
-        if key in self._keys:
+        if key in self.keys:
             return key
         key = key.plain()
-        if key in self._keys:
+        if key in self.keys:
             return key
         names = self._names.setdefault("" if key.is_request else key.kind, set())
         named = (key.scenario, key.name)
@@ -88,20 +90,20 @@ class Caps:
                 self._count(NAMES_CAPPED, (named, key.kind))
                 return key._replace(name=OTHER, tags=self._reserved_tags(key))
             names.add(named)
-        if key.tags and len(self._keys) >= KEYS:
+        if key.tags and len(self.keys) >= KEYS:
             self._count(TAGS_CAPPED, key)
             return key._replace(tags=self._reserved_tags(key))
-        self._keys.add(key)
+        self.keys.add(key)
         return key
 
     def error(self, where: ErrorKey) -> ErrorKey:
         """Return the error class; beyond the cap, the one of all further ones."""
-        if where in self._errors:
+        if where in self.errors:
             return where
-        if len(self._errors) >= ERRORS and where[2] not in self._reserved.errors:
+        if len(self.errors) >= ERRORS and where[2] not in self._reserved.errors:
             self._count(ERRORS_CAPPED, where)
             return where[0], OTHER, "other errors"
-        self._errors.add(where)
+        self.errors.add(where)
         return where
 
     def _reserved_tags(self, key: Key) -> tuple[tuple[str, str], ...]:

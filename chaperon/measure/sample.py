@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from chaperon.author_frames import Place
 from chaperon.measure.plain_text import LABEL, NAME, encodable
 
-STEADY = "steady"
-WARM_UP = "warm-up"
+STEADY: Final = "steady"
+WARM_UP: Final = "warm-up"
 """The phase whose samples are left out of the headline figures and of limits."""
-REQUEST_KINDS_NOT = frozenset({"step", "call", "task", "visit", "check", "trip", "value", "count", "gauge"})
+REQUEST_KINDS_NOT: Final = frozenset({"step", "call", "task", "visit", "check", "trip", "value", "count", "gauge"})
 
 
 class Key(NamedTuple):
@@ -144,3 +144,17 @@ class OpenSeries:
 
     def __repr__(self) -> str:
         return f"<OpenSeries {self.key.name} of {len(self.rows)}>"
+
+
+class SessionActivity:
+    """What a session does now: its user, the number of its visit, the series name of its step."""
+
+    __slots__ = ("step", "user", "visit")
+
+    def __init__(self, user: int = 0) -> None:
+        self.user = user
+        self.visit = 0
+        self.step = ""
+
+    def __repr__(self) -> str:
+        return f"<SessionActivity of user {self.user} in visit {self.visit}>"

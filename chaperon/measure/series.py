@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Sequence
-from operator import sub
+from math import inf
+from typing import Final
 
 from chaperon.measure.precision.history import History
-from chaperon.measure.sample import Failure, Row
+from chaperon.measure.sample import Row
 from chaperon.measure.sketch import TOTAL, WINDOW, Sketch
 
-EXEMPLARS = 10
+EXEMPLARS: Final = 10
 """Slowest samples kept of each series."""
 
 
@@ -31,12 +32,10 @@ class Series:
 
     __slots__ = ("bad", "bytes", "censored", "good", "history", "last", "response", "response_censored", "slowest")
 
-    def __init__(self, centroids: int = WINDOW) -> None:
-        self.good = Sketch(centroids)
-        self.bad = Sketch(centroids)
-        self.censored = Sketch(centroids)
-        self.response = Sketch(centroids)
-        self.response_censored = Sketch(centroids)
+    def __init__(self, centroids: int = WINDOW, parts: Sequence[Sketch] | None = None) -> None:
+        if parts is None:
+            parts = [Sketch(centroids) for _ in range(5)]
+        self.good, self.bad, self.censored, self.response, self.response_censored = parts
         self.bytes = 0
         self.last: tuple[float, float] | None = None
         self.slowest: list[tuple[float, float]] = []
@@ -51,10 +50,8 @@ class Series:
         slowest: list[tuple[float, float]],
     ) -> Series:
         """Return a series made of its parts. The *sketches* are in the order of the property `sketches`."""
-        series = cls.__new__(cls)
-        series.good, series.bad, series.censored, series.response, series.response_censored = sketches
+        series = Series(parts=sketches)
         series.bytes, series.last, series.slowest = size, last, slowest
-        series.history = None
         return series
 
     def __repr__(self) -> str:
@@ -88,46 +85,48 @@ class Series:
 
     def add(self, samples: Sequence[Row]) -> None:
         """Add a batch of samples, oldest first."""
-        if not samples:
-            return
-        n = len(samples)
-        _, starts, ends, failures, sizes, dues, values = zip(*samples, strict=True)  # work on columns is cheaper
-        if failures.count(None) != n and any(f is not None and not f.begun for f in failures):
-            self._add_never_begun(samples)
-            return
-        if values.count(None) == n:
-            took = list(map(sub, ends, starts))
-        else:
-            spans = zip(starts, ends, values, strict=True)
-            took = [end - start if value is None else value for start, end, value in spans]
-        if failures.count(None) == n:
-            self.good.add(took)
-            if dues.count(None) != n:
-                late = zip(ends, dues, strict=True)
-                self.response.add([max(end - due, 0.0) for end, due in late if due is not None])
-        else:
-            _add_apart(zip(took, failures, strict=True), self.good, self.censored, self.bad)
-            if dues.count(None) != n:
-                timed = zip(ends, dues, failures, strict=True)
-                since = [(max(end - due, 0.0), failure) for end, due, failure in timed if due is not None]
-                _add_apart(since, self.response, self.response_censored, None)
-        self.bytes += sum(sizes)
-        self.last = (ends[-1], took[-1])
-        if len(self.slowest) < EXEMPLARS or max(took) > self.slowest[-1][0]:
-            self.slowest = heapq.nlargest(EXEMPLARS, [*self.slowest, *zip(took, ends, strict=True)])
-
-    def _add_never_begun(self, samples: Sequence[Row]) -> None:
-        """Add a batch that contains visits that never started."""
-        begun: list[Row] = []
-        waits: list[float] = []
-        for row in samples:
-            _, _, end, failure, _, due, _ = row
-            if failure is None or failure.begun:
-                begun.append(row)
-            elif due is not None:
-                waits.append(max(end - due, 0.0))
-        self.response_censored.add(waits)
-        self.add(begun)
+        # mypyc: one pass over unboxed fields; the usual sample has no failure and no value
+        good: list[float] = []
+        bad: list[float] = []
+        censored: list[float] = []
+        response: list[float] = []
+        response_censored: list[float] = []
+        never_begun: list[float] = []
+        highest: list[tuple[float, float]] = []
+        floor = self.slowest[-1][0] if len(self.slowest) >= EXEMPLARS else -inf
+        most = -inf
+        size = 0
+        for _, start, end, failure, received, due, value in samples:
+            if failure is not None and not failure.begun:
+                if due is not None:
+                    never_begun.append(max(end - due, 0.0))
+                continue
+            took = end - start if value is None else value
+            size += received
+            self.last = (end, took)
+            if took >= floor:
+                highest.append((took, end))
+                if took > most:
+                    most = took
+            if failure is None:
+                good.append(took)
+                if due is not None:
+                    response.append(max(end - due, 0.0))
+            elif failure.censored:
+                censored.append(took)
+                if due is not None:
+                    response_censored.append(max(end - due, 0.0))
+            else:
+                bad.append(took)
+        self.response_censored.add(never_begun)
+        self.good.add(good)
+        self.censored.add(censored)
+        self.bad.add(bad)
+        self.response.add(response)
+        self.response_censored.add(response_censored)
+        self.bytes += size
+        if most > floor:
+            self.slowest = heapq.nlargest(EXEMPLARS, [*self.slowest, *highest])
 
     @classmethod
     def sum_of(cls, many: Sequence[Series]) -> Series:
@@ -138,7 +137,7 @@ class Series:
     def merge_all(cls, many: Iterable[Series], centroids: int = TOTAL) -> Series:
         """Return a new series, the sum of *many*, merged in the order given."""
         parts = list(many)
-        merged = cls(centroids)
+        merged = Series(centroids)
         merged.good = Sketch.merge_all([p.good for p in parts], centroids)
         merged.bad = Sketch.merge_all([p.bad for p in parts], centroids)
         merged.censored = Sketch.merge_all([p.censored for p in parts], centroids)
@@ -163,14 +162,3 @@ def _slowest(many: list[list[tuple[float, float]]]) -> list[tuple[float, float]]
     else:
         kept = [pair for each in filled for pair in each]
     return sorted(kept, reverse=True)[:EXEMPLARS]
-
-
-def _add_apart(
-    values: Iterable[tuple[float, Failure | None]], good: Sketch, censored: Sketch, bad: Sketch | None
-) -> None:
-    """Add each value to the sketch of its outcome. If *bad* is None, values of bad samples are ignored."""
-    pairs = list(values)
-    good.add([value for value, failure in pairs if failure is None])
-    censored.add([value for value, failure in pairs if failure is not None and failure.censored])
-    if bad is not None:
-        bad.add([value for value, failure in pairs if failure is not None and not failure.censored])

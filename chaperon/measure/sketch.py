@@ -53,8 +53,13 @@ class Sketch:
             return
         self.count += len(values)
         self.total = _sum((self.total, *values))
-        self.low = min(self.low, min(values))
-        self.high = max(self.high, max(values))
+        low, high = self.low, self.high
+        for value in values:
+            if value < low:
+                low = value
+            if value > high:
+                high = value
+        self.low, self.high = low, high
         if self._whole is None:
             self._digest = fastdigest.TDigest(max_centroids=self.centroids)
         self._digest.batch_update(values)

@@ -107,6 +107,11 @@ class Scenario:
         return self._in_order[-1].think
 
     @property
+    def _planned_steps(self) -> list[PlannedStep] | None:
+        """The steps, if `run_steps` only runs them in order; None with a time limit."""
+        return self._in_order if self.timeout is None else None
+
+    @property
     def label(self) -> str:
         """The name given, else the variable it is bound to, else that of its only step, else the stem of its file."""
         if self.name is not None:
@@ -136,11 +141,11 @@ class Scenario:
         ends more than the visit, it travels to the caller in a control-flow exception.
         """
         if self.timeout is None:
-            run_in_order(self._in_order, session)
+            run_in_order(self._in_order, session, session.meter, session._current)
             return
         error = VisitTimeout(f"a visit took longer than the {self.timeout:g} s of its scenario")
         with TimeLimit(session.clock, self.timeout, error, session.tasks):
-            run_in_order(self._in_order, session)
+            run_in_order(self._in_order, session, session.meter, session._current)
             session.tasks.wait_all()
 
     def run_cleanup(self, session: Session) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 from chaperon.errors import StepFailed
 from chaperon.interrupts import is_interrupt
+from chaperon.load.current_visit import CurrentVisit
 from chaperon.load.kinds.think import Between
 from chaperon.measure.failures import clear_listed
+from chaperon.measure.meter import Meter, SeriesSlot
 from chaperon.measure.timed_block import TimedBlock
 
 
@@ -16,9 +18,10 @@ class PlannedStep:
     """A step of a scenario: *timed* is the function that `@step` made, *plain* that of the author if it is all of it.
 
     *label* is the name of its series, *think* the pause after it, *on_error* the policy, None for the session's.
+    *slot* is that of its series in the sessions of one entry.
     """
 
-    __slots__ = ("label", "on_error", "plain", "think", "timed")
+    __slots__ = ("label", "on_error", "plain", "slot", "think", "timed")
 
     def __init__(
         self,
@@ -27,16 +30,23 @@ class PlannedStep:
         label: str,
         think: Between | None,
         on_error: str | None,
+        slot: SeriesSlot | None = None,
     ) -> None:
         self.timed = timed
         self.plain = plain
         self.label = label
         self.think = think
         self.on_error = on_error
+        self.slot = slot
+
+    def measured_by(self, meter: Meter) -> PlannedStep:
+        """Return the step for sessions that record with forks of a meter."""
+        slot = meter.slot(self.label, "step")
+        return PlannedStep(self.timed, self.plain, self.label, self.think, self.on_error, slot)
 
 
-def run_in_order(steps: list[PlannedStep], session: Any) -> None:
-    """Run the steps in a session; see `Scenario.run_steps` for what it raises."""
+def run_in_order(steps: list[PlannedStep], session: Any, meter: Meter, current: CurrentVisit) -> None:
+    """Run the steps in a session, whose meter and visit are given; see `Scenario.run_steps` for what it raises."""
     last = len(steps) - 1
     for place, step in enumerate(steps):
         try:
@@ -44,10 +54,8 @@ def run_in_order(steps: list[PlannedStep], session: Any) -> None:
             if plain is None:
                 step.timed(session)
             else:
-                due: float | None = session.first_due
-                if due is not None:
-                    session.first_due = None
-                with TimedBlock(session.meter, "", "step", due, step.label):
+                due, current.first_due = current.first_due, None
+                with TimedBlock(meter, "", "step", due, step.slot or meter.slot(step.label, "step")):
                     plain(session)
         except BaseException as exc:
             if type(exc) is StepFailed and exc.policy is not None:

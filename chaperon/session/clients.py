@@ -11,21 +11,24 @@ from chaperon.session.context import DEFAULT, SessionContext
 if TYPE_CHECKING:
     from chaperon.client.http.cookies import Jar
     from chaperon.client.http.measured import MeasuredSession
+    from chaperon.client.http.response import Response
     from chaperon.client.websocket.websocket import WebSocket
 
 
 class _SharedClients:
-    """What a session shares with its tasks: one cookie jar, connections to each service, open WebSockets.
+    """What a session shares with its tasks: one cookie jar, connections to each service, open WebSockets and *streams*.
 
-    *send* is `send_usual` of the HTTP client, once a service is used.
+    *streams* are the streamed responses that are still open. *send* is `send_usual` of the HTTP client, once a service
+    is used.
     """
 
-    __slots__ = ("cookies", "https", "send", "sockets")
+    __slots__ = ("cookies", "https", "send", "sockets", "streams")
 
     def __init__(self) -> None:
         self.https: dict[str, MeasuredSession] = {}
         self.cookies: Jar | None = None
         self.sockets: set[WebSocket] = set()
+        self.streams: set[Response] = set()
         self.send: Any = None
 
 
@@ -35,13 +38,14 @@ class SessionClients:
     Clients made by `fork` share them; each records with its own meter.
     """
 
-    __slots__ = ("_context", "_https", "_meter", "_shared")
+    __slots__ = ("_context", "_default", "_https", "_meter", "_shared")
 
     def __init__(self, context: SessionContext, meter: Meter) -> None:
         self._context = context
         self._meter = meter
         self._shared = _SharedClients()
         self._https: dict[str, MeasuredSession] = {}
+        self._default: Any = None
 
     @property
     def holds_socket(self) -> bool:
@@ -63,7 +67,9 @@ class SessionClients:
 
     def send(self, method: str, url: Any, params: Any, data: Any, json: Any) -> Any:
         """Send a request without further options to the default service; see `MeasuredSession.request`."""
-        http = self.for_service(DEFAULT)
+        http = self._default
+        if http is None:
+            http = self._default = self.for_service(DEFAULT)
         return self._shared.send(http, method, url, params, data, json)
 
     def ws(self, service: str, path: str, **settings: Any) -> WebSocket:
@@ -80,8 +86,8 @@ class SessionClients:
 
     def close_streams(self) -> None:
         """Close streamed responses that are still open."""
-        for http in self._shared.https.values():
-            if http.streams:
+        if self._shared.streams:
+            for http in self._shared.https.values():
                 http.close_streams()
 
     def close(self) -> None:
@@ -103,5 +109,6 @@ class SessionClients:
         http = self._shared.https[name] = MeasuredSession(
             self._meter, service, self._shared.cookies, self._context.network
         )
+        http.streams = self._shared.streams
         self._shared.cookies, self._shared.send = http.cookies, send_usual
         return http

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from chaperon.clock import Clock
 from chaperon.load.arrivals import seeded_random
+from chaperon.load.current_visit import CurrentVisit
 from chaperon.load.feeder import UniqueRows, UserNumbering
 from chaperon.measure.meter import Meter
 from chaperon.measure.roundtrips import RoundTripStarts
@@ -69,23 +70,29 @@ class SeededRandom:
     """A session's random source."""
 
     context: SessionContext
-    visit: VisitInfo
-    _cached_random_key: str | None
-    _random: Random | None
+    _current: CurrentVisit
+
+    @property
+    def visit(self) -> VisitInfo:
+        """The current visit."""
+        current = self._current
+        return VisitInfo(current.number, current.user, current.due, current.started)
 
     @property
     def _random_key(self) -> str:
         """The key of the visit and of this session within it; seeds `random`."""
-        if self._cached_random_key is None:
-            self._cached_random_key = "/".join(map(str, self.context.visit_key(self.visit)))
-        return self._cached_random_key
+        key = self._current.random_key
+        if key is None:
+            key = self._current.random_key = "/".join(map(str, self.context.visit_key(self.visit)))
+        return key
 
     @property
     def random(self) -> Random:
         """A random source, seeded with the seed of the run, the entry, the user or arrival, and the visit."""
-        if self._random is None:
-            self._random = seeded_random(self.context.seed, self.context.entry, self._random_key)
-        return self._random
+        found: Random | None = self._current.random
+        if found is None:
+            found = self._current.random = seeded_random(self.context.seed, self.context.entry, self._random_key)
+        return found
 
 
 OnError = Literal["next-visit", "continue", "stop-session", "stop-run"]

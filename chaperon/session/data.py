@@ -74,7 +74,6 @@ class DataMethods(SeededRandom):
 
     meter: Meter
     _user: int
-    _rows_taken: dict[Feed, int]
 
     def take(self, feed: Feed) -> Any:
         """Return the next row of *feed*, a mapping as a new dict; if none is left, end this user's visits.
@@ -98,8 +97,9 @@ class DataMethods(SeededRandom):
             return self.context.unique_rows.next(feed, len(feed))
         if feed.order == "random":
             return self.random.randrange(len(feed))
-        taken = self._rows_taken.get(feed, 0)
-        self._rows_taken[feed] = taken + 1
+        rows = self._current.rows
+        taken = rows.get(feed, 0)
+        rows[feed] = taken + 1
         place = position(self._user, self.visit.number, taken, self.context.numbering.users)
         return ordered(feed.order, place, len(feed), self.context.seed, self.context.entry, feed.name)
 

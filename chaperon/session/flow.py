@@ -29,7 +29,6 @@ class FlowMethods(SeededRandom):
     meter: Meter
     tasks: TaskList
     endless_work: EndlessWork
-    _paced_until: float
 
     def sleep(self, span: Think) -> None:
         """Block for *span*: seconds, text such as "30s", or a random span from `between(low, high)`."""
@@ -46,8 +45,9 @@ class FlowMethods(SeededRandom):
 
         Returns at once if that moment has passed; the time lost is not made up later.
         """
-        self._paced_until = max(self._paced_until + seconds(span), self.clock.now())
-        self.clock.sleep(self._paced_until - self.clock.now())
+        current = self._current
+        current.paced_until = max(current.paced_until + seconds(span), self.clock.now())
+        self.clock.sleep(current.paced_until - self.clock.now())
 
     def repeat(self, work: Callable[..., Any], times: int, *args: Any, **keywords: Any) -> list[Any]:
         """Call `work(session, *args)` *times* times and return the list of values. Raises PlanError."""

@@ -7,6 +7,7 @@ from inspect import isfunction, ismethod
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from chaperon.load.current_visit import CurrentVisit
 from chaperon.measure.meter import with_tags
 from chaperon.measure.plain_text import NAME
 from chaperon.measure.sample import Failure
@@ -22,13 +23,13 @@ class MetricMethods:
 
     clock: Clock
     meter: Meter
-    first_due: float | None
+    _current: CurrentVisit
 
     def measure(self, name: str, *, kind: str = "call") -> TimedBlock:
         """Time a `with` block as a series: «call NAME», or NAME itself under a *kind* of your own."""
         due = None
-        if kind == "step" and self.first_due is not None:
-            due, self.first_due = self.first_due, None  # response time is for a visit's first step
+        if kind == "step" and self._current.first_due is not None:
+            due, self._current.first_due = self._current.first_due, None  # response time is for a visit's first step
         return TimedBlock(self.meter, f"{name}", f"{kind}", due)
 
     def tagged(self, **tags: object) -> Tagged:

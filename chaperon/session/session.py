@@ -5,20 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from copy import copy
-from itertools import count
-from random import Random
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from chaperon.client.current_session import set_current
 from chaperon.clock import Clock, seconds
 from chaperon.errors import SessionAborted, UsageError
 from chaperon.interrupts import marked
-from chaperon.measure.exchange import SessionActivity
+from chaperon.load.current_visit import CurrentVisit
 from chaperon.measure.meter import Meter
+from chaperon.measure.sample import SessionActivity
 from chaperon.session.clients import SessionClients
 from chaperon.session.config import Config
-from chaperon.session.context import OnError, SessionContext, VisitInfo
-from chaperon.session.data import DataMethods, Feed
+from chaperon.session.context import OnError, SessionContext
+from chaperon.session.data import DataMethods
 from chaperon.session.endless import EndlessWork
 from chaperon.session.flow import FlowMethods
 from chaperon.session.http import HttpMethods
@@ -52,13 +51,8 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
         self.meter: Meter = (context if parent is None else parent).meter.fork()
         self.on_error: OnError = context.on_error
         self.tasks: TaskList = TaskList(context.clock)
-        self.first_due: float | None = None
-        self.steps_began: Any = None  # a moment or None; Any, for mypyc would trust the type it was narrowed to
         self._parent = parent
         self._user = user
-        self._children = count(1)
-        self._has_children = False
-        self._random: Random | None = None
         self._mailbox = Mailbox(context.clock)
         if parent is None:
             self.meter.activity = SessionActivity(user)
@@ -67,21 +61,16 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
             self.assigned: State = State()
             self.visit_greenlet = VisitGreenlet()
             self._clients: SessionClients = SessionClients(context, self.meter)
-            self.visit: VisitInfo = VisitInfo(0, user, 0.0, 0.0)
-            self._cached_random_key: str | None = ""
-            self._paced_until = 0.0
-            self._rows_taken: dict[Feed, int] = {}
+            self._current = CurrentVisit(user)
         else:
-            place, parent._has_children = next(parent._children), True
+            parent._current.tasks.n += 1
+            place = parent._current.tasks.n
             self.id = f"{parent.id}.{place}"
             self.config = parent.config.with_values(None)
             self.assigned = parent.assigned.copied()
             self.visit_greenlet = parent.visit_greenlet
             self._clients = parent._clients.fork(self.meter)
-            self.visit = parent.visit
-            self._cached_random_key = f"{parent._random_key}.{place}"
-            self._paced_until = context.clock.now()
-            self._rows_taken = parent._rows_taken
+            self._current = parent._current.for_task(f"{parent._random_key}.{place}", context.clock.now())
         self.endless_work = EndlessWork(self._clients)
 
     def __repr__(self) -> str:
@@ -163,7 +152,7 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
         inner.meter = self.meter.inner(label)
         inner.config = self.config.with_values(config)
         inner.tasks = TaskList(self.clock)
-        inner.first_due = None
+        inner._current = self._current.nested()
         inner._clients = self._clients.fork(inner.meter)
         return inner
 
@@ -177,23 +166,6 @@ class Session(HttpMethods, WebSocketMethods, MetricMethods, StateMethods, FlowMe
         """End this session and the whole run, which is ABORTED; visits in flight may finish within the grace time."""
         self.context.stop_run(reason)
         raise marked(SessionAborted(reason))
-
-    def _begin_visit(self, visit: VisitInfo, now: float) -> None:
-        """Start a visit at *now*, a reading of the clock: reset the random source, the pace, the numbering of tasks."""
-        self.visit = visit
-        self.meter.activity.visit = visit.number
-        self._random = None
-        self._cached_random_key = None
-        if self._rows_taken and self.context.numbering.users is None:
-            self._rows_taken.clear()
-        if self._has_children:
-            self._has_children, self._children = False, count(1)
-        self._paced_until = now
-
-    def _finish_visit(self) -> None:
-        """Wait for tasks that were not joined; close streamed responses that were not read."""
-        self.tasks.wait_all()
-        self._clients.close_streams()
 
     def _close(self) -> None:
         """End all running tasks; close every connection."""

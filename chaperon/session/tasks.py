@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import gevent
 
@@ -17,6 +17,8 @@ from chaperon.measure.timed_block import TimedBlock
 from chaperon.session.endless import EndlessWork, endless_reason
 from chaperon.session.signals import wait_for
 
+_getcurrent: Final[Any] = gevent.getcurrent
+
 
 class VisitGreenlet:
     """The greenlet that makes a session's visit; a task that ends the session interrupts it."""
@@ -28,7 +30,7 @@ class VisitGreenlet:
 
     def attach(self) -> Any:
         """Set the current greenlet as the one that makes the visit; return it."""
-        greenlet = self._greenlet = gevent.getcurrent()
+        greenlet = self._greenlet = _getcurrent()
         return greenlet
 
     def detach(self) -> None:

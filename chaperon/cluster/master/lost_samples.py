@@ -41,7 +41,7 @@ def censored_series(lost: Iterable[LostVisits], shares: Sequence[Share]) -> dict
         share = _share_of(visits, shares)
         if share is None or visits.count <= 0 or not (visits.begun or share.load.is_open):
             continue
-        key = Key(visits.label, "visit", "visit", share.phases(visits.due + 0.5))
+        key = Key(visits.label, "visit", "visit", share.phases.name_at(visits.due + 0.5))
         series = found.setdefault(key, Series())
         ages = [visits.age] * visits.count
         if visits.begun:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from chaperon.load.arrivals import Arrival, seeded_random
+from chaperon.load.arrival import Arrival
+from chaperon.load.arrivals import seeded_random
 from chaperon.load.in_flight import SUSPENSION_CHECK
 from chaperon.load.kinds.think import Between
 from chaperon.load.kinds.users_per_second import UsersPerSecond
@@ -39,7 +40,7 @@ class ArrivingUsers(OpenLoad):
                     share.unique(number * visits + made),
                     user,
                     ready,
-                    share.phases(ready - flight.began),
+                    share.phases.name_at(ready - flight.began),
                 )
                 made += 1
                 if not flight.visit(progress, arrival, due).stays:

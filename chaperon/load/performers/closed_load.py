@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from itertools import count, islice
-from typing import Any
+from collections.abc import Callable, Iterator
+from itertools import islice
 
-from chaperon.load.arrivals import Arrival, seeded_random, user_intervals
+from chaperon.load.arrival import Arrival
+from chaperon.load.arrivals import seeded_random, user_intervals
 from chaperon.load.curve import Curve, UserInterval
 from chaperon.load.in_flight import VisitsInFlight
 from chaperon.load.kinds.iterations import Iterations
@@ -20,7 +20,6 @@ LONG = 3600.0
 BACK_OFF = 0.1
 """Seconds from the start of a user's second visit in a row without a connection to its next one; doubled each time."""
 LONGEST_BACK_OFF = 1.0
-_tuple: Any = tuple.__new__
 
 
 class _ActiveUser:
@@ -30,6 +29,31 @@ class _ActiveUser:
 
     def __init__(self, off: float | None) -> None:
         self.off = off
+
+
+class _Numbers:
+    """The numbers of a user's visits: from *number* in steps of *stride*, below *end* if that is not negative.
+
+    With *shared* they come from an iterator that several users share.
+    """
+
+    __slots__ = ("_end", "_number", "_shared", "_stride")
+
+    def __init__(self, number: int, stride: int, end: int, shared: Iterator[int] | None) -> None:
+        self._number = number
+        self._stride = stride
+        self._end = end
+        self._shared = shared
+
+    def next(self) -> int:
+        """Return the next number, -1 if there is none."""
+        if self._shared is not None:
+            return next(self._shared, -1)
+        number = self._number
+        if 0 <= self._end <= number:
+            return -1
+        self._number = number + self._stride
+        return number
 
 
 class ClosedLoad:
@@ -90,33 +114,34 @@ class ClosedLoad:
 
     def _run_user(self, user: int, active: _ActiveUser) -> None:
         flight, progress, share, load = self._flight, self._progress, self._progress.share, self._load
-        clock, me = flight.clock, share.unique(user)
+        me = share.unique(user)
+        now: Callable[[], float] = flight.clock.now
         numbers = self._numbers(user)
         restless = load.think is None and load.pacing is None
         once = isinstance(load, Users) and load.visits == 1
-        count_visit, loop = flight.recorder.count_visit, flight.loop
+        recorder, loop, planned = flight.recorder, flight.loop, flight.planned_of(share.label)
         refused = 0
         flight.present += 1
         try:
-            while flight.going(progress) and (active.off is None or clock.now() < active.off):
+            while flight.going(progress):
+                due = now()
+                if active.off is not None and due >= active.off:
+                    break
                 if flight.paused:
-                    flight.rest(progress, clock.now() + LONG if active.off is None else active.off)
+                    flight.rest(progress, due + LONG if active.off is None else active.off)
                     continue
                 if flight.suspended():
                     flight.wait_while_suspended(progress)
                     continue
-                number = next(numbers, None)
-                if number is None:
+                number = numbers.next()
+                if number < 0:
                     self._finished.add(user)
                     return
-                due = clock.now()
                 progress.taken += 1
-                flight.planned[share.label] += 1
-                # mypyc: on the hot path all arguments are given by hand, also the default of *waited*
-                count_visit(share.label, due, "planned", 0.0, share=progress.name)
-                phase = share.phases(due - flight.began)
-                # mypyc: calling a NamedTuple runs a function of the interpreter
-                arrival = _tuple(Arrival, (share.entry, share.unique(number), me, None, phase))
+                planned.n += 1
+                recorder.count_visit(share.label, due, "planned", 0.0, share=progress.name)
+                phase = share.phases.name_at(due - flight.began)
+                arrival = Arrival(share.entry, share.unique(number), me, None, phase)
                 before = loop.iteration
                 visited = flight.visit(progress, arrival, due)
                 refused = refused + 1 if visited.unconnected else 0
@@ -133,13 +158,13 @@ class ClosedLoad:
             flight.visitor.leave(share.entry, me)
             self._drop_the_rest()
 
-    def _numbers(self, user: int) -> Iterator[int]:
+    def _numbers(self, user: int) -> _Numbers:
         load, start = self._load, self._progress.share.start
         if self._left is not None:
-            return self._left
+            return _Numbers(0, 0, 0, self._left)
         if isinstance(load, Iterations):
-            return iter(range(user, load.total, load.users))
-        return count(0 if load.until is None else start)
+            return _Numbers(user, load.users, load.total, None)
+        return _Numbers(0 if load.until is None else start, 1, -1, None)
 
     def _wake(self, user: int, number: int, begun: float) -> float:
         """Return the moment of a user's next visit."""
@@ -181,7 +206,7 @@ class ClosedLoad:
         now = flight.clock.now()
         for _ in range(load.quota(progress.share.index, progress.share.of) - progress.taken):
             progress.taken += 1
-            flight.planned[progress.share.label] += 1
+            flight.planned_of(progress.share.label).n += 1
             flight.count_visit(progress, now, "planned")
             flight.count_visit(progress, now, "dropped")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from chaperon.load.arrivals import Arrival, offsets
+from chaperon.load.arrival import Arrival
+from chaperon.load.arrivals import offsets
 from chaperon.load.curve import Curve
 from chaperon.load.in_flight import VisitsInFlight
 from chaperon.load.kinds.arriving import Arriving
@@ -77,7 +78,7 @@ class OpenLoad:
                 continue  # woken because something changed: look again
             self._next = next(self._schedule, None)
             progress.taken += self._load.visits_each
-            flight.planned[progress.share.label] += self._load.visits_each
+            flight.planned_of(progress.share.label).n += self._load.visits_each
             self._count_visits(due, "planned")
             if due < progress.since:
                 self._count_visits(due, "lost")
@@ -130,7 +131,7 @@ class OpenLoad:
 
     def _arrival(self, number: int, user: int, due: float) -> Arrival:
         share = self._progress.share
-        return Arrival(share.entry, share.unique(number), user, due, share.phases(due - self._flight.began))
+        return Arrival(share.entry, share.unique(number), user, due, share.phases.name_at(due - self._flight.began))
 
     def _restart(self) -> None:
         share = self._progress.share
