@@ -24,6 +24,10 @@ def set_params(http):
     http.params = {"set": "yes"}
 
 
+def update_params(http):
+    http.params["set"] = "yes"
+
+
 def set_cookie(http):
     http.cookies.set("set", "yes")
 
@@ -51,6 +55,7 @@ SETTINGS = {
     set_header: lambda reply: reply.request.headers.get("X-Set") == "yes",
     replace_headers: lambda reply: reply.request.headers.get("X-Set") == "yes",
     set_params: lambda reply: reply.request.url.endswith("?set=yes"),
+    update_params: lambda reply: reply.request.url.endswith("?set=yes"),
     set_cookie: lambda reply: reply.request.headers.get("Cookie") == "set=yes",
     set_hook: lambda reply: hasattr(reply, "hooked"),
     replace_hooks: lambda reply: hasattr(reply, "hooked"),

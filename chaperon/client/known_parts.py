@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 
 class KnownParts:
@@ -21,4 +21,4 @@ class KnownParts:
         self.connection: Any = None
 
 
-KNOWN = KnownParts()
+KNOWN: Final = KnownParts()

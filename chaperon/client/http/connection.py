@@ -9,6 +9,7 @@ from chaperon.client.http.parser import ResponseParser
 from chaperon.client.network import exceptions
 from chaperon.client.network.connect import ConnectTimings, Timeouts
 from chaperon.client.network.stream import NetworkStream
+from chaperon.client.network.tcp import TcpStream
 from chaperon.errors import ConnectionClosedEarly, SocketTimeout
 
 
@@ -21,10 +22,12 @@ class Connection:
     stale connection before.
     """
 
-    __slots__ = ("first", "opening", "parser", "ready", "retried", "sent", "stream")
+    # mypyc: *_tcp* is the same stream, if it is one of ours: its methods are called without a look-up by name.
+    __slots__ = ("_tcp", "first", "opening", "parser", "ready", "retried", "sent", "stream")
 
     def __init__(self, stream: NetworkStream, opening: ConnectTimings) -> None:
         self.stream = stream
+        self._tcp: TcpStream | None = stream if isinstance(stream, TcpStream) else None
         self.opening: ConnectTimings | None = opening
         self.parser = ResponseParser()
         self.ready = self.sent = self.first = 0.0
@@ -39,14 +42,35 @@ class Connection:
         On a new connection, a broken pipe or reset is ignored: the server may have sent a response before it
         closed, and that response is read next.
         """
-        send = self.stream.send
+        tcp = self._tcp
         try:
-            send(head)
+            if tcp is not None:
+                tcp.send(head)
+            else:
+                self.stream.send(head)
             for part in parts:
-                send(part)
+                self.stream.send(part)
         except (BrokenPipeError, ConnectionResetError):
             if self.opening is None:
                 raise
+
+    def limit_waits(self, patience: float, deadline: float) -> None:
+        """Set the time limit of each wait, in seconds, and that of all, a reading of the clock."""
+        tcp = self._tcp
+        if tcp is not None:
+            tcp.patience, tcp.deadline = patience, deadline
+        else:
+            self.stream.patience, self.stream.deadline = patience, deadline
+
+    def receive(self) -> bytes:
+        """Block until bytes have arrived; return them, b"" at the end of the stream. Raises OSError, SocketTimeout."""
+        tcp = self._tcp
+        return tcp.receive() if tcp is not None else self.stream.receive()
+
+    def quiet(self) -> bool:
+        """See `NetworkStream.quiet`."""
+        tcp = self._tcp
+        return tcp.quiet() if tcp is not None else self.stream.quiet()
 
     def receive_head(self) -> None:
         """Block until the response head is complete.
@@ -55,7 +79,7 @@ class Connection:
         """
         parser = self.parser
         while not parser.head:
-            data = self.stream.receive()
+            data = self.receive()
             if not data:
                 raise ConnectionClosedEarly
             parser.feed(data)
@@ -65,12 +89,12 @@ class Connection:
 
         Raises what `receive_head` raises, and BodyTooLarge if the body exceeds *limit* bytes.
         """
-        parser, receive = self.parser, self.stream.receive
+        parser = self.parser
         got = sum(map(len, parser.pieces))
         while not (parser.done or parser.framing):
             if got > limit and sum(map(len, parser.pieces)) > limit:
                 raise exceptions.too_large(limit)
-            data = receive()
+            data = self.receive()
             if not data:
                 if parser.end():
                     return

@@ -15,6 +15,7 @@ from typing import Any
 from requests.cookies import RequestsCookieJar
 from requests.structures import CaseInsensitiveDict
 
+from chaperon.client.http.request_templates import ChangeCount
 from chaperon.clock import epoch
 
 NAME = 60
@@ -32,24 +33,40 @@ _CHECKS = {
 """By check of `DefaultCookiePolicy`: why it refused a cookie."""
 
 
-class Headers(CaseInsensitiveDict[str]):
-    """The headers of a session; *version* increases with every change."""
+_CHANGES = "_changes"
+_NOT_KEPT = ("by_hand", "refused", _CHANGES, "_last")
 
-    version = 0
+
+def _changes_of(owner: Any) -> ChangeCount:
+    """Return the count of changes of session headers or cookies, made at the first."""
+    found: ChangeCount | None = owner.__dict__.get(_CHANGES)
+    if found is None:
+        found = owner.__dict__[_CHANGES] = ChangeCount()
+    return found
+
+
+class Headers(CaseInsensitiveDict[str]):
+    """The headers of a session; *changes* counts every change."""
+
+    @property
+    def changes(self) -> ChangeCount:
+        return _changes_of(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != _CHANGES}
 
     def __setitem__(self, key: str, value: str) -> None:
-        self.version += 1
+        self.changes.n += 1
         super().__setitem__(key, value)
 
     def __delitem__(self, key: str) -> None:
-        self.version += 1
+        self.changes.n += 1
         super().__delitem__(key)
 
 
 class Jar(RequestsCookieJar):
-    """The cookies of a session; *version* increases with every change except a later expiry of the same cookie."""
+    """The cookies of a session; *changes* counts every change except a later expiry of the same cookie."""
 
-    version = 0
     by_hand: Callable[[str], None] | None = None
     """Called with the value of every cookie that the scenario sets itself; cookies from responses are not passed."""
     refused: Callable[[str], object] | None = None
@@ -58,7 +75,16 @@ class Jar(RequestsCookieJar):
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
-        return {name: value for name, value in state.items() if name not in ("by_hand", "refused")}
+        return {name: value for name, value in state.items() if name not in _NOT_KEPT}
+
+    @property
+    def changes(self) -> ChangeCount:
+        return _changes_of(self)
+
+    @property
+    def version(self) -> int:
+        """The number of changes so far."""
+        return self.changes.n
 
     def set(self, name: str, value: Any, **kwargs: Any) -> Any:
         """Set a cookie from the scenario; its value is redacted in all outputs of the run."""
@@ -105,17 +131,17 @@ class Jar(RequestsCookieJar):
     def set_cookie(self, cookie: Cookie, *args: Any, **kwargs: Any) -> Any:
         """Store a cookie."""
         if not self._prolongs(cookie):
-            self.version += 1
+            self.changes.n += 1
         return super().set_cookie(cookie, *args, **kwargs)
 
     def clear(self, domain: str | None = None, path: str | None = None, name: str | None = None) -> None:
         """Remove the cookies of a domain, path and name, or all cookies."""
-        self.version += 1
+        self.changes.n += 1
         super().clear(domain, path, name)
 
     def set_policy(self, policy: Any) -> None:
         """Set the policy that decides which cookies are stored and sent."""
-        self.version += 1
+        self.changes.n += 1
         super().set_policy(policy)
 
     def is_unchanged(self, lines: list[str]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import Any
+from typing import Any, Final
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -12,6 +12,7 @@ from requests.exceptions import RequestException
 from requests.models import REDIRECT_STATI
 from urllib3 import HTTPConnectionPool
 
+from chaperon.client.http.connection import RawResponse
 from chaperon.client.http.content_encoding import decoded
 from chaperon.client.http.deadline import CallBudget, bind
 from chaperon.client.http.metrics import count_extras, record_exception, record_response
@@ -24,24 +25,29 @@ from chaperon.client.outcome import Expect
 from chaperon.interrupts import is_a
 from chaperon.measure.meter import Meter
 
-METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
-_adapter: Any = HTTPAdapter
-_pool: Any = HTTPConnectionPool
-_new: Any = Response.__new__
+_requests: Final[dict[str, Any]] = vars(requests)
+_adapter: Final[Any] = HTTPAdapter
+_pool: Final[Any] = HTTPConnectionPool
+_response: Final[Any] = Response
+_new: Final[Any] = Response.__new__
 """Creates a response without the constructor of `requests.Response`, whose attributes are set or built lazily."""
 
 
 class SentRequest:
-    """What a response of the fast path comes from: the encoded request, its series, and when it began and ended.
+    """What a response of the fast path comes from: the encoded request, what came back, its series, when it was.
 
-    *good* is whether it is recorded as a good sample.
+    It *began* and *ended* at readings of the clock. *good* is whether it is recorded as a good sample.
     """
 
-    __slots__ = ("began", "encoded", "ended", "good", "meter", "name")
+    __slots__ = ("arrived", "began", "encoded", "ended", "good", "meter", "name")
 
-    def __init__(self, encoded: EncodedRequest, meter: Meter, name: str, began: float, ended: float) -> None:
+    def __init__(
+        self, encoded: EncodedRequest, arrived: RawResponse, meter: Meter, name: str, began: float, ended: float
+    ) -> None:
         self.encoded = encoded
+        self.arrived = arrived
         self.meter = meter
         self.name = name
         self.began = began
@@ -63,7 +69,7 @@ def _untouched() -> bool:
     known = KNOWN
     plain: Any = known.plain
     return bool(
-        requests.Session is known.session
+        _requests["Session"] is known.session
         and plain.send is known.send
         and _adapter.send is known.adapter_send
         and _pool.ConnectionCls is known.connection
@@ -74,26 +80,32 @@ def encode_request(
     http: Any, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any
 ) -> EncodedRequest | None:
     """Return the encoded request of the session *http*, or None if it must be sent through `requests`."""
-    if http.proxies or http.params or http.hooks.get("response") or (not _untouched() and intercepted()):
+    if not _untouched() and intercepted():
         return None
     main: RequestTemplates | None = http._main
     if main is None:
+        if http.proxies or http.params or http.hooks.get("response"):
+            return None
         found: EncodedRequest | None = http._encode(method, url, params, data, json, headers)
         return found
+    if main.adds:
+        return None
     if params is None and data is None and json is None and not headers and main.current:
-        ready = main.ready.get((method, url))
+        kept = main.ready.get(method)
+        ready = None if kept is None else kept.get(url)
         if ready is None:
             ready = http._encode(method, url, None, None, None, None)
             if ready is not None and ready.templates is main:
-                ready.label = http.service.label(method, url)
-                main.ready[method, url] = ready
+                ready.slot = main.slot(method, url)
+                main.ready.setdefault(method, {})[url] = ready
         return ready
-    if isinstance(url, str) and url.startswith("/") and not url.startswith("//") and method in METHODS:
-        base = http._base
-        if base is not None and base[1] == "" and base[0] == main.origin:
-            return main.encode(method, url, params, data, json, headers)
-    encoded: EncodedRequest | None = http._encode(method, url, params, data, json, headers)
-    return encoded
+    if main.at_root and isinstance(url, str) and url.startswith("/") and not url.startswith("//") and method in METHODS:
+        encoded = main.encode(method, url, params, data, json, headers)
+        if encoded is not None:
+            encoded.slot = main.slot(method, url)
+        return encoded
+    other: EncodedRequest | None = http._encode(method, url, params, data, json, headers)
+    return other
 
 
 def send_usual(http: Any, method: str, url: Any, params: Any, data: Any, json: Any) -> Any:
@@ -101,8 +113,9 @@ def send_usual(http: Any, method: str, url: Any, params: Any, data: Any, json: A
     encoded = encode_request(http, method, url, params, data, json, None)
     if encoded is None:
         return http.request(method, url, params, data, json=json)
-    label: str = encoded.label or http._labels.get((method, url)) or http._label(method, url)
-    return send_fast(http, encoded, label, http._timeouts, http._limit, True, None)
+    slot, templates = encoded.slot, encoded.templates
+    label: str = slot.name if slot is not None else http._labels.get((method, url)) or http._label(method, url)
+    return send_fast(http, encoded, label, templates.timeouts, templates.limit, True, None)
 
 
 def send_fast(
@@ -148,15 +161,9 @@ def send_fast(
     end = now()
     lag.end(end)
     status = arrived.status
-    reply = _new(Response)
-    sent = SentRequest(encoded, meter, name, start, end)
-    reply.__dict__ = {
-        "status_code": status,
-        "_content": body,
-        "_content_consumed": True,
-        "_arrived": arrived,
-        "_sent": sent,
-    }
+    reply = _new(_response)
+    sent = SentRequest(encoded, arrived, meter, name, start, end)
+    reply.__dict__ = {"status_code": status, "_content": body, "_sent": sent}
     if low:
         if low.find(b"\r\nset-cookie:") >= 0:
             _store_cookies(http.cookies, reply)
@@ -166,7 +173,11 @@ def send_fast(
         count_extras(meter, reply, name, start, end, timed=templates.timed)
     exchanges = recorder.exchanges
     if expect is None and status < 400 and exchanges.tap is None:
-        meter.record(name, "http", start, end, None, len(arrived.body))
+        slot = encoded.slot
+        if slot is not None and slot.name == name:
+            meter.record_in(slot, start, end, None, len(arrived.body), None, None)
+        else:
+            meter.record(name, "http", start, end, None, len(arrived.body))
         recorder.responses.count(status)
         sent.good = True
         if exchanges.response is not None:

@@ -121,7 +121,8 @@ class MeasuredSession(FastSession):
                 if deadline is not ...:
                     timeouts = timeouts._replace(total=inf if deadline is None else deadline)
                 limit = self._limit if max_body is ... else inf if max_body is None else max_body
-                label = name or encoded.label or self._labels.get((method, url)) or self._label(method, url)
+                label = name or ("" if encoded.slot is None else encoded.slot.name) or self._labels.get((method, url))
+                label = label or self._label(method, url)
                 reply: Response = send_fast(self, encoded, label, timeouts, limit, allow_redirects, expect)
                 return reply
         if cookies is not None and isinstance(self.cookies, Jar):

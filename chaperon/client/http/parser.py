@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import httptools
 
@@ -13,7 +13,9 @@ from chaperon.errors import ProtocolError
 Fields = list[tuple[str, str]]
 
 _FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
-_END = b"\r\n\r\n"
+_END: Final = b"\r\n\r\n"
+_ONCE: Final = -1
+_NEVER: Final = -2
 
 
 class ResponseParser:
@@ -26,12 +28,18 @@ class ResponseParser:
 
     Of a streamed response, and of one that llhttp refuses before any body byte, only the head is parsed:
     *framing* then says where the body ends, *rest* holds the bytes of it received so far, and `Body` reads it.
+
+    Many servers repeat a head to the byte until the second of its date is over. A response that arrives whole
+    is not parsed if head and length are those of the last two: what llhttp says of it is known.
     """
 
     __slots__ = (
         "_begun",
         "_interim",
         "_is_head",
+        "_known",
+        "_known_size",
+        "_known_status",
         "_lenient",
         "_parser",
         "_unparsed",
@@ -49,6 +57,9 @@ class ResponseParser:
         self.pieces: list[bytes] = []
         self.on_body = self.pieces.append
         self._parser = _parser(self)
+        self._known = b""  # the head of the last response that arrived whole
+        self._known_size = _ONCE  # the length of head and body, once there were two of that head
+        self._known_status = 0
         self.start_response()
 
     def __repr__(self) -> str:
@@ -76,6 +87,8 @@ class ResponseParser:
         if self._lenient:
             self._read_head(self._unparsed + data)
             return
+        if len(data) == self._known_size and not self._begun and not self._is_head and self._is_known(data):
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as exc:
@@ -101,6 +114,35 @@ class ResponseParser:
         if self.head.find(0) >= 0:  # `in` raises and clears an exception before it looks for bytes
             self.head = b""
             raise refused("a NUL in the head", data)
+        if self.done and self.keep and end > 0:
+            self._remember(len(data) - end - len(_END))
+
+    def _is_known(self, data: bytes) -> bool:
+        """Complete the response if *data*, of the known size, has the known head; return whether it has."""
+        known = self._known
+        end = len(known)
+        if data[:end] != known or data[end : end + len(_END)] != _END:
+            return False
+        self._begun = 1
+        self.head = known
+        self.status = self._known_status
+        self.keep = self.done = True
+        body = data[end + len(_END) :]
+        if body:
+            self.pieces.append(body)
+        return True
+
+    def _remember(self, rest: int) -> None:
+        """Keep the head of a response that arrived whole, with *rest* bytes after it; the second time, its size too."""
+        head, pieces = self.head, self.pieces
+        if head != self._known:
+            self._known, self._known_size = head, _ONCE
+        elif self._known_size == _ONCE:
+            size = 0 if not pieces else len(pieces[0]) if len(pieces) == 1 else -1
+            chunked = head.lower().find(b"\r\ntransfer-encoding") >= 0  # then the body says where it ends
+            alone = size == rest and self._begun == 1 and not chunked
+            self._known_status = self.status
+            self._known_size = len(head) + len(_END) + rest if alone else _NEVER
 
     @property
     def clean(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Iterable, Sequence
 from http.client import HTTPException, IncompleteRead
+from typing import Final
 
 from requests.exceptions import RequestException
 
@@ -18,14 +19,14 @@ from chaperon.errors import ConnectionClosedEarly, ProtocolError, SocketTimeout
 NETWORK_ERRORS = (OSError, SocketTimeout, ProtocolError, ConnectionClosedEarly)
 """Exceptions of a network stream and of the response parser; translated to those of `requests` here."""
 
-KEPT = 6
+KEPT: Final = 6
 """Maximum number of idle connections per user and origin, as many as browsers open."""
 
 
 class HostPool:
     """The connections of one session to one origin. Its methods raise `requests` exceptions."""
 
-    __slots__ = ("_context", "_locals", "_network", "idle", "now", "origin")
+    __slots__ = ("_context", "_idle", "_last", "_locals", "_network", "now", "origin")
 
     def __init__(
         self,
@@ -35,7 +36,8 @@ class HostPool:
         local_addresses: Sequence[str] = (),
     ) -> None:
         self.origin = origin
-        self.idle: list[Connection] = []
+        self._last: Connection | None = None  # of the idle ones the last; a list of one would be made each time
+        self._idle: list[Connection] = []
         self.now: Callable[[], float] = network.now
         self._network = network
         self._context = context
@@ -43,6 +45,11 @@ class HostPool:
 
     def __repr__(self) -> str:
         return f"<HostPool for {self.origin.host}:{self.origin.port}, {len(self.idle)} idle>"
+
+    @property
+    def idle(self) -> list[Connection]:
+        """The idle connections, the one used last at the end."""
+        return self._idle if self._last is None else [*self._idle, self._last]
 
     def exchange(
         self, request: bytes, url: str, timeouts: Timeouts, limit: float, is_head: bool, safe: bool
@@ -79,7 +86,7 @@ class HostPool:
         pieces = parser.pieces
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
-        if len(body) > limit:
+        if float(len(body)) > limit:
             connection.close()
             raise exceptions.too_large(limit)
         response = RawResponse(connection, body)
@@ -112,15 +119,19 @@ class HostPool:
     def give_back(self, connection: Connection) -> None:
         """Return a connection to the pool; close it if it cannot be reused or the pool is full."""
         connection.opening = None
-        if connection.parser.clean and len(self.idle) < KEPT:
-            self.idle.append(connection)
-        else:
+        last = self._last
+        if not connection.parser.clean or (last is not None and len(self._idle) + 1 >= KEPT):
             connection.close()
+            return
+        if last is not None:
+            self._idle.append(last)
+        self._last = connection
 
     def close(self) -> None:
         """Close the idle connections."""
-        while self.idle:
-            self.idle.pop().close()
+        for connection in self.idle:
+            connection.close()
+        self._idle, self._last = [], None
 
     def _started(
         self,
@@ -148,15 +159,13 @@ class HostPool:
             if connection is None:
                 connection = self._opened(timeouts, deadline, url)
                 ready = now()
-            stream = connection.stream
-            stream.patience = timeouts.read
-            stream.deadline = deadline
+            connection.limit_waits(timeouts.read, deadline)
             connection.ready, connection.sent, connection.retried = ready, 0.0, retried
             try:
                 connection.parser.start_response(is_head, streamed)
                 connection.send(head, parts)
                 connection.sent = now()
-                data = stream.receive()
+                data = connection.receive()
                 connection.first = now()
                 if not data:
                     raise ConnectionClosedEarly
@@ -192,14 +201,18 @@ class HostPool:
 
     def _kept(self, safe: bool) -> Connection | None:
         """Return an idle connection or None; for a request that is not *safe*, check first that it is still open."""
-        idle = self.idle
-        while idle:
-            connection = idle.pop()
-            if safe or connection.stream.quiet():
+        while True:
+            connection = self._last
+            if connection is not None:
+                self._last = None
+            elif self._idle:
+                connection = self._idle.pop()
+            else:
+                return None
+            if safe or connection.quiet():
                 self._network.reused += 1
                 return connection
             connection.close()
-        return None
 
     def _opened(self, timeouts: Timeouts, deadline: float, url: str) -> Connection:
         try:

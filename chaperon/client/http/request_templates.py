@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import requests
@@ -17,14 +16,17 @@ from urllib3.util.url import _encode_target
 from chaperon.client.headers import beyond_latin_1
 from chaperon.client.http.json_codec import encode
 from chaperon.clock import epoch
+from chaperon.measure.meter import SeriesSlot
 
 if TYPE_CHECKING:
     from chaperon.client.http.pool import HostPool
+    from chaperon.client.network.connect import Timeouts
 
-TEMPLATES = 200
+_INF: Final = float("inf")
+TEMPLATES: Final = 200
 """Maximum number of templates cached per session and origin; beyond it the cache is cleared."""
 
-TARGETS = 100
+TARGETS: Final = 100
 """Maximum number of paths cached per session and origin; beyond it the cache is cleared."""
 
 # a path with an optional query that `requests` sends without re-quoting
@@ -89,6 +91,15 @@ def _host(url: str) -> str:
     return host if host.isascii() else host.encode("idna").decode()
 
 
+class ChangeCount:
+    """How often something has changed."""
+
+    __slots__ = ("n",)
+
+    def __init__(self) -> None:
+        self.n = 0
+
+
 class RequestTemplate:
     """The constant bytes of a request: all but target, content length and body.
 
@@ -115,54 +126,100 @@ class RequestTemplate:
 class RequestTemplates:
     """The request templates of one session for one origin, rebuilt when headers or cookies of the session change.
 
-    *ready* caches complete requests without parameters and body by (method, URL as given). With *timed*, the stages
-    of each request are recorded.
+    *ready* caches complete requests without parameters and body by method and URL as given. With *at_root* a path
+    as given is the target: the base URL has none. *timeouts* and *limit*, in
+    bytes, are those of requests without their own. With *timed*, the stages of each request are recorded.
+    *proxies*, *params* and *hooks* are the session's.
     """
 
+    # mypyc: what each request reads of the session, which is not compiled, is kept here.
+
     __slots__ = (
+        "_cookie_changes",
         "_expires",
-        "_headers",
+        "_header_changes",
         "_headers_version",
         "_jar",
         "_jar_version",
         "_rooted",
         "_session",
+        "_slots",
         "_targets",
         "_templates",
         "adapter",
+        "at_root",
+        "hooks",
+        "limit",
         "origin",
+        "params",
         "pool",
+        "proxies",
         "ready",
         "timed",
+        "timeouts",
     )
 
     def __init__(
-        self, session: requests.Session, origin: str, adapter: HTTPAdapter, pool: HostPool, *, timed: bool = False
+        self,
+        session: requests.Session,
+        origin: str,
+        adapter: HTTPAdapter,
+        pool: HostPool,
+        timeouts: Timeouts,
+        limit: float,
+        timed: bool,
     ) -> None:
         self.origin = origin
         self.adapter = adapter
         self.pool = pool
+        self.timeouts = timeouts
+        self.limit = limit
         self.timed = timed
-        self.ready: dict[tuple[str, Any], EncodedRequest] = {}
+        self.at_root = False
+        self.proxies: Any = session.proxies
+        self.params: Any = session.params
+        self.hooks: dict[str, Any] = session.hooks
+        self.ready: dict[str, dict[Any, EncodedRequest]] = {}
+        self._slots: dict[str, dict[str, SeriesSlot]] = {}
         self._session: Any = session
-        self._headers: Any = session.headers
-        self._jar: Any = session.cookies
+        headers: Any = session.headers
+        jar: Any = session.cookies
+        self._jar = jar
+        self._header_changes: ChangeCount = headers.changes
+        self._cookie_changes: ChangeCount = jar.changes
         self._templates: dict[Any, RequestTemplate] = {}
         self._targets: dict[str, str] = {}
         self._discard_templates()
 
     @property
+    def adds(self) -> bool:
+        """Whether the session has proxies, parameters or hooks, which templates do not cover."""
+        return bool(self.proxies or self.params or self.hooks.get("response"))
+
+    @property
     def current(self) -> bool:
         """Whether headers and cookies are unchanged and no cookie has expired, so that cached requests are valid."""
-        same = self._headers.version == self._headers_version and self._jar.version == self._jar_version
-        return bool(same and (self._expires == inf or epoch() < self._expires))
+        same = self._header_changes.n == self._headers_version and self._cookie_changes.n == self._jar_version
+        return same and (self._expires == _INF or epoch() < self._expires)
 
     def _discard_templates(self) -> None:
         self._jar.clear_expired_cookies()
-        self._headers_version, self._jar_version = self._headers.version, self._jar.version
+        self._headers_version, self._jar_version = self._header_changes.n, self._cookie_changes.n
         self._rooted, self._expires = self._jar.rooted, self._jar.expires
         self._templates.clear()
         self.ready.clear()
+
+    def slot(self, method: str, url: str) -> SeriesSlot:
+        """Return the slot of the series of requests with *url* as given."""
+        slots = self._slots.get(method)
+        if slots is None:
+            slots = self._slots[method] = {}
+        slot = slots.get(url)
+        if slot is None:
+            if len(slots) >= TARGETS:
+                slots.clear()
+            slot = slots[url] = SeriesSlot(self._session.service.label(method, url), "http")
+        return slot
 
     def encode(self, method: str, path: str, params: Any, data: Any, json: Any, headers: Any) -> EncodedRequest | None:
         """Return the encoded request, or None if it needs a feature of `requests` that templates do not cover.
@@ -202,19 +259,13 @@ class RequestTemplates:
             template = self._templates.get(key) or self._make_template(key, method, kind, headers)
         except TypeError:  # an unhashable header value: `requests` raises the error
             return None
-        if body is None:
-            wire = template.before + target.encode("ascii") + template.after
-        else:
+        parts = [template.before, target.encode("ascii")]
+        if body is not None:
             octets = _octets(body)
-            wire = b"%b%b%b%d%b%b" % (
-                template.before,
-                target.encode("ascii"),
-                template.between,
-                len(octets),
-                template.after,
-                octets,
-            )
-        return EncodedRequest(self, template, wire, target, body)
+            parts += [template.between, str(len(octets)).encode("ascii"), template.after, octets]
+        else:
+            parts.append(template.after)
+        return EncodedRequest(self, template, b"".join(parts), target, body)
 
     def _known(self, path: str) -> str | None:
         """Return the request target of a path, or None if the path needs quoting or dot segment removal."""
@@ -244,10 +295,10 @@ class RequestTemplates:
 class EncodedRequest:
     """A request encoded to bytes (*wire*), with its template, target and body.
 
-    *label* is the name of its series where it is one of `RequestTemplates.ready`, else "".
+    *slot* is that of its series, if it is known.
     """
 
-    __slots__ = ("body", "label", "target", "template", "templates", "wire")
+    __slots__ = ("body", "slot", "target", "template", "templates", "wire")
 
     def __init__(
         self, templates: RequestTemplates, template: RequestTemplate, wire: bytes, target: str, body: str | bytes | None
@@ -257,7 +308,7 @@ class EncodedRequest:
         self.wire = wire
         self.target = target
         self.body = body
-        self.label = ""
+        self.slot: SeriesSlot | None = None
 
     def __repr__(self) -> str:
         return f"<EncodedRequest {self.template.prepared.method} {self.target}>"

@@ -78,8 +78,11 @@ class Response(Extractors, Judged, requests.Response):
     reused: bool
     """Whether the request was sent over a connection from an earlier request."""
     _next = None
+    _content_consumed = True  # unless the constructor of `requests.Response` says otherwise
     _body: Body | None = None
     _beginning = b""
+    _json_head = b""
+    """The last head of any response that is plainly JSON: many servers repeat it for a second."""
     _iterating = False
     _ending: Callable[[BaseException | None], None] | None = None
     _limit = inf
@@ -87,12 +90,15 @@ class Response(Extractors, Judged, requests.Response):
     _now: Callable[[], float]
 
     def __getattr__(self, name: str) -> Any:
+        own = self.__dict__
+        if name == "_arrived" and "_sent" in own:
+            return own["_sent"].arrived
         build = _LAZY.get(name)
-        if build is None or "_arrived" not in self.__dict__:
+        if build is None or not ("_sent" in own or "_arrived" in own):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         if name == "timings" and self._body is not None and not self._body.isclosed():
             return build(self)  # not cached: the body is still being received
-        value = self.__dict__[name] = build(self)
+        value = own[name] = build(self)
         return value
 
     def watch(self, body: Body, began: float, limit: float) -> None:
@@ -120,10 +126,17 @@ class Response(Extractors, Judged, requests.Response):
     def _plainly_json(self) -> bool:
         """Whether the type is exactly application/json and no encoding was set, so that the body is UTF-8."""
         own = self.__dict__
-        if "encoding" in own or "_arrived" not in own:
+        sent = own.get("_sent")
+        arrived = own.get("_arrived") if sent is None else sent.arrived
+        if "encoding" in own or arrived is None:
             return False
-        head = own["_arrived"].head.lower()
-        return b"\r\ncontent-type: application/json\r\n" in head and head.count(b"\r\ncontent-type:") == 1
+        if arrived.head == Response._json_head:
+            return True
+        head = arrived.head.lower()
+        if b"\r\ncontent-type: application/json\r\n" not in head or head.count(b"\r\ncontent-type:") != 1:
+            return False
+        Response._json_head = arrived.head
+        return True
 
     def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
         """Iterate over the decoded body; see `requests.Response.iter_content`.

@@ -37,7 +37,19 @@ CONNECTIONS = 6
 ORIGINS = 100
 """Origins whose request templates are cached per session."""
 
-_STATE = METHODS_REPLACED | {"headers", "cookies", "auth", "verify", "cert", "stream", "trust_env", "adapters"}
+_STATE = METHODS_REPLACED | {
+    "headers",
+    "cookies",
+    "auth",
+    "verify",
+    "cert",
+    "stream",
+    "trust_env",
+    "adapters",
+    "proxies",
+    "params",
+    "hooks",
+}
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::\d{1,5})?", re.ASCII)
 
 
@@ -250,6 +262,7 @@ class FastSession(PlainSession):
             and (self.auth is None or isinstance(self.auth, tuple) or type(self.auth) is HTTPBasicAuth)
             and not self.trust_env
             and not self.stream
+            and type(self.hooks) is dict
             and not is_replaced(self)
         )
         if usual and type(adapter) is WireAdapter and not narrower and _ORIGIN.fullmatch(origin):
@@ -258,10 +271,11 @@ class FastSession(PlainSession):
             except (OSError, RequestException):
                 return None  # sending through `requests` raises the error
             templates = self._templates_by_origin[origin] = RequestTemplates(
-                self, origin, adapter, pool, timed=self.service.timings
+                self, origin, adapter, pool, self._timeouts, self._limit, self.service.timings
             )
             if self._base is not None and origin == self._base[0]:
                 self._main = templates
+                templates.at_root = self._base[1] == ""
         return self._templates_by_origin[origin]
 
     def _bounds(self, now: Callable[[], float], total: Any = ..., limit: Any = ...) -> CallBudget:
