@@ -17,7 +17,7 @@ from gevent.monkey import get_original
 
 from chaperon.errors import SocketTimeout
 
-SIZE: Final = 65_536
+SIZE: Final = 262_144
 """Maximum bytes per `recv` of a blocking read."""
 SIZE_NOW: Final = 16_384
 """Maximum bytes per `recv` of a non-blocking read; smaller, so that sockets share the hub's time fairly."""
@@ -26,7 +26,8 @@ READ, WRITE = 1, 2
 """Events of the hub's I/O watchers."""
 BIND_ADDRESS_NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)
 
-_EXPIRED = object()
+_EXPIRED: Final = object()
+_getcurrent: Final[Any] = getcurrent
 _poll = get_original("select", "poll")
 
 
@@ -239,7 +240,7 @@ class TcpStream:
         self._due = due
         if due < self._armed:
             self._arm(due, now)
-        me = self._waiter = getcurrent()
+        me = self._waiter = _getcurrent()
         watcher.start(me.switch)
         try:
             woken = self._hub.switch()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import ssl
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from chaperon.client.network.tcp import SIZE, TcpStream
+from chaperon.client.network.tcp import TcpStream
 from chaperon.errors import UsageError
 
 
@@ -41,8 +41,10 @@ def _context(verify: bool | str, cert: str | tuple[str, str] | None) -> ssl.SSLC
     return context
 
 
-RECORD = 16_384
+RECORD: Final = 16_384
 """Bytes of the largest TLS record."""
+SIZE: Final = 65_536
+"""Bytes encrypted before they are sent, and the most that are decrypted at once."""
 SESSIONS = 1_000
 """TLS sessions kept for each context."""
 

@@ -53,7 +53,8 @@ def encode(payload: bytes, opcode: int) -> bytes:
     else:
         head = struct.pack("!BBQ", first, MASKED | 127, size)
     key = _KEYS.next_key()
-    return head + key + apply_mask(payload, key)
+    masked: bytes = apply_mask(payload, key)
+    return head + key + masked
 
 
 def encode_close(code: int, reason: str = "") -> bytes:

@@ -53,7 +53,7 @@ class MeasuredCalls:
         message = inbox.pop(None)
         self.received_at = message.at
         now: float = self.metrics.now()
-        self.metrics.waited(self.metrics.names.recv, now, now, None, message.wire)
+        self.metrics.read(now, now, message.wire)
         return message
 
     def next_unless_over(self, within: float | None) -> Message | None:
@@ -105,5 +105,5 @@ class MeasuredCalls:
             self.failed(metrics.names.recv, start, exc, over)
             raise
         self.received_at = message.at
-        metrics.waited(metrics.names.recv, start, metrics.now(), None, message.wire)
+        metrics.read(start, metrics.now(), message.wire)
         return message

@@ -54,7 +54,7 @@ class WebSocketMetrics:
     is one error: of the call that was waiting, or of «ws recv» if none was.
     """
 
-    __slots__ = ("_meter", "_recorder", "lag", "names", "now", "place")
+    __slots__ = ("_meter", "_received", "_recorder", "_recv", "_sent", "lag", "names", "now", "place")
 
     def __init__(self, meter: Meter, place: str) -> None:
         self.place = place
@@ -63,6 +63,9 @@ class WebSocketMetrics:
         self._recorder = meter.recorder
         self.lag = meter.recorder.lag
         self._meter = meter
+        self._sent = meter.slot(self.names.sent, "count")
+        self._received = meter.slot(self.names.received, "count")
+        self._recv = meter.slot(self.names.recv, "ws")
 
     def opened(self, start: float, failure: BaseException | None = None, redirects: int = 0) -> Failure | None:
         """Record an attempt to connect, and count its redirects. Return the failure that was recorded."""
@@ -81,13 +84,17 @@ class WebSocketMetrics:
     def sent(self, at: float, size: int) -> None:
         """Count a sent message of *size* bytes; *at* is when `send` was called."""
         self._recorder.messages += 1
-        self._meter.record(self.names.sent, "count", at, at, None, size, None, 1.0)
+        self._meter.record_in(self._sent, at, at, None, size, None, 1.0)
 
     def received(self, size: int) -> float:
         """Count a received message of *size* bytes; return the current clock reading in seconds."""
         now = self.now()
-        self._meter.record(self.names.received, "count", now, now, None, size, None, 1.0)
+        self._meter.record_in(self._received, now, now, None, size, None, 1.0)
         return now
+
+    def read(self, start: float, end: float, size: int) -> None:
+        """Record a finished «ws recv» that returned a message of *size* bytes."""
+        self._meter.record_in(self._recv, start, end, None, size, None, None)
 
     def dropped(self) -> None:
         """Count a message dropped because the queue was full."""

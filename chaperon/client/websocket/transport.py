@@ -8,6 +8,7 @@ from typing import Final
 from gevent import get_hub
 
 from chaperon.client.network.stream import NetworkStream
+from chaperon.client.network.tcp import TcpStream
 from chaperon.client.websocket.waiters import Waiter, Waiting
 from chaperon.clock import Clock
 
@@ -22,7 +23,8 @@ class SocketTransport:
     PING is answered while its session is busy, without a greenlet stack for each open socket.
     """
 
-    __slots__ = ("_dry", "_first", "_readable", "_sending", "_stream", "_turns")
+    # mypyc: *_tcp* is the same stream, if it is one of ours: its methods are called without a look-up by name.
+    __slots__ = ("_dry", "_first", "_readable", "_sending", "_stream", "_tcp", "_turns")
 
     def __init__(
         self,
@@ -34,6 +36,7 @@ class SocketTransport:
         lost: Callable[[OSError], object],
     ) -> None:
         self._stream: NetworkStream | None = stream
+        self._tcp: TcpStream | None = stream if isinstance(stream, TcpStream) else None
         self._first = first
         self._readable = readable
         self._sending = Waiting(clock)
@@ -70,18 +73,22 @@ class SocketTransport:
             get_hub().loop.run_callback(self._again)  # the stream may hold bytes that the hub cannot see
             self._dry = True
             return None
-        data = stream.receive_now()
+        tcp = self._tcp
+        data = tcp.receive_now() if tcp is not None else stream.receive_now()
         self._turns += 1
         if data is None:
             self._dry = True
             return None
-        self._dry = not stream.has_more
+        self._dry = not (tcp.has_more if tcp is not None else stream.has_more)
         if not data:
             raise EOFError
         return data
 
     def write(self, data: bytes) -> bool:
         """Send *data*, buffering what the socket does not accept; return whether all is sent. Raises OSError."""
+        tcp = self._tcp
+        if tcp is not None:
+            return not tcp.send_now(data)
         return self._stream is not None and not self._stream.send_now(data)
 
     @property
@@ -102,7 +109,7 @@ class SocketTransport:
         """Close the stream at once; a greenlet that waits for it to send raises *error* when woken."""
         if self._stream is None:
             return
-        stream, self._stream = self._stream, None
+        stream, self._stream, self._tcp = self._stream, None, None
         self._readable = _unheard  # breaks the reference cycle with the protocol
         self._sending.fail_all(error)
         self._sending.close()
