@@ -5,8 +5,8 @@ from test_page import data_of_page
 from unjudged import UNJUDGED
 
 from chaperon import Environment, Scenario, iterations, read_run, run
-from chaperon.measure.exchange import RESPONSES
 from chaperon.measure.recorder import Recorder
+from chaperon.measure.sample import RESPONSES
 from chaperon.measure.window_merge import merge_worst
 from chaperon.report.outputs.html import HtmlOutput
 from chaperon.report.outputs.json import as_dict

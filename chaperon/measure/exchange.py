@@ -24,8 +24,6 @@ FIRST_LINE = 200
 LINE = 1_000
 LINES = 50
 """Maximum length of a header line, in characters, and maximum number of lines."""
-RESPONSES = ("", "responses_1xx", "responses_2xx", "responses_3xx", "responses_4xx", "responses_5xx")
-"""The health figures that count HTTP responses, by the hundred of their status."""
 _TOKEN = re.compile(r"[^\s\"'&=,;:<>{}\[\]()]*\Z")
 
 
@@ -152,23 +150,3 @@ def cut_text(text: str, most: int) -> str:
     Part of a secret would not be recognised as one.
     """
     return text if len(text) <= most else _TOKEN.sub("", text[:most])
-
-
-class ResponseCounts:
-    """Counts the HTTP responses of a second by the hundred of their status."""
-
-    __slots__ = ("_counts",)
-
-    def __init__(self) -> None:
-        self._counts = [0] * len(RESPONSES)
-
-    def count(self, status: int) -> None:
-        """Count one response; what is no status of HTTP is left out."""
-        hundred = status // 100
-        if 0 < hundred < len(RESPONSES):
-            self._counts[hundred] += 1
-
-    def cut(self) -> dict[str, float]:
-        """Return the counts that are not 0 by name, and begin at 0 again."""
-        counts, self._counts = self._counts, [0] * len(RESPONSES)
-        return {RESPONSES[hundred]: float(number) for hundred, number in enumerate(counts) if number}

@@ -9,7 +9,7 @@ from typing import Final
 
 from chaperon.author_frames import raised_at
 from chaperon.measure.exception_text import class_name, describe, with_place
-from chaperon.measure.exchange import ExchangeLog, ResponseCounts
+from chaperon.measure.exchange import ExchangeLog
 from chaperon.measure.hub_lag import HubLag
 from chaperon.measure.plain_text import NAME, WORDS, encodable
 from chaperon.measure.sample import (
@@ -19,6 +19,7 @@ from chaperon.measure.sample import (
     Key,
     OpenSeries,
     Reserved,
+    ResponseCounts,
     Row,
     Sample,
     SessionActivity,
@@ -63,9 +64,8 @@ class Caps:
     """Bounds the names, keys and error classes of a run: those beyond are counted together.
 
     Each kind that is no request has names of its own, so that the names of requests, which a target can
-    make up, never crowd out steps, visits and checks. What is *reserved* is never counted with
-    others. *count_note* is called once for each different name, key or class beyond the caps;
-    *keys* and *errors* are the keys and classes within them.
+    make up, never crowd out steps, visits and checks. What is *reserved* is never counted with others. *count_note*
+    is called once for each different name, key or class beyond the caps; *keys* and *errors* are those within them.
     """
 
     def __init__(self, count_note: Callable[[str], object], reserved: Reserved = NOTHING_RESERVED) -> None:

@@ -12,6 +12,8 @@ STEADY: Final = "steady"
 WARM_UP: Final = "warm-up"
 """The phase whose samples are left out of the headline figures and of limits."""
 REQUEST_KINDS_NOT: Final = frozenset({"step", "call", "task", "visit", "check", "trip", "value", "count", "gauge"})
+RESPONSES: Final = ("", "responses_1xx", "responses_2xx", "responses_3xx", "responses_4xx", "responses_5xx")
+"""The health figures that count HTTP responses, by the hundred of their status."""
 
 
 class Key(NamedTuple):
@@ -158,3 +160,23 @@ class SessionActivity:
 
     def __repr__(self) -> str:
         return f"<SessionActivity of user {self.user} in visit {self.visit}>"
+
+
+class ResponseCounts:
+    """Counts the HTTP responses of a second by the hundred of their status."""
+
+    __slots__ = ("_counts",)
+
+    def __init__(self) -> None:
+        self._counts = [0] * len(RESPONSES)
+
+    def count(self, status: int) -> None:
+        """Count one response; what is no status of HTTP is left out."""
+        hundred = status // 100
+        if 0 < hundred < len(RESPONSES):
+            self._counts[hundred] += 1
+
+    def cut(self) -> dict[str, float]:
+        """Return the counts that are not 0 by name, and begin at 0 again."""
+        counts, self._counts = self._counts, [0] * len(RESPONSES)
+        return {RESPONSES[hundred]: float(number) for hundred, number in enumerate(counts) if number}

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from chaperon.measure.exchange import RESPONSES, first_exchanges
-from chaperon.measure.sample import Key
+from chaperon.measure.exchange import first_exchanges
+from chaperon.measure.sample import RESPONSES, Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, VisitCounts, Window
 

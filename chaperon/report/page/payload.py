@@ -10,8 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from chaperon.errors import LimitError
-from chaperon.measure.exchange import RESPONSES
-from chaperon.measure.sample import Key
+from chaperon.measure.sample import RESPONSES, Key
 from chaperon.measure.window import OUTCOMES, RunEvent
 from chaperon.report.events.event_groups import event_groups
 from chaperon.report.exchanges.exchange_names import file_names
