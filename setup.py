@@ -54,6 +54,7 @@ COMPILED = [
     "chaperon/client/websocket/waiters.py",
     "chaperon/client/websocket/message_queue.py",
     "chaperon/client/websocket/transport.py",
+    "chaperon/client/websocket/conversation.py",
     "chaperon/client/websocket/metrics.py",
     "chaperon/client/websocket/protocol.py",
     "chaperon/client/websocket/measured_calls.py",

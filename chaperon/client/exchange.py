@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -34,15 +35,23 @@ def keep_exchange(
     *request* is a `requests.PreparedRequest` or an `EncodedRequest`; without it the request is that of
     the *response*, a `requests.Response`. Raises only interrupts: what cannot be kept is counted as a note.
     """
-    key = meter.exchange_key(name, kind, "" if failure is None else failure.error)
     observe = meter.recorder.exchanges.response
-    try:
-        if observe is not None and kind == "http":
-            observe(*_asked_and_answered(request, response))
-        if key is None:
-            return
+    if observe is not None and kind == "http":
+        _count_fault(meter, lambda: observe(*_asked_and_answered(request, response)))
+    key = meter.exchange_key(name, kind, "" if failure is None else failure.error)
+    if key is not None:
         asked = getattr(request, "prepared", request)
-        meter.recorder.exchanges.add(_exchange(meter, key, start, end, failure, asked, response))
+        keep(meter, lambda: _exchange(meter, key, start, end, failure, asked, response))
+
+
+def keep(meter: Meter, build: Callable[[], Exchange]) -> None:
+    """Keep the exchange that *build* returns. Raises only interrupts: what cannot be kept is counted as a note."""
+    _count_fault(meter, lambda: meter.recorder.exchanges.add(build()))
+
+
+def _count_fault(meter: Meter, act: Callable[[], object]) -> None:
+    try:
+        act()
     except BaseException as exc:
         if is_interrupt(exc):
             raise
@@ -96,16 +105,18 @@ def _text(text: str, most: int) -> str:
     return encodable(cut_text(text, most), most)
 
 
-def _lines(lines: list[str]) -> tuple[str, ...]:
+def header_lines(lines: list[str]) -> tuple[str, ...]:
+    """Return the lines of a header, as many and as much of each as is kept."""
     return tuple([_text(line, LINE) for line in lines[:LINES]])
 
 
 def _sent_headers(request: Any) -> tuple[str, ...]:
     try:
-        lines = render(request).decode("latin-1").split("\r\n")[1:]
+        head = getattr(request, "head", None)
+        lines = (render(request) if head is None else head).decode("latin-1").split("\r\n")[1:]
     except (ValueError, OSError):  # what cannot be sent: it is shown as it was given
         lines = [f"{name}: {value}" for name, value in request.headers.items()]
-    return _lines([line for line in lines if line])
+    return header_lines([line for line in lines if line])
 
 
 def _sent_body(request: Any) -> tuple[str, int]:
@@ -130,7 +141,7 @@ def _received(response: Any) -> tuple[int, str, tuple[str, ...], str, int]:
     whole = isinstance(response._content, bytes) and response._content_consumed
     body: bytes = response._content if whole else getattr(response, "_beginning", b"")
     size = len(body) if whole else wire_bytes(response)
-    return status, _phrase(status, response), _lines(lines), decoded(body[:_BYTES], response.encoding), size
+    return status, _phrase(status, response), header_lines(lines), decoded(body[:_BYTES], response.encoding), size
 
 
 def _phrase(status: int, response: Any) -> str:

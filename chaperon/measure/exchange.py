@@ -21,10 +21,27 @@ BODY = 8_000
 """Maximum lengths kept of a URL and of a body, in characters."""
 FIRST_LINE = 200
 """Maximum length shown of the first line of a body, in characters."""
+MESSAGE = 1_000
+"""Maximum length kept of a message of a WebSocket, in characters."""
+HANDSHAKE = "handshake "
 LINE = 1_000
 LINES = 50
 """Maximum length of a header line, in characters, and maximum number of lines."""
 _TOKEN = re.compile(r"[^\s\"'&=,;:<>{}\[\]()]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class SocketMessage:
+    """A message that a WebSocket sent or received, *at* seconds after the start of the run.
+
+    *size* is in bytes, *text* the beginning of the message: of a *binary* one its UTF-8, or escapes.
+    """
+
+    sent: bool
+    at: float
+    size: int
+    text: str
+    binary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +54,10 @@ class Exchange:
     - *step*, *user*, *visit*: what sent it; *step* is the name of its series, "" outside steps.
     - *sent_headers*, *headers*: lines "Name: value". *sent_body*, *body*: text, the beginning of it;
       *sent_size* and *size* are the whole numbers of bytes.
-    - *status*: 0 without a response. *timings*: seconds by stage, as far as they are known.
+    - *status*: 0 without a response. *timings*: seconds by stage, as far as they are known; the names of stages that
+      are over before *took* begins, those of the handshake of an open WebSocket, begin with `HANDSHAKE`.
+    - *messages*: of a WebSocket, whose handshake the request is, the last messages before; *closed*: how it ended,
+      "" if it is open.
     """
 
     scenario: str
@@ -60,6 +80,8 @@ class Exchange:
     body: str = ""
     size: int = 0
     timings: tuple[tuple[str, float], ...] = ()
+    messages: tuple[SocketMessage, ...] = ()
+    closed: str = ""
 
     @property
     def place(self) -> ErrorPlace:
@@ -68,8 +90,15 @@ class Exchange:
 
     @property
     def first_line(self) -> str:
-        """The first line of the body that is not empty, at most `FIRST_LINE` characters of it."""
-        lines = (line.strip() for line in self.body.split("\n"))
+        """The first line of the body that is not empty, at most `FIRST_LINE` characters of it.
+
+        Of an open WebSocket: how it was closed and the message received last.
+        """
+        body = self.body
+        if self.messages or self.closed:
+            received = [each.text for each in self.messages if not each.sent][-1:]
+            body = ", ".join([*([self.closed] if self.closed else []), *(f"last message: {text}" for text in received)])
+        lines = (line.strip() for line in body.split("\n"))
         return encodable(next((line for line in lines if line), ""), FIRST_LINE)
 
     @property
@@ -81,7 +110,8 @@ class Exchange:
     @property
     def length(self) -> int:
         """The number of characters of its texts."""
-        lines = (*self.sent_headers, *self.headers, self.message, self.url, self.sent_body, self.body)
+        messages = [each.text for each in self.messages]
+        lines = (*self.sent_headers, *self.headers, self.message, self.url, self.sent_body, self.body, *messages)
         return sum(map(len, lines)) + sum(map(len, (*self.place, self.step, self.method, self.reason)))
 
 

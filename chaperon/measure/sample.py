@@ -149,14 +149,18 @@ class OpenSeries:
 
 
 class SessionActivity:
-    """What a session does now: its user, the number of its visit, the series name of its step."""
+    """What a session does now: its user, the number of its visit, the series name of its step.
 
-    __slots__ = ("step", "user", "visit")
+    *step_began* is the clock reading at which its outermost step began, in seconds.
+    """
+
+    __slots__ = ("step", "step_began", "user", "visit")
 
     def __init__(self, user: int = 0) -> None:
         self.user = user
         self.visit = 0
         self.step = ""
+        self.step_began = 0.0
 
     def __repr__(self) -> str:
         return f"<SessionActivity of user {self.user} in visit {self.visit}>"

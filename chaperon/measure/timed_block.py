@@ -57,6 +57,8 @@ class TimedBlock:
             activity = meter.activity
             self._outer_step, activity.step = activity.step, self.name
             self._start = meter.now()
+            if not self._outer_step:
+                activity.step_began = self._start
             return self
         self._start = meter.now()
         if self.kind not in _FRAMES:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from chaperon.errors import UsageError
 from chaperon.measure.meter import Meter
+from chaperon.measure.sample import Failure
 from chaperon.session.context import DEFAULT, SessionContext
 
 if TYPE_CHECKING:
     from chaperon.client.http.cookies import Jar
     from chaperon.client.http.measured import MeasuredSession
     from chaperon.client.http.response import Response
+    from chaperon.client.websocket.conversation import Conversation
     from chaperon.client.websocket.websocket import WebSocket
 
 
@@ -19,16 +21,17 @@ class _SharedClients:
     """What a session shares with its tasks: one cookie jar, connections to each service, open WebSockets and *streams*.
 
     *streams* are the streamed responses that are still open. *send* is `send_usual` of the HTTP client, once a service
-    is used.
+    is used; *closed* the conversation of the WebSocket that was closed last.
     """
 
-    __slots__ = ("cookies", "https", "send", "sockets", "streams")
+    __slots__ = ("closed", "cookies", "https", "send", "sockets", "streams")
 
     def __init__(self) -> None:
         self.https: dict[str, MeasuredSession] = {}
         self.cookies: Jar | None = None
         self.sockets: set[WebSocket] = set()
         self.streams: set[Response] = set()
+        self.closed: Conversation | None = None
         self.send: Any = None
 
 
@@ -76,13 +79,26 @@ class SessionClients:
         """Open a WebSocket to one service; `close` closes it if the author does not."""
         from chaperon.client.websocket.connect import open_websocket  # not at the top, as in `_open`
 
-        sockets = self._shared.sockets
         opened = open_websocket(
-            self.for_service(service), path, wire=self._context.network, ended=sockets.discard, **settings
+            self.for_service(service), path, wire=self._context.network, ended=self._on_closed, **settings
         )
         if not opened.closed:
-            sockets.add(opened)
+            self._shared.sockets.add(opened)
         return opened
+
+    def explain_check(self, name: str, now: float, failure: Failure) -> None:
+        """Keep the messages before a failed check that was just recorded, if its step has read one from a WebSocket."""
+        shared = self._shared
+        talks = [each._conversation for each in shared.sockets] + ([shared.closed] if shared.closed else [])
+        newest = max(talks, key=lambda talk: talk.read_at, default=None)
+        if newest is not None and newest.read_at >= self._meter.activity.step_began:
+            from chaperon.client.websocket.socket_exchange import keep_socket_exchange  # not at the top, as in `_open`
+
+            keep_socket_exchange(self._meter, newest, name, now, now, failure, kind="check")
+
+    def _on_closed(self, websocket: WebSocket) -> None:
+        self._shared.sockets.discard(websocket)
+        self._shared.closed = websocket._conversation
 
     def close_streams(self) -> None:
         """Close streamed responses that are still open."""

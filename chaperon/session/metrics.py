@@ -16,6 +16,7 @@ from chaperon.measure.timed_block import TimedBlock
 if TYPE_CHECKING:
     from chaperon.clock import Clock
     from chaperon.measure.meter import Meter, Tags
+    from chaperon.session.clients import SessionClients
 
 
 class MetricMethods:
@@ -24,6 +25,7 @@ class MetricMethods:
     clock: Clock
     meter: Meter
     _current: CurrentVisit
+    _clients: SessionClients
 
     def measure(self, name: str, *, kind: str = "call") -> TimedBlock:
         """Time a `with` block as a series: «call NAME», or NAME itself under a *kind* of your own."""
@@ -65,6 +67,8 @@ class MetricMethods:
         now = self.clock.now()
         failure = None if held else Failure("check failed", f"check {name} did not hold")
         self.meter.record(f"check {name}", "check", now, now, failure)
+        if failure is not None:
+            self._clients.explain_check(f"check {name}", now, failure)
         return held
 
     def _record_number(self, name: str, kind: str, value: float) -> None:

@@ -19,6 +19,7 @@ from chaperon.client.network.connect import NetworkContext, Timeouts
 from chaperon.client.network.stream import NetworkStream
 from chaperon.client.network.tls import context_for
 from chaperon.client.timings import Timings
+from chaperon.client.websocket.conversation import Conversation
 from chaperon.client.websocket.extensions import offer_of
 from chaperon.client.websocket.handshake import (
     Agreement,
@@ -28,6 +29,7 @@ from chaperon.client.websocket.handshake import (
     keep_cookies,
     new_key,
     redirect_target,
+    request_head,
     shake_hands,
     upgrade,
 )
@@ -53,26 +55,58 @@ REDIRECTS = 10
 _WS = re.compile("^ws(?=s?://)")
 
 
-class _Handshake(NamedTuple):
-    """The request of a handshake, prepared when it is shown."""
+class _Handshake:
+    """The request of a handshake and its answer, as far as they came; of several, after redirects, the last.
 
-    http: MeasuredSession
-    request: Request
+    It has the attributes of a prepared request that an exchange has.
+    """
+
+    method = "GET"
+    body = None
+
+    def __init__(self, http: MeasuredSession, request: Request) -> None:
+        self.http = http
+        self.request = request
+        self.sent: PreparedRequest | None = None
+        self.answer: Answer | None = None
+        self.timings = Timings()
 
     @property
-    def prepared(self) -> PreparedRequest:
-        return self.http.prepare_request(self.request)
+    def prepared_request(self) -> PreparedRequest:
+        """The request that was sent; without one, as it would be."""
+        return self.sent or self.http.prepare_request(self.request)
+
+    @property
+    def url(self) -> str:
+        """The URL of the request."""
+        return self.prepared_request.url or ""
+
+    @property
+    def headers(self) -> Mapping[str, Any]:
+        """The headers of the request."""
+        return self.prepared_request.headers
+
+    @property
+    def head(self) -> bytes:
+        """The head of the request as it is sent. Raises ValueError for what cannot be sent."""
+        return request_head(self.prepared_request)
+
+    @property
+    def response(self) -> _Refusal | None:
+        """The answer as a response, None without one."""
+        return None if self.answer is None else _Refusal(self.answer, self.timings)
 
 
 class _Refusal:
-    """The response to a handshake that was refused, as far as the exception has it."""
+    """The answer to a handshake that was refused, with the attributes of a response that an exchange has."""
 
-    def __init__(self, exc: WebSocketRefused) -> None:
-        self.status_code = exc.status
-        self.reason = ""
-        self.headers = exc.headers
+    def __init__(self, answer: Answer, timings: Timings) -> None:
+        self.status_code = answer.status
+        self.reason = answer.reason
+        self.headers = answer.headers
         self.encoding = None
-        self._content = exc.body
+        self.timings = timings
+        self._content = answer.rest
         self._content_consumed = True
 
 
@@ -109,9 +143,10 @@ def open_websocket(
     metrics = WebSocketMetrics(meter, name or service.label("", path).strip())
     network = wire or NetworkContext(now=meter.clock.now)
     request = Request("GET", service.locate(path), headers=dict(headers or {}), params=params)
+    handshake = _Handshake(http, request)
     start = metrics.now()
     try:
-        opened = _open(http, network, request, list(subprotocols), offer, opening)
+        opened = _open(handshake, network, list(subprotocols), offer, opening)
     except BaseException as exc:
         failure = metrics.opened(start, exc)
         keep_exchange(
@@ -121,10 +156,12 @@ def open_websocket(
             metrics.now(),
             failure,
             kind="ws",
-            request=_Handshake(http, request),
-            response=_Refusal(exc) if is_a(exc, WebSocketRefused) and exc.status is not None else None,
+            request=handshake,
+            response=handshake.response,
         )
         raise
+    conversation = Conversation(handshake.url, opened.answer.asked, opened.answer.head, opened.timings, shown=-1)
+    metrics.conversation = conversation
     metrics.opened(start, redirects=opened.redirects)
     if service.timings:
         metrics.stages(start, opened.timings)
@@ -135,6 +172,7 @@ def open_websocket(
         meter.clock,
         metrics,
         network,
+        conversation,
         buffer=buffer,
         max_size=max_size,
         ended=lambda: ended(websocket),
@@ -147,8 +185,7 @@ def open_websocket(
         timeout=waiting,
         subprotocol=subprotocol,
         compression=None if deflate is None else compression,
-        head=opened.answer.head,
-        timings=opened.timings,
+        conversation=conversation,
     )
     protocol.begin()
     return websocket
@@ -165,14 +202,14 @@ class _Opened(NamedTuple):
 
 
 def _open(
-    http: MeasuredSession,
+    handshake: _Handshake,
     network: NetworkContext,
-    request: Request,
     subprotocols: list[str],
     offer: str | None,
     within: float | None,
 ) -> _Opened:
     """Open a WebSocket, following redirects to trusted origins; *within*, in seconds, limits all of it."""
+    http, request = handshake.http, handshake.request
     deadline = inf if within is None else network.now() + within
     request.headers = CaseInsensitiveDict(request.headers)
     for redirects in range(REDIRECTS + 1):
@@ -183,7 +220,9 @@ def _open(
                 "GET", request.url, headers={**request.headers, **upgrade(key, asked, offer)}, params=request.params
             )
         )
+        handshake.sent, handshake.answer = prepared, None
         stream, answer, timings = _shaken(http, network, prepared, deadline, within)
+        handshake.answer, handshake.timings = answer, timings
         try:
             target = redirect_target(answer, prepared.url or "")
             if target is None or redirects == REDIRECTS or not http.may_redirect(prepared.url or "", target):
@@ -208,7 +247,7 @@ def _shaken(
     try:
         stream, opened = network.connect(origin, context, Timeouts(), deadline, http.service.local_addresses)
         stream.patience, stream.deadline = inf, deadline
-        answer, shaken = shake_hands(stream, request, url.netloc.rpartition("@")[2], network.now)
+        answer, shaken = shake_hands(stream, request, network.now)
         keep_cookies(http.cookies, request, answer.headers)
     except BaseException as exc:
         if stream is not None:

@@ -9,7 +9,7 @@ from hashlib import sha1
 from http.client import HTTPMessage
 from os import urandom
 from typing import Any, NamedTuple
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from requests import PreparedRequest
 from requests.cookies import MockRequest, MockResponse, RequestsCookieJar
@@ -35,13 +35,17 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Answer(NamedTuple):
-    """The server's response to the handshake: its *head* as bytes, and *rest*, the bytes received after it."""
+    """The server's response to the handshake: its *head* as bytes, and *rest*, the bytes received after it.
+
+    *asked* is the head of the request as it was sent.
+    """
 
     status: int
     reason: str
     head: bytes
     headers: HTTPMessage
     rest: bytes
+    asked: bytes = b""
 
 
 def upgrade(key: str, subprotocols: Sequence[str], offer: str | None = None) -> dict[str, str | None]:
@@ -78,23 +82,26 @@ def new_key() -> str:
     return b64encode(urandom(16)).decode()
 
 
-def shake_hands(
-    stream: NetworkStream, request: PreparedRequest, host: str, now: Callable[[], float]
-) -> tuple[Answer, Timings]:
+def request_head(request: PreparedRequest) -> bytes:
+    """Return the head of an upgrade request. Raises InvalidHeader for characters beyond Latin-1."""
+    lines = [f"GET {request.path_url} HTTP/1.1", *(f"{k}: {_header(v)}" for k, v in request.headers.items())]
+    if "Host" not in request.headers:
+        lines.insert(1, f"Host: {urlsplit(request.url or '').netloc.rpartition('@')[2]}")
+    try:
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+    except UnicodeEncodeError as exc:
+        raise beyond_latin_1(request.headers.items()) or exc from None
+
+
+def shake_hands(stream: NetworkStream, request: PreparedRequest, now: Callable[[], float]) -> tuple[Answer, Timings]:
     """Send the request and receive the head of the response.
 
     Returns the response and the seconds spent in sending, waiting and receiving. Blocks, at most until the
     deadline of the stream. Raises OSError, SocketTimeout, WebSocketRefused.
     """
-    lines = [f"GET {request.path_url} HTTP/1.1", *(f"{k}: {_header(v)}" for k, v in request.headers.items())]
-    if "Host" not in request.headers:
-        lines.insert(1, f"Host: {host}")
     parser = ResponseParser()
     begun = now()
-    try:
-        head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-    except UnicodeEncodeError as exc:
-        raise beyond_latin_1(request.headers.items()) or exc from None
+    head = request_head(request)
     stream.send(head)
     sent = first = now()
     received = b""
@@ -111,7 +118,7 @@ def shake_hands(
         if not parser.head and len(received) > HEAD_MOST:
             raise _refused(f"an answer of more than {HEAD_MOST:,} bytes", "ws handshake")
     timings = Timings(sending=sent - begun, waiting=first - sent, receiving=now() - first)
-    return _answer(parser), timings
+    return _answer(parser)._replace(asked=head), timings
 
 
 class Agreement(NamedTuple):

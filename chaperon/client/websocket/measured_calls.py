@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from chaperon.client.websocket.conversation import Conversation
 from chaperon.client.websocket.message_queue import Message
 from chaperon.client.websocket.metrics import USUAL_ENDS, WebSocketMetrics
 from chaperon.client.websocket.protocol import WebSocketProtocol
@@ -22,9 +23,10 @@ class MeasuredCalls:
     seconds, at which the message returned last had arrived.
     """
 
-    __slots__ = ("metrics", "protocol", "received_at")
+    __slots__ = ("_conversation", "metrics", "protocol", "received_at")
 
-    def __init__(self, protocol: WebSocketProtocol, metrics: WebSocketMetrics) -> None:
+    def __init__(self, protocol: WebSocketProtocol, metrics: WebSocketMetrics, conversation: Conversation) -> None:
+        self._conversation = conversation
         self.protocol = protocol
         self.metrics = metrics
         self.received_at: float = metrics.now()
@@ -37,6 +39,7 @@ class MeasuredCalls:
         protocol, metrics = self.protocol, self.metrics
         at: float = metrics.now()
         over = protocol.over
+        self._conversation.add(Message(payload, at, len(payload), 0, opcode))
         try:
             size = protocol.send(payload, opcode, within)
         except BaseException as exc:
@@ -53,6 +56,7 @@ class MeasuredCalls:
         message = inbox.pop(None)
         self.received_at = message.at
         now: float = self.metrics.now()
+        self._conversation.read_at = now
         self.metrics.read(now, now, message.wire)
         return message
 
@@ -105,5 +109,7 @@ class MeasuredCalls:
             self.failed(metrics.names.recv, start, exc, over)
             raise
         self.received_at = message.at
-        metrics.read(start, metrics.now(), message.wire)
+        now: float = metrics.now()
+        self._conversation.read_at = now
+        metrics.read(start, now, message.wire)
         return message

@@ -17,19 +17,21 @@ _UNREAD = object()
 
 
 class Message:
-    """A received message; *at* is the clock reading, in seconds, at which it arrived, *size* is in bytes.
+    """A message; *at* is the clock reading, in seconds, at which it arrived, *size* is in bytes.
 
     *wire* is the number of bytes in which it was sent: less than *size* where it was compressed. *json* is
-    the parsed value, None if the message is not JSON; it is parsed once.
+    the parsed value, None if the message is not JSON; it is parsed once. *sent* is 0; of a message that
+    the scenario sent, at *at*, it is the opcode of its frame.
     """
 
-    __slots__ = ("_json", "at", "body", "size", "wire")
+    __slots__ = ("_json", "at", "body", "sent", "size", "wire")
 
-    def __init__(self, body: str | bytes, at: float, size: int, wire: int) -> None:
+    def __init__(self, body: str | bytes, at: float, size: int, wire: int, sent: int = 0) -> None:
         self.body = body
         self.at = at
         self.size = size
         self.wire = wire
+        self.sent = sent
         self._json: Any = _UNREAD
 
     def __repr__(self) -> str:

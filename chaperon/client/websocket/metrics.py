@@ -6,6 +6,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from chaperon.client.timings import Timings
+from chaperon.client.websocket.conversation import Conversation
+from chaperon.client.websocket.socket_exchange import keep_socket_exchange
 from chaperon.errors import WebSocketClosed
 from chaperon.interrupts import is_a
 from chaperon.measure.failures import cause_of, failure_of
@@ -51,10 +53,23 @@ class WebSocketMetrics:
     «ws connect», «ws recv» (seconds blocked in it), «ws request» and «ws ping» are requests; «ws send»
     holds failed sends only. «round trip» is the time from sending a message to the arrival of its answer.
     «ws sent», «ws received», «ws dropped» and «ws closed CODE» are counts, with bytes. An abnormal close
-    is one error: of the call that was waiting, or of «ws recv» if none was.
+    is one error: of the call that was waiting, or of «ws recv» if none was. *conversation* is what
+    explains an error, once the WebSocket is open.
     """
 
-    __slots__ = ("_meter", "_received", "_recorder", "_recv", "_sent", "lag", "names", "now", "place")
+    __slots__ = (
+        "_explains",
+        "_meter",
+        "_received",
+        "_recorder",
+        "_recv",
+        "_sent",
+        "conversation",
+        "lag",
+        "names",
+        "now",
+        "place",
+    )
 
     def __init__(self, meter: Meter, place: str) -> None:
         self.place = place
@@ -66,6 +81,8 @@ class WebSocketMetrics:
         self._sent = meter.slot(self.names.sent, "count")
         self._received = meter.slot(self.names.received, "count")
         self._recv = meter.slot(self.names.recv, "ws")
+        self._explains = meter.recorder.exchanges.tap is not None
+        self.conversation: Conversation | None = None
 
     def opened(self, start: float, failure: BaseException | None = None, redirects: int = 0) -> Failure | None:
         """Record an attempt to connect, and count its redirects. Return the failure that was recorded."""
@@ -95,6 +112,8 @@ class WebSocketMetrics:
     def read(self, start: float, end: float, size: int) -> None:
         """Record a finished «ws recv» that returned a message of *size* bytes."""
         self._meter.record_in(self._recv, start, end, None, size, None, None)
+        if self._explains and self.conversation is not None:
+            keep_socket_exchange(self._meter, self.conversation, self.names.recv, start, end, None)
 
     def dropped(self) -> None:
         """Count a message dropped because the queue was full."""
@@ -118,6 +137,8 @@ class WebSocketMetrics:
             if cause is not None and is_a(cause, WebSocketClosed):
                 failure_of(cause)  # each waiter raises its own copy of the close; list the original once
         self._meter.record(name, "ws", start, end, found, size)
+        if (found is not None or self._explains) and self.conversation is not None:
+            keep_socket_exchange(self._meter, self.conversation, name, start, end, found)
         return found
 
     def trip(self, name: str, since: float, at: float) -> None:
@@ -128,5 +149,7 @@ class WebSocketMetrics:
         """Count a close by its code; record an abnormal one as an error unless a call already raised it (*known*)."""
         now = self.now()
         self._meter.record(f"ws closed {ended.code} {self.place}", "count", now, now, None, 0, None, 1.0)
+        if self.conversation is not None:
+            self.conversation.closed = f"closed with code {ended.code}{ended.reason and f': {ended.reason}'}"
         if not known and ended.code not in USUAL_ENDS:
             self.waited(self.names.recv, now, now, ended)

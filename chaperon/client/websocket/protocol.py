@@ -9,6 +9,7 @@ from functools import partial
 from chaperon.client.network.connect import NetworkContext
 from chaperon.client.network.stream import NetworkStream
 from chaperon.client.websocket import frames
+from chaperon.client.websocket.conversation import Conversation
 from chaperon.client.websocket.deflate import MessageDeflater, MessageInflater
 from chaperon.client.websocket.frame_decoder import Frame, FrameDecoder
 from chaperon.client.websocket.message_queue import Message, MessageQueue
@@ -33,6 +34,7 @@ class WebSocketProtocol:
     """
 
     __slots__ = (
+        "_conversation",
         "_decoder",
         "_deflater",
         "_ended",
@@ -55,6 +57,7 @@ class WebSocketProtocol:
         clock: Clock,
         metrics: WebSocketMetrics,
         network: NetworkContext,
+        conversation: Conversation,
         *,
         buffer: int,
         max_size: int,
@@ -66,6 +69,7 @@ class WebSocketProtocol:
         self.inbox = MessageQueue(clock, most=buffer, most_bytes=max_size, dropped=metrics.dropped)
         self._metrics = metrics
         self._network = network
+        self._conversation = conversation
         self._ended = ended
         self._leaving = False
         self._farewell: WebSocketClosed | None = None
@@ -180,7 +184,9 @@ class WebSocketProtocol:
         opcode, payload, size, wire = frame
         if opcode <= frames.BINARY:
             at = self._metrics.received(wire)
-            self.inbox.put(Message(payload, at, size, wire))
+            message = Message(payload, at, size, wire)
+            self._conversation.add(message)
+            self.inbox.put(message)
             return
         assert isinstance(payload, bytes)
         if opcode == frames.PING:

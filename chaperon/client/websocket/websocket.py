@@ -10,6 +10,7 @@ from typing import Any
 
 from chaperon.client.timings import Timings
 from chaperon.client.websocket import frames
+from chaperon.client.websocket.conversation import Conversation
 from chaperon.client.websocket.handshake import parsed_headers
 from chaperon.client.websocket.matching import Key, match_message, match_reply
 from chaperon.client.websocket.measured_calls import MeasuredCalls
@@ -43,13 +44,13 @@ class WebSocket:
     __slots__ = (
         "__weakref__",
         "_calls",
+        "_conversation",
         "_head",
         "_metrics",
         "_protocol",
         "_timeout",
         "compression",
         "subprotocol",
-        "timings",
     )
 
     def __init__(
@@ -60,14 +61,13 @@ class WebSocket:
         timeout: float | None,
         subprotocol: str | None,
         compression: str | None,
-        head: bytes,
-        timings: Timings,
+        conversation: Conversation,
     ) -> None:
         self.subprotocol = subprotocol
         self.compression = compression
-        self._head: bytes | HTTPMessage = head  # parsed when asked for: thousands of open WebSockets have one each
-        self.timings = timings
-        self._calls = MeasuredCalls(protocol, metrics)
+        self._head: HTTPMessage | None = None  # parsed when asked for: thousands of open WebSockets have one each
+        self._conversation = conversation
+        self._calls = MeasuredCalls(protocol, metrics, conversation)
         self._protocol = protocol
         self._metrics = metrics
         self._timeout = timeout
@@ -102,9 +102,14 @@ class WebSocket:
     @property
     def headers(self) -> HTTPMessage:
         """The headers of the handshake response."""
-        if isinstance(self._head, bytes):
-            self._head = parsed_headers(self._head)
+        if self._head is None:
+            self._head = parsed_headers(self._conversation.answered)
         return self._head
+
+    @property
+    def timings(self) -> Timings:
+        """The seconds of each stage of connecting."""
+        return self._conversation.timings
 
     @property
     def received_at(self) -> float:
@@ -203,6 +208,7 @@ class WebSocket:
             self._calls.failed(series, start, exc, over)
             raise
         self._calls.received_at = reply.at
+        self._conversation.read_at = self._metrics.now()
         self._metrics.waited(series, start, reply.at, None, reply.wire)
         return wants.value_of(reply)
 

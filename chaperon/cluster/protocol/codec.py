@@ -10,7 +10,7 @@ from chaperon.errors import LoadError, OtherProtocol, WireError
 from chaperon.measure.quantity import count_text
 from chaperon.measure.strict_msgpack import LARGEST, Check, pack, reader, unpack
 
-PROTOCOL = 15
+PROTOCOL = 16
 
 
 def encode(message: Message) -> bytes:

@@ -20,7 +20,7 @@ from chaperon.report.texts import map_texts
 INDEX = "index.txt"
 MOST_FILES = 1_000
 """Files written beside the index, those of the most frequent errors first."""
-NONE_KEPT = "no exchange: only HTTP requests and the opening of WebSockets have one"
+NONE_KEPT = "no exchange: only HTTP requests, WebSockets and checks of their messages have one"
 
 
 class FailuresOutput(Output):
