@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 from gevent.pywsgi import WSGIServer
-from google.protobuf.json_format import Parse
+from google.protobuf.json_format import Parse, ParseError
 from hypothesis import given
 from hypothesis import strategies as st
 from line_protocol_parser import parse_line
@@ -32,6 +32,7 @@ from chaperon.report.outputs.otlp import (
 from chaperon.report.outputs.output import Output
 from chaperon.report.outputs.prometheus import BOUNDS, PrometheusOutput, bucket_counts
 from chaperon.report.outputs.push import Sender, shown
+from chaperon.report.redaction.one_line import one_line
 
 
 class Seconds(Output):
@@ -203,7 +204,49 @@ def test_otlp_is_posted_every_second_and_at_the_end(receiver, seconds):
 
     assert [post[0] for post in receiver.posts] == ["/v1/metrics"] * 4
     assert receiver.posts[0][2] == "Basic YTpi"
-    Parse(receiver.posts[-1][3], ExportMetricsServiceRequest())
+
+
+def point_of(point):
+    """The attributes of a data point as a key, and what it counts."""
+    key = tuple(sorted((each.key, each.value.string_value) for each in point.attributes))
+    count = point.as_int if hasattr(point, "as_int") else point.count
+    return key, count
+
+
+def test_every_body_is_read_by_the_official_classes_and_no_total_falls(receiver):
+    output = OtlpOutput(receiver.url)
+    report = report_of((*HOSTILE, "GET /"), outputs=[output])
+    totals, moments = {}, []
+
+    for *_, body in receiver.posts:
+        message = Parse(body, ExportMetricsServiceRequest())  # refuses unknown fields and values of other types
+        metrics = message.resource_metrics[0].scope_metrics[0].metrics
+        assert {"chaperon.samples", "chaperon.duration", "chaperon.visits"} <= {metric.name for metric in metrics}
+        for metric in metrics:
+            kind = metric.WhichOneof("data")
+            points = getattr(metric, kind).data_points
+            assert len({point_of(point)[0] for point in points}) == len(points)
+            assert all(point.start_time_unix_nano <= point.time_unix_nano for point in points)
+            moments += [point.time_unix_nano for point in points]
+            for key, count in map(point_of, points) if kind != "gauge" else ():
+                assert count >= totals.get((metric.name, key), 0)
+                totals[metric.name, key] = count
+
+    counted = Counter()
+    for (name, key), count in totals.items():
+        if name == "chaperon.samples":
+            counted[dict(key)["name"], dict(key)["kind"]] += count
+    assert len(receiver.posts) > 5
+    assert moments == sorted(moments)
+    assert counted == {(one_line(row.name), row.kind): row.count for row in report.rows}
+
+
+@pytest.mark.parametrize(
+    "change", [{"unknown": 1}, {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"nam": "a"}]}]}]}]
+)
+def test_the_official_classes_refuse_a_body_with_a_field_that_does_not_exist(change):
+    with pytest.raises(ParseError, match="no field named"):
+        Parse(json.dumps(change), ExportMetricsServiceRequest())
 
 
 def test_influx_lines_are_read_by_a_parser_of_the_protocol(seconds):
