@@ -125,7 +125,7 @@ def test_a_profile_is_above_the_other_values_and_displaces_their_load(shown, com
     monkeypatch.setenv("CHAPERON_PROFILE", "ci")
     assert shown("local") == rows
     monkeypatch.setenv("CHAPERON_PROFILE", "live")
-    assert command("local", "shop.py").stderr == "chaperon: no profile 'live' in chaperon.toml: there are ci\n"
+    assert command("local", "shop.py").stderr == "chaperon: no profile 'live' in chaperon.toml: there is ci\n"
 
 
 def test_repeated_options_are_lines_of_a_variable_and_lists_or_tables_of_a_file(shown, tmp_path, monkeypatch):
@@ -165,6 +165,10 @@ BAD = {
     "in a profile": (
         "[profile.x]\nlimits = []",
         "unknown key 'limits' in chaperon.toml, profile x; did you mean limit?",
+    ),
+    "several profiles": (
+        "[profiles.ci]\nrate = 3",
+        "unknown key 'profiles' in chaperon.toml; did you mean profile or run-file or log-file?",
     ),
     "nothing near": ("zzzz = 3", "unknown key 'zzzz' in chaperon.toml"),
     "about itself": ("show-config = true", "unknown key 'show-config' in chaperon.toml"),

@@ -8,8 +8,7 @@ from peer import closing, frame
 from chaperon import Environment, Scenario, WebSocketClosed, WebSocketRefused, WebSocketTimeout, run
 from chaperon.client.timings import Timings
 from chaperon.client.websocket.conversation import KEPT, LAST, Conversation
-from chaperon.client.websocket.frames import BINARY
-from chaperon.client.websocket.message_queue import Message
+from chaperon.client.websocket.frames import BINARY, TEXT
 from chaperon.measure.exchange import HANDSHAKE, MESSAGE, Exchange, SocketMessage
 from chaperon.measure.window import Window
 from chaperon.measure.window_codec import pack_window, unpack_window
@@ -191,34 +190,34 @@ def test_secrets_are_masked_in_messages_and_in_the_end(websocket_server):
     assert found.url.endswith("token=***")
 
 
-def message(number, *, size=3, sent=0):
-    return Message("x" * size if size != 3 else f"{number:03}", float(number), size, size, sent)
-
-
 @pytest.mark.parametrize("count", [0, 1, LAST - 1, LAST, LAST + 1, 3 * LAST + 2])
 @pytest.mark.parametrize("most", [0, 1, LAST, 100])
 def test_a_conversation_keeps_the_last_messages_in_their_order(count, most):
     talk = Conversation("http://a/", b"", b"", Timings())
 
     for number in range(count):
-        talk.add(message(number))
+        talk.add(f"{number:03}", float(number), 3, 0)
 
     expected = list(range(count))[-LAST:][-most:] if most else []
     assert [int(each.body) for each in talk.last_messages(most)] == expected
     assert talk.count == count
 
 
-def test_of_a_long_message_only_the_beginning_is_kept_and_a_short_one_is_not_copied():
+@pytest.mark.parametrize("long", ["y" * 5_000_000, b"y" * 5_000_000])
+def test_of_a_long_message_only_the_beginning_is_kept_and_a_short_one_is_not_copied(long):
     talk = Conversation("http://a/", b"", b"", Timings())
-    short, long = message(1), Message(b"y" * 5_000_000, 2.0, 5_000_000, 4_000_000, BINARY)
+    short = b"z" * KEPT
 
-    talk.add(short)
-    talk.add(long)
+    talk.add(short, 1.0, KEPT, TEXT)
+    talk.add(long, 2.0, 5_000_000, BINARY)
     kept_short, kept_long = talk.last_messages()
 
-    assert kept_short is short
-    assert len(kept_long.body) == KEPT
-    assert (kept_long.at, kept_long.size, kept_long.wire, kept_long.sent) == (2.0, 5_000_000, 4_000_000, BINARY)
+    assert kept_short.body is short
+    assert kept_long.body == long[:KEPT]
+    assert [(each.at, each.size, each.sent) for each in (kept_short, kept_long)] == [
+        (1.0, KEPT, TEXT),
+        (2.0, 5_000_000, BINARY),
+    ]
 
 
 def test_a_message_is_cut_where_no_word_is_divided(websocket_server):

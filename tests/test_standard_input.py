@@ -57,3 +57,34 @@ def test_no_temporary_folder_is_left(process, target, tmp_path, monkeypatch):
     process("check", "-", "--url", target.url, input=SCENARIO)
 
     assert not list(folder.iterdir())
+
+
+MANY = """from chaperon import Environment, Scenario, iterations, run, step
+
+
+@step
+def look(session):
+    session.get(session.config["page"])
+
+
+def environment(page):
+    return Environment(scenarios=[run(Scenario(look), iterations(1))], config={"page": page})
+
+
+first, second = environment("/first"), environment("/second")
+"""
+
+
+@pytest.mark.parametrize("target_of", ["-:second", "/dev/stdin:second"])
+def test_one_of_several_environments_is_named_after_a_colon(process, target, target_of):
+    done = process("check", target_of, "--url", target.url, input=MANY)
+
+    assert done.returncode == 0, done.stderr
+    assert target.asked == ["GET /second"]
+
+
+def test_several_environments_are_named_as_they_are_typed(process):
+    done = process("check", "-", input=MANY)
+
+    assert done.returncode == 3
+    assert done.stderr.rstrip().endswith("holds several environments: first, second; say which, as in -:first")

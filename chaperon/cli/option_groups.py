@@ -24,6 +24,9 @@ WIDEST = 26
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
+STANDARD_INPUT = "/dev/stdin"
+
+
 class HelpfulCommand(click.Command):
     """A command that prints its help line by line: a clean stream indents all but the first line of one text."""
 
@@ -37,6 +40,8 @@ class HelpfulCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the words of a command line. Raises UsageError with our names of options of other tools."""
         words = list(args)
+        # click reads "-:NAME", an environment of the scenario on standard input, as options
+        args = [f"{STANDARD_INPUT}{word[1:]}" if word.startswith("-:") else word for word in args]
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption:

@@ -16,9 +16,9 @@ from chaperon.cli.option_groups import argument, option
 from chaperon.cli.outputs import OUTPUT_NAMES, output_options
 from chaperon.cli.settings_file import joined_by, nested_settings
 from chaperon.cli.spans import SPAN, WAIT_SPAN
-from chaperon.cli.standard_input import scenario_path
+from chaperon.cli.standard_input import as_typed, scenario_path
 from chaperon.cli.terminal.streams import hide
-from chaperon.errors import UsageError
+from chaperon.errors import LoadError, UsageError
 from chaperon.execution.environment import Environment
 from chaperon.execution.loader import load
 from chaperon.execution.secrets.secret_references import header_reference, reference_of
@@ -73,7 +73,10 @@ class RunOptions:
         sentence for all that nothing uses, think times that never pass, and limits on names that are not there.
         """
         hide(self.secrets)
-        loaded = load(target, warn=warn)
+        try:
+            loaded = load(target, warn=warn)
+        except LoadError as exc:
+            raise LoadError(as_typed(str(exc), target)) from exc
         hide(loaded.secrets)
         environment = self.apply_to(loaded)
         for sentence in environment.doubts:

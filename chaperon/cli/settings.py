@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from chaperon.cli.foreign_words import OPTIONS
 from chaperon.cli.grouped_option import FILE_VALUES, PREFIX, GroupedOption, options_of, variable_given, variable_of
-from chaperon.cli.settings_file import FILE, PROJECT, FileValue, SettingsFile, read_settings, words_of
+from chaperon.cli.settings_file import FILE, PROFILES, PROJECT, FileValue, SettingsFile, read_settings, words_of
 from chaperon.cli.terminal.streams import print_warning
 from chaperon.errors import UsageError
 
@@ -115,7 +115,7 @@ def _refuse_unknown(file: SettingsFile, context: click.Context) -> None:
     for key, place in unknown:
         if key not in known:
             ours = OPTIONS.get(f"--{key}")
-            hint = f": {key} is {ours}" if ours else near(key, known)
+            hint = f": {key} is {ours}" if ours else near(key, known | {PROFILES})
             raise UsageError(f"unknown key {key!r} in {place}{hint}")
 
 

@@ -48,7 +48,8 @@ class SettingsFile:
         if profile is None:
             return found
         if profile not in self.profiles:
-            there = f"there are {', '.join(sorted(self.profiles))}" if self.profiles else "there are none"
+            names = sorted(self.profiles)
+            there = f"there {'is' if len(names) == 1 else 'are'} {', '.join(names)}" if names else "there are none"
             raise UsageError(f"no profile {profile!r} in {self.name}: {there}")
         place = self._place(profile)
         return {**found, **{key: FileValue(value, place, True) for key, value in self.profiles[profile].items()}}

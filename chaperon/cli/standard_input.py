@@ -8,21 +8,27 @@ import sys
 import tempfile
 from pathlib import Path
 
+from chaperon.cli.option_groups import STANDARD_INPUT
 from chaperon.errors import LoadError, UsageError
 
-NAME = "-"
+NAMES = ("-", STANDARD_INPUT)
 """What stands for standard input in place of a file."""
 
+FILE = "scenario.py"
 LARGEST = 16 << 20
 """Bytes of the largest file."""
 
+_FILES: set[str] = set()
+
 
 def scenario_path(target: str) -> str:
-    """Return *target*, or for "-" the path of a file that holds what standard input has. Raises LoadError, UsageError.
+    """Return *target*, FILE[:NAME]; for the file "-" that of a file with what standard input has.
 
-    Blocks until the input ends. Modules and data files are looked for in the working directory.
+    Blocks until the input ends. Modules and data files are looked for in the working directory. Raises LoadError,
+    UsageError.
     """
-    if target != NAME:
+    file, colon, name = target.partition(":")
+    if file not in NAMES:
         return target
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError("- reads the scenario from standard input: write it there, as in  chaperon local - < shop.py")
@@ -33,6 +39,13 @@ def scenario_path(target: str) -> str:
         raise LoadError("there is no scenario on standard input: it is empty")
     folder = tempfile.mkdtemp(prefix="chaperon-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    path = Path(folder, "scenario.py")
+    path = Path(folder, FILE)
     path.write_bytes(content)
-    return str(path)
+    _FILES.add(str(path))
+    return f"{path}{colon}{name}"
+
+
+def as_typed(message: str, target: str) -> str:
+    """Return an error message about *target* with "-:NAME" in place of the path that `scenario_path` returned."""
+    file = target.partition(":")[0]
+    return message.replace(f"as in {file}:", "as in -:") if file in _FILES else message

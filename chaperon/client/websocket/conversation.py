@@ -22,11 +22,24 @@ class Conversation:
     which the scenario was given a message last.
     """
 
+    # mypyc: every message passes here. Sixteen attributes take a tenth of the instructions of a list of objects.
     __slots__ = (
-        "_first",
-        "_last",
-        "_second",
-        "_third",
+        "_at_1",
+        "_at_2",
+        "_at_3",
+        "_at_4",
+        "_body_1",
+        "_body_2",
+        "_body_3",
+        "_body_4",
+        "_sent_1",
+        "_sent_2",
+        "_sent_3",
+        "_sent_4",
+        "_size_1",
+        "_size_2",
+        "_size_3",
+        "_size_4",
         "answered",
         "asked",
         "closed",
@@ -46,26 +59,41 @@ class Conversation:
         self.read_at: float = -1.0
         self.count: int = 0
         self.shown = shown
-        # four attributes: to move them takes fewer instructions than a list, and idle sockets are many
-        self._first: Message | None = None
-        self._second: Message | None = None
-        self._third: Message | None = None
-        self._last: Message | None = None
+        self._body_1: str | bytes = ""
+        self._body_2: str | bytes = ""
+        self._body_3: str | bytes = ""
+        self._body_4: str | bytes = ""
+        self._at_1 = self._at_2 = self._at_3 = self._at_4 = 0.0
+        self._size_1 = self._size_2 = self._size_3 = self._size_4 = 0
+        self._sent_1 = self._sent_2 = self._sent_3 = self._sent_4 = 0
 
     def __repr__(self) -> str:
         return f"<Conversation of {self.count} messages>"
 
-    def add(self, message: Message) -> None:
-        """Keep a message in place of the oldest one."""
-        if message.size > KEPT:
-            message = message.beginning(KEPT)
-        self._first = self._second
-        self._second = self._third
-        self._third = self._last
-        self._last = message
+    def add(self, body: str | bytes, at: float, size: int, sent: int) -> None:
+        """Keep a message in place of the oldest one; *sent* as of `Message`."""
+        self._body_1, self._body_2, self._body_3 = self._body_2, self._body_3, self._body_4
+        self._at_1, self._at_2, self._at_3 = self._at_2, self._at_3, self._at_4
+        self._size_1, self._size_2, self._size_3 = self._size_2, self._size_3, self._size_4
+        self._sent_1, self._sent_2, self._sent_3 = self._sent_2, self._sent_3, self._sent_4
+        if size <= KEPT:
+            self._body_4 = body
+        elif isinstance(body, bytes):
+            self._body_4 = body[:KEPT]
+        else:
+            self._body_4 = body[:KEPT]
+        self._at_4 = at
+        self._size_4 = size
+        self._sent_4 = sent
         self.count += 1
 
     def last_messages(self, most: int = LAST) -> list[Message]:
         """Return the last *most* messages that are kept, oldest first; their bodies may be beginnings."""
-        kept = [each for each in (self._first, self._second, self._third, self._last) if each is not None]
-        return kept[-most:] if most > 0 else []
+        kept = [
+            Message(self._body_1, self._at_1, self._size_1, 0, self._sent_1),
+            Message(self._body_2, self._at_2, self._size_2, 0, self._sent_2),
+            Message(self._body_3, self._at_3, self._size_3, 0, self._sent_3),
+            Message(self._body_4, self._at_4, self._size_4, 0, self._sent_4),
+        ]
+        number = min(most, self.count, LAST)
+        return kept[LAST - number :]

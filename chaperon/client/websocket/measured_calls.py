@@ -39,7 +39,7 @@ class MeasuredCalls:
         protocol, metrics = self.protocol, self.metrics
         at: float = metrics.now()
         over = protocol.over
-        self._conversation.add(Message(payload, at, len(payload), 0, opcode))
+        self._conversation.add(payload, at, len(payload), opcode)
         try:
             size = protocol.send(payload, opcode, within)
         except BaseException as exc:

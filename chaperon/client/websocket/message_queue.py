@@ -34,13 +34,6 @@ class Message:
         self.sent = sent
         self._json: Any = _UNREAD
 
-    def beginning(self, most: int) -> Message:
-        """Return a message with at most *most* characters or bytes of the body."""
-        body = self.body
-        # mypyc: a slice of a known type takes far fewer instructions
-        start = body[:most] if isinstance(body, bytes) else body[:most]
-        return Message(start, self.at, self.size, self.wire, self.sent)
-
     def __repr__(self) -> str:
         return f"<Message of {self.size} bytes at {self.at:g}>"
 

@@ -185,7 +185,7 @@ class WebSocketProtocol:
         if opcode <= frames.BINARY:
             at = self._metrics.received(wire)
             message = Message(payload, at, size, wire)
-            self._conversation.add(message)
+            self._conversation.add(payload, at, size, 0)
             self.inbox.put(message)
             return
         assert isinstance(payload, bytes)
