@@ -8,6 +8,7 @@ import pytest
 from unjudged import UNJUDGED
 
 from chaperon import iterations
+from chaperon.cli.foreign_words import OPTIONS
 from chaperon.cli.main import COMMANDS, chaperon
 from chaperon.execution.loader import load
 from chaperon.load.expression import read_load
@@ -55,7 +56,7 @@ def test_every_block_runs_as_it_stands(code, url, tmp_path):
 
 
 def test_each_page_has_blocks():
-    assert len(BLOCKS) == sum(text.count("```python") for text in PAGES.values()) == 5
+    assert len(BLOCKS) == sum(text.count("```python") for text in PAGES.values()) == 7
 
 
 @pytest.mark.parametrize("text", [each for each in LIMITS if "…" not in each and "exit code" not in each])
@@ -86,8 +87,8 @@ def test_every_command_is_one():
 
 
 def test_every_option_in_our_column_is_one():
-    context = chaperon.get_command(None, "local").params
-    known = {name for each in context for name in each.opts}
+    commands = [chaperon.get_command(None, name) for name in COMMANDS]
+    known = {name for command in commands for each in command.params for name in each.opts}
     cells = [
         cell
         for text in PAGES.values()
@@ -96,3 +97,99 @@ def test_every_option_in_our_column_is_one():
     ]
 
     assert {name for cell in cells for name in re.findall(r"(?<=[` ])--[a-z-]+", cell)} <= known
+
+
+def test_the_settings_that_were_a_locust_conf_are_read(command, tmp_path):
+    (block,) = re.findall(r"^```toml\n(.*?)^```", PAGES["from-locust.md"], re.DOTALL | re.MULTILINE)
+    (tmp_path / "chaperon.toml").write_text(block)
+    (tmp_path / "shop.py").write_text(BLOCKS[1].values[0])
+
+    shown = command("local", "shop.py", "--show-config")
+    planned = command("plan", "shop.py")
+
+    assert shown.returncode == planned.returncode == 0, shown.stderr + planned.stderr
+    assert {line.split()[0] for line in shown.stdout.splitlines() if "chaperon.toml" in line} == {
+        f"--{key}" for key in re.findall(r"^(\w+) =", block, re.MULTILINE)
+    }
+    assert "100 users" in planned.stdout
+
+
+LOCUST = [
+    "--headless",
+    "--users",
+    "--spawn-rate",
+    "--run-time",
+    "--host",
+    "--locustfile",
+    "--autostart",
+    "--autoquit",
+    "--tags",
+    "--exclude-tags",
+    "--csv",
+    "--csv-full-history",
+    "--html",
+    "--json",
+    "--json-file",
+    "--print-stats",
+    "--only-summary",
+    "--reset-stats",
+    "--loglevel",
+    "--logfile",
+    "--list",
+    "--show-task-ratio",
+    "--class-picker",
+    "--config",
+    "--config-users",
+    "--expect-workers",
+    "--expect-workers-max-wait",
+    "--master",
+    "--worker",
+    "--master-host",
+    "--master-port",
+    "--master-bind-host",
+    "--master-bind-port",
+    "--processes",
+    "--stop-timeout",
+    "--exit-code-on-error",
+    "--web-host",
+    "--web-port",
+    "--web-login",
+    "--otel",
+    "--profile",
+    "--skip-log-setup",
+]
+K6 = [
+    "--vus",
+    "--duration",
+    "--iterations",
+    "--stage",
+    "--rps",
+    "--tag",
+    "--out",
+    "--summary-export",
+    "--quiet",
+    "--no-thresholds",
+    "--no-summary",
+    "--http-debug",
+    "--insecure-skip-tls-verify",
+    "--user-agent",
+    "--paused",
+    "--linger",
+    "--address",
+    "--config",
+    "--env",
+    "--execution-segment",
+    "--max-redirects",
+    "--discard-response-bodies",
+    "--no-connection-reuse",
+    "--local-ips",
+    "--log-output",
+    "--console-output",
+]
+
+
+@pytest.mark.parametrize("name", [*LOCUST, *K6])
+def test_each_option_of_theirs_is_ours_too_or_is_answered_with_ours(name):
+    ours = {option for each in chaperon.get_command(None, "local").params for option in each.opts}
+
+    assert name in ours or name in OPTIONS

@@ -9,6 +9,9 @@ _USERS, _HOLD, _RATE = "--users", "--hold", "--rate"
 _RAMP = "--ramp, a span: 100 users at 10 a second start within --ramp 10s"
 _NO_INTERFACE = "not needed: a run starts at once"
 _FILE = "not needed: name the file, as in chaperon local FILE"
+_STAGES = '--load \'stages(("30s", 100), ("5m", 100), of=users)\''
+_PAGE = "--page, or --page-at HOST:PORT; chaperon page FILE starts runs from the browser"
+_MASTER = "an argument: chaperon worker HOST:PORT"
 
 OPTIONS = {
     "--host": "--url",
@@ -40,9 +43,9 @@ OPTIONS = {
     "--num-requests": "--iterations (visits, not requests)",
     "-n": "--iterations (visits, not requests)",
     "-i": "--iterations",
-    "--stage": '--load \'stages(("30s", 100), ("5m", 100), of=users)\'',
-    "--stages": '--load \'stages(("30s", 100), ("5m", 100), of=users)\'',
-    "-s": '--load \'stages(("30s", 100), ("5m", 100), of=users)\'',
+    "--stage": _STAGES,
+    "--stages": _STAGES,
+    "-s": _STAGES,
     "--stop-timeout": "--grace",
     "--reset-stats": "--warmup",
     "--threshold": "--limit",
@@ -65,11 +68,49 @@ OPTIONS = {
     "-L": "--log",
     "--tags": "--only NAME, which runs one entry of an environment",
     "-T": "--only NAME, which runs one entry of an environment",
+    "--exclude-tags": "--only NAME, which runs one entry of an environment",
+    "-E": "--only NAME, which runs one entry of an environment",
+    "--class-picker": "--only NAME, which runs one entry of an environment",
+    "--list": "a command: chaperon ls FILE",
+    "-l": "a command: chaperon ls FILE",
+    "--show-task-ratio": "a command: chaperon plan FILE",
+    "--show-task-ratio-json": "a command: chaperon plan FILE",
+    "--config": "--profile NAME of chaperon.toml or pyproject.toml",
+    "--config-users": "--load, or an entry with a load for each kind of user",
+    "--print-stats": "--plain",
+    "--skip-log-setup": "not needed: nothing is logged without --log",
+    "--csv-full-history": "--csv DIR, which has every second",
+    "--json-file": "--json",
+    "--otel": "--otlp URL",
+    "--autoquit": "--linger, which keeps the page after the end",
+    "--web-host": _PAGE,
+    "--web-port": _PAGE,
+    "-P": _PAGE,
+    "--web-auth": "--page-token",
+    "--web-login": "--page-token",
     "--master": "a command: chaperon master FILE",
+    "--master-host": _MASTER,
+    "--master-port": _MASTER,
+    "--master-bind-host": "chaperon master --bind",
+    "--master-bind-port": "chaperon master --bind",
+    "--expect-workers-max-wait": "chaperon master --gather",
     "--worker": "a command: chaperon worker HOST:PORT",
     "--expect-workers": "chaperon master --workers",
     "--summary-export": "--json",
     "--output": "--json, --csv, --html, --influx or --otlp",
+    "--tag": "session.tagged(name=value), or tags= of a request, in the scenario",
+    "--paused": "a command: chaperon page FILE, which waits for Start",
+    "--log-output": "--log, --log-file",
+    "--no-thresholds": "not needed: leave --limit out",
+    "--no-summary": "--quiet",
+    "--no-usage-report": "not needed: nothing is sent but the load",
+    "--console-output": "--log-file",
+    "--max-redirects": "session.http.max_redirects, in the scenario",
+    "--discard-response-bodies": "stream=True of a request, in the scenario",
+    "--no-connection-reuse": "--header 'Connection: close'",
+    "--local-ips": "local_addresses= of Environment or Service, in the scenario",
+    "--execution-segment": "chaperon master and chaperon worker, which divide the load",
+    "--address": _PAGE,
     "--out": "--json, --csv, --html, --influx or --otlp",
     "-o": "--json, --csv, --html, --influx or --otlp",
 }
@@ -101,7 +142,8 @@ def foreign_options(words: Sequence[str], own: Collection[str]) -> str:
     parts = []
     for name in found:
         ours = OPTIONS[name]
-        parts.append(f"{name} is {ours}" if ours.startswith("not needed") else f"{name} is {ours} here")
+        whole = ours.startswith("not needed") or ours.endswith("in the scenario")
+        parts.append(f"{name} is {ours}" if whole else f"{name} is {ours} here")
     return "; ".join(parts)
 
 
