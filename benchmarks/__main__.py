@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from benchmarks.cases import CASES
-from benchmarks.compiled import go_on_compiled
+from benchmarks.compiled import STARTED_IN, go_on_compiled
 from benchmarks.crowd import LARGE, crowd, crowd_at_once
 from benchmarks.duel import duel
 from benchmarks.echo import SIZES, echo
@@ -16,7 +17,7 @@ from benchmarks.intervals import intervals
 from benchmarks.live_page import live_page
 from benchmarks.live_view import live_view
 from benchmarks.profile import profile
-from benchmarks.real_runs import real_runs
+from benchmarks.real_runs import LENGTH, MARGIN, real_runs
 from benchmarks.recording import recording
 from benchmarks.run_files import run_files
 from benchmarks.situations import SITUATIONS
@@ -67,6 +68,17 @@ def main() -> None:
     parser.add_argument(
         "--seeds", type=int, help="how often each, with another seed (truth: 1, intervals: 100, real-runs: 10)"
     )
+    parser.add_argument("--length", type=int, default=LENGTH, help=f"seconds of a run of real-runs ({LENGTH})")
+    parser.add_argument(
+        "--keep", metavar="DIR", type=Path, help="keep the run files of real-runs there, and use those that are there"
+    )
+    parser.add_argument(
+        "--margin",
+        action="append",
+        type=float,
+        metavar="PERCENT",
+        help="of real-runs: count the pairs that differ by more, may be repeated (5)",
+    )
     parser.add_argument(
         "--only",
         action="append",
@@ -114,7 +126,10 @@ def _measured(name: str, args: argparse.Namespace) -> str:
     if name == "live-page":
         return live_page(args.rounds)
     if name == "real-runs":
-        return real_runs(args.seeds or 10)
+        margins = [percent / 100 for percent in args.margin or [100 * MARGIN]]
+        return real_runs(
+            args.seeds or 10, length=args.length, keep=args.keep and STARTED_IN / args.keep, margins=margins
+        )
     if name == "profile":
         return profile(CASES["get"], users=args.users)
     if name == "frames":

@@ -15,6 +15,9 @@ from benchmarks.machine import cache
 CHECKOUT = Path(os.environ.get("BENCHMARKED_CHECKOUT") or Path(__file__).resolve().parent.parent)
 """Where the source is that was copied, or is run as it is written."""
 
+STARTED_IN = Path(os.environ.get("BENCHMARKED_FROM") or Path.cwd())
+"""The working directory of the command, which relative paths on its command line begin at."""
+
 _PARTS = ("chaperon", "bin", "setup.py", "setup.cfg", "pyproject.toml", "README.md")
 _FRESH = "benchmarks"
 """Copied each time: a change of it compiles nothing anew."""
@@ -25,7 +28,8 @@ def go_on_compiled() -> None:
     if find_spec("chaperon.visit__mypyc") is not None:
         return
     copy = _copy()
-    environment = {**os.environ, "BENCHMARKED_CHECKOUT": str(CHECKOUT), "PYTHONPATH": str(copy)}
+    places = {"BENCHMARKED_CHECKOUT": str(CHECKOUT), "BENCHMARKED_FROM": str(STARTED_IN), "PYTHONPATH": str(copy)}
+    environment = {**os.environ, **places}
     os.chdir(copy)
     os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]], environment)
 

@@ -46,11 +46,14 @@ def fields(second):
 @given(st.lists(second, max_size=12), st.data())
 def test_seconds_come_back_as_they_were_the_last_first(seconds, data):
     most = data.draw(st.integers(0, len(seconds)))
+    start, end = data.draw(st.integers(0, 20)), data.draw(st.integers(10, 50))
     kept = kept_of(seconds)
 
     for each in (kept, KeptSeconds.of_bytes(kept.to_bytes())):
         assert len(each) == len(seconds)
         assert list(map(fields, each.seconds(most))) == list(map(fields, reversed(seconds[:most])))
+        stretch = [second for second in reversed(seconds[:most]) if start <= second.at < end]
+        assert list(map(fields, each.seconds(most, start, end))) == list(map(fields, stretch))
 
 
 @given(st.lists(second, max_size=12), st.lists(st.floats(-1.0, 12.0), max_size=5), st.data())

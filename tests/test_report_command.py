@@ -74,6 +74,9 @@ def test_every_output_of_a_run_can_be_made_of_its_file(kept):
     [
         (["report", "nowhere.chap"], 1, "cannot read nowhere.chap: No such file"),
         (["report", "shop.py"], 1, "shop.py is not a run file: write one with --run-file"),
+        (["report", "run.chap", "run.chap"], 2, "give one run file: `chaperon compare A B` compares runs"),
+        (["report"], 2, "Missing argument"),
+        (["report", "run.chap", "--from", "2s", "--to", "1s"], 2, "no second of the run is from 2 s to 1 s"),
         (["report", "run.chap", "--from", "1h"], 2, "no second of the run is from 3600 s to its end"),
         (["report", "run.chap", "--phase", "soak"], 2, "the run has no phase 'soak': it has "),
         (["report", "run.chap", "--probe", "7"], 2, "has no run 7: it has 1"),

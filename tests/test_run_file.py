@@ -1,9 +1,13 @@
 """A run file: the report made of it is the run's, wherever it was cut off."""
 
 import gc
+import gzip
 import json
+import os
 import random
+import re
 import tracemalloc
+import zipfile
 from dataclasses import replace
 
 import fuzz_run_files
@@ -177,6 +181,44 @@ def test_a_file_that_is_none_is_refused(tmp_path, content):
 
     with pytest.raises(RunFileError, match="is not a run file"):
         read_run(tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("empty", "is not a run file: it is empty"),
+        ("gzip", "is not a run file: it is compressed with gzip; unpack it first"),
+        ("zip", "is not a run file: it is compressed with zip"),
+        ("folder", "Is a directory"),
+        ("pipe", "it is a pipe or a socket, and a run file is read more than once: write it to a file"),
+        ("joined", "its run 2 was written as run 1: is it several files in one?"),
+    ],
+)
+def test_what_stands_in_for_a_run_file_by_mistake_is_named(kept, tmp_path, name, said):
+    path, data = tmp_path / name, kept[0].read_bytes()
+    if name == "folder":
+        path.mkdir()
+    elif name == "pipe":
+        os.mkfifo(path)
+    elif name == "zip":
+        with zipfile.ZipFile(path, "w") as packed:
+            packed.writestr("run.chap", data)
+    else:
+        path.write_bytes({"empty": b"", "gzip": gzip.compress(data), "joined": data + data}[name])
+
+    with pytest.raises(RunFileError, match=re.escape(said)):
+        read_run(path)
+
+
+def test_a_file_without_a_second_has_a_report(tmp_path):
+    (tmp_path / "run.chap").write_bytes(b"")
+    writer = RunFileWriter(tmp_path / "run.chap")
+    writer.begin(header(), str)
+    writer.close()
+    report = read_run(tmp_path / "run.chap").report()
+
+    assert report.verdict.value == "ABORTED"
+    assert report.reasons == ("the run is unfinished: its file ends in second 0, without the end of the run",)
 
 
 def test_a_file_of_another_schema_is_refused_by_its_name(kept, tmp_path):

@@ -95,6 +95,15 @@ def test_a_file_that_is_no_run_is_left_out_with_a_warning(history, folder, tmp_p
     assert "first.chap" in done.stdout
 
 
+def test_a_copy_of_a_run_is_left_out_with_a_warning(history, folder, tmp_path):
+    for name in ("first", "copy"):
+        shutil.copy(folder / "first.chap", tmp_path / f"{name}.chap")
+    done = history("--csv", "-", where=tmp_path)
+
+    assert [row["file"] for row in csv.DictReader(io.StringIO(done.stdout))] == ["copy.chap"]
+    assert "first.chap is left out: it is the same run as" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "args", "code", "said"),
     [
@@ -134,6 +143,15 @@ def test_a_margin_given_is_where_alarms_are_counted_from(folder):
     runs = [folder / f"{name}.chap" for name in ORDER[:4]]
 
     assert noise_floor(runs, gates=["p50"], margins=parse_margins(["p50=60%"])).figures[0].alarms == 0
+
+
+def test_a_run_given_twice_would_hide_how_runs_vary(folder, tmp_path):
+    copy = tmp_path / "copy.chap"
+    shutil.copy(folder / "first.chap", copy)
+    floor = noise_floor([folder / "first.chap", folder / "second.chap", copy])
+
+    assert floor.exit_code == 5
+    assert any("are the same run: give each run once" in each for each in floor.refused)
 
 
 def test_two_runs_do_not_make_a_noise_floor(folder):

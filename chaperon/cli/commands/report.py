@@ -14,6 +14,7 @@ from chaperon.cli.option_groups import GroupedCommand, argument, option
 from chaperon.cli.outputs import OUTPUT_NAMES, make_outputs, output_options, probe_outputs
 from chaperon.cli.recorded_report import recorded_report
 from chaperon.cli.spans import SPAN
+from chaperon.errors import UsageError
 from chaperon.report.run_file.run_file import read_run
 
 
@@ -33,7 +34,7 @@ class ReportOptions:
     reason="a run that has ended has no metrics to be scraped, and its file no single samples; "
     "`chaperon page` shows it in a browser",
 )
-@argument("file", metavar="FILE")
+@argument("files", metavar="FILE", nargs=-1, required=True)
 @option("Run", "--from", "start", type=SPAN, standard="0s", help="Leave out what was before this second of the run.")
 @option("Run", "--to", "end", type=SPAN, standard="its end", help="Leave out what was from this second of the run on.")
 @option("Run", "--phase", metavar="NAME", help="Report this phase of the load alone, such as steady.")
@@ -45,7 +46,7 @@ class ReportOptions:
 @option("Output", "--quiet", is_flag=True, help="Print the verdict only: no table.")
 @output_options
 def report(
-    file: str,
+    files: tuple[str, ...],
     start: float | None,
     end: float | None,
     phase: str | None,
@@ -61,6 +62,9 @@ def report(
 
     The exit code is that of the verdict, by the limits of the run or by those given here.
     """
+    if len(files) > 1:
+        raise UsageError("give one run file: `chaperon compare A B` compares runs, `chaperon history DIR` lists them")
+    (file,) = files
     options = ReportOptions(by, merge, quiet, {name: values[name] for name in OUTPUT_NAMES})
     run = read_run(file).run(probe)
     probe_outputs(options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from array import array
 from bisect import bisect_right
@@ -99,22 +100,26 @@ class KeptSeconds:
         kept._counts.frombytes(data[place:])
         return kept
 
-    def seconds(self, most: int | None = None) -> Iterator[SeriesSecond]:
-        """Yield the seconds, the one appended last first, or the first *most* of them."""
+    def seconds(self, most: int | None = None, start: float = 0.0, end_at: float = math.inf) -> Iterator[SeriesSecond]:
+        """Yield the seconds from *start* up to *end_at*, the one appended last first; of the first *most* alone."""
         number = len(self) if most is None else most
         counts, lengths, ends = self._counts.tolist(), self._lengths.tolist(), self._ends.tolist()
         places = self._places(lengths, number)
         for row in range(number - 1, -1, -1):
             found = []
+            wanted = start <= counts[row * _COUNTS] < end_at
             for column in (4, 2, 0):
                 means, weights = lengths[row * _LENGTHS + column], lengths[row * _LENGTHS + column + 1]
                 if not means:
                     found.append(NONE)
                     continue
                 at, weighed, end = places[0] - means, places[1] - weights, places[2] - 2
-                low, high = ends[end], ends[end + 1]
-                found.append(Centroids(self._means[at : places[0]], self._weights[weighed : places[1]], low, high))
+                if wanted:
+                    low, high = ends[end], ends[end + 1]
+                    found.append(Centroids(self._means[at : places[0]], self._weights[weighed : places[1]], low, high))
                 places = [at, weighed, end]
+            if not wanted:
+                continue
             at_second, step, cut, response_cut, bad = counts[row * _COUNTS : (row + 1) * _COUNTS]
             yield SeriesSecond(at_second, found[2], cut, found[1], response_cut, bad, step, found[0])
 

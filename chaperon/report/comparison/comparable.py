@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 from chaperon.measure.sample import WARM_UP
 from chaperon.report.comparison.decision import SHORTEST
@@ -20,7 +21,19 @@ def refusals(runs: Sequence[MeasuredRun]) -> list[str]:
     """Return why *runs* cannot be compared, one sentence a reason; empty if they can."""
     invalid = [f"{run.name} is INVALID: {_first(run)}" for run in runs if run.report.verdict is Verdict.INVALID]
     first = runs[0]
-    return [*invalid, *(reason for run in runs[1:] for reason in _differences(first, run))]
+    same = _same(runs) if len(runs) > 2 else []  # which would seem to vary less from run to run than they do
+    return [*invalid, *same, *(reason for run in runs[1:] for reason in _differences(first, run))]
+
+
+def _same(runs: Sequence[MeasuredRun]) -> list[str]:
+    pairs = [(one, other) for one, other in combinations(runs, 2) if _is_same_run(one, other)]
+    return [f"{one.name} and {other.name} are the same run: give each run once" for one, other in pairs]
+
+
+def _is_same_run(one: MeasuredRun, other: MeasuredRun) -> bool:
+    """Return whether two runs are one, or the file of one is a copy of that of the other."""
+    first, second = one.recorded, other.recorded
+    return (first.checksum, first.header) == (second.checksum, second.header)
 
 
 def warnings(runs: Sequence[MeasuredRun]) -> list[str]:
@@ -29,6 +42,7 @@ def warnings(runs: Sequence[MeasuredRun]) -> list[str]:
     for run in runs:
         if run.length < SHORTEST:
             found.append(f"{run.name} has {run.length:.0f} s to compare: at least {SHORTEST} s are needed")
+    found += _same(runs) if len(runs) == 2 else []
     if any(run.header.loads and run.phase is None and len(run.phases) > 1 for run in runs):
         found.append("the load is not steady: times of all its levels are compared together")
     for what, values in (

@@ -96,9 +96,15 @@ def read_folder(folder: Path, skipped: Callable[[str], None]) -> list[RunFile]:
 def kept_runs(files: Sequence[RunFile], margins: Margins, skipped: Callable[[str], None]) -> Iterator[KeptRun]:
     """Yield the runs of *files*, in their order; *skipped* is called with why one has no report. Blocks."""
     recent: deque[MeasuredRun] = deque(maxlen=LOOKED_AT)
+    known: dict[tuple[int, str], Path] = {}
     for file in files:
+        recorded = file.run()
+        first = known.setdefault((recorded.checksum, recorded.header.started), file.path)
+        if first != file.path:
+            skipped(f"{file.path} is left out: it is the same run as {first}")
+            continue
         try:
-            run = measure_steady(file)
+            run = measure_steady(recorded)
         except RunFileError as exc:
             skipped(str(exc))
             continue

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import stat
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -35,7 +37,8 @@ UNFINISHED = "the run is unfinished: its file ends in second {second}, without t
 class RecordedRun:
     """One run of a run file: *header* and *footer* are its first and last record, *footer* None if it is unfinished.
 
-    *seconds* is the number of seconds there are windows of.
+    *seconds* is the number of seconds there are windows of, *checksum* the CRC-32 of all its records, which a
+    copy has, too.
     """
 
     path: Path
@@ -44,6 +47,7 @@ class RecordedRun:
     start: int
     end: int
     seconds: int
+    checksum: int = 0
 
     def __repr__(self) -> str:
         return f"<RecordedRun {self.header.environment} of {self.header.started}, {self.duration:.0f} s>"
@@ -213,28 +217,56 @@ def read_run(path: str | Path) -> RunFile:
     """
     place = Path(path)
     try:
+        kind = place.stat().st_mode
+        if stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind):
+            raise RunFileError("it is a pipe or a socket, and a run file is read more than once: write it to a file")
         with place.open("rb") as file:
+            start = file.read(MAGIC)
             runs = list(_runs(place, FrameReader(file)))
     except OSError as exc:
         raise RunFileError(f"cannot read {place}: {exc.strerror or exc}") from exc
     except RunFileError as exc:
         raise RunFileError(f"cannot read {place}: {exc}") from exc
     if not runs:
-        raise RunFileError(f"{place} is not a run file: write one with --run-file")
+        raise RunFileError(f"{place} is not a run file: {_what_it_is(start)}")
     return RunFile(place, runs)
+
+
+COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "zip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+"""Formats by what their files begin with."""
+MAGIC = max(map(len, COMPRESSED))
+
+
+def _what_it_is(start: bytes) -> str:
+    """Return why a file that begins with *start* is no run file."""
+    if not start:
+        return "it is empty, as that of a run is before its load begins"
+    for magic, name in COMPRESSED.items():
+        if start.startswith(magic):
+            return f"it is compressed with {name}; unpack it first"
+    return "write one with --run-file"
 
 
 def _runs(path: Path, frames: FrameReader) -> Iterator[RecordedRun]:
     """Yield the runs of a file, each with the place of its records."""
     header: RunHeader | None = None
     footer: RunFooter | None = None
-    start = end = last = 0
+    start = end = last = checksum = number = 0
     for kind, payload in frames:
         record = decode(kind, payload)
         if isinstance(record, RunHeader):
             if header is not None:
-                yield RecordedRun(path, header, footer, start, end, last)
-            header, footer, start, end, last = record, None, frames.good, frames.good, 0
+                yield RecordedRun(path, header, footer, start, end, last, checksum)
+            number += 1
+            if record.number != number:
+                raise RunFileError(f"its run {number} was written as run {record.number}: is it several files in one?")
+            header, footer, start, end, last, checksum = record, None, frames.good, frames.good, 0, 0
         elif header is None:
             raise RunFileError("it is not a run file: it does not begin with a header")
         elif isinstance(record, RunFooter):
@@ -245,8 +277,9 @@ def _runs(path: Path, frames: FrameReader) -> Iterator[RecordedRun]:
                 last = max(last, record.at + 1)
             elif isinstance(record, MergedRecord):
                 last = max(last, *(at + 1 for _, at, _ in record.parts))
+        checksum = zlib.crc32(payload, checksum)
     if header is not None:
-        yield RecordedRun(path, header, footer, start, end, last)
+        yield RecordedRun(path, header, footer, start, end, last, checksum)
 
 
 class RunFile:

@@ -128,7 +128,11 @@ class Spool:
 
     def between(self, key: Key, start: float, end: float) -> Iterator[SeriesSecond]:
         """Yield what a key had from second *start* up to second *end*; steps of several seconds by their first one."""
-        return (second for second in History([self._seconds(key)]).seconds() if start <= second.at < end)
+        for part in self._seconds(key)():
+            if isinstance(part, SecondsPart):
+                yield from part.kept.seconds(part.most, start, end)
+            elif start <= part.at < end:
+                yield part
 
     def _seconds(self, key: Key) -> _KeySeconds:
         merging = self._merging.get(key)
