@@ -17,7 +17,7 @@ from benchmarks.machine import cores, pinned
 
 VIEWERS = (None, 0, 3, 200)
 """How many look at the page; None is a run without one."""
-SERIES, RATE, SECONDS = 50, 20, 14
+SERIES, RATE, SECONDS = 50, 20, 10
 """Series, samples a second of each, and seconds of a run: 1,000 samples a second."""
 
 
@@ -40,28 +40,31 @@ def live_page(rounds: int) -> str:
 
 
 def _measured(viewers: int | None) -> dict[str, float]:
-    paged = "page" if viewers is not None else "none"
+    looking = "none" if viewers is None else str(viewers)
     _, core = cores()
-    command = pinned(core, [sys.executable, "-m", "benchmarks.paged_run", paged, str(SERIES), str(RATE), str(SECONDS)])
+    module = [sys.executable, "-m", "benchmarks.paged_run"]
+    command = pinned(core, [*module, looking, str(SERIES), str(RATE), str(SECONDS)])
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         url = child.stdout.readline().strip()
         with _looking(url, viewers or 0):
             figures: dict[str, float] = json.loads(child.stdout.readline())
-        child.wait(timeout=30)
+        child.wait(timeout=60)
     return figures
 
 
 @contextmanager
 def _looking(url: str, viewers: int) -> Iterator[None]:
-    """Let *viewers* load the state of the page at *url* and read each of its messages while the block runs."""
+    """Let *viewers* read each message of the page at *url* while the block runs."""
+    if not viewers:
+        yield
+        return
+    address, _, token = url.partition("#")
+    with urlopen(Request(f"{address}state", headers={"Authorization": f"Bearer {token}"}), timeout=30) as answer:
+        state = json.load(answer)
+    place = f"{address.replace('http', 'ws')}socket?run={state['run']}&after={state['n']}"
     with ExitStack() as stack:
         for _ in range(viewers):
-            address, _, token = url.partition("#")
-            request = Request(f"{address}state", headers={"Authorization": f"Bearer {token}"})
-            with urlopen(request, timeout=30) as answer:
-                state = json.load(answer)
-            place = f"{address.replace('http', 'ws')}socket?run={state['run']}&after={state['n']}"
             link = websocket.create_connection(
                 place, subprotocols=["chaperon", f"token.{token}"], suppress_origin=True, timeout=60
             )

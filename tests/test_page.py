@@ -551,8 +551,8 @@ class TestInChromium:
         browser.value("zoomTo(50, 69)")
         assert [row[2:4] for row in cells("errors")] == [["20", "1:00 – 1:10"]]
         assert cells("ledger")[0][1:3] == ["400", "400"]
-        assert [row[:7] for row in cells("workers")] == [
-            [name, "200", "400", "10 (2.5 %)", "0.07", "69.0ms", "20"] for name in ("w1", "w2")
+        assert [row[:8] for row in cells("workers")] == [
+            [name, "✓", "200", "400", "10 (2.5 %)", "0.07", "69.0ms", "20"] for name in ("w1", "w2")
         ]
         assert "without 1 " in browser.value("byId('workers-note').textContent")
         p95, p90, share, per_second, sliding = cells("limits")
@@ -597,5 +597,5 @@ class TestInChromium:
         state = browser.value("document.querySelectorAll('#workers tbody tr')[1].innerText")
         assert re.search(r"✕ lost at 0:1[1-3], ", state)
         assert browser.value("flags().map(([at, sign, text]) => text)") == ["w1 lost"]
-        assert browser.value("byId('workers').rows[2].cells[9].dataset.value") in ("10", "11", "12")
+        assert browser.value("byId('workers').rows[2].cells[10].dataset.value") in ("10", "11", "12")
         assert browser.value("nameOf(view.series)") == "visit"  # the run has no requests

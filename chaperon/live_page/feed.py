@@ -57,6 +57,11 @@ class PageFeed:
         return None if self._state is None else self._state.plan
 
     @property
+    def viewers(self) -> frozenset[Viewer]:
+        """Those who look at it now."""
+        return frozenset(self._viewers)
+
+    @property
     def ended(self) -> bool:
         """Whether the run that is shown has its final report."""
         return self._final

@@ -81,7 +81,7 @@ function shiftChart(host, group, height) {
     [{ label: "low", stroke: css("--p50"), width: 1 }, { label: "high", stroke: css("--p50"), width: 1 }, { label: "B against A", stroke: css("--accent"), width: 2, points: { show: true, size: 5 } }],
     [line(2), line(3), line(1)],
     { across: (x) => `p${Number((100 * unstretch(x)).toFixed(1))}`, text: ratio, named: "quantile", height, splits: SHOWN_QUANTILES.map(stretch), bands: [{ series: [2, 1], fill: css("--p50") + "44" }],
-      upright: (u, low, high) => RATIOS.map(Math.log1p).filter((log) => log >= low && log <= high).filter((log, n, all) => n % Math.ceil(all.length / 9) === 0 || log === 0),
+      upright: (u, low, high) => RATIOS.map(Math.log1p).filter((log) => log >= low && log <= high).reduce((kept, log) => apart(u, kept, log), []),
       vertical: (u, low, high) => { const margin = 0.1 * (high - low) + 0.01; return [Math.min(low - margin, -0.02), Math.max(high + margin, 0.02)]; },
       hooks: { drawClear: [(u) => { const y = u.valToPos(0, "y", true); u.ctx.save(); u.ctx.strokeStyle = css("--fg"); u.ctx.beginPath(); u.ctx.moveTo(u.bbox.left, y); u.ctx.lineTo(u.bbox.left + u.bbox.width, y); u.ctx.stroke(); u.ctx.restore(); }] } });
 }
@@ -91,6 +91,12 @@ function drawCharts() {
   host.replaceChildren();
   if (!AT.length) { host.append(element("p", { class: "soft" }, "No second of the runs was recorded.")); return; }
   chartsOf(host, view.group, false);
+}
+// ticks that do not overlap; 0 stays in any case
+function apart(u, kept, log) {
+  const near = kept.length && Math.abs(u.valToPos(log, "y") - u.valToPos(kept[kept.length - 1], "y")) < 13;
+  if (near && log === 0) kept.pop();
+  return near && log !== 0 ? kept : [...kept, log];
 }
 const STATISTICS = ["p50", "p95", "p99", "errors"];
 function sortValue(group, [what, field]) { const figure = figuresOf(group)[what]; return figure && figure[field] !== null && figure[field] !== undefined ? figure[field] : -Infinity; }

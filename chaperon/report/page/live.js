@@ -1,6 +1,7 @@
 
 // ---- the live page: a message a second changes the data that all is drawn of
 let RUN = "", NUMBER = -1;
+let eventsSpoken = 0;
 let spoken = 0; // when the verdict was last written: screen readers read it aloud
 const errorKey = (row) => JSON.stringify([row.scenario, row.series, row.error]);
 
@@ -11,6 +12,7 @@ function adoptState(state) {
   document.documentElement.dataset.ready = "yes";
   if (!state.payload) { DATA = null; drawState(null); return; }
   adopt(state.payload);
+  eventsSpoken = REPORT.happenings.length;
   document.title = `${REPORT.environment} · Chaperon`;
   if (zoom) {
     view.from = Math.max(AT.findIndex((at) => at >= zoom[0]), 0);
@@ -46,12 +48,19 @@ function apply(message) {
   speak();
   drawState(DATA.state);
 }
+// the verdict, or new events, at most once in five seconds
 function speak() {
   const words = JSON.stringify([REPORT.verdict, REPORT.reasons]), now = Date.now();
-  if (byId("verdict").dataset.words === words || now - spoken < 5000) return;
-  byId("verdict").dataset.words = words;
-  spoken = now;
-  drawVerdict();
+  if (now - spoken < 5000) return;
+  if (byId("verdict").dataset.words !== words) {
+    byId("verdict").dataset.words = words;
+    spoken = now;
+    drawVerdict();
+  } else if (REPORT.happenings.length > eventsSpoken) {
+    byId("said").textContent = REPORT.happenings.slice(eventsSpoken).map((event) => event.text).join("; ").slice(0, 300);
+    eventsSpoken = REPORT.happenings.length;
+    spoken = now;
+  }
 }
 
 // one step of the charts: a new one, or the last one again with what came to it since

@@ -172,9 +172,10 @@ function drawLedger() {
 function drawWorkers() {
   const rows = workerRows(), many = REPORT.workers.length > 1, left = REPORT.workers.length - rows.length;
   byId("workers-note").textContent = left ? `, without ${countText(left)} of which seconds are not kept` : "";
-  table("workers", ["worker", "visits", ...(many ? ["requests", "errors"] : []), "CPU", "late p99", "stalls", "loop lag", "descriptors", "last second", "state"], rows.map((row) => element("tr", {}, cell(row.name, { class: "text" }), cell(countText(row.visits), { "data-value": row.visits }),
+  table("workers", ["worker", "state", "visits", ...(many ? ["requests", "errors"] : []), "CPU", "late p99", "stalls", "loop lag", "descriptors", "last second"], rows.map((row) => element("tr", {}, cell(row.name, { class: "text" }),
+    cell(row.lost ? `✕ lost${row.last === null || row.last === undefined ? "" : ` at ${clockText(row.last + 1)}`}${row.losses ? `, ${countText(row.losses)} visits` : ""}` : "✓", { class: row.lost ? "bad" : "good" }), cell(countText(row.visits), { "data-value": row.visits }),
     ...(many ? [cell(countText(row.requests)), cell(`${countText(row.errors)} (${shareText(row.errors, row.requests)})`, { class: row.errors ? "bad" : null })] : []),
-    ...healthCells(row, row.health || {}), cell(row.last === null ? NONE : clockText(row.last), { "data-value": row.last }), cell(row.lost ? `✕ lost${row.last === null || row.last === undefined ? "" : ` at ${clockText(row.last + 1)}`}${row.losses ? `, ${countText(row.losses)} visits` : ""}` : "✓", { class: row.lost ? "bad" : "good" }))));
+    ...healthCells(row, row.health || {}), cell(row.last === null ? NONE : clockText(row.last), { "data-value": row.last }))));
 }
 function drawEvents() {
   const events = [...REPORT.events.map((event, n) => [event, n]).filter(([event]) => !zoomed() || inStretch(event.first) || inStretch(event.last) || (event.first < AT[view.from] && event.last > AT[view.to - 1])).map(([event, n]) => `${n < FLAGGED ? n + 1 + " · " : ""}${eventText(event)}`), ...Object.entries(REPORT.notes).map(([text, times]) => `note: ${countText(times)} ${text}`)];
