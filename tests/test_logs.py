@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from chaperon.cli.terminal.log_handlers import RecordFormatter, StderrHandler, log_to
+from chaperon.cli.terminal.log_handlers import RecordFormatter, StderrHandler, hint_at_log, log_to
 from chaperon.client.log_context import LogContext
 from chaperon.cluster.master.worker_logs import WorkerLogs
 from chaperon.cluster.protocol.codec import decode, encode
@@ -96,6 +96,42 @@ def test_without_log_nothing_is_printed_and_a_scenario_that_prints_itself_is_not
     (tmp_path / "shop.py").write_text(f"import logging\nlogging.basicConfig(level='INFO', force=True)\n{CHATTY}")
     done = command("check", "shop.py", "--url", target.url, "--log", "info")
     assert done.stderr.count("of a task") == 1
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_without_log_the_first_warning_of_a_process_is_printed_with_what_prints_all(
+    process, target, tmp_path, processes
+):
+    (tmp_path / "shop.py").write_text(CHATTY)
+    load = ("--iterations", "6", "--users", "2", "--processes", processes)
+
+    done = process("local", "shop.py", "--url", target.url, *load, "--quiet")
+
+    said = [line for line in done.stderr.splitlines() if "shop" in line or "chaperon.scenario" in line]
+    assert done.returncode == 0
+    assert 1 <= len(said) <= int(processes)
+    for line in said:
+        assert re.search(
+            r"chaperon: WARNING chaperon\.scenario \[user \d, visit \d, step buy\]: .*without --log warning\)$", line
+        )
+    assert "sesame99" not in done.stderr
+
+
+def test_a_record_that_no_handler_gets_is_printed_once_and_a_broken_one_harms_nothing(monkeypatch, capsys):
+    monkeypatch.setattr(logging, "lastResort", logging.lastResort)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    hint_at_log()
+    logger = logging.getLogger("shop.lone")
+
+    logger.info("unseen")
+    logger.warning("%d", "no number")
+    for n in range(3):
+        logger.error("broken %d", n)
+
+    said = capsys.readouterr().err
+    assert said.startswith("chaperon: ERROR shop.lone: broken 0 (no further log record")
+    assert said.count("\n") == 1
 
 
 def test_handlers_of_the_author_stay(tmp_path):

@@ -15,7 +15,7 @@ from chaperon.cli.options import RunOptions
 from chaperon.cli.output_rows import OutputValues, TableOutput, VerdictOutput
 from chaperon.cli.outputs import make_outputs, prints_elsewhere, probe_outputs
 from chaperon.cli.terminal.capabilities import fits_live_view, redraws
-from chaperon.cli.terminal.log_handlers import TIME, FileHandler, StderrHandler, log_to
+from chaperon.cli.terminal.log_handlers import TIME, FileHandler, StderrHandler, hint_at_log, log_to
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
 from chaperon.cli.terminal.streams import hide, print_error, print_notice
 from chaperon.execution.environment import Environment
@@ -150,5 +150,7 @@ def prepare(environment: Environment, options: RunOptions) -> None:
         log_to(FileHandler(options.log_file), options.log_level or "info", TIME)
     elif options.log_level is not None:
         log_to(StderrHandler(), options.log_level)
+    else:
+        hint_at_log()
     if not all(service.verify for service in plan.services.values()):
         warnings.filterwarnings("ignore", message="Unverified HTTPS request")  # on purpose: --insecure or verify=False

@@ -11,7 +11,7 @@ import click
 import gevent
 
 from chaperon.cli.options import RunOptions
-from chaperon.cli.terminal.log_handlers import log_to
+from chaperon.cli.terminal.log_handlers import hint_at_log, log_to
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
 from chaperon.cli.terminal.streams import REDACT, print_notice
 from chaperon.clock import HubClock
@@ -115,4 +115,6 @@ def _load(target: str, welcome: Welcome, logs: LogSender) -> Environment:
     environment = options.load_environment(target)
     if options.log_level is not None:
         log_to(logs, options.log_level)
+    else:
+        hint_at_log()
     return environment

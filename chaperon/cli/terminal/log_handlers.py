@@ -78,6 +78,29 @@ class FileHandler(StderrHandler):
         super().close()
 
 
+class HintHandler(logging.Handler):
+    """Prints the first record, from WARNING up, that no other handler gets, and how all of them are printed."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.setFormatter(RecordFormatter())
+        self.addFilter(LogContext())
+        self._printed = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the first record as one line; drop the others."""
+        if not self._printed:
+            with suppress(Exception):
+                first = record_lines(self, record)[0]
+                self._printed = True
+                print_warning(f"{first} (no further log record is printed without --log warning)")
+
+
+def hint_at_log() -> None:
+    """Print only the first record that no handler gets, where Python prints each of them, without its session."""
+    logging.lastResort = HintHandler()
+
+
 def log_to(handler: logging.Handler, level: str, prefix: str = "") -> None:
     """Give the records of all loggers from *level* up to *handler*, which replaces the one of an earlier call.
 
