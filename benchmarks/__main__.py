@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from benchmarks.before import before
 from benchmarks.cases import CASES
 from benchmarks.compiled import STARTED_IN, go_on_compiled
 from benchmarks.crowd import LARGE, crowd, crowd_at_once
@@ -88,11 +89,16 @@ def main() -> None:
     parser.add_argument(
         "--as-written", action="store_true", help="measure the source as it is, not compiled as an install is"
     )
+    parser.add_argument(
+        "--before", metavar="COMMIT", help=f"measure {', '.join(CASES)} beside an earlier commit instead of peers"
+    )
     args = parser.parse_args()
     what = WHAT if args.what == ["all"] else args.what or FIRST
     unknown = [name for name in what if name not in WHAT]
     if unknown:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(WHAT)}")
+    if args.before and not CASES.keys() >= set(what):
+        parser.error(f"--before is for {', '.join(CASES)}")
     if not args.as_written:
         go_on_compiled()
     for name in what:
@@ -138,6 +144,8 @@ def _measured(name: str, args: argparse.Namespace) -> str:
         return sockets(args.sockets)
     if name in SIZES:
         return echo(name, sockets=args.users, seconds=args.seconds, rounds=args.rounds)
+    if args.before:
+        return before(args.before, CASES[name], users=args.users, seconds=args.seconds, pairs=args.rounds)
     return duel(CASES[name], users=args.users, seconds=args.seconds, rounds=args.rounds)
 
 

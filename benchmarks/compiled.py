@@ -48,15 +48,37 @@ def _copy() -> Path:
                 _copy_folder(part, place)
             else:
                 shutil.copy(CHECKOUT / part, place)
-        built = subprocess.run(
-            [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"], cwd=place, capture_output=True, text=True
-        )
-        if built.returncode or not list((place / "chaperon").glob("visit__mypyc*")):
-            why = "Chaperon could not be compiled; --as-written measures it as it is"
-            raise SystemExit(f"benchmarks: {why}:\n{built.stderr[-2000:]}")
-        (place / "whole").touch()
+        _build(place)
     _copy_folder(_FRESH, place)
     return place
+
+
+def compiled_commit(commit: str) -> Path:
+    """Return the folder of an earlier commit, compiled; built now if it is not there. Blocks for a minute or two."""
+    git = ("git", "-C", str(CHECKOUT))
+    named = subprocess.run([*git, "rev-parse", "--verify", f"{commit}^{{commit}}"], capture_output=True, text=True)
+    if named.returncode:
+        raise SystemExit(f"benchmarks: there is no commit {commit!r} in {CHECKOUT}")
+    found = named.stdout.strip()
+    place = cache() / f"commit-{found[:12]}-py{sys.version_info.major}.{sys.version_info.minor}"
+    if not (place / "whole").exists():
+        print(f"compiling {found[:7]} into {place}", flush=True)
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        content = subprocess.run([*git, "archive", found], check=True, capture_output=True).stdout
+        subprocess.run(["tar", "-x"], cwd=place, input=content, check=True)
+        _build(place)
+    return place
+
+
+def _build(place: Path) -> None:
+    built = subprocess.run(
+        [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"], cwd=place, capture_output=True, text=True
+    )
+    if built.returncode or not list((place / "chaperon").glob("visit__mypyc*")):
+        why = "Chaperon could not be compiled; --as-written measures it as it is"
+        raise SystemExit(f"benchmarks: {why}:\n{built.stderr[-2000:]}")
+    (place / "whole").touch()
 
 
 def _copy_folder(name: str, place: Path) -> None:

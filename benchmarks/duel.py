@@ -40,11 +40,12 @@ def duel(
                 own = Path(folder) / f"{lap} {peer.name}".replace(" ", "-")
                 own.mkdir()
                 job = Job(case, target, own, users, case.warm + seconds + MARGIN)
-                seen[peer.name].append(_measured(peer, job, generator_core, seconds))
+                seen[peer.name].append(measured(peer, job, generator_core, seconds))
     return table(case, {name: _median(figures) for name, figures in seen.items()}, users, seconds, rounds)
 
 
-def _measured(peer: Peer, job: Job, core: int, seconds: float) -> Figure:
+def measured(peer: Peer, job: Job, core: int, seconds: float) -> Figure:
+    """Run one peer on one core; blocks until it has ended. Ends the benchmark where requests failed."""
     command, counted = peer.command(job), job.target.requests
     with (job.folder / "stdout").open("w") as out, (job.folder / "stderr").open("w") as err:
         try:

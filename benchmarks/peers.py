@@ -80,6 +80,13 @@ def _chaperon(job: Job, *, start: Sequence[str] = (sys.executable, "-m", "chaper
     return [*start, "local", str(file), "--url", job.url, "--json", f"{job.folder}/out.json", *load]
 
 
+def checkout(name: str, place: Path) -> Peer:
+    """Return Chaperon as it is in another folder, compiled if that one is."""
+    return Peer(
+        name, lambda job: _chaperon(job, start=(sys.executable, str(place / "bin" / "chaperon"))), _chaperon_failures
+    )
+
+
 def _as_written(job: Job) -> list[str]:
     return _chaperon(job, start=(sys.executable, str(CHECKOUT / "bin" / "chaperon")))
 
