@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from thorough import some
 from unjudged import unjudged
+from waits import until
 
 from chaperon.cli.main import COMMANDS
 
@@ -407,10 +408,22 @@ BLOCKING = {
 }
 
 
+@pytest.fixture
+def blocked(started, tmp_path):
+    """Start a run, wait until a visit of it blocks: a signal that comes before is one that the hub still handles."""
+
+    def start(*args, code, **options):
+        child = started(*args, path="/", then=f"open('blocked', 'w').close()\n    {code}", **options)
+        until((tmp_path / "blocked").exists, within=20.0)
+        return child
+
+    return start
+
+
 @pytest.mark.alone
 @pytest.mark.parametrize("case", some(BLOCKING, 3))
-def test_a_second_ctrl_c_ends_a_run_whose_visit_never_switches_and_names_the_line(started, tmp_path, case):
-    child = started("--users", "2", "--hold", "60s", "--json", "out.json", path="/", then=BLOCKING[case])
+def test_a_second_ctrl_c_ends_a_run_whose_visit_never_switches_and_names_the_line(blocked, tmp_path, case):
+    child = blocked("--users", "2", "--hold", "60s", "--json", "out.json", code=BLOCKING[case])
 
     child.send_signal(signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):
@@ -428,9 +441,9 @@ def test_a_second_ctrl_c_ends_a_run_whose_visit_never_switches_and_names_the_lin
 
 
 @pytest.mark.alone
-def test_a_second_ctrl_c_ends_a_search_whose_visit_never_switches(started):
+def test_a_second_ctrl_c_ends_a_search_whose_visit_never_switches(blocked):
     limit = ("--from", "400", "--limit", "p50 < 9s")
-    child = started(*limit, command="find", path="/", then=BLOCKING["a loop"])
+    child = blocked(*limit, command="find", code=BLOCKING["a loop"])
 
     child.send_signal(signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):
