@@ -173,7 +173,7 @@ def test_github_gets_ten_annotations_at_most_and_none_for_a_pass(report):
     assert annotation_lines(replace(report, verdict=Verdict.PASS, warnings=())) == []
 
 
-@given(st.lists(st.text(max_size=300), max_size=50), st.integers(0, 5_000))
+@given(st.lists(st.text(max_size=80), max_size=20), st.integers(0, 2_000))
 def test_a_summary_is_cut_to_the_room_there_is_at_the_end_of_a_line(lines, room):
     text = "\n".join(lines)
 
