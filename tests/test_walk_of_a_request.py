@@ -39,7 +39,7 @@ def entered(call):
 
 
 @pytest.mark.as_written
-def test_a_usual_request_passes_the_eight_modules_of_its_description_and_is_recorded_by_three(target):
+def test_a_usual_request_passes_the_modules_of_its_description_eight_until_its_response_is_there(target):
     walks = []
 
     @step
