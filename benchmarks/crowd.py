@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from benchmarks.machine import cores, cpu_of, many_files, memory_of, pinned
 from benchmarks.target import Target, nginx
@@ -66,13 +67,33 @@ def crowd(users: int = 10_000, hold: float = 10.0, transport: str = "wire") -> s
 
 
 def crowd_at_once(users: int = AT_ONCE) -> str:
-    """Start all users at the same moment; return when the last first request was sent and answered, as a line."""
+    """Start all users at the same moment; return when the last first request was sent and answered, as lines.
+
+    Beside it, what the same costs without Chaperon: a bare loop (`bare_crowd.py`). A user's CPU is what all take
+    beyond what a single one does, shared out.
+    """
     with _target(users) as (target, folder, core):
+        took, bare = _bare(users, target, core)
+        alone = _run(1, 0.0, 5.0, LONG_THINK, "wire", target, folder, core)
         seen = _run(users, 0.0, 5.0, LONG_THINK, "wire", target, folder, core)
+    each, least = (seen.cpu - alone.cpu) / users, bare / users
     return (
         f"{users:,} users started at once: {seen.requests:,} requests, the slowest visit took {seen.slowest:.2f} s, "
-        f"{seen.verdict}"
+        f"{each * 1e6:.0f} µs of CPU a user, {seen.verdict}\n"
+        f"  a bare loop: answered in {took:.2f} s, {least * 1e6:.0f} µs of CPU a user ({each / least:.1f} × less)"
     )
+
+
+def _bare(users: int, target: Target, core: int) -> tuple[float, float]:
+    """Return the seconds until a bare loop has all answers, and its CPU seconds meanwhile."""
+    places = [urlsplit(url) for url in target.urls]
+    command = [sys.executable, "-m", "benchmarks.bare_crowd", str(users), str(places[0].port)]
+    command += [place.hostname or "" for place in places]
+    done = subprocess.run(pinned(core, command), capture_output=True, text=True, timeout=PATIENCE)
+    if done.returncode:
+        raise SystemExit(f"benchmarks: the bare loop ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    took, used = done.stdout.split()
+    return float(took), float(used)
 
 
 @contextmanager

@@ -55,6 +55,13 @@ class WireAdapter(BoundedHTTPAdapter):
         self._pools_by_origin: dict[Any, HostPool] = {}
         super().__init__(pool_connections=KEPT, pool_maxsize=KEPT)
 
+    def twin(self) -> WireAdapter:
+        """Return an adapter with the same settings and no connections, without the initialization by `requests`."""
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__, config={}, proxy_manager={}, _pools_by_origin={})
+        twin.__dict__.pop("poolmanager", None)
+        return twin
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Store the arguments: urllib3's pool manager is created on first use, which is rare."""
         self._pools = args, kwargs

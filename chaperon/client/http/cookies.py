@@ -55,6 +55,12 @@ class Headers(CaseInsensitiveDict[str]):
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != _CHANGES}
 
+    def twin(self) -> Headers:
+        """Return equal headers that nothing has changed yet."""
+        twin = type(self)()
+        twin._store = self._store.copy()  # type: ignore[attr-defined]  # as `requests` fills it, item by item
+        return twin
+
     def __setitem__(self, key: str, value: str) -> None:
         self.changes.n += 1
         super().__setitem__(key, value)

@@ -26,7 +26,7 @@ KEPT: Final = 6
 class HostPool:
     """The connections of one session to one origin. Its methods raise `requests` exceptions."""
 
-    __slots__ = ("_context", "_idle", "_last", "_locals", "_network", "now", "origin")
+    __slots__ = ("_context", "_idle", "_last", "_locals", "_network", "now", "origin", "shared")
 
     def __init__(
         self,
@@ -39,6 +39,7 @@ class HostPool:
         self._last: Connection | None = None  # of the idle ones the last; a list of one would be made each time
         self._idle: list[Connection] = []
         self.now: Callable[[], float] = network.now
+        self.shared = network.shared
         self._network = network
         self._context = context
         self._locals = local_addresses

@@ -26,6 +26,9 @@ _INF: Final = float("inf")
 TEMPLATES: Final = 200
 """Maximum number of templates cached per session and origin; beyond it the cache is cleared."""
 
+SHARED: Final = 500
+"""Maximum number of templates shared by the sessions of a run; beyond it they are made anew."""
+
 TARGETS: Final = 100
 """Maximum number of paths cached per session and origin; beyond it the cache is cleared."""
 
@@ -278,6 +281,34 @@ class RequestTemplates:
         return path
 
     def _make_template(self, key: Any, method: str, kind: str, headers: Any) -> RequestTemplate:
+        if len(self._templates) >= TEMPLATES:
+            self._templates.clear()
+        template = self._shared_template(key, method, kind, headers) or self._prepared_template(method, kind, headers)
+        self._templates[key] = template
+        return template
+
+    def _shared_template(self, key: Any, method: str, kind: str, headers: Any) -> RequestTemplate | None:
+        """Return the template that all sessions share which would prepare such a request alike; None if it has cookies.
+
+        Preparing one takes longer than all else that a user does before its first request.
+        """
+        session = self._session
+        if self._jar._cookies or not (session.auth is None or isinstance(session.auth, tuple)):
+            return None
+        service = session.service
+        place = (self.origin, key, tuple(session.headers.items()), session.auth, type(session), id(service))
+        shared = self.pool.shared
+        found = shared.get(place)
+        if found is None:
+            if len(shared) >= SHARED:
+                shared.clear()
+            # the service is kept, so that no other one gets its id
+            found = shared[place] = (self._prepared_template(method, kind, headers), service)
+        template: RequestTemplate = found[0]
+        return template
+
+    def _prepared_template(self, method: str, kind: str, headers: Any) -> RequestTemplate:
+        """Return a template of what `requests` prepares."""
         prepared = self._session.prepare_request(
             requests.Request(method, self.origin + "/", headers=headers, **_SAMPLES[kind])
         )
@@ -286,10 +317,7 @@ class RequestTemplates:
         if kind:
             start = after.lower().index(b"\r\ncontent-length: ") + len(b"\r\ncontent-length: ")
             between, after = after[:start], after[after.index(b"\r\n", start) :]
-        if len(self._templates) >= TEMPLATES:
-            self._templates.clear()
-        template = self._templates[key] = RequestTemplate(prepared, before, between, after)
-        return template
+        return RequestTemplate(prepared, before, between, after)
 
 
 class EncodedRequest:

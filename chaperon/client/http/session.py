@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections import OrderedDict
 from collections.abc import Callable
 from http.cookiejar import DefaultCookiePolicy
 from math import inf
@@ -14,6 +15,7 @@ import requests
 from requests.auth import HTTPBasicAuth
 from requests.cookies import RequestsCookieJar, merge_cookies
 from requests.exceptions import InvalidURL, RequestException
+from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 
 from chaperon._version import VERSION
@@ -53,18 +55,33 @@ _STATE = METHODS_REPLACED | {
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::\d{1,5})?", re.ASCII)
 
 
+_CHANGEABLE = frozenset({dict, list, set})
+_INIT: Any = PlainSession.__init__
+
+
 class FastSession(PlainSession):
     """A `requests.Session` set up from a `Service`, which encodes common requests from templates. Records nothing."""
 
     cookies: Jar
 
     def __init__(self, service: Service, cookies: Jar | None = None, wire: NetworkContext | None = None) -> None:
+        jar = Jar() if cookies is None else cookies
+        if wire is not None:
+            jar.by_hand = wire.keep_secret
+            place = (type(self), id(service))
+            pattern: _Pattern | None = wire.shared.get(place)
+            if pattern is not None and _set_up_by_requests():
+                self.__dict__.update(pattern.state(), cookies=jar)
+                return
+        self._set_up(service, jar, wire)
+        if wire is not None and service.transport == "wire":
+            wire.shared[place] = _Pattern(self)
+
+    def _set_up(self, service: Service, jar: Jar, wire: NetworkContext | None) -> None:
         super().__init__()
         self.service = service
         self.headers = Headers(self.headers)  # type: ignore[assignment, arg-type]
-        self.cookies = Jar() if cookies is None else cookies
-        if wire is not None:
-            self.cookies.by_hand = wire.keep_secret
+        self.cookies = jar
         self._configure(wire)
         self.trust_env = service.trust_env
         self.auth = service.auth
@@ -282,6 +299,39 @@ class FastSession(PlainSession):
         total = self._total if total is ... else inf if total is None else total
         limit = self._limit if limit is ... else inf if limit is None else limit
         return CallBudget(now() + total, limit, now)
+
+
+class _Pattern:
+    """The state of a new session, by which further sessions of its service are set up in an eighth of the time.
+
+    It holds the service, so that no other one gets its id.
+    """
+
+    def __init__(self, session: FastSession) -> None:
+        self._state = _copied(session.__dict__)
+        self._headers: Any = session.headers.twin()  # type: ignore[attr-defined]  # `Headers`, set above
+        (adapter,) = set(session.adapters.values())
+        self._adapter: Any = adapter.twin()  # type: ignore[attr-defined]  # `WireAdapter`
+
+    def state(self) -> dict[str, Any]:
+        """Return the attributes of a new session but its cookies; it shares none that can change."""
+        adapter = self._adapter.twin()
+        return {
+            **_copied(self._state),
+            "headers": self._headers.twin(),
+            "hooks": default_hooks(),
+            "adapters": OrderedDict((("https://", adapter), ("http://", adapter))),
+        }
+
+
+def _set_up_by_requests() -> bool:
+    """Return whether no library has replaced the initialization of `requests.Session`."""
+    init: Any = PlainSession.__init__
+    return init is _INIT and init.__module__ == "requests.sessions" and not hasattr(init, "__wrapped__")
+
+
+def _copied(state: dict[str, Any]) -> dict[str, Any]:
+    return {name: copy.copy(value) if type(value) in _CHANGEABLE else value for name, value in state.items()}
 
 
 def is_stranger(request: Any) -> bool:

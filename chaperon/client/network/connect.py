@@ -6,7 +6,7 @@ import errno
 import ssl
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gevent
 
@@ -68,7 +68,7 @@ class NetworkContext:
 
     *now* returns the reading of the run's clock, in seconds; all timestamps of a response come from it. *sent*
     counts the requests that transports sent or tried to send, without redirects, *messages_sent* the WebSocket
-    messages: both are compared with what is recorded.
+    messages: both are compared with what is recorded. *shared* holds what HTTP clients make once for all sessions.
     """
 
     def __init__(self, network: Network | None = None, now: Callable[[], float] | None = None) -> None:
@@ -82,6 +82,7 @@ class NetworkContext:
         self.short_of_ports = 0
         self.unreached = UnreachedTargets()
         self.secrets: set[str] = set()
+        self.shared: dict[Any, Any] = {}
         self._network = network or KernelNetwork()
         self._cookie_notes: set[str] = set()
         self._turn = 0
