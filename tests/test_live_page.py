@@ -709,7 +709,7 @@ def test_an_opened_row_has_the_histograms_of_its_steps_and_the_figures_of_the_re
     def opened(name="visit"):
         asking = gevent.spawn(page.feed.opened, "shop", name, "visit")
         stage.clock.run(asking.ready)
-        return asking.get()
+        return json.loads(asking.get())
 
     found = opened()
     assert sum(sum(flat[1::2]) for flat in found["histograms"]) == found["row"]["count"]
@@ -739,6 +739,23 @@ def test_what_makes_a_run_invalid_or_broken_is_said_while_it_goes_on(page, run):
     verdict, reasons, (warning,) = said()
     assert (verdict, reasons) == ("INVALID", ["the generator used up its core", "p95 < 1s is 2.00s", "stopped"])
     assert warning.startswith("worker w2 was lost")
+
+
+def test_an_opened_row_is_computed_once_for_all_who_ask_and_again_after_five_seconds(page):
+    def row():
+        status, text = ask(page, "/row?scenario=shop&name=GET+%2F&kind=http", token=page.tokens.read)
+        assert status == 200
+        return json.loads(text)["row"]["count"]
+
+    assert row() == 60
+    for at in range(3, 7):
+        page.feed.second(second_of(at))
+        assert row() == 60
+    page.feed.second(second_of(7))
+    assert row() == 160
+    for n in range(200):
+        ask(page, f"/row?scenario=shop&name={n}&kind=http", token=page.tokens.read)
+    assert len(page.feed._rows) <= 64
 
 
 @pytest.mark.parametrize("query", ["", "?name=x&kind=http", "?scenario=shop"])
@@ -883,6 +900,24 @@ class TestCommands:
         assert asked(url, "hello")["launcher"] is None
         command.send_signal(signal.SIGINT)
         assert shells.ends(command) == 0
+
+    def test_the_page_of_a_master_has_its_workers(self, shells):
+        (shells.folder / "shop.py").write_text(SHOP)
+        trust = [f"--trust={rule}=off" for rule in UNJUDGED]
+        master = shells.master("--hold", "60s", "--page", *trust, workers=2)
+        url = shells.told(master, "the page is at ").split()[-1]
+        for name in ("alpha", "beta"):
+            shells.worker(master.address, "--name", name, "--once")
+
+        def workers():
+            report = asked(url, "state").get("payload", {}).get("report", {})
+            return {row["name"]: row for row in report.get("workers", []) if row["visits"]}
+
+        until(lambda: len(workers()) == 2, within=40, every=0.2)
+        assert set(workers()) == {"alpha", "beta"}
+        assert all(row["last"] >= 0 and not row["lost"] for row in workers().values())
+        assert asked(url, "control", json.dumps({"action": "stop"}).encode()) == {"done": "stop"}
+        shells.ends(master)
 
     def test_a_page_stays_as_long_as_it_is_asked_to_and_serves_metrics(self, shells):
         (shells.folder / "shop.py").write_text(SHOP)

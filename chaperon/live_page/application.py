@@ -141,7 +141,7 @@ class PageApplication:
             scenario, name, kind = (query[each][0] for each in ("scenario", "name", "kind"))
         except KeyError:
             return _error("400 Bad Request", "scenario=, name= and kind= name a series")
-        return _json("200 OK", self.feed.opened(scenario, name, kind))
+        return PageAnswer("200 OK", self.feed.opened(scenario, name, kind))
 
     def _hello(self, environ: Environ) -> PageAnswer:
         launcher = self.launcher

@@ -27,6 +27,8 @@ INTEREST = 15.0
 """Seconds for which messages are made after the last request, although no viewer is connected."""
 WORK, REST = 0.001, 0.001
 """Seconds that the page computes at once, and seconds in which others run before it goes on."""
+FRESH, ROWS = 5, 64
+"""Messages after which an opened row is computed again, and most rows that are kept."""
 DRAIN = 3.0
 """Seconds that viewers have at the end to read what is queued."""
 Values = dict[str, Any]
@@ -45,6 +47,7 @@ class PageFeed:
         self._wanted_until = 0.0
         self._breathed = 0.0
         self._cached: tuple[str, int, bytes] | None = None
+        self._rows: dict[tuple[str, bool, str, str, str], tuple[int, bytes]] = {}
         self.computing = BoundedSemaphore(1)
         self._final = False
 
@@ -129,11 +132,23 @@ class PageFeed:
             self._cached = run, number, encoded
             return encoded
 
-    def opened(self, scenario: str, name: str, kind: str) -> Values:
-        """Return what an opened row shows; see `LiveState.opened`. Blocks while others are computed."""
+    def opened(self, scenario: str, name: str, kind: str) -> bytes:
+        """Return what an opened row shows as JSON; see `LiveState.opened`. Blocks while others are computed.
+
+        It is computed once in `FRESH` messages for all who ask.
+        """
         self._wanted_until = self._clock.now() + INTEREST
+        if self._state is None:
+            return _json({"row": None, "histograms": []})
         with self.computing:
-            return {"row": None, "histograms": []} if self._state is None else self._state.opened(scenario, name, kind)
+            asked = (self._run, self._final, scenario, name, kind)
+            number, known = self._rows.get(asked, (-FRESH, b""))
+            if self._number - number >= FRESH:
+                if len(self._rows) >= ROWS:
+                    self._rows.clear()
+                number, known = self._number, _json(self._state.opened(scenario, name, kind))
+                self._rows[asked] = number, known
+            return known
 
     def since(self, run: str, number: int) -> list[str] | None:
         """Return the messages after *number* of a run, None if they are not kept any more."""
