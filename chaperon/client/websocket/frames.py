@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import Any, Final
 
 from chaperon.client.websocket.masking import MaskingKeys, apply_mask
 from chaperon.errors import ProtocolViolation
@@ -32,6 +32,7 @@ CODES = frozenset([*range(1000, 1004), *range(1007, 1015)])
 """The codes below 3000 that a close frame may have: the registry of RFC 6455, section 11.7."""
 
 _KEYS: Final = MaskingKeys()
+_mask: Final[Any] = apply_mask
 _HEADS: Final = {
     first: [bytes((first, MASKED | size)) for size in range(CONTROL_MOST + 1)]
     for first in (FIN | TEXT, FIN | BINARY, FIN | CLOSE, FIN | PING, FIN | PONG)
@@ -53,7 +54,7 @@ def encode(payload: bytes, opcode: int) -> bytes:
     else:
         head = struct.pack("!BBQ", first, MASKED | 127, size)
     key = _KEYS.next_key()
-    masked: bytes = apply_mask(payload, key)
+    masked: bytes = _mask(payload, key)
     return head + key + masked
 
 

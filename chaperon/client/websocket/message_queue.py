@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from chaperon.client.websocket.waiters import Waiter, Waiting
 from chaperon.clock import Clock
@@ -13,7 +13,7 @@ from chaperon.interrupts import is_signal
 
 Wants = Callable[["Message"], bool]
 
-_UNREAD = object()
+_UNREAD: Final = object()
 
 
 class Message:
@@ -74,11 +74,15 @@ class MessageQueue:
         A message that matches no waiter is discarded if one of them is a `SkippingWaiter`. Does not block;
         call `waiting.wake` afterwards.
         """
-        if not self.waiting.line:
+        line = self.waiting.line
+        if not line:
             self._keep(message)
             return
+        if line[0].wants is None:
+            self.waiting.serve(line[0], message)
+            return
         passed_over = False
-        for waiter in list(self.waiting.line):
+        for waiter in list(line):
             try:
                 wanted = waiter.wants is None or waiter.wants(message)
             except BaseException as exc:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from gevent import get_hub, getcurrent
 
@@ -12,6 +12,7 @@ from chaperon.errors import WaitExpired
 from chaperon.interrupts import raise_again
 
 T = TypeVar("T")
+_getcurrent: Final[Any] = getcurrent
 
 
 class Waiter(Generic[T]):
@@ -62,7 +63,7 @@ class Waiting:
         Raises the error given to `fail`, or WaitExpired after *within* seconds.
         """
         hub = self._hub
-        waiter.greenlet = getcurrent()
+        waiter.greenlet = _getcurrent()
         self._line.append(waiter)
         if within is not None:
             waiter.deadline = self._clock.now() + within
@@ -99,7 +100,7 @@ class Waiting:
         if not self._served:
             return
         hub = self._hub
-        within_hub = getcurrent() is hub
+        within_hub = _getcurrent() is hub
         while self._served:
             waiter = self._served.pop(0)
             if waiter.greenlet is not None:
