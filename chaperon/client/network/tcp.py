@@ -17,8 +17,8 @@ from gevent.monkey import get_original
 
 from chaperon.errors import SocketTimeout
 
-SIZE: Final = 262_144
-"""Maximum bytes per `recv` of a blocking read."""
+SIZE: Final = 122_880
+"""Maximum bytes per `recv` of a blocking read; from 128 KiB on, malloc may map pages for each buffer."""
 SIZE_NOW: Final = 16_384
 """Maximum bytes per `recv` of a non-blocking read; smaller, so that sockets share the hub's time fairly."""
 
