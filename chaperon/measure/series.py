@@ -94,7 +94,7 @@ class Series:
         never_begun: list[float] = []
         highest: list[tuple[float, float]] = []
         floor = self.slowest[-1][0] if len(self.slowest) >= EXEMPLARS else -inf
-        most = -inf
+        most = newest = newest_took = -inf
         size = 0
         for _, start, end, failure, received, due, value in samples:
             if failure is not None and not failure.begun:
@@ -103,7 +103,7 @@ class Series:
                 continue
             took = end - start if value is None else value
             size += received
-            self.last = (end, took)
+            newest, newest_took = end, took
             if took >= floor:
                 highest.append((took, end))
                 if took > most:
@@ -125,6 +125,8 @@ class Series:
         self.response.add(response)
         self.response_censored.add(response_censored)
         self.bytes += size
+        if newest > -inf:
+            self.last = (newest, newest_took)
         if most > floor:
             self.slowest = heapq.nlargest(EXEMPLARS, [*self.slowest, *highest])
 

@@ -133,7 +133,10 @@ class Response(Extractors, Judged, requests.Response):
         if arrived.head == Response._json_head:
             return True
         head = arrived.head.lower()
-        if b"\r\ncontent-type: application/json\r\n" not in head or head.count(b"\r\ncontent-type:") != 1:
+        place = head.find(b"\r\ncontent-type:")
+        if place < 0 or not head.startswith(b"\r\ncontent-type: application/json\r\n", place):
+            return False
+        if head.find(b"\r\ncontent-type:", place + 2) >= 0:
             return False
         Response._json_head = arrived.head
         return True
