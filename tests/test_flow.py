@@ -1,6 +1,7 @@
 """A session repeats, waits, gives up as its author says, and not a moment longer."""
 
 from itertools import pairwise
+from random import Random
 
 import gevent
 import pytest
@@ -285,3 +286,22 @@ def test_no_visit_outlives_its_run():
     count = len(alive)
     gevent.sleep(0)
     assert len(alive) == count
+
+
+@pytest.mark.parametrize("sleep", [lambda session: session.sleep(1.0), lambda session: session.sleep("1s")])
+def test_a_span_that_is_not_random_makes_no_random_source(sleep, monkeypatch):
+    made = []
+    monkeypatch.setattr("chaperon.session.context.seeded_random", lambda *parts: made.append(parts) or Random(0))
+
+    def visit(session):
+        sleep(session)
+
+    def drawn(session):
+        session.sleep(between("1s", "2s"))
+
+    simulated(visit)
+    assert made == []
+    simulated(step(think="1s")(visit), visit)
+    assert made == []
+    simulated(drawn)
+    assert len(made) == 1

@@ -34,7 +34,8 @@ class FlowMethods(SeededRandom):
         """Block for *span*: seconds, text such as "30s", or a random span from `between(low, high)`."""
         drawn = thinking(span)
         if drawn is not None:
-            self.clock.sleep(drawn.draw(self.random))
+            # a random source has 2.5 kB, which a user that sleeps would keep
+            self.clock.sleep(drawn.low if drawn.low == drawn.high else drawn.draw(self.random))
 
     def random_delay(self, most: float | str) -> None:
         """Block for a random span, uniformly distributed from 0 to *most*."""

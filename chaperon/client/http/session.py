@@ -71,7 +71,10 @@ class FastSession(PlainSession):
             place = (type(self), id(service))
             pattern: _Pattern | None = wire.shared.get(place)
             if pattern is not None and _set_up_by_requests():
-                self.__dict__.update(pattern.state(), cookies=jar)
+                # one by one: the sessions then share the keys of their `__dict__`
+                for name, value in pattern.state().items():
+                    object.__setattr__(self, name, value)
+                object.__setattr__(self, "cookies", jar)
                 return
         self._set_up(service, jar, wire)
         if wire is not None and service.transport == "wire":
