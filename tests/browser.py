@@ -69,7 +69,8 @@ class Browser:
             if answer.get("id") == self._number:
                 assert "error" not in answer, answer["error"]
                 return answer["result"]
-            self._on_event(answer)
+            if "id" not in answer:  # an answer to a call that a test did not wait for any more is no event
+                self._on_event(answer)
 
     def _on_event(self, event):
         params = event.get("params", {})
