@@ -165,3 +165,25 @@ def test_no_two_public_classes_have_one_name():
     )
 
     assert not {name: times for name, times in found.items() if times > 1}
+
+
+VERBS = {"take", "note", "tell", "hear", "settle", "turn"}
+"""Verbs that said of too many different things that they were done."""
+PUBLIC_VERBS = {
+    "session.data:take",
+    "execution.run:note",
+    "report.page.run_control:note",
+    "testing.hostile.server:hear",
+}
+"""Methods of the public API, and of what stands in for it, that keep such a name."""
+
+
+def test_a_verb_says_what_is_done():
+    found = {
+        f"{room}:{node.name}"
+        for room in MODULES
+        for node in ast.walk(tree_of(room))
+        if isinstance(node, ast.FunctionDef) and node.name in VERBS
+    }
+
+    assert found == PUBLIC_VERBS
