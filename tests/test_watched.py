@@ -291,7 +291,7 @@ def test_a_journal_that_was_never_begun_is_no_fault(tmp_path):
 
 
 def test_a_supervisor_whose_keeper_dies_does_not_end_well(monkeypatch):
-    monkeypatch.setattr(Supervisor, "_run", lambda self, name, incarnation: 1 / 0)
+    monkeypatch.setattr(Supervisor, "_run", lambda self, name, incarnation, hidden: 1 / 0)
     faults = []
     clock = VirtualClock()
     link = LossyNetwork(clock).connect(b"supervisor")
