@@ -40,7 +40,8 @@ class Situation:
 
     *verdicts* are those that are right. With *honest* every figure must be true and none may be marked; in any
     other a figure that is not true must be marked, or the verdict INVALID. *tolerance* (seconds, of service times and
-    of the p95 of response times) takes the place of the usual one. *whole*: all that was planned must be planned, which
+    of the p95 of response times) takes the place of the usual one; marks are then counted, and no fault: a tenth of a
+    figure is more than such a tolerance. *whole*: all that was planned must be planned, which
     is not so where a person ends the run.
     """
 

@@ -126,7 +126,7 @@ def judge(situation: Situation, seen: Seen) -> Judged:
         said = f"{figure.clock} {figure}, but it was {1000 * figure.truth:.2f} ms"
         if not figure.true and (situation.honest or not (figure.marked or report["verdict"] == "INVALID")):
             wrong.append(said)
-        elif figure.marked and situation.honest:
+        elif figure.marked and situation.honest and situation.tolerance is None:
             wrong.append(f"{said}, and it is marked")
     return Judged(seen, figures, wrong + _counts(situation, seen, report))
 
@@ -207,6 +207,9 @@ def _line(situation: Situation, runs: Sequence[Judged]) -> str:
     count = sum(row["count"] for row in report["series"] if row["kind"] == "http") if report else 0
     truths, saids = "; ".join([*own, f"{came:,} requests"]), "; ".join([*said, f"{count:,} requests"])
     answer = f"{right} of {len(runs)}" if len(runs) > 1 else "yes" if right else "**no**"
+    if situation.tolerance is not None:
+        figures = [figure for r in runs for figure in r.figures]
+        answer += f", {sum(figure.marked for figure in figures)} of {len(figures)} figures marked"
     return f"| {situation.name}: {situation.what} | {truths} | {saids} | {verdicts} | {answer} |"
 
 

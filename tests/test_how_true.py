@@ -117,6 +117,14 @@ def test_what_is_wrong_is_said(situation, run, wrong):
     assert any(wrong in said for said in judge(BY_NAME[situation], run).wrong)
 
 
+def test_marks_are_no_fault_where_figures_have_a_narrow_tolerance_of_their_own():
+    near, far = seen(said=0.0202, part=0.0021), seen(said=0.0206, part=0.0021)
+
+    assert any(figure.marked for figure in judge(BY_NAME["queue"], near).figures)
+    assert not [said for said in judge(BY_NAME["queue"], near).wrong if "service" in said]
+    assert any("service p50 20.6!" in said for said in judge(BY_NAME["queue"], far).wrong)
+
+
 def test_a_difference_that_is_lost_adds_up():
     assert judge(BY_NAME["worker killed"], seen(count=90, lost=10)).wrong == []
 

@@ -26,11 +26,12 @@ class Series:
       from the due time. The latter also contains visits that were due and never started, which
       no other figure includes.
     - *bytes*: bytes received. *last*: (moment, value) of the newest sample.
-    - *slowest*: (value, moment) pairs of the ten greatest values, greatest first.
+    - *top*: the ten greatest values, greatest first, each followed by its moment: one list of
+      numbers, since a master receives thousands of series a second. *slowest* are the same as pairs.
     - *history*: the same samples second by second, where they are kept.
     """
 
-    __slots__ = ("bad", "bytes", "censored", "good", "history", "last", "response", "response_censored", "slowest")
+    __slots__ = ("bad", "bytes", "censored", "good", "history", "last", "response", "response_censored", "top")
 
     def __init__(self, centroids: int = WINDOW, parts: Sequence[Sketch] | None = None) -> None:
         if parts is None:
@@ -38,7 +39,7 @@ class Series:
         self.good, self.bad, self.censored, self.response, self.response_censored = parts
         self.bytes = 0
         self.last: tuple[float, float] | None = None
-        self.slowest: list[tuple[float, float]] = []
+        self.top: list[float] = []
         self.history: History | None = None
 
     @classmethod
@@ -47,11 +48,11 @@ class Series:
         sketches: Sequence[Sketch],
         size: int,
         last: tuple[float, float] | None,
-        slowest: list[tuple[float, float]],
+        top: list[float],
     ) -> Series:
         """Return a series made of its parts. The *sketches* are in the order of the property `sketches`."""
         series = Series(parts=sketches)
-        series.bytes, series.last, series.slowest = size, last, slowest
+        series.bytes, series.last, series.top = size, last, top
         return series
 
     def __repr__(self) -> str:
@@ -61,6 +62,11 @@ class Series:
     def sketches(self) -> tuple[Sketch, Sketch, Sketch, Sketch, Sketch]:
         """The sketches: good, bad, censored, response, response_censored."""
         return self.good, self.bad, self.censored, self.response, self.response_censored
+
+    @property
+    def slowest(self) -> list[tuple[float, float]]:
+        """The (value, moment) pairs of the ten greatest values, greatest first."""
+        return list(zip(self.top[::2], self.top[1::2], strict=True))
 
     @property
     def count(self) -> int:
@@ -79,7 +85,7 @@ class Series:
 
     def with_history(self, history: History | None) -> Series:
         """Return the same samples with another history. The sketches are shared, not copied."""
-        series = Series.of(self.sketches, self.bytes, self.last, self.slowest)
+        series = Series.of(self.sketches, self.bytes, self.last, self.top)
         series.history = history
         return series
 
@@ -93,7 +99,7 @@ class Series:
         response_censored: list[float] = []
         never_begun: list[float] = []
         highest: list[tuple[float, float]] = []
-        floor = self.slowest[-1][0] if len(self.slowest) >= EXEMPLARS else -inf
+        floor = self.top[-2] if len(self.top) >= 2 * EXEMPLARS else -inf
         most = newest = newest_took = -inf
         size = 0
         for _, start, end, failure, received, due, value in samples:
@@ -128,7 +134,8 @@ class Series:
         if newest > -inf:
             self.last = (newest, newest_took)
         if most > floor:
-            self.slowest = heapq.nlargest(EXEMPLARS, [*self.slowest, *highest])
+            slowest = heapq.nlargest(EXEMPLARS, [*self.slowest, *highest])
+            self.top = [number for pair in slowest for number in pair]
 
     @classmethod
     def sum_of(cls, many: Sequence[Series]) -> Series:
@@ -147,20 +154,22 @@ class Series:
         merged.response_censored = Sketch.merge_all([p.response_censored for p in parts], centroids)
         merged.bytes = sum(p.bytes for p in parts)
         merged.last = max((p.last for p in parts if p.last is not None), default=None)
-        merged.slowest = _slowest([p.slowest for p in parts])
+        merged.top = _slowest([p.top for p in parts])
         merged.history = History.merge_all([p.history for p in parts])
         return merged
 
 
-def _slowest(many: list[list[tuple[float, float]]]) -> list[tuple[float, float]]:
-    """Return the ten greatest of all pairs, greatest first. Each list begins with its greatest."""
+def _slowest(many: list[list[float]]) -> list[float]:
+    """Return the ten greatest of all values with their moments, greatest first. Each list begins with its greatest."""
     filled = [each for each in many if each]
-    least = [each[-1] for each in filled if len(each) >= EXEMPLARS]  # ten are at least as great as any of these
+    # ten values are at least as great as any of these
+    least = [(each[-2], each[-1]) for each in filled if len(each) >= 2 * EXEMPLARS]
     if len(filled) > 4 * EXEMPLARS:
-        least.append(heapq.nlargest(EXEMPLARS, [each[0] for each in filled])[-1])
+        least.append(heapq.nlargest(EXEMPLARS, [(each[0], each[1]) for each in filled])[-1])
     if least:
         bound = max(least)
-        kept = [pair for each in filled if each[0] >= bound for pair in each if pair >= bound]
+        kept = [pair for each in filled if each[0] >= bound[0] for pair in zip(each[::2], each[1::2], strict=True)]
+        kept = [pair for pair in kept if pair >= bound]
     else:
-        kept = [pair for each in filled for pair in each]
-    return sorted(kept, reverse=True)[:EXEMPLARS]
+        kept = [pair for each in filled for pair in zip(each[::2], each[1::2], strict=True)]
+    return [number for pair in sorted(kept, reverse=True)[:EXEMPLARS] for number in pair]

@@ -153,7 +153,7 @@ class _Columns:
 
     def add(self, series: Series, began: float) -> None:
         last = series.last
-        self._ints.extend((series.bytes, last is not None, len(series.slowest)))
+        self._ints.extend((series.bytes, last is not None, len(series.top) // 2))
         if last is not None:
             self._exact.extend((last[0] - began, last[1]))
         for sketch in series.sketches:
@@ -181,12 +181,12 @@ def _series(planes: Sequence[bytes], number: int, began: float) -> list[Series]:
         raise WireError("a window with a number that is not finite")
     if len(ints) != _INTS * number or len(slowest) % 2:
         raise WireError("a window with numbers missing")
-    pairs = list(zip(slowest[::2], [moment + began for moment in slowest[1::2]], strict=True))
+    slowest[1::2] = [moment + began for moment in slowest[1::2]]
     try:
-        made, used = _decoded(ints, exact, pairs, means, weights, began)
+        made, used = _decoded(ints, exact, slowest, means, weights, began)
     except (ValueError, IndexError):
         raise WireError("a window with numbers missing") from None
-    if used != (len(exact), len(pairs), len(means), len(weights)):
+    if used != (len(exact), len(slowest), len(means), len(weights)):
         raise WireError("a window with numbers missing, or left over")
     return made
 
@@ -194,7 +194,7 @@ def _series(planes: Sequence[bytes], number: int, began: float) -> list[Series]:
 def _decoded(
     ints: list[int],
     exact: list[float],
-    pairs: list[tuple[float, float]],
+    slowest: list[float],
     means: list[float],
     weights: list[int],
     began: float,
@@ -204,10 +204,10 @@ def _decoded(
     A master does this for every series of every window: it makes no call that it can do without.
     """
     made, nothing = [], Sketch()
-    sums = at = first = weight = 0  # read positions in the columns exact, pairs, means, weights
+    sums = at = first = weight = 0  # read positions in the columns exact, slowest, means, weights
     for place in range(0, len(ints), _INTS):
-        exemplars = ints[place + 2]
-        if exemplars > EXEMPLARS:
+        exemplars = 2 * ints[place + 2]
+        if exemplars > 2 * EXEMPLARS:
             raise WireError("a series with too many exemplars")
         last = None
         if ints[place + 1]:
@@ -228,7 +228,7 @@ def _decoded(
                 weight += length
             sketches.append(_sketch(means[first:end], weighted, count, exact[sums : sums + 3]))
             sums, first = sums + 3, end
-        made.append(Series.of(sketches, ints[place], last, pairs[at : at + exemplars]))
+        made.append(Series.of(sketches, ints[place], last, slowest[at : at + exemplars]))
         at += exemplars
     return made, (sums, at, first, weight)
 
@@ -237,8 +237,11 @@ def _sketch(means: list[float], weights: list[int] | None, count: int, exact: li
     total, low, high = exact
     if low > high or (weights and (min(weights) < 1 or sum(weights) != count)):
         raise WireError("a sketch with low above high, or with weights that do not sum to its count")
-    if means != sorted(means):
-        raise WireError("a sketch with unsorted centroids")
+    before = means[0]
+    for mean in means:  # mypyc: such a loop takes a third of the time of a comparison with the sorted list
+        if mean < before:
+            raise WireError("a sketch with unsorted centroids")
+        before = mean
     if means[0] < low:
         end = bisect_left(means, low)
         means[:end] = [low] * end
