@@ -339,6 +339,28 @@ def test_a_dead_engines_shares_are_dealt_again_at_once(shells, target):
 
 
 @pytest.mark.faults
+def test_two_engines_that_are_killed_at_once_are_replaced(shells, target):
+    master = shells.master(
+        *("--url", target.url, "--rate", 100, "--hold", "6s", "--quiet", "--json", "out.json"),
+        *("--max-lost", "100%", "--no-brake"),
+    )
+    for name in ("alpha", "beta"):
+        shells.worker(master.address, "--name", name)
+    shells.until(lambda: len(target.asked) > 100)
+
+    for engine in [engines(shells, named=name)[0] for name in ("alpha", "beta")]:
+        os.kill(engine, signal.SIGKILL)
+
+    assert shells.ends(master) == 0, master.told
+    report = shells.report()
+    (ledger,) = report["ledger"]
+    assert ledger["planned"] == 600 == ledger["done"] + ledger["lost"] + ledger["dropped"]
+    assert max(times(target).values()) == 1
+    assert ledger["done"] <= len(target.asked) <= ledger["done"] + ledger["lost"]
+    assert {worker["name"] for worker in report["workers"]} >= {"alpha", "alpha#2", "beta", "beta#2"}
+
+
+@pytest.mark.faults
 @pytest.mark.parametrize("stopped", some([1.0, 4.0, 12.0, 30.0], 2))
 def test_a_master_that_was_stopped_gives_nobody_up(shells, target, stopped):
     hold = 5 + stopped
