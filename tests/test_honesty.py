@@ -201,6 +201,7 @@ def test_a_stall_in_the_middle_is_seen_by_every_visit_that_was_due_meanwhile(ser
 
 
 @pytest.mark.faults
+@pytest.mark.alone
 def test_a_stalled_generator_cannot_blame_the_server(server, chaperon):
     target = server()
 
@@ -212,6 +213,7 @@ def test_a_stalled_generator_cannot_blame_the_server(server, chaperon):
 
 
 @pytest.mark.faults
+@pytest.mark.alone
 def test_twice_what_the_generator_can_send_is_invalid(server, chaperon):
     target = server()
 
@@ -238,6 +240,7 @@ def test_a_third_of_what_it_can_send_passes(server, chaperon):
 
 
 @pytest.mark.faults
+@pytest.mark.alone
 def test_users_that_saturate_the_generator_are_invalid_too(server, chaperon):
     target = server()
 
@@ -274,6 +277,7 @@ def test_three_processes_are_aborted_within_two_seconds(server, chaperon):
 
 
 @pytest.mark.faults
+@pytest.mark.alone
 def test_of_three_processes_the_one_that_was_blocked_is_named(server, chaperon):
     target = server()
     blocks = BLOCK.replace("visit.number == 200", "visit.number == 91")

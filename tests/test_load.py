@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from thorough import examples
 
@@ -179,10 +179,12 @@ def test_as_many_arrivals_are_due_as_there_is_area(load):
 
 @settings(max_examples=examples(60))
 @given(rates, st.floats(0, 30), st.floats(0.1, 5))
+@example(stages((1.0, 1)), 1e-05, 1.0)
 def test_scaling_moves_nothing_that_was_due_before(load, at, factor):
     bent = load.following(load.curve.scaled([(at, factor)]))
 
-    before, after = ([t for _, t in offsets(each) if t < at - 1e-6] for each in (load, bent))
+    # an arrival due within an area of 1e-9 before a boundary is due at the boundary, at low rates some 0.1 ms later
+    before, after = ([t for _, t in offsets(each) if t < at - 1e-3] for each in (load, bent))
 
     assert before == pytest.approx(after)
     assert bent.curve.until == pytest.approx(load.curve.until)

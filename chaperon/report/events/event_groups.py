@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from chaperon.measure.quantity import count_text
 from chaperon.measure.window import RunEvent
 from chaperon.report.format import time_text
 
@@ -57,7 +58,8 @@ def event_line(group: EventGroup, workers: int) -> str:
     """
     where = ""
     if workers > 1 and group.workers:
-        where = f" on {group.workers[0]}" if len(group.workers) == 1 else f" on {len(group.workers)} workers"
+        names = group.workers
+        where = f" on {names[0]}" if len(names) == 1 else f" on {count_text(len(names), 'worker')}"
     if group.count == 1:
         took = f" for {time_text(group.longest)}" if group.longest else ""
         return f"at {group.first:.1f} s: {group.text}{took}{where}"
