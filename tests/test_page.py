@@ -334,6 +334,37 @@ class TestInChromium:
         assert browser.value("nameOf(view.series)") == "GET /"
         browser.value("chooseSeries('requests')")
 
+    def test_a_limit_that_broke_says_of_what_its_value_is_and_how_precise_and_its_bar_marks_the_bound(self, shown):
+        browser, report, _ = shown
+        row = report["GET /"]
+        reason = browser.value("document.querySelector('#verdict li').textContent")
+
+        low, high = (browser.value(f"timeText({bound!r})") for bound in row.interval(95))
+        assert reason == f"{report.reasons[0]} over the whole run (95 % interval: {low} to {high})"
+        mark = browser.value("parseFloat(document.querySelector('#limits .meter.over b').style.left)")
+        assert mark == pytest.approx(25.0, abs=0.1)  # bars end at four times the bound
+        assert browser.value("[...byId('limits').tHead.rows[0].cells].map(cell => cell.innerText)")[-1] == "margin"
+
+    def test_a_limit_that_holds_names_the_series_that_are_beyond_it_alone(self, browser, tmp_path):
+        report = report_of(("GET /", "POST /orders"), limits=["errors < 99%", "p95 < 10s"])
+        rows = tuple(replace(row, kind="http") if row.kind == "rpc" else row for row in report.rows)
+        payload = page_payload(replace(report, rows=rows), PLAN, RunSteps())
+        row = next(each for each in payload["report"]["series"] if each["name"] == "POST /orders")
+        row |= {"errors": row["count"], "p95": 12.0}
+        (tmp_path / "run.html").write_text(html_of(payload))
+        browser.open((tmp_path / "run.html").as_uri())
+
+        notes = browser.value("[...byId('limits').tBodies[0].rows].map(row => row.cells[5].innerText)")
+        assert notes == [
+            f"held by all requests together; beyond it alone: POST /orders {text}" for text in ("100.0 %", "12.00s")
+        ]
+
+    def test_the_rate_of_a_load_is_in_visits(self, shown):
+        browser, _, _ = shown
+
+        for load, text in (("15/s", "15 visits/s"), ("10 users", "10 users"), ("1 → 20/s", "1 → 20 visits/s")):
+            assert browser.value(f"loadText({load!r})") == text
+
     def test_marks_in_the_table_are_explained_below_it(self, shown):
         browser, _, _ = shown
 
@@ -505,18 +536,26 @@ class TestInChromium:
                 )
             )
         report = report_of(("GET /", "POST /orders"))
-        errors = (ErrorRow("shop", "POST /orders", "refused", 180, 180.2, 359.9, "refused"),)
+        errors = (ErrorRow("shop", "POST /orders", "refused", 180, 180.2, 359.9, "refused: no route to host"),)
         workers = tuple(WorkerStats(name, requests=14_400, errors=n) for name, n in (("w1", 0), ("w2", 180)))
         rows = tuple(replace(row, kind="http") if row.kind == "rpc" else row for row in report.rows)
         report = replace(report, rows=rows, errors=errors, workers=workers)
         (tmp_path / "run.html").write_text(html_of(page_payload(report, PLAN, steps)))
         browser.open((tmp_path / "run.html").as_uri())
 
-        error, change = browser.value("[...document.querySelectorAll('#verdict .seen')].map(each => each.textContent)")
-        assert error == ("most frequent error: 180 × refused in POST /orders, from 3:00 to 5:59; all errors are on w2")
+        error, on_worker, change = browser.value(
+            "[...document.querySelectorAll('#verdict .seen')].map(each => each.textContent)"
+        )
+        assert error == "most frequent error: 180 × refused in POST /orders, from 3:00 to 5:59: “no route to host”"
+        assert on_worker == (
+            "all errors were seen by one load generator (no server of the target): worker w2, 180 of 14,400 requests; "
+            "worker w1: 0 of 14,400"
+        )
+        word = browser.value("document.querySelector('#verdict > div').textContent")
+        assert "load generators on time, but their errors differ" in word
+        assert "every planned visit is accounted for" in word
         assert re.fullmatch(
-            r"POST /orders became slower: p95 ≈ \d\d\.\dms in the first third of the run, ≈ \d{3}ms in the last, "
-            r"from about (2:5[89]|3:0[01]) on",
+            r"POST /orders became slower: p95 ≈ \d\d\.\dms before (2:5[89]|3:0[01]), ≈ \d{3}ms from about \1 on",
             change,
         )
         titles = browser.value("[...document.querySelectorAll('#charts h3')].map(each => each.textContent)")
@@ -552,7 +591,7 @@ class TestInChromium:
         assert [row[2:4] for row in cells("errors")] == [["20", "1:00 – 1:10"]]
         assert cells("ledger")[0][1:3] == ["400", "400"]
         assert [row[:8] for row in cells("workers")] == [
-            [name, "✓", "200", "400", "10 (2.5 %)", "0.07", "69.0ms", "20"] for name in ("w1", "w2")
+            [name, "✓", "200", "400", "10 (2.5 % of its requests)", "0.07", "69.0ms", "20"] for name in ("w1", "w2")
         ]
         assert "without 1 " in browser.value("byId('workers-note').textContent")
         p95, p90, share, per_second, sliding = cells("limits")

@@ -204,7 +204,7 @@ _OPTIONS = (
     option("Target", "--timeout", type=WAIT_SPAN, standard="30s", help="For connecting, and for each read."),
     option("Target", "--insecure", is_flag=True, help="Do not verify TLS certificates."),
     option("Limits", "--limit", "limits", multiple=True, help="What must hold: 'p95(GET /) < 300ms'. Repeatable."),
-    option("Limits", "--strict", is_flag=True, help="Errors that no limit speaks of are a FAIL."),
+    option("Limits", "--strict", is_flag=True, help="Errors that no limit covers are a FAIL."),
     option(
         "Limits",
         "--no-brake",

@@ -36,7 +36,7 @@ class Environment(EnvironmentValues):
     "default" takes its place. *timeout* (seconds, or a pair for connecting and reading), *deadline*, *max_body*,
     *transport*, *local_addresses*, *timings*, *trust_origins* (see `Service`) are theirs unless they have their own.
     *grace* is how long visits in flight may go on at the end, *brake* after how long of nothing but failing requests
-    the run stops (None: never). With *strict* the verdict is FAIL where there are errors that no limit speaks of.
+    the run stops (None: never). With *strict* the verdict is FAIL where there are errors that no limit covers.
     What is due in the first *warmup* counts to no headline, no limit. An arrival that would begin more than *late*
     after it was due is dropped (None: it begins late). *trust* changes the rules by which a run is INVALID, such as
     {"late": "100ms", "cpu": None}. *metrics* renames, leaves out or derives series. *on_sample* is called with a

@@ -33,7 +33,7 @@ class RunPlan:
     """The parsed form of an `Environment`; `Environment.plan` makes it.
 
     Spans are seconds: *grace*, *late* (infinite: nothing is dropped for being late), *warmup*,
-    *brake* (None: off). *strict*: errors that no limit speaks of are a FAIL. *services* holds
+    *brake* (None: off). *strict*: errors that no limit covers are a FAIL. *services* holds
     every service by name, the default one under
     "default". *naming* and *derived* are the parsed `metrics=`. With *url_fixed* the base URL
     came from the command line, so that a setup cannot change it. *settings* are the values of

@@ -40,7 +40,7 @@ class RunMonitor:
 
     *brake*: stop the run after this many seconds with failures only, and after `DEAD_AFTER` seconds if no
     connection has succeeded; None for never. *rules*: when the run is INVALID. *redact* replaces the
-    secrets of the run in every text of the report. *strict*: errors that no limit speaks of are a FAIL.
+    secrets of the run in every text of the report. *strict*: errors that no limit covers are a FAIL.
     Nothing here blocks or reads a clock.
     """
 

@@ -71,7 +71,7 @@ class Report:
     """The immutable result of a run, or of a run so far (*finished* is false).
 
     - *verdict*, *reasons*, *warnings*: the verdict, why it is not PASS, and what else is notable. A PASS has a
-      reason where errors did not count: no limit speaks of them.
+      reason where errors did not count: no limit covers them.
     - *aborted*: why the run was stopped early, None if it was not.
     - *started*: ISO 8601, UTC. *duration*: seconds.
     - *rows*: one per scenario, name and kind; `report["GET /"]` finds one by name.
@@ -116,7 +116,7 @@ class Report:
 
     @property
     def headline(self) -> str:
-        """The verdict in words, with the errors that a PASS does not speak of: "PASS, no limit speaks of errors: …"."""
+        """The verdict in words, with the errors that a PASS does not cover: "PASS, no limit covers errors: …"."""
         return ", ".join([self.verdict.value, *(self.reasons if self.verdict is Verdict.PASS else ())])
 
     @property

@@ -12,7 +12,7 @@ from chaperon.measure.recorder import UNMEASURED
 from chaperon.measure.sample import WARM_UP
 from chaperon.report.format import AT_LEAST
 from chaperon.report.limits.limit_result import MAXIMUM, LimitResult
-from chaperon.report.limits.uncounted import ALL_COUNTED, UncountedErrors
+from chaperon.report.limits.uncounted import ALL_COUNTED, NO_EFFECT, UncountedErrors
 from chaperon.report.report import Report, Verdict, error_rows
 from chaperon.report.rows import rows_of
 from chaperon.report.totals import Totals
@@ -92,7 +92,7 @@ def conclude(
             *_lost_warnings(totals, ending),
             *_unmeasured_warnings(totals),
             *([] if falsified is None else [falsified]),
-            *([ending.uncounted.numbers] if ending.uncounted.numbers and not ending.strict else []),
+            *([f"{ending.uncounted.numbers}: {NO_EFFECT}"] if ending.uncounted.numbers and not ending.strict else []),
         ),
         aborted=ending.aborted,
         series=totals.series,

@@ -40,7 +40,7 @@ class ReportOptions:
 @option("Run", "--phase", metavar="NAME", help="Report this phase of the load alone, such as steady.")
 @option("Run", "--probe", type=click.IntRange(1), help="Report run N of a file of `chaperon find`, from 1.")
 @option("Limits", "--limit", "limits", multiple=True, help="Judge by this limit in place of the run's. Repeatable.")
-@option("Limits", "--strict", is_flag=True, help="Errors that no limit speaks of are a FAIL.")
+@option("Limits", "--strict", is_flag=True, help="Errors that no limit covers are a FAIL.")
 @option("Output", "--by", multiple=True, metavar="phase|TAG", help="Split the table by phase, or by a tag.")
 @option("Output", "--merge", is_flag=True, help="Add up series of one name in several entries, in the table.")
 @option("Output", "--quiet", is_flag=True, help="Print the verdict only: no table.")

@@ -1,4 +1,4 @@
-"""Errors that no limit speaks of, and that therefore do not affect the verdict."""
+"""Errors that no limit covers, and that therefore do not affect the verdict."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from chaperon.report.format import share_text
 from chaperon.report.limits.limits import Limit
 from chaperon.report.totals import Totals
 
-UNCOUNTED = "no limit speaks of"
+UNCOUNTED = "no limit covers"
 """The beginning of the sentences about such errors."""
+NO_EFFECT = "they do not affect the verdict"
+"""The end of the sentence about their numbers, unless the run is strict."""
 _KINDS = ("check", "task", "visit")
 
 
 class UncountedErrors(NamedTuple):
-    """Errors that no limit speaks of, in two sentences: their numbers, and their shares; "" if all errors count."""
+    """Errors that no limit covers, in two sentences: their numbers, and their shares; "" if limits cover all."""
 
     numbers: str = ""
     shares: str = ""
@@ -28,9 +30,9 @@ ALL_COUNTED = UncountedErrors()
 
 
 def uncounted_errors(limits: Sequence[Limit], totals: Totals) -> UncountedErrors:
-    """Return "no limit speaks of errors: 42 failed requests and 7 failed checks did not count", and their shares.
+    """Return "no limit covers 42 failed requests and 7 failed checks", and their shares.
 
-    Errors of requests, checks, tasks and visits count where a limit on `errors`, or on their error
+    Errors of requests, checks, tasks and visits are covered where a limit on `errors`, or on their error
     class, covers them. Warm-up is left out.
     """
     chosen = [limit.reading_for(totals.series) for limit in limits]
@@ -48,8 +50,8 @@ def uncounted_errors(limits: Sequence[Limit], totals: Totals) -> UncountedErrors
         return ALL_COUNTED
     numbers = _listed([count_text(failed[kind], f"failed {kind}") for kind in kinds])
     shares = _listed([f"{share_text(failed[kind], made[kind])} of {count_text(2, kind)[2:]}" for kind in kinds])
-    begin = f"{UNCOUNTED} {'these errors' if speaking else 'errors'}"
-    return UncountedErrors(f"{begin}: {numbers} did not count", f"{begin}: {shares} failed")
+    which = "these errors" if speaking else "errors"
+    return UncountedErrors(f"{UNCOUNTED} {numbers}", f"{UNCOUNTED} {which}: {shares} failed")
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -75,7 +75,7 @@ def _run(report: Report) -> ET.Element:
     elif report.verdict is Verdict.FAIL and others:
         set_outcome(ended, "failure", "FAIL", *others)
     elif report.verdict is Verdict.PASS and others:
-        set_outcome(add_case(suite, "chaperon.run", "a limit speaks of errors"), "skipped", None, *others)
+        set_outcome(add_case(suite, "chaperon.run", "a limit covers errors"), "skipped", None, *others)
     for label, counts in report.ledger.items():
         case = add_case(suite, "chaperon.run", f"the ledger of {label} balances")
         if report.finished and not counts.balanced:

@@ -33,16 +33,26 @@ function drawVerdict() {
   const word = (DATA.finished ? REPORT.verdict : `${REPORT.verdict} so far`) + (passed ? REPORT.reasons.map((reason) => `, ${reason}`).join("") : "");
   verdict.className = "is-" + REPORT.verdict;
   const balanced = REPORT.ledger.every((row) => row.planned === row.done + row.failed + row.interrupted + row.no_row + row.dropped + row.lost);
-  const trust = [REPORT.verdict === "INVALID" ? null : "generator sound", balanced ? "ledger balances" : "the ledger does not balance"].filter(Boolean).join(" · ");
+  const sound = workerWithErrors() ? "load generators on time, but their errors differ" : "load generator on time";
+  const trust = [REPORT.verdict === "INVALID" ? null : sound, balanced ? "every planned visit is accounted for" : "planned visits are missing"].filter(Boolean).join(" · ");
   verdict.replaceChildren(element("div", {}, element("span", { class: "word " + REPORT.verdict }, `${SIGNS[REPORT.verdict]} ${word}`), element("span", { class: "soft" }, DATA.finished ? `  in ${REPORT.duration.toFixed(1)} s · ${trust}` : "")),
-    element("ul", {}, ...(passed ? [] : REPORT.reasons).map((reason) => element("li", {}, reason)), ...seen().map((text) => element("li", { class: "seen" }, text)), ...REPORT.warnings.map((warning) => element("li", { class: "soft" }, "warning: " + warning))));
+    element("ul", {}, ...(passed ? [] : REPORT.reasons).map((reason) => element("li", {}, reason + precisionOf(reason))), ...seen().map((text) => element("li", { class: "seen" }, text)), ...REPORT.warnings.map((warning) => element("li", { class: "soft" }, "warning: " + warning))));
   byId("environment").textContent = REPORT.environment;
-  if (DATA.state) { byId("target").textContent = [DATA.plan.target, DATA.plan.load].filter(Boolean).join(" · "); return; }
+  if (DATA.state) { byId("target").textContent = [DATA.plan.target, loadText(DATA.plan.load)].filter(Boolean).join(" · "); return; }
   byId("target").textContent = DATA.plan.target || "";
   const requests = REPORT.requests || total(REPORT.series.filter(isRequest));
-  byId("headline").textContent = [DATA.plan.load, `${countText(requests.count)} requests, ${rateText(requests.rate)}/s`, requests.p95 ? `p95 ${timeText(requests.p95)}` : null,
-    `${shareText(requests.errors, requests.count)} errors`, `started ${REPORT.started}`].filter(Boolean).join(" · ");
+  byId("headline").textContent = [loadText(DATA.plan.load), `${countText(requests.count)} requests, ${rateText(requests.rate)}/s`, requests.p95 ? `p95 of all ${timeText(requests.p95)}` : null,
+    `${shareText(requests.errors, requests.count)} of requests failed`, `started ${REPORT.started}`].filter(Boolean).join(" · ");
 }
+// of the limit that a reason is about: what its percentile is of, and how precisely it is known
+function precisionOf(reason) {
+  const place = REPORT.limits.findIndex((limit) => !limit.held && limit.value !== null && reason.startsWith("limit broke") && reason.includes(`: ${limit.limit}, but`));
+  const bound = place < 0 ? null : (DATA.bounds || [])[place], of = placeOf(bound), row = of === null ? null : of === "requests" ? REPORT.requests : REPORT.series[of];
+  const interval = row && bound.over === null && row.intervals && row[bound.what] === REPORT.limits[place].value ? row.intervals[bound.what] : null;
+  return interval ? ` over the whole run (95 % interval: ${timeText(interval[0])} to ${timeText(interval[1])})` : "";
+}
+// a load in visits: "15/s" is the rate of visits, each with one request or many
+const loadText = (text) => text && text.replace(/(\d)\/s\b/g, "$1 visits/s");
 function isRequest(row) { return !UNTIMED.has(row.kind) && !["step", "call", "task", "visit", "trip"].includes(row.kind); }
 function total(rows) {
   return { name: "all requests", kind: "", count: sum(rows.map((row) => row.count)), errors: sum(rows.map((row) => row.errors)), rate: sum(rows.map((row) => row.rate)) };
@@ -60,16 +70,34 @@ function marginText(margin) {
 }
 function drawLimits() {
   byId("limits-section").hidden = !REPORT.limits.length;
-  table("limits", ["limit", "state", "value", "of the bound", "margin", "note"], REPORT.limits.map((whole, n) => {
-    const bound = (DATA.bounds || [])[n], limit = limitRow(whole, bound), margin = marginOf(limit, bound), place = placeOf(bound);
+  const bounds = DATA.bounds || [], limits = REPORT.limits.map((whole, n) => limitRow(whole, bounds[n]));
+  const notes = limits.map((limit, n) => [limit.note, beyondAlone(limit, bounds[n])].filter(Boolean).join("; ")), noted = notes.some(Boolean);
+  table("limits", ["limit", "state", "value", "of the bound", "margin", ...(noted ? ["note"] : [])], limits.map((limit, n) => {
+    const bound = bounds[n], margin = marginOf(limit, bound), place = placeOf(bound);
     const used = margin === null ? null : bound.op.startsWith("<") ? 1 - margin : 1 / (1 + margin);
-    const meter = used === null ? "" : element("span", { class: "meter" + (limit.held ? "" : " over"), title: `${(100 * used).toFixed(0)} % of the bound` }, element("i", { "data-share": Math.max(Math.min(used, 1), 0) }));
+    const meter = used === null ? "" : meterOf(used, limit.held);
     const name = place === null ? limit.limit : element("button", { type: "button", class: "link", title: "show the charts of this series", onclick: () => chooseSeries(place) }, limit.limit);
     return element("tr", {}, element("td", { class: "text" }, name), cell(limit.held === null ? UNKNOWN : limit.held ? "✓ held" : "✕ broke" + (limit.at === null ? "" : ` at ${clockText(limit.at)}`), { class: limit.held === null ? null : limit.held ? "good" : "bad" }),
       cell(limit.shown, { "data-value": limit.value === null ? "" : String(limit.value) }), cell(meter), cell(marginText(margin)),
-      cell(limit.note || "", { class: "text soft" }));
+      ...(noted ? [cell(notes[n], { class: "text soft" })] : []));
   }));
   for (const bar of document.querySelectorAll(".meter i")) bar.style.width = `${100 * bar.dataset.share}%`;
+  for (const mark of document.querySelectorAll(".meter b")) mark.style.left = `${100 * mark.dataset.share}%`;
+}
+// a bar as long as the value, with a mark at the bound; one far beyond ends at METER_MOST times the bound
+const METER_MOST = 4;
+function meterOf(used, held) {
+  const whole = Math.max(1, Math.min(used, METER_MOST)), text = `${(100 * used).toFixed(0)} % of the bound`;
+  return element("span", { class: "meter" + (held ? "" : " over"), title: text, role: "img", "aria-label": text }, element("i", { "data-share": Math.max(Math.min(used / whole, 1), 0) }), whole > 1 ? element("b", { "data-share": 1 / whole }) : null);
+}
+// the requests that alone are beyond a limit which all requests together hold, the worst first
+function beyondAlone(limit, bound) {
+  if (!limit.held || !bound || !bound.all || bound.over !== null || !["errors", "p50", "p95", "p99"].includes(bound.what)) return null;
+  const of = (row) => bound.what === "errors" ? (bound.bound < 1 && row.count ? row.errors / row.count : null) : row[bound.what];
+  const found = REPORT.series.map((row, place) => isRequest(row) ? figures(place, row) : null).filter((row) => row && of(row) !== null && of(row) !== undefined && !HOLDS[bound.op](of(row), bound.bound));
+  if (!found.length) return null;
+  const worst = found.sort((a, b) => of(b) - of(a)).slice(0, 3).map((row) => `${row.name} ${bound.what === "errors" ? shareText(row.errors, row.count) : timeText(of(row))}`);
+  return `held by all requests together; beyond it alone: ${worst.join(", ")}${found.length > 3 ? `, and ${found.length - 3} more` : ""}`;
 }
 function chooseSeries(place) {
   view.series = place;
@@ -78,7 +106,7 @@ function chooseSeries(place) {
   fetchRow(place);
   byId("charts-section").scrollIntoView();
 }
-const COLUMNS = [["series", null], ["count", "count"], ["errors", "errors"], ["%", "share"], ["rate/s", "rate"], ["p50", "p50"], ["p95", "p95"], ["p99", "p99"], ["max", "max"], ["p95 over time", null]];
+const COLUMNS = [["series", null], ["count", "count"], ["errors", "errors"], ["% failed", "share"], ["rate/s", "rate"], ["p50", "p50"], ["p95", "p95"], ["p99", "p99"], ["max", "max"], ["p95 over time", null]];
 // a failing request in one line, as the table of the console has it
 function exchangeText(each) { return `${each.method} ${each.url} → ${each.status === null ? "no response" : `${each.status} ${each.body}`.trim()}`; }
 function exchangeFile(file) { return file ? element("div", {}, "see ", element("a", { href: file.link }, file.path)) : null; }
@@ -112,8 +140,8 @@ const KINDS = ["step", "call", "task", "visit", "check", "value", "count", "gaug
 const kindOrder = (kind) => KINDS.indexOf(kind) + 1, order = (a, b) => a < b ? -1 : a > b ? 1 : 0;
 function fillRow(line, place, row) {
   const timed = !UNTIMED.has(row.kind), columns = DATA.series[place];
-  const name = view.sort[1] ? `${row.name} · ${row.scenario}` : row.name;
-  line.replaceChildren(element("td", { class: "name" }, name, element("span", { class: "soft" }, "  " + row.kind)),
+  const name = view.sort[1] ? `${row.name} · ${row.scenario}` : row.name, named = row.name === row.kind || row.name.startsWith(row.kind + " ");
+  line.replaceChildren(element("td", { class: "name" }, name, named ? null : element("span", { class: "soft" }, "  " + row.kind)),
     cell(countText(row.count), { "data-value": row.count }), cell(countText(row.errors), { class: row.errors ? "bad" : null, "data-value": row.errors }), cell(shareText(row.errors, row.count)),
     cell(rateText(row.rate), { "data-value": row.rate }), ...["p50", "p95", "p99"].map((percentile) => timed ? percentileCell(row, percentile) : cell("")), cell(timed ? timeText(row.max) : "", { "data-value": row.max === null ? "" : row.max }),
     element("td", { class: "trend" }, ...(timed && columns ? trend(chosen(columns.p95)) : [])));
@@ -174,7 +202,7 @@ function drawWorkers() {
   byId("workers-note").textContent = left ? `, without ${countText(left)} of which seconds are not kept` : "";
   table("workers", ["worker", "state", "visits", ...(many ? ["requests", "errors"] : []), "CPU", "late p99", "stalls", "loop lag", "descriptors", "last second"], rows.map((row) => element("tr", {}, cell(row.name, { class: "text" }),
     cell(row.lost ? `✕ lost${row.last === null || row.last === undefined ? "" : ` at ${clockText(row.last + 1)}`}${row.losses ? `, ${countText(row.losses)} visits` : ""}` : "✓", { class: row.lost ? "bad" : "good" }), cell(countText(row.visits), { "data-value": row.visits }),
-    ...(many ? [cell(countText(row.requests)), cell(`${countText(row.errors)} (${shareText(row.errors, row.requests)})`, { class: row.errors ? "bad" : null })] : []),
+    ...(many ? [cell(countText(row.requests)), cell(`${countText(row.errors)} (${shareText(row.errors, row.requests)}${row.errors ? " of its requests" : ""})`, { class: row.errors ? "bad" : null })] : []),
     ...healthCells(row, row.health || {}), cell(row.last === null ? NONE : clockText(row.last), { "data-value": row.last }))));
 }
 function drawEvents() {
@@ -185,8 +213,8 @@ function drawEvents() {
 function drawAbout() {
   const facts = DATA.plan.facts || [], file = (facts.find(([name]) => name === "run file") || [])[1];
   const again = file ? `chaperon report ${shellWord(file)} --html again.html` : "keep the next run with --run-file RUN, then: chaperon report RUN --html again.html";
-  const about = [["target", DATA.plan.target], ["load", DATA.plan.load], ["scenarios", DATA.plan.scenarios.join(", ")], ["started", REPORT.started], ["length", `${REPORT.duration.toFixed(1)} s`], ["seed", REPORT.seed], ["Chaperon", REPORT.chaperon], ...facts,
-    ["precision", effectText(REPORT.requests)], ["charts", STEP === 1 ? "one point a second" : `one point each ${STEP} s`], ["make it again", again]].filter(([, value]) => value !== "" && value !== undefined && value !== null);
+  const about = [["target", DATA.plan.target], ["load", loadText(DATA.plan.load)], ["scenarios", DATA.plan.scenarios.join(", ")], ["started", REPORT.started], ["length", `${REPORT.duration.toFixed(1)} s`], ["seed", REPORT.seed], ["Chaperon", REPORT.chaperon], ...facts,
+    ["precision", effectText(REPORT.requests)], ["charts", STEP === 1 ? "one point a second" : `one point each ${STEP} s`], ["to make this page again", again]].filter(([, value]) => value !== "" && value !== undefined && value !== null);
   const hash = (facts.find(([name]) => name === "SHA-256 of the run file") || [])[1];
   byId("made").textContent = [REPORT.environment, `started ${REPORT.started}`, `Chaperon ${REPORT.chaperon}`, HERE, file ? `run file ${file}` : "no run file", hash ? `SHA-256 ${hash}` : null].filter(Boolean).join(" · ");
   byId("about").replaceChildren(...about.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, String(value))]));
@@ -213,5 +241,5 @@ const shellWord = (text) => /^[\w.\/:@%+-]+$/.test(text) ? text : `'${text.repla
 function effectText(row) {
   const effect = row && row.design_effect ? row.design_effect.p95 : null;
   if (effect === null || effect === undefined) return "";
-  return effect <= 1.05 ? "requests are as good as independent of each other" : `neighbouring requests resemble each other: for p95 the ${countText(row.count)} requests count as ${countText(Math.floor(row.count / effect))} independent ones (design effect ${plainText(Number(effect.toPrecision(3)))}), which its interval allows for`;
+  return effect <= 1.05 ? "requests are independent of each other" : `neighbouring requests resemble each other: for p95 the ${countText(row.count)} requests count as ${countText(Math.floor(row.count / effect))} independent ones (design effect ${plainText(Number(effect.toPrecision(3)))}), which its interval allows for`;
 }

@@ -24,7 +24,7 @@ class RunHeader:
     loads as written, with the scenario label first, *limits* the limits as written, *rules* the validity
     rules by name, *brake* seconds, *versions* by package, *target* the base URLs, *scenario* the SHA-256 of the
     scenario's source ("" if unknown). *number* is the place of the run in its file, from 1: a search
-    for a capacity has several. *strict*: errors that no limit speaks of are a FAIL. *independent*: the percentiles of
+    for a capacity has several. *strict*: errors that no limit covers are a FAIL. *independent*: the percentiles of
     limits are known by the number of samples alone, as in a search. No field holds a secret.
     """
 

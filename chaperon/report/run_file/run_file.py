@@ -81,7 +81,7 @@ class RecordedRun:
 
         For the whole run with its own limits it equals the report the run ended with. *limits*
         are judged in place of the run's own. With *strict*, or where the run had it, errors that no
-        limit speaks of are a FAIL. *on_second* is called with each second and whether
+        limit covers are a FAIL. *on_second* is called with each second and whether
         it holds only what came late for it, as live outputs get them. Blocks while it reads the
         file. Raises RunFileError, LimitError, and UsageError for a stretch with no second of the
         run in it.
