@@ -85,5 +85,5 @@ class SeriesSecond(NamedTuple):
         parts, cut = self.counted(of)
         count = cut + sum([part.count for part in parts])
         if count:
-            above = [cut + sum([part.above(bound) for part in parts]) for bound in into.bounds]
+            above = [cut + sum([part.above(bound) for part in parts], 0.0) for bound in into.bounds]  # 0.0: floats alone, for the compiler
             into.add(self.at, self.step, count, above)
