@@ -85,5 +85,6 @@ class SeriesSecond(NamedTuple):
         parts, cut = self.counted(of)
         count = cut + sum([part.count for part in parts])
         if count:
-            above = [cut + sum([part.above(bound) for part in parts], 0.0) for bound in into.bounds]  # 0.0: floats alone, for the compiler
+            # 0.0: a sum of floats alone, for the compiler
+            above = [cut + sum([part.above(bound) for part in parts], 0.0) for bound in into.bounds]
             into.add(self.at, self.step, count, above)
