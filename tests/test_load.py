@@ -12,6 +12,7 @@ from thorough import examples
 
 from chaperon import LoadError, Scenario, run
 from chaperon.errors import PlanError
+from chaperon.load import shapes
 from chaperon.load.arrivals import offsets, user_intervals
 from chaperon.load.curve import Curve, Piece
 from chaperon.load.expression import read_load
@@ -61,6 +62,40 @@ def test_stages_go_straight_from_level_to_level():
 def test_stairs_stay_on_every_level_up_and_down():
     assert [s.high for s in stairs(10, 30, by=10, each=5).curve.segments] == [10, 20, 30]
     assert [s.high for s in stairs(30, 10, by=10, each=5).curve.segments] == [30, 20, 10]
+
+
+@pytest.mark.parametrize(("start", "to", "by"), [(0.3, 0, 0.1), (0, 0.3, 0.1), (0.7, 0.1, 0.1), (1, 10, 0.9)])
+def test_stairs_do_not_leave_their_bounds_by_rounding(start, to, by):
+    levels = [s.high for s in stairs(start, to, by=by, each=5).curve.segments]
+
+    assert levels[-1] == pytest.approx(to)
+    assert (min(levels), max(levels)) == (pytest.approx(min(start, to)), pytest.approx(max(start, to)))
+    assert min(start, to) <= min(levels)
+    assert max(levels) <= max(start, to)
+
+
+@pytest.mark.parametrize("wrong", [-1.0, math.nan, math.inf, 10_000_001.0])
+@pytest.mark.parametrize("where", ["start", "end"])
+def test_a_computed_level_that_is_out_of_range_is_refused(wrong, where):
+    piece = Piece(1.0, wrong, 1.0) if where == "end" else Piece(1.0, 1.0, wrong)
+
+    with pytest.raises(PlanError, match="a level must be from 0 to 10,000,000, got"):
+        shapes._along([Piece(1.0, 5.0), piece], rate, {})
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda count: stairs(1, count, by=1, each=1),
+        lambda count: stages(*[(1, 5)] * count),
+        lambda count: shapes._along([Piece(1.0, 5.0)] * count, rate, {}),
+    ],
+    ids=["stairs", "stages", "computed"],
+)
+def test_every_shape_has_ten_thousand_pieces_at_most(make):
+    assert len(make(10_000).curve.segments) == 10_000
+    with pytest.raises(PlanError, match=r"10,001 (stairs|pieces) are more than 10,000: "):
+        make(10_001)
 
 
 def test_a_spike_rises_holds_and_comes_back():

@@ -56,6 +56,46 @@ def test_the_plan_tells_every_stage_and_draws_it(plan):
     assert max(map(len, told.splitlines())) < 100
 
 
+WAVE = """
+import math
+from chaperon import Environment, Scenario, run, step
+from chaperon.load.curve import Piece
+from chaperon.load.shapes import _along, rate, stages
+
+@step
+def browse(session):
+    session.get("/")
+
+levels = [50 - 40 * math.cos(2 * math.pi * n / 32) for n in range(65)]
+wave = _along([Piece(1.0, level, None, "wave") for level in levels[1:]], rate, {})
+load = stages(("4s", 10)) >> wave >> stages(("4s", 30))
+production = Environment("http://127.0.0.1:1", scenarios=[run(Scenario(browse), load)])
+"""
+
+
+def test_consecutive_pieces_of_one_phase_are_one_line_with_the_lowest_and_the_highest_level(plan, tmp_path):
+    (tmp_path / "shop.py").write_text(WAVE)
+
+    lines = plan().splitlines()
+
+    rows = [re.split(r"  +", line.strip()) for line in lines if re.search(r"\d:\d\d to \d:\d\d", line)]
+    assert rows == [
+        ["ramp to 10/s", "0:00 to 0:04", "0 → 10 visits/s"],
+        ["wave", "0:04 to 1:08", "10 to 90 visits/s"],
+        ["ramp to 30/s", "1:08 to 1:12", "10 → 30 visits/s"],
+    ]
+    assert lines[0] == "browse: up to 90/s in 3 stages"
+
+
+def test_a_ramp_and_a_hold_within_the_warm_up_are_one_line(plan):
+    told = plan("--only", "api", "--load", "rate(20, ramp=5, hold=20)", "--warmup", "10s")
+
+    assert re.findall(r"(warm-up|steady) +(\S+ to \S+) +(.+)", told) == [
+        ("warm-up", "0:00 to 0:10", "0 to 20 visits/s"),
+        ("steady", "0:10 to 0:25", "20 visits/s"),
+    ]
+
+
 def test_nothing_is_sent(plan):
     plan()
 

@@ -19,7 +19,8 @@ from chaperon.load.kinds.users_per_second import UsersPerSecond
 from chaperon.measure.quantity import count_text
 
 Shape = Callable[..., Load]
-MOST_STAIRS = 10_000
+MOST_PIECES = 10_000
+"""The most straight pieces of one shape."""
 MOST = 10_000_000
 MOST_VISITS = 1_000_000_000
 
@@ -155,11 +156,11 @@ def stairs(start: float, to: float, *, by: float, each: float | str, of: Shape |
     if step == 0.0:
         raise PlanError("stairs need a by= greater than 0")
     count = math.floor(abs(high - low) / step + 1e-9) + 1
-    if count > MOST_STAIRS:
-        raise PlanError(f"{count_text(count, 'stair')} are more than {MOST_STAIRS:,}: take larger steps with by=")
+    _few(count, "stair", "take larger steps with by=")
     span = _span("each", each)
     up = 1.0 if high >= low else -1.0
-    levels = [low + up * step * i for i in range(count)]
+    least, most = min(low, high), max(low, high)  # rounding may bring the last level beyond them
+    levels = [min(max(low + up * step * i, least), most) for i in range(count)]
     return _along([Piece(span, level, level) for level in levels], shape, options)
 
 
@@ -205,7 +206,12 @@ def _shape_of(of: Shape | str) -> Shape:
 
 
 def _along(pieces: list[Piece], of: Shape, options: dict[str, Any]) -> Load:
-    """Return a load of the kind *of* that follows *pieces*."""
+    """Return a load of the kind *of* that follows *pieces*. Raises PlanError, also for a level out of range."""
+    _few(len(pieces), "piece", "use longer ones")
+    for piece in pieces:
+        for level in (piece.since or 0.0, piece.to):
+            if not 0 <= level <= MOST:
+                raise PlanError(f"a level must be from 0 to {MOST:,}, got {level:,.15g}")
     for taken in ("ramp", "hold", "per"):
         if taken in options:
             raise PlanError(f"{taken}= cannot be combined with levels over time: their spans define it")
@@ -258,6 +264,12 @@ def _within(what: str, n: float, most: float = MOST) -> float:
     if n > most:
         raise PlanError(f"{what} must be at most {most:,}, got {n:,.15g}")
     return n
+
+
+def _few(count: int, what: str, remedy: str) -> None:
+    """Raise PlanError if a shape would have more pieces than `MOST_PIECES`."""
+    if count > MOST_PIECES:
+        raise PlanError(f"{count_text(count, what)} are more than {MOST_PIECES:,}: {remedy}")
 
 
 def _flag(what: str, given: bool) -> bool:

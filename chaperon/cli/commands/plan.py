@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from itertools import islice
+from collections.abc import Sequence
+from itertools import groupby, islice
 
 import click
 
@@ -13,6 +14,7 @@ from chaperon.cli.outputs import OUTPUT_NAMES
 from chaperon.cli.terminal.streams import Styled, print_line, print_warning
 from chaperon.execution.environment import Environment
 from chaperon.load.kinds.load import Shaped
+from chaperon.load.phases import Stage
 from chaperon.load.share import Share
 from chaperon.measure.quantity import count_text
 from chaperon.report.chart import framed
@@ -57,25 +59,32 @@ def plan(file: str, options: RunOptions) -> int:
 
 def _print_part(part: Share) -> None:
     load = part.load
-    end = part.until
     drawn = _drawn_span(load)
     for line in framed(
         _levels(load, drawn), (_level_text(load.curve.peak), "0"), _axis(part.at, drawn, load.unit), height=6
     ):
         print_line(f"  {line}")
-    for stage in part.phases.stages:
-        until = "the end" if math.isinf(stage.end) else _clock_text(stage.end)
-        level = (
-            _level_text(stage.low)
-            if stage.low == stage.high
-            else f"{_level_text(stage.low)} → {_level_text(stage.high)}"
-        )
-        print_line(f"  {stage.phase:<24} {_clock_text(stage.at):>8} to {until:<8} {level} {load.unit}")
+    for phase, grouped in groupby(part.phases.stages, lambda stage: stage.phase):
+        stages = list(grouped)
+        end = stages[-1].end
+        until = "the end" if math.isinf(end) else _clock_text(end)
+        print_line(f"  {phase:<24} {_clock_text(stages[0].at):>8} to {until:<8} {_levels_text(stages)} {load.unit}")
     print_line(f"  {_description(load, part)}")
     if first := [f"{part.at + at:.3f}" for _, at in islice(load.schedule(seed=part.source), FIRST)]:
         print_line(f"  due at {', '.join(first)} … s")
-    if end is None:
+    if part.until is None:
         print_line("  it ends when all visits have been made")
+
+
+def _levels_text(stages: Sequence[Stage]) -> str:
+    """Return the levels of consecutive stages: from the first to the last of one, the lowest and highest of several."""
+    lowest = min(min(stage.low, stage.high) for stage in stages)
+    highest = max(max(stage.low, stage.high) for stage in stages)
+    if lowest == highest:
+        return _level_text(lowest)
+    if len(stages) > 1:
+        return f"{_level_text(lowest)} to {_level_text(highest)}"
+    return f"{_level_text(stages[0].low)} → {_level_text(stages[0].high)}"
 
 
 def _description(load: Shaped, part: Share) -> str:

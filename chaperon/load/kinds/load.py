@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import ClassVar, NamedTuple, TypeVar
 
 from chaperon.errors import PlanError
@@ -304,10 +305,14 @@ def plain(top: float, ramp: float, hold: float | None) -> Curve:
 
 
 def level_text(most: str, curve: Curve) -> str:
-    """Return the text *most* of the highest level, with the number of stages if the curve has several."""
+    """Return the text *most* of the highest level, with the number of stages if the curve has several.
+
+    Consecutive segments with the same phase of their own are one stage.
+    """
     if _simple(curve) is not None:
         return most
-    return f"up to {most} in {count_text(len(curve.segments), 'stage')}" if len(curve.segments) > 1 else f"up to {most}"
+    stages = len(list(groupby(enumerate(curve.segments), lambda numbered: numbered[1].phase or numbered[0])))
+    return f"up to {most} in {count_text(stages, 'stage')}" if stages > 1 else f"up to {most}"
 
 
 def _simple(curve: Curve) -> tuple[float, float, float | None] | None:
