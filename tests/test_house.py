@@ -29,7 +29,7 @@ FLOORS = [
 """Imports go down; rooms of one floor do not see each other, but in the last two rows and the first."""
 UNSEEN = {("client", "load"), ("report", "load"), ("client", "report"), ("report", "client")}
 DOORS = {
-    "requests": {"client", "report.outputs.push"},
+    "requests": {"client", "report.output_parts.push"},
     "prometheus_client": {"report.outputs.prometheus"},
     "urllib3": {"client"},
     "pytest": {"pytest_plugin"},
@@ -50,7 +50,7 @@ DOORS = {
         "importing.har_entries",
     },
     "click": {"cli"},
-    "rich": {"cli", "report.outputs.console", "report.outputs.series_table"},
+    "rich": {"cli", "report.outputs.console", "report.output_parts.series_table"},
     "fastdigest": {"measure.sketch"},
     "tdigest": {"measure.sketch", "report.rows"},
     "random": {"load", "session", "scenario", "cluster"},

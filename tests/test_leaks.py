@@ -11,6 +11,7 @@ import sys
 import zlib
 from base64 import b64encode
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -18,9 +19,12 @@ import gevent
 import pytest
 import requests
 from ground import PromptServer
+from output_options import paths
 from test_ci_docs import free_port
 from unjudged import unjudged
 from waits import came
+
+from chaperon.cli.outputs import OUTPUT_NAMES
 
 HEADER = 'hé/ad+er"1&=x'
 SETTING = "s3t t\\ing'<2>%"
@@ -211,10 +215,20 @@ def scraped(port, found):
     came(again, within=300, every=0.2)
 
 
-OUTPUTS = (
-    "--json", "o.json", "--csv", "csv", "--markdown", "o.md", "--junit", "o.xml", "--html", "o.html",
-    "--failures", "failures", "--github",
-)  # fmt: skip
+PATHS = paths()
+OUTPUTS = (*chain.from_iterable(PATHS.items()), "--github")
+SENDING = {"otlp", "influx", "metrics", "metrics_at"}
+PAGE = {"page", "page_at", "page_token", "browser", "linger"}
+"""The live page shows what the frozen one has, which --html writes."""
+
+
+def test_every_output_is_searched_for_secrets():
+    by_path = {flag.removeprefix("--") for flag in PATHS}
+
+    assert {"json", "csv", "failures"} <= by_path
+    assert set(OUTPUT_NAMES) == by_path | {"github", "samples"} | SENDING | PAGE
+
+
 RUN = ("--run-file", "o.run", "--log", "debug", "--log-file", "o.log")
 SEARCH = ("--from", "3", "--to", "3", "--step", "1s", "--settle", "0s")
 
@@ -269,8 +283,8 @@ def test_no_secret_is_in_any_output(tmp_path, echo, websocket_server, verb, more
 
     assert done.returncode in (4, 5), done.stdout + done.stderr
     assert b"***" in done.stdout
-    names = {Path(name).name for name in written}
-    assert {"o.json", "series.csv", "o.md", "o.xml", "o.html", "index.txt", "summary.md"} <= names
+    assert [path for path in PATHS.values() if not any(f"/{path}" in name for name in written)] == []
+    assert (tmp_path / "summary.md").stat().st_size > 0
     assert len([name for name in written if "/failures/" in name]) > 5
     assert any("/v1/metrics" in name for name in echo.pushed)
     assert any("/api/v2/write" in name for name in echo.pushed)

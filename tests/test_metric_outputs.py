@@ -19,8 +19,9 @@ from test_ci_outputs import HOSTILE, PLAN, report_of
 
 from chaperon import OutputError
 from chaperon.measure.sketch import Sketch
+from chaperon.report.output_parts.metrics import RunMetrics
+from chaperon.report.output_parts.push import Sender, shown
 from chaperon.report.outputs.influx import InfluxOutput, lines_of, write_url
-from chaperon.report.outputs.metrics import RunMetrics
 from chaperon.report.outputs.otlp import (
     SCALE,
     OtlpOutput,
@@ -31,7 +32,6 @@ from chaperon.report.outputs.otlp import (
 )
 from chaperon.report.outputs.output import Output
 from chaperon.report.outputs.prometheus import BOUNDS, PrometheusOutput, bucket_counts
-from chaperon.report.outputs.push import Sender, shown
 from chaperon.report.redaction.one_line import one_line
 
 

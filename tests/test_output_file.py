@@ -8,8 +8,8 @@ import pytest
 
 from chaperon.cluster.transport.key_files import write_pair as write_keys
 from chaperon.errors import OutputError
-from chaperon.report.outputs import output_file
-from chaperon.report.outputs.output_file import write_output
+from chaperon.report.output_parts import output_file
+from chaperon.report.output_parts.output_file import write_output
 
 ANOTHER = 12345
 

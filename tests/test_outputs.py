@@ -1,10 +1,15 @@
 """What a run is written to: every output gets what it should, and one that fails loses itself alone."""
 
+import re
+from pathlib import Path
+
 import gevent
 import pytest
+from output_options import is_path
 from test_fleet import Ground
 
 from chaperon import Environment, Scenario, iterations, rate, run, step
+from chaperon.cli.outputs import OUTPUTS
 from chaperon.errors import OutputError
 from chaperon.execution import output_feed
 from chaperon.execution.output_feed import QUEUED
@@ -12,6 +17,8 @@ from chaperon.execution.running import Running
 from chaperon.measure.sample import Key
 from chaperon.report.outputs.output import Output
 from chaperon.testing import VirtualClock
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 class Kept(Output):
@@ -70,14 +77,17 @@ def visit(session):
         raise RuntimeError("token=s3cr3t-value")
 
 
-def environment(load=None, **options):
-    return Environment(scenarios=[run(Scenario(visit, name="shop"), load or rate(20, hold=5))], name="one", **options)
+SHOP = Scenario(visit, name="shop")
 
 
-def simulate(*outputs, load=None, **options):
-    """Run on simulated time; return the run when its outputs are written."""
+def environment(load=None, scenario=SHOP, **options):
+    return Environment(scenarios=[run(scenario, load or rate(20, hold=5))], name="one", **options)
+
+
+def simulate(*outputs, load=None, scenario=SHOP, **options):
+    """Run *scenario* on simulated time; return the run when its outputs are written."""
     clock = VirtualClock()
-    running = Running(environment(load, **options).plan(), clock=clock).start(outputs)
+    running = Running(environment(load, scenario, **options).plan(), clock=clock).start(outputs)
     clock.run(lambda: running.ended)
     running.finish()
     return running
@@ -128,14 +138,18 @@ def test_the_slowest_requests_of_a_run_are_in_its_report(tmp_path):
             lines = [f"{slow.took:.2f} {slow.name} at {slow.at:.2f}\n" for slow in report.slowest(10)]
             (tmp_path / "slowest.txt").write_text("".join(lines))
 
-    clock = VirtualClock()
-    scenario = Scenario(uneven, name="shop")
-    running = Running(Environment(scenarios=[run(scenario, rate(20, hold=5))]).plan(), clock=clock).start([Slowest()])
-    clock.run(lambda: running.ended)
-    running.finish()
+    simulate(Slowest(), scenario=Scenario(uneven, name="shop"))
 
     expected = [f"{n / 100:.2f} work {n % 3} at {n / 20 + n / 100:.2f}\n" for n in range(99, 89, -1)]
     assert (tmp_path / "slowest.txt").read_text() == "".join(expected)
+
+
+def test_every_output_that_writes_files_is_described():
+    described = re.findall(r"^\| `(--[a-z-]+)", (ROOT / "docs" / "runs.md").read_text(), re.MULTILINE)
+
+    flags = [option.flag for row in OUTPUTS for option in row.options if is_path(option)]
+    assert {"--json", "--csv"} <= set(flags)
+    assert [flag for flag in flags if flag not in described] == []
 
 
 def test_no_second_holds_a_secret():

@@ -21,9 +21,9 @@ from chaperon.measure.window import RunEvent
 from chaperon.report.collector import LATE, MISSING, TWICE, Collector
 from chaperon.report.format import time_text
 from chaperon.report.limits.limit_parser import parse
+from chaperon.report.output_parts.series_table import TIMES_EXPLAINED
 from chaperon.report.outputs.console import print_report
 from chaperon.report.outputs.json import JsonOutput, as_dict
-from chaperon.report.outputs.series_table import TIMES_EXPLAINED
 from chaperon.report.redaction.redaction import redacted
 from chaperon.report.report import Verdict
 from chaperon.report.totals import WorkerStats

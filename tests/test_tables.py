@@ -15,10 +15,10 @@ from test_report import collected, report_of
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.report.format import share_text
+from chaperon.report.output_parts.series_table import cut_middle
 from chaperon.report.outputs.console import print_report
 from chaperon.report.outputs.json import as_dict
 from chaperon.report.outputs.markdown import markdown_text
-from chaperon.report.outputs.series_table import cut_middle
 
 BUSY = Failure("http 503", "busy")
 WRONG = Failure("check failed")

@@ -23,8 +23,8 @@ from chaperon.execution.output_feed import OutputFailure, failure_text
 from chaperon.interrupts import is_interrupt
 from chaperon.measure.exception_text import describe
 from chaperon.measure.sample import Sample
+from chaperon.report.output_parts.output_file import probe_output
 from chaperon.report.outputs.output import Output
-from chaperon.report.outputs.output_file import probe_output
 
 if TYPE_CHECKING:
     from chaperon.execution.run import Run

@@ -151,7 +151,7 @@ def folder_output(flag: str, help: str, home: str) -> OutputRow:
     def probe_folder(options: OutputValues) -> None:
         path = options.outputs.get(option.name)
         if path is not None:
-            from chaperon.report.outputs.output_file import probe_output_folder  # late: as above
+            from chaperon.report.output_parts.output_file import probe_output_folder  # late: as above
 
             probe_output_folder(path)
 

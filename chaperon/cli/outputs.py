@@ -169,7 +169,7 @@ def _make_samples(options: OutputValues) -> Output | None:
 
 
 def _probe_samples(options: OutputValues) -> None:
-    from chaperon.report.outputs.output_file import probe_output  # late: as above
+    from chaperon.report.output_parts.output_file import probe_output  # late: as above
 
     if (path := options.outputs.get("samples")) is not None:
         probe_output(path)

@@ -9,7 +9,7 @@ import click
 from chaperon.cli.option_groups import GroupedCommand
 from chaperon.cli.terminal.streams import print_line
 from chaperon.errors import OutputError, UsageError
-from chaperon.report.outputs.output_file import refuse_links
+from chaperon.report.output_parts.output_file import refuse_links
 
 FIRST = '''"""What one user does.
 

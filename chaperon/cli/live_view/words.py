@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from chaperon.cli.terminal.streams import clean_line
-from chaperon.report.outputs.series_table import cut_middle
+from chaperon.report.output_parts.series_table import cut_middle
 
 LABEL = 10
 """Columns of the labels on the left."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from chaperon.cli.terminal.streams import INDENT, clean_line, print_line, print_warning
 from chaperon.client.log_context import LogContext, record_lines
 from chaperon.errors import OutputError
-from chaperon.report.outputs.output_file import refuse_links
+from chaperon.report.output_parts.output_file import refuse_links
 
 QUIET = ("urllib3", "requests", "websocket", "charset_normalizer")
 """Libraries that Chaperon sends with: their DEBUG records are of every connection, and are left out."""

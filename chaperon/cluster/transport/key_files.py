@@ -22,7 +22,7 @@ from chaperon.cluster.transport.keys import (
     require_key,
 )
 from chaperon.errors import OutputError, UsageError
-from chaperon.report.outputs.output_file import refuse_links
+from chaperon.report.output_parts.output_file import refuse_links
 
 NAMES = {MasterKey: "master.key", WorkerKey: "worker.key"}
 REMEDIES = "give one with --key FILE (chaperon keygen makes it), or do without on this machine with --no-key"

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 from chaperon.report.comparison.change import FigureChange
 from chaperon.report.comparison.compared import ComparedRuns
 from chaperon.report.comparison.decision import ChangeKind
-from chaperon.report.outputs.junit_xml import add_case, document, new_suite, set_outcome
+from chaperon.report.output_parts.junit_xml import add_case, document, new_suite, set_outcome
 from chaperon.report.redaction.redaction import redacted
 
 COMPARABLE = "the runs can be compared"

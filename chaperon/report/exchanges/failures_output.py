@@ -10,8 +10,8 @@ from chaperon.measure.exchange import FEW, Exchange
 from chaperon.measure.quantity import count_text
 from chaperon.report.exchanges.exchange_names import FILE_NAME, exchange_names
 from chaperon.report.exchanges.exchange_text import exchange_lines
+from chaperon.report.output_parts.output_file import make_output_folder, write_output
 from chaperon.report.outputs.output import Output, PlannedRun
-from chaperon.report.outputs.output_file import make_output_folder, write_output
 from chaperon.report.redaction.one_line import one_line
 from chaperon.report.redaction.redaction import redacted
 from chaperon.report.report import ErrorRow, Report

@@ -1,1 +1,1 @@
-"""A report as text and JSON."""
+"""Outputs of a run: one module an output, and what they get."""

@@ -19,8 +19,8 @@ from chaperon.report.events.event_groups import event_groups, event_line
 from chaperon.report.exchanges.exchange_names import exchange_paths
 from chaperon.report.format import MARKS
 from chaperon.report.limits.limit_result import LimitResult
+from chaperon.report.output_parts.series_table import TIMES_EXPLAINED, cut_middle, print_tables, times_text
 from chaperon.report.outputs.output import Output, PlannedRun
-from chaperon.report.outputs.series_table import TIMES_EXPLAINED, cut_middle, print_tables, times_text
 from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import ErrorRow, Report, Verdict
 from chaperon.report.rows import UNTIMED, Row, merge_scenarios

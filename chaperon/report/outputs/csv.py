@@ -13,9 +13,9 @@ from typing import IO, Any
 from chaperon.measure.precision.confidence import PERCENTILES
 from chaperon.measure.series import Series
 from chaperon.measure.window import OUTCOMES
+from chaperon.report.output_parts.output_file import make_output_folder, write_output
 from chaperon.report.outputs.closed_second import ClosedSecond
 from chaperon.report.outputs.output import Output, PlannedRun
-from chaperon.report.outputs.output_file import make_output_folder, write_output
 from chaperon.report.percentiles import Population
 from chaperon.report.redaction.redaction import redacted
 from chaperon.report.report import Report

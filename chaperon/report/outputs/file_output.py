@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TextIO
 
 from chaperon.errors import OutputError
+from chaperon.report.output_parts.output_file import probe_output, write_output
 from chaperon.report.outputs.output import Output, PlannedRun
-from chaperon.report.outputs.output_file import probe_output, write_output
 from chaperon.report.report import Report
 
 STDOUT = "-"

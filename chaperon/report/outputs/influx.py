@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from chaperon.errors import OutputError
 from chaperon.measure.series import Series
 from chaperon.measure.window import OUTCOMES
+from chaperon.report.output_parts.push import Sender
 from chaperon.report.outputs.closed_second import ClosedSecond
 from chaperon.report.outputs.output import Output, PlannedRun
-from chaperon.report.outputs.push import Sender
 from chaperon.report.percentiles import Population
 from chaperon.report.redaction.one_line import one_line
 from chaperon.report.report import Report

@@ -5,8 +5,8 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from chaperon.measure.quantity import count_text
+from chaperon.report.output_parts.junit_xml import add_case, document, new_suite, set_outcome
 from chaperon.report.outputs.file_output import FileOutput
-from chaperon.report.outputs.junit_xml import add_case, document, new_suite, set_outcome
 from chaperon.report.redaction.redaction import redacted
 from chaperon.report.report import Report, Verdict
 from chaperon.report.texts import map_texts

@@ -18,10 +18,10 @@ from chaperon._version import VERSION
 from chaperon.errors import OutputError
 from chaperon.measure.sketch import Sketch
 from chaperon.measure.window import OUTCOMES
+from chaperon.report.output_parts.metrics import MetricKey, RunMetrics, SeriesMetrics
+from chaperon.report.output_parts.push import Sender
 from chaperon.report.outputs.closed_second import ClosedSecond
-from chaperon.report.outputs.metrics import MetricKey, RunMetrics, SeriesMetrics
 from chaperon.report.outputs.output import Output, PlannedRun
-from chaperon.report.outputs.push import Sender
 from chaperon.report.report import Report
 from chaperon.report.rows import UNTIMED
 

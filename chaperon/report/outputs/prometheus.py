@@ -14,8 +14,8 @@ from gevent.pywsgi import WSGIServer
 from chaperon.errors import OutputError
 from chaperon.measure.sketch import Sketch
 from chaperon.measure.window import OUTCOMES
+from chaperon.report.output_parts.metrics import MetricKey, RunMetrics
 from chaperon.report.outputs.closed_second import ClosedSecond
-from chaperon.report.outputs.metrics import MetricKey, RunMetrics
 from chaperon.report.outputs.output import Output, PlannedRun
 from chaperon.report.report import Report
 from chaperon.report.rows import UNTIMED

@@ -13,7 +13,7 @@ from chaperon.measure.quantity import count_text
 from chaperon.measure.window import VisitCounts, Window
 from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.measure.window_merge import merge_windows
-from chaperon.report.outputs.output_file import refuse_links
+from chaperon.report.output_parts.output_file import refuse_links
 from chaperon.report.run_file.frames import write_frame
 from chaperon.report.run_file.records import (
     Correction,

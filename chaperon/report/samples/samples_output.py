@@ -12,9 +12,9 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
 
+from chaperon.report.output_parts.output_file import probe_output
 from chaperon.report.outputs.csv import safe_cells
 from chaperon.report.outputs.output import Output, PlannedRun
-from chaperon.report.outputs.output_file import probe_output
 from chaperon.report.report import Report
 from chaperon.report.samples.observer import LEFT_OUT, SampleRecord
 

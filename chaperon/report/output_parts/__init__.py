@@ -1,0 +1,1 @@
+"""Parts that outputs share: files, tables, JUnit XML, metrics, sending over HTTP."""
