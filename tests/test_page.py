@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -321,6 +322,68 @@ class TestInChromium:
             browser.value("document.getElementById('zoom-out').click(); chooseSeries('requests')")
         assert browser.messages == []
 
+    def test_charts_begin_with_the_series_of_the_limit_that_broke_and_lead_back_to_all_requests(self, shown):
+        browser, _, path = shown
+        browser.open(path.as_uri())
+
+        assert browser.value("nameOf(view.series)") == "GET /"
+        assert "A limit on GET / broke" in browser.value("byId('first-note').innerText")
+        browser.value("document.querySelector('#first-note button').click()")
+        assert browser.value("[view.series, byId('chosen').value, byId('first-note').hidden]") == ["requests"] * 2 + [
+            True
+        ]
+
+    def test_charts_are_as_wide_as_their_place_whatever_changes_it(self, shown):
+        browser, _, _ = shown
+
+        browser.value("document.querySelector('main').style.maxWidth = '420px'")
+        try:
+            browser.until("charts.length && charts.every(([made, box]) => made.width <= 420)")
+        finally:
+            browser.value("document.querySelector('main').style.maxWidth = ''")
+        browser.until("charts.some(([made]) => made.width > 420)")
+
+    def test_on_a_narrow_screen_every_cell_is_inside_and_has_its_heading(self, shown):
+        browser, _, path = shown
+        browser.size(390)
+        browser.open(path.as_uri())
+        try:
+            right = "each => each.getBoundingClientRect().right"
+            assert browser.value(f"Math.max(...[...document.querySelectorAll('.cards td')].map({right}))") <= 390
+            assert browser.value("document.querySelector('#rows tr.row').cells[6].dataset.label") == "p95"
+            first, *_, words = browser.value("[...byId('errors').rows[1].cells].map(cell => cell.offsetTop)")
+            assert first < words
+        finally:
+            browser.size(1200)
+            browser.open(path.as_uri())
+
+    def test_the_end_of_the_load_is_marked_where_charts_go_beyond_it(self, shown):
+        browser, _, _ = shown
+
+        phases = "[[{ name: 'steady', from: 0, to: 1 }], [{ name: 'steady', from: 0, to: 9999 }], []]"
+        ends = f"{phases}.map((each) => {{ DATA.phases = each; return endOfLoad(); }})"
+        kept = browser.value("JSON.stringify(DATA.phases)")
+        try:
+            assert browser.value(ends) == [1, None, None]
+        finally:
+            browser.value(f"DATA.phases = {kept}")
+
+    @pytest.mark.parametrize(
+        ("low", "high", "texts"),
+        [
+            (0.003, 2.5, ["5ms", "10ms", "50ms", "100ms", "500ms", "1s"]),
+            (0.03, 0.09, ["50ms"]),
+            (1e-5, 20.0, ["0.1ms", "1ms", "10ms", "100ms", "1s", "10s"]),
+        ],
+    )
+    def test_the_axis_of_the_heat_map_has_round_times(self, shown, low, high, texts):
+        browser, _, _ = shown
+        ticks = browser.value(f"heatTicks({low}, {high}, 120).sort((a, b) => a[0] - b[0])")
+
+        assert set(texts) <= {text for _, text in ticks}
+        assert all(b - a >= 12 / 120 for (a, _), (b, _) in pairwise(ticks))
+        assert browser.value("document.querySelectorAll('#charts .heat .times span').length") >= 2
+
     def test_limits_have_a_margin_and_lead_to_the_charts_of_their_series(self, shown):
         browser, _, _ = shown
         cells = browser.value(
@@ -413,7 +476,7 @@ class TestInChromium:
         assert browser.value("document.activeElement.classList.contains('row')")
         browser.value("document.activeElement.blur()")
         browser.key("l")
-        assert browser.value("document.getElementById('log').getAttribute('aria-pressed')") == "false"
+        assert browser.value("document.getElementById('log').checked") is False
         browser.key("l")
 
     @pytest.mark.parametrize("dark", [False, True])
@@ -559,7 +622,13 @@ class TestInChromium:
             change,
         )
         titles = browser.value("[...document.querySelectorAll('#charts h3')].map(each => each.textContent)")
-        assert "Errors per second by worker, stacked: all requests" in titles
+        assert "Errors per second by worker (load generator), stacked: all are refused" in titles
+        assert not any("by class" in title for title in titles)  # it would be the same chart
+        texts = "each => [...each.querySelectorAll('.u-label')].map(label => label.textContent)"
+        legends = browser.value(f"[...document.querySelectorAll('.u-legend')].map({texts})")
+        assert any({"w1", "w2"} <= set(names) for names in legends)  # the worker without errors too
+        values = browser.value("[...document.querySelectorAll('.u-legend .u-value')].map(each => each.textContent)")
+        assert set(values) == {""}  # none without a cursor
         assert browser.messages == []
 
     def test_zoom_cuts_errors_limits_visits_workers_and_events(self, browser, tmp_path):

@@ -14,6 +14,7 @@ function axis(values, extra) {
 function phasesOf(u, words) {
   u.ctx.save();
   u.ctx.textAlign = "left"; u.ctx.textBaseline = "alphabetic"; // of the axes before, if it is drawn again
+  let written = -Infinity; // where the name before ends
   DATA.phases.forEach((phase, n) => {
     if (phase.name === "steady" || n > 40) return;
     const left = u.valToPos(phase.from, "x", true), right = u.valToPos(phase.to, "x", true);
@@ -21,9 +22,26 @@ function phasesOf(u, words) {
     if (!words) { u.ctx.fillRect(left, u.bbox.top, right - left, u.bbox.height); return; }
     u.ctx.fillStyle = css("--soft");
     u.ctx.font = `${11 * devicePixelRatio}px system-ui`;
-    u.ctx.fillText(phase.name, left + 4, u.bbox.top + 12 * devicePixelRatio, Math.max(right - left - 8, 1));
+    if (left + 4 < written) return;
+    u.ctx.fillText(phase.name, left + 4, u.bbox.top + 12 * devicePixelRatio);
+    written = left + 8 + u.ctx.measureText(phase.name).width;
   });
+  const end = endOfLoad();
+  if (words && end !== null) {
+    const x = u.valToPos(end, "x", true), y = u.bbox.top + 12 * devicePixelRatio;
+    u.ctx.strokeStyle = u.ctx.fillStyle = css("--soft");
+    u.ctx.lineWidth = devicePixelRatio;
+    u.ctx.beginPath(); u.ctx.moveTo(x, u.bbox.top); u.ctx.lineTo(x, u.bbox.top + u.bbox.height); u.ctx.stroke();
+    u.ctx.font = `${11 * devicePixelRatio}px system-ui`;
+    u.ctx.textAlign = "right";
+    if (x <= u.bbox.left + u.bbox.width + 1) u.ctx.fillText("end of load", x - 4 * devicePixelRatio, y);
+  }
   u.ctx.restore();
+}
+// when the last visits were due, in seconds of the run; null where the charts end before
+function endOfLoad() {
+  const end = DATA.phases.reduce((last, phase) => Math.max(last, phase.to), 0), last = view.to - 1;
+  return DATA.finished && end && AT[last] >= end ? end : null;
 }
 const FLAGGED = 50;
 // what happened, numbered as in the list of events, the first of equal ones; a limit that broke at a moment has a flag without a number
@@ -119,9 +137,9 @@ function chart(host, title, series, columns, options) {
     width: widthOf(box, options), height: heightOf(options.height || 150),
     cursor: { sync: { key: "time" }, drag: { x: true, y: false, setScale: false } },
     scales: { x: { time: false }, y: { distr: options.log && view.log ? 3 : 1, range: options.range } },
-    axes: [axis((u, ticks) => ticks.map(clockText), { size: 28, space: 60, incrs: TICKS }), axis((u, ticks) => ticks.map((tick) => tick === null ? "" : options.text(tick)))],
+    axes: [axis((u, ticks) => ticks.map(clockText), { size: 28, space: 60, incrs: TICKS }), axis((u, ticks) => ticks.map((tick) => tick === null ? "" : tickOf(options.text)(tick)))],
     series: [{ label: "time", value: (u, value) => value === null ? "" : momentText(value) },
-      ...series.map((each) => ({ width: 1.5, points: { show: sparse(columns), size: 4 }, spanGaps: false, value: (u, value) => value === null ? NONE : options.text(value), ...each }))],
+      ...series.map((each) => ({ width: 1.5, points: { show: sparse(columns), size: 4 }, spanGaps: false, value: legendText(options.text), ...each }))],
     bands: options.bands || [],
     hooks: { drawClear: [(u) => phasesOf(u, false)], draw: [(u) => phasesOf(u, true), (u) => flagsOf(u, options.flags), ...(options.stalls ? [stallsOf] : []), ...(options.limits === undefined ? [] : [(u) => limitsOf(u, options.limits)])],
       setSelect: [(u) => { if (u.select.width > 2) zoomTo(u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x")); }] },
@@ -129,6 +147,8 @@ function chart(host, title, series, columns, options) {
   charts.push([made, box, title, series.length]);
   return made;
 }
+// of a legend: without a cursor there is nothing beside the names
+const legendText = (text) => (u, value, line, at) => at === null || at === undefined ? "" : value === null ? NONE : text(value);
 // a line between neighbours shows no point that stands alone
 function sparse(columns) { return columns.some((column) => { const known = chosen(column).filter((value) => value !== null).length; return known > 0 && known < Math.min(60, 0.7 * chosen(AT).length + 3); }); }
 function momentText(second) {
@@ -183,6 +203,7 @@ function refill([made], series, columns) {
 function drawChartsIn(host) {
   const place = columnsOf(view.series) ? view.series : "requests", columns = columnsOf(place), all = place === "requests";
   if (!AT.length) { host.append(element("p", { class: "soft" }, "No second of the run was recorded.")); return; }
+  byId("clock-choice").hidden = !columns.response_p50;
   const run = DATA.run, number = (value) => plainText(value), errors = columns.errors.map((count) => count / STEP);
   const rate = { label: all ? "requests" : "samples", stroke: css("--accent") }, failed = { label: "errors", stroke: css("--bad") };
   if (all) {
@@ -192,18 +213,18 @@ function drawChartsIn(host) {
   } else chart(host, `Rate of ${nameOf(place)} per second`, [rate, failed], [columns.rate, errors], { text: number, flags: true });
   const timed = columns.p50.some((value) => value !== null);
   if (timed) latency(host, `Time of ${nameOf(place)}`, columns, place);
-  chart(host, "Generator: how late visits started (p99); what it adds to times from when due is its own; red: its event loop stood still", [
+  chart(host, "Load generator: delay of the start of visits (p99), a part of times from when due; red: its event loop stood still", [
     { label: "late", stroke: css("--warn"), fill: css("--warn") + "44" }], [run.late], { text: timeText, height: 90, stalls: true, range: (u, low, high) => [0, Math.max(high || 0, 1e-3)] });
   if (timed) heat(host, place);
-  chart(host, "Users, visits in flight, dropped per second", [
-    { label: "users", stroke: CATEGORIES[3] }, { label: "in flight", stroke: CATEGORIES[4] }, { label: "dropped", stroke: css("--bad") }],
+  chart(host, "Busy users; visits in flight: due and not ended; visits dropped per second", [
+    { label: "busy users", stroke: CATEGORIES[3] }, { label: "visits in flight", stroke: CATEGORIES[1] }, { label: "dropped", stroke: css("--bad") }],
   [run.users, run.in_flight, run.dropped], { text: number, half: true });
-  const classes = errorColumns();
-  stack(host, "Errors per second by class, stacked: all series", Object.entries(classes));
+  const classes = Object.entries(errorColumns()), workers = Object.keys(DATA.parts.workers).map((name) => [name, workerColumn(name, "errors")]);
+  const byWorker = workers.length > 1 && workers.some(([, failures]) => failures.some(Boolean));
+  if (!byWorker || classes.length > 1) stack(host, "Errors per second by class, stacked: all series", classes);
+  if (byWorker) stack(host, `Errors per second by worker (load generator), stacked: ${classes.length === 1 ? "all are " + classes[0][0].slice(0, 40) : "all requests"}`, workers);
   if (timed) distribution(host, place);
   stack(host, "HTTP responses per second by status, stacked: all series", Object.entries(BANDS).filter(([band]) => run["responses_" + band]).map(([band, colour]) => [band, run["responses_" + band].map((each) => each * STEP), colour]));
-  const workers = Object.keys(DATA.parts.workers).map((name) => [name, workerColumn(name, "errors")]);
-  if (workers.length > 1) stack(host, "Errors per second by worker, stacked: all requests", workers.filter(([, failures]) => failures.some(Boolean)));
 }
 // a bar a step: a line would draw errors where there were none
 const bars = () => typeof uPlot === "undefined" ? undefined : uPlot.paths.bars({ size: [0.9, 24] });
@@ -211,7 +232,7 @@ function stack(host, title, named) {
   if (!named.length) return;
   const columns = stacked(named.map(([, counts]) => counts.map((count) => count / STEP))), order = named.map((each, n) => n).reverse();
   chart(host, title, order.map((n) => ({ label: named[n][0].slice(0, 60), stroke: named[n][2] || CATEGORIES[n % 8], fill: (named[n][2] || CATEGORIES[n % 8]) + "cc", width: 0.5, paths: bars(),
-    value: (u, value, s, at) => at === null ? NONE : plainText(chosen(named[n][1])[at] / STEP) })), order.map((n) => columns[n]), { text: plainText, half: true });
+    value: (u, value, s, at) => at === null || at === undefined ? "" : plainText(chosen(named[n][1])[at] / STEP) })), order.map((n) => columns[n]), { text: plainText, half: true });
 }
 const BANDS = { "1xx": "#777777", "2xx": "#0072B2", "3xx": "#56B4E9", "4xx": "#E69F00", "5xx": "#D55E00" };
 function zoomTo(from, to) {

@@ -140,7 +140,7 @@ function drawAll() {
   drawCharts();
   drawRows();
 }
-function toggleLog() { view.log = !view.log; byId("log").setAttribute("aria-pressed", view.log); drawCharts(); }
+function toggleLog() { view.log = !view.log; byId("log").checked = view.log; drawCharts(); }
 function toggleKeys() { const keys = byId("keys"); if (keys.open) keys.close(); else keys.showModal(); }
 function setTheme(theme) {
   if (theme) document.documentElement.dataset.theme = theme;
@@ -164,7 +164,7 @@ function start() {
   byId("filter").addEventListener("input", (event) => { view.filter = event.target.value; drawRows(); });
   byId("more").addEventListener("click", () => { view.shown += 200; drawRows(); });
   byId("zoom-out").addEventListener("click", () => { view.from = 0; view.to = AT.length; drawAll(); });
-  byId("log").addEventListener("click", toggleLog);
+  byId("log").addEventListener("change", toggleLog);
   byId("help").addEventListener("click", toggleKeys);
   byId("theme").addEventListener("click", () => {
     const dark = document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -174,7 +174,7 @@ function start() {
   addEventListener("beforeprint", () => printAs(true));
   addEventListener("afterprint", () => printAs(false));
   document.addEventListener("keydown", (event) => {
-    if (event.target.matches("input, select") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.matches("input:not([type=checkbox]), select") || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "/") { byId("filter").focus(); event.preventDefault(); }
     if (event.key === "l") toggleLog();
     if (event.key === "?") toggleKeys();

@@ -8,6 +8,9 @@ function timeText(seconds) {
   }
   return seconds < 100 ? seconds.toFixed(2) + "s" : Math.round(seconds).toLocaleString("en-US") + "s";
 }
+// a round time, at a tick of an axis
+function tickText(seconds) { return seconds < 1 ? `${Number((1e3 * seconds).toPrecision(3))}ms` : `${Number(seconds.toPrecision(3)).toLocaleString("en-US")}s`; }
+const tickOf = (text) => text === timeText ? tickText : text;
 function countText(number) {
   return number === null || number === undefined ? NONE : number.toLocaleString("en-US", { maximumFractionDigits: 0 });
 }

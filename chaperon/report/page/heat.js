@@ -24,15 +24,31 @@ function heat(host, place) {
   ctx.putImageData(pixels, 0, 0);
   canvas.style.imageRendering = "pixelated";
   const beside = charts.length ? charts[charts.length - 1][0] : null;
-  const label = (row) => element("span", { class: "soft" }, timeText(boundOf(row * group)));
-  const box = boxOf(`Times of ${nameOf(place)} on a log axis: darker where more took so long`, { half: true });
-  box.append(element("div", { class: "heat" }, element("div", { class: "scale" }, label(high + 1), label((low + high + 1) / 2), label(low)), canvas));
+  const box = boxOf(`Times of ${nameOf(place)}, log axis`, { half: true }), tall = heightOf(HEAT_HEIGHT), scale = element("div", { class: "scale" }), times = element("div", { class: "times" });
+  const label = (at, text, side) => { const made = element("span", { class: "soft" }, text); made.style[side] = `${100 * at}%`; return made; };
+  scale.append(...heatTicks(boundOf(low * group), boundOf((high + 1) * group), tall).map(([at, text]) => label(at, text, "bottom")));
+  const first = AT[view.from], span = AT[view.to - 1] + STEP - first, apart = TICKS.find((each) => span / each <= 6) || span;
+  for (let at = Math.ceil(first / apart) * apart; at < first + span; at += apart) times.append(label((at - first) / span, clockText(at), "left"));
+  const plot = element("div", { class: "plot" }, canvas, times, element("div", { class: "soft key" }, "1 ", element("i", {}), ` ${countText(most)} requests in a band ${STEP === 1 ? "and second" : `each ${STEP} s`}`));
+  box.append(element("div", { class: "heat" }, scale, plot));
   host.append(box);
+  scale.style.height = canvas.style.height = `${tall}px`;
   if (beside) queueMicrotask(() => { // as wide as the plot of a chart of this width
-    canvas.style.flex = "none";
-    canvas.style.width = `${widthOf(box, { half: true }) - beside.width + beside.over.clientWidth}px`;
-    canvas.style.height = `${heightOf(120)}px`;
+    plot.style.flex = "none";
+    plot.style.width = `${widthOf(box, { half: true }) - beside.width + beside.over.clientWidth}px`;
   });
+}
+const HEAT_HEIGHT = 120, APART = 12; // pixels of the map, and from one label of its axis to the next at least
+// round times between two, powers of ten first, with their places as shares of the height
+function heatTicks(low, high, tall) {
+  const found = [], span = Math.log10(high / low);
+  for (const digit of [1, 5, 2]) {
+    for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
+      const time = digit * 10 ** power, at = Math.log10(time / low) / span;
+      if (at >= 0.05 && at <= 0.97 && found.every(([other]) => Math.abs(other - at) * tall >= APART)) found.push([at, tickText(time)]);
+    }
+  }
+  return found;
 }
 function distribution(host, place) {
   const whole = histogramOf(place, true);
@@ -47,7 +63,7 @@ function distribution(host, place) {
   const lines = [{ label: "whole run", stroke: css("--accent"), fill: zoomed() ? undefined : css("--accent") + "22", width: 1.5, points: { show: false } }], columns = [column(grouped(whole))];
   if (zoomed()) { lines.push({ label: "chosen stretch", stroke: css("--warn"), width: 2, points: { show: false } }); columns.push(column(grouped(histogramOf(place)))); }
   curve(host, `Distribution of times of ${nameOf(place)}: share of requests in each band`, places.map((at) => boundOf((at + 0.5) * group)), lines, columns,
-    { across: timeText, text: (value) => `${plainText(Number(value.toFixed(2)))} %`, log: true, half: true });
+    { across: timeText, text: (value) => `${plainText(Number(value.toFixed(2)))} %`, log: true, half: true, named: "took" });
 }
 // a chart whose horizontal axis is no time of the run
 function curve(host, title, across, lines, columns, options) {
@@ -56,9 +72,9 @@ function curve(host, title, across, lines, columns, options) {
   const made = new uPlot({
     width: widthOf(box, options), height: heightOf(options.height || 150), cursor: { drag: { x: false, y: false } },
     scales: { x: { time: false, distr: options.log ? 3 : 1, range: options.range }, y: { range: options.vertical } },
-    axes: [axis((u, ticks) => ticks.map((tick) => tick === null ? "" : options.across(tick)), { size: 28, space: 60, ...(options.splits ? { splits: () => options.splits, filter: (u, splits) => splits } : {}) }),
-      axis((u, ticks) => ticks.map((tick) => tick === null ? "" : options.text(tick)), options.upright ? { splits: (u, n, low, high) => options.upright(u, low, high), filter: (u, splits) => splits } : {})],
-    series: [{ label: options.named || "time", value: (u, value) => value === null ? "" : options.across(value) }, ...lines.map((line) => ({ value: (u, value) => value === null ? NONE : options.text(value), ...line }))],
+    axes: [axis((u, ticks) => ticks.map((tick) => tick === null ? "" : tickOf(options.across)(tick)), { size: 28, space: 60, ...(options.splits ? { splits: () => options.splits, filter: (u, splits) => splits } : {}) }),
+      axis((u, ticks) => ticks.map((tick) => tick === null ? "" : tickOf(options.text)(tick)), options.upright ? { splits: (u, n, low, high) => options.upright(u, low, high), filter: (u, splits) => splits } : {})],
+    series: [{ label: options.named || "time", value: (u, value) => value === null ? "" : options.across(value) }, ...lines.map((line) => ({ value: legendText(options.text), ...line }))],
     bands: options.bands || [], hooks: options.hooks || {},
   }, [across, ...columns], box);
   charts.push([made, box]);

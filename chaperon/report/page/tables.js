@@ -2,6 +2,9 @@
 // ---- tables: their figures over the whole run are those of the JSON report
 const TEXTS = new Set(["limit", "note", "class", "series", "words", "scenario", "worker"]);
 function table(id, header, rows) {
+  byId(id).classList.add("cards"); // on a narrow screen each row is a card: its cells carry their headings
+  const headings = header.map((cell) => cell.textContent === undefined ? cell : cell.textContent);
+  for (const row of rows) if (row.cells.length === headings.length) [...row.cells].forEach((each, n) => each.setAttribute("data-label", headings[n]));
   byId(id).replaceChildren(element("thead", {}, element("tr", {}, ...header.map((cell) => element("th", { scope: "col", class: TEXTS.has(cell) ? "text" : null }, cell)))), element("tbody", {}, ...rows));
 }
 const cell = (text, attributes) => element("td", attributes || {}, text);
@@ -102,6 +105,7 @@ function beyondAlone(limit, bound) {
 function chooseSeries(place) {
   view.series = place;
   byId("chosen").value = place;
+  byId("first-note").hidden = true;
   drawCharts();
   fetchRow(place);
   byId("charts-section").scrollIntoView();
