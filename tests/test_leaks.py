@@ -219,7 +219,7 @@ PATHS = paths()
 OUTPUTS = (*chain.from_iterable(PATHS.items()), "--github")
 SENDING = {"otlp", "influx", "metrics", "metrics_at"}
 PAGE = {"page", "page_at", "page_token", "browser", "linger"}
-"""The live page shows what the frozen one has, which --html writes."""
+"""Not searched here: the live page has the texts of the frozen one, which --html writes."""
 
 
 def test_every_output_is_searched_for_secrets():
