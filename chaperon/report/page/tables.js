@@ -245,5 +245,5 @@ const shellWord = (text) => /^[\w.\/:@%+-]+$/.test(text) ? text : `'${text.repla
 function effectText(row) {
   const effect = row && row.design_effect ? row.design_effect.p95 : null;
   if (effect === null || effect === undefined) return "";
-  return effect <= 1.05 ? "requests are independent of each other" : `neighbouring requests resemble each other: for p95 the ${countText(row.count)} requests count as ${countText(Math.floor(row.count / effect))} independent ones (design effect ${plainText(Number(effect.toPrecision(3)))}), which its interval allows for`;
+  return effect <= 1.05 ? "requests are independent of each other" : `times of neighbouring requests resemble each other: all ${countText(row.count)} requests determine p95 only as precisely as ${countText(Math.floor(row.count / effect))} independent ones would (design effect ${plainText(Number(effect.toPrecision(3)))}); its 95 % interval is as wide as that requires`;
 }
