@@ -321,7 +321,9 @@ def test_a_slow_worker_is_named_and_the_others_do_their_part(shells, target):
         "blocking = get_original('time', 'sleep')  # as bad as computing, but it leaves the other its core\n\n"
         "@step\ndef look(session):\n    session.get('/look')\n    blocking(0.2 if os.environ.get('HOG') else 0)\n"
     )
-    master = shells.master(*("--url", target.url, *QUICK, "--rate", 20, "--hold", "5s"), file="slow.py", workers=2)
+    patience = ("--silence", "10s", "--dead-man", "12s")  # a blocked worker is slow to answer, and is not lost for that
+    load = ("--rate", 20, "--hold", "5s")
+    master = shells.master("--url", target.url, *QUICK, *patience, *load, file="slow.py", workers=2)
     shells.worker(master.address, "--once", "--name", "fast")
     shells.worker(master.address, "--once", "--name", "hog", env={**os.environ, "HOG": "1"})
 
