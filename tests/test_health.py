@@ -77,6 +77,7 @@ def test_a_loop_that_computes_is_seen_though_what_it_calls_comes_and_goes(watche
     assert any("test_health.py" in h.text for h in of_kind(seen, "blocked"))
 
 
+@pytest.mark.alone
 def test_a_call_that_keeps_the_interpreter_lock_is_told_apart(watched):
     pow(3, 3_000_000)  # one call into C: no other thread gets the lock
 
