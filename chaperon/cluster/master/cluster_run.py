@@ -19,6 +19,7 @@ from chaperon.execution.plan import RunPlan
 from chaperon.execution.run import Adjustment, Run
 from chaperon.load.background import spawn_watched
 from chaperon.load.live_changes import LiveChanges, positive
+from chaperon.measure.quantity import count_text
 
 SHARES = 8
 """Shares a worker has of each load: so fine can it be dealt again."""
@@ -77,7 +78,7 @@ class ClusterRun(Run):
     def target(self) -> str:
         """What is asked for, as a person would say it."""
         n = len(self.state.workers.ready)
-        return f"{self.plan.load_text} from {n} worker{'s' if n != 1 else ''}"
+        return f"{self.plan.load_text} from {count_text(n, 'worker')}"
 
     def fault(self, what: str) -> None:
         """Record a fault of Chaperon's own: the verdict is INVALID, and the run ends soon."""

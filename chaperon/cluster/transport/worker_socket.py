@@ -15,6 +15,7 @@ from chaperon.cluster.transport.keys import WorkerKey
 from chaperon.cluster.transport.link import FOREIGN, REFUSALS, OnConnection, OnMasterMessage, OnRefused
 from chaperon.cluster.transport.worker_connection import WorkerConnection
 from chaperon.errors import OtherProtocol, WireError
+from chaperon.measure.quantity import count_text
 
 BROKEN_HANDSHAKES = 8
 """Handshakes that the other end closed in a row, at most a second apart, after which the key is taken to be wrong."""
@@ -175,7 +176,7 @@ class WorkerSocket:
         self._failures += 1
         if event != zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL or self._failures >= BROKEN_HANDSHAKES:
             why = _REFUSALS[event][self._key is None].format(self.address)
-            times = f"{self._failures} attempt{'s' if self._failures > 1 else ''}"
+            times = count_text(self._failures, "attempt")
             self._on_refused(f"refused by the key: {why} ({times}); give its worker.key with --key", True)
 
     def on_no_answer(self, *, process_found: bool) -> None:

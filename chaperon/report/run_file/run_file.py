@@ -13,6 +13,7 @@ from pathlib import Path
 
 from chaperon.errors import LimitError, RunFileError, UsageError
 from chaperon.gc_tuning import reduced_gc
+from chaperon.measure.quantity import count_text
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import Window
@@ -294,7 +295,7 @@ class RunFile:
         self.runs = tuple(runs)
 
     def __repr__(self) -> str:
-        return f"<RunFile {self.path}: {len(self.runs)} run{'s' if len(self.runs) != 1 else ''}>"
+        return f"<RunFile {self.path}: {count_text(len(self.runs), 'run')}>"
 
     def run(self, probe: int | None = None) -> RecordedRun:
         """Return one run: number *probe*, by default the last one that held its limits. Raises UsageError."""
