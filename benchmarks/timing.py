@@ -1,4 +1,7 @@
-"""CPU and lateness of starts with fine waits, by a timerfd, and with the timers of the hub's loop."""
+"""CPU and lateness of starts with fine waits, by a timerfd, and with the timers of the hub's loop.
+
+Beside them stands a program in C that does nothing but wait for as many moments (`bare_waits.c`).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.machine import cores, pinned
+from benchmarks.machine import cores, pinned, program
 from benchmarks.measured_child import SentNothing, measure_child
 from benchmarks.target import Target, nginx
 
@@ -86,14 +89,31 @@ Seen = dict[tuple[int, bool], list[Timing]]
 
 
 def timing(seconds: float = 4.0, rounds: int = 5) -> str:
-    """Measure waits alone, then open loads of one `get`, with fine waits and without in turn; return two tables."""
+    """Measure waits alone, then open loads of one `get`, with fine waits and without in turn; return three tables."""
     target_core, core = cores()
     with tempfile.TemporaryDirectory(prefix="chaperon-bench-") as name, nginx(Path(name), target_core) as target:
         folder = Path(name)
+        bare = _bare_waits(rounds, seconds, folder, core)
         waits = _alternating(rounds, lambda rate, fine: _waits(rate, fine, seconds, folder, core))
         loads = _alternating(rounds, lambda rate, fine: _load(rate, fine, seconds, target, folder, core))
     ended = f"{rounds} alternating rounds of {seconds:g} s, medians"
-    return "\n\n".join([_table(f"waits alone, {ended}", waits), _table(f"open loads of one get, {ended}", loads)])
+    alone, gets = _table(f"waits alone, {ended}", waits), _table(f"open loads of one get, {ended}", loads)
+    rows = [f"{rate:>8,}  {_cells(runs)}" for rate, runs in bare.items()]
+    floor = [
+        f"a C program that only waits, {ended}",
+        f"{'a second':>8}  {'core':>10}  {'late p50':>9}  {'late p99':>9}",
+    ]
+    return "\n\n".join([alone, gets, "\n".join([*floor, *rows])])
+
+
+def _bare_waits(rounds: int, seconds: float, folder: Path, core: int) -> dict[int, list[Timing]]:
+    binary, source = folder / "bare_waits", Path(__file__).with_name("bare_waits.c")
+    subprocess.run([program("cc"), "-O2", "-D_GNU_SOURCE", "-o", str(binary), str(source)], check=True)
+
+    def run(rate: int) -> Timing:
+        return _timing_of(pinned(core, [str(binary), str(rate), str(seconds)]))
+
+    return {rate: [run(rate) for _ in range(rounds)] for rate in RATES}
 
 
 def _alternating(rounds: int, run: Callable[[int, bool], Timing]) -> Seen:
@@ -126,7 +146,11 @@ def _cells(runs: list[Timing]) -> str:
 def _waits(rate: int, fine: bool, seconds: float, folder: Path, core: int) -> Timing:
     file = folder / "waits.py"
     file.write_text(_WAITS.format(rate=rate, fine=fine, seconds=seconds))
-    ended = subprocess.run(pinned(core, [sys.executable, str(file)]), stdout=subprocess.PIPE, check=True, text=True)
+    return _timing_of(pinned(core, [sys.executable, str(file)]))
+
+
+def _timing_of(command: list[str]) -> Timing:
+    ended = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     return Timing(*json.loads(ended.stdout))
 
 

@@ -49,11 +49,15 @@ class Timers:
     earlier by the median of the wake-up latencies observed so far (the lead), and the rest of
     the wait is a busy loop, limited to 1 % of the run time. A call for which no such time is
     left has no lead, so that the hub wakes up once for it.
+
+    The alarm is set once per iteration of the event loop, after the greenlets that are ready have
+    run: setting it takes up to 15 µs on a virtual machine, by which a visit would start later.
     """
 
     __slots__ = (
         "_alarm",
         "_armed",
+        "_arming",
         "_budget",
         "_calls",
         "_current",
@@ -64,7 +68,6 @@ class Timers:
         "_moment",
         "_now",
         "_order",
-        "_ringing",
         "_since",
         "forks",
     )
@@ -80,7 +83,7 @@ class Timers:
         self._order = count()
         self._live = 0
         self._armed = self._moment = math.inf
-        self._listening = self._ringing = False
+        self._listening = self._arming = False  # arming: `_arm` is called in this iteration of the loop
         self._lead = self._budget = 0.0
         self._since = now()
         self.forks = alarms.forks
@@ -96,8 +99,8 @@ class Timers:
         call = Call(self, deed, sharp)
         heapq.heappush(self._calls, (due, next(self._order), call))
         self._live += 1
-        if not self._ringing and (due < self._armed or not self._listening):
-            self._arm()
+        if not self._arming and (due < self._armed or not self._listening):
+            self._arm_later()
         return call
 
     def sleep(self, seconds: float) -> None:
@@ -121,10 +124,15 @@ class Timers:
         if not self._live or (len(self._calls) > STALE and 2 * self._live < len(self._calls)):
             self._calls = [entry for entry in self._calls if entry[2].deed is not None]
             heapq.heapify(self._calls)
-            if not self._ringing:
-                self._arm()
+            if not self._arming:
+                self._arm_later()
+
+    def _arm_later(self) -> None:
+        self._arming = True
+        self._hub.loop.run_callback(self._arm)
 
     def _arm(self) -> None:
+        self._arming = False
         calls = self._calls
         while calls and calls[0][2].deed is None:
             heapq.heappop(calls)
@@ -166,7 +174,7 @@ class Timers:
         self._armed = math.inf
         while self._calls and self._calls[0][0] <= now:
             due.append(heapq.heappop(self._calls)[2])
-        self._ringing = True
+        self._arming = True
         try:
             for call in due:
                 deed = call.deed
@@ -179,8 +187,7 @@ class Timers:
                 except BaseException:  # the calls after it must still be made
                     self._hub.handle_error(call, *sys.exc_info())
         finally:
-            self._ringing = False
-            self._arm()
+            self._arm_later()  # after the greenlets that these calls made ready
 
 
 def timers_of(hub: Any, now: Callable[[], float], monotonic: bool) -> Timers:

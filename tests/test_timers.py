@@ -33,11 +33,24 @@ class Ringer:
 
 
 class Bench:
-    """Timers on a clock and an alarm of the test's own."""
+    """Timers on a clock, an alarm and a loop of the test's own."""
 
     def __init__(self):
         self.now, self.alarm, self.made, self.faults = 0.0, Ringer(), [], []
+        self.loop, self.ready = self, []
         self.timers = Timers(self, lambda: self.now, self.alarm)
+
+    def run_callback(self, deed):
+        self.ready.append(deed)
+
+    def iterate(self):
+        """Run what is ready, as an iteration of the loop does before it waits."""
+        while self.ready:
+            self.ready.pop(0)()
+
+    def ring(self):
+        self.alarm.rings()
+        self.iterate()
 
     def handle_error(self, context, kind, value, trace):
         self.faults.append(value)
@@ -46,9 +59,10 @@ class Bench:
         return self.timers.at(due, lambda: self.made.append((self.now, due if name is None else name)))
 
     def pass_until(self, end):
+        self.iterate()
         while self.alarm.rings is not None and self.alarm.due <= end:
             self.now = max(self.now, self.alarm.due)
-            self.alarm.rings()
+            self.ring()
         self.now = end
 
 
@@ -72,10 +86,31 @@ def test_a_call_that_is_due_before_all_others_sets_the_alarm_anew():
 
     bench.at(5.0)
     bench.at(9.0)
+    bench.iterate()
     assert bench.alarm.due == 5.0
     bench.at(2.0)
+    bench.iterate()
 
     assert bench.alarm.due == 2.0
+
+
+def test_the_alarm_is_set_once_an_iteration_after_the_greenlets_that_are_ready():
+    bench = Bench()
+    begun, alarms = [], []
+    bench.alarm.set = alarms.append
+
+    def start():
+        bench.run_callback(lambda: begun.append(list(alarms)))
+        for due in (4.0, 3.0, 2.0):
+            bench.timers.at(due, lambda: None)
+
+    bench.timers.at(1.0, start)
+    bench.iterate()
+    bench.now = 1.0
+    bench.ring()
+
+    assert begun == [[1.0]]
+    assert alarms == [1.0, 2.0]
 
 
 def test_a_call_that_fails_takes_no_other_with_it():
@@ -97,8 +132,9 @@ def test_calls_that_call_again_at_once_let_the_hub_turn_between():
         bench.timers.at(bench.now, again)
 
     bench.timers.at(1.0, again)
+    bench.iterate()
     bench.now = 1.0
-    bench.alarm.rings()
+    bench.ring()
 
     assert bench.made == [1.0]
     assert bench.alarm.due == 1.0
@@ -132,10 +168,11 @@ class Slow(Bench):
     def wake(self, due):
         late = []
         self.timers.at(due, lambda: late.append(self.now - due), sharp=True)
+        self.iterate()
         while not late:
             self.now = max(self.now, self.alarm.due) + self.latency()
             woken = self.now
-            self.alarm.rings()
+            self.ring()
             self.spun += self.now - woken
         return late[0]
 
@@ -173,6 +210,8 @@ def test_both_alarms_wake_in_order(kind):
 
     gevent.joinall([gevent.spawn(nap, n / 500) for n in (5, 1, 3, 2, 4)], raise_error=True)
 
+    gevent.sleep(0)
+
     assert [asked for asked, _ in woken] == [n / 500 for n in (1, 2, 3, 4, 5)]
     assert all(took >= asked for asked, took in woken)
     assert not timers._listening  # the loop may end
@@ -201,6 +240,8 @@ def test_a_sleeper_can_be_woken_by_an_exception_and_leaves_nothing_behind():
     gevent.sleep(0)
 
     sleeper.kill()
+
+    gevent.sleep(0)
 
     assert sleeper.dead
     assert timers._calls == []
