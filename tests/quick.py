@@ -24,23 +24,21 @@ class NoProcesses:
     """Fails a quick test that starts a process."""
 
     def __init__(self):
-        self._seen = []
-        sys.addaudithook(self._see)
-
-    def _see(self, event, args):
-        if event in STARTS:
-            self._seen.append(event)
+        self._unseen = {}
+        # there are thousands of events between two of these, so it is no function written in Python that sees them
+        sys.addaudithook(self._unseen.pop)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self):
         """Begin with nothing seen."""
-        self._seen.clear()
+        self._unseen.update(dict.fromkeys(STARTS))
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item):
         """Fail after the test, whose own code may catch an exception that is raised within it."""
         result = yield
-        if self._seen and item.get_closest_marker("quick"):
-            pytest.fail(f"this test starts a process ({self._seen[0]}): mark it with pytest.mark.processes")
+        seen = STARTS - self._unseen.keys()
+        if seen and item.get_closest_marker("quick"):
+            pytest.fail(f"this test starts a process ({min(seen)}): mark it with pytest.mark.processes")
         return result

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 from chaperon.errors import LoadError, UsageError
 from chaperon.execution.import_guard import LIBRARIES
@@ -45,23 +45,29 @@ class ScenarioBundle:
 class OpenedFiles:
     """Records which files are opened within the block: what a scenario reads is shipped with it."""
 
+    _watching: ClassVar[list[OpenedFiles]] = []
+    _hooked = False
+
     def __init__(self) -> None:
         self.paths: set[str] = set()
-        self._watching = False
 
     def __enter__(self) -> OpenedFiles:
-        self._watching = True
-        sys.addaudithook(self._hook)  # a hook cannot be removed: it does nothing afterwards
+        self._watching.append(self)
+        if not OpenedFiles._hooked:
+            OpenedFiles._hooked = True
+            sys.addaudithook(self._hook)  # it cannot be removed: one of a process, which does nothing outside of blocks
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._watching = False
+        self._watching.remove(self)
 
-    def _hook(self, event: str, args: tuple[Any, ...]) -> None:
-        if self._watching and event == "open" and isinstance(args[0], str):
-            self.paths.add(args[0])
+    @classmethod
+    def _hook(cls, event: str, args: tuple[Any, ...]) -> None:
+        if cls._watching and event == "open" and isinstance(args[0], str):
+            for each in tuple(cls._watching):
+                each.paths.add(args[0])
 
 
 def split_target(target: str) -> tuple[Path, str]:
