@@ -184,24 +184,113 @@ def test_what_leaves_a_greenlet_that_the_scenario_spawned_itself_ends_no_run(she
 
 THROWN = """
 import gevent
+import signal
+
+from chaperon import step
+
+
+def ends(number, frame):
+    raise SystemExit(0)
+
+
+def throw(exc):
+    gevent.get_hub().parent.throw(exc)
+
+
+@step
+def look(session):
+    session.get("/look")
+    if session.visit.number == 5:
+        {deed}
+"""
+
+
+@pytest.mark.parametrize(
+    ("deed", "said"),
+    [
+        ("throw(SystemExit(0))", "SystemExit: 0"),
+        ("throw(KeyboardInterrupt())", "KeyboardInterrupt: "),
+        ("throw(BaseException('x'))", "BaseException: x"),
+        ("throw(gevent.GreenletExit())", "GreenletExit: "),
+        ("gevent.spawn_later(0.01, throw, KeyboardInterrupt())", "KeyboardInterrupt: "),
+        ("signal.signal(signal.SIGALRM, ends); signal.setitimer(signal.ITIMER_REAL, 0.02)", "SystemExit: 0"),
+    ],
+)
+def test_what_is_thrown_into_the_main_greenlet_is_no_pass(shells, target, deed, said):
+    (shells.folder / "thrown.py").write_text(THROWN.format(deed=deed))
+
+    process = shells.start(
+        *("local", "thrown.py", "--url", target.url, "--rate", 20, "--hold", "1s", "--quiet", "--json", "out.json")
+    )
+
+    assert shells.ends(process) == 130, process.told
+    report = shells.report()
+    (ledger,) = report["ledger"]
+    assert report["verdict"] == "ABORTED"
+    assert any(said.strip() in reason for reason in report["reasons"])
+    assert ledger["planned"] == len(target.asked) >= 5
+
+
+ENDED = """
+import os
+import subprocess
+from multiprocessing import get_context
+
+import gevent
 
 from chaperon import step
 
 
 @step
 def look(session):
-    if session.visit.number == 2:
-        gevent.get_hub().parent.throw(SystemExit(0))
+    session.get("/look")
+    if session.visit.number == 5:
+        {deed}
 """
 
 
-def test_what_is_thrown_into_the_main_greenlet_is_no_pass(shells):
-    (shells.folder / "thrown.py").write_text(THROWN)
+@pytest.mark.parametrize(
+    ("deed", "said"),
+    [
+        ("os._exit(0)", "os._exit(0) was called during the run, at ended.py:15 in look"),
+        ("gevent.get_hub().threadpool.apply(os._exit, (0,))", "os._exit(0) was called during the run"),
+        ("os.execv('/bin/true', ['true'])", "os.execv(/bin/true) was called during the run, at ended.py:15 in look"),
+        ("os.execlp('true', 'true')", "was called during the run, at ended.py:15 in look"),
+    ],
+)
+def test_a_run_whose_process_a_scenario_would_end_is_invalid(shells, target, deed, said):
+    (shells.folder / "ended.py").write_text(ENDED.format(deed=deed))
 
-    process = shells.start("local", "thrown.py", "--rate", 20, "--hold", "1s", "--quiet")
+    process = shells.start(
+        *("local", "ended.py", "--url", target.url, "--rate", 20, "--hold", "1s", "--quiet", "--json", "out.json")
+    )
 
-    assert shells.ends(process) in (130, 5)
-    assert any("SystemExit: 0, raised in the main greenlet" in line for line in process.told)
+    assert shells.ends(process) == 5, process.told
+    report = shells.report()
+    (ledger,) = report["ledger"]
+    assert report["verdict"] == "INVALID"
+    assert any(said in reason for reason in report["reasons"])
+    assert ledger["planned"] == len(target.asked)
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "subprocess.run(['true'], check=True)",
+        "os.spawnlp(os.P_WAIT, 'true', 'true')",
+        "child = get_context('fork').Process(target=os._exit, args=(7,)); child.start(); child.join(); "
+        "session.check('code', child.exitcode == 7)",
+    ],
+)
+def test_a_process_that_a_scenario_starts_may_end(shells, target, deed):
+    (shells.folder / "ended.py").write_text(ENDED.format(deed=deed))
+
+    process = shells.start(
+        *("local", "ended.py", "--url", target.url, "--rate", 20, "--hold", "1s", "--quiet", "--json", "out.json"),
+        *("--limit", "errors == 0", "--trust", "own=off", "--trust", "late=off", "--trust", "cpu=off"),
+    )
+
+    assert shells.ends(process) == 0, process.told
 
 
 GONE = """

@@ -9,7 +9,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
-from chaperon.cli.interrupts import defer_signals, exit_at_once, handle_signals, interruptible_setup
+from chaperon.cli.interrupts import (
+    defer_signals,
+    exit_at_once,
+    handle_signals,
+    interruptible_setup,
+    process_exits_refused,
+)
 from chaperon.cli.live_page.options import closing_page, stay
 from chaperon.cli.options import RunOptions
 from chaperon.cli.output_rows import OutputValues, TableOutput, VerdictOutput
@@ -20,7 +26,7 @@ from chaperon.cli.terminal.stray_errors import stray_errors_contained
 from chaperon.cli.terminal.streams import hide, print_error, print_notice
 from chaperon.execution.environment import Environment
 from chaperon.execution.output_feed import OutputFailure, failure_text
-from chaperon.interrupts import is_interrupt
+from chaperon.interrupts import is_a, is_ours
 from chaperon.measure.exception_text import describe
 from chaperon.measure.sample import Sample
 from chaperon.report.output_parts.output_file import probe_output
@@ -98,15 +104,9 @@ def execute(
         started = start(outputs, run_file) if start else environment.start(tap, outputs=outputs, run_file=run_file)
     with closing_page(outputs, options.outputs), started as running, stray_errors_contained():
         hide(running.plan.secrets)  # setup may have added some
-        try:
-            with handle_signals(running), progress(running, options, outputs):
-                running.wait()
-        except BaseException as exc:
-            if isinstance(exc, Exception):
-                raise
-            if not is_interrupt(exc):  # code of the scenario threw it into this greenlet
-                running.kill(f"{describe(exc)}, raised in the main greenlet")
-            # otherwise the third signal: write what is known and exit
+        with suppress(KeyboardInterrupt):  # the third signal, or a refused exit: write what is known and exit
+            with handle_signals(running), process_exits_refused(running), progress(running, options, outputs):
+                _wait_for_end(running)
         with defer_signals():
             report = running.finish(judge)
             code = exit_code_of(report, running.output_failures, err=prints_elsewhere(options))
@@ -117,6 +117,20 @@ def execute(
     if running.abandoned:
         exit_at_once(code)
     return code
+
+
+def _wait_for_end(running: Run) -> None:
+    """Block until the run has ended. What code of the scenario throws into this greenlet ends it as ABORTED.
+
+    Raises an Exception that was thrown, and the interrupts of `handle_signals`.
+    """
+    while not running.ended:
+        try:
+            running.wait()
+        except BaseException as exc:
+            if is_ours(exc) or is_a(exc, Exception):
+                raise
+            running.kill(f"{describe(exc)}, raised in the main greenlet")
 
 
 def progress(running: Run, options: RunOptions, outputs: Sequence[Output]) -> AbstractContextManager[object]:

@@ -1,4 +1,4 @@
-"""Signals that end a run: Ctrl-C (SIGINT), SIGTERM, SIGHUP."""
+"""What ends a run from outside its load: signals (Ctrl-C, SIGTERM, SIGHUP), and calls that would end the process."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ import gevent
 
 from chaperon.author_frames import blocking_line
 from chaperon.cli.terminal.streams import print_line
-from chaperon.clock import HubClock
+from chaperon.clock import HubClock, apart
 from chaperon.interrupts import is_ours, marked
+from chaperon.measure.plain_text import encodable
 
 if TYPE_CHECKING:
     from chaperon.execution.run import Run
 
 BLOCKED = 0.3
 """Seconds after the first signal from which a hub that has not handled it counts as blocked."""
+ENDS_PROCESS = ("_exit", "execv", "execve")
+"""Functions of `os` that end the program in this process; all others of the exec family call the last two."""
+FOREVER = 3600.0
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 
 
@@ -65,6 +69,40 @@ def handle_signals(running: Run) -> Iterator[None]:
                 _print(str(exc))
                 _print("visits in flight count as interrupted")
             raise
+
+
+@contextmanager
+def process_exits_refused(running: Run) -> Iterator[None]:
+    """End *running* as INVALID if code in this process calls `os._exit` or `os.exec…` while the block runs.
+
+    Otherwise the process would end with an exit code that says nothing about the run. The caller is not resumed.
+    KeyboardInterrupt is raised in this greenlet, which must be the main one of `handle_signals`. In a forked process
+    these calls work as usual.
+    """
+    main, hub, owner, thread = gevent.getcurrent(), gevent.get_hub(), os.getpid(), apart.current()
+
+    def refusing(name: str, end: Callable[..., object]) -> Callable[..., object]:
+        def refuse(*given: object) -> object:
+            if os.getpid() != owner:
+                return end(*given)
+            call, end_text = f"os.{name}({given[0] if given else ''})", f"ended at once by os.{name}"
+            running.fault(encodable(f"{call} was called during the run, at {blocking_line(sys._getframe(1))}"))
+            if apart.current() == thread:
+                _raise_in(main, end_text)
+            hub.loop.run_callback_threadsafe(main.throw, marked(KeyboardInterrupt(end_text)))
+            while True:
+                apart.doze(FOREVER)
+
+        return refuse
+
+    before = {name: getattr(os, name) for name in ENDS_PROCESS if hasattr(os, name)}
+    for name, end in before.items():
+        setattr(os, name, refusing(name, end))
+    try:
+        yield
+    finally:
+        for name, end in before.items():
+            setattr(os, name, end)
 
 
 @contextmanager
