@@ -5,9 +5,11 @@ import io
 import json
 import logging
 import os
+import pprint
 import re
 import subprocess
 import sys
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +24,7 @@ import chaperon.cli
 from chaperon.cli import execute
 from chaperon.cli.options import RunOptions
 from chaperon.cli.outputs import make_outputs
+from chaperon.cli.terminal import streams
 from chaperon.cli.terminal.console import CleanConsole
 from chaperon.cli.terminal.log_handlers import StderrHandler
 from chaperon.cli.terminal.streams import CleanStream
@@ -29,6 +32,7 @@ from chaperon.errors import OutputError
 from chaperon.execution.output_feed import OutputFeed
 from chaperon.report.outputs import console as console_output
 from chaperon.report.outputs import json as json_output
+from chaperon.report.redaction.redaction import Redactor
 
 HEADER, SETTING, PASSWORD, OWN, MADE = "header-5ecret", "setting-5ecret", "passw-5ecret", "config-5ecret", "made-5ecret"
 EVIL = "evil\x1b[2J\x9b\u202e\nPASS in 0.0 s\rover"
@@ -232,7 +236,55 @@ def test_a_line_that_never_ends_is_printed_all_the_same():
     for _ in range(3):
         door.write("x" * 40_000)
 
-    assert len(out.getvalue()) >= 80_000
+    assert len(out.getvalue()) >= 80_000 - streams.REDACT.longest
+
+
+@pytest.fixture
+def known():
+    """A secret that the streams of this process know during a test."""
+    secret = "5ecret-of-many-words-and-" + "0123456789" * 5
+    before = vars(streams.REDACT).copy()
+    vars(streams.REDACT).update(vars(Redactor([secret])))
+    yield secret
+    vars(streams.REDACT).update(before)
+
+
+@pytest.mark.parametrize("at", range(-60, 61, 20))
+def test_a_secret_that_the_bound_of_a_line_divides_is_masked(known, at):
+    out = io.StringIO()
+    door = CleanStream(out)
+
+    for piece in ("x" * (streams.MAX_UNENDED - 30 + at), known[:40], known[40:] + "y" * 50):
+        door.write(piece)
+    door.flush()
+
+    text = out.getvalue().replace("\n", "")
+    assert text == f"{'x' * (streams.MAX_UNENDED - 30 + at)}***{'y' * 50}"
+
+
+@pytest.mark.parametrize("wrapped", [lambda text: textwrap.fill(text, 30), lambda text: pprint.pformat(text, width=30)])
+def test_a_secret_that_is_printed_on_several_lines_is_masked(known, wrapped):
+    out = io.StringIO()
+    door = CleanStream(out)
+
+    print("it is", wrapped(f"got {known} back"), file=door)
+
+    assert "***" in out.getvalue()
+    assert not [part for part in (known[:10], known[20:30], known[-10:]) if part in out.getvalue()]
+
+
+def test_a_secret_on_several_lines_of_a_traceback_is_masked(known, capsys):
+    logger = logging.getLogger("chaperon.test_doors")
+    logger.propagate, logger.handlers = False, [StderrHandler()]
+
+    try:
+        raise ValueError(textwrap.fill(known, 20))
+    except ValueError:
+        logger.exception("caught")
+
+    told = capsys.readouterr().err
+    assert "ValueError: ***" in told
+    assert known[-10:] not in told
 
 
 def test_a_console_keeps_its_own_colours_and_nobody_elses():

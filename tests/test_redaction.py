@@ -280,7 +280,8 @@ def test_a_known_secret_is_never_in_what_is_shown(secret, around):
     assert secret not in hidden or secret in around
 
 
-STEERING = "\x1b\r\n\t\x9b\u202e\u2066\u2028\u2029\x07\x00\x7f\u200f\x85\ufeff"
+INVISIBLE = "\u200b\u2060\u2064\xad\u180e\u206a\ufff9\U000e0041\u3164\u200d\u200c\u115f"
+STEERING = INVISIBLE + "\x1b\r\n\t\x9b\u202e\u2066\u2028\u2029\x07\x00\x7f\u200f\x85\ufeff"
 
 
 @pytest.mark.parametrize("char", STEERING)
@@ -293,4 +294,6 @@ def test_a_line_holds_nothing_that_steers_a_terminal(char):
 
 
 def test_letters_of_every_language_stay():
-    assert redacted_line("größer 数 עברית é 🙂") == "größer 数 עברית é 🙂"
+    words = "größer 数 עברית é 🙂 می\u200cخواهم क्\u200dष 👩\u200d🚒 ☎\ufe0f"
+
+    assert redacted_line(words) == words

@@ -38,7 +38,7 @@ def error_text(response: Any) -> str:
 def _texts(value: Any, deeper: int) -> Iterator[str]:
     """Yield the texts of an error and of those in it, *deeper* levels at most."""
     if isinstance(value, str):
-        yield value[:LONGEST]
+        yield encodable(value, LONGEST)
     elif deeper and isinstance(value, list):
         for each in value[:SEVERAL]:
             yield from _texts(each, deeper - 1)
@@ -51,14 +51,14 @@ def _by_field(errors: dict[Any, Any]) -> Iterator[str]:
     for field, said in list(errors.items())[:SEVERAL]:
         text = said[0] if isinstance(said, list) and said else said
         if isinstance(text, str) and field not in (*_TEXTS, "title", "error"):
-            yield f"{field}: {text[:LONGEST]}"
+            yield f"{field}: {encodable(text, LONGEST)}"
 
 
 def _texts_of_object(value: dict[Any, Any], deeper: int) -> Iterator[str]:
     texts = [value[name] for name in _TEXTS if isinstance(value.get(name), str) and value[name]][:1]
     heads = [value[name] for name in ("title", "error") if isinstance(value.get(name), str) and value[name]]
     if texts or heads:
-        yield ": ".join(dict.fromkeys([text[:LONGEST] for text in (*heads[:1], *texts)]))
+        yield ": ".join(dict.fromkeys([encodable(text, LONGEST) for text in (*heads[:1], *texts)]))
     if isinstance(value.get("errors"), dict):
         yield from _by_field(value["errors"])
     for name in _NESTED:

@@ -8,6 +8,7 @@ from gevent.local import local
 
 from chaperon.client.current_session import current_session
 from chaperon.errors import UsageError
+from chaperon.measure.plain_text import excerpt
 
 if TYPE_CHECKING:
     import requests
@@ -30,7 +31,7 @@ def measured_session(session: S) -> S:
     from chaperon.client.http.measured import MeasuredSession
 
     if not isinstance(session, requests.Session):
-        raise UsageError(f"measured_session takes a requests.Session, got {session!r:.60}")
+        raise UsageError(f"measured_session takes a requests.Session, got {excerpt(session)}")
     own: dict[str, Any] = session.__dict__
     if isinstance(session, MeasuredSession) or _MEASURED in own:
         return session

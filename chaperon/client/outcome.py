@@ -11,6 +11,7 @@ from weakref import WeakSet
 from chaperon.client.error_text import error_text
 from chaperon.client.exchange import keep_exchange
 from chaperon.measure.meter import Meter
+from chaperon.measure.plain_text import excerpt
 from chaperon.measure.sample import Failure
 
 Expect = int | Collection[int] | Callable[[Any], object]
@@ -34,7 +35,9 @@ class Judged:
         effect. Raises TypeError if *reason* is no text.
         """
         if not isinstance(reason, str):
-            raise TypeError(f"response.fail(reason) takes text, such as response.fail('no price'); got {reason!r:.60}")
+            raise TypeError(
+                f"response.fail(reason) takes text, such as response.fail('no price'); got {excerpt(reason)}"
+            )
         own = self.__dict__
         if "_failed" in own:
             return
@@ -93,7 +96,7 @@ def _judge_by(predicate: Callable[[Any], object], response: Any) -> Failure | No
         return _failure(response, found or "")
     raise TypeError(
         "expect= returns True or None for a good response, False or the reason as text for a bad one; "
-        f"it returned {found!r:.60}: write bool(…) around it"
+        f"it returned {excerpt(found)}: write bool(…) around it"
     )
 
 
@@ -102,7 +105,7 @@ def _judge_by_status(expect: int | Collection[int], response: Any) -> Failure | 
     if isinstance(expect, (bool, str, bytes)) or not isinstance(expect, (int, Collection)):
         raise TypeError(
             "expect= takes a status, a collection of them, or a function of the response, such as expect=200, "
-            f"expect={{200, 404}}, expect=lambda response: 'price' in response.text; got {expect!r:.60}"
+            f"expect={{200, 404}}, expect=lambda response: 'price' in response.text; got {excerpt(expect)}"
         )
     wanted = {expect} if isinstance(expect, int) else expect
     if status in wanted:

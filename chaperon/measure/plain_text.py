@@ -31,6 +31,20 @@ def encodable(text: object, most: int = WORDS) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def excerpt(value: object, most: int = 60) -> str:
+    """Return the `repr` of *value* in at most *most* characters, cut as by `encodable`.
+
+    An ellipsis marks every cut of a text that is shown: redaction finds the beginning of a secret before it.
+    """
+    try:
+        text = repr(value[: most + 1] if isinstance(value, (str, bytes)) else value)
+    except BaseException as exc:
+        if is_interrupt(exc):
+            raise
+        text = f"a {class_of(value)} whose repr() raised an exception"
+    return encodable(text, most)
+
+
 def _text_of(value: object) -> str:
     try:
         return str.__str__(value if issubclass(type(value), str) else str(value))

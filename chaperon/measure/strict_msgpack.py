@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import msgpack
 
 from chaperon.errors import WireError
-from chaperon.measure.plain_text import encodable
+from chaperon.measure.plain_text import encodable, excerpt
 
 LARGEST = 4 << 20
 """Maximum size of a message, in bytes."""
@@ -72,14 +72,14 @@ def _encodable(value: str) -> str:
 
 def _text(value: Any) -> str:
     if type(value) is not str:
-        raise WireError(f"{value!r:.60} is not str")
+        raise WireError(f"{excerpt(value)} is not str")
     return _encodable(value)
 
 
 def _exactly(kind: type) -> Check:
     def check(value: Any) -> Any:
         if type(value) is not kind:
-            raise WireError(f"{value!r:.60} is not {kind.__name__}")
+            raise WireError(f"{excerpt(value)} is not {kind.__name__}")
         return value
 
     return check
@@ -123,7 +123,7 @@ def reader(hint: Any) -> Check:
 def _one_of(allowed: tuple[Any, ...]) -> Check:
     def check(value: Any) -> Any:
         if not isinstance(value, (str, int)) or value not in allowed:
-            raise WireError(f"{value!r:.60} is none of {allowed}")
+            raise WireError(f"{excerpt(value)} is none of {allowed}")
         return value
 
     return check
@@ -132,7 +132,7 @@ def _one_of(allowed: tuple[Any, ...]) -> Check:
 def _list_of(one: Check) -> Check:
     def check(value: Any) -> Any:
         if type(value) is not tuple:
-            raise WireError(f"{value!r:.60} is not a list")
+            raise WireError(f"{excerpt(value)} is not a list")
         return tuple(map(one, value))
 
     return check
@@ -141,7 +141,7 @@ def _list_of(one: Check) -> Check:
 def _fields_of(ones: list[Check]) -> Check:
     def check(value: Any) -> Any:
         if type(value) is not tuple or len(value) != len(ones):
-            raise WireError(f"{value!r:.60} is not a list of {len(ones)}")
+            raise WireError(f"{excerpt(value)} is not a list of {len(ones)}")
         return tuple(one(item) for one, item in zip(ones, value, strict=True))
 
     return check
@@ -150,7 +150,7 @@ def _fields_of(ones: list[Check]) -> Check:
 def _mapping(key: Check, item: Check) -> Check:
     def check(value: Any) -> Any:
         if type(value) is not dict:
-            raise WireError(f"{value!r:.60} is not a mapping")
+            raise WireError(f"{excerpt(value)} is not a mapping")
         return {key(k): item(v) for k, v in value.items()}
 
     return check
@@ -163,7 +163,7 @@ def _union_of(ones: list[Check]) -> Check:
                 return one(value)
             except WireError:
                 continue
-        raise WireError(f"{value!r:.60} has none of the types allowed here")
+        raise WireError(f"{excerpt(value)} has none of the types allowed here")
 
     return check
 
@@ -181,7 +181,7 @@ def _plain_dataclass_of(kind: type, types: tuple[type, ...]) -> Check:
 
     def check(value: Any) -> Any:
         if type(value) is not tuple or tuple(map(type, value)) != types:
-            raise WireError(f"{value!r:.60} is no {kind.__name__}")
+            raise WireError(f"{excerpt(value)} is no {kind.__name__}")
         return kind(*[_encodable(each) if type(each) is str else each for each in value] if texts else value)
 
     return check

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from chaperon.load.current_visit import CurrentVisit
 from chaperon.measure.meter import with_tags
-from chaperon.measure.plain_text import NAME
+from chaperon.measure.plain_text import NAME, excerpt
 from chaperon.measure.sample import Failure
 from chaperon.measure.timed_block import TimedBlock
 
@@ -60,7 +60,7 @@ class MetricMethods:
             raise TypeError(_check_order(name, condition))
         if isfunction(condition) or ismethod(condition):
             raise TypeError(
-                f"session.check({name[:60]!r}, …) takes a condition, got a function, which is never false:"
+                f"session.check({excerpt(name)}, …) takes a condition, got a function, which is never false:"
                 " call it first, as in check(name, works(response))"
             )
         held = bool(condition)
@@ -78,10 +78,10 @@ class MetricMethods:
 
 def _check_order(first: object, second: object) -> str:
     """Return what to write in place of `check(first, second)`, where the first one is no text."""
-    name = f"{second[:60]!r}" if isinstance(second, str) else "'has a price'"
+    name = excerpt(second) if isinstance(second, str) else "'has a price'"
     return (
         f"session.check(name, condition) takes the name first, which is text; got {type(first).__name__} "
-        f"{first!r:.60}: write session.check({name}, …)"
+        f"{excerpt(first)}: write session.check({name}, …)"
     )
 
 

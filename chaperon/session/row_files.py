@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from chaperon.errors import LoadError
+from chaperon.measure.plain_text import excerpt
 from chaperon.measure.quantity import count_text
 
 TABLES = {".csv": None, ".tsv": "\t", ".tab": "\t", ".psv": "|"}
@@ -116,7 +117,7 @@ def _table(path: Path, text: str, delimiter: str | None) -> list[Any]:
                 elif len(cells) != len(header):
                     raise LoadError(
                         f"{path}, line {at}: {count_text(len(cells), 'cell')} "
-                        f"under {count_text(len(header), 'column')}: {cells!r:.80}"
+                        f"under {count_text(len(header), 'column')}: {excerpt(cells, 80)}"
                     )
                 else:
                     rows.append(dict(zip(header, cells, strict=True)))
@@ -138,7 +139,7 @@ def _header(path: Path, at: int, cells: Sequence[str], delimiter: str) -> list[s
     elif other := next((d for d in DELIMITERS if d != delimiter and len(names) == 1 and d in names[0]), None):
         wrong = f"there is one column only: give delimiter={other!r} if that stands between cells"
     if wrong:
-        raise LoadError(f"{path}, line {at}: {wrong}; this line must name the columns: {list(cells)!r:.120}")
+        raise LoadError(f"{path}, line {at}: {wrong}; this line must name the columns: {excerpt(list(cells), 120)}")
     return names
 
 

@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from chaperon.cli.terminal.streams import INDENT, clean_line, print_line, print_warning
+from chaperon.cli.terminal.streams import INDENT, REDACT, clean_line, print_line, print_warning
 from chaperon.client.log_context import LogContext, record_lines
 from chaperon.errors import OutputError
 from chaperon.report.output_parts.output_file import refuse_links
@@ -38,7 +38,8 @@ class StderrHandler(logging.Handler):
         try:
             first, *more = record_lines(self, record)
             self.write_line(first)
-            for line in more:
+            # as a whole: a secret may be wrapped
+            for line in REDACT("\n".join(more)).split("\n") if more else ():
                 self.write_line(f"{INDENT}{line}")
         except Exception:
             self.handleError(record)

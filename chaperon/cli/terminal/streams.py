@@ -50,10 +50,17 @@ class CleanStream:
         """Write the complete lines, keep the rest, return the length of *text*. Raises OSError as the stream does."""
         if not isinstance(text, str):
             raise TypeError(f"write() takes text, not {type(text).__name__}")
-        first, *more = text.split("\n")
-        *lines, self._rest = [self._rest + first, *(INDENT * bool(line) + line for line in more)]
+        self._rest += text
+        if "\n" not in text and len(self._rest) <= MAX_UNENDED:
+            return len(text)
+        # as a whole, before it becomes lines: a secret may be wrapped
+        complete, end, rest = REDACT.hide_known(self._rest, goes_on=True).rpartition("\n")
+        first, *more = REDACT(complete).split("\n")
+        lines = [first, *(INDENT * bool(line) + line for line in more)] if end else []
+        self._rest = (INDENT if end and rest else "") + rest
         if len(self._rest) > MAX_UNENDED:
-            lines, self._rest = [*lines, self._rest], ""
+            kept = len(self._rest) - min(REDACT.longest, MAX_UNENDED // 2)  # its end may be the beginning of a secret
+            lines, self._rest = [*lines, self._rest[:kept]], self._rest[kept:]
         if lines:
             self.stream.write("".join(f"{clean_line(line)}\n" for line in lines))
         return len(text)

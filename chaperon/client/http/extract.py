@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from chaperon.errors import NotInReply, UsageError
+from chaperon.measure.plain_text import encodable, excerpt
 from chaperon.measure.quantity import count_text
 
 TOKENS = re.compile(r"csrf|xsrf|authenticity_?token|requestverificationtoken|^_token$", re.IGNORECASE)
@@ -56,7 +57,7 @@ class Extractors:
         if found is not None:
             groups = found.groups()
             return found.group() if not groups else groups[0] if len(groups) == 1 else groups
-        return self._or(default, f"nothing in the response matches {pattern!r}: {self.text[:_SHOWN]!r}")
+        return self._or(default, f"nothing in the response matches {pattern!r}: {excerpt(self.text, _SHOWN)}")
 
     def json_at(self, path: str, default: Any = _WANTED) -> Any:
         """Return the value at a dotted *path* in the JSON body, such as "items.0.name"; numbers index lists.
@@ -82,7 +83,7 @@ class Extractors:
             if which in (place, form.get("id"), form.get("name")):
                 fields = {each.name: _value(each) for each in form.inputs if _is_sent(each)}
                 return Form(urljoin(self.url, form.action or ""), form.method.upper(), fields)
-        raise NotInReply(f"no form {which!r} in the response, which has {len(forms)}: {self.text[:_SHOWN]!r}")
+        raise NotInReply(f"no form {which!r} in the response, which has {len(forms)}: {excerpt(self.text, _SHOWN)}")
 
     def csrf(self, default: Any = _WANTED) -> Any:
         """Return the CSRF token in the first matching `input` or `meta` element of the HTML body.
@@ -93,7 +94,7 @@ class Extractors:
         for element in elements:
             if TOKENS.search(element.get("name") or ""):
                 return element.get("value") or element.get("content")
-        return self._or(default, f"no CSRF token in the response: {self.text[:_SHOWN]!r}")
+        return self._or(default, f"no CSRF token in the response: {excerpt(self.text, _SHOWN)}")
 
     @staticmethod
     def _or(default: Any, otherwise: str) -> Any:
@@ -104,8 +105,8 @@ class Extractors:
 
 def _shown(value: Any) -> str:
     if isinstance(value, Mapping):
-        return f"it has {', '.join(map(str, value)) or 'nothing'}"[:_SHOWN]
-    return f"it has {count_text(len(value), 'item')}" if isinstance(value, list) else repr(value)[:_SHOWN]
+        return encodable(f"it has {', '.join(map(str, value)) or 'nothing'}", _SHOWN)
+    return f"it has {count_text(len(value), 'item')}" if isinstance(value, list) else excerpt(value, _SHOWN)
 
 
 def _html(text: str) -> Any:

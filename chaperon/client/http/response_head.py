@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from chaperon.errors import ProtocolError
+from chaperon.measure.plain_text import excerpt
 
 HEAD = 262_144
 """Maximum size of a response head, in bytes."""
@@ -71,7 +72,7 @@ def read_head(received: bytes, is_head: bool = False) -> ResponseHead | None:
 
 def refused(reason: str, data: bytes) -> ProtocolError:
     """Return the error for bytes that are not accepted; its message shows the first of them."""
-    return ProtocolError(f"{reason}: {data[:SHOWN]!r}")
+    return ProtocolError(f"{reason}: {excerpt(bytes(data[: SHOWN + 1]), SHOWN)}")
 
 
 def _require_version(line: bytes) -> None:

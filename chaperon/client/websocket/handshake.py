@@ -21,6 +21,7 @@ from chaperon.client.network.stream import NetworkStream
 from chaperon.client.timings import Timings
 from chaperon.client.websocket.extensions import DeflateTerms, agreed_terms
 from chaperon.errors import ProtocolError, WebSocketRefused
+from chaperon.measure.plain_text import excerpt
 from chaperon.measure.quantity import count_text
 
 BODY_SHOWN = 200
@@ -114,7 +115,7 @@ def shake_hands(stream: NetworkStream, request: PreparedRequest, now: Callable[[
         try:
             parser.feed(data)
         except ProtocolError as exc:
-            raise _refused(f"an answer that is not HTTP: {received[:60]!r} ({exc})", "ws handshake") from exc
+            raise _refused(f"an answer that is not HTTP: {excerpt(received)} ({exc})", "ws handshake") from exc
         if not parser.head and len(received) > HEAD_MOST:
             raise _refused(f"an answer of more than {HEAD_MOST:,} bytes", "ws handshake")
     timings = Timings(sending=sent - begun, waiting=first - sent, receiving=now() - first)
@@ -133,9 +134,10 @@ def agree(answer: Answer, key: str, subprotocols: Sequence[str], offer: str | No
     if answer.status != 101:
         said = f"{answer.status} {answer.reason}".strip()
         target = answer.headers.get("Location")
+        body = answer.rest[: 4 * BODY_SHOWN].decode(errors="replace")
         where = "" if target is None else f", with Location: {target!r}{_UNTRUSTED}"
         raise WebSocketRefused(
-            f"the server answered {said} instead of 101{where}: {answer.rest[:BODY_SHOWN].decode(errors='replace')!r}",
+            f"the server answered {said} instead of 101{where}: {excerpt(body, BODY_SHOWN)}",
             counted_as=f"http {answer.status}" if answer.status >= 400 else f"unexpected http {answer.status}",
             status=answer.status,
             body=answer.rest,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import requests
 
 from chaperon.errors import OutputError
+from chaperon.measure.plain_text import encodable
 
 CONNECT, READ = 2.0, 5.0
 """Seconds a request may take to connect, and between two bytes of its answer."""
@@ -39,7 +40,7 @@ class Sender:
         except requests.RequestException as exc:
             raise OutputError(f"cannot reach {shown(self._url)}: {type(exc).__name__}") from exc
         if not 200 <= answer.status_code < 300:
-            words = " ".join(answer.text[:SHOWN].split())
+            words = encodable(" ".join(answer.text.split()), SHOWN)
             raise OutputError(f"{shown(self._url)} answered {answer.status_code}{f': {words}' if words else ''}")
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ from chaperon.report.texts import map_texts
 from chaperon.report.totals import WorkerStats
 
 SCHEMA = "chaperon-report/1"
-_ESCAPED = {code: f"\\u{code:04x}" for code in STEERING if code >= 127}  # JSON escapes the others itself
+_ESCAPED = {code: json.dumps(chr(code))[1:-1] for code in STEERING if code >= 127}  # JSON escapes the others itself
 
 
 def as_dict(report: Report) -> dict[str, Any]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final, Literal
 from urllib.parse import quote, quote_plus
 
 from chaperon.report.redaction.one_line import one_line
@@ -13,9 +16,11 @@ from chaperon.report.redaction.one_line import one_line
 ANYWHERE = 8
 """Length, in characters, from which a secret is replaced within words too, not only as a whole word."""
 
+_NORMAL_FORMS: Final[tuple[Literal["NFC", "NFD", "NFKC", "NFKD"], ...]] = ("NFC", "NFD", "NFKC", "NFKD")
+
 
 def forms_of(secret: str) -> set[str]:
-    """Return the forms of *secret*: as it is, percent-encoded, JSON-, Python- and HTML-escaped, in base64.
+    """Return the forms of *secret*: as it is, percent-encoded, JSON-, Python- and HTML-escaped, in base64, in hex.
 
     JSON is escaped once and twice, as where the text of one document is a value in another. In base64 (RFC 4648) the
     secret may have text before and after it, such as the user in Basic authentication.
@@ -37,9 +42,21 @@ def forms_of(secret: str) -> set[str]:
         repr(secret)[1:-1],
         html.escape(secret),
         one_line(secret),
+        *_unicode_forms(secret),
+        *({lossless.hex()} if len(secret) >= ANYWHERE else ()),
         *_base64_forms(lossless),
         *(_base64_forms(latin) if latin is not None else ()),
     }
+
+
+def _unicode_forms(secret: str) -> Iterator[str]:
+    """Yield a secret that is not ASCII in each normal form of Unicode, and as a label of a host's name (IDNA)."""
+    if secret.isascii():
+        return
+    for form in _NORMAL_FORMS:
+        yield unicodedata.normalize(form, secret)
+    with suppress(UnicodeError):
+        yield secret.encode("idna").decode("ascii")
 
 
 def _latin(secret: str) -> bytes | None:

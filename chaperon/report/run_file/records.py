@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaperon.errors import RunFileError, WireError
+from chaperon.measure.plain_text import excerpt
 from chaperon.measure.strict_msgpack import pack, reader, unpack
 from chaperon.measure.window import VisitCounts
 
@@ -181,7 +182,7 @@ def decode(kind: int, payload: bytes) -> Record:
     try:
         values = unpack(payload)
         if kind == _NUMBER[RunHeader] and isinstance(values, tuple) and values and values[0] != SCHEMA:
-            raise RunFileError(f"the schema is {values[0]!r:.40}: this version of Chaperon reads {SCHEMA!r}")
+            raise RunFileError(f"the schema is {excerpt(values[0], 40)}: this version of Chaperon reads {SCHEMA!r}")
         found: Record = _READERS[kind - 1](values)
     except WireError as exc:
         raise RunFileError(f"a {KINDS[kind - 1].__name__} record that is not valid: {exc}") from exc
