@@ -10,21 +10,26 @@ import subprocess
 import sys
 import zlib
 from base64 import b64encode
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import chain
 from pathlib import Path
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, urlencode
 
 import gevent
 import pytest
 import requests
+import websocket
 from ground import PromptServer
 from output_options import paths
 from test_ci_docs import free_port
 from unjudged import unjudged
 from waits import came
 
+from chaperon import Environment, Scenario, run, step, users
+from chaperon.cli.live_page.launcher import PageLauncher
+from chaperon.cli.options import RunOptions
 from chaperon.cli.outputs import OUTPUT_NAMES
+from chaperon.errors import ActionRefused
 
 HEADER = 'hé/ad+er"1&=x'
 SETTING = "s3t t\\ing'<2>%"
@@ -215,11 +220,57 @@ def scraped(port, found):
     came(again, within=300, every=0.2)
 
 
+VIEWED = ("/", "/hello", "/state", "/state?from=0&to=60", "/news?after=0", "/template", "/plan?load=rate(5,hold=1)")
+
+
+class Viewing:
+    """Asks a live page for everything that it has, again and again, and keeps the messages of its WebSocket."""
+
+    def __init__(self, port):
+        self.seen = {}
+        self._port = port
+        self._greenlets = [gevent.spawn(self._ask), gevent.spawn(self._listen)]
+
+    def close(self):
+        gevent.killall(self._greenlets)
+
+    def _ask(self):
+        came(self._all, within=300, every=0.2)
+
+    def _get(self, path):
+        with suppress(requests.RequestException):
+            got = requests.get(
+                f"http://127.0.0.1:{self._port}{path}", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=5
+            )
+            self.seen[f"page {path} {len(self.seen)}"] = got.content
+            return got
+        return None
+
+    def _all(self):
+        state = [self._get(path) for path in VIEWED][2]
+        if state is not None and state.ok and "payload" in state.json():
+            for row in state.json()["payload"]["report"]["series"]:
+                self._get(f"/row?{urlencode({name: row[name] for name in ('scenario', 'name', 'kind')})}")
+
+    def _listen(self):
+        came(self._hear, within=300, every=0.2)
+
+    def _hear(self):
+        with suppress(OSError, websocket.WebSocketException):
+            connection = websocket.create_connection(
+                f"ws://127.0.0.1:{self._port}/socket?run=&after=0",
+                subprotocols=["chaperon", f"token.{TOKEN}"], suppress_origin=True, timeout=5,
+            )  # fmt: skip
+            with closing(connection):
+                while message := connection.recv():
+                    self.seen[f"socket {len(self.seen)}"] = message.encode()
+
+
 PATHS = paths()
 OUTPUTS = (*chain.from_iterable(PATHS.items()), "--github")
 SENDING = {"otlp", "influx", "metrics", "metrics_at"}
 PAGE = {"page", "page_at", "page_token", "browser", "linger"}
-"""Not searched here: the live page has the texts of the frozen one, which --html writes."""
+TOKEN = "viewer-7"
 
 
 def test_every_output_is_searched_for_secrets():
@@ -248,7 +299,7 @@ def test_no_secret_is_in_any_output(tmp_path, echo, websocket_server, verb, more
     (tmp_path / "leaky.py").write_text(LEAKY)
     (tmp_path / "setting.txt").write_text(SETTING)
     (tmp_path / "summary.md").touch()
-    port, scrapes = free_port(), {}
+    port, page_port, scrapes = free_port(), free_port(), {}
     variables = {
         "LEAK_HEADER": HEADER, "LEAK_PASSWORD": PASSWORD, "LEAK_CONFIG": CONFIG, "CHAPERON_METRICS_TOKEN": "scraper",
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"), "PYTHONIOENCODING": "utf-8",
@@ -261,6 +312,8 @@ def test_no_secret_is_in_any_output(tmp_path, echo, websocket_server, verb, more
         "--metrics-at",
         f"127.0.0.1:{port}",
     )
+    if verb == "local":
+        pushing += ("--page-at", f"127.0.0.1:{page_port}", "--page-token", TOKEN, "--linger", "4s")
     given = ("--url", echo.url, "--set", f"sockets={websocket_server().url}", "--no-brake", *OUTPUTS, *pushing)
 
     def command(*args):
@@ -269,9 +322,10 @@ def test_no_secret_is_in_any_output(tmp_path, echo, websocket_server, verb, more
             cwd=tmp_path, env={**os.environ, **variables}, capture_output=True, timeout=100,
         )  # fmt: skip
 
-    scraper = gevent.spawn(scraped, port, scrapes)
+    scraper, viewing = gevent.spawn(scraped, port, scrapes), Viewing(page_port)
     done = command(verb, "leaky.py:production", *given, *more)
     scraper.kill()
+    viewing.close()
     written = {str(file): file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
     told = {"stdout": done.stdout, "stderr": done.stderr}
     if (tmp_path / "o.run").exists():
@@ -292,7 +346,11 @@ def test_no_secret_is_in_any_output(tmp_path, echo, websocket_server, verb, more
     assert any(b"leaky.py" in data for data in echo.seen.values())
     assert echo.modes <= {0o700}
     assert ("--processes" not in more) or b"search ***" in b"".join(echo.journals.values())
-    assert leaks({**outputs, **told, **scrapes, **echo.pushed, **echo.seen, **echo.journals}) == []
+    if verb == "local":
+        asked = {name.rpartition(" ")[0].partition("?")[0] for name in viewing.seen}
+        assert {"page /row", "page /state", "page /hello", "socket"} <= asked
+        assert any(b"leaky" in data for name, data in viewing.seen.items() if name.startswith("socket"))
+    assert leaks({**outputs, **told, **scrapes, **viewing.seen, **echo.pushed, **echo.seen, **echo.journals}) == []
 
 
 @pytest.mark.faults
@@ -319,3 +377,29 @@ def test_no_secret_is_in_the_journal_of_a_killed_engine(tmp_path, echo, websocke
     assert len(engines) == 2
     assert b"search ***" in b"".join(echo.journals.values()), "no journal was left"
     assert leaks({**written, **echo.journals}) == []
+
+
+def test_no_secret_is_in_what_the_page_says_of_runs_that_may_be_started():
+    @step
+    def look(session):
+        """Do nothing."""
+
+    label = f"look with {HEADER}"
+    environment = Environment(
+        "http://127.0.0.1:9", name=f"shop {HEADER}", headers={"X-Own": HEADER}, limits=[f"p95(value {HEADER}) < 1s"],
+        scenarios=[run(Scenario(look), users(1), name=label), run(Scenario(look), users(2), name="other")],
+    )  # fmt: skip
+    options = RunOptions()
+    launcher = PageLauncher(options.apply_to(environment), options)
+
+    form = launcher.form()
+    said = [form, launcher.drawing({})]
+    for asked in ({"only": f"none {HEADER}"}, {"limit": f"p95({HEADER}"}, {"load": f"rate('{HEADER}')"}):
+        with pytest.raises(ActionRefused) as refused:
+            launcher.drawing(asked)
+        said.append(str(refused.value))
+    launcher.start({"only": form["entries"][0]["label"]})
+
+    assert form["entries"][0]["label"] == "look with ***"
+    assert [entry.label for entry in launcher.wait().entries] == [label]
+    assert leaks({str(place): json.dumps(each, ensure_ascii=False).encode() for place, each in enumerate(said)}) == []

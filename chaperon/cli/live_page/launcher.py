@@ -9,10 +9,10 @@ from typing import Any
 from gevent.event import Event
 
 from chaperon.cli.options import RunOptions
+from chaperon.cli.terminal.streams import clean_line
 from chaperon.errors import ActionRefused, LimitError, LoadError, PlanError, UsageError
 from chaperon.execution.environment import Environment
 from chaperon.load.share import Share
-from chaperon.report.page.payload import clean
 
 POINTS = 120
 """Points of a drawn load."""
@@ -38,10 +38,12 @@ class PageLauncher:
     def form(self) -> dict[str, Any]:
         """Return what the form shows: the entries with their loads, and the limits."""
         environment = self._environment
-        entries = [{"label": clean(entry.label), "load": clean(str(entry.load))} for entry in environment.entries]
-        limits = [clean(each) for each in environment.limits]
-        shown = {"name": clean(environment.name), "entries": entries, "limits": limits}
-        return {**shown, "busy": self.busy, "failure": clean(self.failure)}
+        entries = [
+            {"label": clean_line(entry.label), "load": clean_line(str(entry.load))} for entry in environment.entries
+        ]
+        limits = [clean_line(each) for each in environment.limits]
+        shown = {"name": clean_line(environment.name), "entries": entries, "limits": limits}
+        return {**shown, "busy": self.busy, "failure": clean_line(self.failure)}
 
     def drawing(self, asked: Mapping[str, str]) -> dict[str, Any]:
         """Return the curve of each load: (seconds, level) pairs, with its unit and words. Raises ActionRefused."""
@@ -57,7 +59,7 @@ class PageLauncher:
         found = self._adapted(asked)
         self.busy, self._next, self.failure = True, found, ""
         self._asked.set()
-        return f"start {' + '.join(str(entry.load) for entry in found.entries)}"
+        return clean_line(f"start {' + '.join(str(entry.load) for entry in found.entries)}")
 
     def wait(self) -> Environment:
         """Block until a run is asked for; return its environment. Call `done` when it has ended."""
@@ -70,6 +72,10 @@ class PageLauncher:
         """Accept the next run."""
         self.busy = False
 
+    def _label(self, shown: str) -> str:
+        """Return the label of the entry that the form shows as *shown*."""
+        return {clean_line(entry.label): entry.label for entry in self._environment.entries}.get(shown, shown)
+
     def _adapted(self, asked: Mapping[str, Any]) -> Environment:
         values = {name: asked.get(name, "") for name in _FIELDS}
         if not all(isinstance(value, str) for value in values.values()):
@@ -79,10 +85,10 @@ class PageLauncher:
         if values["load"].strip():
             given = replace(given, users=None, rate=None, iterations=None, ramp=None, hold=None, load=values["load"])
         try:
-            found = replace(given, only=values["only"] or given.only).apply_to(self._environment)
+            found = replace(given, only=self._label(values["only"]) or given.only).apply_to(self._environment)
             found.plan()
         except (PlanError, UsageError, LimitError, LoadError) as exc:
-            raise ActionRefused("400 Bad Request", clean(str(exc).partition("\n")[0])) from exc
+            raise ActionRefused("400 Bad Request", clean_line(str(exc).partition("\n")[0])) from exc
         return found
 
 
@@ -91,5 +97,5 @@ def _curve(share: Share) -> dict[str, Any]:
     span = load.until if load.until is not None else max(load.curve.segments[-1].at * ENDLESS, 1.0)
     moments = [span * n / POINTS for n in range(POINTS + 1)]
     points = [[share.at + at, load.curve.level(min(at, span * (1 - 1e-9)))] for at in moments]
-    words = clean(load.describe(seed=share.source))
-    return {"label": clean(share.label), "unit": load.unit, "words": words, "points": points}
+    words = clean_line(load.describe(seed=share.source))
+    return {"label": clean_line(share.label), "unit": load.unit, "words": words, "points": points}
