@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from chaperon.client.network.tcp import TcpStream
+from chaperon.client.network.tls_sessions import TlsSessions
 from chaperon.errors import UsageError
 
 
@@ -45,30 +46,31 @@ RECORD: Final = 16_384
 """Bytes of the largest TLS record."""
 SIZE: Final = 65_536
 """Bytes encrypted before they are sent, and the most that are decrypted at once."""
-SESSIONS = 1_000
-"""TLS sessions kept for each context."""
 
-_sessions: WeakKeyDictionary[ssl.SSLContext, dict[tuple[str, int], ssl.SSLSession]] = WeakKeyDictionary()
-"""By context, then by host and port: the session that the next connection resumes (RFC 8446, 2.2)."""
+_sessions: WeakKeyDictionary[ssl.SSLContext, TlsSessions] = WeakKeyDictionary()
+"""By context: the sessions that its next connections resume."""
 
 
 class TlsStream(TcpStream):
     """A TCP connection under TLS; `NetworkStream` describes its methods."""
 
-    __slots__ = ("_dry", "_incoming", "_kept", "_known", "_outgoing", "_place", "_tls")
+    __slots__ = ("_dry", "_incoming", "_outgoing", "_place", "_sessions", "_tls", "_unread")
 
     def secure(self, context: ssl.SSLContext, host: str, port: int) -> None:
-        """Perform the TLS handshake, resuming the last session with the same host and port; blocks.
+        """Perform the TLS handshake, resuming a recent session with the same host and port; blocks.
 
         Raises `ssl.SSLError`, OSError, SocketTimeout.
         """
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._known = _sessions.setdefault(context, {})
+        sessions = _sessions.get(context)
+        if sessions is None:
+            sessions = _sessions[context] = TlsSessions()
+        self._sessions = sessions
         self._place = host, port
-        self._kept = False
+        self._unread = True
         self._dry = False
         self._tls: Any = context.wrap_bio(
-            self._incoming, self._outgoing, server_hostname=host, session=self._known.get(self._place)
+            self._incoming, self._outgoing, server_hostname=host, session=sessions.session_for(self._place)
         )
         while True:
             try:
@@ -144,16 +146,21 @@ class TlsStream(TcpStream):
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
             return b""
         self._dry = len(data) < RECORD and not self._incoming.pending
-        if not self._kept:
-            self._keep()
+        if self._unread:
+            self._after_first_read()
         return data
 
-    def _keep(self) -> None:
-        session = self._tls.session
-        if session is not None:
-            self._kept = True
-            if len(self._known) < SESSIONS or self._place in self._known:
-                self._known[self._place] = session
+    def _after_first_read(self) -> None:
+        """Keep the session if it is wanted, and free the write buffer.
+
+        OpenSSL allocates that buffer, 16 kB, to process the session tickets received by the first read, and frees it
+        after the next write. A write of no bytes sends nothing (SSL_write_ex(3)).
+        """
+        self._unread = False
+        now = self._now()
+        if self._sessions.wanted(self._place, now):
+            self._sessions.keep(self._place, self._tls.session, now)
+        self._tls.write(b"")
 
     def _feed(self, data: bytes) -> None:
         if data:
