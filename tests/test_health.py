@@ -162,6 +162,57 @@ def test_a_call_is_not_blamed_for_what_kept_it_from_going_on(spent, kind):
     assert ("shop.py:7" in seen.text) is (kind == "blocked")
 
 
+MISSES = {
+    "none": (Spent(), 0.0, 1.0, []),
+    "no core": (Spent(own=0.5), 0.5, 1.0, ["starved"]),
+    "stopped": (Spent(), 0.5, 0.5, ["paused"]),
+    "throttled": (Spent(throttled=0.5), 0.5, 0.5, ["throttled"]),
+    "a call into C": (Spent(cpu=0.5), 0.5, 0.5, ["held"]),
+    "all the time": (Spent(), 0.95, 0.0, ["paused"]),
+}
+"""What a process did while the watching thread was late, for how long, and how long the call is then said to last."""
+
+
+@pytest.mark.parametrize(("spent", "missed", "took", "kinds"), MISSES.values(), ids=MISSES)
+@pytest.mark.parametrize("relieved", [False, True], ids=["to the end", "relieved"])
+def test_a_call_that_blocks_is_named_though_the_watching_thread_was_late_meanwhile(
+    monkeypatch, spent, missed, took, kinds, relieved
+):
+    clock = [100.0]
+    watchdog = BlockingWatchdog(lambda: clock[0], 100.0)
+    frame = sys._getframe()
+    monkeypatch.setattr(sys, "_current_frames", lambda: {watchdog._hub: frame})
+
+    watchdog._look(100.0, Spent())
+    if missed:
+        watchdog._missed(100.0, missed, spent, "shop.py:7")
+    watchdog._look(100.9, Spent().plus(spent))
+    clock[0] = 101.0
+    if relieved:
+        watchdog._beat = 101.0
+        watchdog._relieved(101.0, Spent().plus(spent))
+        took += 0.1 if took else 0.0  # it began up to so much before it was seen
+    else:
+        watchdog.stop()
+
+    seen = list(watchdog.seen())
+    assert [event.kind for event in seen] == [*kinds, *["blocked"] * (took > 0)]
+    assert [event.took for event in seen if event.kind == "blocked"] == [pytest.approx(took)] * (took > 0)
+
+
+def test_a_call_that_began_in_a_pause_of_the_process_is_not_charged_with_the_pause(monkeypatch):
+    watchdog = BlockingWatchdog(lambda: 100.0, 100.0)
+    frames = [sys._getframe()]
+    monkeypatch.setattr(sys, "_current_frames", lambda: {watchdog._hub: frames[0]} if frames else {})
+
+    watchdog._missed(100.0, 2.0, Spent(throttled=2.0), "shop.py:7")
+    watchdog._look(102.0, Spent(throttled=2.0))
+    monkeypatch.setattr(watchdog, "_turns", lambda: 1)  # another frame: what blocked until now is reported
+    watchdog._look(102.3, Spent(cpu=0.3, throttled=2.0))
+
+    assert [(event.kind, event.took) for event in watchdog.seen()] == [("throttled", 2.0), ("blocked", 0.3)]
+
+
 def test_pauses_of_the_collector_are_evidence_for_what_looks_from_outside(watched):
     before = watched.health._sentinel._spent()
 

@@ -36,6 +36,10 @@ class Spent(NamedTuple):
         """Return the difference to the earlier reading *before*."""
         return Spent(*(max(now - then, 0.0) for now, then in zip(self, before, strict=True)))
 
+    def plus(self, more: Spent) -> Spent:
+        """Return the sum of both."""
+        return Spent(*(here + there for here, there in zip(self, more, strict=True)))
+
 
 class Counters:
     """Reads the counters: schedstat of two threads, cpu.stat of the control groups (v1 or v2), /proc/stat.

@@ -22,13 +22,14 @@ class _Stop(NamedTuple):
     """A possible blocking call: a frame of the scenario that has been running since a moment.
 
     A frame is known by its address, which the next call may have as well: it is the same only while the loop makes no
-    turn (*turns*).
+    turn (*turns*). *elsewhere* are the seconds since then in which the process was not run, which is reported apart.
     """
 
     frame: int
     turns: int
     since: float
     where: str
+    elsewhere: float = 0.0
 
 
 class BlockingWatchdog:
@@ -58,6 +59,7 @@ class BlockingWatchdog:
         self._turns = turns
         self._counters = Counters(apart.native(), read)
         self._base = Spent()
+        self._elsewhere = 0.0  # since the last beat, as in `_Stop`
         self._hub = apart.current()
         self._beat = now()
         self._over = False
@@ -77,7 +79,7 @@ class BlockingWatchdog:
         """Stop the watching thread at its next check; report a call that still blocks the hub. Returns at once."""
         self._over = True
         stop, self._stop = self._stop, None
-        if stop is not None and (took := self._now() - stop.since) > BLOCKED:
+        if stop is not None and (took := self._now() - stop.since - stop.elsewhere) > BLOCKED:
             self._add_event(
                 stop.since, "blocked", f"a call blocked every other visit to the end, at {stop.where}", took
             )
@@ -113,20 +115,28 @@ class BlockingWatchdog:
             here = self._spent()
             if missed > BLOCKED:
                 self._missed(last, missed, here.since(before), line)
-            elif at - self._beat > BLOCKED:
+            if at - self._beat > BLOCKED:
                 self._look(at, here)
             else:
                 self._relieved(at, here)
-                self._base = here  # the counters of the next stop are compared with these
+                self._base, self._elsewhere = here, 0.0  # the counters of the next stop are compared with these
             last, before = at, here
 
     def _spent(self) -> Spent:
         return self._counters.spent(cpu=cpu(), gc=self._gc(), own=apart.native())
 
     def _missed(self, last: float, missed: float, spent: Spent, line: str) -> None:
-        """Report a time in which this thread should have run and did not; *line* is what the hub ran at its end."""
-        self._stop = None
+        """Report a time in which this thread should have run and did not; *line* is what the hub ran at its end.
+
+        A call that blocks the hub meanwhile goes on after it, and is not charged with that time, unless other processes
+        had the cores: the call ran whenever this process did.
+        """
         found = cause(spent, missed)
+        if found is None or found[0] != "starved":
+            self._base = self._base.plus(spent)
+            self._elsewhere += missed
+            if self._stop is not None:
+                self._stop = self._stop._replace(elsewhere=self._stop.elsewhere + missed)
         if found is not None:
             self._add_event(last, found[0], f"the process was not run: {found[1]}", missed)
         elif spent.cpu + spent.queued >= HALF * missed:
@@ -147,9 +157,11 @@ class BlockingWatchdog:
     def _relieved(self, at: float, here: Spent) -> None:
         """Report the frame that blocked the hub until now, or the cause that kept the process from running."""
         stop, self._stop = self._stop, None
-        if stop is not None and at - stop.since > BLOCKED:
-            since = min(self._beat, stop.since) if at - self._beat > BLOCKED else stop.since - BLOCKED
-            spent, took = here.since(self._base), at - since
+        if stop is not None and at - stop.since - stop.elsewhere > BLOCKED:
+            since, elsewhere = stop.since - BLOCKED, stop.elsewhere
+            if at - self._beat > BLOCKED:
+                since, elsewhere = min(self._beat, stop.since), self._elsewhere
+            spent, took = here.since(self._base), at - since - elsewhere
             found = cause(spent, took)
             if found is not None and found[0] != "starved":
                 self._add_event(since, found[0], f"the process was not run: {found[1]}", took)
