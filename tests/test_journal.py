@@ -13,7 +13,7 @@ from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from stage import Stage
 from thorough import examples
@@ -21,6 +21,7 @@ from waits import lasting
 
 from chaperon.cluster.journal.journal import SEALED, Journal, window_file
 from chaperon.cluster.journal.journal_file import COMMIT, DROPPED, HEADER_SIZE, OUTCOMES, JournalHeader
+from chaperon.cluster.journal.journal_texts import HiddenNames, JournalTexts
 from chaperon.cluster.journal.private_dir import PrivateDir
 from chaperon.cluster.journal.recovery import NO_ROOM, TRUNCATED, recover
 from chaperon.errors import JournalError
@@ -48,7 +49,9 @@ class Life:
     """An engine's recorder beside its journal, with what a master would have to be sent if it died now."""
 
     def __init__(self, folder, **sizes):
-        self.journal = Journal(folder / "life", WHO, **{"size": SMALL, **sizes})
+        self.hidden = HiddenNames()
+        texts = JournalTexts(send_name=self.hidden.add)
+        self.journal = Journal(folder / "life", WHO, texts=texts, **{"size": SMALL, **sizes})
         self.recorder = self._recorder(self.journal)
         self.twin = self._recorder(None)
         self.unacknowledged = {}
@@ -135,6 +138,13 @@ def perform(life, deed):
             life.both(verb, *args)
 
 
+ODD = Sample(Key("shop", "\0"), 100.0, 100.0)
+"""A name with what marks a hidden name in a journal: it is written as such a name is."""
+
+
+@example([("record", ODD), ("cut",), ("record", ODD)])
+@example([("count_note", "\0"), ("count_note", "a\x007"), ("record_event", RunEvent(100.0, "blocked", "\0b", 100.0))])
+@example([("fail", ODD, "\x001")])
 @settings(max_examples=examples(60))
 @given(st.lists(deeds, max_size=25))
 def test_whenever_it_dies_what_is_recovered_is_all_that_was_not_acknowledged(history):
@@ -147,7 +157,8 @@ def test_whenever_it_dies_what_is_recovered_is_all_that_was_not_acknowledged(his
         found = recover(life.journal.folder)
         whole = life.twin.cut()
         assert dict(found.sealed) == life.unacknowledged
-        assert [contents(w) for w in found.unsealed] == ([] if is_empty(whole) else [contents(whole)])
+        unsealed = [contents(life.hidden.restore(window)) for window in found.unsealed]
+        assert unsealed == ([] if is_empty(whole) else [contents(whole)])
         assert found.cut == (whole.seq - 1 if is_empty(whole) else whole.seq)
         assert found.header == WHO
 
@@ -439,6 +450,7 @@ def test_what_the_killed_left_behind_is_taken_away_by_the_next_but_nobody_elses(
     script = f"""
 import os, signal
 from pathlib import Path
+from chaperon.cluster.journal.journal_texts import HiddenNames, JournalTexts
 from chaperon.cluster.journal.private_dir import PrivateDir
 shelter = PrivateDir(Path({str(tmp_path)!r}))
 (shelter.folder / "remains").mkdir()

@@ -10,7 +10,7 @@ from chaperon.measure.window import Window
 from chaperon.report.texts import map_fields
 
 MARK = "\0"
-"""Stands between the redacted form of a name and its number."""
+"""Stands between the redacted form of a name and its number from 1 on, or between a text that holds it and 0."""
 MOST = 50_000
 """How many names are numbered; of further ones only the redacted form is recovered."""
 NAMES_CACHED = 20_000
@@ -49,9 +49,10 @@ class JournalTexts:
         return f"<JournalTexts, {len(self._numbers)} names with secrets>"
 
     def text(self, text: str) -> str:
-        """Return a message, a note or an event without secrets."""
+        """Return a message, a note or an event without secrets, with MARK and 0 behind it if it holds MARK."""
         self._refresh()
-        return self._redact(text)
+        redacted = self._redact(text)
+        return f"{redacted}{MARK}0" if MARK in redacted else redacted
 
     def name(self, name: str) -> str:
         """Return what is written of a name: itself, unless it holds a secret."""
@@ -133,9 +134,9 @@ class HiddenNames:
 
     def _restored(self, text: str) -> str:
         hidden, mark, number = text.rpartition(MARK)
-        if not mark:
+        if not mark or not number.isdecimal() or len(number) > 8:
             return text
-        return self._names.get(int(number), hidden) if number.isdecimal() and len(number) < 9 else hidden
+        return self._names.get(int(number), hidden)
 
 
 def _names_of(window: Window) -> Iterator[str]:
