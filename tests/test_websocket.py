@@ -21,6 +21,7 @@ from chaperon import (
     WebSocketTimeout,
     iterations,
     run,
+    step,
     users,
 )
 from chaperon.client.timings import Timings
@@ -426,6 +427,50 @@ def test_a_predicate_may_end_its_session(websocket_server):
     report = perform(websocket_server(), steps)
 
     assert (report.visits.interrupted, report.duration < 2) == (1, True)
+
+
+def keeps_silent(peer):
+    peer.read()
+    forever()
+
+
+def answered(ws):
+    ws.send("x")
+    ws.recv()
+    ws.recv()
+
+
+CUT = {
+    "expect": (lambda ws: ws.expect("x"), keeps_silent, True),
+    "expect since": (lambda ws: ws.expect("y", since=ws.send("x"), name="y"), keeps_silent, True),
+    "recv after send": (lambda ws: (ws.send("x"), ws.recv()), keeps_silent, True),
+    "request": (lambda ws: ws.request({"id": 1}, "id"), keeps_silent, True),
+    "ping": (lambda ws: ws.ping(), keeps_silent, True),
+    "listening": (lambda ws: ws.recv(), keeps_silent, False),
+    "listening after an answer": (answered, Peer.echo, False),
+    "listening after a reply": (lambda ws: (ws.request({"id": 1}, "id"), ws.recv()), Peer.echo, False),
+    "iterating": (lambda ws: (ws.send("x"), list(ws)), keeps_silent, False),
+}
+
+
+@pytest.mark.parametrize("waits", CUT)
+def test_an_answer_that_has_not_come_at_the_end_was_waited_for_at_least_so_long(websocket_server, waits):
+    wait, talk, asked = CUT[waits]
+    limits = ["p95(visit) < 100ms", "p95(step hangs) < 100ms", "p95 < 100ms"]
+
+    def hangs(session):
+        wait(session.ws())
+
+    report = perform(websocket_server(talk), step(hangs), load=users(2, hold=0.4), grace=0, limits=limits)
+
+    assert [limit.held for limit in report.limits[:2]] == [False, False] if asked else report["visit"].censored == 0
+    assert (report.limits[2].held, report["visit"].censored, report["step hangs"].censored) == (
+        not asked,
+        2 * asked,
+        2 * asked,
+    )
+    if waits == "expect since":
+        assert report["round trip y"].censored == 2
 
 
 def test_messages_are_iterated_until_the_usual_end(websocket_server):

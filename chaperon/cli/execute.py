@@ -104,9 +104,13 @@ def execute(
         started = start(outputs, run_file) if start else environment.start(tap, outputs=outputs, run_file=run_file)
     with closing_page(outputs, options.outputs), started as running, stray_errors_contained():
         hide(running.plan.secrets)  # setup may have added some
-        with suppress(KeyboardInterrupt):  # the third signal, or a refused exit: write what is known and exit
-            with handle_signals(running), process_exits_refused(running), progress(running, options, outputs):
-                _wait_for_end(running)
+        with (
+            suppress(KeyboardInterrupt),  # the third signal, or a refused exit: write what is known and exit
+            handle_signals(running),
+            process_exits_refused(running),
+            progress(running, options, outputs),
+        ):
+            _wait_for_end(running)
         with defer_signals():
             report = running.finish(judge)
             code = exit_code_of(report, running.output_failures, err=prints_elsewhere(options))

@@ -20,16 +20,20 @@ class MeasuredCalls:
     """Sends and receives over one WebSocket, and records how long each call took, or why it failed.
 
     *within* is the time limit of a call in seconds, None for no limit. *received_at* is the clock reading, in
-    seconds, at which the message returned last had arrived.
+    seconds, at which the message returned last had arrived. *unanswered*: none was returned since the last send.
+
+    A call waits for an answer if it wants a certain message, or if the last send is unanswered. If it is cut then,
+    it is censored; otherwise it only listened.
     """
 
-    __slots__ = ("_conversation", "metrics", "protocol", "received_at")
+    __slots__ = ("_conversation", "metrics", "protocol", "received_at", "unanswered")
 
     def __init__(self, protocol: WebSocketProtocol, metrics: WebSocketMetrics, conversation: Conversation) -> None:
         self._conversation = conversation
         self.protocol = protocol
         self.metrics = metrics
         self.received_at: float = metrics.now()
+        self.unanswered = False
 
     def send(self, payload: bytes, opcode: int, within: float | None) -> float:
         """Send a message; return the clock reading, in seconds, of the call.
@@ -45,6 +49,7 @@ class MeasuredCalls:
         except BaseException as exc:
             self.failed(metrics.names.send, at, exc, over)
             raise
+        self.unanswered = True
         metrics.sent(at, size)
         return at
 
@@ -54,6 +59,7 @@ class MeasuredCalls:
         if not inbox:
             return self.receive(None, within)
         message = inbox.pop(None)
+        self.unanswered = False
         self.received_at = message.at
         now: float = self.metrics.now()
         self._conversation.read_at = now
@@ -74,10 +80,13 @@ class MeasuredCalls:
         assert message is not None
         return message
 
-    def failed(self, series: str, start: float, exc: BaseException, over: bool) -> None:
-        """Record a failed call, unless the WebSocket was closed before it: the close is already recorded."""
+    def failed(self, series: str, start: float, exc: BaseException, over: bool, *, listened: bool = False) -> None:
+        """Record a failed call, unless the WebSocket was closed before it: the close is already recorded.
+
+        A call that only *listened*, for no answer, has no natural end.
+        """
         if not (over and is_a(exc, WebSocketClosed)):
-            self.metrics.waited(series, start, self.metrics.now(), exc)
+            self.metrics.waited(series, start, self.metrics.now(), exc, listened=listened)
 
     def wait(self, how: Callable[[float | None], Any] | None, within: float | None, start: float) -> Any:
         """Return what *how* returns, the next message for None; blocks since *start*.
@@ -101,13 +110,15 @@ class MeasuredCalls:
         metrics = self.metrics
         start: float = metrics.now()
         over = self.protocol.closed is not None
+        listened = how is None and (may_end or not self.unanswered)
         try:
             message: Message = self.wait(how, within, start)
         except BaseException as exc:
             if may_end and is_a(exc, WebSocketClosed) and exc.code in USUAL_ENDS:
                 return None
-            self.failed(metrics.names.recv, start, exc, over)
+            self.failed(metrics.names.recv, start, exc, over, listened=listened)
             raise
+        self.unanswered = False
         self.received_at = message.at
         now: float = metrics.now()
         self._conversation.read_at = now

@@ -121,17 +121,23 @@ class WebSocketMetrics:
         self._meter.record(self.names.dropped, "count", now, now, None, 0, None, 1.0)
 
     def waited(
-        self, name: str, start: float, end: float, failure: BaseException | None = None, size: int = 0
+        self,
+        name: str,
+        start: float,
+        end: float,
+        failure: BaseException | None = None,
+        size: int = 0,
+        *,
+        listened: bool = False,
     ) -> Failure | None:
         """Record a finished wait from *start* to *end*: a connect, recv, request or ping, or a failed send.
 
-        Return the failure that was recorded, None for a success.
+        Return the failure that was recorded, None for a success. One that only *listened* has no natural end.
         """
         found = None
         if failure is not None:
-            asked = name != self.names.recv  # recv has no request that it answers, hence no natural end
-            found = failure_of(failure, natural=asked)
-            if not asked and found.error == "interrupted":
+            found = failure_of(failure, natural=not listened)
+            if listened and found.error == "interrupted":
                 found = found._replace(censored=False)
             cause = cause_of(failure)
             if cause is not None and is_a(cause, WebSocketClosed):
@@ -145,6 +151,12 @@ class WebSocketMetrics:
         """Record a round trip: sent at *since*, answer arrived at *at*."""
         self._meter.record(name, "trip", min(since, at), at)
 
+    def untripped(self, name: str, since: float, exc: BaseException) -> None:
+        """Record a round trip that was cut by *exc* before its answer arrived; other exceptions are none of a trip."""
+        found, now = failure_of(exc), self.now()
+        if found.censored:
+            self._meter.record(name, "trip", min(since, now), now, found)
+
     def ended(self, ended: WebSocketClosed, *, known: bool) -> None:
         """Count a close by its code; record an abnormal one as an error unless a call already raised it (*known*)."""
         now = self.now()
@@ -152,4 +164,4 @@ class WebSocketMetrics:
         if self.conversation is not None:
             self.conversation.closed = f"closed with code {ended.code}{ended.reason and f': {ended.reason}'}"
         if not known and ended.code not in USUAL_ENDS:
-            self.waited(self.names.recv, now, now, ended)
+            self.waited(self.names.recv, now, now, ended, listened=True)

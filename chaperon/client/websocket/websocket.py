@@ -177,11 +177,17 @@ class WebSocket:
         *wanted* is text, bytes, a dict or list that equals the parsed message, or a predicate of the message
         (of the parsed message with *json*). A predicate is called as messages arrive and must not block.
         *timeout* limits the whole wait. With *since*, the return value of a send, the time from then to the
-        arrival is recorded as «round trip NAME». Raises WebSocketTimeout, WebSocketClosed, UsageError.
+        arrival is recorded as «round trip NAME»; a wait that is cut is a censored one.
+        Raises WebSocketTimeout, WebSocketClosed, UsageError.
         """
         wants = match_message(wanted, json)
         inbox = self._protocol.inbox
-        message = self._calls.receive(lambda within: inbox.skip_to(wants, within), self._span(timeout))
+        try:
+            message = self._calls.receive(lambda within: inbox.skip_to(wants, within), self._span(timeout))
+        except BaseException as exc:
+            if since is not None:
+                self._metrics.untripped(self._names(name).trip, since, exc)
+            raise
         if since is not None:
             self._metrics.trip(self._names(name).trip, since, message.at)
         return wants.value_of(message)
@@ -207,7 +213,7 @@ class WebSocket:
         except BaseException as exc:
             self._calls.failed(series, start, exc, over)
             raise
-        self._calls.received_at = reply.at
+        self._calls.received_at, self._calls.unanswered = reply.at, False
         self._conversation.read_at = self._metrics.now()
         self._metrics.waited(series, start, reply.at, None, reply.wire)
         return wants.value_of(reply)
