@@ -14,7 +14,7 @@ from chaperon.cluster.protocol.codec import encode
 from chaperon.cluster.protocol.messages import Bye, Hello, Lease, Offer, Ping, Reject, WindowFrame
 from chaperon.cluster.transport import keys
 from chaperon.cluster.transport.address import Address
-from chaperon.cluster.transport.key_files import find_key, write_pair
+from chaperon.cluster.transport.key_files import choose_key, find_key, write_pair
 from chaperon.cluster.transport.keys import MasterKey, WorkerKey, make_pair, parse_key, require_key
 from chaperon.cluster.transport.link import MALFORMED
 from chaperon.cluster.transport.master_socket import MasterSocket
@@ -244,6 +244,48 @@ def test_a_key_is_found_in_a_file_or_in_the_environment(tmp_path):
     assert find_key(None, {"CHAPERON_KEY_FILE": str(worker)}, WorkerKey) == parse_key(line)
     assert find_key(None, {"CHAPERON_KEY": line}, WorkerKey) == parse_key(line)
     assert find_key(None, {}, WorkerKey) is None
+
+
+@pytest.mark.parametrize("form", ["{}", "{}\r\n", "  {} \n\n", "\ufeff{}\n", "\ufeff{}\r\n"])
+def test_what_editors_add_to_a_key_is_ignored(tmp_path, form):
+    line = write_pair(tmp_path)[0].read_text().strip()
+    path = tmp_path / "edited.key"
+    path.touch(0o600)
+    path.write_bytes(form.format(line).encode())
+
+    assert find_key(str(path), {}, MasterKey) == parse_key(line)
+
+
+BROKEN = {
+    "empty": "", "blank": " \n\n", "cut": "{:.40}", "quoted": '"{}"', "with a comment": "# mine\n{}",
+    "twice": "{0}\n{0}", "with a zero byte": "{}\0", "with a letter more": "{}A", "without its kind": "x{}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", BROKEN)
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_a_file_without_a_key_is_refused_by_its_name_and_never_replaced_by_another_key(tmp_path, form, by):
+    path = tmp_path / "broken.key"
+    path.touch(0o600)
+    path.write_text(BROKEN[form].format(write_pair(tmp_path)[0].read_text().strip()))
+    given = (str(path), {}) if by == "option" else (None, {"CHAPERON_KEY_FILE": str(path)})
+    user = {"XDG_CONFIG_HOME": str(tmp_path / "settings")}
+
+    with pytest.raises(UsageError, match=r"broken\.key: this is no key of Chaperon's"):
+        choose_key(given[0], {**given[1], **user}, MasterKey, Address.parse("tcp://127.0.0.1"), "bind")
+
+    assert not (tmp_path / "settings").exists()
+
+
+def test_a_device_without_text_is_no_key():
+    with pytest.raises(UsageError, match="/dev/null: this is no key"):
+        find_key("/dev/null", {}, MasterKey)
+
+
+@pytest.mark.parametrize("text", ["xyz", " ", "chp1-master:"])
+def test_a_variable_without_a_key_is_refused_by_its_name(text):
+    with pytest.raises(UsageError, match="CHAPERON_KEY: this is no key"):
+        find_key(None, {"CHAPERON_KEY": text}, MasterKey)
 
 
 def test_a_key_others_can_read_is_refused_with_the_remedy(tmp_path):

@@ -1,12 +1,14 @@
 """What the environment's requests carry goes to its origins only, for every URL and redirect."""
 
 import ssl
+from contextlib import suppress
 
 import pytest
 import requests
 import trustme
 from ground import PromptServer, Target
 from requests.auth import AuthBase, HTTPDigestAuth
+from serving import Serving
 
 from chaperon import Environment, Scenario, run, step, users
 from chaperon.client import origins
@@ -296,6 +298,62 @@ def test_a_client_certificate_is_shown_to_its_own_origins_alone(asking, tmp_path
 
     assert all(own._server.shown)
     assert set(far._server.shown) == {trusted}
+
+
+# URLs that parsers read differently
+
+
+class Redirecting(Serving):
+    """Keeps what it is sent; answers /r with *location*, byte for byte, and all else with 200."""
+
+    def __init__(self):
+        super().__init__()
+        self.location = b""
+        self.heads = []
+
+    def serve(self, sock):
+        received = b""
+        while b"\r\n\r\n" not in received:
+            if not (data := sock.recv(65_536)):
+                return
+            received += data
+        self.heads.append(received.decode("latin-1"))
+        redirect = received.startswith(b"GET /r ")
+        status = b"302 Found\r\nLocation: " + self.location if redirect else b"200 OK"
+        sock.sendall(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+
+
+AMBIGUOUS = [
+    "//{o}/x", "/\\{o}/x", "\\\\{o}\\x", "/\t/{o}/x", " http://{o}/x", "\thttp://{o}/x", "http:/{o}/x", "http:{o}/x",
+    "http:///{o}/x", "////{o}/x", "http://{o}\\@{t}/x", "http://{t}\\@{o}/x", "http://{t}@{o}/x", "http://{t}:80@{o}/x",
+    "http://{t}%40@{o}/x", "http://{o}#@{t}/x", "http://{o}?@{t}/x", "http://{o};@{t}/x", "HtTp://{o}/x", "ws://{o}/x",
+    "http://{o}\0@{t}/x", "http://{o} @{t}/x", "http://{o}\t@{t}/x", "http://@{o}/x", "http://:@{o}/x", "http://[{o}]@{t}/x",
+    "http://{o}/x#http://{t}/", "http:\\\\{o}\\x", "http://\\{o}/x", "http://{o}\u2028@{t}/x", "http://{o}\uff0f@{t}/x",
+    "http://{o}\u2100@{t}/x", "http://[::ffff:{o}/x", "http://127.1:{port}/x", "http://2130706433:{port}/x",
+    "http://0x7f.1:{port}/x", "http://127%2e0.0.1:{port}/x", "http://127.0.0.1:0{port}/x", "http://127.0.0.1:+{port}/x",
+    "http://localhost.:{port}/x", "http://[::ffff:127.0.0.1]:{port}/x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("transport", ["wire", "urllib3"])
+@pytest.mark.parametrize("redirect", [False, True])
+def test_no_reading_of_an_ambiguous_url_takes_it_elsewhere(redirect, transport):
+    reached = 0
+    for form in AMBIGUOUS:
+        with Redirecting() as target, Redirecting() as other:
+            t, o = target.url.removeprefix("http://"), other.url.removeprefix("http://")
+            url = form.format(t=t, o=o, port=o.partition(":")[2])
+            target.location = url.encode()
+            http = MeasuredSession(service=Service(target.url, HEADERS, transport=transport))
+            http.headers["X-Session"] = SECRET
+            http.cookies.set("by_hand", SECRET)
+
+            with suppress(requests.RequestException, ValueError):
+                http.get("/r" if redirect else url, timeout=5)
+
+            assert not [head for head in other.heads if SECRET in head], form
+            reached += len(other.heads)
+    assert reached >= 5
 
 
 # origins

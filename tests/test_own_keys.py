@@ -175,6 +175,15 @@ def linked_file(folder):
     (folder / "master.key").symlink_to(folder / "else")
 
 
+def dangling_link(folder):
+    (folder / "master.key").unlink()
+    (folder / "master.key").symlink_to(folder / "nowhere")
+
+
+def empty_file(folder):
+    (folder / "master.key").write_text("")
+
+
 def no_folder(folder):
     folder.rename(folder.with_name("else"))
     folder.write_text("")
@@ -187,7 +196,9 @@ def no_folder(folder):
         (open_folder, "chmod 700"),
         (open_file, "chmod 600"),
         (open_to_the_world, "chmod 600"),
-        (linked_file, "cannot read the key"),
+        (linked_file, "it is a link; put the key itself there"),
+        (dangling_link, "it is a link; put the key itself there"),
+        (empty_file, r"master\.key: this is no key"),
         (no_folder, "is no folder"),
     ],
 )

@@ -60,8 +60,10 @@ def choose_key(
 def find_key(path: str | None, environ: Mapping[str, str], kind: type[Key]) -> Key | None:
     """Return the key in a file, else in the environment, else None. Raises UsageError if it is invalid."""
     path = path or environ.get(FILE_VARIABLE)
-    text = _read(Path(path)) if path else environ.get(VARIABLE)
-    return _of_kind(text, kind) if text else None
+    if path:
+        return _of_kind(_read(Path(path)), kind, path)  # an empty file is no key either
+    text = environ.get(VARIABLE)
+    return _of_kind(text, kind, VARIABLE) if text else None
 
 
 def user_key(kind: type[Key], environ: Mapping[str, str]) -> Key:
@@ -76,11 +78,11 @@ def user_key(kind: type[Key], environ: Mapping[str, str]) -> Key:
         _make_folder(folder)
         master, worker = folder / NAMES[MasterKey], folder / NAMES[WorkerKey]
         if os.path.lexists(worker) and (kind is WorkerKey or not os.path.lexists(master)):
-            return _of_kind(_read(worker, private=True), kind)
+            return _of_kind(_read(worker, private=True), kind, worker)
         if not os.path.lexists(master):
             with suppress(FileExistsError):  # another process of this user was faster: its key is the one
                 _write_as(master, make_master_key(), os.link)
-        found = _of_kind(_read(master, private=True), MasterKey)
+        found = _of_kind(_read(master, private=True), MasterKey, master)
         following = derived_worker_key(found) if isinstance(found, MasterKey) else None
         if following is not None and not os.path.lexists(worker):
             _write_as(worker, following, os.replace)
@@ -158,11 +160,14 @@ def _create(path: Path, key: Key) -> None:
         os.fsync(file)
 
 
-def _of_kind(text: str, kind: type[Key]) -> Key:
-    key = parse_key(text)
+def _of_kind(text: str, kind: type[Key], source: str | Path) -> Key:
+    try:
+        key = parse_key(text)
+    except UsageError as exc:
+        raise UsageError(f"{source}: {exc}") from None
     if not isinstance(key, kind):
         wanted, other = ("master", "worker") if kind is MasterKey else ("worker", "master")
-        raise UsageError(f"this is the {other}'s key: a {wanted} takes {wanted}.key")
+        raise UsageError(f"{source}: this is the {other}'s key: a {wanted} takes {wanted}.key")
     return key
 
 
@@ -170,7 +175,7 @@ def _read(path: Path, *, private: bool = False) -> str:
     """Return the text of a key file; one in the user's *private* folder must be the user's. Raises UsageError."""
     try:
         file = os.open(path, os.O_RDONLY | (os.O_NOFOLLOW if private else 0))
-        with os.fdopen(file, encoding="ascii") as stream:
+        with os.fdopen(file, encoding="utf-8-sig") as stream:  # some editors begin a file with a byte order mark
             status = os.fstat(file)
             if private and status.st_uid != os.geteuid():
                 raise UsageError(f"{path} belongs to another user: move it away, or {REMEDIES}")
@@ -179,4 +184,6 @@ def _read(path: Path, *, private: bool = False) -> str:
             return stream.read(MAX_KEY_CHARACTERS)
     except (OSError, UnicodeDecodeError) as exc:
         why = getattr(exc, "strerror", None) or "it is no text"
+        if private and path.is_symlink():
+            why = "it is a link; put the key itself there"
         raise UsageError(f"cannot read the key in {path}: {why}") from None
