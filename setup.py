@@ -1,6 +1,7 @@
 """Builds Chaperon. An install is compiled by mypyc where that works; an editable one stays as it is written."""
 
 import hashlib
+import os
 import sys
 import warnings
 from importlib.util import find_spec
@@ -75,7 +76,8 @@ def compiled():
         from mypyc.build import mypycify
 
         alike = ["--config-file=", "--no-site-packages", "--ignore-missing-imports", "--follow-imports=silent"]
-        found = mypycify([*alike, *COMPILED], debug_level="1", group_name="chaperon.visit")
+        level = os.environ.get("MYPYC_OPT_LEVEL", "3")  # as mypyc's own command reads it
+        found = mypycify([*alike, *COMPILED], opt_level=level, debug_level="1", group_name="chaperon.visit")
     except (ImportError, SystemExit) as exc:
         warnings.warn(f"Chaperon stays as it is written, not compiled, and slower for it: {exc}", stacklevel=1)
         return []

@@ -377,7 +377,6 @@ def test_a_second_ctrl_c_ends_it_now_and_still_writes(started, tmp_path):
     assert child.returncode in (4, 130)
 
 
-@pytest.mark.alone
 def test_a_third_ctrl_c_ends_a_visit_that_lets_nobody_else_run(started, tmp_path):
     child = started("--users", "2", "--hold", "60s", "--json", "out.json", path="/", then="while True: pass")
 
@@ -420,7 +419,6 @@ def blocked(started, tmp_path):
     return start
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("case", some(BLOCKING, 3))
 def test_a_second_ctrl_c_ends_a_run_whose_visit_never_switches_and_names_the_line(blocked, tmp_path, case):
     child = blocked("--users", "2", "--hold", "60s", "--json", "out.json", code=BLOCKING[case])
@@ -440,7 +438,6 @@ def test_a_second_ctrl_c_ends_a_run_whose_visit_never_switches_and_names_the_lin
     assert child.returncode in (4, 5, 130)  # 4: no visit was done, 5: the standstill makes the run INVALID
 
 
-@pytest.mark.alone
 def test_a_second_ctrl_c_ends_a_search_whose_visit_never_switches(blocked):
     limit = ("--from", "400", "--limit", "p50 < 9s")
     child = blocked(*limit, command="find", code=BLOCKING["a loop"])
@@ -517,17 +514,6 @@ def test_the_seeds_scenario_runs_as_written(chaperon, target):
     assert done.returncode == 0, done.stdout + done.stderr
     series = {s["name"]: s["count"] for s in report_in(chaperon.folder)["series"]}
     assert (series["step login"], series["step logout"], target.count("POST /login")) == (10, 10, 10)
-
-
-@pytest.mark.alone
-def test_the_embedded_example_passes():
-    done = subprocess.run(
-        [sys.executable, ROOT / "examples" / "embedded.py"],
-        capture_output=True, text=True, timeout=30, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-
-    assert done.returncode == 0, done.stderr
-    assert "PASS" in done.stdout
 
 
 def test_the_demo_runs_from_anywhere_and_leaves_nothing_behind(process):

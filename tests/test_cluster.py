@@ -14,6 +14,7 @@ def due_times(target):
     return sorted((int(h["HTTP_X_NUMBER"]), h["HTTP_X_DUE"]) for h in target.headers)
 
 
+@pytest.mark.compiled
 def test_local_processes_send_what_one_would_to_the_unit(shells, target):
     logs = []
     for n in (1, 3):
@@ -30,6 +31,7 @@ def test_local_processes_send_what_one_would_to_the_unit(shells, target):
     assert engines(shells) == []
 
 
+@pytest.mark.compiled
 def test_a_master_with_two_workers_reports_the_whole_as_one(shells, target):
     master = shells.master(
         *("--url", target.url, "--users", 6, "--hold", "1s", "--limit", "p95 < 9s", "--json", "out.json")

@@ -1,6 +1,5 @@
 """What is compiled: a few visits pass through each of these modules, and a build compiles all of them."""
 
-import ast
 import subprocess
 import sys
 from importlib import import_module
@@ -8,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from built import compiled
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_OF_A_VISIT = {
@@ -16,16 +16,6 @@ NOT_OF_A_VISIT = {
     "chaperon/measure/window_codec.py",
 }
 """Attributes alone, and what compressed WebSockets and fleets need."""
-
-
-def compiled():
-    """Return the files of COMPILED in setup.py."""
-    (found,) = [
-        node.value
-        for node in ast.parse((ROOT / "setup.py").read_text()).body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "COMPILED"
-    ]
-    return ast.literal_eval(found)
 
 
 VISITS = """

@@ -92,7 +92,7 @@ BLOCK = """
     @step
     def browse(session):
         session.get("/")
-        if session.visit.number == 200:
+        if session.visit.number == 100:
             blocking(1.5)
 """
 BURN = """
@@ -167,36 +167,36 @@ def test_a_visit_that_waits_for_the_one_before_is_late_by_the_response_clock_alo
 def test_a_server_frozen_for_a_fifth_of_the_time_shows_in_an_open_load(server, chaperon):
     target = server(freeze=0.6, every=3.0)  # the proportions of 2 s in every 10
 
-    done = chaperon(BROWSE, "--url", target.url, "--rate", "100", "--hold", "12s")
+    done = chaperon(BROWSE, "--url", target.url, "--rate", "100", "--hold", "6s")
 
     visit = row(done.report, "visit")
     analytic = frozen_quantile(0.95, 0.6, 3.0)
     assert analytic == pytest.approx(0.45)
     assert visit["response"]["p95"] == pytest.approx(analytic, rel=0.05)
-    assert visit["count"] == len(arrivals(target)) == 1_200
+    assert visit["count"] == len(arrivals(target)) == 600
 
 
 @pytest.mark.faults
-@pytest.mark.alone
 def test_a_closed_load_does_not_see_it_which_is_why_there_are_open_ones(server, chaperon):
     target = server(freeze=0.6, every=3.0)
 
-    done = chaperon(BROWSE, "--url", target.url, "--users", "1", "--hold", "6s", "--trust", "cpu=off")
+    done = chaperon(BROWSE, "--url", target.url, "--users", "1", "--hold", "4s", "--trust", "cpu=off")
 
-    assert row(done.report, "visit")["p95"] < 0.05
+    # far below what arrivals that do not wait for one another see, on a busy machine too
+    assert row(done.report, "visit")["p95"] < frozen_quantile(0.95, 0.6, 3.0) / 2
 
 
 @pytest.mark.faults
 @pytest.mark.alone
 def test_a_stall_in_the_middle_is_seen_by_every_visit_that_was_due_meanwhile(server, chaperon):
     # the experiment of wrk2: a constant rate, one stall; what was due in it waited for the rest of it
-    target = server(freeze=2.0, every=8.0)
+    target = server(freeze=1.0, every=4.0)
 
-    done = chaperon(BROWSE, "--url", target.url, "--rate", "100", "--hold", "8s")
+    done = chaperon(BROWSE, "--url", target.url, "--rate", "100", "--hold", "4s")
 
     response = row(done.report, "visit")["response"]
     for name, q in (("p90", 0.9), ("p95", 0.95), ("p99", 0.99)):
-        assert response[name] == pytest.approx(frozen_quantile(q, 2.0, 8.0), rel=0.05), name
+        assert response[name] == pytest.approx(frozen_quantile(q, 1.0, 4.0), rel=0.05), name
     assert response["p50"] < 0.1
 
 
@@ -205,7 +205,7 @@ def test_a_stall_in_the_middle_is_seen_by_every_visit_that_was_due_meanwhile(ser
 def test_a_stalled_generator_cannot_blame_the_server(server, chaperon):
     target = server()
 
-    done = chaperon(BLOCK, "--url", target.url, "--rate", "100", "--hold", "5s")
+    done = chaperon(BLOCK, "--url", target.url, "--rate", "100", "--hold", "3s")
 
     assert done.returncode == 5
     assert "the event loop stalled for 1." in done.stdout
@@ -217,15 +217,15 @@ def test_a_stalled_generator_cannot_blame_the_server(server, chaperon):
 def test_twice_what_the_generator_can_send_is_invalid(server, chaperon):
     target = server()
 
-    done = chaperon(BURN, "--url", target.url, "--rate", "400", "--hold", "6s")
+    done = chaperon(BURN, "--url", target.url, "--rate", "400", "--hold", "3s")
 
     assert done.returncode == 5
     assert done.report["verdict"] == "INVALID"
     assert "enough for 400/s" in done.stdout or "occupied the generator's core" in done.stdout
     (ledger,) = done.report["ledger"]
-    assert ledger["planned"] == 2_400
-    assert ledger["done"] == len(arrivals(target)) < 1_700
-    assert ledger["dropped"] == 2_400 - ledger["done"]
+    assert ledger["planned"] == 1_200
+    assert ledger["done"] == len(arrivals(target)) < 850
+    assert ledger["dropped"] == 1_200 - ledger["done"]
 
 
 @pytest.mark.faults
@@ -233,10 +233,10 @@ def test_twice_what_the_generator_can_send_is_invalid(server, chaperon):
 def test_a_third_of_what_it_can_send_passes(server, chaperon):
     target = server()
 
-    done = chaperon(BURN, "--url", target.url, "--rate", "60", "--hold", "5s")
+    done = chaperon(BURN, "--url", target.url, "--rate", "60", "--hold", "3s")
 
     assert done.returncode == 0, done.stdout
-    assert len(arrivals(target)) == 300
+    assert len(arrivals(target)) == 180
 
 
 @pytest.mark.faults
@@ -244,7 +244,7 @@ def test_a_third_of_what_it_can_send_passes(server, chaperon):
 def test_users_that_saturate_the_generator_are_invalid_too(server, chaperon):
     target = server()
 
-    done = chaperon(BURN, "--url", target.url, "--users", "30", "--hold", "7s")
+    done = chaperon(BURN, "--url", target.url, "--users", "30", "--hold", "3s")
 
     assert done.returncode == 5
 
@@ -280,7 +280,7 @@ def test_three_processes_are_aborted_within_two_seconds(server, chaperon):
 @pytest.mark.alone
 def test_of_three_processes_the_one_that_was_blocked_is_named(server, chaperon):
     target = server()
-    blocks = BLOCK.replace("visit.number == 200", "visit.number == 91")
+    blocks = BLOCK.replace("visit.number == 100", "visit.number == 91")
 
     done = chaperon(blocks, "--url", target.url, "--rate", "60", "--hold", "4s", "--processes", "3")
 

@@ -170,7 +170,6 @@ def test_a_target_that_freezes_breaks_the_limits_that_its_answers_hold(local, pr
 
 
 @pytest.mark.faults
-@pytest.mark.alone
 @pytest.mark.parametrize("load", [("--users", 60), ("--rate", 400)], ids=["closed", "open"])
 def test_no_run_is_too_short_to_be_invalid(local, load):
     code, report = local(BURNING, *load, "--hold", "2s", "--limit", "p95(GET /look) < 5s", judged=True)
@@ -180,7 +179,6 @@ def test_no_run_is_too_short_to_be_invalid(local, load):
 
 
 @pytest.mark.faults
-@pytest.mark.alone
 @pytest.mark.timeout(120)
 def test_a_master_that_stood_still_gives_up_none_of_its_workers(local, target):
     def stand_still(process):

@@ -6,6 +6,7 @@ import sys
 import gevent
 import pytest
 from test_raised import Faults, every_class, listed_in
+from thorough import some
 
 from chaperon import Environment, LoadError, Scenario, iterations, run
 from chaperon.errors import Interrupted, TeardownError
@@ -228,7 +229,7 @@ def test_what_is_thrown_into_the_main_greenlet_is_no_pass(shells, target, deed, 
     (ledger,) = report["ledger"]
     assert report["verdict"] == "ABORTED"
     assert any(said.strip() in reason for reason in report["reasons"])
-    assert 5 <= ledger["planned"] - ledger["interrupted"] <= len(target.asked) <= ledger["planned"]
+    assert ledger["planned"] == len(target.asked) >= 5
 
 
 ENDED = """
@@ -311,14 +312,17 @@ def look(session):
 @pytest.mark.faults
 @pytest.mark.parametrize(
     "deed",
-    [
-        "os._exit(0)",
-        "os._exit(130)",
-        "os._exit(75)",
-        "ctypes.CDLL(None).exit(0)",
-        "os.kill(os.getpid(), signal.SIGKILL)",
-        "raise KeyboardInterrupt",
-    ],
+    some(
+        [
+            "os._exit(0)",
+            "os._exit(130)",
+            "ctypes.CDLL(None).exit(0)",
+            "os.kill(os.getpid(), signal.SIGKILL)",
+            "raise KeyboardInterrupt",
+            "os._exit(75)",
+        ],
+        2,
+    ),
 )
 def test_an_engine_that_a_scenario_ends_is_lost_whatever_its_exit_code(shells, deed):
     (shells.folder / "gone.py").write_text(GONE.format(deed=deed))

@@ -8,12 +8,6 @@ from dataclasses import dataclass, field
 from chaperon.measure.quantity import count_text
 from chaperon.measure.window import Window
 
-IN_FLIGHT = (
-    "requests were in flight at the end of the run and are in no figure: a greenlet that the scenario spawned itself "
-    "sent them (session.spawn makes tasks that a visit waits for), or a visit that could not be interrupted"
-)
-"""The note on requests that no sample includes, which reports have as a warning, too."""
-
 
 @dataclass(frozen=True, slots=True)
 class Closing:

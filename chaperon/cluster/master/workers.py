@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 
 from chaperon._version import VERSION
+from chaperon.cluster.master.leases import WorkerId
 from chaperon.cluster.master.progress import ShareProgressLog
-from chaperon.cluster.master.quotas import WorkerId
 from chaperon.cluster.master.windows import WindowSequencer
 from chaperon.cluster.protocol.messages import Hello, Ping, State
 from chaperon.measure.closing import Closing
@@ -88,7 +86,11 @@ class WorkerRecord:
         self.last_heard_at, self.disconnected_at, self.state, self.note = now, None, ping.state, ping.note
         self.cut, self.over = max(self.cut, ping.cut), self.over or ping.over
         self.closing = ping.closing or self.closing
-        self.progress_log.record(chain(ping.leases, ping.done, ping.returned), second, self.windows.progress)
+        progress = self.windows.progress
+        for lease in (*ping.leases, *ping.done, *ping.returned):
+            reported = self.progress_log[lease]
+            if reported is not None:
+                reported.record(lease, second, progress.get(lease.share, (0, 0))[0])
 
 
 class WorkerRegistry:
@@ -97,7 +99,7 @@ class WorkerRegistry:
     def __init__(self, worker_timeout: float) -> None:
         self._worker_timeout = worker_timeout
         self._workers: dict[WorkerId, WorkerRecord] = {}
-        self._by_name: defaultdict[str, list[WorkerRecord]] = defaultdict(list)
+        self._incarnations: dict[str, int] = {}
         self._contested: dict[WorkerId, float] = {}
 
     def __repr__(self) -> str:
@@ -112,7 +114,7 @@ class WorkerRegistry:
     @property
     def present(self) -> list[WorkerRecord]:
         """The workers that are neither lost nor gone."""
-        return [worker for worker in self._workers.values() if not (worker.lost or worker.left)]
+        return [worker for worker in self if worker.present]
 
     @property
     def ready(self) -> list[WorkerRecord]:
@@ -176,8 +178,8 @@ class WorkerRegistry:
             return why
         if len(self._workers) >= MAX_WORKERS or len(self._contested) >= MAX_WORKERS:
             return f"this master has had {MAX_WORKERS:,} workers, which is the maximum"
-        for other in self._by_name[hello.worker]:
-            if not other.present:
+        for other in self.present:
+            if other.hello.worker != hello.worker:
                 continue
             since = self._contested.setdefault(peer, now)
             if other.last_heard_at > since:
@@ -188,10 +190,9 @@ class WorkerRegistry:
                 and now - other.last_heard_at < SUSPECT_AFTER * self._worker_timeout
             ):
                 return None
-        earlier = len(self._by_name[hello.worker])
-        title = f"{hello.worker}#{earlier + 1}" if earlier else hello.worker
+        lives = self._incarnations[hello.worker] = self._incarnations.get(hello.worker, 0) + 1
+        title = hello.worker if lives == 1 else f"{hello.worker}#{lives}"
         worker = self._workers[peer] = WorkerRecord(hello, title, now)
-        self._by_name[hello.worker].append(worker)
         return worker
 
     @staticmethod
