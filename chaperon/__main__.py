@@ -8,14 +8,13 @@ if sys.argv[1:] == ["--version"]:  # it needs none of the imports that follow
     print(version_text())
     sys.exit()
 
-import gc
 from importlib import metadata
 
 from chaperon.descriptors import LEAST, enough
 from chaperon.errors import UsageError
-from chaperon.gc_tuning import THRESHOLDS
+from chaperon.gc_tuning import pause_gc
 
-gc.set_threshold(*THRESHOLDS)  # what is imported is no garbage
+pause_gc()  # until the module of the command is imported
 
 try:
     enough(LEAST, "any command")

@@ -1,4 +1,4 @@
-"""The garbage collector, made to run less often while a load is sent or a run file is read."""
+"""The garbage collector: off while modules are imported, seldom while a load is sent or a run file is read."""
 
 from __future__ import annotations
 
@@ -10,6 +10,22 @@ THRESHOLDS = (50_000, 20, 50)
 """How many objects are made before the youngest are looked at, then how often the older ones are."""
 
 _restore: list[tuple[int, int, int]] = []
+_paused: list[bool] = []
+
+
+def pause_gc() -> None:
+    """Collect no garbage until `resume_gc`: what is imported is none."""
+    gc.disable()
+    gc.set_threshold(*THRESHOLDS)
+    _paused.append(True)
+
+
+def resume_gc() -> None:
+    """Collect garbage again, seldom, and leave out what is there already. Does nothing without a `pause_gc` before."""
+    if _paused:
+        _paused.clear()
+        gc.freeze()
+        gc.enable()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import gc
 import pytest
 
 from chaperon import gc_tuning
-from chaperon.gc_tuning import THRESHOLDS, reduced_gc
+from chaperon.gc_tuning import THRESHOLDS, pause_gc, reduced_gc, resume_gc
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +37,28 @@ def test_a_run_that_fails_restores_it_too():
         raise RuntimeError
 
     assert gc.get_threshold() == found
+
+
+def test_nothing_is_collected_until_imports_are_done(monkeypatch):
+    monkeypatch.setattr(gc_tuning, "_paused", [])
+    collecting = gc.isenabled()
+    try:
+        pause_gc()
+        paused = gc.isenabled()
+        resume_gc()
+        resumed, left_out = gc.isenabled(), gc.get_freeze_count()
+    finally:
+        (gc.enable if collecting else gc.disable)()
+
+    assert (paused, resumed, gc.get_threshold()) == (False, True, THRESHOLDS)
+    assert left_out > 0
+
+
+def test_a_program_that_imported_without_pausing_keeps_its_collector(monkeypatch):
+    monkeypatch.setattr(gc_tuning, "_paused", [])
+    before, frozen = (gc.isenabled(), gc.get_threshold()), gc.get_freeze_count()
+
+    resume_gc()
+
+    assert (gc.isenabled(), gc.get_threshold()) == before
+    assert gc.get_freeze_count() == frozen

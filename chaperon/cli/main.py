@@ -16,6 +16,7 @@ from chaperon.cli.option_groups import HelpfulCommand
 from chaperon.cli.terminal.streams import clean_standard_streams, discard_stdout, print_error, print_line
 from chaperon.cluster.transport.key_variables import remove_key
 from chaperon.errors import ChaperonError, ClusterError, LimitError, LoadError, NotPatched, PlanError, UsageError
+from chaperon.gc_tuning import resume_gc
 from chaperon.measure.exception_text import describe
 
 COMMANDS = {
@@ -85,6 +86,7 @@ class Commands(HelpfulCommand, click.Group):
 @click.pass_context
 def chaperon(context: click.Context) -> None:
     """Load tests for HTTP and WebSocket services, in plain Python."""
+    resume_gc()  # the module of the command is imported
     context.obj = remove_key(os.environ)  # before a command runs code of a scenario
     if context.invoked_subcommand is None:
         for line in context.get_help().splitlines():
