@@ -14,7 +14,18 @@ pytestmark = pytest.mark.as_written
 
 HOUSE = Path(__file__).resolve().parent.parent / "chaperon"
 FLOORS = [
-    {"_version", "errors", "clock", "alarms", "timers", "interrupts", "author_frames", "descriptors", "gc_tuning"},
+    {
+        "_version",
+        "errors",
+        "clock",
+        "alarms",
+        "timers",
+        "interrupts",
+        "author_frames",
+        "descriptors",
+        "gc_tuning",
+        "lazy_dataclass",
+    },
     {"measure"},
     {"load"},
     {"client", "report"},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,6 +13,7 @@ from chaperon.cli.option_groups import option
 from chaperon.cli.output_rows import STDOUT
 from chaperon.cli.terminal.printing import unfiltered_stdout
 from chaperon.errors import UsageError
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.report.comparison.as_github import write_to_github
 from chaperon.report.comparison.as_json import comparison_dict
 from chaperon.report.comparison.as_junit import comparison_junit
@@ -25,7 +25,7 @@ from chaperon.report.outputs.github import in_github_actions, summary_path
 from chaperon.report.outputs.json import json_text
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class ComparisonFile:
     """An output of one file: its option, the help of it, and the text for a comparison and a path."""
 

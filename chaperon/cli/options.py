@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import wraps
 from typing import Any
 
@@ -22,6 +22,7 @@ from chaperon.errors import LoadError, UsageError
 from chaperon.execution.environment import Environment
 from chaperon.execution.loader import load
 from chaperon.execution.secrets.secret_references import header_reference, reference_of
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.expression import read_load
 from chaperon.load.kinds.load import Load
 from chaperon.load.shapes import iterations, rate, users
@@ -32,7 +33,7 @@ _TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class RunOptions:
     """The values of the options."""
 

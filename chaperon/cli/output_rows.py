@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from chaperon.cli.terminal.printing import printing, table_console, unfiltered_stdout
 from chaperon.cli.terminal.streams import print_line
 from chaperon.errors import UsageError
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.report.outputs.output import Output, PlannedRun
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class OutputValues(Protocol):
         """Whether the table adds the entries up."""
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class OutputOption:
     """An option that belongs to one output; *settings* are the keyword arguments of `click.option`."""
 
@@ -58,7 +59,7 @@ CapacityWriter = Callable[["OutputValues", "Capacity"], None]
 """Writes the result of `chaperon find`."""
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class OutputRow:
     """One output of the command line.
 

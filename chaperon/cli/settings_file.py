@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from chaperon.errors import UsageError
+from chaperon.lazy_dataclass import lazy_dataclass
 
 FILE = "chaperon.toml"
 PROJECT = "pyproject.toml"
@@ -28,7 +28,7 @@ class FileValue(NamedTuple):
     from_profile: bool
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class SettingsFile:
     """The content of a file: values by option, such as "run-file", and the same of each profile."""
 

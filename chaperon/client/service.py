@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
 from chaperon.errors import UsageError
+from chaperon.lazy_dataclass import lazy_dataclass
 
 MAX_BODY = 16 * 1024 * 1024
 """Default of *max_body*, in bytes; streamed bodies have no limit by default."""
 TRANSPORTS = ("wire", "urllib3")
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Service:
     """A target of the test: base URL *url* and the settings of every request to it.
 

@@ -8,7 +8,7 @@ import os
 import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, ClassVar
@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from chaperon.errors import LoadError, UsageError
 from chaperon.execution.import_guard import LIBRARIES
 from chaperon.execution.scenario_module import locate, project_root
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.quantity import count_text
 
 MAX_BYTES = 64 << 20
@@ -32,7 +33,7 @@ _ENVIRONMENT_MARKERS = ("pyvenv.cfg", "conda-meta")
 """Files at the top of a virtual environment."""
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class ScenarioBundle:
     """What workers need: the scenario's target, the settings of the run, and the archive, if it is shipped."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from chaperon.errors import UsageError
 from chaperon.execution.environment_values import EnvironmentValues, parse_timeout
 from chaperon.execution.plan import RunPlan
 from chaperon.execution.running import Running
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.kinds.load import Load
 from chaperon.load.kinds.rate import Rate
 from chaperon.load.shapes import rate
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from chaperon.report.run_file.writer import RunFileWriter
 
 
-@dataclass(frozen=True, repr=False)
+@lazy_dataclass(frozen=True, repr=False)
 class Environment(EnvironmentValues):
     """Services, entries, limits: all that a run needs to know.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import KW_ONLY, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chaperon.client.service import MAX_BODY, Service
@@ -13,6 +13,7 @@ from chaperon.errors import LoadError, PlanError, UsageError
 from chaperon.execution.metric_rules import Rules, read
 from chaperon.execution.plan import RunPlan, check_base_url
 from chaperon.execution.secrets.secret_references import SecretReference, resolve
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.share import Share
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.validity.validity_rules import ValidityRules
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 Self = TypeVar("Self", bound="EnvironmentValues")
 
 
-@dataclass(frozen=True, repr=False)
+@lazy_dataclass(frozen=True, repr=False)
 class EnvironmentValues:
     """The values of an `Environment`, which describes them. Making it checks them: LoadError, LimitError, PlanError."""
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from chaperon.execution.environment import Environment
 from chaperon.execution.scenario_module import import_file, imported_names
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.scenario.scenario import Scenario
 from chaperon.scenario.steps import options_of
 
@@ -21,7 +22,7 @@ _PARTS = {"init": "init", "cleanup": "cleanup", "on_start": "init", "on_stop": "
 """What functions that other tools call before and after the visits of a user are called here."""
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Contents:
     """What a scenario file holds, by the names it is bound to; steps in order of definition.
 

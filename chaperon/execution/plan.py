@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from inspect import isfunction, unwrap
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from chaperon.client.service import Service
 from chaperon.errors import LoadError
 from chaperon.execution.secrets.known_secrets import of_auth, of_config, of_headers, of_settings, of_url
 from chaperon.execution.setup import Setup
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.share import Share, deal
 from chaperon.measure.meter import Derived, Naming
 from chaperon.report.limits.limits import Limit
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from chaperon.report.page.run_control import RunControl
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@lazy_dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RunPlan:
     """The parsed form of an `Environment`; `Environment.plan` makes it.
 

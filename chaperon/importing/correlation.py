@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from html import unescape
 from typing import Any
 
 from chaperon.importing.python_code import Code, identifier, text_literal
 from chaperon.importing.scenario_model import Capture, ImportedRequest
+from chaperon.lazy_dataclass import lazy_dataclass
 
 SHORTEST = 6
 """Characters from which a value is followed."""
@@ -29,7 +29,7 @@ _ATTRIBUTE = re.compile(r"""([a-zA-Z-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _ID = re.compile(r"(?:.*_|.*[a-z](?=I))?(?:id|ID|Id|uuid|guid)")
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Source:
     """Where a value was first seen: in the response of *request*, read by *expression*."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -19,6 +19,7 @@ from chaperon.importing.python_code import Code, Template
 from chaperon.importing.scenario_model import ImportedModule, ImportedRequest, ImportedScenario, ImportedStep
 from chaperon.importing.secret_values import SecretValues, basic_credentials
 from chaperon.importing.urls import origin, relative, series_name, variable_part
+from chaperon.lazy_dataclass import lazy_dataclass
 
 GAP = 1.0
 """Seconds without a request after which a new step begins, in a recording of one page."""
@@ -27,7 +28,7 @@ LONGEST_THINK = 60.0
 """Seconds of the longest pause: what is longer was no thinking."""
 
 
-@dataclass
+@lazy_dataclass
 class Visit:
     """The entries of a recording that are kept, and how many were left out, by reason."""
 

@@ -6,13 +6,13 @@ import binascii
 import json
 import re
 from base64 import b64decode
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from chaperon.errors import LoadError
+from chaperon.lazy_dataclass import lazy_dataclass
 
 STATIC_TYPES = ("image/", "font/", "audio/", "video/", "text/css", "application/font", "application/wasm")
 SCRIPTS = frozenset({"application/javascript", "text/javascript", "application/x-javascript", "application/ecmascript"})
@@ -24,7 +24,7 @@ STATIC_ENDINGS = frozenset({
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))?\s*(Z|[+-]\d\d:?\d\d)?", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class HarEntry:
     """One exchange: *start* and *took* in seconds, *body* as text, *files* where it is multipart."""
 

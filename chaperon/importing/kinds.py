@@ -6,13 +6,13 @@ import ast
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from shutil import which
 from typing import Any
 
 from chaperon.errors import LoadError
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.exception_text import describe
 
 LARGEST = 256 << 20
@@ -22,7 +22,7 @@ SPAN_OF_FORMATTING = 20.0
 """Seconds that the formatter may take."""
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Imported:
     """The source text of a module, and what could not be carried over, a sentence each."""
 

@@ -7,28 +7,29 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from chaperon.lazy_dataclass import lazy_dataclass
 
 WIDTH = 88
 """Characters of a line beyond which a call is written on several: the default of ruff and Black."""
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Code:
     """An expression that stands in the module as it is."""
 
     text: str
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Template:
     """Text with expressions in it, which becomes an f-string."""
 
     parts: tuple[str | Code, ...]
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Bracketed:
     """A call, a list or a mapping: what can be written on one line or with one argument a line."""
 

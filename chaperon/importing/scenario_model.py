@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from chaperon.importing.python_code import Bracketed, Code, Template, call
+from chaperon.lazy_dataclass import lazy_dataclass
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Secret(Code):
     """A secret that a run reads from an environment variable; its text is how a step uses it."""
 
@@ -25,7 +26,7 @@ class Secret(Code):
         return call("secret", f"env:{self.variable}", **({"prefix": prefix} if prefix else {}))
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Capture:
     """A value of a response that later requests use: `session.assign(NAME=response.METHOD(ARGUMENT))`."""
 
@@ -33,7 +34,7 @@ class Capture:
     expression: str
 
 
-@dataclass
+@lazy_dataclass
 class ImportedRequest:
     """One request: *url* is without its query, *arguments* are keywords of `requests`, such as `json` and `auth`."""
 
@@ -48,7 +49,7 @@ class ImportedRequest:
     remarks: list[str] = field(default_factory=list)
 
 
-@dataclass
+@lazy_dataclass
 class ImportedStep:
     """A step: its requests, the pause after it (seconds, or the least and the most), its docstring."""
 
@@ -58,7 +59,7 @@ class ImportedStep:
     text: str = ""
 
 
-@dataclass
+@lazy_dataclass
 class ImportedScenario:
     """A scenario: its name and its steps."""
 
@@ -66,7 +67,7 @@ class ImportedScenario:
     steps: list[ImportedStep] = field(default_factory=list)
 
 
-@dataclass
+@lazy_dataclass
 class ImportedModule:
     """A whole module: *options* are further keywords of the environment, *feeds* rows of data by variable name."""
 

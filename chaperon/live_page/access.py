@@ -12,12 +12,13 @@ import hmac
 import re
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import ip_address
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from chaperon.errors import UsageError
+from chaperon.lazy_dataclass import lazy_dataclass
 
 Role = Literal["control", "read"]
 """What a token allows: to change the run, or only to see it."""
@@ -36,7 +37,7 @@ class Refusal(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Tokens:
     """The token that allows everything, and the one that allows only to see."""
 

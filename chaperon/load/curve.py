@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
+
+from chaperon.lazy_dataclass import lazy_dataclass
 
 CLOSE = 1e-9
 """Tolerance for rounding errors of a level, an area or a moment."""
@@ -79,7 +80,7 @@ class UserInterval(NamedTuple):
     off: float | None
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Curve:
     """Consecutive segments from offset 0. The level is a number of users, or of arrivals per second."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.quantity import count_text
 from chaperon.measure.window import Window
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Closing:
     """Final totals of one engine, each counted where the work was done.
 
@@ -32,7 +33,7 @@ class Closing:
     stopped: float | None = None
 
 
-@dataclass(slots=True)
+@lazy_dataclass(slots=True)
 class Reported:
     """The same totals, summed from the windows received from one worker."""
 

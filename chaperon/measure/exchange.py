@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.plain_text import encodable
 
 ErrorPlace = tuple[str, str, str]
@@ -30,7 +30,7 @@ LINES = 50
 _TOKEN = re.compile(r"[^\s\"'&=,;:<>{}\[\]()]*\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class SocketMessage:
     """A message that a WebSocket sent or received, *at* seconds after the start of the run.
 
@@ -44,7 +44,7 @@ class SocketMessage:
     binary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Exchange:
     """A request, sent by a session, and its response; texts are cut to the lengths above.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.report.format import number_text, time_text
 from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import Report, Verdict
@@ -22,7 +22,7 @@ _WHY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Probe:
     """One probe: a rate, and the report of the *length* seconds for which it was measured.
 
@@ -61,7 +61,7 @@ class Probe:
         return self.report.reasons[0] if self.report.reasons else ""
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Capacity:
     """The highest *rate* that held, in visits per second, None if none did; *why* is the reason the search ended.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.plain_text import encodable
 from chaperon.measure.precision.history import History
 from chaperon.measure.precision.stretch import SeriesStretch, stretch_of
@@ -32,7 +33,7 @@ Listener = Callable[[int, Mapping[Key, Sequence[Series]], Sequence[Window]], Non
 """Called with (second, series parts by key, windows) for each closed second, and for each late window."""
 
 
-@dataclass(slots=True)
+@lazy_dataclass(slots=True)
 class FailureStreak:
     """The number of seconds, *length*, since the last second with a good outcome in which something failed.
 

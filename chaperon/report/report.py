@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from difflib import get_close_matches
 from heapq import nlargest
 from importlib import import_module
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chaperon.errors import NoSuchSeries
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.exchange import Exchange
 from chaperon.measure.sample import Key
 from chaperon.measure.series import EXEMPLARS, Series
@@ -36,7 +37,7 @@ class Verdict(enum.Enum):
         return {"PASS": 0, "FAIL": 4, "INVALID": 5, "ABORTED": 130}[self.value]
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class SlowRequest:
     """One of the slowest requests: *took* is its service time, *at* its end, in seconds from the start of the run."""
 
@@ -46,7 +47,7 @@ class SlowRequest:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class ErrorRow:
     """The errors of one class in one series.
 
@@ -66,7 +67,7 @@ class ErrorRow:
     exchanges: tuple[Exchange, ...] = ()
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Report:
     """The immutable result of a run, or of a run so far (*finished* is false).
 

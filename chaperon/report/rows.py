@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.precision.confidence import Interval
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tdigest import TDigest
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Row:
     """The figures of one series of one scenario, or of one name over all scenarios.
 

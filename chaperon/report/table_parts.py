@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.quantity import count_text
 from chaperon.report.rows import UNTIMED, VALUES, Row, requests_of
 
@@ -39,7 +39,7 @@ def left_out_text(rows: Sequence[Row], shown: Sequence[Row]) -> str:
     return f"{more:,} more series ({count_text(samples, 'sample')}, {errors:,} in error) are in the JSON report"
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class TablePart:
     """The rows of one table for people, those of them that are *shown*, and *left_out*, which says how many are not."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, NamedTuple
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.closing import Reported
 from chaperon.measure.exchange import ErrorPlace, Exchange
 from chaperon.measure.sample import Key
@@ -15,7 +16,7 @@ from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts,
 from chaperon.measure.window_merge import merge_worst
 
 
-@dataclass(slots=True)
+@lazy_dataclass(slots=True)
 class SecondRow:
     """The figures of one second of the run.
 
@@ -41,7 +42,7 @@ class SecondRow:
         return new
 
 
-@dataclass(slots=True)
+@lazy_dataclass(slots=True)
 class WorkerStats:
     """The figures of one worker, from the windows received so far.
 
@@ -91,7 +92,7 @@ class WorkerStats:
         return True
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class LimitState:
     """A limit of a run that goes on: its *text*, its value so far as text, and what that means.
 
@@ -128,7 +129,7 @@ class RecentSecond(NamedTuple):
     p99: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Pulse:
     """The live figures of a run: rates and percentiles of the last closed seconds, counts since the start.
 
@@ -167,7 +168,7 @@ class Pulse:
     seconds: tuple[RecentSecond, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Totals:
     """The sums of all windows received up to one moment.
 

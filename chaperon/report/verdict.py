@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from chaperon._version import VERSION
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.plain_text import NAME, encodable
 from chaperon.measure.quantity import count_text
 from chaperon.measure.recorder import UNMEASURED
@@ -20,7 +20,7 @@ from chaperon.report.validity.falsified import lateness_warning
 from chaperon.report.validity.generator_part import GeneratorPart
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class RunInfo:
     """The name, seed, start time (ISO 8601) and *duration* in seconds of a run, for its report.
 
@@ -34,7 +34,7 @@ class RunInfo:
     began: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Ending:
     """How the run ended.
 

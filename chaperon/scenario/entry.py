@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from chaperon.errors import LoadError
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.kinds.load import Load
 from chaperon.load.shapes import users
 from chaperon.measure.plain_text import NAME, encodable
@@ -15,7 +16,7 @@ from chaperon.scenario.scenario import Mix, Scenario, Step, as_scenario
 ONE_VISIT: Load = users(1)
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Entry:
     """A scenario with its load, its label, its configuration."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar, cast, overload
 
 from chaperon.clock import WAIT, seconds
 from chaperon.errors import PlanError, StepTimeout
 from chaperon.interrupts import is_interrupt
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.kinds.think import Between, Think, thinking
 from chaperon.measure.failures import clear_listed
 from chaperon.session.context import POLICIES, OnError
@@ -19,7 +19,7 @@ from chaperon.session.timeouts import TimeLimit
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class StepOptions:
     """The options of a step. *plain* is its function, if a call of the step is one call of it without a time limit."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from chaperon.clock import Clock
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.arrivals import seeded_random
 from chaperon.load.current_visit import CurrentVisit
 from chaperon.load.feeder import UniqueRows, UserNumbering
@@ -29,7 +30,7 @@ class StopRun(Protocol):
     def __call__(self, reason: str) -> None: ...
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class SessionContext:
     """What all sessions of one entry share.
 

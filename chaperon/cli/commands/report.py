@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import click
@@ -15,10 +15,11 @@ from chaperon.cli.outputs import OUTPUT_NAMES, make_outputs, output_options, pro
 from chaperon.cli.recorded_report import recorded_report
 from chaperon.cli.spans import SPAN
 from chaperon.errors import UsageError
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.report.run_file.run_file import read_run
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class ReportOptions:
     """The values of the options that outputs are made of."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from rich.text import Text
 
 from chaperon.cli.live_view import blocks
 from chaperon.cli.live_view.view_state import ViewState
+from chaperon.lazy_dataclass import lazy_dataclass
 
 HIGHEST, WIDEST = 23, 119
 """Lines and columns that the view uses at most, however large the terminal is."""
@@ -18,7 +18,7 @@ ERRORS, HELP = "errors", "help"
 """The pages beside the usual one."""
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Block:
     """A block of lines. *render* returns as many lines as it is given; *sizes* are the numbers it can fill."""
 

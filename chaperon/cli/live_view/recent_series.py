@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from heapq import nlargest
 from typing import NamedTuple
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import RunEvent, Window
@@ -43,7 +44,7 @@ class ErrorFigures(NamedTuple):
     words: str
 
 
-@dataclass(slots=True)
+@lazy_dataclass(slots=True)
 class _Known:
     """A series, under one key or several that differ in phase or tags."""
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from chaperon.cli.live_view.recent_series import ErrorFigures, SeriesFigures
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.report.events.event_groups import EventGroup
 from chaperon.report.totals import Pulse, WorkerStats
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class ViewState:
     """What the live view shows.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
 
 from chaperon.errors import NotInReply, UsageError
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.plain_text import encodable, excerpt
 from chaperon.measure.quantity import count_text
 
@@ -19,7 +19,7 @@ _SHOWN = 60
 _BUTTONS = frozenset({"submit", "image", "reset", "button", "file"})
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Form:
     """An HTML form with the values a browser would submit unchanged."""
 

@@ -16,12 +16,13 @@ import struct
 import zlib
 from collections import Counter
 from collections.abc import Hashable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
 from chaperon.cluster.journal.journal_texts import JournalTexts
 from chaperon.errors import JournalError
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.plain_text import WORDS
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.window import RunEvent, VisitOutcome
@@ -59,7 +60,7 @@ _UNKNOWN = float("nan")
 _pack_plain = LAYOUTS[PLAIN].pack_into
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class JournalHeader:
     """The worker and run of a journal.
 

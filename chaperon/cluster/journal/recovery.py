@@ -20,7 +20,7 @@ import struct
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ from chaperon.cluster.journal.journal_file import (
     JournalHeader,
 )
 from chaperon.errors import JournalError
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.window import RunEvent, Window
@@ -53,7 +54,7 @@ NO_ROOM = "records a worker that died had no room for in its journal"
 TRUNCATED = "journals of workers that died cut off before their end"
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Recovered:
     """The contents of a journal: *sealed* are packed windows by number, *unsealed* the window that was not cut yet.
 

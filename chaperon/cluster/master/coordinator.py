@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from gevent.event import Event
@@ -31,6 +30,7 @@ from chaperon.cluster.transport.link import FAULTS, STRANGERS, MasterLink
 from chaperon.cluster.transport.pause_detector import PauseDetector
 from chaperon.errors import LoadError, UsageError, WorkersMissing
 from chaperon.gc_tuning import reduced_gc
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.background import fault_text, say_fault
 from chaperon.load.engine import PATIENCE
 from chaperon.report.monitor import ABORT_GRACE, RunMonitor
@@ -43,7 +43,7 @@ BROKEN_AFTER_PAUSE = 5.0
 """Seconds after a pause in which handshakes that end early are those of workers that waited for this process."""
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Patience:
     """Timeouts, in seconds.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from chaperon.cluster.protocol.messages import Lease
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.share import Share
 
 WorkerId = tuple[str, int]
@@ -17,7 +17,7 @@ WorkerId = tuple[str, int]
 OFFER_INTERVAL = 1.0
 
 
-@dataclass(slots=True)
+@lazy_dataclass(slots=True)
 class LeasedShare:
     """A share with the state of its lease.
 

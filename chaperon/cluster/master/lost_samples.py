@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.share import Share
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class LostVisits:
     """*count* visits of a scenario label that were due in the second *due* of the run, with unknown outcome.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from chaperon.cluster.protocol.messages import Lease
+from chaperon.lazy_dataclass import lazy_dataclass
 
 
-@dataclass(slots=True)
+@lazy_dataclass(slots=True)
 class ReportedProgress:
     """A share leased to one worker: from arrival *start* to *reached*, with *rows* unique rows used.
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from chaperon._version import VERSION
 from chaperon.cluster.master.leases import WorkerId
 from chaperon.cluster.master.progress import ShareProgressLog
 from chaperon.cluster.master.windows import WindowSequencer
 from chaperon.cluster.protocol.messages import Hello, Ping, State
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.closing import Closing
 from chaperon.measure.quantity import count_text
 
@@ -28,7 +29,7 @@ MAX_NAME = 200
 """Maximum length of a worker's name, host and versions, in characters."""
 
 
-@dataclass(slots=True)
+@lazy_dataclass(slots=True)
 class WorkerRecord:
     """One incarnation of a worker; *title* is its name, with a number from its second incarnation on.
 

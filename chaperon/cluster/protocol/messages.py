@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, Protocol
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.closing import Closing
 
 Order = Literal["wait", "run", "end", "stop", "kill", "over"]
@@ -14,7 +15,7 @@ time; end now; leave, since the last window has arrived."""
 State = Literal["loading", "ready", "failed", "sending", "leaving", "ended"]
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Lease:
     """A share leased to a worker; *attempt* numbers the leases of the share.
 
@@ -39,7 +40,7 @@ class Adjustable(Protocol):
     def resume(self, at: float, *, by: str = "") -> object: ...
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Change:
     """A change of the load from offset *at* of the run, in seconds: "scale" by *factor*, "pause" or "resume".
 
@@ -62,7 +63,7 @@ class Change:
                 load.resume(self.at, by=self.by)
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Hello:
     """A worker asks to join; *capacity* is its relative capacity, 1 being the usual."""
 
@@ -75,7 +76,7 @@ class Hello:
     capacity: float
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Welcome:
     """The master admits a worker: what to run, with all timeouts in seconds.
 
@@ -97,14 +98,14 @@ class Welcome:
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Reject:
     """The master refuses a worker for good."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Fetch:
     """A worker asks for a chunk of the scenario."""
 
@@ -112,7 +113,7 @@ class Fetch:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class BundleChunk:
     """A chunk of the scenario."""
 
@@ -121,7 +122,7 @@ class BundleChunk:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Ping:
     """The complete state of a worker: a heartbeat, sent every half interval; *sent_at* is the worker's clock.
 
@@ -150,7 +151,7 @@ class Ping:
     endpoint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Pong:
     """The complete orders of a master, sent as the answer to every ping.
 
@@ -173,7 +174,7 @@ class Pong:
     changes: tuple[Change, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Offer:
     """A share that any worker may claim."""
 
@@ -181,7 +182,7 @@ class Offer:
     lease: Lease
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class WindowFrame:
     """A window in packed form, *body*, with its number."""
 
@@ -192,7 +193,7 @@ class WindowFrame:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class WorkerDied:
     """A supervisor reports the death of an engine, which had cut *cut* windows as far as is known.
 
@@ -206,7 +207,7 @@ class WorkerDied:
     fault: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class WindowsReceived:
     """A master has the windows of a dead engine up to *upto*, and those in *ahead*, or needs no more of them."""
 
@@ -216,7 +217,7 @@ class WindowsReceived:
     ahead: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class LogLine:
     """A log record of a worker: its level, as in `logging`, its text, and the lines of its traceback."""
 
@@ -225,7 +226,7 @@ class LogLine:
     details: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class LogLines:
     """Log records of a worker, in a message that is not repeated; *number* counts these messages from 1."""
 
@@ -236,7 +237,7 @@ class LogLines:
     lines: tuple[LogLine, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Bye:
     """A worker leaves in order: the master has everything it sent."""
 

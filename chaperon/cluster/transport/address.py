@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 
 from chaperon.errors import UsageError
+from chaperon.lazy_dataclass import lazy_dataclass
 
 PORT = 5570
 MAX_PATH_BYTES = 107 - len(".work")
@@ -15,7 +15,7 @@ MAX_PATH_BYTES = 107 - len(".work")
 _TCP = re.compile(r"tcp://(\[[0-9a-fA-F:.]+\]|[^\[\]:/\s]+)(?::(\d{1,5}|\*))?")
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Address:
     """A master's address: a host with the first of three ports in a row, or a path."""
 

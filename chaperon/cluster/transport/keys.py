@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import zmq
@@ -13,6 +13,7 @@ from zmq.utils import z85
 
 from chaperon.cluster.transport.address import Address
 from chaperon.errors import UsageError
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.background import OnFault, spawn_watched
 
 MASTER, WORKER = "chp1-master", "chp1-worker"
@@ -20,7 +21,7 @@ DOMAIN = b"chaperon"
 _ZAP = "inproc://zeromq.zap.01"
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class MasterKey:
     """A master's key: its secret, the public key of the workers it admits, and that of its *own_worker*."""
 
@@ -62,7 +63,7 @@ class MasterKey:
             socket.send_multipart([version, request, *status, b"", b""])
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class WorkerKey:
     """A worker's key: its secret, and the public key of the master it trusts."""
 

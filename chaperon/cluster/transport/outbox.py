@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+
+from chaperon.lazy_dataclass import lazy_dataclass
 
 MAX_IN_FLIGHT = 8
 FIRST_DELAY = 2.0
@@ -12,8 +13,10 @@ MAX_BYTES = 64 << 20
 """Bytes that unacknowledged windows may have together."""
 
 
-@dataclass(slots=True)
+@lazy_dataclass(slots=True)
 class _Queued:
+    """A message and when it is sent again."""
+
     body: bytes
     sent_at: float = 0.0
     due_at: float = 0.0

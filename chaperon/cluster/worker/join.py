@@ -6,7 +6,6 @@ import math
 import platform
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chaperon._version import VERSION
@@ -15,6 +14,7 @@ from chaperon.cluster.protocol.messages import BundleChunk, Fetch, Hello, Welcom
 from chaperon.cluster.transport.link import WorkerLink
 from chaperon.errors import ChaperonError
 from chaperon.execution.plan import RunPlan
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.background import spawn_watched
 from chaperon.load.generator.host import cores
 from chaperon.load.share import Share
@@ -32,7 +32,7 @@ NO_ANSWER_AFTER = 3.0
 """Seconds without an answer after which a message says so."""
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Identity:
     """A worker: its name, a number for this process, and its capacity, 1 being the usual."""
 
@@ -66,7 +66,7 @@ LoadEnvironment = Callable[[Welcome, bytes], "Environment"]
 """Makes the environment from a welcome and the content of the bundle. Raises ChaperonError."""
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Joined:
     """The result of joining: a plan with its shares by name, or the reason why there is none.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
@@ -18,13 +18,14 @@ from chaperon.importing.python_code import Code, flat, identifier
 from chaperon.importing.scenario_model import ImportedModule, ImportedRequest, ImportedScenario, ImportedStep
 from chaperon.importing.secret_values import SecretValues, basic_credentials
 from chaperon.importing.urls import base_of, relative, series_name, userinfo, variable_part
+from chaperon.lazy_dataclass import lazy_dataclass
 
 FORM = "application/x-www-form-urlencoded"
 LARGEST_FILE = 64 << 10
 """Bytes of a body that is read from a file."""
 
 
-@dataclass
+@lazy_dataclass
 class CurlCommand:
     """One transfer of a curl command line, in the words of its options."""
 

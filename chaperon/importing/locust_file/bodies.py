@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from chaperon.importing.locust_file.source_edits import SourceEdits
+from chaperon.lazy_dataclass import lazy_dataclass
 
 VERBS = frozenset({"get", "post", "put", "patch", "delete", "head", "options", "request"})
 HOPS = frozenset({"user", "parent", "locust"})
@@ -23,7 +24,7 @@ CONTROL = {
 NOT_THERE = frozenset({"environment", "wait", "_sleep", "schedule_task", "greenlet", "host", "group", "pool_manager"})
 
 
-@dataclass
+@lazy_dataclass
 class ReplacedNames:
     """The names that the functions of one class use: by attribute, what takes its place in the module."""
 

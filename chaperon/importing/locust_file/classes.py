@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from chaperon.errors import LoadError
+from chaperon.lazy_dataclass import lazy_dataclass
 
 USERS = frozenset({"HttpUser", "FastHttpUser", "User", "HttpLocust", "FastHttpLocust"})
 SETS = frozenset({"TaskSet", "SequentialTaskSet", "TaskSequence"})
@@ -14,7 +15,7 @@ IN_ORDER = frozenset({"SequentialTaskSet", "TaskSequence"})
 SHAPES = frozenset({"LoadTestShape"})
 
 
-@dataclass
+@lazy_dataclass
 class LocustTask:
     """A task: a function or a set of tasks, by name, with its weight."""
 
@@ -23,7 +24,7 @@ class LocustTask:
     target: ast.FunctionDef | LocustClass
 
 
-@dataclass
+@lazy_dataclass
 class LocustClass:
     """A class with what it inherits from classes of the file; *kind* is user, set, sequence, shape or other."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import Any
 
 from chaperon.importing.locust_file.bodies import BodyRewriter, ReplacedNames
@@ -15,6 +14,7 @@ from chaperon.importing.locust_file.waits import load_wait, sleep_statement, thi
 from chaperon.importing.module_writer import RESERVED
 from chaperon.importing.python_code import Bracketed, Code, call, comment_text, identifier, lines
 from chaperon.importing.secret_values import SecretValues
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.report.redaction.secret_names import names_a_secret
 
 OPTIONS = frozenset({
@@ -28,7 +28,7 @@ UNKNOWN = frozenset(
 """Attributes that Locust reads and that have no place here."""
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class WrittenScenario:
     """A scenario of the module: the variable it is bound to, and the call that makes it."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.arrivals import arrivals_until, offsets, planned_arrivals
 from chaperon.load.kinds.load import Shaped
 from chaperon.measure.quantity import count_text
@@ -14,7 +14,7 @@ CLOSE_TO_STOP = 1e-6
 """Arrivals within this many seconds before a stop are not counted as due: readings of the clock are rounded."""
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Arriving(Shaped):
     """An open load: the level of the curve is arrivals per second, at even distances or as a *poisson* process.
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.kinds.load import Load, Shaped
 from chaperon.load.kinds.think import Between
 from chaperon.measure.quantity import count_text
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Iterations(Shaped):
     """A closed load of *n* visits in total, made by whichever user is free, or with *each* of *n* visits per user."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from typing import ClassVar, NamedTuple, TypeVar
 
 from chaperon.errors import PlanError
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.curve import Curve, Piece
 from chaperon.load.kinds.think import Between
 from chaperon.measure.quantity import count_text
@@ -81,7 +82,7 @@ class Load:
         return trial
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Shaped(Load):
     """A load with one curve. Its first *warmup* seconds are left out of the headline figures and of limits."""
 
@@ -186,7 +187,7 @@ class Shaped(Load):
         return replace(self, curve=Curve.of((*self.curve.pieces, *pieces)))
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Pause(Load):
     """A load that sends nothing for *span* seconds."""
 
@@ -217,7 +218,7 @@ class Pause(Load):
         return f"nothing for {self.span:g} s"
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class InTurn(Load):
     """Loads of different kinds, one after another."""
 
@@ -250,7 +251,7 @@ class InTurn(Load):
         return ", then ".join(map(str, self.parts))
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Beside(Load):
     """Loads in parallel, all starting at the same moment."""
 

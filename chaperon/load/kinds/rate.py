@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.kinds.arriving import Arriving
 from chaperon.load.kinds.load import Shaped, level_text
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Rate(Arriving):
     """An open load: the level is visits due per second, independent of the speed of the target.
 

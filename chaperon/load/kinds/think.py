@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
 
 from chaperon.clock import WAIT, seconds
 from chaperon.errors import PlanError
+from chaperon.lazy_dataclass import lazy_dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Between:
     """A span that is drawn evenly from *low* to *high* seconds each time it is used."""
 

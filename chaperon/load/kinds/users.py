@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.arrivals import user_intervals
 from chaperon.load.kinds.load import Load, Shaped, level_text
 from chaperon.load.kinds.think import Between
 from chaperon.measure.quantity import count_text
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Users(Shaped):
     """A closed load: the level is the number of users; each makes one visit after another.
 

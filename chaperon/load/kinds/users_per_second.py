@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.kinds.arriving import Arriving
 from chaperon.load.kinds.load import level_text
 from chaperon.load.kinds.think import Between
 from chaperon.measure.quantity import count_text
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class UsersPerSecond(Arriving):
     """An open load: the level is new users per second, independent of the speed of the target.
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import repeat
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.precision.centroids import Centroids
 from chaperon.measure.precision.second_counts import SeriesSecond
 from chaperon.measure.sketch import Sketch
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class SeriesStretch:
     """The samples of one key in a stretch: *good* ones as a sketch of their times, *bad* and *censored* ones counted.
 

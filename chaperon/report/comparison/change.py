@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import fmean
 from typing import NamedTuple
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.report.comparison.decision import (
     SHORTEST,
     ChangeKind,
@@ -52,7 +53,7 @@ class Outcome(NamedTuple):
     decision: Decision
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class FigureChange:
     """What happened to one figure.
 

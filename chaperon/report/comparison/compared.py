@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.report.comparison.change import FigureChange
 from chaperon.report.comparison.decision import ChangeKind
 from chaperon.report.comparison.measured_run import MeasuredRun
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class ComparedRuns:
     """What changed from the *first* runs to the *second*.
 

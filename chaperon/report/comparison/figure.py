@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from chaperon.errors import LimitError, UsageError
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.report.comparison.decision import MARGINS
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.limits.limits import Limit
@@ -17,7 +18,7 @@ ERRORS = "errors"
 _MARGIN = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Figure:
     """A percentile, or the share of errors, of a series; *text* is its name. *limit* selects its samples."""
 
@@ -55,7 +56,7 @@ def parse_figure(text: str) -> Figure:
     return Figure(text.strip(), limit)
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Margins:
     """What figures may change by: *own* by text of the figure or by statistic, over `MARGINS`."""
 

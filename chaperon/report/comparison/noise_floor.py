@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
 from typing import Any
 
 from chaperon.errors import UsageError
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.report.comparison.change import change_of
 from chaperon.report.comparison.comparable import refusals, warnings
 from chaperon.report.comparison.comparison import check_gates
@@ -22,7 +22,7 @@ from chaperon.report.redaction.redaction import redacted
 SCHEMA = "chaperon-noise-floor/1"
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class FigureNoise:
     """How a figure varies between runs of one build.
 
@@ -52,7 +52,7 @@ class FigureNoise:
         return f"{varies} (mean {value_text(self.mean, share=share)}): use {use}; {alarms}"
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class NoiseFloor:
     """What runs of one build differ by; *refused* says why they cannot be compared."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chaperon.errors import RunFileError
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.report.comparison.change import FigureChange, adjusted, change_since
 from chaperon.report.comparison.comparable import refusals
 from chaperon.report.comparison.decision import ChangeKind
@@ -33,7 +33,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class KeptRun:
     """One run of a folder.
 

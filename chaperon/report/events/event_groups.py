@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.quantity import count_text
 from chaperon.measure.window import RunEvent
 from chaperon.report.format import time_text
@@ -13,7 +13,7 @@ CHANGE = "change"
 """The kind of a change of the load. Each is of its own: in which order they came is what they say."""
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class EventGroup:
     """Events of one *kind* with one *text*: the moments of the *first* and the *last* one, in seconds of the run.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from chaperon.lazy_dataclass import lazy_dataclass
 
 MAXIMUM = "max "
 """Stands in `LimitResult.shown` before a maximum that is used because the percentile is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class LimitResult:
     """Whether a limit held, and the value it was evaluated on.
 

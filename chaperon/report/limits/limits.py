@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.precision.confidence import samples_needed
 from chaperon.measure.quantity import count_text
 from chaperon.measure.sample import WARM_UP, Key
@@ -61,7 +62,7 @@ class LimitValue(NamedTuple):
 NOTHING = LimitValue(None)
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Limit:
     """One parsed limit.
 

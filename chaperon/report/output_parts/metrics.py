@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
 from chaperon.measure.window import VisitCounts
@@ -24,7 +25,7 @@ class MetricKey(NamedTuple):
     phase: str
 
 
-@dataclass(slots=True)
+@lazy_dataclass(slots=True)
 class SeriesMetrics:
     """The totals of one series up to now; *buckets* are of samples without an error."""
 

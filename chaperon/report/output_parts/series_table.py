@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from rich import box
 from rich.cells import cell_len, chop_cells
@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.precision.confidence import PERCENTILES
 from chaperon.report.format import OWN, number_text, share_text, time_text
 from chaperon.report.percentiles import percentile_text
@@ -38,7 +39,7 @@ TIMES_EXPLAINED = "from when due: since it should have begun, waiting included; 
 ALL_CHECKS = "all checks"
 
 
-@dataclass(slots=True)
+@lazy_dataclass(slots=True)
 class _Line:
     """One line of a table: a name, and the other cells by column; *due* says that its times are from when due."""
 

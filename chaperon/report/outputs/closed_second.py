@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts, Window
@@ -40,7 +41,7 @@ class WorkerSecond(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class ClosedSecond:
     """One second of a run, merged over all workers. Nothing in it may be changed: the report uses the same series.
 

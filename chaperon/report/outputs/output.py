@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
+
+from chaperon.lazy_dataclass import lazy_dataclass
 
 if TYPE_CHECKING:
     from chaperon.report.outputs.closed_second import ClosedSecond
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from chaperon.report.samples.observer import SampleRecord
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class PlannedRun:
     """What an output knows of a run before it sends anything.
 

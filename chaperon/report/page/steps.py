@@ -10,9 +10,10 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
 from chaperon.measure.window import ErrorKey, VisitCounts
@@ -38,7 +39,7 @@ class SeriesName(NamedTuple):
     kind: str
 
 
-@dataclass(slots=True)
+@lazy_dataclass(slots=True)
 class Part:
     """What happened in one step: seconds that are merged into it are added up."""
 
@@ -67,7 +68,7 @@ class Point(NamedTuple):
     histogram: tuple[tuple[int, int], ...]
 
 
-@dataclass(slots=True)
+@lazy_dataclass(slots=True)
 class Step:
     """A finished step: *at* is its first second, *ledger* has the visits by scenario, *errors* are by `ErrorKey`."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from chaperon.errors import RunFileError, WireError
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.window import VisitCounts, Window
 from chaperon.measure.window_codec import unpack_window
 from chaperon.report.monitor import RunMonitor
@@ -29,7 +30,7 @@ STOPPED = "the run was stopped before its end: "
 Ledger = dict[tuple[str, int], VisitCounts]
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Stretch:
     """Which part of a run is wanted: seconds *start* to *end* from its start, *end* left out, and one *phase*.
 
@@ -69,7 +70,7 @@ class Stretch:
 WHOLE = Stretch()
 
 
-@dataclass(slots=True)
+@lazy_dataclass(slots=True)
 class Replay:
     """Applies records to *monitor*, in their order; moments in windows are relative to *began*, in seconds.
 

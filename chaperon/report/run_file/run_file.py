@@ -7,12 +7,13 @@ import stat
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 from chaperon.errors import LimitError, RunFileError, UsageError
 from chaperon.gc_tuning import reduced_gc
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.quantity import count_text
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
@@ -34,7 +35,7 @@ from chaperon.report.verdict import RunInfo
 UNFINISHED = "the run is unfinished: its file ends in second {second}, without the end of the run"
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class RecordedRun:
     """One run of a run file: *header* and *footer* are its first and last record, *footer* None if it is unfinished.
 

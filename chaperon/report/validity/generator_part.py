@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
@@ -23,7 +23,7 @@ SHARES = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 _STEPS = frozenset({"step", "call", "task"})
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class GeneratorPart:
     """The delays that the generator added to measured times, in seconds.
 

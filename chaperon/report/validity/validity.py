@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.quantity import count_text
 from chaperon.measure.window import RunEvent, Window
 from chaperon.report.format import number_text, time_text
@@ -36,7 +37,7 @@ class Problems(NamedTuple):
     warnings: list[str]
 
 
-@dataclass(slots=True)
+@lazy_dataclass(slots=True)
 class _Record:
     """The observations of one worker, by second; only seconds in which a fault was seen."""
 

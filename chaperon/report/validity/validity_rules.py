@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from chaperon.clock import WAIT, seconds
 from chaperon.errors import PlanError
+from chaperon.lazy_dataclass import lazy_dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class ValidityRules:
     """Bounds beyond which the verdict is INVALID; None turns a rule off. Times in seconds.
 
