@@ -42,7 +42,8 @@ else:
         """
 
         def make(bare: type) -> type:
-            made = dataclass(init=False, repr=False, eq=False, kw_only=kw_only, slots=slots)(bare)
+            slotted = slots and "__mypyc_attrs__" not in vars(bare)  # a compiled class has its own, and no copies
+            made = dataclass(init=False, repr=False, eq=False, kw_only=kw_only, slots=slotted)(bare)
             methods = {"__init__": _Init(made, frozen), **_comparison(made)}
             if repr:
                 methods["__repr__"] = _repr_of(made)
@@ -51,7 +52,7 @@ else:
                 kept.discard("__hash__")
                 methods["__hash__"] = methods["__hash__"] if frozen else None
             if frozen:
-                methods |= _frozen(made, slots)
+                methods |= _frozen(made, slotted)
             for name, method in methods.items():
                 if name not in kept:
                     setattr(made, name, method)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.kinds.load import Load, Shaped
 from chaperon.load.phases import Phases, phases
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Share:
     """Stride *index* of *of* of one leg of an entry's load.
 

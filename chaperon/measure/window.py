@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.exchange import Exchange
 from chaperon.measure.sample import Failure, Key
 from chaperon.measure.series import Series
@@ -14,7 +15,7 @@ OUTCOMES = ("done", "failed", "interrupted", "no_row", "dropped", "lost")
 """The outcomes of a planned visit, in the order in which reports list them."""
 
 
-@dataclass(slots=True)
+@lazy_dataclass(slots=True)
 class VisitCounts:
     """Counts of visits by outcome: planned = done + failed + interrupted + no_row + dropped + lost.
 
@@ -59,7 +60,7 @@ class VisitCounts:
         return self.planned == self.ended
 
 
-@dataclass(slots=True)
+@lazy_dataclass(slots=True)
 class ErrorCount:
     """The errors of one class in one series.
 
@@ -106,7 +107,7 @@ ErrorKey = tuple[str, str, str]
 """(scenario, series name, error class)"""
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Window:
     """What one worker recorded in one second of the run.
 

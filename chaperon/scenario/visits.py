@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
 from chaperon.client.current_session import ensure_current, set_current
 from chaperon.errors import FeedEmpty, StepFailed, VisitTimeout
 from chaperon.interrupts import is_interrupt, is_ours, is_signal
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.arrival import Arrival
 from chaperon.load.current_visit import CurrentVisit
 from chaperon.load.engine import VisitResult
@@ -29,7 +30,7 @@ ABANDONED: Final = Failure("interrupted", listed=False, censored=True)
 """The failure of a visit that could not be interrupted."""
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class EntryRunner:
     """A scenario with the context of its sessions."""
 
