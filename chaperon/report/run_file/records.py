@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from chaperon.errors import RunFileError, WireError
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.plain_text import excerpt
 from chaperon.measure.strict_msgpack import pack, reader, unpack
 from chaperon.measure.window import VisitCounts
@@ -15,7 +16,7 @@ MOST_PARTS = 1_000
 """Maximum number of windows merged in one record."""
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class RunHeader:
     """What is known of a run before its load begins; the first record of every run in a file.
 
@@ -60,7 +61,7 @@ def facts_of(header: RunHeader, file: str = "", digest: str = "") -> list[tuple[
     return [(name, text) for name, text in facts if text]
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class WindowRecord:
     """One window of a worker, as `pack_window` encodes it, with moments relative to the run's *began*.
 
@@ -72,7 +73,7 @@ class WindowRecord:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class MergedRecord:
     """Several windows of a worker as one.
 
@@ -84,7 +85,7 @@ class MergedRecord:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class ExtraRecord:
     """Samples that no window of the worker contains, such as visits lost with it; *body* as in `WindowRecord`."""
 
@@ -93,14 +94,14 @@ class ExtraRecord:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class WorkerJoined:
     """A worker whose windows are waited for from now on."""
 
     worker: str
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class WorkerLeft:
     """A worker whose windows are no longer waited for; a *lost* one has windows it never sent."""
 
@@ -108,7 +109,7 @@ class WorkerLeft:
     lost: bool
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class LostVisitsRecord:
     """The number of visits without a known end because *worker* was lost, replacing any earlier number."""
 
@@ -116,14 +117,14 @@ class LostVisitsRecord:
     visits: int
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Correction:
     """Changes to the ledger that no window brings, by scenario label and second in which the visits were due."""
 
     ledger: tuple[tuple[str, int, VisitCounts], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class Noted:
     """A note of the report, counted *times* more."""
 
@@ -131,7 +132,7 @@ class Noted:
     times: int
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class RunEnded:
     """Why a run ended, or is INVALID: *how* is "fault", "aborted" or "failed"."""
 
@@ -139,7 +140,7 @@ class RunEnded:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@lazy_dataclass(frozen=True, slots=True)
 class RunFooter:
     """The end of a run; the last record. *duration* is in seconds. A file without it is of an unfinished run."""
 
