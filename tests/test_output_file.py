@@ -2,6 +2,7 @@
 
 import os
 import stat
+import tempfile
 
 import gevent
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from chaperon.cluster.transport.key_files import write_pair as write_keys
 from chaperon.errors import OutputError
 from chaperon.report.output_parts import output_file
-from chaperon.report.output_parts.output_file import write_output
+from chaperon.report.output_parts.output_file import open_output, write_output
+from chaperon.report.samples.observer import SampleRecord
+from chaperon.report.samples.samples_output import SamplesOutput
 
 ANOTHER = 12345
 
@@ -163,3 +166,131 @@ def test_a_character_device_is_written_to(path):
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(IsADirectoryError):
         write_output(tmp_path, "text")
+
+
+def put_file(place):
+    place.write_text("precious")
+
+
+def put_link(place):
+    (place.parent / "victim").write_text("precious")
+    place.symlink_to(place.parent / "victim")
+
+
+def put_link_to_nothing(place):
+    place.symlink_to(place.parent / "victim")
+
+
+def put_hard_link(place):
+    (place.parent / "victim").write_text("precious")
+    place.hardlink_to(place.parent / "victim")
+
+
+def put_pipe(place):
+    os.mkfifo(place)
+
+
+SAMPLE = SampleRecord(
+    0.0, "local", "shop", "GET /", "http", "steady", (), 0.1, None, None, 5, "error", "a message", False, 0, 0
+)
+PUT = [put_file, put_link, put_link_to_nothing, put_hard_link, put_pipe]
+
+
+def write_whole(path):
+    write_output(path, "text")
+
+
+def write_in_pieces(path):
+    with os.fdopen(open_output(path, 0o600), "w") as file:
+        file.write("text")
+
+
+def write_samples(path):
+    output = SamplesOutput(path)
+    output.sample(SAMPLE)
+    output.finish(None)
+
+
+@pytest.mark.parametrize("put", PUT)
+@pytest.mark.parametrize("before", [None, "before"])
+@pytest.mark.parametrize("write", [write_whole, write_in_pieces, write_samples])
+def test_what_is_put_at_the_path_while_it_is_written_leads_nowhere(tmp_path, monkeypatch, put, before, write):
+    place, victim = tmp_path / "out.csv", tmp_path / "victim"
+    if before is not None:
+        place.write_text(before)
+    make = tempfile.mkstemp
+
+    def swap(*args, **kwargs):
+        place.unlink(missing_ok=True)
+        put(place)
+        return make(*args, **kwargs)
+
+    monkeypatch.setattr(tempfile, "mkstemp", swap)
+
+    write(place)
+
+    assert place.is_file()
+    assert not place.is_symlink()
+    assert "text" in place.read_text() or "a message" in place.read_text()
+    assert (victim.read_text() if victim.exists() else "precious") == "precious"
+
+
+@pytest.mark.parametrize("put", [put_file, put_link, put_hard_link])
+def test_a_file_that_takes_the_place_of_a_device_is_not_written_to(tmp_path, monkeypatch, put):
+    place = tmp_path / "out"
+    os.mkfifo(place)
+    opened = os.open
+
+    def swap(path, *args, **kwargs):
+        if path == place:
+            place.unlink()
+            put(place)
+        return opened(path, *args, **kwargs)
+
+    monkeypatch.setattr(output_file.os, "open", swap)
+
+    with pytest.raises((OutputError, OSError), match=r"meanwhile|symbolic links"):
+        write_output(place, "text")
+
+    assert place.read_text() == "precious"
+
+
+@pytest.mark.parametrize("write", [write_whole, write_in_pieces, write_samples])
+def test_pipes_and_devices_are_never_replaced(tmp_path, write):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+
+    write(tmp_path / "pipe")
+
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert os.read(reader, 10_000)
+    os.close(reader)
+    with gevent.Timeout(5), pytest.raises((OutputError, OSError), match="no process reads it"):
+        os.mkfifo(tmp_path / "other")
+        write(tmp_path / "other")
+
+
+@pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}", "link to /dev/fd/{}"])
+@pytest.mark.parametrize("write", [write_whole, write_in_pieces, write_samples])
+def test_an_open_descriptor_is_written_to_where_it_stands(tmp_path, name, write):
+    with (tmp_path / "out").open("w") as file:
+        file.write("before ")
+        file.flush()
+        path = name.format(file.fileno())
+        if path.startswith("link to "):
+            (tmp_path / "link").symlink_to(path.removeprefix("link to "))
+            path = str(tmp_path / "link")
+
+        write(path)
+
+        file.write(" after")
+
+    text = (tmp_path / "out").read_text()
+    assert text.startswith("before ")
+    assert text.endswith(" after")
+    assert "text" in text or "a message" in text
+
+
+def test_a_descriptor_that_is_not_open_is_an_error(tmp_path):
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        write_output("/dev/fd/987", "text")

@@ -9,7 +9,7 @@ import click
 from chaperon.cli.option_groups import GroupedCommand
 from chaperon.cli.terminal.streams import print_line
 from chaperon.errors import OutputError, UsageError
-from chaperon.report.output_parts.output_file import refuse_links
+from chaperon.report.output_parts.output_file import followed
 
 FIRST = '''"""What one user does.
 
@@ -39,7 +39,7 @@ def new(name: str) -> int:
     path = Path(name if name.endswith(".py") else f"{name}.py")
     if not path.stem.replace("-", "_").isidentifier():
         raise UsageError(f"{path.stem!r} is not a name for a Python file: use letters, digits, _ and -")
-    refuse_links(path.parent)
+    followed(path.parent)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(FIRST.format(file=path.name))

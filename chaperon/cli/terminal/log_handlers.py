@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 from chaperon.cli.terminal.streams import INDENT, REDACT, clean_line, print_line, print_warning
 from chaperon.client.log_context import LogContext, record_lines
 from chaperon.errors import OutputError
-from chaperon.report.output_parts.output_file import refuse_links
+from chaperon.report.output_parts.output_file import default_mode, open_output
 
 QUIET = ("urllib3", "requests", "websocket", "charset_normalizer")
 """Libraries that Chaperon sends with: their DEBUG records are of every connection, and are left out."""
@@ -54,12 +54,12 @@ class FileHandler(StderrHandler):
 
     def __init__(self, path: str) -> None:
         super().__init__()
-        refuse_links(path)
         self._path = path
         try:
-            self._stream = Path(path).open("w", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115
+            file = open_output(path, default_mode())
         except OSError as exc:
             raise OutputError(f"cannot write {path}: {exc.strerror}; give another path") from exc
+        self._stream = os.fdopen(file, "w", encoding="utf-8", errors="backslashreplace", buffering=1)
         self._failed = False
 
     def write_line(self, line: str) -> None:

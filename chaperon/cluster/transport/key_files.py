@@ -22,7 +22,7 @@ from chaperon.cluster.transport.keys import (
     require_key,
 )
 from chaperon.errors import OutputError, UsageError
-from chaperon.report.output_parts.output_file import refuse_links
+from chaperon.report.output_parts.output_file import followed
 
 NAMES = {MasterKey: "master.key", WorkerKey: "worker.key"}
 REMEDIES = "give one with --key FILE (chaperon keygen makes it), or do without on this machine with --no-key"
@@ -114,7 +114,7 @@ def user_folder(environ: Mapping[str, str]) -> Path:
 def write_pair(folder: Path) -> tuple[Path, Path]:
     """Write a new pair as master.key, worker.key, readable by their owner alone; raises OutputError."""
     paths = folder / NAMES[MasterKey], folder / NAMES[WorkerKey]
-    refuse_links(folder)
+    followed(folder)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         master, worker = make_pair()

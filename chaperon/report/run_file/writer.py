@@ -13,7 +13,7 @@ from chaperon.measure.quantity import count_text
 from chaperon.measure.window import VisitCounts, Window
 from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.measure.window_merge import merge_windows
-from chaperon.report.output_parts.output_file import refuse_links
+from chaperon.report.output_parts.output_file import open_output
 from chaperon.report.run_file.frames import write_frame
 from chaperon.report.run_file.records import (
     Correction,
@@ -49,7 +49,6 @@ class RunFileWriter:
     """
 
     def __init__(self, path: str | Path, *, limit: int = LIMIT) -> None:
-        refuse_links(path)
         self.path = Path(path)
         self.failure: str | None = None
         self._redact: Callable[[str], str] = str
@@ -60,7 +59,7 @@ class RunFileWriter:
         self._before: list[Record] | None = []  # what is recorded before the header, written after it
         self._merging: dict[str, list[Window]] | None = None
         try:
-            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOCTTY, 0o600)
+            self._fd = open_output(path, 0o600)
         except OSError as exc:
             raise OutputError(f"cannot write {path}: {exc.strerror or exc}; give --run-file another path") from exc
 

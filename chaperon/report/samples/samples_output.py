@@ -12,7 +12,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
 
-from chaperon.report.output_parts.output_file import probe_output
+from chaperon.report.output_parts.output_file import default_mode, followed, is_replaced, open_output, probe_output
 from chaperon.report.outputs.csv import safe_cells
 from chaperon.report.outputs.output import Output, PlannedRun
 from chaperon.report.report import Report
@@ -48,6 +48,7 @@ class SamplesOutput(Output):
         self._redact: Callable[[str], str] = str
         self._rows: list[list[Any]] = []
         self._temporary = ""
+        self._place: Path | None = None
         self._raw: IO[bytes] | None = None
         self._text: IO[str] | None = None
         self._full = False
@@ -82,10 +83,9 @@ class SamplesOutput(Output):
         if self._failure is None:
             try:
                 self._close()
-                umask = os.umask(0)
-                os.umask(umask)
-                os.chmod(self._temporary, 0o666 & ~umask)
-                os.replace(self._temporary, os.path.realpath(self.path))
+                if self._place is not None:
+                    os.chmod(self._temporary, default_mode())
+                    os.replace(self._temporary, self._place)
                 return
             except OSError as exc:
                 self._failure = exc
@@ -101,7 +101,7 @@ class SamplesOutput(Output):
             if self._text is None:
                 self._open()
             csv.writer(self._text).writerows(map(safe_cells, rows))  # type: ignore[arg-type]
-            self._full = self._raw is not None and self._raw.tell() >= self._most
+            self._full = self._raw is not None and self._raw.seekable() and self._raw.tell() >= self._most
         except OSError as exc:
             self._failure = exc
             self._say(f"samples are no longer written to {self.path}: {exc.strerror or exc}")
@@ -110,8 +110,12 @@ class SamplesOutput(Output):
                 self._say(f"{self.path} has its full size of {self._most:,} bytes: further samples are left out")
 
     def _open(self) -> None:
-        place = Path(os.path.realpath(self.path))
-        handle, self._temporary = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
+        place = followed(self.path)
+        if is_replaced(place):
+            self._place = place
+            handle, self._temporary = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
+        else:
+            handle = open_output(place, 0o600)
         self._raw = os.fdopen(handle, "wb")
         packed = self._raw
         if place.suffix == ".gz":
