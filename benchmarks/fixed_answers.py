@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import sys
+
+import trustme
 
 PLAIN = (
     b"HTTP/1.1 200 OK\r\nServer: fixed\r\nContent-Type: text/plain\r\nContent-Length: 6\r\n%b"
@@ -30,13 +33,17 @@ class Answering(asyncio.Protocol):
         self._transport.write(ANSWERS[data.split(b" ", 2)[1]])
 
 
-async def serve() -> None:
-    """Serve on a free loopback port, print it, end when standard input does."""
+async def serve(secure: bool) -> None:
+    """Serve on a free loopback port, if *secure* under TLS, print it, end when standard input does."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Answering, "127.0.0.1", 0)
+    context = None
+    if secure:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    server = await loop.create_server(Answering, "127.0.0.1", 0, ssl=context)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    asyncio.run(serve(secure="tls" in sys.argv[1:]))

@@ -43,12 +43,17 @@ WEIGHED = (Crew(1, 100, 40), Crew(1, 100, 1000))
 def master(seconds: float = 20.0) -> str:
     """Return what each crew costs a master on a core of its own, the crew being played on the other."""
     many_files()
-    lines = ["| simulated workers × series × samples a second | cores | windows a second | resident, then later |"]
-    lines.append("|---|---|---|---|")
+    lines = [
+        "| simulated workers × series × samples a second | all joined, shares dealt | cores (Python's thread alone) "
+        "| windows a second | resident, then later |",
+        "|---|---|---|---|---|",
+    ]
     for crew in CREWS:
         seen = _played(crew, seconds)
         rss = f"{seen['early'] / 1e6:.0f} MB, {seen['late'] / 1e6:.0f} MB"
-        lines.append(f"| {_name(crew)} | {seen['cores']:.2f} | {seen['windows'] / seen['seconds']:.0f} | {rss} |")
+        begun = f"{seen['joined']:.1f} s, {seen['dealt']:.1f} s later"
+        core = f"{seen['cores']:.2f} ({seen['python']:.2f})"
+        lines.append(f"| {_name(crew)} | {begun} | {core} | {seen['windows'] / seen['seconds']:.0f} | {rss} |")
     lines += ["", "| series × samples a second | bytes a worker a second |", "|---|---|"]
     lines += [f"| {crew.series} × {crew.samples:,} | {_bytes(crew):,} |" for crew in WEIGHED]
     return "\n".join(lines)
@@ -70,9 +75,10 @@ def _played(crew: Crew, seconds: float) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.fleet_master", *map(str, (*_fields(crew), seconds))]
     with subprocess.Popen(pinned(conductor, command), cwd=ROOT, stdout=subprocess.PIPE, text=True) as conducting:
         assert conducting.stdout is not None
-        address = conducting.stdout.readline().strip()
+        address, key = conducting.stdout.readline().split()
+        environment = {**os.environ, "PLAYERS_KEY": key}
         play = [sys.executable, "-m", "benchmarks.fleet_players", address, *map(str, _fields(crew))]
-        with subprocess.Popen(pinned(players, play), cwd=ROOT) as playing:
+        with subprocess.Popen(pinned(players, play), cwd=ROOT, env=environment) as playing:
             seen: dict[str, float] = json.loads(conducting.stdout.readline())
             playing.kill()
     return seen

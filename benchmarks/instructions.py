@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -48,6 +49,13 @@ def fixed_answers() -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
+@contextmanager
+def fixed_answers_tls() -> Iterator[str]:
+    """Run the target of HTTP visits under TLS; yield its URL."""
+    with listening([sys.executable, "-m", "benchmarks.fixed_answers", "tls"]) as port:
+        yield f"https://127.0.0.1:{port}"
+
+
 _HTTP = """
 from chaperon import step
 
@@ -64,7 +72,8 @@ def send(session):
 def _http(name: str) -> Counted:
     case = CASES[name]
     login = f"session.get({case.login!r})" if case.login else "pass"
-    return Counted(name, _HTTP.format(line=case.chaperon, login=login), fixed_answers)
+    target = fixed_answers_tls if case.tls else fixed_answers
+    return Counted(name, _HTTP.format(line=case.chaperon, login=login), target)
 
 
 _ECHO = """
@@ -92,7 +101,7 @@ def _echo(name: str) -> Counted:
     return Counted(name, _ECHO.format(size=SIZES[name], units=TOTAL), _echoes, visits=1)
 
 
-COUNTED = {counted.name: counted for counted in (*map(_http, ("get", "json", "cookies")), *map(_echo, SIZES))}
+COUNTED = {counted.name: counted for counted in (*map(_http, ("get", "json", "cookies", "tls")), *map(_echo, SIZES))}
 
 
 def unmeasurable() -> str:
@@ -106,13 +115,14 @@ def unmeasurable() -> str:
 
 
 def built_by() -> dict[str, str]:
-    """Return what else the figures depend on: the interpreter and the compilers."""
+    """Return what else the figures depend on: the interpreter, the compilers and OpenSSL."""
     compiler = subprocess.run([program("cc"), "-dumpfullversion"], capture_output=True, text=True, check=True)
     return {
         "python": f"{platform.python_version()}, {platform.python_compiler()}",
         "compiler": compiler.stdout.strip(),
         "machine": platform.machine(),
         "mypy": version("mypy"),
+        "openssl": ssl.OPENSSL_VERSION,
     }
 
 

@@ -193,7 +193,7 @@ def shop(tmp_path, command, target):
 
 
 def evidence_in(folder):
-    (name,) = [path.name for path in folder.iterdir() if path.name.endswith("-1.txt")]
+    (name,) = [path.name for path in folder.glob("POST*-1.txt")]
     return name, (folder / name).read_text()
 
 

@@ -10,7 +10,7 @@ from chaperon import Environment, Scenario, feed, iterations, rate, run, step, u
 from chaperon.cluster.bundle import ScenarioBundle
 from chaperon.cluster.master.cluster_run import ClusterRun
 from chaperon.cluster.master.coordinator import Patience
-from chaperon.cluster.master.state import MasterState
+from chaperon.cluster.master.leases import LeaseTable
 from chaperon.cluster.transport.in_memory import LossyNetwork
 from chaperon.cluster.worker.join import Identity
 from chaperon.cluster.worker.supervisor import LEFT, ORPHANED, OVER
@@ -450,9 +450,14 @@ def test_a_worker_lost_before_the_run_began_is_no_fault_when_another_is_lost_in_
 def test_a_queue_that_is_full_ends_a_round_of_offers():
     stage = Ground(users(300, hold=3))
     refused, rounds = [], []
-    offers = MasterState.offers
+    offers = LeaseTable.offers
     stage.net.master.offer = lambda offer: refused.append(offer.lease.share)
-    with mock.patch.object(MasterState, "offers", lambda self, now: rounds.append(now) or offers(self, now)):
+
+    def counted(self, now, **which):
+        rounds.append(now)
+        return offers(self, now, **which)
+
+    with mock.patch.object(LeaseTable, "offers", counted):
         stage.worker("alpha")
         with pytest.raises(WorkersMissing):
             stage.fleet(1, gather=3.0)

@@ -3,6 +3,7 @@
 from collections import Counter
 from random import Random
 
+import gevent
 import pytest
 from gevent.event import Event
 from test_fleet import Ground
@@ -21,13 +22,22 @@ class Stopping:
     """The clock of a process that can be stopped, as SIGSTOP does: no greenlet wakes up meanwhile."""
 
     def __init__(self, clock):
-        self.now, self.after, self._clock = clock.now, clock.after, clock
+        self.now, self._clock = clock.now, clock
         self._going = Event()
         self._going.set()
 
     def sleep(self, seconds):
         self._clock.sleep(seconds)
         self._going.wait()
+
+    def after(self, seconds, deed):
+        return self._clock.after(seconds, lambda: self._call(deed))
+
+    def _call(self, deed):
+        if self._going.is_set():
+            deed()
+        else:
+            gevent.spawn(lambda: self._going.wait() and deed())
 
     def stop(self):
         self._going.clear()

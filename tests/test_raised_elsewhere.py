@@ -229,7 +229,7 @@ def test_what_is_thrown_into_the_main_greenlet_is_no_pass(shells, target, deed, 
     (ledger,) = report["ledger"]
     assert report["verdict"] == "ABORTED"
     assert any(said.strip() in reason for reason in report["reasons"])
-    assert ledger["planned"] == len(target.asked) >= 5
+    assert 5 <= ledger["planned"] - ledger["interrupted"] <= len(target.asked) <= ledger["planned"]
 
 
 ENDED = """

@@ -18,28 +18,29 @@ VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
 
 class TlsServer:
-    """Answers the first bytes of each connection with `hello`; *resuming* is whether it resumes sessions."""
+    """Answers the first bytes of each connection with *body*; *resuming* is whether it resumes sessions."""
 
-    def __init__(self, version, resuming):
+    def __init__(self, version, resuming, body):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.maximum_version = version
         if not resuming:
             context.options |= ssl.OP_NO_TICKET
             context.num_tickets = 0
         trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+        self.body = body
         self.answered = 0
         self.server = StreamServer(("127.0.0.1", 0), self.talk, ssl_context=context)
 
     def talk(self, sock, _):
         sock.recv(100)
-        sock.sendall(b"hello")
+        sock.sendall(self.body)
         self.answered += 1
         sock.recv(100)
 
 
 @contextmanager
-def serving(version=ssl.TLSVersion.TLSv1_3, resuming=True):
-    served = TlsServer(version, resuming)
+def serving(version=ssl.TLSVersion.TLSv1_3, resuming=True, body=b"hello"):
+    served = TlsServer(version, resuming, body)
     served.server.start()
     try:
         yield served
@@ -139,5 +140,41 @@ def test_a_connection_keeps_no_buffer_and_no_copy_of_its_session_after_its_first
         assert all(stream.receive() == b"hello" for stream in streams)
 
         assert (allocated() - before) / SOCKETS < 4_000
+        for stream in streams:
+            stream.close()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("size", [1, 16_384, 16_385, 32_768, 100_000, 500_000])
+def test_what_is_received_at_once_is_decrypted_whole(version, size, context):
+    body = bytes(range(251)) * (size // 251 + 1)
+    with serving(version, body=body[:size]) as served:
+        stream = greeted(served, context)
+        until(lambda: served.answered)
+
+        read = b""
+        while len(read) < size:
+            read += stream.receive()
+
+        assert read == body[:size]
+        assert stream.receive_now() is None
+        assert not stream.has_more
+        stream.close()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_connection_that_received_much_at_once_keeps_a_small_buffer(version, context):
+    body = b"x" * 200_000
+    with serving(version, body=body) as served:
+        streams = [greeted(served, context) for _ in range(10)]
+        until(lambda: served.answered == 10)
+        before = allocated()
+
+        for stream in streams:
+            left = len(body)
+            while left:
+                left -= len(stream.receive())
+
+        assert (allocated() - before) / 10 < 64_000
         for stream in streams:
             stream.close()

@@ -42,20 +42,29 @@ class Judged:
         if "_failed" in own:
             return
         failure = own["_failed"] = _failure(self, reason)
-        recorded = own.get("_recorded")
-        if recorded is None and "_sent" in own:
-            recorded = own["_sent"].recorded
+        recorded = recorded_sample(self)
         if recorded is not None:
             meter, name, start, end, before = recorded
             if meter.amend(name, start, end, before, failure):
                 keep_exchange(meter, name, start, end, failure, response=self)
             else:
-                now = meter.clock.now()
-                meter.record(f"check {failure.error}", "check", now, now, failure)
+                now, check = meter.clock.now(), f"check {failure.error}"
+                meter.record(check, "check", now, now, failure)
+                keep_exchange(meter, check, start, end, failure, kind="check", response=self)
+
+
+def recorded_sample(response: Any) -> tuple[Meter, str, float, float, str | None] | None:
+    """Return meter, name, start, end and error class of the sample of *response*, None if there is none."""
+    own = response.__dict__
+    recorded: tuple[Meter, str, float, float, str | None] | None = own.get("_recorded")
+    if recorded is None and "_sent" in own:
+        recorded = own["_sent"].recorded
+    return recorded
 
 
 def mark_recorded(response: Any, meter: Meter, name: str, start: float, end: float, failure: Failure | None) -> None:
-    """Let `fail` find the sample of *response* and of the redirects before it."""
+    """Let `fail` and a failed check find the sample of *response* and of the redirects before it."""
+    meter.last_reply = response
     for each in (response, *response.history):
         each.__dict__["_recorded"] = (meter, name, start, end, None if failure is None else failure.error)
 

@@ -50,14 +50,16 @@ class FleetCaps:
                 else:
                     known.add(trouble)
             errors = bounded
-        notes = dict(Counter(window.notes) + self._counted)
-        self._counted.clear()
-        for note in notes.keys() - self._notes:
-            if len(self._notes) < MAX_NOTES:
-                self._notes.add(note)
-            else:
-                notes[OTHER_NOTES] = notes.get(OTHER_NOTES, 0) + notes.pop(note)
-        if series is window.series and errors is window.errors and notes == window.notes:
+        notes = window.notes
+        if self._counted or not self._notes.issuperset(notes):
+            notes = dict(Counter(notes) + self._counted)
+            self._counted.clear()
+            for note in notes.keys() - self._notes:
+                if len(self._notes) < MAX_NOTES:
+                    self._notes.add(note)
+                else:
+                    notes[OTHER_NOTES] = notes.get(OTHER_NOTES, 0) + notes.pop(note)
+        if series is window.series and errors is window.errors and notes is window.notes:
             return window
         return replace(window, series=series, errors=errors, notes=notes)
 

@@ -12,7 +12,7 @@ from chaperon.gc_tuning import reduced_gc
 from chaperon.load.background import OnFault, spawn_watched
 from chaperon.load.engine import Engine
 from chaperon.load.generator.health import Health
-from chaperon.measure.closing import Closing
+from chaperon.measure.closing import IN_FLIGHT, Closing
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.window import Sink
 
@@ -93,7 +93,7 @@ class LocalLoad:
             self._health.stop()
             for greenlet in beside:
                 greenlet.kill()
-            self._cut()
+            self._close()
 
     def abandon(self) -> None:
         """End at once and hand on the last window, without waiting for visits in flight: they count as interrupted.
@@ -102,8 +102,16 @@ class LocalLoad:
         """
         self.engine.abandon()
         self._health.stop()
-        self._cut()
+        self._close()
         self._abandoned = True
+
+    def _close(self) -> None:
+        """Cut the last window. Nothing is sent after it, and a note counts the requests that are still in flight."""
+        if not self._abandoned:
+            self._network.over = True
+            for _ in range(self._recorder.lag.out):
+                self._recorder.count_note(IN_FLIGHT)
+        self._cut()
 
     def _tick(self) -> None:
         for second in count(self._second + 1):

@@ -9,6 +9,12 @@ from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.quantity import count_text
 from chaperon.measure.window import Window
 
+IN_FLIGHT = (
+    "requests were in flight at the end of the run and are in no figure: a greenlet that the scenario spawned itself "
+    "sent them (session.spawn makes tasks that a visit waits for), or a visit that could not be interrupted"
+)
+"""The note on requests that no sample includes, which reports have as a warning, too."""
+
 
 @lazy_dataclass(frozen=True, slots=True)
 class Closing:

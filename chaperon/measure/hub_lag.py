@@ -23,33 +23,33 @@ class HubLag:
     and the next, may have waited as long as the tick: the estimate is an upper bound. It is
     limited to the duration of the request, and to the part of the lateness in which requests
     were in flight (`begin`, `end`): a blocked loop distorts no measurement while none is in
-    flight. All moments are readings of one clock, in seconds.
+    flight. *out* is the number of requests in flight. All moments are readings of one clock, in seconds.
     """
 
-    __slots__ = ("_due", "_found", "_lags", "_last", "_out", "_ran", "_since", "_until", "pending")
+    __slots__ = ("_due", "_found", "_lags", "_last", "_ran", "_since", "_until", "out", "pending")
 
     def __init__(self) -> None:
         self._due: list[float] = []
         self._ran: list[float] = []
         self._lags: list[float] = []
         self._found: list[float] = []
-        self._out = 0
+        self.out = 0
         self._since = self._last = self._until = 0.0  # start of this period in flight; start and end of the last one
         self.pending = 0.0
 
     def __repr__(self) -> str:
-        return f"<HubLag of {len(self._ran)} ticks, {self._out} requests out>"
+        return f"<HubLag of {len(self._ran)} ticks, {self.out} requests out>"
 
     def begin(self, now: float) -> None:
         """Count a request as sent at *now*."""
-        if not self._out:
+        if not self.out:
             self._since = now
-        self._out += 1
+        self.out += 1
 
     def end(self, now: float) -> None:
         """Count a request as ended at *now*: its response was read or abandoned."""
-        self._out -= 1
-        if not self._out:
+        self.out -= 1
+        if not self.out:
             self._last, self._until = self._since, now
 
     def tick(self, due: float, ran: float, pending: float) -> None:
@@ -94,6 +94,6 @@ class HubLag:
     def _waiting(self, due: float, ran: float) -> float:
         """Return for how many seconds between *due* and *ran* requests were in flight."""
         waiting = max(self._until - max(due, self._last), 0.0)
-        if self._out:
+        if self.out:
             waiting += ran - max(due, self._since)
         return max(min(waiting, ran - due), 0.0)

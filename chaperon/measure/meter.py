@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from chaperon.clock import Clock
 from chaperon.interrupts import is_interrupt
@@ -74,6 +74,7 @@ class Meter:
     """Records the samples of one session, adding scenario label, phase and tags to each key.
 
     *measuring* is the number of blocks and requests that are being timed now, steps and tasks left out.
+    *last_reply* is the HTTP response that was recorded last in the step that runs, see `SessionClients.explain_check`.
     *phase* and *tags* apply to all samples recorded until they are changed. Meters made by
     `fork` share one cache of keys.
     """
@@ -87,6 +88,7 @@ class Meter:
         "_slots",
         "activity",
         "clock",
+        "last_reply",
         "measuring",
         "now",
         "phase",
@@ -112,6 +114,7 @@ class Meter:
         self.tags: Tags = ()
         self.measuring = 0
         self.activity = SessionActivity()
+        self.last_reply: Any = None
         self._naming = naming
         self._derived = derived
         self._keys: _KeyCache = {}

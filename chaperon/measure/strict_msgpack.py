@@ -142,7 +142,7 @@ def _fields_of(ones: list[Check]) -> Check:
     def check(value: Any) -> Any:
         if type(value) is not tuple or len(value) != len(ones):
             raise WireError(f"{excerpt(value)} is not a list of {len(ones)}")
-        return tuple(one(item) for one, item in zip(ones, value, strict=True))
+        return tuple([one(item) for one, item in zip(ones, value, strict=True)])
 
     return check
 
@@ -177,11 +177,14 @@ def _dataclass_of(kind: type, values: Check) -> Check:
 
 def _plain_dataclass_of(kind: type, types: tuple[type, ...]) -> Check:
     """As `_dataclass_of`, but faster: for dataclasses whose fields only need a check of their type."""
-    texts = str in types
+    texts = [place for place, each in enumerate(types) if each is str]
 
     def check(value: Any) -> Any:
         if type(value) is not tuple or tuple(map(type, value)) != types:
             raise WireError(f"{excerpt(value)} is no {kind.__name__}")
-        return kind(*[_encodable(each) if type(each) is str else each for each in value] if texts else value)
+        for place in texts:
+            if not value[place].isascii():
+                return kind(*[_encodable(each) if type(each) is str else each for each in value])
+        return kind(*value)
 
     return check

@@ -74,6 +74,8 @@ class TimedBlock:
         end = meter.now()
         if self.kind == "step":
             meter.activity.step = self._outer_step
+            if not self._outer_step:
+                meter.last_reply = None
             if exc is None and self._slot is not None:
                 meter.record_in(self._slot, self._start, end, self._failure, self.bytes, self.due, None)
                 return

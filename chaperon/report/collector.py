@@ -102,8 +102,9 @@ class Collector:
 
     def join(self, worker: str) -> None:
         """Add a worker, or mark it as present again: from now on seconds wait for its windows."""
-        self.log.record_join(worker)
-        self._expect(worker)
+        if worker not in self._present:
+            self.log.record_join(worker)
+            self._expect(worker)
 
     def leave(self, worker: str, *, lost: bool = False) -> None:
         """Mark a worker as away: seconds no longer wait for its windows. *lost*: it has not sent all of them."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from chaperon._version import VERSION
 from chaperon.lazy_dataclass import lazy_dataclass
+from chaperon.measure.closing import IN_FLIGHT
 from chaperon.measure.plain_text import NAME, encodable
 from chaperon.measure.quantity import count_text
 from chaperon.measure.recorder import UNMEASURED
@@ -84,7 +85,7 @@ def conclude(
         limits=tuple(limits),
         seconds=tuple(totals.seconds),
         workers=tuple(totals.workers),
-        notes={note: times for note, times in sorted(totals.notes.items()) if not note.startswith(UNMEASURED)},
+        notes={note: times for note, times in sorted(totals.notes.items()) if not note.startswith(_WARNINGS)},
         finished=ending.finished,
         warnings=(
             *ending.warnings,
@@ -104,6 +105,8 @@ def conclude(
     )
 
 
+_WARNINGS = (UNMEASURED, IN_FLIGHT)
+"""The beginnings of notes that a report has as warnings."""
 CENSORED = 0.01
 """Largest share of all requests, or of all visits, that may be censored without a warning."""
 
@@ -132,11 +135,11 @@ def censored_warnings(totals: Totals) -> list[str]:
 
 
 def _unmeasured_warnings(totals: Totals) -> list[str]:
-    """Return a warning for each line of an author that opened connections that no sample includes."""
+    """Return a warning for each line of an author that opened connections that no sample includes, and for requests."""
     return [
-        f"{times:,} {note}" if times > 1 else f"1 {note.replace('connections were', 'connection was', 1)}"
+        f"{times:,} {note}" if times > 1 else f"1 {note.replace('s were', ' was', 1)}"
         for note, times in sorted(totals.notes.items())
-        if note.startswith(UNMEASURED)
+        if note.startswith(_WARNINGS)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from chaperon.errors import UsageError
@@ -77,6 +78,7 @@ class SessionClients:
 
     def ws(self, service: str, path: str, **settings: Any) -> WebSocket:
         """Open a WebSocket to one service; `close` closes it if the author does not."""
+        self._meter.last_reply = None  # its body would be kept as long as the socket is used
         from chaperon.client.websocket.connect import open_websocket  # not at the top, as in `_open`
 
         opened = open_websocket(
@@ -87,14 +89,27 @@ class SessionClients:
         return opened
 
     def explain_check(self, name: str, now: float, failure: Failure) -> None:
-        """Keep the messages before a failed check that was just recorded, if its step has read one from a WebSocket."""
-        shared = self._shared
+        """Keep what its step had received last before a failed check that was just recorded.
+
+        That is an HTTP response of the same greenlet, or the messages up to the one read last from a WebSocket.
+        """
+        meter, shared = self._meter, self._shared
         talks = [each._conversation for each in shared.sockets] + ([shared.closed] if shared.closed else [])
         newest = max(talks, key=lambda talk: talk.read_at, default=None)
-        if newest is not None and newest.read_at >= self._meter.activity.step_began:
+        read_at = -inf if newest is None else newest.read_at
+        recorded = None
+        if meter.last_reply is not None:
+            from chaperon.client.outcome import recorded_sample  # not at the top, as in `_open`
+
+            recorded = recorded_sample(meter.last_reply)
+        if recorded is not None and recorded[3] >= max(read_at, meter.activity.step_began):
+            from chaperon.client.exchange import keep_exchange  # not at the top, as in `_open`
+
+            keep_exchange(meter, name, *recorded[2:4], failure, kind="check", response=meter.last_reply)
+        elif newest is not None and read_at >= meter.activity.step_began:
             from chaperon.client.websocket.socket_exchange import keep_socket_exchange  # not at the top, as in `_open`
 
-            keep_socket_exchange(self._meter, newest, name, now, now, failure, kind="check")
+            keep_socket_exchange(meter, newest, name, now, now, failure, kind="check")
 
     def _on_closed(self, websocket: WebSocket) -> None:
         self._shared.sockets.discard(websocket)

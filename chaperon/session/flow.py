@@ -34,11 +34,13 @@ class FlowMethods(SeededRandom):
         """Block for *span*: seconds, text such as "30s", or a random span from `between(low, high)`."""
         drawn = thinking(span)
         if drawn is not None:
+            self.meter.last_reply = None  # its body is not kept while a user thinks
             # a random source has 2.5 kB, which a user that sleeps would keep
             self.clock.sleep(drawn.low if drawn.low == drawn.high else drawn.draw(self.random))
 
     def random_delay(self, most: float | str) -> None:
         """Block for a random span, uniformly distributed from 0 to *most*."""
+        self.meter.last_reply = None  # as in `sleep`
         self.clock.sleep(self.random.uniform(0.0, seconds(most)))
 
     def pace(self, span: float | str) -> None:
@@ -47,6 +49,7 @@ class FlowMethods(SeededRandom):
         Returns at once if that moment has passed; the time lost is not made up later.
         """
         current = self._current
+        self.meter.last_reply = None  # as in `sleep`
         current.paced_until = max(current.paced_until + seconds(span), self.clock.now())
         self.clock.sleep(current.paced_until - self.clock.now())
 

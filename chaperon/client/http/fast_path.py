@@ -180,6 +180,7 @@ def send_fast(
             meter.record(name, "http", start, end, None, len(arrived.body))
         recorder.responses.count(status)
         sent.good = True
+        meter.last_reply = reply
         if exchanges.response is not None:
             exchanges.response(template.prepared.method or "GET", encoded.url, status)
     else:

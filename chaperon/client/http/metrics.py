@@ -48,6 +48,7 @@ def record_exception(
     *request* as in `keep_exchange`, *response* as far as it came.
     """
     failure = failure_of(exc)
+    meter.last_reply = None
     meter.record(name, "http", start, end, failure, 0 if response is None else wire_bytes(response))
     named = attributes(exc).get("request") if is_a(exc, requests.RequestException) else None
     keep_exchange(meter, name, start, end, failure, request=request if named is None else named, response=response)

@@ -151,6 +151,7 @@ class HostPool:
         the only retry in the client. A *repeatable* request that was not sent completely is retried even if it is
         not *safe*.
         """
+        self._network.require_run()
         now = self.now
         ready = now()
         deadline = ready + timeouts.total

@@ -18,7 +18,8 @@ from chaperon.client.network.tcp import TcpStream
 from chaperon.client.network.tls import TlsStream
 from chaperon.client.network.unreached import UnreachedTargets
 from chaperon.clock import default_clock
-from chaperon.errors import SocketTimeout
+from chaperon.errors import Interrupted, SocketTimeout
+from chaperon.interrupts import marked
 
 SECRETS = 1_000
 """Maximum number of secrets remembered for redaction that scenarios set at run time."""
@@ -68,11 +69,13 @@ class NetworkContext:
 
     *now* returns the reading of the run's clock, in seconds; all timestamps of a response come from it. *sent*
     counts the requests that transports sent or tried to send, without redirects, *messages_sent* the WebSocket
-    messages: both are compared with what is recorded. *shared* holds what HTTP clients make once for all sessions.
+    messages: both are compared with what is recorded. *over* is set before the last window is cut: nothing that no
+    window would include is sent any more. *shared* holds what HTTP clients make once for all sessions.
     """
 
     def __init__(self, network: Network | None = None, now: Callable[[], float] | None = None) -> None:
         self.now = now or default_clock().now
+        self.over = False
         self.sent = 0
         self.messages_sent = 0
         self.opened = 0
@@ -90,6 +93,11 @@ class NetworkContext:
     def __repr__(self) -> str:
         return f"<NetworkContext: {self.opened} connections opened, {self.reused} times reused>"
 
+    def require_run(self) -> None:
+        """Raise Interrupted if the run is *over*: only a greenlet that the scenario spawned itself sends then."""
+        if self.over:
+            raise marked(Interrupted("the run has ended: nothing is sent any more"))
+
     def connect(
         self,
         origin: Origin,
@@ -104,6 +112,7 @@ class NetworkContext:
         The *local_addresses* are used in turn. Raises OSError (`socket.gaierror`, `ssl.SSLError` among
         them), SocketTimeout, ValueError.
         """
+        self.require_run()
         now = self.now
         began = now()
         if not self.opened:

@@ -46,6 +46,9 @@ RECORD: Final = 16_384
 """Bytes of the largest TLS record."""
 SIZE: Final = 65_536
 """Bytes encrypted before they are sent, and the most that are decrypted at once."""
+PIECE: Final = 18_437
+"""Maximum bytes of an encrypted record (RFC 5246, 6.2.3). As many are written to a `MemoryBIO` at once, which keeps
+a buffer of the most that it ever held, and a third more."""
 
 _sessions: WeakKeyDictionary[ssl.SSLContext, TlsSessions] = WeakKeyDictionary()
 """By context: the sessions that its next connections resume."""
@@ -54,7 +57,7 @@ _sessions: WeakKeyDictionary[ssl.SSLContext, TlsSessions] = WeakKeyDictionary()
 class TlsStream(TcpStream):
     """A TCP connection under TLS; `NetworkStream` describes its methods."""
 
-    __slots__ = ("_dry", "_incoming", "_outgoing", "_place", "_sessions", "_tls", "_unread")
+    __slots__ = ("_dry", "_incoming", "_outgoing", "_place", "_rest", "_sessions", "_tls", "_unread")
 
     def secure(self, context: ssl.SSLContext, host: str, port: int) -> None:
         """Perform the TLS handshake, resuming a recent session with the same host and port; blocks.
@@ -69,6 +72,7 @@ class TlsStream(TcpStream):
         self._place = host, port
         self._unread = True
         self._dry = False
+        self._rest: memoryview | None = None
         self._tls: Any = context.wrap_bio(
             self._incoming, self._outgoing, server_hostname=host, session=sessions.session_for(self._place)
         )
@@ -78,7 +82,8 @@ class TlsStream(TcpStream):
                 break
             except ssl.SSLWantReadError:
                 self._flush_out()
-                self._feed(super().receive())
+                if not self._feed_rest():
+                    self._feed(super().receive())
             except ssl.SSLError:
                 self._alert()
                 raise
@@ -138,14 +143,19 @@ class TlsStream(TcpStream):
 
     def _decrypted(self) -> bytes | None:
         """Return the next decrypted bytes, b"" at the end of the stream, None if more must be received first."""
-        try:
-            data: bytes = self._tls.read(SIZE)
-        except ssl.SSLWantReadError:
-            self._dry = True
-            return None
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            return b""
-        self._dry = len(data) < RECORD and not self._incoming.pending
+        if self._rest is not None and self._incoming.pending < PIECE:  # a whole record: an exception costs some 3 µs
+            self._feed_rest()
+        while True:
+            try:
+                data: bytes = self._tls.read(SIZE)
+                break
+            except ssl.SSLWantReadError:
+                if not self._feed_rest():
+                    self._dry = True
+                    return None
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                return b""
+        self._dry = len(data) < RECORD and not self._incoming.pending and self._rest is None
         if self._unread:
             self._after_first_read()
         return data
@@ -163,11 +173,23 @@ class TlsStream(TcpStream):
         self._tls.write(b"")
 
     def _feed(self, data: bytes) -> None:
-        if data:
+        if not data:
+            self._incoming.write_eof()
+        elif len(data) <= PIECE:
             self._incoming.write(data)
         else:
-            self._incoming.write_eof()
+            self._rest = memoryview(data)
+            self._feed_rest()
         self._dry = False
+
+    def _feed_rest(self) -> bool:
+        """Feed the next piece of what was received; return whether there was one."""
+        rest = self._rest
+        if rest is None:
+            return False
+        self._incoming.write(rest[:PIECE])
+        self._rest = rest[PIECE:] if len(rest) > PIECE else None
+        return True
 
     def _flush_out(self) -> None:
         if self._outgoing.pending:

@@ -10,7 +10,7 @@ from gevent.event import Event
 
 from chaperon.clock import Clock
 from chaperon.cluster.master.admission import Admission
-from chaperon.cluster.master.leases import WorkerId
+from chaperon.cluster.master.quotas import WorkerId
 from chaperon.cluster.master.state import MasterState
 from chaperon.cluster.master.worker_logs import WorkerLogs
 from chaperon.cluster.protocol.messages import (
@@ -38,6 +38,9 @@ from chaperon.report.monitor import ABORT_GRACE, RunMonitor
 CHANGE_LEAD_TIME = 0.5
 """Seconds between a change of the load and its moment, so that every worker has received it by then."""
 
+
+WORKERS_LOOKED_AT = 200
+"""How many workers are looked at in a hundredth of a heartbeat while shares are dealt: so it takes little of a core."""
 
 BROKEN_AFTER_PAUSE = 5.0
 """Seconds after a pause in which handshakes that end early are those of workers that waited for this process."""
@@ -97,6 +100,9 @@ class Coordinator:
         self._pings: dict[WorkerId, tuple[bytes, float, float]] = {}
         self._pause_detector = PauseDetector(clock, patience.heartbeat_interval)
         self._paused_until = -math.inf
+        self._offering = False
+        self._wake = Event()
+        self._step_due = False
 
     def __repr__(self) -> str:
         return f"<Coordinator of {self._state}>"
@@ -111,7 +117,7 @@ class Coordinator:
                     self._grace = min(self._grace, ABORT_GRACE)
                     self.halt("stop")
                 if self._state.is_dying(message):
-                    self._step()
+                    self._step_soon()
             case Ping():
                 self._answer_ping(sender, message, now)
             case Hello():
@@ -120,7 +126,7 @@ class Coordinator:
                 self._admission.handle_fetch(sender, message)
             case WorkerDied():
                 if self._state.record_death(message, now):
-                    self._step()
+                    self._step_soon()
                 self._link.send(sender, self._state.windows_received(message))
             case LogLines():
                 if self._state.knows(message):
@@ -179,16 +185,22 @@ class Coordinator:
             if printed != ready:
                 printed = ready
                 notify(f"{ready} of {wanted} workers are ready")
-            if ready >= wanted:
+            self._offering = ready >= wanted
+            if self._offering:
                 self._offer(now)
-            self._clock.sleep(self._patience.heartbeat_interval / (100 if ready >= wanted else 10))
+            rest = max(wanted / WORKERS_LOOKED_AT, 1.0) / 100 if self._offering else 0.1
+            self._clock.sleep(rest * self._patience.heartbeat_interval)
         self._state.begin(self._clock.now() + self._patience.heartbeat_interval)
 
     def run(self) -> None:
         """Run the periodic step until the run has ended. Blocks."""
         with reduced_gc():
             while not self.ended.is_set():
-                self._clock.sleep(self._patience.heartbeat_interval / 5)
+                timer = self._clock.after(self._patience.heartbeat_interval / 5, self._wake.set)
+                self._wake.wait()
+                timer.cancel()
+                self._wake.clear()
+                self._step_due = False
                 try:
                     self._step()
                 except Exception as exc:
@@ -240,8 +252,10 @@ class Coordinator:
         worker = self._state.workers[ping.worker, ping.incarnation]
         if worker is not None and worker.present:
             self._pings[worker.peer] = worker.connection, ping.sent_at, now
-        if ping.claims or ping.returned or ping.over or ping.state == "failed":
-            self._step()
+        if (ping.claims or ping.returned) and self._offering and self._state.order in ("wait", "run"):
+            self._send_offers(now, refused=False)
+        if ping.returned or ping.over or ping.state == "failed":
+            self._step_soon()
 
     def _apply_ping(self, ping: Ping) -> None:
         """Record why a worker ends the run; workers repeat both fields in every ping."""
@@ -251,6 +265,12 @@ class Coordinator:
             self._monitor.set_aborted(ping.stop)
             if self._state.order == "run":
                 self.halt("stop")
+
+    def _step_soon(self) -> None:
+        """Do what is due within a hundredth of a heartbeat: once for all messages that arrive until then."""
+        if not self._step_due:
+            self._step_due = True
+            self._clock.after(self._patience.heartbeat_interval / 100, self._wake.set)
 
     def _step(self) -> None:
         """Do what is due. Idempotent: may be called at any time."""
@@ -282,10 +302,16 @@ class Coordinator:
         return gap
 
     def _offer(self, now: float) -> None:
-        for lease in self._state.offers(now):
+        self._state.divide_shares(now)
+        self._send_offers(now, refused=True)
+
+    def _send_offers(self, now: float, *, refused: bool) -> None:
+        """Offer shares until the queue to the workers is full: the rest is offered when one of these is claimed."""
+        leases = self._state.leases
+        for lease in leases.offers(now, refused=refused):
             if not self._link.offer(Offer(self._state.run, lease)):
-                self._state.leases.withdraw_offer(lease)
-                return  # the queue is full: the rest is offered at the next claim
+                leases.withdraw_offer(lease)
+                return
 
     def _resend_answers(self) -> None:
         """Answer the last ping of every present worker once more, so that it learns at once what has changed."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
+from chaperon.cluster.master.quotas import Quotas, WorkerId
 from chaperon.cluster.protocol.messages import Lease
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.share import Share
-
-WorkerId = tuple[str, int]
-"""A worker's name with its incarnation, which differs for every engine process."""
 
 OFFER_INTERVAL = 1.0
 
@@ -43,17 +41,19 @@ class LeasedShare:
 class LeaseTable:
     """Leases shares to workers, reclaims them and leases them again; each share is completed once.
 
-    An offer that no worker has claimed is repeated after *offer_interval* seconds.
+    An offer that no worker has claimed is repeated after *offer_interval* seconds. A share that no worker has is
+    pending or offered, or was refused to the worker that claimed it. The queues begin with the oldest, so that an offer
+    and a claim cost the same for any number of shares.
     """
 
     def __init__(self, shares: Iterable[Share], *, offer_interval: float = OFFER_INTERVAL) -> None:
         self._shares = {share.name: LeasedShare(share) for share in shares}
         self._offer_interval = offer_interval
-        self._capacities: dict[WorkerId, float] = {}
-        self._capacity = 0.0
-        self._free: dict[str, LeasedShare] = dict(self._shares)
+        self._quotas = Quotas(leased.share.entry for leased in self._shares.values())
+        self._pending: OrderedDict[str, LeasedShare] = OrderedDict(self._shares)
+        self._offered: OrderedDict[str, LeasedShare] = OrderedDict()
+        self._refused: dict[str, LeasedShare] = {}
         self._held_by: defaultdict[WorkerId, dict[str, LeasedShare]] = defaultdict(dict)
-        self._unfinished = Counter(leased.share.entry for leased in self._shares.values())
         self._recalled: set[str] = set()
         self._leases: dict[WorkerId, tuple[Lease, ...]] = {}
         self._balanced = False
@@ -65,17 +65,17 @@ class LeaseTable:
     @property
     def all_dealt(self) -> bool:
         """Whether every share is leased or done."""
-        return not self._free
+        return not (self._pending or self._offered or self._refused)
 
     @property
     def all_done(self) -> bool:
         """Whether every share is done."""
-        return not self._unfinished
+        return self._quotas.all_done
 
     @property
     def unowned(self) -> list[LeasedShare]:
         """The shares that no worker has and that are not done."""
-        return list(self._free.values())
+        return [*self._pending.values(), *self._offered.values(), *self._refused.values()]
 
     def leases(self, peer: WorkerId) -> tuple[Lease, ...]:
         """Return the leases of *peer* without those it should return."""
@@ -91,28 +91,50 @@ class LeaseTable:
 
     def set_capacities(self, capacities: Mapping[WorkerId, float]) -> None:
         """Divide the shares among these workers, by capacity; a worker with too many should return some."""
-        if capacities != self._capacities:
-            self._capacities, self._balanced = dict(capacities), False
-            self._capacity = sum(capacities.values())
-        if self._balanced or self._free:
+        if self._quotas.set_capacities(capacities):
+            self._balanced = False
+        if self._balanced or not self.all_dealt:
             return  # shares that are still free go to workers with fewer
         self._balanced = True
-        for peer in sorted(capacities):
-            for entry in {leased.share.entry for leased in self._held_by[peer].values()}:
-                self._recall_surplus(peer, entry)
+        wanting: dict[int, bool] = {}
+        for peer in self._quotas.workers:
+            for entry in sorted({leased.share.entry for leased in self._held_by[peer].values()}):
+                surplus = self._quotas.surplus(peer, entry)
+                if surplus <= 0:
+                    continue
+                if entry not in wanting:
+                    wanting[entry] = self._quotas.wanting(entry)
+                if wanting[entry]:
+                    self._recall(peer, entry, surplus)
 
-    def offers(self, now: float) -> Iterator[Lease]:
-        """Yield the leases to offer now, each as offered: a caller that cannot send one stops, and withdraws it."""
-        for leased in list(self._free.values()):
-            if leased.state == "pending" or now - leased.offered >= self._offer_interval:
-                leased.state, leased.offered, leased.attempt = "offered", now, leased.attempt + 1
-                yield leased.lease
+    def offers(self, now: float, *, refused: bool = True) -> Iterator[Lease]:
+        """Yield the leases to offer now, each as offered: a caller that cannot send one stops, and withdraws it.
+
+        With *refused* also those that a worker has claimed in vain. A caller that answers a claim leaves them out,
+        since the same worker could claim them again at once, without end.
+        """
+        if refused:
+            self._pending.update(self._refused)
+            self._refused.clear()
+        while self._offered:
+            oldest = next(iter(self._offered.values()))
+            if now - oldest.offered < self._offer_interval:
+                break
+            self._withdraw(oldest)
+        for _ in range(len(self._pending)):
+            if not self._pending:
+                return
+            name, leased = self._pending.popitem(last=False)
+            leased.state, leased.offered, leased.attempt = "offered", now, leased.attempt + 1
+            self._offered[name] = leased
+            yield leased.lease
 
     def withdraw_offer(self, lease: Lease) -> None:
-        """Record that an offer could not be sent: it is repeated with the next offers."""
+        """Record that an offer could not be sent: it is the first of the next offers."""
         leased = self._shares[lease.share]
         if leased.state == "offered" and leased.attempt == lease.attempt:
-            leased.state = "pending"
+            self._withdraw(leased)
+            self._pending.move_to_end(lease.share, last=False)
 
     def claim(self, peer: WorkerId, lease: Lease) -> bool:
         """Lease *peer* the share it claims, if the offer is open and within its fair part; return whether it did."""
@@ -121,13 +143,15 @@ class LeaseTable:
             return False
         if leased.owner == peer and leased.attempt == lease.attempt:
             return True
-        if leased.state != "offered" or leased.attempt != lease.attempt or peer not in self._capacities:
+        if leased.state != "offered" or leased.attempt != lease.attempt or not self._quotas.has(peer):
             return False
-        if not self._entitled(peer, leased.share.entry):
+        if not self._quotas.entitled(peer, leased.share.entry):
             leased.state = "pending"
+            self._refused[lease.share] = self._offered.pop(lease.share)
             return False
         leased.state, leased.owner, self._balanced = "leased", peer, False
-        self._held_by[peer][lease.share] = self._free.pop(lease.share)
+        self._held_by[peer][lease.share] = self._offered.pop(lease.share)
+        self._quotas.count(peer, leased.share.entry, 1)
         self._leases.pop(peer, None)
         return True
 
@@ -137,8 +161,7 @@ class LeaseTable:
         if leased is not None:
             self._remove(peer, leased)
             leased.state = "done"
-            self._unfinished[leased.share.entry] -= 1
-            self._unfinished += Counter()  # removes entries with a count of zero
+            self._quotas.finish(leased.share.entry)
 
     def accept_return(self, peer: WorkerId, lease: Lease) -> bool:
         """Accept a share that *peer* returns, with its progress; return whether *peer* had the lease."""
@@ -154,14 +177,17 @@ class LeaseTable:
         for leased in freed:
             start, rows = known.get(leased.share.name, (leased.start, leased.rows))
             self._free_share(peer, leased, max(start, leased.start), max(rows, leased.rows), count_missed_as_lost=True)
-        self._capacities.pop(peer, None)
-        self._capacity = sum(self._capacities.values())
+        self._quotas.remove_worker(peer)
         return [leased.share.name for leased in freed]
 
     def extend_deadlines(self, gap: float) -> None:
         """Extend all offers by *gap* seconds, in which no claim could arrive."""
-        for leased in self._free.values():
+        for leased in self._offered.values():
             leased.offered += gap
+
+    def _withdraw(self, leased: LeasedShare) -> None:
+        leased.state = "pending"
+        self._pending[leased.share.name] = self._offered.pop(leased.share.name)
 
     def _free_share(
         self, peer: WorkerId, leased: LeasedShare, start: int, rows: int, *, count_missed_as_lost: bool
@@ -173,53 +199,26 @@ class LeaseTable:
             rows,
             count_missed_as_lost or (leased.count_missed_as_lost and start == leased.start),
         )
-        self._free[leased.share.name] = leased
+        self._pending[leased.share.name] = leased
 
     def _remove(self, peer: WorkerId, leased: LeasedShare) -> None:
-        del self._held_by[peer][leased.share.name]
+        name = leased.share.name
+        del self._held_by[peer][name]
         self._leases.pop(peer, None)
         leased.owner, self._balanced = None, False
-        self._recalled.discard(leased.share.name)
+        if name in self._recalled:
+            self._recalled.discard(name)
+        else:
+            self._quotas.count(peer, leased.share.entry, -1)
 
     def _owned(self, peer: WorkerId, lease: Lease) -> LeasedShare | None:
         leased = self._shares.get(lease.share)
         return leased if leased is not None and leased.owner == peer and leased.attempt == lease.attempt else None
 
-    def _recall_surplus(self, peer: WorkerId, entry: int) -> None:
-        """Ask a worker to return its surplus shares of an entry, if another worker has too few."""
-        mine = [
-            name for name, t in self._held_by[peer].items() if t.share.entry == entry and name not in self._recalled
-        ]
-        surplus = len(mine) - self._quota(peer, self._unfinished[entry])
-        if surplus > 0 and self._wanting(entry):
-            self._recalled.update(mine[-surplus:])
-            self._leases.pop(peer, None)
-
-    def _count_held(self, peer: WorkerId, entry: int | None = None) -> int:
-        theirs = self._held_by[peer].items()
-        return sum(entry in (None, leased.share.entry) and name not in self._recalled for name, leased in theirs)
-
-    def _quota(self, peer: WorkerId, shares: int) -> int:
-        return math.ceil(shares * self._capacities[peer] / self._capacity - 1e-9)
-
-    def _wanting(self, entry: int) -> bool:
-        """Return whether some worker has fewer shares of an entry than its quota, rounded down."""
-        shares = self._unfinished[entry]
-        return any(
-            self._count_held(p, entry) < math.floor(shares * c / self._capacity + 1e-9)
-            for p, c in self._capacities.items()
-        )
-
-    def _entitled(self, peer: WorkerId, entry: int) -> bool:
-        """Return whether *peer* may have one more share of an entry: it is below its quota, or has the fewest."""
-        if self._below(peer, entry):
-            return True
-        if any(self._below(other, entry) for other in self._capacities):
-            return False
-        least = min(self._count_held(other) / capacity for other, capacity in self._capacities.items())
-        return self._count_held(peer) / self._capacities[peer] == least
-
-    def _below(self, peer: WorkerId, entry: int) -> bool:
-        return self._count_held(peer, entry) < self._quota(peer, self._unfinished[entry]) and self._count_held(
-            peer
-        ) < self._quota(peer, self._unfinished.total())
+    def _recall(self, peer: WorkerId, entry: int, surplus: int) -> None:
+        """Ask a worker to return its newest *surplus* shares of an entry."""
+        held = self._held_by[peer].items()
+        mine = [name for name, t in held if t.share.entry == entry and name not in self._recalled]
+        self._recalled.update(mine[-surplus:])
+        self._quotas.count(peer, entry, -surplus)
+        self._leases.pop(peer, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
 
 from chaperon.cluster.protocol.messages import Lease
@@ -54,6 +54,16 @@ class ShareProgressLog:
 
     def __iter__(self) -> Iterator[ReportedProgress]:
         return iter(self._spans.values())
+
+    def record(self, leases: Iterable[Lease], second: int, seen: Mapping[str, tuple[int, int]]) -> None:
+        """Record the progress reported in a *second*; *seen* is that in windows, by share: (arrivals, rows)."""
+        spans = self._spans
+        for lease in leases:  # a master does this eight times for each ping
+            reported = spans.get((lease.share, lease.attempt))
+            if reported is not None and (
+                reported.marks or lease.start > reported.reached or lease.rows > reported.rows
+            ):
+                reported.record(lease, second, seen.get(lease.share, (0, 0))[0])
 
     def __getitem__(self, lease: Lease) -> ReportedProgress | None:
         return self._spans.get((lease.share, lease.attempt))

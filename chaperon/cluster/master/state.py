@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from chaperon.cluster.master.leases import LeaseTable
 from chaperon.cluster.master.losses import LossAccounting
@@ -13,7 +13,6 @@ from chaperon.cluster.protocol.messages import (
     Bye,
     Change,
     Hello,
-    Lease,
     LogLines,
     Order,
     Ping,
@@ -189,13 +188,12 @@ class MasterState:
         """Record that no worker is left: the ledger then contains the whole plan."""
         self._gave_up_on_workers = True
 
-    def offers(self, now: float) -> Iterator[Lease]:
-        """Return an iterator over the leases to offer, given the workers that are eligible now."""
+    def divide_shares(self, now: float) -> None:
+        """Divide the shares among the workers that are eligible now."""
         if self.began is not None:
             for worker in self.workers.ready:
                 self.collector.join(worker.title)
         self.leases.set_capacities({worker.peer: worker.hello.capacity for worker in self.workers.eligible(now)})
-        return self.leases.offers(now)
 
     def give_up_expired(self, now: float) -> list[WorkerRecord]:
         """Give up the workers whose deadlines have passed; return them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from chaperon.cluster.master.leases import WorkerId
+from chaperon.cluster.master.quotas import WorkerId
 from chaperon.cluster.protocol.log_limits import LONGEST, MOST_WAITING
 from chaperon.cluster.protocol.messages import LogLines
 from chaperon.measure.plain_text import encodable

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import field
+from itertools import chain
 
 from chaperon._version import VERSION
-from chaperon.cluster.master.leases import WorkerId
 from chaperon.cluster.master.progress import ShareProgressLog
+from chaperon.cluster.master.quotas import WorkerId
 from chaperon.cluster.master.windows import WindowSequencer
 from chaperon.cluster.protocol.messages import Hello, Ping, State
 from chaperon.lazy_dataclass import lazy_dataclass
@@ -87,11 +89,7 @@ class WorkerRecord:
         self.last_heard_at, self.disconnected_at, self.state, self.note = now, None, ping.state, ping.note
         self.cut, self.over = max(self.cut, ping.cut), self.over or ping.over
         self.closing = ping.closing or self.closing
-        progress = self.windows.progress
-        for lease in (*ping.leases, *ping.done, *ping.returned):
-            reported = self.progress_log[lease]
-            if reported is not None:
-                reported.record(lease, second, progress.get(lease.share, (0, 0))[0])
+        self.progress_log.record(chain(ping.leases, ping.done, ping.returned), second, self.windows.progress)
 
 
 class WorkerRegistry:
@@ -100,7 +98,7 @@ class WorkerRegistry:
     def __init__(self, worker_timeout: float) -> None:
         self._worker_timeout = worker_timeout
         self._workers: dict[WorkerId, WorkerRecord] = {}
-        self._incarnations: dict[str, int] = {}
+        self._by_name: defaultdict[str, list[WorkerRecord]] = defaultdict(list)
         self._contested: dict[WorkerId, float] = {}
 
     def __repr__(self) -> str:
@@ -115,7 +113,7 @@ class WorkerRegistry:
     @property
     def present(self) -> list[WorkerRecord]:
         """The workers that are neither lost nor gone."""
-        return [worker for worker in self if worker.present]
+        return [worker for worker in self._workers.values() if not (worker.lost or worker.left)]
 
     @property
     def ready(self) -> list[WorkerRecord]:
@@ -179,8 +177,8 @@ class WorkerRegistry:
             return why
         if len(self._workers) >= MAX_WORKERS or len(self._contested) >= MAX_WORKERS:
             return f"this master has had {MAX_WORKERS:,} workers, which is the maximum"
-        for other in self.present:
-            if other.hello.worker != hello.worker:
+        for other in self._by_name[hello.worker]:
+            if not other.present:
                 continue
             since = self._contested.setdefault(peer, now)
             if other.last_heard_at > since:
@@ -191,9 +189,10 @@ class WorkerRegistry:
                 and now - other.last_heard_at < SUSPECT_AFTER * self._worker_timeout
             ):
                 return None
-        lives = self._incarnations[hello.worker] = self._incarnations.get(hello.worker, 0) + 1
-        title = hello.worker if lives == 1 else f"{hello.worker}#{lives}"
+        earlier = len(self._by_name[hello.worker])
+        title = f"{hello.worker}#{earlier + 1}" if earlier else hello.worker
         worker = self._workers[peer] = WorkerRecord(hello, title, now)
+        self._by_name[hello.worker].append(worker)
         return worker
 
     @staticmethod

@@ -12,6 +12,7 @@ import zmq
 from zmq.utils import z85
 
 from chaperon.cluster.transport.address import Address
+from chaperon.cluster.transport.socket_reader import SocketReader
 from chaperon.errors import UsageError
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.background import OnFault, spawn_watched
@@ -43,24 +44,29 @@ class MasterKey:
         socket.setsockopt(zmq.CURVE_SECRETKEY, z85.encode(self.secret))
         socket.setsockopt(zmq.ZAP_DOMAIN, DOMAIN)
 
-    def start_authenticator(self, context: Any, on_fault: OnFault = lambda text: None) -> None:
-        """Answer authentication requests in a greenlet (RFC 27/ZAP); without it no peer is accepted."""
+    def start_authenticator(self, context: Any, on_fault: OnFault = lambda text: None) -> SocketReader:
+        """Answer authentication requests in a greenlet (RFC 27/ZAP); without it no peer is accepted.
+
+        The reader that is returned is to be closed before the context is.
+        """
         socket = context.socket(zmq.REP)
         socket.setsockopt(zmq.LINGER, 0)
         socket.bind(_ZAP)
-        spawn_watched("the authentication of workers", self._authenticate, socket, on_fault=on_fault, ends=True)
+        reader = SocketReader(socket)
+        spawn_watched("the authentication of workers", self._authenticate, socket, reader, on_fault=on_fault, ends=True)
+        return reader
 
-    def _authenticate(self, socket: Any) -> None:
+    def _authenticate(self, socket: Any, reader: SocketReader) -> None:
         while True:
             try:
-                version, request, *_, mechanism, key = socket.recv_multipart()[:7]
+                version, request, *_, mechanism, key = reader.receive()[:7]
             except ValueError:
                 version, request, mechanism, key = b"1.0", b"", b"", b""
             except zmq.ZMQError:
                 return
             known = mechanism == b"CURVE" and key in (self.workers, self.own_worker)
             status = (b"200", b"OK") if known else (b"400", b"not a worker of this master")
-            socket.send_multipart([version, request, *status, b"", b""])
+            socket.send_multipart([version, request, *status, b"", b""], zmq.NOBLOCK)
 
 
 @lazy_dataclass(frozen=True, slots=True)

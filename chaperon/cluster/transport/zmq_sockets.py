@@ -12,10 +12,10 @@ from typing import Any
 
 import gevent
 import zmq
-import zmq.green
 
 from chaperon.cluster.transport.keys import Key
 from chaperon.cluster.transport.link import FAULTS, MALFORMED
+from chaperon.cluster.transport.socket_reader import SocketReader
 from chaperon.descriptors import short, takes
 from chaperon.errors import UsageError, WireError
 from chaperon.load.background import Watched, spawn_watched
@@ -26,13 +26,7 @@ HANDSHAKE_TIMEOUT = 3_000
 YIELD_EVERY = 100
 """Messages after which other greenlets run."""
 
-
-class _Socket(zmq.green.Socket):  # type: ignore[type-arg]  # generic for type checkers alone
-    _gevent_bug_timeout = 0.25  # a wake-up can be lost: poll again after 0.25 s, not 11 s
-
-
-class _Context(zmq.green.Context):  # type: ignore[type-arg]  # as above
-    _socket_class = _Socket
+_LAST, _MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)
 
 
 class Sockets:
@@ -41,11 +35,11 @@ class Sockets:
     def __init__(self, key: Key | None) -> None:
         self.dropped: Counter[str] = Counter()
         self._key = key
-        self._context = _Context()
-        if key is not None:
-            key.start_authenticator(self._context, self._count_fault)
+        self._context: Any = zmq.Context()
+        self._authenticator = None if key is None else key.start_authenticator(self._context, self._count_fault)
         self._sockets: list[Any] = []
-        self._readers: dict[Any, Watched] = {}
+        self._readers: dict[Any, SocketReader] = {}
+        self._reading: dict[Any, Watched] = {}
 
     def open(self, kind: int, **options: int | bytes) -> Any:
         """Return a new socket of a ZeroMQ type, with the common and further *options* set. Raises UsageError."""
@@ -70,19 +64,23 @@ class Sockets:
         self._sockets.append(socket)
         return socket
 
-    def read(self, socket: Any, on_message: Callable[[list[Any]], None], *, frames: bool = False) -> None:
+    def read(
+        self, socket: Any, on_message: Callable[[list[Any]], None], *, frames: bool = False, gather: float = 0.0
+    ) -> None:
         """Call *on_message* with each message, in a greenlet that continues after an exception.
 
-        Parts are bytes, or `zmq.Frame` where *frames* are asked for: those know their connection.
+        Parts are bytes, or `zmq.Frame` where *frames* are asked for: those know their connection. A message is
+        handled up to *gather* seconds late, together with those that arrive meanwhile.
         """
-        self._readers[socket] = spawn_watched(
-            "what reads messages", self._read, socket, on_message, frames, on_fault=self._count_fault, ends=True
+        reader = self._readers[socket] = SocketReader(socket)
+        self._reading[socket] = spawn_watched(
+            "what reads messages", self._read, reader, on_message, frames, gather, on_fault=self._count_fault, ends=True
         )
 
-    def _read(self, socket: Any, on_message: Callable[[list[Any]], None], frames: bool) -> None:
+    def _read(self, reader: SocketReader, on_message: Callable[[list[Any]], None], frames: bool, gather: float) -> None:
         for n in count(1):
             try:
-                parts = socket.recv_multipart(copy=not frames)
+                parts = reader.receive(frames=frames, gather=gather)
             except zmq.ZMQError as exc:
                 if exc.errno in (zmq.ENOTSOCK, zmq.ETERM):
                     return
@@ -122,19 +120,28 @@ class Sockets:
 
     def write(self, socket: Any, parts: list[bytes]) -> bool:
         """Send without blocking; return whether the message was queued."""
+        *first, last = parts
         try:
-            socket.send_multipart(parts, zmq.NOBLOCK)
+            for part in first:
+                socket.send(part, _MORE)
+            socket.send(last, _LAST)
         except zmq.ZMQError as exc:
             if exc.errno in (zmq.EAGAIN, errno.EHOSTUNREACH, zmq.EFSM):
                 return False
             raise
+        finally:
+            reader = self._readers.get(socket)
+            if reader is not None:
+                reader.after_send()
         return True
 
     def close_one(self, socket: Any) -> None:
         """Close one socket at once."""
-        reader = self._readers.pop(socket, None)
-        if reader is not None and reader is not gevent.getcurrent():
-            reader.kill(block=False)
+        reader, reading = self._readers.pop(socket, None), self._reading.pop(socket, None)
+        if reading is not None and reading is not gevent.getcurrent():
+            reading.kill(block=False)
+        if reader is not None:
+            reader.close()
         self._sockets.remove(socket)
         socket.close(0)
 
@@ -142,4 +149,6 @@ class Sockets:
         """Close all of them at once."""
         for socket in list(self._sockets):
             self.close_one(socket)
+        if self._authenticator is not None:
+            self._authenticator.close()
         self._context.destroy(0)

@@ -48,7 +48,7 @@ class LimitValue(NamedTuple):
     For a percentile that lies among censored samples *value* is the bound that is harder to
     hold, possibly infinity, and *at_least* the lower bound. *nothing_bad* says that the limit
     speaks of samples in error and there are none, so that it holds. *unit* is that of recorded
-    values, "" if they have none; None for times and counts.
+    values, "" if they have none; None for times and counts. *interval* is the 95 % interval of a percentile.
     """
 
     value: float | None
@@ -57,6 +57,7 @@ class LimitValue(NamedTuple):
     nothing_bad: bool = False
     unit: str | None = None
     is_maximum: bool = False
+    interval: tuple[float, float] | None = None
 
 
 NOTHING = LimitValue(None)
@@ -113,12 +114,12 @@ class Limit:
         held = self.holds(measured.value)
         at = None if held else at
         unit = measured.unit if measured.unit is not None else "s" if self.is_timed or self.unit in TIME_UNITS else ""
-        prefix = MAXIMUM if measured.is_maximum else ""
+        prefix, interval = MAXIMUM if measured.is_maximum else "", measured.interval
         if measured.at_least is not None:
             shown = f"{prefix}{AT_LEAST}{self.value_text(measured.at_least)}"
-            return LimitResult(self.text, held, None, shown, measured.note, at, measured.at_least, unit)
+            return LimitResult(self.text, held, None, shown, measured.note, at, measured.at_least, unit, interval)
         shown = f"{prefix}{self.value_text(measured.value, measured.unit)}"
-        return LimitResult(self.text, held, measured.value, shown, measured.note, at, unit=unit)
+        return LimitResult(self.text, held, measured.value, shown, measured.note, at, unit=unit, interval=interval)
 
     @property
     def is_timed(self) -> bool:
@@ -161,7 +162,10 @@ class Limit:
             return found._replace(unit=unit)
         if unit and unit not in TIME_UNITS:
             return LimitValue(None, f"its values are in {unit}, not in a time: write the number without {self.unit}")
-        return found._replace(value=found.value * TIME_UNITS.get(unit, 1.0))
+        scale = TIME_UNITS.get(unit, 1.0)
+        ends = found.interval
+        interval = None if ends is None else (ends[0] * scale, ends[1] * scale)
+        return found._replace(value=found.value * scale, interval=interval)
 
     def covers(self, key: Key) -> bool:
         """Return whether the limit covers a series: selection and phase match."""
@@ -272,8 +276,10 @@ class Limit:
             few = f"{samples_text(population, q)}: the maximum is used instead"
             bounds = population.quantile(1.0)
             assert bounds is not None
+        found = None if few or self.over is not None else population.interval(q)
+        interval = None if found is None else (found.low, found.high)
         if bounds.lower == bounds.upper:
-            return LimitValue(bounds.upper, few, is_maximum=few is not None)
+            return LimitValue(bounds.upper, few, is_maximum=few is not None, interval=interval)
         if self.op in (">", ">="):
             used, worst = "lower", bounds.lower
         else:
@@ -282,7 +288,7 @@ class Limit:
         notes.append(f"{cut:,} of {population.count:,} samples were cut before they ended")
         if _OPS[self.op](bounds.lower, self.value) != _OPS[self.op](bounds.upper, self.value):
             notes.append(f"the value lies {_between(bounds)}, evaluated by the {used} bound")
-        return LimitValue(worst, "; ".join(notes), bounds.at_least, is_maximum=few is not None)
+        return LimitValue(worst, "; ".join(notes), bounds.at_least, is_maximum=few is not None, interval=interval)
 
 
 def samples_text(population: Population, q: float) -> str:

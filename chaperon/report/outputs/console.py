@@ -191,6 +191,6 @@ def _limits_table(limits: Sequence[LimitResult], widest: int) -> Table:
     for limit in limits:
         held = "[green]held[/]" if limit.held else "[red]broke[/]"
         when = "" if limit.at is None else f" at {limit.at} s"
-        note = f"  {escape(limit.note)}" if limit.note else ""
+        note = f"  {escape(limit.remark)}" if limit.remark else ""
         table.add_row(escape(cut_middle(limit.limit, widest)), limit.shown, f"{held}{when}{note}")
     return table

@@ -71,7 +71,7 @@ def _limits(report: Report) -> list[str]:
             cell(limit.limit),
             cell(limit.shown),
             ("held" if limit.held else "**broke**") + ("" if limit.at is None else f" at {limit.at} s"),
-            cell(limit.note or ""),
+            cell(limit.remark),
         )
         for limit in report.limits
     ]

@@ -1,0 +1,82 @@
+"""Receiving from a ZeroMQ socket in a greenlet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gevent
+import zmq
+from gevent.event import Event
+
+POLL_INTERVAL = 0.25
+"""Seconds after which a socket without a signal is asked again: a signal can be lost."""
+
+_NOBLOCK, _RCVMORE, _FD, _EVENTS, _POLLIN = (
+    int(each) for each in (zmq.NOBLOCK, zmq.RCVMORE, zmq.FD, zmq.EVENTS, zmq.POLLIN)
+)
+
+
+class SocketReader:
+    """Receives messages from one plain *socket*, for one greenlet.
+
+    libzmq signals by a file descriptor that the state of the socket has changed, and any call for the socket may
+    consume the signal (zmq_getsockopt(3), ZMQ_FD). An attempt to receive that finds no message has handled all of them,
+    so a later one ends the wait that follows. Only sending can consume one meanwhile: see `after_send`. The sockets of
+    `zmq.green` ask for the state after each message they receive or send, and listen to signals while they do not
+    wait, which takes half of the time of a short message.
+    """
+
+    def __init__(self, socket: Any) -> None:
+        loop = gevent.get_hub().loop
+        self._socket = socket
+        self._news = Event()
+        self._waiting = False
+        self._signal = loop.io(socket.getsockopt(_FD), 1)
+        self._timer = loop.timer(POLL_INTERVAL, POLL_INTERVAL)
+
+    def __repr__(self) -> str:
+        return f"<SocketReader of {self._socket}>"
+
+    def receive(self, *, frames: bool = False, gather: float = 0.0) -> list[Any]:
+        """Return the parts of the next message: bytes, or `zmq.Frame` with *frames*. Blocks the calling greenlet.
+
+        After waiting for a message it waits *gather* seconds more, so that others arrive. Raises `zmq.ZMQError` once
+        the socket is closed.
+        """
+        socket = self._socket
+        while True:
+            try:
+                parts = [socket.recv(_NOBLOCK, not frames)]
+            except zmq.Again:
+                self._wait()
+                if gather:
+                    gevent.sleep(gather)
+            else:
+                break
+        while socket.getsockopt(_RCVMORE):
+            parts.append(socket.recv(_NOBLOCK, not frames))
+        return parts
+
+    def after_send(self) -> None:
+        """Continue the waiting greenlet if a message is there; to be called after each message sent by the socket."""
+        if self._waiting and self._socket.getsockopt(_EVENTS) & _POLLIN:
+            self._news.set()
+
+    def close(self) -> None:
+        """Release what the event loop holds; to be called before the socket is closed."""
+        self._signal.close()
+        self._timer.close()
+        self._news.set()
+
+    def _wait(self) -> None:
+        """Block until a message may be there."""
+        self._news.clear()
+        self._waiting = True
+        self._signal.start(self._news.set)
+        self._timer.again(self._news.set)
+        try:
+            self._news.wait()
+        finally:
+            self._waiting = False
+            self._signal.stop()
+            self._timer.stop()
