@@ -241,3 +241,15 @@ def test_every_figure_that_disagrees_is_said(field):
 
     assert "alpha" in reason
     assert "11" in reason
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [{"visits": {}}, {"visits": {"other": 5}}, {"visits": {"shop": -5}}, {"samples": -10}, {"windows": -3},
+     {"requests": -4}, {"left_out": -1}, {"messages": -1, "recorded_messages": -1}],
+    ids=str,
+)  # fmt: skip
+def test_no_total_that_a_worker_leaves_out_or_makes_negative_agrees(lie):
+    reported = Reported(3, 10, 4, {"shop": 5})
+
+    assert disagreements(replace(Closing(3, 10, {"shop": 5}, 4), **lie), reported, "alpha")

@@ -69,10 +69,12 @@ def disagreements(closing: Closing, reported: Reported, worker: str) -> list[str
     for what, counted, received in pairs:
         if counted != received:
             found.append(f"{worker} counted {counted:,} {what}, its windows have {received:,}")
-    for label, counted in closing.visits.items():
-        received = reported.visits.get(label, 0)
+    for label in {**closing.visits, **reported.visits}:
+        counted, received = closing.visits.get(label, 0), reported.visits.get(label, 0)
         if counted != received:
             found.append(f"{worker} planned {count_text(counted, 'visit')} of {label}, its windows have {received:,}")
+    if min(closing.requests, closing.left_out, closing.messages) < 0:
+        found.append(f"{worker} counted fewer than 0 requests or messages")
     if closing.requests > reported.requests + closing.left_out:
         received = reported.requests + closing.left_out
         found.append(f"{worker} sent {count_text(closing.requests, 'request')}, its windows have {received:,}")
