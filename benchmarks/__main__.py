@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.before import before
 from benchmarks.cases import CASES
 from benchmarks.compiled import STARTED_IN, go_on_compiled
-from benchmarks.crowd import LARGE, crowd, crowd_at_once
+from benchmarks.crowd import LARGE, crowd, crowd_at_once, crowd_before
 from benchmarks.duel import duel
 from benchmarks.echo import SIZES, echo
 from benchmarks.fleet import master, processes
@@ -50,6 +50,8 @@ WHAT = (
     "live-view",
     "live-page",
 )
+BESIDE = (*CASES, "crowd")
+"""What can be measured beside an earlier commit."""
 SWEEP = "sweep"
 
 
@@ -64,6 +66,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="how many alternating rounds (5)")
     parser.add_argument("--users", type=int, default=64, help="users beside peers, which is connections too (64)")
     parser.add_argument("--crowd", type=int, default=10_000, help="how many users a crowd is (10,000)")
+    parser.add_argument("--processes", type=int, default=1, help="in how many processes a crowd is, on one core (1)")
     parser.add_argument("--sockets", type=int, default=5_000, help="how many WebSockets are held open (5,000)")
     parser.add_argument("--write", action="store_true", help="write down what instructions were counted")
     parser.add_argument(
@@ -90,15 +93,15 @@ def main() -> None:
         "--as-written", action="store_true", help="measure the source as it is, not compiled as an install is"
     )
     parser.add_argument(
-        "--before", metavar="COMMIT", help=f"measure {', '.join(CASES)} beside an earlier commit instead of peers"
+        "--before", metavar="COMMIT", help=f"measure {', '.join(BESIDE)} beside an earlier commit instead of peers"
     )
     args = parser.parse_args()
     what = WHAT if args.what == ["all"] else args.what or FIRST
     unknown = [name for name in what if name not in WHAT]
     if unknown:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(WHAT)}")
-    if args.before and not CASES.keys() >= set(what):
-        parser.error(f"--before is for {', '.join(CASES)}")
+    if args.before and not set(BESIDE) >= set(what):
+        parser.error(f"--before is for {', '.join(BESIDE)}")
     if not args.as_written:
         go_on_compiled()
     for name in what:
@@ -109,8 +112,7 @@ def _measured(name: str, args: argparse.Namespace) -> str:
     if name == "recording":
         return recording()
     if name == "crowd":
-        over = ("wire",) if args.crowd > LARGE else ("wire", "urllib3")
-        return "\n".join([*(crowd(args.crowd, transport=transport) for transport in over), crowd_at_once()])
+        return _crowds(args)
     if name in ("master", "processes"):
         return master() if name == "master" else processes()
     if name == "truth":
@@ -147,6 +149,14 @@ def _measured(name: str, args: argparse.Namespace) -> str:
     if args.before:
         return before(args.before, CASES[name], users=args.users, seconds=args.seconds, pairs=args.rounds)
     return duel(CASES[name], users=args.users, seconds=args.seconds, rounds=args.rounds)
+
+
+def _crowds(args: argparse.Namespace) -> str:
+    if args.before:
+        return crowd_before(args.before, args.crowd, args.rounds)
+    if args.crowd > LARGE or args.processes > 1:
+        return crowd(args.crowd, processes=args.processes)
+    return "\n".join([*(crowd(args.crowd, transport=transport) for transport in ("wire", "urllib3")), crowd_at_once()])
 
 
 def _truth(seeds: int, only: list[str]) -> str:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from urllib.parse import urlsplit
 
-from benchmarks.machine import cores, cpu_of, many_files, memory_of, pinned
+from benchmarks.compiled import compiled_commit
+from benchmarks.machine import cores, cpu_of, family, many_files, memory_of, pinned
 from benchmarks.target import Target, nginx
+from chaperon.measure.quantity import count_text
 
 ARRIVALS = 700.0
+"""Users that come in a second; of a crowd that is larger than LARGE, LARGE_ARRIVALS, and it stays for LARGE_HOLD."""
+LARGE_ARRIVALS = 1_500.0
+LARGE_HOLD = 35.0
 THINK = 10.0
 LONG_THINK = 30.0
 """Think time of a crowd that is larger than LARGE, in seconds."""
@@ -24,46 +32,84 @@ LARGE = 20_000
 AT_ONCE = 10_000
 """Users that are started at the same moment."""
 PATIENCE = 60.0
+PORTS = 25_000
+"""Connections from one address to another, of the 28,232 that Linux has ports for by default."""
+SERVED = 15_000
+"""Connections of one process of the target."""
 SPARE = 500
 """Descriptors beside those of connections."""
 
 _SCENARIO = """
+from time import perf_counter
+
 from chaperon import Environment, Scenario, Service, run, step, users
 
 URLS = {urls}
+THINK = {think}
 
 def init(session):
     session.assigned["url"] = URLS[session.visit.user % len(URLS)]
 
 @step
 def look(session):
+    began = perf_counter()
+    if "left" in session.assigned:
+        session.record("woken late", max(began - session.assigned["left"] - THINK, 0.0))
     session.get(session.assigned["url"])
+    session.assigned["left"] = perf_counter()
 
 crowd = Scenario(look, init=init)
+elsewhere = {{"trust_origins": URLS}} if len(URLS) > 1 else {{}}
 environment = Environment(
-    services={{"default": Service(transport="{transport}")}},
-    scenarios=[run(crowd, users({users}, ramp={ramp}, hold={hold}, think={think}))],
+    services={{"default": Service(transport="{transport}", **elsewhere)}},
+    scenarios=[run(crowd, users({users}, ramp={ramp}, hold={hold}, think=THINK))],
 )
 """
 
 
-def crowd(users: int = 10_000, hold: float = 10.0, transport: str = "wire") -> str:
+def crowd(users: int = 10_000, hold: float = 10.0, transport: str = "wire", processes: int = 1) -> str:
     """Let that number of users come, look and think for *hold* seconds; return the figures as a line.
 
     Each makes a request every ten seconds (30 of more than `LARGE` users) on a connection of its own that is kept
-    open. A user's bytes are what the whole crowd takes beyond what a single user does, shared out.
+    open. A user's bytes are what the whole crowd takes beyond what a single user does, shared out. All *processes*
+    have one core.
     """
     think = LONG_THINK if users > LARGE else THINK
-    with _target(users) as (target, folder, core):
-        alone = _run(1, 0.0, 1.0, think, transport, target, folder, core)
-        whole = _run(users, users / ARRIVALS, hold, think, transport, target, folder, core)
+    arrivals, hold = (LARGE_ARRIVALS, LARGE_HOLD) if users > LARGE else (ARRIVALS, hold)
+    with _target(users, processes) as (target, folder, core):
+        place = Place(target, folder, core, transport, processes)
+        alone = _run(place, 1, 0.0, 1.0, think)
+        whole = _run(place, users, users / arrivals, hold, think)
+    several = f"{processes} processes on one core" if processes > 1 else "one process"
     return (
-        f"crowd over {transport}: {users:,} users with {think:g} s of think time in one process "
+        f"crowd over {transport}: {users:,} users with {think:g} s of think time in {several} "
         f"take {whole.most / 1e6:.0f} MB, {(whole.most - alone.most) / users:,.0f} B a user "
-        f"({whole.requests:,} requests, none failed, users woken {whole.lag * 1e3:.1f} ms late (p90) and "
-        f"{whole.longest_lag * 1e3:.1f} ms at most, "
-        f"{whole.cpu:.1f} s of CPU, {whole.verdict})"
+        f"({whole.requests:,} requests, none failed, users woken {whole.late_p50 * 1e3:.1f} ms (p50), "
+        f"{whole.late_p99 * 1e3:.1f} ms (p99) and {whole.late_max * 1e3:.1f} ms (max) after their think time, "
+        f"{whole.cpu:.1f} s of CPU, {whole.verdict}{whole.why})"
     )
+
+
+def crowd_before(commit: str, users: int, pairs: int) -> str:
+    """Return memory of a user and CPU of a visit by *commit* and by this checkout, in alternating pairs of runs."""
+    sources = {"before": compiled_commit(commit), "now": Path.cwd()}
+    seen: dict[str, list[tuple[float, float]]] = {name: [] for name in sources}
+    with _target(users, 1) as (target, folder, core):
+        for pair in range(pairs):
+            for name in sources if pair % 2 == 0 else reversed(sources):
+                place = Place(target, folder, core, source=sources[name])
+                alone, whole = _run(place, 1, 0.0, 1.0, THINK), _run(place, users, users / ARRIVALS, 10.0, THINK)
+                visit = (whole.cpu - alone.cpu) / whole.requests
+                seen[name].append(((whole.most - alone.most) / users, visit))
+    lines = [f"crowd of {users:,} users, {pairs} alternating pairs: before is {commit}"]
+    for what, at, unit, scale in (("memory of a user", 0, "kB", 1e-3), ("CPU of a visit", 1, "µs", 1e6)):
+        before, now = [each[at] for each in seen["before"]], [each[at] for each in seen["now"]]
+        ratios = sorted(late / early for early, late in zip(before, now, strict=True))
+        lines.append(
+            f"  {what}: {median(before) * scale:.1f} {unit} before, {median(now) * scale:.1f} {unit} now: "
+            f"{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        )
+    return "\n".join(lines)
 
 
 def crowd_at_once(users: int = AT_ONCE) -> str:
@@ -72,10 +118,10 @@ def crowd_at_once(users: int = AT_ONCE) -> str:
     Beside it, what the same costs without Chaperon: a bare loop (`bare_crowd.py`). A user's CPU is what all take
     beyond what a single one does, shared out.
     """
-    with _target(users) as (target, folder, core):
+    with _target(users, 1) as (target, folder, core):
         took, bare = _bare(users, target, core)
-        alone = _run(1, 0.0, 5.0, LONG_THINK, "wire", target, folder, core)
-        seen = _run(users, 0.0, 5.0, LONG_THINK, "wire", target, folder, core)
+        place = Place(target, folder, core)
+        alone, seen = _run(place, 1, 0.0, 5.0, LONG_THINK), _run(place, users, 0.0, 5.0, LONG_THINK)
     each, least = (seen.cpu - alone.cpu) / users, bare / users
     return (
         f"{users:,} users started at once: {seen.requests:,} requests, the slowest visit took {seen.slowest:.2f} s, "
@@ -97,52 +143,80 @@ def _bare(users: int, target: Target, core: int) -> tuple[float, float]:
 
 
 @contextmanager
-def _target(users: int) -> Iterator[tuple[Target, Path, int]]:
-    files = many_files(users + SPARE)
-    if files < users + SPARE:
+def _target(users: int, processes: int) -> Iterator[tuple[Target, Path, int]]:
+    wanted = -(-users // processes) + SPARE
+    files = many_files(wanted)
+    if files < wanted:
+        enough = -(-users // max(files - SPARE, 1))
         raise SystemExit(
-            f"benchmarks: {users:,} users need {users + SPARE:,} open files, this process may have {files:,}: "
-            f"ulimit -Hn {users + SPARE}, as root"
+            f"benchmarks: {users:,} users in {count_text(processes, 'process', 'processes')} need {wanted:,} open "
+            f"files each, a process may have {files:,}: ulimit -Hn {wanted}, as root, or --processes {enough}"
         )
     target_core, core = cores()
+    servers = -(-users // SERVED)
     with (
         tempfile.TemporaryDirectory(prefix="chaperon-bench-") as name,
-        nginx(Path(name), target_core, max(users + SPARE, 19_000)) as target,
+        nginx(Path(name), target_core, 19_000, servers) as target,
     ):
         yield target, Path(name), core
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a run came to: the most resident bytes, CPU seconds, requests, lag of the hub, slowest visit, verdict.
+class Place:
+    """What a crowd is sent to, where its files are, on which core it runs, and what *source* of Chaperon sends it."""
 
-    The lag is how late a user is woken after its think time: its greatest 90th percentile of a second, and its maximum.
+    target: Target
+    folder: Path
+    core: int
+    transport: str = "wire"
+    processes: int = 1
+    source: Path = field(default_factory=Path.cwd)
+
+    def urls(self, users: int) -> list[str]:
+        """Return what users ask for: a path, or the URLs of several addresses where one has too few ports for them."""
+        return list(self.target.urls) if users > PORTS else ["/"]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a run came to: the most resident bytes of all processes together, CPU seconds, requests, verdict.
+
+    *late* figures are how many seconds after their think time users were woken, NaN where the report has none.
+    *slowest* is the longest visit, *why* the reasons of the verdict.
     """
 
     most: int
     cpu: float
     requests: int
-    lag: float
-    longest_lag: float
+    late_p50: float
+    late_p99: float
+    late_max: float
     slowest: float
     verdict: str
+    why: str
 
 
-def _run(
-    users: int, ramp: float, hold: float, think: float, transport: str, target: Target, folder: Path, core: int
-) -> Seen:
-    file, out = folder / f"crowd_{users}.py", folder / f"crowd_{users}.json"
-    settings = {"users": users, "ramp": ramp, "hold": hold, "think": think, "transport": transport}
-    file.write_text(_SCENARIO.format(urls=list(target.urls), **settings))
-    command = [sys.executable, "-m", "chaperon", "local", str(file), "--url", target.url, "--json", str(out), "--quiet"]
+def _run(place: Place, users: int, ramp: float, hold: float, think: float) -> Seen:
+    file, out = place.folder / f"crowd_{users}.py", place.folder / f"crowd_{users}.json"
+    settings = {"users": users, "ramp": ramp, "hold": hold, "think": think, "transport": place.transport}
+    file.write_text(_SCENARIO.format(urls=place.urls(users), **settings))
+    command = [sys.executable, "-m", "chaperon", "local", str(file), "--url", place.target.url, "--json", str(out)]
+    command += ["--quiet", *(("--processes", str(place.processes)) if place.processes > 1 else ())]
     most, used, deadline = 0, 0.0, time.perf_counter() + ramp + hold + PATIENCE
-    child = subprocess.Popen(pinned(core, command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    child = subprocess.Popen(
+        pinned(place.core, command),
+        cwd=place.source,
+        env={**os.environ, "PYTHONPATH": str(place.source)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     try:
         while child.poll() is None and time.perf_counter() < deadline:
-            try:
-                most, used = memory_of(child.pid, "VmHWM"), cpu_of(child.pid)
-            except (ProcessLookupError, FileNotFoundError):  # it ended between two looks
-                break
+            with suppress(ProcessLookupError, FileNotFoundError):  # one ended between two looks
+                whole = family(child.pid)
+                most = max(most, sum(memory_of(pid) for pid in whole))
+                used = max(used, sum(cpu_of(pid) for pid in whole))
             time.sleep(0.1)
     finally:
         if child.poll() is None and time.perf_counter() >= deadline:
@@ -155,7 +229,13 @@ def _run(
     if any(row["errors"] for row in series):
         raise SystemExit(f"benchmarks: requests of the crowd of {users:,} failed:\n{said[-2000:]}")
     visits = [row["max"] or 0.0 for row in report["series"] if row["kind"] == "visit"]
-    lag = report["generator"]
+    late = next((row for row in report["series"] if row["name"] == "woken late"), {})
     return Seen(
-        most, used, sum(row["count"] for row in series), lag["lag_p90"], lag["lag_max"], max(visits), report["verdict"]
+        most,
+        used,
+        sum(row["count"] for row in series),
+        *[math.nan if late.get(name) is None else late[name] for name in ("p50", "p99", "max")],
+        max(visits),
+        report["verdict"],
+        "".join(f"; {reason}" for reason in report["reasons"]),
     )

@@ -74,3 +74,12 @@ def memory_of(pid: int, what: str = "VmRSS") -> int:
         if line.startswith(f"{what}:"):
             return int(line.split()[1]) * 1024
     raise ProcessLookupError(f"process {pid} has no {what}: it has ended")
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and those that it has started, and they; raises FileNotFoundError if it has ended."""
+    found = [pid]
+    for parent in found:
+        for task in Path(f"/proc/{parent}/task").iterdir():
+            found += [int(child) for child in (task / "children").read_text().split()]
+    return found

@@ -27,7 +27,7 @@ ADDRESSES = 4
 _CONFIG = """
 daemon off;
 {user}
-worker_processes 1;
+worker_processes {workers};
 worker_rlimit_nofile {files};
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
@@ -45,7 +45,7 @@ http {{
     root {folder}/pages;
     open_file_cache max=100;
     server {{
-        listen 127.0.0.1:{plain} backlog=16384;
+        listen 127.0.0.1:{plain} backlog=16384{shared};
 {others}
         listen 127.0.0.1:{tls} ssl backlog=4096;
         ssl_certificate {folder}/server.pem;
@@ -82,8 +82,11 @@ class Target:
 
 
 @contextmanager
-def nginx(folder: Path, core: int, connections: int = 19_000) -> Iterator[Target]:
-    """Start nginx in *folder* on one core, yield it, always end it. It takes that number of *connections*."""
+def nginx(folder: Path, core: int, connections: int = 19_000, workers: int = 1) -> Iterator[Target]:
+    """Start nginx in *folder* on one core, yield it, always end it. Each of its *workers* takes *connections* at most.
+
+    The kernel deals connections out to several workers evenly (SO_REUSEPORT).
+    """
     plain, tls, status = _free_ports(3)
     (folder / "pages").mkdir()
     (folder / "pages" / "large").write_bytes(b"x" * LARGE)
@@ -104,8 +107,12 @@ def nginx(folder: Path, core: int, connections: int = 19_000) -> Iterator[Target
             status=status,
             user=user,
             connections=connections,
-            files=connections + 1_000,
-            others="\n".join(f"        listen {address} backlog=16384;" for address in others),
+            files=connections + 500,
+            workers=workers,
+            shared=" reuseport" if workers > 1 else "",
+            others="\n".join(
+                f"        listen {address} backlog=16384{' reuseport' if workers > 1 else ''};" for address in others
+            ),
         )
     )
     server = subprocess.Popen(pinned(core, [program("nginx"), "-e", f"{folder}/error.log", "-c", str(config)]))

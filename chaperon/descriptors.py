@@ -59,9 +59,14 @@ def enough(needed: int, what: str) -> None:
         raise UsageError(short(what, hard, needed))
 
 
-def short(what: str, limit: int, needed: int) -> str:
-    """Return the message that the *limit* is too low for *what*, with the remedy."""
+def limit() -> int:
+    """Return the soft limit of descriptors of this process, -1 if there is none."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def short(what: str, allowed: int, needed: int) -> str:
+    """Return the message that the limit *allowed* is too low for *what*, with the remedy."""
     return (
-        f"this process may open {limit} files and sockets, {what} needs {needed}: raise the limit with "
+        f"this process may open {allowed} files and sockets, {what} needs {needed}: raise the limit with "
         f"ulimit -n {max(1024, 2 * needed)}, in a container with --ulimit nofile={max(1024, 2 * needed)}"
     )

@@ -9,10 +9,12 @@ import zmq
 from thorough import some
 from unjudged import unjudged
 
-from chaperon import descriptors
+from chaperon import Environment, Scenario, descriptors, rate, run, users
 from chaperon.cluster.transport.zmq_sockets import Sockets
 from chaperon.errors import UsageError
+from chaperon.execution.descriptor_check import descriptor_warning
 
+shop = Scenario(lambda session: None, name="shop")
 COMMANDS = {
     "local": ("local", "shop.py", "--iterations", "2", "--processes", "2", "--quiet"),
     "master": ("master", "shop.py", "--workers", "2", "--bind", "tcp://127.0.0.1:*", "--gather", "100ms"),
@@ -51,6 +53,44 @@ def test_the_least_that_is_asked_for_is_enough(shells, target, n):
 
     assert done.returncode == 0, done.stderr
     assert len(target.asked) == 2
+
+
+CROWDS = {
+    "local": ("--users", "700"),
+    "local in processes": ("--users", "900", "--processes", "2"),
+}
+NEED = {
+    "local": "a load of 700 users with a connection each needs 764",
+    "local in processes": "a load of 450 users (of 900, in 2 processes) with a connection each needs 514",
+}
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("name", CROWDS)
+def test_more_users_than_descriptors_are_named_with_the_remedy_before_the_load(shells, target, name):
+    done = limited(("local", "shop.py", *CROWDS[name], "--hold", "1s", "--url", target.url), shells.folder, 400)
+
+    lines = [line for line in done.stderr.splitlines() if "may open" in line]
+    assert f"may open 400 files and sockets, {NEED[name]}" in lines[0]
+    assert "raise the limit with ulimit -n 1" in lines[0]
+    assert "or share the load out to 3 processes (--processes)" in lines[0]
+    assert len(lines) == (2 if "in processes" in name else 1)
+
+
+def test_a_crowd_that_fits_is_no_warning(monkeypatch):
+    limits = [(100, 4096)]
+    monkeypatch.setattr(resource, "getrlimit", lambda what: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda what, pair: limits.append(pair))
+
+    def warning(load, processes=1):
+        return descriptor_warning(Environment(scenarios=[run(shop, load)]).plan(), processes)
+
+    assert warning(users(4032)) is None
+    assert limits[-1] == (4096, 4096)
+    assert "4,033 users with a connection each needs 4097" in warning(users(4033))
+    assert warning(users(8064), 2) is None
+    assert "4,033 users (of 8,065, in 2 processes)" in warning(users(8065), 2)
+    assert warning(rate(100_000, hold=9)) is None
 
 
 def test_the_soft_limit_is_raised_before_anything_is_refused(monkeypatch):

@@ -23,7 +23,8 @@ from chaperon.cli.outputs import make_outputs, prints_elsewhere, probe_outputs
 from chaperon.cli.terminal.capabilities import fits_live_view, redraws
 from chaperon.cli.terminal.log_handlers import TIME, FileHandler, StderrHandler, hint_at_log, log_to
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
-from chaperon.cli.terminal.streams import hide, print_error, print_notice
+from chaperon.cli.terminal.streams import hide, print_error, print_notice, print_warning
+from chaperon.execution.descriptor_check import descriptor_warning
 from chaperon.execution.environment import Environment
 from chaperon.execution.output_feed import OutputFailure, failure_text
 from chaperon.interrupts import is_a, is_ours
@@ -98,6 +99,10 @@ def execute(
     anything is sent, TeardownError, and what *start* raises.
     """
     prepare(environment, options)
+    if start is None:  # else each process that sends load has its own limit, and prints its own warning
+        warning = descriptor_warning(environment.plan())
+        if warning is not None:
+            print_warning(warning)
     outputs = make_outputs(options)
     with interruptible_setup():
         run_file = options.run_file

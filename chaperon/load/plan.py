@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from chaperon.load.kinds.iterations import Iterations
+from chaperon.load.kinds.users import Users
 from chaperon.load.live_changes import LiveChanges
 from chaperon.load.share import Share
 
@@ -31,6 +34,17 @@ def levels_at(shares: Iterable[Share], live_changes: LiveChanges, offset: float)
         if share.at <= offset and (end is None or offset < share.at + end):
             found[load.unit] = found.get(load.unit, 0.0) + load.curve.level(offset - share.at)
     return found
+
+
+def most_users(shares: Iterable[Share]) -> int:
+    """Return the highest number of users that closed loads keep at once; *shares* are whole loads, undivided."""
+    closed = []
+    for share in shares:
+        load = share.load
+        if isinstance(load, (Users, Iterations)):
+            end = math.inf if share.until is None else share.until
+            closed.append((share.at, end, load.n if isinstance(load, Users) else load.users))
+    return max([sum(n for at, end, n in closed if at <= moment < end) for moment, _, _ in closed], default=0)
 
 
 def due_visits(

@@ -76,7 +76,7 @@ class Meter:
     *measuring* is the number of blocks and requests that are being timed now, steps and tasks left out.
     *last_reply* is the HTTP response that was recorded last in the step that runs, see `SessionClients.explain_check`.
     *phase* and *tags* apply to all samples recorded until they are changed. Meters made by
-    `fork` share one cache of keys.
+    `fork`, each *like* the one before, share one cache of keys.
     """
 
     __slots__ = (
@@ -105,30 +105,27 @@ class Meter:
         *,
         naming: Naming | None = None,
         derived: Sequence[Derived] = (),
+        like: Meter | None = None,
     ) -> None:
         self.recorder = recorder
         self.clock = clock
         self.now: Callable[[], float] = clock.now
         self.scenario = scenario
-        self.phase = STEADY
-        self.tags: Tags = ()
         self.measuring = 0
-        self.activity = SessionActivity()
         self.last_reply: Any = None
         self._naming = naming
         self._derived = derived
-        self._keys: _KeyCache = {}
-        self._caches: dict[tuple[str, Tags], _KeyCache] = {(STEADY, ()): self._keys}
-        self._nested: dict[str, Meter] = {}
-        self._slots: dict[tuple[str, str], SeriesSlot] = {}
+        self.phase: str = STEADY if like is None else like.phase
+        self.tags: Tags = () if like is None else like.tags
+        self.activity: SessionActivity = SessionActivity() if like is None else like.activity
+        self._keys: _KeyCache = {} if like is None else like._keys
+        self._caches: dict[tuple[str, Tags], _KeyCache] = {(STEADY, ()): self._keys} if like is None else like._caches
+        self._nested: dict[str, Meter] = {} if like is None else like._nested
+        self._slots: dict[tuple[str, str], SeriesSlot] = {} if like is None else like._slots
 
     def fork(self) -> Meter:
         """Return a meter for another session, with the same phase and tags."""
-        other = Meter(self.recorder, self.clock, self.scenario, naming=self._naming, derived=self._derived)
-        other.phase, other.tags, other.activity = self.phase, self.tags, self.activity
-        other._keys, other._caches, other._nested = self._keys, self._caches, self._nested
-        other._slots = self._slots
-        return other
+        return Meter(self.recorder, self.clock, self.scenario, naming=self._naming, derived=self._derived, like=self)
 
     def inner(self, label: str) -> Meter:
         """Return a meter for a scenario called from this one. Its label is "outer/inner"."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from functools import lru_cache
 from math import inf
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +31,8 @@ from chaperon.client.network.exceptions import Origin
 from chaperon.client.network.tls import context_for
 
 PORTS = {"http": 80, "https": 443}
+ORIGINS = 1_000
+"""URLs of origins that are parsed once for all sessions."""
 
 
 class WireAdapter(BoundedHTTPAdapter):
@@ -87,20 +90,13 @@ class WireAdapter(BoundedHTTPAdapter):
 
         Raises InvalidURL, and OSError if a certificate file does not exist.
         """
-        parts = urlsplit(url)
-        scheme = parts.scheme.lower()
-        try:
-            host, port = parts.hostname or "", parts.port or PORTS[scheme]
-        except (ValueError, KeyError) as exc:
-            raise InvalidURL(exc) from exc
-        if not host:
-            raise InvalidURL(f"no host in {url!r}")
-        secure = scheme == "https"
-        key = (scheme, host, port, verify, cert) if secure else (scheme, host, port)
+        origin = _origin_of(url)
+        secure = origin.scheme == "https"
+        key = (origin, verify, cert) if secure else origin
         pool = self._pools_by_origin.get(key)
         if pool is None:
             context = _context(verify, cert) if secure else None
-            pool = self._pools_by_origin[key] = HostPool(self._wire, Origin(scheme, host, port), context, self._locals)
+            pool = self._pools_by_origin[key] = HostPool(self._wire, origin, context, self._locals)
         return pool
 
     def _transmit(self, request: PreparedRequest, settings: SendSettings) -> requests.Response:
@@ -169,6 +165,20 @@ class WireAdapter(BoundedHTTPAdapter):
         reply.cookies = Jar()
         extract_cookies_to_jar(reply.cookies, request, raw)  # type: ignore[no-untyped-call]
         return reply
+
+
+@lru_cache(ORIGINS)
+def _origin_of(url: str) -> Origin:
+    """Return the origin of *url*: one object for all sessions. Raises InvalidURL."""
+    parts = urlsplit(url)
+    scheme = parts.scheme.lower()
+    try:
+        host, port = parts.hostname or "", parts.port or PORTS[scheme]
+    except (ValueError, KeyError) as exc:
+        raise InvalidURL(exc) from exc
+    if not host:
+        raise InvalidURL(f"no host in {url!r}")
+    return Origin(scheme, host, port)
 
 
 def _context(verify: Any, cert: Any) -> ssl.SSLContext:

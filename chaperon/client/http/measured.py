@@ -30,7 +30,7 @@ from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import Recorder
 
 LABELS = 1_000
-"""Series names cached per session."""
+"""Series names cached per service."""
 
 
 class MeasuredSession(FastSession):
@@ -66,7 +66,9 @@ class MeasuredSession(FastSession):
         self.meter = meter
         self.unreached = network.unreached
         self.streams: set[Response] = set()
-        self._labels: dict[tuple[str, str], str] = {}
+        # kept with the service, so that no other one gets its id
+        labels = network.shared.setdefault(("labels", id(self.service)), (self.service, {}))
+        self._labels: dict[tuple[str, str], str] = labels[1]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

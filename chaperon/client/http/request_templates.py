@@ -206,9 +206,12 @@ class RequestTemplates:
         return same and (self._expires == _INF or epoch() < self._expires)
 
     def _discard_templates(self) -> None:
-        self._jar.clear_expired_cookies()
+        if self._jar._cookies:
+            self._jar.clear_expired_cookies()
+            self._rooted, self._expires = self._jar.rooted, self._jar.expires
+        else:
+            self._rooted, self._expires = True, _INF
         self._headers_version, self._jar_version = self._header_changes.n, self._cookie_changes.n
-        self._rooted, self._expires = self._jar.rooted, self._jar.expires
         self._templates.clear()
         self.ready.clear()
 

@@ -334,7 +334,7 @@ def _set_up_by_requests() -> bool:
 
 
 def _copied(state: dict[str, Any]) -> dict[str, Any]:
-    return {name: copy.copy(value) if type(value) in _CHANGEABLE else value for name, value in state.items()}
+    return {name: value.copy() if type(value) in _CHANGEABLE else value for name, value in state.items()}
 
 
 def is_stranger(request: Any) -> bool:

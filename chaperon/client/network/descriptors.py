@@ -6,6 +6,7 @@ import errno
 import os
 import resource
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -43,6 +44,10 @@ def facts() -> dict[str, float]:
 
 
 def _open() -> int:
+    with suppress(OSError):
+        counted = os.stat("/proc/self/fd").st_size  # since Linux 6.2; to list 20,000 takes 10 ms
+        if counted:
+            return counted
     for listing in ("/proc/self/fd", "/dev/fd"):
         try:
             return len(os.listdir(listing))

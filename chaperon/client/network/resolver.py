@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import _socket
 import socket as constants
 from collections.abc import Callable
+from math import inf
 
-from gevent import socket
+from gevent import sleep, socket
 from gevent.event import AsyncResult
 
 from chaperon.client.network.stream import Address
@@ -33,9 +35,14 @@ class Resolver:
         known = self._known.get(key)
         if known is not None and known[0] > self._now():
             return known[1]
+        numeric = _numeric(host, port)
+        if numeric:  # at once: users that begin together would all wait for the first one's look-up
+            self._known[key] = (inf, numeric)
+            return numeric
         asking = self._asking.get(key)
         if asking is not None:
             found = asking.get() or []
+            sleep(0)  # all that waited are resumed in one go: the hub looks at sockets and timers in between
             return found
         asking = self._asking[key] = AsyncResult()
         try:
@@ -61,6 +68,15 @@ class Resolver:
         except UnicodeError as exc:
             raise constants.gaierror(constants.EAI_NONAME, f"{host!r} is no host name: {exc}") from exc
         return [(family, address) for family, _, _, _, address in found]
+
+
+def _numeric(host: str, port: int) -> list[Address]:
+    """Return the address that *host* is, without a look-up; an empty list if it is a name."""
+    try:
+        found = _socket.getaddrinfo(host, port, 0, constants.SOCK_STREAM, 0, constants.AI_NUMERICHOST)
+    except (OSError, ValueError):
+        return []
+    return [(family, address) for family, _, _, _, address in found]
 
 
 SHARED = Resolver()

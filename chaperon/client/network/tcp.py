@@ -90,8 +90,12 @@ class TcpStream:
             sock.bind((local, 0))
         error = sock.connect_ex(address)
         if error in (errno.EINPROGRESS, errno.EWOULDBLOCK):
-            self._until_writable()
-            error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            error = sock.connect_ex(address)  # over loopback it is established by now: the second call says 0
+            if error in (errno.EALREADY, errno.EINPROGRESS, errno.EWOULDBLOCK):
+                self._until_writable()
+                error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            elif error == errno.EISCONN:
+                error = 0
         if error:
             raise OSError(error, strerror(error))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

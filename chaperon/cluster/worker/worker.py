@@ -33,6 +33,7 @@ from chaperon.cluster.worker.supervisor import LEFT, ORPHANED, OVER, REFUSED
 from chaperon.cluster.worker.window_redactor import WindowRedactor
 from chaperon.cluster.worker.window_sender import WindowSender
 from chaperon.errors import OtherProtocol
+from chaperon.execution.descriptor_check import descriptor_warning
 from chaperon.load.background import spawn_watched
 from chaperon.report.redaction.redaction import Redactor
 
@@ -165,6 +166,10 @@ class Worker:
         if joined.plan is None or joined.shares is None:
             self._state, self._note = "failed", self._redact(joined.why)
         else:
+            engines = self._join.welcome.workers if self._join.welcome else 1
+            warning = descriptor_warning(joined.plan, engines)
+            if warning is not None:
+                self._notify(f"worker {self._identity.name}: {warning}")
             redact = WindowRedactor(self._redact, self._is_known_to_master)
             redact.add(joined.plan.secrets)
             self.assignment = Assignment(
@@ -173,7 +178,7 @@ class Worker:
                 self._sender,
                 self._clock,
                 worker=self._identity.name,
-                engines=self._join.welcome.workers if self._join.welcome else 1,
+                engines=engines,
                 suspended=self._is_suspended,
                 on_share_ended=self._ping,
                 stop_run=self._request_stop,

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import cast
 
 from chaperon.load.arrival import Arrival
 from chaperon.load.arrivals import seeded_random
-from chaperon.load.in_flight import SUSPENSION_CHECK
+from chaperon.load.in_flight import LONG_REST, SUSPENSION_CHECK
 from chaperon.load.kinds.think import Between
 from chaperon.load.kinds.users_per_second import UsersPerSecond
 from chaperon.load.performers.open_load import OpenLoad
+
+
+class _ArrivedUser:
+    """A user that arrived at *due* and has *made* some visits; the next is due at *ready*: readings of the clock."""
+
+    __slots__ = ("due", "made", "number", "ready")
+
+    def __init__(self, number: int, due: float) -> None:
+        self.number = number
+        self.due = due
+        self.made = 0
+        self.ready = due
 
 
 class ArrivingUsers(OpenLoad):
@@ -22,53 +35,69 @@ class ArrivingUsers(OpenLoad):
     """
 
     def _arrive(self, number: int, due: float) -> None:
-        flight, progress, share = self._flight, self._progress, self._progress.share
-        load, clock = cast(UsersPerSecond, progress.load), self._flight.clock
-        if clock.now() - due > self._late:
-            flight.flying[self._leg] -= 1
-            self._drop(number, due, clock.now(), "late")
-            return
-        end = self._begun + load.curve.until + self._terms.grace
-        user, made, ready, visits = share.unique(number), 0, due, load.visits
-        flight.present += 1
-        try:
-            while made < visits and (made == 0 or (flight.stopped is None and clock.now() < end)):
-                begun = clock.now()
-                flight.health.late(begun - ready)
-                arrival = Arrival(
-                    share.entry,
-                    share.unique(number * visits + made),
-                    user,
-                    ready,
-                    share.phases.name_at(ready - flight.began),
-                )
-                made += 1
-                if not flight.visit(progress, arrival, due).stays:
-                    return
-                if made < visits:
-                    ready = self._rest(load, number, made, begun, end)
-        finally:
-            flight.present -= 1
-            flight.flying[self._leg] -= 1
-            for _ in range(visits - made):
-                flight.count_visit(progress, due, "dropped")
-            flight.visitor.leave(share.entry, user)
-
-    def _rest(self, load: UsersPerSecond, number: int, made: int, begun: float, end: float) -> float:
-        """Wait between two visits of a user; return when the next one is due, on the clock of the run."""
         flight = self._flight
-        thought = flight.clock.now() + self._drawn(load.think, number, made, "think")
-        ready = max(thought, begun + self._drawn(load.pacing, number, made, "pacing"))
-        while flight.stopped is None and flight.clock.now() < min(ready, end):
-            flight.wait_until(min(ready, end))
+        now = flight.clock.now()
+        if now - due > self._late:
+            flight.flying[self._leg] -= 1
+            self._drop(number, due, now, "late")
+            return
+        flight.present += 1
+        self._continue(_ArrivedUser(number, due))
+
+    def _continue(self, user: _ArrivedUser) -> None:
+        """Make the visits of a user until it leaves, or until a long rest, after which another greenlet continues."""
+        flight, progress, share = self._flight, self._progress, self._progress.share
+        resting = False
+        try:
+            resting = self._make_visits(user)
+        finally:
+            if not resting:
+                flight.present -= 1
+                flight.flying[self._leg] -= 1
+                for _ in range(cast(UsersPerSecond, progress.load).visits - user.made):
+                    flight.count_visit(progress, user.due, "dropped")
+                flight.visitor.leave(share.entry, share.unique(user.number))
+
+    def _make_visits(self, user: _ArrivedUser) -> bool:
+        """Make visits until the user leaves (False) or is parked (True)."""
+        flight, progress, share = self._flight, self._progress, self._progress.share
+        load, clock = cast(UsersPerSecond, progress.load), flight.clock
+        end = self._begun + load.curve.until + self._terms.grace
+        me, visits = share.unique(user.number), load.visits
+        while user.made < visits:
+            if user.made and self._rests(user, end):
+                return True
+            begun = clock.now()
+            if user.made and (flight.stopped is not None or begun >= end):
+                return False
+            flight.health.late(begun - user.ready)
+            visit = share.unique(user.number * visits + user.made)
+            phase = share.phases.name_at(user.ready - flight.began)
+            user.made += 1
+            if not flight.visit(progress, Arrival(share.entry, visit, me, user.ready, phase), user.due).stays:
+                return False
+            if user.made < visits:
+                thought = clock.now() + self._drawn(load.think, user, "think")
+                user.ready = max(thought, begun + self._drawn(load.pacing, user, "pacing"))
+        return False
+
+    def _rests(self, user: _ArrivedUser, end: float) -> bool:
+        """Block until the next visit of a user is due; for a long wait, park the user instead and return True."""
+        flight = self._flight
+        while flight.stopped is None and flight.clock.now() < min(user.ready, end):
+            until = min(user.ready, end)
+            if until - flight.clock.now() >= LONG_REST:
+                flight.park(self._progress, until, partial(self._continue, user))
+                return True
+            flight.wait_until(until)
         while flight.stopped is None and flight.clock.now() < end and (flight.paused or flight.suspended()):
             flight.wait_until(end if flight.paused else flight.clock.now() + SUSPENSION_CHECK)
-            ready = max(ready, flight.clock.now())
-        return ready
+            user.ready = max(user.ready, flight.clock.now())
+        return False
 
-    def _drawn(self, span: Between | None, number: int, made: int, what: str) -> float:
+    def _drawn(self, span: Between | None, user: _ArrivedUser, what: str) -> float:
         if span is None:
             return 0.0
         if span.low == span.high:
             return span.low
-        return span.draw(seeded_random(self._progress.share.source, number, made, what))
+        return span.draw(seeded_random(self._progress.share.source, user.number, user.made, what))

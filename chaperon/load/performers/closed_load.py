@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 
 from chaperon.load.arrival import Arrival
 from chaperon.load.arrivals import seeded_random, user_intervals
 from chaperon.load.curve import Curve, UserInterval
-from chaperon.load.in_flight import VisitsInFlight
+from chaperon.load.in_flight import LONG_REST, ParkedUser, VisitsInFlight
 from chaperon.load.kinds.iterations import Iterations
 from chaperon.load.kinds.think import Between
 from chaperon.load.kinds.users import Users
@@ -23,12 +24,26 @@ LONGEST_BACK_OFF = 1.0
 
 
 class _ActiveUser:
-    """The moment until which a user starts visits, a reading of the clock, None without an end."""
+    """A user that makes visits.
 
-    __slots__ = ("off",)
+    *off* is the moment until which it starts visits, None without an end, and *wake* that until which it rests after
+    the last one: readings of the clock. *refused* visits in a row had no connection.
+    """
 
-    def __init__(self, off: float | None) -> None:
+    __slots__ = ("number", "numbers", "off", "parked", "refused", "wake")
+
+    def __init__(self, number: int, numbers: _Numbers, off: float | None) -> None:
+        self.number = number
+        self.numbers = numbers
         self.off = off
+        self.wake = 0.0
+        self.refused = 0
+        self.parked: ParkedUser | None = None
+
+    @property
+    def until(self) -> float:
+        """The moment at which its rest ends."""
+        return self.wake if self.off is None else min(self.wake, self.off)
 
 
 class _Numbers:
@@ -87,7 +102,10 @@ class ClosedLoad:
         intervals = [s for s in self._intervals() if s.off is None or s.off > now]
         here = {s.user: s for s in intervals if s.on <= now}
         for user, active in self._active.items():
+            before = active.until
             active.off = self._reading(here[user].off) if user in here else flight.clock.now()
+            if active.parked is not None and active.until < before:
+                flight.resume(active.parked)
         missing = [s for s in intervals if s.on > now or not (s.user in self._active or s.user in self._finished)]
         self._upcoming = deque(missing)
         if missing and not self._starting:
@@ -106,57 +124,74 @@ class ClosedLoad:
             if interval.user in self._active:  # still making its previous visit
                 self._active[interval.user].off = self._reading(interval.off)
                 continue
-            active = self._active[interval.user] = _ActiveUser(self._reading(interval.off))
-            self._finished.discard(interval.user)
-            flight.spawn(progress, self._run_user, interval.user, active)
+            user = interval.user
+            active = self._active[user] = _ActiveUser(user, self._numbers(user), self._reading(interval.off))
+            self._finished.discard(user)
+            flight.spawn(progress, self._run_user, active)
         self._starting = False
         self._drop_the_rest()
 
-    def _run_user(self, user: int, active: _ActiveUser) -> None:
+    def _run_user(self, active: _ActiveUser) -> None:
+        """Make the visits of a user until it leaves, or until a long rest, after which another greenlet continues."""
+        flight = self._flight
+        if active.parked is None:
+            flight.present += 1
+        resting = False
+        try:
+            resting = self._make_visits(active)
+        finally:
+            if not resting:
+                flight.present -= 1
+                del self._active[active.number]
+                share = self._progress.share
+                flight.visitor.leave(share.entry, share.unique(active.number))
+                self._drop_the_rest()
+
+    def _make_visits(self, active: _ActiveUser) -> bool:
+        """Make visits until the user leaves (False) or is parked (True)."""
         flight, progress, share, load = self._flight, self._progress, self._progress.share, self._load
-        me = share.unique(user)
+        user, numbers, me = active.number, active.numbers, share.unique(active.number)
         now: Callable[[], float] = flight.clock.now
-        numbers = self._numbers(user)
         restless = load.think is None and load.pacing is None
         once = isinstance(load, Users) and load.visits == 1
         recorder, loop, planned = flight.recorder, flight.loop, flight.planned_of(share.label)
-        refused = 0
-        flight.present += 1
-        try:
-            while flight.going(progress):
-                due = now()
-                if active.off is not None and due >= active.off:
-                    break
-                if flight.paused:
-                    flight.rest(progress, due + LONG if active.off is None else active.off)
-                    continue
-                if flight.suspended():
-                    flight.wait_while_suspended(progress)
-                    continue
-                number = numbers.next()
-                if number < 0:
-                    self._finished.add(user)
-                    return
-                progress.taken += 1
-                planned.n += 1
-                recorder.count_visit(share.label, due, "planned", 0.0, share=progress.name)
-                phase = share.phases.name_at(due - flight.began)
-                arrival = Arrival(share.entry, share.unique(number), me, None, phase)
-                before = loop.iteration
-                visited = flight.visit(progress, arrival, due)
-                refused = refused + 1 if visited.unconnected else 0
-                if once or not visited.stays:
-                    self._finished.add(user)
-                    return
-                if refused > 1:
-                    self._rest(active, max(self._wake(user, number, due), due + self._back_off(user, number, refused)))
-                elif not restless or loop.iteration == before:  # else the visit waited, and the other greenlets ran
-                    self._rest(active, self._wake(user, number, due))
-        finally:
-            flight.present -= 1
-            del self._active[user]
-            flight.visitor.leave(share.entry, me)
-            self._drop_the_rest()
+        if active.parked is not None and now() < active.until and self._rests(active):
+            return True
+        while flight.going(progress):
+            due = now()
+            if active.off is not None and due >= active.off:
+                break
+            if flight.paused:
+                flight.rest(progress, due + LONG if active.off is None else active.off)
+                continue
+            if flight.suspended():
+                flight.wait_while_suspended(progress)
+                continue
+            number = numbers.next()
+            if number < 0:
+                self._finished.add(user)
+                break
+            progress.taken += 1
+            planned.n += 1
+            recorder.count_visit(share.label, due, "planned", 0.0, share=progress.name)
+            phase = share.phases.name_at(due - flight.began)
+            arrival = Arrival(share.entry, share.unique(number), me, None, phase)
+            before = loop.iteration
+            visited = flight.visit(progress, arrival, due)
+            active.refused = active.refused + 1 if visited.unconnected else 0
+            if once or not visited.stays:
+                self._finished.add(user)
+                break
+            if active.refused > 1:
+                back_off = self._back_off(user, number, active.refused)
+                active.wake = max(self._wake(user, number, due), due + back_off)
+            elif not restless or loop.iteration == before:  # else the visit waited, and the other greenlets ran
+                active.wake = self._wake(user, number, due)
+            else:
+                continue
+            if self._rests(active):
+                return True
+        return False
 
     def _numbers(self, user: int) -> _Numbers:
         load, start = self._load, self._progress.share.start
@@ -190,13 +225,17 @@ class ClosedLoad:
             else span.draw(seeded_random(self._progress.share.source, user, number, what))
         )
 
-    def _rest(self, active: _ActiveUser, wake: float) -> None:
-        flight = self._flight
+    def _rests(self, active: _ActiveUser) -> bool:
+        """Block until a user's rest has ended; for a long one, park the user instead and return True."""
+        flight, progress = self._flight, self._progress
         while True:
-            until = wake if active.off is None else min(wake, active.off)
-            flight.rest(self._progress, until)
-            if flight.clock.now() >= until or not flight.going(self._progress):
-                return
+            until = active.until
+            if until - flight.clock.now() >= LONG_REST and flight.going(progress):
+                active.parked = flight.park(progress, until, partial(self._run_user, active))
+                return True
+            flight.rest(progress, until)
+            if flight.clock.now() >= until or not flight.going(progress):
+                return False
 
     def _drop_the_rest(self) -> None:
         """Count the remaining iterations as dropped when no user is left to make them."""
