@@ -2,6 +2,7 @@
 
 import gc
 import socket
+from contextvars import ContextVar
 
 import gevent
 import pytest
@@ -124,6 +125,26 @@ def test_an_abandoned_run_wakes_no_resting_user():
     assert stage.clock.now() < stage.began + 500
     assert len(stage.visitors.visits) == 4
     assert stage.visitors.left == []
+
+
+SEEN = ContextVar("SEEN", default=0)
+
+
+class Counting(Visitors):
+    def visit(self, arrival):
+        SEEN.set(SEEN.get() + 1)
+        self.counts.append((arrival.user, SEEN.get()))
+        return super().visit(arrival)
+
+
+@pytest.mark.parametrize("think", [0.5, 20])
+def test_context_variables_last_over_the_rests_of_a_user(think):
+    stage = Stage(users(2, hold=2.5 * think + 3, think=think), Counting, took=1.0)
+    stage.visitors.counts = []
+
+    stage.play()
+
+    assert stage.visitors.counts == [(0, 1), (1, 1), (0, 2), (1, 2), (0, 3), (1, 3)]
 
 
 class BrokenLater(Visitors):

@@ -98,13 +98,17 @@ class PlannedVisits:
 
 
 class ParkedUser:
-    """A user that rests without a greenlet: its share, and what continues it. *timer* is None once it continues."""
+    """A user that rests without a greenlet: its share, what continues it, and the context variables of its greenlet.
 
-    __slots__ = ("deed", "progress", "timer")
+    *timer* is None once it continues.
+    """
 
-    def __init__(self, progress: ShareProgress, deed: Callable[[], None]) -> None:
+    __slots__ = ("context", "deed", "progress", "timer")
+
+    def __init__(self, progress: ShareProgress, deed: Callable[[], None], context: Any) -> None:
         self.progress = progress
         self.deed = deed
+        self.context = context
         self.timer: Timer | None = None
 
 
@@ -221,7 +225,7 @@ class VisitsInFlight:
         For a user that rests for long: a waiting greenlet takes 13 kB. The share counts as worked on meanwhile.
         `rouse` resumes the user if its share may start no further visits, but not for another change of the load.
         """
-        parked = ParkedUser(progress, deed)
+        parked = ParkedUser(progress, deed, _me().gr_context)
         self._parked.add(parked)
         progress.alive += 1
         parked.timer = self.clock.after(until - self.clock.now(), partial(self._in_hub, partial(self.resume, parked)))
@@ -231,7 +235,9 @@ class VisitsInFlight:
         """Continue a parked user in a new greenlet, soon. Does nothing if it continues already."""
         if parked in self._parked:
             self._unpark(parked)
-            self._alive[gevent.spawn(self._run, parked.deed)] = parked.progress
+            greenlet = gevent.spawn(self._run, parked.deed)
+            greenlet.gr_context = parked.context
+            self._alive[greenlet] = parked.progress
 
     def rouse(self) -> None:
         """Wake all resting greenlets soon. The hub does it, so that none of them runs in between."""
