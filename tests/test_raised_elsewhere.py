@@ -2,18 +2,21 @@
 
 import signal
 import sys
+from contextlib import suppress
 
 import gevent
 import pytest
 from test_raised import Faults, every_class, listed_in
 from thorough import some
 
-from chaperon import Environment, LoadError, Scenario, iterations, run
+from chaperon import Environment, LoadError, Scenario, iterations, rate, run, users
 from chaperon.errors import Interrupted, TeardownError
 from chaperon.execution.loader import load
+from chaperon.execution.running import Running
 from chaperon.execution.setup import Setup
 from chaperon.interrupts import is_interrupt, is_ours, is_signal, marked
 from chaperon.measure.exception_text import class_name
+from chaperon.testing import VirtualClock
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -344,3 +347,45 @@ def test_an_engine_that_a_scenario_ends_is_lost_whatever_its_exit_code(shells, d
     else:
         assert code == 5
         assert ledger["lost"] >= 1
+
+
+class Alarm(BaseException):
+    """What a signal handler of a test raises."""
+
+
+class AlarmingClock(VirtualClock):
+    """Sends this process a signal at one reading: its handler raises where the clock is read, such as in the engine."""
+
+    left = 0
+
+    def now(self):
+        self.left -= 1
+        if not self.left:
+            signal.raise_signal(signal.SIGUSR1)
+        return super().now()
+
+
+@pytest.mark.parametrize("load", [rate(5, hold="4s"), users(2, hold="4s")], ids=["open", "closed"])
+@pytest.mark.parametrize("reading", some(range(1, 61), 3))
+def test_a_signal_handler_that_raises_anywhere_in_the_engine_leaves_no_visit_out_of_the_ledger(load, reading, capfd):
+    def alarm(number, frame):
+        raise Alarm("too long")
+
+    before = signal.signal(signal.SIGUSR1, alarm)
+    clock = AlarmingClock()
+    try:
+        environment = Environment(scenarios=[run(Scenario(lambda session: session.sleep(0.5), name="s"), load)])
+        running = Running(environment.plan(), clock=clock).start()
+        clock.run(lambda: running.began + 1.3 < VirtualClock.now(clock))
+        clock.left = reading
+        with suppress(Alarm):  # where the hub, or what waits for the run, reads the clock
+            clock.run(lambda: running.ended)
+        clock.left = 0
+        running.stop()
+        clock.run(lambda: running.ended)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+    assert not [reason for reason in running.report().reasons if "does not balance" in reason]
+    (counts,) = running.report().ledger.values()
+    assert counts.planned == counts.ended > 0

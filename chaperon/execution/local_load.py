@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections import Counter
+from collections.abc import Mapping, Set
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from chaperon.load.engine import Engine
 from chaperon.load.generator.health import Health
 from chaperon.measure.closing import IN_FLIGHT, Closing
 from chaperon.measure.recorder import Recorder
-from chaperon.measure.window import Sink
+from chaperon.measure.window import Sink, VisitCounts
 
 if TYPE_CHECKING:
     from chaperon.client.network.connect import NetworkContext
@@ -50,6 +51,7 @@ class LocalLoad:
         self._clock = clock
         self._on_fault = on_fault
         self._second = second
+        self._unended: Counter[tuple[str, int]] = Counter()
         self._phases_until = self._due_until = float(second)
 
     @property
@@ -89,6 +91,9 @@ class LocalLoad:
         try:
             with reduced_gc(), unmeasured_connections_noted():
                 self.engine.perform()
+        except BaseException:  # of a signal handler perhaps, raised between two lines of the engine
+            self._count_interrupted()
+            raise
         finally:
             self._health.stop()
             for greenlet in beside:
@@ -113,6 +118,20 @@ class LocalLoad:
                 self._recorder.count_note(IN_FLIGHT)
         self._cut()
 
+    def _count_interrupted(self) -> None:
+        """Count each visit that was planned, and has no outcome though the engine has ended, as interrupted."""
+        self._count_unended(self._recorder.ledger)
+        for (label, second), visits in self._unended.items():
+            for _ in range(visits):
+                self._recorder.count_visit(label, self.began + second, "interrupted")
+        self._unended.clear()
+
+    def _count_unended(self, ledger: Mapping[tuple[str, int], VisitCounts]) -> None:
+        for place, counts in ledger.items():
+            self._unended[place] += counts.planned - counts.ended
+            if not self._unended[place]:
+                del self._unended[place]
+
     def _tick(self) -> None:
         for second in count(self._second + 1):
             self._clock.sleep(self.began + second - self._clock.now())
@@ -131,14 +150,14 @@ class LocalLoad:
         late = self._health.lateness
         health = {**self._health.cut(self._recorder.record_event), **self._network.facts()}
         self.closing = self._closing(self._recorder.cut_so_far + 1)
-        self._sink(
-            self._recorder.cut(
-                users=engine.present,
-                health=health,
-                progress=engine.progress,
-                phases=phases,
-                due=due,
-                late=late,
-                unreached=self._network.unreached.reasons(self._clock.now()),
-            )
+        window = self._recorder.cut(
+            users=engine.present,
+            health=health,
+            progress=engine.progress,
+            phases=phases,
+            due=due,
+            late=late,
+            unreached=self._network.unreached.reasons(self._clock.now()),
         )
+        self._count_unended(window.ledger)
+        self._sink(window)

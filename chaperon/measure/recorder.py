@@ -121,12 +121,12 @@ class Recorder:
 
     *began* is the reading of the clock at the start of the run, in seconds. *second* is the
     second of the run that the first window covers. *lag* estimates how long responses waited for
-    the event loop. *tap* is called with every sample, *journal* receives samples, visits,
-    events and notes. *reserved* is what limits speak of, see `Caps`. The caps above bound the
-    memory used, for any number of samples.
+    the event loop. *tap* is called with every sample, *journal* receives samples, visits, events and notes.
+    *reserved* is what limits speak of, see `Caps`. The caps above bound the memory used, for any number of samples.
     *recorded* counts the samples and *left_out* the requests of series that the environment
     leaves out, *messages* the WebSocket messages recorded as sent; all are counted apart from the windows.
-    *responses* counts HTTP responses. *activity* is that of the session that recorded last.
+    *responses* counts HTTP responses, *ledger* the visits by label and second since the last cut. *activity* is
+    that of the session that recorded last.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class Recorder:
         self._counted_second = -1
         self._counted_label = ""
         self._series: dict[Key, Series] = {}
-        self._ledger: dict[tuple[str, int], VisitCounts] = {}
+        self.ledger: dict[tuple[str, int], VisitCounts] = {}
         self._errors: dict[ErrorKey, ErrorCount] = {}
         self._notes: Counter[str] = Counter()
         self._happenings: list[RunEvent] = []
@@ -279,9 +279,9 @@ class Recorder:
         second = max(int(due - self.began), 0)
         counts = self._counted
         if counts is None or second != self._counted_second or label != self._counted_label:
-            counts = self._ledger.get((label, second))
+            counts = self.ledger.get((label, second))
             if counts is None:
-                counts = self._ledger[label, second] = VisitCounts()
+                counts = self.ledger[label, second] = VisitCounts()
             self._counted, self._counted_second, self._counted_label = counts, second, label
         if outcome == "planned":
             counts.planned += 1
@@ -359,7 +359,7 @@ class Recorder:
             seq=self._seq,
             at=self._second + self._seq - 1,
             series=self._series,
-            ledger=self._ledger,
+            ledger=self.ledger,
             errors=self._errors,
             health={**(health or {}), **self.responses.cut()},
             progress=progress or {},
@@ -372,7 +372,7 @@ class Recorder:
             unreached=unreached or {},
             exchanges=self.exchanges.cut(),
         )
-        self._begun, self._series, self._ledger, self._counted = [], {}, {}, None
+        self._begun, self._series, self.ledger, self._counted = [], {}, {}, None
         self._errors, self._notes, self._happenings = {}, Counter(), []
         return window
 
