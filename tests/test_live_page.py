@@ -103,6 +103,8 @@ def connect(page, token=None, *, after=None, run_id=None, **options):
     url = f"ws://127.0.0.1:{port_of(page)}/socket?run={run_id or page.feed._run}&after={number}"
     protocols = ["chaperon", f"token.{token or page.tokens.control}"]
     options.setdefault("suppress_origin", True)
+    # JSON is decoded from UTF-8 anyway; before that, this library checks it by a loop of its own
+    options = {"skip_utf8_validation": True, **options}
     return websocket.create_connection(url, subprotocols=protocols, timeout=10, **options)
 
 

@@ -537,7 +537,11 @@ def test_several_runs_live_beside_each_other(target):
 
 
 def test_a_run_can_be_watched_and_stopped(target):
-    environment = Environment(target.url, scenarios=[run(Scenario(lambda s: s.get("/"), name="s"), users(2, hold=60))])
+    def look(session):
+        session.get("/")
+        session.sleep("50ms")
+
+    environment = Environment(target.url, scenarios=[run(Scenario(look, name="s"), users(2, hold=60))])
 
     with environment.start() as running:
         assert not running.wait(1.2)

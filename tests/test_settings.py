@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import example, given
 from hypothesis import strategies as st
+from thorough import some
 
 from chaperon.cli.grouped_option import options_of, variable_of
 from chaperon.cli.main import COMMANDS, chaperon
@@ -62,7 +63,14 @@ def sample(option):
     return texts.get(option.type.name, "7")
 
 
-@pytest.mark.parametrize(("name", "key"), EVERY, ids=lambda value: value)
+FIRST = {key: command for command, key in reversed(EVERY)}
+"""Each option with one command that has it; other commands have the same option, made by the same function."""
+OTHERS = [(command, key) for command, key in EVERY if FIRST[key] != command]
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [*((command, key) for key, command in FIRST.items()), *some(OTHERS, 4)], ids=lambda value: value
+)
 def test_every_option_comes_from_its_variable_and_from_the_file_and_the_command_line_is_first(
     name, key, shown, tmp_path, monkeypatch
 ):
