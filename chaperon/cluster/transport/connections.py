@@ -19,6 +19,9 @@ class Connections:
     def __repr__(self) -> str:
         return f"<Connections of {len(self._numbers)} peers>"
 
+    def __len__(self) -> int:
+        return len(self._numbers)
+
     def record_opened(self, number: int) -> None:
         """Record a new connection."""
         self._closed.discard(number)

@@ -23,7 +23,7 @@ from chaperon.errors import OtherProtocol, UsageError, WireError
 FREE_PORTS = range(10_000, 32_000)
 """Ports to choose from if none is given: below those of outgoing connections, of which a load uses thousands."""
 
-GATHER_WINDOWS = 0.05
+GATHER_PER_WORKER, GATHER_AT_MOST = 0.0005, 0.05
 """Seconds for which windows are gathered, to be decoded one after the other: so they take half the time, since
 the code and its data are in the caches of the processor."""
 
@@ -112,7 +112,7 @@ class MasterSocket:
             on_message(b"", message)
 
         self._sockets.read(self._control, control, frames=True)
-        self._sockets.read(self._sink, sink, gather=GATHER_WINDOWS)
+        self._sockets.read(self._sink, sink, gather=lambda: min(GATHER_PER_WORKER * len(connections), GATHER_AT_MOST))
         self._sockets.read(self._monitor, monitor)
 
     def send(self, peer: bytes, message: Message) -> None:

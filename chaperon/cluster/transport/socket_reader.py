@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -37,10 +38,10 @@ class SocketReader:
     def __repr__(self) -> str:
         return f"<SocketReader of {self._socket}>"
 
-    def receive(self, *, frames: bool = False, gather: float = 0.0) -> list[Any]:
+    def receive(self, *, frames: bool = False, gather: Callable[[], float] | None = None) -> list[Any]:
         """Return the parts of the next message: bytes, or `zmq.Frame` with *frames*. Blocks the calling greenlet.
 
-        After waiting for a message it waits *gather* seconds more, so that others arrive. Raises `zmq.ZMQError` once
+        After waiting for a message it waits *gather()* seconds more, so that others arrive. Raises `zmq.ZMQError` once
         the socket is closed.
         """
         socket = self._socket
@@ -49,8 +50,8 @@ class SocketReader:
                 parts = [socket.recv(_NOBLOCK, not frames)]
             except zmq.Again:
                 self._wait()
-                if gather:
-                    gevent.sleep(gather)
+                if gather is not None:
+                    gevent.sleep(gather())
             else:
                 break
         while socket.getsockopt(_RCVMORE):

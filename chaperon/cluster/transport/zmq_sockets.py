@@ -65,19 +65,30 @@ class Sockets:
         return socket
 
     def read(
-        self, socket: Any, on_message: Callable[[list[Any]], None], *, frames: bool = False, gather: float = 0.0
+        self,
+        socket: Any,
+        on_message: Callable[[list[Any]], None],
+        *,
+        frames: bool = False,
+        gather: Callable[[], float] | None = None,
     ) -> None:
         """Call *on_message* with each message, in a greenlet that continues after an exception.
 
         Parts are bytes, or `zmq.Frame` where *frames* are asked for: those know their connection. A message is
-        handled up to *gather* seconds late, together with those that arrive meanwhile.
+        handled up to *gather()* seconds late, together with those that arrive meanwhile.
         """
         reader = self._readers[socket] = SocketReader(socket)
         self._reading[socket] = spawn_watched(
             "what reads messages", self._read, reader, on_message, frames, gather, on_fault=self._count_fault, ends=True
         )
 
-    def _read(self, reader: SocketReader, on_message: Callable[[list[Any]], None], frames: bool, gather: float) -> None:
+    def _read(
+        self,
+        reader: SocketReader,
+        on_message: Callable[[list[Any]], None],
+        frames: bool,
+        gather: Callable[[], float] | None,
+    ) -> None:
         for n in count(1):
             try:
                 parts = reader.receive(frames=frames, gather=gather)
