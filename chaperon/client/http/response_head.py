@@ -6,7 +6,6 @@ import re
 from typing import NamedTuple
 
 from chaperon.errors import ProtocolError
-from chaperon.measure.plain_text import excerpt
 
 HEAD = 262_144
 """Maximum size of a response head, in bytes."""
@@ -72,7 +71,8 @@ def read_head(received: bytes, is_head: bool = False) -> ResponseHead | None:
 
 def refused(reason: str, data: bytes) -> ProtocolError:
     """Return the error for bytes that are not accepted; its message shows the first of them."""
-    return ProtocolError(f"{reason}: {excerpt(bytes(data[: SHOWN + 1]), SHOWN)}")
+    shown = repr(bytes(data[:SHOWN]))  # redaction finds the beginning of a secret before an ellipsis
+    return ProtocolError(f"{reason}: {shown[:-1]}…" if len(data) > SHOWN else f"{reason}: {shown}")
 
 
 def _require_version(line: bytes) -> None:
