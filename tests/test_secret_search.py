@@ -9,7 +9,7 @@ from time import process_time
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from thorough import examples
 
@@ -90,6 +90,8 @@ LAYERS = [
 ]
 
 
+@example("0000000000\\\\", [quote, quote, quote])
+@example("000000\\\\\\\\\\\\\\\\", [quote, quote, LAYERS[3]])
 @given(
     st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=12, max_size=20).filter(str.strip),
     st.lists(st.sampled_from(LAYERS), max_size=3),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-ROUNDS = 4
-"""How often a text is unescaped: a URL may be a parameter of a URL in a JSON document in an HTML page."""
+ROUNDS = 16
+"""How often a text is unescaped at most: three layers around a secret, and what the secret itself may be an escape of."""
 
 _MAY_BE_ESCAPED = re.compile(r"[%\\&+\n\r\xc2-\xf4]")
 _ESCAPES = re.compile(
@@ -79,8 +79,9 @@ def plain_text(source: str) -> str:
     bytes too), entities of HTML, octal escapes of cookies, and UTF-8 that was read as Latin-1.
     """
     for _ in range(ROUNDS):
-        source, count = _ESCAPES.subn(_text_of, source)
-        if not count:
+        before = source
+        source = _ESCAPES.sub(_text_of, source)
+        if source == before:
             break
     return source
 
@@ -89,7 +90,10 @@ def unescaped(source: str) -> Unescaped:
     """Return what `plain_text` returns, with the place of each character in *source*."""
     found = Unescaped(source)
     for _ in range(ROUNDS):
+        before = found.text
         found = found.unescaped_once()
+        if found.text == before:
+            break
     return found
 
 
