@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 ROUNDS = 16
-"""How often a text is unescaped at most: three layers around a secret, and what the secret itself may be an escape of."""
+"""Maximum number of times a text is unescaped: for three layers around a secret, and the escapes in the secret itself."""
 
 _MAY_BE_ESCAPED = re.compile(r"[%\\&+\n\r\xc2-\xf4]")
 _ESCAPES = re.compile(
