@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 ROUNDS = 16
-"""Maximum number of times a text is unescaped: for three layers around a secret, and the escapes in the secret itself."""
+"""Maximum number of times a text is unescaped: three layers around a secret, and escapes in the secret itself."""
 
 _MAY_BE_ESCAPED = re.compile(r"[%\\&+\n\r\xc2-\xf4]")
 _ESCAPES = re.compile(
