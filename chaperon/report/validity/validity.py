@@ -184,14 +184,14 @@ class GeneratorChecks:
 
     def _check_resources(self, worker: WorkerStats, where: str, found: Problems) -> None:
         health, allowed = worker.health, self._rules.exhausted
-        for name, remedy in _RESOURCES.items():
+        for name, (in_use, remedy) in _RESOURCES.items():
             short = health.get(f"out_of_{name}", 0.0)
             if short and allowed is not None and short > allowed:
                 failed = f"{count_text(round(short), 'connection')} failed because {name} ran out{where}"
                 found.invalid.append(f"{failed}: {remedy}")
             elif health.get(name, 0.0) > FULL * health.get(f"{name}_limit", math.inf):
-                used = f"{health[name]:,.0f} of {health[f'{name}_limit']:,.0f} {name} were in use{where}"
-                found.warnings.append(f"{used}: {remedy}")
+                used = in_use.format(health[name], health[f"{name}_limit"])
+                found.warnings.append(f"{used}{where}: {remedy}")
 
     def _rule_time(self, rule: float, least: float = 0.0) -> float:
         """Return the time of a rule in seconds; at most a third of the run, or *least* if that is more."""
@@ -228,9 +228,16 @@ class GeneratorChecks:
 
 _STOPS = ("blocked", "held", "collected", "throttled", "stolen", "starved", "paused")
 _RESOURCES = {
-    "descriptors": "raise the limit (ulimit -n, or LimitNOFILE= of the service)",
-    "ports": "widen net.ipv4.ip_local_port_range, or keep connections open",
+    "descriptors": (
+        "{:,.0f} of {:,.0f} descriptors were in use",
+        "raise the limit (ulimit -n, or LimitNOFILE= of the service)",
+    ),
+    "ports": (  # both ends of a connection over loopback count: there the sockets may be more than the ports
+        "{:,.0f} TCP sockets were open, of which each target address can have {:,.0f} (a port each)",
+        "widen net.ipv4.ip_local_port_range, or keep connections open",
+    ),
 }
+"""What a generator may run out of: the text for how many are in use and may be, and the remedy."""
 
 
 def _whole_seconds(rule: float | None) -> int:
