@@ -19,9 +19,13 @@ def descriptor_warning(plan: RunPlan, processes: int = 1) -> str | None:
     """
     users = most_users(plan.shares())
     own = -(-users // processes)
-    of = "" if processes == 1 else f" (of {users:,}, in {processes} processes)"
+    of = "" if processes == 1 else f" (of {users:,}, in {_processes(processes)})"
     try:
         enough(own + BESIDE, f"a load of {count_text(own, 'user')}{of} with a connection each")
     except UsageError as exc:
-        return f"{exc}, or share the load out to {-(-users // max(limit() - BESIDE, 1)):,} processes (--processes)"
+        return f"{exc}, or share the load out to {_processes(-(-users // max(limit() - BESIDE, 1)))} (--processes)"
     return None
+
+
+def _processes(number: int) -> str:
+    return count_text(number, "process", "processes")

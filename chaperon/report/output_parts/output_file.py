@@ -133,7 +133,7 @@ def is_replaced(place: Path) -> bool:
     """Return whether an output at *place*, which `followed` has returned, replaces what is there: a file or nothing."""
     try:
         return stat.S_ISREG(place.lstat().st_mode)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a file in place of its folder: making it raises the error
         return _DESCRIPTOR.fullmatch(str(place)) is None
 
 
