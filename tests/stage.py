@@ -30,9 +30,6 @@ class Visitors:
     def abandoned(self, arrival):
         self.given_up.append(arrival)
 
-    def end_in_child(self):
-        """No test forks its stage."""
-
     def endless(self, arrival, frame):
         return ""
 

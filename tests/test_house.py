@@ -25,7 +25,6 @@ FLOORS = [
         "descriptors",
         "gc_tuning",
         "lazy_dataclass",
-        "forks",
     },
     {"measure"},
     {"load"},

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from chaperon.client.current import unmeasured_connections_noted
 from chaperon.clock import Clock
-from chaperon.forks import unwatch_forks, watch_forks
 from chaperon.gc_tuning import reduced_gc
 from chaperon.load.background import OnFault, spawn_watched
 from chaperon.load.engine import Engine
@@ -89,7 +88,6 @@ class LocalLoad:
             spawn_watched("watching the hub", self._health.tick, on_fault=self._on_fault),
         ]
         self._health.start()
-        watch_forks(self)
         try:
             with reduced_gc(), unmeasured_connections_noted():
                 self.engine.perform()
@@ -97,7 +95,6 @@ class LocalLoad:
             self._count_interrupted()
             raise
         finally:
-            unwatch_forks(self)
             self._health.stop()
             for greenlet in beside:
                 greenlet.kill()
@@ -134,12 +131,6 @@ class LocalLoad:
             self._unended[place] += counts.planned - counts.ended
             if not self._unended[place]:
                 del self._unended[place]
-
-    def end_in_child(self) -> None:
-        """End the load in a process that the scenario has forked; see `SendsLoad`."""
-        self._abandoned = self._network.over = True
-        self._recorder.detach()
-        self.engine.end_in_child()
 
     def _tick(self) -> None:
         for second in count(self._second + 1):

@@ -208,11 +208,6 @@ class Engine:
         """
         self._flight.stop(self._grace if grace is None else grace, self._patience)
 
-    def end_in_child(self) -> None:
-        """In a forked process, let the visit that forked it be the last thing it does."""
-        self._finished = True
-        self._flight.visitor.end_in_child()
-
     def abandon(self) -> None:
         """End at once: count each visit in flight as interrupted, run no `cleanup`, let `perform` return.
 

@@ -52,9 +52,6 @@ class Visitor(Protocol):
     def abandoned(self, arrival: Arrival) -> None:
         """Record a visit in flight that is abandoned: its duration is at least the time until now."""
 
-    def end_in_child(self) -> None:
-        """In a forked process, end the process when the code of the visit that forked it returns or raises."""
-
     def endless(self, arrival: Arrival, frame: FrameType | None) -> str:
         """Return why a visit in flight has no natural end ("loop", "socket"), or "" if it has one.
 

@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple
 
 from chaperon.client.current_session import ensure_current, set_current
 from chaperon.errors import FeedEmpty, StepFailed, VisitTimeout
-from chaperon.forks import end_child
 from chaperon.interrupts import is_interrupt, is_ours, is_signal
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.arrival import Arrival
@@ -120,7 +119,6 @@ class VisitRunner:
     def __init__(self, entries: Sequence[EntryRunner], *, began: float) -> None:
         self._entries = [_Entry(entry) for entry in entries]
         self._began = began
-        self._in_child = False
         self._meters: dict[tuple[int, int], Meter] = {}
 
     def visit(self, arrival: Arrival) -> VisitResult:
@@ -184,10 +182,6 @@ class VisitRunner:
         meter.set_phase(arrival.phase, ())
         meter.record("visit", "visit", start, meter.clock.now(), ABANDONED, 0, arrival.due)
 
-    def end_in_child(self) -> None:
-        """In a forked process, end the process when the code of the visit that forked it returns or raises."""
-        self._in_child = True
-
     def endless(self, arrival: Arrival, frame: FrameType | None) -> str:
         """Return why a visit that is interrupted has no natural end, "" where it has one; see `endless_reason`."""
         active = self._active(arrival)
@@ -229,11 +223,7 @@ class VisitRunner:
                     active.run_init()
                 else:
                     active.run_steps()
-                if self._in_child:
-                    end_child(None)
             except BaseException as exc:
-                if self._in_child:
-                    end_child(exc)
                 if is_interrupt(exc):
                     raise
                 outcome = self._failed(active.session, exc)
