@@ -29,13 +29,24 @@ YIELD_EVERY = 100
 _LAST, _MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)
 
 
+class _Context(zmq.Context):  # type: ignore[type-arg]  # generic for type checkers alone
+    """A context that is terminated by `Sockets.close` alone.
+
+    pyzmq terminates a context that is garbage too, and waits until its sockets are closed: without an end where they
+    are garbage of the same cycle and finalized later. This one is then left to the end of the process.
+    """
+
+    def __del__(self) -> None:
+        pass
+
+
 class Sockets:
     """A context with its sockets, guarded by a *key*; *dropped* counts dropped messages by reason."""
 
     def __init__(self, key: Key | None) -> None:
         self.dropped: Counter[str] = Counter()
         self._key = key
-        self._context: Any = zmq.Context()
+        self._context: Any = _Context()
         self._authenticator = None if key is None else key.start_authenticator(self._context, self._count_fault)
         self._sockets: list[Any] = []
         self._readers: dict[Any, SocketReader] = {}
