@@ -73,6 +73,17 @@ def test_a_connection_is_used_again_and_both_are_counted(wire):
         assert (facts["connections_opened"], facts["connections_reused"]) == (1, 2)
 
 
+def test_all_urls_of_an_origin_share_its_connections_however_a_request_is_composed(wire):
+    with serving(polite) as server:
+        http = client(server.url, wire)
+
+        for path in ("/a", "/b", "/c?d=1"):
+            http.get(path)
+            http.send(http.prepare_request(requests.Request("GET", f"{server.url}{path}")))
+
+        assert server.connections == 1
+
+
 def test_a_connection_that_the_server_closed_meanwhile_costs_a_safe_request_one_retry(wire):
     with serving(once) as server:
         http = client(server.url, wire)

@@ -151,7 +151,8 @@ class HostPool:
         the only retry in the client. A *repeatable* request that was not sent completely is retried even if it is
         not *safe*.
         """
-        self._network.require_run()
+        if self._network.over:
+            self._network.refuse()
         now = self.now
         ready = now()
         deadline = ready + timeouts.total

@@ -90,8 +90,8 @@ class BoundedHTTPAdapter(HTTPAdapter):
 
     def _transmit(self, request: Any, settings: SendSettings) -> requests.Response:
         """Send *request* through urllib3, within its budget if it has one."""
-        if self.network is not None:
-            self.network.require_run()
+        if self.network is not None and self.network.over:
+            self.network.refuse()
         bounds = bounds_of(request)
         try:
             if bounds is None:

@@ -6,7 +6,7 @@ import errno
 import ssl
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import gevent
 
@@ -93,10 +93,9 @@ class NetworkContext:
     def __repr__(self) -> str:
         return f"<NetworkContext: {self.opened} connections opened, {self.reused} times reused>"
 
-    def require_run(self) -> None:
-        """Raise Interrupted if the run is *over*: only a greenlet that the scenario spawned itself sends then."""
-        if self.over:
-            raise marked(Interrupted("the run has ended: nothing is sent any more"))
+    def refuse(self) -> NoReturn:
+        """Raise Interrupted: the run is *over*, and only a greenlet that the scenario spawned itself sends then."""
+        raise marked(Interrupted("the run has ended: nothing is sent any more"))
 
     def connect(
         self,
@@ -112,7 +111,8 @@ class NetworkContext:
         The *local_addresses* are used in turn. Raises OSError (`socket.gaierror`, `ssl.SSLError` among
         them), SocketTimeout, ValueError.
         """
-        self.require_run()
+        if self.over:
+            self.refuse()
         now = self.now
         began = now()
         if not self.opened:

@@ -55,6 +55,14 @@ class Origin:
         self.host = host
         self.port = port
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Origin):
+            return NotImplemented
+        return (self.scheme, self.host, self.port) == (other.scheme, other.host, other.port)
+
+    def __hash__(self) -> int:
+        return hash((self.scheme, self.host, self.port))
+
     def __repr__(self) -> str:
         return f"{self.scheme.upper()}ConnectionPool(host={self.host!r}, port={self.port})"
 

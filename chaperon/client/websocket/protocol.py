@@ -101,8 +101,8 @@ class WebSocketProtocol:
         if self.over:
             raise self.again()
         is_message = opcode <= frames.BINARY
-        if is_message:
-            self._network.require_run()
+        if is_message and self._network.over:
+            self._network.refuse()
         if is_message and self._deflater is not None:
             payload, opcode = self._deflater.deflate(payload), opcode | frames.COMPRESSED
         try:

@@ -41,8 +41,8 @@ class SocketReader:
     def receive(self, *, frames: bool = False, gather: Callable[[], float] | None = None) -> list[Any]:
         """Return the parts of the next message: bytes, or `zmq.Frame` with *frames*. Blocks the calling greenlet.
 
-        After waiting for a message it waits *gather()* seconds more, so that others arrive. Raises `zmq.ZMQError` once
-        the socket is closed.
+        After waiting for a message it waits *gather()* seconds more, so that others arrive. Raises the error of
+        pyzmq once the socket is closed.
         """
         socket = self._socket
         while True:
