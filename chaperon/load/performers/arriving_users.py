@@ -6,11 +6,10 @@ from functools import partial
 from typing import cast
 
 from chaperon.load.arrival import Arrival
-from chaperon.load.arrivals import seeded_random
 from chaperon.load.in_flight import LONG_REST, SUSPENSION_CHECK
-from chaperon.load.kinds.think import Between
 from chaperon.load.kinds.users_per_second import UsersPerSecond
 from chaperon.load.performers.open_load import OpenLoad
+from chaperon.load.performers.performer import drawn
 
 
 class _ArrivedUser:
@@ -77,8 +76,9 @@ class ArrivingUsers(OpenLoad):
             if not flight.visit(progress, Arrival(share.entry, visit, me, user.ready, phase), user.due).stays:
                 return False
             if user.made < visits:
-                thought = clock.now() + self._drawn(load.think, user, "think")
-                user.ready = max(thought, begun + self._drawn(load.pacing, user, "pacing"))
+                seed = share.source, user.number, user.made
+                thought = clock.now() + drawn(load.think, *seed, "think")
+                user.ready = max(thought, begun + drawn(load.pacing, *seed, "pacing"))
         return False
 
     def _rests(self, user: _ArrivedUser, end: float) -> bool:
@@ -94,10 +94,3 @@ class ArrivingUsers(OpenLoad):
             flight.wait_until(end if flight.paused else flight.clock.now() + SUSPENSION_CHECK)
             user.ready = max(user.ready, flight.clock.now())
         return False
-
-    def _drawn(self, span: Between | None, user: _ArrivedUser, what: str) -> float:
-        if span is None:
-            return 0.0
-        if span.low == span.high:
-            return span.low
-        return span.draw(seeded_random(self._progress.share.source, user.number, user.made, what))

@@ -12,9 +12,8 @@ from chaperon.load.arrivals import seeded_random, user_intervals
 from chaperon.load.curve import Curve, UserInterval
 from chaperon.load.in_flight import LONG_REST, ParkedUser, VisitsInFlight
 from chaperon.load.kinds.iterations import Iterations
-from chaperon.load.kinds.think import Between
 from chaperon.load.kinds.users import Users
-from chaperon.load.performers.performer import Terms
+from chaperon.load.performers.performer import Terms, drawn
 from chaperon.load.share import ShareProgress
 
 LONG = 3600.0
@@ -204,8 +203,9 @@ class ClosedLoad:
     def _wake(self, user: int, number: int, begun: float) -> float:
         """Return the moment of a user's next visit."""
         load, now = self._load, self._flight.clock.now()
-        rested = now + self._drawn(load.think, user, number, "think")
-        return max(rested, begun + self._drawn(load.pacing, user, number, "pacing"))
+        source = self._progress.share.source
+        rested = now + drawn(load.think, source, user, number, "think")
+        return max(rested, begun + drawn(load.pacing, source, user, number, "pacing"))
 
     def _back_off(self, user: int, number: int, refused: int) -> float:
         """Return the least seconds between the starts of two visits, the last *refused* of which had no connection.
@@ -215,15 +215,6 @@ class ClosedLoad:
         """
         most = min(BACK_OFF * 2.0 ** min(refused - 2, 10), LONGEST_BACK_OFF)
         return most * (0.5 + 0.5 * seeded_random(self._progress.share.source, user, number, "back off").random())
-
-    def _drawn(self, span: Between | None, user: int, number: int, what: str) -> float:
-        if span is None:
-            return 0.0
-        return (
-            span.low
-            if span.low == span.high
-            else span.draw(seeded_random(self._progress.share.source, user, number, what))
-        )
 
     def _rests(self, active: _ActiveUser) -> bool:
         """Block until a user's rest has ended; for a long one, park the user instead and return True."""

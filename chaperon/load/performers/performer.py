@@ -1,11 +1,13 @@
-"""The protocol of performers, and the state shared by the performers of one engine."""
+"""The protocol of performers, the state shared by the performers of one engine, and their random spans."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Protocol
 
+from chaperon.load.arrivals import seeded_random
 from chaperon.load.curve import Curve
+from chaperon.load.kinds.think import Between
 from chaperon.load.share import ShareProgress
 
 
@@ -63,3 +65,11 @@ class Terms:
     def cap(self, in_flight: int | None) -> int | None:
         """Return this engine's part of a cap on visits in flight, at least 1; None without a cap."""
         return None if in_flight is None else max(in_flight // self.engines, 1)
+
+
+def drawn(span: Between | None, *seed: object) -> float:
+    """Return a time of *span* in seconds, drawn by a random source that depends on *seed* alone; 0 without a span."""
+    if span is None:
+        return 0.0
+    # a source is made only for what is random: that takes longer than the draw
+    return span.low if span.low == span.high else span.draw(seeded_random(*seed))
