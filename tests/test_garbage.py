@@ -62,3 +62,22 @@ def test_a_program_that_imported_without_pausing_keeps_its_collector(monkeypatch
 
     assert (gc.isenabled(), gc.get_threshold()) == before
     assert gc.get_freeze_count() == frozen
+
+
+def test_while_users_come_a_collection_looks_at_some_of_their_objects_only():
+    looked_at = []
+
+    def seen(phase, info):
+        if phase == "start":
+            looked_at.append(sum(len(gc.get_objects(younger)) for younger in range(info["generation"] + 1)))
+
+    with reduced_gc():
+        gc.callbacks.append(seen)
+        try:
+            users = [[[], []] for _ in range(400_000)]
+        finally:
+            gc.callbacks.remove(seen)
+
+    assert len(users) == 400_000
+    assert len(looked_at) >= 10
+    assert max(looked_at) < 250_000
