@@ -9,8 +9,8 @@ from contextlib import contextmanager
 THRESHOLDS = (50_000, 2, 350)
 """After how many objects the youngest are looked at, and how many such collections later the older ones are.
 
-An object that stays is looked at twice, then once in 50 million, however the first two are chosen: a low second one makes
-pauses short while thousands of users come, whose objects stay.
+An object that stays is looked at twice, then once in 50 million, however the first two are chosen: a low second one
+makes pauses short while thousands of users come, whose objects stay.
 """
 
 _restore: list[tuple[int, int, int]] = []
