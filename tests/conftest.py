@@ -1,19 +1,16 @@
 """How the tests are run: with patched sockets, all of them side by side."""
 
-import ast
 import gc
 import os
 import shutil
 import sys
 import tempfile
 from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, flock
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import quick
-from built import compiled
 from thorough import VARIABLE, examples
 
 HERE = Path(__file__).parent
@@ -122,18 +119,6 @@ def alone(item):
     return item.get_closest_marker("alone") is not None
 
 
-@cache
-def is_about_compiled(path):
-    """Return whether a file of tests imports a module that an install compiles."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom):
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-    return not found.isdisjoint(file.removesuffix(".py").replace("/", ".") for file in compiled())
-
-
 IN_REAL_TIME = ("faults", "alone", "processes", "examples")
 """Markers of tests for which the machine may have been too slow when they failed."""
 
@@ -158,9 +143,5 @@ def pytest_collection_modifyitems(items):
         quick.mark(item)
         if is_compiled and item.get_closest_marker("as_written"):
             item.add_marker(pytest.mark.skip("it is about texts, or replaces methods of a class that is compiled here"))
-        if is_compiled and item.get_closest_marker("long") and not is_about_compiled(item.path):
-            item.add_marker(
-                pytest.mark.skip("it computes for long, with nothing compiled but what quick tests use, too")
-            )
         if any(item.get_closest_marker(name) for name in IN_REAL_TIME):
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))

@@ -257,6 +257,7 @@ def test_a_scenario_that_raises_everywhere_fails_but_reports(chaperon, target):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.long
 def test_a_million_names_are_capped_and_it_is_said(chaperon, target):
     file = """
 from chaperon import step

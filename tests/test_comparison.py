@@ -275,6 +275,7 @@ def test_a_target_that_became_slower_is_found_by_the_median():
     assert same.slower == 0
 
 
+@pytest.mark.long
 def test_the_change_that_is_said_to_be_detectable_is_detected():
     world = World("correlation 0.7", seconds=120, correlation=0.7, wander=0.05, rate=20)
     detectable = sorted(compared(world, 10, margin=0.0)["p50"].detectable)[5]

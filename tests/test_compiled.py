@@ -6,6 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+import both_ways
 import pytest
 from built import compiled
 
@@ -70,9 +71,16 @@ def test_visits_pass_through_every_module_that_is_compiled(target, tls_target, w
     assert {path for path in compiled() if str(ROOT / path) not in files} == NOT_OF_A_VISIT
 
 
-@pytest.mark.skipif(find_spec("chaperon.visit__mypyc") is None, reason="the source is run as it is written")
-@pytest.mark.parametrize("path", compiled())
-def test_a_build_compiles_every_module_of_the_list(path):
-    module = import_module(path.removesuffix(".py").replace("/", "."))
+def test_every_compiled_module_has_tests_that_run_with_compiled_code_too():
+    assert {both_ways.part_of(path) for path in compiled()} == both_ways.TESTS.keys()
+    assert all(both_ways.TESTS.values())
+    assert [path.name for path in both_ways.files() if not path.is_file()] == []
+    marked = [path for path in ROOT.glob("tests/test_*.py") if "@pytest.mark." + "compiled" in path.read_text()]
+    assert set(marked) <= set(both_ways.files())
 
-    assert module.__file__.endswith(".so")
+
+@pytest.mark.skipif(find_spec("chaperon.visit__mypyc") is None, reason="the source is run as it is written")
+def test_a_build_compiles_every_module_of_the_list():
+    modules = [import_module(path.removesuffix(".py").replace("/", ".")) for path in compiled()]
+
+    assert [module.__name__ for module in modules if not module.__file__.endswith(".so")] == []

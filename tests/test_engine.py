@@ -18,6 +18,7 @@ from chaperon.load.shapes import iterations, rate, users
 from chaperon.measure.window import VisitCounts
 
 
+@pytest.mark.long
 def test_a_rate_starts_each_visit_from_absolute_times_for_an_hour():
     stage = Stage(rate(3, hold="1h"), took=0.05).play()
 

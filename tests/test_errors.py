@@ -109,6 +109,7 @@ def sentences_on_errors():
 
 
 @pytest.mark.as_written
+@pytest.mark.long
 def test_an_error_that_any_docstring_names_exists():
     named = set(re.findall(r"\b[A-Z]\w+(?:Error|Timeout|Missing)\b", " ".join(sentences_on_errors())))
 

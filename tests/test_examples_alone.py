@@ -18,7 +18,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SERVERS = sorted(path.stem for path in (ROOT / "examples" / "servers").glob("[!_]*.py"))
 BESIDES = {"cluster": 1, "embedded_master": 1}
 """Examples whose second command is for another shell, with the number of commands that are started first."""
-AT_ONCE = 3
+AT_ONCE = 4
 """How many examples run at the same time: each of them keeps a small part of a core busy."""
 AS_TYPED = "test_an_example_passes_as_typed["
 RUNS = int(os.environ.get("EXAMPLE_RUNS", "1"))

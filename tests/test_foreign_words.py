@@ -1,10 +1,12 @@
 """Options, commands and settings of other load testers lead to ours."""
 
 import re
+from itertools import product
 
 import click
 import pytest
 from click.testing import CliRunner
+from thorough import some
 
 from chaperon.cli.foreign_words import COMMANDS as THEIRS
 from chaperon.cli.foreign_words import OPTIONS
@@ -29,8 +31,7 @@ def refusal(*words):
     return str(done.exception)
 
 
-@pytest.mark.parametrize("name", OPTIONS)
-@pytest.mark.parametrize("form", ["{} 3", "{}=3", "{}3"])
+@pytest.mark.parametrize(("name", "form"), some(product(OPTIONS, ["{} 3", "{}=3", "{}3"]), 2))
 def test_each_option_of_another_tool_leads_to_ours(name, form):
     if form == "{}3" and name.startswith("--"):
         form = "x {}"

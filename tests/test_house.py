@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.as_written
+pytestmark = [pytest.mark.as_written, pytest.mark.long]
 
 HOUSE = Path(__file__).resolve().parent.parent / "chaperon"
 FLOORS = [

@@ -191,6 +191,7 @@ def mutated(chance):
     return bytes(raw_bytes) if chance.random() < 0.9 else chance.randbytes(chance.randrange(400))
 
 
+@pytest.mark.long
 def test_thousands_of_mutated_messages_on_open_ports_are_counted_and_dropped(desk):
     door, chance, context = desk(), Random(11), zmq.Context()
     control, sink = context.socket(zmq.DEALER), context.socket(zmq.PUSH)

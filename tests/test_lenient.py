@@ -2,11 +2,13 @@
 
 import gzip
 import zlib
+from itertools import product
 
 import pytest
 import requests
 from gevent.server import StreamServer
 from serving import Serving
+from thorough import some
 
 from chaperon.client.http.measured import MeasuredSession
 from chaperon.client.http.response_head import read_head
@@ -93,9 +95,7 @@ def asked(http, url, **options):
     return response.status_code, response.reason, response.content, response.headers.get("Content-Length", "").strip()
 
 
-@pytest.mark.parametrize("size", [None, 1], ids=["whole", "byte by byte"])
-@pytest.mark.parametrize("stream", [False, True], ids=["at once", "streamed"])
-@pytest.mark.parametrize("answer", ACCEPTED)
+@pytest.mark.parametrize(("answer", "stream", "size"), some(product(ACCEPTED, [False, True], [None, 1]), 3))
 def test_what_requests_accepts_is_accepted(answer, stream, size):
     with Saying(ACCEPTED[answer], size) as server, MeasuredSession() as http:
         found = asked(http, server.url, stream=stream)

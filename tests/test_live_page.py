@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from contextlib import closing, suppress
 from dataclasses import replace
+from itertools import product
 
 import gevent
 import pytest
@@ -17,6 +18,7 @@ from browser import CHROMIUM, Browser
 from test_ci_outputs import HOSTILE, report_of
 from test_fleet import Ground
 from test_page import data_of_page, second_of
+from thorough import some
 from unjudged import UNJUDGED
 from waits import came, until
 
@@ -127,10 +129,13 @@ def test_the_shell_is_all_that_is_served_without_a_token(page):
     assert page.tokens.read not in shell
 
 
-@pytest.mark.parametrize("path", ["/state", "/state?from=0&to=2", "/row?scenario=shop&name=GET+/&kind=http",
-                                  "/news", "/hello", "/template", "/metrics", "/plan",
-                                  "/socket", "/control", "/favicon.ico", "/%2e%2e/state", "//state"])  # fmt: skip
-@pytest.mark.parametrize("token", [None, "", "wrong", "x" * 4000])
+PATHS = (
+    "/state", "/state?from=0&to=2", "/row?scenario=shop&name=GET+/&kind=http", "/news", "/hello", "/template",
+    "/metrics", "/plan", "/socket", "/control", "/favicon.ico", "/%2e%2e/state", "//state",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "token"), some(product(PATHS, [None, "", "wrong", "x" * 4000]), 3))
 def test_nothing_else_is_served_without_a_token(page, path, token):
     for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"):
         status, text = ask(page, path, token=token, method=method)
@@ -459,6 +464,7 @@ def test_bytes_that_are_no_request_do_not_disturb_the_page(page, capfd, sent):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.long
 def test_a_viewer_that_does_not_read_is_dropped_and_the_others_are_not(page):
     quick = connect(page)
     slow = connect(page, sockopt=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)])

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from unittest import mock
 
@@ -15,6 +16,7 @@ import responses
 import vcr
 from requests.adapters import HTTPAdapter
 from scenes import once
+from thorough import some
 
 from chaperon.client import mocks
 from chaperon.client.http.measured import MeasuredSession
@@ -93,9 +95,7 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("transport", ["wire", "urllib3"])
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("mocked", MOCKS)
+@pytest.mark.parametrize(("mocked", "call", "transport"), some(product(MOCKS, CALLS, ["wire", "urllib3"]), 5))
 def test_a_mock_answers_in_place_of_the_server_while_it_is_there(target, mocked, call, transport):
     texts = []
 

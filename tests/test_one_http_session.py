@@ -1,8 +1,11 @@
 """What is set on the HTTP session in a nested scenario, a task or a step holds for the user from then on."""
 
+from itertools import product
+
 import pytest
 import requests
 from scenes import once
+from thorough import some
 
 from chaperon import Scenario
 from chaperon.client.http.measured import MeasuredSession
@@ -92,9 +95,7 @@ def under_tags(session, change):
 PLACES = [in_a_nested_scenario, in_a_nested_scenario_within_another, in_a_task, by_the_service, under_tags]
 
 
-@pytest.mark.parametrize("before", [False, True], ids=["at once", "after a request"])
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("change", SETTINGS)
+@pytest.mark.parametrize(("change", "place", "before"), some(product(SETTINGS, PLACES, [False, True]), 7))
 def test_a_setting_holds_from_then_on(target, change, place, before):
     seen = []
 

@@ -2,6 +2,7 @@
 
 import ssl
 from contextlib import suppress
+from itertools import product
 
 import pytest
 import requests
@@ -9,6 +10,7 @@ import trustme
 from ground import PromptServer, Target
 from requests.auth import AuthBase, HTTPDigestAuth
 from serving import Serving
+from thorough import some
 
 from chaperon import Environment, Scenario, run, step, users
 from chaperon.client import origins
@@ -158,9 +160,14 @@ CARRIED = {
 }
 
 
-@pytest.mark.parametrize("transport", ["wire", "urllib3"])
-@pytest.mark.parametrize("carried", CARRIED)
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+EACH = list(product(WAYS, CARRIED))
+
+
+@pytest.mark.parametrize(
+    ("way", "carried", "transport"),
+    [*((*row, "wire") for row in EACH), *((*row, "urllib3") for row in some(EACH, 4))],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
 def test_another_origin_gets_nothing_of_the_environments(target, other, way, carried, transport):
     http = MeasuredSession(service=Service(target.url, transport=transport, **CARRIED[carried]))
     http.headers["X-Session"] = SECRET

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.as_written
+pytestmark = [pytest.mark.as_written, pytest.mark.long]
 
 ROOT = Path(__file__).resolve().parent.parent
 FORBIDDEN = (

@@ -69,7 +69,7 @@ OTHERS = [(command, key) for command, key in EVERY if FIRST[key] != command]
 
 
 @pytest.mark.parametrize(
-    ("name", "key"), [*((command, key) for key, command in FIRST.items()), *some(OTHERS, 4)], ids=lambda value: value
+    ("name", "key"), [*((command, key) for key, command in FIRST.items()), *some(OTHERS, 16)], ids=lambda value: value
 )
 def test_every_option_comes_from_its_variable_and_from_the_file_and_the_command_line_is_first(
     name, key, shown, tmp_path, monkeypatch

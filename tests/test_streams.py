@@ -4,6 +4,7 @@ import gzip
 import io
 import shutil
 from contextlib import suppress
+from itertools import product
 
 import gevent
 import pytest
@@ -154,8 +155,7 @@ def seen(http, server, way):
     return pieces, None
 
 
-@pytest.mark.parametrize("way", some(WAYS, 3))
-@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize(("body", "way"), some(product(BODIES, WAYS), 5))
 def test_a_body_is_read_as_with_plain_requests(body, way):
     with Slow(BODIES[body]) as server, requests.Session() as plain, MeasuredSession() as ours:
         wanted = seen(plain, server, way)
@@ -174,8 +174,10 @@ WHOLE = [
 ]
 
 
-@pytest.mark.parametrize("way", some([way for way in WAYS if way not in ("raw as a file", "raw as a text file")], 3))
-@pytest.mark.parametrize("body", WHOLE)
+REUSABLE = [way for way in WAYS if way not in ("raw as a file", "raw as a text file")]
+
+
+@pytest.mark.parametrize(("body", "way"), some(product(WHOLE, REUSABLE), 5))
 def test_a_connection_is_used_again_once_its_body_is_read(body, way):
     with Slow(BODIES[body], keep=True) as server, MeasuredSession() as http:
         assert seen(http, server, way)[1] is None

@@ -56,6 +56,7 @@ def starts_of(path):
                 yield called
 
 
+@pytest.mark.long
 def test_long_lived_greenlets_are_started_in_one_place():
     others = [path for path in MODULES.values() if path != HOUSE / "load" / "background.py"]
 

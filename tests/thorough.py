@@ -10,7 +10,11 @@ VARIABLE = "THOROUGH_TESTS"
 
 
 def some(table, every):
-    """Return the rows of a table; without `--thorough` the first and then every n-th."""
+    """Return the rows of a table; without `--thorough` the first and then every n-th.
+
+    The table may be a product of tables: where *every* has no factor in common with their lengths, the rows go through
+    all of each.
+    """
     return list(table)[:: 1 if VARIABLE in os.environ else every]
 
 
