@@ -18,7 +18,7 @@ from chaperon.cluster.journal.private_dir import PrivateDir
 from chaperon.cluster.protocol.messages import WindowsReceived
 from chaperon.cluster.transport.in_memory import LossyNetwork
 from chaperon.cluster.worker.join import Identity
-from chaperon.cluster.worker.supervisor import LEFT, OVER, REFUSED, RESTART_DELAY, Supervisor
+from chaperon.cluster.worker.supervisor import LEFT, OVER, REFUSED, RESTART_DELAY, Supervisor, describe_exit
 from chaperon.cluster.worker.worker import Worker
 from chaperon.testing import VirtualClock
 
@@ -222,3 +222,10 @@ def test_an_engine_that_replaces_one_of_a_run_waits_shortly_for_its_master(monke
 
     assert waiting.get(timeout=10) == REFUSED
     assert [dict(pairwise(c)).get("--wait") for c in commands] == waits
+
+
+@pytest.mark.parametrize(
+    ("code", "text"), [(3, "ended with code 3"), (-9, "was ended by SIGKILL"), (-40, "was ended by signal 40")]
+)
+def test_an_end_is_described_by_any_code(code, text):
+    assert describe_exit(code) == text

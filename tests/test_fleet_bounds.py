@@ -133,7 +133,7 @@ def test_the_result_of_a_setup_that_fits_a_message_reaches_the_workers():
             r"what setup returned has 8,5\d\d,\d\d\d bytes, more than fit in a message of 4,194,304 to a worker: "
             "write the data to a file beside the scenario",
         ),
-        ({"when": object()}, "what setup returned cannot be sent to workers: .*use text, numbers, lists and dicts"),
+        ({"when": object()}, "what setup returned cannot be sent to workers: .*use text, finite numbers"),
     ],
     ids=["large", "object"],
 )

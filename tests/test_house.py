@@ -25,6 +25,7 @@ FLOORS = [
         "descriptors",
         "gc_tuning",
         "lazy_dataclass",
+        "signed",
     },
     {"measure"},
     {"load"},

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.plain_text import encodable
+from chaperon.signed import Signed
 
 ErrorPlace = tuple[str, str, str]
 """(scenario, series name, error class)"""
@@ -38,7 +39,7 @@ class SocketMessage:
     """
 
     sent: bool
-    at: float
+    at: Signed
     size: int
     text: str
     binary: bool = False
@@ -64,7 +65,7 @@ class Exchange:
     series: str
     error: str
     message: str
-    at: float
+    at: Signed
     took: float
     step: str
     user: int

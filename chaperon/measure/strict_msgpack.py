@@ -1,4 +1,4 @@
-"""Encoding of plain values and dataclasses as msgpack, and decoding with a type check of every field."""
+"""Encoding of plain values and dataclasses as msgpack, and decoding with a check of every field's type and range."""
 
 from __future__ import annotations
 
@@ -7,15 +7,24 @@ import types
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from operator import attrgetter
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgpack
 
 from chaperon.errors import WireError
 from chaperon.measure.plain_text import encodable, excerpt
+from chaperon.signed import SIGNED
 
 LARGEST = 4 << 20
 """Maximum size of a message, in bytes."""
+MOST_COUNT = 1 << 53
+"""Greatest whole number of a field, up to which a float is exact, too; a sum of a thousand of them fits in 64 bits."""
+MOST_NUMBER = float(1 << 63)
+"""Greatest number of a field that is not whole."""
+MOST_SIGNED = (1 << 64) - 1
+"""Greatest size of a whole number that may be negative."""
+DEEPEST = 100
+"""How deep the lists and mappings of a field of type `Any` may be nested."""
 
 Check = Callable[[Any], Any]
 
@@ -55,15 +64,49 @@ _FIELDS: dict[type, Callable[[Any], Any]] = {}
 
 
 def _whole(value: Any) -> int:
-    if type(value) is not int:
-        raise WireError(f"{value!r} is not a whole number")
+    if type(value) is not int or not 0 <= value <= MOST_COUNT:
+        raise WireError(f"{excerpt(value)} is not a whole number from 0 to {MOST_COUNT:,}")
+    return value
+
+
+def _signed_whole(value: Any) -> int:
+    if type(value) is not int or not -MOST_SIGNED <= value <= MOST_SIGNED:
+        raise WireError(f"{excerpt(value)} is not a whole number of 64 bits")
     return value
 
 
 def _number(value: Any) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value):
-        raise WireError(f"{value!r} is not a finite number")
+    if type(value) not in (int, float) or not 0 <= value <= MOST_NUMBER:
+        raise WireError(f"{excerpt(value)} is not a number from 0 to {MOST_NUMBER:.0e}")
     return float(value)
+
+
+def _signed_number(value: Any) -> float:
+    if type(value) not in (int, float) or not -MOST_NUMBER <= value <= MOST_NUMBER:
+        raise WireError(f"{excerpt(value)} is not a finite number")
+    return float(value)
+
+
+def plain(value: Any, deep: int = 0) -> Any:
+    """Return *value* if it is one that a field of type `Any` may have, else raise WireError."""
+    kind = type(value)
+    if kind is tuple or kind is dict:
+        if deep == DEEPEST:
+            raise WireError(f"a value is nested more than {DEEPEST} deep")
+        for each in value:
+            plain(each, deep + 1)
+        for each in value.values() if kind is dict else ():
+            plain(each, deep + 1)
+    elif kind is float:
+        if not math.isfinite(value):
+            raise WireError(f"{value!r} is not a finite number")
+    elif kind not in (str, int, bool, bytes, types.NoneType):
+        raise WireError(f"{excerpt(value)} is not a plain value")
+    return value
+
+
+def _unchecked(value: Any) -> Any:
+    return value
 
 
 def _encodable(value: str) -> str:
@@ -85,20 +128,19 @@ def _exactly(kind: type) -> Check:
     return check
 
 
-def reader(hint: Any) -> Check:
+def reader(hint: Any, *, signed: bool = False) -> Check:
     """Return a function that checks and converts a decoded value to the type *hint*, or raises WireError.
 
+    Numbers are from 0 to `MOST_COUNT` or `MOST_NUMBER`; they may be negative with *signed* and in types marked
+    `SIGNED`. A value of type `Any` is plain, with finite numbers; one of type `object` is not checked.
     Raises TypeError if the type is not supported.
     """
     origin, inner = get_origin(hint), get_args(hint)
-    if hint is Any:
-        return lambda value: value
-    if hint is int:
-        return _whole
-    if hint is float:
-        return _number
-    if hint is str:
-        return _text
+    if origin is Annotated:
+        return reader(inner[0], signed=signed or SIGNED in inner)
+    simple = (_SIGNED if signed else _SIMPLE).get(hint)
+    if simple is not None:
+        return simple
     if hint in (bytes, bool):
         return _exactly(hint)
     if hint is types.NoneType:
@@ -106,18 +148,32 @@ def reader(hint: Any) -> Check:
     if origin is Literal:
         return _one_of(inner)
     if origin is tuple:
-        return _list_of(reader(inner[0])) if inner[1:] == (...,) else _fields_of([reader(i) for i in inner])
+        if inner[1:] == (...,):
+            return _list_of(reader(inner[0], signed=signed))
+        return _fields_of([reader(i, signed=signed) for i in inner])
     if origin is dict:
-        return _mapping(reader(inner[0]), reader(inner[1]))
+        return _mapping(reader(inner[0], signed=signed), reader(inner[1], signed=signed))
     if origin in (Union, types.UnionType):
-        return _union_of([reader(i) for i in inner])
+        return _union_of([reader(i, signed=signed) for i in inner])
     if is_dataclass(hint) and isinstance(hint, type):
-        hints = get_type_hints(hint)
-        hints_of_fields = [hints[f.name] for f in fields(hint)]
-        if all(one in (str, bytes, bool, int) for one in hints_of_fields):
-            return _plain_dataclass_of(hint, tuple(hints_of_fields))
-        return _dataclass_of(hint, _fields_of([reader(one) for one in hints_of_fields]))
+        typed = get_type_hints(hint, include_extras=True)
+        hints: list[Any] = []
+        for each in fields(hint):
+            hints.append(Annotated[typed[each.name], SIGNED] if SIGNED in each.metadata else typed[each.name])
+        if not signed and all(one in (str, bytes, bool, int) for one in hints):
+            return _plain_dataclass_of(hint, tuple(hints))
+        return _dataclass_of(hint, _fields_of([reader(one, signed=signed) for one in hints]))
     raise TypeError(f"no reader for the type {hint!r}")
+
+
+_SIMPLE: dict[Any, Check] = {
+    Any: plain,
+    object: _unchecked,
+    str: _text,
+    int: _whole,
+    float: _number,
+}
+_SIGNED = {**_SIMPLE, int: _signed_whole, float: _signed_number}
 
 
 def _one_of(allowed: tuple[Any, ...]) -> Check:
@@ -176,12 +232,15 @@ def _dataclass_of(kind: type, values: Check) -> Check:
 
 
 def _plain_dataclass_of(kind: type, types: tuple[type, ...]) -> Check:
-    """As `_dataclass_of`, but faster: for dataclasses whose fields only need a check of their type."""
+    """As `_dataclass_of`, but faster: for dataclasses of texts, bytes, truth values and whole numbers."""
     texts = [place for place, each in enumerate(types) if each is str]
+    whole = [place for place, each in enumerate(types) if each is int]
 
     def check(value: Any) -> Any:
         if type(value) is not tuple or tuple(map(type, value)) != types:
             raise WireError(f"{excerpt(value)} is no {kind.__name__}")
+        for place in whole:
+            _whole(value[place])
         for place in texts:
             if not value[place].isascii():
                 return kind(*[_encodable(each) if type(each) is str else each for each in value])

@@ -10,6 +10,7 @@ from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.exchange import Exchange
 from chaperon.measure.sample import Failure, Key
 from chaperon.measure.series import Series
+from chaperon.signed import SIGNED_FIELD
 
 OUTCOMES = ("done", "failed", "interrupted", "no_row", "dropped", "lost")
 """The outcomes of a planned visit, in the order in which reports list them."""
@@ -70,8 +71,9 @@ class ErrorCount:
     """
 
     count: int
-    first: float
-    last: float
+    # mypyc keeps no type with a mark, such as `Signed`.
+    first: float = field(metadata=SIGNED_FIELD)
+    last: float = field(metadata=SIGNED_FIELD)
     sample: str
     warm: int = 0
     where: str = ""
@@ -97,7 +99,7 @@ class RunEvent:
     not run, cause unknown). *took* is the duration in seconds, *text* says what and where.
     """
 
-    at: float
+    at: float = field(metadata=SIGNED_FIELD)
     kind: str
     text: str
     took: float = 0.0

@@ -15,8 +15,9 @@ from chaperon.measure.exchange import Exchange
 from chaperon.measure.sample import Key
 from chaperon.measure.series import EXEMPLARS, Series
 from chaperon.measure.sketch import Sketch
-from chaperon.measure.strict_msgpack import LARGEST, pack, reader, unpack
-from chaperon.measure.window import OUTCOMES, ErrorCount, RunEvent, VisitCounts, Window
+from chaperon.measure.strict_msgpack import LARGEST, MOST_COUNT, pack, reader, unpack
+from chaperon.measure.window import ErrorCount, RunEvent, VisitCounts, Window
+from chaperon.signed import Signed
 
 MOST = 5_000
 """Most centroids of a sketch."""
@@ -37,13 +38,13 @@ _Packed = tuple[
     int,
     tuple[tuple[str, int, VisitCounts], ...],
     tuple[tuple[tuple[str, str, str], ErrorCount], ...],
-    dict[str, float],
+    dict[str, Signed],
     dict[str, tuple[int, int, int]],
     dict[str, int],
     tuple[tuple[tuple[str, str], float], ...],
     dict[str, float],
     tuple[RunEvent, ...],
-    tuple[Any, ...],
+    tuple[object, ...],
     tuple[str, ...],
     dict[str, str],
     tuple[Exchange, ...],
@@ -58,6 +59,13 @@ _KNOWN = 20_000
 def _key(raw: Any) -> Key:
     """Return *raw* as a checked key. Cached: the same keys arrive every second."""
     return Key(*_read_key(raw))
+
+
+def _keys(raw: Sequence[Any]) -> list[Key]:
+    try:
+        return list(map(_key, raw))
+    except TypeError:  # it has no hash
+        raise WireError("a window with a series whose name is not a list of texts") from None
 
 
 def pack_window(window: Window, *, began: float) -> bytes:
@@ -115,25 +123,32 @@ def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
         exchanges,
         planes,
     ) = _read(_inflated(body))
-    if seq < 1 or at < 0 or users < 0:
-        raise WireError("a window with a number out of range")
+    if seq < 1:
+        raise WireError("a window with the number 0")
     parts = _series(planes, len(keys) + len(own), began)
-    series = dict(zip(map(_key, keys), parts[: len(keys)], strict=True))
+    series = dict(zip(_keys(keys), parts[: len(keys)], strict=True))
     generator = dict(zip(own, parts[len(keys) :], strict=True))
     if len(series) != len(keys) or len(generator) != len(own):
         raise WireError("a window with a series listed twice")
+    for key, one in series.items():
+        if key.kind != "gauge" and (one.good.low < 0 or one.bad.low < 0 or one.censored.low < 0):
+            raise WireError("a window with a time below 0")
+    counted = {(label, second): counts for label, second, counts in ledger}
+    wrong, times = dict(errors), dict(phases)
+    if len(counted) != len(ledger) or len(wrong) != len(errors) or len(times) != len(phases):
+        raise WireError("a window with a count listed twice")
     window = Window(
         worker=worker,
         seq=seq,
         at=at,
         series=series,
-        ledger={(label, second): _checked_counts(counts) for label, second, counts in ledger},
-        errors=dict(errors),
+        ledger=counted,
+        errors=wrong,
         health=health,
         progress=progress,
         users=users,
         notes=notes,
-        phases=dict(phases),
+        phases=times,
         due=due,
         happenings=happenings,
         generator=generator,
@@ -179,6 +194,8 @@ def _series(planes: Sequence[bytes], number: int, began: float) -> list[Series]:
     ints, exact, means, weights, slowest = map(_column, "QdfIf", planes)
     if not (_finite(exact) and _finite(means) and _finite(slowest)):
         raise WireError("a window with a number that is not finite")
+    if ints and max(ints) > MOST_COUNT:
+        raise WireError(f"a window with a count beyond {MOST_COUNT:,}")
     if len(ints) != _INTS * number or len(slowest) % 2:
         raise WireError("a window with numbers missing")
     slowest[1::2] = [moment + began for moment in slowest[1::2]]
@@ -258,12 +275,6 @@ def _finite(column: list[float]) -> bool:
 
 def _clamped(value: float) -> float:
     return min(max(value, -_LARGEST), _LARGEST)
-
-
-def _checked_counts(counts: VisitCounts) -> VisitCounts:
-    if min(counts.planned, counts.waited, *[getattr(counts, name) for name in OUTCOMES]) < 0:
-        raise WireError("a ledger with a negative number")
-    return counts
 
 
 def _planes(values: array[Any]) -> bytes:

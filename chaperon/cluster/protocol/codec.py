@@ -8,7 +8,7 @@ from typing import Any
 from chaperon.cluster.protocol.messages import KINDS, Message
 from chaperon.errors import LoadError, OtherProtocol, WireError
 from chaperon.measure.quantity import count_text
-from chaperon.measure.strict_msgpack import LARGEST, Check, pack, reader, unpack
+from chaperon.measure.strict_msgpack import LARGEST, Check, pack, plain, reader, unpack
 
 PROTOCOL = 16
 
@@ -26,9 +26,14 @@ def require_sendable(message: Message, parts: Mapping[str, Any]) -> None:
     sizes = {}
     for what, value in parts.items():
         try:
-            sizes[what] = len(pack(value))
+            packed = pack(value)
+            sizes[what] = len(packed)
+            if len(packed) <= LARGEST:
+                plain(unpack(packed))
         except WireError as exc:
-            raise LoadError(f"{what} cannot be sent to workers: {exc}; use text, numbers, lists and dicts") from None
+            raise LoadError(
+                f"{what} cannot be sent to workers: {exc}; use text, finite numbers, lists and dicts"
+            ) from None
     size = len(encode(message))
     if size > LARGEST:
         what = max(sizes, key=lambda each: sizes[each])

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.closing import Closing
+from chaperon.signed import SignedInt
 
 Order = Literal["wait", "run", "end", "stop", "kill", "over"]
 """What a master orders: wait; perform the shares; end when they are done; end within the grace
@@ -202,7 +203,7 @@ class WorkerDied:
 
     worker: str
     incarnation: int
-    code: int
+    code: SignedInt
     cut: int = 0
     fault: str = ""
 
@@ -221,7 +222,7 @@ class WindowsReceived:
 class LogLine:
     """A log record of a worker: its level, as in `logging`, its text, and the lines of its traceback."""
 
-    level: int
+    level: SignedInt
     text: str
     details: tuple[str, ...] = ()
 

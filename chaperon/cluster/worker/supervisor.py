@@ -181,7 +181,7 @@ class Supervisor:
                 deaths = 0
                 continue
             deaths += 1
-            self._notify(f"worker {name}: its engine {_describe_exit(code)}")
+            self._notify(f"worker {name}: its engine {describe_exit(code)}")
             self._wait_to_restart()
             if deaths >= MAX_DEATHS:
                 self._notify(f"worker {name}: given up after {count_text(deaths, 'death')} in a row")
@@ -306,7 +306,11 @@ def _signal(engine: subprocess.Popen[bytes], number: int) -> None:
         engine.send_signal(number)
 
 
-def _describe_exit(code: int) -> str:
+def describe_exit(code: int) -> str:
+    """Return how a process ended, by its exit code, which is the negative number of a signal that ended it."""
     if code >= 0:
         return f"ended with code {code}"
-    return f"was ended by {signal.Signals(-code).name}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:  # a real-time signal has no name
+        return f"was ended by signal {-code}"

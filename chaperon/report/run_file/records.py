@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Any
+from typing import Annotated, Any
 
 from chaperon.errors import RunFileError, WireError
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.plain_text import excerpt
 from chaperon.measure.strict_msgpack import pack, reader, unpack
 from chaperon.measure.window import VisitCounts
+from chaperon.signed import SIGNED, SignedInt
 
 SCHEMA = "chaperon-run/1"
 MOST_PARTS = 1_000
@@ -35,7 +36,7 @@ class RunHeader:
     time: float
     began: float
     environment: str
-    seed: int
+    seed: SignedInt
     loads: tuple[tuple[str, str], ...]
     limits: tuple[str, ...]
     rules: dict[str, float | None]
@@ -121,7 +122,7 @@ class LostVisitsRecord:
 class Correction:
     """Changes to the ledger that no window brings, by scenario label and second in which the visits were due."""
 
-    ledger: tuple[tuple[str, int, VisitCounts], ...]
+    ledger: tuple[tuple[str, int, Annotated[VisitCounts, SIGNED]], ...]
 
 
 @lazy_dataclass(frozen=True, slots=True)
