@@ -106,6 +106,20 @@ def is_interrupt(exc: BaseException) -> bool:
     return is_ours(exc) or is_signal(exc)
 
 
+def is_raised(exc: BaseException) -> bool:
+    """Return whether code that was called raised *exc*, of any class: it is no interrupt.
+
+    False also for GreenletExit and Timeout of gevent that another greenlet or a timer threw into this one.
+    """
+    if issubclass(type(exc), Exception):
+        return True
+    innermost = traceback_of(exc)
+    while innermost is not None and innermost.tb_next is not None:
+        innermost = innermost.tb_next
+    thrown = innermost is None or str(innermost.tb_frame.f_globals.get("__name__", "")).partition(".")[0] == "gevent"
+    return not thrown and not is_interrupt(exc)
+
+
 def _at_raise(trace: TracebackType) -> bool:
     """Return whether a `raise` statement ended the frame, or the frame is of compiled code, which checks no signals."""
     code = trace.tb_frame.f_code.co_code

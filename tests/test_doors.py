@@ -347,6 +347,7 @@ RAISED = [
     TypeError("not JSON"),
     AssertionError(),
     StopIteration(),
+    SystemExit(3),
 ]
 OTHERS = [exc for exc in RAISED if not isinstance(exc, OSError)]
 

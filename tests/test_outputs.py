@@ -1,5 +1,6 @@
 """What a run is written to: every output gets what it should, and one that fails loses itself alone."""
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -12,10 +13,14 @@ from chaperon import Environment, Scenario, iterations, rate, run, step
 from chaperon.cli.outputs import OUTPUTS
 from chaperon.errors import OutputError
 from chaperon.execution import output_feed
-from chaperon.execution.output_feed import QUEUED
+from chaperon.execution.output_feed import QUEUED, OutputFeed
 from chaperon.execution.running import Running
 from chaperon.measure.sample import Key
+from chaperon.measure.window import Window
+from chaperon.report.collector import Collector
+from chaperon.report.monitor import RunMonitor
 from chaperon.report.outputs.output import Output
+from chaperon.report.verdict import Verdict
 from chaperon.testing import VirtualClock
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,6 +64,10 @@ class Failing(Kept):
     def second(self, second):
         self._fail("second")
         super().second(second)
+
+    def late(self, second):
+        self._fail("late")
+        super().late(second)
 
     def finish(self, report):
         super().finish(report)
@@ -244,6 +253,72 @@ def test_an_output_that_is_behind_at_the_end_gets_what_is_queued():
 
     assert [second.at for second in behind.seconds] == list(range(6))
     assert not [note for note in running.report().notes if "lost" in note]
+
+
+ANY = [
+    KeyboardInterrupt(),
+    SystemExit(3),
+    gevent.GreenletExit(),
+    asyncio.CancelledError(),
+    gevent.Timeout(1),
+    MemoryError(),
+]
+"""What an output's own code may raise."""
+
+
+@pytest.mark.parametrize("where", ["start", "finish"])
+@pytest.mark.parametrize("error", ANY, ids=lambda error: type(error).__name__)
+def test_an_output_that_raises_anything_loses_itself_alone(where, error):
+    broken, kept = Failing(where, error=error), Kept()
+
+    running = simulate(broken, kept)
+
+    (failure,) = running.output_failures
+    assert failure.text.startswith(f"cannot write the list: {type(error).__name__}")
+    assert kept.report is not None
+    assert running.report().verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("error", ANY, ids=lambda error: type(error).__name__)
+def test_an_output_that_raises_anything_for_a_second_loses_that_second_alone(capsys, error):
+    broken, kept = Failing("second", error=error), Kept()
+
+    running = simulate(broken, kept)
+
+    report = running.report()
+    assert report.notes["seconds lost by the output the list"] == len(kept.seconds) > 0
+    assert broken.report is not None
+    assert (report.verdict, running.output_failures) == (Verdict.PASS, [])
+    assert type(error).__name__ in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", ANY, ids=lambda error: type(error).__name__)
+def test_an_output_that_raises_anything_for_a_late_window_loses_it_alone(error):
+    broken, kept = Failing("late", error=error), Kept()
+    monitor = RunMonitor(Collector(["a", "b"]), [], brake=None)
+    feed = OutputFeed([broken, kept], monitor)
+    feed.begin(0.0)
+    for window in (Window("a", 1, 0), Window("a", 2, 30), Window("b", 1, 0), Window("b", 2, 30)):
+        monitor.collector.add(window)
+    monitor.collector.close()
+
+    feed.flush()
+
+    assert (len(broken.seconds), len(broken.added)) == (len(kept.seconds), 0)
+    assert len(kept.added) == 1
+    assert monitor.collector.totals().notes["seconds lost by the output the list"] == 1
+
+
+def test_a_timeout_of_the_program_ends_its_wait_for_an_output():
+    class Slow(Kept):
+        def finish(self, report):
+            gevent.event.Event().wait()
+
+    feed = OutputFeed([Slow()], RunMonitor(Collector(()), [], brake=None))
+
+    with pytest.raises(gevent.Timeout), gevent.Timeout(0.01):
+        feed.finish(None)
+    assert feed.failures == []
 
 
 @pytest.mark.parametrize("where", ["start", "finish"])

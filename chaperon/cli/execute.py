@@ -27,7 +27,7 @@ from chaperon.cli.terminal.streams import hide, print_error, print_notice, print
 from chaperon.execution.descriptor_check import descriptor_warning
 from chaperon.execution.environment import Environment
 from chaperon.execution.output_feed import OutputFailure, failure_text
-from chaperon.interrupts import is_a, is_ours
+from chaperon.interrupts import is_a, is_ours, is_raised
 from chaperon.measure.exception_text import describe
 from chaperon.measure.sample import Sample
 from chaperon.report.output_parts.output_file import probe_output
@@ -48,7 +48,9 @@ def attempt(name: str, write: Callable[[], None]) -> bool:
         write()
     except BrokenPipeError:
         raise
-    except Exception as exc:
+    except BaseException as exc:
+        if not is_raised(exc):
+            raise
         _print_failure(failure_text(name, exc))
         return False
     return True
@@ -75,7 +77,9 @@ def write_report(report: Report, outputs: Sequence[Output], options: OutputValue
     for output in outputs:
         try:
             output.finish(report)
-        except Exception as exc:
+        except BaseException as exc:
+            if not is_raised(exc):
+                raise
             failures.append(OutputFailure(output.name, exc))
     return exit_code_of(report, failures, err=prints_elsewhere(options))
 

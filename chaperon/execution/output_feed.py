@@ -12,7 +12,7 @@ import gevent
 from gevent.event import Event
 
 from chaperon.errors import OutputError
-from chaperon.interrupts import is_interrupt
+from chaperon.interrupts import is_raised
 from chaperon.load.background import Watched, spawn_watched
 from chaperon.measure.exception_text import describe
 from chaperon.measure.sample import Key
@@ -37,7 +37,7 @@ class OutputFailure(NamedTuple):
     """An output that could not be written, by its name, with what it raised."""
 
     output: str
-    error: Exception
+    error: BaseException
 
     @property
     def text(self) -> str:
@@ -67,7 +67,9 @@ class OutputFeed:
                 output.start(plan)
             except OutputError:
                 raise
-            except Exception as exc:
+            except BaseException as exc:
+                if not is_raised(exc):
+                    raise
                 self._outputs.remove(output)
                 self.failures.append(OutputFailure(output.name, exc))
 
@@ -100,7 +102,9 @@ class OutputFeed:
             try:
                 with gevent.Timeout(FINISH, TimeoutError(f"it took longer than {FINISH:g} s")):
                     output.finish(report)
-            except Exception as exc:
+            except BaseException as exc:
+                if not is_raised(exc):
+                    raise
                 self.failures.append(OutputFailure(output.name, exc))
 
     def _attach(self, output: Output) -> None:
@@ -173,7 +177,7 @@ class _LiveOutput:
                 try:
                     (self._output.late if late else self._output.second)(second)
                 except BaseException as exc:
-                    if is_interrupt(exc) or isinstance(exc, gevent.GreenletExit):
+                    if not is_raised(exc):
                         raise
                     self._lose(describe(exc))
             if self._closing:
