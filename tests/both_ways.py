@@ -11,13 +11,14 @@ TESTS = {
     "chaperon/timers.py": "timers engine",
     "chaperon/measure/": "measure bounds caps plain_text censoring responses tags samples generator_part http wire "
     "exchanges journal",
-    "chaperon/measure/precision/": "intervals long_run kept_seconds confidence",
+    "chaperon/measure/precision/": "intervals long_run kept_seconds confidence comparison",
     "chaperon/measure/timed_block.py": "session where_raised",
-    "chaperon/report/run_sums.py": "bounds report",
-    "chaperon/report/spooling/": "intervals kept_seconds",
-    "chaperon/load/": "load engine engine_shapes ledger reckoning remnant dealing data",
+    "chaperon/report/run_sums.py": "bounds report live_page",
+    "chaperon/report/spooling/": "intervals kept_seconds live_page",
+    "chaperon/load/": "load engine engine_shapes ledger reckoning remnant dealing data watched",
     "chaperon/load/performers/": "engine engine_shapes users_per_second long_rests cluster",
-    "chaperon/client/network/": "scripted_network transport connecting tls_streams origins second_witness",
+    "chaperon/client/network/": "scripted_network transport connecting tls_streams origins second_witness "
+    "session_setup stray_requests",
     "chaperon/client/http/": "transport any_bytes repeated_heads json_text streams lenient hostile request_target "
     "refused_cookies",
     "chaperon/client/known_parts.py": "known_secrets",

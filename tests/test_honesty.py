@@ -167,13 +167,13 @@ def test_a_visit_that_waits_for_the_one_before_is_late_by_the_response_clock_alo
 def test_a_server_frozen_for_a_fifth_of_the_time_shows_in_an_open_load(server, chaperon):
     target = server(freeze=0.6, every=3.0)  # the proportions of 2 s in every 10
 
-    done = chaperon(BROWSE, "--url", target.url, "--rate", "100", "--hold", "6s")
+    done = chaperon(BROWSE, "--url", target.url, "--rate", "100", "--hold", "3s")
 
     visit = row(done.report, "visit")
     analytic = frozen_quantile(0.95, 0.6, 3.0)
     assert analytic == pytest.approx(0.45)
     assert visit["response"]["p95"] == pytest.approx(analytic, rel=0.05)
-    assert visit["count"] == len(arrivals(target)) == 600
+    assert visit["count"] == len(arrivals(target)) == 300
 
 
 @pytest.mark.faults
@@ -181,7 +181,7 @@ def test_a_server_frozen_for_a_fifth_of_the_time_shows_in_an_open_load(server, c
 def test_a_closed_load_does_not_see_it_which_is_why_there_are_open_ones(server, chaperon):
     target = server(freeze=0.6, every=3.0)
 
-    done = chaperon(BROWSE, "--url", target.url, "--users", "1", "--hold", "4s", "--trust", "cpu=off")
+    done = chaperon(BROWSE, "--url", target.url, "--users", "1", "--hold", "3s", "--trust", "cpu=off")
 
     # far below what arrivals that do not wait for one another see, on a busy machine too
     assert row(done.report, "visit")["p95"] < frozen_quantile(0.95, 0.6, 3.0) / 2
@@ -245,7 +245,7 @@ def test_a_third_of_what_it_can_send_passes(server, chaperon):
 def test_users_that_saturate_the_generator_are_invalid_too(server, chaperon):
     target = server()
 
-    done = chaperon(BURN, "--url", target.url, "--users", "30", "--hold", "3s")
+    done = chaperon(BURN, "--url", target.url, "--users", "30", "--hold", "2s")
 
     assert done.returncode == 5
 

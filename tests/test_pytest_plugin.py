@@ -1,6 +1,7 @@
 """The pytest plugin: the fixture `load`, in a pytest of its own."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,82 +36,68 @@ def inner(tmp_path, target):
     return run
 
 
-@pytest.mark.processes
-def test_a_test_gets_the_report_of_a_load(inner, target):
-    done = inner("""
-def test_it(load):
+PASSING = """
+def test_report(load):
     report = load("shop.py", url=URL, iterations=5, trust=TRUST, limits=["errors < 1%"])
     assert report.requests.count == 5
     assert report["GET /"].p95 is None or report["GET /"].p95 < 5
-""")
-
-    assert done.returncode == 0, done.stdout
-    assert target.count("GET /") == 5
-    section = done.stdout.partition(" load ===")[2]
-    assert "test_load.py::test_it: PASS, 5 requests in" in section, ascii(done.stdout)
 
 
-@pytest.mark.processes
-@pytest.mark.parametrize(
-    ("call", "words"),
-    [
-        (
-            'load("shop.py", url=URL, iterations=3, trust=TRUST, limits=["max(GET /) < 1us"])',
-            ["shop.py: FAIL", "max(GET /)"],
-        ),
-        ('load("none.py", url=URL)', ["exit code 3", "no such file: none.py"]),
-        ('load("shop.py", url=URL, rate="many")', ["exit code 2", "'many' is not a rate"]),
-    ],
-)
-def test_a_load_that_is_no_pass_fails_the_test_with_its_reasons(inner, call, words):
-    done = inner(f"def test_it(load):\n    {call}\n")
-
-    assert done.returncode == 1
-    assert all(word in done.stdout for word in words), done.stdout
-    assert "Traceback" not in done.stdout
-
-
-@pytest.mark.processes
-def test_without_check_a_broken_limit_is_for_the_test_to_judge(inner):
-    done = inner("""
-def test_it(load):
+def test_without_check(load):
     report = load("shop.py", url=URL, iterations=3, trust=TRUST, limits=["max(GET /) < 1us"], check=False)
     assert report.verdict.name == "FAIL"
-""")
-
-    assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.processes
-def test_the_process_of_the_tests_is_not_patched_and_imports_no_gevent(inner):
-    done = inner("""
-def test_it(load):
+def test_not_patched(load):
     import socket, sys
     load("shop.py", url=URL, iterations=1, trust=TRUST)
     assert "gevent" not in sys.modules
     assert socket.socket.__module__ == "socket"
-""")
-
-    assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.processes
-def test_headers_and_config_are_sent_and_stand_in_no_list_of_processes(inner, target, tmp_path):
-    (tmp_path / "config.py").write_text(SCENARIO.replace("'/'", "session.config['place']"))
-
-    done = inner("""
-def test_it(load, monkeypatch):
+def test_headers_and_config(load, monkeypatch):
     import subprocess
     real = subprocess.Popen
     seen = []
     monkeypatch.setattr(subprocess, "Popen", lambda command, **more: seen.append(command) or real(command, **more))
     load("config.py", url=URL, iterations=1, trust=TRUST, headers={"X-Key": "open-sesame"}, config={"place": "/here"})
     assert "open-sesame" not in " ".join(seen[0])
-""")
+"""
+
+
+@pytest.mark.processes
+def test_loads_that_pass_give_their_reports_to_their_tests(inner, target, tmp_path):
+    """Among them one without check, whose broken limit is for the test to judge; gevent is not imported here."""
+    (tmp_path / "config.py").write_text(SCENARIO.replace("'/'", "session.config['place']"))
+
+    done = inner(PASSING)
 
     assert done.returncode == 0, done.stdout
-    assert target.asked == ["GET /here"]
-    assert target.headers[0]["HTTP_X_KEY"] == "open-sesame"
+    assert target.asked == 9 * ["GET /"] + ["GET /here"]
+    assert target.headers[-1]["HTTP_X_KEY"] == "open-sesame"
+    section = done.stdout.partition(" load ===")[2]
+    assert "test_load.py::test_report: PASS, 5 requests in" in section, ascii(done.stdout)
+
+
+NO_PASS = {
+    'load("shop.py", url=URL, iterations=3, trust=TRUST, limits=["max(GET /) < 1us"])': ["shop.py: FAIL", "max(GET /)"],
+    'load("none.py", url=URL)': ["exit code 3", "no such file: none.py"],
+    'load("shop.py", url=URL, rate="many")': ["exit code 2", "'many' is not a rate"],
+    'load("shop.py", url=URL, rate=5, hold="1h", trust=TRUST, within=3)': ["shop.py: ABORTED"],
+}
+"""By call: what the failure of its test says."""
+
+
+@pytest.mark.processes
+def test_a_load_that_is_no_pass_fails_the_test_with_its_reasons(inner):
+    done = inner("".join(f"def test_{n}(load):\n    {call}\n\n\n" for n, call in enumerate(NO_PASS)))
+
+    assert done.returncode == 1
+    assert re.search(r"^=* ?4 failed in ", done.stdout, re.MULTILINE), done.stdout
+    assert "Traceback" not in done.stdout
+    failures = re.split(r"^_+ test_\d _+$", done.stdout, flags=re.MULTILINE)[1:]
+    for words, failure in zip(NO_PASS.values(), failures, strict=True):
+        assert all(word in failure for word in words), failure
 
 
 MARKED = """
@@ -159,17 +146,6 @@ def test_a_page_lies_beside_the_junit_file(inner, tmp_path):
     assert properties["load"].startswith("PASS, ")
     assert Path(properties["load page"]).parent == tmp_path / "out"
     assert "<html" in Path(properties["load page"]).read_text()[:500]
-
-
-@pytest.mark.processes
-def test_a_load_that_takes_too_long_is_interrupted(inner):
-    done = inner("""
-def test_it(load):
-    load("shop.py", url=URL, rate=5, hold="1h", trust=TRUST, within=3)
-""")
-
-    assert done.returncode == 1
-    assert "shop.py: ABORTED" in done.stdout
 
 
 def test_it_is_an_entry_point_of_pytest():

@@ -57,6 +57,7 @@ def starts_of(path):
 
 
 @pytest.mark.long
+@pytest.mark.as_written
 def test_long_lived_greenlets_are_started_in_one_place():
     others = [path for path in MODULES.values() if path != HOUSE / "load" / "background.py"]
 
