@@ -12,7 +12,7 @@ from waits import until
 
 from chaperon.cluster.protocol.codec import encode
 from chaperon.cluster.protocol.messages import Bye, Hello, Lease, Offer, Ping, Reject, WindowFrame
-from chaperon.cluster.transport import keys
+from chaperon.cluster.transport import key_files, keys
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.key_files import choose_key, find_key, write_pair
 from chaperon.cluster.transport.keys import MasterKey, WorkerKey, make_pair, parse_key, require_key
@@ -276,6 +276,39 @@ def test_a_file_without_a_key_is_refused_by_its_name_and_never_replaced_by_anoth
         choose_key(given[0], {**given[1], **user}, MasterKey, Address.parse("tcp://127.0.0.1"), "bind")
 
     assert not (tmp_path / "settings").exists()
+
+
+@pytest.mark.parametrize("parts", [(), ("chp1-master:",)], ids=["nothing", "no end"])
+def test_a_pipe_that_brings_no_key_is_given_up(tmp_path, monkeypatch, parts):
+    monkeypatch.setattr(key_files, "PATIENCE", 0.05)
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    end = os.open(tmp_path / "pipe", os.O_RDWR)  # a writer that never closes
+    for part in parts:
+        os.write(end, part.encode())
+    try:
+        with pytest.raises(UsageError, match="key in .*pipe: nothing more was written to this pipe within"):
+            find_key(str(tmp_path / "pipe"), {}, MasterKey)
+    finally:
+        os.close(end)
+
+
+def test_a_pipe_without_a_writer_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(key_files, "PATIENCE", 0.05)
+    os.mkfifo(tmp_path / "pipe", 0o600)
+
+    with pytest.raises(UsageError, match="nothing more was written"):
+        find_key(None, {"CHAPERON_KEY_FILE": str(tmp_path / "pipe")}, WorkerKey)
+
+
+def test_a_key_comes_through_a_pipe(tmp_path):
+    master, _ = make_pair()
+    reading, writing = os.pipe()
+    os.write(writing, f"{master}\n".encode())
+    os.close(writing)
+    try:
+        assert str(find_key(f"/dev/fd/{reading}", {}, MasterKey)) == str(master)
+    finally:
+        os.close(reading)
 
 
 def test_a_device_without_text_is_no_key():

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import select
 import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 
+from chaperon.clock import default_clock
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.key_variables import FILE_VARIABLE, VARIABLE
 from chaperon.cluster.transport.keys import (
@@ -27,8 +31,10 @@ from chaperon.report.output_parts.output_file import followed
 NAMES = {MasterKey: "master.key", WorkerKey: "worker.key"}
 REMEDIES = "give one with --key FILE (chaperon keygen makes it), or do without on this machine with --no-key"
 
-MAX_KEY_CHARACTERS = 1_000
-"""Maximum number of characters read from a key file; a key has about a hundred."""
+MAX_KEY_BYTES = 1_000
+"""Maximum number of bytes read from a key file; a key has about a hundred."""
+PATIENCE = 10.0
+"""Seconds in which a key must be written to a pipe that it is read from."""
 
 
 def choose_key(
@@ -172,18 +178,37 @@ def _of_kind(text: str, kind: type[Key], source: str | Path) -> Key:
 
 
 def _read(path: Path, *, private: bool = False) -> str:
-    """Return the text of a key file; one in the user's *private* folder must be the user's. Raises UsageError."""
+    """Return the text of a key file; one in the user's *private* folder must be the user's. Raises UsageError.
+
+    Blocks up to `PATIENCE` seconds for what writes to a pipe.
+    """
     try:
-        file = os.open(path, os.O_RDONLY | (os.O_NOFOLLOW if private else 0))
-        with os.fdopen(file, encoding="utf-8-sig") as stream:  # some editors begin a file with a byte order mark
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | (os.O_NOFOLLOW if private else 0))
+        with os.fdopen(file, "rb", buffering=0) as stream:
             status = os.fstat(file)
             if private and status.st_uid != os.geteuid():
                 raise UsageError(f"{path} belongs to another user: move it away, or {REMEDIES}")
             if status.st_mode & 0o077 and stat.S_ISREG(status.st_mode):
                 raise UsageError(f"{path} can be read by others: chmod 600 {path}")
-            return stream.read(MAX_KEY_CHARACTERS)
+            return _content(stream).decode("utf-8-sig")  # some editors begin a file with a byte order mark
     except (OSError, UnicodeDecodeError) as exc:
         why = getattr(exc, "strerror", None) or "it is no text"
         if private and path.is_symlink():
             why = "it is a link; put the key itself there"
         raise UsageError(f"cannot read the key in {path}: {why}") from None
+
+
+def _content(stream: FileIO) -> bytes:
+    """Return the beginning of a file that was opened not to block. Raises OSError, as when nothing came in time."""
+    now = default_clock().now
+    content, ends = b"", now() + PATIENCE
+    poll = select.poll()
+    poll.register(stream, select.POLLIN)
+    while len(content) < MAX_KEY_BYTES:
+        if not poll.poll(1000 * max(ends - now(), 0.0)):
+            raise OSError(errno.ETIMEDOUT, f"nothing more was written to this pipe within {PATIENCE:g} s")
+        part = stream.read(MAX_KEY_BYTES - len(content))
+        if part == b"":
+            break
+        content += part or b""
+    return content
