@@ -286,7 +286,7 @@ def test_a_pipe_that_brings_no_key_is_given_up(tmp_path, monkeypatch, parts):
     for part in parts:
         os.write(end, part.encode())
     try:
-        with pytest.raises(UsageError, match="key in .*pipe: nothing more was written to this pipe within"):
+        with pytest.raises(UsageError, match=r"key in .*pipe: nothing more was written to this pipe within"):
             find_key(str(tmp_path / "pipe"), {}, MasterKey)
     finally:
         os.close(end)
