@@ -68,15 +68,16 @@ class CurrentVisit:
 
     def nested(self) -> CurrentVisit:
         """Return the state for a scenario within this visit: random numbers and the numbering of tasks go on."""
-        inner = CurrentVisit(self.user)
-        inner.number, inner.due, inner.started = self.number, self.due, self.started
-        inner.random, inner.random_key, inner.paced_until = self.random, self.random_key, self.paced_until
-        inner.rows, inner.tasks = self.rows, self.tasks
+        inner = self._within(self.random_key, self.paced_until)
+        inner.random, inner.tasks = self.random, self.tasks
         return inner
 
     def for_task(self, random_key: str, now: float) -> CurrentVisit:
         """Return the state for a task that this visit starts at *now*; *random_key* is that of the task."""
+        return self._within(random_key, now)
+
+    def _within(self, random_key: str | None, paced_until: float) -> CurrentVisit:
         inner = CurrentVisit(self.user)
         inner.number, inner.due, inner.started = self.number, self.due, self.started
-        inner.random_key, inner.paced_until, inner.rows = random_key, now, self.rows
+        inner.random_key, inner.paced_until, inner.rows = random_key, paced_until, self.rows
         return inner

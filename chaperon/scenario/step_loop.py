@@ -70,5 +70,4 @@ def run_in_order(steps: list[PlannedStep], session: Any, meter: Meter, current: 
                 raise failed
             clear_listed(exc)
         if step.think is not None and place != last:
-            think = step.think  # as `Session.sleep`: without a random source for a span that is not random
-            session.clock.sleep(think.low if think.low == think.high else think.draw(session.random))
+            session.clock.sleep(step.think.draw_for(session))

@@ -35,8 +35,7 @@ class FlowMethods(SeededRandom):
         drawn = thinking(span)
         if drawn is not None:
             self.meter.last_reply = None  # its body is not kept while a user thinks
-            # a random source has 2.5 kB, which a user that sleeps would keep
-            self.clock.sleep(drawn.low if drawn.low == drawn.high else drawn.draw(self.random))
+            self.clock.sleep(drawn.draw_for(self))
 
     def random_delay(self, most: float | str) -> None:
         """Block for a random span, uniformly distributed from 0 to *most*."""
