@@ -146,7 +146,8 @@ class Timers:
             self._armed = self._moment = due
             if calls[0][2].sharp and self._lead <= self._budget:
                 self._moment -= self._lead
-            self._alarm.set(self._moment)
+            if self.forks == alarms.forks:  # else the parent process has the alarm
+                self._alarm.set(self._moment)
         if not self._listening:
             self._listening = True
             self._alarm.listen(self._ring)

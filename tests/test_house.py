@@ -26,6 +26,7 @@ FLOORS = [
         "gc_tuning",
         "lazy_dataclass",
         "signed",
+        "forks",
     },
     {"measure"},
     {"load"},

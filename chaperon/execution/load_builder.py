@@ -117,7 +117,7 @@ def build_local_load(
                 config=merge(plan.config, entry.config),
                 services=plan.services,
                 seed=plan.seed,
-                stop_run=stop_run,
+                stop_run=lambda reason: None if network.forked else stop_run(reason),
                 rendezvous=rendezvous,
                 unique_rows=unique_rows,
                 numbering=user_numbering(entry.load),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -109,6 +109,14 @@ class LocalLoad:
         self._health.stop()
         self._close()
         self._abandoned = True
+
+    def end_in_child(self, objects: Iterable[object]) -> None:
+        """End the load in a process that the scenario has forked; see `forks`."""
+        from chaperon.client.network.tcp import TcpStream  # late: `requests` imports ssl, to be patched first
+
+        self._abandoned = True
+        self._recorder.detach()
+        self._network.end_in_child(each for each in objects if isinstance(each, TcpStream))
 
     def _close(self) -> None:
         """Cut the last window. Nothing is sent after it, and a note counts the requests that are still in flight."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -17,6 +17,7 @@ from chaperon.errors import NotPatched, OutputError, TeardownError, UsageError
 from chaperon.execution.output_feed import OutputFailure
 from chaperon.execution.plan import RunPlan
 from chaperon.execution.run_outputs import RunOutputs
+from chaperon.forks import end_in_children, keep_in_children
 from chaperon.load.live_changes import LiveChanges
 from chaperon.load.plan import levels_at
 from chaperon.measure.plain_text import WORDS, encodable
@@ -60,6 +61,7 @@ class Run(ABC):
         self._whole_shares = plan.shares()
         self._outputs: RunOutputs | None = None
         self._started = ""
+        self._forked = False
         self._load_began = 0.0
         self._ended = Event()
 
@@ -72,6 +74,8 @@ class Run(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._forked:
+            return
         if self._started and not self.ended:
             if exc is None:
                 self.stop("the block it ran in was left")
@@ -106,6 +110,7 @@ class Run(ABC):
         self._outputs = written = RunOutputs(outputs, self._monitor, has_samples=self._has_samples)
         self._sample_outputs = written.sample_outputs
         self._spare = SpareDescriptors()
+        end_in_children(self._end_in_child)
         try:
             if not monkey.is_module_patched("socket"):
                 raise NotPatched("put `from gevent import monkey; monkey.patch_all()` first in your script")
@@ -121,6 +126,7 @@ class Run(ABC):
         except BaseException:
             self._abandon()
             self._tear_down()
+            keep_in_children(self._end_in_child)
             raise
         return self
 
@@ -290,7 +296,10 @@ class Run(ABC):
             return self.report()
         if self.ended and self._outputs.written is None:
             self._monitor.collector.close()
-        return self._outputs.finish(lambda: change(self.report()))
+        report = self._outputs.finish(lambda: change(self.report()))
+        if self.ended:
+            keep_in_children(self._end_in_child)
+        return report
 
     def check_written(self) -> None:
         """Raise TeardownError or OutputError, with the report in it, where something failed beside the run."""
@@ -334,7 +343,13 @@ class Run(ABC):
         """Give up what the run holds of others, after its end."""
         return
 
+    def _end_in_child(self, objects: Iterable[object]) -> None:
+        """End the run in a process that the scenario has forked, where nothing drives it; see `forks`."""
+        self._forked = True
+
     def _check_started(self) -> None:
+        if self._forked:
+            raise UsageError("the run goes on in the process that has started it, not in one forked from that")
         if not self._started:
             raise UsageError("the run has not started: call start() first, or use environment.start()")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 from chaperon.clock import Clock, HubClock
@@ -83,6 +83,12 @@ class Running(Run):
         self._reconcile(load)
         self._abandoned = True
         self._ended.set()
+
+    def _end_in_child(self, objects: Iterable[object]) -> None:
+        """End the run and its load in a process that the scenario has forked; see `forks`."""
+        super()._end_in_child(objects)
+        if self._load is not None:
+            self._load.end_in_child(objects)
 
     def _release(self) -> None:
         if self._abandoned:

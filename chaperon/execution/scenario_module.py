@@ -14,6 +14,7 @@ from types import ModuleType
 from chaperon.author_frames import author_places
 from chaperon.errors import ChaperonError, LoadError
 from chaperon.execution.import_guard import LIBRARIES, search
+from chaperon.forks import children_ended
 from chaperon.interrupts import is_interrupt
 from chaperon.measure.exception_text import describe, text_of
 
@@ -132,7 +133,8 @@ def _by_itself(file: Path) -> ModuleType:
 def _run(path: Path, make: Callable[[], ModuleType]) -> ModuleType:
     """Return what *make* imports. Raises LoadError for any exception of the file."""
     try:
-        return make()
+        with children_ended():
+            return make()
     except SyntaxError as exc:
         file = path if exc.filename in (None, str(path.resolve())) else exc.filename
         raise LoadError(f"{file}, line {exc.lineno or '?'}: syntax error: {exc.msg}") from exc

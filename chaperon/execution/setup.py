@@ -11,6 +11,7 @@ from typing import Any
 import gevent
 
 from chaperon.errors import ChaperonError, LoadError, TeardownError
+from chaperon.forks import children_ended
 from chaperon.interrupts import is_interrupt
 from chaperon.measure.exception_text import describe_at, text_of
 from chaperon.session.config import Config, merge
@@ -56,7 +57,8 @@ class Setup:
     def begin(self) -> Mapping[str, Any]:
         """Set up, and return what is to be merged into the config; raises LoadError."""
         try:
-            given = self._set_up()
+            with children_ended():
+                given = self._set_up()
             config = merge(self._config, _mapping(given))
         except BaseException as exc:
             if is_interrupt(exc):
@@ -74,7 +76,8 @@ class Setup:
     def end(self) -> None:
         """Tear down what was set up, in bounded time; once, however often it is called. Raises TeardownError."""
         try:
-            with gevent.Timeout(self._patience, TimeoutError(f"it took longer than {self._patience:g} s")):
+            expired = TimeoutError(f"it took longer than {self._patience:g} s")
+            with gevent.Timeout(self._patience, expired), children_ended():
                 self._undo.close()
         except BaseException as exc:
             if is_interrupt(exc):

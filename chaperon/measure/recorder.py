@@ -119,14 +119,11 @@ class Caps:
 class Recorder:
     """Collects the samples, visits, errors and notes of one worker. `cut` returns them as a window.
 
-    *began* is the reading of the clock at the start of the run, in seconds. *second* is the
-    second of the run that the first window covers. *lag* estimates how long responses waited for
-    the event loop. *tap* is called with every sample, *journal* receives samples, visits, events and notes.
-    *reserved* is what limits speak of, see `Caps`. The caps above bound the memory used, for any number of samples.
-    *recorded* counts the samples and *left_out* the requests of series that the environment
-    leaves out, *messages* the WebSocket messages recorded as sent; all are counted apart from the windows.
-    *responses* counts HTTP responses, *ledger* the visits by label and second since the last cut. *activity* is
-    that of the session that recorded last.
+    *began* is the reading of the clock at the start of the run, in seconds, *second* the second of it that the first
+    window covers. *lag* estimates how long responses waited for the event loop. *tap* is called with every sample,
+    *journal* gets all records. *reserved* is what limits speak of, see `Caps`, whose bounds limit the memory used.
+    *recorded* counts samples, *left_out* requests of series that the environment leaves out, *messages* those sent by
+    WebSockets; *ledger* has the visits since the last cut, *activity* is that of the session that recorded last.
     """
 
     def __init__(
@@ -173,6 +170,10 @@ class Recorder:
     def cut_so_far(self) -> int:
         """The number of the newest window that was cut."""
         return self._seq
+
+    def detach(self) -> None:
+        """Write no more to the journal, call no tap: in a forked process both belong to its parent."""
+        self._journal = self._keep = self._tap = self.exchanges.tap = self.exchanges.response = None
 
     def record(self, sample: Sample) -> None:
         """Record one sample; see `record_fields`."""
@@ -345,8 +346,7 @@ class Recorder:
     ) -> Window:
         """Return all records since the last cut as the window of the next second.
 
-        The parameters are fields of the window (see `Window`); *late* is the lateness of the visits that
-        started since the last cut, in seconds.
+        The parameters are fields of the window (see `Window`); *late* has the lateness of the visits begun since then.
         """
         for series in self._begun:
             if series.rows:

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar, cast, overload
 
+from chaperon import forks
 from chaperon.clock import WAIT, seconds
 from chaperon.errors import PlanError, StepTimeout
 from chaperon.interrupts import is_interrupt
@@ -115,7 +116,7 @@ def _step(
                     value = once(session, *args, **kwargs)
                     break
                 except BaseException as exc:
-                    if is_interrupt(exc):
+                    if is_interrupt(exc) or forks.in_child():
                         raise
                     clear_listed(exc)
             else:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
+from chaperon import forks
 from chaperon.client.current_session import ensure_current, set_current
 from chaperon.errors import FeedEmpty, StepFailed, VisitTimeout
 from chaperon.interrupts import is_interrupt, is_ours, is_signal
@@ -123,6 +124,8 @@ class VisitRunner:
 
     def visit(self, arrival: Arrival) -> VisitResult:
         """Run one visit, its session's `init` first if it is new."""
+        if forks.forker is not None:
+            forks.end_forker()
         entry = self._entries[arrival.entry]
         now, began = entry.now, self._began
         start = now()
@@ -203,7 +206,11 @@ class VisitRunner:
             set_current(active.session)
             try:
                 active.scenario.run_cleanup(active.session)
+                if forks.forker is not None:
+                    forks.end_forker()
             except BaseException as exc:
+                if forks.forker is not None:
+                    forks.end_forker(exc)
                 if is_signal(exc):
                     raise
                 clear_listed(exc)  # recorded as «step cleanup»; the session is over
@@ -223,7 +230,11 @@ class VisitRunner:
                     active.run_init()
                 else:
                     active.run_steps()
+                if forks.forker is not None:
+                    forks.end_forker()
             except BaseException as exc:
+                if forks.forker is not None:
+                    forks.end_forker(exc)
                 if is_interrupt(exc):
                     raise
                 outcome = self._failed(active.session, exc)

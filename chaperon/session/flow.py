@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any, cast
 
+from chaperon import forks
 from chaperon.clock import Clock, seconds
 from chaperon.errors import BlockTimeout, PlanError
 from chaperon.interrupts import is_interrupt
@@ -73,7 +74,7 @@ class FlowMethods(SeededRandom):
         self.endless_work.loops += 1
         try:
             for turn in count():
-                if end is not None and now() >= end:
+                if (end is not None and now() >= end) or forks.in_child():  # in a child no interrupt would end it
                     return
                 yield turn
                 if step is None:

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 import gevent
 
+from chaperon import forks
 from chaperon.client.current_session import set_current
 from chaperon.clock import Clock
 from chaperon.errors import Ended, FeedEmpty, JoinTimeout, SessionAborted, TaskEnded, TaskMissing
@@ -129,7 +130,11 @@ class Task:
         try:
             with TimedBlock(child.meter, self.name, "task") if self._timed else nullcontext():
                 self.value = work()
+            if forks.forker is not None:
+                forks.end_forker()
         except BaseException as exc:
+            if forks.forker is not None:
+                forks.end_forker(exc)
             if is_ours(exc):
                 self._end_children(child, exc)
                 return

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _socket
 import errno
+import os
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from typing import Any, NamedTuple, NoReturn
 
@@ -70,12 +72,14 @@ class NetworkContext:
     *now* returns the reading of the run's clock, in seconds; all timestamps of a response come from it. *sent*
     counts the requests that transports sent or tried to send, without redirects, *messages_sent* the WebSocket
     messages: both are compared with what is recorded. *over* is set before the last window is cut: nothing that no
-    window would include is sent any more. *shared* holds what HTTP clients make once for all sessions.
+    window would include is sent any more. *forked* is set with it in a process that a scenario has forked. *shared*
+    holds what HTTP clients make once for all sessions.
     """
 
     def __init__(self, network: Network | None = None, now: Callable[[], float] | None = None) -> None:
         self.now = now or default_clock().now
         self.over = False
+        self.forked = False
         self.sent = 0
         self.messages_sent = 0
         self.opened = 0
@@ -94,8 +98,20 @@ class NetworkContext:
         return f"<NetworkContext: {self.opened} connections opened, {self.reused} times reused>"
 
     def refuse(self) -> NoReturn:
-        """Raise Interrupted: the run is *over*, and only a greenlet that the scenario spawned itself sends then."""
+        """Raise Interrupted: the run is *over*, and only code beside its visits would send then."""
+        if self.forked:
+            raise marked(Interrupted("nothing is sent by a process that a scenario has forked: start one of its own"))
         raise marked(Interrupted("the run has ended: nothing is sent any more"))
+
+    def end_in_child(self, streams: Iterable[NetworkStream]) -> None:
+        """Send nothing more in a forked process, whose *streams* share their connections with its parent's."""
+        self.over = self.forked = True
+        ours, other = _socket.socketpair()
+        other.close()
+        for stream in streams:
+            if stream.fileno() >= 0:
+                os.dup2(ours.fileno(), stream.fileno(), inheritable=False)  # reads find the end, writes fail
+        ours.close()
 
     def connect(
         self,

@@ -14,6 +14,7 @@ from chaperon.cluster.worker.window_sender import WindowSender
 from chaperon.execution.load_builder import build_local_load
 from chaperon.execution.local_load import LocalLoad
 from chaperon.execution.plan import RunPlan
+from chaperon.forks import end_in_children
 from chaperon.load.background import OnFault, fault_text, say_fault, spawn_watched
 from chaperon.load.engine import Leasing
 from chaperon.load.share import Share
@@ -139,6 +140,7 @@ class Assignment:
                 on_share_ended=self._on_share_ended,
             ),
         )
+        end_in_children(self.load.end_in_child)
         for lease in self._leases.values():
             self._start_share(self.load, lease)
         spawn_watched("the load", self._perform, self.load, on_fault=self._on_load_fault, ends=True)
