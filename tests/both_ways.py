@@ -1,6 +1,6 @@
 """What runs with compiled code too: for each part of it, the files of tests that enter it and assert what it did.
 
-`python tests/both_ways.py` prints the files, for the command line of pytest. The other tests are about what no build
+`python tests/both_ways.py` prints the files, a line each, for `.ci/run`. The other tests are about what no build
 changes: texts, arguments of commands, outputs, pages, imports.
 """
 
@@ -43,4 +43,4 @@ def files():
 
 
 if __name__ == "__main__":
-    print(*(path.relative_to(HERE.parent) for path in files()))
+    print(*(path.relative_to(HERE.parent) for path in files()), sep="\n")

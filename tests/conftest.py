@@ -119,7 +119,7 @@ def alone(item):
     return item.get_closest_marker("alone") is not None
 
 
-IN_REAL_TIME = ("faults", "alone", "processes", "examples")
+IN_REAL_TIME = {"faults", "alone", "processes", "examples"}
 """Markers of tests for which the machine may have been too slow when they failed."""
 
 
@@ -140,8 +140,8 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: not alone(item))
     is_compiled = find_spec("chaperon.visit__mypyc") is not None
     for item in items:
-        quick.mark(item)
-        if is_compiled and item.get_closest_marker("as_written"):
+        names = quick.mark(item)
+        if is_compiled and "as_written" in names:
             item.add_marker(pytest.mark.skip("it is about texts, or replaces methods of a class that is compiled here"))
-        if any(item.get_closest_marker(name) for name in IN_REAL_TIME):
+        if not IN_REAL_TIME.isdisjoint(names):
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))

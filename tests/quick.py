@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-SLOW = ("processes", "long", "faults", "alone", "page", "compat", "examples", "speed")
+SLOW = {"processes", "long", "faults", "alone", "page", "compat", "examples", "speed"}
 """Markers of tests that are not of the quick suite."""
 FIXTURES = {"shells", "process", "started", "chaperon_in"}
 """Fixtures that start processes: a test that uses one needs no marker."""
@@ -13,11 +13,18 @@ STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.sys
 
 
 def mark(item):
-    """Give a test the marker `processes` if its fixtures start them, and `quick` if nothing makes it slow."""
+    """Give a test the marker `processes` if its fixtures start them, and `quick` if nothing makes it slow.
+
+    Return the names of its markers.
+    """
+    names = {marker.name for marker in item.iter_markers()}
     if not FIXTURES.isdisjoint(item.fixturenames):
         item.add_marker("processes")
-    if not any(item.get_closest_marker(name) for name in SLOW):
+        names.add("processes")
+    if SLOW.isdisjoint(names):
         item.add_marker("quick")
+        names.add("quick")
+    return names
 
 
 class NoProcesses:
