@@ -13,6 +13,7 @@ from chaperon.cluster.protocol.codec import PROTOCOL, decode, encode, require_se
 from chaperon.cluster.protocol.messages import Lease, Ping, Welcome, WorkerDied
 from chaperon.errors import LoadError, RunFileError, WireError
 from chaperon.measure import window_codec
+from chaperon.measure.closing import Closing
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.strict_msgpack import LARGEST, pack, reader, unpack
@@ -247,3 +248,9 @@ def test_what_a_worker_would_refuse_is_not_sent(value, why):
 def test_a_negative_progress_of_a_lease_is_refused():
     with pytest.raises(WireError, match="-30 is not a whole number from 0"):
         decode(encode(Ping("w", 1, 1, "sending", 1.0, leases=(Lease("0:1/8", 2, -30),))))
+
+
+def test_a_worker_that_was_stopped_before_the_load_began_says_so():
+    ping = Ping("w", 1, 1, "ended", 1.0, over=True, closing=Closing(1, 0, stopped=-0.4))
+
+    assert decode(encode(ping)) == ping

@@ -8,6 +8,7 @@ from dataclasses import field
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.quantity import count_text
 from chaperon.measure.window import Window
+from chaperon.signed import Signed
 
 IN_FLIGHT = (
     "requests were in flight at the end of the run and are in no figure: a greenlet that the scenario spawned itself "
@@ -36,7 +37,7 @@ class Closing:
     left_out: int = 0
     messages: int = 0
     recorded_messages: int = 0
-    stopped: float | None = None
+    stopped: Signed | None = None
 
 
 @lazy_dataclass(slots=True)

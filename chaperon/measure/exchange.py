@@ -66,7 +66,7 @@ class Exchange:
     error: str
     message: str
     at: Signed
-    took: float
+    took: Signed
     step: str
     user: int
     visit: int
@@ -80,7 +80,7 @@ class Exchange:
     headers: tuple[str, ...] = ()
     body: str = ""
     size: int = 0
-    timings: tuple[tuple[str, float], ...] = ()
+    timings: tuple[tuple[str, Signed], ...] = ()
     messages: tuple[SocketMessage, ...] = ()
     closed: str = ""
 

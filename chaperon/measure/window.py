@@ -102,7 +102,7 @@ class RunEvent:
     at: float = field(metadata=SIGNED_FIELD)
     kind: str
     text: str
-    took: float = 0.0
+    took: float = field(default=0.0, metadata=SIGNED_FIELD)
 
 
 ErrorKey = tuple[str, str, str]
