@@ -18,7 +18,7 @@ HOUR = 3_600.0
 
 
 class HostClock:
-    """The simulated clock as a host reads it whose own clock is *ahead* by so many seconds."""
+    """The simulated clock as a host reads it whose own clock is *ahead*, in seconds."""
 
     def __init__(self, clock, ahead):
         self._clock = clock
