@@ -24,6 +24,8 @@ from chaperon.measure.window import ErrorCount, Window
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.limits.reserved import reserved_by
 
+pytestmark = pytest.mark.long
+
 
 def request(session, name, *, tags=(), error=None, kind="http"):
     with session.tagged(**dict(tags)), session.measure(name, kind=kind) as reply:
@@ -65,7 +67,6 @@ FLOODS = {
 }
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("flood", [*FLOODS, tagged])
 def test_what_limits_and_authors_name_is_counted_by_itself(flood):
     def visit(session):
@@ -92,7 +93,6 @@ def test_what_limits_and_authors_name_is_counted_by_itself(flood):
     assert report.visits.done == 4
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("flood", some([names, checks, tagged, counts], 2))
 def test_steps_visits_checks_and_tasks_are_there_without_a_limit(flood):
     def visit(session):

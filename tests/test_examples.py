@@ -12,7 +12,8 @@ from unjudged import UNJUDGED
 from chaperon import Environment, Scenario, Verdict, users
 from chaperon.execution.loader import load
 
-pytestmark = pytest.mark.flaky(reruns=2, reruns_delay=1)  # examples have limits of their own, in real time
+# examples have limits of their own, in real time
+pytestmark = [pytest.mark.long, pytest.mark.flaky(reruns=2, reruns_delay=1)]
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 

@@ -17,6 +17,8 @@ from chaperon.measure.window import Window
 from chaperon.measure.window_codec import pack_window
 from chaperon.report.report import Verdict
 
+pytestmark = pytest.mark.long
+
 
 def fleet_of_one(load):
     stage = Ground(load)

@@ -11,6 +11,8 @@ from chaperon.errors import PlanError, UsageError
 from chaperon.report.breakdown import split
 from chaperon.report.report import Verdict
 
+pytestmark = pytest.mark.long
+
 
 class Wide(Ground):
     """A ground whose visits take as long as *took* says, with limits and the like."""
@@ -79,7 +81,6 @@ def test_what_visits_are_of_which_scenario_with_which_chances_is_the_same_whoeve
     assert labels.count("shop/many") == pytest.approx(0.75 * len(labels), abs=2)
 
 
-@pytest.mark.long
 def test_merged_quantiles_are_those_of_one_process_on_the_same_samples():
     chance, took = Random(3), {}
     for number in range(6_000):

@@ -17,6 +17,8 @@ from chaperon.report.outputs.console import print_report
 from chaperon.report.outputs.json import as_dict
 from chaperon.report.report import Verdict
 
+pytestmark = pytest.mark.long
+
 TOOK = 3.0
 
 
