@@ -1,5 +1,7 @@
 """The live view of a terminal: what it shows, as a function of the state of a run."""
 
+import io
+import sys
 from dataclasses import replace
 
 import pytest
@@ -10,6 +12,7 @@ from rich.cells import cell_len
 from chaperon.cli.live_view.layout import BUSIEST, ERRORS, HELP, HIGHEST, WIDEST, view_lines
 from chaperon.cli.live_view.recent_series import ErrorFigures, RecentSeries, SeriesFigures
 from chaperon.cli.live_view.view_state import ViewState
+from chaperon.cli.terminal.capabilities import fits_live_view, redraws
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.report.collector import Collector
@@ -320,3 +323,27 @@ def test_without_requests_other_timed_series_are_shown():
     figures = recorded(0)
 
     assert [(each.name, each.rate) for each in figures.busiest(BUSIEST)] == [("step look", 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("environ", "encoding", "shown"),
+    [
+        ({"TERM": "xterm"}, "utf-8", "the view"),
+        ({"TERM": "xterm", "CI": "false", "NO_COLOR": ""}, "utf-8", "the view"),
+        ({"TERM": "xterm", "CI": "true"}, "utf-8", "lines"),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, "utf-8", "one line, redrawn"),
+        ({"TERM": "xterm"}, "ascii", "one line, redrawn"),
+        ({"TERM": "dumb"}, "utf-8", "lines"),
+        ({}, "utf-8", "lines"),
+        ({"TERM": "xterm"}, None, "lines"),
+    ],
+    ids=str,
+)
+def test_the_view_is_for_a_terminal_that_can_redraw_and_has_its_signs(monkeypatch, environ, encoding, shown):
+    """An *encoding* of None stands for a pipe."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding or "utf-8")
+    monkeypatch.setattr(stream, "isatty", lambda: encoding is not None, raising=False)
+    monkeypatch.setattr(sys, "stderr", stream)
+
+    kinds = {(True, True): "the view", (True, False): "one line, redrawn", (False, False): "lines"}
+    assert kinds[redraws(environ), fits_live_view(environ)] == shown
