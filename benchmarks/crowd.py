@@ -66,6 +66,32 @@ environment = Environment(
 )
 """
 
+_AT_ONCE = """
+from pathlib import Path
+from time import perf_counter, process_time
+
+from chaperon import Environment, Scenario, Service, run, step, users
+
+USED, BEGAN, LEFT = [], [], [{users}]
+
+def setup():
+    USED.append(process_time())
+
+def init(session):
+    if not BEGAN:
+        BEGAN.append(perf_counter())
+
+@step
+def look(session):
+    session.get("/")
+    LEFT[0] -= 1
+    if not LEFT[0]:
+        Path("{answered}").write_text(f"{{perf_counter() - BEGAN[0]}} {{process_time() - USED[0]}}")
+
+crowd = Scenario(look, init=init)
+environment = Environment(setup=setup, scenarios=[run(crowd, users({users}, hold={hold}, think={think}))])
+"""
+
 
 def crowd(users: int = 10_000, hold: float = 10.0, transport: str = "wire", processes: int = 1) -> str:
     """Let that number of users come, look and think for *hold* seconds; return the figures as a line.
@@ -113,21 +139,29 @@ def crowd_before(commit: str, users: int, pairs: int) -> str:
 
 
 def crowd_at_once(users: int = AT_ONCE) -> str:
-    """Start all users at the same moment; return when the last first request was sent and answered, as lines.
+    """Start all users at the same moment; return when the last one had its first answer, as lines.
 
-    Beside it, what the same costs without Chaperon: a bare loop (`bare_crowd.py`). A user's CPU is what all take
-    beyond what a single one does, shared out.
+    Beside it, what the same costs without Chaperon: a bare loop (`bare_crowd.py`). A user's CPU is what all take until
+    the last answer, beyond what a single one does, shared out.
     """
     with _target(users, 1) as (target, folder, core):
         took, bare = _bare(users, target, core)
         place = Place(target, folder, core)
-        alone, seen = _run(place, 1, 0.0, 5.0, LONG_THINK), _run(place, users, 0.0, 5.0, LONG_THINK)
-    each, least = (seen.cpu - alone.cpu) / users, bare / users
+        alone, seen = (_run(place, many, 0.0, 8.0, LONG_THINK, _AT_ONCE) for many in (1, users))
+        since, used = _answered(folder, users)
+        each, least = (used - _answered(folder, 1)[1]) / users, bare / users
     return (
-        f"{users:,} users started at once: {seen.requests:,} requests, the slowest visit took {seen.slowest:.2f} s, "
-        f"{each * 1e6:.0f} µs of CPU a user, {seen.verdict}\n"
-        f"  a bare loop: answered in {took:.2f} s, {least * 1e6:.0f} µs of CPU a user ({each / least:.1f} × less)"
+        f"{users:,} users started at once: {seen.requests:,} requests, the last answer after {since:.2f} s, "
+        f"the slowest visit took {seen.slowest:.2f} s, {each * 1e6:.0f} µs of CPU a user, {seen.verdict}{seen.why}; "
+        f"beyond the {alone.most / 1e6:.0f} MB of one they take {(seen.most - alone.most) / users:,.0f} B each\n"
+        f"  a bare loop: answered in {took:.2f} s, {least * 1e6:.0f} µs of CPU a user (Chaperon {each / least:.2f} ×)"
     )
+
+
+def _answered(folder: Path, users: int) -> tuple[float, float]:
+    """Return the seconds until the last of the users had its answer, and the CPU seconds until then."""
+    since, used = (folder / f"answered_{users}").read_text().split()
+    return float(since), float(used)
 
 
 def _bare(users: int, target: Target, core: int) -> tuple[float, float]:
@@ -196,10 +230,11 @@ class Seen:
     why: str
 
 
-def _run(place: Place, users: int, ramp: float, hold: float, think: float) -> Seen:
+def _run(place: Place, users: int, ramp: float, hold: float, think: float, scenario: str = _SCENARIO) -> Seen:
     file, out = place.folder / f"crowd_{users}.py", place.folder / f"crowd_{users}.json"
     settings = {"users": users, "ramp": ramp, "hold": hold, "think": think, "transport": place.transport}
-    file.write_text(_SCENARIO.format(urls=place.urls(users), **settings))
+    answered = place.folder / f"answered_{users}"
+    file.write_text(scenario.format(urls=place.urls(users), answered=answered, **settings))
     command = [sys.executable, "-m", "chaperon", "local", str(file), "--url", place.target.url, "--json", str(out)]
     command += ["--quiet", *(("--processes", str(place.processes)) if place.processes > 1 else ())]
     most, used, deadline = 0, 0.0, time.perf_counter() + ramp + hold + PATIENCE

@@ -26,7 +26,8 @@ NOWHERE = "http://127.0.0.1:1"
 def start(rounds: int = 7) -> str:
     """Return the median CPU seconds of some *rounds* in turn, each beside those of importing gevent and requests.
 
-    All find bytecode that is kept, as an install has it; a round that is not counted writes it.
+    All find bytecode that is kept, as an install has it; a round that is not counted writes it. They run in a folder
+    without settings.
     """
     seen: dict[str, list[float]] = {"base": [], "version": [], "first": [], "import": []}
     with tempfile.TemporaryDirectory(prefix="chaperon-bench-") as name:
@@ -36,10 +37,10 @@ def start(rounds: int = 7) -> str:
         local = [*chaperon, "local", str(file), "--url", NOWHERE, "--quiet"]
         environment = {**os.environ, "PYTHONPYCACHEPREFIX": f"{name}/bytecode", "PYTHONDONTWRITEBYTECODE": ""}
         for _ in range(1 + rounds):
-            seen["base"].append(_cpu([sys.executable, "-c", "import gevent, requests"], environment))
-            seen["version"].append(_cpu([*chaperon, "--version"], environment))
-            seen["first"].append(_printed(local, environment))
-            seen["import"].append(_printed([sys.executable, "-c", _IMPORT], environment))
+            seen["base"].append(_cpu([sys.executable, "-c", "import gevent, requests"], name, environment))
+            seen["version"].append(_cpu([*chaperon, "--version"], name, environment))
+            seen["first"].append(_printed(local, name, environment))
+            seen["import"].append(_printed([sys.executable, "-c", _IMPORT], name, environment))
     figures = {what: median(values[1:]) for what, values in seen.items()}
     base = figures["base"]
     return "\n".join(
@@ -53,9 +54,9 @@ def start(rounds: int = 7) -> str:
     )
 
 
-def _cpu(command: Sequence[str], environment: Mapping[str, str]) -> float:
+def _cpu(command: Sequence[str], folder: str, environment: Mapping[str, str]) -> float:
     """Return the CPU seconds of a process."""
-    child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
@@ -63,9 +64,9 @@ def _cpu(command: Sequence[str], environment: Mapping[str, str]) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _printed(command: Sequence[str], environment: Mapping[str, str]) -> float:
+def _printed(command: Sequence[str], folder: str, environment: Mapping[str, str]) -> float:
     """Return the number that a process prints first."""
-    said = subprocess.run(command, env=environment, capture_output=True, text=True)
+    said = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     try:
         return float(said.stdout.split()[0])
     except (IndexError, ValueError):

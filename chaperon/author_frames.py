@@ -6,7 +6,7 @@ import linecache
 import os
 import sysconfig
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import FrameType
 from typing import NamedTuple
 
@@ -15,10 +15,6 @@ from chaperon.interrupts import traceback_of
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _COMPILED = "chaperon" + os.sep
 """How the file names of compiled modules begin: mypyc gives their frames relative names."""
-_LIBRARIES = tuple(
-    {sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    | {os.sep + folder + os.sep for folder in ("site-packages", "dist-packages")}
-)
 MOST_FRAMES = 500
 """Maximum number of frames of a stack or traceback that are looked at."""
 
@@ -39,7 +35,14 @@ def is_author_file(file: str) -> bool:
     """Return whether a code object's file name is that of an author's file: no library's, and not Chaperon's."""
     if file.startswith(("<", _PACKAGE, _COMPILED)):
         return False
-    return not any(file.startswith(library) or library in file for library in _LIBRARIES)
+    return not any(file.startswith(library) or library in file for library in _libraries())
+
+
+@cache
+def _libraries() -> frozenset[str]:
+    """Return the folders of libraries. Made when first needed: Python reads its configuration for it."""
+    folders = {sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return frozenset(folders | {os.sep + folder + os.sep for folder in ("site-packages", "dist-packages")})
 
 
 def author_frames(frame: FrameType | None) -> list[FrameType]:

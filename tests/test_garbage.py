@@ -5,7 +5,7 @@ import gc
 import pytest
 
 from chaperon import gc_tuning
-from chaperon.gc_tuning import THRESHOLDS, pause_gc, reduced_gc, resume_gc
+from chaperon.gc_tuning import CROWD, THRESHOLDS, Crowd, pause_gc, reduced_gc, resume_gc
 
 
 @pytest.fixture(autouse=True)
@@ -81,3 +81,46 @@ def test_while_users_come_a_collection_looks_at_some_of_their_objects_only():
     assert len(users) == 400_000
     assert len(looked_at) >= 10
     assert max(looked_at) < 250_000
+
+
+def arrive(crowd, sessions):
+    for _ in range(sessions):
+        crowd.add()
+
+
+def left_out_by(change):
+    """Return by how much the number of objects that are left out of collections grows with a change of a crowd."""
+    kept = [[] for _ in range(100)]
+    crowd, before = Crowd(), gc.get_freeze_count()
+    change(crowd)
+    return gc.get_freeze_count() - before if kept else 0
+
+
+def test_sessions_that_are_made_at_once_are_left_out_of_collections():
+    with reduced_gc():
+        assert left_out_by(lambda crowd: arrive(crowd, CROWD)) >= 100
+
+
+def test_sessions_that_come_for_others_leave_nothing_out():
+    def replace(crowd):
+        arrive(crowd, CROWD - 1)
+        for _ in range(3 * CROWD):
+            crowd.remove()
+            crowd.add()
+
+    with reduced_gc():
+        assert left_out_by(replace) == 0
+
+
+def test_what_may_be_garbage_is_not_left_out():
+    def arrive_while_garbage_is_collected(crowd):
+        arrive(crowd, CROWD - 1)
+        gc.collect(0)
+        crowd.add()
+
+    with reduced_gc():
+        assert left_out_by(arrive_while_garbage_is_collected) == 0
+
+
+def test_sessions_outside_a_run_leave_nothing_out():
+    assert left_out_by(lambda crowd: arrive(crowd, CROWD)) == 0

@@ -14,7 +14,7 @@ from chaperon.cli.grouped_option import options_of, variable_of
 from chaperon.cli.main import COMMANDS, chaperon
 from chaperon.cli.options import _setting
 from chaperon.cli.settings import CONFIG_OPTIONS, OTHER_VARIABLES
-from chaperon.cli.settings_file import nested_settings
+from chaperon.cli.settings_file import nested_settings, read_settings
 from chaperon.execution.secrets.secret_references import reference_of
 from chaperon.session.config import merge, nest
 
@@ -241,6 +241,15 @@ def test_an_unreadable_file_is_an_error_and_a_foreign_project_file_is_none(comma
     (tmp_path / "chaperon.toml").rmdir()
     (tmp_path / "chaperon.toml").write_bytes(b"users = '\xff'")
     assert command("local", "shop.py").returncode == 2
+
+
+def test_a_project_file_is_only_parsed_if_it_may_name_chaperon(tmp_path):
+    file = tmp_path / "pyproject.toml"
+
+    file.write_text("[tool.other\n")  # no TOML, and nothing of ours
+    assert read_settings(tmp_path) is None
+    file.write_text('[tool."\\u0063haperon"]\nrate = 5\n')
+    assert read_settings(tmp_path).values["rate"] == 5
 
 
 def test_an_unknown_variable_is_a_warning_that_names_near_ones(command, monkeypatch):

@@ -61,7 +61,7 @@ class SettingsFile:
 def read_settings(folder: Path) -> SettingsFile | None:
     """Return the settings in *folder*, None if it has none. Blocks on the file system. Raises UsageError."""
     own = _read(folder / FILE)
-    project = (_read(folder / PROJECT) or {}).get("tool", {})
+    project = (_read(folder / PROJECT, of_others=True) or {}).get("tool", {})
     table = project.get("chaperon") if isinstance(project, Mapping) else None
     if own is not None and table is not None:
         raise UsageError(
@@ -121,7 +121,11 @@ def _word(key: str, value: Any, source: str) -> str:
     return str(value)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path, *, of_others: bool = False) -> dict[str, Any] | None:
+    """Return the content of a file, None if it is not there.
+
+    That of a file *of_others* is only parsed if it may name Chaperon: it then does so as it is, or has an escape.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -130,6 +134,8 @@ def _read(path: Path) -> dict[str, Any] | None:
         raise UsageError(f"cannot read {path.name}: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
         raise UsageError(f"{path.name} is not TOML: {exc}") from exc
+    if of_others and not ("chaperon" in text or "\\" in text):
+        return None
     if sys.version_info >= (3, 11):
         import tomllib  # late: most folders have no such file
     else:

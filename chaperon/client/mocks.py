@@ -60,7 +60,7 @@ def _is_ours(part: Any) -> bool:
 def is_replaced(session: Any) -> bool:
     """Return whether a method of this one session object is replaced; one that was put back is not."""
     own = session.__dict__
-    return any(name in own and not _is_put_back(session, name) for name in METHODS)
+    return not METHODS.isdisjoint(own) and any(name in own and not _is_put_back(session, name) for name in METHODS)
 
 
 def replaced_send(session: Any) -> Any:

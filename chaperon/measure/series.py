@@ -160,16 +160,18 @@ class Series:
 
 
 def _slowest(many: list[list[float]]) -> list[float]:
-    """Return the ten greatest of all values with their moments, greatest first. Each list begins with its greatest."""
+    """Return the ten greatest of all values with their moments, greatest first. So is each list of them in order."""
     filled = [each for each in many if each]
-    # ten values are at least as great as any of these
-    least = [(each[-2], each[-1]) for each in filled if len(each) >= 2 * EXEMPLARS]
-    if len(filled) > 4 * EXEMPLARS:
-        least.append(heapq.nlargest(EXEMPLARS, [(each[0], each[1]) for each in filled])[-1])
-    if least:
-        bound = max(least)
-        kept = [pair for each in filled if each[0] >= bound[0] for pair in zip(each[::2], each[1::2], strict=True)]
-        kept = [pair for pair in kept if pair >= bound]
-    else:
-        kept = [pair for each in filled for pair in zip(each[::2], each[1::2], strict=True)]
+    bound = -inf  # at least ten values are as great
+    if len(filled) > EXEMPLARS:
+        bound = sorted([each[0] for each in filled])[-EXEMPLARS]
+    for each in filled:
+        if len(each) >= 2 * EXEMPLARS and each[2 * EXEMPLARS - 2] > bound:
+            bound = each[2 * EXEMPLARS - 2]
+    kept: list[tuple[float, float]] = []
+    for each in filled:
+        for place in range(0, len(each), 2):
+            if each[place] < bound:
+                break
+            kept.append((each[place], each[place + 1]))
     return [number for pair in sorted(kept, reverse=True)[:EXEMPLARS] for number in pair]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, Protocol
 
 from chaperon.lazy_dataclass import lazy_dataclass
@@ -88,7 +88,7 @@ class ErrorCount:
         self.last = max(self.last, other.last)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@lazy_dataclass(frozen=True, slots=True)
 class RunEvent:
     """An event that the report shows: *at* is in seconds from the start of the run.
 
@@ -103,6 +103,9 @@ class RunEvent:
     kind: str
     text: str
     took: float = field(default=0.0, metadata=SIGNED_FIELD)
+
+    def __lt__(self, other: RunEvent) -> bool:
+        return (self.at, self.kind, self.text, self.took) < (other.at, other.kind, other.text, other.took)
 
 
 ErrorKey = tuple[str, str, str]

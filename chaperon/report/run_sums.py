@@ -116,12 +116,18 @@ class RunSums:
 
     def row(self, second: int) -> SecondRow:
         """Return the row of a second, made when first asked for."""
-        return self.seconds.setdefault(second, SecondRow(second))
+        row = self.seconds.get(second)
+        if row is None:
+            row = self.seconds[second] = SecondRow(second)
+        return row
 
     def correct(self, ledger: Mapping[tuple[str, int], VisitCounts]) -> None:
         """Add *ledger*, by (scenario label, second in which the visits were due), to the visit counts."""
         for (label, due), counts in ledger.items():
-            self.ledger.setdefault(label, VisitCounts()).add(counts)
+            known = self.ledger.get(label)
+            if known is None:
+                known = self.ledger[label] = VisitCounts()
+            known.add(counts)
             self.row(due).counts.add(counts)
 
     def merge(self, second: int, windows: Sequence[Window], *, late: bool = False) -> MergedSecond:
@@ -144,7 +150,8 @@ class RunSums:
             self._add_errors(window.errors)
             self._add_exchanges(window.exchanges)
             self._add_happenings(window)
-            self.notes.update(window.notes)
+            if window.notes:
+                self.notes.update(window.notes)
         sums = self._add_series(parts)
         self._add_generator(windows)
         requests = [new for key, new in sums.items() if key.is_request]

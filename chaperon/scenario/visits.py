@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from chaperon import forks
 from chaperon.client.current_session import ensure_current, set_current
 from chaperon.errors import FeedEmpty, StepFailed, VisitTimeout
+from chaperon.gc_tuning import Crowd
 from chaperon.interrupts import is_interrupt, is_ours, is_signal
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.arrival import Arrival
@@ -121,6 +122,7 @@ class VisitRunner:
         self._entries = [_Entry(entry) for entry in entries]
         self._began = began
         self._meters: dict[tuple[int, int], Meter] = {}
+        self._crowd: Any = Crowd()
 
     def visit(self, arrival: Arrival) -> VisitResult:
         """Run one visit, its session's `init` first if it is new."""
@@ -139,6 +141,7 @@ class VisitRunner:
             part = entry.variants[variant]
             active = _ActiveSession(Session(part.context, arrival.user), part.scenario, entry.steps[variant])
             sessions[variant] = active
+            self._crowd.add()
             active.begin(arrival, due, start, began)
             entered = self._guarded(active, True)
             if entered.visited != VisitResult("done"):
@@ -202,6 +205,7 @@ class VisitRunner:
         for active in self._entries[entry].users.pop(user, []):
             if active is None:
                 continue
+            self._crowd.remove()
             active.greenlet.attach()
             set_current(active.session)
             try:

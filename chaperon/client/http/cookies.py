@@ -57,9 +57,13 @@ class Headers(CaseInsensitiveDict[str]):
 
     def twin(self) -> Headers:
         """Return equal headers that nothing has changed yet."""
-        twin = type(self)()
+        twin = type(self).__new__(type(self))
         twin._store = self._store.copy()  # type: ignore[attr-defined]  # as `requests` fills it, item by item
         return twin
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Return the names, as they were written, with their values."""
+        return tuple(self._store.values())  # type: ignore[attr-defined]  # `items` looks each of them up
 
     def __setitem__(self, key: str, value: str) -> None:
         self.changes.n += 1

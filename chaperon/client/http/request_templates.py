@@ -299,7 +299,7 @@ class RequestTemplates:
         if self._jar._cookies or not (session.auth is None or isinstance(session.auth, tuple)):
             return None
         service = session.service
-        place = (self.origin, key, tuple(session.headers.items()), session.auth, type(session), id(service))
+        place = (self.origin, key, session.headers.pairs(), session.auth, type(session), id(service))
         shared = self.pool.shared
         found = shared.get(place)
         if found is None:

@@ -57,6 +57,7 @@ _ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:]
 
 _CHANGEABLE = frozenset({dict, list, set})
 _INIT: Any = PlainSession.__init__
+_set = object.__setattr__
 
 
 class FastSession(PlainSession):
@@ -73,8 +74,8 @@ class FastSession(PlainSession):
             if pattern is not None and _set_up_by_requests():
                 # one by one: the sessions then share the keys of their `__dict__`
                 for name, value in pattern.state().items():
-                    object.__setattr__(self, name, value)
-                object.__setattr__(self, "cookies", jar)
+                    _set(self, name, value)
+                _set(self, "cookies", jar)
                 return
         self._set_up(service, jar, wire)
         if wire is not None and service.transport == "wire":
@@ -273,8 +274,7 @@ class FastSession(PlainSession):
         if len(self._templates_by_origin) >= ORIGINS:
             self._forget()
         self._templates_by_origin[origin] = None
-        adapter = next((a for p, a in self.adapters.items() if origin.lower().startswith(p.lower())), None)
-        narrower = any(p.lower().startswith(origin.lower()) for p in self.adapters)
+        adapter, narrower = self._mounted(origin.lower())
         usual = (
             type(self.headers) is Headers
             and type(self.cookies) is Jar
@@ -298,6 +298,16 @@ class FastSession(PlainSession):
                 templates.at_root = self._base[1] == ""
         return self._templates_by_origin[origin]
 
+    def _mounted(self, origin: str) -> tuple[Any, bool]:
+        """Return the adapter of an origin in lower case, and whether one is mounted for some of its URLs alone."""
+        found, narrower = None, False
+        for prefix, adapter in self.adapters.items():
+            lowered = prefix.lower()
+            if found is None and origin.startswith(lowered):
+                found = adapter
+            narrower = narrower or lowered.startswith(origin)
+        return found, narrower
+
     def _bounds(self, now: Callable[[], float], total: Any = ..., limit: Any = ...) -> CallBudget:
         total = self._total if total is ... else inf if total is None else total
         limit = self._limit if limit is ... else inf if limit is None else limit
@@ -311,7 +321,9 @@ class _Pattern:
     """
 
     def __init__(self, session: FastSession) -> None:
-        self._state = _copied(session.__dict__)
+        state = session.__dict__
+        self._changeable = {name: value.copy() for name, value in state.items() if type(value) in _CHANGEABLE}
+        self._state = {**state, **self._changeable}
         self._headers: Any = session.headers.twin()  # type: ignore[attr-defined]  # `Headers`, set above
         (adapter,) = set(session.adapters.values())
         self._adapter: Any = adapter.twin()  # type: ignore[attr-defined]  # `WireAdapter`
@@ -320,7 +332,8 @@ class _Pattern:
         """Return the attributes of a new session but its cookies; it shares none that can change."""
         adapter = self._adapter.twin()
         return {
-            **_copied(self._state),
+            **self._state,  # in its order, so that the sessions share the keys of their `__dict__`
+            **{name: value.copy() for name, value in self._changeable.items()},
             "headers": self._headers.twin(),
             "hooks": default_hooks(),
             "adapters": OrderedDict((("https://", adapter), ("http://", adapter))),
@@ -331,10 +344,6 @@ def _set_up_by_requests() -> bool:
     """Return whether no library has replaced the initialization of `requests.Session`."""
     init: Any = PlainSession.__init__
     return init is _INIT and init.__module__ == "requests.sessions" and not hasattr(init, "__wrapped__")
-
-
-def _copied(state: dict[str, Any]) -> dict[str, Any]:
-    return {name: value.copy() if type(value) in _CHANGEABLE else value for name, value in state.items()}
 
 
 def is_stranger(request: Any) -> bool:
