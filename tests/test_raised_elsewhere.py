@@ -240,8 +240,10 @@ def test_what_is_thrown_into_the_main_greenlet_is_no_pass(shells, target, deed, 
 
 ENDED = """
 import os
+import posix
 import subprocess
 from multiprocessing import get_context
+from os import _exit
 
 import gevent
 
@@ -259,10 +261,11 @@ def look(session):
 @pytest.mark.parametrize(
     ("deed", "said"),
     [
-        ("os._exit(0)", "os._exit(0) was called during the run, at ended.py:15 in look"),
+        ("_exit(0)", "os._exit(0) was called during the run, at ended.py:17 in look"),
+        ("posix._exit(0)", "os._exit(0) was called during the run, at ended.py:17 in look"),
         ("gevent.get_hub().threadpool.apply(os._exit, (0,))", "os._exit(0) was called during the run"),
-        ("os.execv('/bin/true', ['true'])", "os.execv(/bin/true) was called during the run, at ended.py:15 in look"),
-        ("os.execlp('true', 'true')", "was called during the run, at ended.py:15 in look"),
+        ("posix.execv('/bin/true', ['true'])", "os.execv(/bin/true) was called during the run, at ended.py:17 in look"),
+        ("os.execlp('true', 'true')", "was called during the run, at ended.py:17 in look"),
     ],
 )
 def test_a_run_whose_process_a_scenario_would_end_is_invalid(shells, target, deed, said):

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from types import FrameType
+from types import BuiltinFunctionType, FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import gevent
@@ -71,6 +71,35 @@ def handle_signals(running: Run) -> Iterator[None]:
             raise
 
 
+def replace_process_ends() -> None:
+    """Replace the functions that end the program by ones that `process_exits_refused` can refuse, for good.
+
+    They are replaced under every name that a module has for them (`os`, `posix`, `gevent.os`). It is called before a
+    scenario is imported, whose names then stand for the new ones, too. Outside a run they work as usual.
+    """
+    for module in [each for each in list(sys.modules.values()) if isinstance(each, ModuleType)]:
+        if module.__name__.partition(".")[0] == "chaperon":
+            continue
+        for name, value in list(vars(module).items()):
+            if isinstance(value, BuiltinFunctionType) and value in _ends:
+                setattr(module, name, _ends[value])
+
+
+def _refusable(name: str, end: Callable[..., object]) -> Callable[..., object]:
+    def ends(*given: Any, **named: Any) -> object:
+        if _refuse is not None:
+            _refuse(f"os.{name}({given[0] if given else ''})", f"ended at once by os.{name}")
+        return end(*given, **named)
+
+    ends.__name__ = name
+    return ends
+
+
+_ends = {getattr(os, name): _refusable(name, getattr(os, name)) for name in ENDS_PROCESS if hasattr(os, name)}
+_refuse: Callable[[str, str], None] | None = None
+"""What refuses a call that would end the program, given the call and the end; it returns in a forked process."""
+
+
 @contextmanager
 def process_exits_refused(running: Run) -> Iterator[None]:
     """End *running* as INVALID if code in this process calls `os._exit` or `os.exec…` while the block runs.
@@ -81,28 +110,23 @@ def process_exits_refused(running: Run) -> Iterator[None]:
     """
     main, hub, owner, thread = gevent.getcurrent(), gevent.get_hub(), os.getpid(), apart.current()
 
-    def refusing(name: str, end: Callable[..., object]) -> Callable[..., object]:
-        def refuse(*given: object) -> object:
-            if os.getpid() != owner:
-                return end(*given)
-            call, end_text = f"os.{name}({given[0] if given else ''})", f"ended at once by os.{name}"
-            running.fault(encodable(f"{call} was called during the run, at {blocking_line(sys._getframe(1))}"))
-            if apart.current() == thread:
-                _raise_in(main, end_text)
-            hub.loop.run_callback_threadsafe(main.throw, marked(KeyboardInterrupt(end_text)))
-            while True:
-                apart.doze(FOREVER)
+    def refuse(call: str, end_text: str) -> None:
+        if os.getpid() != owner:
+            return
+        running.fault(encodable(f"{call} was called during the run, at {blocking_line(sys._getframe(2))}"))
+        if apart.current() == thread:
+            _raise_in(main, end_text)
+        hub.loop.run_callback_threadsafe(main.throw, marked(KeyboardInterrupt(end_text)))
+        while True:
+            apart.doze(FOREVER)
 
-        return refuse
-
-    before = {name: getattr(os, name) for name in ENDS_PROCESS if hasattr(os, name)}
-    for name, end in before.items():
-        setattr(os, name, refusing(name, end))
+    global _refuse
+    replace_process_ends()  # in modules imported meanwhile
+    _refuse = refuse
     try:
         yield
     finally:
-        for name, end in before.items():
-            setattr(os, name, end)
+        _refuse = None
 
 
 @contextmanager

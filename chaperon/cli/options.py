@@ -75,6 +75,9 @@ class RunOptions:
         """
         hide(self.secrets)
         try:
+            from chaperon.cli.interrupts import replace_process_ends  # late: few commands load a scenario
+
+            replace_process_ends()
             loaded = load(target, warn=warn)
         except LoadError as exc:
             raise LoadError(as_typed(str(exc), target)) from exc
