@@ -30,6 +30,12 @@ class Visitors:
     def abandoned(self, arrival):
         self.given_up.append(arrival)
 
+    def interrupted(self, arrival, endless):
+        """They do not handle it."""
+
+    def unended(self, arrival):
+        """Its visits have no blocks."""
+
     def endless(self, arrival, frame):
         return ""
 

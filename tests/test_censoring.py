@@ -18,7 +18,7 @@ from scenes import once, simulated
 from stage import Stage
 from thorough import examples
 
-from chaperon import Scenario, Verdict, iterations, rate, users
+from chaperon import Environment, Scenario, Verdict, iterations, rate, run, step, users
 from chaperon.cli.terminal.live_line import live_lines
 from chaperon.cluster.journal.journal import Journal
 from chaperon.cluster.journal.journal_file import JournalHeader
@@ -50,6 +50,7 @@ from chaperon.report.outputs.console import print_report
 from chaperon.report.outputs.json import as_dict
 from chaperon.report.percentiles import Population, percentile_text
 from chaperon.report.verdict import RunInfo
+from chaperon.testing import ScriptedNetwork, VirtualClock, simulate
 
 GET = Key("shop", "GET /")
 VISIT = Key("shop", "visit", "visit")
@@ -675,3 +676,60 @@ def test_what_was_due_before_a_stop_is_what_a_rate_counts_over():
     stage.play()
 
     assert stage.engine.due(0.0, 50.0) == {"shop": pytest.approx(10.0)}
+
+
+def ignored(times, work):
+    """Do some work a number of times, and catch every exception that ends it."""
+    for _ in range(times):
+        try:
+            work()
+        except BaseException:
+            continue
+
+
+@pytest.mark.parametrize(
+    ("times", "took"),
+    [
+        pytest.param(1, 10.9, id="ended by its interrupt"),
+        pytest.param(2, 25.9, id="ended by its kill"),
+        pytest.param(3, 25.9, id="never ended"),
+    ],
+)
+@pytest.mark.parametrize("load", [users(1, hold="10s"), rate(0.1, hold="10s")])
+def test_what_handles_its_interrupt_is_known_to_take_at_least_so_long(load, times, took):
+    @step
+    def quick(session):
+        session.sleep(0.1)
+
+    @step
+    def hangs(session):
+        with session.measure("outer"):
+            session.spawn(lambda task: ignored(times, lambda: task.sleep("1h")), task="aside")
+            with session.measure("done"):
+                pass
+            with session.measure("inner", kind="database"):
+                ignored(times, lambda: session.sleep("1h"))
+
+    report = simulated(quick, hangs, load=load, grace=1, limits=[f"p95(step hangs) < {took + 1:g}s"])
+
+    cut = {row.name: row for row in report.rows if row.censored}
+    assert cut.keys() == {"visit", "step hangs", "call outer", "inner", "task aside"}
+    for name in ("step hangs", "call outer", "inner"):
+        assert (cut[name].count, cut[name].at_least(0.95)) == (1, pytest.approx(took))
+    assert report.ledger["shop"].interrupted == 1
+    assert not report.limits[0].held
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_requests_of_a_visit_that_handles_its_interrupts_are_censored(times):
+    def hangs(peer):
+        peer.receive()
+        peer.sleep(3600.0)
+
+    scenario = Scenario(lambda session: ignored(times, lambda: session.get("/")), name="shop")
+    environment = Environment("http://shop.test", scenarios=[run(scenario, users(1, hold="10s"))], grace=1)
+
+    report = simulate(environment, ScriptedNetwork(VirtualClock(), *[hangs] * times))
+
+    assert report["GET /"].count == report["GET /"].censored == min(times, 2)
+    assert report["visit"].at_least(0.95) == pytest.approx(11.0 if times == 1 else 26.0)

@@ -21,7 +21,8 @@ class CurrentVisit:
     first step begins, *began* when its steps began: readings of the clock in seconds, or None. *paced_until*
     is a reading of the clock, too. *random_key* identifies the visit, and the task within it; *random* is the
     source of random numbers made of it. Both are None until they are needed. *rows* counts the rows taken of each feed.
-    *tasks* counts the tasks started.
+    *tasks* counts the tasks started. *interrupted* is set when the end of the run interrupts the visit, or
+    *endless* if it has no natural end.
     """
 
     # mypyc: a class of its own, for a compiled runner sets an attribute of the session, which is not compiled,
@@ -29,7 +30,9 @@ class CurrentVisit:
     __slots__ = (
         "began",
         "due",
+        "endless",
         "first_due",
+        "interrupted",
         "number",
         "paced_until",
         "random",
@@ -46,6 +49,7 @@ class CurrentVisit:
         self.due = 0.0
         self.started = 0.0
         self.first_due: float | None = None
+        self.interrupted = self.endless = False
         self.began: Any = None  # a moment or None; Any, for mypyc would trust the type it was narrowed to
         self.paced_until = 0.0
         self.random: Any = None

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from functools import partial
 
+import gevent
+
 from chaperon.clock import Clock
 from chaperon.load.due_time import Interval, due_intervals, length_within
 from chaperon.load.generator.health import Health
@@ -198,6 +200,9 @@ class Engine:
             flight.over.wait()
         self._finished = True
         flight.close()
+        if flight.abandoned:
+            gevent.sleep(0)  # those that end as they are killed record their blocks themselves
+            flight.record_unended()
         if flight.fault is not None:
             raise flight.fault
 
@@ -217,6 +222,7 @@ class Engine:
             self._flight.stopped = self._clock.now()
         self._finished = True
         self._flight.close()
+        self._flight.record_unended()
         self._flight.over.set()
 
     def _begin(self, progress: ShareProgress) -> None:

@@ -52,6 +52,12 @@ class Visitor(Protocol):
     def abandoned(self, arrival: Arrival) -> None:
         """Record a visit in flight that is abandoned: its duration is at least the time until now."""
 
+    def interrupted(self, arrival: Arrival, endless: str) -> None:
+        """Count a visit as interrupted, even if it handles that; *endless* is why it has no natural end, or ""."""
+
+    def unended(self, arrival: Arrival) -> None:
+        """Record each block of an abandoned visit that is still open: its duration is at least the time until now."""
+
     def endless(self, arrival: Arrival, frame: FrameType | None) -> str:
         """Return why a visit in flight has no natural end ("loop", "socket"), or "" if it has one.
 
@@ -120,6 +126,7 @@ class VisitsInFlight:
     - *loop*: the hub's event loop; its `iteration` grows each time all ready greenlets had a turn.
     - *present*: number of active users. *flying*: visits of open loads in flight, by leg.
     - *over*: set when no work is left. *fault*: the exception that ended the run, or None.
+    - *abandoned*: the visits given up since the last `record_unended`.
     """
 
     def __init__(
@@ -152,6 +159,7 @@ class VisitsInFlight:
         self._busy: dict[Greenlet, tuple[ShareProgress, float, Arrival]] = {}
         self._alive: dict[Greenlet, ShareProgress | None] = {}
         self._parked: set[ParkedUser] = set()
+        self.abandoned: list[Arrival] = []
         self._timers: list[Timer] = []
 
     def __repr__(self) -> str:
@@ -285,6 +293,7 @@ class VisitsInFlight:
             if progress in (None, whose) and greenlet in self._busy:
                 closed = not whose.load.is_open and whose.load.until is not None
                 endless = self.visitor.endless(arrival, greenlet.gr_frame if closed else None)
+                self.visitor.interrupted(arrival, endless)
                 greenlet.throw(marked(Interrupted("the run ended"), endless))
 
     def abandon(self, progress: ShareProgress | None = None) -> None:
@@ -294,10 +303,12 @@ class VisitsInFlight:
                 del self._busy[greenlet]
                 self._ended(whose, due, "interrupted")
                 self.visitor.abandoned(arrival)
+                self.abandoned.append(arrival)
                 _kill(greenlet)
                 self._gone(greenlet)
         if progress is None:
             return
+        self.after(0.0, self.record_unended)  # those that end by it have recorded their blocks by then
         for greenlet, served in list(self._alive.items()):  # no visit is left: these are closing a session
             if served is progress:
                 _kill(greenlet)
@@ -305,6 +316,12 @@ class VisitsInFlight:
         for parked in [each for each in self._parked if each.progress is progress]:
             self._unpark(parked)
             self._less_alive(progress)
+
+    def record_unended(self) -> None:
+        """Record what is still open of the visits abandoned since the last call."""
+        abandoned, self.abandoned = self.abandoned, []
+        for arrival in abandoned:
+            self.visitor.unended(arrival)
 
     def close(self) -> None:
         """Cancel all timers and count every visit still in flight as interrupted."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from chaperon.author_frames import Place
 from chaperon.measure.plain_text import LABEL, NAME, encodable
@@ -151,16 +151,18 @@ class OpenSeries:
 class SessionActivity:
     """What a session does now: its user, the number of its visit, the series name of its step.
 
-    *step_began* is the clock reading at which its outermost step began, in seconds.
+    *step_began* is the clock reading at which its outermost step began, in seconds. *newest* is the `TimedBlock` that
+    was opened last of those still open, None without any.
     """
 
-    __slots__ = ("step", "step_began", "user", "visit")
+    __slots__ = ("newest", "step", "step_began", "user", "visit")
 
     def __init__(self, user: int = 0) -> None:
         self.user = user
         self.visit = 0
         self.step = ""
         self.step_began = 0.0
+        self.newest: Any = None
 
     def __repr__(self) -> str:
         return f"<SessionActivity of user {self.user} in visit {self.visit}>"

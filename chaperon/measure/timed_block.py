@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from chaperon.errors import FeedEmpty, ScenarioExit
 from chaperon.interrupts import is_a, is_ours, is_signal
 from chaperon.measure.failures import failure_of
-from chaperon.measure.sample import REQUEST_KINDS_NOT, Failure
+from chaperon.measure.sample import REQUEST_KINDS_NOT, Failure, SessionActivity
 
 if TYPE_CHECKING:
     from chaperon.measure.meter import Meter, SeriesSlot
@@ -31,9 +31,26 @@ class TimedBlock:
     Set *bytes* to the number of bytes received. Call `fail` to count the block as an error without an
     exception. Raises ScenarioExit in place of a SystemExit from the block. *slot* is that of the series, where
     it is known; *name* is not read then.
+
+    The open blocks of a session and its tasks are a list, linked from the newest one to the oldest, since blocks of
+    tasks do not end in order. `record_open_blocks` ends them where their code does not.
     """
 
-    __slots__ = ("_failure", "_meter", "_outer_step", "_slot", "_start", "bytes", "due", "kind", "name")
+    __slots__ = (
+        "_abandoned",
+        "_failure",
+        "_linked",
+        "_meter",
+        "_newer",
+        "_older",
+        "_outer_step",
+        "_slot",
+        "_start",
+        "bytes",
+        "due",
+        "kind",
+        "name",
+    )
 
     def __init__(
         self, meter: Meter, name: str, kind: str, due: float | None = None, slot: SeriesSlot | None = None
@@ -42,6 +59,9 @@ class TimedBlock:
         self._failure: Failure | None = None
         self._outer_step = ""
         self._slot = slot
+        self._older: TimedBlock | None = None
+        self._newer: TimedBlock | None = None
+        self._linked = self._abandoned = False
         self.name = series_name(name, kind) if slot is None else slot.name
         self.kind = kind
         self.due = due
@@ -53,6 +73,7 @@ class TimedBlock:
 
     def __enter__(self) -> TimedBlock:
         meter = self._meter
+        self._link(meter.activity)
         if self.kind == "step":
             activity = meter.activity
             self._outer_step, activity.step = activity.step, self.name
@@ -72,6 +93,9 @@ class TimedBlock:
     ) -> None:
         meter = self._meter
         end = meter.now()
+        self._unlink(meter.activity)
+        if self._abandoned:
+            return
         if self.kind == "step":
             meter.activity.step = self._outer_step
             if not self._outer_step:
@@ -91,3 +115,62 @@ class TimedBlock:
         if exc is not None and is_a(exc, SystemExit) and not is_signal(exc):
             # SystemExit would end the process before the report is written
             raise ScenarioExit(f"{self.name} called sys.exit: that ends no run; session.stop_run(reason) does") from exc
+
+    def abandon(self, now: float, endless: bool) -> None:
+        """Record the block, which is still open at *now*, as one that takes at least so long; its end records nothing.
+
+        *endless* is whether its work has no natural end, if it is no request.
+        """
+        self._abandoned = True
+        self.cut(endless)
+        self._meter.record(self.name, self.kind, self._start, now, self._failure, self.bytes, self.due)
+
+    def cut(self, endless: bool) -> None:
+        """Count the block, which is open, as interrupted: its code may go on, but not as it would have by itself."""
+        natural = self.kind not in REQUEST_KINDS_NOT
+        self._failure = Failure("interrupted", listed=False, censored=natural or not endless)
+
+    def _link(self, activity: SessionActivity) -> None:
+        self._abandoned = False
+        if self._linked:  # the same block, within itself
+            return
+        older: Any = activity.newest
+        if older is not None:
+            older._newer = self
+        self._older, self._linked, activity.newest = older, True, self
+
+    def _unlink(self, activity: SessionActivity) -> None:
+        if not self._linked:
+            return
+        older, newer = self._older, self._newer
+        if newer is None:
+            activity.newest = older
+        else:
+            newer._older = older
+        if older is not None:
+            older._newer = newer
+        self._older = self._newer = None
+        self._linked = False
+
+
+def cut_open_blocks(activity: SessionActivity) -> None:
+    """Count the open blocks of a session and its tasks as interrupted, even if their code handles the exception."""
+    block: Any = activity.newest
+    while block is not None:
+        block.cut(False)
+        block = block._older
+
+
+def record_open_blocks(activity: SessionActivity, now: float, *, endless: bool) -> None:
+    """Record the blocks of a session and its tasks that are open at *now*, for their code cannot be ended.
+
+    Each takes at least so long. *endless* is whether the session's work has no natural end.
+    """
+    block: Any = activity.newest
+    activity.newest = None
+    while block is not None:
+        older = block._older
+        block._older = block._newer = None
+        block._linked = False
+        block.abandon(now, endless)
+        block = older

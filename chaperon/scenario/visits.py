@@ -20,6 +20,7 @@ from chaperon.measure.exception_text import text_of
 from chaperon.measure.failures import clear_listed, failure_of, is_unconnected
 from chaperon.measure.meter import Meter, SeriesSlot
 from chaperon.measure.sample import NEVER_BEGUN, Failure
+from chaperon.measure.timed_block import cut_open_blocks, record_open_blocks
 from chaperon.scenario.scenario import Mix, Scenario
 from chaperon.scenario.step_loop import PlannedStep, run_in_order
 from chaperon.session.clients import SessionClients
@@ -29,7 +30,7 @@ from chaperon.session.session import Session
 from chaperon.session.tasks import TaskList, VisitGreenlet
 
 ABANDONED: Final = Failure("interrupted", listed=False, censored=True)
-"""The failure of a visit that could not be interrupted."""
+"""The failure of a visit that could not be interrupted, or has handled the exception itself."""
 
 
 @lazy_dataclass(frozen=True)
@@ -155,6 +156,10 @@ class VisitRunner:
         current.first_due = arrival.due
         current.began = start
         outcome = self._guarded(active, False)
+        if current.interrupted:
+            current.interrupted = False
+            if outcome is _DONE:  # its code has handled the exception
+                outcome = _HANDLED
         current.first_due = None
         begun, current.began = current.began, None
         if begun is not None and outcome is not _NO_ROW:  # else `abandoned` has recorded it, or it has no duration
@@ -187,6 +192,23 @@ class VisitRunner:
         meter = active.meter.fork()
         meter.set_phase(arrival.phase, ())
         meter.record("visit", "visit", start, meter.clock.now(), ABANDONED, 0, arrival.due)
+
+    def interrupted(self, arrival: Arrival, endless: str) -> None:
+        """Record a visit as interrupted, with its open blocks, even if its code handles the exception."""
+        active = self._active(arrival)
+        if active is None:
+            return
+        active.current.endless = endless != ""
+        if not endless:
+            active.current.interrupted = True
+            cut_open_blocks(active.meter.activity)
+
+    def unended(self, arrival: Arrival) -> None:
+        """Record what is still open of a visit that was abandoned, censored at the current time."""
+        active = self._active(arrival)
+        if active is not None:
+            endless = active.current.endless or endless_reason(active.session.endless_work, None) != ""
+            record_open_blocks(active.meter.activity, active.meter.now(), endless=endless)
 
     def endless(self, arrival: Arrival, frame: FrameType | None) -> str:
         """Return why a visit that is interrupted has no natural end, "" where it has one; see `endless_reason`."""
@@ -281,4 +303,5 @@ def _interrupted(exc: BaseException) -> _Outcome:
 
 
 _DONE: Final = _Outcome(VisitResult("done"))
+_HANDLED: Final = _Outcome(VisitResult("interrupted", stays=False), ABANDONED)
 _NO_ROW: Final = _Outcome(VisitResult("no_row", stays=False))
