@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import replace
 from random import Random
 
 import zmq
@@ -62,7 +61,7 @@ class Player:
     def ping(self, claims: tuple[Lease, ...] = ()) -> None:
         """Send what a worker sends twice a second, and with each claim."""
         state = "ready" if self.began is None else "sending"
-        shares = tuple(replace(lease, start=lease.start + self.cut) for lease in self._leases)
+        shares = tuple(lease._replace(start=lease.start + self.cut) for lease in self._leases)
         now = time.perf_counter()
         self._control.send(encode(Ping(self.name, 1, self.run, state, now, "", claims, shares, cut=self.cut)))
 

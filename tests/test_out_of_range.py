@@ -52,13 +52,19 @@ def valid(hint):
         return {valid(inner[0]): valid(inner[1])}
     if origin in (Union, types.UnionType):
         return valid(inner[0])
-    if is_dataclass(hint):
+    if has_fields(hint):
         return tuple(valid(one) for one in hints_of(hint))
     return {str: "a", bytes: b"a", bool: True, int: 1, float: 1.0, Any: 1, object: 1}[hint]
 
 
+def has_fields(hint):
+    return is_dataclass(hint) or hasattr(hint, "_fields")
+
+
 def hints_of(kind):
     known = get_type_hints(kind, include_extras=True)
+    if not is_dataclass(kind):
+        return list(known.values())
     return [
         Annotated[known[each.name], SIGNED] if SIGNED in each.metadata else known[each.name] for each in fields(kind)
     ]
@@ -81,7 +87,7 @@ def wrong(hint, signed=False):
         yield from ({valid(inner[0]): bad} for bad in wrong(inner[1], signed))
     elif origin in (Union, types.UnionType):
         yield from (bad for bad in wrong(inner[0], signed) if bad is not None)
-    elif is_dataclass(hint):
+    elif has_fields(hint):
         yield from inside(hints_of(hint), signed)
     elif hint is int:
         yield from SIGNED_WHOLE if signed else WHOLE

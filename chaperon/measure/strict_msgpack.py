@@ -160,12 +160,17 @@ def reader(hint: Any, *, signed: bool = False) -> Check:
         hints: list[Any] = []
         for each in fields(hint):
             hints.append(Annotated[typed[each.name], SIGNED] if SIGNED in each.metadata else typed[each.name])
-        if not signed and all(one in (str, bytes, bool, int) for one in hints):
-            return _plain_dataclass_of(hint, tuple(hints))
+        if not signed and all(one in _PLAIN for one in hints):
+            return _plain_fields_of(hint, tuple(hints))
         return _dataclass_of(hint, _fields_of([reader(one, signed=signed) for one in hints]))
+    if not signed and isinstance(hint, type) and issubclass(hint, tuple):  # a NamedTuple
+        named = tuple(get_type_hints(hint).values())
+        if named and all(one in _PLAIN for one in named):
+            return _plain_fields_of(hint, named)
     raise TypeError(f"no reader for the type {hint!r}")
 
 
+_PLAIN = (str, bytes, bool, int)
 _SIMPLE: dict[Any, Check] = {
     Any: plain,
     object: _unchecked,
@@ -231,8 +236,9 @@ def _dataclass_of(kind: type, values: Check) -> Check:
     return check
 
 
-def _plain_dataclass_of(kind: type, types: tuple[type, ...]) -> Check:
-    """As `_dataclass_of`, but faster: for dataclasses of texts, bytes, truth values and whole numbers."""
+def _plain_fields_of(kind: type, types: tuple[type, ...]) -> Check:
+    """As `_dataclass_of`, but faster: for dataclasses and named tuples of texts, bytes, truth values, whole numbers."""
+    make: Check = getattr(kind, "_make", None) or (lambda values: kind(*values))
     texts = [place for place, each in enumerate(types) if each is str]
     whole = [place for place, each in enumerate(types) if each is int]
 
@@ -240,10 +246,11 @@ def _plain_dataclass_of(kind: type, types: tuple[type, ...]) -> Check:
         if type(value) is not tuple or tuple(map(type, value)) != types:
             raise WireError(f"{excerpt(value)} is no {kind.__name__}")
         for place in whole:
-            _whole(value[place])
+            if not 0 <= value[place] <= MOST_COUNT:
+                _whole(value[place])
         for place in texts:
             if not value[place].isascii():
-                return kind(*[_encodable(each) if type(each) is str else each for each in value])
-        return kind(*value)
+                return make([_encodable(each) if type(each) is str else each for each in value])
+        return make(value)
 
     return check

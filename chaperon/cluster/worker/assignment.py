@@ -92,7 +92,7 @@ class Assignment:
                 by["returned"].append(lease)
                 continue
             taken, _, rows = progress[name]
-            by[states[name]].append(replace(lease, start=taken, rows=rows))
+            by[states[name]].append(lease._replace(start=taken, rows=rows))
         return tuple(by["going"]), tuple(by["done"]), tuple(by["returned"])
 
     @property
