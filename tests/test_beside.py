@@ -9,6 +9,7 @@ import pytest
 from unjudged import unjudged
 
 from chaperon.execution.import_guard import LIBRARIES, search
+from chaperon.execution.scenario_module import import_file
 
 SHOP = "import mine\nfrom chaperon import step\n\n@step\ndef look(session):\n    session.get(mine.PATH)\n"
 
@@ -49,6 +50,21 @@ def paths(monkeypatch):
     yield
     for name in set(sys.modules) - known:
         del sys.modules[name]
+
+
+@pytest.mark.parametrize("known", ["nowhere", "searched before", "on the path"])
+def test_what_is_beside_the_file_comes_before_what_is_in_the_working_directory(tmp_path, paths, monkeypatch, known):
+    for folder in ("there", "here"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "beside_both.py").write_text(f"WHERE = {folder!r}\n")
+    (tmp_path / "there" / "trading.py").write_text("import beside_both\nWHERE = beside_both.WHERE\n")
+    monkeypatch.chdir(tmp_path / "here")
+    if known == "searched before":
+        search(str(tmp_path / "there"))
+    elif known == "on the path":
+        sys.path.append(str(tmp_path / "there"))
+
+    assert import_file(tmp_path / "there" / "trading.py").WHERE == "there"
 
 
 def test_a_module_of_ones_own_is_found_and_one_that_is_called_as_pythons_is_not(tmp_path, paths):

@@ -43,8 +43,13 @@ LIBRARIES = frozenset(
 """What has to be the library whenever it is imported, with all that it needs in turn."""
 
 
-def search(folder: str) -> None:
-    """Let modules be imported from *folder* first, but for those that have a library's name."""
+def search(folder: str, *, first: bool = False) -> None:
+    """Let modules be imported from *folder*, but for those that have a library's name.
+
+    It is looked in before all others, unless it is on the path already; with *first* in any case.
+    """
+    if first and folder in sys.path:
+        sys.path.remove(folder)
     if folder not in sys.path:
         sys.path.insert(0, folder)
     finder = next((f for f in sys.meta_path if isinstance(f, _Libraries)), None)

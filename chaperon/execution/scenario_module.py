@@ -54,8 +54,8 @@ def import_file(path: Path) -> ModuleType:
         raise LoadError(f"{path} is not a Python file: its name must end in .py")
     file = path.resolve()
     root = project_root(file)
-    for folder in dict.fromkeys((os.getcwd(), str(root))):  # the last is looked in first
-        search(folder)
+    search(os.getcwd())
+    search(str(root), first=True)
     parts = file.relative_to(root).with_suffix("").parts
     name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
     if ("." not in name and parts[-1] != "__init__") or _guarded(parts[0]):

@@ -12,7 +12,7 @@ from chaperon.errors import OtherProtocol
 MALFORMED = "messages that were malformed"
 FOREIGN = "messages of another protocol"
 FAULTS = "messages that could not be handled"
-STRANGERS = "connections refused by the key"
+STRANGERS = "connections refused by the key, or ended in their handshake"
 REFUSALS = "attempts to join refused by the key"
 
 OnWorkerMessage = Callable[[bytes, Message], None]
