@@ -239,6 +239,7 @@ def test_what_is_thrown_into_the_main_greenlet_is_no_pass(shells, target, deed, 
 
 
 ENDED = """
+import ctypes
 import os
 import posix
 import subprocess
@@ -261,11 +262,11 @@ def look(session):
 @pytest.mark.parametrize(
     ("deed", "said"),
     [
-        ("_exit(0)", "os._exit(0) was called during the run, at ended.py:17 in look"),
-        ("posix._exit(0)", "os._exit(0) was called during the run, at ended.py:17 in look"),
+        ("_exit(0)", "os._exit(0) was called during the run, at ended.py:18 in look"),
+        ("posix._exit(0)", "os._exit(0) was called during the run, at ended.py:18 in look"),
         ("gevent.get_hub().threadpool.apply(os._exit, (0,))", "os._exit(0) was called during the run"),
-        ("posix.execv('/bin/true', ['true'])", "os.execv(/bin/true) was called during the run, at ended.py:17 in look"),
-        ("os.execlp('true', 'true')", "was called during the run, at ended.py:17 in look"),
+        ("posix.execv('/bin/true', ['true'])", "os.execv(/bin/true) was called during the run, at ended.py:18 in look"),
+        ("os.execlp('true', 'true')", "was called during the run, at ended.py:18 in look"),
     ],
 )
 def test_a_run_whose_process_a_scenario_would_end_is_invalid(shells, target, deed, said):
@@ -281,6 +282,17 @@ def test_a_run_whose_process_a_scenario_would_end_is_invalid(shells, target, dee
     assert report["verdict"] == "INVALID"
     assert any(said in reason for reason in report["reasons"])
     assert ledger["planned"] == len(target.asked)
+
+
+def test_a_run_that_c_code_ends_is_invalid_without_a_report(shells, target):
+    (shells.folder / "ended.py").write_text(ENDED.format(deed="ctypes.CDLL(None).exit(0)"))
+
+    process = shells.start("local", "ended.py", "--url", target.url, "--rate", 20, "--hold", "1s", "--quiet")
+
+    assert shells.ends(process) == 5
+    assert process.told == [
+        "chaperon: INVALID, without a report: exit() of C was called, at ended.py:18 in look: ctypes.CDLL(None).exit(0)"
+    ]
 
 
 def test_a_process_that_a_scenario_starts_may_end(shells, target):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import BuiltinFunctionType, FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -26,6 +28,9 @@ BLOCKED = 0.3
 ENDS_PROCESS = ("_exit", "execv", "execve")
 """Functions of `os` that end the program in this process; all others of the exec family call the last two."""
 FOREVER = 3600.0
+INVALID = 5
+"""The exit code of `Verdict.INVALID`, whose module is not imported before the end of a run."""
+_exit = os._exit
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 
 
@@ -106,7 +111,7 @@ def process_exits_refused(running: Run) -> Iterator[None]:
 
     Otherwise the process would end with an exit code that says nothing about the run. The caller is not resumed.
     KeyboardInterrupt is raised in this greenlet, which must be the main one of `handle_signals`. In a forked process
-    these calls work as usual.
+    these calls work as usual. If C code calls `exit`, the process ends with the exit code of INVALID and a line.
     """
     main, hub, owner, thread = gevent.getcurrent(), gevent.get_hub(), os.getpid(), apart.current()
 
@@ -122,11 +127,51 @@ def process_exits_refused(running: Run) -> Iterator[None]:
 
     global _refuse
     replace_process_ends()  # in modules imported meanwhile
+    blocking_line(sys._getframe())  # finds the folders of libraries, which `_say_ended` cannot
     _refuse = refuse
+    try:
+        with _library_exit_watched(partial(_say_ended, owner)):
+            yield
+    finally:
+        _refuse = None
+
+
+@contextmanager
+def _library_exit_watched(on_exit: Callable[[], object]) -> Iterator[None]:
+    """Call *on_exit* if C code calls `exit` in the block, in the greenlet or thread that called it.
+
+    If it returns, the process ends. glibc alone removes such a handler again (`__cxa_finalize`); with another C library
+    the block runs without one, since it would run after the interpreter has ended.
+    """
+    libc: Any = ctypes.CDLL(None)
+    if not hasattr(libc, "gnu_get_libc_version"):
+        yield
+        return
+    watching = True
+
+    def handler(_: int | None) -> None:
+        if watching:
+            on_exit()
+
+    callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(handler)
+    owner = ctypes.create_string_buffer(1)  # its address stands for the library that registers the handler
+    libc.__cxa_atexit(callback, None, ctypes.byref(owner))
     try:
         yield
     finally:
-        _refuse = None
+        watching = False
+        libc.__cxa_finalize(ctypes.byref(owner))  # calls the handler and forgets it
+
+
+def _say_ended(owner: int) -> None:
+    """End process *owner* as an INVALID run without a report, since C code has called `exit`.
+
+    greenlet has ended by then, so that no other greenlet can run, and no module can be imported.
+    """
+    if os.getpid() == owner:
+        where = encodable(blocking_line(sys._getframe(2)))
+        os.write(2, f"chaperon: INVALID, without a report: exit() of C was called, at {where}\n".encode())
+        _exit(INVALID)
 
 
 @contextmanager
