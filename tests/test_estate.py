@@ -1,5 +1,7 @@
 """What a killed engine owed reaches the master, and its shares go on where it stood."""
 
+import errno
+import os
 import shutil
 from collections import Counter
 from itertools import pairwise
@@ -18,7 +20,7 @@ from chaperon.cluster.journal.private_dir import PrivateDir
 from chaperon.cluster.protocol.messages import WindowsReceived
 from chaperon.cluster.transport.in_memory import LossyNetwork
 from chaperon.cluster.worker.join import Identity
-from chaperon.cluster.worker.supervisor import LEFT, OVER, REFUSED, RESTART_DELAY, Supervisor, describe_exit
+from chaperon.cluster.worker.supervisor import LEFT, MAX_DEATHS, OVER, REFUSED, RESTART_DELAY, Supervisor, describe_exit
 from chaperon.cluster.worker.worker import Worker
 from chaperon.testing import VirtualClock
 
@@ -229,3 +231,43 @@ def test_an_engine_that_replaces_one_of_a_run_waits_shortly_for_its_master(monke
 )
 def test_an_end_is_described_by_any_code(code, text):
     assert describe_exit(code) == text
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "number", "line"),
+    [
+        (
+            "socket",
+            "socketpair",
+            errno.EMFILE,
+            "cannot be started: Too many open files: raise the limit with ulimit -n 1024",
+        ),
+        (
+            "subprocess",
+            "Popen",
+            errno.EAGAIN,
+            "cannot be started: Resource temporarily unavailable: raise the limit of processes",
+        ),
+        ("subprocess", "Popen", errno.ENOENT, "cannot be started: No such file or directory"),
+    ],
+)
+def test_an_engine_that_cannot_be_started_is_tried_again_and_said_in_a_line(monkeypatch, module, name, number, line):
+    def fail(*args, **options):
+        raise OSError(number, os.strerror(number))
+
+    there = {"socket": "parent_pipe.socket.socketpair", "subprocess": "supervisor.subprocess.Popen"}[module]
+    monkeypatch.setattr(f"chaperon.cluster.worker.{there}", fail)
+    monkeypatch.setattr("chaperon.cluster.worker.supervisor.FLUSH_WAIT", 0.01)
+    clock, said, faults = VirtualClock(), [], []
+    link = LossyNetwork(clock).connect(b"supervisor")
+    supervisor = Supervisor(
+        ["alpha"], lambda name, life: [], link, clock, notify=said.append, on_fault=faults.append
+    ).start()
+
+    waiting = gevent.spawn(supervisor.wait)
+    clock.run(lambda: waiting.ready() or len(said) > MAX_DEATHS)
+
+    assert waiting.get(timeout=10) == 1
+    assert len(said) == MAX_DEATHS + 1
+    assert all(line in each for each in said[:-1])
+    assert not faults

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 import sys
@@ -22,7 +23,7 @@ from chaperon.cluster.journal.private_dir import PrivateDir
 from chaperon.cluster.protocol.messages import Message, WindowsReceived
 from chaperon.cluster.transport.key_variables import without_keys
 from chaperon.cluster.transport.link import WorkerLink
-from chaperon.cluster.worker.parent_pipe import NameReader, connected_pair, write_key_line
+from chaperon.cluster.worker.parent_pipe import Connection, NameReader, connected_pair, write_key_line
 from chaperon.load.background import OnFault, Watched, spawn_watched
 from chaperon.measure.quantity import count_text
 
@@ -54,8 +55,19 @@ RELAYED_WITHIN = 1.0
 LONGEST_LINE = 65_536
 """Bytes of a line that is relayed at once."""
 
+REMEDIES = {
+    errno.EMFILE: "raise the limit with ulimit -n 1024, in a container with --ulimit nofile=1024",
+    errno.EAGAIN: "raise the limit of processes with ulimit -u, in a container with --pids-limit",
+    errno.ENOMEM: "use fewer --processes, or a machine with more memory",
+}
+"""What helps where an engine cannot be started, by the error."""
+
 Command = Callable[[str, int], Sequence[str]]
 """Maps a worker's name and incarnation to the arguments of `chaperon`."""
+
+
+class EngineNotStarted(Exception):
+    """An engine process could not be started, for lack of descriptors, memory or processes; the text says which."""
 
 
 class Supervisor:
@@ -171,17 +183,22 @@ class Supervisor:
         while not self._leaving:
             incarnation = SystemRandom().getrandbits(53)
             hidden = HiddenNames()
-            code = self._run(name, incarnation, hidden)
-            self._send_orphaned(name, incarnation, code, hidden)
-            final = self._final_code(code)
-            if final is not None:
-                self._codes.append(final)
-                return
-            if code in (OVER, ORPHANED):
-                deaths = 0
-                continue
+            try:
+                code = self._run(name, incarnation, hidden)
+            except EngineNotStarted as exc:
+                what = f"cannot be started: {exc}"
+            else:
+                self._send_orphaned(name, incarnation, code, hidden)
+                final = self._final_code(code)
+                if final is not None:
+                    self._codes.append(final)
+                    return
+                if code in (OVER, ORPHANED):
+                    deaths = 0
+                    continue
+                what = describe_exit(code)
             deaths += 1
-            self._notify(f"worker {name}: its engine {describe_exit(code)}")
+            self._notify(f"worker {name}: its engine {what}")
             self._wait_to_restart()
             if deaths >= MAX_DEATHS:
                 self._notify(f"worker {name}: given up after {count_text(deaths, 'death')} in a row")
@@ -235,16 +252,7 @@ class Supervisor:
         kept = [] if journal is None else ["--journal", str(journal)]
         if name in self._rejoining:
             kept += ["--wait", f"{self._rejoin_wait:g}"]
-        ours, its = connected_pair()
-        with its:
-            engine = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, *self._command(name, incarnation), *kept],
-                stdin=its.fileno(),  # our end is closed when this process ends: see `exit_with_parent`
-                env=without_keys(os.environ),
-                start_new_session=True,  # Ctrl-C on this terminal goes to the supervisor alone
-                stdout=None if self._relay is None else subprocess.PIPE,
-                stderr=None if self._relay is None else subprocess.STDOUT,
-            )
+        engine, ours = self._start([*self._command(name, incarnation), *kept])
         self._engines[name] = engine
         printed = self._relay_lines_of(name, engine)
         write_key_line(ours, self._key)
@@ -263,6 +271,27 @@ class Supervisor:
                 if printed is not None:
                     printed.join(RELAYED_WITHIN)
                     printed.kill()
+
+    def _start(self, arguments: Sequence[str]) -> tuple[subprocess.Popen[bytes], Connection]:
+        """Start an engine; return its process, and our end of its standard input. Raises EngineNotStarted."""
+        try:
+            ours, its = connected_pair()
+        except OSError as exc:
+            raise EngineNotStarted(_start_failure(exc)) from exc
+        with its:
+            try:
+                engine = subprocess.Popen(
+                    [sys.executable, "-c", _PROGRAM, *arguments],
+                    stdin=its.fileno(),  # our end is closed when this process ends: see `exit_with_parent`
+                    env=without_keys(os.environ),
+                    start_new_session=True,  # Ctrl-C on this terminal goes to the supervisor alone
+                    stdout=None if self._relay is None else subprocess.PIPE,
+                    stderr=None if self._relay is None else subprocess.STDOUT,
+                )
+            except OSError as exc:
+                ours.close()
+                raise EngineNotStarted(_start_failure(exc)) from exc
+        return engine, ours
 
     def _relay_lines_of(self, name: str, engine: subprocess.Popen[bytes]) -> Watched | None:
         """Start a greenlet that relays what *engine* prints, and return it; None without `relay`."""
@@ -304,6 +333,11 @@ def exit_with_parent() -> int:
 def _signal(engine: subprocess.Popen[bytes], number: int) -> None:
     if engine.poll() is None:
         engine.send_signal(number)
+
+
+def _start_failure(exc: OSError) -> str:
+    remedy = REMEDIES.get(exc.errno or 0, "")
+    return f"{exc.strerror or exc}{remedy and f': {remedy}'}"
 
 
 def describe_exit(code: int) -> str:
