@@ -87,6 +87,23 @@ def test_what_a_worker_that_comes_back_has_done_is_no_censored_sample():
     assert report["visit"].series.censored.count == report.ledger["shop"].interrupted
 
 
+@pytest.mark.parametrize("healed", [20.0, 25.0])
+def test_an_arrival_that_a_worker_cut_off_has_made_is_not_counted_as_never_begun_too(healed):
+    stage = Ground(rate(30, hold=30), took=0.2)
+    for k in range(3):
+        stage.worker(f"w{k}")
+    stage.fleet(3)
+    stage.after(8.3, lambda: stage.net.cut.add(b"w1/1"))
+    stage.after(healed, lambda: stage.net.cut.discard(b"w1/1"))
+
+    report = stage.play()
+
+    ledger, visit = report.ledger["shop"], report["visit"]
+    assert 900 == ledger.planned == ledger.done + ledger.lost
+    assert ledger.lost > 0
+    assert (visit.count, visit.never_begun) == (ledger.done, ledger.lost)
+
+
 SHARES = deal([("open", rate(10, hold=5) >> rate(20, hold=5)), ("closed", users(5, hold=10))], 2, warmup=2.0)
 visits = st.builds(
     LostVisits, st.sampled_from(["open", "closed", "unknown"]), st.integers(0, 12), st.integers(0, 50),

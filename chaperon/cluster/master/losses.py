@@ -101,11 +101,19 @@ class LossAccounting:
             series = censored_series(lost, shares)
             if series:
                 self._monitor.collector.add_series(worker.title, max(newest, 0), series)
-        for (label, due), counts in unmade.items():
-            never = LostVisits(label, due, counts.lost + counts.dropped, until, begun=False)
-            series = censored_series([never] if due <= until else (), shares)
+        never = [
+            LostVisits(label, due, counts.lost + counts.dropped, until, begun=False)
+            for (label, due), counts in unmade.items()
+            if due <= until
+        ]
+        never += [
+            LostVisits(label, due, count, seen, begun=False)
+            for (label, due), (count, seen) in self._corrections.missed.items()
+        ]
+        for visits in never:
+            series = censored_series([visits], shares)
             if series:
-                self._monitor.collector.add_series("", due, series)
+                self._monitor.collector.add_series("", visits.due, series)
 
     def update_in_flight(self, *, begun: bool) -> None:
         """Count the visits without an outcome in the windows of given-up workers as lost."""

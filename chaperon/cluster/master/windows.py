@@ -138,6 +138,7 @@ class LossCorrections:
     def __init__(self) -> None:
         self._in_flight: dict[LedgerKey, int] = {}
         self._declared: defaultdict[LedgerKey, int] = defaultdict(int)
+        self._declared_until: dict[LedgerKey, int] = {}
         self._late: defaultdict[LedgerKey, int] = defaultdict(int)
         self._corrected: defaultdict[LedgerKey, int] = defaultdict(int)
 
@@ -145,6 +146,14 @@ class LossCorrections:
     def duplicated(self) -> int:
         """How many visits were made twice: by a worker that was given up and by its successor."""
         return sum(self._late.values()) - sum(self._corrected.values())
+
+    @property
+    def missed(self) -> Mapping[LedgerKey, tuple[int, int]]:
+        """Arrivals that no worker made while their share had none: how many, the second in which that was known."""
+        return {
+            place: (count - self._corrected[place], self._declared_until[place])
+            for place, count in self._declared.items()
+        }
 
     def record_window(
         self, window: Window, *, given_up: bool, scheduled: frozenset[str], found: LedgerChanges
@@ -161,6 +170,7 @@ class LossCorrections:
         for place, counts in window.ledger.items():
             if counts.lost:
                 self._declared[place] += counts.lost
+                self._declared_until[place] = max(self._declared_until.get(place, 0), window.at)
                 changed.append(place)
             if given_up and counts.planned and place[0] in scheduled:
                 known = min(spare[place[0]], counts.planned)

@@ -81,8 +81,7 @@ class OpenLoad:
             flight.planned_of(progress.share.label).n += self._load.visits_each
             self._count_visits(due, "planned")
             if due < progress.since:
-                self._count_visits(due, "lost")
-                self._missed(number, due, now)
+                self._count_visits(due, "lost")  # the master adds their samples: see `LossAccounting`
             elif flight.stopped is not None:
                 self._count_visits(due, "dropped", now - due)
                 self._missed(number, due, now)
