@@ -17,7 +17,7 @@ from test_fleet import Ground
 from test_golden_report import scenarios
 from thorough import some
 
-from chaperon import Environment, RunFileError, UsageError, rate, read_run, users
+from chaperon import Environment, RunFileError, Scenario, UsageError, rate, read_run, run, users
 from chaperon.errors import OutputError
 from chaperon.execution.running import Running
 from chaperon.measure.recorder import Recorder
@@ -31,7 +31,7 @@ from chaperon.report.run_file.frames import FrameReader, write_frame
 from chaperon.report.run_file.records import RunFooter, RunHeader
 from chaperon.report.run_file.writer import RunFileWriter
 from chaperon.report.verdict import RunInfo
-from chaperon.testing import VirtualClock
+from chaperon.testing import ScriptedNetwork, VirtualClock
 
 LIMITS = [
     "p95(step browse) < 100ms",
@@ -439,3 +439,28 @@ def test_the_file_of_a_fleet_that_lost_a_worker_gives_the_same_report(load, tmp_
 
     assert report.ledger["shop"].lost > 0
     assert text_of(read_run(tmp_path / "run.chap").report()) == text_of(report)
+
+
+def test_a_stretch_says_how_many_requests_and_visits_it_leaves_out(tmp_path):
+    def hangs(peer):
+        peer.receive()
+        peer.sleep(3600.0)
+
+    def look(session):
+        session.sleep(0.25)
+        session.get("/")
+
+    scenario = Scenario(look, name="shop")
+    clock = VirtualClock()
+    environment = Environment("http://shop.test", scenarios=[run(scenario, rate(2, hold="5s"))], grace=1)
+    running = Running(environment.plan(), clock=clock, network=ScriptedNetwork(clock, hangs))
+    running.start(run_file=tmp_path / "run.chap")
+    clock.run(lambda: running.ended)
+    running.finish()
+
+    for end, unended in ((2, "4 requests"), (4, "8 requests"), (None, None)):
+        report = read_run(tmp_path / "run.chap").report(to=end)
+
+        warned = [each for each in report.warnings if "in flight at the end of this stretch" in each]
+        assert [each.partition(" were")[0] for each in warned if "requests" in each] == ([unended] if unended else [])
+        assert len(warned) == (2 if unended else 0)

@@ -15,6 +15,9 @@ IN_FLIGHT = (
     "sent them (session.spawn makes tasks that a visit waits for), or a visit that could not be interrupted"
 )
 """The note on requests that no sample includes, which reports have as a warning, too."""
+_OPEN_END = "were in flight at the end of this stretch and are in no percentile of it: let it end later"
+OPEN_ENDS = (f"requests {_OPEN_END}", f"visits {_OPEN_END}")
+"""The notes on a stretch of a run that ends before its slowest requests and visits do; they are warnings, too."""
 
 
 @lazy_dataclass(frozen=True, slots=True)

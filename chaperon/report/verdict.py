@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from chaperon._version import VERSION
 from chaperon.lazy_dataclass import lazy_dataclass
-from chaperon.measure.closing import IN_FLIGHT
+from chaperon.measure.closing import IN_FLIGHT, OPEN_ENDS
 from chaperon.measure.plain_text import NAME, encodable
 from chaperon.measure.quantity import count_text
 from chaperon.measure.recorder import UNMEASURED
@@ -105,7 +105,7 @@ def conclude(
     )
 
 
-_WARNINGS = (UNMEASURED, IN_FLIGHT)
+_WARNINGS = (UNMEASURED, IN_FLIGHT, *OPEN_ENDS)
 """The beginnings of notes that a report has as warnings."""
 CENSORED = 0.01
 """Largest share of all requests, or of all visits, that may be censored without a warning."""

@@ -8,6 +8,9 @@ from dataclasses import field, replace
 
 from chaperon.errors import RunFileError, WireError
 from chaperon.lazy_dataclass import lazy_dataclass
+from chaperon.measure.closing import OPEN_ENDS
+from chaperon.measure.sample import Key
+from chaperon.measure.series import Series
 from chaperon.measure.window import VisitCounts, Window
 from chaperon.measure.window_codec import unpack_window
 from chaperon.report.monitor import RunMonitor
@@ -28,6 +31,14 @@ GAP = 100_000
 """Maximum number of windows of one worker that may be missing in a row."""
 STOPPED = "the run was stopped before its end: "
 Ledger = dict[tuple[str, int], VisitCounts]
+
+
+def _is_visit(key: Key) -> bool:
+    return key.kind == "visit"
+
+
+def _is_request(key: Key) -> bool:
+    return key.is_request
 
 
 @lazy_dataclass(frozen=True, slots=True)
@@ -128,6 +139,22 @@ class Replay:
             self.monitor.add(self.stretch.cut(window, seq))
         else:
             self.monitor.collector.correct(self.stretch.counts(window.ledger.items()))
+            if window.at >= self.stretch.end:
+                self._count_open(window)
+
+    def _count_open(self, window: Window) -> None:
+        """Note how many samples of a later window were certainly in flight at the end of the stretch."""
+        for note, wanted in zip(OPEN_ENDS, (_is_request, _is_visit), strict=True):
+            longer = sum([self._open_of(each, window.at) for key, each in window.series.items() if wanted(key)])
+            if longer:
+                self.monitor.collector.count_note(note, longer)
+
+    def _open_of(self, series: Series, second: int) -> int:
+        """Return how many samples of a series, which ended in *second*, had begun before the end of the stretch."""
+        newest = second + 1.0 if series.last is None else min(series.last[0] - self.began, second + 1.0)
+        least = newest - self.stretch.end
+        populations = (series.good, series.bad, series.censored)
+        return sum([round(part.count * (1.0 - part.share_below(least))) for part in populations])
 
     def _end(self, how: str, reason: str) -> None:
         if how == "fault":
