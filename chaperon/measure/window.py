@@ -104,8 +104,11 @@ class RunEvent:
     text: str
     took: float = field(default=0.0, metadata=SIGNED_FIELD)
 
-    def __lt__(self, other: RunEvent) -> bool:
-        return (self.at, self.kind, self.text, self.took) < (other.at, other.kind, other.text, other.took)
+    # mypyc: with a comparison such as `__lt__` the class would have an `__eq__` of its own, by identity.
+    @property
+    def order(self) -> tuple[float, str, str, float]:
+        """What events are sorted by."""
+        return self.at, self.kind, self.text, self.took
 
 
 ErrorKey = tuple[str, str, str]

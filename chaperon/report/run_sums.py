@@ -95,7 +95,7 @@ class RunSums:
             dict(self.notes),
             self.phases,
             self.due,
-            sorted(self.happenings, key=lambda pair: pair[1]),
+            sorted(self.happenings, key=lambda pair: pair[1].order),
             self.generator,
             self.exchanges,
         )
@@ -111,7 +111,7 @@ class RunSums:
             for key, parts in self._waiting.items()
             if key.kind == "visit" and (parts or key in self.series)
         }
-        happenings = sorted(self.happenings, key=lambda pair: pair[1])
+        happenings = sorted(self.happenings, key=lambda pair: pair[1].order)
         return Totals(visits, self.ledger, list(self.seconds.values()), {}, workers, {}, happenings=happenings)
 
     def row(self, second: int) -> SecondRow:
