@@ -59,6 +59,10 @@ class KernelNetwork:
         """See `Network.resolve`."""
         return self._resolver.resolve(host, port)
 
+    def cached(self, host: str, port: int) -> list[Address] | None:
+        """Return the addresses of a host if they are known without a look-up."""
+        return self._resolver.cached(host, port)
+
     def stream(self, family: int, *, secure: bool, now: Callable[[], float]) -> NetworkStream:
         """See `Network.stream`. If no file descriptor is left, raise the soft limit and try once more."""
         if secure:
@@ -181,6 +185,11 @@ class NetworkContext:
         }
 
     def _resolved(self, origin: Origin, within: float) -> list[Address]:
+        network = self._network
+        if isinstance(network, KernelNetwork):  # most connections need no time limit, which takes longer than this
+            cached = network.cached(origin.host, origin.port)
+            if cached is not None:
+                return cached
         if within == inf:
             return self._network.resolve(origin.host, origin.port)
         with gevent.Timeout(within, SocketTimeout(whole=False)):

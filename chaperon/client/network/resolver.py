@@ -32,9 +32,9 @@ class Resolver:
         """Return the addresses of a host, preferred first. Blocks if not cached. Raises OSError (`socket.gaierror`)."""
         key = host, port
         found: list[Address]
-        known = self._known.get(key)
-        if known is not None and known[0] > self._now():
-            return known[1]
+        known = self.cached(host, port)
+        if known is not None:
+            return known
         numeric = _numeric(host, port)
         if numeric:  # at once: users that begin together would all wait for the first one's look-up
             self._known[key] = (inf, numeric)
@@ -56,6 +56,11 @@ class Resolver:
             return found
         finally:
             del self._asking[key]
+
+    def cached(self, host: str, port: int) -> list[Address] | None:
+        """Return the addresses of a host if they are cached; does not block."""
+        known = self._known.get((host, port))
+        return known[1] if known is not None and known[0] > self._now() else None
 
     def forget(self) -> None:
         """Clear the cache."""
