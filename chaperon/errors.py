@@ -325,5 +325,9 @@ class ActionRefused(Exception):
         self.status = status
 
 
+class EngineNotStarted(Exception):
+    """An engine process could not be started, for lack of descriptors, memory or processes; the message says which."""
+
+
 class ViewerGone(Exception):
     """The browser at the other end of the live page's WebSocket is gone, or has not read for too long."""

@@ -50,7 +50,6 @@ def exits_at_once(session):
 def works(session):
     if (pid := os.fork()) == 0:
         session.sleep(0.02)
-        gevent.sleep(0.02)
         come = Event()
         gevent.spawn_later(0.01, come.set)
         come.wait()
@@ -138,7 +137,7 @@ def by_a_pool(session):
 
 
 def before_exec(session):
-    child = subprocess.Popen(["true"], preexec_fn=lambda: gevent.sleep(0.02))
+    child = subprocess.Popen(["true"], preexec_fn=lambda: Event().wait(0.02))
     return child.wait(5.0)
 
 

@@ -24,6 +24,7 @@ from chaperon.cluster.protocol.messages import Message, WindowsReceived
 from chaperon.cluster.transport.key_variables import without_keys
 from chaperon.cluster.transport.link import WorkerLink
 from chaperon.cluster.worker.parent_pipe import Connection, NameReader, connected_pair, write_key_line
+from chaperon.errors import EngineNotStarted
 from chaperon.load.background import OnFault, Watched, spawn_watched
 from chaperon.measure.quantity import count_text
 
@@ -64,10 +65,6 @@ REMEDIES = {
 
 Command = Callable[[str, int], Sequence[str]]
 """Maps a worker's name and incarnation to the arguments of `chaperon`."""
-
-
-class EngineNotStarted(Exception):
-    """An engine process could not be started, for lack of descriptors, memory or processes; the text says which."""
 
 
 class Supervisor:
