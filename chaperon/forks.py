@@ -22,20 +22,34 @@ _exit = os._exit  # here, for a run replaces it
 
 
 EndInChild = Callable[[list[Any]], None]
-"""A method that ends a part of a run in a forked child, whose objects are given: it must not send anything or block."""
+"""A method that ends a part of a run in a forked child: it must not send anything or block.
+
+It is given the objects that refer to the run's hub, among them its streams.
+"""
 forker: Any = None
 """The greenlet that forked this process during a run, None in a process that was not forked by one."""
-_parts: set[WeakMethod[EndInChild]] = set()
+_parts: dict[WeakMethod[EndInChild], Any] = {}
+"""The parts of the runs of this process, with the hub of each, None where gevent was not imported yet."""
 
 
 def end_in_children(end: EndInChild) -> None:
     """From now on, call *end* in each child that this process forks, and end the child with the code that forked it."""
-    _parts.add(WeakMethod(end, _parts.discard))
+    _parts[WeakMethod(end, _forget)] = _hub()
 
 
 def keep_in_children(end: EndInChild) -> None:
     """Undo `end_in_children`: that part of a run has ended."""
-    _parts.discard(WeakMethod(end))
+    _forget(WeakMethod(end))
+
+
+def _forget(part: WeakMethod[EndInChild]) -> None:
+    _parts.pop(part, None)
+
+
+def _hub() -> Any:
+    """Return the hub of this thread, None if it has none."""
+    local: Any = sys.modules.get("gevent._hub_local")
+    return None if local is None else local.get_hub_if_exists()
 
 
 def in_child() -> bool:
@@ -117,14 +131,16 @@ def _after_fork() -> None:
 
 
 def _frozen_objects() -> list[Any]:
-    """Return all objects that the garbage collector tracks, and let it collect none of them.
+    """Return the objects that refer to a hub or its loop, and let the garbage collector collect nothing.
 
-    Collecting a greenlet that will never run again would run its `finally` blocks.
+    Collecting a greenlet that will never run again would run its `finally` blocks. A list of all objects would be
+    slow: it changes their reference counts, so that each page of the parent's memory is copied.
     """
+    hubs = [hub for hub in {id(hub): hub for hub in (_hub(), *_parts.values())}.values() if hub is not None]
     enabled = gc.isenabled()
     gc.disable()
     gc.unfreeze()
-    objects = gc.get_objects()
+    objects = gc.get_referrers(*hubs, *[hub.loop for hub in hubs])
     gc.freeze()
     if enabled:
         gc.enable()
@@ -152,10 +168,9 @@ def _restore_signals() -> None:
 
 def _stop_events(objects: list[Any]) -> None:
     """Stop all that could wake a greenlet of the parent; time limits of the greenlet that forked stay."""
-    from gevent._hub_local import get_hub_if_exists
     from gevent.hub import reinit
 
-    hub: Any = get_hub_if_exists()
+    hub = _hub()
     if hub is None:  # another thread than that of the run forked: the run's greenlets have no loop here
         return
     watcher: Any = next(each for each in type(hub.loop.timer(0)).__mro__ if each.__name__ == "watcher")
@@ -169,12 +184,11 @@ def _stop_events(objects: list[Any]) -> None:
 
 def _end_with_greenlet() -> None:
     """End the child when the greenlet that forked it ends, or waits for what cannot come any more."""
-    from gevent._hub_local import get_hub_if_exists
     from gevent.exceptions import LoopExit
     from gevent.hub import Hub
     from greenlet import greenlet
 
-    hub: Any = get_hub_if_exists()
+    hub = _hub()
     if hub is None or forker.parent is None:
         return
 

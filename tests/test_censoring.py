@@ -6,6 +6,7 @@ import math
 import socket
 import ssl
 import subprocess
+import time
 from itertools import pairwise
 
 import gevent
@@ -329,6 +330,19 @@ def test_a_timeout_is_censored_from_the_request_to_the_visit(target):
     for name in ("GET /slow", "step slow", "visit"):
         assert (report[name].count, report[name].censored, report[name].bad.count) == (2, 2, 0), name
         assert report[name].service.censored.low >= 0.05
+
+
+def test_a_time_limit_counts_from_its_request_not_from_when_the_loop_last_read_its_clock(target):
+    def computes(session):
+        session.get("/look")
+        until = time.perf_counter() + 0.02
+        while time.perf_counter() < until:
+            pass
+        session.get("/slow", timeout=0.03)
+
+    report = once(target, computes, load=iterations(1))
+
+    assert report["GET /slow"].service.censored.low >= 0.03
 
 
 def test_a_status_of_500_stays_bad(target):

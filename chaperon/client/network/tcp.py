@@ -258,7 +258,7 @@ class TcpStream:
         self._stop(self._timer)
         self._armed = due
         self._timer = self._hub.loop.timer(max(due - now, 0.0), ref=False)
-        self._timer.start(self._ring)
+        self._timer.start(self._ring, update=True)  # not from when the loop began to run this, which is earlier
 
     def _ring(self) -> None:
         armed, self._armed = self._armed, inf
