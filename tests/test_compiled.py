@@ -28,7 +28,6 @@ import sys
 import greenlet
 from unjudged import UNJUDGED
 
-import chaperon.client.websocket.connect  # a scenario without a file: it is not known before the first visit
 from chaperon import Environment, Scenario, iterations, rate, run, users, users_per_second
 
 

@@ -41,7 +41,6 @@ NOT_NEEDED = {
     "fractions",
     "chaperon.report.report",
     "chaperon.report.verdict",
-    "chaperon.client.websocket.connect",
     "chaperon.report.outputs.closed_second",
     "chaperon.report.outputs.console",
     "chaperon.report.run_file.records",

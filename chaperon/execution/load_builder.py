@@ -20,8 +20,7 @@ from chaperon.measure.roundtrips import RoundTripStarts
 from chaperon.measure.window import JournalWriter, Sink
 from chaperon.report.limits.reserved import reserved_by
 from chaperon.report.samples.observer import Observe, SampleObserver
-from chaperon.scenario.mentions import steps_mention
-from chaperon.scenario.scenario import Scenario, as_scenario
+from chaperon.scenario.scenario import as_scenario
 from chaperon.scenario.visits import EntryRunner, VisitRunner
 from chaperon.session.config import merge
 from chaperon.session.context import SessionContext, StopRun
@@ -33,17 +32,12 @@ if TYPE_CHECKING:
     from chaperon.client.service import Service
 
 
-def preload_clients(scenarios: Iterable[Scenario] = ()) -> None:
-    """Import the HTTP client, and the WebSocket client if one of the *scenarios* mentions it.
-
-    So the first visit does not spend time on it.
-    """
+def preload_clients() -> None:
+    """Import the HTTP and WebSocket clients, so that the first visit does not spend time on it."""
     from gevent import get_hub
 
-    import chaperon.client.http.measured  # late: `requests` imports ssl, to be patched first
-
-    if any(steps_mention(each.all_steps(), "ws") for each in scenarios):
-        import chaperon.client.websocket.connect  # noqa: F401 - late: as above
+    import chaperon.client.http.measured
+    import chaperon.client.websocket.connect  # noqa: F401 - late: `requests` imports ssl, to be patched first
 
     get_hub().resolver  # noqa: B018 - gevent imports its resolver when it is asked for first
 
@@ -89,7 +83,7 @@ def build_local_load(
     leases further
     shares.
     """
-    preload_clients(as_scenario(entry.scenario) for entry in plan.entries)
+    preload_clients()
     from chaperon.client.network.connect import NetworkContext
 
     second = max(int(clock.now() - began), 0)
