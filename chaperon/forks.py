@@ -6,6 +6,7 @@ wake one of them is stopped there, and the child ends as soon as the code that f
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import signal
@@ -229,5 +230,6 @@ def _end_with_pool_task(frame: Any) -> None:
     sys.settrace(lambda *_: None)
 
 
+atexit.register(_parts.clear)  # else `_forget` is called while the interpreter removes what it needs
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, flock
@@ -51,6 +52,10 @@ def pytest_configure(config):
     from gevent import monkey  # before requests, which brings ssl
 
     monkey.patch_all()
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # inherited by what nohup or a shell starts in the background
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
         config.pluginmanager.register(Awake())
         config.pluginmanager.register(Beside())
