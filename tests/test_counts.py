@@ -45,6 +45,7 @@ def miscounted(text):
         before = value.value if isinstance(value, ast.Constant) else ""
 
 
+@pytest.mark.long
 def test_every_count_in_a_message_has_a_singular():
     sources = {path: path.read_text() for path in sorted(PACKAGE.rglob("*.py"))}
     trees = {path: ast.parse(source) for path, source in sources.items() if COUNTED.search(source)}

@@ -98,6 +98,7 @@ class PlayedFleet:
         return self.calls
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("slots", [None, 1], ids=["a queue for each worker", "one queue for all"])
 @pytest.mark.parametrize("load", [users(8_000, hold="1h"), rate(1_000, hold="1h")], ids=str)
 def test_a_thousand_workers_get_their_shares_in_a_few_seconds(load, slots):

@@ -33,6 +33,7 @@ LOADS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", LOADS)
 def test_a_long_rest_keeps_no_greenlet_and_a_short_one_does(name):
     before = greenlets()

@@ -145,6 +145,7 @@ def test_a_value_of_the_command_line_is_a_reference_or_text(text, meaning):
     assert repr(header_reference("X-Api-Key", text)) == meaning
 
 
+@pytest.mark.long
 @given(st.text())
 def test_every_text_can_be_given_by_its_escape(text):
     for start in ("env:", "@"):

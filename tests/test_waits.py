@@ -37,6 +37,7 @@ def sleeps_of(node):
         yield from sleeps_of(each)
 
 
+@pytest.mark.long
 def test_real_time_passes_in_tests_marked_for_it_alone():
     sources = {name: (HERE / name).read_text() for name in FILES}
     trees = {name: ast.parse(source) for name, source in sources.items() if CALLED.search(source)}
