@@ -32,6 +32,7 @@ COMPILED = [
     "chaperon/load/current_visit.py",
     "chaperon/load/phases.py",
     "chaperon/load/share.py",
+    "chaperon/load/visitor.py",
     "chaperon/load/in_flight.py",
     "chaperon/load/performers/performer.py",
     "chaperon/load/performers/closed_load.py",

@@ -23,8 +23,8 @@ from chaperon.measure.quantity import count_text
 
 ARRIVALS = 700.0
 """Users that come in a second; of a crowd that is larger than LARGE, LARGE_ARRIVALS, and it stays for LARGE_HOLD."""
-LARGE_ARRIVALS = 1_500.0
-LARGE_HOLD = 35.0
+LARGE_ARRIVALS = 500.0
+LARGE_HOLD = 40.0
 THINK = 10.0
 LONG_THINK = 30.0
 """Think time of a crowd that is larger than LARGE, in seconds."""

@@ -14,6 +14,9 @@ from chaperon import alarms
 STALE = 1_000
 """The heap is rebuilt without cancelled calls if it holds more entries than this and over half are cancelled."""
 
+AT_ONCE = 100
+"""Maximum number of due calls made in one iteration of the event loop: between two such groups responses are read."""
+
 LEAD = 300e-6
 """Upper bound, in seconds, of how early an alarm is set."""
 STEP = 4e-6
@@ -168,12 +171,13 @@ class Timers:
         return now
 
     def _ring(self) -> None:
-        """Make every call that is due now. Calls that become due meanwhile run in the hub's next iteration."""
-        now, due = self._now(), []
+        """Make the calls that are due now, `AT_ONCE` at most; further ones run in the hub's next iterations."""
+        now = self._now()
+        due: list[Call] = []
         if self._alarm.precise:
             now = self._wait_out(now)
         self._armed = math.inf
-        while self._calls and self._calls[0][0] <= now:
+        while self._calls and self._calls[0][0] <= now and len(due) < AT_ONCE:
             due.append(heapq.heappop(self._calls)[2])
         self._arming = True
         try:

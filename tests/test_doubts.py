@@ -87,6 +87,38 @@ def test_a_lagging_hub_is_as_bad_as_late_starts():
     assert report(lag, lag, lag).verdict is Verdict.INVALID
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"hub_cpu": 0.99, "lag_p90": 0.02},
+        {"late_p99": 0.08},
+        {"lag_p90": 0.2},
+        {"lag_max": 1.5},
+        {"machine": 1.0, "lag_p50": 0.1},
+    ],
+    ids=["core", "late", "lag", "stall", "machine"],
+)
+def test_seconds_after_the_last_sample_distort_nothing(wrong):
+    watch = RunMonitor(Collector(("local",)), [], brake=None, rules=ValidityRules())
+    record = Recorder("local", began=0.0)
+    for at in range(20):
+        if at < 9 or at == 13:
+            record.count_visit("shop", at, "planned")
+            record.count_visit("shop", at, "done")
+            record.record(Sample(Key("shop", "visit", "visit"), at, at + 0.01))
+        watch.add(record.cut(health={**FINE, **(wrong if at > 13 else {})}))
+    trusted = watch.report(RunInfo("e", 1, "", 20.0), finished=True)
+
+    for at in range(20, 30):
+        watch.add(record.cut(health={**FINE, **wrong}))
+    record.record(Sample(Key("shop", "visit", "visit"), 14.0, 30.0))
+    watch.add(record.cut(health=FINE))
+    waited_meanwhile = watch.report(RunInfo("e", 1, "", 31.0), finished=True)
+
+    assert (trusted.verdict, trusted.warnings) == (Verdict.PASS, ())
+    assert waited_meanwhile.verdict is Verdict.INVALID
+
+
 def test_a_core_that_is_used_up_for_five_seconds_is_invalid_where_visits_wait():
     busy = {"hub_cpu": 0.99, "lag_p90": 0.02}
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
+from itertools import pairwise
 
 import gevent
 import pytest
@@ -16,6 +17,7 @@ from chaperon.load.kinds.think import between
 from chaperon.load.kinds.users import Users
 from chaperon.load.shapes import iterations, rate, users
 from chaperon.measure.window import VisitCounts
+from chaperon.timers import AT_ONCE
 
 
 @pytest.mark.long
@@ -125,6 +127,30 @@ def test_stopping_with_no_grace_interrupts_at_once():
 
     assert stage.ledger() == VisitCounts(planned=4, interrupted=4)
     assert stage.clock.now() == stage.began + 10.0
+
+
+@pytest.mark.parametrize(
+    ("load", "took"),
+    [(users(1000, hold=100), 300.0), (users(1000, hold=100, think=1), 0.5), (users(1000, hold=100, think=30), 0.5)],
+    ids=["in flight", "resting", "parked"],
+)
+def test_a_stop_ends_thousands_of_users_in_groups_between_which_the_loop_turns(load, took):
+    stage = Stage(load, took=took, grace=0.0).play(until=11.0)
+    present = []
+
+    def look():
+        present.append(stage.engine.present)
+        if present[-1]:
+            stage.clock.after(0.0, look)
+
+    stage.engine.stop()
+    look()
+    stage.play()
+
+    present.append(stage.engine.present)
+    assert (present[0], present[-1]) == (1000, 0)
+    assert max(before - after for before, after in pairwise(present)) <= 2 * AT_ONCE
+    assert stage.clock.now() == stage.began + 11.0
 
 
 def test_a_thinking_user_is_woken_by_the_stop():

@@ -11,7 +11,7 @@ from thorough import examples
 
 from chaperon.alarms import LoopAlarm, TimerFd
 from chaperon.clock import HubClock
-from chaperon.timers import STALE, Timers, timers_of
+from chaperon.timers import AT_ONCE, STALE, Timers, timers_of
 
 
 class Ringer:
@@ -138,6 +138,21 @@ def test_calls_that_call_again_at_once_let_the_hub_turn_between():
 
     assert bench.made == [1.0]
     assert bench.alarm.due == 1.0
+
+
+def test_calls_that_are_due_together_are_made_in_groups_between_which_the_loop_turns():
+    bench, turns = Bench(), []
+    for number in range(5 * AT_ONCE):
+        bench.at(1.0, number)
+
+    bench.iterate()
+    bench.now = 1.0
+    while bench.alarm.rings is not None:
+        bench.ring()
+        turns.append(len(bench.made))
+
+    assert turns[:5] == [AT_ONCE, 2 * AT_ONCE, 3 * AT_ONCE, 4 * AT_ONCE, 5 * AT_ONCE]
+    assert [name for _, name in bench.made] == list(range(5 * AT_ONCE))
 
 
 def test_cancelled_calls_do_not_pile_up():

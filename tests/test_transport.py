@@ -244,6 +244,23 @@ def test_what_is_composed_is_what_requests_would_send(method, path, query, param
             assert encoded.prepared.body == wanted.body
 
 
+@pytest.mark.parametrize("params", [None, {"a": "1"}], ids=["bare", "with parameters"])
+@pytest.mark.parametrize("url", ["http://h:8", "http://other:9", "http://127.0.0.2:80", "https://h"])
+def test_a_url_without_a_path_is_composed(url, params):
+    http = client("http://h:8", trust_origins=["http://other:9", "http://127.0.0.2", "https://h"], verify=False)
+
+    encoded = http._encoded("GET", url, params, None, None, None)
+
+    wanted = http.prepare_request(requests.Request("GET", url, params=params or {}))
+    assert encoded.wire == render(wanted)
+    assert encoded.prepared.url == wanted.url
+
+
+@pytest.mark.parametrize("url", ["http://h:8?a=1", "http://h:8#top", "http://h:", "http://", "http://a@h:8"])
+def test_an_unusual_url_without_a_path_goes_through_requests(url):
+    assert client("http://h:8")._encoded("GET", url, None, None, None, None) is None
+
+
 @pytest.mark.parametrize("path", ["/plain", "/with?a=1&b=2", "/users/7"])
 def test_the_usual_paths_are_composed(path):
     http = client("http://h:8/base")

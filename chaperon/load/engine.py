@@ -11,7 +11,7 @@ import gevent
 from chaperon.clock import Clock
 from chaperon.load.due_time import Interval, due_intervals, length_within
 from chaperon.load.generator.health import Health
-from chaperon.load.in_flight import Leasing, Visitor, VisitResult, VisitsInFlight
+from chaperon.load.in_flight import Leasing, VisitsInFlight
 from chaperon.load.kinds.iterations import Iterations
 from chaperon.load.kinds.load import Shaped
 from chaperon.load.kinds.rate import Rate
@@ -23,6 +23,7 @@ from chaperon.load.performers.closed_load import ClosedLoad
 from chaperon.load.performers.open_load import OpenLoad
 from chaperon.load.performers.performer import Performer, Pool, Terms
 from chaperon.load.share import Share, ShareProgress, ShareState
+from chaperon.load.visitor import Visitor, VisitResult
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.window import RunEvent
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from types import FrameType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import gevent
 from gevent.event import Event
@@ -17,8 +16,10 @@ from chaperon.interrupts import is_interrupt, is_ours, marked
 from chaperon.load.arrival import Arrival
 from chaperon.load.generator.health import Health
 from chaperon.load.share import ShareProgress
+from chaperon.load.visitor import Visitor, VisitResult
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.window import VisitOutcome
+from chaperon.timers import AT_ONCE
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -27,43 +28,6 @@ if TYPE_CHECKING:
 
 
 _me: Final[Callable[[], Greenlet]] = gevent.getcurrent  # type: ignore[assignment]  # every caller runs in a gevent.Greenlet
-
-
-class VisitResult(NamedTuple):
-    """The outcome of a visit, whether its user makes further ones (*stays*), and whether its connection failed."""
-
-    fate: VisitOutcome
-    stays: bool = True
-    unconnected: bool = False
-
-
-class Visitor(Protocol):
-    """Makes the visits. Its methods must not raise anything but an interrupt (`chaperon.interrupts`)."""
-
-    def visit(self, arrival: Arrival) -> VisitResult:
-        """Make one visit and return its outcome. Blocks until the visit has ended."""
-
-    def leave(self, entry: int, user: int) -> None:
-        """Close the session of a user that makes no further visit."""
-
-    def missed(self, arrival: Arrival, now: float) -> None:
-        """Record the response time of an arrival that was due and never started: at least the time until *now*."""
-
-    def abandoned(self, arrival: Arrival) -> None:
-        """Record a visit in flight that is abandoned: its duration is at least the time until now."""
-
-    def interrupted(self, arrival: Arrival, endless: str) -> None:
-        """Count a visit as interrupted, even if it handles that; *endless* is why it has no natural end, or ""."""
-
-    def unended(self, arrival: Arrival) -> None:
-        """Record each block of an abandoned visit that is still open: its duration is at least the time until now."""
-
-    def endless(self, arrival: Arrival, frame: FrameType | None) -> str:
-        """Return why a visit in flight has no natural end ("loop", "socket"), or "" if it has one.
-
-        *frame* is the frame in which the visit waits. If it is given, a `while` loop of the
-        scenario counts as endless, too.
-        """
 
 
 LONG_REST: Final = 2.0
@@ -288,13 +252,9 @@ class VisitsInFlight:
             self.over.set()
 
     def interrupt(self, progress: ShareProgress | None = None) -> None:
-        """Throw an interrupt into the visits in flight of a share, or of all shares. Runs in the hub."""
-        for greenlet, (whose, _, arrival) in list(self._busy.items()):
-            if progress in (None, whose) and greenlet in self._busy:
-                closed = not whose.load.is_open and whose.load.until is not None
-                endless = self.visitor.endless(arrival, greenlet.gr_frame if closed else None)
-                self.visitor.interrupted(arrival, endless)
-                greenlet.throw(marked(Interrupted("the run ended"), endless))
+        """Throw an interrupt into the visits in flight of a share, or of all shares, soon. Runs in the hub."""
+        busy = [(each, visit[2]) for each, visit in self._busy.items() if progress in (None, visit[0])]
+        self._in_groups(self._interrupt_one, busy)
 
     def abandon(self, progress: ShareProgress | None = None) -> None:
         """Count visits that ignored their interrupt as interrupted, and kill the greenlets of the share."""
@@ -376,12 +336,34 @@ class VisitsInFlight:
             parked.timer.cancel()
             parked.timer = None
 
+    def _interrupt_one(self, in_flight: tuple[Greenlet, Arrival]) -> None:
+        greenlet, arrival = in_flight
+        visit = self._busy.get(greenlet)
+        if visit is not None and visit[2] is arrival:  # else it has ended meanwhile
+            load = visit[0].load
+            closed = not load.is_open and load.until is not None
+            endless = self.visitor.endless(arrival, greenlet.gr_frame if closed else None)
+            self.visitor.interrupted(arrival, endless)
+            greenlet.throw(marked(Interrupted("the run ended"), endless))
+
     def _wake(self) -> None:
-        for parked in [each for each in self._parked if not self.going(each.progress)]:
-            self.resume(parked)
-        for greenlet in list(self._resting):
-            if greenlet in self._resting:
-                greenlet.throw(LoadChanged())
+        ended = [each for each in self._parked if not self.going(each.progress)]
+        self._in_groups(self.resume, ended)
+        self._in_groups(self._wake_one, list(self._resting))
+
+    def _wake_one(self, greenlet: Greenlet) -> None:
+        if greenlet in self._resting:
+            greenlet.throw(LoadChanged())
+
+    def _in_groups(self, deed: Callable[[Any], None], items: list[Any]) -> None:
+        """Call *deed* with each item in the hub, `AT_ONCE` of them in each iteration of its loop.
+
+        The sessions of thousands of users take seconds to end, during which responses of others must be read.
+        """
+        for item in items[:AT_ONCE]:
+            deed(item)
+        if len(items) > AT_ONCE:
+            self.after(0.0, partial(self._in_groups, deed, items[AT_ONCE:]))
 
     def _ended(self, progress: ShareProgress, due: float, fate: VisitOutcome) -> None:
         self.count_visit(progress, due, fate)

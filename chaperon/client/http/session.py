@@ -259,9 +259,12 @@ class FastSession(PlainSession):
             path = url if not prefix and not url.startswith("//") else f"{prefix}/{url.lstrip('/')}"
         elif url.startswith(("http://", "https://")):
             slash = url.find("/", 8)
-            if slash < 0:
+            if slash >= 0:
+                origin, path = url[:slash], url[slash:]
+            elif "?" in url or "#" in url:
                 return None
-            origin, path = url[:slash], url[slash:]
+            else:
+                origin, path = url, "/"
         else:
             return None
         templates = self._templates_by_origin.get(origin, ...)

@@ -39,8 +39,12 @@ class Problems(NamedTuple):
 
 @lazy_dataclass(slots=True)
 class _Record:
-    """The observations of one worker, by second; only seconds in which a fault was seen."""
+    """The observations of one worker, by second; only seconds in which a fault was seen.
 
+    *measured* is the last second with a sample.
+    """
+
+    measured: float = -math.inf
     late: dict[int, float] = field(default_factory=dict)
     started_late: dict[int, float] = field(default_factory=dict)
     busy: dict[int, float] = field(default_factory=dict)
@@ -50,6 +54,10 @@ class _Record:
     dropped: dict[int, int] = field(default_factory=dict)
     made: dict[int, int] = field(default_factory=dict)
     evidence: dict[int, dict[str, float]] = field(default_factory=dict)
+
+    def while_measured(self, seen: dict[int, float]) -> dict[int, float]:
+        """Return *seen* up to the last second with a sample: sessions are closed after it, and no time is measured."""
+        return {second: figure for second, figure in seen.items() if not second > self.measured > -math.inf}
 
 
 class GeneratorChecks:
@@ -67,6 +75,8 @@ class GeneratorChecks:
         """Add the health figures of one window; the order does not matter."""
         health, rules, second = window.health, self._rules, window.at
         record = self._records.setdefault(window.worker, _Record())
+        if window.series:
+            record.measured = max(record.measured, second)
         lateness = max(health.get("late_p99", 0.0), health.get("lag_p90", 0.0))
         lag = max(health.get("lag_p50", 0.0), health.get("late_p50", 0.0))
         if rules.late is not None and lateness > rules.late:
@@ -132,7 +142,7 @@ class GeneratorChecks:
         if rules.late is None:
             return
         bound = max(rules.late, (rules.late_share or 0.0) * _median(totals))
-        seconds = [s for s, lateness in record.late.items() if lateness > bound]
+        seconds = [s for s, lateness in record.while_measured(record.late).items() if lateness > bound]
         if not seconds:
             return
         started = [s for s in seconds if record.started_late[s] > bound]
@@ -150,16 +160,16 @@ class GeneratorChecks:
         share = (self._rules.late_share or 0.0) * _median(totals)
         healthy = worker.health.get("healthy_lag", 0.0)
         bound = max(min(NOTICEABLE, share) if share else NOTICEABLE, healthy + EXCESS)
-        busy = [s for s, lag in record.busy.items() if lag > bound]
+        busy = [s for s, lag in record.while_measured(record.busy).items() if lag > bound]
         if busy:
             used_up = [s for s in busy if s in record.used_up]
             lasting = consecutive(busy, least) or consecutive(used_up, self._required_seconds(self._rules.cpu_for))
             fault = f"the generator used up its core{where}, {format_seconds(lasting or busy)}, and distorted the times"
             (found.invalid if lasting else found.warnings).append(f"{fault}: {self._remedy(worker, totals)}")
-        if record.crowded:
+        if crowded := record.while_measured(record.crowded):
             bound = max(CROWDED, share)
-            lasting = consecutive([s for s, lag in record.crowded.items() if lag > bound], least)
-            when = format_seconds(lasting or record.crowded)
+            lasting = consecutive([s for s, lag in crowded.items() if lag > bound], least)
+            when = format_seconds(lasting or crowded)
             fault = f"the machine's cores were all busy{where}, {when}, and visits waited"
             remedy = "keep the target and the generator on different cores, or on different machines"
             (found.invalid if lasting else found.warnings).append(f"{fault}: {remedy}")
@@ -167,7 +177,7 @@ class GeneratorChecks:
     def _check_stalls(self, worker: WorkerStats, record: _Record, totals: Totals, where: str, found: Problems) -> None:
         stall = self._rules.stall
         least = math.inf if stall is None else self._rule_time(stall, BRIEF)
-        stalled = {second: span for second, span in record.stalled.items() if span > least}
+        stalled = {second: span for second, span in record.while_measured(record.stalled).items() if span > least}
         if stalled:
             worst = max(stalled.values())
             fault = f"the event loop stalled for {time_text(worst)}{where}, {format_seconds(stalled)}"
