@@ -15,6 +15,8 @@ from benchmarks.fleet import master, processes
 from benchmarks.frames import frames
 from benchmarks.instructions import instructions
 from benchmarks.intervals import intervals
+from benchmarks.k6 import has_k6
+from benchmarks.k6_crowd import k6_crowd
 from benchmarks.live_page import live_page
 from benchmarks.live_view import live_view
 from benchmarks.profile import profile
@@ -156,7 +158,8 @@ def _crowds(args: argparse.Namespace) -> str:
         return crowd_before(args.before, args.crowd, args.rounds)
     if args.crowd > LARGE or args.processes > 1:
         return crowd(args.crowd, processes=args.processes)
-    return "\n".join([*(crowd(args.crowd, transport=transport) for transport in ("wire", "urllib3")), crowd_at_once()])
+    crowds = [crowd(args.crowd, transport=transport) for transport in ("wire", "urllib3")]
+    return "\n".join([*crowds, *([k6_crowd(args.crowd)] if has_k6() else []), crowd_at_once()])
 
 
 def _truth(seeds: int, only: list[str]) -> str:

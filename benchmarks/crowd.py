@@ -8,17 +8,17 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
 
 from benchmarks.compiled import compiled_commit
-from benchmarks.machine import cores, cpu_of, family, many_files, memory_of, pinned
+from benchmarks.machine import cores, many_files, pinned
 from benchmarks.target import Target, nginx
+from benchmarks.watched import watched
 from chaperon.measure.quantity import count_text
 
 ARRIVALS = 700.0
@@ -102,7 +102,7 @@ def crowd(users: int = 10_000, hold: float = 10.0, transport: str = "wire", proc
     """
     think = LONG_THINK if users > LARGE else THINK
     arrivals, hold = (LARGE_ARRIVALS, LARGE_HOLD) if users > LARGE else (ARRIVALS, hold)
-    with _target(users, processes) as (target, folder, core):
+    with crowded_target(users, processes) as (target, folder, core):
         place = Place(target, folder, core, transport, processes)
         alone = _run(place, 1, 0.0, 1.0, think)
         whole = _run(place, users, users / arrivals, hold, think)
@@ -120,7 +120,7 @@ def crowd_before(commit: str, users: int, pairs: int) -> str:
     """Return memory of a user and CPU of a visit by *commit* and by this checkout, in alternating pairs of runs."""
     sources = {"before": compiled_commit(commit), "now": Path.cwd()}
     seen: dict[str, list[tuple[float, float]]] = {name: [] for name in sources}
-    with _target(users, 1) as (target, folder, core):
+    with crowded_target(users) as (target, folder, core):
         for pair in range(pairs):
             for name in sources if pair % 2 == 0 else reversed(sources):
                 place = Place(target, folder, core, source=sources[name])
@@ -144,7 +144,7 @@ def crowd_at_once(users: int = AT_ONCE) -> str:
     Beside it, what the same costs without Chaperon: a bare loop (`bare_crowd.py`). A user's CPU is what all take until
     the last answer, beyond what a single one does, shared out.
     """
-    with _target(users, 1) as (target, folder, core):
+    with crowded_target(users) as (target, folder, core):
         took, bare = _bare(users, target, core)
         place = Place(target, folder, core)
         alone, seen = (_run(place, many, 0.0, 8.0, LONG_THINK, _AT_ONCE) for many in (1, users))
@@ -177,7 +177,11 @@ def _bare(users: int, target: Target, core: int) -> tuple[float, float]:
 
 
 @contextmanager
-def _target(users: int, processes: int) -> Iterator[tuple[Target, Path, int]]:
+def crowded_target(users: int, processes: int = 1) -> Iterator[tuple[Target, Path, int]]:
+    """Yield a target for so many connections, a folder, and the core of the generator.
+
+    Ends the program if a process of the generator may not have as many open files.
+    """
     wanted = -(-users // processes) + SPARE
     files = many_files(wanted)
     if files < wanted:
@@ -237,37 +241,23 @@ def _run(place: Place, users: int, ramp: float, hold: float, think: float, scena
     file.write_text(scenario.format(urls=place.urls(users), answered=answered, **settings))
     command = [sys.executable, "-m", "chaperon", "local", str(file), "--url", place.target.url, "--json", str(out)]
     command += ["--quiet", *(("--processes", str(place.processes)) if place.processes > 1 else ())]
-    most, used, deadline = 0, 0.0, time.perf_counter() + ramp + hold + PATIENCE
-    child = subprocess.Popen(
+    seen = watched(
         pinned(place.core, command),
+        patience=ramp + hold + PATIENCE,
         cwd=place.source,
         env={**os.environ, "PYTHONPATH": str(place.source)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
     )
-    try:
-        while child.poll() is None and time.perf_counter() < deadline:
-            with suppress(ProcessLookupError, FileNotFoundError):  # one ended between two looks
-                whole = family(child.pid)
-                most = max(most, sum(memory_of(pid) for pid in whole))
-                used = max(used, sum(cpu_of(pid) for pid in whole))
-            time.sleep(0.1)
-    finally:
-        if child.poll() is None and time.perf_counter() >= deadline:
-            child.kill()
-        said, _ = child.communicate()
-    if child.returncode not in (0, 5):  # 5: too slow on a busy machine, which changes no memory
-        raise SystemExit(f"benchmarks: the crowd of {users:,} ended with {child.returncode}:\n{said[-2000:]}")
+    if seen.code not in (0, 5):  # 5: too slow on a busy machine, which changes no memory
+        raise SystemExit(f"benchmarks: the crowd of {users:,} ended with {seen.code}:\n{seen.said[-2000:]}")
     report = json.loads(out.read_text())
     series = [row for row in report["series"] if row["kind"] == "http"]
     if any(row["errors"] for row in series):
-        raise SystemExit(f"benchmarks: requests of the crowd of {users:,} failed:\n{said[-2000:]}")
+        raise SystemExit(f"benchmarks: requests of the crowd of {users:,} failed:\n{seen.said[-2000:]}")
     visits = [row["max"] or 0.0 for row in report["series"] if row["kind"] == "visit"]
     late = next((row for row in report["series"] if row["name"] == "woken late"), {})
     return Seen(
-        most,
-        used,
+        seen.most,
+        seen.used,
         sum(row["count"] for row in series),
         *[math.nan if late.get(name) is None else late[name] for name in ("p50", "p99", "max")],
         max(visits),

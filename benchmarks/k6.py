@@ -28,17 +28,28 @@ def has_k6() -> bool:
 
 
 def k6_command(
-    folder: Path, script: str, *, users: int, seconds: float, imports: str = "", once: bool = False
+    folder: Path,
+    script: str,
+    *,
+    users: int,
+    seconds: float,
+    imports: str = "",
+    once: bool = False,
+    ramp: float | None = None,
 ) -> list[str]:
     """Write a k6 script into *folder*; return the command that runs it.
 
     *script* declares the function of an iteration, `export default function () {...}`, and calls
     `bad.add(1)` for what fails; *imports* are the lines before it. Each of the *users* repeats it for
-    *seconds*, or performs it *once*.
+    *seconds*, or performs it *once*. With *ramp* they come evenly within so many seconds before.
     """
     scenario = {"executor": "constant-vus", "vus": users, "duration": f"{seconds:g}s", "gracefulStop": "1s"}
     if once:
         scenario = {"executor": "per-vu-iterations", "vus": users, "iterations": 1, "maxDuration": f"{seconds + 30:g}s"}
+    elif ramp is not None:
+        spans = (max(ramp, 0.001), seconds)
+        stages = [{"duration": f"{span:g}s", "target": users} for span in spans]
+        scenario = {"executor": "ramping-vus", "startVUs": 0, "stages": stages, "gracefulStop": "1s"}
     text = _SCRIPT.format(
         imports=imports, scenario=json.dumps(scenario), script=script, summary=json.dumps(str(_summary(folder)))
     )
@@ -51,6 +62,11 @@ def k6_failures(folder: Path) -> int:
     metrics = json.loads(_summary(folder).read_text())["metrics"]
     failed = metrics.get("http_req_failed", {"values": {"passes": 0}})  # a rate: it passes where a request failed
     return int(metrics.get("bad", {"values": {"count": 0}})["values"]["count"] + failed["values"]["passes"])
+
+
+def k6_requests(folder: Path) -> int:
+    """Return how many HTTP requests were sent."""
+    return int(json.loads(_summary(folder).read_text())["metrics"]["http_reqs"]["values"]["count"])
 
 
 def _summary(folder: Path) -> Path:
