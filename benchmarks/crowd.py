@@ -178,7 +178,7 @@ def _bare(users: int, target: Target, core: int) -> tuple[float, float]:
 
 @contextmanager
 def crowded_target(users: int, processes: int = 1) -> Iterator[tuple[Target, Path, int]]:
-    """Yield a target for so many connections, a folder, and the core of the generator.
+    """Yield a target for a number of connections, a folder, and the core of the generator.
 
     Ends the program if a process of the generator may not have as many open files.
     """

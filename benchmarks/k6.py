@@ -41,7 +41,8 @@ def k6_command(
 
     *script* declares the function of an iteration, `export default function () {...}`, and calls
     `bad.add(1)` for what fails; *imports* are the lines before it. Each of the *users* repeats it for
-    *seconds*, or performs it *once*. With *ramp* they come evenly within so many seconds before.
+    *seconds*, or performs it *once*. With *ramp* they begin one after another within that number
+    of seconds before.
     """
     scenario = {"executor": "constant-vus", "vus": users, "duration": f"{seconds:g}s", "gracefulStop": "1s"}
     if once:

@@ -14,9 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 NOT_OF_A_VISIT = {
     "chaperon/client/known_parts.py",
     "chaperon/client/websocket/deflate.py",
+    "chaperon/load/visitor.py",
     "chaperon/measure/window_codec.py",
 }
-"""Attributes alone, and what compressed WebSockets and fleets need."""
+"""Attributes and protocols alone, and what compressed WebSockets and fleets need."""
 
 
 VISITS = """

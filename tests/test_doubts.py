@@ -109,7 +109,7 @@ def test_seconds_after_the_last_sample_distort_nothing(wrong):
         watch.add(record.cut(health={**FINE, **(wrong if at > 13 else {})}))
     trusted = watch.report(RunInfo("e", 1, "", 20.0), finished=True)
 
-    for at in range(20, 30):
+    for _ in range(10):
         watch.add(record.cut(health={**FINE, **wrong}))
     record.record(Sample(Key("shop", "visit", "visit"), 14.0, 30.0))
     watch.add(record.cut(health=FINE))
