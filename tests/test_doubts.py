@@ -98,25 +98,27 @@ def test_a_lagging_hub_is_as_bad_as_late_starts():
     ],
     ids=["core", "late", "lag", "stall", "machine"],
 )
-def test_seconds_after_the_last_sample_distort_nothing(wrong):
-    watch = RunMonitor(Collector(("local",)), [], brake=None, rules=ValidityRules())
-    record = Recorder("local", began=0.0)
-    for at in range(20):
-        if at < 9 or at == 13:
-            record.count_visit("shop", at, "planned")
-            record.count_visit("shop", at, "done")
-            record.record(Sample(Key("shop", "visit", "visit"), at, at + 0.01))
-        watch.add(record.cut(health={**FINE, **(wrong if at > 13 else {})}))
-    trusted = watch.report(RunInfo("e", 1, "", 20.0), finished=True)
+def test_seconds_distort_nothing_in_which_no_visit_is_due_and_after_which_no_sample_ends(wrong):
+    def run_of(due, *late):
+        watch = RunMonitor(Collector(("local",)), [], brake=None, rules=ValidityRules())
+        record = Recorder("local", began=0.0)
+        for at in range(20):
+            for _ in range(20 * (at < 9)):
+                record.count_visit("shop", at, "planned")
+                record.count_visit("shop", at, "done")
+                record.record(Sample(Key("shop", "visit", "visit"), at, at + 0.01))
+            for sample in late if at == 19 else ():
+                record.record(sample)
+            watch.add(record.cut(health={**FINE, **(wrong if at > 12 else {})}, due={"shop": 1.0 if at < due else 0.0}))
+        return watch.report(RunInfo("e", 1, "", 20.0), finished=True)
 
-    for _ in range(10):
-        watch.add(record.cut(health={**FINE, **wrong}))
-    record.record(Sample(Key("shop", "visit", "visit"), 14.0, 30.0))
-    watch.add(record.cut(health=FINE))
-    waited_meanwhile = watch.report(RunInfo("e", 1, "", 31.0), finished=True)
+    closing = run_of(13)
+    due_to_the_end = run_of(20)
+    in_flight_to_the_end = run_of(13, Sample(Key("shop", "visit", "visit"), 8.0, 20.0))
 
-    assert (trusted.verdict, trusted.warnings) == (Verdict.PASS, ())
-    assert waited_meanwhile.verdict is Verdict.INVALID
+    assert (closing.verdict, closing.warnings) == (Verdict.PASS, ())
+    assert due_to_the_end.verdict is Verdict.INVALID
+    assert in_flight_to_the_end.verdict is Verdict.INVALID
 
 
 def test_a_core_that_is_used_up_for_five_seconds_is_invalid_where_visits_wait():

@@ -41,7 +41,7 @@ class Problems(NamedTuple):
 class _Record:
     """The observations of one worker, by second; only seconds in which a fault was seen.
 
-    *measured* is the last second with a sample.
+    *measured* is the last second with a sample, or in which visits were due.
     """
 
     measured: float = -math.inf
@@ -56,7 +56,7 @@ class _Record:
     evidence: dict[int, dict[str, float]] = field(default_factory=dict)
 
     def while_measured(self, seen: dict[int, float]) -> dict[int, float]:
-        """Return *seen* up to the last second with a sample: sessions are closed after it, and no time is measured."""
+        """Return *seen* up to the second *measured*: sessions are closed after it, and nothing is measured."""
         return {second: figure for second, figure in seen.items() if not second > self.measured > -math.inf}
 
 
@@ -75,7 +75,7 @@ class GeneratorChecks:
         """Add the health figures of one window; the order does not matter."""
         health, rules, second = window.health, self._rules, window.at
         record = self._records.setdefault(window.worker, _Record())
-        if window.series:
+        if window.series or any(window.due.values()):
             record.measured = max(record.measured, second)
         lateness = max(health.get("late_p99", 0.0), health.get("lag_p90", 0.0))
         lag = max(health.get("lag_p50", 0.0), health.get("late_p50", 0.0))
