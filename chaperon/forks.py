@@ -100,17 +100,18 @@ def end_child(exc: BaseException | None, *, print_it: bool = True) -> NoReturn:
                     sys.stderr.write(f"chaperon: {exc}\n")
                 else:
                     traceback.print_exception(exc)
-    _flush_streams()
+    flush_streams()
     _exit(code if isinstance(code, int) else 0 if code is None else 1)
 
 
 def _before_fork() -> None:
     """Write buffered text, which the child would write once more."""
     if _parts or in_child():
-        _flush_streams()
+        flush_streams()
 
 
-def _flush_streams() -> None:
+def flush_streams() -> None:
+    """Write out what standard output and standard error still buffer."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):  # closed, full, or none
             stream.flush()

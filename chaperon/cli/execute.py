@@ -9,13 +9,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
-from chaperon.cli.interrupts import (
-    defer_signals,
-    exit_at_once,
-    handle_signals,
-    interruptible_setup,
-    process_exits_refused,
-)
+from chaperon.cli.ending.process_exits import exit_at_once, process_exits_refused
+from chaperon.cli.ending.signals import defer_signals, handle_signals, interruptible_setup
 from chaperon.cli.live_page.options import closing_page, stay
 from chaperon.cli.options import RunOptions
 from chaperon.cli.output_rows import OutputValues, TableOutput, VerdictOutput

@@ -75,7 +75,7 @@ class RunOptions:
         """
         hide(self.secrets)
         try:
-            from chaperon.cli.interrupts import replace_process_ends  # late: few commands load a scenario
+            from chaperon.cli.ending.process_exits import replace_process_ends  # late: few commands load a scenario
 
             replace_process_ends()
             loaded = load(target, warn=warn)

@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from chaperon.cli.ending.process_exits import exit_at_once
+from chaperon.cli.ending.signals import handle_signals
 from chaperon.cli.execute import attempt, prepare, progress
-from chaperon.cli.interrupts import exit_at_once, handle_signals
 from chaperon.cli.live_page.options import closing_page, stay
 from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import LOAD_NAMES, RATE, RunOptions, load_options, target_argument

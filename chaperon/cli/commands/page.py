@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
+from chaperon.cli.ending.signals import interruptible_setup
 from chaperon.cli.execute import execute
-from chaperon.cli.interrupts import interruptible_setup
 from chaperon.cli.live_page.launcher import PageLauncher
 from chaperon.cli.live_page.options import PAGE_OPTIONS, make_page
 from chaperon.cli.option_groups import GroupedCommand

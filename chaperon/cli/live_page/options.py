@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from chaperon.cli.interrupts import interruptible_setup
+from chaperon.cli.ending.signals import interruptible_setup
 from chaperon.cli.terminal.streams import print_notice
 from chaperon.clock import HubClock
 from chaperon.errors import UsageError

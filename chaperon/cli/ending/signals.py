@@ -1,0 +1,122 @@
+"""Handlers of Ctrl-C, SIGTERM and SIGHUP: while a run is set up, while it sends load, and while it is finished."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import gevent
+
+from chaperon.author_frames import blocking_line
+from chaperon.cli.ending.main_greenlet import raise_in
+from chaperon.cli.terminal.streams import print_line
+from chaperon.clock import HubClock
+from chaperon.interrupts import is_ours, marked
+
+if TYPE_CHECKING:
+    from chaperon.execution.run import Run
+
+BLOCKED = 0.3
+"""Seconds after the first signal from which a hub that has not handled it counts as blocked."""
+NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
+
+
+@contextmanager
+def handle_signals(running: Run) -> Iterator[None]:
+    """End *running* by signals while the block runs: the first stops it, the second interrupts its visits.
+
+    The third ends it at once: visits in flight are counted as interrupted, and KeyboardInterrupt is raised in
+    this greenlet, which must be the main one. So does the second if the hub has not run since the first, because
+    some code never lets another greenlet run. That code is not resumed.
+    """
+    main, hub, clock = gevent.getcurrent(), gevent.get_hub(), HubClock()
+    count, waiting, first_at = 0, 0, 0.0
+
+    def in_hub(nth: int, name: str) -> None:
+        nonlocal waiting
+        waiting -= 1
+        if not running.ended:
+            _end_run(running, nth, name)
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        nonlocal count, waiting, first_at
+        count += 1
+        name = NAMES[signal.Signals(number)]
+        first_at = first_at if count > 1 else clock.now()
+        blocked = waiting > 0 and clock.now() - first_at >= BLOCKED and gevent.getcurrent() not in (main, hub)
+        if count > 2 or blocked:
+            where = f"; it was blocked at {blocking_line(frame)}" if blocked and frame is not None else ""
+            raise_in(main, f"ended at once by {name}{where}")
+        else:
+            waiting += 1
+            # printed by the hub: a signal may arrive in the middle of another print
+            hub.loop.run_callback_threadsafe(in_hub, count, name)
+
+    with _handler_installed(on_signal):
+        try:
+            yield
+        except KeyboardInterrupt as exc:
+            if is_ours(exc):
+                running.end_now(str(exc))
+                _print(str(exc))
+                _print("visits in flight count as interrupted")
+            raise
+
+
+@contextmanager
+def interruptible_setup() -> Iterator[None]:
+    """Raise signals as KeyboardInterrupt in this greenlet, which sets up a run in the block."""
+    me, hub = gevent.getcurrent(), gevent.get_hub()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if gevent.getcurrent() is me:
+            raise marked(KeyboardInterrupt())
+        # an exception raised in another greenlet would only be printed
+        hub.loop.run_callback_threadsafe(me.throw, marked(KeyboardInterrupt()))
+
+    with _handler_installed(on_signal):
+        yield
+
+
+@contextmanager
+def defer_signals() -> Iterator[None]:
+    """Ignore two signals, so that the block can end; raise the third as KeyboardInterrupt."""
+    count = 0
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        nonlocal count
+        count += 1
+        if count > 2:
+            raise marked(KeyboardInterrupt())
+
+    with _handler_installed(on_signal):
+        yield
+
+
+@contextmanager
+def _handler_installed(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # set by nohup
+    handled_signals = [number for number in NAMES if not (ignored and number is signal.SIGHUP)]
+    before = {number: signal.signal(number, handler) for number in handled_signals}
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+def _end_run(running: Run, nth: int, name: str) -> None:
+    if nth == 1:
+        running.stop(f"ended early by {name}")
+        _print(f"{name}: no further visit starts; running ones have {running.grace:g} s, once more ends them now")
+    else:
+        running.kill(f"ended at once by {name}")
+        _print(f"{name}: running visits are interrupted; once more ends the run without waiting for them")
+
+
+def _print(line: str) -> None:
+    with suppress(OSError, ValueError):  # standard error is closed: the run ends nevertheless
+        print_line(line, err=True)
