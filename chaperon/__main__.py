@@ -10,6 +10,7 @@ if sys.argv[1:] == ["--version"]:  # it needs none of the imports that follow
 
 from importlib import metadata
 
+from chaperon import exit_codes
 from chaperon.descriptors import LEAST, enough
 from chaperon.errors import UsageError
 from chaperon.gc_tuning import pause_gc
@@ -20,7 +21,7 @@ try:
     enough(LEAST, "any command")
 except UsageError as exc:  # the hub of gevent would abort
     print(f"chaperon: {exc}", file=sys.stderr)
-    sys.exit(2)
+    sys.exit(exit_codes.USAGE)
 
 from gevent import monkey  # noqa: E402 - late: as above it says why it may abort
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chaperon import exit_codes
 from chaperon.measure.quantity import count_text
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ PROPERTY = "load"
 GRACE = 20.0
 """Seconds that an interrupted run has to write its outputs."""
 
-EXIT_CODES = (0, 4, 5, 130)
-"""Exit codes of a run with a report: PASS, FAIL, INVALID, ABORTED."""
+EXIT_CODES = (exit_codes.PASS, exit_codes.FAIL, exit_codes.INVALID, exit_codes.ABORTED)
+"""Exit codes of a run with a report."""
 
 
 class LoadFixture:

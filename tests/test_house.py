@@ -17,6 +17,7 @@ FLOORS = [
     {
         "_version",
         "errors",
+        "exit_codes",
         "clock",
         "alarms",
         "timers",

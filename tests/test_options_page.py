@@ -8,6 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from chaperon import Verdict, exit_codes
 from chaperon.cli.main import COMMANDS, chaperon
 from chaperon.cli.option_groups import GROUPS
 
@@ -52,6 +53,16 @@ def page():
 
 def test_the_page_lists_the_options_of_all_commands():
     assert PAGE.read_text() == page(), "python tests/test_options_page.py writes it"
+
+
+def test_the_page_lists_the_exit_codes():
+    section = PAGE.read_text().partition("## Exit codes\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (\d+) \| ([A-Z]+)?", section, re.MULTILINE)
+    defined = {code for name, code in vars(exit_codes).items() if name.isupper()}
+    verdicts = {int(code): word for code, word in rows if word}
+
+    assert [int(code) for code, _ in rows] == sorted(defined)
+    assert {verdict.exit_code: verdict.value for verdict in Verdict} == verdicts
 
 
 def shown(command, width=80):

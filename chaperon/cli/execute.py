@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
+from chaperon import exit_codes
 from chaperon.cli.ending.process_exits import exit_at_once, process_exits_refused
 from chaperon.cli.ending.signals import defer_signals, handle_signals, interruptible_setup
 from chaperon.cli.live_page.options import closing_page, stay
@@ -63,7 +64,7 @@ def exit_code_of(report: Report, failures: Sequence[OutputFailure], *, err: bool
         _print_failure(failure.text)
     if sys.stdout is not None and any(failure.output == TableOutput.name for failure in failures):
         attempt("the verdict", lambda: VerdictOutput(err=err).finish(report))
-    return 1 if failures else report.verdict.exit_code
+    return exit_codes.FAULT if failures else report.verdict.exit_code
 
 
 def write_report(report: Report, outputs: Sequence[Output], options: OutputValues) -> int:

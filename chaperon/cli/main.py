@@ -10,6 +10,7 @@ from importlib import import_module
 
 import click
 
+from chaperon import exit_codes
 from chaperon._version import VERSION, version_text
 from chaperon.cli.foreign_words import near_command
 from chaperon.cli.option_groups import HelpfulCommand
@@ -91,7 +92,7 @@ def chaperon(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         for line in context.get_help().splitlines():
             print_line(line)
-        context.exit(2)
+        context.exit(exit_codes.USAGE)
 
 
 def main() -> None:
@@ -107,10 +108,10 @@ def main() -> None:
         print_error(f"{exc.format_message().rstrip('.')}{where}")
         code = exc.exit_code
     except (click.Abort, KeyboardInterrupt):
-        code = 130
+        code = exit_codes.ABORTED
     except BrokenPipeError:
         discard_stdout()
-        code = 1
+        code = exit_codes.FAULT
     except ChaperonError as exc:
         print_error(str(exc), lines=_has_lines(exc))
         code = exit_code(exc)
@@ -122,9 +123,9 @@ def main() -> None:
         if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EIO) and exc.filename is None:
             discard_stdout()
             print_error(f"cannot print: {exc.strerror}; redirect the output to another place")
-            sys.exit(1)
+            sys.exit(exit_codes.FAULT)
         print_error(f"an error in Chaperon: {describe(exc)} (CHAPERON_DEBUG=1 prints the traceback)")
-        code = 1
+        code = exit_codes.FAULT
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a signal from now on would replace the exit code
     sys.exit(code or 0)
 
@@ -137,7 +138,7 @@ def _has_lines(exc: ChaperonError) -> bool:
 def exit_code(exc: ChaperonError) -> int:
     """Return the exit code of a command that *exc* ends."""
     if isinstance(exc, UsageError):
-        return 2
+        return exit_codes.USAGE
     if isinstance(exc, ClusterError):
-        return 6
-    return 3 if isinstance(exc, (LoadError, NotPatched)) else 1
+        return exit_codes.CLUSTER
+    return exit_codes.NOT_LOADED if isinstance(exc, (LoadError, NotPatched)) else exit_codes.FAULT

@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from chaperon import exit_codes
 from chaperon.errors import NoSuchSeries
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.exchange import Exchange
@@ -34,7 +35,15 @@ class Verdict(enum.Enum):
     @property
     def exit_code(self) -> int:
         """The exit code of a command that executed the run: 0, 4, 5 or 130."""
-        return {"PASS": 0, "FAIL": 4, "INVALID": 5, "ABORTED": 130}[self.value]
+        return _EXIT_CODES[self]
+
+
+_EXIT_CODES = {
+    Verdict.PASS: exit_codes.PASS,
+    Verdict.FAIL: exit_codes.FAIL,
+    Verdict.INVALID: exit_codes.INVALID,
+    Verdict.ABORTED: exit_codes.ABORTED,
+}
 
 
 @lazy_dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from chaperon import exit_codes
 from chaperon.cli.comparison_outputs import (
     comparison_options,
     paths_of,
@@ -89,7 +90,7 @@ def compare(
     found = compare_runs(first, second, gates=gates, margins=allowed.own, phase=phase, strict=strict)
     written = write_comparison(found, outputs)
     print_comparison(found, quiet=quiet, err=err)
-    return found.exit_code if written else 1
+    return found.exit_code if written else exit_codes.FAULT
 
 
 def _print_floor(floor: NoiseFloor, *, err: bool) -> None:

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from chaperon import exit_codes
 from chaperon.cli.ending.process_exits import exit_at_once
 from chaperon.cli.ending.signals import handle_signals
 from chaperon.cli.execute import attempt, prepare, progress
@@ -90,7 +91,7 @@ def find(
     for row in OUTPUTS:
         if (write := row.write_capacity) is not None:
             written &= attempt("the result", partial(write, options, capacity))
-    return capacity.verdict.exit_code if written else 1
+    return capacity.verdict.exit_code if written else exit_codes.FAULT
 
 
 def _run_probe(
@@ -113,7 +114,7 @@ def _run_probe(
         if not started.abandoned:
             raise
     if started.abandoned:
-        exit_at_once(130)
+        exit_at_once(exit_codes.ABORTED)
     for failure in started.output_failures:
         if failure.output != RUN_FILE and failure.output not in failed:  # that is named at the end
             failed.add(failure.output)

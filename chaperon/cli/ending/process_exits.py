@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import gevent
 
+from chaperon import exit_codes
 from chaperon.author_frames import blocking_line
 from chaperon.cli.ending.main_greenlet import raise_in
 from chaperon.clock import apart
@@ -27,8 +28,6 @@ ENDS_PROCESS = ("_exit", "execv", "execve")
 """Functions of `os` that end the program in this process; all others of the exec family call the last two."""
 FOREVER = 3600.0
 """Seconds for which a refused thread sleeps, again and again."""
-INVALID = 5
-"""The exit code of `Verdict.INVALID`, whose module is not imported before the end of a run."""
 _exit = os._exit
 
 
@@ -127,7 +126,7 @@ def _say_ended(owner: int) -> None:
     if os.getpid() == owner:
         where = encodable(blocking_line(sys._getframe(2)))
         os.write(2, f"chaperon: INVALID, without a report: exit() of C was called, at {where}\n".encode())
-        _exit(INVALID)
+        _exit(exit_codes.INVALID)
 
 
 def exit_at_once(code: int) -> NoReturn:

@@ -16,6 +16,7 @@ import gevent
 from gevent import subprocess
 from gevent.event import Event
 
+from chaperon import exit_codes
 from chaperon.clock import Clock
 from chaperon.cluster.journal.journal_texts import HiddenNames
 from chaperon.cluster.journal.orphaned_windows import OrphanedWindows
@@ -28,7 +29,7 @@ from chaperon.errors import EngineNotStarted
 from chaperon.load.background import OnFault, Watched, spawn_watched
 from chaperon.measure.quantity import count_text
 
-OVER, REFUSED, LEFT, ORPHANED = 0, 6, 130, 75
+OVER, REFUSED, LEFT, ORPHANED = exit_codes.PASS, exit_codes.CLUSTER, exit_codes.ABORTED, 75
 """Exit codes of an engine that ends in order: its run is over; the master refused it; it was stopped
 by a signal; the master did not answer. Any other code is a death."""
 
@@ -166,7 +167,7 @@ class Supervisor:
             self._private_dir.close()
 
     def _on_sender_fault(self, text: str) -> None:
-        self._codes.append(1)
+        self._codes.append(exit_codes.FAULT)
         self._on_fault(text)
 
     def _on_message(self, message: Message) -> None:
@@ -199,7 +200,7 @@ class Supervisor:
             self._wait_to_restart()
             if deaths >= MAX_DEATHS:
                 self._notify(f"worker {name}: given up after {count_text(deaths, 'death')} in a row")
-                self._codes.append(1)
+                self._codes.append(exit_codes.FAULT)
                 return
         self._codes.append(LEFT)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chaperon import exit_codes
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.report.comparison.change import FigureChange
 from chaperon.report.comparison.decision import ChangeKind
@@ -63,8 +64,9 @@ class ComparedRuns:
     def exit_code(self) -> int:
         """5 if the runs cannot be compared, 4 if a figure that decides is slower (*strict*: or UNKNOWN), else 0."""
         if self.refused:
-            return 5
-        return 4 if self.change is ChangeKind.SLOWER or (self.strict and self._has_unknown) else 0
+            return exit_codes.INVALID
+        failed = self.change is ChangeKind.SLOWER or (self.strict and self._has_unknown)
+        return exit_codes.FAIL if failed else exit_codes.PASS
 
     @property
     def _has_unknown(self) -> bool:

@@ -7,6 +7,7 @@ from itertools import combinations
 from statistics import fmean
 from typing import Any
 
+from chaperon import exit_codes
 from chaperon.errors import UsageError
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.report.comparison.change import change_of
@@ -64,7 +65,7 @@ class NoiseFloor:
     @property
     def exit_code(self) -> int:
         """5 if the runs cannot be compared, else 0."""
-        return 5 if self.refused else 0
+        return exit_codes.INVALID if self.refused else exit_codes.PASS
 
 
 def noise_floor(
