@@ -15,6 +15,8 @@ LEAST = 32
 _FLEET, _PROCESS = 48, 6
 """Descriptors used by a master or supervisor itself, and for each engine process: pipes and connections."""
 
+REMEDY = "raise the limit (ulimit -n, or LimitNOFILE= of the service)"
+"""What helps where descriptors run out while a load is sent, by a command or a service of systemd."""
 
 SPARE = 2
 """Descriptors that are kept for the end of a run."""
@@ -66,7 +68,10 @@ def limit() -> int:
 
 def short(what: str, allowed: int, needed: int) -> str:
     """Return the message that the limit *allowed* is too low for *what*, with the remedy."""
-    return (
-        f"this process may open {allowed} files and sockets, {what} needs {needed}: raise the limit with "
-        f"ulimit -n {max(1024, 2 * needed)}, in a container with --ulimit nofile={max(1024, 2 * needed)}"
-    )
+    return f"this process may open {allowed} files and sockets, {what} needs {needed}: {remedy(needed)}"
+
+
+def remedy(needed: int) -> str:
+    """Return how to raise the limit to twice the *needed* descriptors, at least to 1,024."""
+    high = max(1024, 2 * needed)
+    return f"raise the limit with ulimit -n {high}, in a container with --ulimit nofile={high}"

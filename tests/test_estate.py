@@ -240,7 +240,7 @@ def test_an_end_is_described_by_any_code(code, text):
             "socket",
             "socketpair",
             errno.EMFILE,
-            "cannot be started: Too many open files: raise the limit with ulimit -n 1024",
+            "cannot be started: Too many open files: raise the limit with ulimit -n 8192, in a container",
         ),
         (
             "subprocess",
@@ -258,6 +258,7 @@ def test_an_engine_that_cannot_be_started_is_tried_again_and_said_in_a_line(monk
     there = {"socket": "parent_pipe.socket.socketpair", "subprocess": "supervisor.subprocess.Popen"}[module]
     monkeypatch.setattr(f"chaperon.cluster.worker.{there}", fail)
     monkeypatch.setattr("chaperon.cluster.worker.supervisor.FLUSH_WAIT", 0.01)
+    monkeypatch.setattr("chaperon.descriptors.limit", lambda: 4096)
     clock, said, faults = VirtualClock(), [], []
     link = LossyNetwork(clock).connect(b"supervisor")
     supervisor = Supervisor(

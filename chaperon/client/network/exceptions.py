@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import requests.exceptions as raised
 from urllib3 import exceptions as beneath
 
+from chaperon import descriptors
 from chaperon.errors import (
     BaseMissing,
     BodyTooLarge,
@@ -24,7 +25,7 @@ from chaperon.errors import (
 from chaperon.measure.quantity import count_text
 
 E = TypeVar("E", bound=ChaperonError)
-DESCRIPTORS = "out of file descriptors: raise the limit (ulimit -n, or LimitNOFILE= of the service)"
+DESCRIPTORS = f"out of file descriptors: {descriptors.REMEDY}"
 OTHER_TRANSPORT = '; transport="urllib3" reads responses as http.client does'
 """Ends the message on bytes that are no valid HTTP response."""
 PORTS = (

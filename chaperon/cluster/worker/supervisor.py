@@ -16,7 +16,7 @@ import gevent
 from gevent import subprocess
 from gevent.event import Event
 
-from chaperon import exit_codes
+from chaperon import descriptors, exit_codes
 from chaperon.clock import Clock
 from chaperon.cluster.journal.journal_texts import HiddenNames
 from chaperon.cluster.journal.orphaned_windows import OrphanedWindows
@@ -58,11 +58,10 @@ LONGEST_LINE = 65_536
 """Bytes of a line that is relayed at once."""
 
 REMEDIES = {
-    errno.EMFILE: "raise the limit with ulimit -n 1024, in a container with --ulimit nofile=1024",
     errno.EAGAIN: "raise the limit of processes with ulimit -u, in a container with --pids-limit",
     errno.ENOMEM: "use fewer --processes, or a machine with more memory",
 }
-"""What helps where an engine cannot be started, by the error."""
+"""What helps where an engine cannot be started, by the error; too few descriptors have `descriptors.remedy`."""
 
 Command = Callable[[str, int], Sequence[str]]
 """Maps a worker's name and incarnation to the arguments of `chaperon`."""
@@ -334,7 +333,8 @@ def _signal(engine: subprocess.Popen[bytes], number: int) -> None:
 
 
 def _start_failure(exc: OSError) -> str:
-    remedy = REMEDIES.get(exc.errno or 0, "")
+    lacks_descriptors = exc.errno == errno.EMFILE
+    remedy = descriptors.remedy(descriptors.limit()) if lacks_descriptors else REMEDIES.get(exc.errno or 0, "")
     return f"{exc.strerror or exc}{remedy and f': {remedy}'}"
 
 

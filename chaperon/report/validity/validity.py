@@ -6,6 +6,7 @@ import math
 from dataclasses import field
 from typing import NamedTuple
 
+from chaperon import descriptors
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.quantity import count_text
 from chaperon.measure.window import RunEvent, Window
@@ -240,7 +241,7 @@ _STOPS = ("blocked", "held", "collected", "throttled", "stolen", "starved", "pau
 _RESOURCES = {
     "descriptors": (
         "{:,.0f} of {:,.0f} descriptors were in use",
-        "raise the limit (ulimit -n, or LimitNOFILE= of the service)",
+        descriptors.REMEDY,
     ),
     "ports": (  # both ends of a connection over loopback count: there the sockets may be more than the ports
         "{:,.0f} TCP sockets were open, of which each target address can have {:,.0f} (a port each)",
