@@ -1,6 +1,7 @@
 """The seconds of a series in columns say what they say one by one."""
 
 import heapq
+from array import array
 
 import pytest
 from hypothesis import given
@@ -124,7 +125,7 @@ slowest = st.lists(pairs, max_size=10).map(lambda found: sorted(found, reverse=T
 
 @given(st.lists(slowest, max_size=60))
 def test_the_slowest_samples_of_a_sum_are_those_of_its_parts(many):
-    parts = [Series.of(Series().sketches, 0, None, [number for pair in found for number in pair]) for found in many]
+    parts = [Series.of(Series().sketches, 0, None, array("d", [n for pair in found for n in pair])) for found in many]
 
     assert Series.merge_all(parts).slowest == heapq.nlargest(10, [pair for found in many for pair in found])
 

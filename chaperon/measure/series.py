@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from array import array
 from collections.abc import Iterable, Sequence
 from math import inf
 from typing import Final
@@ -26,7 +27,7 @@ class Series:
       from the due time. The latter also contains visits that were due and never started, which
       no other figure includes.
     - *bytes*: bytes received. *last*: (moment, value) of the newest sample.
-    - *top*: the ten greatest values, greatest first, each followed by its moment: one list of
+    - *top*: the ten greatest values, greatest first, each followed by its moment: one array of
       numbers, since a master receives thousands of series a second. *slowest* are the same as pairs.
     - *history*: the same samples second by second, where they are kept.
     """
@@ -39,7 +40,7 @@ class Series:
         self.good, self.bad, self.censored, self.response, self.response_censored = parts
         self.bytes = 0
         self.last: tuple[float, float] | None = None
-        self.top: list[float] = []
+        self.top = array("d")
         self.history: History | None = None
 
     @classmethod
@@ -48,7 +49,7 @@ class Series:
         sketches: Sequence[Sketch],
         size: int,
         last: tuple[float, float] | None,
-        top: list[float],
+        top: array[float],
     ) -> Series:
         """Return a series made of its parts. The *sketches* are in the order of the property `sketches`."""
         series = Series(parts=sketches)
@@ -135,7 +136,7 @@ class Series:
             self.last = (newest, newest_took)
         if most > floor:
             slowest = heapq.nlargest(EXEMPLARS, [*self.slowest, *highest])
-            self.top = [number for pair in slowest for number in pair]
+            self.top = array("d", [number for pair in slowest for number in pair])
 
     @classmethod
     def sum_of(cls, many: Sequence[Series]) -> Series:
@@ -159,8 +160,8 @@ class Series:
         return merged
 
 
-def _slowest(many: list[list[float]]) -> list[float]:
-    """Return the ten greatest of all values with their moments, greatest first. So is each list of them in order."""
+def _slowest(many: list[array[float]]) -> array[float]:
+    """Return the ten greatest of all values with their moments, greatest first. So is each array of them in order."""
     filled = [each for each in many if each]
     bound = -inf  # at least ten values are as great
     if len(filled) > EXEMPLARS:
@@ -174,4 +175,4 @@ def _slowest(many: list[list[float]]) -> list[float]:
             if each[place] < bound:
                 break
             kept.append((each[place], each[place + 1]))
-    return [number for pair in sorted(kept, reverse=True)[:EXEMPLARS] for number in pair]
+    return array("d", [number for pair in sorted(kept, reverse=True)[:EXEMPLARS] for number in pair])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 import fastdigest
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 TOTAL = 1000
 WINDOW = 200
+
+_PACKERS: dict[int, Callable[..., bytes]] = {}
 
 
 class Sketch:
@@ -37,7 +40,7 @@ class Sketch:
         self.low = math.inf
         self.high = -math.inf
         self._digest: Any = None
-        self._loose: Sequence[float] = ()  # kept as they are until a digest is needed: most are merged first
+        self._loose = b""  # doubles, kept as they are until a digest is needed: most are merged first
 
     def __repr__(self) -> str:
         if not self.count:
@@ -75,7 +78,9 @@ class Sketch:
             merged.low = min(s.low for s in filled)
             merged.high = max(s.high for s in filled)
             digests = [s._digest for s in filled if s._digest is not None]
-            merged._loose = list(chain.from_iterable([s._loose for s in filled]))
+            loose = [s._loose for s in filled if s._loose]
+            if loose:
+                merged._loose = b"".join(loose)
             if merged._whole is not None and digests:
                 digests.append(merged._digest)
             if digests:
@@ -90,11 +95,12 @@ class Sketch:
 
         If *weights* is None, each centroid is one sample. *total*, *low* and *high* are exact.
         """
-        sketch = cls(max(len(means), WINDOW))
+        sketch = Sketch(max(len(means), WINDOW))
         sketch.count, sketch.total = count, total
         sketch.low, sketch.high = low, high
         if weights is None:
-            sketch._loose = means
+            # no list: its numbers would be objects that a garbage collection looks at, far from each other in memory
+            sketch._loose = packed_doubles(means)
         else:
             sketch._digest = fastdigest.TDigest.from_values(means, weights, max_centroids=sketch.centroids)
         return sketch
@@ -103,7 +109,8 @@ class Sketch:
     def _whole(self) -> Any:
         """The t-digest of all samples, created when first needed; None without samples."""
         if self._loose:
-            self._digest, self._loose = fastdigest.TDigest.from_values(self._loose, max_centroids=self.centroids), ()
+            values = array("d", self._loose)
+            self._digest, self._loose = fastdigest.TDigest.from_values(values, max_centroids=self.centroids), b""
         return self._digest
 
     @property
@@ -116,7 +123,7 @@ class Sketch:
         if not self.count:
             return Centroids(())
         if self._digest is None and self.count <= most:
-            return Centroids(sorted(self._loose), (), self.low, self.high)
+            return Centroids(sorted(array("d", self._loose)), (), self.low, self.high)
         clusters = Sketch.merge_all([self], most).clusters
         weights = [round(weight) for _, weight in clusters] if len(clusters) < self.count else []
         return Centroids([mean for mean, _ in clusters], weights, self.low, self.high)
@@ -175,6 +182,14 @@ class Sketch:
             "K": 25,
             "centroids": [{"c": weight, "m": mean} for mean, weight in self.clusters],
         }
+
+
+def packed_doubles(values: Sequence[float]) -> bytes:
+    """Return *values* as the bytes of an `array` of doubles, in a third of the time that making one of a list takes."""
+    packer = _PACKERS.get(len(values))
+    if packer is None:
+        packer = _PACKERS[len(values)] = Struct(f"{len(values)}d").pack
+    return packer(*values)
 
 
 def _sum(values: Sequence[float]) -> float:

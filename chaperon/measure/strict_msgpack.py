@@ -6,6 +6,7 @@ import math
 import types
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from functools import partial
 from operator import attrgetter
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -154,7 +155,7 @@ def reader(hint: Any, *, signed: bool = False) -> Check:
     if origin is dict:
         return _mapping(reader(inner[0], signed=signed), reader(inner[1], signed=signed))
     if origin in (Union, types.UnionType):
-        return _union_of([reader(i, signed=signed) for i in inner])
+        return _union_of([reader(i, signed=signed) for i in inner], optional=types.NoneType in inner)
     if is_dataclass(hint) and isinstance(hint, type):
         typed = get_type_hints(hint, include_extras=True)
         hints: list[Any] = []
@@ -194,7 +195,7 @@ def _list_of(one: Check) -> Check:
     def check(value: Any) -> Any:
         if type(value) is not tuple:
             raise WireError(f"{excerpt(value)} is not a list")
-        return tuple(map(one, value))
+        return tuple(map(one, value)) if value else value
 
     return check
 
@@ -212,13 +213,17 @@ def _mapping(key: Check, item: Check) -> Check:
     def check(value: Any) -> Any:
         if type(value) is not dict:
             raise WireError(f"{excerpt(value)} is not a mapping")
+        if not value:
+            return value
         return {key(k): item(v) for k, v in value.items()}
 
     return check
 
 
-def _union_of(ones: list[Check]) -> Check:
+def _union_of(ones: list[Check], *, optional: bool) -> Check:
     def check(value: Any) -> Any:
+        if optional and value is None:
+            return None  # without an error of the readers that are asked first
         for one in ones:
             try:
                 return one(value)
@@ -238,19 +243,30 @@ def _dataclass_of(kind: type, values: Check) -> Check:
 
 def _plain_fields_of(kind: type, types: tuple[type, ...]) -> Check:
     """As `_dataclass_of`, but faster: for dataclasses and named tuples of texts, bytes, truth values, whole numbers."""
-    make: Check = getattr(kind, "_make", None) or (lambda values: kind(*values))
+    make: Check = partial(tuple.__new__, kind) if issubclass(kind, tuple) else lambda values: kind(*values)
+    length = len(types)
     texts = [place for place, each in enumerate(types) if each is str]
     whole = [place for place, each in enumerate(types) if each is int]
+    others = [(place, each) for place, each in enumerate(types) if each not in (str, int)]
 
     def check(value: Any) -> Any:
-        if type(value) is not tuple or tuple(map(type, value)) != types:
+        if type(value) is not tuple or len(value) != length:
             raise WireError(f"{excerpt(value)} is no {kind.__name__}")
         for place in whole:
-            if not 0 <= value[place] <= MOST_COUNT:
-                _whole(value[place])
+            if type(value[place]) is not int:
+                raise WireError(f"{excerpt(value)} is no {kind.__name__}")
+            number: int = value[place]  # mypyc: compared as a machine word
+            if number < 0 or number > MOST_COUNT:
+                _whole(number)
+        ascii = True
         for place in texts:
-            if not value[place].isascii():
-                return make([_encodable(each) if type(each) is str else each for each in value])
-        return make(value)
+            if type(value[place]) is not str:
+                raise WireError(f"{excerpt(value)} is no {kind.__name__}")
+            text: str = value[place]
+            ascii = ascii and text.isascii()
+        for place, wanted in others:
+            if type(value[place]) is not wanted:
+                raise WireError(f"{excerpt(value)} is no {kind.__name__}")
+        return make(value if ascii else [_encodable(each) if type(each) is str else each for each in value])
 
     return check

@@ -8,13 +8,14 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from struct import calcsize
+from typing import Any, Literal
 
 from chaperon.errors import WindowTooLarge, WireError
 from chaperon.measure.exchange import Exchange
 from chaperon.measure.sample import Key
 from chaperon.measure.series import EXEMPLARS, Series
-from chaperon.measure.sketch import Sketch
+from chaperon.measure.sketch import Sketch, packed_doubles
 from chaperon.measure.strict_msgpack import LARGEST, MOST_COUNT, pack, reader, unpack
 from chaperon.measure.window import ErrorCount, RunEvent, VisitCounts, Window
 from chaperon.signed import Signed
@@ -191,7 +192,8 @@ class _Columns:
 
 def _series(planes: Sequence[bytes], number: int, began: float) -> list[Series]:
     """Return *number* series decoded from five columns. Raises WireError unless they use up every column exactly."""
-    ints, exact, means, weights, slowest = map(_column, "QdfIf", planes)
+    ints, exact, means = _column("Q", planes[0]), _column("d", planes[1]), _column("f", planes[2])
+    weights, slowest = _column("I", planes[3]), _column("f", planes[4])
     if not (_finite(exact) and _finite(means) and _finite(slowest)):
         raise WireError("a window with a number that is not finite")
     if ints and max(ints) > MOST_COUNT:
@@ -243,15 +245,19 @@ def _decoded(
             if count > length:
                 weighted = weights[weight : weight + length]
                 weight += length
-            sketches.append(_sketch(means[first:end], weighted, count, exact[sums : sums + 3]))
+            total, low, high = exact[sums], exact[sums + 1], exact[sums + 2]
+            sketches.append(_sketch(means[first:end], weighted, count, total, low, high))
             sums, first = sums + 3, end
-        made.append(Series.of(sketches, ints[place], last, slowest[at : at + exemplars]))
+        made.append(Series.of(sketches, ints[place], last, _array(slowest[at : at + exemplars])))
         at += exemplars
     return made, (sums, at, first, weight)
 
 
-def _sketch(means: list[float], weights: list[int] | None, count: int, exact: list[float]) -> Sketch:
-    total, low, high = exact
+def _array(values: list[float]) -> array[float]:
+    return array("d", packed_doubles(values))
+
+
+def _sketch(means: list[float], weights: list[int] | None, count: int, total: float, low: float, high: float) -> Sketch:
     if low > high or (weights and (min(weights) < 1 or sum(weights) != count)):
         raise WireError("a sketch with low above high, or with weights that do not sum to its count")
     before = means[0]
@@ -283,16 +289,14 @@ def _planes(values: array[Any]) -> bytes:
     return b"".join(raw[place::size] for place in range(size))
 
 
-def _column(kind: str, planes: bytes) -> list[Any]:
-    column = array(kind)
-    size = column.itemsize
+def _column(kind: Literal["Q", "d", "f", "I"], planes: bytes) -> list[Any]:
+    size = calcsize(kind)
     if len(planes) % size:
         raise WireError("a truncated column")
     raw, length = bytearray(len(planes)), len(planes) // size
     for place in range(size):
         raw[place::size] = planes[place * length : (place + 1) * length]
-    column.frombytes(raw)
-    return column.tolist()
+    return memoryview(raw).cast(kind).tolist()
 
 
 def _inflated(body: bytes) -> Any:

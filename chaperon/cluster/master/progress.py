@@ -25,7 +25,8 @@ class ReportedProgress:
 
     def record(self, lease: Lease, second: int, seen: int) -> None:
         """Record the progress reported in a *second*; arrivals up to *seen* are in windows."""
-        self.rows = max(self.rows, lease.rows)
+        if lease.rows > self.rows:
+            self.rows = lease.rows
         if lease.start > self.reached:
             self.reached = lease.start
             if self.marks and self.marks[-1][0] == second:

@@ -84,7 +84,7 @@ class WindowSequencer:
     @property
     def ahead(self) -> tuple[int, ...]:
         """The numbers of the windows beyond the first missing one."""
-        return tuple(sorted({*self._waiting, *self._seen_late}))
+        return tuple(sorted({*self._waiting, *self._seen_late})) if self._waiting or self._seen_late else ()
 
     def write_off(self, unreported: Mapping[LedgerKey, int]) -> LedgerChanges:
         """Record visits that were begun but are in no window; return them as lost."""

@@ -78,7 +78,7 @@ class MasterSocket:
         def control(parts: list[Any]) -> None:
             if len(parts) != 2:
                 raise WireError("a message in pieces")
-            peer, number = parts[0].bytes, parts[1].get(_SRCFD)
+            peer, number = parts[0], parts[1].get(_SRCFD)
             gone = connections.record_message(peer, number)
             try:
                 message = decode(parts[1].bytes)

@@ -39,15 +39,15 @@ class SocketReader:
         return f"<SocketReader of {self._socket}>"
 
     def receive(self, *, frames: bool = False, gather: Callable[[], float] | None = None) -> list[Any]:
-        """Return the parts of the next message: bytes, or `zmq.Frame` with *frames*. Blocks the calling greenlet.
+        """Return the parts of the next message: bytes; with *frames* those after the first are a `zmq.Frame`.
 
-        After waiting for a message it waits *gather()* seconds more, so that others arrive. Raises the error of
-        pyzmq once the socket is closed.
+        Blocks the calling greenlet. After waiting for a message it waits *gather()* seconds more, so that others
+        arrive. Raises the error of pyzmq once the socket is closed.
         """
         socket = self._socket
         while True:
             try:
-                parts = [socket.recv(_NOBLOCK, not frames)]
+                parts = [socket.recv(_NOBLOCK)]
             except zmq.Again:
                 self._wait()
                 if gather is not None:

@@ -85,7 +85,7 @@ class Sockets:
     ) -> None:
         """Call *on_message* with each message, in a greenlet that continues after an exception.
 
-        Parts are bytes, or `zmq.Frame` where *frames* are asked for: those know their connection. A message is
+        Parts are bytes; with *frames* those after the first are a `zmq.Frame`, which knows its connection. A message is
         handled up to *gather()* seconds late, together with those that arrive meanwhile.
         """
         reader = self._readers[socket] = SocketReader(socket)
