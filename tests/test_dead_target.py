@@ -190,6 +190,17 @@ def test_users_of_a_target_that_died_start_ever_fewer_visits(load):
     assert all(4 <= errors <= 10 for errors in late[:-1])
 
 
+@pytest.mark.parametrize("url", ["/", "ftp://h/", "http://"])
+def test_users_without_a_url_to_send_to_start_ever_fewer_visits(url):
+    shop = Scenario(lambda session: session.get(url), name="shop")
+    environment = Environment(scenarios=[run(shop, users(4, hold=20))], brake=None)
+
+    report = simulate(environment, ScriptedNetwork(VirtualClock()))
+
+    assert report.verdict is Verdict.FAIL
+    assert 4 * 20 <= report.ledger["shop"].failed < 4 * 45
+
+
 def test_one_failed_connection_costs_a_user_no_pause():
     refused = ConnectionRefusedError(111, "Connection refused")
 

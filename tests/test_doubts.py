@@ -230,7 +230,10 @@ def test_a_stop_that_nothing_explains_is_said_to_be_unknown():
     ("what", "said"),
     [
         ("descriptors", "95 of 100 descriptors were in use: raise the limit"),
-        ("ports", "95 TCP sockets were open, of which each target address can have 100 (a port each): widen"),
+        (
+            "ports",
+            "95 TCP sockets were open on this machine, of which each target address can have 100 (a port each): widen",
+        ),
     ],
 )
 def test_what_runs_out_is_invalid_and_nearly_so_a_warning(what, said):

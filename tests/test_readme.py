@@ -58,6 +58,7 @@ def test_the_embedded_program_runs(target):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=30)
 
     assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[0]) > 0, "no request so far"
 
 
 @pytest.mark.parametrize("line", COMMANDS)

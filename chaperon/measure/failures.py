@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from chaperon.author_frames import author_places
-from chaperon.errors import TimeLimitReached, WebSocketError
+from chaperon.errors import BaseMissing, TimeLimitReached, WebSocketError
 from chaperon.interrupts import SOCKET, attributes, endless, is_a, is_interrupt, is_ours, marked
 from chaperon.measure.exception_text import LONGEST_NAME, class_name, describe, text_of, with_place
 from chaperon.measure.plain_text import WORDS, encodable
@@ -69,7 +69,7 @@ _CLASSES = {
     "ChunkedEncodingError": "protocol",
 }
 
-UNCONNECTED = frozenset({"connect refused", "dns", "tls", "reset", "out of descriptors", "out of ports"})
+UNCONNECTED = frozenset({"connect refused", "dns", "tls", "reset", "bad url", "out of descriptors", "out of ports"})
 """Error classes of connections that could not be opened, or that the target closed."""
 
 
@@ -119,7 +119,7 @@ def is_unconnected(exc: BaseException) -> bool:
     Raises only an interrupt, if one arrives while code of the exception's class runs.
     """
     try:
-        return any(classify(each) in UNCONNECTED for each in chain(exc))
+        return any(is_a(each, BaseMissing) or classify(each) in UNCONNECTED for each in chain(exc))
     except BaseException as odd:
         if is_interrupt(odd):
             raise

@@ -114,7 +114,10 @@ def rates(state: ViewState, width: int, *, short: bool) -> list[Text]:
 
 
 def _asked(state: ViewState) -> list[str]:
-    parts = [f"{level:,.1f} {unit}" if "/" in unit else f"{level:,.0f} {unit}" for unit, level in state.levels.items()]
+    parts = [
+        f"{level:,.1f} {unit}" if "/" in unit else count_text(round(level), unit.removesuffix("s"))
+        for unit, level in state.levels.items()
+    ]
     if state.paused:
         parts.insert(0, "paused")
     if state.factor != 1.0:

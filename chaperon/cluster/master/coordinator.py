@@ -42,6 +42,9 @@ CHANGE_LEAD_TIME = 0.5
 WORKERS_LOOKED_AT = 200
 """How many workers are looked at in a hundredth of a heartbeat while shares are dealt: so it takes little of a core."""
 
+NAMED = 3
+"""Lost workers that a reason names."""
+
 BROKEN_AFTER_PAUSE = 5.0
 """Seconds after a pause in which handshakes that end early are those of workers that waited for this process."""
 
@@ -346,8 +349,12 @@ class Coordinator:
         faults = self._link.dropped[FAULTS]
         if faults:
             self._monitor.add_fault(f"{faults} {FAULTS}")
-        totals = self._monitor.collector.totals().ledger.values()
-        planned, lost = sum(c.planned for c in totals), sum(c.lost for c in totals)
+        totals = self._monitor.collector.totals()
+        planned = sum(counts.planned for counts in totals.ledger.values())
+        lost = sum(counts.lost for counts in totals.ledger.values())
         if planned and lost / planned > self._lost:
-            share = f"{lost / planned:.1%}, more than {self._lost:.4g} of all"
-            self._monitor.add_fault(f"{lost:,} of {planned:,} visits were lost with their workers: {share}")
+            share = f"{lost / planned:.1%}, more than {self._lost * 100:.4g}%"
+            names = [worker.name for worker in totals.workers if worker.losses]
+            some = ", ".join([*names[:NAMED], *([f"{len(names) - NAMED:,} more"] if len(names) > NAMED else [])])
+            whose = f"their workers ({some})" if some else "their workers"
+            self._monitor.add_fault(f"{lost:,} of {planned:,} visits were lost with {whose}: {share}")

@@ -244,7 +244,7 @@ _RESOURCES = {
         descriptors.REMEDY,
     ),
     "ports": (  # both ends of a connection over loopback count: there the sockets may be more than the ports
-        "{:,.0f} TCP sockets were open, of which each target address can have {:,.0f} (a port each)",
+        "{:,.0f} TCP sockets were open on this machine, of which each target address can have {:,.0f} (a port each)",
         "widen net.ipv4.ip_local_port_range, or keep connections open",
     ),
 }
