@@ -31,6 +31,7 @@ from chaperon import (
 )
 from chaperon.cli.commands.check import _judge as judge_check
 from chaperon.cli.output_rows import VerdictOutput
+from chaperon.load.generator import health
 from chaperon.measure.meter import Meter
 from chaperon.measure.recorder import BATCH, NEWEST, Recorder
 from chaperon.measure.sample import Failure, Key
@@ -478,6 +479,14 @@ def test_a_check_fails_on_errors_that_no_limit_covers():
 
 def test_a_run_without_errors_has_no_such_line():
     report = simulated(lambda session: session.check("sane", True), strict=True)
+
+    assert (report.verdict, report.warnings) == (Verdict.PASS, ())
+
+
+def test_sockets_of_the_machine_are_no_warning_of_a_simulated_run(monkeypatch):
+    monkeypatch.setattr(health, "ports", lambda: {"ports": 27_000.0, "ports_limit": 28_232.0})
+
+    report = simulated(lambda session: session.check("sane", True))
 
     assert (report.verdict, report.warnings) == (Verdict.PASS, ())
 

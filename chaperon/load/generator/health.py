@@ -25,7 +25,7 @@ class Health:
     Run `tick` in a separate greenlet: it wakes 20 times a second, and its lateness is that of
     every visit. Between `start` and `stop` a native thread watches the hub; `cut` passes on the
     events it saw, with moments in seconds from *began*. Without *real_time* (a simulated clock)
-    the thread and the ticker do not run.
+    the thread and the ticker do not run, and the machine's ports are not looked at.
     """
 
     def __init__(
@@ -107,7 +107,8 @@ class Health:
         "dropped_cap", "waited_max" of those that were dropped; "lag_p50", "lag_p90",
         "lag_max", "stalls" of the hub, "healthy_lag" of one that sends nothing; "cpu",
         "hub_cpu", "hub_wanted", "machine", "cores"; "queued", "throttled", "throttles", "steal"
-        (see `CpuUsage.cut`); "gc", "gc_longest"; "ports", "ports_limit".
+        (see `CpuUsage.cut`); "gc", "gc_longest"; "ports", "ports_limit" of the machine,
+        with *real_time* alone.
         """
         for happening in self._sentinel.seen():
             happened(happening)
@@ -128,7 +129,7 @@ class Health:
             "healthy_lag": healthy_lag(),
             **self._load.cut(),
             **self._garbage.cut(),
-            **ports(),
+            **(ports() if self._real_time else {}),
         }
         self._late, self._lag, self._stalls, self._waited = [], [], 0, 0.0
         self._dropped.clear()
