@@ -27,7 +27,7 @@ EndInChild = Callable[[list[Any]], None]
 
 It is given the objects that refer to the run's hub, among them its streams.
 """
-forker: Any = None
+forking_greenlet: Any = None
 """The greenlet that forked this process during a run, None in a process that was not forked by one."""
 _parts: dict[WeakMethod[EndInChild], Any] = {}
 """The parts of the runs of this process, with the hub of each, None where gevent was not imported yet."""
@@ -55,15 +55,15 @@ def _hub() -> Any:
 
 def in_child() -> bool:
     """Return whether a run's process forked this one."""
-    return forker is not None
+    return forking_greenlet is not None
 
 
-def end_forker(exc: BaseException | None = None) -> None:
+def end_if_forking_greenlet(exc: BaseException | None = None) -> None:
     """End this process if the current greenlet forked it; *exc* is what its code has raised, None if it returned."""
-    if forker is not None:
+    if forking_greenlet is not None:
         from gevent import getcurrent  # late: importing chaperon must stay light
 
-        if getcurrent() is forker:
+        if getcurrent() is forking_greenlet:
             end_child(exc)
 
 
@@ -75,10 +75,10 @@ def children_ended() -> Iterator[None]:
     try:
         yield
     except BaseException as exc:
-        end_forker(exc)
+        end_if_forking_greenlet(exc)
         raise
     else:
-        end_forker()
+        end_if_forking_greenlet()
     finally:
         keep_in_children(block.end_in_child)
 
@@ -120,10 +120,10 @@ def flush_streams() -> None:
 def _after_fork() -> None:
     if not (_parts or in_child()) or _only_executes(sys._getframe(1)):
         return
-    global forker
+    global forking_greenlet
     from gevent import getcurrent  # late: importing chaperon must stay light
 
-    forker = getcurrent()
+    forking_greenlet = getcurrent()
     objects = _frozen_objects()
     _restore_signals()
     _stop_events(objects)
@@ -182,7 +182,7 @@ def _stop_events(objects: list[Any]) -> None:
     for callback in list(hub.loop._callbacks):
         callback.stop()
     for each in objects:
-        if isinstance(each, watcher) and each.active and forker not in (each.args or ()):
+        if isinstance(each, watcher) and each.active and forking_greenlet not in (each.args or ()):
             each.stop()
 
 
@@ -193,16 +193,16 @@ def _end_with_greenlet() -> None:
     from greenlet import greenlet
 
     hub = _hub()
-    if hub is None or forker.parent is None:
+    if hub is None or forking_greenlet.parent is None:
         return
 
     class After(Hub):  # the parent of a gevent greenlet must be a hub
         def run(self, *_: object) -> None:
-            end_child(getattr(forker, "exception", None), print_it=False)  # gevent has printed it
+            end_child(getattr(forking_greenlet, "exception", None), print_it=False)  # gevent has printed it
 
     def guard() -> None:
         try:
-            forker.switch()
+            forking_greenlet.switch()
         except LoopExit:  # nothing is left that could run
             end_child(None)
         except BaseException as exc:  # `sys.exit` in a greenlet, for example
@@ -214,9 +214,9 @@ def _end_with_greenlet() -> None:
     guarding = greenlet(guard, parent=main)
     guarding.switch()
     hub.parent = guarding
-    if forker is not hub:
+    if forking_greenlet is not hub:
         after = After(loop=hub.loop)
-        after.parent, forker.parent = guarding, after
+        after.parent, forking_greenlet.parent = guarding, after
 
 
 def _end_with_pool_task(frame: Any) -> None:

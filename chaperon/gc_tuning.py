@@ -13,7 +13,7 @@ An object that stays is looked at twice, then once in 50 million, however the fi
 makes pauses short while thousands of users come, whose objects stay.
 """
 
-CROWD = 200
+NEW_SESSIONS = 200
 """New sessions, with no collection meanwhile, after which all sessions are left out of collections."""
 
 _restore: list[tuple[int, int, int]] = []
@@ -56,8 +56,8 @@ def reduced_gc() -> Iterator[None]:
             gc.unfreeze()
 
 
-class Crowd:
-    """The number of a run's live sessions. While it grows fast, garbage collections leave the sessions out.
+class LiveSessions:
+    """Counts the live sessions of a run. While their number grows fast, garbage collections leave the sessions out.
 
     A collection that looks at each object of many new sessions finds no garbage and takes a tenth of what the
     sessions take until their first response. Sessions that take the place of others count for nothing here, and
@@ -73,7 +73,7 @@ class Crowd:
         self._live += 1
         if self._live > self._most:
             self._most = self._live
-            if self._most % CROWD == 0:
+            if self._most % NEW_SESSIONS == 0:
                 self._leave_out()
 
     def remove(self) -> None:

@@ -8,5 +8,5 @@ SIGNED = "signed"
 """Marks a type by `Annotated`: the numbers in it may be negative."""
 Signed = Annotated[float, SIGNED]
 SignedInt = Annotated[int, SIGNED]
-SIGNED_FIELD = {SIGNED: True}
+SIGNED_METADATA = {SIGNED: True}
 """Marks a field of a dataclass by its metadata, as `SIGNED` marks a type."""

@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-import both_ways
+import compiled_tests
 import pytest
 from built import compiled
 
@@ -73,11 +73,11 @@ def test_visits_pass_through_every_module_that_is_compiled(target, tls_target, w
 
 
 def test_every_compiled_module_has_tests_that_run_with_compiled_code_too():
-    assert {both_ways.part_of(path) for path in compiled()} == both_ways.TESTS.keys()
-    assert all(both_ways.TESTS.values())
-    assert [path.name for path in both_ways.files() if not path.is_file()] == []
+    assert {compiled_tests.part_of(path) for path in compiled()} == compiled_tests.TESTS.keys()
+    assert all(compiled_tests.TESTS.values())
+    assert [path.name for path in compiled_tests.files() if not path.is_file()] == []
     marked = [path for path in ROOT.glob("tests/test_*.py") if "@pytest.mark." + "compiled" in path.read_text()]
-    assert set(marked) <= set(both_ways.files())
+    assert set(marked) <= set(compiled_tests.files())
 
 
 @pytest.mark.skipif(find_spec("chaperon.visit__mypyc") is None, reason="the source is run as it is written")

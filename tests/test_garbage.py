@@ -5,7 +5,7 @@ import gc
 import pytest
 
 from chaperon import gc_tuning
-from chaperon.gc_tuning import CROWD, THRESHOLDS, Crowd, pause_gc, reduced_gc, resume_gc
+from chaperon.gc_tuning import NEW_SESSIONS, THRESHOLDS, LiveSessions, pause_gc, reduced_gc, resume_gc
 
 
 @pytest.fixture(autouse=True)
@@ -91,20 +91,20 @@ def arrive(crowd, sessions):
 def left_out_by(change):
     """Return by how much the number of objects that are left out of collections grows with a change of a crowd."""
     kept = [[] for _ in range(100)]
-    crowd, before = Crowd(), gc.get_freeze_count()
+    crowd, before = LiveSessions(), gc.get_freeze_count()
     change(crowd)
     return gc.get_freeze_count() - before if kept else 0
 
 
 def test_sessions_that_are_made_at_once_are_left_out_of_collections():
     with reduced_gc():
-        assert left_out_by(lambda crowd: arrive(crowd, CROWD)) >= 100
+        assert left_out_by(lambda crowd: arrive(crowd, NEW_SESSIONS)) >= 100
 
 
 def test_sessions_that_come_for_others_leave_nothing_out():
     def replace(crowd):
-        arrive(crowd, CROWD - 1)
-        for _ in range(3 * CROWD):
+        arrive(crowd, NEW_SESSIONS - 1)
+        for _ in range(3 * NEW_SESSIONS):
             crowd.remove()
             crowd.add()
 
@@ -114,7 +114,7 @@ def test_sessions_that_come_for_others_leave_nothing_out():
 
 def test_what_may_be_garbage_is_not_left_out():
     def arrive_while_garbage_is_collected(crowd):
-        arrive(crowd, CROWD - 1)
+        arrive(crowd, NEW_SESSIONS - 1)
         gc.collect(0)
         crowd.add()
 
@@ -123,4 +123,4 @@ def test_what_may_be_garbage_is_not_left_out():
 
 
 def test_sessions_outside_a_run_leave_nothing_out():
-    assert left_out_by(lambda crowd: arrive(crowd, CROWD)) == 0
+    assert left_out_by(lambda crowd: arrive(crowd, NEW_SESSIONS)) == 0

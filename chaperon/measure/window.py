@@ -10,7 +10,7 @@ from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.exchange import Exchange
 from chaperon.measure.sample import Failure, Key
 from chaperon.measure.series import Series
-from chaperon.signed import SIGNED_FIELD
+from chaperon.signed import SIGNED_METADATA
 
 OUTCOMES = ("done", "failed", "interrupted", "no_row", "dropped", "lost")
 """The outcomes of a planned visit, in the order in which reports list them."""
@@ -72,8 +72,8 @@ class ErrorCount:
 
     count: int
     # mypyc keeps no type with a mark, such as `Signed`.
-    first: float = field(metadata=SIGNED_FIELD)
-    last: float = field(metadata=SIGNED_FIELD)
+    first: float = field(metadata=SIGNED_METADATA)
+    last: float = field(metadata=SIGNED_METADATA)
     sample: str
     warm: int = 0
     where: str = ""
@@ -99,10 +99,10 @@ class RunEvent:
     not run, cause unknown). *took* is the duration in seconds, *text* says what and where.
     """
 
-    at: float = field(metadata=SIGNED_FIELD)
+    at: float = field(metadata=SIGNED_METADATA)
     kind: str
     text: str
-    took: float = field(default=0.0, metadata=SIGNED_FIELD)
+    took: float = field(default=0.0, metadata=SIGNED_METADATA)
 
     # mypyc: with a comparison such as `__lt__` the class would have an `__eq__` of its own, by identity.
     @property

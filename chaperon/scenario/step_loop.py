@@ -58,11 +58,11 @@ def run_in_order(steps: list[PlannedStep], session: Any, meter: Meter, current: 
                 due, current.first_due = current.first_due, None
                 with TimedBlock(meter, "", "step", due, step.slot or meter.slot(step.label, "step")):
                     plain(session)
-            if forks.forker is not None:
-                forks.end_forker()
+            if forks.forking_greenlet is not None:
+                forks.end_if_forking_greenlet()
         except BaseException as exc:
-            if forks.forker is not None:
-                forks.end_forker(exc)
+            if forks.forking_greenlet is not None:
+                forks.end_if_forking_greenlet(exc)
             if type(exc) is StepFailed and exc.policy is not None:
                 raise  # of a scenario within this one, which said what is to end
             policy: Any = step.on_error or session.on_error

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from chaperon import forks
 from chaperon.client.current_session import ensure_current, set_current
 from chaperon.errors import FeedEmpty, StepFailed, VisitTimeout
-from chaperon.gc_tuning import Crowd
+from chaperon.gc_tuning import LiveSessions
 from chaperon.interrupts import is_interrupt, is_ours, is_signal
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.arrival import Arrival
@@ -123,12 +123,12 @@ class VisitRunner:
         self._entries = [_Entry(entry) for entry in entries]
         self._began = began
         self._meters: dict[tuple[int, int], Meter] = {}
-        self._crowd: Any = Crowd()
+        self._live_sessions: Any = LiveSessions()
 
     def visit(self, arrival: Arrival) -> VisitResult:
         """Run one visit, its session's `init` first if it is new."""
-        if forks.forker is not None:
-            forks.end_forker()
+        if forks.forking_greenlet is not None:
+            forks.end_if_forking_greenlet()
         entry = self._entries[arrival.entry]
         now, began = entry.now, self._began
         start = now()
@@ -142,7 +142,7 @@ class VisitRunner:
             part = entry.variants[variant]
             active = _ActiveSession(Session(part.context, arrival.user), part.scenario, entry.steps[variant])
             sessions[variant] = active
-            self._crowd.add()
+            self._live_sessions.add()
             active.begin(arrival, due, start, began)
             entered = self._guarded(active, True)
             if entered.visited != VisitResult("done"):
@@ -227,16 +227,16 @@ class VisitRunner:
         for active in self._entries[entry].users.pop(user, []):
             if active is None:
                 continue
-            self._crowd.remove()
+            self._live_sessions.remove()
             active.greenlet.attach()
             set_current(active.session)
             try:
                 active.scenario.run_cleanup(active.session)
-                if forks.forker is not None:
-                    forks.end_forker()
+                if forks.forking_greenlet is not None:
+                    forks.end_if_forking_greenlet()
             except BaseException as exc:
-                if forks.forker is not None:
-                    forks.end_forker(exc)
+                if forks.forking_greenlet is not None:
+                    forks.end_if_forking_greenlet(exc)
                 if is_signal(exc):
                     raise
                 clear_listed(exc)  # recorded as «step cleanup»; the session is over
@@ -256,11 +256,11 @@ class VisitRunner:
                     active.run_init()
                 else:
                     active.run_steps()
-                if forks.forker is not None:
-                    forks.end_forker()
+                if forks.forking_greenlet is not None:
+                    forks.end_if_forking_greenlet()
             except BaseException as exc:
-                if forks.forker is not None:
-                    forks.end_forker(exc)
+                if forks.forking_greenlet is not None:
+                    forks.end_if_forking_greenlet(exc)
                 if is_interrupt(exc):
                     raise
                 outcome = self._failed(active.session, exc)

@@ -130,11 +130,11 @@ class Task:
         try:
             with TimedBlock(child.meter, self.name, "task") if self._timed else nullcontext():
                 self.value = work()
-            if forks.forker is not None:
-                forks.end_forker()
+            if forks.forking_greenlet is not None:
+                forks.end_if_forking_greenlet()
         except BaseException as exc:
-            if forks.forker is not None:
-                forks.end_forker(exc)
+            if forks.forking_greenlet is not None:
+                forks.end_if_forking_greenlet(exc)
             if is_ours(exc):
                 self._end_children(child, exc)
                 return

@@ -1,6 +1,6 @@
 """What runs with compiled code too: for each part of it, the files of tests that enter it and assert what it did.
 
-`python tests/both_ways.py` prints the files, a line each, for `.ci/run`. The other tests are about what no build
+`python tests/compiled_tests.py` prints the files, a line each, for `.ci/run`. The other tests are about what no build
 changes: texts, arguments of commands, outputs, pages, imports.
 """
 
