@@ -11,7 +11,8 @@ from chaperon.measure.plain_text import LABEL, NAME, encodable
 STEADY: Final = "steady"
 WARM_UP: Final = "warm-up"
 """The phase whose samples are left out of the headline figures and of limits."""
-REQUEST_KINDS_NOT: Final = frozenset({"step", "call", "task", "visit", "check", "trip", "value", "count", "gauge"})
+NON_REQUEST_KINDS: Final = frozenset({"step", "call", "task", "visit", "check", "trip", "value", "count", "gauge"})
+"""The kinds of series that are not requests; any other kind, such as "http", is one."""
 RESPONSES: Final = ("", "responses_1xx", "responses_2xx", "responses_3xx", "responses_4xx", "responses_5xx")
 """The health figures that count HTTP responses, by the hundred of their status."""
 
@@ -33,7 +34,7 @@ class Key(NamedTuple):
     @property
     def is_request(self) -> bool:
         """Whether the series counts as requests: kinds "http", "ws" and those the scenario defines."""
-        return self.kind not in REQUEST_KINDS_NOT
+        return self.kind not in NON_REQUEST_KINDS
 
     def plain(self) -> Key:
         """Return the key with all its texts encodable as UTF-8 and of bounded length."""

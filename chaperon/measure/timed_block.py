@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chaperon.errors import FeedEmpty, ScenarioExit
 from chaperon.interrupts import is_a, is_ours, is_signal
 from chaperon.measure.failures import failure_of
-from chaperon.measure.sample import REQUEST_KINDS_NOT, Failure, SessionActivity
+from chaperon.measure.sample import NON_REQUEST_KINDS, Failure, SessionActivity
 
 if TYPE_CHECKING:
     from chaperon.measure.meter import Meter, SeriesSlot
@@ -84,7 +84,7 @@ class TimedBlock:
         self._start = meter.now()
         if self.kind not in _FRAMES:
             meter.measuring += 1
-        if self.kind not in REQUEST_KINDS_NOT:
+        if self.kind not in NON_REQUEST_KINDS:
             meter.recorder.lag.begin(self._start)
         return self
 
@@ -107,8 +107,8 @@ class TimedBlock:
             meter.measuring -= 1
         empty = exc is not None and kind is FeedEmpty and is_ours(exc)
         if exc is not None and not empty:
-            self._failure = failure_of(exc, natural=self.kind not in REQUEST_KINDS_NOT)
-        if self.kind not in REQUEST_KINDS_NOT:
+            self._failure = failure_of(exc, natural=self.kind not in NON_REQUEST_KINDS)
+        if self.kind not in NON_REQUEST_KINDS:
             meter.recorder.lag.end(end)
         if not empty:  # what found no row has no duration
             meter.record(self.name, self.kind, self._start, end, self._failure, self.bytes, self.due)
@@ -127,7 +127,7 @@ class TimedBlock:
 
     def cut(self, endless: bool) -> None:
         """Count the block, which is open, as interrupted: its code may go on, but not as it would have by itself."""
-        natural = self.kind not in REQUEST_KINDS_NOT
+        natural = self.kind not in NON_REQUEST_KINDS
         self._failure = Failure("interrupted", listed=False, censored=natural or not endless)
 
     def _link(self, activity: SessionActivity) -> None:

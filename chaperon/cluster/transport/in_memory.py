@@ -105,11 +105,11 @@ class MasterEnd:
         self,
         on_message: OnWorkerMessage,
         on_other_protocol: Callable[[bytes, OtherProtocol], None],
-        closed: OnClosed = lambda peer, direct: None,
+        on_closed: OnClosed = lambda peer, direct: None,
         on_broken_handshake: OnBrokenHandshake = lambda: None,
     ) -> None:
         """Call *on_message* with sender and message, *on_closed* with the peer whose connection was closed."""
-        self.on_message, self.closed = on_message, closed
+        self.on_message, self.closed = on_message, on_closed
 
     def send(self, peer: bytes, message: Message) -> None:
         """Send a message to one worker."""

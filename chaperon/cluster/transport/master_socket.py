@@ -33,7 +33,7 @@ _EVENTS = _REFUSED_HANDSHAKES | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT
 
 
 class MasterSocket:
-    """Binds to *address*, or to free ports where that has none."""
+    """Binds to *address*, or to free ports where that has none. Raises UsageError if it cannot."""
 
     def __init__(self, address: Address, key: MasterKey | None = None) -> None:
         self._sockets = Sockets(key)
@@ -60,20 +60,21 @@ class MasterSocket:
         self,
         on_message: OnWorkerMessage,
         on_other_protocol: Callable[[bytes, OtherProtocol], None],
-        closed: OnClosed = lambda peer, direct: None,
+        on_closed: OnClosed = lambda peer, direct: None,
         on_broken_handshake: OnBrokenHandshake = lambda: None,
     ) -> None:
         """Call *on_message* with sender and message, *on_other_protocol* for other protocol versions.
 
         *on_closed* is called within milliseconds with the identity of a worker whose connection was
-        closed by its end or on the way, and again after each message that had come by it before.
+        closed by its end or on the way, and whether the connection was direct; and again after each message that had
+        come by it before.
         *on_broken_handshake* is called for each connection that ended during its handshake.
         """
         connections = Connections()
         direct: dict[bytes, tuple[int, bool]] = {}
 
         def report_closed(gone: bytes) -> None:
-            closed(gone, direct.pop(gone, (0, False))[1])
+            on_closed(gone, direct.pop(gone, (0, False))[1])
 
         def control(parts: list[Any]) -> None:
             if len(parts) != 2:

@@ -7,15 +7,16 @@ from collections.abc import Callable, Collection
 from chaperon.lazy_dataclass import lazy_dataclass
 
 MAX_IN_FLIGHT = 8
-FIRST_DELAY = 2.0
-MAX_DELAY = 15.0
+"""Number of windows that are under way at once."""
+FIRST_DELAY, MAX_DELAY = 2.0, 15.0
+"""Heartbeat intervals after which an unacknowledged window is sent again: at first, and at most."""
 MAX_BYTES = 64 << 20
 """Bytes that unacknowledged windows may have together."""
 
 
 @lazy_dataclass(slots=True)
 class _Queued:
-    """A message and when it is sent again."""
+    """A message and when it is sent again; times are seconds of the clock, the delay is 0.0 before the first one."""
 
     body: bytes
     sent_at: float = 0.0
@@ -25,7 +26,7 @@ class _Queued:
 
 
 class Outbox:
-    """Numbered windows, at most eight under way at once; the delay doubles with each attempt.
+    """Numbered windows, at most `MAX_IN_FLIGHT` under way at once; the delay doubles with each attempt.
 
     *heartbeat_interval*, in seconds, scales the delays.
     """
