@@ -5,10 +5,12 @@ from random import Random
 import pytest
 
 from chaperon.measure.recorder import Recorder
-from chaperon.measure.sample import Key, Sample
+from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.report.collector import Collector
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.limits.limit_result import LimitResult
+from chaperon.report.monitor import RunMonitor
+from chaperon.report.verdict import RunInfo
 
 SECONDS = 60
 
@@ -80,3 +82,33 @@ def test_only_a_broken_limit_says_its_interval(result, remark):
     from chaperon.report.format import time_text
 
     assert result.remark == remark.format(time_text(1.8), time_text(2.25))
+
+
+@pytest.mark.parametrize(
+    ("limit", "note"),
+    [
+        ("p95 < 50ms", "beyond it in seconds 7–9 and 20"),
+        ("p50(GET /) < 50ms", "beyond it in seconds 7–9"),
+        ("p95(GET /) < 50ms", "beyond it in seconds 7–9 and 20"),
+        ("bad p50(GET /) < 50ms", "beyond it in second 30"),
+        ("p50 < 1ms", "beyond it in seconds 0–39"),
+        ("p95 < 1s", None),
+        ("max < 50ms", None),
+        ("p95 > 1s", None),
+        ("p95 < 50ms over 10s", None),
+    ],
+)
+def test_a_percentile_that_broke_its_limit_says_in_which_seconds(limit, note):
+    recorder, monitor = Recorder("w0", began=0.0), RunMonitor(Collector(["w0"]), [parse(limit)], brake=None)
+    for second in range(40):
+        for number in range(50):
+            slow = second in (7, 8, 9) or (second == 20 and number < 10)
+            failure = Failure("500", "500") if second == 30 and number < 20 else None
+            took, at = 0.4 if slow or failure else 0.005, second + number / 50
+            recorder.record(Sample(Key("shop", "GET /"), at - took, at, failure))
+        monitor.add(recorder.cut(users=1, health={}))
+
+    (result,) = monitor.report(RunInfo("e", 1, "", 40.0), finished=True).limits
+
+    found = [part for part in (result.note or "").split("; ") if part.startswith("beyond")]
+    assert found == ([] if note is None else [note])

@@ -82,6 +82,20 @@ class History:
             step = max(step, second.step)
         return found, step
 
+    def seconds_above(self, value: float, q: float, *, of: Times = "service") -> list[int]:
+        """Return the seconds whose own quantile *q* is greater than *value*, in order. May block to read a file.
+
+        Of seconds that are kept together all are, or none.
+        """
+        found = self._counted([value], of)
+        rows = sorted(zip(found.seconds, found.counts, found.above, strict=True))
+        above: list[int] = []
+        for place, (at, count, (beyond,)) in enumerate(rows):
+            following = rows[place + 1][0] if place + 1 < len(rows) else at + found.step
+            if beyond > (1.0 - q) * count:
+                above += range(at, min(at + found.step, following))
+        return above
+
     def error_dependence(self) -> Dependence | None:
         """Return the dependence of the samples as the share of errors has it, or None if too few seconds have samples.
 
