@@ -13,6 +13,7 @@ TESTS = {
     "exchanges journal",
     "chaperon/measure/precision/": "intervals long_run kept_seconds confidence comparison",
     "chaperon/measure/timed_block.py": "session where_raised",
+    "chaperon/cluster/master/": "wire out_of_range cluster",
     "chaperon/report/run_sums.py": "bounds report live_page",
     "chaperon/report/spooling/": "intervals kept_seconds live_page",
     "chaperon/load/": "load engine engine_shapes ledger reckoning remnant dealing data watched",

@@ -12,9 +12,12 @@ from built import compiled
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_OF_A_VISIT = {
+    "chaperon/cluster/master/progress.py",
+    "chaperon/cluster/master/windows.py",
     "chaperon/client/known_parts.py",
     "chaperon/client/websocket/deflate.py",
     "chaperon/load/visitor.py",
+    "chaperon/measure/strict_msgpack.py",
     "chaperon/measure/window_codec.py",
 }
 """Attributes and protocols alone, and what compressed WebSockets and fleets need."""
