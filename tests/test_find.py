@@ -122,10 +122,55 @@ def test_the_knee_of_a_queue_is_where_its_server_is_always_busy():
     assert 85 <= capacity.rate <= 99
     assert capacity.why == "limit"
     assert capacity.verdict is Verdict.PASS
-    rates = [float(line.split()[0].replace(",", "")) for line in capacity.lines()]
+    rates = [float(line.split()[0].replace(",", "")) for line in capacity.lines()[1:]]
     assert rates == sorted(rates)
-    assert "█" * 40 in "\n".join(capacity.lines())
+    assert "p95(visit) < 200ms" in capacity.lines()[0]
+    assert "█" * 20 in "\n".join(capacity.lines())
     assert f"highest rate that held: {capacity.rate:g}/s; above it a limit broke" == capacity.said
+
+
+LIMITS = [
+    (["p95(call work) < 300ms"], "p95(call work) < 300ms", "105ms"),
+    (["p95(call work) < 300ms", "p99(call work) < 110ms", "errors(visit) < 1%"], "p99(call work) < 110ms", "105ms"),
+    (["errors(visit) < 1%", "p95(visit) < 2s"], "p95(visit) < 2s", "1.10s"),
+    (["min(call work) > 90ms", "p95(call work) < 1s"], "min(call work) > 90ms", "105ms"),
+    (["errors(visit) < 1%"], "p95 of visits", "1.10s"),
+]
+
+
+@pytest.mark.parametrize(("limits", "heading", "shown"), LIMITS, ids=["one", "worst", "visits", "least", "none"])
+def test_the_figure_is_the_value_that_the_limit_is_evaluated_on(limits, heading, shown):
+    clock = VirtualClock()
+
+    def visit(session):
+        with session.measure("work"):
+            clock.sleep(0.105)
+        clock.sleep(0.995)
+
+    environment = Environment(
+        scenarios=[run(Scenario(visit, name="shop"), rate(1, hold=1))],
+        limits=limits,
+        trust={"dropped": None},
+    )
+    said = []
+
+    capacity = environment.find(
+        start=5,
+        to=5,
+        step=10,
+        settle=0,
+        perform=lambda e: simulate(e, clock),
+        told=lambda probe: said.append(probe.figure),
+    )
+
+    head, *rows = capacity.lines()
+    assert heading in head
+    assert all(f" {shown} " in row and len(row) <= 80 for row in rows)
+    assert all(heading in line and line.endswith(shown) for line in said)
+    probe = capacity.as_dict()["probes"][0]
+    assert [each["limit"] for each in probe["limits"]] == limits
+    assert probe["limit"] == (None if heading == "p95 of visits" else heading)
+    assert probe["p95"] == pytest.approx(1.1)
 
 
 def test_a_search_needs_a_limit_and_one_entry():

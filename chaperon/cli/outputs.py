@@ -80,10 +80,8 @@ def _make_console(options: OutputValues) -> Output:
 
 
 def _print_capacity(options: OutputValues, capacity: Capacity) -> None:
-    from chaperon.report.capacity import heading  # late: as above
-
     err = prints_elsewhere(options)
-    curve = [] if options.quiet else [heading(), *capacity.lines(), ""]
+    curve = [] if options.quiet else [*capacity.lines(), ""]
     with printing(err=err):
         for line in (*curve, capacity.said):
             print_line(line, err=err)

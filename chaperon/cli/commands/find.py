@@ -25,7 +25,7 @@ from chaperon.errors import ChaperonError
 from chaperon.execution.environment import Environment
 from chaperon.execution.run_outputs import RUN_FILE
 from chaperon.report.capacity import Probe
-from chaperon.report.format import number_text, time_text
+from chaperon.report.format import number_text
 from chaperon.report.outputs.output import Output
 from chaperon.report.report import Report
 from chaperon.report.run_file.run_file import read_run
@@ -127,7 +127,7 @@ def _print_probe(probe: Probe, *, quiet: bool) -> None:
         why = "" if probe.outcome == "held" else f": {probe.reason}"
         held = "confirmed" if probe.confirming and probe.outcome == "held" else probe.outcome
         with suppress(OSError, ValueError):  # standard error is closed: the search goes on
-            print_line(f"{number_text(probe.rate)}/s  p95 {time_text(probe.p95)}  {held}{why}", err=True)
+            print_line(f"{number_text(probe.rate)}/s  {probe.figure}  {held}{why}", err=True)
 
 
 def _report(path: Path, outputs: Sequence[Output], *, confirmed: bool) -> bool:
