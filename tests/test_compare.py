@@ -65,6 +65,8 @@ RUNS = {
     "other_stairs": {"load": stages(("1s", 10), ("30s", 10), ("1s", 20), ("90s", 20))},
     "calls": {"kind": "call", "name": "look up"},
     "short": {"factor": 1.5, "load": rate(20, hold="50s")},
+    "brief": {"load": rate(20, hold="2s")},
+    "brief_slower": {"factor": 1.5, "load": rate(20, hold="2s")},
     "few_users": {"load": users(4, hold="70s")},
     "few_users_slower": {"factor": 1.4, "load": users(4, hold="70s")},
     "more_users": {"load": users(5, hold="70s")},
@@ -186,6 +188,27 @@ def test_runs_of_under_a_minute_are_unknown_and_fail_only_when_strict(compared):
     assert any("at least 60 s are needed" in warning for warning in found.warnings)
     assert compared("a", "short", strict=True).exit_code == 4
     assert compared("a", "b", strict=True).exit_code == 4
+
+
+def test_values_of_runs_too_short_to_decide_are_shown_as_unknown(cli, compared, tmp_path):
+    found = compared("brief", "brief_slower")
+    figures = {each["figure"]: each for each in found.to_dict()["figures"]}
+    done = cli("brief.chap", "brief_slower.chap", "--markdown", f"{tmp_path / 'c.md'}")
+    markdown = (tmp_path / "c.md").read_text()
+
+    median = figures["p50(GET /)"]
+    assert (median["change"], median["low"]) == ("unknown", None)
+    assert median["second"] / median["first"] == pytest.approx(1.5, rel=0.2)
+    assert median["difference"] == pytest.approx(median["second"] / median["first"] - 1)
+    assert figures["errors(GET /)"]["difference"] == 0.0
+    shown = f"+{100 * median['difference']:.0f} %"
+    for text in (done.stdout, markdown):
+        line = next(line for line in text.splitlines() if "p50(GET /)" in line)
+        assert shown in line
+        assert "unknown" in line
+        assert "p99(GET /)" not in text  # 40 samples are too few on either side
+        assert "6 figures without a value on either side" in text
+    assert "measured: " in found["p50"].sentence
 
 
 def test_three_runs_a_side_are_compared_with_the_variation_between_runs(compared):

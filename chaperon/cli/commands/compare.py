@@ -23,14 +23,13 @@ from chaperon.cli.terminal.printing import printing, table_console, unfiltered_s
 from chaperon.cli.terminal.sentences import print_sentence
 from chaperon.cli.terminal.streams import print_line
 from chaperon.errors import UsageError
-from chaperon.report.comparison.as_markdown import HEADER, sign_of, table_row
+from chaperon.report.comparison.as_markdown import HEADER, sign_of, table_of_series
 from chaperon.report.comparison.comparison import Comparison
 from chaperon.report.comparison.comparison import compare as compare_runs
 from chaperon.report.comparison.figure import parse_margins
 from chaperon.report.comparison.noise_floor import NoiseFloor, noise_floor, noise_floor_dict
 from chaperon.report.outputs.file_output import write_text
 from chaperon.report.outputs.json import json_text
-from chaperon.report.table_parts import SHOWN
 
 SEPARATOR = "\0"
 """Stands for `--` between two groups of runs while click parses: no path has it."""
@@ -117,18 +116,18 @@ def groups_of(files: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def print_comparison(found: Comparison, *, quiet: bool, err: bool) -> None:
     """Print what decides in sentences, what decides nothing in a table, the word last."""
-    others = [change for change in found.changes if not change.gated]
-    if others and not quiet:
+    rows, rest = table_of_series(found)
+    if rows and not quiet:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for place, name in enumerate(HEADER):
             table.add_column(name, justify="left" if place in (0, 4) else "right", no_wrap=place > 0, overflow="fold")
-        for change in others[: 4 * SHOWN]:
-            table.add_row(*map(escape, table_row(change)))
+        for row in rows:
+            table.add_row(*map(escape, row))
         with table_console(err=err) as console:
             console.print(table)
     with printing(err=err):
-        if len(others) > 4 * SHOWN and not quiet:
-            print_line(f"{len(others) - 4 * SHOWN:,} more figures are in the JSON", err=err)
+        for line in () if quiet else rest:
+            print_line(line, err=err)
         for change in found.gated:
             print_sentence(f"{sign_of(change)} ", change.sentence, err=err)
         for sentence in (*found.refused, *found.warnings):

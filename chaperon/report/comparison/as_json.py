@@ -16,7 +16,8 @@ SCHEMA = "chaperon-comparison/1"
 def comparison_dict(comparison: ComparedRuns) -> dict[str, Any]:
     """Return a comparison as values that JSON can represent: times in seconds, None for no value, texts redacted.
 
-    The difference of a time is a ratio − 1 (0.1: 10 % slower), that of a share of errors is in shares.
+    The difference of a time is a ratio − 1 (0.1: 10 % slower), that of a share of errors is in shares. A figure that
+    cannot be compared has the values that were measured, and no interval.
     """
     return {
         "schema": SCHEMA,
@@ -37,7 +38,9 @@ def figure_dict(change: FigureChange) -> dict[str, Any]:
     sentence = redacted(change.sentence)
     outcome = change.outcome
     if outcome is None:
-        return {**named, **dict.fromkeys(FIGURES), "sentence": sentence}
+        first, second = change.values
+        measured = {"first": first, "second": second, "difference": change.difference}
+        return {**named, **dict.fromkeys(FIGURES), **measured, "sentence": sentence}
     found, decision = outcome.found, outcome.decision
     ratios = [each if change.figure.is_share else math.expm1(min(each, 700.0)) for each in found[:3]]
     return {

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from chaperon.measure.quantity import count_text
 from chaperon.report.comparison.as_json import FIGURES, figure_dict
 from chaperon.report.comparison.change import FigureChange
 from chaperon.report.comparison.compared import ComparedRuns
-from chaperon.report.comparison.decision import ChangeKind
-from chaperon.report.comparison.words import change_text, value_text
+from chaperon.report.comparison.words import change_text, difference_text, value_text
 from chaperon.report.outputs.csv import csv_text
 from chaperon.report.outputs.markdown import cell, table
 from chaperon.report.table_parts import SHOWN
@@ -22,13 +22,26 @@ def comparison_markdown(comparison: ComparedRuns) -> str:
     lines += [f"- {cell(reason)}" for reason in comparison.refused]
     lines += [f"- {sign_of(change)} {cell(change.sentence)}" for change in comparison.gated]
     lines += [f"- warning: {cell(warning)}" for warning in comparison.warnings]
-    others = [change for change in comparison.changes if not change.gated]
-    if others:
-        rows = [tuple(map(cell, table_row(change))) for change in others[: 4 * SHOWN]]
-        lines += ["", "### every series (decides nothing)", "", *table(HEADER, rows, "l r r r l")]
-        if len(others) > len(rows):
-            lines.append(f"{len(others) - len(rows):,} more figures are in the JSON")
+    rows, rest = table_of_series(comparison)
+    if rows:
+        cells = [tuple(map(cell, row)) for row in rows]
+        lines += ["", "### every series (decides nothing)", "", *table(HEADER, cells, "l r r r l")]
+    if rest:
+        lines += ["", *rest]
     return "\n".join([*lines, ""])
+
+
+def table_of_series(comparison: ComparedRuns) -> tuple[list[tuple[str, str, str, str, str]], list[str]]:
+    """Return the rows of the table of every series, under `HEADER`, and the lines on the figures it leaves out."""
+    others = [change for change in comparison.changes if not change.gated]
+    known = [change for change in others if change.values != (None, None)]
+    rows = [table_row(change) for change in known[: 4 * SHOWN]]
+    rest = []
+    if len(known) > len(rows):
+        rest.append(f"{count_text(len(known) - len(rows), 'more figure')} in the JSON")
+    if len(others) > len(known):
+        rest.append(f"{count_text(len(others) - len(known), 'figure')} without a value on either side")
+    return rows, rest
 
 
 def sign_of(change: FigureChange) -> str:
@@ -38,12 +51,13 @@ def sign_of(change: FigureChange) -> str:
 
 def table_row(change: FigureChange) -> tuple[str, str, str, str, str]:
     """Return the cells of a figure in a table under `HEADER`."""
-    outcome = change.outcome
-    if outcome is None:
-        return change.figure.text, "–", "–", "–", ChangeKind.UNKNOWN.value
     share = change.figure.is_share
-    values = [value_text(value, share=share) for value in (outcome.first, outcome.second)]
-    return change.figure.text, *values, change_text(outcome.found, share=share), change.change.value  # type: ignore[return-value]
+    first, second = ("–" if value is None else value_text(value, share=share) for value in change.values)
+    if change.outcome is not None:
+        changed = change_text(change.outcome.found, share=share)
+    else:
+        changed = "–" if change.difference is None else difference_text(change.difference, share=share)
+    return change.figure.text, first, second, changed, change.change.value
 
 
 def comparison_csv(comparison: ComparedRuns) -> str:

@@ -31,7 +31,7 @@ from chaperon.report.comparison.difference import (
 from chaperon.report.comparison.estimate import Estimate, logarithm, mean_estimate
 from chaperon.report.comparison.figure import Figure
 from chaperon.report.comparison.measured_run import MeasuredRun
-from chaperon.report.comparison.words import error_sentence, time_sentence
+from chaperon.report.comparison.words import error_sentence, time_sentence, value_text
 
 CHANCE = "among {n} figures that decide, this may be chance"
 Runs = Sequence[MeasuredRun]
@@ -58,13 +58,33 @@ class FigureChange:
     """What happened to one figure.
 
     *outcome* is None if it cannot be compared; *sentence* says why, or how it changed and what could not have
-    been seen. *gated*: whether it decides.
+    been seen. *gated*: whether it decides. *measured* are the values of both sides where there is no outcome, each
+    None if it is unknown.
     """
 
     figure: Figure
     gated: bool
     outcome: Outcome | None
     sentence: str
+    measured: tuple[float | None, float | None] = (None, None)
+
+    @property
+    def values(self) -> tuple[float | None, float | None]:
+        """The values of both sides (seconds, or a share of errors), known or not how they may differ by chance."""
+        return self.measured if self.outcome is None else (self.outcome.first, self.outcome.second)
+
+    @property
+    def difference(self) -> float | None:
+        """The ratio of the values of a time − 1 (0.1: 10 % slower), of a share of errors their difference.
+
+        None where one is unknown.
+        """
+        first, second = self.values
+        if first is None or second is None:
+            return None
+        if self.figure.is_share:
+            return second - first
+        return second / first - 1 if first > 0.0 else None
 
     @property
     def change(self) -> ChangeKind:
@@ -77,7 +97,7 @@ def change_of(figure: Figure, first: Runs, second: Runs, margin: float, *, gated
     many = min(len(first), len(second)) >= LEAST_RUNS
     reason = next((why for run in (*first, *second) if (why := _missing(run, figure, many=many)) is not None), None)
     if reason is not None:
-        return FigureChange(figure, gated, None, f"{figure.text} cannot be compared: {reason}")
+        return _not_compared(figure, first, second, reason, gated=gated)
     one, other = _values(figure, first), _values(figure, second)
     means = _mean(figure, one), _mean(figure, other)
     if not many:
@@ -96,7 +116,7 @@ def change_since(figure: Figure, before: Runs, run: MeasuredRun, margin: float) 
     """
     reason = next((why for each in (*before, run) if (why := each.unknown(figure)) is not None), None)
     if reason is not None:
-        return FigureChange(figure, True, None, f"{figure.text} cannot be compared: {reason}")
+        return _not_compared(figure, before, [run], reason, gated=True)
     (last,), values = _estimates(figure, [run]), _values(figure, before)
     if figure.is_share:
         found, between = difference(mean_estimate(_estimates(figure, before)), last), deviation(values)
@@ -104,6 +124,15 @@ def change_since(figure: Figure, before: Runs, run: MeasuredRun, margin: float) 
         mean = mean_estimate([logarithm(each) for each in _estimates(figure, before)])
         found, between = difference(mean, logarithm(last)), between_runs(values)
     return _decided(figure, (_mean(figure, values), last.value), found, between, margin, gated=True)
+
+
+def _not_compared(figure: Figure, first: Runs, second: Runs, reason: str, *, gated: bool) -> FigureChange:
+    measured = _measured(figure, first), _measured(figure, second)
+    sentence = f"{figure.text} cannot be compared: {reason}"
+    if measured != (None, None):
+        one, other = ("–" if value is None else value_text(value, share=figure.is_share) for value in measured)
+        sentence = f"{sentence}; measured: {one} → {other}"
+    return FigureChange(figure, gated, None, sentence, measured)
 
 
 def _decided(
@@ -182,6 +211,16 @@ def _missing(run: MeasuredRun, figure: Figure, *, many: bool) -> str | None:
     if many and not figure.is_share and (run.value(figure) or 0.0) > 0.0:
         return None
     return run.unknown(figure)
+
+
+def _measured(figure: Figure, runs: Runs) -> float | None:
+    """Return the mean of a figure, None if a run does not have it, or one of several times is 0."""
+    values = _values(figure, runs)
+    if len(values) < len(runs) or not values:
+        return None
+    if len(values) == 1:
+        return values[0]
+    return _mean(figure, values) if figure.is_share or min(values) > 0.0 else None
 
 
 def _mean(figure: Figure, values: Sequence[float]) -> float:

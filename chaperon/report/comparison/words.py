@@ -63,6 +63,11 @@ def change_text(found: Difference, *, share: bool) -> str:
     return f"{_digits(math.expm1(found.low), '+')} to {_digits(math.expm1(found.high), '+')} %"
 
 
+def difference_text(difference: float, *, share: bool) -> str:
+    """Return a change without an interval as short text: per cent of a time, or points of a share."""
+    return f"{100 * difference:+.2f} points" if share else f"{_digits(difference, '+')} %"
+
+
 def _changed(low: float, high: float) -> str:
     if low > 0:
         return f"is {_range(low, high)} slower"

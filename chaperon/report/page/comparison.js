@@ -13,7 +13,9 @@ function pointsText(share) { return `${share > 0 ? "+" : ""}${(100 * share).toFi
 // rounded up where it is not whole, as in the sentences: what is said to be seen is seen
 const seenText = (figure) => figure.detectable === null || figure.detectable === undefined ? NONE : isShare(figure) ? `${(100 * figure.detectable).toFixed(2)} points` : `${Math.ceil(100 * figure.detectable - 1e-6).toLocaleString("en-US")} %`;
 function changeText(figure) {
-  if (figure.low === null || figure.low === undefined) return NONE;
+  if (figure.difference === null || figure.difference === undefined) return NONE;
+  // measured, without an interval: how far chance goes is unknown
+  if (figure.low === null || figure.low === undefined) return isShare(figure) ? pointsText(figure.difference) : shiftText(figure.difference);
   if (isShare(figure)) return `${pointsText(figure.low).replace(" points", "")} to ${pointsText(figure.high)}`;
   return `${shiftText(figure.low).replace(" %", "")} to ${shiftText(figure.high)}`;
 }
@@ -101,7 +103,8 @@ function apart(u, kept, log) {
 const STATISTICS = ["p50", "p95", "p99", "errors"];
 function sortValue(group, [what, field]) { const figure = figuresOf(group)[what]; return figure && figure[field] !== null && figure[field] !== undefined ? figure[field] : -Infinity; }
 function drawRows() {
-  const compared = DATA.groups.filter((each) => Object.keys(figuresOf(each.group)).length);
+  const all = DATA.groups.filter((each) => Object.keys(figuresOf(each.group)).length);
+  const compared = all.filter((each) => Object.values(figuresOf(each.group)).some((figure) => raw(figure.first) || raw(figure.second)));
   const groups = compared.filter((each) => each.name.toLowerCase().includes(view.filter.toLowerCase())), [key, direction] = view.sort;
   if (direction) groups.sort((a, b) => direction * (sortValue(a.group, key) - sortValue(b.group, key)));
   const sorter = (title, place) => { const id = place.join(); return element("button", { type: "button", title: "sort", onclick: () => { view.sort = [place, direction < 0 && key.join() === id ? 1 : -1]; drawRows(); } }, title + (direction && key.join() === id ? (direction < 0 ? " ↓" : " ↑") : "")); };
@@ -109,7 +112,7 @@ function drawRows() {
   byId("rows").replaceChildren(head(header), element("tbody", {}, ...groups.slice(0, view.shown).map((each) => groupRow(each))));
   byId("more").hidden = groups.length <= view.shown;
   byId("more").textContent = `${countText(groups.length - view.shown)} more series`;
-  byId("series-note").textContent = `${countText(groups.length)} of ${countText(compared.length)}; only what is above decides`;
+  byId("series-note").textContent = `${countText(groups.length)} of ${countText(compared.length)}; only what is above decides${all.length > compared.length ? `; ${countText(all.length - compared.length)} without a value on either side` : ""}`;
 }
 function groupRow(each) {
   const figures = figuresOf(each.group);
@@ -117,7 +120,7 @@ function groupRow(each) {
     const figure = figures[what];
     if (!figure) return [cell(NONE), cell(NONE), cell("")];
     return [cell(valueText(figure, figure.first), { "data-figure": figure.figure, "data-field": "first", "data-value": raw(figure.first) }), cell(valueText(figure, figure.second), { "data-figure": figure.figure, "data-field": "second", "data-value": raw(figure.second) }),
-      element("td", { class: figure.change, title: figure.sentence, "data-figure": figure.figure, "data-field": "difference", "data-value": raw(figure.difference) }, figure.low === null || figure.low === undefined ? UNKNOWN : `${SIGNS[figure.change]} ${changeText(figure).replace(" points", "")}`)];
+      element("td", { class: figure.change, title: figure.sentence, "data-figure": figure.figure, "data-field": "difference", "data-value": raw(figure.difference) }, figure.difference === null || figure.difference === undefined ? UNKNOWN : `${SIGNS[figure.change]} ${changeText(figure).replace(" points", "")}`)];
   });
   const line = element("tr", { class: "row", tabindex: 0, "data-group": each.group }, element("td", { class: "name" }, each.name), ...cells);
   const toggle = () => { const open = line.nextSibling; if (open && open.classList && open.classList.contains("detail")) { open.remove(); return; } line.after(detailRow(each.group, figures)); };
