@@ -547,7 +547,7 @@ def test_a_limit_between_the_bounds_breaks_and_says_so():
     assert found.shown == "≥2.00s"
     assert found.note == (
         "400 of 1,000 samples were cut before they ended; "
-        "the value lies at 2.00s or above, evaluated by the upper bound"
+        "the value lies at 2.00s or above, evaluated by the upper bound; beyond it in second 0"
     )
     assert "p95(GET /) < 3s, but was ≥2.00s" in report.reasons[0]
 

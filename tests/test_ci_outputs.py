@@ -146,7 +146,7 @@ def test_markdown_says_the_verdict_first_and_what_broke(report):
 
     assert lines[0].startswith("## ✕ FAIL · environment")
     assert any("limit broke: p95(GET /) \\< 1ms" in line for line in lines[:6])
-    assert "| p95(GET /) \\< 1ms | 10.00ms | **broke** |  |" in lines
+    assert "| p95(GET /) \\< 1ms | 10.00ms | **broke** | beyond it in seconds 0–4 |" in lines
     assert any(line.startswith("| GET / | 100 | 0 | 0% | 20.0 |") for line in lines)
 
 
@@ -159,7 +159,7 @@ def test_github_appends_to_the_summary_and_annotates(report, tmp_path):
 
     assert summary.read_text().startswith("# before\n## ✕ FAIL")
     assert stream.getvalue().splitlines()[0] == (
-        "::error title=Chaperon%3A FAIL environment::limit broke: p95(GET /) < 1ms, but was 10.00ms"
+        "::error title=Chaperon%3A FAIL environment::limit broke: p95(GET /) < 1ms, but was 10.00ms (beyond it in seconds 0–4)"
     )
 
 

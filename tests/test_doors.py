@@ -210,7 +210,7 @@ def test_nothing_is_printed_past_the_door():
     # the live view: its lines pass `clean_texts`, what is printed above it has passed a clean stream
     allowed += ["screen.py: os.write", "screen.py: self._terminal.write"]
     # said while the interpreter ends, when no stream can be used: text that `encodable` has cleaned
-    allowed += ["interrupts.py: os.write"]
+    allowed += ["process_exits.py: os.write"]
     assert sorted(set(past)) == sorted(allowed)
 
 

@@ -407,7 +407,10 @@ class TestInChromium:
         assert reason == f"{report.reasons[0]} over the whole run (95 % interval: {low} to {high})"
         mark = browser.value("parseFloat(document.querySelector('#limits .meter.over b').style.left)")
         assert mark == pytest.approx(25.0, abs=0.1)  # bars end at four times the bound
-        assert browser.value("[...byId('limits').tHead.rows[0].cells].map(cell => cell.innerText)")[-1] == "margin"
+        assert browser.value("[...byId('limits').tHead.rows[0].cells].map(cell => cell.innerText)")[-2:] == [
+            "margin",
+            "note",
+        ]
 
     def test_a_limit_that_holds_names_the_series_that_are_beyond_it_alone(self, browser, tmp_path):
         report = report_of(("GET /", "POST /orders"), limits=["errors < 99%", "p95 < 10s"])
