@@ -159,7 +159,8 @@ def test_github_appends_to_the_summary_and_annotates(report, tmp_path):
 
     assert summary.read_text().startswith("# before\n## ✕ FAIL")
     assert stream.getvalue().splitlines()[0] == (
-        "::error title=Chaperon%3A FAIL environment::limit broke: p95(GET /) < 1ms, but was 10.00ms (beyond it in seconds 0–4)"
+        "::error title=Chaperon%3A FAIL environment::"
+        "limit broke: p95(GET /) < 1ms, but was 10.00ms (beyond it in seconds 0–4)"
     )
 
 
