@@ -15,6 +15,8 @@ from chaperon.interrupts import traceback_of
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _COMPILED = "chaperon" + os.sep
 """How the file names of compiled modules begin: mypyc gives their frames relative names."""
+_EXTENSION_SOURCES = (".pyx", ".pxd", ".pxi")
+"""Suffixes of source files that Cython compiles; it also compiles files that end in ".py"."""
 MOST_FRAMES = 500
 """Maximum number of frames of a stack or traceback that are looked at."""
 
@@ -33,9 +35,19 @@ class Place(NamedTuple):
 @lru_cache(maxsize=4096)
 def is_author_file(file: str) -> bool:
     """Return whether a code object's file name is that of an author's file: no library's, and not Chaperon's."""
-    if file.startswith(("<", _PACKAGE, _COMPILED)):
+    if file.startswith(("<", _PACKAGE, _COMPILED)) or _is_of_extension(file):
         return False
     return not any(file.startswith(library) or library in file for library in _libraries())
+
+
+def _is_of_extension(file: str) -> bool:
+    """Return whether *file* names the source of an extension module, such as Cython's "src/gevent/greenlet.py".
+
+    Extension modules have relative names of files that lie only where the module was built.
+    """
+    if os.path.isabs(file):
+        return file.endswith(_EXTENSION_SOURCES)
+    return (os.sep in file or file.endswith(_EXTENSION_SOURCES)) and not os.path.exists(file)
 
 
 @cache

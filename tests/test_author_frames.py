@@ -5,6 +5,7 @@ import os
 import sys
 import sysconfig
 
+import gevent
 import pytest
 import requests
 
@@ -105,3 +106,23 @@ def test_the_stack_of_a_step_is_its_frames_without_those_of_chaperon():
     simulated(scenario=Scenario(at_the_end))
 
     assert [frame.f_code.co_name for frame in stacks[0]] == ["step", "at_the_end"]
+
+
+WAITS = {
+    "gevent.sleep": "import gevent\ndef wait():\n    gevent.sleep(60)\n",
+    "an event": "from gevent.event import Event\ndef wait():\n    Event().wait(60)\n",
+    "a join": "import gevent\ndef wait():\n    gevent.spawn(gevent.sleep, 60).join(60)\n",
+    "a queue": "from gevent.queue import Queue\ndef wait():\n    Queue().get(timeout=60)\n",
+    "a lock": "from gevent.lock import Semaphore\ndef wait():\n    Semaphore(0).acquire(timeout=60)\n",
+    "a socket": "from gevent import socket\ndef wait():\n    a, b = socket.socketpair()\n    a.recv(1)\n",
+}
+"""Ways in which an author's code waits."""
+
+
+@pytest.mark.parametrize("text", WAITS.values(), ids=WAITS)
+def test_a_wait_that_is_interrupted_has_the_authors_line_and_none_of_an_extension_module(tmp_path, text):
+    wait = module(tmp_path, "hang.py", text)["wait"]
+    waiting = gevent.spawn(raised_by, wait)
+    waiting.join(0)  # it waits now
+    waiting.kill(KeyError("late"), timeout=10)
+    assert describe_at(waiting.get()) == f"KeyError: 'late' (hang.py:{text.count(chr(10))} in wait)"
