@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from lxml import etree
+from simulated_runs import perform, run_files
 
-from chaperon import Environment, RunFileError, Scenario, UsageError, compare, rate, read_run, run, stages, step, users
-from chaperon.execution.running import Running
+from chaperon import RunFileError, UsageError, compare, rate, read_run
 from chaperon.report.comparison.as_github import comparison_annotations, write_to_github
 from chaperon.report.comparison.as_junit import comparison_junit
 from chaperon.report.comparison.as_markdown import comparison_markdown
@@ -22,63 +22,13 @@ from chaperon.report.comparison.measured_run import measure_runs
 from chaperon.report.report import Verdict
 from chaperon.report.run_file.frames import write_frame
 from chaperon.report.run_file.records import RunEnded, encode
-from chaperon.report.run_file.writer import RunFileWriter
-from chaperon.testing import VirtualClock
 
 pytestmark = pytest.mark.long
 
 
-def perform(path, factor=1.0, seed=1, errors=0.0, load=None, name="GET /", kind="http"):
-    """Write the run file of a seeded run in simulated time; its median is 41 ms times *factor*."""
-
-    @step
-    def browse(session):
-        with session.measure(name, kind=kind):
-            session.sleep(factor * session.random.lognormvariate(-3.2, 0.4))
-            if session.random.random() < errors:
-                raise ValueError("refused")
-
-    clock = VirtualClock()
-    load = load or rate(20, hold="120s")
-    environment = Environment(scenarios=[run(Scenario(browse, name="shop"), load)], seed=seed)
-    writer = RunFileWriter(path)
-    running = Running(environment.plan(), clock=clock).start(run_file=writer)
-    clock.run(lambda: running.ended)
-    running.finish()
-    writer.close()
-
-
-RUNS = {
-    "a": {},
-    "a2": {"seed": 2},
-    "a3": {"seed": 3},
-    "b": {"factor": 1.3, "seed": 4},
-    "b2": {"factor": 1.3, "seed": 5},
-    "b3": {"factor": 1.3, "seed": 6},
-    "failing": {"errors": 0.03, "seed": 7},
-    "failing_slower": {"errors": 0.2, "factor": 1.5, "seed": 8},
-    "failing_often": {"errors": 0.2, "seed": 9},
-    "faster_load": {"load": rate(30, hold="70s")},
-    "ramped": {"load": rate(20, ramp="20s", hold="100s")},
-    "warmed": {"load": rate(20, hold="110s", warmup="30s")},
-    "stairs": {"load": stages(("1s", 10), ("60s", 10), ("1s", 20), ("60s", 20))},
-    "other_stairs": {"load": stages(("1s", 10), ("30s", 10), ("1s", 20), ("90s", 20))},
-    "calls": {"kind": "call", "name": "look up"},
-    "short": {"factor": 1.5, "load": rate(20, hold="50s")},
-    "brief": {"load": rate(20, hold="2s")},
-    "brief_slower": {"factor": 1.5, "load": rate(20, hold="2s")},
-    "few_users": {"load": users(4, hold="70s")},
-    "few_users_slower": {"factor": 1.4, "load": users(4, hold="70s")},
-    "more_users": {"load": users(5, hold="70s")},
-}
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    place = tmp_path_factory.mktemp("runs")
-    for name, options in RUNS.items():
-        perform(place / f"{name}.chap", **options)
-    return place
+    return run_files(tmp_path_factory)
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import re
 
 import pytest
 from browser import CHROMIUM, Browser, contrast
-from test_compare import perform
+from simulated_runs import HOSTILE, run_files
 
-from chaperon import compare, rate
+from chaperon import compare
 from chaperon.report.comparison.as_page import DRAWN, comparison_html, comparison_payload
 from chaperon.report.comparison.figure import parse_figure
 from chaperon.report.comparison.shift_curve import GRID, shift_curve
@@ -17,7 +17,6 @@ from chaperon.report.page.steps import RunSteps
 
 pytestmark = pytest.mark.long
 
-HOSTILE = "</script><b>&\u202e\"'" + "x" * 300
 in_chromium = [
     pytest.mark.page,
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
@@ -26,22 +25,7 @@ in_chromium = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    place = tmp_path_factory.mktemp("runs")
-    load = rate(20, hold="90s")
-    for name, options in {
-        "a": {"seed": 1},
-        "a2": {"seed": 2},
-        "a3": {"seed": 3},
-        "b": {"factor": 1.3, "seed": 4, "errors": 0.03},
-        "b2": {"factor": 1.3, "seed": 5},
-        "b3": {"factor": 1.3, "seed": 6},
-        "longer": {"seed": 7, "load": rate(8, hold="610s")},
-        "faster_load": {"load": rate(30, hold="70s")},
-        "hostile": {"name": HOSTILE, "seed": 8},
-        "hostile2": {"name": HOSTILE, "seed": 9},
-    }.items():
-        perform(place / f"{name}.chap", **{"load": load, **options})
-    return place
+    return run_files(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +161,7 @@ def shown(browser, compared, tmp_path):
 class TestInChromium:
     pytestmark = in_chromium
 
-    @pytest.mark.parametrize(("first", "second"), [("a", "b"), ("b", "a"), ("a a2 a3", "b b2 b3")])
+    @pytest.mark.parametrize(("first", "second"), [("a", "failing_slower"), ("b", "a"), ("a a2 a3", "b b2 b3")])
     def test_every_figure_of_the_tables_is_the_one_of_the_json(self, browser, shown, first, second):
         found = shown(first, second)
         figures = {figure["figure"]: figure for figure in found.to_dict()["figures"]}
@@ -207,7 +191,7 @@ class TestInChromium:
 
     @pytest.mark.skipif(not asset("vendor/uplot.iife.min.js"), reason="built without uPlot")
     def test_charts_and_curves_are_drawn_and_follow_what_is_chosen(self, browser, shown):
-        shown("a", "b")
+        shown("a", "failing_slower")
 
         titles = "[...document.querySelectorAll('#charts h3')].map(each => each.textContent)"
         assert len(browser.value(titles)) == 4

@@ -6,7 +6,8 @@ import json
 import shutil
 
 import pytest
-from test_compare import perform
+from made_once import folder_of_session, made_once
+from simulated_runs import perform
 
 from chaperon import UsageError, rate
 from chaperon.report.comparison.figure import parse_margins
@@ -18,17 +19,20 @@ ORDER = ("third", "first", "second", "later", "other_load")
 """Names of files in the order in which the runs began."""
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    place = tmp_path_factory.mktemp("kept")
+def perform_in_order(folder):
+    folder.mkdir()
     for seed, name in enumerate(ORDER):
         perform(
-            place / f"{name}.chap",
+            folder / f"{name}.chap",
             factor=1.25 if name == "later" else 1.0,
             seed=seed,
-            load=rate(30, hold="70s") if name == "other_load" else rate(20, hold="120s"),
+            load=rate(30, hold="70s") if name == "other_load" else None,
         )
-    return place
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return made_once(folder_of_session(tmp_path_factory), "history", perform_in_order)
 
 
 @pytest.fixture

@@ -5,12 +5,11 @@ import subprocess
 import sys
 import tarfile
 import xml.etree.ElementTree as ElementTree
-from fcntl import LOCK_EX, flock
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 import requests
+from made_once import made_once
 from skips import OF_ENVIRONMENT, SKIPS
 
 HERE = Path(__file__).parent
@@ -30,15 +29,8 @@ def pip(*arguments):
 
 
 def kept(request, name, make):
-    """Return a folder whose content is made once, and then found again."""
-    folder = Path(request.config.cache.mkdir("compat")) / name
-    with folder.with_name(f"{name}.lock").open("w") as lock:
-        flock(lock, LOCK_EX)  # those who run beside this one want it too
-        if not folder.exists():
-            unfinished = Path(mkdtemp(dir=folder.parent))
-            make(unfinished)
-            unfinished.rename(folder)
-    return folder
+    """Return a folder that is made once, and then found again by every run of the tests."""
+    return made_once(request.config.cache.mkdir("compat"), name, make)
 
 
 @pytest.fixture(scope="module")
