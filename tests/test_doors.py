@@ -308,6 +308,18 @@ def test_a_console_keeps_its_own_colours_and_nobody_elses():
     assert "\x1b[31mred" in out.getvalue()
 
 
+class Pipe(io.StringIO):
+    """A stream whose reader has gone."""
+
+    def write(self, text):
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+def test_a_reader_that_has_gone_does_not_end_the_process_of_a_console():
+    with pytest.raises(BrokenPipeError):
+        CleanConsole(CleanStream(Pipe()), width=80).print("a table")
+
+
 @pytest.mark.parametrize("width", [20, 33, 80, 140])
 def test_no_letter_of_a_long_sentence_is_lost_where_it_is_wrapped(width):
     words = [f"{letter * length}" for length in (3, 5, 7, 11) for letter in "abcdefghij"]

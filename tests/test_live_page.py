@@ -320,6 +320,16 @@ def test_beyond_loopback_a_token_must_be_given_and_plain_http_is_said(host):
     assert not any("s3cret" in line for line in lines)
 
 
+def test_a_token_that_was_given_is_in_no_notice_of_the_live_view(run):
+    page = LivePage(token="s3cret")
+    output = PageOutput(page)
+    with page:
+        output.start(PlannedRun("shop", 7, "50/s", ("shop",), (), length=60.0, run=run))
+
+        assert output.notices["page"].startswith(page.address)
+        assert "s3cret" not in output.notices["page"]
+
+
 @pytest.mark.parametrize("token", ["a b", "a,b", "a\r\nb", "ä", "x" * 201, "#", "a/b"])
 def test_a_token_that_is_no_part_of_a_url_is_refused(token):
     with pytest.raises(UsageError, match="token"):

@@ -37,7 +37,7 @@ class PageOutput(Output):
         """Serve the page, and show the run that is about to start. Raises OutputError if the address is taken."""
         if self._served:
             self.listen()
-            self.notices = {"page": self.page.url}
+            self.notices = {"page": self.page.shown_url}
         self.page.feed.begin(plan)
 
     def second(self, second: ClosedSecond) -> None:

@@ -71,6 +71,11 @@ class LivePage:
         return f"{self.address}#{self.tokens.control}"
 
     @property
+    def shown_url(self) -> str:
+        """The URL as it is printed: a token that was given is not repeated."""
+        return f"{self.address}# with the token that was given after it" if self._given else self.url
+
+    @property
     def read_only_url(self) -> str:
         """The URL of the page for those who may only see the run."""
         return f"{self.address}#{self.tokens.read}"
@@ -98,9 +103,7 @@ class LivePage:
 
     def lines(self) -> list[str]:
         """Return what is printed of the page, a line each; a token that was given is not repeated."""
-        found = [f"the page is at {self.address}# with the token that was given after it" if self._given
-                 else f"the page is at {self.url}",
-                 f"to look only: {self.read_only_url}"]  # fmt: skip
+        found = [f"the page is at {self.shown_url}", f"to look only: {self.read_only_url}"]
         return [*found, PLAIN] if self.beyond_loopback else found
 
 

@@ -21,6 +21,10 @@ class CleanConsole(Console):
     def __init__(self, stream: TextIO, *, width: int | None = None) -> None:
         super().__init__(file=unwrapped(stream), width=width)
 
+    def on_broken_pipe(self) -> None:
+        """Raise the BrokenPipeError that is being handled: Rich would exit, in the middle of a run."""
+        raise
+
     def render_str(self, text: str, **options: Any) -> Text:
         """Render *text* and clean it."""
         return _clean(super().render_str(text, **options))
