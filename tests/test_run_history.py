@@ -99,6 +99,17 @@ def test_a_file_that_is_no_run_is_left_out_with_a_warning(history, folder, tmp_p
     assert "first.chap" in done.stdout
 
 
+def test_several_files_that_are_no_run_are_one_warning(history, folder, tmp_path):
+    shutil.copy(folder / "first.chap", tmp_path)
+    for name in ("a.json", "b.html", "c.txt", "d.csv", "e.csv"):
+        (tmp_path / name).write_text("text")
+    done = history(where=tmp_path)
+
+    (line,) = done.stderr.splitlines()
+    assert "5 files of" in line
+    assert line.endswith("they are no run files: a.json, b.html, c.txt and 2 more")
+
+
 def test_a_copy_of_a_run_is_left_out_with_a_warning(history, folder, tmp_path):
     for name in ("first", "copy"):
         shutil.copy(folder / "first.chap", tmp_path / f"{name}.chap")

@@ -9,6 +9,7 @@ from typing import Any
 
 from chaperon.errors import RunFileError
 from chaperon.lazy_dataclass import lazy_dataclass
+from chaperon.measure.quantity import names_text
 from chaperon.report.comparison.change import FigureChange, adjusted, change_since
 from chaperon.report.comparison.comparable import refusals
 from chaperon.report.comparison.decision import ChangeKind
@@ -21,11 +22,13 @@ from chaperon.report.outputs.markdown import cell, table
 from chaperon.report.percentiles import percentile_text
 from chaperon.report.redaction.redaction import redacted
 from chaperon.report.rows import Row
-from chaperon.report.run_file.run_file import RunFile, read_run
+from chaperon.report.run_file.run_file import NoRunFile, RunFile, read_run
 
 SCHEMA = "chaperon-history/1"
 LOOKED_AT = 12
 """Newest runs among which the three before a run are found that can be compared with it."""
+NAMED = 3
+"""Files that are no run files which the warning about them names."""
 HEADER = ("started", "file", "verdict", "load", "rate/s", "p50", "p95", "err %", "design effect", "")
 COLUMNS = (
     "file", "started", "environment", "verdict", "load", "duration", "count", "rate", "p50", "p95", "p99", "errors",
@@ -85,11 +88,18 @@ def read_folder(folder: Path, skipped: Callable[[str], None]) -> list[RunFile]:
     except OSError as exc:
         raise RunFileError(f"cannot read the folder {folder}: {exc.strerror or exc}") from exc
     found = []
+    others: dict[str, str] = {}  # by file name, why it is none
     for place in places:
         try:
             found.append(read_run(place))
+        except NoRunFile as exc:
+            others[place.name] = str(exc)
         except RunFileError as exc:
             skipped(str(exc))
+    if len(others) == 1:
+        skipped(*others.values())
+    elif others:
+        skipped(f"{len(others):,} files of {folder} are left out, they are no run files: {names_text(others, NAMED)}")
     return sorted(found, key=lambda file: (file.run().header.time, file.path.name))
 
 

@@ -211,6 +211,10 @@ class RecordedRun:
                 yield decode(kind, payload)
 
 
+class NoRunFile(RunFileError):
+    """The file has not even the beginning of a run file."""
+
+
 def read_run(path: str | Path) -> RunFile:
     """Return the run file at *path*. Blocks while every frame is checked once.
 
@@ -230,7 +234,7 @@ def read_run(path: str | Path) -> RunFile:
     except RunFileError as exc:
         raise RunFileError(f"cannot read {place}: {exc}") from exc
     if not runs:
-        raise RunFileError(f"{place} is not a run file: {_what_it_is(start)}")
+        raise NoRunFile(f"{place} is not a run file: {_what_it_is(start)}")
     return RunFile(place, runs)
 
 
