@@ -66,6 +66,7 @@ def start_workers(
     key: WorkerKey | None = None,
     own: str | None = None,
     patience: float | None = None,
+    announce: bool = False,
     notify: Callable[[str], None] = lambda text: None,
     on_fault: OnFault = lambda text: None,
     relay: Callable[[str], None] | None = None,
@@ -73,7 +74,8 @@ def start_workers(
     """Start one engine process for each of *names*, to join the master at *address*.
 
     *own* is a scenario file of theirs, to be used in place of what the master ships. For a
-    master to answer they wait *patience* seconds, or for ever. *on_fault* is called with each fault of ours,
+    master to answer they wait *patience* seconds, or for ever. With *announce* they print when they have joined,
+    begin to send, and at the end of the run. *on_fault* is called with each fault of ours,
     *relay* as for `processes`.
     """
 
@@ -83,6 +85,7 @@ def start_workers(
             *("--incarnation", str(incarnation), "--capacity", f"{capacity:g}"),
             *(["--no-ship", own] if own else []),
             *(["--wait", f"{patience:g}"] if patience is not None else []),
+            *(["--announce"] if announce else []),
         ]
 
     link = WorkerSocket(address, f"supervisor/{names[0]}/{os.getpid()}".encode(), key)

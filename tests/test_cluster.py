@@ -62,6 +62,9 @@ def test_a_worker_stays_for_the_next_run(shells, target):
     assert shells.ends(again) == 0, again.told
     assert len(target.asked) == 20
     assert worker.poll() is None
+    course = ["alpha has joined, with the scenario loaded", "alpha begins to send", "alpha: the run is over"]
+    shells.until(lambda: len(worker.told) == 1 + 2 * len(course))
+    assert worker.told[1:] == [f"worker {text}" for text in 2 * course]
 
 
 @pytest.mark.faults

@@ -76,6 +76,7 @@ def worker(
         own=own,
         once=once,
         patience=60.0 if once and patience is None else patience,
+        announce=True,
         notify=print_notice,
     )
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -39,6 +39,7 @@ from chaperon.execution.load_builder import preload_clients
 @click.option("--journal", type=click.Path(path_type=Path))
 @click.option("--no-ship", "own")
 @click.option("--wait", "patience", type=float)
+@click.option("--announce", is_flag=True)
 def engine(
     master: str,
     name: str,
@@ -47,6 +48,7 @@ def engine(
     journal: Path | None,
     own: str | None,
     patience: float | None,
+    announce: bool,
 ) -> int:
     """Join a master for one run. `chaperon worker` starts this command."""
     key_line = read_key_line()
@@ -65,6 +67,7 @@ def engine(
         fetch_bundle=own is None,
         timeout=patience,
         notify=print_notice,
+        announce=print_notice if announce else lambda text: None,
         redact=REDACT,
         logs=logs,
         send_name=send_name,

@@ -43,7 +43,8 @@ class Worker:
 
     `run` blocks until then and returns the exit code; *reason* is the reason, or "". *journal* is
     the folder of its journal. It waits *timeout* seconds for an answer of the master, None:
-    without limit. With *fetch_bundle* it downloads the scenario from the master. Its messages contain no
+    without limit. With *fetch_bundle* it downloads the scenario from the master. *notify* is called with
+    warnings, *announce* when it has joined, begins to send, and at the end of the run. Its messages contain no
     secret that *redact* or the environment knows. It sends the records of *logs* to the master.
     *send_name* gets the names that the journal does not write as they are, see `JournalTexts`.
     """
@@ -59,6 +60,7 @@ class Worker:
         fetch_bundle: bool = True,
         timeout: float | None = None,
         notify: Callable[[str], None] = lambda text: None,
+        announce: Callable[[str], None] = lambda text: None,
         redact: Redactor | None = None,
         logs: LogSender | None = None,
         send_name: Callable[[int, str], object] = lambda number, name: None,
@@ -72,6 +74,7 @@ class Worker:
         self._identity = identity
         self._clock = clock
         self._notify = notify
+        self._announce = announce
         self._join = Join(
             link,
             identity,
@@ -190,6 +193,7 @@ class Worker:
             if self._state == "loading":
                 self._state = "ready"
                 self._link.accept_offers()
+                self._announce(f"worker {self._identity.name} has joined, with the scenario loaded")
         self._contact.record_tick(self._clock.now())  # the time to import the scenario is not a pause
         self._ping()
 
@@ -212,12 +216,14 @@ class Worker:
             if not self._sender:
                 self._send_logs()
                 self._link.send(Bye(self._identity.name, self._identity.incarnation))
+                self._announce(f"worker {self._identity.name}: the run is over")
                 self._end(self._code, self.reason)
             return
         if self.assignment is not None:
             self.assignment.update_leases(pong.leases)
             if pong.order == "run" and pong.began is not None and self._state == "ready":
                 self._state = "sending"
+                self._announce(f"worker {self._identity.name} begins to send")
                 self.assignment.start(pong.began - self._clock_offset.ahead)
             self.assignment.apply_changes(pong.changes)
         if pong.order != self._order:
