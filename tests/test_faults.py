@@ -110,7 +110,7 @@ def test_losses_beyond_the_limit_make_the_run_invalid_and_name_it(shells, target
     alpha.kill()
 
     assert shells.ends(master) == 5
-    assert any("visits were lost with their workers" in reason for reason in shells.report()["reasons"])
+    assert any("visits were lost with alpha: " in reason for reason in shells.report()["reasons"])
 
 
 @pytest.mark.parametrize("stopped", [1.0, 5.0])

@@ -8,7 +8,7 @@ from chaperon._version import VERSION
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.closing import IN_FLIGHT, OPEN_ENDS
 from chaperon.measure.plain_text import NAME, encodable
-from chaperon.measure.quantity import count_text
+from chaperon.measure.quantity import count_text, names_text
 from chaperon.measure.recorder import UNMEASURED
 from chaperon.measure.sample import WARM_UP
 from chaperon.report.format import AT_LEAST
@@ -111,6 +111,10 @@ CENSORED = 0.01
 """Largest share of all requests, or of all visits, that may be censored without a warning."""
 
 
+WORKERS_NAMED = 3
+"""Lost workers that a text names."""
+
+
 def censored_warnings(totals: Totals) -> list[str]:
     """Return a warning if more than 1 % of the requests are censored, and one if more than 1 % of the visits are.
 
@@ -145,12 +149,21 @@ def _unmeasured_warnings(totals: Totals) -> list[str]:
 
 def _lost_warnings(totals: Totals, ending: Ending) -> list[str]:
     """Return a warning about lost visits, unless a fault names them already. A few do not affect the verdict."""
-    lost = sum(counts.lost for counts in totals.ledger.values())
-    if not lost or any("lost" in fault for fault in ending.faults):
+    _, text = lost_visits(totals)
+    if not text or any("lost" in fault for fault in ending.faults):
         return []
+    return [f"{text}: their outcome is unknown"]
+
+
+def lost_visits(totals: Totals) -> tuple[float, str]:
+    """Return the share of the planned visits that were lost, 0 to 1, and a text on them; 0 and "" if none was."""
     planned = sum(counts.planned for counts in totals.ledger.values())
-    who = ", ".join(worker.name for worker in totals.workers if worker.losses)
-    return [f"{lost:,} of {planned:,} visits were lost{f' with {who}' if who else ''}: their outcome is unknown"]
+    lost = sum(counts.lost for counts in totals.ledger.values())
+    if not lost:
+        return 0.0, ""
+    workers = [worker.name for worker in totals.workers if worker.lost or worker.losses]
+    whose = names_text(workers, WORKERS_NAMED) if workers else "their workers"
+    return lost / planned if planned else 1.0, f"{lost:,} of {planned:,} visits were lost with {whose}"
 
 
 def _judge(totals: Totals, limits: Sequence[LimitResult], ending: Ending) -> tuple[Verdict, list[str]]:

@@ -34,6 +34,7 @@ from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.background import fault_text, say_fault
 from chaperon.load.engine import PATIENCE
 from chaperon.report.monitor import ABORT_GRACE, RunMonitor
+from chaperon.report.verdict import lost_visits
 
 CHANGE_LEAD_TIME = 0.5
 """Seconds between a change of the load and its moment, so that every worker has received it by then."""
@@ -41,9 +42,6 @@ CHANGE_LEAD_TIME = 0.5
 
 WORKERS_LOOKED_AT = 200
 """How many workers are looked at in a hundredth of a heartbeat while shares are dealt: so it takes little of a core."""
-
-NAMED = 3
-"""Lost workers that a reason names."""
 
 BROKEN_AFTER_PAUSE = 5.0
 """Seconds after a pause in which handshakes that end early are those of workers that waited for this process."""
@@ -349,12 +347,6 @@ class Coordinator:
         faults = self._link.dropped[FAULTS]
         if faults:
             self._monitor.add_fault(f"{faults} {FAULTS}")
-        totals = self._monitor.collector.totals()
-        planned = sum(counts.planned for counts in totals.ledger.values())
-        lost = sum(counts.lost for counts in totals.ledger.values())
-        if planned and lost / planned > self._lost:
-            share = f"{lost / planned:.1%}, more than {self._lost * 100:.4g}%"
-            names = [worker.name for worker in totals.workers if worker.losses]
-            some = ", ".join([*names[:NAMED], *([f"{len(names) - NAMED:,} more"] if len(names) > NAMED else [])])
-            whose = f"their workers ({some})" if some else "their workers"
-            self._monitor.add_fault(f"{lost:,} of {planned:,} visits were lost with {whose}: {share}")
+        share, text = lost_visits(self._monitor.collector.totals(histories=False))
+        if share > self._lost:
+            self._monitor.add_fault(f"{text}: {share:.1%}, more than {self._lost * 100:.4g}%")
