@@ -127,6 +127,9 @@ def test_the_knee_of_a_queue_is_where_its_server_is_always_busy():
     assert "p95(visit) < 200ms" in capacity.lines()[0]
     assert "█" * 20 in "\n".join(capacity.lines())
     assert f"highest rate that held: {capacity.rate:g}/s; above it a limit broke" == capacity.said
+    assert max(map(len, capacity.lines())) <= 80
+    lowest = min(probe.rate for probe in capacity.probes if probe.outcome == "broke")
+    assert capacity.reason.startswith(f"{lowest:g}/s: limit broke: p95(visit) < 200ms, but was ")
 
 
 LIMITS = [
@@ -165,6 +168,7 @@ def test_the_figure_is_the_value_that_the_limit_is_evaluated_on(limits, heading,
 
     head, *rows = capacity.lines()
     assert heading in head
+    assert capacity.reason == ""
     assert all(f" {shown} " in row and len(row) <= 80 for row in rows)
     assert all(heading in line and line.endswith(shown) for line in said)
     probe = capacity.as_dict()["probes"][0]

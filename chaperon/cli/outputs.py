@@ -22,6 +22,7 @@ from chaperon.cli.output_rows import (
 )
 from chaperon.cli.spans import SPAN
 from chaperon.cli.terminal.printing import printing, unfiltered_stdout
+from chaperon.cli.terminal.sentences import print_sentence
 from chaperon.cli.terminal.streams import print_line
 from chaperon.report.outputs.output import Output
 
@@ -81,10 +82,13 @@ def _make_console(options: OutputValues) -> Output:
 
 def _print_capacity(options: OutputValues, capacity: Capacity) -> None:
     err = prints_elsewhere(options)
-    curve = [] if options.quiet else [*capacity.lines(), ""]
     with printing(err=err):
-        for line in (*curve, capacity.said):
-            print_line(line, err=err)
+        if not options.quiet:
+            for line in (*capacity.lines(), ""):
+                print_line(line, err=err)
+            if capacity.reason:
+                print_sentence("", capacity.reason, err=err)
+        print_line(capacity.said, err=err)
 
 
 def _make_github(options: OutputValues) -> Output | None:

@@ -143,6 +143,13 @@ class Capacity:
             lines.append(f"{number_text(probe.rate):>10} {shown:>{width}} {errors}  {bar}  {_outcome(probe)}")
         return lines
 
+    @property
+    def reason(self) -> str:
+        """Why the lowest rate that did not hold did not, with that rate; "" if all held."""
+        others = [probe for probe in self.probes if probe.outcome != "held"]
+        lowest = min(others, key=lambda probe: probe.rate, default=None)
+        return "" if lowest is None else f"{number_text(lowest.rate)}/s: {redacted_line(lowest.reason)}"
+
     def as_dict(self) -> dict[str, Any]:
         """Return the result as values that JSON can represent; times in seconds."""
         return {
@@ -180,9 +187,9 @@ def _figure(probe: Probe, limit: str | None) -> tuple[float | None, str]:
 
 
 def _outcome(probe: Probe) -> str:
-    if probe.outcome != "held":
-        return redacted_line(probe.reason)
-    return "held, confirmed" if probe.confirming else "held"
+    if probe.outcome == "held" and probe.confirming:
+        return "held, confirmed"
+    return "saturated" if probe.outcome == "spent" else probe.outcome
 
 
 def _errors(probe: Probe) -> int:

@@ -20,7 +20,8 @@ from chaperon.cli.options import LOAD_NAMES, RATE, RunOptions, load_options, tar
 from chaperon.cli.outputs import OUTPUTS, outputs_of_search
 from chaperon.cli.recorded_report import recorded_report
 from chaperon.cli.spans import SPAN
-from chaperon.cli.terminal.streams import hide, print_error, print_line, print_warning
+from chaperon.cli.terminal.sentences import print_sentence
+from chaperon.cli.terminal.streams import hide, print_error, print_warning
 from chaperon.errors import ChaperonError
 from chaperon.execution.environment import Environment
 from chaperon.execution.run_outputs import RUN_FILE
@@ -127,7 +128,7 @@ def _print_probe(probe: Probe, *, quiet: bool) -> None:
         why = "" if probe.outcome == "held" else f": {probe.reason}"
         held = "confirmed" if probe.confirming and probe.outcome == "held" else probe.outcome
         with suppress(OSError, ValueError):  # standard error is closed: the search goes on
-            print_line(f"{number_text(probe.rate)}/s  {probe.figure}  {held}{why}", err=True)
+            print_sentence("", f"{number_text(probe.rate)}/s  {probe.figure}  {held}{why}", err=True)
 
 
 def _report(path: Path, outputs: Sequence[Output], *, confirmed: bool) -> bool:
