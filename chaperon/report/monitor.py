@@ -154,7 +154,7 @@ class RunMonitor:
     def report(self, info: RunInfo, *, finished: bool) -> Report:
         """Return the report of the run so far, or with *finished* the final one, for which open seconds are closed."""
         # late: nothing is concluded before the end of most runs
-        from chaperon.report.limits.beyond import with_seconds
+        from chaperon.report.limits.broken_seconds import with_broken_seconds
         from chaperon.report.limits.units import ambiguous_limits
         from chaperon.report.texts import map_texts
         from chaperon.report.validity.falsified import invalidated_limits
@@ -168,7 +168,7 @@ class RunMonitor:
         results = tuple(
             self._sliding[limit].result()
             if limit in self._sliding
-            else with_seconds(limit, limit.evaluate(totals, info.duration), totals)
+            else with_broken_seconds(limit, limit.evaluate(totals, info.duration), totals)
             for limit in self._limits
         )
         own = GeneratorPart.of(totals.generator, totals.series, [w.health for w in totals.workers])

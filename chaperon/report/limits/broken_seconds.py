@@ -11,7 +11,7 @@ from chaperon.report.totals import Totals
 from chaperon.report.validity.seconds import format_seconds
 
 
-def with_seconds(limit: Limit, result: LimitResult, totals: Totals) -> LimitResult:
+def with_broken_seconds(limit: Limit, result: LimitResult, totals: Totals) -> LimitResult:
     """Return the result of a limit with a note on the seconds whose own percentile was beyond it.
 
     Results that held, of other statistics, over a sliding window, and of recorded values stay as they are, and so does
