@@ -1,6 +1,7 @@
 """Run files of seeded runs in simulated time, for tests that read, compare and show them."""
 
 from made_once import folder_of_session, made_once
+from requests import ReadTimeout
 
 from chaperon import Environment, Scenario, rate, run, stages, step, users
 from chaperon.execution.running import Running
@@ -19,6 +20,7 @@ RUNS = {
     "failing": {"errors": 0.03, "seed": 7},
     "failing_slower": {"errors": 0.2, "factor": 1.5, "seed": 8},
     "failing_often": {"errors": 0.2, "seed": 9},
+    "timing_out": {"cut": 0.1, "seed": 10},
     "faster_load": {"load": rate(30, hold="70s")},
     "ramped": {"load": rate(20, ramp="20s", hold="70s")},
     "warmed": {"load": rate(20, hold="80s", warmup="20s")},
@@ -38,13 +40,19 @@ RUNS = {
 """The options of `perform` for each run that several tests read, by its name."""
 
 
-def perform(path, factor=1.0, seed=1, errors=0.0, load=None, name="GET /", kind="http"):
-    """Write the run file of a seeded run in simulated time; its median is 41 ms times *factor*."""
+def perform(path, factor=1.0, seed=1, errors=0.0, load=None, name="GET /", kind="http", cut=0.0):
+    """Write the run file of a seeded run in simulated time; its median is 41 ms times *factor*.
+
+    A share *cut* of its requests times out after two seconds.
+    """
 
     @step
     def browse(session):
         with session.measure(name, kind=kind):
             session.sleep(factor * session.random.lognormvariate(-3.2, 0.4))
+            if cut and session.random.random() < cut:
+                session.sleep(2.0)
+                raise ReadTimeout("nothing came")
             if session.random.random() < errors:
                 raise ValueError("refused")
 

@@ -161,6 +161,20 @@ def test_values_of_runs_too_short_to_decide_are_shown_as_unknown(cli, compared, 
     assert "measured: " in found["p50"].sentence
 
 
+def test_a_percentile_among_samples_that_were_cut_is_shown_as_a_lower_bound(cli, compared, tmp_path):
+    found = compared("a", "timing_out")
+    done = cli("a.chap", "timing_out.chap", "--markdown", f"{tmp_path / 'c.md'}")
+
+    tail = next(each for each in found.to_dict()["figures"] if each["figure"] == "p95")
+    assert (tail["change"], tail["second"], tail["first_at_least"]) == ("unknown", None, None)
+    assert tail["second_at_least"] == pytest.approx(2.0, rel=0.05)
+    assert found["p95"].shown[1].startswith("≥2.0")
+    assert f"measured: {' → '.join(found['p95'].shown)}" in found["p95"].sentence
+    for text in (done.stdout, (tmp_path / "c.md").read_text()):
+        assert found["p95"].shown[1] in text
+    assert found.word == "SLOWER"  # by its errors
+
+
 def test_three_runs_a_side_are_compared_with_the_variation_between_runs(compared):
     found = compared("a a2 a3", "b b2 b3")
 

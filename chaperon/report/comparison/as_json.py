@@ -34,7 +34,13 @@ def comparison_dict(comparison: ComparedRuns) -> dict[str, Any]:
 
 def figure_dict(change: FigureChange) -> dict[str, Any]:
     """Return a change as plain values by name."""
-    named = {"figure": redacted(change.figure.text), "gated": change.gated, "change": change.change.value}
+    named = {
+        "figure": redacted(change.figure.text),
+        "gated": change.gated,
+        "change": change.change.value,
+        "first_at_least": change.at_least[0],
+        "second_at_least": change.at_least[1],
+    }
     sentence = redacted(change.sentence)
     outcome = change.outcome
     if outcome is None:

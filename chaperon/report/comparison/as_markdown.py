@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from chaperon.measure.quantity import count_text
 from chaperon.report.comparison.as_json import FIGURES, figure_dict
-from chaperon.report.comparison.change import FigureChange
+from chaperon.report.comparison.change import NOTHING, FigureChange
 from chaperon.report.comparison.compared import ComparedRuns
-from chaperon.report.comparison.words import change_text, difference_text, value_text
+from chaperon.report.comparison.words import change_text, difference_text
 from chaperon.report.outputs.csv import csv_text
 from chaperon.report.outputs.markdown import cell, table
 from chaperon.report.table_parts import SHOWN
@@ -34,7 +34,7 @@ def comparison_markdown(comparison: ComparedRuns) -> str:
 def table_of_series(comparison: ComparedRuns) -> tuple[list[tuple[str, str, str, str, str]], list[str]]:
     """Return the rows of the table of every series, under `HEADER`, and the lines on the figures it leaves out."""
     others = [change for change in comparison.changes if not change.gated]
-    known = [change for change in others if change.values != (None, None)]
+    known = [change for change in others if change.shown != (NOTHING, NOTHING)]
     rows = [table_row(change) for change in known[: 4 * SHOWN]]
     rest = []
     if len(known) > len(rows):
@@ -52,12 +52,11 @@ def sign_of(change: FigureChange) -> str:
 def table_row(change: FigureChange) -> tuple[str, str, str, str, str]:
     """Return the cells of a figure in a table under `HEADER`."""
     share = change.figure.is_share
-    first, second = ("–" if value is None else value_text(value, share=share) for value in change.values)
     if change.outcome is not None:
         changed = change_text(change.outcome.found, share=share)
     else:
-        changed = "–" if change.difference is None else difference_text(change.difference, share=share)
-    return change.figure.text, first, second, changed, change.change.value
+        changed = NOTHING if change.difference is None else difference_text(change.difference, share=share)
+    return change.figure.text, *change.shown, changed, change.change.value
 
 
 def comparison_csv(comparison: ComparedRuns) -> str:

@@ -32,7 +32,10 @@ from chaperon.report.comparison.estimate import Estimate, logarithm, mean_estima
 from chaperon.report.comparison.figure import Figure
 from chaperon.report.comparison.measured_run import MeasuredRun
 from chaperon.report.comparison.words import error_sentence, time_sentence, value_text
+from chaperon.report.format import AT_LEAST
 
+NOTHING = "–"
+"""Stands for a value of which nothing is known."""
 CHANCE = "among {n} figures that decide, this may be chance"
 Runs = Sequence[MeasuredRun]
 
@@ -59,7 +62,7 @@ class FigureChange:
 
     *outcome* is None if it cannot be compared; *sentence* says why, or how it changed and what could not have
     been seen. *gated*: whether it decides. *measured* are the values of both sides where there is no outcome, each
-    None if it is unknown.
+    None if it is unknown. *at_least* are their lower bounds where they lie among samples that were cut.
     """
 
     figure: Figure
@@ -67,11 +70,20 @@ class FigureChange:
     outcome: Outcome | None
     sentence: str
     measured: tuple[float | None, float | None] = (None, None)
+    at_least: tuple[float | None, float | None] = (None, None)
 
     @property
     def values(self) -> tuple[float | None, float | None]:
         """The values of both sides (seconds, or a share of errors), known or not how they may differ by chance."""
         return self.measured if self.outcome is None else (self.outcome.first, self.outcome.second)
+
+    @property
+    def shown(self) -> tuple[str, str]:
+        """The values of both sides as text: "≥30.0s" for a lower bound, "–" where nothing is known."""
+        one, other = (
+            _shown(self.figure, value, bound) for value, bound in zip(self.values, self.at_least, strict=True)
+        )
+        return one, other
 
     @property
     def difference(self) -> float | None:
@@ -129,10 +141,18 @@ def change_since(figure: Figure, before: Runs, run: MeasuredRun, margin: float) 
 def _not_compared(figure: Figure, first: Runs, second: Runs, reason: str, *, gated: bool) -> FigureChange:
     measured = _measured(figure, first), _measured(figure, second)
     sentence = f"{figure.text} cannot be compared: {reason}"
-    if measured != (None, None):
-        one, other = ("–" if value is None else value_text(value, share=figure.is_share) for value in measured)
-        sentence = f"{sentence}; measured: {one} → {other}"
-    return FigureChange(figure, gated, None, sentence, measured)
+    change = FigureChange(
+        figure, gated, None, sentence, measured, (_at_least(figure, first), _at_least(figure, second))
+    )
+    if change.shown == (NOTHING, NOTHING):
+        return change
+    return replace(change, sentence=f"{sentence}; measured: {change.shown[0]} → {change.shown[1]}")
+
+
+def _shown(figure: Figure, value: float | None, at_least: float | None) -> str:
+    if value is None:
+        return NOTHING if at_least is None else f"{AT_LEAST}{value_text(at_least, share=False)}"
+    return value_text(value, share=figure.is_share)
 
 
 def _decided(
@@ -221,6 +241,11 @@ def _measured(figure: Figure, runs: Runs) -> float | None:
     if len(values) == 1:
         return values[0]
     return _mean(figure, values) if figure.is_share or min(values) > 0.0 else None
+
+
+def _at_least(figure: Figure, runs: Runs) -> float | None:
+    """Return the lower bound of a percentile of one run, None of several, or where its value is known."""
+    return runs[0].at_least(figure) if len(runs) == 1 else None
 
 
 def _mean(figure: Figure, values: Sequence[float]) -> float:

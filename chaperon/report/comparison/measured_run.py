@@ -70,6 +70,11 @@ class MeasuredRun:
             return series.errors / series.count if series.count else None
         return limit.times_of(series).known(figure.q)
 
+    def at_least(self, figure: Figure) -> float | None:
+        """Return the lower bound of a percentile that lies among samples that were cut, None for any other figure."""
+        series, limit = self._sum(figure)
+        return None if figure.is_share else limit.times_of(series).at_least(figure.q)
+
     def estimate(self, figure: Figure) -> Estimate | None:
         """Return a figure with its interval, None if it is unknown. May block to read a file, once a figure."""
         if figure not in self._estimates:
