@@ -199,6 +199,10 @@ class RunFileError(ChaperonError):
     """A run file could not be read: it is none, is damaged, or has another schema."""
 
 
+class NoRunFile(RunFileError):
+    """The file does not begin as a run file does."""
+
+
 class ClusterError(ChaperonError):
     """Master and workers cannot work together."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from chaperon.errors import RunFileError
+from chaperon.errors import NoRunFile, RunFileError
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.quantity import names_text
 from chaperon.report.comparison.change import FigureChange, adjusted, change_since
@@ -22,7 +22,7 @@ from chaperon.report.outputs.markdown import cell, table
 from chaperon.report.percentiles import percentile_text
 from chaperon.report.redaction.redaction import redacted
 from chaperon.report.rows import Row
-from chaperon.report.run_file.run_file import NoRunFile, RunFile, read_run
+from chaperon.report.run_file.run_file import RunFile, read_run
 
 SCHEMA = "chaperon-history/1"
 LOOKED_AT = 12

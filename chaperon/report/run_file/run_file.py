@@ -11,7 +11,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from chaperon.errors import LimitError, RunFileError, UsageError
+from chaperon.errors import LimitError, NoRunFile, RunFileError, UsageError
 from chaperon.gc_tuning import reduced_gc
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.quantity import count_text
@@ -209,10 +209,6 @@ class RecordedRun:
                 if frames.good > self.end:
                     return
                 yield decode(kind, payload)
-
-
-class NoRunFile(RunFileError):
-    """The file has not even the beginning of a run file."""
 
 
 def read_run(path: str | Path) -> RunFile:
