@@ -87,6 +87,7 @@ def compiled():
         return []
     for extension in found:
         extension.optional = True  # without a C compiler it is as good, only slower
+        extension.extra_compile_args.append("-Wno-all")  # looking for warnings takes longer than compiling, unoptimized
     return found
 
 
