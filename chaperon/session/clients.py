@@ -12,6 +12,7 @@ from chaperon.session.context import DEFAULT, SessionContext
 
 if TYPE_CHECKING:
     from chaperon.client.http.cookies import Jar
+    from chaperon.client.http.fast_path import UsualClient, UsualClients
     from chaperon.client.http.measured import MeasuredSession
     from chaperon.client.http.response import Response
     from chaperon.client.websocket.conversation import Conversation
@@ -22,10 +23,11 @@ class _SharedClients:
     """What a session shares with its tasks: one cookie jar, connections to each service, open WebSockets and *streams*.
 
     *streams* are the streamed responses that are still open. *send* is `send_usual` of the HTTP client, once a service
-    is used; *closed* the conversation of the WebSocket that was closed last.
+    is used; *usual* sends common requests to the default service until that has a client. *closed* is the
+    conversation of the WebSocket that was closed last.
     """
 
-    __slots__ = ("closed", "cookies", "https", "send", "sockets", "streams")
+    __slots__ = ("closed", "cookies", "https", "send", "sockets", "streams", "usual")
 
     def __init__(self) -> None:
         self.https: dict[str, MeasuredSession] = {}
@@ -34,6 +36,7 @@ class _SharedClients:
         self.streams: set[Response] = set()
         self.closed: Conversation | None = None
         self.send: Any = None
+        self.usual: UsualClient | None = None
 
 
 class SessionClients:
@@ -73,7 +76,7 @@ class SessionClients:
         """Send a request without further options to the default service; see `MeasuredSession.request`."""
         http = self._default
         if http is None:
-            http = self._default = self.for_service(DEFAULT)
+            http = self._default = self._usual() or self.for_service(DEFAULT)
         return self._shared.send(http, method, url, params, data, json)
 
     def ws(self, service: str, path: str, **settings: Any) -> WebSocket:
@@ -128,6 +131,33 @@ class SessionClients:
         self.close_streams()
         for http in self._shared.https.values():
             http.close()
+        usual = self._shared.usual
+        if usual is not None:
+            usual.pool.close()
+            self._default = self._shared.usual = None  # it has a method of this object
+
+    def _usual(self) -> UsualClient | None:
+        """Return what sends common requests of this session to the default service, None if it needs its own client.
+
+        A jar has cookies for all services: once there is a client for one, the default service needs one, too.
+        """
+        shared, context = self._shared, self._context
+        network, service = context.network, context.services.get(DEFAULT)
+        if shared.https or shared.usual is not None or network is None or service is None:
+            return None
+        place = ("usual", id(service), self._meter.scenario)
+        clients: UsualClients | None = network.shared.get(place)
+        if clients is None:
+            from chaperon.client.http.measured import usual_clients  # not at the top, as in `_open`
+
+            clients = network.shared[place] = usual_clients(self._meter, service, network)
+        shared.usual, shared.send = clients.client(self._meter, self._open_default), clients.send
+        return shared.usual
+
+    def _open_default(self) -> MeasuredSession:
+        """Send further requests through the client of the default service, and return it."""
+        http = self._default = self.for_service(DEFAULT)
+        return http
 
     def _open(self, name: str) -> MeasuredSession:
         # not at the top: requests imports ssl, which gevent must have patched before
@@ -141,5 +171,10 @@ class SessionClients:
             self._meter, service, self._shared.cookies, self._context.network
         )
         http.streams = self._shared.streams
+        usual = self._shared.usual
+        if usual is not None:
+            usual.retired = True
+            if name == DEFAULT:
+                http.adopt(usual.pool)
         self._shared.cookies, self._shared.send = http.cookies, send_usual
         return http

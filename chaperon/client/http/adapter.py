@@ -91,13 +91,16 @@ class WireAdapter(BoundedHTTPAdapter):
         Raises InvalidURL, and OSError if a certificate file does not exist.
         """
         origin = _origin_of(url)
-        secure = origin.scheme == "https"
-        key = (origin, verify, cert) if secure else origin
+        key = _pool_key(origin, verify, cert)
         pool = self._pools_by_origin.get(key)
         if pool is None:
-            context = _context(verify, cert) if secure else None
+            context = _context(verify, cert) if origin.scheme == "https" else None
             pool = self._pools_by_origin[key] = HostPool(self._wire, origin, context, self._locals)
         return pool
+
+    def adopt(self, pool: HostPool, verify: Any, cert: Any) -> None:
+        """Use *pool* for its origin, before there is another one."""
+        self._pools_by_origin[_pool_key(pool.origin, verify, cert)] = pool
 
     def _transmit(self, request: PreparedRequest, settings: SendSettings) -> requests.Response:
         """Send *request* over the connection pool of its origin, or through urllib3 if a proxy is set for it."""
@@ -165,6 +168,10 @@ class WireAdapter(BoundedHTTPAdapter):
         reply.cookies = Jar()
         extract_cookies_to_jar(reply.cookies, request, raw)  # type: ignore[no-untyped-call]
         return reply
+
+
+def _pool_key(origin: Origin, verify: Any, cert: Any) -> Any:
+    return (origin, verify, cert) if origin.scheme == "https" else origin
 
 
 @lru_cache(ORIGINS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from chaperon.client.http.connection import RawResponse
 from chaperon.client.http.content_encoding import decoded
 from chaperon.client.http.deadline import CallBudget, bind
 from chaperon.client.http.metrics import count_extras, record_exception, record_response
+from chaperon.client.http.pool import HostPool
 from chaperon.client.http.request_templates import EncodedRequest, RequestTemplates
 from chaperon.client.http.response import Response
 from chaperon.client.known_parts import KNOWN
@@ -41,23 +43,79 @@ class SentRequest:
     It *began* and *ended* at readings of the clock. *good* is whether it is recorded as a good sample.
     """
 
-    __slots__ = ("arrived", "began", "encoded", "ended", "good", "meter", "name")
+    __slots__ = ("_http", "arrived", "began", "encoded", "ended", "good", "meter", "name")
 
     def __init__(
-        self, encoded: EncodedRequest, arrived: RawResponse, meter: Meter, name: str, began: float, ended: float
+        self, http: Any, encoded: EncodedRequest, arrived: RawResponse, name: str, began: float, ended: float
     ) -> None:
+        self._http = http
         self.encoded = encoded
         self.arrived = arrived
-        self.meter = meter
+        self.meter: Meter = http.meter
         self.name = name
         self.began = began
         self.ended = ended
         self.good = False
 
     @property
+    def adapter(self) -> Any:
+        """The adapter that sends such requests in the session."""
+        return whole(self._http).get_adapter(self.encoded.url)
+
+    @property
     def recorded(self) -> tuple[Meter, str, float, float, None] | None:
         """The meter, name and moments of the good sample that is recorded, None if there is none."""
         return (self.meter, self.name, self.began, self.ended, None) if self.good else None
+
+
+class UsualClient:
+    """The connections of one session to the default service, which sends what all sessions of its scenario send alike.
+
+    A `MeasuredSession` with its headers, jar and adapters takes longer to make than everything else that a user
+    does before its first request. *session* is one that nothing changes: its *templates* encode the requests of all.
+    *open* returns the session's own client. It is called for what needs one: a request without a template, a cookie,
+    a redirect. *retired* is set once the session has a client, which uses *pool* then.
+    """
+
+    __slots__ = ("meter", "open", "pool", "retired", "session", "templates")
+
+    def __init__(
+        self, meter: Meter, session: Any, templates: RequestTemplates, pool: HostPool, open: Callable[[], Any]
+    ) -> None:
+        self.meter = meter
+        self.session = session
+        self.templates = templates
+        self.pool = pool
+        self.open = open
+        self.retired = False
+
+    def __repr__(self) -> str:
+        return f"<UsualClient over {self.pool!r}>"
+
+
+class UsualClients:
+    """Makes the `UsualClient` of each session that uses one service in one scenario.
+
+    *session* and its *templates* are those of `UsualClient`. *allowed* returns whether clients may be replaced by it
+    now; *send* sends a request through one (`send_usual`).
+    """
+
+    __slots__ = ("allowed", "send", "session", "templates")
+
+    def __init__(
+        self, session: Any, templates: RequestTemplates | None, allowed: Callable[[], bool], send: Any
+    ) -> None:
+        self.session = session
+        self.templates = templates
+        self.allowed = allowed
+        self.send = send
+
+    def client(self, meter: Meter, open: Callable[[], Any]) -> UsualClient | None:
+        """Return a client for a new session, None if the settings of the service require a `MeasuredSession`."""
+        templates = self.templates
+        if templates is None or not self.allowed():
+            return None
+        return UsualClient(meter, self.session, templates, templates.pool.twin(), open)
 
 
 # For mypyc, these are module-level functions whose session is typed `Any`: a compiled class cannot subclass
@@ -108,18 +166,36 @@ def encode_request(
     return other
 
 
+def whole(http: Any) -> Any:
+    """Return the session *http*, or that of the user if *http* is a `UsualClient`."""
+    return http.open() if isinstance(http, UsualClient) else http
+
+
 def send_usual(http: Any, method: str, url: Any, params: Any, data: Any, json: Any) -> Any:
-    """Send a request that has no further options through the session *http*, as its method `request` does."""
-    encoded = encode_request(http, method, url, params, data, json, None)
+    """Send a request that has no further options through a session or its `UsualClient`, as `request` does."""
+    session = http
+    if isinstance(http, UsualClient):
+        session = http.session
+        if not http.retired:
+            encoded = encode_request(session, method, url, params, data, json, None)
+            if encoded is not None and encoded.templates is http.templates:
+                return _send_encoded(http, session, http.pool, encoded, method, url)
+        http = session = http.open()
+    encoded = encode_request(session, method, url, params, data, json, None)
     if encoded is None:
         return http.request(method, url, params, data, json=json)
+    return _send_encoded(http, session, encoded.templates.pool, encoded, method, url)
+
+
+def _send_encoded(http: Any, session: Any, pool: HostPool, encoded: EncodedRequest, method: str, url: Any) -> Any:
     slot, templates = encoded.slot, encoded.templates
-    label: str = slot.name if slot is not None else http._labels.get((method, url)) or http._label(method, url)
-    return send_fast(http, encoded, label, templates.timeouts, templates.limit, True, None)
+    label: str = slot.name if slot is not None else session._labels.get((method, url)) or session._label(method, url)
+    return send_fast(http, pool, encoded, label, templates.timeouts, templates.limit, True, None)
 
 
 def send_fast(
     http: Any,
+    pool: HostPool,
     encoded: EncodedRequest,
     name: str,
     timeouts: Timeouts,
@@ -127,10 +203,10 @@ def send_fast(
     allow_redirects: bool,
     expect: Expect | None,
 ) -> Any:
-    """Send an encoded request of the session *http*, record it as a sample *name*, and return the response.
+    """Send an encoded request over *pool*, record it as a sample *name*, and return the response.
 
-    *limit* is the maximum size of the decoded body, in bytes. Blocks until the body is complete. Raises
-    `requests` exceptions, after recording the failure.
+    *http* is the session or its `UsualClient`, *limit* the maximum size of the decoded body, in bytes. Blocks until the
+    body is complete. Raises `requests` exceptions, after recording the failure.
     """
     meter: Meter = http.meter
     now, recorder = meter.now, meter.recorder
@@ -140,9 +216,7 @@ def send_fast(
     lag.begin(start)
     low = b""  # the head in lower case, unless it is plain
     try:
-        arrived = templates.pool.exchange(
-            encoded.wire, encoded.target, timeouts, limit, template.is_head, template.safe
-        )
+        arrived = pool.exchange(encoded.wire, encoded.target, timeouts, limit, template.is_head, template.safe)
         body = arrived.body
         if arrived.head != template.plain_head:
             low = arrived.head.lower()
@@ -162,13 +236,13 @@ def send_fast(
     lag.end(end)
     status = arrived.status
     reply = _new(_response)
-    sent = SentRequest(encoded, arrived, meter, name, start, end)
+    sent = SentRequest(http, encoded, arrived, name, start, end)
     reply.__dict__ = {"status_code": status, "_content": body, "_sent": sent}
     if low:
         if low.find(b"\r\nset-cookie:") >= 0:
-            _store_cookies(http.cookies, reply)
+            _store_cookies(whole(http).cookies, reply)
         if status in REDIRECT_STATI and low.find(b"\r\nlocation:") >= 0:
-            return _redirected(http, reply, name, timeouts, limit, allow_redirects, expect)
+            return _redirected(whole(http), reply, name, timeouts, limit, allow_redirects, expect)
     if arrived.retried or templates.timed:
         count_extras(meter, reply, name, start, end, timed=templates.timed)
     exchanges = recorder.exchanges

@@ -13,10 +13,10 @@ from chaperon.client.exchange import keep_exchange, wire_bytes
 from chaperon.client.http.adapter import timeouts_of
 from chaperon.client.http.cookies import Jar
 from chaperon.client.http.deadline import bind, bounds_of, mark_hop
-from chaperon.client.http.fast_path import send_fast
+from chaperon.client.http.fast_path import UsualClients, send_fast, send_usual
 from chaperon.client.http.metrics import count_extras, record_exception, record_response
 from chaperon.client.http.response import Response, add_extractors
-from chaperon.client.http.session import FastSession, is_stranger
+from chaperon.client.http.session import FastSession, is_set_up_by_requests, is_stranger
 from chaperon.client.http.urllib3_adapter import BoundedHTTPAdapter, within
 from chaperon.client.mocks import intercepted, replaced_send, stand_in
 from chaperon.client.network.connect import NetworkContext
@@ -125,7 +125,8 @@ class MeasuredSession(FastSession):
                 limit = self._limit if max_body is ... else inf if max_body is None else max_body
                 label = name or ("" if encoded.slot is None else encoded.slot.name) or self._labels.get((method, url))
                 label = label or self._label(method, url)
-                reply: Response = send_fast(self, encoded, label, timeouts, limit, allow_redirects, expect)
+                pool = encoded.templates.pool
+                reply: Response = send_fast(self, pool, encoded, label, timeouts, limit, allow_redirects, expect)
                 return reply
         if cookies is not None and isinstance(self.cookies, Jar):
             self.cookies.report_values(cookies)
@@ -292,6 +293,12 @@ class MeasuredSession(FastSession):
 
         response._ending = ending
         self.streams.add(response)
+
+
+def usual_clients(meter: Meter, service: Service, wire: NetworkContext) -> UsualClients:
+    """Return what makes the clients of the sessions of one scenario, which record with forks of *meter*."""
+    session = MeasuredSession(meter.fork(), service, None, wire)
+    return UsualClients(session, session.usual_templates(), is_set_up_by_requests, send_usual)
 
 
 def _is_event_stream(response: requests.Response) -> bool:

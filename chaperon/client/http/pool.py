@@ -47,6 +47,10 @@ class HostPool:
     def __repr__(self) -> str:
         return f"<HostPool for {self.origin.host}:{self.origin.port}, {len(self.idle)} idle>"
 
+    def twin(self) -> HostPool:
+        """Return a pool for another session, without connections."""
+        return HostPool(self._network, self.origin, self._context, self._locals)
+
     @property
     def idle(self) -> list[Connection]:
         """The idle connections, the one used last at the end."""

@@ -32,6 +32,9 @@ SHARED: Final = 500
 TARGETS: Final = 100
 """Maximum number of paths cached per session and origin; beyond it the cache is cleared."""
 
+SHARED_TARGETS: Final = 5_000
+"""The same where all sessions of a scenario share the cache."""
+
 # a path with an optional query that `requests` sends without re-quoting
 _PLAIN = re.compile(r"/(?:[A-Za-z0-9_~-][A-Za-z0-9._~:@,;=+*/-]*)?(?:\?[A-Za-z0-9._~:@,;=+*/?&-]+)?", re.ASCII)
 
@@ -132,7 +135,7 @@ class RequestTemplates:
     *ready* caches complete requests without parameters and body by method and URL as given. With *at_root* a path
     as given is the target: the base URL has none. *timeouts* and *limit*, in
     bytes, are those of requests without their own. With *timed*, the stages of each request are recorded.
-    *proxies*, *params* and *hooks* are the session's.
+    *proxies*, *params* and *hooks* are the session's. At most *most* paths are cached.
     """
 
     # mypyc: what each request reads of the session, which is not compiled, is kept here.
@@ -153,6 +156,7 @@ class RequestTemplates:
         "at_root",
         "hooks",
         "limit",
+        "most",
         "origin",
         "params",
         "pool",
@@ -179,6 +183,7 @@ class RequestTemplates:
         self.limit = limit
         self.timed = timed
         self.at_root = False
+        self.most = TARGETS
         self.proxies: Any = session.proxies
         self.params: Any = session.params
         self.hooks: dict[str, Any] = session.hooks
@@ -222,7 +227,7 @@ class RequestTemplates:
             slots = self._slots[method] = {}
         slot = slots.get(url)
         if slot is None:
-            if len(slots) >= TARGETS:
+            if len(slots) >= self.most:
                 slots.clear()
             slot = slots[url] = SeriesSlot(self._session.service.label(method, url), "http")
         return slot
@@ -277,7 +282,7 @@ class RequestTemplates:
         """Return the request target of a path, or None if the path needs quoting or dot segment removal."""
         if not _PLAIN.fullmatch(path) or "/." in path:
             return None
-        if len(self._targets) >= TARGETS:
+        if len(self._targets) >= self.most:
             self._targets.clear()
             self.ready.clear()
         self._targets[path] = path

@@ -306,7 +306,7 @@ _LAZY: dict[str, Callable[[Any], Any]] = {
     "cookies": _read_cookies,
     "request": lambda reply: reply._sent.encoded.prepared,
     "url": lambda reply: reply._sent.encoded.url,
-    "connection": lambda reply: reply._sent.encoded.templates.adapter,
+    "connection": lambda reply: reply._sent.adapter,
     "_began": lambda reply: reply._sent.began,
     "_ended": lambda reply: reply._sent.ended,
     "elapsed": lambda reply: timedelta(seconds=reply._arrived.first - reply._began),

@@ -23,7 +23,8 @@ from chaperon.client.http.adapter import WireAdapter, timeouts_of
 from chaperon.client.http.cookies import Headers, Jar
 from chaperon.client.http.deadline import CallBudget
 from chaperon.client.http.fast_path import METHODS, encode_request
-from chaperon.client.http.request_templates import EncodedRequest, RequestTemplates
+from chaperon.client.http.pool import HostPool
+from chaperon.client.http.request_templates import SHARED_TARGETS, EncodedRequest, RequestTemplates
 from chaperon.client.http.urllib3_adapter import CachedPoolAdapter, CachedPreparedRequest
 from chaperon.client.mocks import METHODS as METHODS_REPLACED
 from chaperon.client.mocks import PlainSession, is_replaced
@@ -71,7 +72,7 @@ class FastSession(PlainSession):
             jar.by_hand = wire.keep_secret
             place = (type(self), id(service))
             pattern: _Pattern | None = wire.shared.get(place)
-            if pattern is not None and _set_up_by_requests():
+            if pattern is not None and is_set_up_by_requests():
                 # one by one: the sessions then share the keys of their `__dict__`
                 for name, value in pattern.state().items():
                     _set(self, name, value)
@@ -142,6 +143,23 @@ class FastSession(PlainSession):
         """Send requests whose URL begins with *prefix* through *adapter*; see `requests.Session.mount`."""
         super().mount(prefix, adapter)
         self._forget()
+
+    def adopt(self, pool: HostPool) -> None:
+        """Use the connections of *pool*, which are to the base URL; for a new session over Chaperon's connections."""
+        (adapter,) = set(self.adapters.values())
+        adapter.adopt(pool, self.verify, self.cert)  # type: ignore[attr-defined]  # `WireAdapter`
+
+    def usual_templates(self) -> RequestTemplates | None:
+        """Return the templates for the base URL, to be shared by sessions that nothing has changed; None without one.
+
+        None also if requests of the session must be sent through `requests`. Raises what a first request raises.
+        """
+        if self._base is None or self.service.transport != "wire":
+            return None
+        templates = self._templates_for(self._base[0])
+        if templates is not None:
+            templates.most = SHARED_TARGETS
+        return templates
 
     def close(self) -> None:
         """Close all adapters with their idle connections."""
@@ -343,7 +361,7 @@ class _Pattern:
         }
 
 
-def _set_up_by_requests() -> bool:
+def is_set_up_by_requests() -> bool:
     """Return whether no library has replaced the initialization of `requests.Session`."""
     init: Any = PlainSession.__init__
     return init is _INIT and init.__module__ == "requests.sessions" and not hasattr(init, "__wrapped__")
