@@ -3,6 +3,7 @@
 import pytest
 import requests
 from requests.auth import HTTPBasicAuth
+from scenes import once
 from test_one_http_session import SETTINGS
 
 from chaperon.client.http.measured import MeasuredSession
@@ -127,3 +128,53 @@ def test_the_templates_that_are_shared_are_bounded():
         assert http._encoded("GET", "/", None, None, None, None) is not None
 
     assert len(network.shared) <= 501
+
+
+NEEDS = {
+    "a header": lambda session: session.headers.update({"Cookie": "who=admin"}),
+    "a cookie of a response": lambda session: session.get("/login"),
+    "a cookie of the scenario": lambda session: session.http.cookies.set("who", "admin"),
+    "a redirect": lambda session: [session.get("/login"), session.get("/redirect")],
+    "another service": lambda session: session.service("other").get("/login"),
+    "a task": lambda session: session.join(session.spawn(lambda task: task.get("/login"))),
+    "a scenario within": lambda session: session.run(lambda inner: inner.get("/login")),
+    "an option": lambda session: session.get("/login", timeout=5.0),
+    "the adapter of a response": lambda session: (
+        session.get("/").connection.pool(session.http.service.url, True, None) and session.get("/login")
+    ),
+}
+"""By what it is: how a session comes to need a client of its own, and to send a cookie from then on."""
+
+
+@pytest.mark.parametrize("need", NEEDS)
+def test_a_session_goes_on_over_its_connection_once_it_needs_a_client_of_its_own(target, need):
+    opened = []
+
+    def work(session):
+        network, clients = session.context.network, session._clients
+        session.get("/")
+        session.get("/items")
+        assert not clients._shared.https, "what all sessions send alike needs no client"
+        NEEDS[need](session)
+        session.get("/after")
+        opened.append(network.opened)
+
+    report = once(target, work, services={"other": target.url})
+
+    assert not report.errors
+    assert target.cookies[0] is target.cookies[1] is None
+    assert target.cookies[-1] == "who=admin"
+    assert opened == [2 if need == "another service" else 1]
+
+
+def test_the_connection_of_a_session_without_a_client_is_closed_at_its_end(target):
+    pools = []
+
+    def work(session):
+        session.get("/")
+        pools.append(session._clients._shared.usual.pool)
+        assert len(pools[0].idle) == 1
+
+    once(target, work)
+
+    assert pools[0].idle == []
