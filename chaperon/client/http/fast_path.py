@@ -46,12 +46,19 @@ class SentRequest:
     __slots__ = ("_http", "arrived", "began", "encoded", "ended", "good", "meter", "name")
 
     def __init__(
-        self, http: Any, encoded: EncodedRequest, arrived: RawResponse, name: str, began: float, ended: float
+        self,
+        http: Any,
+        encoded: EncodedRequest,
+        arrived: RawResponse,
+        meter: Meter,
+        name: str,
+        began: float,
+        ended: float,
     ) -> None:
         self._http = http
         self.encoded = encoded
         self.arrived = arrived
-        self.meter: Meter = http.meter
+        self.meter = meter
         self.name = name
         self.began = began
         self.ended = ended
@@ -148,6 +155,13 @@ def encode_request(
         return found
     if main.adds:
         return None
+    return _encode_by(main, http, method, url, params, data, json, headers)
+
+
+def _encode_by(
+    main: RequestTemplates, http: Any, method: str, url: Any, params: Any, data: Any, json: Any, headers: Any
+) -> EncodedRequest | None:
+    """Return the request encoded by the templates for the base URL of *http*, or those for another one."""
     if params is None and data is None and json is None and not headers and main.current:
         kept = main.ready.get(method)
         ready = None if kept is None else kept.get(url)
@@ -173,28 +187,26 @@ def whole(http: Any) -> Any:
 
 def send_usual(http: Any, method: str, url: Any, params: Any, data: Any, json: Any) -> Any:
     """Send a request that has no further options through a session or its `UsualClient`, as `request` does."""
-    session = http
     if isinstance(http, UsualClient):
-        session = http.session
-        if not http.retired:
-            encoded = encode_request(session, method, url, params, data, json, None)
-            if encoded is not None and encoded.templates is http.templates:
-                return _send_encoded(http, session, http.pool, encoded, method, url)
-        http = session = http.open()
-    encoded = encode_request(session, method, url, params, data, json, None)
+        main = http.templates
+        if not http.retired and (_untouched() or not intercepted()):
+            encoded = _encode_by(main, http.session, method, url, params, data, json, None)
+            if encoded is not None and encoded.templates is main:
+                slot = encoded.slot
+                label: str = slot.name if slot is not None else http.session._label(method, url)
+                return send_fast(http, http.meter, http.pool, encoded, label, main.timeouts, main.limit, True, None)
+        http = http.open()
+    encoded = encode_request(http, method, url, params, data, json, None)
     if encoded is None:
         return http.request(method, url, params, data, json=json)
-    return _send_encoded(http, session, encoded.templates.pool, encoded, method, url)
-
-
-def _send_encoded(http: Any, session: Any, pool: HostPool, encoded: EncodedRequest, method: str, url: Any) -> Any:
     slot, templates = encoded.slot, encoded.templates
-    label: str = slot.name if slot is not None else session._labels.get((method, url)) or session._label(method, url)
-    return send_fast(http, pool, encoded, label, templates.timeouts, templates.limit, True, None)
+    label = slot.name if slot is not None else http._labels.get((method, url)) or http._label(method, url)
+    return send_fast(http, http.meter, templates.pool, encoded, label, templates.timeouts, templates.limit, True, None)
 
 
 def send_fast(
     http: Any,
+    meter: Meter,
     pool: HostPool,
     encoded: EncodedRequest,
     name: str,
@@ -205,10 +217,9 @@ def send_fast(
 ) -> Any:
     """Send an encoded request over *pool*, record it as a sample *name*, and return the response.
 
-    *http* is the session or its `UsualClient`, *limit* the maximum size of the decoded body, in bytes. Blocks until the
-    body is complete. Raises `requests` exceptions, after recording the failure.
+    *http* is the session or its `UsualClient`, with its *meter*; *limit* the maximum size of the decoded body, in
+    bytes. Blocks until the body is complete. Raises `requests` exceptions, after recording the failure.
     """
-    meter: Meter = http.meter
     now, recorder = meter.now, meter.recorder
     templates, template = encoded.templates, encoded.template
     lag = recorder.lag
@@ -236,7 +247,7 @@ def send_fast(
     lag.end(end)
     status = arrived.status
     reply = _new(_response)
-    sent = SentRequest(http, encoded, arrived, name, start, end)
+    sent = SentRequest(http, encoded, arrived, meter, name, start, end)
     reply.__dict__ = {"status_code": status, "_content": body, "_sent": sent}
     if low:
         if low.find(b"\r\nset-cookie:") >= 0:

@@ -126,7 +126,9 @@ class MeasuredSession(FastSession):
                 label = name or ("" if encoded.slot is None else encoded.slot.name) or self._labels.get((method, url))
                 label = label or self._label(method, url)
                 pool = encoded.templates.pool
-                reply: Response = send_fast(self, pool, encoded, label, timeouts, limit, allow_redirects, expect)
+                reply: Response = send_fast(
+                    self, self.meter, pool, encoded, label, timeouts, limit, allow_redirects, expect
+                )
                 return reply
         if cookies is not None and isinstance(self.cookies, Jar):
             self.cookies.report_values(cookies)
