@@ -29,7 +29,7 @@ THINK = 10.0
 LONG_THINK = 30.0
 """Think time of a crowd that is larger than LARGE, in seconds."""
 LARGE = 20_000
-AT_ONCE = 10_000
+STARTED_TOGETHER = 10_000
 """Users that are started at the same moment."""
 PATIENCE = 60.0
 PORTS = 25_000
@@ -66,7 +66,7 @@ environment = Environment(
 )
 """
 
-_AT_ONCE = """
+_TOGETHER = """
 from pathlib import Path
 from time import perf_counter, process_time
 
@@ -138,7 +138,7 @@ def crowd_before(commit: str, users: int, pairs: int) -> str:
     return "\n".join(lines)
 
 
-def crowd_at_once(users: int = AT_ONCE) -> str:
+def crowd_at_once(users: int = STARTED_TOGETHER) -> str:
     """Start all users at the same moment; return when the last one had its first answer, as lines.
 
     Beside it, what the same costs without Chaperon: a bare loop (`bare_crowd.py`). A user's CPU is what all take until
@@ -147,7 +147,7 @@ def crowd_at_once(users: int = AT_ONCE) -> str:
     with crowded_target(users) as (target, folder, core):
         took, bare = _bare(users, target, core)
         place = Place(target, folder, core)
-        alone, seen = (_run(place, many, 0.0, 8.0, LONG_THINK, _AT_ONCE) for many in (1, users))
+        alone, seen = (_run(place, many, 0.0, 8.0, LONG_THINK, _TOGETHER) for many in (1, users))
         since, used = _answered(folder, users)
         each, least = (used - _answered(folder, 1)[1]) / users, bare / users
     return (

@@ -5,8 +5,9 @@ from __future__ import annotations
 import heapq
 import math
 import sys
-from collections.abc import Callable
-from itertools import count
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count, islice
 from typing import Any
 
 from chaperon import alarms
@@ -14,7 +15,7 @@ from chaperon import alarms
 STALE = 1_000
 """The heap is rebuilt without cancelled calls if it holds more entries than this and over half are cancelled."""
 
-AT_ONCE = 100
+CALLS_PER_ITERATION = 100
 """Maximum number of due calls made in one iteration of the event loop: between two such groups responses are read."""
 
 LEAD = 300e-6
@@ -171,13 +172,13 @@ class Timers:
         return now
 
     def _ring(self) -> None:
-        """Make the calls that are due now, `AT_ONCE` at most; further ones run in the hub's next iterations."""
+        """Make the calls that are due now, `CALLS_PER_ITERATION` at most; the next iterations of the loop make more."""
         now = self._now()
         due: list[Call] = []
         if self._alarm.precise:
             now = self._wait_out(now)
         self._armed = math.inf
-        while self._calls and self._calls[0][0] <= now and len(due) < AT_ONCE:
+        while self._calls and self._calls[0][0] <= now and len(due) < CALLS_PER_ITERATION:
             due.append(heapq.heappop(self._calls)[2])
         self._arming = True
         try:
@@ -193,6 +194,22 @@ class Timers:
                     self._hub.handle_error(call, *sys.exc_info())
         finally:
             self._arm_later()  # after the greenlets that these calls made ready
+
+
+def call_in_groups(
+    after: Callable[[float, Callable[[], object]], object], deed: Callable[[Any], object], items: Iterator[Any]
+) -> None:
+    """Call *deed* with `CALLS_PER_ITERATION` items now, and with as many in each later iteration of the event loop.
+
+    What is done to thousands of items takes seconds, during which responses of others must be read. *after* schedules a
+    call in a number of seconds.
+    """
+    made = 0
+    for item in islice(items, CALLS_PER_ITERATION):
+        deed(item)
+        made += 1
+    if made == CALLS_PER_ITERATION:
+        after(0.0, partial(call_in_groups, after, deed, items))
 
 
 def timers_of(hub: Any, now: Callable[[], float], monotonic: bool) -> Timers:

@@ -15,9 +15,9 @@ from thorough import examples
 from chaperon.errors import Interrupted
 from chaperon.load.kinds.think import between
 from chaperon.load.kinds.users import Users
-from chaperon.load.shapes import iterations, rate, users
+from chaperon.load.shapes import iterations, rate, users, users_per_second
 from chaperon.measure.window import VisitCounts
-from chaperon.timers import AT_ONCE
+from chaperon.timers import CALLS_PER_ITERATION
 
 
 @pytest.mark.long
@@ -131,8 +131,15 @@ def test_stopping_with_no_grace_interrupts_at_once():
 
 @pytest.mark.parametrize(
     ("load", "took"),
-    [(users(1000, hold=100), 300.0), (users(1000, hold=100, think=1), 0.5), (users(1000, hold=100, think=30), 0.5)],
-    ids=["in flight", "resting", "parked"],
+    [
+        (users(1000, hold=100), 300.0),
+        (users(1000, hold=100, think=1), 0.5),
+        (users(1000, hold=100, think=30), 0.5),
+        (rate(100, hold=100), 300.0),
+        (users_per_second(100, hold=100), 300.0),
+        (users_per_second(100, visits=9, hold=100, think=30), 0.5),
+    ],
+    ids=["in flight", "resting", "parked", "visits of an open load", "arriving users", "arriving users parked"],
 )
 def test_a_stop_ends_thousands_of_users_in_groups_between_which_the_loop_turns(load, took):
     stage = Stage(load, took=took, grace=0.0).play(until=11.0)
@@ -148,8 +155,9 @@ def test_a_stop_ends_thousands_of_users_in_groups_between_which_the_loop_turns(l
     stage.play()
 
     present.append(stage.engine.present)
-    assert (present[0], present[-1]) == (1000, 0)
-    assert max(before - after for before, after in pairwise(present)) <= 2 * AT_ONCE
+    assert present[0] >= 1000
+    assert present[-1] == 0
+    assert max(before - after for before, after in pairwise(present)) <= 2 * CALLS_PER_ITERATION
     assert stage.clock.now() == stage.began + 11.0
 
 

@@ -11,7 +11,7 @@ from thorough import examples
 
 from chaperon.alarms import LoopAlarm, TimerFd
 from chaperon.clock import HubClock
-from chaperon.timers import AT_ONCE, STALE, Timers, timers_of
+from chaperon.timers import CALLS_PER_ITERATION, STALE, Timers, timers_of
 
 
 class Ringer:
@@ -142,7 +142,7 @@ def test_calls_that_call_again_at_once_let_the_hub_turn_between():
 
 def test_calls_that_are_due_together_are_made_in_groups_between_which_the_loop_turns():
     bench, turns = Bench(), []
-    for number in range(5 * AT_ONCE):
+    for number in range(5 * CALLS_PER_ITERATION):
         bench.at(1.0, number)
 
     bench.iterate()
@@ -151,8 +151,14 @@ def test_calls_that_are_due_together_are_made_in_groups_between_which_the_loop_t
         bench.ring()
         turns.append(len(bench.made))
 
-    assert turns[:5] == [AT_ONCE, 2 * AT_ONCE, 3 * AT_ONCE, 4 * AT_ONCE, 5 * AT_ONCE]
-    assert [name for _, name in bench.made] == list(range(5 * AT_ONCE))
+    assert turns[:5] == [
+        CALLS_PER_ITERATION,
+        2 * CALLS_PER_ITERATION,
+        3 * CALLS_PER_ITERATION,
+        4 * CALLS_PER_ITERATION,
+        5 * CALLS_PER_ITERATION,
+    ]
+    assert [name for _, name in bench.made] == list(range(5 * CALLS_PER_ITERATION))
 
 
 def test_cancelled_calls_do_not_pile_up():

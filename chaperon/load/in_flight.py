@@ -19,7 +19,7 @@ from chaperon.load.share import ShareProgress
 from chaperon.load.visitor import Visitor, VisitResult
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.window import VisitOutcome
-from chaperon.timers import AT_ONCE
+from chaperon.timers import call_in_groups
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -254,7 +254,7 @@ class VisitsInFlight:
     def interrupt(self, progress: ShareProgress | None = None) -> None:
         """Throw an interrupt into the visits in flight of a share, or of all shares, soon. Runs in the hub."""
         busy = [(each, visit[2]) for each, visit in self._busy.items() if progress in (None, visit[0])]
-        self._in_groups(self._interrupt_one, busy)
+        call_in_groups(self.after, self._interrupt_one, iter(busy))
 
     def abandon(self, progress: ShareProgress | None = None) -> None:
         """Count visits that ignored their interrupt as interrupted, and kill the greenlets of the share."""
@@ -348,22 +348,12 @@ class VisitsInFlight:
 
     def _wake(self) -> None:
         ended = [each for each in self._parked if not self.going(each.progress)]
-        self._in_groups(self.resume, ended)
-        self._in_groups(self._wake_one, list(self._resting))
+        call_in_groups(self.after, self.resume, iter(ended))
+        call_in_groups(self.after, self._wake_one, iter(list(self._resting)))
 
     def _wake_one(self, greenlet: Greenlet) -> None:
         if greenlet in self._resting:
             greenlet.throw(LoadChanged())
-
-    def _in_groups(self, deed: Callable[[Any], None], items: list[Any]) -> None:
-        """Call *deed* with each item in the hub, `AT_ONCE` of them in each iteration of its loop.
-
-        The sessions of thousands of users take seconds to end, during which responses of others must be read.
-        """
-        for item in items[:AT_ONCE]:
-            deed(item)
-        if len(items) > AT_ONCE:
-            self.after(0.0, partial(self._in_groups, deed, items[AT_ONCE:]))
 
     def _ended(self, progress: ShareProgress, due: float, fate: VisitOutcome) -> None:
         self.count_visit(progress, due, fate)
