@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from thorough import some
 
 RUFF = Path(sys.executable).with_name("ruff")
 
 
-@pytest.fixture(params=["as written", "by ruff"])
+@pytest.fixture(params=some(["as written", "by ruff"], 2))
 def formatting(request, monkeypatch):
-    """Imports lay out their text by themselves, or with ruff."""
+    """Imports lay out their text by themselves, or with ruff, as in tests without this fixture."""
     if request.param == "as written":
         monkeypatch.setattr("chaperon.importing.kinds.formatter", lambda: None)
 

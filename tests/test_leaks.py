@@ -217,7 +217,7 @@ def scraped(port, found):
             )
             found[f"/metrics {len(found)}"] = got.content
 
-    came(again, within=300, every=0.2)
+    came(again, within=300, every=0.5)
 
 
 VIEWED = ("/", "/hello", "/state", "/state?from=0&to=60", "/news?after=0", "/template", "/plan?load=rate(5,hold=1)")
@@ -235,7 +235,7 @@ class Viewing:
         gevent.killall(self._greenlets)
 
     def _ask(self):
-        came(self._all, within=300, every=0.2)
+        came(self._all, within=300, every=0.5)
 
     def _get(self, path):
         with suppress(requests.RequestException):
@@ -253,7 +253,7 @@ class Viewing:
                 self._get(f"/row?{urlencode({name: row[name] for name in ('scenario', 'name', 'kind')})}")
 
     def _listen(self):
-        came(self._hear, within=300, every=0.2)
+        came(self._hear, within=300, every=0.5)
 
     def _hear(self):
         with suppress(OSError, websocket.WebSocketException):
