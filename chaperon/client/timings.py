@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from chaperon.lazy_dataclass import LazyTuple
 
 
-class Timings(NamedTuple):
+class Timings(LazyTuple):
     """Seconds spent in each stage of a request or WebSocket handshake, in order.
 
     A stage that did not happen is 0.0: a reused connection has no DNS, TCP and TLS.

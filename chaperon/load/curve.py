@@ -6,15 +6,14 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
-from chaperon.lazy_dataclass import lazy_dataclass
+from chaperon.lazy_dataclass import LazyTuple, lazy_dataclass
 
 CLOSE = 1e-9
 """Tolerance for rounding errors of a level, an area or a moment."""
 
 
-class Piece(NamedTuple):
+class Piece(LazyTuple):
     """A linear change to the level *to* within *span* seconds, from *since* or, if None, from the previous level.
 
     *phase* is the phase of the report it belongs to; without one its form and level name it.
@@ -26,7 +25,7 @@ class Piece(NamedTuple):
     phase: str = ""
 
 
-class Segment(NamedTuple):
+class Segment(LazyTuple):
     """A piece with its position: from the offset *at* the level changes from *low* to *high* in *span* seconds.
 
     *area* is the area under the curve before the segment, *phase* as in `Piece`.
@@ -72,7 +71,7 @@ class Segment(NamedTuple):
         return self.at + (2 * left / root if root else 0.0)
 
 
-class UserInterval(NamedTuple):
+class UserInterval(LazyTuple):
     """The interval in which a user is active: it starts visits from offset *on* until *off*, without end if None."""
 
     user: int

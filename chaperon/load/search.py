@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from math import sqrt
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from chaperon.errors import PlanError
+from chaperon.lazy_dataclass import LazyTuple
 
 Outcome = Literal["held", "broke", "spent"]
 """The limits held, one of them broke, or the generator reached its own capacity before the target."""
@@ -16,7 +17,7 @@ BACK_OFF = 0.1
 CONFIRMATIONS = 4
 
 
-class Trial(NamedTuple):
+class Trial(LazyTuple):
     """A rate to be tried, in visits per second. A *confirming* trial runs for longer."""
 
     rate: float

@@ -6,9 +6,8 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from heapq import nlargest
-from typing import NamedTuple
 
-from chaperon.lazy_dataclass import lazy_dataclass
+from chaperon.lazy_dataclass import LazyTuple, lazy_dataclass
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import RunEvent, Window
@@ -23,7 +22,7 @@ Name = tuple[str, str]
 """(scenario label, series name)"""
 
 
-class SeriesFigures(NamedTuple):
+class SeriesFigures(LazyTuple):
     """A series: rate and percentiles (seconds) of the last `RECENT` seconds; samples and errors since the start."""
 
     scenario: str
@@ -35,7 +34,7 @@ class SeriesFigures(NamedTuple):
     errors: int
 
 
-class ErrorFigures(NamedTuple):
+class ErrorFigures(LazyTuple):
     """An error class: its number since the start, the series and the words of the newest one."""
 
     error: str

@@ -7,10 +7,11 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 import click
 
+from chaperon.lazy_dataclass import LazyTuple
 from chaperon.report.redaction.one_line import one_line
 from chaperon.report.redaction.redaction import Redactor
 
@@ -23,7 +24,7 @@ REDACT = Redactor()
 """Masks the secrets of this process."""
 
 
-class Styled(NamedTuple):
+class Styled(LazyTuple):
     """A part of a line with a style for terminals."""
 
     text: str

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
 from gevent import Timeout
 
 from chaperon.client.network.exceptions import deadline_exceeded
+from chaperon.lazy_dataclass import LazyTuple
 
 
-class CallBudget(NamedTuple):
+class CallBudget(LazyTuple):
     """The limits of one call: *until*, a reading in seconds of the clock *now*, and *limit*, bytes of decoded body."""
 
     until: float

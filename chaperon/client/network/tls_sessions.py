@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from typing import NamedTuple
+
+from chaperon.lazy_dataclass import LazyTuple
 
 SESSIONS = 1_000
 """TLS sessions kept for each context."""
@@ -14,7 +15,7 @@ Place = tuple[str, int]
 """Host and port."""
 
 
-class KeptSession(NamedTuple):
+class KeptSession(LazyTuple):
     """A session, and the clock reading, in seconds, at which it was kept."""
 
     session: ssl.SSLSession

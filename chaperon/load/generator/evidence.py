@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+
+from chaperon.lazy_dataclass import LazyTuple
 
 Read = Callable[[str], str]
 """Returns the text of a file; raises OSError if it cannot be read."""
@@ -15,7 +16,7 @@ _GROUPS = "/sys/fs/cgroup"
 _DEPTH = 16
 
 
-class Spent(NamedTuple):
+class Spent(LazyTuple):
     """Counters in seconds, since start or between two readings. A counter that the system lacks is 0.
 
     - *cpu*: the process ran. *gc*: garbage collection.

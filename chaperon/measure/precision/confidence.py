@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+
+from chaperon.lazy_dataclass import LazyTuple
 
 LEVEL = 0.95
 SPREAD = 0.1
@@ -14,7 +15,7 @@ PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 _EXACT = 100.0
 
 
-class Interval(NamedTuple):
+class Interval(LazyTuple):
     """The 95 % confidence interval of a percentile, in the unit of the samples."""
 
     low: float
