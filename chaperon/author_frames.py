@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import linecache
 import os
-import sysconfig
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from types import FrameType
-from typing import NamedTuple
 
 from chaperon.interrupts import traceback_of
+from chaperon.lazy_dataclass import LazyTuple
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _COMPILED = "chaperon" + os.sep
 """How the file names of compiled modules begin: mypyc gives their frames relative names."""
+_PYTHON = os.path.dirname(os.__file__) + os.sep
+"""The folder of Python's own modules."""
+_LIBRARIES = tuple(os.sep + folder + os.sep for folder in ("site-packages", "dist-packages"))
+"""Folders of installed packages, wherever they lie."""
 _EXTENSION_SOURCES = (".pyx", ".pxd", ".pxi")
 """Suffixes of source files that Cython compiles; it also compiles files that end in ".py"."""
 MOST_FRAMES = 500
 """Maximum number of frames of a stack or traceback that are looked at."""
 
 
-class Place(NamedTuple):
+class Place(LazyTuple):
     """A line of code; its text is "shop.py:2 in helper"."""
 
     file: str
@@ -37,7 +40,7 @@ def is_author_file(file: str) -> bool:
     """Return whether a code object's file name is that of an author's file: no library's, and not Chaperon's."""
     if file.startswith(("<", _PACKAGE, _COMPILED)) or _is_of_extension(file):
         return False
-    return not any(file.startswith(library) or library in file for library in _libraries())
+    return not (file.startswith(_PYTHON) or any(folder in file for folder in _LIBRARIES))
 
 
 def _is_of_extension(file: str) -> bool:
@@ -48,13 +51,6 @@ def _is_of_extension(file: str) -> bool:
     if os.path.isabs(file):
         return file.endswith(_EXTENSION_SOURCES)
     return (os.sep in file or file.endswith(_EXTENSION_SOURCES)) and not os.path.exists(file)
-
-
-@cache
-def _libraries() -> frozenset[str]:
-    """Return the folders of libraries. Made when first needed: Python reads its configuration for it."""
-    folders = {sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    return frozenset(folders | {os.sep + folder + os.sep for folder in ("site-packages", "dist-packages")})
 
 
 def author_frames(frame: FrameType | None) -> list[FrameType]:
