@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from types import BuiltinFunctionType, ModuleType
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import gevent
@@ -40,8 +40,11 @@ def replace_process_ends() -> None:
     for module in [each for each in list(sys.modules.values()) if isinstance(each, ModuleType)]:
         if module.__name__.partition(".")[0] == "chaperon":
             continue
-        for name, value in list(vars(module).items()):
-            if isinstance(value, BuiltinFunctionType) and value in _ends:
+        values = vars(module)
+        if _end_ids.isdisjoint(map(id, values.values())):  # true of nearly all; a comparison of each value takes longer
+            continue
+        for name, value in list(values.items()):
+            if id(value) in _end_ids:
                 setattr(module, name, _ends[value])
 
 
@@ -56,6 +59,7 @@ def _refusable(name: str, end: Callable[..., object]) -> Callable[..., object]:
 
 
 _ends = {getattr(os, name): _refusable(name, getattr(os, name)) for name in ENDS_PROCESS if hasattr(os, name)}
+_end_ids = frozenset(map(id, _ends))
 _refuse: Callable[[str, str], None] | None = None
 """What refuses a call that would end the program, given the call and the end; it returns in a forked process."""
 
@@ -82,7 +86,6 @@ def process_exits_refused(running: Run) -> Iterator[None]:
 
     global _refuse
     replace_process_ends()  # in modules imported meanwhile
-    blocking_line(sys._getframe())  # finds the folders of libraries, which `_say_ended` cannot
     _refuse = refuse
     try:
         with _library_exit_watched(partial(_say_ended, owner)):
