@@ -36,6 +36,23 @@ def resume_gc() -> None:
 
 
 @contextmanager
+def uncollected_imports() -> Iterator[None]:
+    """Collect no garbage within the context, in which modules are imported.
+
+    After a `pause_gc` what is there at its end is left out of collections, too: it would be at the start of the run.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if gc.get_threshold() == THRESHOLDS:
+            gc.freeze()
+        if collecting:
+            gc.enable()
+
+
+@contextmanager
 def reduced_gc() -> Iterator[None]:
     """Collect garbage seldom within the context; what is there already is left out of it.
 

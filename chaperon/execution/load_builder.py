@@ -9,6 +9,7 @@ from chaperon.clock import Clock, HubClock, epoch
 from chaperon.errors import UsageError
 from chaperon.execution.local_load import LocalLoad
 from chaperon.execution.plan import RunPlan
+from chaperon.gc_tuning import uncollected_imports
 from chaperon.load.background import OnFault
 from chaperon.load.engine import Engine, Leasing
 from chaperon.load.feeder import UniqueRows, user_numbering
@@ -36,10 +37,11 @@ def preload_clients() -> None:
     """Import the HTTP and WebSocket clients, so that the first visit does not spend time on it."""
     from gevent import get_hub
 
-    import chaperon.client.http.measured
-    import chaperon.client.websocket.connect  # noqa: F401 - late: `requests` imports ssl, to be patched first
+    with uncollected_imports():
+        import chaperon.client.http.measured
+        import chaperon.client.websocket.connect  # noqa: F401 - late: `requests` imports ssl, to be patched first
 
-    get_hub().resolver  # noqa: B018 - gevent imports its resolver when it is asked for first
+        get_hub().resolver  # noqa: B018 - gevent imports its resolver when it is asked for first
 
 
 def require_wire(services: Mapping[str, Service]) -> None:
