@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.before import before
 from benchmarks.cases import CASES
 from benchmarks.compiled import STARTED_IN, go_on_compiled
-from benchmarks.crowd import LARGE, crowd, crowd_at_once, crowd_before
+from benchmarks.crowd import LARGE, crowd, crowd_before, crowd_together
 from benchmarks.duel import duel
 from benchmarks.echo import SIZES, echo
 from benchmarks.fleet import master, processes
@@ -159,7 +159,7 @@ def _crowds(args: argparse.Namespace) -> str:
     if args.crowd > LARGE or args.processes > 1:
         return crowd(args.crowd, processes=args.processes)
     crowds = [crowd(args.crowd, transport=transport) for transport in ("wire", "urllib3")]
-    return "\n".join([*crowds, *([k6_crowd(args.crowd)] if has_k6() else []), crowd_at_once()])
+    return "\n".join([*crowds, *([k6_crowd(args.crowd)] if has_k6() else []), crowd_together()])
 
 
 def _truth(seeds: int, only: list[str]) -> str:

@@ -68,29 +68,50 @@ environment = Environment(
 
 _TOGETHER = """
 from pathlib import Path
-from time import perf_counter, process_time
+from time import process_time
 
 from chaperon import Environment, Scenario, Service, run, step, users
 
-USED, BEGAN, LEFT = [], [], [{users}]
+USED, BEGAN, LEFT, LAST = [], [], [{users}], [0.0, 0.0]
 
 def setup():
     USED.append(process_time())
 
 def init(session):
     if not BEGAN:
-        BEGAN.append(perf_counter())
+        BEGAN.append(session.clock.now())
 
 @step
 def look(session):
-    session.get("/")
+    arrived = session.get("/")._arrived
+    LAST[:] = max(LAST[0], arrived.ready), max(LAST[1], arrived.sent)
     LEFT[0] -= 1
     if not LEFT[0]:
-        Path("{answered}").write_text(f"{{perf_counter() - BEGAN[0]}} {{process_time() - USED[0]}}")
+        moments = [moment - BEGAN[0] for moment in (*LAST, session.clock.now())]
+        Path("{answered}").write_text(f"{{' '.join(map(str, moments))}} {{process_time() - USED[0]}}")
 
 crowd = Scenario(look, init=init)
 environment = Environment(setup=setup, scenarios=[run(crowd, users({users}, hold={hold}, think={think}))])
 """
+
+
+@dataclass(frozen=True)
+class Together:
+    """When the last of the users that started together was connected, had sent its request and had its answer.
+
+    In seconds since the first one started; *used* are the CPU seconds until the last answer.
+    """
+
+    connected: float
+    sent: float
+    answered: float
+    used: float
+
+    def __str__(self) -> str:
+        return (
+            f"the last connection after {self.connected:.2f} s, the last request sent after {self.sent:.2f} s, "
+            f"the last answer after {self.answered:.2f} s"
+        )
 
 
 def crowd(users: int = 10_000, hold: float = 10.0, transport: str = "wire", processes: int = 1) -> str:
@@ -138,42 +159,39 @@ def crowd_before(commit: str, users: int, pairs: int) -> str:
     return "\n".join(lines)
 
 
-def crowd_at_once(users: int = STARTED_TOGETHER) -> str:
-    """Start all users at the same moment; return when the last one had its first answer, as lines.
+def crowd_together(users: int = STARTED_TOGETHER) -> str:
+    """Start all users at the same moment; return when the last one was connected, sent and answered, as lines.
 
     Beside it, what the same costs without Chaperon: a bare loop (`bare_crowd.py`). A user's CPU is what all take until
     the last answer, beyond what a single one does, shared out.
     """
     with crowded_target(users) as (target, folder, core):
-        took, bare = _bare(users, target, core)
+        bare = _bare(users, target, core)
         place = Place(target, folder, core)
         alone, seen = (_run(place, many, 0.0, 8.0, LONG_THINK, _TOGETHER) for many in (1, users))
-        since, used = _answered(folder, users)
-        each, least = (used - _answered(folder, 1)[1]) / users, bare / users
+        ours, one = (_read(folder / f"answered_{many}") for many in (users, 1))
+        each, least = (ours.used - one.used) / users, bare.used / users
     return (
-        f"{users:,} users started at once: {seen.requests:,} requests, the last answer after {since:.2f} s, "
+        f"{users:,} users started together: {seen.requests:,} requests, {ours}, "
         f"the slowest visit took {seen.slowest:.2f} s, {each * 1e6:.0f} µs of CPU a user, {seen.verdict}{seen.why}; "
         f"beyond the {alone.most / 1e6:.0f} MB of one they take {(seen.most - alone.most) / users:,.0f} B each\n"
-        f"  a bare loop: answered in {took:.2f} s, {least * 1e6:.0f} µs of CPU a user (Chaperon {each / least:.2f} ×)"
+        f"  a bare loop: {bare}, {least * 1e6:.0f} µs of CPU a user (Chaperon {each / least:.2f} ×)"
     )
 
 
-def _answered(folder: Path, users: int) -> tuple[float, float]:
-    """Return the seconds until the last of the users had its answer, and the CPU seconds until then."""
-    since, used = (folder / f"answered_{users}").read_text().split()
-    return float(since), float(used)
+def _read(file: Path) -> Together:
+    return Together(*map(float, file.read_text().split()))
 
 
-def _bare(users: int, target: Target, core: int) -> tuple[float, float]:
-    """Return the seconds until a bare loop has all answers, and its CPU seconds meanwhile."""
+def _bare(users: int, target: Target, core: int) -> Together:
+    """Return the moments of a bare loop."""
     places = [urlsplit(url) for url in target.urls]
     command = [sys.executable, "-m", "benchmarks.bare_crowd", str(users), str(places[0].port)]
     command += [place.hostname or "" for place in places]
     done = subprocess.run(pinned(core, command), capture_output=True, text=True, timeout=PATIENCE)
     if done.returncode:
         raise SystemExit(f"benchmarks: the bare loop ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    took, used = done.stdout.split()
-    return float(took), float(used)
+    return Together(*map(float, done.stdout.split()))
 
 
 @contextmanager
