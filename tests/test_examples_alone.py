@@ -9,7 +9,9 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
+from threading import Lock
 
 import pytest
 
@@ -18,12 +20,16 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SERVERS = sorted(path.stem for path in (ROOT / "examples" / "servers").glob("[!_]*.py"))
 BESIDES = {"cluster": 1, "embedded_master": 1}
 """Examples whose second command is for another shell, with the number of commands that are started first."""
+LONGEST = ("embedded_master", "cluster", "basic_account_login", "firehose")
+"""Examples that are started first, for the others run beside them; the first two have masters at the same port."""
 AT_ONCE = 4
 """How many examples run at the same time: each of them keeps a small part of a core busy."""
 AS_TYPED = "test_an_example_passes_as_typed["
 RUNS = int(os.environ.get("EXAMPLE_RUNS", "1"))
 """How often each is run: `EXAMPLE_RUNS=2 python -m pytest -m examples` runs each twice."""
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+PORT_OF_MASTERS = Lock()
+"""Held while an example of BESIDES runs."""
 
 
 def typed(path):
@@ -55,18 +61,25 @@ def passes(path):
     """Run an example as its first lines say; return what is wrong, or nothing."""
     master, *worker = typed(path)
     beside = worker[: BESIDES.get(path.stem, 0)]
-    for _ in range(RUNS):
-        output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        working = [subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, **output) for command in beside]
-        try:
-            done = run(master)
-            if done.returncode != 0 or not re.search(r"^PASS ", done.stdout, re.MULTILINE):
-                return done.stdout + done.stderr
-        finally:
-            for each in working:
-                each.send_signal(signal.SIGINT)
-                each.wait(timeout=30)
+    with PORT_OF_MASTERS if beside else nullcontext():
+        for _ in range(RUNS):
+            if wrong := passes_once(master, beside):
+                return wrong
     return ""
+
+
+def passes_once(command, beside):
+    """Run a command while the others run; return what is wrong, or nothing."""
+    output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    working = [subprocess.Popen(each, cwd=ROOT, env=ENVIRONMENT, **output) for each in beside]
+    try:
+        done = run(command)
+        passed = done.returncode == 0 and re.search(r"^PASS ", done.stdout, re.MULTILINE)
+        return "" if passed else done.stdout + done.stderr
+    finally:
+        for each in working:
+            each.send_signal(signal.SIGINT)
+            each.wait(timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +87,7 @@ def runs(request):
     """Run the chosen examples, AT_ONCE at a time: most of the time they wait. Each test asks for the result of one."""
     items = [item for item in request.session.items if item.nodeid.startswith(f"{request.node.nodeid}::{AS_TYPED}")]
     paths = [item.callspec.params["path"] for item in items]
+    paths.sort(key=lambda path: LONGEST.index(path.stem) if path.stem in LONGEST else len(LONGEST))
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield {path: pool.submit(passes, path) for path in paths}
 

@@ -177,7 +177,6 @@ def test_a_server_frozen_for_a_fifth_of_the_time_shows_in_an_open_load(server, c
 
 
 @pytest.mark.faults
-@pytest.mark.alone
 def test_a_closed_load_does_not_see_it_which_is_why_there_are_open_ones(server, chaperon):
     target = server(freeze=0.6, every=3.0)
 
