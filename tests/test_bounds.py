@@ -38,7 +38,7 @@ def sizes(window):
 @pytest.mark.long
 def test_a_window_at_twice_the_bound_loses_tags_and_no_sample():
     keys = [Key("shop", "GET /", "http", tags=(("id", f"{k}-{'x' * 180}"),)) for k in range(9_900)]
-    window = window_of(keys, each=20)
+    window = window_of(keys, each=40)
     with pytest.raises(WindowTooLarge, match="exceeds the limit of 4,194,304 for a message"):
         pack_window(window, began=0.0)
 

@@ -171,7 +171,7 @@ def test_sketches_that_arrived_add_up_to_all_their_samples_whether_looked_at_or_
 def test_a_window_that_tells_of_a_series_twice_is_refused():
     window = recorded([sample("a"), sample("b")]).cut()
     content = list(unpack(zlib.decompress(pack_window(window, began=0.0))))
-    content[11] = (content[11][0], content[11][0])
+    content[11] = pack([unpack(content[11])[0]] * 2)
 
     with pytest.raises(WireError, match="listed twice"):
         unpack_window(zlib.compress(pack(content)), "alpha", began=0.0)

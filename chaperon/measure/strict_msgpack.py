@@ -76,6 +76,20 @@ def _signed_whole(value: Any) -> int:
     return value
 
 
+def _whole_numbers(value: Any) -> Any:
+    """As `_list_of(_whole)`, but faster."""
+    if type(value) is not tuple:
+        raise WireError(f"{excerpt(value)} is not a list")
+    most = MOST_COUNT
+    for each in value:
+        if type(each) is not int:
+            _whole(each)
+        number: int = each  # mypyc: compared as a machine word
+        if number < 0 or number > most:
+            _whole(number)
+    return value
+
+
 def _number(value: Any) -> float:
     if type(value) not in (int, float) or not 0 <= value <= MOST_NUMBER:
         raise WireError(f"{excerpt(value)} is not a number from 0 to {MOST_NUMBER:.0e}")
@@ -149,6 +163,8 @@ def reader(hint: Any, *, signed: bool = False) -> Check:
     if origin is Literal:
         return _one_of(inner)
     if origin is tuple:
+        if inner == (int, ...) and not signed:
+            return _whole_numbers
         if inner[1:] == (...,):
             return _list_of(reader(inner[0], signed=signed))
         return _fields_of([reader(i, signed=signed) for i in inner])

@@ -47,13 +47,13 @@ class DeadTarget:
         """Add the windows of a closed second."""
         reached = False
         for window in windows:
-            requests = [series for key, series in window.series.items() if key.is_request]
             opened = window.health.get("connections_opened", 0.0)
             before = self._opened.get(window.worker, 0.0)
             self._opened[window.worker] = max(opened, before)
-            if opened > before or any(series.good.count for series in requests):
+            series = window.series.items()
+            if opened > before or any(each.good.count and key.is_request for key, each in series):
                 reached = True
-            elif not window.unreached and any(series.bad.count for series in requests):
+            elif not window.unreached and any(each.bad.count and key.is_request for key, each in series):
                 reached = True  # answered, or not over the network at all
         if reached:
             self._reached, self._since = True, None

@@ -164,17 +164,18 @@ class LossCorrections:
         are fixed by the plan, so that a visit can be made twice.
         """
         changed = []
-        spare = Counter[str]()
+        spare: dict[str, int] = {}  # no Counter: making one takes longer than all else here
         for (label, _), counts in found.items():
-            spare[label] -= counts.planned
+            spare[label] = spare.get(label, 0) - counts.planned
         for place, counts in window.ledger.items():
             if counts.lost:
                 self._declared[place] += counts.lost
                 self._declared_until[place] = max(self._declared_until.get(place, 0), window.at)
                 changed.append(place)
             if given_up and counts.planned and place[0] in scheduled:
-                known = min(spare[place[0]], counts.planned)
-                spare[place[0]] -= known
+                left = spare.get(place[0], 0)
+                known = min(left, counts.planned)
+                spare[place[0]] = left - known
                 self._late[place] += counts.planned - known
                 changed.append(place)
         changes: LedgerChanges = {}

@@ -10,7 +10,7 @@ from chaperon.errors import LoadError, OtherProtocol, WireError
 from chaperon.measure.quantity import count_text
 from chaperon.measure.strict_msgpack import LARGEST, Check, pack, plain, reader, unpack
 
-PROTOCOL = 16
+PROTOCOL = 17
 
 
 def encode(message: Message) -> bytes:

@@ -1,4 +1,8 @@
-"""The messages between master and workers: dataclasses of plain values. They may be lost, doubled or late."""
+"""The messages between master and workers: dataclasses of plain values. They may be lost, doubled or late.
+
+No message is changed once it is made. Those of which a master makes thousands a second are not frozen, since a frozen
+one is made in twice the time.
+"""
 
 from __future__ import annotations
 
@@ -123,7 +127,7 @@ class BundleChunk:
     data: bytes
 
 
-@lazy_dataclass(frozen=True, slots=True)
+@lazy_dataclass(slots=True)
 class Ping:
     """The complete state of a worker: a heartbeat, sent every half interval; *sent_at* is the worker's clock.
 
@@ -152,7 +156,7 @@ class Ping:
     endpoint: str = ""
 
 
-@lazy_dataclass(frozen=True, slots=True)
+@lazy_dataclass(slots=True)
 class Pong:
     """The complete orders of a master, sent as the answer to every ping.
 
@@ -183,7 +187,7 @@ class Offer:
     lease: Lease
 
 
-@lazy_dataclass(frozen=True, slots=True)
+@lazy_dataclass(slots=True)
 class WindowFrame:
     """A window in packed form, *body*, with its number."""
 

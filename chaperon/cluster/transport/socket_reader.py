@@ -12,9 +12,7 @@ from gevent.event import Event
 POLL_INTERVAL = 0.25
 """Seconds after which a socket without a signal is asked again: a signal can be lost."""
 
-_NOBLOCK, _RCVMORE, _FD, _EVENTS, _POLLIN = (
-    int(each) for each in (zmq.NOBLOCK, zmq.RCVMORE, zmq.FD, zmq.EVENTS, zmq.POLLIN)
-)
+_NOBLOCK, _FD, _EVENTS, _POLLIN = (int(each) for each in (zmq.NOBLOCK, zmq.FD, zmq.EVENTS, zmq.POLLIN))
 
 
 class SocketReader:
@@ -47,15 +45,17 @@ class SocketReader:
         socket = self._socket
         while True:
             try:
-                parts = [socket.recv(_NOBLOCK)]
+                frame = socket.recv(_NOBLOCK, False)
             except zmq.Again:
                 self._wait()
                 if gather is not None:
                     gevent.sleep(gather())
             else:
                 break
-        while socket.getsockopt(_RCVMORE):
-            parts.append(socket.recv(_NOBLOCK, not frames))
+        parts = [frame.bytes]
+        while frame.more:  # a frame knows it; to ask the socket takes longer than to receive
+            frame = socket.recv(_NOBLOCK, False)
+            parts.append(frame if frames else frame.bytes)
         return parts
 
     def after_send(self) -> None:

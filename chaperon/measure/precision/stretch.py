@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from itertools import repeat
 
@@ -64,7 +65,9 @@ def stretch_sum(many: Sequence[SeriesStretch]) -> SeriesStretch:
 
 
 def _sketch(kept: Centroids) -> Sketch:
-    weights = list(kept.weights) or None
+    weights = list(kept.weights)
     pairs = zip(kept.means, weights or repeat(1), strict=False)
     total = sum(mean * weight for mean, weight in pairs)
+    if not weights:
+        return Sketch.of_values(array("d", kept.means).tobytes(), total=total, low=kept.low, high=kept.high)
     return Sketch.of(list(kept.means), weights, kept.count, total=total, low=kept.low, high=kept.high)
