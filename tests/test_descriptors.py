@@ -47,7 +47,7 @@ def test_too_few_descriptors_are_one_line_with_the_remedy(shells, command, n):
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("n", [60, 64])
+@pytest.mark.parametrize("n", some([60, 64], 2))
 def test_the_least_that_is_asked_for_is_enough(shells, target, n):
     done = limited((*COMMANDS["local"], "--url", target.url), shells.folder, n)
 

@@ -15,7 +15,7 @@ import pytest
 from fuzz_run_files import fuzz
 from test_fleet import Ground
 from test_golden_report import scenarios
-from thorough import some
+from thorough import examples, some
 
 from chaperon import Environment, RunFileError, Scenario, UsageError, rate, read_run, run, users
 from chaperon.errors import OutputError
@@ -245,7 +245,7 @@ def test_any_change_of_its_bytes_ends_in_a_report_or_a_refusal(kept, tmp_path):
     chance = random.Random(4)
     changed = tmp_path / "changed.chap"
     tracemalloc.start()
-    for _ in range(150):
+    for _ in range(examples(300)):
         with changed.open("wb") as out:
             for kind, payload in frames:
                 if chance.random() < 0.15 and payload:
