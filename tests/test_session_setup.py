@@ -178,3 +178,22 @@ def test_the_connection_of_a_session_without_a_client_is_closed_at_its_end(targe
     once(target, work)
 
     assert pools[0].idle == []
+
+
+UNUSUAL = {"urllib3": {"transport": "urllib3"}, "auth that signs": {"auth": lambda request: request}, "replaced": {}}
+
+
+@pytest.mark.parametrize("settings", UNUSUAL)
+def test_a_session_has_a_client_of_its_own_where_requests_may_differ(target, monkeypatch, settings):
+    opened, usual = [], requests.sessions.Session.__init__
+    if settings == "replaced":
+        monkeypatch.setattr(requests.sessions.Session, "__init__", lambda self: usual(self))
+
+    def work(session):
+        session.get("/")
+        opened.append(list(session._clients._shared.https))
+
+    once(target, work, **UNUSUAL[settings])
+
+    assert opened == [["default"]]
+    assert target.asked == ["GET /"]
