@@ -25,7 +25,9 @@ except UsageError as exc:  # the hub of gevent would abort
 
 from gevent import monkey  # noqa: E402 - late: as above it says why it may abort
 
-_look_up, _found = metadata.entry_points, metadata.entry_points()
+_look_up = metadata.entry_points
+_has_plug_ins = any("gevent.plugins" in (each.read_text("entry_points.txt") or "") for each in metadata.distributions())
+_found = _look_up() if _has_plug_ins else metadata.EntryPoints()  # few have some, and to parse all texts takes longer
 try:  # `patch_all` looks up plug-ins 25 times, and each time the folders of all installed packages are read
     metadata.entry_points = lambda *, group: _found.select(group=group)  # type: ignore[assignment]  # called only so
     monkey.patch_all()
