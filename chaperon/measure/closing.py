@@ -8,6 +8,7 @@ from dataclasses import field
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.quantity import count_text
 from chaperon.measure.window import Window
+from chaperon.measure.window_merge import SampleCounts
 from chaperon.signed import Signed
 
 IN_FLIGHT = (
@@ -52,13 +53,11 @@ class Reported:
     requests: int = 0
     visits: dict[str, int] = field(default_factory=dict)
 
-    def add(self, window: Window) -> None:
-        """Add the counts of one window."""
+    def add(self, window: Window, samples: SampleCounts) -> None:
+        """Add the counts of one window, *samples* are how many it has."""
         self.windows += 1
-        for key, series in window.series.items():
-            self.samples += series.count
-            if key.kind == "http":
-                self.requests += series.count
+        self.samples += samples.samples
+        self.requests += samples.http
         for (label, _), counts in window.ledger.items():
             self.visits[label] = self.visits.get(label, 0) + counts.planned
 

@@ -211,14 +211,17 @@ class _Columns:
     def packed(self) -> tuple[bytes, ...]:
         upper = array("I", self._means.tobytes())[_LOWER::2]
         means = _planes(array("I", [bits + 128 & 0xFFFFFF00 for bits in upper]))[_LOWER * len(upper) :]
-        return _planes(self._exact), means[: _SENT * len(upper)], _planes(self._weights), _planes(self._slowest)
+        return self._exact.tobytes(), means[: _SENT * len(upper)], _planes(self._weights), _planes(self._slowest)
 
 
 def _series(counts: tuple[int, ...], planes: Sequence[bytes], number: int, began: float) -> list[Series]:
     """Return *number* series decoded from their columns. Raises WireError unless they use up every column exactly."""
-    exact, weights, top = _column("d", planes[0]), _column("I", planes[2]), _column("f", planes[3])
     packed = _means(planes[1])
-    means: list[float] = _numbers("d", packed)
+    try:
+        exact, means = _numbers("d", planes[0]), _numbers("d", packed)
+    except TypeError:  # not as many bytes as numbers have
+        raise WireError("a truncated column") from None
+    weights, top = _column("I", planes[2]), _column("f", planes[3])
     if not (_finite(exact) and _finite(means) and _finite(top)):
         raise WireError("a window with a number that is not finite")
     if len(top) % 2:
@@ -333,7 +336,9 @@ def _planes(values: array[Any]) -> bytes:
     return b"".join(raw[place::size] for place in range(size))
 
 
-def _column(kind: Literal["d", "f", "I"], planes: bytes) -> list[Any]:
+def _column(kind: Literal["f", "I"], planes: bytes) -> list[Any]:
+    if not planes:
+        return []  # as most are of weights
     size = calcsize(kind)
     if len(planes) % size:
         raise WireError("a truncated column")
@@ -343,7 +348,7 @@ def _column(kind: Literal["d", "f", "I"], planes: bytes) -> list[Any]:
     return _numbers(kind, raw)
 
 
-def _numbers(kind: Literal["d", "f", "I"], raw: bytearray) -> list[Any]:
+def _numbers(kind: Literal["d", "f", "I"], raw: bytes | bytearray) -> list[Any]:
     return memoryview(raw).cast(kind).tolist()
 
 

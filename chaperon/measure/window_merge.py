@@ -5,15 +5,41 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from chaperon.measure.exchange import first_exchanges
-from chaperon.measure.sample import RESPONSES, Key
+from chaperon.measure.sample import NON_REQUEST_KINDS, RESPONSES, Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, VisitCounts, Window
 
 _COUNTS = ("stalls", "starts", "dropped_late", "dropped_cap", "gc", "queued", "throttled", "throttles", "steal")
 COUNTED = frozenset((*_COUNTS, *RESPONSES[1:]))
 """The health figures that are counts of one window, which are summed; of the others the greatest counts."""
+
+
+class SampleCounts(NamedTuple):
+    """How many samples a window has, how many of them are HTTP requests, requests of any kind, requests in error."""
+
+    samples: int
+    http: int
+    requests: int
+    errors: int
+
+
+def sample_counts(window: Window) -> SampleCounts:
+    """Return how many samples a window has. A master counts those of every series of every window."""
+    samples = http = requests = errors = 0
+    for key, series in window.series.items():
+        failing = series.bad.count + series.censored.count
+        count = series.good.count + failing
+        kind = key.kind
+        samples += count
+        if kind == "http":
+            http += count
+        if kind not in NON_REQUEST_KINDS:
+            requests += count
+            errors += failing
+    return SampleCounts(samples, http, requests, errors)
 
 
 def merge_worst(known: dict[str, float], seen: Mapping[str, float]) -> None:

@@ -13,7 +13,7 @@ from chaperon.measure.exchange import ErrorPlace, Exchange
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts, Window
-from chaperon.measure.window_merge import merge_worst
+from chaperon.measure.window_merge import merge_worst, sample_counts
 
 
 @lazy_dataclass(slots=True)
@@ -81,12 +81,10 @@ class WorkerStats:
         self.windows += 1
         self.last = max(self.last, window.at)
         self.visits += sum(c.done + c.failed + c.interrupted for c in window.ledger.values())
-        for key, series in window.series.items():
-            if key.is_request:
-                failing = series.bad.count + series.censored.count
-                self.requests += series.good.count + failing
-                self.errors += failing
-        self.reported.add(window)
+        counts = sample_counts(window)
+        self.requests += counts.requests
+        self.errors += counts.errors
+        self.reported.add(window, counts)
         merge_worst(self.health, window.health)
         self.latest = window.health
         return True
