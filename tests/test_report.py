@@ -135,6 +135,32 @@ def test_the_pulse_is_of_the_last_seconds():
     assert 0 < pulse.p50 < pulse.p95
 
 
+def test_visits_count_in_the_second_in_which_they_ended_with_every_outcome_they_can_have_once_begun():
+    collector, late = Collector(["a", "b"], patience=2.0), None
+    recorders = [Recorder(name, began=0.0) for name in ("a", "b")]
+    fates = ["done", "failed", "interrupted", "no_row"]
+    for second in range(12):
+        for recorder in recorders:
+            for fate in ("planned", "planned", "dropped"):
+                recorder.count_visit("shop", second, fate)
+            for fate in fates if second >= 3 else ():
+                recorder.count_visit("shop", second - 3, fate)  # each lasts 3 s
+            window = recorder.cut(users=12)
+            if second == 8 and recorder.worker == "b":
+                late = window
+            else:
+                collector.add(window)
+    collector.close()
+
+    before = collector.pulse()
+    collector.add(late)
+    pulse = collector.pulse()
+
+    assert (before.visits_rate, pulse.visits_rate) == (7.2, 8.0)
+    assert [row.visits for row in pulse.seconds] == [0] * 3 + [8] * 9
+    assert pulse.visits == 8 * 9
+
+
 def test_failing_for_counts_the_seconds_in_which_nothing_else_happened():
     record, collector = Recorder("a", began=0.0), Collector(["a"])
     seen = []

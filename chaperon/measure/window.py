@@ -50,6 +50,11 @@ class VisitCounts:
         return self.done + self.failed + self.interrupted + self.no_row + self.dropped + self.lost
 
     @property
+    def made(self) -> int:
+        """The number of visits that ended after they had begun, however they ended."""
+        return self.done + self.failed + self.interrupted + self.no_row
+
+    @property
     def outcomes(self) -> str:
         """The counts that are not 0 as text, such as "4 done, 1 no row"; "none ended" if all are."""
         counts = [(name, getattr(self, name)) for name in OUTCOMES]

@@ -125,6 +125,7 @@ class Collector:
             self._sums.notes[LATE] += 1
             merged = self._sums.merge(window.at, [window], late=True)
             self._spool.add(window.at, merged.series)
+            self._add_to_minute(window.at, merged)
             self._notify(window.at, merged, [window])
         else:
             self._open.setdefault(window.at, {})[window.worker] = window
@@ -184,18 +185,17 @@ class Collector:
         seconds = self._sums.seconds
         if not seconds:
             return Pulse()
-        rows = [seconds[at] for at, _ in self._recent if at in seconds]
+        rows = list(self._minute)[-RECENT:]
         population = Population.merge_all([p for _, p in self._recent])
         p50, p95, p99 = (population.quantile(q) for q in (0.5, 0.95, 0.99))
         requests, errors = sum(r.requests for r in rows), sum(r.errors for r in rows)
         ledger = self._sums.ledger.values()
         newest = self._newest_error()
-        recent_visits = sum(r.counts.done + r.counts.failed for r in rows)
         return Pulse(
             elapsed=self._closed + 1,
-            users=rows[-1].users if rows else 0,
+            users=seconds[rows[-1].at].users if rows else 0,
             requests_rate=requests / max(len(rows), 1),
-            visits_rate=recent_visits / max(len(rows), 1),
+            visits_rate=sum(r.visits for r in rows) / max(len(rows), 1),
             errors=self._sums.request_errors,
             error_share=errors / requests if requests else 0.0,
             p50=p50.value if p50 else None,
@@ -204,7 +204,7 @@ class Collector:
             p95_at_least=p95.at_least if p95 else None,
             p99=p99.value if p99 else None,
             p99_at_least=p99.at_least if p99 else None,
-            visits=sum(c.done + c.failed + c.interrupted for c in ledger),
+            visits=sum(c.made for c in ledger),
             requests=self._sums.requests,
             dropped=sum(c.dropped for c in ledger),
             error="" if newest is None else self._error_text(newest),
@@ -304,13 +304,24 @@ class Collector:
                 merged.requests,
                 merged.errors,
                 visits.planned,
-                visits.done + visits.failed,
+                visits.made,
                 *(each.lower if each else None for each in times),
             )
         )
         self._requests_failing.record(second, bad=merged.errors, good=good)
         self._visits_failing.record(second, bad=visits.failed, good=visits.done + good)
         self._notify(second, merged, windows)
+
+    def _add_to_minute(self, second: int, late: MergedSecond) -> None:
+        """Add what came late for a second to its counts among the last ones; its percentiles stay as they are."""
+        for place, row in enumerate(self._minute):
+            if row.at == second:
+                self._minute[place] = row._replace(
+                    requests=row.requests + late.requests,
+                    errors=row.errors + late.errors,
+                    planned=row.planned + late.counts.planned,
+                    visits=row.visits + late.counts.made,
+                )
 
     def _in_order(self, windows: Mapping[str, Window]) -> list[Window]:
         return [windows[name] for name in self._workers if name in windows]

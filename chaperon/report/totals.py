@@ -111,7 +111,7 @@ class LimitState:
 
 
 class RecentSecond(LazyTuple):
-    """A closed second among the live figures: *planned* visits were due in it, *visits* ended.
+    """A closed second among the live figures: *planned* visits were due in it, *visits* that had begun ended in it.
 
     The percentiles are in seconds, of the good and censored requests, however few there are; lower bounds where
     they lie among the censored ones; None without any.
@@ -131,7 +131,8 @@ class RecentSecond(LazyTuple):
 class Pulse:
     """The live figures of a run: rates and percentiles of the last closed seconds, counts since the start.
 
-    Times are in seconds, rates per second. A percentile that lies among censored requests is
+    Times are in seconds, rates per second. Visits count in the second in which they ended, once they had begun.
+    A percentile that lies among censored requests is
     None, and its lower bound is in the field ending in *at_least*. *error* is the error class that
     came up last of those that still occur (the text of an exception of the author's code, with its line), with
     its series and its count since the start. *limit*
