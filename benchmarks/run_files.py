@@ -47,7 +47,7 @@ def _in_own_process(what: str, file: Path, *numbers: int) -> tuple[float, float]
 def written(file: Path, seconds: int, rate: int) -> float:
     """Write a run of lognormal latencies; return the share of a core that the writing itself took."""
     writer, recorder, chance = RunFileWriter(file), Recorder("local", began=BEGAN), Random(1)
-    writer.begin(RunHeader("chaperon-run/2", "2026-01-01T00:00:00Z", BEGAN, BEGAN, "shop", 1, (), (), {}, None), str)
+    writer.begin(RunHeader("chaperon-run/1", "2026-01-01T00:00:00Z", BEGAN, BEGAN, "shop", 1, (), (), {}, None), str)
     keys = [Key("shop", f"GET /{number}") for number in range(SERIES)]
     spent = 0.0
     for second in range(seconds):

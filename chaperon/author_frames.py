@@ -7,9 +7,9 @@ import os
 from collections.abc import Sequence
 from functools import lru_cache
 from types import FrameType
+from typing import NamedTuple
 
 from chaperon.interrupts import traceback_of
-from chaperon.lazy_dataclass import LazyTuple
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _COMPILED = "chaperon" + os.sep
@@ -24,7 +24,7 @@ MOST_FRAMES = 500
 """Maximum number of frames of a stack or traceback that are looked at."""
 
 
-class Place(LazyTuple):
+class Place(NamedTuple):
     """A line of code; its text is "shop.py:2 in helper"."""
 
     file: str

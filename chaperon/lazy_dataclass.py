@@ -1,15 +1,14 @@
-"""Dataclasses and named tuples whose constructor is compiled when it is first used: most starts need few of them."""
+"""Dataclasses whose `__init__` is compiled when it is first used: most are not needed to start a run."""
 
 from __future__ import annotations
 
 import sys
-from collections import _tuplegetter  # type: ignore[attr-defined]  # reads a field fastest
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, fields
 from operator import attrgetter
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["LazyTuple", "lazy_dataclass"]
+__all__ = ["lazy_dataclass"]
 
 
 class _NotGiven:
@@ -24,7 +23,6 @@ _NOT_GIVEN: Any = _NotGiven()
 if TYPE_CHECKING:
     from collections.abc import Callable
     from dataclasses import dataclass as lazy_dataclass
-    from typing import NamedTuple as LazyTuple
 else:
 
     def lazy_dataclass(
@@ -174,83 +172,3 @@ def _state(self: Any) -> list[Any]:
 def _restore(self: Any, state: list[Any]) -> None:
     for each, value in zip(fields(self), state, strict=True):
         object.__setattr__(self, each.name, value)
-
-
-class _Named(tuple):  # type: ignore[type-arg]
-    """The methods that all named tuples share."""
-
-    __slots__ = ()
-
-    @classmethod
-    def _make(cls: Any, values: Any) -> Any:
-        made = tuple.__new__(cls, values)
-        if len(made) != len(cls._fields):
-            raise TypeError(f"Expected {len(cls._fields)} arguments, got {len(made)}")
-        return made
-
-    def _replace(self: Any, /, **changed: Any) -> Any:
-        made = self._make(map(changed.pop, self._fields, self))
-        if changed:
-            raise ValueError(f"Got unexpected field names: {list(changed)!r}")
-        return made
-
-    __replace__ = _replace
-
-    def _asdict(self: Any) -> dict[str, Any]:
-        return dict(zip(self._fields, self, strict=True))
-
-    def __repr__(self: Any) -> str:
-        values = ", ".join([f"{name}={value!r}" for name, value in zip(self._fields, self, strict=True)])
-        return f"{self.__class__.__name__}({values})"
-
-    def __getnewargs__(self: Any) -> tuple[Any, ...]:
-        return tuple(self)
-
-
-class _Maker(type):
-    """Makes a named tuple of a class that `LazyTuple` is a base of."""
-
-    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> type:
-        fields = tuple(namespace.get("__annotations__", ()))
-        defaults = {each: namespace[each] for each in fields if each in namespace}
-        if tuple(defaults) != fields[len(fields) - len(defaults) :]:
-            raise TypeError(f"{name}: a field without a default follows one that has one")
-        getters = {each: _tuplegetter(index, "A field.") for index, each in enumerate(fields)}
-        made = {"__slots__": (), "_fields": fields, "_field_defaults": defaults, "__match_args__": fields}
-        new = _New()
-        new.cls = type(name, (_Named,), {"__new__": new, **namespace, **made, **getters})
-        return new.cls  # type: ignore[no-any-return]
-
-
-class _New:
-    """Takes the place of `__new__` until it is first looked up."""
-
-    cls: Any
-
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        method = _compiled_new(self.cls)
-        self.cls.__new__ = staticmethod(method)
-        return method
-
-
-def _compiled_new(cls: Any) -> Any:
-    """Return `__new__`, which makes the tuple of its arguments, or of the defaults of fields."""
-    names = "".join([f"{each}, " for each in cls._fields])
-    method = eval(f"lambda _cls, {names}: _new(_cls, ({names}))", {"_new": tuple.__new__, "__builtins__": {}})
-    method.__defaults__ = tuple(cls._field_defaults.values())
-    method.__name__, method.__qualname__ = "__new__", f"{cls.__qualname__}.__new__"
-    method.__module__ = cls.__module__
-    method.__annotations__ = dict(cls.__annotations__)
-    return method
-
-
-class _LazyTuple:
-    """The base of named tuples, in place of `typing.NamedTuple`, which compiles more for each of them."""
-
-    def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type, ...]:
-        return (_Base,)
-
-
-_Base = type.__new__(_Maker, "_Base", (), {})
-if not TYPE_CHECKING:
-    LazyTuple = _LazyTuple()

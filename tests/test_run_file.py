@@ -226,9 +226,9 @@ def test_a_file_of_another_schema_is_refused_by_its_name(kept, tmp_path):
     header = next(iter(FrameReader(kept[0].open("rb"))))[1]
     other = tmp_path / "other.chap"
     with other.open("wb") as file:
-        write_frame(file.fileno(), 1, header.replace(b"chaperon-run/2", b"chaperon-run/9"))
+        write_frame(file.fileno(), 1, header.replace(b"chaperon-run/1", b"chaperon-run/9"))
 
-    with pytest.raises(RunFileError, match="'chaperon-run/9': this version of Chaperon reads 'chaperon-run/2'"):
+    with pytest.raises(RunFileError, match="'chaperon-run/9': this version of Chaperon reads 'chaperon-run/1'"):
         read_run(other)
 
 
@@ -306,7 +306,7 @@ def windows_of(seconds, secret="", worker="w", began=1000.0):
 
 def header(**values):
     plain = {
-        "schema": "chaperon-run/2",
+        "schema": "chaperon-run/1",
         "started": "2026-01-01T00:00:00Z",
         "time": 1.7e9,
         "began": 1000.0,

@@ -6,10 +6,10 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from chaperon.errors import UsageError
-from chaperon.lazy_dataclass import LazyTuple, lazy_dataclass
+from chaperon.lazy_dataclass import lazy_dataclass
 
 FILE = "chaperon.toml"
 PROJECT = "pyproject.toml"
@@ -20,7 +20,7 @@ Words = Callable[[str, Any], Iterator[str]]
 """Yields the words that a name and its value in a table stand for, such as "late=100ms"."""
 
 
-class FileValue(LazyTuple):
+class FileValue(NamedTuple):
     """The value of one option as TOML gives it, with the place it is from."""
 
     value: Any

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from chaperon.lazy_dataclass import LazyTuple
+from typing import NamedTuple
 
 
-class Timings(LazyTuple):
+class Timings(NamedTuple):
     """Seconds spent in each stage of a request or WebSocket handshake, in order.
 
     A stage that did not happen is 0.0: a reused connection has no DNS, TCP and TLS.

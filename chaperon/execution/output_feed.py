@@ -6,14 +6,13 @@ import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import gevent
 from gevent.event import Event
 
 from chaperon.errors import OutputError
 from chaperon.interrupts import is_raised
-from chaperon.lazy_dataclass import LazyTuple
 from chaperon.load.background import Watched, spawn_watched
 from chaperon.measure.exception_text import describe
 from chaperon.measure.sample import Key
@@ -34,7 +33,7 @@ FINISH = 30.0
 """Seconds an output may block while it writes the report."""
 
 
-class OutputFailure(LazyTuple):
+class OutputFailure(NamedTuple):
     """An output that could not be written, by its name, with what it raised."""
 
     output: str

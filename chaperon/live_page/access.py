@@ -14,11 +14,11 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 from ipaddress import ip_address
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from chaperon.errors import UsageError
-from chaperon.lazy_dataclass import LazyTuple, lazy_dataclass
+from chaperon.lazy_dataclass import lazy_dataclass
 
 Role = Literal["control", "read"]
 """What a token allows: to change the run, or only to see it."""
@@ -30,7 +30,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,200}")
 _WILDCARDS = ("0.0.0.0", "::", "")
 
 
-class Refusal(LazyTuple):
+class Refusal(NamedTuple):
     """Why a request is refused: the status line of HTTP, and a sentence."""
 
     status: str

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import parse_qs
 
 from chaperon.errors import ActionRefused, ViewerGone
-from chaperon.lazy_dataclass import LazyTuple
 from chaperon.live_page.access import Access, Refusal, Role, is_bearer, is_upgrade, upgrade_refusal
 from chaperon.live_page.control import MOST_BYTES, act, parse_action
 from chaperon.live_page.door import SOCKET, SendingSocket
@@ -47,7 +46,7 @@ class Metrics(Protocol):
         """Return all metrics in the OpenMetrics text format."""
 
 
-class PageAnswer(LazyTuple):
+class PageAnswer(NamedTuple):
     """The response to one request."""
 
     status: str

@@ -6,14 +6,15 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
-from chaperon.lazy_dataclass import LazyTuple, lazy_dataclass
+from chaperon.lazy_dataclass import lazy_dataclass
 
 CLOSE = 1e-9
 """Tolerance for rounding errors of a level, an area or a moment."""
 
 
-class Piece(LazyTuple):
+class Piece(NamedTuple):
     """A linear change to the level *to* within *span* seconds, from *since* or, if None, from the previous level.
 
     *phase* is the phase of the report it belongs to; without one its form and level name it.
@@ -25,7 +26,7 @@ class Piece(LazyTuple):
     phase: str = ""
 
 
-class Segment(LazyTuple):
+class Segment(NamedTuple):
     """A piece with its position: from the offset *at* the level changes from *low* to *high* in *span* seconds.
 
     *area* is the area under the curve before the segment, *phase* as in `Piece`.
@@ -71,7 +72,7 @@ class Segment(LazyTuple):
         return self.at + (2 * left / root if root else 0.0)
 
 
-class UserInterval(LazyTuple):
+class UserInterval(NamedTuple):
     """The interval in which a user is active: it starts visits from offset *on* until *off*, without end if None."""
 
     user: int

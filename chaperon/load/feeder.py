@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from chaperon.lazy_dataclass import LazyTuple
 from chaperon.load.arrivals import seeded_random
 from chaperon.load.kinds.load import Load
 from chaperon.load.share import ShareProgress
@@ -16,7 +15,7 @@ Order = Literal["sequential", "shuffle", "random", "circular", "unique"]
 ORDERS = ("sequential", "shuffle", "random", "circular", "unique")
 
 
-class UserNumbering(LazyTuple):
+class UserNumbering(NamedTuple):
     """How the visits of a load are numbered for taking rows.
 
     *users* is the number of users if all legs take rows per user (`Shaped.row_users`), else None.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from chaperon.lazy_dataclass import LazyTuple
 from chaperon.load.kinds.iterations import Iterations
 from chaperon.load.kinds.users import Users
 from chaperon.load.live_changes import LiveChanges
 from chaperon.load.share import Share
 
 
-class Due(LazyTuple):
+class Due(NamedTuple):
     """The number of visits of a scenario that were due: at least *least*, or exactly that if *exact*.
 
     The visits of a closed load with an end depend on the target's speed. They are not counted here.

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from math import sqrt
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from chaperon.errors import PlanError
-from chaperon.lazy_dataclass import LazyTuple
 
 Outcome = Literal["held", "broke", "spent"]
 """The limits held, one of them broke, or the generator reached its own capacity before the target."""
@@ -17,7 +16,7 @@ BACK_OFF = 0.1
 CONFIRMATIONS = 4
 
 
-class Trial(LazyTuple):
+class Trial(NamedTuple):
     """A rate to be tried, in visits per second. A *confirming* trial runs for longer."""
 
     rate: float

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from chaperon.lazy_dataclass import LazyTuple
 from chaperon.measure.precision.confidence import PERCENTILES, Interval, rank_share, ranks, samples_needed
 from chaperon.measure.precision.history import History
 from chaperon.measure.precision.long_run import Dependence
@@ -17,7 +17,7 @@ from chaperon.report.format import AT_LEAST, ROUGH, UNKNOWN, time_text
 _HALVINGS = 60
 
 
-class Bounds(LazyTuple):
+class Bounds(NamedTuple):
     """The lower and upper bound of a percentile; equal if no censored sample affects it.
 
     *lower* counts each censored sample as if it had ended when it was cut, *upper* as if it

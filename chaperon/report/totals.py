@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import field
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from chaperon.lazy_dataclass import LazyTuple, lazy_dataclass
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.closing import Reported
 from chaperon.measure.exchange import ErrorPlace, Exchange
 from chaperon.measure.sample import Key
@@ -110,7 +110,7 @@ class LimitState:
         return self.standing == "broken"
 
 
-class RecentSecond(LazyTuple):
+class RecentSecond(NamedTuple):
     """A closed second among the live figures: *planned* visits were due in it, *visits* that had begun ended in it.
 
     The percentiles are in seconds, of the good and censored requests, however few there are; lower bounds where

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from random import Random
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from chaperon.clock import Clock
-from chaperon.lazy_dataclass import LazyTuple, lazy_dataclass
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.arrivals import seeded_random
 from chaperon.load.current_visit import CurrentVisit
 from chaperon.load.feeder import UniqueRows, UserNumbering
@@ -58,7 +58,7 @@ class SessionContext:
         return (visit.number,) if self.numbering.numbered else (visit.user, visit.number)
 
 
-class VisitInfo(LazyTuple):
+class VisitInfo(NamedTuple):
     """The current visit of a session; *due* and *started* are seconds since the start of the run."""
 
     number: int

@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from heapq import nlargest
+from typing import NamedTuple
 
-from chaperon.lazy_dataclass import LazyTuple, lazy_dataclass
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import RunEvent, Window
@@ -22,7 +23,7 @@ Name = tuple[str, str]
 """(scenario label, series name)"""
 
 
-class SeriesFigures(LazyTuple):
+class SeriesFigures(NamedTuple):
     """A series: rate and percentiles (seconds) of the last `RECENT` seconds; samples and errors since the start."""
 
     scenario: str
@@ -34,7 +35,7 @@ class SeriesFigures(LazyTuple):
     errors: int
 
 
-class ErrorFigures(LazyTuple):
+class ErrorFigures(NamedTuple):
     """An error class: its number since the start, the series and the words of the newest one."""
 
     error: str

@@ -7,11 +7,10 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import click
 
-from chaperon.lazy_dataclass import LazyTuple
 from chaperon.report.redaction.one_line import one_line
 from chaperon.report.redaction.redaction import Redactor
 
@@ -24,7 +23,7 @@ REDACT = Redactor()
 """Masks the secrets of this process."""
 
 
-class Styled(LazyTuple):
+class Styled(NamedTuple):
     """A part of a line with a style for terminals."""
 
     text: str

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 from gevent import Timeout
 
 from chaperon.client.network.exceptions import deadline_exceeded
-from chaperon.lazy_dataclass import LazyTuple
 
 
-class CallBudget(LazyTuple):
+class CallBudget(NamedTuple):
     """The limits of one call: *until*, a reading in seconds of the clock *now*, and *limit*, bytes of decoded body."""
 
     until: float

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from chaperon.errors import ProtocolError
-from chaperon.lazy_dataclass import LazyTuple
 
 HEAD = 262_144
 """Maximum size of a response head, in bytes."""
@@ -21,7 +21,7 @@ _END = re.compile(rb"\r?\n\r?\n")
 _VERSION = re.compile(r"HTTP/(?:0\.9|1\.\d+|2(?:\.0)?)", re.ASCII)
 
 
-class Framing(LazyTuple):
+class Framing(NamedTuple):
     """Where a body ends: *chunked*, or after *length* bytes, or with the connection if *length* is None.
 
     *keep* is whether the server keeps the connection open after it.
@@ -32,7 +32,7 @@ class Framing(LazyTuple):
     keep: bool
 
 
-class ResponseHead(LazyTuple):
+class ResponseHead(NamedTuple):
     """A complete head: *text* has CRLF line ends and no closing empty line; *size* is its place in the bytes given.
 
     *size* counts the bytes up to the end of the head, interim responses before it included.

@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable
 from http.cookiejar import CookieJar
 from socket import MSG_DONTWAIT, MSG_PEEK
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -19,7 +19,6 @@ from chaperon.client.http.response import Response
 from chaperon.client.mocks import intercepted
 from chaperon.client.network.connect import NetworkContext
 from chaperon.errors import DeadlineExceeded
-from chaperon.lazy_dataclass import LazyTuple
 
 URLS = 1_000
 """Prepared URLs cached per process."""
@@ -51,7 +50,7 @@ class CachedPreparedRequest(requests.PreparedRequest):
             super().prepare_cookies(cookies)
 
 
-class SendSettings(LazyTuple):
+class SendSettings(NamedTuple):
     """The settings of one call of `HTTPAdapter.send`, in its order."""
 
     stream: bool

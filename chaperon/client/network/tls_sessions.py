@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ssl
-
-from chaperon.lazy_dataclass import LazyTuple
+from typing import NamedTuple
 
 SESSIONS = 1_000
 """TLS sessions kept for each context."""
@@ -15,7 +14,7 @@ Place = tuple[str, int]
 """Host and port."""
 
 
-class KeptSession(LazyTuple):
+class KeptSession(NamedTuple):
     """A session, and the clock reading, in seconds, at which it was kept."""
 
     session: ssl.SSLSession

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from sys import maxsize
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from requests import PreparedRequest, Request
@@ -46,7 +46,6 @@ from chaperon.errors import (
     WebSocketTimeout,
 )
 from chaperon.interrupts import is_a
-from chaperon.lazy_dataclass import LazyTuple
 from chaperon.measure.failures import classify
 
 BUFFER = 1_000
@@ -192,7 +191,7 @@ def open_websocket(
     return websocket
 
 
-class _Opened(LazyTuple):
+class _Opened(NamedTuple):
     """A stream after a successful handshake, with the response, its timings and the number of redirects before it."""
 
     stream: NetworkStream

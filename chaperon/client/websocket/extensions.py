@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from chaperon.client.websocket.deflate import WINDOWS, MessageDeflater, MessageInflater
 from chaperon.errors import UsageError
-from chaperon.lazy_dataclass import LazyTuple
 
 DEFLATE = "permessage-deflate"
 OFFER = f"{DEFLATE}; client_max_window_bits"
 """The server may choose all parameters, also the size of our window."""
 
 
-class DeflateTerms(LazyTuple):
+class DeflateTerms(NamedTuple):
     """What a server agreed to, its side and ours.
 
     A *window* is the base-2 logarithm of the bytes to which a message may refer; *anew* is true if no message

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha1
 from http.client import HTTPMessage
 from os import urandom
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from requests import PreparedRequest
@@ -21,7 +21,6 @@ from chaperon.client.network.stream import NetworkStream
 from chaperon.client.timings import Timings
 from chaperon.client.websocket.extensions import DeflateTerms, agreed_terms
 from chaperon.errors import ProtocolError, WebSocketRefused
-from chaperon.lazy_dataclass import LazyTuple
 from chaperon.measure.plain_text import excerpt
 from chaperon.measure.quantity import count_text
 
@@ -36,7 +35,7 @@ _WS = re.compile("^ws(?=s?://)")
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
-class Answer(LazyTuple):
+class Answer(NamedTuple):
     """The server's response to the handshake: its *head* as bytes, and *rest*, the bytes received after it.
 
     *asked* is the head of the request as it was sent.
@@ -123,7 +122,7 @@ def shake_hands(stream: NetworkStream, request: PreparedRequest, now: Callable[[
     return _answer(parser)._replace(asked=head), timings
 
 
-class Agreement(LazyTuple):
+class Agreement(NamedTuple):
     """What the server chose: a subprotocol, the terms of compression; None for neither."""
 
     subprotocol: str | None

@@ -7,9 +7,9 @@ one is made in twice the time.
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
-from chaperon.lazy_dataclass import LazyTuple, lazy_dataclass
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.closing import Closing
 from chaperon.signed import SignedInt
 
@@ -20,7 +20,7 @@ time; end now; leave, since the last window has arrived."""
 State = Literal["loading", "ready", "failed", "sending", "leaving", "ended"]
 
 
-class Lease(LazyTuple):
+class Lease(NamedTuple):
     """A share leased to a worker; *attempt* numbers the leases of the share.
 
     *start* arrivals and *rows* unique rows of it were used before. With *count_missed_as_lost* its

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-
-from chaperon.lazy_dataclass import LazyTuple
+from typing import NamedTuple
 
 Read = Callable[[str], str]
 """Returns the text of a file; raises OSError if it cannot be read."""
@@ -16,7 +15,7 @@ _GROUPS = "/sys/fs/cgroup"
 _DEPTH = 16
 
 
-class Spent(LazyTuple):
+class Spent(NamedTuple):
     """Counters in seconds, since start or between two readings. A counter that the system lacks is 0.
 
     - *cpu*: the process ran. *gc*: garbage collection.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from chaperon.author_frames import author_frames, blocking_line, stack_text
 from chaperon.clock import apart, cpu
-from chaperon.lazy_dataclass import LazyTuple
 from chaperon.load.generator.evidence import HALF, Counters, Read, Spent, cause
 from chaperon.measure.window import RunEvent
 
@@ -18,7 +18,7 @@ BLOCKED = 0.1
 MOST = 20
 
 
-class _Stop(LazyTuple):
+class _Stop(NamedTuple):
     """A possible blocking call: a frame of the scenario that has been running since a moment.
 
     A frame is known by its address, which the next call may have as well: it is the same only while the loop makes no

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
-from typing import ClassVar, TypeVar
+from typing import ClassVar, NamedTuple, TypeVar
 
 from chaperon.errors import PlanError
-from chaperon.lazy_dataclass import LazyTuple, lazy_dataclass
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.curve import Curve, Piece
 from chaperon.load.kinds.think import Between
 from chaperon.measure.quantity import count_text
@@ -17,7 +17,7 @@ from chaperon.measure.quantity import count_text
 S = TypeVar("S", bound="Shaped")
 
 
-class LoadPart(LazyTuple):
+class LoadPart(NamedTuple):
     """A leg of a combined load: a load with one curve, and the offset at which it starts, in seconds."""
 
     at: float

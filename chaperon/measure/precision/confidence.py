@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-
-from chaperon.lazy_dataclass import LazyTuple
+from typing import NamedTuple
 
 LEVEL = 0.95
 SPREAD = 0.1
@@ -15,7 +14,7 @@ PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 _EXACT = 100.0
 
 
-class Interval(LazyTuple):
+class Interval(NamedTuple):
     """The 95 % confidence interval of a percentile, in the unit of the samples."""
 
     low: float

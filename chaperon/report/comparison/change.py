@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
+from typing import NamedTuple
 
-from chaperon.lazy_dataclass import LazyTuple, lazy_dataclass
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.report.comparison.decision import (
     SHORTEST,
     ChangeKind,
@@ -39,7 +40,7 @@ CHANCE = "among {n} figures that decide, this may be chance"
 Runs = Sequence[MeasuredRun]
 
 
-class Outcome(LazyTuple):
+class Outcome(NamedTuple):
     """What is known of a change of a figure.
 
     *first* and *second* are its values (seconds, or a share of errors), of groups their geometric

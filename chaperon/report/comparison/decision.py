@@ -5,8 +5,8 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from chaperon.lazy_dataclass import LazyTuple
 from chaperon.measure.precision.confidence import LEVEL
 from chaperon.report.comparison.difference import Difference
 
@@ -33,7 +33,7 @@ class ChangeKind(enum.Enum):
         return {ChangeKind.SLOWER: ChangeKind.FASTER, ChangeKind.FASTER: ChangeKind.SLOWER}.get(self, self)
 
 
-class Decision(LazyTuple):
+class Decision(NamedTuple):
     """A change, with the smallest one that would have been found with 80 % probability.
 
     *margin* and *detectable* are shares of the figure (0.1: 10 %) for times, shares of all samples

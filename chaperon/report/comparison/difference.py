@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from statistics import fmean, variance
+from typing import NamedTuple
 
-from chaperon.lazy_dataclass import LazyTuple
 from chaperon.measure.precision.confidence import LEVEL
 from chaperon.measure.precision.distributions import t_cdf, t_quantile
 from chaperon.report.comparison.estimate import Estimate, logarithm
@@ -15,7 +15,7 @@ _UPPER = 1 - (1 - LEVEL) / 2
 _POWER = 0.8
 
 
-class Difference(LazyTuple):
+class Difference(NamedTuple):
     """By how much the second run, or group, is greater than the first: *value*, with its 95 % interval.
 
     In natural logarithms for times, in shares for errors. *freedom* are the degrees of freedom

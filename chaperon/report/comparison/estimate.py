@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from statistics import fmean
+from typing import NamedTuple
 
-from chaperon.lazy_dataclass import LazyTuple
 from chaperon.measure.precision.confidence import LEVEL
 from chaperon.measure.precision.distributions import beta_quantile, t_quantile
 from chaperon.measure.precision.history import History
@@ -16,7 +16,7 @@ from chaperon.report.percentiles import Population
 _TAIL = (1 - LEVEL) / 2
 
 
-class Estimate(LazyTuple):
+class Estimate(NamedTuple):
     """A figure of one run with its 95 % interval, from *low* to *high*.
 
     *freedom* are the degrees of freedom of the estimate of its variance, *seconds* the length of the

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
-from chaperon.lazy_dataclass import LazyTuple
 from chaperon.report.comparison.change import change_of
 from chaperon.report.comparison.figure import Figure
 from chaperon.report.comparison.measured_run import MeasuredRun
@@ -14,7 +14,7 @@ GRID = (*(n / 20 for n in range(1, 19)), 0.925, 0.95, 0.97, 0.98, 0.99, 0.995, 0
 """The quantiles of a curve."""
 
 
-class ShiftPoint(LazyTuple):
+class ShiftPoint(NamedTuple):
     """The natural logarithm of the ratio of the quantile *q* of the second run to that of the first.
 
     *low* to *high* is its 95 % interval, by MOVER as of every figure. It is of this quantile alone, not of all

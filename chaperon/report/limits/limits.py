@@ -6,9 +6,9 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from chaperon.lazy_dataclass import LazyTuple, lazy_dataclass
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.precision.confidence import samples_needed
 from chaperon.measure.quantity import count_text
 from chaperon.measure.sample import WARM_UP, Key
@@ -30,7 +30,7 @@ _OPS: dict[str, Callable[[float, float], bool]] = {
 TIMED = ("min", "mean", "max")
 
 
-class LimitInput(LazyTuple):
+class LimitInput(NamedTuple):
     """What a limit is evaluated on.
 
     *series*: the parts of each series, by key. *errors*: counts by (scenario, series, error class).
@@ -42,7 +42,7 @@ class LimitInput(LazyTuple):
     length: float
 
 
-class LimitValue(LazyTuple):
+class LimitValue(NamedTuple):
     """The value of a limit's statistic, None without data, and a remark on it.
 
     For a percentile that lies among censored samples *value* is the bound that is harder to

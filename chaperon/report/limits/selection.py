@@ -6,8 +6,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from typing import NamedTuple
 
-from chaperon.lazy_dataclass import LazyTuple
 from chaperon.measure.sample import Key
 
 KINDS = {"checks": "check", "tasks": "task", "steps": "step", "calls": "call", "visits": "visit"}
@@ -19,7 +19,7 @@ _TAG = re.compile(r"\s*([^\s=,{}]+)\s*=\s*([^,{}]*?)\s*(?:,|$)")
 _QUOTED = re.compile(r'\s*"(?:[^"\\]|\\.)*"')
 
 
-class Selection(LazyTuple):
+class Selection(NamedTuple):
     """One interpretation of the text in a limit's brackets.
 
     *series* None means all requests, or all series of a *kind*. *scenario* None means the sum over

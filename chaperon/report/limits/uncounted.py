@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from chaperon.lazy_dataclass import LazyTuple
 from chaperon.measure.quantity import count_text
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.report.format import share_text
@@ -19,7 +19,7 @@ NO_EFFECT = "they do not affect the verdict"
 _KINDS = ("check", "task", "visit")
 
 
-class UncountedErrors(LazyTuple):
+class UncountedErrors(NamedTuple):
     """Errors that no limit covers, in two sentences: their numbers, and their shares; "" if limits cover all."""
 
     numbers: str = ""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import field
+from typing import NamedTuple
 
-from chaperon.lazy_dataclass import LazyTuple, lazy_dataclass
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
 from chaperon.measure.window import VisitCounts
@@ -15,7 +16,7 @@ from chaperon.report.redaction.one_line import one_line
 from chaperon.report.rows import UNTIMED
 
 
-class MetricKey(LazyTuple):
+class MetricKey(NamedTuple):
     """The labels of the metrics of one series."""
 
     scenario: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import field
+from typing import NamedTuple
 
-from chaperon.lazy_dataclass import LazyTuple, lazy_dataclass
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts, Window
@@ -14,7 +15,7 @@ from chaperon.measure.window_merge import merge_worst
 from chaperon.report.texts import Change, map_fields
 
 
-class WorkerSecond(LazyTuple):
+class WorkerSecond(NamedTuple):
     """What one worker did in one second.
 
     *errors* is how many of its *requests* ended in one, *visits* how many of its visits ended after they had begun.

@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Callable
 from copy import copy
 from dataclasses import field
+from typing import NamedTuple
 
-from chaperon.lazy_dataclass import LazyTuple, lazy_dataclass
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
 from chaperon.measure.window import ErrorKey, VisitCounts
@@ -30,7 +31,7 @@ SHORTEST = 1e-5
 """The least duration, in seconds, that has a bucket of its own."""
 
 
-class SeriesName(LazyTuple):
+class SeriesName(NamedTuple):
     """The identity of a row of the report: its phases and tags are one series here."""
 
     scenario: str
@@ -54,7 +55,7 @@ class Part:
     in_flight: int = 0
 
 
-class Point(LazyTuple):
+class Point(NamedTuple):
     """One series in one step. Times are in seconds, of good and censored samples; None without any.
 
     *histogram* is (bucket, samples) of the good ones, see `bucket_of`.

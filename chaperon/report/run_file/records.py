@@ -12,7 +12,7 @@ from chaperon.measure.strict_msgpack import pack, reader, unpack
 from chaperon.measure.window import VisitCounts
 from chaperon.signed import SIGNED, SignedInt
 
-SCHEMA = "chaperon-run/2"
+SCHEMA = "chaperon-run/1"
 MOST_PARTS = 1_000
 """Maximum number of windows merged in one record."""
 
@@ -21,7 +21,7 @@ MOST_PARTS = 1_000
 class RunHeader:
     """What is known of a run before its load begins; the first record of every run in a file.
 
-    *schema* is "chaperon-run/2". *started* is an ISO 8601 time, *time* the wall clock as its load
+    *schema* is "chaperon-run/1". *started* is an ISO 8601 time, *time* the wall clock as its load
     began, in seconds since 1970. *began* is the reading of the
     monotonic clock, in seconds, that the moments in windows are relative to. *loads* are the
     loads as written, with the scenario label first, *limits* the limits as written, *rules* the validity

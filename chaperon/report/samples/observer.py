@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from chaperon.interrupts import is_interrupt
-from chaperon.lazy_dataclass import LazyTuple
 from chaperon.measure.sample import Sample
 
 if TYPE_CHECKING:
     from chaperon.measure.recorder import Recorder
 
 
-class SampleRecord(LazyTuple):
+class SampleRecord(NamedTuple):
     """One sample, with what sent it.
 
     *time* is its end, in seconds since the epoch (Unix time). *worker* is the name of the process that sent

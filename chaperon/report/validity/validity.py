@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
+from typing import NamedTuple
 
 from chaperon import descriptors
-from chaperon.lazy_dataclass import LazyTuple, lazy_dataclass
+from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.quantity import count_text
 from chaperon.measure.window import RunEvent, Window
 from chaperon.report.format import number_text, time_text
@@ -30,7 +31,7 @@ FULL = 0.9
 """Share of the system's limit on descriptors or ports from which a warning is given."""
 
 
-class Problems(LazyTuple):
+class Problems(NamedTuple):
     """Sentences on the faults found: reasons that make the run INVALID, and warnings."""
 
     invalid: list[str]
