@@ -8,9 +8,23 @@ if sys.argv[1:] == ["--version"]:  # it needs none of the imports that follow
     print(version_text())
     sys.exit()
 
-from importlib import metadata
+import os
+import signal
 
 from chaperon import exit_codes
+
+if sys.argv[1:2] != ["engine"]:  # which its supervisor ends
+    # while modules are imported there is nothing to be cleaned up
+    said: dict[int, bytes] = {
+        signal.SIGINT: b"chaperon: ended by Ctrl-C\n",
+        signal.SIGTERM: b"chaperon: ended by SIGTERM\n",
+    }
+    for each in said:
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, lambda number, _: (os.write(2, said[number]), os._exit(exit_codes.ABORTED))[0])
+
+from importlib import metadata
+
 from chaperon.descriptors import LEAST, enough
 from chaperon.errors import UsageError
 from chaperon.gc_tuning import pause_gc

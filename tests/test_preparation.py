@@ -183,8 +183,8 @@ def test_the_command_line_exits_with_three_and_still_reports(process, tmp_path, 
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_during_the_setup_undoes_what_it_has_done(tmp_path, number):
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+def test_a_signal_during_the_setup_undoes_what_it_has_done(tmp_path, number, name):
     (tmp_path / "shop.py").write_text(
         "import gevent\n"
         "from chaperon import Environment, Scenario\n"
@@ -200,4 +200,4 @@ def test_a_signal_during_the_setup_undoes_what_it_has_done(tmp_path, number):
     child.send_signal(number)
     out, err = child.communicate(timeout=20)
 
-    assert (child.returncode, out, err.strip()) == (130, "down\n", "")
+    assert (child.returncode, out, err) == (130, "down\n", f"chaperon: ended by {name}\n")

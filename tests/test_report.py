@@ -334,6 +334,30 @@ def test_a_run_without_a_visit_done_fails():
     assert report_of(Collector(["a"])).reasons == ("no visit was done",)
 
 
+@pytest.mark.parametrize(
+    ("visit", "limits", "ending", "verdict"),
+    [
+        ("interrupted", ["p95(GET /) < 1s"], Ending(aborted="Ctrl-C"), Verdict.ABORTED),
+        ("interrupted", ["p95(GET /) < 1s"], Ending(), Verdict.FAIL),
+        ("failed", [], Ending(aborted="Ctrl-C"), Verdict.FAIL),
+        ("interrupted", [], Ending(aborted="Ctrl-C", unreached="no connection"), Verdict.FAIL),
+    ],
+)
+def test_a_run_stopped_before_there_was_data_is_aborted(visit, limits, ending, verdict):
+    record, collector = Recorder("a", began=0.0), Collector(["a"])
+    for outcome in ("planned", visit):
+        record.count_visit("shopping", 0.0, outcome)
+    collector.add(record.cut())
+
+    report = report_of(collector, limits=limits, ending=ending)
+
+    assert report.verdict is verdict
+    without_data = [*["limit broke: p95(GET /) < 1s, but was no data" for _ in limits], "no visit was done"]
+    if verdict is Verdict.ABORTED:
+        assert report.reasons == ("Ctrl-C", *without_data)
+    assert set(without_data) <= set(report.reasons)
+
+
 def test_a_ledger_that_does_not_balance_is_invalid():
     record, collector = Recorder("a", began=0.0), Collector(["a"])
     record.count_visit("shop", 0.0, "planned")

@@ -12,6 +12,7 @@ import click
 
 from chaperon import exit_codes
 from chaperon._version import VERSION, version_text
+from chaperon.cli.ending.signals import interruptible_setup
 from chaperon.cli.foreign_words import near_command
 from chaperon.cli.option_groups import HelpfulCommand
 from chaperon.cli.terminal.streams import clean_standard_streams, discard_stdout, print_error, print_line
@@ -72,6 +73,13 @@ class Commands(HelpfulCommand, click.Group):
             raise UsageError(f"no command {name!r}: {hint}")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command. Raises click.Abort where a signal ended it, with the words for that."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as exc:  # click would print an empty line
+            raise click.Abort(str(exc)) from exc
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any."""
         with formatter.section("Commands"):
@@ -99,7 +107,8 @@ def main() -> None:
     """Run the command line and exit with its code."""
     clean_standard_streams()
     try:
-        code = chaperon.main(standalone_mode=False)
+        with interruptible_setup(even_ignored=False):
+            code = chaperon.main(standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
     except click.ClickException as exc:
@@ -107,7 +116,9 @@ def main() -> None:
         where = f"; {context.command_path} --help says more" if context else ""
         print_error(f"{exc.format_message().rstrip('.')}{where}")
         code = exc.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as exc:
+        if str(exc):
+            print_error(str(exc))
         code = exit_codes.ABORTED
     except BrokenPipeError:
         discard_stdout()

@@ -64,7 +64,8 @@ def conclude(
 ) -> Report:
     """Return the report of a run. The verdict is the first that applies of INVALID, FAIL, ABORTED, PASS.
 
-    It is FAIL if not one connection succeeded, or none any more.
+    It is FAIL if not one connection succeeded, or none any more. A run that was stopped before there was any
+    data is ABORTED: that no visit was done, or that a limit had no data, makes only a run that was not stopped FAIL.
 
     *own* estimates the generator's own part of the measured times.
     """
@@ -169,7 +170,8 @@ def lost_visits(totals: Totals) -> tuple[float, str]:
 def _judge(totals: Totals, limits: Sequence[LimitResult], ending: Ending) -> tuple[Verdict, list[str]]:
     invalid = [*ending.faults, *(() if ending.died else ending.generator)]
     failed = [ending.died] if ending.died else []
-    failed += [_broken(limit) for limit in limits if not limit.held]
+    failed += [_broken(limit) for limit in limits if not limit.held and not _is_without_data(limit)]
+    without_data = [_broken(limit) for limit in limits if not limit.held and _is_without_data(limit)]
     if ending.failed:
         failed.append(ending.failed)
     if ending.strict and ending.uncounted.numbers:
@@ -181,9 +183,15 @@ def _judge(totals: Totals, limits: Sequence[LimitResult], ending: Ending) -> tup
                 invalid.append(f"the ledger of {label} does not balance: {planned} planned, {counts.ended:,} ended")
         if not any(counts.done for counts in totals.ledger.values()):
             empty = sum(counts.no_row for counts in totals.ledger.values())
-            failed.append("no visit was done" + (f": {empty:,} found no row left" if empty else ""))
+            tried = empty or any(counts.failed for counts in totals.ledger.values())
+            (failed if tried else without_data).append(
+                "no visit was done" + (f": {empty:,} found no row left" if empty else "")
+            )
     if ending.died:
         failed += ending.generator
+    if ending.aborted and not failed and not invalid and ending.unreached is None:
+        return Verdict.ABORTED, [ending.aborted, *without_data]
+    failed += without_data
     if ending.unreached is not None:
         failed = [ending.unreached, *failed, *invalid]
         invalid = []
@@ -196,6 +204,11 @@ def _judge(totals: Totals, limits: Sequence[LimitResult], ending: Ending) -> tup
         if why:
             return verdict, reasons
     return Verdict.PASS, [ending.uncounted.shares] if ending.uncounted.shares else []
+
+
+def _is_without_data(limit: LimitResult) -> bool:
+    """Return whether a limit broke at the end of the run only because no sample of its series was there."""
+    return limit.value is None and limit.at_least is None and limit.at is None
 
 
 def _broken(limit: LimitResult) -> str:

@@ -1,4 +1,4 @@
-"""Handlers of Ctrl-C, SIGTERM and SIGHUP: while a run is set up, while it sends load, and while it is finished."""
+"""Handlers of Ctrl-C, SIGTERM and SIGHUP: before a run sends load, while it does, and while it is finished."""
 
 from __future__ import annotations
 
@@ -67,17 +67,21 @@ def handle_signals(running: Run) -> Iterator[None]:
 
 
 @contextmanager
-def interruptible_setup() -> Iterator[None]:
-    """Raise signals as KeyboardInterrupt in this greenlet, which sets up a run in the block."""
+def interruptible_setup(*, even_ignored: bool = True) -> Iterator[None]:
+    """Raise signals as KeyboardInterrupt in this greenlet, which sets up a run in the block; its text names the signal.
+
+    A signal that this process ignores stays ignored unless *even_ignored*, SIGHUP always.
+    """
     me, hub = gevent.getcurrent(), gevent.get_hub()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
+        interrupt = marked(KeyboardInterrupt(f"ended by {NAMES[signal.Signals(number)]}"))
         if gevent.getcurrent() is me:
-            raise marked(KeyboardInterrupt())
+            raise interrupt
         # an exception raised in another greenlet would only be printed
-        hub.loop.run_callback_threadsafe(me.throw, marked(KeyboardInterrupt()))
+        hub.loop.run_callback_threadsafe(me.throw, interrupt)
 
-    with _handler_installed(on_signal):
+    with _handler_installed(on_signal, even_ignored=even_ignored):
         yield
 
 
@@ -97,9 +101,13 @@ def defer_signals() -> Iterator[None]:
 
 
 @contextmanager
-def _handler_installed(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # set by nohup
-    handled_signals = [number for number in NAMES if not (ignored and number is signal.SIGHUP)]
+def _handler_installed(
+    handler: Callable[[int, FrameType | None], None], *, even_ignored: bool = True
+) -> Iterator[None]:
+    ignored = [number for number in NAMES if signal.getsignal(number) is signal.SIG_IGN]  # SIGHUP: set by nohup
+    handled_signals = [
+        number for number in NAMES if number not in ignored or (even_ignored and number is not signal.SIGHUP)
+    ]
     before = {number: signal.signal(number, handler) for number in handled_signals}
     try:
         yield
