@@ -15,6 +15,7 @@ from unjudged import unjudged
 from waits import until
 
 from chaperon.cli.main import COMMANDS
+from chaperon.cli.terminal import streams
 
 ROOT = Path(__file__).resolve().parent.parent
 BROWSE = """
@@ -209,6 +210,25 @@ def test_a_full_disk_behind_standard_output_is_said(process, args):
 
     assert done.returncode == 1
     assert done.stderr == "chaperon: cannot print: No space left on device; redirect the output to another place\n"
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--help",),
+        ("ls", "shop.py"),
+        pytest.param(("import", "curl", "request.curl"), marks=pytest.mark.processes),
+    ],
+)
+def test_a_standard_output_that_is_closed_is_said(chaperon, monkeypatch, args):
+    (chaperon.folder / "request.curl").write_text("curl http://127.0.0.1/")
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(streams, "_occupy", lambda descriptor: None)
+
+    done = chaperon(*args)
+
+    assert done.returncode == 1
+    assert done.stderr == "chaperon: cannot print: standard output is closed; redirect the output to another place\n"
 
 
 def test_no_base_url_is_said_per_request(chaperon):

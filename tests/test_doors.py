@@ -24,10 +24,10 @@ import chaperon.cli
 from chaperon.cli import execute
 from chaperon.cli.options import RunOptions
 from chaperon.cli.outputs import make_outputs
-from chaperon.cli.terminal import streams
+from chaperon.cli.terminal import printing, streams
 from chaperon.cli.terminal.console import CleanConsole
 from chaperon.cli.terminal.log_handlers import StderrHandler
-from chaperon.cli.terminal.streams import CleanStream
+from chaperon.cli.terminal.streams import CleanStream, clean_standard_streams, print_line
 from chaperon.errors import OutputError
 from chaperon.execution.output_feed import OutputFeed
 from chaperon.report.outputs import console as console_output
@@ -311,6 +311,8 @@ def test_a_console_keeps_its_own_colours_and_nobody_elses():
 class Pipe(io.StringIO):
     """A stream whose reader has gone."""
 
+    buffer = None
+
     def write(self, text):
         raise BrokenPipeError(32, "Broken pipe")
 
@@ -318,6 +320,81 @@ class Pipe(io.StringIO):
 def test_a_reader_that_has_gone_does_not_end_the_process_of_a_console():
     with pytest.raises(BrokenPipeError):
         CleanConsole(CleanStream(Pipe()), width=80).print("a table")
+
+
+class Full(io.StringIO):
+    """A stream that accepts text and cannot write it."""
+
+    buffer = None
+
+    def flush(self):
+        raise OSError(28, "No space left on device")
+
+
+class Shut(io.StringIO):
+    """A stream that the scenario has closed."""
+
+    buffer = None
+
+    def __init__(self):
+        super().__init__()
+        self.close()
+
+
+@pytest.mark.parametrize("err", [False, True])
+@pytest.mark.parametrize(
+    ("below", "why"),
+    [(Pipe, "Broken pipe"), (Full, "No space left on device"), (Shut, "standard {} is closed"), (lambda: None, "")],
+)
+def test_what_a_scenario_cannot_print_is_dropped_and_said_once_on_the_other_stream(monkeypatch, below, why, err):
+    broken, other = below(), io.StringIO()
+    name, other_name = ("error", "stdout") if err else ("output", "stderr")
+    monkeypatch.setattr(sys, f"std{name[:3]}", broken)
+    monkeypatch.setattr(sys, other_name, other)
+    monkeypatch.setattr(streams, "_occupy", lambda descriptor: None)
+    clean_standard_streams()
+
+    for n in range(3):
+        print("hällo", n, file=sys.stderr if err else sys.stdout, flush=True)
+    (sys.stderr if err else sys.stdout).buffer.write(b"hello")
+
+    said = f"chaperon: cannot print on standard {name}: {why.format(name)}; what the scenario prints there is dropped\n"
+    assert other.getvalue() == said * bool(why)
+    if not err:
+        with pytest.raises((OSError, ValueError)):  # of Chaperon's own
+            print_line("PASS")
+    with pytest.raises(TypeError):
+        sys.stdout.write(1)
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+@pytest.mark.parametrize(
+    ("below", "first"),
+    [
+        (Pipe, []),
+        (Full, ["chaperon: cannot write {}: No space left on device"]),
+        (lambda: None, ["chaperon: cannot write {}: standard output is closed"]),
+    ],
+)
+def test_a_verdict_that_standard_output_loses_is_printed_on_standard_error(
+    tmp_path, capsys, monkeypatch, below, first, quiet
+):
+    monkeypatch.setattr(streams, "_occupy", lambda descriptor: None)
+    monkeypatch.setattr(printing, "discard_stdout", lambda: None)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", below())
+        clean_standard_streams()
+        if first:
+            code = written(report_of(), tmp_path, quiet=quiet)
+        else:
+            with pytest.raises(BrokenPipeError):  # which ends the command with 1
+                written(report_of(), tmp_path, quiet=quiet)
+            code = 1
+
+    said = capsys.readouterr().err.splitlines()
+    assert code == 1
+    assert said[: len(first)] == [line.format("the verdict" if quiet else "the table") for line in first]
+    assert said[len(first)] == report_of().headline
 
 
 @pytest.mark.parametrize("width", [20, 33, 80, 140])

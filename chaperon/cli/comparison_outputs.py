@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -12,6 +11,7 @@ from chaperon.cli.execute import attempt
 from chaperon.cli.option_groups import option
 from chaperon.cli.output_rows import STDOUT
 from chaperon.cli.terminal.printing import unfiltered_stdout
+from chaperon.cli.terminal.streams import clean_stream
 from chaperon.errors import UsageError
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.report.comparison.as_github import write_to_github
@@ -88,7 +88,7 @@ def write_comparison(found: Comparison, values: Mapping[str, Any]) -> bool:
         if (path := values.get(row.name)) is not None
     ]
     if values.get("github") or in_github_actions(os.environ):
-        stream = sys.stderr if STDOUT in paths_of(values) else sys.stdout
+        stream = clean_stream(err=STDOUT in paths_of(values))
         written.append(attempt("the GitHub summary", lambda: write_to_github(found, summary_path(os.environ), stream)))
     return all(written)
 

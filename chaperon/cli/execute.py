@@ -55,15 +55,21 @@ def attempt(name: str, write: Callable[[], None]) -> bool:
 def exit_code_of(report: Report, failures: Sequence[OutputFailure], *, err: bool = False) -> int:
     """Print why outputs could not be written, and return the exit code of the run: 1 if there are any.
 
-    If the table is one of them, the verdict is printed without it. Raises BrokenPipeError if the
-    reader of a stream has gone.
+    If the table or the verdict is one of them, the verdict is printed without it, on standard error where standard
+    output does not work. Raises BrokenPipeError if the reader of a stream has gone.
     """
+    lost = any(
+        each.output in (TableOutput.name, VerdictOutput.name) and isinstance(each.error, OSError) for each in failures
+    )
     for failure in failures:
         if isinstance(failure.error, BrokenPipeError):
+            if lost and not err:
+                with suppress(OSError):
+                    print_notice(report.headline)
             raise failure.error
         _print_failure(failure.text)
-    if sys.stdout is not None and any(failure.output == TableOutput.name for failure in failures):
-        attempt("the verdict", lambda: VerdictOutput(err=err).finish(report))
+    if lost or any(failure.output == TableOutput.name for failure in failures):
+        attempt("the verdict", lambda: VerdictOutput(err=err or lost).finish(report))
     return exit_codes.FAULT if failures else report.verdict.exit_code
 
 

@@ -15,7 +15,7 @@ from chaperon._version import VERSION, version_text
 from chaperon.cli.ending.signals import interruptible_setup
 from chaperon.cli.foreign_words import near_command
 from chaperon.cli.option_groups import HelpfulCommand
-from chaperon.cli.terminal.streams import clean_standard_streams, discard_stdout, print_error, print_line
+from chaperon.cli.terminal.streams import ClosedStream, clean_standard_streams, discard_stdout, print_error, print_line
 from chaperon.cluster.transport.key_variables import remove_key
 from chaperon.errors import ChaperonError, ClusterError, LimitError, LoadError, NotPatched, PlanError, UsageError
 from chaperon.gc_tuning import resume_gc
@@ -42,6 +42,9 @@ COMMANDS = {
 
 UNLISTED = ("engine",)
 """Commands that `--help` does not list."""
+
+UNPRINTABLE = (errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC)
+"""Errors of standard output, of which the environment is the cause."""
 
 PLACES = {"engine": "worker_process:engine", "import": "import_source:import_command"}
 """The modules and functions of commands whose module and function do not have their name."""
@@ -131,9 +134,9 @@ def main() -> None:
     except BaseException as exc:
         if os.environ.get("CHAPERON_DEBUG"):
             raise
-        if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EIO) and exc.filename is None:
+        if _is_unprintable(exc):
             discard_stdout()
-            print_error(f"cannot print: {exc.strerror}; redirect the output to another place")
+            print_error(f"cannot print: {getattr(exc, 'strerror', '')}; redirect the output to another place")
             sys.exit(exit_codes.FAULT)
         print_error(f"an error in Chaperon: {describe(exc)} (CHAPERON_DEBUG=1 prints the traceback)")
         code = exit_codes.FAULT
@@ -144,6 +147,13 @@ def main() -> None:
 def _has_lines(exc: ChaperonError) -> bool:
     """Return whether the message has further lines, which mark a position in a text with a caret."""
     return any(isinstance(each, (PlanError, LimitError)) for each in (exc, exc.__cause__))
+
+
+def _is_unprintable(exc: BaseException) -> bool:
+    """Return whether standard output is closed, or cannot be written for a cause that its environment has."""
+    if not isinstance(exc, OSError) or exc.filename is not None:
+        return False
+    return exc.errno in UNPRINTABLE or exc.strerror == ClosedStream("output").strerror
 
 
 def exit_code(exc: ChaperonError) -> int:

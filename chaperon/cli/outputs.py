@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ from chaperon.cli.output_rows import (
 from chaperon.cli.spans import SPAN
 from chaperon.cli.terminal.printing import printing, unfiltered_stdout
 from chaperon.cli.terminal.sentences import print_sentence
-from chaperon.cli.terminal.streams import print_line
+from chaperon.cli.terminal.streams import clean_stream, print_line
 from chaperon.report.outputs.output import Output
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def _make_github(options: OutputValues) -> Output | None:
 
     if not (options.outputs.get("github") or in_github_actions(os.environ)):
         return None
-    return GitHubOutput(sys.stderr if prints_elsewhere(options) else sys.stdout)
+    return GitHubOutput(clean_stream(err=prints_elsewhere(options)))
 
 
 def _probe_github(options: OutputValues) -> None:

@@ -7,7 +7,8 @@ import sys
 import click
 
 from chaperon.cli.option_groups import GroupedCommand
-from chaperon.cli.terminal.streams import print_warning, unwrapped
+from chaperon.cli.terminal.printing import unfiltered_stdout
+from chaperon.cli.terminal.streams import print_warning
 from chaperon.errors import LoadError
 from chaperon.importing.kinds import KINDS, LARGEST, import_source
 
@@ -28,9 +29,7 @@ def import_command(kind: str, source: str) -> int:
         raise LoadError(f"cannot import {_shown(source)}: {exc}") from exc
     for remark in made.remarks:
         print_warning(f"not carried over: {remark}")
-    if sys.stdout is not None:
-        sys.stdout.flush()
-        stream = unwrapped(sys.stdout)  # the text is source code, which masking would change
+    with unfiltered_stdout() as stream:  # the text is source code, which masking would change
         stream.buffer.write(made.text.encode())
         stream.buffer.flush()
     return 0

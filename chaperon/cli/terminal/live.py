@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import gevent
 
 from chaperon.cli.terminal.live_line import live_lines
-from chaperon.cli.terminal.streams import print_line, standard_streams_cleaned
+from chaperon.cli.terminal.streams import is_closed, print_line, standard_streams_cleaned
 from chaperon.load.background import Watched, spawn_watched
 from chaperon.report.worker_table import worker_lines
 
@@ -34,7 +34,7 @@ class ProgressLine:
         self._screen: Screen | None = None
 
     def __enter__(self) -> ProgressLine:
-        if sys.stderr is not None:
+        if not is_closed(sys.stderr):
             self._greenlet = spawn_watched(
                 "the progress line",
                 self._run_until_closed,

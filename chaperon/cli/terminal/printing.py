@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from chaperon.cli.terminal.streams import discard_stdout, unwrapped
+from chaperon.cli.terminal.streams import CleanStream, discard_stdout, is_closed, unwrapped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,11 +24,13 @@ def printing(*, err: bool = False) -> Iterator[TextIO]:
     After an error, what standard output has buffered is discarded.
     """
     stream = sys.stderr if err else sys.stdout
-    if stream is None:
+    if stream is None or is_closed(stream):
         raise OSError(errno.EBADF, f"standard {'error' if err else 'output'} is closed")
     try:
         yield stream
-        stream.flush()
+        if isinstance(stream, CleanStream):
+            stream.write_rest()
+        unwrapped(stream).flush()
     except BrokenPipeError:
         raise
     except OSError:
@@ -41,7 +43,9 @@ def printing(*, err: bool = False) -> Iterator[TextIO]:
 def unfiltered_stdout() -> Iterator[TextIO]:
     """Yield standard output for text that holds no secret and is for a program, not for a terminal. Raises OSError."""
     with printing() as stream:
-        stream.flush()
+        if isinstance(stream, CleanStream):
+            stream.write_rest()
+        unwrapped(stream).flush()
         yield unwrapped(stream)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO, cast
 
 import click
 
@@ -72,21 +74,150 @@ class CleanStream:
 
     def flush(self) -> None:
         """Write what is kept, also an incomplete line, and flush the stream."""
+        self.write_rest()
+        self.stream.flush()
+
+    def write_rest(self) -> None:
+        """Write an incomplete line that is kept."""
         rest, self._rest = self._rest, ""
         if rest:
             self.stream.write(clean_line(rest))
+
+
+class ForgivingStream(CleanStream):
+    """A clean stream for the code of authors: what cannot be printed is dropped, so that no visit fails by its prints.
+
+    The first failure is printed on the other standard stream, if that works. *name* is "output" or "error".
+    Chaperon itself prints on the stream that is wrapped, and gets its errors.
+    """
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        super().__init__(stream)
+        self._name = name
+        self._dropping = isinstance(stream, ClosedStream)
+
+    @property
+    def buffer(self) -> _ForgivingBytes:
+        """The binary stream below; what cannot be written to it is dropped, too."""
+        return _ForgivingBytes(self.stream.buffer, self.attempt)
+
+    def write(self, text: str) -> int:
+        """Write the complete lines, or drop them; keep the rest, return the length of *text*."""
+        if not isinstance(text, str):
+            raise TypeError(f"write() takes text, not {type(text).__name__}")
+        self.attempt(lambda: super(ForgivingStream, self).write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what is kept, also an incomplete line, and flush the stream, or drop it."""
+        self.attempt(self._flush)
+
+    def write_rest(self) -> None:
+        """Write an incomplete line that is kept, or drop it."""
+        self.attempt(super().write_rest)
+
+    def _flush(self) -> None:
+        super().write_rest()
         self.stream.flush()
+
+    def attempt(self, write: Callable[[], object]) -> None:
+        """Call *write*, until it has failed once: then the failure is printed, and nothing is written any more."""
+        if self._dropping:
+            return
+        try:
+            write()
+        except (OSError, ValueError) as exc:
+            if isinstance(exc, ValueError) and not self.stream.closed:
+                raise
+            self._dropping, self._rest = True, ""
+            why = getattr(exc, "strerror", None) or f"standard {self._name} is closed"
+            text = f"chaperon: cannot print on standard {self._name}: {why}; what the scenario prints there is dropped"
+            with suppress(OSError, ValueError):
+                print_line(text, err=self._name == "output")
+
+
+class _ForgivingBytes:
+    """The binary stream of a forgiving stream; all other attributes are those of *stream*."""
+
+    def __init__(self, stream: Any, attempt: Callable[[Callable[[], object]], None]) -> None:
+        self._stream = stream
+        self._attempt = attempt
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, data: bytes) -> int:
+        """Write *data*, or drop it; return its length."""
+        self._attempt(lambda: self._stream.write(data))
+        return len(data)
+
+    def writelines(self, lines: Iterable[bytes]) -> None:
+        """Write each of *lines* in turn."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Flush the stream, or drop what it has buffered."""
+        self._attempt(self._stream.flush)
+
+
+class ClosedStream(io.StringIO):
+    """In place of a standard stream that the process was started without: writing text raises OSError."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.strerror = f"standard {name} is closed"
+
+    @property
+    def buffer(self) -> Any:
+        """The binary stream: itself."""
+        return self
+
+    def write(self, text: str) -> int:
+        """Raise OSError."""
+        raise OSError(errno.EBADF, self.strerror)
 
 
 def clean_standard_streams() -> None:
-    """Replace `sys.stdout` and `sys.stderr` by clean streams. Characters that the encoding lacks are escaped."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None or isinstance(stream, CleanStream):
+    """Replace `sys.stdout` and `sys.stderr` by clean streams. Characters that the encoding lacks are escaped.
+
+    A stream that the process was started without becomes a closed one, its descriptor that of the null device: no
+    file that is opened later gets it.
+    """
+    for descriptor, name in ((1, "output"), (2, "error")):
+        attribute = f"std{name[:3]}"
+        stream = getattr(sys, attribute)
+        if isinstance(stream, CleanStream):
             continue
+        if stream is None or _only_readable(stream):
+            stream = ClosedStream(name)
+            _occupy(descriptor)
         with suppress(AttributeError, ValueError, io.UnsupportedOperation):
             stream.reconfigure(errors="backslashreplace")
-        setattr(sys, name, CleanStream(stream))
+        setattr(sys, attribute, ForgivingStream(stream, name))
+
+
+def is_closed(stream: object) -> bool:
+    """Return whether *stream* is none, or stands in for one that the process was started without."""
+    return stream is None or isinstance(stream, ClosedStream) or isinstance(getattr(stream, "stream", 0), ClosedStream)
+
+
+def _only_readable(stream: TextIO) -> bool:
+    try:
+        return fcntl.fcntl(stream.fileno(), fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _occupy(descriptor: int) -> None:
+    """Open the null device as *descriptor*, if that is free."""
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        if nowhere != descriptor:
+            os.dup2(nowhere, descriptor)
+            os.close(nowhere)
 
 
 @contextmanager
@@ -126,17 +257,26 @@ def unwrapped(stream: TextIO) -> TextIO:
     return stream.stream if isinstance(stream, CleanStream) else stream
 
 
+def clean_stream(*, err: bool) -> TextIO:
+    """Return a clean stream of standard output, or standard error, that raises OSError as the stream does."""
+    stream = sys.stderr if err else sys.stdout
+    below = ClosedStream("error" if err else "output") if stream is None else unwrapped(stream)
+    return cast(TextIO, CleanStream(below))
+
+
 def print_line(*parts: str | Styled, err: bool = False) -> None:
     """Print one clean line on standard output, with *err* on standard error. Raises OSError.
 
-    Line breaks in it are escaped. Does nothing if the process has no such stream.
+    Line breaks in it are escaped. Does nothing if the process has no standard error.
     """
     stream = sys.stderr if err else sys.stdout
-    if stream is None:
+    if err and is_closed(stream):
         return
+    if stream is None:
+        stream = ClosedStream("output")
     line = "".join(_part(part) for part in parts)
     if isinstance(stream, CleanStream):
-        stream.flush()  # an incomplete line written before must be printed before
+        stream.write_rest()  # must be printed before
     click.echo(line, file=unwrapped(stream))
 
 
@@ -160,6 +300,8 @@ def print_error(text: str, *, lines: bool = False) -> None:
 
 def discard_stdout() -> None:
     """Discard what is still buffered: otherwise the interpreter reports an error of standard output at its exit."""
+    if is_closed(sys.stdout):
+        return
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
