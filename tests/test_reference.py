@@ -32,6 +32,11 @@ CLASSES = (Report, Row, ErrorRow, SlowRequest, LimitResult, VisitCounts, SecondR
            SampleRecord, Sample)  # fmt: skip
 
 
+def _annotation(of):
+    """The annotation of a field of a named tuple as it is written: `typing.NamedTuple` wraps it."""
+    return getattr(of, "__forward_arg__", of)
+
+
 def cell(text):
     return text.replace("|", "\\|").replace("\n", " ")
 
@@ -57,7 +62,7 @@ def attributes_of(kind):
     if is_dataclass(kind):
         own = {field.name: f"`{field.type}`" for field in fields(kind)}
     elif hasattr(kind, "_fields"):
-        own = {name: f"`{kind.__annotations__[name]}`" for name in kind._fields}
+        own = {name: f"`{_annotation(kind.__annotations__[name])}`" for name in kind._fields}
     for name, value in inspect.getmembers(kind):
         if name.startswith("_") or name in own or (name in ("count", "index") and issubclass(kind, tuple)):
             continue
