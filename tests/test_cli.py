@@ -158,6 +158,7 @@ WRONG = {
     "wrong header value": (["local", "shop.py", "--header", "X: €"], BROWSE, 2, "only characters of Latin-1"),
     "header of two lines": (["local", "shop.py", "--header", "X: a\nY: b"], BROWSE, 2, "no line breaks"),
     "wrong setting": (["local", "shop.py", "--set", "nope"], BROWSE, 2, "is not KEY=VALUE"),
+    "folder on standard output": (["local", "shop.py", "--csv", "-"], BROWSE, 2, "--csv writes a folder"),
     "null bytes": (["local", "shop.py"], "x = 1\0", 3, "shop.py, line ?: syntax error"),
     "wrong url": (["local", "shop.py", "--url", "localhost:8080"], BROWSE, 3, "is not a base URL"),
     "url with query": (["local", "shop.py", "--url", "http://localhost/?q=1"], BROWSE, 3, "is not a base URL"),

@@ -25,6 +25,7 @@ from chaperon.cli import execute
 from chaperon.cli.options import RunOptions
 from chaperon.cli.outputs import make_outputs
 from chaperon.cli.terminal import printing, streams
+from chaperon.cli.terminal.capabilities import fits_live_view, redraws
 from chaperon.cli.terminal.console import CleanConsole
 from chaperon.cli.terminal.log_handlers import StderrHandler
 from chaperon.cli.terminal.streams import CleanStream, clean_standard_streams, print_line
@@ -365,6 +366,54 @@ def test_what_a_scenario_cannot_print_is_dropped_and_said_once_on_the_other_stre
             print_line("PASS")
     with pytest.raises(TypeError):
         sys.stdout.write(1)
+
+
+def test_standard_output_that_is_kept_for_an_output_gets_nothing_else(monkeypatch, capfd):
+    monkeypatch.setattr(sys, "stdout", os.fdopen(1, "w", 1, closefd=False))
+    monkeypatch.setattr(sys, "stderr", os.fdopen(2, "w", 1, closefd=False))
+    clean_standard_streams()
+
+    print("before")
+    with printing.stdout_reserved():
+        print("of the scenario")
+        os.write(1, b"of a child\n")
+        with printing.unfiltered_stdout() as stream:
+            stream.write("{}\n")
+    print("after", flush=True)
+
+    out, err = capfd.readouterr()
+    assert out.splitlines() == ["before", "{}", "after"]
+    assert sorted(err.splitlines()) == ["of a child", "of the scenario"]
+
+
+@pytest.mark.parametrize("flag", ["--json", "--markdown", "--html", "--junit"])
+def test_an_output_on_standard_output_is_alone_there(command, tmp_path, flag):
+    (tmp_path / "shop.py").write_text(
+        "from chaperon import step\nprint('imported')\n@step\ndef go(session):\n    print('hello')\n"
+    )
+
+    done = command("check", "shop.py", flag, "-")
+
+    assert done.returncode == 0
+    assert "hello" not in done.stdout
+    assert "imported" not in done.stdout
+    assert done.stdout[0] in "{<#"
+    assert done.stderr.splitlines()[:2] == ["imported", "hello"]
+
+
+@pytest.mark.parametrize(("piped", "shown"), [(False, True), (True, False)])
+def test_a_terminal_whose_output_goes_to_a_pager_is_not_drawn_on(monkeypatch, tmp_path, piped, shown):
+    reader, writer = os.pipe() if piped else (None, os.open(tmp_path / "out", os.O_CREAT | os.O_WRONLY))
+    terminal = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stdout", os.fdopen(writer, "w"))
+    monkeypatch.setattr(sys, "stderr", terminal)
+
+    environ = {"TERM": "xterm"}
+    assert (fits_live_view(environ), redraws(environ)) == (shown, shown)
+
+    if piped:
+        os.close(reader)
 
 
 @pytest.mark.parametrize("quiet", [False, True])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ from chaperon.cli.config_table import print_config
 from chaperon.cli.foreign_words import foreign_options
 from chaperon.cli.grouped_option import SHOWN, UNBROKEN, GroupedArgument, GroupedOption
 from chaperon.cli.settings import drop_displaced, load_settings
+from chaperon.cli.terminal.printing import stdout_reserved
 from chaperon.cli.terminal.streams import print_line, print_warning
 from chaperon.errors import UsageError
 
@@ -103,7 +105,13 @@ class GroupedCommand(HelpfulCommand):
         if SHOWN in ctx.meta:
             print_config(ctx)
             return 0
-        return super().invoke(ctx)
+        with stdout_reserved() if self._writes_to_stdout(ctx) else nullcontext():
+            return super().invoke(ctx)
+
+    def _writes_to_stdout(self, ctx: click.Context) -> bool:
+        """Return whether an option that takes a file or "-" has the value "-"."""
+        files = [each for each in self.params if str(each.metavar).endswith("|-")]
+        return any(ctx.params.get(each.name or "") == "-" for each in files if isinstance(each, click.Option))
 
 
 def _config_options() -> list[click.Parameter]:

@@ -151,6 +151,8 @@ def folder_output(flag: str, help: str, home: str) -> OutputRow:
 
     def probe_folder(options: OutputValues) -> None:
         path = options.outputs.get(option.name)
+        if path == STDOUT:
+            raise UsageError(f"{flag} writes a folder, which standard output is not: give its path")
         if path is not None:
             from chaperon.report.output_parts.output_file import probe_output_folder  # late: as above
 

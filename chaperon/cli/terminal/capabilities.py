@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
+from chaperon.cli.terminal.printing import stdout_is_piped
+
 SIGNS = "━▁▂▃▄▅▆▇█·×–≥…"
 """The characters that the live view draws with."""
 
@@ -15,9 +17,10 @@ def in_ci(environ: Mapping[str, str]) -> bool:
 
 
 def redraws(environ: Mapping[str, str]) -> bool:
-    """Return whether standard error is a terminal on which lines can be redrawn."""
+    """Return whether standard error is a terminal on which lines can be redrawn, and no pager may use it as well."""
     capable = environ.get("TERM", "dumb") not in ("dumb", "unknown", "")
-    return sys.stderr is not None and sys.stderr.isatty() and capable and not in_ci(environ)
+    terminal = sys.stderr is not None and sys.stderr.isatty()
+    return terminal and capable and not in_ci(environ) and not stdout_is_piped()
 
 
 def fits_live_view(environ: Mapping[str, str]) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
+import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 from chaperon.cli.terminal.streams import CleanStream, discard_stdout, is_closed, unwrapped
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 140
 """Columns of the table where the stream is no terminal."""
+_reserved: list[TextIO] = []
+"""The stream that is standard output while it is kept for `unfiltered_stdout`."""
 
 
 @contextmanager
@@ -42,11 +46,62 @@ def printing(*, err: bool = False) -> Iterator[TextIO]:
 @contextmanager
 def unfiltered_stdout() -> Iterator[TextIO]:
     """Yield standard output for text that holds no secret and is for a program, not for a terminal. Raises OSError."""
+    if _reserved:
+        yield _reserved[-1]
+        _reserved[-1].flush()
+        return
     with printing() as stream:
         if isinstance(stream, CleanStream):
             stream.write_rest()
         unwrapped(stream).flush()
         yield unwrapped(stream)
+
+
+@contextmanager
+def stdout_reserved() -> Iterator[None]:
+    """Keep standard output for `unfiltered_stdout` in the block.
+
+    What else is printed there, by child processes too, goes to standard error.
+    """
+    before = sys.stdout
+    before.flush()
+    stream = unwrapped(before)
+    kept = stream
+    if _descriptor(stream) == 1:
+        kept = os.fdopen(os.dup(1), "w", encoding=stream.encoding, errors="backslashreplace")
+        os.dup2(2, 1)
+    _reserved.append(kept)
+    sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        sys.stdout = before
+        _reserved.remove(kept)
+        with suppress(OSError, ValueError):
+            before.flush()
+        if kept is not stream:
+            os.dup2(kept.fileno(), 1)
+            with suppress(OSError):  # raised where it was written
+                kept.close()
+
+
+def stdout_is_piped() -> bool:
+    """Return whether standard output is a pipe or a socket: its reader, such as a pager, may use the terminal."""
+    number = _descriptor(_reserved[-1] if _reserved else unwrapped(sys.stdout))
+    if number is None:
+        return False
+    try:
+        mode = os.fstat(number).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def _descriptor(stream: TextIO | None) -> int | None:
+    try:
+        return None if stream is None else stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 @contextmanager

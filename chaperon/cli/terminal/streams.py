@@ -118,7 +118,8 @@ class ForgivingStream(CleanStream):
 
     def _flush(self) -> None:
         super().write_rest()
-        self.stream.flush()
+        if not self.stream.closed:
+            self.stream.flush()
 
     def attempt(self, write: Callable[[], object]) -> None:
         """Call *write*, until it has failed once: then the failure is printed, and nothing is written any more."""
