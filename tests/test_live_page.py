@@ -643,7 +643,9 @@ class TestInChromium:
         browser.open(page.url)
         browser.until("document.documentElement.dataset.state === 'running'")
         text = "byId('said').textContent"
-        browser.value("spoken = 0; byId('verdict').dataset.words = JSON.stringify([REPORT.verdict, REPORT.reasons])")
+        assert browser.value(text) == "PASS so far"
+        assert browser.value("byId('verdict').getAttribute('aria-live')") == "off"
+        browser.value("spoken = 0")
         for at, word in enumerate(("first", "second"), 3):
             page.feed.second(replace(second_of(at), events=[("local", RunEvent(at, "change", word))]))
             browser.until(f"REPORT.happenings.length === {at - 2}")
@@ -652,6 +654,25 @@ class TestInChromium:
         browser.value("spoken = 0")
         page.feed.second(second_of(5))
         browser.until(f"{text} === 'second'")
+
+    def test_verdict_limits_length_and_heat_map_are_of_the_newest_second(self, browser, page, run):
+        browser.size(1280)
+        browser.open(page.url)
+        for at in (3, 4):
+            shown = f"6{at}ms"
+            run.limits_so_far = lambda shown=shown: [LimitResult("p95 < 50ms", False, 0.06, shown, unit="s")]
+            page.feed.second(replace(second_of(at), health={"responses_2xx": 70.0 + 5 * at}))
+            browser.until(f"REPORT.duration === {at + 1}")
+            assert f"p95 < 50ms is {shown}" in browser.value("byId('verdict').innerText")
+            assert shown in browser.value("byId('limits').innerText")
+            assert f"{at + 1}.0 s so far" in browser.value("byId('about').innerText")
+            plots = "['.heat canvas', '.half .u-over'].map((each) => document.querySelector(each).clientWidth)"
+            heat, chart = browser.value(plots)
+            assert heat == chart > 400
+        browser.value("zoomTo(3, 4)")
+        chart = "charts.find(([, , title]) => (title || '').startsWith('HTTP responses'))[0]"
+        assert browser.value(f"{chart}.scales.y.min") == 0, "bars begin at 0"
+        assert browser.messages == []
 
     def test_the_page_for_reading_has_no_buttons_that_change_the_run(self, browser, page):
         browser.open(page.read_only_url)

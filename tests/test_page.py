@@ -369,6 +369,21 @@ class TestInChromium:
         finally:
             browser.value(f"DATA.phases = {kept}")
 
+    def test_no_words_of_a_chart_lie_over_others(self, shown):
+        browser, _, _ = shown
+        written = browser.value(
+            "(() => { const [u] = charts[0], kept = [DATA.phases, REPORT.events], drawn = [];"
+            " DATA.phases = [{ name: 'ramp', from: 0, to: 3 }];"
+            " REPORT.events = [0, 0.1].map((first) => ({ first, count: 2, text: 'the process was not run' }));"
+            " u.ctx.fillText = (text, x, y) => drawn.push([text, y]); u.redraw(false);"
+            " return new Promise((done) => setTimeout(() => { delete u.ctx.fillText;"
+            " [DATA.phases, REPORT.events] = kept; u.redraw(false);"
+            " done(drawn.filter(([text]) => /ramp|process/.test(text))); }, 50)); })()"
+        )
+
+        assert [text for text, _ in written] == ["ramp", *(f"{n} · 2 × the process was not run" for n in (1, 2))]
+        assert len({y for _, y in written}) == 3
+
     @pytest.mark.parametrize(
         ("low", "high", "texts"),
         [

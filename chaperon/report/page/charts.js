@@ -6,15 +6,16 @@ const css = (name) => getComputedStyle(document.documentElement).getPropertyValu
 const CATEGORIES = ["#D55E00", "#E69F00", "#CC79A7", "#0072B2", "#56B4E9", "#009E73", "#8a6d3b", "#777777"];
 const percent = (name) => ({ p50: css("--p50"), p95: css("--p95"), p99: css("--p99") })[name];
 
+const LEFT_OF_PLOT = 64, RIGHT_OF_PLOT = 25, PADDING = [null, RIGHT_OF_PLOT, null, null]; // pixels: the vertical axis, and room for half of the last label of the horizontal one
 function axis(values, extra) {
   return { stroke: css("--soft"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line"), width: 1 },
-    size: 64, font: "11px system-ui", values, ...extra };
+    size: LEFT_OF_PLOT, font: "11px system-ui", values, ...extra };
 }
 // shaded below the grid, named above it
 function phasesOf(u, words) {
   u.ctx.save();
   u.ctx.textAlign = "left"; u.ctx.textBaseline = "alphabetic"; // of the axes before, if it is drawn again
-  let written = -Infinity; // where the name before ends
+  if (words) u.written = [];
   DATA.phases.forEach((phase, n) => {
     if (phase.name === "steady" || n > 40) return;
     const left = u.valToPos(phase.from, "x", true), right = u.valToPos(phase.to, "x", true);
@@ -22,9 +23,10 @@ function phasesOf(u, words) {
     if (!words) { u.ctx.fillRect(left, u.bbox.top, right - left, u.bbox.height); return; }
     u.ctx.fillStyle = css("--soft");
     u.ctx.font = `${11 * devicePixelRatio}px system-ui`;
-    if (left + 4 < written) return;
+    const width = u.ctx.measureText(phase.name).width;
+    if (!isFree(u, 0, left + 4, width)) return;
     u.ctx.fillText(phase.name, left + 4, u.bbox.top + 12 * devicePixelRatio);
-    written = left + 8 + u.ctx.measureText(phase.name).width;
+    u.written.push([0, left + 4, left + 4 + width]);
   });
   const end = endOfLoad();
   if (words && end !== null) {
@@ -34,10 +36,16 @@ function phasesOf(u, words) {
     u.ctx.beginPath(); u.ctx.moveTo(x, u.bbox.top); u.ctx.lineTo(x, u.bbox.top + u.bbox.height); u.ctx.stroke();
     u.ctx.font = `${11 * devicePixelRatio}px system-ui`;
     u.ctx.textAlign = "right";
-    if (x <= u.bbox.left + u.bbox.width + 1) u.ctx.fillText("end of load", x - 4 * devicePixelRatio, y);
+    if (x <= u.bbox.left + u.bbox.width + 1) {
+      const right = x - 4 * devicePixelRatio, width = u.ctx.measureText("end of load").width;
+      u.ctx.fillText("end of load", right, y);
+      u.written.push([0, right - width, right]);
+    }
   }
   u.ctx.restore();
 }
+// the words at the top of a chart stand in rows, and none over another: `written` has the row, left and right end of each
+const isFree = (u, row, left, width) => u.written.every(([other, from, to]) => other !== row || left >= to + 4 * devicePixelRatio || left + width + 4 * devicePixelRatio <= from);
 // when the last visits were due, in seconds of the run; null where the charts end before
 function endOfLoad() {
   const end = DATA.phases.reduce((last, phase) => Math.max(last, phase.to), 0), last = view.to - 1;
@@ -63,7 +71,7 @@ function ticksOf(u) {
   u.ctx.stroke();
 }
 function flagsOf(u, words) {
-  const scale = devicePixelRatio, all = flags(), ends = [];
+  const scale = devicePixelRatio, all = flags();
   u.ctx.save();
   ticksOf(u);
   u.ctx.textAlign = "left"; u.ctx.textBaseline = "alphabetic";
@@ -75,11 +83,11 @@ function flagsOf(u, words) {
     u.ctx.setLineDash([4 * scale, 4 * scale]);
     u.ctx.beginPath(); u.ctx.moveTo(x, u.bbox.top); u.ctx.lineTo(x, u.bbox.top + u.bbox.height); u.ctx.stroke();
     if (!words) continue;
-    const said = `${sign} ${text.length > 34 ? text.slice(0, 33) + "…" : text}`, width = u.ctx.measureText(said).width;
+    const said = `${sign}${sign === "✕" ? " " : " · "}${text.length > 34 ? text.slice(0, 33) + "…" : text}`, width = u.ctx.measureText(said).width;
     const left = Math.max(u.bbox.left, Math.min(x + 3 * scale, u.bbox.left + u.bbox.width - width));
-    const row = [0, 1, 2].find((n) => (ends[n] || 0) <= left);
+    const row = [0, 1, 2].find((n) => isFree(u, n, left, width));
     if (row === undefined) { u.ctx.fillText(sign, x + 2 * scale, u.bbox.top + 50 * scale); continue; }
-    ends[row] = left + width + 8 * scale;
+    u.written.push([row, left, left + width]);
     u.ctx.fillText(said, left, u.bbox.top + (12 + 13 * row) * scale);
   }
   u.ctx.restore();
@@ -134,7 +142,7 @@ function chart(host, title, series, columns, options) {
   host.append(box);
   if (typeof uPlot === "undefined") { box.append(...series.map((each, n) => spark(columns[n], each.label))); return null; }
   const made = new uPlot({
-    width: widthOf(box, options), height: heightOf(options.height || 150),
+    width: widthOf(box, options), height: heightOf(options.height || 150), padding: PADDING,
     cursor: { sync: { key: "time" }, drag: { x: true, y: false, setScale: false } },
     scales: { x: { time: false }, y: { distr: options.log && view.log ? 3 : 1, range: options.range } },
     axes: [axis((u, ticks) => ticks.map(clockText), { size: 28, space: 60, incrs: TICKS }), axis((u, ticks) => ticks.map((tick) => tick === null ? "" : tickOf(options.text)(tick)))],
@@ -226,13 +234,14 @@ function drawChartsIn(host) {
   if (timed) distribution(host, place);
   stack(host, "HTTP responses per second by status, stacked: all series", Object.entries(BANDS).filter(([band]) => run["responses_" + band]).map(([band, colour]) => [band, run["responses_" + band].map((each) => each * STEP), colour]));
 }
-// a bar a step: a line would draw errors where there were none
+// a bar a step, from 0 on: a line would draw errors where there were none
 const bars = () => typeof uPlot === "undefined" ? undefined : uPlot.paths.bars({ size: [0.9, 24] });
+const fromZero = (u, low, high) => [0, high > 0 ? uPlot.rangeNum(0, high, 0.1, true)[1] : 1];
 function stack(host, title, named) {
   if (!named.length) return;
   const columns = stacked(named.map(([, counts]) => counts.map((count) => count / STEP))), order = named.map((each, n) => n).reverse();
   chart(host, title, order.map((n) => ({ label: named[n][0].slice(0, 60), stroke: named[n][2] || CATEGORIES[n % 8], fill: (named[n][2] || CATEGORIES[n % 8]) + "cc", width: 0.5, paths: bars(),
-    value: (u, value, s, at) => at === null || at === undefined ? "" : plainText(chosen(named[n][1])[at] / STEP) })), order.map((n) => columns[n]), { text: plainText, half: true });
+    value: (u, value, s, at) => at === null || at === undefined ? "" : plainText(chosen(named[n][1])[at] / STEP) })), order.map((n) => columns[n]), { text: plainText, half: true, range: fromZero });
 }
 const BANDS = { "1xx": "#777777", "2xx": "#0072B2", "3xx": "#56B4E9", "4xx": "#E69F00", "5xx": "#D55E00" };
 function zoomTo(from, to) {

@@ -95,6 +95,7 @@ async function fetchOpened() {
 setInterval(() => { if (DATA && !DATA.finished && !CLOSED && !document.hidden) fetchOpened(); }, ROWS_EVERY);
 async function connect() {
   document.documentElement.dataset.live = "yes";
+  byId("verdict").setAttribute("aria-live", "off"); // it changes each second: what is read aloud is in "said"
   makeButtons();
   drawButtons(null);
   TOKEN = decodeURIComponent(location.hash.slice(1));

@@ -43,5 +43,11 @@ function element(tag, attributes, ...children) {
   made.append(...children.filter((child) => child !== null && child !== undefined));
   return made;
 }
+// only what differs is exchanged, so that a selection of text in the rest stays
+function fill(host, children) {
+  const before = [...host.children];
+  children.forEach((made, n) => { if (!before[n]) host.append(made); else if (!before[n].isEqualNode(made)) before[n].replaceWith(made); });
+  before.slice(children.length).forEach((each) => each.remove());
+}
 const HERE = location.href.replace(/[?#].*$/, ""); // without the token
 const byId = (id) => document.getElementById(id);

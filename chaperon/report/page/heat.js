@@ -23,7 +23,6 @@ function heat(host, place) {
   }));
   ctx.putImageData(pixels, 0, 0);
   canvas.style.imageRendering = "pixelated";
-  const beside = charts.length ? charts[charts.length - 1][0] : null;
   const box = boxOf(`Times of ${nameOf(place)}, log axis`, { half: true }), tall = heightOf(HEAT_HEIGHT), scale = element("div", { class: "scale" }), times = element("div", { class: "times" });
   const label = (at, text, side) => { const made = element("span", { class: "soft" }, text); made.style[side] = `${100 * at}%`; return made; };
   scale.append(...heatTicks(boundOf(low * group), boundOf((high + 1) * group), tall).map(([at, text]) => label(at, text, "bottom")));
@@ -33,10 +32,8 @@ function heat(host, place) {
   box.append(element("div", { class: "heat" }, scale, plot));
   host.append(box);
   scale.style.height = canvas.style.height = `${tall}px`;
-  if (beside) queueMicrotask(() => { // as wide as the plot of a chart of this width
-    plot.style.flex = "none";
-    plot.style.width = `${widthOf(box, { half: true }) - beside.width + beside.over.clientWidth}px`;
-  });
+  scale.style.width = `${LEFT_OF_PLOT}px`;
+  plot.style.width = `${widthOf(box, { half: true }) - LEFT_OF_PLOT - RIGHT_OF_PLOT}px`;
 }
 const HEAT_HEIGHT = 120, APART = 12; // pixels of the map, and from one label of its axis to the next at least
 // round times between two, powers of ten first, with their places as shares of the height
@@ -70,7 +67,7 @@ function curve(host, title, across, lines, columns, options) {
   const box = boxOf(title, options);
   host.append(box);
   const made = new uPlot({
-    width: widthOf(box, options), height: heightOf(options.height || 150), cursor: { drag: { x: false, y: false } },
+    width: widthOf(box, options), height: heightOf(options.height || 150), padding: PADDING, cursor: { drag: { x: false, y: false } },
     scales: { x: { time: false, distr: options.log ? 3 : 1, range: options.range }, y: { range: options.vertical } },
     axes: [axis((u, ticks) => ticks.map((tick) => tick === null ? "" : tickOf(options.across)(tick)), { size: 28, space: 60, ...(options.splits ? { splits: () => options.splits, filter: (u, splits) => splits } : {}) }),
       axis((u, ticks) => ticks.map((tick) => tick === null ? "" : tickOf(options.text)(tick)), options.upright ? { splits: (u, n, low, high) => options.upright(u, low, high), filter: (u, splits) => splits } : {})],

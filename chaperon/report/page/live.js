@@ -2,7 +2,7 @@
 // ---- the live page: a message a second changes the data that all is drawn of
 let RUN = "", NUMBER = -1;
 let eventsSpoken = 0;
-let spoken = 0; // when the verdict was last written: screen readers read it aloud
+let spoken = 0, verdictSpoken = ""; // when something was last read aloud, and the verdict that was
 const errorKey = (row) => JSON.stringify([row.scenario, row.series, row.error]);
 
 function adoptState(state) {
@@ -21,9 +21,10 @@ function adoptState(state) {
   REPORT.series.forEach((row, place) => {
     if (opened.has(keyOf(row))) { const line = lineOf(place); line.detail = detailRow(place, row); }
   });
+  drawEmpty();
   draw();
   drawState(DATA.state);
-  drawEmpty();
+  speakVerdict();
   fetchOpened();
 }
 function drawEmpty() { document.documentElement.dataset.empty = DATA ? "no" : "yes"; }
@@ -44,23 +45,24 @@ function apply(message) {
   if (new Set(REPORT.series.map((row) => row.kind)).size !== kinds) fillKinds();
   if (whole || !view.exact) drawRows();
   drawStretch();
-  if (first) drawAbout();
+  drawVerdict();
+  drawAbout();
   speak();
   drawState(DATA.state);
 }
-// the verdict, or new events, at most once in five seconds
+// screen readers read aloud what is said: the verdict, or new events, at most once in five seconds
+const verdictText = () => `${REPORT.verdict}${DATA.finished ? "" : " so far"}${REPORT.reasons.map((reason) => `, ${reason}`).join("")}`.slice(0, 300);
+function speakVerdict() {
+  spoken = Date.now();
+  byId("said").textContent = verdictSpoken = verdictText();
+}
 function speak() {
-  const words = JSON.stringify([REPORT.verdict, REPORT.reasons]), now = Date.now();
-  if (now - spoken < 5000) return;
-  if (byId("verdict").dataset.words !== words) {
-    byId("verdict").dataset.words = words;
-    spoken = now;
-    drawVerdict();
-  } else if (REPORT.happenings.length > eventsSpoken) {
-    byId("said").textContent = REPORT.happenings.slice(eventsSpoken).map((event) => event.text).join("; ").slice(0, 300);
-    eventsSpoken = REPORT.happenings.length;
-    spoken = now;
-  }
+  if (Date.now() - spoken < 5000) return;
+  const events = REPORT.happenings.slice(eventsSpoken).map((event) => event.text).join("; ").slice(0, 300), verdict = verdictText();
+  const said = [verdict === verdictSpoken ? "" : verdict, events].filter(Boolean).join("; ");
+  if (!said) return;
+  byId("said").textContent = said;
+  [spoken, verdictSpoken, eventsSpoken] = [Date.now(), verdict, REPORT.happenings.length];
 }
 
 // one step of the charts: a new one, or the last one again with what came to it since

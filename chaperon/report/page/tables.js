@@ -38,8 +38,8 @@ function drawVerdict() {
   const balanced = REPORT.ledger.every((row) => row.planned === row.done + row.failed + row.interrupted + row.no_row + row.dropped + row.lost);
   const sound = workerWithErrors() ? "load generators on time, but their errors differ" : "load generator on time";
   const trust = [REPORT.verdict === "INVALID" ? null : sound, balanced ? "every planned visit is accounted for" : "planned visits are missing"].filter(Boolean).join(" · ");
-  verdict.replaceChildren(element("div", {}, element("span", { class: "word " + REPORT.verdict }, `${SIGNS[REPORT.verdict]} ${word}`), element("span", { class: "soft" }, DATA.finished ? `  in ${REPORT.duration.toFixed(1)} s · ${trust}` : "")),
-    element("ul", {}, ...(passed ? [] : REPORT.reasons).map((reason) => element("li", {}, reason + precisionOf(reason))), ...seen().map((text) => element("li", { class: "seen" }, text)), ...REPORT.warnings.map((warning) => element("li", { class: "soft" }, "warning: " + warning))));
+  fill(verdict, [element("div", {}, element("span", { class: "word " + REPORT.verdict }, `${SIGNS[REPORT.verdict]} ${word}`), element("span", { class: "soft" }, DATA.finished ? `  in ${REPORT.duration.toFixed(1)} s · ${trust}` : "")),
+    element("ul", {}, ...(passed ? [] : REPORT.reasons).map((reason) => element("li", {}, reason + precisionOf(reason))), ...seen().map((text) => element("li", { class: "seen" }, text)), ...REPORT.warnings.map((warning) => element("li", { class: "soft" }, "warning: " + warning)))]);
   byId("environment").textContent = REPORT.environment;
   if (DATA.state) { byId("target").textContent = [DATA.plan.target, loadText(DATA.plan.load)].filter(Boolean).join(" · "); return; }
   byId("target").textContent = DATA.plan.target || "";
@@ -217,11 +217,11 @@ function drawEvents() {
 function drawAbout() {
   const facts = DATA.plan.facts || [], file = (facts.find(([name]) => name === "run file") || [])[1];
   const again = file ? `chaperon report ${shellWord(file)} --html again.html` : "keep the next run with --run-file RUN, then: chaperon report RUN --html again.html";
-  const about = [["target", DATA.plan.target], ["load", loadText(DATA.plan.load)], ["scenarios", DATA.plan.scenarios.join(", ")], ["started", REPORT.started], ["length", `${REPORT.duration.toFixed(1)} s`], ["seed", REPORT.seed], ["Chaperon", REPORT.chaperon], ...facts,
+  const about = [["target", DATA.plan.target], ["load", loadText(DATA.plan.load)], ["scenarios", DATA.plan.scenarios.join(", ")], ["started", REPORT.started], ["length", `${REPORT.duration.toFixed(1)} s${DATA.finished ? "" : " so far"}`], ["seed", REPORT.seed], ["Chaperon", REPORT.chaperon], ...facts,
     ["precision", effectText(REPORT.requests)], ["charts", STEP === 1 ? "one point a second" : `one point each ${STEP} s`], ["to make this page again", again]].filter(([, value]) => value !== "" && value !== undefined && value !== null);
   const hash = (facts.find(([name]) => name === "SHA-256 of the run file") || [])[1];
   byId("made").textContent = [REPORT.environment, `started ${REPORT.started}`, `Chaperon ${REPORT.chaperon}`, HERE, file ? `run file ${file}` : "no run file", hash ? `SHA-256 ${hash}` : null].filter(Boolean).join(" · ");
-  byId("about").replaceChildren(...about.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, String(value))]));
+  fill(byId("about"), about.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, String(value))]));
 }
 function healthCells(row, health) {
   const used = health.descriptors === undefined ? NONE : countText(health.descriptors) + (health.descriptors_limit ? ` of ${countText(health.descriptors_limit)}` : "");
