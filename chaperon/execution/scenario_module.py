@@ -8,6 +8,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 
@@ -40,6 +41,18 @@ def project_root(file: Path) -> Path:
     return folder
 
 
+def _near_file(path: Path) -> str:
+    """Return "; did you mean shop.py?" if there is a file of a similar name; of a dotted name its module; else ""."""
+    *packages, stem = path.stem.split(".") if path.suffix == ".py" else path.name.split(".")
+    folder = path.parent.joinpath(*packages)
+    stems = sorted(each.stem for each in folder.glob("*.py") if each.stem != "__init__")
+    found = get_close_matches(stem, stems, 1)
+    if not found:
+        return ""
+    near = ".".join([*packages, *found]) if packages else path.with_name(f"{found[0]}.py")
+    return f"; did you mean {near}?"
+
+
 def import_file(path: Path) -> ModuleType:
     """Import a scenario file, afresh, and return its module.
 
@@ -49,7 +62,7 @@ def import_file(path: Path) -> ModuleType:
     if path.is_dir():
         raise LoadError(f"{path} is a directory: name a Python file in it, or a package (with __init__.py)")
     if not path.is_file():
-        raise LoadError(f"no such file: {path}")
+        raise LoadError(f"no such file: {path}{_near_file(path)}")
     if path.suffix != ".py":
         raise LoadError(f"{path} is not a Python file: its name must end in .py")
     file = path.resolve()
