@@ -23,6 +23,7 @@ from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import WARM_UP, Failure, Key, Sample
 from chaperon.measure.series import Series
 from chaperon.report.collector import Collector
+from chaperon.report.format import time_text
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.outputs.console import print_report
 from chaperon.report.outputs.json import as_dict
@@ -239,7 +240,8 @@ def test_too_few_independent_samples_are_a_question_mark_null_and_the_maximum():
     effective = row.service.effective(0.99)
     assert effective < 368
     assert limit.note == (
-        f"1,200 samples that resemble their neighbours count as {effective} of 368 needed: the maximum is used instead"
+        f"p99 of the samples is {time_text(row.service.quantile(0.99).value)}; 1,200 samples that resemble their "
+        f"neighbours count as {effective} of 368 needed: the maximum is used instead"
     )
 
 

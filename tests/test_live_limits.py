@@ -12,6 +12,7 @@ from chaperon.execution.running import Running
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.report.collector import Collector
+from chaperon.report.limits import live_limit
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.monitor import RunMonitor
 from chaperon.report.report import Verdict
@@ -71,6 +72,25 @@ def test_a_sliding_limit_holds_where_no_whole_stretch_breaks_it():
 def test_a_run_shorter_than_the_stretch_is_judged_whole():
     assert not Told("mean(GET /) < 300ms over 30s").hear(0.4).hear(0.4).limit().held
     assert Told("mean(GET /) < 300ms over 30s").hear(0.1).hear(0.1).limit().held
+
+
+@pytest.mark.parametrize("kept", [live_limit.KEPT, 6_000])  # bytes: all seconds one by one; the last ones in tens
+def test_samples_that_resemble_their_neighbours_are_too_few_while_the_run_goes_on_as_at_its_end(monkeypatch, kept):
+    monkeypatch.setattr(live_limit, "KEPT", kept)
+    told = Told("p95(GET /) < 50ms", "p50(GET /) < 50ms")
+    for second in range(100):
+        told.hear(0.27 if 5 <= second < 9 else 0.03, each=20)
+        states = told.watch.pulse().limits
+    live, plain = told.watch.limits_so_far()
+
+    report = told.report()
+
+    few = "p95 of the samples is 30.0ms; 2,000 samples that resemble their neighbours count as "
+    assert [(state.shown, state.standing) for state in states] == [("max 270ms", "broken"), ("30.0ms", "held")]
+    assert (live.held, live.shown, live.value) == (False, "max 270ms", report.limits[0].value)
+    assert live.note.startswith(few)
+    assert (plain.held, plain.note) == (True, None)
+    assert report.reasons[0].startswith(f"limit broke: p95(GET /) < 50ms, but the maximum was 270ms ({few}")
 
 
 def test_a_stretch_without_data_breaks_it_while_somebody_is_busy_and_not_in_a_pause():

@@ -772,6 +772,10 @@ def test_what_makes_a_run_invalid_or_broken_is_said_while_it_goes_on(page, run):
     broken = LimitResult("p95 < 1s", False, 2.0, "2.00s")
     run.limits_so_far = lambda: [broken]
     assert said() == ("FAIL", ["p95 < 1s is 2.00s"], [])
+    few = "20 of 72 samples needed: the maximum is used instead"
+    run.limits_so_far = lambda: [replace(broken, shown="max 2.00s", note=few)]
+    assert said() == ("FAIL", [f"p95 < 1s: the maximum is 2.00s ({few})"], [])
+    run.limits_so_far = lambda: [broken]
     run.pulse = lambda: Pulse(users=5, invalid=("the generator used up its core",))
     run.ending = "stopped"
     run.crew = [WorkerStats("w1"), WorkerStats("w2", lost=True)]

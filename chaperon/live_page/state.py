@@ -10,6 +10,7 @@ from chaperon._version import VERSION
 from chaperon.live_page.totals import RunTotals
 from chaperon.measure.precision.history import History
 from chaperon.measure.sample import WARM_UP, Key
+from chaperon.report.limits.limit_result import MAXIMUM
 from chaperon.report.outputs.closed_second import ClosedSecond
 from chaperon.report.outputs.json import worker_row
 from chaperon.report.outputs.output import PlannedRun
@@ -188,7 +189,7 @@ class LiveState:
             "verdict": (Verdict.INVALID if invalid else verdict).value,
             "reasons": [
                 *[clean(plan.redact(reason)) for reason in invalid],
-                *[f"{limit['limit']} is {limit['shown']}" for limit in broken],
+                *[_broken_text(limit) for limit in broken],
                 *([clean(plan.redact(ending))] if ending else []),
             ],
             "warnings": [
@@ -203,3 +204,11 @@ class LiveState:
             "workers": [{**worker_row(worker), "name": clean(worker.name)} for worker in crew],
             "notes": self._totals.note_rows(),
         }
+
+
+def _broken_text(limit: Mapping[str, Any]) -> str:
+    """Return how a limit is broken so far, and why by the maximum if it is."""
+    value = limit["shown"].removeprefix(MAXIMUM)
+    if value == limit["shown"]:
+        return f"{limit['limit']} is {value}"
+    return f"{limit['limit']}: the maximum is {value} ({limit['note']})"

@@ -201,7 +201,7 @@ class RunMonitor:
         self._dead.add(second, windows)
         self._ended += sum(counts.done + counts.failed for window in windows for counts in window.ledger.values())
         for live in self._live:
-            live.add(series)
+            live.add(second, series)
         if not self._sliding:
             return
         errors: dict[tuple[str, str, str], int] = {}

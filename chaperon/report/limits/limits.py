@@ -149,7 +149,8 @@ class Limit:
             return LimitValue(self._count_value(whole, data))
         if self.what == "last":
             return self._in_unit(LimitValue(None if whole.last is None else whole.last[1]), unit_of(keys) or "")
-        return self._in_unit(self._time_value(whole), unit_of(keys))
+        unit = unit_of(keys)
+        return self._in_unit(self._time_value(whole, unit), unit)
 
     def _in_unit(self, found: LimitValue, unit: str | None) -> LimitValue:
         """Return a value of series whose values have *unit* (None: times) in the unit of the limit."""
@@ -259,7 +260,8 @@ class Limit:
             population = Population.service(whole)
         return population
 
-    def _time_value(self, whole: Series) -> LimitValue:
+    def _time_value(self, whole: Series, unit: str | None) -> LimitValue:
+        """Return the value of a statistic of times, or of recorded values in *unit*."""
         population = self.times_of(whole)
         if not population:
             return LimitValue(None, "no sample is in error", nothing_bad=True) if self.population == "bad" else NOTHING
@@ -273,7 +275,7 @@ class Limit:
         q = float(self.what[1:]) / 100
         bounds, few = population.bounds(q), None
         if bounds is None:
-            few = f"{samples_text(population, q)}: the maximum is used instead"
+            few = self._why_maximum(population, q, unit)
             bounds = population.quantile(1.0)
             assert bounds is not None
         found = None if few or self.over is not None else population.interval(q)
@@ -289,6 +291,15 @@ class Limit:
         if _OPS[self.op](bounds.lower, self.value) != _OPS[self.op](bounds.upper, self.value):
             notes.append(f"the value lies {_between(bounds)}, evaluated by the {used} bound")
         return LimitValue(worst, "; ".join(notes), bounds.at_least, is_maximum=few is not None, interval=interval)
+
+    def _why_maximum(self, population: Population, q: float, unit: str | None) -> str:
+        """Return why the maximum is used, and the percentile where there are samples enough were they independent."""
+        why = f"{samples_text(population, q)}: the maximum is used instead"
+        found = population.quantile(q) if population.count >= samples_needed(q) else None
+        if found is None:
+            return why
+        sign, value = ("", found.value) if found.at_least is None else (AT_LEAST, found.at_least)
+        return f"{self.what} of the samples is {sign}{self.value_text(value, unit)}; {why}"
 
 
 def samples_text(population: Population, q: float) -> str:
