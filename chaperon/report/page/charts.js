@@ -11,41 +11,53 @@ function axis(values, extra) {
   return { stroke: css("--soft"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line"), width: 1 },
     size: LEFT_OF_PLOT, font: "11px system-ui", values, ...extra };
 }
-// shaded below the grid, named above it
-function phasesOf(u, words) {
+// words at the top of a chart: they stand in rows, none over another, and above all lines, whichever is drawn first
+const ROW = 13, WORDS_FONT = () => `${11 * devicePixelRatio}px system-ui`;
+function write(u, rows, left, text, colour) {
+  u.ctx.font = WORDS_FONT();
+  const width = u.ctx.measureText(text).width, apart = 4 * devicePixelRatio;
+  const row = rows.find((n) => u.written.every((each) => each.row !== n || left >= each.left + each.width + apart || left + width + apart <= each.left));
+  if (row === undefined) return false;
+  u.written.push({ row, left, width, text, colour });
+  return true;
+}
+function wordsOf(u) {
   u.ctx.save();
-  u.ctx.textAlign = "left"; u.ctx.textBaseline = "alphabetic"; // of the axes before, if it is drawn again
-  if (words) u.written = [];
-  DATA.phases.forEach((phase, n) => {
-    if (phase.name === "steady" || n > 40) return;
-    const left = u.valToPos(phase.from, "x", true), right = u.valToPos(phase.to, "x", true);
-    u.ctx.fillStyle = css("--shade");
-    if (!words) { u.ctx.fillRect(left, u.bbox.top, right - left, u.bbox.height); return; }
-    u.ctx.fillStyle = css("--soft");
-    u.ctx.font = `${11 * devicePixelRatio}px system-ui`;
-    const width = u.ctx.measureText(phase.name).width;
-    if (!isFree(u, 0, left + 4, width)) return;
-    u.ctx.fillText(phase.name, left + 4, u.bbox.top + 12 * devicePixelRatio);
-    u.written.push([0, left + 4, left + 4 + width]);
-  });
-  const end = endOfLoad();
-  if (words && end !== null) {
-    const x = u.valToPos(end, "x", true), y = u.bbox.top + 12 * devicePixelRatio;
-    u.ctx.strokeStyle = u.ctx.fillStyle = css("--soft");
-    u.ctx.lineWidth = devicePixelRatio;
-    u.ctx.beginPath(); u.ctx.moveTo(x, u.bbox.top); u.ctx.lineTo(x, u.bbox.top + u.bbox.height); u.ctx.stroke();
-    u.ctx.font = `${11 * devicePixelRatio}px system-ui`;
-    u.ctx.textAlign = "right";
-    if (x <= u.bbox.left + u.bbox.width + 1) {
-      const right = x - 4 * devicePixelRatio, width = u.ctx.measureText("end of load").width;
-      u.ctx.fillText("end of load", right, y);
-      u.written.push([0, right - width, right]);
-    }
+  u.ctx.font = WORDS_FONT();
+  u.ctx.textAlign = "left"; u.ctx.textBaseline = "alphabetic";
+  for (const { row, left, width, text, colour } of u.written) {
+    const scale = devicePixelRatio, y = u.bbox.top + (12 + ROW * row) * scale;
+    u.ctx.globalAlpha = 0.7;
+    u.ctx.fillStyle = css("--bg");
+    u.ctx.fillRect(left - scale, y - 10 * scale, width + 2 * scale, ROW * scale);
+    u.ctx.globalAlpha = 1;
+    u.ctx.fillStyle = colour;
+    u.ctx.fillText(text, left, y);
   }
   u.ctx.restore();
 }
-// the words at the top of a chart stand in rows, and none over another: `written` has the row, left and right end of each
-const isFree = (u, row, left, width) => u.written.every(([other, from, to]) => other !== row || left >= to + 4 * devicePixelRatio || left + width + 4 * devicePixelRatio <= from);
+// shaded below the grid, named above it
+function phasesOf(u, words) {
+  u.ctx.save();
+  if (words) u.written = [];
+  DATA.phases.forEach((phase, n) => {
+    if (phase.name === "steady" || n > 40) return;
+    const left = Math.max(u.valToPos(phase.from, "x", true), u.bbox.left), right = Math.min(u.valToPos(phase.to, "x", true), u.bbox.left + u.bbox.width);
+    if (right <= left) return;
+    u.ctx.fillStyle = css("--shade");
+    if (!words) { u.ctx.fillRect(left, u.bbox.top, right - left, u.bbox.height); return; }
+    write(u, [0], left + 4, phase.name, css("--soft"));
+  });
+  const end = endOfLoad(), x = end === null ? 0 : u.valToPos(end, "x", true), text = "end of load";
+  if (words && end !== null && x >= u.bbox.left && x <= u.bbox.left + u.bbox.width + 1) {
+    u.ctx.strokeStyle = css("--soft");
+    u.ctx.lineWidth = devicePixelRatio;
+    u.ctx.beginPath(); u.ctx.moveTo(x, u.bbox.top); u.ctx.lineTo(x, u.bbox.top + u.bbox.height); u.ctx.stroke();
+    u.ctx.font = WORDS_FONT();
+    write(u, [0, 1], Math.max(x - 4 * devicePixelRatio - u.ctx.measureText(text).width, u.bbox.left), text, css("--soft"));
+  }
+  u.ctx.restore();
+}
 // when the last visits were due, in seconds of the run; null where the charts end before
 function endOfLoad() {
   const end = DATA.phases.reduce((last, phase) => Math.max(last, phase.to), 0), last = view.to - 1;
@@ -74,21 +86,17 @@ function flagsOf(u, words) {
   const scale = devicePixelRatio, all = flags();
   u.ctx.save();
   ticksOf(u);
-  u.ctx.textAlign = "left"; u.ctx.textBaseline = "alphabetic";
-  u.ctx.font = `${11 * scale}px system-ui`;
+  u.ctx.font = WORDS_FONT();
   for (const [at, sign, text] of all) {
     const x = u.valToPos(at, "x", true);
     if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
-    u.ctx.strokeStyle = u.ctx.fillStyle = css(sign === "✕" ? "--bad" : "--warn");
+    const colour = u.ctx.strokeStyle = css(sign === "✕" ? "--bad" : "--warn");
     u.ctx.setLineDash([4 * scale, 4 * scale]);
     u.ctx.beginPath(); u.ctx.moveTo(x, u.bbox.top); u.ctx.lineTo(x, u.bbox.top + u.bbox.height); u.ctx.stroke();
     if (!words) continue;
     const said = `${sign}${sign === "✕" ? " " : " · "}${text.length > 34 ? text.slice(0, 33) + "…" : text}`, width = u.ctx.measureText(said).width;
     const left = Math.max(u.bbox.left, Math.min(x + 3 * scale, u.bbox.left + u.bbox.width - width));
-    const row = [0, 1, 2].find((n) => isFree(u, n, left, width));
-    if (row === undefined) { u.ctx.fillText(sign, x + 2 * scale, u.bbox.top + 50 * scale); continue; }
-    u.written.push([row, left, left + width]);
-    u.ctx.fillText(said, left, u.bbox.top + (12 + 13 * row) * scale);
+    if (!write(u, [0, 1, 2, 3], left, said, colour)) write(u, [4], x + 2 * scale, sign, colour);
   }
   u.ctx.restore();
 }
@@ -149,7 +157,7 @@ function chart(host, title, series, columns, options) {
     series: [{ label: "time", value: (u, value) => value === null ? "" : momentText(value) },
       ...series.map((each) => ({ width: 1.5, points: { show: sparse(columns), size: 4 }, spanGaps: false, value: legendText(options.text), ...each }))],
     bands: options.bands || [],
-    hooks: { drawClear: [(u) => phasesOf(u, false)], draw: [(u) => phasesOf(u, true), (u) => flagsOf(u, options.flags), ...(options.stalls ? [stallsOf] : []), ...(options.limits === undefined ? [] : [(u) => limitsOf(u, options.limits)])],
+    hooks: { drawClear: [(u) => phasesOf(u, false)], draw: [(u) => phasesOf(u, true), (u) => flagsOf(u, options.flags), wordsOf, ...(options.stalls ? [stallsOf] : []), ...(options.limits === undefined ? [] : [(u) => limitsOf(u, options.limits)])],
       setSelect: [(u) => { if (u.select.width > 2) zoomTo(u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x")); }] },
   }, [chosen(AT), ...columns.map(chosen)], box);
   charts.push([made, box, title, series.length]);
