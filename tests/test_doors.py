@@ -323,6 +323,21 @@ def test_a_reader_that_has_gone_does_not_end_the_process_of_a_console():
         CleanConsole(CleanStream(Pipe()), width=80).print("a table")
 
 
+def test_a_console_that_lacks_signs_has_what_stands_for_them_in_the_same_columns():
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, "ascii", streams.SPELLED, write_through=True)
+    table = Table("name", "p95")
+    table.add_row("pay · hällo", "≥2.04s")
+    table.add_row("buy", "–")
+
+    CleanConsole(stream, width=40).print(table)
+
+    rows = raw.getvalue().decode().splitlines()
+    assert len({len(row) for row in rows}) == 1
+    assert "| pay | h\\xe4llo | >=2.04s |" in rows
+    assert "| buy            | -       |" in rows
+
+
 class Full(io.StringIO):
     """A stream that accepts text and cannot write it."""
 

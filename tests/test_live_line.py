@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from chaperon import Scenario, iterations, rate, run, users
 from chaperon.cli.terminal.live_line import live_lines
+from chaperon.cli.terminal.streams import SPELLED
 from chaperon.execution.environment import Environment
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
@@ -28,6 +29,19 @@ def test_at_80_columns_it_has_time_left_error_and_limit():
         "p50 41.0ms · p95 120ms · of 100 users for 5m, ramped u…s + 20/s with think times",
         "1,000 × http 500 in GET /cart · limit p95(GET /) < 300ms broke: 412ms",
     ]
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_where_signs_cannot_be_encoded_it_is_as_wide_as_what_stands_for_them(width):
+    pulse = replace(BAD, limit=BROKEN, p95=None, p95_at_least=2.0, error="hällo")
+
+    lines = live_lines(pulse, f"{PLAN} für Ämter", length=300, width=width, encoding="ascii")
+
+    printed = "\n".join(lines).encode("ascii", SPELLED).decode()
+    assert max(map(len, printed.split("\n"))) <= width
+    assert "8%) | p50 41.0ms" in printed or "8%)\np50 41.0ms" in printed
+    assert "p95 >=2.00s" in printed
+    assert "1,000 x h\\xe4llo" in printed
 
 
 def test_what_fits_has_its_long_words():

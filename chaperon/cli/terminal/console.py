@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from chaperon.cli.terminal.streams import REDACT, clean_line, clean_lines, unwrapped
+from chaperon.cli.terminal.streams import REDACT, clean_line, clean_lines, spelled, unwrapped
 
 
 class CleanConsole(Console):
@@ -27,12 +27,12 @@ class CleanConsole(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Render *text* and clean it."""
-        return _clean(super().render_str(text, **options))
+        return _clean(super().render_str(text, **options), self.encoding)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yield the clean segments of *renderable*."""
         if isinstance(renderable, Text):
-            renderable = _clean(renderable)
+            renderable = _clean(renderable, self.encoding)
         for segment in super().render(renderable, options):
             if segment.control or segment.text.isprintable():
                 yield segment
@@ -48,9 +48,9 @@ def clean_texts(lines: Sequence[Text]) -> list[Text]:
     return [_clean(line) for line in lines]
 
 
-def _clean(text: Text) -> Text:
-    """Return *text* if it is clean, otherwise a cleaned copy, which loses the styles of its parts."""
-    clean = clean_lines(text.plain)
+def _clean(text: Text, encoding: str | None = None) -> Text:
+    """Return *text* if it is clean and can be encoded, otherwise a copy that is; its parts lose their styles."""
+    clean = spelled(clean_lines(text.plain), encoding)
     if clean == text.plain:
         return text
     return Text(clean, text.style, justify=text.justify, overflow=text.overflow, no_wrap=text.no_wrap, end=text.end)

@@ -68,7 +68,8 @@ class ProgressLine:
 
     def _lines(self, width: int | None = None) -> list[str]:
         running = self._running
-        return live_lines(running.pulse(), running.target, length=running.plan.length, width=width)
+        encoding = getattr(sys.stderr, "encoding", None)
+        return live_lines(running.pulse(), running.target, length=running.plan.length, width=width, encoding=encoding)
 
     def _redraw(self) -> None:
         from rich.console import Group  # late: a pipe needs no tables

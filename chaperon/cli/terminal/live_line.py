@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from chaperon.cli.terminal.streams import spelled
 from chaperon.measure.quantity import count_text
 from chaperon.report.format import AT_LEAST, time_text
 from chaperon.report.redaction.one_line import one_line
@@ -14,19 +15,23 @@ LEAST = 8
 """Columns below which the words of the plan are left out instead of being shortened."""
 
 
-def live_lines(pulse: Pulse, target: str, *, length: float | None, width: int | None = None) -> list[str]:
+def live_lines(
+    pulse: Pulse, target: str, *, length: float | None, width: int | None = None, encoding: str | None = None
+) -> list[str]:
     """Return the live figures, then the newest error and the limit that is broken or about to be.
 
     *target* is the plan in words, *length* its seconds if they are known. All is one line unless *width* is
     given, in columns: then words are shortened, and what does not fit follows on further lines. Figures are whole.
+    Widths are those of the text in *encoding*.
     """
-    target, trouble = one_line(target), _trouble(pulse)
+    target = spelled(one_line(target), encoding)
+    trouble = [tuple(spelled(part, encoding) for part in parts) for parts in _trouble(pulse)]
     if width is None:
-        return [SEPARATOR.join([*_long_figures(pulse, target, length), *(_whole(each) for each in trouble)])]
-    figures = _long_figures(pulse, target, length)
+        return [SEPARATOR.join([*_long_figures(pulse, target, length), *("".join(each) for each in trouble)])]
+    figures = [spelled(each, encoding) for each in _long_figures(pulse, target, length)]
     line = SEPARATOR.join(figures)
-    lines = [line] if len(line) <= width else _short_figures(pulse, target, length, width)
-    return lines + _flow([_shortened(*each, width) for each in trouble], width)
+    lines = [line] if len(line) <= width else _short_figures(pulse, target, length, width, encoding)
+    return lines + _flow([_shortened(*each, width=width) for each in trouble], width)
 
 
 def _long_figures(pulse: Pulse, target: str, length: float | None) -> list[str]:
@@ -45,7 +50,7 @@ def _long_figures(pulse: Pulse, target: str, length: float | None) -> list[str]:
     ]
 
 
-def _short_figures(pulse: Pulse, target: str, length: float | None, width: int) -> list[str]:
+def _short_figures(pulse: Pulse, target: str, length: float | None, width: int, encoding: str | None) -> list[str]:
     parts = [
         _time(pulse, length),
         f"{pulse.users:,} busy",
@@ -56,7 +61,7 @@ def _short_figures(pulse: Pulse, target: str, length: float | None, width: int) 
         f"p50 {_live(pulse.p50, pulse.p50_at_least)}",
         f"p95 {_live(pulse.p95, pulse.p95_at_least)}",
     ]
-    lines = _flow(parts, width)
+    lines = _flow([spelled(part, encoding) for part in parts], width)
     room = width - len(lines[-1]) - len(SEPARATOR)
     plan = _middle_cut(target, room - len("of "))
     return [*lines[:-1], f"{lines[-1]}{SEPARATOR}of {plan}"] if plan else lines
@@ -75,11 +80,7 @@ def _trouble(pulse: Pulse) -> list[tuple[str, str, str]]:
     return found
 
 
-def _whole(parts: tuple[str, str, str]) -> str:
-    return "".join(parts)
-
-
-def _shortened(before: str, words: str, behind: str, width: int) -> str:
+def _shortened(before: str, words: str, behind: str, *, width: int) -> str:
     return f"{before}{_middle_cut(words, width - len(before) - len(behind))}{behind}"
 
 

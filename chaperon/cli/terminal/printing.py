@@ -68,7 +68,7 @@ def stdout_reserved() -> Iterator[None]:
     stream = unwrapped(before)
     kept = stream
     if _descriptor(stream) == 1:
-        kept = os.fdopen(os.dup(1), "w", encoding=stream.encoding, errors="backslashreplace")
+        kept = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")  # as files
         os.dup2(2, 1)
     _reserved.append(kept)
     sys.stdout = sys.stderr

@@ -6,7 +6,7 @@ import shutil
 import sys
 import textwrap
 
-from chaperon.cli.terminal.streams import print_line
+from chaperon.cli.terminal.streams import print_line, spelled
 
 NARROWEST = 20
 UNWRAPPED = 100_000
@@ -18,6 +18,8 @@ def print_sentence(sign: str, sentence: str, *, err: bool) -> None:
     stream = sys.stderr if err else sys.stdout
     terminal = stream is not None and stream.isatty()
     width = max(shutil.get_terminal_size().columns, NARROWEST) if terminal else UNWRAPPED
+    encoding = getattr(stream, "encoding", None)
+    sign, sentence = spelled(sign, encoding), spelled(sentence, encoding)
     lines = textwrap.wrap(sentence, width, initial_indent=sign, subsequent_indent="  ", break_long_words=False)
     for line in lines:
         print_line(line, err=err)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import fcntl
 import io
@@ -20,6 +21,11 @@ INDENT = "    "
 """Prefix of the lines of a text after its first, so that a text from a target cannot imitate a line of Chaperon."""
 MAX_UNENDED = 65_536
 """Characters kept of a line without a line break; a longer one is printed at once."""
+
+ASCII = {"·": "|", "×": "x", "–": "-", "…": "~", "≥": ">=", "±": "+-", "→": "->", "✕": "x"}
+"""What is printed in place of signs that an encoding lacks."""
+SPELLED = "chaperon.spelled"
+"""The name of the error handler of encodings that does so, and escapes other characters."""
 
 REDACT = Redactor()
 """Masks the secrets of this process."""
@@ -180,7 +186,7 @@ class ClosedStream(io.StringIO):
 
 
 def clean_standard_streams() -> None:
-    """Replace `sys.stdout` and `sys.stderr` by clean streams. Characters that the encoding lacks are escaped.
+    """Replace `sys.stdout` and `sys.stderr` by clean streams. Characters that the encoding lacks are `spelled`.
 
     A stream that the process was started without becomes a closed one, its descriptor that of the null device: no
     file that is opened later gets it.
@@ -194,7 +200,7 @@ def clean_standard_streams() -> None:
             stream = ClosedStream(name)
             _occupy(descriptor)
         with suppress(AttributeError, ValueError, io.UnsupportedOperation):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=SPELLED)
         setattr(sys, attribute, ForgivingStream(stream, name))
 
 
@@ -251,6 +257,23 @@ def clean_lines(text: str) -> str:
     """Return *text* as clean lines, all but the first indented."""
     first, *more = text.split("\n")
     return "\n".join([clean_line(first), *(INDENT * bool(line) + clean_line(line) for line in more)])
+
+
+def _spell(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Return what is encoded in place of characters that an encoding lacks: an error handler of `codecs`."""
+    if isinstance(error, UnicodeEncodeError) and (ascii_sign := ASCII.get(error.object[error.start])) is not None:
+        return ascii_sign, error.start + 1
+    return codecs.backslashreplace_errors(error)
+
+
+codecs.register_error(SPELLED, _spell)
+
+
+def spelled(text: str, encoding: str | None) -> str:
+    """Return *text* as a stream of *encoding* shows it: signs that this lacks in ASCII, other characters escaped."""
+    if encoding is None or text.isascii():
+        return text
+    return text.encode(encoding, SPELLED).decode(encoding)
 
 
 def unwrapped(stream: TextIO) -> TextIO:
