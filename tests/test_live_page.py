@@ -36,7 +36,7 @@ from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.outputs.closed_second import ClosedSecond
 from chaperon.report.outputs.html import HtmlOutput
 from chaperon.report.outputs.output import PlannedRun
-from chaperon.report.totals import Pulse, WorkerStats
+from chaperon.report.totals import LimitState, Pulse, WorkerStats
 
 
 class FakeRun:
@@ -658,13 +658,18 @@ class TestInChromium:
     def test_verdict_limits_length_and_heat_map_are_of_the_newest_second(self, browser, page, run):
         browser.size(1280)
         browser.open(page.url)
+        row = "byId('limits').tBodies[0].rows[1]"
         for at in (3, 4):
             shown = f"6{at}ms"
-            run.limits_so_far = lambda shown=shown: [LimitResult("p95 < 50ms", False, 0.06, shown, unit="s")]
+            count = LimitResult("count > 900", False, 80.0, "80")
+            run.limits_so_far = lambda shown=shown: [LimitResult("p95 < 50ms", False, 0.06, shown, unit="s"), count]
+            run.pulse = lambda: Pulse(users=5, limits=(LimitState("count > 900", "80", "open"),))
             page.feed.second(replace(second_of(at), health={"responses_2xx": 70.0 + 5 * at}))
             browser.until(f"REPORT.duration === {at + 1}")
             assert f"p95 < 50ms is {shown}" in browser.value("byId('verdict').innerText")
             assert shown in browser.value("byId('limits').innerText")
+            assert "count > 900 open until the end 80" in browser.value(f"{row}.innerText.replace(/\\s+/g, ' ')")
+            assert "900" not in browser.value("byId('verdict').innerText")
             assert f"{at + 1}.0 s so far" in browser.value("byId('about').innerText")
             plots = "['.heat canvas', '.half .u-over'].map((each) => document.querySelector(each).clientWidth)"
             heat, chart = browser.value(plots)
@@ -775,6 +780,9 @@ def test_what_makes_a_run_invalid_or_broken_is_said_while_it_goes_on(page, run):
     few = "20 of 72 samples needed: the maximum is used instead"
     run.limits_so_far = lambda: [replace(broken, shown="max 2.00s", note=few)]
     assert said() == ("FAIL", [f"p95 < 1s: the maximum is 2.00s ({few})"], [])
+    growing = LimitState("p95 < 1s", "2.00s", "open")
+    run.pulse = lambda: Pulse(users=5, limits=(growing,))
+    assert said() == ("PASS", [], []), "only the end decides on it"
     run.limits_so_far = lambda: [broken]
     run.pulse = lambda: Pulse(users=5, invalid=("the generator used up its core",))
     run.ending = "stopped"

@@ -173,15 +173,21 @@ class LiveState:
         return None if newest is None else step_values(newest, length, self._totals.places)
 
     def _small_tables(self, pulse: Pulse | None) -> dict[str, Any]:
-        """Return the tables that are whole in every message."""
+        """Return the tables that are whole in every message.
+
+        "held" of a limit is None where only the end decides, such as of a count that has yet to grow.
+        """
         run, plan = self.plan.run, self.plan
         crew = [] if run is None else run.crew
+        now = Pulse() if run is None else run.pulse()
+        invalid, undecided = now.invalid, {state.text for state in now.limits if state.standing == "open"}
         limits = [] if run is None else [asdict(result) for result in run.limits_so_far()]
         for limit in limits:
+            if limit["limit"] in undecided:
+                limit["held"] = None
             limit["limit"] = clean(plan.redact(limit["limit"]))
-        broken = [limit for limit in limits if not limit["held"]]
+        broken = [limit for limit in limits if limit["held"] is False]
         ending = None if run is None else run.ending
-        invalid = () if run is None else run.pulse().invalid
         verdict = (
             Verdict.INVALID if invalid else Verdict.FAIL if broken else Verdict.ABORTED if ending else Verdict.PASS
         )

@@ -76,11 +76,11 @@ function drawLimits() {
   const bounds = DATA.bounds || [], limits = REPORT.limits.map((whole, n) => limitRow(whole, bounds[n]));
   const notes = limits.map((limit, n) => [limit.note, beyondAlone(limit, bounds[n])].filter(Boolean).join("; ")), noted = notes.some(Boolean);
   table("limits", ["limit", "state", "value", "of the bound", "margin", ...(noted ? ["note"] : [])], limits.map((limit, n) => {
-    const bound = bounds[n], margin = marginOf(limit, bound), place = placeOf(bound);
+    const bound = bounds[n], known = limit.held !== null, margin = known ? marginOf(limit, bound) : null, place = placeOf(bound);
     const used = margin === null ? null : bound.op.startsWith("<") ? 1 - margin : 1 / (1 + margin);
     const meter = used === null ? "" : meterOf(used, limit.held);
     const name = place === null ? limit.limit : element("button", { type: "button", class: "link", title: "show the charts of this series", onclick: () => chooseSeries(place) }, limit.limit);
-    return element("tr", {}, element("td", { class: "text" }, name), cell(limit.held === null ? UNKNOWN : limit.held ? "✓ held" : "✕ broke" + (limit.at === null ? "" : ` at ${clockText(limit.at)}`), { class: limit.held === null ? null : limit.held ? "good" : "bad" }),
+    return element("tr", {}, element("td", { class: "text" }, name), cell(!known ? (limit.value === null ? UNKNOWN : "open until the end") : limit.held ? "✓ held" : "✕ broke" + (limit.at === null ? "" : ` at ${clockText(limit.at)}`), { class: !known ? null : limit.held ? "good" : "bad" }),
       cell(limit.shown, { "data-value": limit.value === null ? "" : String(limit.value) }), cell(meter), cell(marginText(margin)),
       ...(noted ? [cell(notes[n], { class: "text soft" })] : []));
   }));
