@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from io import StringIO
@@ -12,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from chaperon.measure.precision.confidence import PERCENTILES
+from chaperon.measure.precision.confidence import PERCENTILES, samples_needed
 from chaperon.measure.quantity import count_text
 from chaperon.report.breakdown import PHASE, split, tag_names
 from chaperon.report.events.event_groups import event_groups, event_line
@@ -101,6 +102,8 @@ def print_report(
     times_printed = "".join(times_text(report, row) for row in printed)
     for mark in (f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in times_printed):
         console.print(mark, style="dim", highlight=False)
+    if longer := longer_run_line(printed):
+        console.print(longer, style="dim", markup=False, highlight=False)
     effects = design_effect_line(printed)
     if effects:
         console.print(effects, style="dim", markup=False, highlight=False)
@@ -137,6 +140,35 @@ def _print_sentence(console: Console, markup: str) -> None:
     console.print(first, highlight=False)
     for line in more:
         console.print(Text(INDENT).append_text(line), highlight=False)
+
+
+def longer_run_line(rows: Sequence[Row]) -> str:
+    """Return for how long a run like this must last for percentiles that are unknown, as text; empty if none is.
+
+    Of each percentile it is the length for the series that has most samples in relation to those that it needs, and
+    at least that of the percentile before: how much samples depend on each other is not known where they are few.
+    """
+    found, least = [], 0.0
+    for name, q in PERCENTILES.items():
+        lengths = [
+            row.duration * samples_needed(q) / times.effective(q)
+            for row in rows
+            if row.kind not in UNTIMED
+            for times in (row.response, row.service)
+            if times and times.bounds(q) is None
+        ]
+        if any(lengths):
+            least = max(least, min(filter(None, lengths)))
+            found.append(f"{name} {_span_text(least)}")
+    return f"  in a run of about (busiest series): {', '.join(found)}" if found else ""
+
+
+def _span_text(span: float) -> str:
+    """Return a span in seconds as an option takes it, rounded up to whole seconds, minutes or hours: "75s", "5m"."""
+    for unit, length in (("s", 1), ("m", 60), ("h", 3_600)):
+        if span < 120 * length or unit == "h":
+            break
+    return f"{math.ceil(span / length):,}{unit}"
 
 
 def design_effect_line(rows: Sequence[Row]) -> str:
