@@ -35,10 +35,12 @@ def processes(
     patience: Patience | None = None,
     lost: float = 0.01,
     notify: Callable[[str], None] = lambda text: None,
+    on_event: Callable[[str], None] = lambda text: None,
     relay: Callable[[str], None] | None = None,
 ) -> Iterator[ClusterRun]:
     """Give a fleet of *n* engine processes on this machine, to be started; none is left when the block is.
 
+    *on_event* is called with a text when one of them is lost, and when its successor has joined.
     *relay* gets each line that they print; without it they print on the streams of this process.
     """
     with PrivateDir() as private_dir, ExitStack() as ending:
@@ -50,6 +52,7 @@ def processes(
             workers=n,
             patience=patience or Patience(gather=GATHER),
             lost=lost,
+            on_event=on_event,
         )
         names = [f"local-{k}" for k in range(1, n + 1)]
         workers = start_workers(address, names, once=True, notify=notify, on_fault=fleet.fault, relay=relay)

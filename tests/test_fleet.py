@@ -1,5 +1,6 @@
 """Many workers are one: the same load, a balanced ledger, under every fault; on simulated time."""
 
+import re
 from collections import Counter
 from unittest import mock
 
@@ -83,6 +84,11 @@ class Ground:
         leaving = gevent.spawn(self.master.__exit__, None, None, None)
         self.clock.run(leaving.ready)
         return self.master.report()
+
+
+def events(report):
+    """The moment and the kind of each event."""
+    return [(event.at, event.kind) for _, event in report.happenings]
 
 
 @pytest.fixture
@@ -185,6 +191,9 @@ def test_a_worker_that_falls_silent_is_given_up_and_its_load_goes_on_elsewhere(g
     assert sum(row.counts.planned for row in report.seconds) == 1800
     assert report.verdict is Verdict.INVALID
     assert [w.name for w in report.workers if w.lost] == ["w1"]
+    assert events(report) == [(pytest.approx(30, abs=1.5), "lost")]
+    assert re.fullmatch(r"w1 lost: silent since (19|20)\.\d s", report.happenings[0][1].text)
+    assert stage.told[-1] == report.happenings[0][1].text
 
 
 @pytest.mark.parametrize("load", [users(9, hold=60), iterations(900, users=9)], ids=str)
@@ -215,6 +224,8 @@ def test_a_late_joiner_takes_shares_over_and_nothing_is_lost(ground):
     visits = {w.name: w.visits for w in report.workers}
     assert visits["w1"] == pytest.approx(400, abs=30)
     assert report["visit"].response.high < 1.2
+    assert events(report) == [(pytest.approx(10.5, abs=1.5), "joined")]
+    assert stage.told[-1] == report.happenings[0][1].text == "w1 joined"
 
 
 def test_a_worker_that_leaves_hands_its_shares_back(ground):
@@ -229,6 +240,7 @@ def test_a_worker_that_leaves_hands_its_shares_back(ground):
     assert report.ledger["shop"].planned == report.ledger["shop"].done == 1200
     assert stage.codes["w1/1"] == LEFT
     assert report.verdict is Verdict.PASS
+    assert events(report) == [(pytest.approx(10.5, abs=1.5), "left")]
 
 
 def test_a_worker_cut_off_for_long_is_fenced_and_counts_nothing_twice(ground):

@@ -101,7 +101,8 @@ class RunEvent:
     hub), "held" (a call held the interpreter lock), "collected" (garbage collection),
     "throttled" (the CPU quota of the control group was used up), "stolen" (the hypervisor ran
     another machine), "starved" (other processes occupied the cores), "paused" (the process did
-    not run, cause unknown). *took* is the duration in seconds, *text* says what and where.
+    not run, cause unknown); of several workers also "lost" (a worker was given up), "left" (it left in
+    order) and "joined" (it came after the beginning). *took* is the duration in seconds, *text* says what and where.
     """
 
     at: float = field(metadata=SIGNED_METADATA)

@@ -29,7 +29,8 @@ class ClusterRun(Run):
     """A run on *workers* workers, which find this master by the *link* and get the *parcel* from it.
 
     *lost* is the share of visits that may be lost before the run is INVALID. *notify* is called
-    with a sentence for each thing a person who waits for workers wants to know.
+    with a sentence for each thing a person who waits for workers wants to know, *on_event*, by default the same, with
+    the text of each event of a worker: lost, left, joined after the beginning.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class ClusterRun(Run):
         lost: float = 0.01,
         clock: Clock | None = None,
         notify: Callable[[str], None] = lambda text: None,
+        on_event: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(plan, (), clock)
         self._link = link
@@ -56,6 +58,7 @@ class ClusterRun(Run):
             self._monitor,
             plan.shares(SHARES * workers),
             worker_timeout=self._patience.worker_timeout,
+            on_event=on_event or notify,
         )
         self._admission = Admission(link, parcel, self.state.admit, self._welcome, notify)
         self._coordinator = Coordinator(

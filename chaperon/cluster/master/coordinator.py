@@ -133,7 +133,7 @@ class Coordinator:
                 if self._state.knows(message):
                     self._worker_logs.record(message)
             case Bye():
-                self._state.record_leave(message)
+                self._state.record_leave(message, now)
             case _:
                 pass
 

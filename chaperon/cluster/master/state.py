@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from chaperon.cluster.master.leases import LeaseTable
 from chaperon.cluster.master.losses import LossAccounting
@@ -24,6 +24,8 @@ from chaperon.cluster.protocol.messages import (
 from chaperon.load.live_changes import LiveChanges
 from chaperon.load.plan import due_visits
 from chaperon.load.share import Share
+from chaperon.measure.plain_text import WORDS, encodable
+from chaperon.measure.window import RunEvent
 from chaperon.measure.window_codec import unpack_window
 from chaperon.report.collector import Collector
 from chaperon.report.monitor import RunMonitor
@@ -36,10 +38,19 @@ _BY_STRICTNESS: tuple[Order, ...] = ("wait", "run", "end", "stop", "kill", "over
 class MasterState:
     """The state of a master, changed by messages; *now* is the master's clock, in seconds.
 
-    A worker that sends nothing for *worker_timeout* seconds is given up.
+    A worker that sends nothing for *worker_timeout* seconds is given up. *on_event* is called with the text of each
+    event: a worker that was lost, left, or joined after the beginning.
     """
 
-    def __init__(self, run: int, monitor: RunMonitor, shares: Sequence[Share], *, worker_timeout: float) -> None:
+    def __init__(
+        self,
+        run: int,
+        monitor: RunMonitor,
+        shares: Sequence[Share],
+        *,
+        worker_timeout: float,
+        on_event: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self.run = run
         self.order: Order = "wait"
         self.began: float | None = None
@@ -49,6 +60,7 @@ class MasterState:
         self._worker_timeout = worker_timeout
         self.changes: list[Change] = []
         self._monitor = monitor
+        self._on_event = on_event
         self._shares = shares
         self._losses = LossAccounting(monitor, self.workers, self.leases, shares)
         self._stopped_at: float | None = None
@@ -160,11 +172,13 @@ class MasterState:
             self._without_workers_since += gap
         self.collector.count_note(STOOD_STILL, max(round(gap), 1))
 
-    def record_leave(self, bye: Bye) -> None:
+    def record_leave(self, bye: Bye, now: float) -> None:
         """Record that a worker has left in order."""
         worker = self.workers[bye.worker, bye.incarnation]
         if worker is not None and worker.complete and not worker.lost:
             worker.left = True
+            if self.order == "run":
+                self._add_event("left", f"{worker.title} left", now)
             self.collector.leave(worker.title)
 
     # The course of the run
@@ -172,6 +186,8 @@ class MasterState:
     def begin(self, at: float) -> None:
         """Begin the run at *at*, a moment in the future."""
         self.began, self.order = at, "run"
+        for worker in self.workers.ready:
+            worker.joined = True
 
     def halt(self, order: Order, now: float) -> bool:
         """Set an order that ends the run, unless a stricter one is in force; return whether it was set."""
@@ -193,12 +209,17 @@ class MasterState:
         if self.began is not None:
             for worker in self.workers.ready:
                 self.collector.join(worker.title)
+                if not worker.joined:
+                    worker.joined = True
+                    self._add_event("joined", f"{worker.title} joined", now)
         self.leases.set_capacities({worker.peer: worker.hello.capacity for worker in self.workers.eligible(now)})
 
     def give_up_expired(self, now: float) -> list[WorkerRecord]:
         """Give up the workers whose deadlines have passed; return them."""
         gone = self.workers.expired(now)
         for worker in gone:
+            if self.began is not None:
+                self._add_event("lost", f"{worker.title} lost: {worker.why_lost(self.began)}", now)
             self._losses.give_up(worker, begun=self.began is not None)
         if gone:
             self._losses.update_in_flight(begun=self.began is not None)
@@ -253,6 +274,12 @@ class MasterState:
         plan = due_visits(self._shares, self.live_changes, stopped=stopped)
         due = {label: (least, exact and stopped is None) for label, (least, exact) in plan.items()}
         self._monitor.reconcile(closings, due, duplicated=max(self._losses.duplicated, 0))
+
+    def _add_event(self, kind: str, text: str, now: float) -> None:
+        """Add an event of the run, which has begun, to the report."""
+        text = encodable(text, WORDS)
+        self.collector.add_event(RunEvent(max(now - (self.began or 0.0), 0.0), kind, text))
+        self._on_event(text)
 
     def _second(self, now: float) -> int:
         return 0 if self.began is None else max(int(now - self.began), 0)

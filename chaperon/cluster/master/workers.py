@@ -41,6 +41,7 @@ class WorkerRecord:
     order. After its death its last windows may arrive until *windows_until*; *all_windows_known*
     says that *cut* is then the number of the last one. *progress_log* is what it reported of its
     shares, *loss_notes* are the notes on the loads taken from it, *closing* came with its last window.
+    It has *joined* the run when its windows are waited for.
     """
 
     hello: Hello
@@ -61,6 +62,7 @@ class WorkerRecord:
     progress_log: ShareProgressLog = field(default_factory=ShareProgressLog)
     loss_notes: set[str] = field(default_factory=set)
     closing: Closing | None = None
+    joined: bool = False
 
     @property
     def peer(self) -> WorkerId:
@@ -81,6 +83,14 @@ class WorkerRecord:
     def all_windows_in(self) -> bool:
         """Whether every window it cut has arrived; false if their number is unknown."""
         return (self.over or self.all_windows_known) and self.windows.acked >= self.cut
+
+    def why_lost(self, began: float) -> str:
+        """Return the reason for which it is given up, with its moment in seconds since *began*."""
+        if self.windows_until is not None:
+            return "its process ended"
+        if self.disconnected_at is not None:
+            return f"its connection was closed at {max(self.disconnected_at - began, 0.0):.1f} s, and it has no other"
+        return f"silent since {max(self.last_heard_at - began, 0.0):.1f} s"
 
     def record_ping(self, ping: Ping, now: float, second: int, connection: bytes = b"") -> None:
         """Record its state, received in a *second* of the run by a *connection*."""

@@ -67,8 +67,7 @@ const FLAGGED = 50;
 // what happened, numbered as in the list of events, the first of equal ones; a limit that broke at a moment has a flag without a number
 function flags() {
   const broken = REPORT.limits.filter((limit) => limit.at !== null && limit.at !== undefined);
-  const lost = (REPORT.workers || []).filter((worker) => worker.lost && worker.last !== null && worker.last !== undefined);
-  return [...REPORT.events.slice(0, FLAGGED).map((event, n) => [event.first, String(n + 1), event.count > 1 ? `${event.count} × ${event.text}` : event.text]), ...lost.map((worker) => [worker.last + 1, "✕", `${worker.name} lost`]), ...broken.map((limit) => [limit.at, "✕", "broke: " + limit.limit])];
+  return [...REPORT.events.slice(0, FLAGGED).map((event, n) => [event.first, String(n + 1), event.count > 1 ? `${event.count} × ${event.text}` : event.text]), ...broken.map((limit) => [limit.at, "✕", "broke: " + limit.limit])];
 }
 // short marks at the top for each of equal events, which have one flag
 function ticksOf(u) {
