@@ -159,6 +159,12 @@ WRONG = {
     "header of two lines": (["local", "shop.py", "--header", "X: a\nY: b"], BROWSE, 2, "no line breaks"),
     "wrong setting": (["local", "shop.py", "--set", "nope"], BROWSE, 2, "is not KEY=VALUE"),
     "folder on standard output": (["local", "shop.py", "--csv", "-"], BROWSE, 2, "--csv writes a folder"),
+    "two on standard output": (
+        ["local", "shop.py", "--json", "-", "--html", "-"],
+        BROWSE,
+        2,
+        "only one output",
+    ),
     "null bytes": (["local", "shop.py"], "x = 1\0", 3, "shop.py, line ?: syntax error"),
     "wrong url": (["local", "shop.py", "--url", "localhost:8080"], BROWSE, 3, "is not a base URL"),
     "url with query": (["local", "shop.py", "--url", "http://localhost/?q=1"], BROWSE, 3, "is not a base URL"),

@@ -23,7 +23,7 @@ from unjudged import unjudged
 import chaperon.cli
 from chaperon.cli import execute
 from chaperon.cli.options import RunOptions
-from chaperon.cli.outputs import make_outputs
+from chaperon.cli.outputs import OUTPUTS, make_outputs
 from chaperon.cli.terminal import printing, streams
 from chaperon.cli.terminal.capabilities import fits_live_view, redraws
 from chaperon.cli.terminal.console import CleanConsole
@@ -31,6 +31,7 @@ from chaperon.cli.terminal.log_handlers import StderrHandler
 from chaperon.cli.terminal.streams import CleanStream, clean_standard_streams, print_line
 from chaperon.errors import OutputError
 from chaperon.execution.output_feed import OutputFeed
+from chaperon.report.capacity import Capacity
 from chaperon.report.outputs import console as console_output
 from chaperon.report.outputs import json as json_output
 from chaperon.report.redaction.redaction import Redactor
@@ -459,6 +460,20 @@ def test_a_verdict_that_standard_output_loses_is_printed_on_standard_error(
     assert code == 1
     assert said[: len(first)] == [line.format("the verdict" if quiet else "the table") for line in first]
     assert said[len(first)] == report_of().headline
+
+
+@pytest.mark.parametrize("below", [Pipe, Full, lambda: None])
+def test_a_rate_that_standard_output_loses_is_printed_on_standard_error(capsys, monkeypatch, below):
+    capacity = Capacity(None, "ended", ())
+    monkeypatch.setattr(streams, "_occupy", lambda descriptor: None)
+    monkeypatch.setattr(printing, "discard_stdout", lambda: None)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", below())
+        clean_standard_streams()
+        with pytest.raises(OSError, match=r"pipe|space|closed"):
+            OUTPUTS[-1].write_capacity(RunOptions(quiet=True), capacity)
+
+    assert capsys.readouterr().err == f"{capacity.said}\n"
 
 
 @pytest.mark.parametrize("width", [20, 33, 80, 140])

@@ -12,7 +12,6 @@ from chaperon.cli.option_groups import option
 from chaperon.cli.output_rows import STDOUT
 from chaperon.cli.terminal.printing import unfiltered_stdout
 from chaperon.cli.terminal.streams import clean_stream
-from chaperon.errors import UsageError
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.report.comparison.as_github import write_to_github
 from chaperon.report.comparison.as_json import comparison_dict
@@ -66,9 +65,7 @@ def comparison_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def probe_comparison_outputs(values: Mapping[str, Any]) -> None:
-    """Raise OutputError if an output that *values* ask for could not be written, UsageError if two share a stream."""
-    if paths_of(values).count(STDOUT) > 1:
-        raise UsageError("only one output can be written to standard output")
+    """Raise OutputError if an output that *values* ask for could not be written."""
     for path in paths_of(values):
         probe(path)
     if values.get("github"):

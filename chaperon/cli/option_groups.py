@@ -109,9 +109,12 @@ class GroupedCommand(HelpfulCommand):
             return super().invoke(ctx)
 
     def _writes_to_stdout(self, ctx: click.Context) -> bool:
-        """Return whether an option that takes a file or "-" has the value "-"."""
-        files = [each for each in self.params if str(each.metavar).endswith("|-")]
-        return any(ctx.params.get(each.name or "") == "-" for each in files if isinstance(each, click.Option))
+        """Return whether an option that takes a file or "-" has the value "-". Raises UsageError if several have it."""
+        files = [each for each in self.params if isinstance(each, click.Option) and str(each.metavar).endswith("|-")]
+        wanted = [each for each in files if ctx.params.get(each.name or "") == "-"]
+        if len(wanted) > 1:
+            raise UsageError("only one output can be written to standard output")
+        return bool(wanted)
 
 
 def _config_options() -> list[click.Parameter]:

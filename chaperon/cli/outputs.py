@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from chaperon.cli.live_page.options import make_page, page_of, serve_metrics
@@ -81,13 +82,19 @@ def _make_console(options: OutputValues) -> Output:
 
 def _print_capacity(options: OutputValues, capacity: Capacity) -> None:
     err = prints_elsewhere(options)
-    with printing(err=err):
-        if not options.quiet:
-            for line in (*capacity.lines(), ""):
-                print_line(line, err=err)
-            if capacity.reason:
-                print_sentence("", capacity.reason, err=err)
-        print_line(capacity.said, err=err)
+    try:
+        with printing(err=err):
+            if not options.quiet:
+                for line in (*capacity.lines(), ""):
+                    print_line(line, err=err)
+                if capacity.reason:
+                    print_sentence("", capacity.reason, err=err)
+            print_line(capacity.said, err=err)
+    except OSError:
+        if not err:
+            with suppress(OSError):
+                print_line(capacity.said, err=True)
+        raise
 
 
 def _make_github(options: OutputValues) -> Output | None:

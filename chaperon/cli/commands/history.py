@@ -49,8 +49,6 @@ def history(
     before it, by more than the margin, as `chaperon compare` decides.
     """
     paths = [path for path in (json_path, markdown, csv_path) if path is not None]
-    if paths.count(STDOUT) > 1:
-        raise UsageError("only one output can be written to standard output")
     for path in paths:
         probe(path)
     runs = list(kept_runs(read_folder(folder, print_warning), parse_margins(margins), print_warning))
