@@ -7,7 +7,7 @@ ROUGH = "~"
 AT_LEAST = "≥"
 OWN = "*"
 MARKS = {
-    UNKNOWN: "too few samples to know: a longer run, or a steadier load, shows it",
+    UNKNOWN: "too few samples to know",
     ROUGH: "95 % interval wider than ±10 %, or under 20 s: too short to know how seconds vary",
     AT_LEAST: "lower bound: the percentile lies among censored samples, which were cut before they ended",
     OWN: "a tenth of it or more may be delay of the generator itself",

@@ -18,7 +18,7 @@ from chaperon.measure.quantity import count_text
 from chaperon.report.breakdown import PHASE, split, tag_names
 from chaperon.report.events.event_groups import event_groups, event_line
 from chaperon.report.exchanges.exchange_names import exchange_paths
-from chaperon.report.format import MARKS
+from chaperon.report.format import MARKS, UNKNOWN
 from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.output_parts.series_table import TIMES_EXPLAINED, cut_middle, print_tables, times_text
 from chaperon.report.outputs.output import Output, PlannedRun
@@ -100,10 +100,10 @@ def print_report(
     if any(row.response is not None for row in printed):
         console.print(TIMES_EXPLAINED, style="dim", highlight=False)
     times_printed = "".join(times_text(report, row) for row in printed)
-    for mark in (f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in times_printed):
-        console.print(mark, style="dim", highlight=False)
-    if longer := longer_run_line(printed):
-        console.print(longer, style="dim", markup=False, highlight=False)
+    for mark, meaning in MARKS.items():
+        if mark in times_printed:
+            more = known_in(printed) if mark == UNKNOWN else ""
+            console.print(f"{mark} {meaning}{more}", style="dim", markup=False, highlight=False)
     effects = design_effect_line(printed)
     if effects:
         console.print(effects, style="dim", markup=False, highlight=False)
@@ -142,8 +142,8 @@ def _print_sentence(console: Console, markup: str) -> None:
         console.print(Text(INDENT).append_text(line), highlight=False)
 
 
-def longer_run_line(rows: Sequence[Row]) -> str:
-    """Return for how long a run like this must last for percentiles that are unknown, as text; empty if none is.
+def known_in(rows: Sequence[Row]) -> str:
+    """Return how long a run like this must last for percentiles that are unknown, as text; empty if none is.
 
     Of each percentile it is the length for the series that has most samples in relation to those that it needs, and
     at least that of the percentile before: how much samples depend on each other is not known where they are few.
@@ -159,8 +159,8 @@ def longer_run_line(rows: Sequence[Row]) -> str:
         ]
         if any(lengths):
             least = max(least, min(filter(None, lengths)))
-            found.append(f"{name} {_span_text(least)}")
-    return f"  in a run of about (busiest series): {', '.join(found)}" if found else ""
+            found.append(f"{_span_text(least)} for {name}")
+    return f"; the busiest series needs a run of about {', '.join(found)}" if found else ""
 
 
 def _span_text(span: float) -> str:
