@@ -8,6 +8,7 @@ import pytest
 
 from chaperon import iterations, rate, users, users_per_second
 from chaperon.measure.quantity import count_text
+from chaperon.report.events.note_text import note_text
 
 PACKAGE = Path(__file__).resolve().parent.parent / "chaperon"
 NOUNS = (
@@ -84,3 +85,22 @@ def test_a_load_of_one_is_described_in_the_singular(load, text):
 def test_a_run_of_one_user_says_one_user():
     assert f"{users(1)}, {iterations(1)}".startswith("1 user, ")
     assert "1 users" not in f"{users(1)} {iterations(1)} {users_per_second(1, hold=1)}"
+
+
+def notes_of_the_reference():
+    page = (PACKAGE.parent / "docs" / "reference.md").read_text()
+    return re.findall(r"^- (.+)$", page.partition("<!-- notes -->")[2], re.M)
+
+
+def test_each_note_has_its_noun_in_the_right_number():
+    sentences = {"the run was stopped before its end: …", "…, dropped"}
+    notes = [note for note in notes_of_the_reference() if note not in sentences]
+
+    for note in notes:
+        assert note_text(note, 2) == f"2 {note}"
+        assert note_text(note, 1).startswith("1 ")
+        assert note.startswith(("of ", "failure ")) or note_text(note, 1) != f"1 {note}"
+
+    assert note_text("lost workers on users: visits", 1) == "1 lost worker on users: visits"
+    assert note_text("deployed 1.2", 1) == "deployed 1.2"
+    assert note_text("deployed 1.2", 2) == "2 × deployed 1.2"

@@ -58,6 +58,15 @@ def cells(lines, name):
     return [line.strip().removeprefix(name).split() for line in lines if line.strip().startswith(f"{name} ")]
 
 
+def test_a_long_name_is_shortened_in_sentences_as_in_tables():
+    (reason,) = [
+        line for line in printed(shop_report("buyers", limits=[f"p95({LONG}) < 1ms"])) if "limit broke" in line
+    ]
+
+    assert "limit broke: p95(GET /products/:category/:id/re…" in reason
+    assert LONG not in reason
+
+
 def test_each_scenario_and_all_of_them_have_a_total():
     lines = printed(shop_report("buyers", "visitors"))
 

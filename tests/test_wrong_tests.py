@@ -447,7 +447,7 @@ def test_errors_that_no_limit_covers_are_named_above_the_verdict(limits, line, s
     assert report.verdict is (Verdict.FAIL if failed else Verdict.PASS)
     assert list(report.reasons) == ([line] if failed else [shares_of(line)] if line else [])
     assert report.headline == ("FAIL" if failed else f"PASS, {shares_of(line)}" if line else "PASS")
-    warning = f"{line}: they do not affect the verdict"
+    warning = f"{line}: no effect on the verdict"
     assert [text for text in report.warnings if "limit covers" in text] == ([warning] if line and not strict else [])
     lines = [text.strip() for text in table_of(report, 200).splitlines() if text.strip()]
     if line:
@@ -494,7 +494,7 @@ def test_sockets_of_the_machine_are_no_warning_of_a_simulated_run(monkeypatch):
 def test_one_failed_request_is_in_the_singular():
     report = simulated(faulty, load=iterations(1), limits=["errors(visits) < 2"])
 
-    line = "no limit covers 1 failed request and 1 failed check: they do not affect the verdict"
+    line = "no limit covers 1 failed request and 1 failed check: no effect on the verdict"
     assert line in report.warnings
 
 

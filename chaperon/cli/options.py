@@ -175,7 +175,7 @@ def target_argument(command: Callable[..., Any]) -> Callable[..., Any]:
 _OPTIONS = (
     option("Load", "--users", type=int, help="Closed load: this many users, each makes one visit after another."),
     option("Load", "--rate", type=RATE, help="Open load: visits per second (50, 50/s) or per minute (3000/m)."),
-    option("Load", "--iterations", type=int, help="This many visits in all, made by --users."),
+    option("Load", "--iterations", type=int, help="This many visits in all, made by --users within --hold."),
     option(
         "Load", "--load", metavar="EXPRESSION", help='Any load, as in Python: \'rate(9, hold="1m") >> pause("10s")\'.'
     ),

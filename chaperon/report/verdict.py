@@ -11,6 +11,7 @@ from chaperon.measure.plain_text import NAME, encodable
 from chaperon.measure.quantity import count_text, names_text
 from chaperon.measure.recorder import UNMEASURED
 from chaperon.measure.sample import WARM_UP
+from chaperon.report.events.note_text import note_text
 from chaperon.report.format import AT_LEAST
 from chaperon.report.limits.limit_result import MAXIMUM, LimitResult
 from chaperon.report.limits.uncounted import ALL_COUNTED, NO_EFFECT, UncountedErrors
@@ -141,11 +142,7 @@ def censored_warnings(totals: Totals) -> list[str]:
 
 def _unmeasured_warnings(totals: Totals) -> list[str]:
     """Return a warning for each line of an author that opened connections that no sample includes, and for requests."""
-    return [
-        f"{times:,} {note}" if times > 1 else f"1 {note.replace('s were', ' was', 1)}"
-        for note, times in sorted(totals.notes.items())
-        if note.startswith(_WARNINGS)
-    ]
+    return [note_text(note, times) for note, times in sorted(totals.notes.items()) if note.startswith(_WARNINGS)]
 
 
 def _lost_warnings(totals: Totals, ending: Ending) -> list[str]:

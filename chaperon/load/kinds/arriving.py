@@ -23,7 +23,7 @@ class Arriving(Shaped):
 
     is_open: ClassVar[bool] = True
     lost_note: ClassVar[str] = (
-        "of the lost workers on an open load: what was due after the last word counts as lost, made or not"
+        "lost workers on an open load: what was due after the last word counts as lost, made or not"
     )
 
     poisson: bool = False

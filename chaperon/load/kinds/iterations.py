@@ -17,9 +17,7 @@ from chaperon.measure.quantity import count_text
 class Iterations(Shaped):
     """A closed load of *n* visits in total, made by whichever user is free, or with *each* of *n* visits per user."""
 
-    lost_note: ClassVar[str] = (
-        "of the lost workers on iterations: those begun after the last word may have been made again"
-    )
+    lost_note: ClassVar[str] = "lost workers on iterations: those begun after the last word may have been made again"
 
     n: int = 1
     think: Between | None = None
@@ -70,4 +68,5 @@ class Iterations(Shaped):
         return self if self.think is not None else replace(self, think=think)
 
     def __str__(self) -> str:
-        return f"{count_text(self.total, 'iteration')} by {count_text(self.users, 'user')}"
+        within = "" if math.isinf(self.curve.until) else f" within {self.curve.until:g} s"
+        return f"{count_text(self.total, 'iteration')} by {count_text(self.users, 'user')}{within}"

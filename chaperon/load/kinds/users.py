@@ -22,7 +22,7 @@ class Users(Shaped):
     of the next.
     """
 
-    lost_note: ClassVar[str] = "of the lost workers on users: visits begun after the last word are in no count"
+    lost_note: ClassVar[str] = "lost workers on users: visits begun after the last word are in no count"
 
     visits: int | None = None
     think: Between | None = None

@@ -14,7 +14,7 @@ from chaperon.report.totals import Totals
 
 UNCOUNTED = "no limit covers"
 """The beginning of the sentences about such errors."""
-NO_EFFECT = "they do not affect the verdict"
+NO_EFFECT = "no effect on the verdict"
 """The end of the sentence about their numbers, unless the run is strict."""
 _KINDS = ("check", "task", "visit")
 

@@ -17,6 +17,7 @@ from chaperon.measure.precision.confidence import PERCENTILES, samples_needed
 from chaperon.measure.quantity import count_text
 from chaperon.report.breakdown import PHASE, split, tag_names
 from chaperon.report.events.event_groups import event_groups, event_line
+from chaperon.report.events.note_text import note_text
 from chaperon.report.exchanges.exchange_names import exchange_paths
 from chaperon.report.format import MARKS, UNKNOWN
 from chaperon.report.limits.limit_result import LimitResult
@@ -33,6 +34,8 @@ INDENT = "    "
 ERRORS_SHOWN = 20
 EVENTS_SHOWN = 30
 PARTS_SHOWN = 20
+NAME_SHOWN = 60
+"""Columns of a series' name in a sentence; what is longer loses its middle, as in the tables."""
 
 
 class ConsoleOutput(Output):
@@ -81,6 +84,13 @@ def print_report(
     Texts are redacted.
     """
     report = one_line_texts(report)
+    long_names = sorted({row.name for row in report.rows if len(row.name) > NAME_SHOWN}, key=len, reverse=True)
+
+    def sentence(markup: str) -> None:
+        for name in long_names:
+            markup = markup.replace(escape(name), escape(cut_middle(name, NAME_SHOWN)))
+        _print_sentence(console, markup)
+
     printed = list(merge_scenarios(report.rows) if merge else report.rows)
     print_tables(report, printed, "", console)
     for name in by:
@@ -118,20 +128,20 @@ def print_report(
         console.print(line, markup=False, highlight=False, no_wrap=True, overflow="ellipsis")
     events = event_groups(report.happenings)
     for event in events[:EVENTS_SHOWN]:
-        _print_sentence(console, escape(redacted_line(event_line(event, len(report.workers)))))
+        sentence(escape(redacted_line(event_line(event, len(report.workers)))))
     if len(events) > EVENTS_SHOWN:
         console.print(f"{count_text(len(events) - EVENTS_SHOWN, 'further event')} in the JSON report", highlight=False)
     for note, times in report.notes.items():
-        _print_sentence(console, f"note: {times:,} {escape(note)}")
+        sentence(escape(f"note: {note_text(note, times)}"))
     for warning in report.warnings:
-        _print_sentence(console, f"[yellow]warning:[/] {escape(redacted_line(warning))}")
+        sentence(f"[yellow]warning:[/] {escape(redacted_line(warning))}")
     colour = _COLOURS[report.verdict]
     console.print()
     word = report.verdict.value
     rest = escape(redacted_line(report.headline.removeprefix(word)))
-    _print_sentence(console, f"[bold {colour}]{word}[/] in {report.duration:.1f} s{rest}")
+    sentence(f"[bold {colour}]{word}[/] in {report.duration:.1f} s{rest}")
     for reason in report.reasons_below:
-        _print_sentence(console, f"  {escape(redacted_line(reason))}")
+        sentence(f"  {escape(redacted_line(reason))}")
 
 
 def _print_sentence(console: Console, markup: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from chaperon.measure.quantity import count_text
 from chaperon.report.events.event_groups import event_groups, event_line
+from chaperon.report.events.note_text import note_text
 from chaperon.report.exchanges.exchange_names import exchange_paths
 from chaperon.report.format import AT_LEAST, MARKS, number_text, share_text, time_text
 from chaperon.report.outputs.file_output import FileOutput
@@ -57,7 +58,7 @@ def markdown_text(report: Report, exchange_folder: str = "") -> str:
     lines += [f"- {cell(event_line(event, len(report.workers)))}" for event in events[:EVENTS_SHOWN]]
     if len(events) > EVENTS_SHOWN:
         lines.append(f"- {count_text(len(events) - EVENTS_SHOWN, 'further event')} in the JSON report")
-    lines += [f"- note: {times:,} {cell(note)}" for note, times in report.notes.items()]
+    lines += [f"- note: {cell(note_text(note, times))}" for note, times in report.notes.items()]
     lines += [f"- warning: {cell(warning)}" for warning in report.warnings]
     lines += ["", f"seed {report.seed} · started {cell(report.started)} · Chaperon {report.chaperon}", ""]
     return "\n".join(lines)
