@@ -191,6 +191,7 @@ def test_a_worker_that_falls_silent_is_given_up_and_its_load_goes_on_elsewhere(g
     assert sum(row.counts.planned for row in report.seconds) == 1800
     assert report.verdict is Verdict.INVALID
     assert [w.name for w in report.workers if w.lost] == ["w1"]
+    assert any("visits (" in each and "lost with a worker" in each for each in report.warnings)
     assert events(report) == [(pytest.approx(30, abs=1.5), "lost")]
     assert re.fullmatch(r"w1 lost: silent since (19|20)\.\d s", report.happenings[0][1].text)
     assert stage.told[-1] == report.happenings[0][1].text

@@ -124,15 +124,21 @@ def censored_warnings(totals: Totals) -> list[str]:
     """
     found = []
     counted = [(key, series) for key, series in totals.series.items() if key.phase != WARM_UP]
-    for what, kept in (
-        ("requests", [series for key, series in counted if key.is_request]),
-        ("visits", [series for key, series in counted if key.kind == "visit"]),
+    lost = any(counts.lost for counts in totals.ledger.values())
+    for what, kept, ended in (
+        ("requests", [series for key, series in counted if key.is_request], "timed out or interrupted"),
+        (
+            "visits",
+            [series for key, series in counted if key.kind == "visit"],
+            "timed out, interrupted or lost with a worker" if lost else "timed out or interrupted",
+        ),
     ):
         cut = sum(s.censored.count for s in kept)
         waited = sum(max(s.response_censored.count - s.censored.count, 0) for s in kept)
         total = sum(s.count for s in kept) + waited
         if total and cut + waited > CENSORED * total:
-            ways = [f"{n:,} {how}" for n, how in ((cut, "timed out or interrupted"), (waited, "never begun")) if n]
+            never = "never begun or lost with a worker" if lost and what == "visits" else "never begun"
+            ways = [f"{n:,} {how}" for n, how in ((cut, ended), (waited, never)) if n]
             found.append(
                 f"{cut + waited:,} of {total:,} {what} ({(cut + waited) / total:.1%}) did not end"
                 f" ({', '.join(ways)}): percentiles that lie among them are lower bounds, marked {AT_LEAST}"
