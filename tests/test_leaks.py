@@ -367,9 +367,15 @@ def test_no_secret_is_in_the_journal_of_a_killed_engine(tmp_path, echo, websocke
     came(lambda: any(file.endswith(".window") for name in echo.journals for file in name.split()), within=100)
     engines = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
     run.send_signal(signal.SIGSTOP)  # it has the folder locked, and neither sends nor deletes what it finds there
+    written, echo.journals = echo.journals, {}
+
+    def named():
+        echo.look_around()
+        return any(b"search ***" in content for content in echo.journals.values())
+
+    came(named, within=20, every=0.05)
     for engine in engines:
         os.kill(int(engine), signal.SIGKILL)
-    written, echo.journals = echo.journals, {}
     echo.look_around()
     run.kill()
     run.wait()
