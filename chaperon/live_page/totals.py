@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from copy import copy
 from dataclasses import asdict, replace
 from typing import Any
@@ -12,6 +12,7 @@ from chaperon.measure.precision.history import History
 from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, RunEvent, VisitCounts
+from chaperon.report.events.note_text import note_text
 from chaperon.report.outputs.closed_second import ClosedSecond
 from chaperon.report.page.payload import clean, event_rows, table_row
 from chaperon.report.page.steps import SeriesName
@@ -202,9 +203,9 @@ class RunTotals:
         """Return the events as they are listed, equal ones once."""
         return event_rows([(clean(worker), replace(each, text=clean(each.text))) for worker, each in self.events])
 
-    def note_rows(self) -> Mapping[str, int]:
-        """Return the notes with their numbers."""
-        return {clean(text): times for text, times in sorted(self.notes.items())}
+    def note_rows(self) -> list[str]:
+        """Return the notes as texts, with their numbers."""
+        return [note_text(clean(note), times) for note, times in sorted(self.notes.items())]
 
     def _place(self, name: SeriesName) -> int:
         place = self.places.get(name)

@@ -13,6 +13,7 @@ from chaperon.errors import LimitError
 from chaperon.measure.sample import RESPONSES, Key
 from chaperon.measure.window import OUTCOMES, RunEvent
 from chaperon.report.events.event_groups import event_groups
+from chaperon.report.events.note_text import note_text
 from chaperon.report.exchanges.exchange_names import file_names
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.limits.selection import ALL
@@ -49,9 +50,10 @@ def page_payload(report: Report, plan: PlannedRun, steps: RunSteps, folder_link:
     values = shared_dict(report)
     rows = [{**_row(row), **_of_row(report, each)} for row, each in zip(values["series"], report.rows, strict=True)]
     kept = ("verdict", "reasons", "warnings", "started", "duration", "environment", "chaperon", "seed", "limits",
-            "ledger", "errors", "workers", "happenings", "notes")  # fmt: skip
+            "ledger", "errors", "workers", "happenings")  # fmt: skip
     tables = {**{name: values[name] for name in kept}, "series": rows, "requests": _total(report, values)}
     tables["events"] = event_rows(report.happenings)
+    tables["notes"] = [note_text(note, times) for note, times in values["notes"].items()]
     texts = {
         "exchange_files": _exchange_files(values["errors"], plan.exchange_folder, folder_link),
         "bounds": [limit_bound(limit.limit, report.series) for limit in report.limits],

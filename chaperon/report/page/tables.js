@@ -210,7 +210,7 @@ function drawWorkers() {
     ...healthCells(row, row.health || {}), cell(row.last === null ? NONE : clockText(row.last), { "data-value": row.last }))));
 }
 function drawEvents() {
-  const events = [...REPORT.events.map((event, n) => [event, n]).filter(([event]) => !zoomed() || inStretch(event.first) || inStretch(event.last) || (event.first < AT[view.from] && event.last > AT[view.to - 1])).map(([event, n]) => `${n < FLAGGED ? n + 1 + " · " : ""}${eventText(event)}`), ...Object.entries(REPORT.notes).map(([text, times]) => `note: ${countText(times)} ${text}`)];
+  const events = [...REPORT.events.map((event, n) => [event, n]).filter(([event]) => !zoomed() || inStretch(event.first) || inStretch(event.last) || (event.first < AT[view.from] && event.last > AT[view.to - 1])).map(([event, n]) => `${n < FLAGGED ? n + 1 + " · " : ""}${eventText(event)}`), ...REPORT.notes.map((note) => `note: ${note}`)];
   byId("events-section").hidden = !events.length;
   byId("events").replaceChildren(...events.slice(0, 300).map((text) => element("li", {}, text)));
 }
