@@ -619,6 +619,7 @@ def test_nothing_is_left_open_after_the_session_whatever_ended_it(websocket_serv
 
     server = websocket_server(talk)
     with Environment(server.url, scenarios=[run(Scenario(steps), users(2))], grace=0.1).start() as running:
+        until(lambda: server.seen == 4)
         running.wait(0.2)
         running.kill()
 
