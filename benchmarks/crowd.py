@@ -67,12 +67,13 @@ environment = Environment(
 """
 
 _TOGETHER = """
+from os import getpid
 from pathlib import Path
 from time import process_time
 
 from chaperon import Environment, Scenario, Service, run, step, users
 
-USED, BEGAN, LEFT, LAST = [], [], [{users}], [0.0, 0.0]
+USED, BEGAN, DONE, LAST = [], [], [0], [0.0, 0.0]
 
 def setup():
     USED.append(process_time())
@@ -80,19 +81,22 @@ def setup():
 def init(session):
     if not BEGAN:
         BEGAN.append(session.clock.now())
+        USED.append(process_time())  # a worker process has no setup
 
 @step
 def look(session):
     arrived = session.get("/")._arrived
     LAST[:] = max(LAST[0], arrived.ready), max(LAST[1], arrived.sent)
-    LEFT[0] -= 1
-    if not LEFT[0]:
-        moments = [moment - BEGAN[0] for moment in (*LAST, session.clock.now())]
-        Path("{answered}").write_text(f"{{' '.join(map(str, moments))}} {{process_time() - USED[0]}}")
+    DONE[0] += 1
+    if not DONE[0] % {each}:
+        seen = (*BEGAN, *LAST, session.clock.now(), process_time() - USED[0], *DONE)
+        Path(f"{answered}_{{getpid()}}").write_text(" ".join(map(str, seen)))
 
 crowd = Scenario(look, init=init)
 environment = Environment(setup=setup, scenarios=[run(crowd, users({users}, hold={hold}, think={think}))])
 """
+EACH = 50
+"""Answers after which a process writes down the moments of the last ones."""
 
 
 @dataclass(frozen=True)
@@ -162,25 +166,35 @@ def crowd_before(commit: str, users: int, pairs: int) -> str:
 def crowd_together(users: int = STARTED_TOGETHER) -> str:
     """Start all users at the same moment; return when the last one was connected, sent and answered, as lines.
 
-    Beside it, what the same costs without Chaperon: a bare loop (`bare_crowd.py`). A user's CPU is what all take until
-    the last answer, beyond what a single one does, shared out.
+    Beside it, what the same costs in two processes, on two cores one of which the target has, and without Chaperon: a
+    bare loop (`bare_crowd.py`). A user's CPU is what all take until the last answer, beyond what a single one does.
     """
     with crowded_target(users) as (target, folder, core):
         bare = _bare(users, target, core)
-        place = Place(target, folder, core)
-        alone, seen = (_run(place, many, 0.0, 8.0, LONG_THINK, _TOGETHER) for many in (1, users))
-        ours, one = (_read(folder / f"answered_{many}") for many in (users, 1))
-        each, least = (ours.used - one.used) / users, bare.used / users
+        both = ",".join(map(str, cores()))
+        alone, seen, halves = (
+            _run(Place(target, folder, where, processes=processes), many, 0.0, 8.0, LONG_THINK, _TOGETHER)
+            for many, processes, where in ((1, 1, core), (users, 1, core), (users, 2, both))
+        )
+        one, ours, divided = _read(folder, 1, 1), _read(folder, users, 1), _read(folder, users, 2)
+        each, shared, least = (ours.used - one.used) / users, divided.used / users, bare.used / users
     return (
         f"{users:,} users started together: {seen.requests:,} requests, {ours}, "
         f"the slowest visit took {seen.slowest:.2f} s, {each * 1e6:.0f} µs of CPU a user, {seen.verdict}{seen.why}; "
         f"beyond the {alone.most / 1e6:.0f} MB of one they take {(seen.most - alone.most) / users:,.0f} B each\n"
+        f"  in two processes: {divided}, {shared * 1e6:.0f} µs of CPU a user, {halves.verdict}{halves.why}\n"
         f"  a bare loop: {bare}, {least * 1e6:.0f} µs of CPU a user (Chaperon {each / least:.2f} ×)"
     )
 
 
-def _read(file: Path) -> Together:
-    return Together(*map(float, file.read_text().split()))
+def _read(folder: Path, users: int, processes: int) -> Together:
+    """Return the moments of a run, of all of its processes, since the first user began."""
+    files = folder.glob(f"answered_{users}_{processes}_*")
+    found = [[float(word) for word in file.read_text().split()] for file in files]
+    began, *last, used, done = zip(*found, strict=True)
+    if sum(done) != users:
+        raise SystemExit(f"benchmarks: {sum(done):,.0f} of {users:,} users were answered")
+    return Together(*(max(moments) - min(began) for moments in last), sum(used))
 
 
 def _bare(users: int, target: Target, core: int) -> Together:
@@ -219,11 +233,11 @@ def crowded_target(users: int, processes: int = 1) -> Iterator[tuple[Target, Pat
 
 @dataclass(frozen=True)
 class Place:
-    """What a crowd is sent to, where its files are, on which core it runs, and what *source* of Chaperon sends it."""
+    """What a crowd is sent to, where its files are, on which core it runs ("0,1": on any of them), of what *source*."""
 
     target: Target
     folder: Path
-    core: int
+    core: int | str
     transport: str = "wire"
     processes: int = 1
     source: Path = field(default_factory=Path.cwd)
@@ -255,8 +269,8 @@ class Seen:
 def _run(place: Place, users: int, ramp: float, hold: float, think: float, scenario: str = _SCENARIO) -> Seen:
     file, out = place.folder / f"crowd_{users}.py", place.folder / f"crowd_{users}.json"
     settings = {"users": users, "ramp": ramp, "hold": hold, "think": think, "transport": place.transport}
-    answered = place.folder / f"answered_{users}"
-    file.write_text(scenario.format(urls=place.urls(users), answered=answered, **settings))
+    answered, each = place.folder / f"answered_{users}_{place.processes}", min(users, EACH)
+    file.write_text(scenario.format(urls=place.urls(users), answered=answered, each=each, **settings))
     command = [sys.executable, "-m", "chaperon", "local", str(file), "--url", place.target.url, "--json", str(out)]
     command += ["--quiet", *(("--processes", str(place.processes)) if place.processes > 1 else ())]
     seen = watched(

@@ -46,8 +46,8 @@ def cores() -> tuple[int, int]:
     return allowed[0], allowed[1]
 
 
-def pinned(core: int, command: list[str]) -> list[str]:
-    """Return *command* bound to one core."""
+def pinned(core: int | str, command: list[str]) -> list[str]:
+    """Return *command* bound to one core, or to those of a list such as "0,1"."""
     return [program("taskset"), "-c", str(core), *command]
 
 
