@@ -72,6 +72,7 @@ class Worker:
         self._redact = redact or Redactor()
         self._link = link
         self._identity = identity
+        self._title = f"worker {identity.name}"
         self._clock = clock
         self._notify = notify
         self._announce = announce
@@ -172,7 +173,7 @@ class Worker:
             engines = self._join.welcome.workers if self._join.welcome else 1
             warning = descriptor_warning(joined.plan, engines)
             if warning is not None:
-                self._notify(f"worker {self._identity.name}: {warning}")
+                self._notify(f"{self._title}: {warning}")
             redact = WindowRedactor(self._redact, self._is_known_to_master)
             redact.add(joined.plan.secrets)
             self.assignment = Assignment(
@@ -193,7 +194,7 @@ class Worker:
             if self._state == "loading":
                 self._state = "ready"
                 self._link.accept_offers()
-                self._announce(f"worker {self._identity.name} has joined, with the scenario loaded")
+                self._announce(f"{self._title} has joined, with the scenario loaded")
         self._contact.record_tick(self._clock.now())  # the time to import the scenario is not a pause
         self._ping()
 
@@ -216,14 +217,14 @@ class Worker:
             if not self._sender:
                 self._send_logs()
                 self._link.send(Bye(self._identity.name, self._identity.incarnation))
-                self._announce(f"worker {self._identity.name}: the run is over")
+                self._announce(f"{self._title}: the run is over")
                 self._end(self._code, self.reason)
             return
         if self.assignment is not None:
             self.assignment.update_leases(pong.leases)
             if pong.order == "run" and pong.began is not None and self._state == "ready":
                 self._state = "sending"
-                self._announce(f"worker {self._identity.name} begins to send")
+                self._announce(f"{self._title} begins to send")
                 self.assignment.start(pong.began - self._clock_offset.ahead)
             self.assignment.apply_changes(pong.changes)
         if pong.order != self._order:
@@ -332,7 +333,7 @@ class Worker:
 
     def _on_suspend(self, why: str) -> None:
         if self._state == "sending":
-            self._notify(f"worker {self._identity.name}: {why}: it pauses until the master answers")
+            self._notify(f"{self._title}: {why}: it pauses until the master answers")
 
     def _abandon(self, code: int, reason: str) -> None:
         """End without counting what is due from now on: other workers have the shares, or the run is over."""

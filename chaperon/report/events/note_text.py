@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-ONE = {
+SINGULAR = {
     "arrivals of": "arrival of",
     "attempts to join": "attempt to join",
     "combinations of tags": "combination of tags",
@@ -37,7 +37,7 @@ ONE = {
     "windows that could": "window that could",
     "windows that never": "window that never",
 }
-"""The beginnings of notes that count something, in the plural, and in the singular."""
+"""The beginnings of notes that count something: of each in the plural, the singular."""
 _COUNTS = ("failure to ", "of ")
 """The beginnings of notes that have the same words after any number."""
 
@@ -47,12 +47,12 @@ def note_text(note: str, times: int) -> str:
 
     A note that counts nothing, such as a sentence of `running.note`, has a number only if it came several times.
     """
-    plural = next((each for each in ONE if note.startswith(each)), None)
+    plural = next((each for each in SINGULAR if note.startswith(each)), None)
     if plural is not None:
         if times != 1:
             return f"{times:,} {note}"
         rest = note.removeprefix(plural).replace(" and are in no ", " and is in no ").replace(": their ", ": its ")
-        return f"1 {ONE[plural]}{rest}"
+        return f"1 {SINGULAR[plural]}{rest}"
     if note.startswith(_COUNTS):
         return f"{times:,} {note}"
     return note if times == 1 else f"{times:,} × {note}"
