@@ -7,6 +7,7 @@ the errors of requests with the classes of `requests`, which is too large to be 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from typing import Any
 
@@ -331,6 +332,14 @@ class ActionRefused(Exception):
 
 class EngineNotStarted(Exception):
     """An engine process could not be started, for lack of descriptors, memory or processes; the message says which."""
+
+
+class StandardStreamClosed(OSError):
+    """The process was started without the standard stream *name*, "output" or "error", and something was printed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(errno.EBADF, f"standard {name} is closed")
+        self.name = name
 
 
 class ViewerGone(Exception):

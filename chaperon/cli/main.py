@@ -15,9 +15,18 @@ from chaperon._version import VERSION, version_text
 from chaperon.cli.ending.signals import interruptible_setup
 from chaperon.cli.foreign_words import near_command
 from chaperon.cli.option_groups import HelpfulCommand
-from chaperon.cli.terminal.streams import ClosedStream, clean_standard_streams, discard_stdout, print_error, print_line
+from chaperon.cli.terminal.streams import clean_standard_streams, discard_stdout, print_error, print_line
 from chaperon.cluster.transport.key_variables import remove_key
-from chaperon.errors import ChaperonError, ClusterError, LimitError, LoadError, NotPatched, PlanError, UsageError
+from chaperon.errors import (
+    ChaperonError,
+    ClusterError,
+    LimitError,
+    LoadError,
+    NotPatched,
+    PlanError,
+    StandardStreamClosed,
+    UsageError,
+)
 from chaperon.gc_tuning import resume_gc
 from chaperon.measure.exception_text import describe
 
@@ -151,9 +160,9 @@ def _has_lines(exc: ChaperonError) -> bool:
 
 def _is_unprintable(exc: BaseException) -> bool:
     """Return whether standard output is closed, or cannot be written for a cause that its environment has."""
-    if not isinstance(exc, OSError) or exc.filename is not None:
-        return False
-    return exc.errno in UNPRINTABLE or exc.strerror == ClosedStream("output").strerror
+    if isinstance(exc, StandardStreamClosed):
+        return exc.name == "output"
+    return isinstance(exc, OSError) and exc.filename is None and exc.errno in UNPRINTABLE
 
 
 def exit_code(exc: ChaperonError) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import sys
@@ -11,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 from chaperon.cli.terminal.streams import CleanStream, discard_stdout, is_closed, unwrapped
+from chaperon.errors import StandardStreamClosed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,7 +29,7 @@ def printing(*, err: bool = False) -> Iterator[TextIO]:
     """
     stream = sys.stderr if err else sys.stdout
     if stream is None or is_closed(stream):
-        raise OSError(errno.EBADF, f"standard {'error' if err else 'output'} is closed")
+        raise StandardStreamClosed("error" if err else "output")
     try:
         yield stream
         if isinstance(stream, CleanStream):

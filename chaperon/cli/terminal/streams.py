@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import errno
 import fcntl
 import io
 import os
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple, TextIO, cast
 
 import click
 
+from chaperon.errors import StandardStreamClosed
 from chaperon.report.redaction.one_line import one_line
 from chaperon.report.redaction.redaction import Redactor
 
@@ -137,7 +137,7 @@ class ForgivingStream(CleanStream):
             if isinstance(exc, ValueError) and not self.stream.closed:
                 raise
             self._dropping, self._rest = True, ""
-            why = getattr(exc, "strerror", None) or f"standard {self._name} is closed"
+            why = getattr(exc, "strerror", None) or StandardStreamClosed(self._name).strerror
             text = f"chaperon: cannot print on standard {self._name}: {why}; what the scenario prints there is dropped"
             with suppress(OSError, ValueError):
                 print_line(text, err=self._name == "output")
@@ -169,11 +169,11 @@ class _ForgivingBytes:
 
 
 class ClosedStream(io.StringIO):
-    """In place of a standard stream that the process was started without: writing text raises OSError."""
+    """In place of a standard stream that the process was started without: writing raises StandardStreamClosed."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.strerror = f"standard {name} is closed"
+        self._name = name
 
     @property
     def buffer(self) -> Any:
@@ -181,8 +181,8 @@ class ClosedStream(io.StringIO):
         return self
 
     def write(self, text: str) -> int:
-        """Raise OSError."""
-        raise OSError(errno.EBADF, self.strerror)
+        """Raise StandardStreamClosed."""
+        raise StandardStreamClosed(self._name)
 
 
 def clean_standard_streams() -> None:
