@@ -15,7 +15,7 @@ from unjudged import unjudged
 from waits import until
 
 from chaperon.cli.main import COMMANDS
-from chaperon.cli.terminal import streams
+from chaperon.cli.terminal import standard_streams
 
 ROOT = Path(__file__).resolve().parent.parent
 BROWSE = """
@@ -230,7 +230,7 @@ def test_a_full_disk_behind_standard_output_is_said(process, args):
 def test_a_standard_output_that_is_closed_is_said(chaperon, monkeypatch, args):
     (chaperon.folder / "request.curl").write_text("curl http://127.0.0.1/")
     monkeypatch.setattr(sys, "stdout", None)
-    monkeypatch.setattr(streams, "_occupy", lambda descriptor: None)
+    monkeypatch.setattr(standard_streams, "_occupy", lambda descriptor: None)
 
     done = chaperon(*args)
 

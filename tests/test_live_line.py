@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaperon import Scenario, iterations, rate, run, users
+from chaperon.cli.terminal.ascii_signs import SPELLED
 from chaperon.cli.terminal.live_line import live_lines
-from chaperon.cli.terminal.streams import SPELLED
 from chaperon.execution.environment import Environment
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample

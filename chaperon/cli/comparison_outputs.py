@@ -10,8 +10,8 @@ from typing import Any
 from chaperon.cli.execute import attempt
 from chaperon.cli.option_groups import option
 from chaperon.cli.output_rows import STDOUT
+from chaperon.cli.terminal.clean_stream import clean_stream
 from chaperon.cli.terminal.printing import unfiltered_stdout
-from chaperon.cli.terminal.streams import clean_stream
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.report.comparison.as_github import write_to_github
 from chaperon.report.comparison.as_json import comparison_dict

@@ -9,7 +9,8 @@ import click
 from chaperon.cli.given_secrets import given_secrets
 from chaperon.cli.grouped_option import GIVEN, GroupedOption, options_of, source_of
 from chaperon.cli.settings import CONFIG_OPTIONS
-from chaperon.cli.terminal.streams import Styled, hide, print_line
+from chaperon.cli.terminal.clean_text import hide
+from chaperon.cli.terminal.lines import Styled, print_line
 
 _OF_FILE = ("Load", "Target", "Limits")
 """Groups whose options replace what the scenario file says; their defaults apply where it says nothing."""

@@ -17,9 +17,10 @@ from chaperon.cli.options import RunOptions
 from chaperon.cli.output_rows import OutputValues, TableOutput, VerdictOutput
 from chaperon.cli.outputs import make_outputs, prints_elsewhere, probe_outputs
 from chaperon.cli.terminal.capabilities import fits_live_view, redraws
+from chaperon.cli.terminal.clean_text import hide
+from chaperon.cli.terminal.lines import print_error, print_notice, print_warning
 from chaperon.cli.terminal.log_handlers import TIME, FileHandler, StderrHandler, hint_at_log, log_to
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
-from chaperon.cli.terminal.streams import hide, print_error, print_notice, print_warning
 from chaperon.execution.descriptor_check import descriptor_warning
 from chaperon.execution.environment import Environment
 from chaperon.execution.output_feed import OutputFailure, failure_text

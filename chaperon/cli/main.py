@@ -15,7 +15,8 @@ from chaperon._version import VERSION, version_text
 from chaperon.cli.ending.signals import interruptible_setup
 from chaperon.cli.foreign_words import near_command
 from chaperon.cli.option_groups import HelpfulCommand
-from chaperon.cli.terminal.streams import clean_standard_streams, discard_stdout, print_error, print_line
+from chaperon.cli.terminal.lines import print_error, print_line
+from chaperon.cli.terminal.standard_streams import clean_standard_streams, discard_stdout
 from chaperon.cluster.transport.key_variables import remove_key
 from chaperon.errors import (
     ChaperonError,

@@ -13,8 +13,8 @@ from chaperon.cli.config_table import print_config
 from chaperon.cli.foreign_words import foreign_options
 from chaperon.cli.grouped_option import SHOWN, UNBROKEN, GroupedArgument, GroupedOption
 from chaperon.cli.settings import drop_displaced, load_settings
+from chaperon.cli.terminal.lines import print_line, print_warning
 from chaperon.cli.terminal.printing import stdout_reserved
-from chaperon.cli.terminal.streams import print_line, print_warning
 from chaperon.errors import UsageError
 
 GROUPS = ("Run", "Load", "Target", "Limits", "Output", "Cluster", "Trust", "Other")

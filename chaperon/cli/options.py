@@ -17,7 +17,7 @@ from chaperon.cli.outputs import OUTPUT_NAMES, output_options
 from chaperon.cli.settings_file import joined_by, nested_settings
 from chaperon.cli.spans import SPAN, WAIT_SPAN
 from chaperon.cli.standard_input import as_typed, scenario_path
-from chaperon.cli.terminal.streams import hide
+from chaperon.cli.terminal.clean_text import hide
 from chaperon.errors import LoadError, UsageError
 from chaperon.execution.environment import Environment
 from chaperon.execution.loader import load

@@ -7,8 +7,8 @@ from dataclasses import field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
+from chaperon.cli.terminal.lines import print_line
 from chaperon.cli.terminal.printing import printing, table_console, unfiltered_stdout
-from chaperon.cli.terminal.streams import print_line
 from chaperon.errors import UsageError
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.report.outputs.output import Output, PlannedRun

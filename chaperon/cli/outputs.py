@@ -21,9 +21,10 @@ from chaperon.cli.output_rows import (
     parse_address,
 )
 from chaperon.cli.spans import SPAN
+from chaperon.cli.terminal.clean_stream import clean_stream
+from chaperon.cli.terminal.lines import print_line, print_notice, print_warning
 from chaperon.cli.terminal.printing import printing, unfiltered_stdout
 from chaperon.cli.terminal.sentences import print_sentence
-from chaperon.cli.terminal.streams import clean_stream, print_line
 from chaperon.report.outputs.output import Output
 
 if TYPE_CHECKING:
@@ -117,8 +118,7 @@ def _probe_github(options: OutputValues) -> None:
 def _make_prometheus(options: OutputValues) -> Output | None:
     if not (options.outputs.get("metrics") or options.outputs.get("metrics_at")):
         return None
-    from chaperon.cli.terminal.streams import print_notice  # late: as above
-    from chaperon.report.outputs.prometheus import PrometheusOutput
+    from chaperon.report.outputs.prometheus import PrometheusOutput  # late: as above
 
     host, port = parse_address(options.outputs.get("metrics_at") or "127.0.0.1:0", "--metrics-at")
     return PrometheusOutput(host, port, token=os.environ.get("CHAPERON_METRICS_TOKEN", ""), say=print_notice)
@@ -170,8 +170,7 @@ def _probe_influx(options: OutputValues) -> None:
 def _make_samples(options: OutputValues) -> Output | None:
     if (path := options.outputs.get("samples")) is None:
         return None
-    from chaperon.cli.terminal.streams import print_warning  # late: as above
-    from chaperon.report.samples.samples_output import SamplesOutput
+    from chaperon.report.samples.samples_output import SamplesOutput  # late: as above
 
     return SamplesOutput(path, say=print_warning)
 

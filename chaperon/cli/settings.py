@@ -15,7 +15,7 @@ from click.core import ParameterSource
 from chaperon.cli.foreign_words import OPTIONS
 from chaperon.cli.grouped_option import FILE_VALUES, PREFIX, GroupedOption, options_of, variable_given, variable_of
 from chaperon.cli.settings_file import FILE, PROFILES, PROJECT, FileValue, SettingsFile, read_settings, words_of
-from chaperon.cli.terminal.streams import print_warning
+from chaperon.cli.terminal.lines import print_warning
 from chaperon.errors import UsageError
 
 CONFIG_OPTIONS = frozenset({"profile", "show-config"})

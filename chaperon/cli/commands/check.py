@@ -10,8 +10,8 @@ from chaperon.cli.execute import execute
 from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import LOAD_NAMES, RunOptions, load_options, target_argument
 from chaperon.cli.outputs import prints_elsewhere
+from chaperon.cli.terminal.lines import print_warning
 from chaperon.cli.terminal.samples import SamplePrinter, print_traces
-from chaperon.cli.terminal.streams import print_warning
 from chaperon.errors import LoadError
 from chaperon.measure.failures import cause_of, traces_of
 from chaperon.measure.quantity import count_text

@@ -19,9 +19,9 @@ from chaperon.cli.comparison_outputs import (
 )
 from chaperon.cli.option_groups import GroupedCommand, argument, option
 from chaperon.cli.output_rows import STDOUT
+from chaperon.cli.terminal.lines import print_line
 from chaperon.cli.terminal.printing import printing, table_console, unfiltered_stdout
 from chaperon.cli.terminal.sentences import print_sentence
-from chaperon.cli.terminal.streams import print_line
 from chaperon.errors import UsageError
 from chaperon.report.comparison.as_markdown import HEADER, sign_of, table_of_series
 from chaperon.report.comparison.comparison import Comparison

@@ -7,7 +7,7 @@ import click
 from chaperon.cli.execute import execute
 from chaperon.cli.option_groups import GroupedCommand
 from chaperon.cli.options import RunOptions, load_options
-from chaperon.cli.terminal.streams import print_line
+from chaperon.cli.terminal.lines import print_line
 
 
 @click.command(cls=GroupedCommand, refused=["url"], reason="the demo starts the target it runs against")

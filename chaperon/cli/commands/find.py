@@ -20,8 +20,9 @@ from chaperon.cli.options import LOAD_NAMES, RATE, RunOptions, load_options, tar
 from chaperon.cli.outputs import OUTPUTS, outputs_of_search
 from chaperon.cli.recorded_report import recorded_report
 from chaperon.cli.spans import SPAN
+from chaperon.cli.terminal.clean_text import hide
+from chaperon.cli.terminal.lines import print_error, print_warning
 from chaperon.cli.terminal.sentences import print_sentence
-from chaperon.cli.terminal.streams import hide, print_error, print_warning
 from chaperon.errors import ChaperonError
 from chaperon.execution.environment import Environment
 from chaperon.execution.run_outputs import RUN_FILE

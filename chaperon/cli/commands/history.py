@@ -11,9 +11,9 @@ from rich.table import Table
 
 from chaperon.cli.option_groups import GroupedCommand, argument, option
 from chaperon.cli.output_rows import STDOUT
+from chaperon.cli.terminal.lines import print_warning
 from chaperon.cli.terminal.printing import printing, table_console, unfiltered_stdout
 from chaperon.cli.terminal.sentences import print_sentence
-from chaperon.cli.terminal.streams import print_warning
 from chaperon.errors import UsageError
 from chaperon.report.comparison.figure import parse_margins
 from chaperon.report.comparison.run_history import (

@@ -7,8 +7,8 @@ import sys
 import click
 
 from chaperon.cli.option_groups import GroupedCommand
+from chaperon.cli.terminal.lines import print_warning
 from chaperon.cli.terminal.printing import unfiltered_stdout
-from chaperon.cli.terminal.streams import print_warning
 from chaperon.errors import LoadError
 from chaperon.importing.kinds import KINDS, LARGEST, import_source
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from chaperon.cli.option_groups import GroupedCommand
-from chaperon.cli.terminal.streams import print_line
+from chaperon.cli.terminal.lines import print_line
 from chaperon.cluster.transport.key_files import write_pair
 
 

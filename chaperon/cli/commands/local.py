@@ -8,7 +8,7 @@ from chaperon.cli.execute import execute, relay_of
 from chaperon.cli.fleet import fleet_options, parse_processes, parse_share, worker_overrides
 from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import RunOptions, load_options, target_argument
-from chaperon.cli.terminal.streams import print_notice, print_warning
+from chaperon.cli.terminal.lines import print_notice, print_warning
 from chaperon.descriptors import enough, takes
 from chaperon.errors import UsageError
 

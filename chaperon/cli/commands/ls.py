@@ -6,7 +6,8 @@ import click
 
 from chaperon.cli.option_groups import GroupedCommand
 from chaperon.cli.options import target_argument
-from chaperon.cli.terminal.streams import hide, print_line, print_warning
+from chaperon.cli.terminal.clean_text import hide
+from chaperon.cli.terminal.lines import print_line, print_warning
 from chaperon.execution.file_contents import contents, unused_warnings
 from chaperon.execution.scenario_module import locate
 

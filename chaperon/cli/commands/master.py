@@ -13,7 +13,7 @@ from chaperon.cli.fleet import fleet_options, key_option, parse_share, worker_ov
 from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import RunOptions, load_options, target_argument
 from chaperon.cli.spans import SPAN
-from chaperon.cli.terminal.streams import print_notice, print_warning
+from chaperon.cli.terminal.lines import print_notice, print_warning
 from chaperon.cluster.bundle import OpenedFiles, bundle_files, pack_bundle, split_target
 from chaperon.cluster.master.coordinator import Patience
 from chaperon.cluster.master.embedded import open_master

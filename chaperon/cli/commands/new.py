@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from chaperon.cli.option_groups import GroupedCommand
-from chaperon.cli.terminal.streams import print_line
+from chaperon.cli.terminal.lines import print_line
 from chaperon.errors import OutputError, UsageError
 from chaperon.report.output_parts.output_file import followed
 

@@ -17,7 +17,7 @@ from chaperon.cli.option_groups import GroupedCommand
 from chaperon.cli.options import RunOptions, load_options, target_argument
 from chaperon.cli.output_rows import parse_address
 from chaperon.cli.recorded_report import recorded_report
-from chaperon.cli.terminal.streams import print_error, print_notice, print_warning
+from chaperon.cli.terminal.lines import print_error, print_notice, print_warning
 from chaperon.clock import HubClock
 from chaperon.errors import ChaperonError
 from chaperon.execution.environment import Environment

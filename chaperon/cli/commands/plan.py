@@ -11,7 +11,7 @@ import click
 from chaperon.cli.option_groups import GroupedCommand
 from chaperon.cli.options import RunOptions, load_options, target_argument
 from chaperon.cli.outputs import OUTPUT_NAMES
-from chaperon.cli.terminal.streams import Styled, print_line, print_warning
+from chaperon.cli.terminal.lines import Styled, print_line, print_warning
 from chaperon.execution.environment import Environment
 from chaperon.load.kinds.load import Shaped
 from chaperon.load.phases import Stage

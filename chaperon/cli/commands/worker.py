@@ -13,7 +13,7 @@ import gevent
 from chaperon.cli.fleet import key_option, parse_processes
 from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.spans import SPAN
-from chaperon.cli.terminal.streams import print_notice
+from chaperon.cli.terminal.lines import print_notice
 from chaperon.cluster.transport.address import PORT, Address
 from chaperon.cluster.transport.key_files import choose_key
 from chaperon.cluster.transport.keys import WorkerKey

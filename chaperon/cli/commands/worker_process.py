@@ -11,9 +11,10 @@ import click
 import gevent
 
 from chaperon.cli.options import RunOptions
+from chaperon.cli.terminal.clean_text import REDACT
+from chaperon.cli.terminal.lines import print_notice
 from chaperon.cli.terminal.log_handlers import hint_at_log, log_to
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
-from chaperon.cli.terminal.streams import REDACT, print_notice
 from chaperon.clock import HubClock
 from chaperon.cluster.bundle import OpenedFiles, bundle_files, digest_of, split_target, unpack_bundle
 from chaperon.cluster.protocol.messages import Welcome

@@ -12,7 +12,7 @@ import gevent
 
 from chaperon.author_frames import blocking_line
 from chaperon.cli.ending.main_greenlet import raise_in
-from chaperon.cli.terminal.streams import print_line
+from chaperon.cli.terminal.lines import print_line
 from chaperon.clock import HubClock
 from chaperon.interrupts import is_ours, marked
 

@@ -9,7 +9,7 @@ from typing import Any
 from gevent.event import Event
 
 from chaperon.cli.options import RunOptions
-from chaperon.cli.terminal.streams import clean_line
+from chaperon.cli.terminal.clean_text import clean_line
 from chaperon.errors import ActionRefused, LimitError, LoadError, PlanError, UsageError
 from chaperon.execution.environment import Environment
 from chaperon.load.share import Share

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from chaperon.cli.ending.signals import interruptible_setup
-from chaperon.cli.terminal.streams import print_notice
+from chaperon.cli.terminal.lines import print_notice
 from chaperon.clock import HubClock
 from chaperon.errors import UsageError
 from chaperon.report.format import time_text

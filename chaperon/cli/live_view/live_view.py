@@ -20,7 +20,8 @@ from chaperon.cli.live_view.layout import BUSIEST, view_lines
 from chaperon.cli.live_view.recent_series import RecentSeries
 from chaperon.cli.live_view.screen import OFTEN, Screen, StreamAbove, Terminal
 from chaperon.cli.live_view.view_state import ViewState
-from chaperon.cli.terminal.streams import standard_streams_cleaned, unwrapped
+from chaperon.cli.terminal.clean_stream import unwrapped
+from chaperon.cli.terminal.standard_streams import standard_streams_cleaned
 from chaperon.clock import HubClock
 from chaperon.load.background import Watched, spawn_watched
 

@@ -7,7 +7,7 @@ import unicodedata
 from rich.cells import cell_len
 from rich.text import Text
 
-from chaperon.cli.terminal.streams import clean_line
+from chaperon.cli.terminal.clean_text import clean_line
 from chaperon.report.output_parts.series_table import cut_middle
 
 LABEL = 10

@@ -9,7 +9,9 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from chaperon.cli.terminal.streams import REDACT, clean_line, clean_lines, spelled, unwrapped
+from chaperon.cli.terminal.ascii_signs import spelled
+from chaperon.cli.terminal.clean_stream import unwrapped
+from chaperon.cli.terminal.clean_text import REDACT, clean_line, clean_lines
 
 
 class CleanConsole(Console):

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import gevent
 
+from chaperon.cli.terminal.closed_stream import is_closed
+from chaperon.cli.terminal.lines import print_line
 from chaperon.cli.terminal.live_line import live_lines
-from chaperon.cli.terminal.streams import is_closed, print_line, standard_streams_cleaned
+from chaperon.cli.terminal.standard_streams import standard_streams_cleaned
 from chaperon.load.background import Watched, spawn_watched
 from chaperon.report.worker_table import worker_lines
 

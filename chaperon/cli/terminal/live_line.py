@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chaperon.cli.terminal.streams import spelled
+from chaperon.cli.terminal.ascii_signs import spelled
 from chaperon.measure.quantity import count_text
 from chaperon.report.format import AT_LEAST, time_text
 from chaperon.report.redaction.one_line import one_line

@@ -7,7 +7,8 @@ import os
 import sys
 from contextlib import suppress
 
-from chaperon.cli.terminal.streams import INDENT, REDACT, clean_line, print_line, print_warning
+from chaperon.cli.terminal.clean_text import INDENT, REDACT, clean_line
+from chaperon.cli.terminal.lines import print_line, print_warning
 from chaperon.client.log_context import LogContext, record_lines
 from chaperon.errors import OutputError
 from chaperon.report.output_parts.output_file import default_mode, open_output

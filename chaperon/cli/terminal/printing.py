@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
-from chaperon.cli.terminal.streams import CleanStream, discard_stdout, is_closed, unwrapped
+from chaperon.cli.terminal.clean_stream import CleanStream, unwrapped
+from chaperon.cli.terminal.closed_stream import is_closed
+from chaperon.cli.terminal.standard_streams import discard_stdout
 from chaperon.errors import StandardStreamClosed
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chaperon.author_frames import traceback_lines
-from chaperon.cli.terminal.streams import INDENT, REDACT, Styled, print_line
+from chaperon.cli.terminal.clean_text import INDENT, REDACT
+from chaperon.cli.terminal.lines import Styled, print_line
 from chaperon.measure.exchange import Exchange
 from chaperon.measure.sample import Sample, Trace
 from chaperon.report.exchanges.exchange_text import exchange_lines

@@ -6,7 +6,8 @@ import shutil
 import sys
 import textwrap
 
-from chaperon.cli.terminal.streams import print_line, spelled
+from chaperon.cli.terminal.ascii_signs import spelled
+from chaperon.cli.terminal.lines import print_line
 
 NARROWEST = 20
 UNWRAPPED = 100_000
