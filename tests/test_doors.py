@@ -394,7 +394,7 @@ def test_standard_output_that_is_kept_for_an_output_gets_nothing_else(monkeypatc
     clean_standard_streams()
 
     print("before")
-    with printing.stdout_reserved():
+    with printing.stream_reserved(1):
         print("of the scenario")
         os.write(1, b"of a child\n")
         with printing.unfiltered_stdout() as stream:
@@ -419,6 +419,73 @@ def test_an_output_on_standard_output_is_alone_there(command, tmp_path, flag):
     assert "imported" not in done.stdout
     assert done.stdout[0] in "{<#"
     assert done.stderr.splitlines()[:2] == ["imported", "hello"]
+
+
+ALONE = {
+    "--json": lambda text: json.loads(text)["verdict"] == "PASS",
+    "--html": lambda text: text.startswith("<!doctype html>") and text.endswith("</html>\n"),
+    "--samples": lambda text: text.startswith("time,") and len(text.splitlines()) == 3,
+    "--run-file": lambda text: "chaperon-run" in text[:30] and "hello" not in text,
+    "--log-file": lambda text: text.endswith("INFO root [user 0, visit 0, step go]: logged\n") and len(text) < 99,
+}
+"""By option: whether a text is its output, and nothing else."""
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("flag", "path"),
+    [(flag, path) for flag in ALONE for path in ("/dev/stdout", "/dev/stderr")]
+    + [("--json", path) for path in ("/dev/fd/1", "/proc/self/fd/1", "/proc/self/fd/2", "link", "relative")],
+)
+def test_a_path_that_names_a_standard_stream_has_it_alone(process, tmp_path, flag, path):
+    (tmp_path / "link").symlink_to("/dev/stdout")
+    (tmp_path / "shop.py").write_text(
+        "import logging, os, sys\nfrom chaperon import step\nprint('imported')\n@step\ndef go(session):\n"
+        "    print('hello')\n    os.system('echo hello')\n    os.system('echo hello >&2')\n"
+        "    print('hello', file=sys.stderr)\n    logging.info('logged')\n"
+    )
+    given = os.path.relpath("/dev/stdout", tmp_path) if path == "relative" else path
+
+    done = process("local", "shop.py", "--iterations", "1", flag, given, errors="replace")
+
+    alone, rest = (done.stderr, done.stdout) if path.endswith(("err", "2")) else (done.stdout, done.stderr)
+    assert done.returncode == 0
+    assert ALONE[flag](alone)
+    assert rest.splitlines()[:5] == ["imported", "hello", "hello", "hello", "hello"]
+    assert "PASS" in rest
+
+
+@pytest.mark.parametrize(
+    ("args", "why"),
+    [
+        (("--json", "-", "--html", "/dev/stdout"), "only one output can be written to standard output"),
+        (("--samples", "/dev/fd/2", "--html", "/dev/stderr"), "only one output can be written to standard error"),
+        (
+            ("--json", "-", "--html", "/dev/stderr"),
+            "one output is on standard output and one on standard error, so that messages have no place: "
+            "write one of them to a file",
+        ),
+    ],
+)
+def test_outputs_that_leave_no_stream_are_refused(command, args, why):
+    done = command("local", "shop.py", *args)
+
+    assert (done.returncode, done.stderr) == (2, f"chaperon: {why}\n")
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("path", ["-", "/dev/stdout"])
+def test_an_output_on_a_standard_output_that_is_closed_is_refused_before_anything_is_sent(tmp_path, target, path):
+    (tmp_path / "shop.py").write_text("from chaperon import step\n@step\ndef go(session): session.get('/')\n")
+
+    done = subprocess.run(
+        ["sh", "-c", f"exec {sys.executable} -m chaperon check shop.py --url {target.url} --json {path} >&-"],
+        stderr=subprocess.PIPE, text=True, cwd=tmp_path, timeout=60,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert done.stderr == "chaperon: cannot print: standard output is closed; redirect the output to another place\n"
+    assert target.asked == []
 
 
 @pytest.mark.parametrize(("piped", "shown"), [(False, True), (True, False)])

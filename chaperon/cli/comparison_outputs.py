@@ -11,7 +11,7 @@ from chaperon.cli.execute import attempt
 from chaperon.cli.option_groups import option
 from chaperon.cli.output_rows import STDOUT
 from chaperon.cli.terminal.clean_stream import clean_stream
-from chaperon.cli.terminal.printing import unfiltered_stdout
+from chaperon.cli.terminal.printing import stdout_is_reserved, unfiltered_stdout
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.report.comparison.as_github import write_to_github
 from chaperon.report.comparison.as_json import comparison_dict
@@ -66,15 +66,11 @@ def comparison_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def probe_comparison_outputs(values: Mapping[str, Any]) -> None:
     """Raise OutputError if an output that *values* ask for could not be written."""
-    for path in paths_of(values):
-        probe(path)
+    for row in COMPARISON_OUTPUTS:
+        if (path := values.get(row.name)) is not None:
+            probe(path)
     if values.get("github"):
         summary_path(os.environ)
-
-
-def paths_of(values: Mapping[str, Any]) -> list[str]:
-    """Return the paths that are given, "-" for standard output."""
-    return [values[row.name] for row in COMPARISON_OUTPUTS if values.get(row.name) is not None]
 
 
 def write_comparison(found: Comparison, values: Mapping[str, Any]) -> bool:
@@ -85,7 +81,7 @@ def write_comparison(found: Comparison, values: Mapping[str, Any]) -> bool:
         if (path := values.get(row.name)) is not None
     ]
     if values.get("github") or in_github_actions(os.environ):
-        stream = clean_stream(err=STDOUT in paths_of(values))
+        stream = clean_stream(err=stdout_is_reserved())
         written.append(attempt("the GitHub summary", lambda: write_to_github(found, summary_path(os.environ), stream)))
     return all(written)
 

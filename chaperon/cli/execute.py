@@ -15,11 +15,12 @@ from chaperon.cli.ending.signals import defer_signals, handle_signals, interrupt
 from chaperon.cli.live_page.options import closing_page, stay
 from chaperon.cli.options import RunOptions
 from chaperon.cli.output_rows import OutputValues, TableOutput, VerdictOutput
-from chaperon.cli.outputs import make_outputs, prints_elsewhere, probe_outputs
+from chaperon.cli.outputs import make_outputs, probe_outputs
 from chaperon.cli.terminal.capabilities import fits_live_view, redraws
 from chaperon.cli.terminal.clean_text import hide
 from chaperon.cli.terminal.lines import print_error, print_notice, print_warning
 from chaperon.cli.terminal.log_handlers import TIME, FileHandler, StderrHandler, hint_at_log, log_to
+from chaperon.cli.terminal.printing import stdout_is_reserved
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
 from chaperon.execution.descriptor_check import descriptor_warning
 from chaperon.execution.environment import Environment
@@ -84,7 +85,7 @@ def write_report(report: Report, outputs: Sequence[Output], options: OutputValue
             if not is_raised(exc):
                 raise
             failures.append(OutputFailure(output.name, exc))
-    return exit_code_of(report, failures, err=prints_elsewhere(options))
+    return exit_code_of(report, failures, err=stdout_is_reserved())
 
 
 def _print_failure(text: str) -> None:
@@ -125,7 +126,7 @@ def execute(
             _wait_for_end(running)
         with defer_signals():
             report = running.finish(judge)
-            code = exit_code_of(report, running.output_failures, err=prints_elsewhere(options))
+            code = exit_code_of(report, running.output_failures, err=stdout_is_reserved())
         if not running.abandoned:
             stay(outputs, options.outputs)
     if running.teardown_error is not None:

@@ -69,6 +69,11 @@ class GroupedOption(_MissingAllowed, click.Option):
         if self.key and not variables:
             self.envvar = variable_of(self.key)
 
+    @property
+    def takes_output(self) -> bool:
+        """Whether the value is the path of a file that is written."""
+        return self.group == "Output" and str(self.metavar).startswith("FILE")
+
     def value_from_envvar(self, ctx: click.Context) -> Any:
         """Return the value of the option's variable: one value a line, where there may be several."""
         found = self.resolve_envvar_value(ctx)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection
-from contextlib import nullcontext
+from contextlib import ExitStack
 from typing import Any
 
 import click
@@ -14,8 +15,9 @@ from chaperon.cli.foreign_words import foreign_options
 from chaperon.cli.grouped_option import SHOWN, UNBROKEN, GroupedArgument, GroupedOption
 from chaperon.cli.settings import drop_displaced, load_settings
 from chaperon.cli.terminal.lines import print_line, print_warning
-from chaperon.cli.terminal.printing import stdout_reserved
+from chaperon.cli.terminal.printing import STDERR, STDOUT, stream_reserved
 from chaperon.errors import UsageError
+from chaperon.report.output_parts.output_file import descriptor_of
 
 GROUPS = ("Run", "Load", "Target", "Limits", "Output", "Cluster", "Trust", "Other")
 """The headings of `--help`, in order."""
@@ -27,6 +29,8 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 STANDARD_INPUT = "/dev/stdin"
+STREAMS = {STDOUT: "output", STDERR: "error"}
+"""The names of the standard streams that an output can be written to, by descriptor."""
 
 
 class HelpfulCommand(click.Command):
@@ -105,16 +109,35 @@ class GroupedCommand(HelpfulCommand):
         if SHOWN in ctx.meta:
             print_config(ctx)
             return 0
-        with stdout_reserved() if self._writes_to_stdout(ctx) else nullcontext():
+        with ExitStack() as streams:
+            for number in self._streams_of_outputs(ctx):
+                streams.enter_context(stream_reserved(number))
             return super().invoke(ctx)
 
-    def _writes_to_stdout(self, ctx: click.Context) -> bool:
-        """Return whether an option that takes a file or "-" has the value "-". Raises UsageError if several have it."""
-        files = [each for each in self.params if isinstance(each, click.Option) and str(each.metavar).endswith("|-")]
-        wanted = [each for each in files if ctx.params.get(each.name or "") == "-"]
-        if len(wanted) > 1:
-            raise UsageError("only one output can be written to standard output")
-        return bool(wanted)
+    def _streams_of_outputs(self, ctx: click.Context) -> Collection[int]:
+        """Return the descriptors of standard streams that options of outputs name: "-", or a path such as /dev/stderr.
+
+        The value of an option that takes "-" is "-" from now on where it names standard output. Raises UsageError if
+        several options name a stream, or there is none left for all that is printed.
+        """
+        named: Counter[int] = Counter()
+        for each in self.params:
+            path = ctx.params.get(each.name or "")
+            if not isinstance(each, GroupedOption) or each.hidden or not each.takes_output or path is None:
+                continue
+            takes_dash = str(each.metavar).endswith("|-")
+            number = STDOUT if takes_dash and path == "-" else descriptor_of(path)
+            if number in STREAMS:
+                named[number] += 1
+                if takes_dash and number == STDOUT:
+                    ctx.params[each.name or ""] = "-"
+        for number, times in named.items():
+            if times > 1:
+                raise UsageError(f"only one output can be written to standard {STREAMS[number]}")
+        if len(named) == len(STREAMS):
+            streams = "one output is on standard output and one on standard error"
+            raise UsageError(f"{streams}, so that messages have no place: write one of them to a file")
+        return list(named)
 
 
 def _config_options() -> list[click.Parameter]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from chaperon.cli.live_page.options import make_page, page_of, serve_metrics
 from chaperon.cli.option_groups import option as group_option
 from chaperon.cli.output_rows import (
-    STDOUT,
     OutputOption,
     OutputRow,
     OutputValues,
@@ -23,7 +22,7 @@ from chaperon.cli.output_rows import (
 from chaperon.cli.spans import SPAN
 from chaperon.cli.terminal.clean_stream import clean_stream
 from chaperon.cli.terminal.lines import print_line, print_notice, print_warning
-from chaperon.cli.terminal.printing import printing, unfiltered_stdout
+from chaperon.cli.terminal.printing import printing, stdout_is_reserved, unfiltered_stdout
 from chaperon.cli.terminal.sentences import print_sentence
 from chaperon.report.outputs.output import Output
 
@@ -63,11 +62,6 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def prints_elsewhere(options: OutputValues) -> bool:
-    """Return whether an output has standard output for itself, so that all else goes to standard error."""
-    return STDOUT in options.outputs.values()
-
-
 def _write_json_capacity(options: OutputValues, capacity: Capacity) -> None:
     from chaperon.report.outputs.json import write_plain  # late: as above
 
@@ -77,12 +71,12 @@ def _write_json_capacity(options: OutputValues, capacity: Capacity) -> None:
 
 
 def _make_console(options: OutputValues) -> Output:
-    err = prints_elsewhere(options)
+    err = stdout_is_reserved()
     return VerdictOutput(err=err) if options.quiet else TableOutput(options.by, merge=options.merge, err=err)
 
 
 def _print_capacity(options: OutputValues, capacity: Capacity) -> None:
-    err = prints_elsewhere(options)
+    err = stdout_is_reserved()
     try:
         with printing(err=err):
             if not options.quiet:
@@ -105,7 +99,7 @@ def _make_github(options: OutputValues) -> Output | None:
 
     if not (options.outputs.get("github") or in_github_actions(os.environ)):
         return None
-    return GitHubOutput(clean_stream(err=prints_elsewhere(options)))
+    return GitHubOutput(clean_stream(err=stdout_is_reserved()))
 
 
 def _probe_github(options: OutputValues) -> None:

@@ -9,8 +9,8 @@ import click
 from chaperon.cli.execute import execute
 from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import LOAD_NAMES, RunOptions, load_options, target_argument
-from chaperon.cli.outputs import prints_elsewhere
 from chaperon.cli.terminal.lines import print_warning
+from chaperon.cli.terminal.printing import stdout_is_reserved
 from chaperon.cli.terminal.samples import SamplePrinter, print_traces
 from chaperon.errors import LoadError
 from chaperon.measure.failures import cause_of, traces_of
@@ -37,7 +37,7 @@ def check(file: str, options: RunOptions, verbose: bool) -> int:
     environment = options.load_environment(file, warn=print_warning)
     entries = [replace(each, load=ONE_VISIT) for entry in environment.entries for each in entry.split_mix()]
     once = replace(environment, scenarios=entries, limits=())
-    printer = SamplePrinter(with_label=len(once.entries) > 1, err=prints_elsewhere(options), verbose=verbose)
+    printer = SamplePrinter(with_label=len(once.entries) > 1, err=stdout_is_reserved(), verbose=verbose)
     # every sample was printed already: after them the verdict alone
     try:
         return execute(once, replace(options, quiet=True), tap=printer, judge=_judge)

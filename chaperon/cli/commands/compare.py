@@ -13,14 +13,12 @@ from rich.table import Table
 from chaperon import exit_codes
 from chaperon.cli.comparison_outputs import (
     comparison_options,
-    paths_of,
     probe_comparison_outputs,
     write_comparison,
 )
 from chaperon.cli.option_groups import GroupedCommand, argument, option
-from chaperon.cli.output_rows import STDOUT
 from chaperon.cli.terminal.lines import print_line
-from chaperon.cli.terminal.printing import printing, table_console, unfiltered_stdout
+from chaperon.cli.terminal.printing import printing, stdout_is_reserved, table_console, unfiltered_stdout
 from chaperon.cli.terminal.sentences import print_sentence
 from chaperon.errors import UsageError
 from chaperon.report.comparison.as_markdown import HEADER, sign_of, table_of_series
@@ -74,7 +72,7 @@ def compare(
     5: the runs cannot be compared; 1: an output could not be written. What is UNKNOWN fails with --strict only.
     """
     probe_comparison_outputs(outputs)
-    err = STDOUT in paths_of(outputs)
+    err = stdout_is_reserved()
     allowed = parse_margins(margins)
     if aa:
         given = [name for name, value in outputs.items() if value and name != "json_path"]

@@ -10,9 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from chaperon.cli.option_groups import GroupedCommand, argument, option
-from chaperon.cli.output_rows import STDOUT
 from chaperon.cli.terminal.lines import print_warning
-from chaperon.cli.terminal.printing import printing, table_console, unfiltered_stdout
+from chaperon.cli.terminal.printing import printing, stdout_is_reserved, table_console, unfiltered_stdout
 from chaperon.cli.terminal.sentences import print_sentence
 from chaperon.errors import UsageError
 from chaperon.report.comparison.figure import parse_margins
@@ -60,7 +59,7 @@ def history(
         write_text(markdown, history_markdown(runs), stdout=unfiltered_stdout)
     if csv_path is not None:
         write_text(csv_path, history_csv(runs), stdout=unfiltered_stdout)
-    _print_runs(runs, err=STDOUT in paths)
+    _print_runs(runs, err=stdout_is_reserved())
     return 0
 
 

@@ -13,14 +13,17 @@ from chaperon.cli.terminal.clean_stream import CleanStream, unwrapped
 from chaperon.cli.terminal.closed_stream import is_closed
 from chaperon.cli.terminal.standard_streams import discard_stdout
 from chaperon.errors import StandardStreamClosed
+from chaperon.report.output_parts.output_file import MOVED
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 PIPE_WIDTH = 140
 """Columns of the table where the stream is no terminal."""
-_reserved: list[TextIO] = []
-"""The stream that is standard output while it is kept for `unfiltered_stdout`."""
+STDOUT, STDERR = 1, 2
+"""The descriptors of standard output and standard error."""
+_reserved: dict[int, TextIO] = {}
+"""The streams that are kept for an output, by descriptor."""
 
 
 @contextmanager
@@ -48,9 +51,9 @@ def printing(*, err: bool = False) -> Iterator[TextIO]:
 @contextmanager
 def unfiltered_stdout() -> Iterator[TextIO]:
     """Yield standard output for text that holds no secret and is for a program, not for a terminal. Raises OSError."""
-    if _reserved:
-        yield _reserved[-1]
-        _reserved[-1].flush()
+    if (kept := _reserved.get(STDOUT)) is not None:
+        yield kept
+        kept.flush()
         return
     with printing() as stream:
         if isinstance(stream, CleanStream):
@@ -60,36 +63,47 @@ def unfiltered_stdout() -> Iterator[TextIO]:
 
 
 @contextmanager
-def stdout_reserved() -> Iterator[None]:
-    """Keep standard output for `unfiltered_stdout` in the block.
+def stream_reserved(number: int) -> Iterator[None]:
+    """Keep standard output (1) or standard error (2) for an output in the block. Raises StandardStreamClosed.
 
-    What else is printed there, by child processes too, goes to standard error.
+    What else is printed there, by child processes too, goes to the other one. The output writes to `unfiltered_stdout`,
+    or to a path that names the descriptor, such as /dev/stderr.
     """
-    before = sys.stdout
+    name, other = ("stdout", "stderr") if number == STDOUT else ("stderr", "stdout")
+    before = getattr(sys, name)
+    if is_closed(before):
+        raise StandardStreamClosed("output" if number == STDOUT else "error")
     before.flush()
     stream = unwrapped(before)
     kept = stream
-    if _descriptor(stream) == 1:
-        kept = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")  # as files
-        os.dup2(2, 1)
-    _reserved.append(kept)
-    sys.stdout = sys.stderr
+    if _descriptor(stream) == number:
+        kept = os.fdopen(os.dup(number), "w", encoding="utf-8", errors="backslashreplace")  # as files
+        os.dup2(STDOUT + STDERR - number, number)
+        MOVED[number] = kept.fileno()
+    _reserved[number] = kept
+    setattr(sys, name, getattr(sys, other))
     try:
         yield
     finally:
-        sys.stdout = before
-        _reserved.remove(kept)
+        setattr(sys, name, before)
+        del _reserved[number]
         with suppress(OSError, ValueError):
             before.flush()
         if kept is not stream:
-            os.dup2(kept.fileno(), 1)
+            del MOVED[number]
+            os.dup2(kept.fileno(), number)
             with suppress(OSError):  # raised where it was written
                 kept.close()
 
 
+def stdout_is_reserved() -> bool:
+    """Return whether an output has standard output for itself, so that all else goes to standard error."""
+    return STDOUT in _reserved
+
+
 def stdout_is_piped() -> bool:
     """Return whether standard output is a pipe or a socket: its reader, such as a pager, may use the terminal."""
-    number = _descriptor(_reserved[-1] if _reserved else unwrapped(sys.stdout))
+    number = _descriptor(_reserved.get(STDOUT) or unwrapped(sys.stdout))
     if number is None:
         return False
     try:

@@ -15,6 +15,8 @@ from chaperon.errors import OutputError
 
 LINKS = 40
 """Maximum number of links followed in one path, as in Linux."""
+MOVED: dict[int, int] = {}
+"""The descriptors in whose place outputs write to others: standard streams that are kept for an output."""
 _DESCRIPTOR = re.compile(rf"/proc/(?:self|thread-self|{os.getpid()})/fd/(\d{{1,9}})")
 
 
@@ -129,6 +131,15 @@ def followed(path: str | Path) -> Path:
     return here
 
 
+def descriptor_of(path: str | Path) -> int | None:
+    """Return the number of the open descriptor that *path* names, as /dev/stdout names 1; None for other paths."""
+    try:
+        named = _DESCRIPTOR.fullmatch(str(followed(path)))
+    except (OutputError, OSError):  # opening it raises the error
+        return None
+    return None if named is None else int(named[1])
+
+
 def is_replaced(place: Path) -> bool:
     """Return whether an output at *place*, which `followed` has returned, replaces what is there: a file or nothing."""
     try:
@@ -144,7 +155,7 @@ def _open_special(place: Path) -> int:
         for stream in (sys.stdout, sys.stderr):  # what was printed before stands before
             with suppress(AttributeError, OSError, ValueError):
                 stream.flush()
-        return os.dup(int(number[1]))
+        return os.dup(MOVED.get(int(number[1]), int(number[1])))
     if place.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(place))
     # do not wait for a reader of a pipe: without one it is an error
