@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaperon.clock import HubClock
@@ -37,11 +38,13 @@ def processes(
     notify: Callable[[str], None] = lambda text: None,
     on_event: Callable[[str], None] = lambda text: None,
     relay: Callable[[str], None] | None = None,
+    on_folder: Callable[[Path], None] = lambda folder: None,
 ) -> Iterator[ClusterRun]:
     """Give a fleet of *n* engine processes on this machine, to be started; none is left when the block is.
 
     *on_event* is called with a text when one of them is lost, and when its successor has joined.
     *relay* gets each line that they print; without it they print on the streams of this process.
+    *on_folder* is called with a private folder that they all know, if one could be made.
     """
     with PrivateDir() as private_dir, ExitStack() as ending:
         address = Address.parse(f"ipc://{private_dir.folder / 'm'}")
@@ -55,7 +58,9 @@ def processes(
             on_event=on_event,
         )
         names = [f"local-{k}" for k in range(1, n + 1)]
-        workers = start_workers(address, names, once=True, notify=notify, on_fault=fleet.fault, relay=relay)
+        workers = start_workers(
+            address, names, once=True, notify=notify, on_fault=fleet.fault, relay=relay, on_folder=on_folder
+        )
         ending.callback(workers.end)
         yield fleet
 
@@ -73,13 +78,14 @@ def start_workers(
     notify: Callable[[str], None] = lambda text: None,
     on_fault: OnFault = lambda text: None,
     relay: Callable[[str], None] | None = None,
+    on_folder: Callable[[Path], None] = lambda folder: None,
 ) -> Supervisor:
     """Start one engine process for each of *names*, to join the master at *address*.
 
     *own* is a scenario file of theirs, to be used in place of what the master ships. For a
     master to answer they wait *patience* seconds, or for ever. With *announce* they print when they have joined,
     begin to send, and at the end of the run. *on_fault* is called with each fault of ours,
-    *relay* as for `processes`.
+    *relay* and *on_folder* as for `processes`.
     """
 
     def command(name: str, incarnation: int) -> list[str]:
@@ -93,6 +99,8 @@ def start_workers(
 
     link = WorkerSocket(address, f"supervisor/{names[0]}/{os.getpid()}".encode(), key)
     line = "" if key is None else str(key)
+    if (engines_dir := _private_dir(notify)) is not None:
+        on_folder(engines_dir.folder)
     supervisor = Supervisor(
         names,
         command,
@@ -101,7 +109,7 @@ def start_workers(
         once=once,
         rejoin_wait=min(patience, REJOIN_WAIT) if once and patience is not None else None,
         key=line,
-        private_dir=_private_dir(notify),
+        private_dir=engines_dir,
         notify=notify,
         on_fault=on_fault,
         relay=relay,

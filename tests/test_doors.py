@@ -388,6 +388,19 @@ def test_what_a_scenario_cannot_print_is_dropped_and_said_once_on_the_other_stre
         sys.stdout.write(1)
 
 
+@pytest.mark.processes
+@pytest.mark.parametrize("module", ["", "print('imported', flush=True)"])
+def test_what_several_engines_cannot_print_is_said_in_one_line(process, tmp_path, module):
+    (tmp_path / "shop.py").write_text(
+        f"from chaperon import step\n{module}\n@step\ndef go(session):\n    print('hello', flush=True)\n"
+    )
+
+    with open("/dev/full", "w") as full:
+        done = process("local", "shop.py", "--users", "4", "--hold", "500ms", "--processes", "2", stdout=full)
+
+    assert done.stderr.count("what the scenario prints there is dropped") == 1, done.stderr
+
+
 def test_standard_output_that_is_kept_for_an_output_gets_nothing_else(monkeypatch, capfd):
     monkeypatch.setattr(sys, "stdout", os.fdopen(1, "w", 1, closefd=False))
     monkeypatch.setattr(sys, "stderr", os.fdopen(2, "w", 1, closefd=False))

@@ -8,6 +8,7 @@ from chaperon.cli.execute import execute, relay_of
 from chaperon.cli.fleet import fleet_options, parse_processes, parse_share, worker_overrides
 from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import RunOptions, load_options, target_argument
+from chaperon.cli.terminal.forgiving_stream import print_failures_once_in
 from chaperon.cli.terminal.lines import print_notice, print_warning
 from chaperon.descriptors import enough, takes
 from chaperon.errors import UsageError
@@ -51,6 +52,13 @@ def local(file: str, options: RunOptions, processes: str, silence: float, dead_m
     lost, relay = parse_share(max_lost), relay_of(options)
     on_event = (lambda text: None) if options.quiet else print_notice
     with worker_processes(
-        n, environment, bundle, patience=patience, lost=lost, on_event=on_event, relay=relay
+        n,
+        environment,
+        bundle,
+        patience=patience,
+        lost=lost,
+        on_event=on_event,
+        relay=relay,
+        on_folder=print_failures_once_in,
     ) as running:
         return execute(environment, options, start=running.start)

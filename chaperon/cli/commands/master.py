@@ -13,6 +13,7 @@ from chaperon.cli.fleet import fleet_options, key_option, parse_share, worker_ov
 from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.options import RunOptions, load_options, target_argument
 from chaperon.cli.spans import SPAN
+from chaperon.cli.terminal.forgiving_stream import print_failures_once_in
 from chaperon.cli.terminal.lines import print_notice, print_warning
 from chaperon.cluster.bundle import OpenedFiles, bundle_files, pack_bundle, split_target
 from chaperon.cluster.master.coordinator import Patience
@@ -87,7 +88,12 @@ def master(
     with ExitStack() as stack:
         if work:
             own_worker = start_workers(
-                bound.local, ["master"], key=worker_key, notify=print_notice, relay=relay_of(options)
+                bound.local,
+                ["master"],
+                key=worker_key,
+                notify=print_notice,
+                relay=relay_of(options),
+                on_folder=print_failures_once_in,
             )
             stack.callback(own_worker.end)
         return execute(environment, options, start=cluster_run.start)

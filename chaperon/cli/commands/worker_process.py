@@ -12,6 +12,7 @@ import gevent
 
 from chaperon.cli.options import RunOptions
 from chaperon.cli.terminal.clean_text import REDACT
+from chaperon.cli.terminal.forgiving_stream import print_failures_once_in
 from chaperon.cli.terminal.lines import print_notice
 from chaperon.cli.terminal.log_handlers import hint_at_log, log_to
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
@@ -52,6 +53,8 @@ def engine(
     announce: bool,
 ) -> int:
     """Join a master for one run. `chaperon worker` starts this command."""
+    if journal is not None:
+        print_failures_once_in(journal.parent)
     key_line = read_key_line()
     send_name = NameSender(exit_with_parent())
     signal.signal(signal.SIGINT, signal.SIG_IGN)

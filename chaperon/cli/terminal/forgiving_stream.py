@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TextIO
 
 from chaperon.cli.terminal.clean_stream import CleanStream
@@ -11,12 +12,40 @@ from chaperon.cli.terminal.closed_stream import ClosedStream
 from chaperon.cli.terminal.lines import print_line
 from chaperon.errors import StandardStreamClosed
 
+_shared: Path | None = None
+_printed: set[str] = set()
+"""The names of the streams whose failure this process has printed, or another one for it."""
+
+
+def print_failures_once_in(folder: Path) -> None:
+    """Print why a stream failed once in all processes that call this with *folder*, which have the streams in common.
+
+    What this process has printed before counts.
+    """
+    global _shared
+    _shared = folder
+    for name in _printed:
+        _is_first(name)
+
+
+def _is_first(name: str) -> bool:
+    """Return whether no other process has printed that the stream *name* fails; none prints it after this call."""
+    _printed.add(name)
+    if _shared is not None:
+        try:
+            (_shared / f"standard-{name}-failed").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        except OSError:  # the folder is gone, or full: a line too many is better than none
+            return True
+    return True
+
 
 class ForgivingStream(CleanStream):
     """A clean stream for the code of authors: what cannot be printed is dropped, so that no visit fails by its prints.
 
-    The first failure is printed on the other standard stream, if that works. *name* is "output" or "error".
-    Chaperon itself prints on the stream that is wrapped, and gets its errors.
+    *name* is "output" or "error". The first failure is printed on the other standard stream, if that works; see
+    `print_failures_once_in`. Chaperon itself prints on the stream that is wrapped, and gets its errors.
     """
 
     def __init__(self, stream: TextIO, name: str) -> None:
@@ -61,6 +90,8 @@ class ForgivingStream(CleanStream):
             self._dropping, self._rest = True, ""
             why = getattr(exc, "strerror", None) or StandardStreamClosed(self._name).strerror
             text = f"chaperon: cannot print on standard {self._name}: {why}; what the scenario prints there is dropped"
+            if not _is_first(self._name):
+                return
             with suppress(OSError, ValueError):
                 print_line(text, err=self._name == "output")
 
