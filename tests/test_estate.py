@@ -85,6 +85,22 @@ def test_killed_at_any_moment_an_engine_owes_nothing(tmp_path, at, loss):
     assert not list(tmp_path.glob("*-left"))
 
 
+def test_visits_that_none_made_after_a_worker_died_are_lost_with_it_though_its_journal_was_complete(tmp_path):
+    stage = Mortal(tmp_path, rate(40, hold=10), took=0.0)
+    for name in ("alpha", "beta", "gamma"):
+        stage.worker(name)
+    stage.fleet(3)
+
+    stage.after(3.01, lambda: stage.kill("beta"))
+    report = stage.play()
+
+    lost = report.ledger["shop"].lost
+    assert stage.in_flight == 0
+    assert not any(worker.lost or worker.losses for worker in report.workers)
+    assert lost >= 1
+    assert report.reasons == (f"{lost} of 400 visits were lost with beta: {lost / 400:.1%}, more than 1%",)
+
+
 def test_what_is_made_once_is_made_once_whoever_is_killed(tmp_path):
     stage = Mortal(tmp_path, iterations(300, users=9), took=0.2)
     for name in ("alpha", "beta", "gamma"):

@@ -165,7 +165,13 @@ def lost_visits(totals: Totals) -> tuple[float, str]:
     lost = sum(counts.lost for counts in totals.ledger.values())
     if not lost:
         return 0.0, ""
-    workers = [worker.name for worker in totals.workers if worker.lost or worker.losses]
+    # of a worker whose journal was complete, what none made afterwards is lost; of its losses the event alone is there
+    given_up = [event.text for _, event in totals.happenings if event.kind == "lost"]
+    workers = [
+        worker.name
+        for worker in totals.workers
+        if worker.lost or worker.losses or any(text.startswith(f"{worker.name} lost: ") for text in given_up)
+    ]
     whose = names_text(workers, WORKERS_NAMED) if workers else "their workers"
     return lost / planned if planned else 1.0, f"{lost:,} of {planned:,} visits were lost with {whose}"
 
