@@ -11,8 +11,6 @@ if sys.argv[1:] == ["--version"]:  # it needs none of the imports that follow
 import os
 import signal
 
-from chaperon import exit_codes
-
 if sys.argv[1:2] != ["engine"]:  # which its supervisor ends
     # while modules are imported there is nothing to be cleaned up
     said: dict[int, bytes] = {
@@ -21,10 +19,11 @@ if sys.argv[1:2] != ["engine"]:  # which its supervisor ends
     }
     for each in said:
         if signal.getsignal(each) is not signal.SIG_IGN:
-            signal.signal(each, lambda number, _: (os.write(2, said[number]), os._exit(exit_codes.ABORTED))[0])
+            signal.signal(each, lambda number, _: (os.write(2, said[number]), os._exit(130))[0])  # ABORTED
 
 from importlib import metadata
 
+from chaperon import exit_codes
 from chaperon.descriptors import LEAST, enough
 from chaperon.errors import UsageError
 from chaperon.gc_tuning import pause_gc

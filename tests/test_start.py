@@ -3,9 +3,14 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from unjudged import unjudged
+
+from chaperon.exit_codes import ABORTED
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.processes
@@ -65,6 +70,38 @@ def test_nothing_is_imported_before_the_first_visit_that_only_the_end_needs(tmp_
     line = next(line for line in done.stdout.splitlines() if line.startswith("modules "))
     assert NOT_NEEDED & set(line.split()) == set()
     assert "PASS" in done.stdout
+
+
+INTERRUPTING = """
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == os.environ["INTERRUPTED_AT"]:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+"""
+"""A module `sitecustomize`: the process is interrupted when a module is about to be imported."""
+LATER = ["chaperon.exit_codes", "chaperon.descriptors", "gevent", "gevent.monkey", "chaperon.cli.main", "click"]
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [("-m", module) for module in LATER]
+    + [("bin", module) for module in ("chaperon", "chaperon.errors", "chaperon.__main__", *LATER)],
+)
+def test_ctrl_c_during_an_import_ends_the_command_in_one_line(tmp_path, command, module):
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTING)
+    folders = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders), "INTERRUPTED_AT": module}
+    words = ["-m", "chaperon"] if command == "-m" else [str(ROOT / "bin" / "chaperon")]
+
+    done = subprocess.run([sys.executable, *words, "--help"], capture_output=True, text=True, env=environment)
+
+    assert (done.returncode, done.stdout, done.stderr) == (ABORTED, "", "chaperon: ended by Ctrl-C\n")
 
 
 @pytest.mark.processes
