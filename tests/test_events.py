@@ -7,14 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_ci_outputs import PLAN, report_of
 from test_live_view import QUIET, text_of
+from test_outputs import Kept, environment
 
+from chaperon import Running, rate
 from chaperon.cli.live_view.recent_series import RecentSeries
 from chaperon.measure.window import RunEvent, Window
+from chaperon.report.collector import Collector
 from chaperon.report.events.event_groups import event_groups, event_line
+from chaperon.report.monitor import RunMonitor
 from chaperon.report.outputs.console import table_text
 from chaperon.report.outputs.markdown import markdown_text
 from chaperon.report.page.payload import page_payload
 from chaperon.report.page.steps import RunSteps
+from chaperon.testing import VirtualClock
 
 CORES = "other processes kept the cores"
 STARVED = [("w1" if n % 2 else "w2", RunEvent(n / 2, "starved", CORES, 0.1)) for n in range(43)]
@@ -77,6 +82,41 @@ def test_a_change_of_the_load_that_every_worker_reports_is_one_event_of_the_term
     recent.add(0, {}, [Window(name, 1, 0, happenings=[event]) for name in ("w1", "w2")])
 
     assert [(group.text, group.count) for group in recent.events()] == [("paused", 1)]
+
+
+@pytest.mark.parametrize("listening", ["before", "after"])
+def test_an_event_before_the_first_second_is_closed_is_shown_live_once(listening):
+    collector, recent = Collector(["w1", "w2"]), RecentSeries()
+    monitor = RunMonitor(collector, (), brake=None)
+    if listening == "before":
+        monitor.listen(recent.add)
+    collector.add_event(RunEvent(0.4, "lost", "w3 lost: its process ended"))
+    if listening == "after":
+        monitor.listen(recent.add)
+
+    for second in range(3):
+        for name in ("w1", "w2"):
+            collector.add(Window(name, second + 1, second, happenings=[RunEvent(second + 0.5, "change", "paused")]))
+        if second == 1:
+            collector.add_event(RunEvent(1.9, "left", "w4 left"))
+
+    found = sorted(recent.events(), key=lambda group: group.first)
+    assert found == event_groups(collector.totals().happenings)
+    assert [(group.text, group.count) for group in found] == [
+        ("w3 lost: its process ended", 1), ("paused", 1), ("paused", 1), ("w4 left", 1), ("paused", 1),
+    ]  # fmt: skip
+
+
+def test_an_output_gets_an_event_of_the_first_second_after_that_second():
+    kept, clock = Kept(), VirtualClock()
+    running = Running(environment(rate(10, hold=3)).plan(), clock=clock).start([kept])
+    clock.after(0.3, lambda: running.note("deployed 1.2", by="the page"))
+
+    clock.run(lambda: running.ended)
+    running.finish()
+
+    found = [(second.at, event.text) for second in (*kept.seconds, *kept.added) for _, event in second.events]
+    assert found == [(0, "note: deployed 1.2, by the page")]
 
 
 def test_a_secret_in_an_event_is_shown_nowhere():
