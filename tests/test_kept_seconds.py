@@ -119,15 +119,19 @@ def test_sums_of_the_same_series_are_estimated_once():
     assert len(reads) == 2
 
 
-pairs = st.tuples(st.sampled_from([0.5, 1.0, 2.0, 3.0]), st.floats(0.0, 9.0))
+pairs = st.tuples(st.sampled_from([0.5, 1.0, 2.0, 3.0]), st.floats(0.0, 9.0, width=32))
 slowest = st.lists(pairs, max_size=10).map(lambda found: sorted(found, reverse=True))
 
 
 @given(st.lists(slowest, max_size=60))
 def test_the_slowest_samples_of_a_sum_are_those_of_its_parts(many):
-    parts = [Series.of(Series().sketches, 0, None, array("d", [n for pair in found for n in pair])) for found in many]
+    packed = [array("f", [number for pair in found for number in pair]).tobytes() for found in many]
+    parts = [Series.of(Series().sketches, 0, None, each, 0.0) for each in packed]
 
-    assert Series.merge_all(parts).slowest == heapq.nlargest(10, [pair for found in many for pair in found])
+    whole = Series.merge_all(parts).slowest
+
+    assert whole == heapq.nlargest(10, [pair for found in many for pair in found])
+    assert Series.merge_all([Series.merge_all(parts[:20]), *parts[20:]]).slowest == whole
 
 
 def test_a_second_with_errors_alone_is_counted():

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import zlib
 from base64 import b64encode
 from contextlib import closing, suppress
 from itertools import chain
@@ -21,6 +20,7 @@ import requests
 import websocket
 from ground import PromptServer
 from output_options import paths
+from packed_windows import blocks_in
 from test_ci_docs import free_port
 from unjudged import unjudged
 from waits import came
@@ -133,9 +133,7 @@ def layers(data):
     yield data
     if data[:2] == b"\x1f\x8b":
         yield gzip.decompress(data)
-    for found in re.finditer(b"\x78[\x01\x5e\x9c\xda]", data):
-        with suppress(zlib.error):
-            yield zlib.decompressobj().decompress(data[found.start() :])
+    yield from blocks_in(data)
     yield re.sub(rb"\\u00([0-7][0-9a-f])", lambda code: bytes([int(code[1], 16)]), data)
     yield data.replace(rb"\_", b"_").replace(rb"\*", b"*").replace(rb"\`", b"`")
 

@@ -2,11 +2,11 @@
 
 import math
 import types
-import zlib
 from dataclasses import fields, is_dataclass, replace
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pytest
+from packed_windows import body_of, content_of
 
 from chaperon.cluster.protocol import messages
 from chaperon.cluster.protocol.codec import PROTOCOL, decode, encode, require_sendable
@@ -151,11 +151,11 @@ def test_a_window_with_one_wrong_field_is_refused():
     recorder = Recorder("w", began=0.0)
     for failure in (None, Failure("Refused", "no")):
         recorder.record(Sample(Key("shop", "GET /", "http"), 0.1, 0.2, failure, 3))
-    whole = unpack(zlib.decompress(pack_window(recorder.cut(), began=0.0)))
+    whole = content_of(pack_window(recorder.cut(), began=0.0))
     hints = get_args(window_codec._Packed)[:-1]
 
     def decoded(values):
-        return unpack_window(zlib.compress(pack((*values, *whole[len(values) :]))), "w", began=0.0)
+        return unpack_window(body_of((*values, *whole[len(values) :])), "w", began=0.0)
 
     good = list(map(valid, hints))
     for place in (NAMES, NAMES + 1, COUNTS):  # as many names as there are series
@@ -171,22 +171,22 @@ def test_a_window_with_one_wrong_field_is_refused():
 def test_a_window_whose_series_has_no_name_is_refused(name):
     recorder = Recorder("w", began=0.0)
     recorder.record(Sample(Key("shop", "GET /"), 0.1, 0.2))
-    window = list(unpack(zlib.decompress(pack_window(recorder.cut(), began=0.0))))
+    window = content_of(pack_window(recorder.cut(), began=0.0))
     window[NAMES] = pack([name])
 
     with pytest.raises(WireError):
-        unpack_window(zlib.compress(pack(window)), "w", began=0.0)
+        unpack_window(body_of(window), "w", began=0.0)
 
 
 @pytest.mark.parametrize("place", [0, 2])
 def test_a_window_with_a_count_that_no_sum_could_hold_is_refused(place):
     recorder = Recorder("w", began=0.0)
     recorder.record(Sample(Key("shop", "GET /"), 0.1, 0.2, None, 3))
-    window = list(unpack(zlib.decompress(pack_window(recorder.cut(), began=0.0))))
+    window = content_of(pack_window(recorder.cut(), began=0.0))
     window[COUNTS] = [2**63 if each == place else number for each, number in enumerate(window[COUNTS])]
 
     with pytest.raises(WireError, match="not a whole number from 0"):
-        unpack_window(zlib.compress(pack(window)), "w", began=0.0)
+        unpack_window(body_of(window), "w", began=0.0)
 
 
 @pytest.mark.parametrize("failure", [None, Failure("Refused", "no"), Failure("timeout", censored=True)])
@@ -207,12 +207,12 @@ def test_a_window_that_counts_a_place_twice_is_refused(place):
     recorder = Recorder("w", began=0.0)
     recorder.record(Sample(Key("shop", "GET /"), 0.1, 0.2, Failure("Refused", "no")))
     recorder.count_visit("shop", 0.0, "planned")
-    window = list(unpack(zlib.decompress(pack_window(recorder.cut(), began=0.0))))
+    window = content_of(pack_window(recorder.cut(), began=0.0))
     window[8] = [[["shop", "hold"], 1.0]]
     window[place] = [window[place][0]] * 2
 
     with pytest.raises(WireError, match="listed twice"):
-        unpack_window(zlib.compress(pack(window)), "w", began=0.0)
+        unpack_window(body_of(window), "w", began=0.0)
 
 
 def test_what_may_be_negative_stays():

@@ -1,13 +1,15 @@
 """Messages and windows survive the wire whole, and nothing else is taken for one."""
 
 import math
-import zlib
+import struct
 from dataclasses import astuple, replace
 from random import Random
 
+import lz4.block
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packed_windows import body_of, content_of
 from thorough import examples
 
 from chaperon.cluster.protocol.codec import PROTOCOL, decode, encode
@@ -170,11 +172,11 @@ def test_sketches_that_arrived_add_up_to_all_their_samples_whether_looked_at_or_
 
 def test_a_window_that_tells_of_a_series_twice_is_refused():
     window = recorded([sample("a"), sample("b")]).cut()
-    content = list(unpack(zlib.decompress(pack_window(window, began=0.0))))
+    content = content_of(pack_window(window, began=0.0))
     content[11] = pack([unpack(content[11])[0]] * 2)
 
     with pytest.raises(WireError, match="listed twice"):
-        unpack_window(zlib.compress(pack(content)), "alpha", began=0.0)
+        unpack_window(body_of(content), "alpha", began=0.0)
 
 
 def test_a_window_of_nothing_is_a_window():
@@ -198,11 +200,56 @@ def test_a_window_that_was_tampered_with_is_read_or_refused(data):
         assert series.good.low <= series.good.high or not series.good
 
 
-def test_a_window_that_blows_up_when_inflated_is_refused():
-    import zlib
+WHOLE = pack_window(recorded([sample()]).cut(), began=1000.0)
 
-    with pytest.raises(WireError):
-        unpack_window(zlib.compress(bytes(64 << 20), 9), "alpha", began=0.0)
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (lz4.block.compress(bytes(64 << 20)), "too large"),
+        (b"\xff\xff\xff\x7f" + WHOLE[4:], "too large"),
+        (bytes(LARGEST + 1), "too large"),
+        (b"", "not a valid LZ4 block"),
+        (b"\1\0\0", "not a valid LZ4 block"),
+        (WHOLE[:-1], "not a valid LZ4 block"),
+        (WHOLE + b"\0", "not a valid LZ4 block"),
+        (lz4.block.compress(b""), "not msgpack"),
+        (lz4.block.compress(b"\xc1"), "not msgpack"),
+    ],
+)
+def test_a_window_that_does_not_decompress_to_a_message_is_refused(body, why):
+    with pytest.raises(WireError, match=why):
+        unpack_window(body, "alpha", began=0.0)
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan, -math.nan])
+@pytest.mark.parametrize(("column", "kind"), [(0, "d"), (1, "means"), (3, "f")])
+def test_a_window_with_a_number_that_is_not_finite_is_refused(column, kind, number):
+    content = content_of(pack_window(recorded([sample(took=0.1 * n) for n in range(1, 9)]).cut(), began=1000.0))
+    planes = list(content[16])
+    if kind == "means":  # of the first one its upper bytes, in as many planes
+        raw, length = struct.pack("<d", number)[5:], len(planes[1]) // 3
+        planes[1] = b"".join(raw[n : n + 1] + planes[1][n * length + 1 : (n + 1) * length] for n in range(3))
+    elif kind == "f":
+        raw, length = struct.pack("f", number), len(planes[3]) // 4
+        planes[3] = b"".join(raw[n : n + 1] + planes[3][n * length + 1 : (n + 1) * length] for n in range(4))
+    else:
+        planes[0] = struct.pack("d", number) + planes[0][8:]
+    content[16] = planes
+
+    with pytest.raises(WireError, match="not finite"):
+        unpack_window(body_of(content), "alpha", began=0.0)
+
+
+def test_numbers_that_are_large_are_finite():
+    large, negative = Series(), Series()
+    large.add([(None, 0.0, 1.0, None, 0, None, 1e307)])
+    negative.add([(None, 0.0, 1.0, None, 0, None, -1e307)])
+    window = Window("alpha", 1, 0, {Key("shop", "size", "gauge"): large, Key("shop", "level", "gauge"): negative})
+
+    arrived = unpack_window(pack_window(window, began=0.0), "alpha", began=0.0)
+
+    assert [series.good.high for series in arrived.series.values()] == [1e307, -1e307]
 
 
 def test_a_frame_carries_its_window_untouched():

@@ -1,12 +1,10 @@
 """A secret that only a worker knows leaves the worker in no message, neither in texts nor in names of series."""
 
-import re
-import zlib
-from contextlib import suppress
 from urllib.parse import quote
 
 import gevent
 import pytest
+from packed_windows import blocks_in
 from test_fleet import Ground
 
 from chaperon import Environment, Scenario, rate, run, step
@@ -40,11 +38,9 @@ def leaking(files, secrets):
     """The files with a secret in them, also where it is compressed."""
     found = []
     for name, data in files.items():
-        layers = [data]
-        for start in re.finditer(b"\x78[\x01\x5e\x9c\xda]", data):
-            with suppress(zlib.error):
-                layers.append(zlib.decompressobj().decompress(data[start.start() :]))
-        found += [(name, secret) for layer in layers for secret in secrets if secret.encode() in layer]
+        found += [
+            (name, secret) for layer in (data, *blocks_in(data)) for secret in secrets if secret.encode() in layer
+        ]
     return found
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from array import array
 from collections.abc import Iterable, Sequence
 from math import inf
+from struct import Struct
 from typing import Final
 
 from chaperon.measure.precision.history import History
@@ -14,6 +14,9 @@ from chaperon.measure.sketch import TOTAL, WINDOW, Sketch
 
 EXEMPLARS: Final = 10
 """Slowest samples kept of each series."""
+
+_PAIR: Final = Struct("ff")
+_GREATEST: Final = _PAIR.unpack_from
 
 
 class Series:
@@ -27,12 +30,23 @@ class Series:
       from the due time. The latter also contains visits that were due and never started, which
       no other figure includes.
     - *bytes*: bytes received. *last*: (moment, value) of the newest sample.
-    - *top*: the ten greatest values, greatest first, each followed by its moment: one array of
-      numbers, since a master receives thousands of series a second. *slowest* are the same as pairs.
+    - *slowest*: the ten greatest values, greatest first, as (value, moment) pairs.
     - *history*: the same samples second by second, where they are kept.
     """
 
-    __slots__ = ("bad", "bytes", "censored", "good", "history", "last", "response", "response_censored", "top")
+    __slots__ = (
+        "_began",
+        "_packed_slowest",
+        "_slowest",
+        "bad",
+        "bytes",
+        "censored",
+        "good",
+        "history",
+        "last",
+        "response",
+        "response_censored",
+    )
 
     def __init__(self, centroids: int = WINDOW, parts: Sequence[Sketch] | None = None) -> None:
         if parts is None:
@@ -40,8 +54,10 @@ class Series:
         self.good, self.bad, self.censored, self.response, self.response_censored = parts
         self.bytes = 0
         self.last: tuple[float, float] | None = None
-        self.top = array("d")
         self.history: History | None = None
+        self._slowest: list[tuple[float, float]] | None = None
+        self._packed_slowest = b""  # kept as they came until they are needed: most are not, once they are merged
+        self._began = 0.0
 
     @classmethod
     def of(
@@ -49,11 +65,15 @@ class Series:
         sketches: Sequence[Sketch],
         size: int,
         last: tuple[float, float] | None,
-        top: array[float],
+        slowest: bytes,
+        began: float,
     ) -> Series:
-        """Return a series made of its parts. The *sketches* are in the order of the property `sketches`."""
+        """Return a series made of its parts. The *sketches* are in the order of the property `sketches`.
+
+        *slowest* are pairs of 32-bit floats: the greatest values, greatest first, each with its moment since *began*.
+        """
         series = Series(parts=sketches)
-        series.bytes, series.last, series.top = size, last, top
+        series.bytes, series.last, series._packed_slowest, series._began = size, last, slowest, began
         return series
 
     def __repr__(self) -> str:
@@ -67,7 +87,20 @@ class Series:
     @property
     def slowest(self) -> list[tuple[float, float]]:
         """The (value, moment) pairs of the ten greatest values, greatest first."""
-        return list(zip(self.top[::2], self.top[1::2], strict=True))
+        found = self._slowest
+        if found is None:
+            began = self._began
+            pairs = _PAIR.iter_unpack(self._packed_slowest)
+            found = self._slowest = [(value, moment + began) for value, moment in pairs]
+        return found
+
+    @property
+    def _greatest(self) -> tuple[float, float]:
+        """The first of the pairs `slowest`, of a series that has one."""
+        if self._slowest is None:
+            value, moment = _GREATEST(self._packed_slowest)
+            return value, moment + self._began
+        return self._slowest[0]
 
     @property
     def count(self) -> int:
@@ -86,8 +119,8 @@ class Series:
 
     def with_history(self, history: History | None) -> Series:
         """Return the same samples with another history. The sketches are shared, not copied."""
-        series = Series.of(self.sketches, self.bytes, self.last, self.top)
-        series.history = history
+        series = Series.of(self.sketches, self.bytes, self.last, self._packed_slowest, self._began)
+        series._slowest, series.history = self._slowest, history
         return series
 
     def add(self, samples: Sequence[Row]) -> None:
@@ -100,7 +133,8 @@ class Series:
         response_censored: list[float] = []
         never_begun: list[float] = []
         highest: list[tuple[float, float]] = []
-        floor = self.top[-2] if len(self.top) >= 2 * EXEMPLARS else -inf
+        known = self.slowest
+        floor = known[-1][0] if len(known) >= EXEMPLARS else -inf
         most = newest = newest_took = -inf
         size = 0
         for _, start, end, failure, received, due, value in samples:
@@ -135,8 +169,7 @@ class Series:
         if newest > -inf:
             self.last = (newest, newest_took)
         if most > floor:
-            slowest = heapq.nlargest(EXEMPLARS, [*self.slowest, *highest])
-            self.top = array("d", [number for pair in slowest for number in pair])
+            self._slowest = heapq.nlargest(EXEMPLARS, [*known, *highest])
 
     @classmethod
     def sum_of(cls, many: Sequence[Series]) -> Series:
@@ -155,24 +188,26 @@ class Series:
         merged.response_censored = Sketch.merge_all([p.response_censored for p in parts], centroids)
         merged.bytes = sum(p.bytes for p in parts)
         merged.last = max((p.last for p in parts if p.last is not None), default=None)
-        merged.top = _slowest([p.top for p in parts])
+        merged._slowest = _slowest(parts)
         merged.history = History.merge_all([p.history for p in parts])
         return merged
 
 
-def _slowest(many: list[array[float]]) -> array[float]:
-    """Return the ten greatest of all values with their moments, greatest first. So is each array of them in order."""
-    filled = [each for each in many if each]
-    bound = -inf  # at least ten values are as great
-    if len(filled) > EXEMPLARS:
-        bound = sorted([each[0] for each in filled])[-EXEMPLARS]
-    for each in filled:
-        if len(each) >= 2 * EXEMPLARS and each[2 * EXEMPLARS - 2] > bound:
-            bound = each[2 * EXEMPLARS - 2]
+def _slowest(parts: list[Series]) -> list[tuple[float, float]]:
+    """Return the ten greatest of all values with their moments, greatest first.
+
+    They are in the ten parts that have the greatest first ones: pairs of the others are not made.
+    """
+    filled = [each for each in parts if each._slowest or each._packed_slowest]
+    firsts = [each._greatest for each in filled]
+    ranked = sorted(range(len(firsts)), key=firsts.__getitem__)[-EXEMPLARS:]
+    if not ranked:
+        return []
+    bound = firsts[ranked[0]][0] if len(ranked) == EXEMPLARS else -inf  # ten values are as great
     kept: list[tuple[float, float]] = []
-    for each in filled:
-        for place in range(0, len(each), 2):
-            if each[place] < bound:
+    for place in ranked:
+        for pair in filled[place].slowest:
+            if pair[0] < bound:
                 break
-            kept.append((each[place], each[place + 1]))
-    return array("d", [number for pair in sorted(kept, reverse=True)[:EXEMPLARS] for number in pair])
+            kept.append(pair)
+    return sorted(kept, reverse=True)[:EXEMPLARS]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import struct
 import sys
-import zlib
 from array import array
 from collections.abc import Sequence
 from functools import lru_cache
-from struct import calcsize
 from typing import Any, Literal
+
+import lz4.block
 
 from chaperon.errors import WindowTooLarge, WireError
 from chaperon.measure.exchange import Exchange
@@ -33,8 +32,11 @@ _LOWER = int(sys.byteorder == "little")
 """How many of the two halves of a double come before its upper one."""
 
 _LARGEST = 3.4e38
-_put_double = struct.Struct("d").pack_into
 _SKETCHES = 5
+_TIMES = 3
+"""How many of the sketches are of the samples themselves, the first ones: the others are of response times."""
+_PREFIX = 4
+"""Bytes at the beginning of an LZ4 block in which python-lz4 writes how long the content is, the lowest first."""
 
 _Packed = tuple[
     int,
@@ -111,7 +113,7 @@ def pack_window(window: Window, *, began: float) -> bytes:
     raw = pack(content)
     if len(raw) > LARGEST:
         raise WindowTooLarge(f"a window of {len(raw):,} bytes exceeds the limit of {LARGEST:,} for a message")
-    body = zlib.compress(raw, 1)
+    body: bytes = lz4.block.compress(raw)
     if len(body) > LARGEST - ENVELOPE:
         raise WindowTooLarge(f"a window of {len(body):,} compressed bytes exceeds the limit of {LARGEST - ENVELOPE:,}")
     return body
@@ -141,13 +143,13 @@ def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
     if seq < 1:
         raise WireError("a window with the number 0")
     keys = _keys(names) if len(names) <= _LISTED else _keys.__wrapped__(names)
-    parts = _series(counts, planes, len(keys) + len(own), began)
-    series = dict(zip(keys, parts[: len(keys)], strict=True))
+    parts, negative = _series(counts, planes, len(keys) + len(own), began)
+    series = dict(zip(keys, parts, strict=False))
     generator = dict(zip(own, parts[len(keys) :], strict=True))
     if len(generator) != len(own):
         raise WireError("a window with a series listed twice")
-    for key, one in series.items():
-        if (one.good.low < 0 or one.bad.low < 0 or one.censored.low < 0) and key.kind != "gauge":
+    for place in negative:
+        if place < len(keys) and keys[place].kind != "gauge":
             raise WireError("a window with a time below 0")
     counted = {(label, second): counts for label, second, counts in ledger}
     wrong, times = dict(errors), dict(phases)
@@ -190,7 +192,7 @@ class _Columns:
 
     def add(self, series: Series, began: float) -> None:
         last = series.last
-        shape = len(series.top) // 2 << 1 + _SKETCHES
+        shape = len(series.slowest) << 1 + _SKETCHES
         if last is not None:
             shape |= 1
             self._exact.extend((last[0] - began, last[1]))
@@ -203,7 +205,7 @@ class _Columns:
                 self._exact.extend((sketch.total, sketch.low, sketch.high))
                 self._means.extend([_clamped(mean) for mean, _ in clusters])
                 if sketch.count > len(clusters):  # else each centroid is one sample
-                    self._weights.extend([round(weight) for _, weight in clusters])
+                    self._weights.extend([int(weight + 0.5) for _, weight in clusters])
         self.counts[start:start] = (series.bytes, shape)
         for value, moment in series.slowest:
             self._slowest.extend((_clamped(value), moment - began))
@@ -214,50 +216,46 @@ class _Columns:
         return self._exact.tobytes(), means[: _SENT * len(upper)], _planes(self._weights), _planes(self._slowest)
 
 
-def _series(counts: tuple[int, ...], planes: Sequence[bytes], number: int, began: float) -> list[Series]:
-    """Return *number* series decoded from their columns. Raises WireError unless they use up every column exactly."""
-    packed = _means(planes[1])
+def _series(
+    counts: tuple[int, ...], planes: Sequence[bytes], number: int, began: float
+) -> tuple[list[Series], list[int]]:
+    """Return *number* series decoded from their columns, and the places of those that have a time below 0.
+
+    Raises WireError unless they use up every column exactly.
+    """
+    means, weights, tops = _means(planes[1]), _numbers("I", _unplaned(planes[2], 4)), _unplaned(planes[3], 4)
     try:
-        exact, means = _numbers("d", planes[0]), _numbers("d", packed)
+        exact = _numbers("d", planes[0])
     except TypeError:  # not as many bytes as numbers have
         raise WireError("a truncated column") from None
-    weights, top = _column("I", planes[2]), _column("f", planes[3])
-    if not (_finite(exact) and _finite(means) and _finite(top)):
+    if not (_finite("d", planes[0]) and _finite("d", means) and _finite("f", tops)):
         raise WireError("a window with a number that is not finite")
-    if len(top) % 2:
-        raise WireError("a window with numbers missing")
-    top[1::2] = [moment + began for moment in top[1::2]]
-    # in one piece: an array of each list, or the bytes of each, takes three times as long
-    tops = array("d", struct.pack(f"{len(top)}d", *top))
     try:
-        made, used = _decoded(counts, exact, tops, means, packed, weights, began)
+        made, negative, used = _decoded(counts, exact, tops, means, weights, began)
     except (ValueError, IndexError):
         raise WireError("a window with numbers missing") from None
-    if len(made) != number or used != (len(counts), len(exact), len(top), len(means), len(weights)):
+    if len(made) != number or used != (len(counts), len(exact), len(tops), len(means), len(weights)):
         raise WireError("a window with numbers missing, or left over")
-    return made
+    return made, negative
 
 
 def _decoded(
-    counts: tuple[int, ...],
-    exact: list[float],
-    tops: array[float],
-    means: list[float],
-    packed: bytearray,
-    weights: list[int],
-    began: float,
-) -> tuple[list[Series], tuple[int, int, int, int, int]]:
-    """Return the series, and how many numbers of each column they claim: more than there are if some are missing.
+    counts: tuple[int, ...], exact: list[float], tops: bytes, means: bytes, weights: list[int], began: float
+) -> tuple[list[Series], list[int], tuple[int, int, int, int, int]]:
+    """Return the series, the places of those with a time below 0, and how much of each column they claim.
 
-    A master does this for every series of every window: it makes no call that it can do without.
+    That is more than there is if some is missing. A master does this for every series of every window: it makes no
+    call that it can do without, and leaves single samples and the slowest ones as bytes until they are needed.
     """
-    made, nothing = [], Sketch()
+    made: list[Series] = []
+    negative: list[int] = []
+    nothing = Sketch()
     at = sums = slow = first = weight = 0  # read positions in counts, exact, tops, means, weights
     while at < len(counts):
         size, shape = counts[at], counts[at + 1]
         at += 2
-        exemplars = 2 * (shape >> 1 + _SKETCHES)
-        if exemplars > 2 * EXEMPLARS:
+        exemplars = shape >> 1 + _SKETCHES
+        if exemplars > EXEMPLARS:
             raise WireError("a series with too many exemplars")
         last = None
         if shape & 1:
@@ -273,44 +271,42 @@ def _decoded(
             if not 0 < length <= MOST or count < length:
                 raise WireError("a sketch with more centroids than samples, or too many")
             total, low, high = exact[sums], exact[sums + 1], exact[sums + 2]
-            sums, end = sums + 3, first + length
-            _check_means(means, packed, first, end, low, high)
-            if count == length:
-                sketches.append(Sketch.of_values(bytes(packed[8 * first : 8 * end]), total=total, low=low, high=high))
-            else:
-                theirs = weights[weight : weight + length]
-                weight += length
-                if min(theirs) < 1 or sum(theirs) != count:
-                    raise WireError("a sketch with weights that do not sum to its count")
-                sketches.append(Sketch.of(means[first:end], theirs, count, total=total, low=low, high=high))
+            sums += 3
+            if low > high:
+                raise WireError("a sketch with low above high")
+            if low < 0 and place < _TIMES:
+                negative.append(len(made))
+            end = first + 8 * length
+            theirs = means[first:end]
             first = end
-        made.append(Series.of(sketches, size, last, tops[slow : slow + exemplars]))
-        slow += exemplars
-    return made, (at, sums, slow, first, weight)
+            if count == length:
+                sketches.append(Sketch.of_values(theirs, total=total, low=low, high=high))
+            else:
+                portions = weights[weight : weight + length]
+                weight += length
+                if min(portions) < 1 or sum(portions) != count:
+                    raise WireError("a sketch with weights that do not sum to its count")
+                middles = _within(_numbers("d", theirs), low, high)
+                sketches.append(Sketch.of(middles, portions, count, total=total, low=low, high=high))
+        end = slow + 8 * exemplars
+        made.append(Series.of(sketches, size, last, tops[slow:end], began))
+        slow = end
+    return made, negative, (at, sums, slow, first, weight)
 
 
-def _check_means(means: list[float], packed: bytearray, first: int, end: int, low: float, high: float) -> None:
-    """Check the centroids of a sketch; those that rounding has moved below *low* or above *high* are moved back."""
-    if low > high:
-        raise WireError("a sketch with low above high")
-    before = means[first]
-    for mean in means[first:end]:  # mypyc: half the time of a loop over places
+def _within(means: list[float], low: float, high: float) -> list[float]:
+    """Return the means of centroids, of which those that rounding has moved beyond *low* or *high* are moved back."""
+    before = means[0]
+    for mean in means:  # mypyc: half the time of a loop over places
         if mean < before:
             raise WireError("a sketch with unsorted centroids")
         before = mean
-    place = first
-    while place < end and means[place] < low:
-        means[place] = low
-        _put_double(packed, 8 * place, low)
-        place += 1
-    place = end - 1
-    while place >= first and means[place] > high:
-        means[place] = high
-        _put_double(packed, 8 * place, high)
-        place -= 1
+    if means[0] < low or means[-1] > high:
+        return [min(max(mean, low), high) for mean in means]
+    return means
 
 
-def _means(planes: bytes) -> bytearray:
+def _means(planes: bytes) -> bytes:
     """Return means, of which only the highest bytes are sent, as the bytes of doubles."""
     length = len(planes) // _SENT
     if len(planes) != _SENT * length:
@@ -318,12 +314,17 @@ def _means(planes: bytes) -> bytearray:
     raw, highest = bytearray(8 * length), (8 - _SENT) * _LOWER
     for place in range(_SENT):
         raw[highest + place :: 8] = planes[place * length : (place + 1) * length]
-    return raw
+    return bytes(raw)
 
 
-def _finite(column: list[float]) -> bool:
-    # a sum with infinities is not finite; the sum of large finite numbers may overflow, so these are checked singly
-    return math.isfinite(sum(column)) or all(map(math.isfinite, column))
+def _finite(kind: Literal["d", "f"], column: bytes) -> bool:
+    """Return whether all numbers of a column are finite.
+
+    Those whose first byte is neither 7F nor FF are, as of the usual ones: the bytes are searched, no number is made.
+    """
+    size = 8 if kind == "d" else 4
+    first = column[(size - 1) * _LOWER :: size]
+    return (b"\x7f" not in first and b"\xff" not in first) or all(map(math.isfinite, _numbers(kind, column)))
 
 
 def _clamped(value: float) -> float:
@@ -336,30 +337,27 @@ def _planes(values: array[Any]) -> bytes:
     return b"".join(raw[place::size] for place in range(size))
 
 
-def _column(kind: Literal["f", "I"], planes: bytes) -> list[Any]:
+def _unplaned(planes: bytes, size: int) -> bytes:
+    """Return numbers of *size* bytes from what `_planes` made of them."""
     if not planes:
-        return []  # as most are of weights
-    size = calcsize(kind)
+        return planes  # as most are of weights
     if len(planes) % size:
         raise WireError("a truncated column")
     raw, length = bytearray(len(planes)), len(planes) // size
     for place in range(size):
         raw[place::size] = planes[place * length : (place + 1) * length]
-    return _numbers(kind, raw)
+    return bytes(raw)
 
 
-def _numbers(kind: Literal["d", "f", "I"], raw: bytes | bytearray) -> list[Any]:
+def _numbers(kind: Literal["d", "f", "I"], raw: bytes) -> list[Any]:
     return memoryview(raw).cast(kind).tolist()
 
 
 def _inflated(body: bytes) -> Any:
-    if len(body) > LARGEST:
+    if len(body) > LARGEST or int.from_bytes(body[:_PREFIX], "little") > LARGEST:
         raise WireError("a window that is too large")
-    inflater = zlib.decompressobj()
     try:
-        raw = inflater.decompress(body, LARGEST)
-    except zlib.error as exc:
-        raise WireError(f"a window that is not valid zlib data: {exc}") from exc
-    if not inflater.eof:
-        raise WireError("a window that is truncated or too large")
+        raw = lz4.block.decompress(body)
+    except (lz4.block.LZ4BlockError, ValueError) as exc:
+        raise WireError(f"a window that is not a valid LZ4 block: {exc}") from exc
     return unpack(raw)

@@ -27,7 +27,7 @@ from chaperon.measure.plain_text import WORDS
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.window import RunEvent, VisitOutcome
 
-MAGIC = b"CHAPJRN5"
+MAGIC = b"CHAPJRN6"
 INITIAL_SIZE = 4 << 20
 """Initial size in bytes: room for 170,000 plain samples."""
 MAX_SIZE = 64 << 20

@@ -10,7 +10,7 @@ from chaperon.errors import LoadError, OtherProtocol, WireError
 from chaperon.measure.quantity import count_text
 from chaperon.measure.strict_msgpack import LARGEST, Check, pack, plain, reader, unpack
 
-PROTOCOL = 17
+PROTOCOL = 18
 
 
 def encode(message: Message) -> bytes:
