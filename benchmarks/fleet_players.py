@@ -47,6 +47,7 @@ class Player:
         self.run = 0
         self.began: float | None = None
         self.cut = 0
+        self.next_ping = 0.0
         self._leases: tuple[Lease, ...] = ()
         self._control = self._connect(context, zmq.DEALER, address.control, key, ROUTING_ID=f"{name}/1".encode())
         self._work = self._connect(context, zmq.PULL, address.work, key, RCVHWM=1)
@@ -59,7 +60,7 @@ class Player:
         return self._control, self._work
 
     def ping(self, claims: tuple[Lease, ...] = ()) -> None:
-        """Send what a worker sends twice a second, and with each claim."""
+        """Send what a worker sends with each claim, twice a second, and between two windows once it sends these."""
         state = "ready" if self.began is None else "sending"
         shares = tuple(lease._replace(start=lease.start + self.cut) for lease in self._leases)
         now = time.perf_counter()
@@ -113,7 +114,6 @@ def main() -> None:
         for socket in player.reads:
             poller.register(socket, zmq.POLLIN)
             readers[socket] = player
-    next_ping = 0.0
     while True:
         now = time.perf_counter()  # the clock of the master, which is on this machine
         for socket, _ in poller.poll(0):
@@ -121,11 +121,10 @@ def main() -> None:
         for place, player in enumerate(players):
             if player.cut < len(recorded) and player.due(place / workers) <= now:
                 player.send_window(recorded[player.cut])
-        if now >= next_ping:
-            next_ping = now + 0.5
-            for player in players:
-                if player.run:
-                    player.ping()
+            if player.next_ping <= now and player.run:
+                player.ping()
+                begun = player.began is not None and player.began <= now
+                player.next_ping = player.due(place / workers) + 0.5 if begun else now + 0.5
         time.sleep(0.002)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from itertools import pairwise
 from unittest import mock
 
 import gevent
@@ -131,6 +132,39 @@ def test_all_workers_start_at_the_same_instant(ground):
     stage.play()
 
     assert {due for due, *_ in stage.made} == {0.0}
+
+
+def test_a_worker_that_sends_is_heard_of_in_each_half_heartbeat_by_a_window_or_a_ping(ground):
+    stage = ground(rate(20, hold=10))
+    for k in range(2):
+        stage.worker(f"w{k}")
+    stage.fleet(2)
+    heard = {"w0": [], "w1": []}
+    answer, add_window = stage.master.state.answer, stage.master.state.add_window
+
+    def record(kind, message):
+        at = stage.clock.now() - stage.master.state.began
+        if 2.3 < at < 9.3:
+            heard[message.worker].append((kind, at))
+
+    def answered(ping, *args, **named):
+        record("ping", ping)
+        return answer(ping, *args, **named)
+
+    def added(frame):
+        record("window", frame)
+        return add_window(frame)
+
+    with (
+        mock.patch.object(stage.master.state, "answer", answered),
+        mock.patch.object(stage.master.state, "add_window", added),
+    ):
+        stage.play()
+
+    for told in heard.values():
+        assert Counter(kind for kind, _ in told) == {"ping": 7, "window": 7}
+        assert all(kind != before for (before, _), (kind, _) in pairwise(told))
+        assert max(after - at for (_, at), (_, after) in pairwise(told)) < 0.6
 
 
 def test_workers_leave_in_order_when_all_windows_are_in(ground):

@@ -129,10 +129,10 @@ class BundleChunk:
 
 @lazy_dataclass(slots=True)
 class Ping:
-    """The complete state of a worker: a heartbeat, sent every half interval; *sent_at* is the worker's clock.
+    """The complete state of a worker: a heartbeat, sent every half interval that has no window.
 
-    *claims* are offers it accepts. *leases* are the shares it performs, with their progress; *done*
-    those it has completed, *returned* those it returned. *cut* is the number of its newest window,
+    *sent_at* is the worker's clock. *claims* are offers it accepts. *leases* are the shares it performs, with their
+    progress; *done* those it has completed, *returned* those it returned. *cut* is the number of its newest window,
     *over* whether that is its last. *stop* is the reason why a scenario stops the run, *fault* a
     fault of Chaperon's own. *closing* are its final totals, sent with the last window. *endpoint* is its own
     address and port on the connection that carries the ping.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,6 +97,8 @@ class Worker:
         self._fault = ""
         self.assignment: Assignment | None = None
         self._last_window_cut = False
+        self._cut_before = 0
+        self._pinged_at = -math.inf
         self._order = ""
         self._contact = MasterContact(clock.now(), self._on_suspend)
         self._asked_to_leave = 0
@@ -268,12 +271,13 @@ class Worker:
         fault = self._fault or (f"{faults} {FAULTS} (on {mine.name})" if faults else "")
         cut = self.assignment.cut if self.assignment else 0
         closing = self.assignment.closing if self.assignment and self._last_window_cut else None
+        self._pinged_at = self._clock.now()
         ping = Ping(
             mine.name,
             mine.incarnation,
             welcome.run,
             self._state,
-            self._clock.now(),
+            self._pinged_at,
             self._note,
             claims,
             going,
@@ -316,8 +320,20 @@ class Worker:
         elif self._contact.wants_new_connection(now):
             self._link.reconnect()
         self._send_logs()
-        self._ping()
+        if not self._is_told_by_window(now):
+            self._ping()
         self._sender.flush()
+
+    def _is_told_by_window(self, now: float) -> bool:
+        """Return whether a window that was cut since the last tick told the master what a ping would.
+
+        So a ping comes between two windows, once in each heartbeat interval, and the progress of shares is known
+        twice in it. What else a ping tells is sent at once.
+        """
+        cut = self.assignment.cut if self.assignment else 0
+        new, self._cut_before = cut > self._cut_before, cut
+        recent = now - self._pinged_at < self._contact.heartbeat_interval
+        return new and recent and self._state == "sending" and not self._contact.is_suspended(now)
 
     def _check_pause(self) -> float:
         """Return the current time; if this process was paused, extend the deadlines for messages of the master."""
