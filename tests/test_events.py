@@ -14,7 +14,6 @@ from chaperon.cli.live_view.recent_series import RecentSeries
 from chaperon.measure.window import RunEvent, Window
 from chaperon.report.collector import Collector
 from chaperon.report.events.event_groups import event_groups, event_line
-from chaperon.report.monitor import RunMonitor
 from chaperon.report.outputs.console import table_text
 from chaperon.report.outputs.markdown import markdown_text
 from chaperon.report.page.payload import page_payload
@@ -84,15 +83,10 @@ def test_a_change_of_the_load_that_every_worker_reports_is_one_event_of_the_term
     assert [(group.text, group.count) for group in recent.events()] == [("paused", 1)]
 
 
-@pytest.mark.parametrize("listening", ["before", "after"])
-def test_an_event_before_the_first_second_is_closed_is_shown_live_once(listening):
+def test_an_event_before_the_first_second_is_closed_is_shown_live_once():
     collector, recent = Collector(["w1", "w2"]), RecentSeries()
-    monitor = RunMonitor(collector, (), brake=None)
-    if listening == "before":
-        monitor.listen(recent.add)
+    collector.listeners.append(recent.add)
     collector.add_event(RunEvent(0.4, "lost", "w3 lost: its process ended"))
-    if listening == "after":
-        monitor.listen(recent.add)
 
     for second in range(3):
         for name in ("w1", "w2"):

@@ -55,7 +55,6 @@ class OutputFeed:
         self._live: list[_LiveOutput] = []
         self._began = 0.0
         self._last = -1
-        self._listening = False
 
     def __repr__(self) -> str:
         return f"<OutputFeed to {', '.join(output.name for output in self._outputs) or 'nothing'}>"
@@ -113,9 +112,8 @@ class OutputFeed:
 
         self._closed_second = closed_second
         self._live.append(_LiveOutput(output, self._monitor))
-        if not self._listening:
-            self._listening = True
-            self._monitor.listen(self._on_second)
+        if self._on_second not in self._monitor.collector.listeners:
+            self._monitor.collector.listeners.append(self._on_second)
 
     def _on_second(self, second: int, by_key: Mapping[Key, Sequence[Series]], windows: Sequence[Window]) -> None:
         closed = self._closed_second(

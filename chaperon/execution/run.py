@@ -262,7 +262,7 @@ class Run(ABC):
 
         It must return soon and must not raise: the run waits for it. Outputs get seconds in a greenlet of their own.
         """
-        self._monitor.listen(listener)
+        self._monitor.collector.listeners.append(listener)
 
     def pulse(self) -> Pulse:
         """Return the live figures of the last seconds."""

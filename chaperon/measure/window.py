@@ -121,9 +121,12 @@ ErrorKey = tuple[str, str, str]
 """(scenario, series name, error class)"""
 
 
-@lazy_dataclass(frozen=True, slots=True)
+@lazy_dataclass(slots=True)
 class Window:
     """What one worker recorded in one second of the run.
+
+    No window is changed once it is made. It is not frozen: a master makes thousands a second, and a frozen one takes
+    twice the time.
 
     - *seq*: sequence number 1, 2, 3 … per worker.
     - *at*: the second of the run, from 0.

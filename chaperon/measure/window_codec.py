@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
-import lz4.block
+from lz4.block import LZ4BlockError, compress, decompress
 
 from chaperon.errors import WindowTooLarge, WireError
 from chaperon.measure.exchange import Exchange
@@ -113,7 +113,7 @@ def pack_window(window: Window, *, began: float) -> bytes:
     raw = pack(content)
     if len(raw) > LARGEST:
         raise WindowTooLarge(f"a window of {len(raw):,} bytes exceeds the limit of {LARGEST:,} for a message")
-    body: bytes = lz4.block.compress(raw)
+    body: bytes = compress(raw)
     if len(body) > LARGEST - ENVELOPE:
         raise WindowTooLarge(f"a window of {len(body):,} compressed bytes exceeds the limit of {LARGEST - ENVELOPE:,}")
     return body
@@ -173,7 +173,7 @@ def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
         unreached=unreached,
         exchanges=exchanges,
     )
-    object.__setattr__(window, "body", body)  # not an argument: `replace` must not copy it
+    window.body = body  # not an argument: `replace` must not copy it
     return window
 
 
@@ -324,7 +324,7 @@ def _finite(kind: Literal["d", "f"], column: bytes) -> bool:
     """
     size = 8 if kind == "d" else 4
     first = column[(size - 1) * _LOWER :: size]
-    return (b"\x7f" not in first and b"\xff" not in first) or all(map(math.isfinite, _numbers(kind, column)))
+    return (0x7F not in first and 0xFF not in first) or all(map(math.isfinite, _numbers(kind, column)))
 
 
 def _clamped(value: float) -> float:
@@ -357,7 +357,7 @@ def _inflated(body: bytes) -> Any:
     if len(body) > LARGEST or int.from_bytes(body[:_PREFIX], "little") > LARGEST:
         raise WireError("a window that is too large")
     try:
-        raw = lz4.block.decompress(body)
-    except (lz4.block.LZ4BlockError, ValueError) as exc:
+        raw = decompress(body)
+    except (LZ4BlockError, ValueError) as exc:
         raise WireError(f"a window that is not a valid LZ4 block: {exc}") from exc
     return unpack(raw)

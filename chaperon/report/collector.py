@@ -67,6 +67,7 @@ class Collector:
         self._patience = patience
         self._present = set(workers)
         self._open: dict[int, dict[str, Window]] = {}
+        self._early: dict[int, list[tuple[MergedSecond, Window]]] = {}
         self._closed = -1
         self._sums = RunSums()
         self._spool = Spool()
@@ -161,11 +162,13 @@ class Collector:
         self.add_events(max(min(int(event.at), self._closed), 0), [event])
 
     def add_events(self, second: int, events: Sequence[RunEvent]) -> None:
-        """Add events that no window contains; listeners get them as a late window if *second* is closed."""
+        """Add events that no window contains; listeners get them as a late window, once *second* is closed."""
         window = self.log.record_extra(Window("", 1, second, happenings=tuple(events)))
         merged = self._sums.merge(second, [window], late=True)
         if second <= self._closed:
             self._notify(second, merged, [window])
+        else:
+            self._early.setdefault(second, []).append((merged, window))
 
     def count_note(self, what: str, times: int = 1) -> None:
         """Count *times* occurrences of the note *what*, which the report shows with its number."""
@@ -311,6 +314,9 @@ class Collector:
         self._requests_failing.record(second, bad=merged.errors, good=good)
         self._visits_failing.record(second, bad=visits.failed, good=visits.done + good)
         self._notify(second, merged, windows)
+        for early in [at for at in self._early if at <= second]:
+            for extra, window in self._early.pop(early):
+                self._notify(second, extra, [window])
 
     def _add_to_minute(self, second: int, late: MergedSecond) -> None:
         """Add what came late for a second to its counts among the last ones; its percentiles stay as they are."""

@@ -11,7 +11,7 @@ from chaperon.measure.plain_text import WORDS, encodable
 from chaperon.measure.sample import Key, Reserved
 from chaperon.measure.series import Series
 from chaperon.measure.window import Window
-from chaperon.report.collector import Collector, Listener
+from chaperon.report.collector import Collector
 from chaperon.report.dead_target import DEAD_AFTER, DeadTarget
 from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.limits.limits import Limit
@@ -117,23 +117,6 @@ class RunMonitor:
         """
         for reason in reconcile(self.collector, closings, plan, duplicated=duplicated):
             self.add_fault(reason)
-
-    def listen(self, listener: Listener) -> None:
-        """Call *listener* with each second that is closed from now on, as the collector does.
-
-        The collector gives it no event of the run as a whole that came before the first second was closed, such as a
-        note: it gets those after that second, as a late window.
-        """
-        listeners = self.collector.listeners
-
-        def first_second(second: int, series: Mapping[Key, Sequence[Series]], windows: Sequence[Window]) -> None:
-            listeners[listeners.index(first_second)] = listener
-            listener(second, series, windows)
-            early = [event for worker, event in self.collector.so_far().happenings if not worker]
-            if early:
-                listener(second, {}, [Window("", 1, second, happenings=early)])
-
-        listeners.append(listener if self._second >= 0 else first_second)
 
     @property
     def reserved(self) -> Reserved:
