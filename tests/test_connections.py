@@ -9,6 +9,7 @@ import time
 
 import gevent
 import pytest
+import zmq
 from hypothesis import given
 from hypothesis import strategies as st
 from shells import engines
@@ -18,13 +19,13 @@ from waits import lasting, until
 from wires import Wire
 
 from chaperon import rate
-from chaperon.cluster.protocol.messages import Bye, Ping, WindowsReceived
+from chaperon.cluster.protocol.messages import Bye, Ping, WindowFrame, WindowsReceived
 from chaperon.cluster.transport import zmq_sockets
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.connections import Connections
 from chaperon.cluster.transport.keys import make_pair
 from chaperon.cluster.transport.link import STRANGERS
-from chaperon.cluster.transport.master_socket import MasterSocket
+from chaperon.cluster.transport.master_socket import GATHER_PER_WORKER, MasterSocket
 from chaperon.cluster.transport.worker_socket import BROKEN_HANDSHAKES, WorkerSocket
 
 SOON = 0.25  # seconds; alone it takes 2 ms
@@ -82,6 +83,30 @@ def ping(pair, name):
     heard = len(pair.heard)
     pair.links[name].send(Ping("alpha", 1, 1, "ready", 0.0))
     until(lambda: len(pair.heard) > heard)
+
+
+def test_messages_are_gathered_once_there_are_windows(tmp_path, monkeypatch):
+    gathers = {}
+    read = zmq_sockets.Sockets.read
+
+    def reading(self, socket, on_message, *, gather=None, **named):
+        gathers[socket.type] = gather
+        read(self, socket, on_message, gather=gather, **named)
+
+    monkeypatch.setattr(zmq_sockets.Sockets, "read", reading)
+    pair = Pair(tmp_path, "tcp")
+    control, sink = gathers[zmq.ROUTER], gathers[zmq.PULL]
+    try:
+        pair.connect(b"alpha/1")
+        ping(pair, b"alpha/1")
+        assert (control(), sink()) == (0.0, GATHER_PER_WORKER)  # the offset of a clock is estimated by pings
+
+        heard = len(pair.heard)
+        pair.links[b"alpha/1"].send_window(WindowFrame("alpha", 1, 1, 1, b""))
+        until(lambda: len(pair.heard) > heard)
+        assert (control(), sink()) == (GATHER_PER_WORKER, GATHER_PER_WORKER)
+    finally:
+        pair.close()
 
 
 def test_a_connection_without_a_proxy_is_direct(pair):

@@ -24,8 +24,9 @@ FREE_PORTS = range(10_000, 32_000)
 """Ports to choose from if none is given: below those of outgoing connections, of which a load uses thousands."""
 
 GATHER_PER_WORKER, GATHER_AT_MOST = 0.0005, 0.05
-"""Seconds for which windows are gathered, to be decoded one after the other: so they take half the time, since
-the code and its data are in the caches of the processor."""
+"""Seconds for which messages are gathered, to be handled one after the other: so they take half the time, since
+the code and its data are in the caches of the processor. Those on the control connections are not before there are
+windows: the offsets of clocks are estimated by quick answers, and shares are dealt by them."""
 
 _SRCFD = int(zmq.SRCFD)
 _REFUSED_HANDSHAKES = zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
@@ -42,6 +43,7 @@ class MasterSocket:
         self._work = self._sockets.open(zmq.PUSH, SNDHWM=1)
         self._sink = self._sockets.open(zmq.PULL, RCVHWM=2000)
         self._monitor = self._sockets.monitor(self._control, _EVENTS)
+        self._has_windows = False
         try:
             self.address = self._bind(address)
         except BaseException:
@@ -110,10 +112,14 @@ class MasterSocket:
             message = decode(parts[0])
             if len(parts) != 1 or not isinstance(message, WindowFrame):
                 raise WireError("no window")
+            self._has_windows = True
             on_message(b"", message)
 
-        self._sockets.read(self._control, control, frames=True)
-        self._sockets.read(self._sink, sink, gather=lambda: min(GATHER_PER_WORKER * len(connections), GATHER_AT_MOST))
+        def gather() -> float:
+            return min(GATHER_PER_WORKER * len(connections), GATHER_AT_MOST)
+
+        self._sockets.read(self._control, control, frames=True, gather=lambda: gather() if self._has_windows else 0.0)
+        self._sockets.read(self._sink, sink, gather=gather)
         self._sockets.read(self._monitor, monitor)
 
     def send(self, peer: bytes, message: Message) -> None:

@@ -48,8 +48,9 @@ class SocketReader:
                 frame = socket.recv(_NOBLOCK, False)
             except zmq.Again:
                 self._wait()
-                if gather is not None:
-                    gevent.sleep(gather())
+                late = 0.0 if gather is None else gather()
+                if late:
+                    gevent.sleep(late)
             else:
                 break
         parts = [frame.bytes]
