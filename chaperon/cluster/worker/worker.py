@@ -320,15 +320,15 @@ class Worker:
         elif self._contact.wants_new_connection(now):
             self._link.reconnect()
         self._send_logs()
-        if not self._is_told_by_window(now):
+        if not self._is_known_by_window(now):
             self._ping()
         self._sender.flush()
 
-    def _is_told_by_window(self, now: float) -> bool:
-        """Return whether a window that was cut since the last tick told the master what a ping would.
+    def _is_known_by_window(self, now: float) -> bool:
+        """Return whether a window that was cut since the last tick has what a ping would say.
 
         So a ping comes between two windows, once in each heartbeat interval, and the progress of shares is known
-        twice in it. What else a ping tells is sent at once.
+        twice in it. What else a ping says is sent at once.
         """
         cut = self.assignment.cut if self.assignment else 0
         new, self._cut_before = cut > self._cut_before, cut
