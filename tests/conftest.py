@@ -21,6 +21,8 @@ SIDE_BY_SIDE = 4
 # else each of the many processes that are started compiles all of it anew
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# what is started buffers its output as it does for most users
+os.environ.pop("PYTHONUNBUFFERED", None)
 
 
 def pytest_addoption(parser):

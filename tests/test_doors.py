@@ -464,7 +464,7 @@ def test_a_path_that_names_a_standard_stream_has_it_alone(process, tmp_path, fla
     alone, rest = (done.stderr, done.stdout) if path.endswith(("err", "2")) else (done.stdout, done.stderr)
     assert done.returncode == 0
     assert ALONE[flag](alone)
-    assert rest.splitlines()[:5] == ["imported", "hello", "hello", "hello", "hello"]
+    assert [rest.splitlines().count(said) for said in ("imported", "hello")] == [1, 4]  # a pipe's prints may come later
     assert "PASS" in rest
 
 

@@ -25,6 +25,7 @@ LIBRARIES = frozenset(
         "lxml",
         "markdown_it",
         "mdurl",
+        "lz4",
         "msgpack",
         "pycparser",
         "pygments",

@@ -15,6 +15,7 @@ from chaperon.cli.terminal.clean_text import REDACT
 from chaperon.cli.terminal.forgiving_stream import print_failures_once_in
 from chaperon.cli.terminal.lines import print_notice
 from chaperon.cli.terminal.log_handlers import hint_at_log, log_to
+from chaperon.cli.terminal.standard_streams import print_line_by_line
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
 from chaperon.clock import HubClock
 from chaperon.cluster.bundle import OpenedFiles, bundle_files, digest_of, split_target, unpack_bundle
@@ -55,6 +56,7 @@ def engine(
     """Join a master for one run. `chaperon worker` starts this command."""
     if journal is not None:
         print_failures_once_in(journal.parent)
+    print_line_by_line()
     key_line = read_key_line()
     send_name = NameSender(exit_with_parent())
     signal.signal(signal.SIGINT, signal.SIG_IGN)

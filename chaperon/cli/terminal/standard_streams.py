@@ -8,10 +8,10 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TextIO
+from typing import TextIO, cast
 
 from chaperon.cli.terminal.ascii_signs import SPELLED
-from chaperon.cli.terminal.clean_stream import CleanStream
+from chaperon.cli.terminal.clean_stream import CleanStream, unwrapped
 from chaperon.cli.terminal.closed_stream import ClosedStream, is_closed
 from chaperon.cli.terminal.forgiving_stream import ForgivingStream
 
@@ -48,6 +48,13 @@ def standard_streams_cleaned() -> Iterator[None]:
                 with suppress(OSError, ValueError):
                     stream.flush()
         sys.stdout, sys.stderr = before
+
+
+def print_line_by_line() -> None:
+    """Pass each line on once it is printed, also into a pipe: the process that reads it shows it during the run."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError, OSError):
+            cast(io.TextIOWrapper, unwrapped(stream)).reconfigure(line_buffering=True)
 
 
 def discard_stdout() -> None:
