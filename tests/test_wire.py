@@ -242,10 +242,11 @@ def test_a_window_with_a_number_that_is_not_finite_is_refused(column, kind, numb
 
 
 def test_numbers_that_are_large_are_finite():
+    size, level = Key("shop", "size", "gauge"), Key("shop", "level", "gauge")
     large, negative = Series(), Series()
-    large.add([(None, 0.0, 1.0, None, 0, None, 1e307)])
-    negative.add([(None, 0.0, 1.0, None, 0, None, -1e307)])
-    window = Window("alpha", 1, 0, {Key("shop", "size", "gauge"): large, Key("shop", "level", "gauge"): negative})
+    large.add([(size, 0.0, 1.0, None, 0, None, 1e307)])
+    negative.add([(level, 0.0, 1.0, None, 0, None, -1e307)])
+    window = Window("alpha", 1, 0, {size: large, level: negative})
 
     arrived = unpack_window(pack_window(window, began=0.0), "alpha", began=0.0)
 
