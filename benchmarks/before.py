@@ -9,7 +9,7 @@ from statistics import median
 
 from benchmarks.cases import Case
 from benchmarks.compiled import compiled_commit
-from benchmarks.duel import MARGIN, measured
+from benchmarks.duel import measured
 from benchmarks.machine import cores, many_files
 from benchmarks.peers import CHAPERON, Job, checkout
 from benchmarks.target import nginx
@@ -29,7 +29,7 @@ def before(commit: str, case: Case, *, users: int, seconds: float, pairs: int) -
             for peer in peers if pair % 2 == 0 else reversed(peers):
                 own = Path(folder) / f"{pair}-{peer.name}"
                 own.mkdir()
-                job = Job(case, target, own, users, case.warm + seconds + MARGIN)
+                job = Job(case, target, own, users, case.warm + seconds + case.margin)
                 costs[peer.name].append(measured(peer, job, generator_core, seconds).cost)
     return _line(case.name, costs["before"], costs[CHAPERON.name])
 

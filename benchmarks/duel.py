@@ -15,8 +15,6 @@ from benchmarks.peer_programs import PROGRAMS
 from benchmarks.peers import HTTP_USER, PEERS, STOCK, Job, Peer
 from benchmarks.target import nginx
 
-MARGIN = 1.5
-
 
 @dataclass(frozen=True)
 class Figure:
@@ -39,7 +37,7 @@ def duel(
             for peer in peers if lap % 2 == 0 else reversed(peers):  # so that a drift weighs on all alike
                 own = Path(folder) / f"{lap} {peer.name}".replace(" ", "-")
                 own.mkdir()
-                job = Job(case, target, own, users, case.warm + seconds + MARGIN)
+                job = Job(case, target, own, users, case.warm + seconds + case.margin)
                 seen[peer.name].append(measured(peer, job, generator_core, seconds))
     return table(case, {name: _median(figures) for name, figures in seen.items()}, users, seconds, rounds)
 
