@@ -249,6 +249,44 @@ def test_a_killed_peer_is_known_within_milliseconds(tmp_path, number):
         pair.close()
 
 
+@pytest.mark.faults
+def test_a_connection_that_has_the_number_of_a_closed_one_is_not_reported_as_closed(tmp_path, monkeypatch):
+    from chaperon.cluster.protocol.codec import encode
+
+    read, numbers = zmq_sockets.Sockets.read, []
+    record = Connections.record_message
+
+    def reading(self, socket, on_message, *, gather=None, **named):  # events are read after the messages
+        late = 0.3 if socket.type == zmq.PAIR else 0.0
+        read(self, socket, on_message, gather=lambda: late, **named)
+
+    def recording(self, peer, number):
+        numbers.append(number)
+        return record(self, peer, number)
+
+    monkeypatch.setattr(zmq_sockets.Sockets, "read", reading)
+    monkeypatch.setattr(Connections, "record_message", recording)
+    pair = Pair(tmp_path, "tcp")
+    processes = []
+    try:
+        for name in ("alpha/1", "beta/1", "gamma/1"):
+            code = KILLED.replace("alpha/1", name)
+            command = [sys.executable, "-c", code, str(pair.bound.address), encode(Bye("w", 1)).hex()]
+            processes.append(subprocess.Popen(command))
+            until(lambda name=name: name.encode() in pair.heard, within=20)
+            if name != "gamma/1":
+                processes[-1].kill()
+                processes[-1].wait()
+        lasting(0.7)
+        assert numbers[0] in numbers[1:]  # else this shows nothing
+        assert sorted(pair.closed) == [b"alpha/1", b"beta/1"]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+        pair.close()
+
+
 events = st.lists(
     st.tuples(st.sampled_from(["open", "close", "say"]), st.integers(0, 3), st.integers(0, 3)), max_size=40
 )

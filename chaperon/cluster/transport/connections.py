@@ -7,8 +7,8 @@ class Connections:
     """The open connections of a ROUTER socket by file descriptor, with the peer of each.
 
     The socket's monitor reports in order which are opened and closed. Messages have the descriptor
-    by which they came (SRCFD), but are read apart from the monitor, so that either may be known
-    first. A descriptor is used again as soon as its connection is closed.
+    by which they came (SRCFD). A descriptor is used again as soon as its connection is closed, so the monitor is
+    read before a message that does not come by the connection `is_known` of its peer.
     """
 
     def __init__(self) -> None:
@@ -21,6 +21,10 @@ class Connections:
 
     def __len__(self) -> int:
         return len(self._numbers)
+
+    def is_known(self, peer: bytes, number: int) -> bool:
+        """Return whether the messages of *peer* come by this connection."""
+        return self._numbers.get(peer) == number
 
     def record_opened(self, number: int) -> None:
         """Record a new connection."""

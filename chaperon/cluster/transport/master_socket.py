@@ -82,6 +82,8 @@ class MasterSocket:
             if len(parts) != 2:
                 raise WireError("a message in pieces")
             peer, number = parts[0], parts[1].get(_SRCFD)
+            if not connections.is_known(peer, number):  # what happened to the connections before the message was sent
+                self._sockets.read_arrived(self._monitor, monitor)
             gone = connections.record_message(peer, number)
             try:
                 message = decode(parts[1].bytes)

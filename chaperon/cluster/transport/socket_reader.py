@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gevent
@@ -52,12 +52,16 @@ class SocketReader:
                 if late:
                     gevent.sleep(late)
             else:
-                break
-        parts = [frame.bytes]
-        while frame.more:  # a frame knows it; to ask the socket takes longer than to receive
-            frame = socket.recv(_NOBLOCK, False)
-            parts.append(frame if frames else frame.bytes)
-        return parts
+                return self._parts(frame, frames)
+
+    def arrived(self) -> Iterator[list[bytes]]:
+        """Yield the parts of each message that has arrived. Does not block."""
+        while True:
+            try:
+                frame = self._socket.recv(_NOBLOCK, False)
+            except zmq.Again:
+                return
+            yield self._parts(frame, frames=False)
 
     def after_send(self) -> None:
         """Continue the waiting greenlet if a message is there; to be called after each message sent by the socket."""
@@ -69,6 +73,14 @@ class SocketReader:
         self._signal.close()
         self._timer.close()
         self._news.set()
+
+    def _parts(self, frame: Any, frames: bool) -> list[Any]:
+        """Return the parts of the message that begins with *frame*."""
+        parts = [frame.bytes]
+        while frame.more:  # a frame knows it; to ask the socket takes longer than to receive
+            frame = self._socket.recv(_NOBLOCK, False)
+            parts.append(frame if frames else frame.bytes)
+        return parts
 
     def _wait(self) -> None:
         """Block until a message may be there."""

@@ -119,6 +119,11 @@ class Sockets:
             if n % YIELD_EVERY == 0:
                 gevent.sleep(0)
 
+    def read_arrived(self, socket: Any, on_message: Callable[[list[bytes]], None]) -> None:
+        """Call *on_message* with each message that has arrived at a socket that is read. Does not block."""
+        for parts in self._readers[socket].arrived():
+            on_message(parts)
+
     def _count_fault(self, text: str) -> None:
         self.dropped[FAULTS] += 1  # master and worker report the number
 
