@@ -19,7 +19,7 @@ from waits import lasting, until
 from wires import Wire
 
 from chaperon import rate
-from chaperon.cluster.protocol.messages import Bye, Ping, WindowFrame, WindowsReceived
+from chaperon.cluster.protocol.messages import CLOCK_PINGS, Bye, Ping, WindowFrame, WindowsReceived
 from chaperon.cluster.transport import zmq_sockets
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.connections import Connections
@@ -85,7 +85,7 @@ def ping(pair, name):
     until(lambda: len(pair.heard) > heard)
 
 
-def test_messages_are_gathered_once_there_are_windows(tmp_path, monkeypatch):
+def test_messages_are_gathered_once_there_are_windows_and_all_clocks_are_known(tmp_path, monkeypatch):
     gathers = {}
     read = zmq_sockets.Sockets.read
 
@@ -104,7 +104,25 @@ def test_messages_are_gathered_once_there_are_windows(tmp_path, monkeypatch):
         heard = len(pair.heard)
         pair.links[b"alpha/1"].send_window(WindowFrame("alpha", 1, 1, 1, b""))
         until(lambda: len(pair.heard) > heard)
+        assert (control(), sink()) == (0.0, GATHER_PER_WORKER)
+
+        for _ in range(CLOCK_PINGS - 1):
+            ping(pair, b"alpha/1")
         assert (control(), sink()) == (GATHER_PER_WORKER, GATHER_PER_WORKER)
+
+        pair.connect(b"beta/1")  # which joins late
+        ping(pair, b"beta/1")
+        assert (control(), sink()) == (0.0, 2 * GATHER_PER_WORKER)
+        for _ in range(CLOCK_PINGS - 1):
+            ping(pair, b"beta/1")
+        assert (control(), sink()) == (2 * GATHER_PER_WORKER, 2 * GATHER_PER_WORKER)
+
+        pair.connect(b"gamma/1")
+        ping(pair, b"gamma/1")
+        assert control() == 0.0
+        pair.links.pop(b"gamma/1").close()  # before its clock is known
+        until(lambda: pair.closed == [b"gamma/1"])
+        assert (control(), sink()) == (2 * GATHER_PER_WORKER, 2 * GATHER_PER_WORKER)
     finally:
         pair.close()
 

@@ -19,6 +19,9 @@ time; end now; leave, since the last window has arrived."""
 
 State = Literal["loading", "ready", "failed", "sending", "leaving", "ended"]
 
+CLOCK_PINGS = 8
+"""By how many pings a worker estimates the offset of its clock. It sends the first ones in quick succession."""
+
 
 class Lease(NamedTuple):
     """A share leased to a worker; *attempt* numbers the leases of the share.

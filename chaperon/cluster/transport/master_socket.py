@@ -11,7 +11,7 @@ import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 from chaperon.cluster.protocol.codec import decode, encode
-from chaperon.cluster.protocol.messages import Message, Offer, Ping, WindowFrame
+from chaperon.cluster.protocol.messages import CLOCK_PINGS, Message, Offer, Ping, WindowFrame
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.connections import Connections
 from chaperon.cluster.transport.endpoints import remote_endpoint
@@ -26,7 +26,7 @@ FREE_PORTS = range(10_000, 32_000)
 GATHER_PER_WORKER, GATHER_AT_MOST = 0.0005, 0.05
 """Seconds for which messages are gathered, to be handled one after the other: so they take half the time, since
 the code and its data are in the caches of the processor. Those on the control connections are not before there are
-windows: the offsets of clocks are estimated by quick answers, and shares are dealt by them."""
+windows, since shares are dealt by them, nor while a new worker estimates the offset of its clock by quick answers."""
 
 _SRCFD = int(zmq.SRCFD)
 _REFUSED_HANDSHAKES = zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
@@ -74,9 +74,20 @@ class MasterSocket:
         """
         connections = Connections()
         direct: dict[bytes, tuple[int, bool]] = {}
+        awaited: dict[bytes, int] = {}  # by new worker, how many more pings are answered at once
 
         def report_closed(gone: bytes) -> None:
+            awaited.pop(gone, None)
             on_closed(gone, direct.pop(gone, (0, False))[1])
+
+        def record_ping(peer: bytes, number: int, endpoint: str) -> None:
+            if direct.get(peer, (None,))[0] != number:
+                direct[peer] = number, endpoint == remote_endpoint(number)
+                awaited[peer] = CLOCK_PINGS
+            if peer in awaited:
+                awaited[peer] -= 1
+                if not awaited[peer]:
+                    del awaited[peer]
 
         def control(parts: list[Any]) -> None:
             if len(parts) != 2:
@@ -91,8 +102,8 @@ class MasterSocket:
                 self.dropped[FOREIGN] += 1
                 on_other_protocol(peer, exc)
                 return
-            if isinstance(message, Ping) and direct.get(peer, (None,))[0] != number:
-                direct[peer] = number, message.endpoint == remote_endpoint(number)
+            if isinstance(message, Ping):
+                record_ping(peer, number, message.endpoint)
             on_message(peer, message)
             if gone is not None:
                 report_closed(gone)
@@ -120,7 +131,10 @@ class MasterSocket:
         def gather() -> float:
             return min(GATHER_PER_WORKER * len(connections), GATHER_AT_MOST)
 
-        self._sockets.read(self._control, control, frames=True, gather=lambda: gather() if self._has_windows else 0.0)
+        def gather_control() -> float:
+            return gather() if self._has_windows and not awaited else 0.0
+
+        self._sockets.read(self._control, control, frames=True, gather=gather_control)
         self._sockets.read(self._sink, sink, gather=gather)
         self._sockets.read(self._monitor, monitor)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-EXCHANGES_KEPT = 8
+from chaperon.cluster.protocol.messages import CLOCK_PINGS
 
 
 class ClockOffset:
@@ -14,7 +14,7 @@ class ClockOffset:
     """
 
     def __init__(self) -> None:
-        self._exchanges: deque[tuple[float, float]] = deque(maxlen=EXCHANGES_KEPT)
+        self._exchanges: deque[tuple[float, float]] = deque(maxlen=CLOCK_PINGS)
 
     def __repr__(self) -> str:
         if not self._exchanges:

@@ -12,6 +12,7 @@ from chaperon.clock import Clock
 from chaperon.cluster.journal.orphaned_windows import EXIT_FAULT
 from chaperon.cluster.protocol.fingerprint import fingerprint
 from chaperon.cluster.protocol.messages import (
+    CLOCK_PINGS,
     BundleChunk,
     Bye,
     Lease,
@@ -26,7 +27,7 @@ from chaperon.cluster.protocol.messages import (
 )
 from chaperon.cluster.transport.link import FAULTS, WorkerLink
 from chaperon.cluster.worker.assignment import Assignment
-from chaperon.cluster.worker.clock_offset import EXCHANGES_KEPT, ClockOffset
+from chaperon.cluster.worker.clock_offset import ClockOffset
 from chaperon.cluster.worker.join import Identity, Join, Joined, LoadEnvironment
 from chaperon.cluster.worker.log_sender import LogSender
 from chaperon.cluster.worker.master_contact import MasterContact
@@ -303,7 +304,7 @@ class Worker:
     def _run_heartbeat(self) -> None:
         while True:
             self._tick()
-            synchronized = self._clock_offset.exchanges >= EXCHANGES_KEPT
+            synchronized = self._clock_offset.exchanges >= CLOCK_PINGS
             self._clock.sleep(self._contact.heartbeat_interval / (2 if synchronized else 10))
 
     def _tick(self) -> None:
