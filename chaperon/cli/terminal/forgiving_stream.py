@@ -37,7 +37,7 @@ def _is_first(name: str) -> bool:
         except FileExistsError:
             return False
         except OSError:  # the folder is gone, or full: a line too many is better than none
-            return True
+            pass
     return True
 
 

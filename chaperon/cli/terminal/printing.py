@@ -13,7 +13,7 @@ from chaperon.cli.terminal.clean_stream import CleanStream, unwrapped
 from chaperon.cli.terminal.closed_stream import is_closed
 from chaperon.cli.terminal.standard_streams import discard_stdout
 from chaperon.errors import StandardStreamClosed
-from chaperon.report.output_parts.output_file import MOVED
+from chaperon.report.output_parts.output_file import MOVED_DESCRIPTORS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,7 +69,7 @@ def stream_reserved(number: int) -> Iterator[None]:
     What else is printed there, by child processes too, goes to the other one. The output writes to `unfiltered_stdout`,
     or to a path that names the descriptor, such as /dev/stderr.
     """
-    name, other = ("stdout", "stderr") if number == STDOUT else ("stderr", "stdout")
+    name, other, other_number = ("stdout", "stderr", STDERR) if number == STDOUT else ("stderr", "stdout", STDOUT)
     before = getattr(sys, name)
     if is_closed(before):
         raise StandardStreamClosed("output" if number == STDOUT else "error")
@@ -78,8 +78,8 @@ def stream_reserved(number: int) -> Iterator[None]:
     kept = stream
     if _descriptor(stream) == number:
         kept = os.fdopen(os.dup(number), "w", encoding="utf-8", errors="backslashreplace")  # as files
-        os.dup2(STDOUT + STDERR - number, number)
-        MOVED[number] = kept.fileno()
+        os.dup2(other_number, number)
+        MOVED_DESCRIPTORS[number] = kept.fileno()
     _reserved[number] = kept
     setattr(sys, name, getattr(sys, other))
     try:
@@ -90,7 +90,7 @@ def stream_reserved(number: int) -> Iterator[None]:
         with suppress(OSError, ValueError):
             before.flush()
         if kept is not stream:
-            del MOVED[number]
+            del MOVED_DESCRIPTORS[number]
             os.dup2(kept.fileno(), number)
             with suppress(OSError):  # raised where it was written
                 kept.close()

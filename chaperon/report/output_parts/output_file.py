@@ -15,7 +15,7 @@ from chaperon.errors import OutputError
 
 LINKS = 40
 """Maximum number of links followed in one path, as in Linux."""
-MOVED: dict[int, int] = {}
+MOVED_DESCRIPTORS: dict[int, int] = {}
 """The descriptors in whose place outputs write to others: standard streams that are kept for an output."""
 _DESCRIPTOR = re.compile(rf"/proc/(?:self|thread-self|{os.getpid()})/fd/(\d{{1,9}})")
 
@@ -155,7 +155,7 @@ def _open_special(place: Path) -> int:
         for stream in (sys.stdout, sys.stderr):  # what was printed before stands before
             with suppress(AttributeError, OSError, ValueError):
                 stream.flush()
-        return os.dup(MOVED.get(int(number[1]), int(number[1])))
+        return os.dup(MOVED_DESCRIPTORS.get(int(number[1]), int(number[1])))
     if place.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(place))
     # do not wait for a reader of a pipe: without one it is an error
