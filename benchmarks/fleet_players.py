@@ -14,9 +14,9 @@ from chaperon.cluster.protocol.codec import decode, encode
 from chaperon.cluster.protocol.messages import Hello, Lease, Offer, Ping, Pong, Welcome, WindowFrame
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.keys import WorkerKey, parse_key
+from chaperon.measure.encoding.window_codec import pack_window
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Key, Sample
-from chaperon.measure.window_codec import pack_window
 
 RECORDED = 120
 """Seconds for which there are windows."""

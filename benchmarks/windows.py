@@ -9,7 +9,7 @@ from time import process_time
 
 from benchmarks.fleet_players import bodies
 from chaperon.gc_tuning import reduced_gc
-from chaperon.measure.window_codec import unpack_window
+from chaperon.measure.encoding.window_codec import unpack_window
 from chaperon.report.collector import Collector
 
 SIZES = ((100, 100), (1000, 10), (4000, 10))

@@ -7,7 +7,7 @@ import lz4.block
 
 from chaperon.cluster.journal.journal import SEALED
 from chaperon.cluster.journal.journal_file import MAGIC
-from chaperon.measure.strict_msgpack import LARGEST, pack, unpack
+from chaperon.measure.encoding.strict_msgpack import LARGEST, pack, unpack
 
 _BINARY = re.compile(rb"(?=(?:\xc4(.)|\xc5(..)|\xc6(....)))", re.DOTALL)
 """The headers of byte strings in msgpack, with their lengths."""

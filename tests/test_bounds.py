@@ -13,12 +13,13 @@ from chaperon.cluster.protocol.messages import Hello, WindowFrame
 from chaperon.cluster.worker import window_size
 from chaperon.cluster.worker.window_size import UNNAMED, UNTAGGED, pack_to_fit
 from chaperon.errors import WindowTooLarge
-from chaperon.measure import window_codec
-from chaperon.measure.recorder import ERRORS, ERRORS_CAPPED, NAMES, NAMES_CAPPED, OTHER, Recorder
+from chaperon.measure.caps import ERRORS, ERRORS_CAPPED, NAMES, NAMES_CAPPED, OTHER
+from chaperon.measure.encoding import window_codec
+from chaperon.measure.encoding.strict_msgpack import LARGEST
+from chaperon.measure.encoding.window_codec import pack_window, unpack_window
+from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Key, Sample
-from chaperon.measure.strict_msgpack import LARGEST
 from chaperon.measure.window import ErrorCount, RunEvent, Window
-from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.report.collector import Collector
 from chaperon.report.run_sums import HAPPENINGS_CAPPED
 

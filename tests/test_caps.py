@@ -5,18 +5,8 @@ from scenes import simulated
 
 from chaperon import Verdict, iterations
 from chaperon.cluster.fleet_caps import FleetCaps
-from chaperon.measure.recorder import (
-    DISTINCT,
-    ERRORS,
-    ERRORS_CAPPED,
-    KEYS,
-    NAMES,
-    NAMES_CAPPED,
-    OTHER,
-    TAGS_CAPPED,
-    Caps,
-    Recorder,
-)
+from chaperon.measure.caps import DISTINCT, ERRORS, ERRORS_CAPPED, KEYS, NAMES, NAMES_CAPPED, OTHER, TAGS_CAPPED, Caps
+from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, Window

@@ -38,12 +38,12 @@ from chaperon.errors import (
     WebSocketTimeout,
 )
 from chaperon.interrupts import marked
+from chaperon.measure.encoding.window_codec import pack_window, unpack_window
 from chaperon.measure.failures import failure_of
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import NEVER_BEGUN, WARM_UP, Failure, Key, Sample
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
-from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.report.collector import Collector
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.monitor import RunMonitor

@@ -17,8 +17,9 @@ NOT_OF_A_VISIT = {
     "chaperon/client/known_parts.py",
     "chaperon/client/websocket/deflate.py",
     "chaperon/load/visitor.py",
-    "chaperon/measure/strict_msgpack.py",
-    "chaperon/measure/window_codec.py",
+    "chaperon/measure/encoding/series_columns.py",
+    "chaperon/measure/encoding/strict_msgpack.py",
+    "chaperon/measure/encoding/window_codec.py",
 }
 """Attributes and protocols alone, and what compressed WebSockets and fleets need."""
 

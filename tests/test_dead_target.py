@@ -10,9 +10,9 @@ from chaperon import Environment, Scenario, Service, Verdict, iterations, run, u
 from chaperon.client.network.exceptions import Origin
 from chaperon.client.network.unreached import NO_BASE, PATIENCE, TARGETS, UnreachedTargets
 from chaperon.errors import SocketTimeout
+from chaperon.measure.encoding.window_codec import pack_window, unpack_window
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
-from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.measure.window_merge import merge_windows
 from chaperon.report.collector import Collector
 from chaperon.report.monitor import RunMonitor

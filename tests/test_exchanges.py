@@ -13,10 +13,10 @@ from chaperon.client.exchange import decoded
 from chaperon.cluster.worker.window_redactor import WindowRedactor
 from chaperon.cluster.worker.window_size import NO_EXCHANGES, pack_to_fit
 from chaperon.errors import WebSocketRefused
-from chaperon.measure import window_codec
+from chaperon.measure.encoding import window_codec
+from chaperon.measure.encoding.window_codec import pack_window, unpack_window
 from chaperon.measure.exchange import BODY, FEW, MOST, WINDOW, Exchange, ExchangeLog, cut_text, first_exchanges
 from chaperon.measure.window import Window
-from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.measure.window_merge import merge_windows
 from chaperon.report.outputs.json import as_dict
 from chaperon.report.redaction.redaction import Redactor

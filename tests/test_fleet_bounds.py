@@ -12,9 +12,9 @@ from chaperon.cluster.protocol.messages import Ping, WindowFrame
 from chaperon.cluster.transport import outbox
 from chaperon.cluster.transport.outbox import Outbox
 from chaperon.cluster.worker.window_sender import NO_ROOM
-from chaperon.measure.strict_msgpack import LARGEST
+from chaperon.measure.encoding.strict_msgpack import LARGEST
+from chaperon.measure.encoding.window_codec import pack_window
 from chaperon.measure.window import Window
-from chaperon.measure.window_codec import pack_window
 from chaperon.report.report import Verdict
 
 pytestmark = pytest.mark.long

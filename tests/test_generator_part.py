@@ -16,12 +16,12 @@ from thorough import examples
 from chaperon.clock import HubClock
 from chaperon.load.generator.health import Health
 from chaperon.load.generator.ticker import CALIBRATION, Ticker, calibration_due, healthy_lag
+from chaperon.measure.encoding.window_codec import pack_window, unpack_window
 from chaperon.measure.hub_lag import HubLag
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Key, Sample
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
-from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.report.collector import Collector
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.monitor import RunMonitor

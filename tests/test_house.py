@@ -53,7 +53,7 @@ DOORS = {
     "geventwebsocket": {"live_page.door"},
     "httptools": {"client.http.parser"},
     "zmq": {"cluster.transport"},
-    "msgpack": {"measure.strict_msgpack"},
+    "msgpack": {"measure.encoding.strict_msgpack"},
     "time": {"clock", "timers"},
     "datetime": {
         "clock",

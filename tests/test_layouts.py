@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hin
 
 from chaperon.cluster.protocol import messages
 from chaperon.cluster.protocol.codec import PROTOCOL
-from chaperon.measure import window_codec
+from chaperon.measure.encoding import window_codec
 from chaperon.report.run_file import records
 
 WRITTEN = Path(__file__).with_name("layouts.txt")

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from thorough import examples
 
+from chaperon.measure.caps import ERRORS_CAPPED, KEYS, NAMES, NAMES_CAPPED, OTHER, TAGS_CAPPED
 from chaperon.measure.meter import Meter
-from chaperon.measure.recorder import ERRORS_CAPPED, KEYS, NAMES, NAMES_CAPPED, OTHER, REFUSED, TAGS_CAPPED, Recorder
+from chaperon.measure.recorder import REFUSED, Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import TOTAL, WINDOW, Sketch

@@ -12,13 +12,13 @@ from chaperon.cluster.protocol import messages
 from chaperon.cluster.protocol.codec import PROTOCOL, decode, encode, require_sendable
 from chaperon.cluster.protocol.messages import Lease, Ping, Welcome, WorkerDied
 from chaperon.errors import LoadError, RunFileError, WireError
-from chaperon.measure import window_codec
 from chaperon.measure.closing import Closing
+from chaperon.measure.encoding import window_codec
+from chaperon.measure.encoding.strict_msgpack import LARGEST, pack, reader, unpack
+from chaperon.measure.encoding.window_codec import pack_window, unpack_window
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
-from chaperon.measure.strict_msgpack import LARGEST, pack, reader, unpack
 from chaperon.measure.window import RunEvent, VisitCounts
-from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.report.run_file import records
 from chaperon.signed import SIGNED
 

@@ -12,11 +12,11 @@ from chaperon.cluster.protocol.codec import decode, encode
 from chaperon.cluster.protocol.messages import Hello, Ping, Welcome
 from chaperon.cluster.worker.join import Identity
 from chaperon.execution.running import Running
+from chaperon.measure.encoding.window_codec import pack_window, unpack_window
 from chaperon.measure.plain_text import LABEL, NAME, WORDS, encodable
 from chaperon.measure.recorder import SIZES_REFUSED, Recorder
 from chaperon.measure.sample import Failure, Key
 from chaperon.measure.window import RunEvent
-from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.report.collector import Collector
 from chaperon.report.monitor import RunMonitor
 from chaperon.report.outputs.json import as_dict

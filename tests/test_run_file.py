@@ -20,9 +20,9 @@ from thorough import examples, some
 from chaperon import Environment, RunFileError, Scenario, UsageError, rate, read_run, run, users
 from chaperon.errors import OutputError
 from chaperon.execution.running import Running
+from chaperon.measure.encoding.window_codec import pack_window
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Key, Sample
-from chaperon.measure.window_codec import pack_window
 from chaperon.report.collector import Collector
 from chaperon.report.monitor import RunMonitor
 from chaperon.report.outputs.json import as_dict
@@ -338,7 +338,7 @@ def test_no_secret_reaches_the_file(tmp_path):
 def test_a_window_that_came_encoded_is_written_as_it_came(tmp_path):
     writer = RunFileWriter(tmp_path / "run.chap")
     writer.begin(header(), str)
-    from chaperon.measure.window_codec import unpack_window
+    from chaperon.measure.encoding.window_codec import unpack_window
 
     came = unpack_window(pack_window(next(windows_of(1)), began=1000.0), "w", began=1000.0)
     assert writer.record_window(came) is came

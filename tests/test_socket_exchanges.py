@@ -9,9 +9,9 @@ from chaperon import Environment, Scenario, WebSocketClosed, WebSocketRefused, W
 from chaperon.client.timings import Timings
 from chaperon.client.websocket.conversation import KEPT, LAST, Conversation
 from chaperon.client.websocket.frames import BINARY, TEXT
+from chaperon.measure.encoding.window_codec import pack_window, unpack_window
 from chaperon.measure.exchange import HANDSHAKE, MESSAGE, Exchange, SocketMessage
 from chaperon.measure.window import Window
-from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.report.exchanges.exchange_text import exchange_lines
 
 

@@ -4,8 +4,8 @@ import pytest
 from scenes import once
 
 from chaperon import iterations
+from chaperon.measure.caps import KEYS, TAGS_CAPPED
 from chaperon.measure.meter import with_tags
-from chaperon.measure.recorder import KEYS, TAGS_CAPPED
 from chaperon.report.breakdown import by_tags, split
 
 

@@ -15,13 +15,13 @@ from thorough import examples
 from chaperon.cluster.protocol.codec import PROTOCOL, decode, encode
 from chaperon.cluster.protocol.messages import KINDS, Hello, Lease, Offer, Ping, Pong, WindowFrame
 from chaperon.errors import OtherProtocol, WireError
+from chaperon.measure.encoding.strict_msgpack import LARGEST, pack, unpack
+from chaperon.measure.encoding.window_codec import pack_window, unpack_window
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.series import Series
 from chaperon.measure.sketch import Sketch
-from chaperon.measure.strict_msgpack import LARGEST, pack, unpack
 from chaperon.measure.window import RunEvent, VisitCounts, Window
-from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.report.collector import Collector
 
 PING = Ping("alpha", 7, 3, "sending", 1.5, leases=(Lease("0:1/8", 2, 30),), cut=4)
@@ -227,7 +227,7 @@ def test_a_window_that_does_not_decompress_to_a_message_is_refused(body, why):
 def test_a_window_with_a_number_that_is_not_finite_is_refused(column, kind, number):
     content = content_of(pack_window(recorded([sample(took=0.1 * n) for n in range(1, 9)]).cut(), began=1000.0))
     planes = list(content[16])
-    if kind == "means":  # of the first one its upper bytes, in as many planes
+    if kind == "means":  # of the first one its upper bytes, in as many rows of bytes
         raw, length = struct.pack("<d", number)[5:], len(planes[1]) // 3
         planes[1] = b"".join(raw[n : n + 1] + planes[1][n * length + 1 : (n + 1) * length] for n in range(3))
     elif kind == "f":

@@ -17,10 +17,10 @@ from chaperon.cluster.protocol.fingerprint import fingerprint
 from chaperon.cluster.protocol.messages import WindowFrame, WindowsReceived
 from chaperon.cluster.worker.parent_pipe import MOST_WAITING, NameReader, NameSender, connected_pair
 from chaperon.cluster.worker.window_redactor import WindowRedactor
+from chaperon.measure.encoding.window_codec import pack_window, unpack_window
 from chaperon.measure.recorder import Recorder
 from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.window import RunEvent, Window
-from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.report.redaction.redaction import Redactor
 from chaperon.testing import VirtualClock
 

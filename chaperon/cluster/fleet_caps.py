@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from chaperon.measure.recorder import ERRORS_CAPPED, NAMES_CAPPED, TAGS_CAPPED, Caps
+from chaperon.measure.caps import ERRORS_CAPPED, NAMES_CAPPED, TAGS_CAPPED, Caps
 from chaperon.measure.sample import NOTHING_RESERVED, Key, Reserved
 from chaperon.measure.series import Series
 from chaperon.measure.window import ErrorCount, ErrorKey, Window

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from chaperon.clock import Clock
 from chaperon.interrupts import is_interrupt
+from chaperon.measure.caps import NAMES
 from chaperon.measure.plain_text import LABEL, NAME, encodable
-from chaperon.measure.recorder import NAMES, NAMES_CUT, Recorder
+from chaperon.measure.recorder import NAMES_CUT, Recorder
 from chaperon.measure.sample import STEADY, Failure, Key, OpenSeries, Sample, SessionActivity
 
 LONG = 100

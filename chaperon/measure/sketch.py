@@ -113,7 +113,7 @@ class Sketch:
         return sketch
 
     @classmethod
-    def of_values(cls, packed: bytes, *, total: float, low: float, high: float) -> Sketch:
+    def of_packed_values(cls, packed: bytes, *, total: float, low: float, high: float) -> Sketch:
         """Return a sketch of samples, *packed* as the bytes of doubles. *total*, *low* and *high* are exact."""
         count = len(packed) // 8
         sketch = Sketch(max(count, WINDOW))

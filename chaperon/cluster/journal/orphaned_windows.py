@@ -17,7 +17,7 @@ from chaperon.cluster.transport.link import WorkerLink
 from chaperon.cluster.transport.outbox import Outbox
 from chaperon.cluster.transport.pause_detector import PauseDetector
 from chaperon.cluster.worker.window_size import pack_to_fit
-from chaperon.measure.window_codec import unpack_window
+from chaperon.measure.encoding.window_codec import unpack_window
 
 EXIT_FAULT = 70
 """Exit code of an engine that ends by a fault of Chaperon's own, which the master may not know yet."""

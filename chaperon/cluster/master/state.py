@@ -24,9 +24,9 @@ from chaperon.cluster.protocol.messages import (
 from chaperon.load.live_changes import LiveChanges
 from chaperon.load.plan import due_visits
 from chaperon.load.share import Share
+from chaperon.measure.encoding.window_codec import unpack_window
 from chaperon.measure.plain_text import WORDS, encodable
 from chaperon.measure.window import RunEvent
-from chaperon.measure.window_codec import unpack_window
 from chaperon.report.collector import Collector
 from chaperon.report.monitor import RunMonitor
 

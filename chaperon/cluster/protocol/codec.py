@@ -7,8 +7,8 @@ from typing import Any
 
 from chaperon.cluster.protocol.messages import KINDS, Message
 from chaperon.errors import LoadError, OtherProtocol, WireError
+from chaperon.measure.encoding.strict_msgpack import LARGEST, Check, pack, plain, reader, unpack
 from chaperon.measure.quantity import count_text
-from chaperon.measure.strict_msgpack import LARGEST, Check, pack, plain, reader, unpack
 
 PROTOCOL = 18
 

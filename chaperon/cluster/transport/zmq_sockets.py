@@ -19,7 +19,7 @@ from chaperon.cluster.transport.socket_reader import SocketReader
 from chaperon.descriptors import short, takes
 from chaperon.errors import UsageError, WireError
 from chaperon.load.background import Watched, spawn_watched
-from chaperon.measure.strict_msgpack import LARGEST
+from chaperon.measure.encoding.strict_msgpack import LARGEST
 
 HANDSHAKE_TIMEOUT = 3_000
 """Milliseconds in which a handshake must have succeeded."""

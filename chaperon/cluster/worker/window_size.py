@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from chaperon.errors import WindowTooLarge
-from chaperon.measure.recorder import OTHER
+from chaperon.measure.caps import OTHER
+from chaperon.measure.encoding.window_codec import pack_window
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import Window
-from chaperon.measure.window_codec import pack_window
 
 UNTAGGED = "windows too large for a message, sent without the tags of their series"
 UNNAMED = f"windows too large for a message, sent with the rarer names of their series as «{OTHER}»"

@@ -69,5 +69,5 @@ def _sketch(kept: Centroids) -> Sketch:
     pairs = zip(kept.means, weights or repeat(1), strict=False)
     total = sum(mean * weight for mean, weight in pairs)
     if not weights:
-        return Sketch.of_values(array("d", kept.means).tobytes(), total=total, low=kept.low, high=kept.high)
+        return Sketch.of_packed_values(array("d", kept.means).tobytes(), total=total, low=kept.low, high=kept.high)
     return Sketch.of(list(kept.means), weights, kept.count, total=total, low=kept.low, high=kept.high)

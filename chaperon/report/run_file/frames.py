@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
-from chaperon.measure.strict_msgpack import LARGEST
+from chaperon.measure.encoding.strict_msgpack import LARGEST
 
 _HEAD = struct.Struct("<IIB")
 MOST_PAYLOAD = LARGEST

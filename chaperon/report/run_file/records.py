@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from chaperon.errors import RunFileError, WireError
 from chaperon.lazy_dataclass import lazy_dataclass
+from chaperon.measure.encoding.strict_msgpack import pack, reader, unpack
 from chaperon.measure.plain_text import excerpt
-from chaperon.measure.strict_msgpack import pack, reader, unpack
 from chaperon.measure.window import VisitCounts
 from chaperon.signed import SIGNED, SignedInt
 

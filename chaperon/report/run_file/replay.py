@@ -9,10 +9,10 @@ from dataclasses import field, replace
 from chaperon.errors import RunFileError, WireError
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.closing import OPEN_ENDS
+from chaperon.measure.encoding.window_codec import unpack_window
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
 from chaperon.measure.window import VisitCounts, Window
-from chaperon.measure.window_codec import unpack_window
 from chaperon.report.monitor import RunMonitor
 from chaperon.report.run_file.records import (
     Correction,

@@ -9,9 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from chaperon.errors import OutputError
+from chaperon.measure.encoding.window_codec import pack_window, unpack_window
 from chaperon.measure.quantity import count_text
 from chaperon.measure.window import VisitCounts, Window
-from chaperon.measure.window_codec import pack_window, unpack_window
 from chaperon.measure.window_merge import merge_windows
 from chaperon.report.output_parts.output_file import open_output
 from chaperon.report.run_file.frames import write_frame

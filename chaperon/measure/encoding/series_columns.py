@@ -1,4 +1,4 @@
-"""Encoding of windows as bytes: counts exactly, the centroids of sketches in a few bytes each."""
+"""Series as columns of numbers: counts exactly, the centroids of sketches in a few bytes each."""
 
 from __future__ import annotations
 
@@ -6,25 +6,14 @@ import math
 import sys
 from array import array
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Literal
 
-from lz4.block import LZ4BlockError, compress, decompress
-
-from chaperon.errors import WindowTooLarge, WireError
-from chaperon.measure.exchange import Exchange
-from chaperon.measure.sample import Key
+from chaperon.errors import WireError
 from chaperon.measure.series import EXEMPLARS, Series
 from chaperon.measure.sketch import Sketch
-from chaperon.measure.strict_msgpack import LARGEST, pack, reader, unpack
-from chaperon.measure.window import ErrorCount, RunEvent, VisitCounts, Window
-from chaperon.signed import Signed
 
 MOST = 5_000
 """Most centroids of a sketch."""
-
-ENVELOPE = 4_096
-"""Bytes of a message reserved for the fields around the encoded window."""
 
 _SENT = 3
 """Bytes of a mean that are sent, of eight: with 12 bits of its mantissa the relative error is at most 0.012 %."""
@@ -35,149 +24,9 @@ _LARGEST = 3.4e38
 _SKETCHES = 5
 _TIMES = 3
 """How many of the sketches are of the samples themselves, the first ones: the others are of response times."""
-_PREFIX = 4
-"""Bytes at the beginning of an LZ4 block in which python-lz4 writes how long the content is, the lowest first."""
-
-_Packed = tuple[
-    int,
-    int,
-    int,
-    tuple[tuple[str, int, VisitCounts], ...],
-    tuple[tuple[tuple[str, str, str], ErrorCount], ...],
-    dict[str, Signed],
-    dict[str, tuple[int, int, int]],
-    dict[str, int],
-    tuple[tuple[tuple[str, str], float], ...],
-    dict[str, float],
-    tuple[RunEvent, ...],
-    bytes,
-    tuple[str, ...],
-    dict[str, str],
-    tuple[Exchange, ...],
-    tuple[int, ...],
-    tuple[bytes, bytes, bytes, bytes],
-]
-_read = reader(_Packed)
-_read_key = reader(tuple[str, str, str, str, tuple[tuple[str, str], ...]])
-_KNOWN = 20_000
-_KNOWN_LISTS, _LISTED = 4_096, 16_384
-"""How many lists of names are kept, of at most how many bytes."""
 
 
-@lru_cache(maxsize=_KNOWN)
-def _key(raw: Any) -> Key:
-    """Return *raw* as a checked key. Cached: the same key is in the lists of many workers."""
-    return Key(*_read_key(raw))
-
-
-@lru_cache(maxsize=_KNOWN_LISTS)
-def _keys(packed: bytes) -> tuple[Key, ...]:
-    """Return the keys of a window's series. Cached: the windows of a worker have the same series every second."""
-    names = unpack(packed)
-    try:
-        keys = tuple(map(_key, names))
-    except TypeError:  # no list, or one of values that have no hash
-        raise WireError("a window with a series whose name is not a list of texts") from None
-    if len(set(keys)) != len(keys):
-        raise WireError("a window with a series listed twice")
-    return keys
-
-
-def pack_window(window: Window, *, began: float) -> bytes:
-    """Return a window as compressed bytes. Moments are sent relative to *began*, since clocks differ between hosts.
-
-    Raises WindowTooLarge if the window exceeds the maximum size of a message.
-    """
-    columns = _Columns()
-    for series in (*window.series.values(), *window.generator.values()):
-        columns.add(series, began)
-    content = (
-        window.seq,
-        window.at,
-        window.users,
-        [(label, second, counts) for (label, second), counts in window.ledger.items()],
-        list(window.errors.items()),
-        dict(window.health),
-        dict(window.progress),
-        dict(window.notes),
-        list(window.phases.items()),
-        dict(window.due),
-        list(window.happenings),
-        pack([tuple(key) for key in window.series]),
-        list(window.generator),
-        dict(window.unreached),
-        list(window.exchanges),
-        columns.counts,
-        columns.packed(),
-    )
-    raw = pack(content)
-    if len(raw) > LARGEST:
-        raise WindowTooLarge(f"a window of {len(raw):,} bytes exceeds the limit of {LARGEST:,} for a message")
-    body: bytes = compress(raw)
-    if len(body) > LARGEST - ENVELOPE:
-        raise WindowTooLarge(f"a window of {len(body):,} compressed bytes exceeds the limit of {LARGEST - ENVELOPE:,}")
-    return body
-
-
-def unpack_window(body: bytes, worker: str, *, began: float) -> Window:
-    """Return the window in *body*, from *worker*, with moments relative to *began*. Raises WireError if not valid."""
-    (
-        seq,
-        at,
-        users,
-        ledger,
-        errors,
-        health,
-        progress,
-        notes,
-        phases,
-        due,
-        happenings,
-        names,
-        own,
-        unreached,
-        exchanges,
-        counts,
-        planes,
-    ) = _read(_inflated(body))
-    if seq < 1:
-        raise WireError("a window with the number 0")
-    keys = _keys(names) if len(names) <= _LISTED else _keys.__wrapped__(names)
-    parts, negative = _series(counts, planes, len(keys) + len(own), began)
-    series = dict(zip(keys, parts, strict=False))
-    generator = dict(zip(own, parts[len(keys) :], strict=True))
-    if len(generator) != len(own):
-        raise WireError("a window with a series listed twice")
-    for place in negative:
-        if place < len(keys) and keys[place].kind != "gauge":
-            raise WireError("a window with a time below 0")
-    counted = {(label, second): counts for label, second, counts in ledger}
-    wrong, times = dict(errors), dict(phases)
-    if len(counted) != len(ledger) or len(wrong) != len(errors) or len(times) != len(phases):
-        raise WireError("a window with a count listed twice")
-    window = Window(
-        worker=worker,
-        seq=seq,
-        at=at,
-        series=series,
-        ledger=counted,
-        errors=wrong,
-        health=health,
-        progress=progress,
-        users=users,
-        notes=notes,
-        phases=times,
-        due=due,
-        happenings=happenings,
-        generator=generator,
-        unreached=unreached,
-        exchanges=exchanges,
-    )
-    window.body = body  # not an argument: `replace` must not copy it
-    return window
-
-
-class _Columns:
+class SeriesColumns:
     """Series as whole numbers, *counts*, and four columns of numbers: exact floats, means, weights, slowest samples.
 
     The counts of a series are its bytes and its shape: from the lowest bit whether it has a newest sample, which of its
@@ -190,7 +39,11 @@ class _Columns:
         self._exact, self._means = array("d"), array("d")
         self._weights, self._slowest = array("I"), array("f")
 
+    def __repr__(self) -> str:
+        return f"<SeriesColumns of {len(self.counts)} counts>"
+
     def add(self, series: Series, began: float) -> None:
+        """Add a series, with moments relative to *began*."""
         last = series.last
         shape = len(series.slowest) << 1 + _SKETCHES
         if last is not None:
@@ -211,24 +64,25 @@ class _Columns:
             self._slowest.extend((_clamped(value), moment - began))
 
     def packed(self) -> tuple[bytes, ...]:
+        """Return the four columns as bytes."""
         upper = array("I", self._means.tobytes())[_LOWER::2]
-        means = _planes(array("I", [bits + 128 & 0xFFFFFF00 for bits in upper]))[_LOWER * len(upper) :]
-        return self._exact.tobytes(), means[: _SENT * len(upper)], _planes(self._weights), _planes(self._slowest)
+        means = _shuffled(array("I", [bits + 128 & 0xFFFFFF00 for bits in upper]))[_LOWER * len(upper) :]
+        return self._exact.tobytes(), means[: _SENT * len(upper)], _shuffled(self._weights), _shuffled(self._slowest)
 
 
-def _series(
-    counts: tuple[int, ...], planes: Sequence[bytes], number: int, began: float
+def unpack_series(
+    counts: tuple[int, ...], columns: Sequence[bytes], number: int, began: float
 ) -> tuple[list[Series], list[int]]:
     """Return *number* series decoded from their columns, and the places of those that have a time below 0.
 
     Raises WireError unless they use up every column exactly.
     """
-    means, weights, tops = _means(planes[1]), _numbers("I", _unplaned(planes[2], 4)), _unplaned(planes[3], 4)
+    means, weights, tops = _means(columns[1]), _numbers("I", _unshuffled(columns[2], 4)), _unshuffled(columns[3], 4)
     try:
-        exact = _numbers("d", planes[0])
+        exact = _numbers("d", columns[0])
     except TypeError:  # not as many bytes as numbers have
         raise WireError("a truncated column") from None
-    if not (_finite("d", planes[0]) and _finite("d", means) and _finite("f", tops)):
+    if not (_finite("d", columns[0]) and _finite("d", means) and _finite("f", tops)):
         raise WireError("a window with a number that is not finite")
     try:
         made, negative, used = _decoded(counts, exact, tops, means, weights, began)
@@ -280,7 +134,7 @@ def _decoded(
             theirs = means[first:end]
             first = end
             if count == length:
-                sketches.append(Sketch.of_values(theirs, total=total, low=low, high=high))
+                sketches.append(Sketch.of_packed_values(theirs, total=total, low=low, high=high))
             else:
                 portions = weights[weight : weight + length]
                 weight += length
@@ -306,14 +160,14 @@ def _within(means: list[float], low: float, high: float) -> list[float]:
     return means
 
 
-def _means(planes: bytes) -> bytes:
+def _means(shuffled: bytes) -> bytes:
     """Return means, of which only the highest bytes are sent, as the bytes of doubles."""
-    length = len(planes) // _SENT
-    if len(planes) != _SENT * length:
+    length = len(shuffled) // _SENT
+    if len(shuffled) != _SENT * length:
         raise WireError("a truncated column")
     raw, highest = bytearray(8 * length), (8 - _SENT) * _LOWER
     for place in range(_SENT):
-        raw[highest + place :: 8] = planes[place * length : (place + 1) * length]
+        raw[highest + place :: 8] = shuffled[place * length : (place + 1) * length]
     return bytes(raw)
 
 
@@ -331,33 +185,23 @@ def _clamped(value: float) -> float:
     return min(max(value, -_LARGEST), _LARGEST)
 
 
-def _planes(values: array[Any]) -> bytes:
+def _shuffled(values: array[Any]) -> bytes:
     """Return the numbers with their bytes regrouped by position (byte shuffle), which compresses better."""
     raw, size = values.tobytes(), values.itemsize
     return b"".join(raw[place::size] for place in range(size))
 
 
-def _unplaned(planes: bytes, size: int) -> bytes:
-    """Return numbers of *size* bytes from what `_planes` made of them."""
-    if not planes:
-        return planes  # as most are of weights
-    if len(planes) % size:
+def _unshuffled(shuffled: bytes, size: int) -> bytes:
+    """Return numbers of *size* bytes from what `_shuffled` made of them."""
+    if not shuffled:
+        return shuffled  # as most are of weights
+    if len(shuffled) % size:
         raise WireError("a truncated column")
-    raw, length = bytearray(len(planes)), len(planes) // size
+    raw, length = bytearray(len(shuffled)), len(shuffled) // size
     for place in range(size):
-        raw[place::size] = planes[place * length : (place + 1) * length]
+        raw[place::size] = shuffled[place * length : (place + 1) * length]
     return bytes(raw)
 
 
 def _numbers(kind: Literal["d", "f", "I"], raw: bytes) -> list[Any]:
     return memoryview(raw).cast(kind).tolist()
-
-
-def _inflated(body: bytes) -> Any:
-    if len(body) > LARGEST or int.from_bytes(body[:_PREFIX], "little") > LARGEST:
-        raise WireError("a window that is too large")
-    try:
-        raw = decompress(body)
-    except (LZ4BlockError, ValueError) as exc:
-        raise WireError(f"a window that is not a valid LZ4 block: {exc}") from exc
-    return unpack(raw)

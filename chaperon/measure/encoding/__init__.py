@@ -1,0 +1,1 @@
+"""What is measured, as bytes: windows, and checked msgpack."""
