@@ -52,7 +52,7 @@ def running(shells, target, *args, workers=("alpha", "beta"), once=True, asked=1
 
 @pytest.mark.parametrize(
     ("load", "asked"),
-    [(("--rate", 60, "--hold", "6s"), 120), (("--users", 8, "--hold", "3s"), 500), (("--iterations", 300), 1)],
+    some([(("--rate", 60, "--hold", "6s"), 120), (("--users", 8, "--hold", "3s"), 500), (("--iterations", 300), 1)], 2),
     ids=str,
 )
 def test_an_engine_killed_on_its_way_loses_no_sample(shells, target, load, asked):

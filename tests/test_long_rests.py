@@ -1,6 +1,5 @@
 """Users that rest for long wait without a greenlet: when they go on, and what ends or changes their rest."""
 
-import gc
 import socket
 from contextvars import ContextVar
 
@@ -19,9 +18,13 @@ from chaperon.load.plan import most_users
 from chaperon.load.share import deal
 
 
+@pytest.fixture
 def greenlets():
-    gc.collect()
-    return {each for each in gc.get_objects() if isinstance(each, gevent.Greenlet) and not each.dead}
+    """Return the greenlets that have been started in the test and have not ended."""
+    started = []
+    gevent.Greenlet.add_spawn_callback(started.append)
+    yield lambda: {each for each in started if not each.dead}
+    gevent.Greenlet.remove_spawn_callback(started.append)
 
 
 LOADS = {
@@ -35,16 +38,14 @@ LOADS = {
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", LOADS)
-def test_a_long_rest_keeps_no_greenlet_and_a_short_one_does(name):
-    before = greenlets()
+def test_a_long_rest_keeps_no_greenlet_and_a_short_one_does(name, greenlets):
     resting = Stage(LOADS[name](50), took=1.0).play(until=10)
-    long = greenlets() - before
-    known = before | long  # of other tests, some end meanwhile
+    long = greenlets()
     waiting = Stage(LOADS[name](1.5), took=1.0).play(until=2.2)
 
     assert resting.engine.present == waiting.engine.present == 20
     assert len(long) < 5
-    assert len(greenlets() - known) >= 20
+    assert len(greenlets() - long) >= 20
 
 
 @settings(max_examples=examples(40))
