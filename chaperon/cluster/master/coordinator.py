@@ -160,20 +160,21 @@ class Coordinator:
     def wait_for_workers(self, wanted: int, notify: Callable[[str], None]) -> None:
         """Wait until *wanted* workers are ready and every share is leased, then begin the run. Blocks.
 
-        Raises WorkersMissing, and LoadError where one of them cannot run the scenario.
+        A worker that has closed its connection, or is silent, does not count as ready. Raises
+        WorkersMissing, and LoadError where one of them cannot run the scenario.
         """
         workers, leases = self._state.workers, self._state.leases
         self._pause_detector.check()  # time before this call does not count as a pause
         self._waiting_since = self._clock.now()
         printed, strangers = None, False
-        while len(workers.ready) < wanted or not leases.all_dealt:
+        while len(workers.eligible(self._clock.now())) < wanted or not leases.all_dealt:
             self._check_pause()
             now = self._clock.now()
             self._state.give_up_expired(now)
             for worker in workers.present:
                 if worker.state == "failed":
                     raise LoadError(f"{worker.title} on {worker.hello.host} cannot run it: {worker.note}")
-            ready, waited = len(workers.ready), now - self._waiting_since
+            ready, waited = len(workers.eligible(now)), now - self._waiting_since
             if self._patience.gather is not None and waited > self._patience.gather:
                 raise WorkersMissing(
                     f"{ready} of {wanted} workers were ready after {waited:.0f} s: "

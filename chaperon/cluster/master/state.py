@@ -206,13 +206,14 @@ class MasterState:
 
     def divide_shares(self, now: float) -> None:
         """Divide the shares among the workers that are eligible now."""
+        eligible = self.workers.eligible(now)
         if self.began is not None:
-            for worker in self.workers.ready:
+            for worker in eligible:
                 self.collector.join(worker.title)
                 if not worker.joined:
                     worker.joined = True
                     self._add_event("joined", f"{worker.title} joined", now)
-        self.leases.set_capacities({worker.peer: worker.hello.capacity for worker in self.workers.eligible(now)})
+        self.leases.set_capacities({worker.peer: worker.hello.capacity for worker in eligible})
 
     def give_up_expired(self, now: float) -> list[WorkerRecord]:
         """Give up the workers whose deadlines have passed; return them."""

@@ -69,6 +69,7 @@ class Assignment:
         self._on_fault = on_fault
         self._on_end = on_end
         self._leases: dict[str, Lease] = {}
+        self._returned_unstarted: dict[str, Lease] = {}
         self._over = False
         self._changes_applied = 0
 
@@ -84,9 +85,9 @@ class Assignment:
     def share_states(self) -> ShareStates:
         """The state of every share."""
         if self.load is None:
-            return tuple(self._leases.values()), (), ()
+            return tuple(self._leases.values()), (), tuple(self._returned_unstarted.values())
         states, progress = self.load.engine.share_states, self.load.engine.progress
-        by: dict[str, list[Lease]] = {"going": [], "done": [], "returned": []}
+        by: dict[str, list[Lease]] = {"going": [], "done": [], "returned": [*self._returned_unstarted.values()]}
         for name, lease in self._leases.items():
             if name not in progress:  # leased after the load had ended
                 by["returned"].append(lease)
@@ -113,11 +114,12 @@ class Assignment:
             if (known is not None and known.attempt >= lease.attempt) or name not in self._shares:
                 continue
             self._leases[name] = lease
+            self._returned_unstarted.pop(name, None)
             if self.load is not None and not self._over:
                 self._start_share(self.load, lease)
         for name in self._leases.keys() - wanted.keys():
             if self.load is None:
-                del self._leases[name]
+                self._returned_unstarted[name] = self._leases.pop(name)
             else:
                 self.load.engine.release(name)
 
