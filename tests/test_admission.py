@@ -16,8 +16,8 @@ from chaperon.cluster.bundle import ScenarioBundle
 from chaperon.cluster.master.admission import Admission
 from chaperon.cluster.protocol.codec import PROTOCOL
 from chaperon.cluster.protocol.messages import Hello, Reject
+from chaperon.cluster.worker.engine_codes import REFUSED
 from chaperon.cluster.worker.join import Identity
-from chaperon.cluster.worker.supervisor import REFUSED
 from chaperon.errors import OtherProtocol, WorkersMissing
 
 

@@ -12,15 +12,16 @@ import pytest
 from test_fleet import Ground
 from test_journal import WHO
 
-from chaperon import iterations, rate, users
+from chaperon import exit_codes, iterations, rate, users
 from chaperon.cluster.journal.journal import Journal
 from chaperon.cluster.journal.journal_texts import HiddenNames
 from chaperon.cluster.journal.orphaned_windows import OrphanedWindows
 from chaperon.cluster.journal.private_dir import PrivateDir
 from chaperon.cluster.protocol.messages import WindowsReceived
 from chaperon.cluster.transport.in_memory import LossyNetwork
+from chaperon.cluster.worker.engine_codes import GIVEN_UP, ORPHANED, OVER, REFUSED, UNABLE
 from chaperon.cluster.worker.join import Identity
-from chaperon.cluster.worker.supervisor import LEFT, MAX_DEATHS, OVER, REFUSED, RESTART_DELAY, Supervisor, describe_exit
+from chaperon.cluster.worker.supervisor import MAX_DEATHS, RESTART_DELAY, Supervisor, describe_exit
 from chaperon.cluster.worker.worker import Worker
 from chaperon.testing import VirtualClock
 
@@ -180,21 +181,44 @@ def test_told_to_leave_between_two_engines_it_starts_no_other(supervised):
     gevent.sleep(0)
     clock.run(lambda: clock.now() >= 1000 + RESTART_DELAY)
 
-    assert waiting.get(timeout=10) == LEFT
+    assert waiting.get(timeout=10) == exit_codes.ABORTED
     assert len(started) == 1
 
 
-@pytest.mark.parametrize(("once", "code"), [(False, LEFT), (True, OVER)])
+@pytest.mark.parametrize(("once", "code"), [(False, exit_codes.ABORTED), (True, exit_codes.PASS)])
 def test_told_to_leave_as_its_run_is_over_only_one_that_would_have_stayed_has_left(supervised, once, code):
     _, _, supervisor = supervised(lambda n, self: self.leave() or OVER, once=once)
 
     assert supervisor.wait() == code
 
 
+@pytest.mark.parametrize(
+    ("ended", "once", "code", "started"),
+    [
+        (OVER, True, exit_codes.PASS, 1),
+        (UNABLE, True, exit_codes.NOT_LOADED, 1),
+        (ORPHANED, True, exit_codes.CLUSTER, 1),
+        (REFUSED, False, exit_codes.CLUSTER, 1),
+        (GIVEN_UP, True, exit_codes.PASS, 2),
+        (ORPHANED, False, exit_codes.CLUSTER, 2),
+        *((died, True, exit_codes.PASS, 2) for died in (0, 1, 3, 6, 130, -9)),
+    ],
+)
+def test_an_engine_is_followed_by_another_unless_it_says_that_it_has_ended_for_good(
+    supervised, ended, once, code, started
+):
+    clock, began, supervisor = supervised(lambda n, self: ended if n == 1 else OVER if once else REFUSED, once=once)
+    waiting = gevent.spawn(supervisor.wait)
+    clock.run(lambda: waiting.ready() or len(began) == started)
+
+    assert waiting.get(timeout=10) == code
+    assert len(began) == started
+
+
 def test_an_engine_ended_by_our_own_signal_has_left(supervised):
     _, _, supervisor = supervised(lambda n, self: self.leave() or -15)
 
-    assert supervisor.wait() == LEFT
+    assert supervisor.wait() == exit_codes.ABORTED
     assert not supervisor.orphans
 
 
@@ -238,7 +262,7 @@ def test_an_engine_that_replaces_one_of_a_run_waits_shortly_for_its_master(monke
     waiting = gevent.spawn(supervisor.wait)
     clock.run(lambda: len(commands) == 2)
 
-    assert waiting.get(timeout=10) == REFUSED
+    assert waiting.get(timeout=10) == exit_codes.CLUSTER
     assert [dict(pairwise(c)).get("--wait") for c in commands] == waits
 
 

@@ -14,8 +14,8 @@ from chaperon.cluster.master.cluster_run import ClusterRun
 from chaperon.cluster.master.coordinator import Patience
 from chaperon.cluster.master.leases import LeaseTable
 from chaperon.cluster.transport.in_memory import LossyNetwork
+from chaperon.cluster.worker.engine_codes import LEFT, ORPHANED, OVER, REFUSED
 from chaperon.cluster.worker.join import Identity
-from chaperon.cluster.worker.supervisor import LEFT, ORPHANED, OVER
 from chaperon.cluster.worker.worker import Worker
 from chaperon.errors import LoadError, WorkersMissing
 from chaperon.report.report import Verdict
@@ -32,6 +32,7 @@ class Ground:
         self.net = LossyNetwork(self.clock, **net)
         self.made = []
         self.told = []
+        self.said = []
         self.codes = {}
         self.crew = {}
 
@@ -51,6 +52,7 @@ class Ground:
             identity,
             load_environment or (lambda welcome, data: self.environment),
             self.clock,
+            announce=self.said.append,
         )
         self.crew[name] = worker
         gevent.spawn(lambda: self.codes.__setitem__(f"{name}/{life}", worker.run()))
@@ -399,7 +401,7 @@ def test_a_second_worker_of_the_same_name_is_refused_and_the_first_not_disturbed
 
     report = stage.play()
 
-    assert stage.codes["w0/2"] == 6
+    assert stage.codes["w0/2"] == REFUSED
     assert "a worker named 'w0' is here already" in stage.crew["w0"].reason
     assert report.ledger["shop"].done == 200
 

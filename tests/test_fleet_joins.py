@@ -1,9 +1,11 @@
 """Who is there when a run begins, and what becomes of one who comes or goes just then; on simulated time."""
 
 import pytest
-from test_fleet import Ground
+from test_fleet import Ground, events
 
 from chaperon import rate, users
+from chaperon.cluster.worker.engine_codes import GIVEN_UP, OVER, UNABLE
+from chaperon.errors import LoadError, WorkersMissing
 from chaperon.report.report import Verdict
 
 pytestmark = pytest.mark.long
@@ -45,3 +47,73 @@ def test_a_run_does_not_begin_with_a_worker_that_is_gone(closed):
     assert [(worker.name, worker.visits) for worker in report.workers] == [("w1", 50), ("w2", 50)]
     assert stage.told[:5] == [f"{n} of 2 workers are ready" for n in (0, 1, 0, 1, 2)]
     assert report.verdict is Verdict.PASS
+
+
+def test_a_worker_that_comes_back_after_it_was_given_up_learns_that_the_run_goes_on_without_it():
+    stage = Ground(rate(20, hold=40))
+    for name in ("w0", "w1"):
+        stage.worker(name)
+    stage.fleet(2)
+    stage.after(5.0, lambda: stage.net.cut.add(b"w1/1"))
+    stage.after(18.0, lambda: stage.net.cut.discard(b"w1/1"))
+    stage.after(25.0, lambda: stage.worker("w1", life=2))
+    report = stage.play()
+
+    assert stage.codes == {"w0/1": OVER, "w1/1": GIVEN_UP, "w1/2": OVER}
+    assert stage.said.count("worker w1: the run is over") == 1
+    assert [kind for _, kind in events(report)] == ["lost", "joined"]
+
+
+def test_a_worker_given_up_before_the_run_began_is_told_to_join_again():
+    stage = Ground(rate(20, hold=5))
+    stage.worker("w0")
+    stage.clock.after(1.0, lambda: stage.net.cut.add(b"w0/1"))
+    stage.clock.after(13.0, lambda: stage.net.cut.discard(b"w0/1"))
+    stage.clock.after(20.0, lambda: stage.worker("w0", life=2))
+    stage.clock.after(20.0, lambda: stage.worker("w1"))
+    stage.fleet(2)
+    report = stage.play()
+
+    assert stage.codes == {"w0/1": GIVEN_UP, "w0/2": OVER, "w1/1": OVER}
+    assert report.verdict is Verdict.PASS
+
+
+def broken(welcome, data):
+    raise LoadError("shop.py, line 3: no module named numpy")
+
+
+def test_a_worker_that_comes_late_and_cannot_load_the_scenario_is_an_event_and_says_so():
+    stage = Ground(rate(20, hold=20))
+    stage.worker("w0")
+    stage.fleet(1)
+    stage.after(5.0, lambda: stage.worker("w1", load_environment=broken))
+    report = stage.play()
+
+    (lost,) = [event for _, event in report.happenings]
+    assert lost.kind == "lost"
+    assert lost.at == pytest.approx(5.5, abs=1.0)
+    assert lost.text.startswith("w1 on ")
+    assert lost.text.endswith(" cannot run the scenario: shop.py, line 3: no module named numpy")
+    assert lost.text in stage.told
+    assert "worker w1 cannot run the scenario: shop.py, line 3: no module named numpy" in stage.said
+    assert stage.codes == {"w0/1": OVER, "w1/1": UNABLE}
+    assert report.ledger["shop"].done == 400
+
+
+def test_a_worker_whose_master_gives_up_before_the_beginning_says_so():
+    stage = Ground(rate(20, hold=20))
+    stage.worker("w0")
+    with pytest.raises(WorkersMissing):
+        stage.fleet(2, gather=5.0)
+    stage.clock.run(lambda: "w0/1" in stage.codes)
+
+    assert stage.said[-1] == "worker w0: the master has ended before its run began"
+
+
+def test_the_end_of_a_run_is_said_once_though_the_word_of_it_comes_twice():
+    stage = Ground(rate(20, hold=3), duplication=1.0)
+    stage.worker("w0")
+    stage.fleet(1)
+    stage.play()
+
+    assert stage.said.count("worker w0: the run is over") == 1

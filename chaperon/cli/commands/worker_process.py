@@ -23,10 +23,11 @@ from chaperon.cluster.protocol.messages import Welcome
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.keys import WorkerKey, parse_key
 from chaperon.cluster.transport.worker_socket import WorkerSocket
+from chaperon.cluster.worker.engine_codes import LEFT
 from chaperon.cluster.worker.join import Identity
 from chaperon.cluster.worker.log_sender import LogSender
 from chaperon.cluster.worker.parent_pipe import NameSender, read_key_line
-from chaperon.cluster.worker.supervisor import LEFT, exit_with_parent
+from chaperon.cluster.worker.supervisor import exit_with_parent
 from chaperon.cluster.worker.worker import Worker
 from chaperon.errors import LoadError
 from chaperon.execution.environment import Environment

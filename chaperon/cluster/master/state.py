@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from chaperon.cluster.master.leases import LeaseTable
 from chaperon.cluster.master.losses import LossAccounting
+from chaperon.cluster.master.quotas import WorkerId
 from chaperon.cluster.master.unmade import unmade_visits
 from chaperon.cluster.master.windows import TOO_FAR_AHEAD, LedgerChanges
 from chaperon.cluster.master.workers import WorkerRecord, WorkerRegistry
@@ -64,6 +65,7 @@ class MasterState:
         self._shares = shares
         self._losses = LossAccounting(monitor, self.workers, self.leases, shares)
         self._stopped_at: float | None = None
+        self._unable: set[WorkerId] = set()
         self._without_workers_since: float | None = None
         self._gave_up_on_workers = False
 
@@ -93,6 +95,7 @@ class MasterState:
             # a worker of another run learns from the number that its run is over
             return Pong(self.run, "wait", ping.sent_at, now, now, None, 0.0, 0)
         worker.record_ping(ping, now, self._second(now), connection)
+        self._record_inability(worker, now)
         if worker.present:
             for lease in ping.done:
                 self.leases.complete(worker.peer, lease)
@@ -119,6 +122,7 @@ class MasterState:
             worker.windows.ahead,
             self.leases.leases(worker.peer) if worker.present else (),
             tuple(self.changes),
+            worker.lost and self.order in ("wait", "run"),
         )
 
     def knows(self, message: LogLines) -> bool:
@@ -275,6 +279,14 @@ class MasterState:
         plan = due_visits(self._shares, self.live_changes, stopped=stopped)
         due = {label: (least, exact and stopped is None) for label, (least, exact) in plan.items()}
         self._monitor.reconcile(closings, due, duplicated=max(self._losses.duplicated, 0))
+
+    def _record_inability(self, worker: WorkerRecord, now: float) -> None:
+        """Add an event, once, where a worker that came after the beginning cannot load the scenario."""
+        if worker.state == "failed" and self.order == "run" and worker.peer not in self._unable:
+            self._unable.add(worker.peer)
+            self._add_event(
+                "lost", f"{worker.title} on {worker.hello.host} cannot run the scenario: {worker.note}", now
+            )
 
     def _add_event(self, kind: str, text: str, now: float) -> None:
         """Add an event of the run, which has begun, to the report."""

@@ -10,7 +10,7 @@ from chaperon.errors import LoadError, OtherProtocol, WireError
 from chaperon.measure.encoding.strict_msgpack import LARGEST, Check, pack, plain, reader, unpack
 from chaperon.measure.quantity import count_text
 
-PROTOCOL = 18
+PROTOCOL = 19
 
 
 def encode(message: Message) -> bytes:

@@ -166,7 +166,8 @@ class Pong:
     *received_at* and *replied_at* are readings of the master's clock, *sent_at* is copied from the ping;
     *began* is the start of the run. Windows up to *acked* have arrived, and those in *ahead* beyond
     the first missing one. *leases* are all shares of the worker; it returns those that are not
-    among them. *changes* are all changes of the load, in order.
+    among them. *changes* are all changes of the load, in order. *given_up*: the master has given the worker up, and
+    the run goes on without it.
     """
 
     run: int
@@ -180,6 +181,7 @@ class Pong:
     ahead: tuple[int, ...] = ()
     leases: tuple[Lease, ...] = ()
     changes: tuple[Change, ...] = ()
+    given_up: bool = False
 
 
 @lazy_dataclass(frozen=True, slots=True)

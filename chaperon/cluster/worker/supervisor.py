@@ -24,14 +24,11 @@ from chaperon.cluster.journal.private_dir import PrivateDir
 from chaperon.cluster.protocol.messages import Message, WindowsReceived
 from chaperon.cluster.transport.key_variables import without_keys
 from chaperon.cluster.transport.link import WorkerLink
+from chaperon.cluster.worker.engine_codes import COMMAND_CODES, GIVEN_UP, LEFT, ORPHANED, OVER, REFUSED, UNABLE
 from chaperon.cluster.worker.parent_pipe import Connection, NameReader, connected_pair, write_key_line
 from chaperon.errors import EngineNotStarted
 from chaperon.load.background import OnFault, Watched, spawn_watched
 from chaperon.measure.quantity import count_text
-
-OVER, REFUSED, LEFT, ORPHANED = exit_codes.PASS, exit_codes.CLUSTER, exit_codes.ABORTED, 75
-"""Exit codes of an engine that ends in order: its run is over; the master refused it; it was stopped
-by a signal; the master did not answer. Any other code is a death."""
 
 FLUSH_WAIT, FLUSH_WAITS = 0.25, 20
 """How long, and how many times, the supervisor waits at the end for windows of dead engines to be sent, in seconds."""
@@ -70,9 +67,9 @@ Command = Callable[[str, int], Sequence[str]]
 class Supervisor:
     """Keeps one engine process running for each of *names* until `leave` or `end`.
 
-    An engine performs one run; then the next is started, unless *once*. With *rejoin_wait*, an engine
-    that replaces one that died in a run waits that many seconds for its master. *link* is used to report
-    deaths to the master, *notify* for messages to the user, *on_fault* for a fault of Chaperon's own.
+    An engine performs one run; then the next is started, unless *once*. With *rejoin_wait*, an engine that
+    replaces one that died in a run, or was given up by the master, waits that many seconds for its master. *link* is
+    used to report deaths to the master, *notify* for messages to the user, *on_fault* for a fault of Chaperon's own.
     Engines keep their journals in *private_dir*. The line of a *key* is written to each engine by a
     socket, since other processes can read environments and arguments; by the same socket an engine hands over the names
     that its journal does not hold. *relay* gets each line that an engine
@@ -190,7 +187,7 @@ class Supervisor:
                 if final is not None:
                     self._codes.append(final)
                     return
-                if code in (OVER, ORPHANED):
+                if code in COMMAND_CODES:
                     deaths = 0
                     continue
                 what = describe_exit(code)
@@ -201,7 +198,7 @@ class Supervisor:
                 self._notify(f"worker {name}: given up after {count_text(deaths, 'death')} in a row")
                 self._codes.append(exit_codes.FAULT)
                 return
-        self._codes.append(LEFT)
+        self._codes.append(exit_codes.ABORTED)
 
     def _wait_to_restart(self) -> None:
         """Wait before the next engine is started; `leave` and `end` end the wait."""
@@ -213,23 +210,25 @@ class Supervisor:
         self._restart_delays.discard(rest)
 
     def _final_code(self, code: int) -> int | None:
-        """Return the exit code after an engine ended with *code*; None if another is started."""
+        """Return the exit code of the command after an engine ended with *code*; None if another is started."""
         if self._leaving and (code < 0 or (code == OVER and not self._once)):  # ended by our signal
-            return LEFT
-        if code in (REFUSED, LEFT) or self._leaving or (self._once and code in (OVER, ORPHANED)):
-            return REFUSED if code == ORPHANED else code
+            return exit_codes.ABORTED
+        if code in (REFUSED, LEFT) or self._leaving or (self._once and code in (OVER, UNABLE, ORPHANED)):
+            return COMMAND_CODES.get(code, code)
         return None
 
     def _send_orphaned(self, name: str, incarnation: int, code: int, hidden: HiddenNames) -> None:
         """Report an engine's end to the master, and send the windows in its journal with the names it hides."""
+        if code == GIVEN_UP:
+            self._rejoining.add(name)
         journal = self._journal(incarnation)
         orphan = OrphanedWindows(name, incarnation, code, journal, self._link, self._clock, hidden)
         if orphan.fault:
             self._notify(f"worker {name}: {orphan.fault}")
-        died = code not in (OVER, REFUSED, LEFT, ORPHANED)
+        died = code not in COMMAND_CODES
         if orphan or orphan.fault or (died and (orphan.journal_found or not self._leaving)):
             self.orphans[name, incarnation] = orphan
-            if died and orphan.journal_found and self._rejoin_wait is not None:
+            if died and orphan.journal_found:
                 self._rejoining.add(name)
             self._senders = [sender for sender in self._senders if not sender.dead]
             sender = spawn_watched(
@@ -247,7 +246,7 @@ class Supervisor:
     def _run(self, name: str, incarnation: int, hidden: HiddenNames) -> int:
         journal = self._journal(incarnation)
         kept = [] if journal is None else ["--journal", str(journal)]
-        if name in self._rejoining:
+        if name in self._rejoining and self._rejoin_wait is not None:
             kept += ["--wait", f"{self._rejoin_wait:g}"]
         engine, ours = self._start([*self._command(name, incarnation), *kept])
         self._engines[name] = engine

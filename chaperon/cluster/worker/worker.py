@@ -28,10 +28,10 @@ from chaperon.cluster.protocol.messages import (
 from chaperon.cluster.transport.link import FAULTS, WorkerLink
 from chaperon.cluster.worker.assignment import Assignment
 from chaperon.cluster.worker.clock_offset import ClockOffset
+from chaperon.cluster.worker.engine_codes import GIVEN_UP, LEFT, ORPHANED, OVER, REFUSED, UNABLE
 from chaperon.cluster.worker.join import Identity, Join, Joined, LoadEnvironment
 from chaperon.cluster.worker.log_sender import LogSender
 from chaperon.cluster.worker.master_contact import MasterContact
-from chaperon.cluster.worker.supervisor import LEFT, ORPHANED, OVER, REFUSED
 from chaperon.cluster.worker.window_redactor import WindowRedactor
 from chaperon.cluster.worker.window_sender import WindowSender
 from chaperon.errors import OtherProtocol
@@ -43,11 +43,11 @@ from chaperon.report.redaction.redaction import Redactor
 class Worker:
     """Joins a master, performs the shares it is leased, leaves when all its windows have arrived.
 
-    `run` blocks until then and returns the exit code; *reason* is the reason, or "". *journal* is
+    `run` blocks until then and returns one of the codes of `engine_codes`; *reason* is the reason, or "". *journal* is
     the folder of its journal. It waits *timeout* seconds for an answer of the master, None:
     without limit. With *fetch_bundle* it downloads the scenario from the master. *notify* is called with
-    warnings, *announce* when it has joined, begins to send, and at the end of the run. Its messages contain no
-    secret that *redact* or the environment knows. It sends the records of *logs* to the master.
+    warnings, *announce* when it has joined or cannot, begins to send, and at the end of the run. Its messages
+    contain no secret that *redact* or the environment knows. It sends the records of *logs* to the master.
     *send_name* gets the names that the journal does not write as they are, see `JournalTexts`.
     """
 
@@ -172,7 +172,8 @@ class Worker:
             self._end(REFUSED, self._redact(joined.why))
             return
         if joined.plan is None or joined.shares is None:
-            self._state, self._note = "failed", self._redact(joined.why)
+            self._state, self._note, self._code = "failed", self._redact(joined.why), UNABLE
+            self._announce(f"{self._title} cannot run the scenario: {self._note}")
         else:
             engines = self._join.welcome.workers if self._join.welcome else 1
             warning = descriptor_warning(joined.plan, engines)
@@ -208,7 +209,7 @@ class Worker:
 
     def _on_pong(self, pong: Pong) -> None:
         welcome, now = self._join.welcome, self._clock.now()
-        if welcome is None:
+        if welcome is None or self._over.is_set():
             return
         if pong.run != welcome.run:
             self._abandon(ORPHANED, "the master has begun another run")
@@ -221,8 +222,7 @@ class Worker:
             if not self._sender:
                 self._send_logs()
                 self._link.send(Bye(self._identity.name, self._identity.incarnation))
-                self._announce(f"{self._title}: the run is over")
-                self._end(self._code, self.reason)
+                self._end_run(pong)
             return
         if self.assignment is not None:
             self.assignment.update_leases(pong.leases)
@@ -237,6 +237,16 @@ class Worker:
                 self.assignment.apply_order(pong.order, pong.grace)
             elif pong.order in ("end", "stop", "kill"):
                 self._on_load_ended()
+
+    def _end_run(self, pong: Pong) -> None:
+        if pong.given_up and self._state != "leaving":
+            self._end(GIVEN_UP, "the master had given it up, and the run went on without it: it joins again")
+            return
+        self._announce(
+            f"{self._title}: "
+            + ("the run is over" if pong.began is not None else "the master has ended before its run began")
+        )
+        self._end(self._code, self.reason)
 
     # Messages to the master
 
