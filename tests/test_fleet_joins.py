@@ -117,3 +117,24 @@ def test_the_end_of_a_run_is_said_once_though_the_word_of_it_comes_twice():
     stage.play()
 
     assert stage.said.count("worker w0: the run is over") == 1
+
+
+@pytest.mark.parametrize("second", ["x", "y"])
+def test_a_name_that_looks_like_a_second_life_of_another_worker_is_one_of_its_own(second):
+    stage = Ground(rate(20, hold=30))
+    for name in ("x", "x#2" if second == "x" else "y"):
+        stage.worker(name)
+    stage.fleet(2)
+    stage.after(5.0, lambda: stage.kill("x"))
+    stage.after(18.0, lambda: stage.worker("x", life=2))
+    stage.after(22.0, lambda: stage.worker("x#2", life=3) if second == "y" else None)
+    report = stage.play()
+
+    titles = [worker.title for worker in stage.master.state.workers]
+    assert len(titles) == len(set(titles)) == len(report.workers)
+    assert {worker.name for worker in report.workers} == set(titles)
+    ledger = report.ledger["shop"]
+    assert sum(worker.visits for worker in report.workers) == ledger.done
+    assert ledger.planned == 600
+    assert ledger.balanced
+    assert not [reason for reason in report.reasons if "windows" in reason]

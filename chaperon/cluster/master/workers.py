@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import field
-from itertools import chain
+from itertools import chain, count
 
 from chaperon._version import VERSION
 from chaperon.cluster.master.progress import ShareProgressLog
@@ -33,7 +33,7 @@ MAX_NAME = 200
 
 @lazy_dataclass(slots=True)
 class WorkerRecord:
-    """One incarnation of a worker; *title* is its name, with a number from its second incarnation on.
+    """One incarnation of a worker; *title* is its name, with a number from its second incarnation on, and unique.
 
     *last_heard_at* is the time of its last message, *connection* the ZeroMQ routing id of the connection
     by which its newest ping came, *pinged_at* when that was sent, by its clock. *disconnected_at* is when this
@@ -109,6 +109,7 @@ class WorkerRegistry:
         self._worker_timeout = worker_timeout
         self._workers: dict[WorkerId, WorkerRecord] = {}
         self._by_name: defaultdict[str, list[WorkerRecord]] = defaultdict(list)
+        self._titles: set[str] = set()
         self._contested: dict[WorkerId, float] = {}
 
     def __repr__(self) -> str:
@@ -199,11 +200,19 @@ class WorkerRegistry:
                 and now - other.last_heard_at < SUSPECT_AFTER * self._worker_timeout
             ):
                 return None
-        earlier = len(self._by_name[hello.worker])
-        title = f"{hello.worker}#{earlier + 1}" if earlier else hello.worker
-        worker = self._workers[peer] = WorkerRecord(hello, title, now)
+        worker = self._workers[peer] = WorkerRecord(hello, self._title(hello.worker), now)
         self._by_name[hello.worker].append(worker)
         return worker
+
+    def _title(self, name: str) -> str:
+        """Return *name*, with the number of its incarnation from the second on; no two workers have the same title."""
+        earlier = len(self._by_name[name])
+        numbers = count(max(earlier, 1) + 1)
+        title = f"{name}#{next(numbers)}" if earlier else name
+        while title in self._titles:
+            title = f"{name}#{next(numbers)}"
+        self._titles.add(title)
+        return title
 
     @staticmethod
     def _rejection(hello: Hello) -> str | None:
