@@ -1,6 +1,7 @@
 """A whole host is lost: what it had begun is lost once, in its seconds, what it reported as begun not made again."""
 
 import os
+import re
 import signal
 from collections import Counter
 
@@ -10,9 +11,11 @@ from test_fleet import Ground
 from thorough import some
 
 from chaperon import iterations, rate, users
+from chaperon.cluster.master.coordinator import UNSEEN
 from chaperon.load.kinds.iterations import Iterations
 from chaperon.load.kinds.rate import Rate
 from chaperon.load.kinds.users import Users
+from chaperon.report.report import Verdict
 
 pytestmark = pytest.mark.long
 
@@ -172,3 +175,47 @@ def test_the_target_was_asked_what_is_told_but_for_what_was_under_way(shells, ta
         assert ledger["planned"] <= len(target.asked) <= ledger["planned"] + under_way
     assert ledger["done"] <= len(target.asked) - again <= ledger["done"] + ledger["lost"] + under_way
     assert any("after the last word" in note for note in report["notes"])
+
+
+class Unheard(Ground):
+    """A fleet of which one worker goes on for a while, unheard, and then loses its power."""
+
+    def lose(self, name, *, at, off):
+        self.after(at, lambda: self.net.cut.add(f"{name}/1".encode()))
+        self.after(off, lambda: self.crew[name].assignment.load.engine.stop(0.0))
+
+
+@pytest.mark.parametrize("off", [12.0, 17.0, 40.0])
+def test_visits_of_users_behind_a_cut_link_that_never_heals_are_estimated_and_judged(off):
+    stage = Unheard(users(9, hold=60), took=0.2)
+    for k in range(3):
+        stage.worker(f"w{k}")
+    stage.fleet(3)
+    stage.lose("w1", at=10.0, off=off)
+    report = stage.play()
+
+    unseen = report.notes[UNSEEN]
+    missing = len(stage.made) - report.ledger["shop"].planned
+    assert missing - 3 <= unseen <= 150  # three users at five visits a second until its leases have expired
+    assert (unseen == pytest.approx(missing, abs=15)) == (off > 19.0)
+    assert report.verdict is Verdict.INVALID
+    (reason,) = report.reasons
+    assert re.fullmatch(
+        r"about 1\d\d visits that w1 began after the last word are in no count: with lost ones: \d+\.\d%, more than 1%",
+        reason,
+    )
+
+
+def test_a_worker_behind_a_cut_link_that_heals_has_no_visits_to_estimate():
+    stage, report = lost_at(10.0, users(9, hold=40), heal=25.0)
+
+    assert UNSEEN not in report.notes
+    assert len(stage.made) == report.ledger["shop"].planned
+    assert report.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("load", [rate(40, hold=30), iterations(900, users=9)], ids=str)
+def test_visits_of_a_plan_are_not_estimated(load):
+    _, report = lost_at(10.0, load)
+
+    assert UNSEEN not in report.notes

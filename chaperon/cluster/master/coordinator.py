@@ -33,8 +33,11 @@ from chaperon.gc_tuning import reduced_gc
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.background import fault_text, say_fault
 from chaperon.load.engine import PATIENCE
+from chaperon.measure.quantity import count_text, names_text
 from chaperon.report.monitor import ABORT_GRACE, RunMonitor
-from chaperon.report.verdict import lost_visits
+from chaperon.report.verdict import WORKERS_NAMED, lost_visits
+
+UNSEEN = "visits or so that lost workers may have begun after the last word: in no count"
 
 CHANGE_LEAD_TIME = 0.5
 """Seconds between a change of the load and its moment, so that every worker has received it by then."""
@@ -348,6 +351,21 @@ class Coordinator:
         faults = self._link.dropped[FAULTS]
         if faults:
             self._monitor.add_fault(f"{faults} {FAULTS}")
-        share, text = lost_visits(self._monitor.collector.totals(histories=False))
+        self._check_losses()
+
+    def _check_losses(self) -> None:
+        """Record a fault if more visits were lost than allowed, with those that no worker has reported."""
+        totals, unseen = self._monitor.collector.totals(histories=False), self._state.unseen
+        share, text = lost_visits(totals)
+        more = sum(unseen.values())
+        if more:
+            self._monitor.collector.count_note(UNSEEN, more)
+        if more and share <= self._lost:
+            planned = sum(counts.planned for counts in totals.ledger.values())
+            share = (share * planned + more) / (planned + more)
+            text = (
+                f"about {count_text(more, 'visit')} that {names_text(unseen, WORKERS_NAMED)} began after the last word "
+                f"{'is' if more == 1 else 'are'} in no count: with lost ones"
+            )
         if share > self._lost:
             self._monitor.add_fault(f"{text}: {share:.1%}, more than {self._lost * 100:.4g}%")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from chaperon.cluster.fleet_caps import FleetCaps
 from chaperon.cluster.master.leases import LeaseTable
 from chaperon.cluster.master.lost_samples import LostVisits, censored_series
+from chaperon.cluster.master.unseen import unseen_visits
 from chaperon.cluster.master.windows import LedgerChanges, LossCorrections
 from chaperon.cluster.master.workers import WorkerRecord, WorkerRegistry
 from chaperon.load.share import Share
@@ -29,9 +30,9 @@ class LossAccounting:
         self._leases = leases
         self._corrections = LossCorrections()
         self._caps = FleetCaps(monitor.reserved)
-        unplanned = {share.label for share in shares if not share.load.has_plan}
+        self._unplanned = frozenset(share.label for share in shares if not share.load.has_plan)
         self._shares = {share.name: share for share in shares}
-        self._scheduled = frozenset({share.label for share in shares} - unplanned)
+        self._scheduled = frozenset({share.label for share in shares} - self._unplanned)
 
     def __repr__(self) -> str:
         return f"<LossAccounting of {self._workers}>"
@@ -114,6 +115,10 @@ class LossAccounting:
             series = censored_series([visits], shares)
             if series:
                 self._monitor.collector.add_series("", visits.due, series)
+
+    def unseen(self, worker: WorkerRecord, *, began: float, until: float, worker_timeout: float) -> int:
+        """Return about how many visits of users a lost worker began after its last word, see `unseen_visits`."""
+        return unseen_visits(worker, self._unplanned, began=began, until=until, worker_timeout=worker_timeout)
 
     def update_in_flight(self, *, begun: bool) -> None:
         """Count the visits without an outcome in the windows of given-up workers as lost."""

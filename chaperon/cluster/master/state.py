@@ -39,7 +39,8 @@ _BY_STRICTNESS: tuple[Order, ...] = ("wait", "run", "end", "stop", "kill", "over
 class MasterState:
     """The state of a master, changed by messages; *now* is the master's clock, in seconds.
 
-    A worker that sends nothing for *worker_timeout* seconds is given up. *on_event* is called with the text of each
+    A worker that sends nothing for *worker_timeout* seconds is given up. *unseen* are, after the end, the estimated
+    visits of lost workers that are in no count, by title. *on_event* is called with the text of each
     event: a worker that was lost, left, or joined after the beginning.
     """
 
@@ -65,6 +66,7 @@ class MasterState:
         self._shares = shares
         self._losses = LossAccounting(monitor, self.workers, self.leases, shares)
         self._stopped_at: float | None = None
+        self.unseen: dict[str, int] = {}
         self._unable: set[WorkerId] = set()
         self._without_workers_since: float | None = None
         self._gave_up_on_workers = False
@@ -253,6 +255,7 @@ class MasterState:
             if worker.lost and not worker.all_windows_in:
                 for note in worker.loss_notes:
                     self.collector.count_note(note)
+                self._estimate_unseen(worker)
         unmade: LedgerChanges = {}
         until = 0.0
         if self.began is not None:
@@ -266,6 +269,14 @@ class MasterState:
         if self.began is not None:
             self._check_plan(self.began)
         self.order = "over"
+
+    def _estimate_unseen(self, worker: WorkerRecord) -> None:
+        if self.began is not None and self.finished is not None:
+            count = self._losses.unseen(
+                worker, began=self.began, until=self.finished, worker_timeout=self._worker_timeout
+            )
+            if count:
+                self.unseen[worker.title] = count
 
     def _check_plan(self, began: float) -> None:
         """Compare the ledger with the plan, which comes from the loads alone, and workers with their windows.

@@ -25,7 +25,8 @@ TOO_FAR_AHEAD = (
 class WindowSequencer:
     """Puts the windows of one incarnation of a worker in order and removes duplicates.
 
-    *acked* is the number up to which all windows are there. *progress* is that of the shares
+    *acked* is the number up to which all windows are there. *planned* is how many visits of each scenario label they
+    have, *progress* is that of the shares
     in these windows. Once *closed*, windows are passed on as they arrive.
     """
 
@@ -33,6 +34,8 @@ class WindowSequencer:
         self._unreported: Counter[LedgerKey] = Counter()
         self.acked = 0
         self.newest_second = -1
+        self.oldest_second = -1
+        self.planned: Counter[str] = Counter()
         self.duplicates = 0
         self.closed = False
         self.progress: dict[str, tuple[int, int]] = {}
@@ -118,7 +121,9 @@ class WindowSequencer:
 
     def _record(self, window: Window, *, late: bool = False) -> None:
         self.newest_second = max(self.newest_second, window.at)
+        self.oldest_second = window.at if self.oldest_second < 0 else min(self.oldest_second, window.at)
         for place, counts in window.ledger.items():
+            self.planned[place[0]] += counts.planned
             self.open[place] += counts.planned - counts.ended
             if not self.open[place]:
                 del self.open[place]
