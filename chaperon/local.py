@@ -17,6 +17,7 @@ from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.keys import WorkerKey
 from chaperon.cluster.transport.master_socket import MasterSocket
 from chaperon.cluster.transport.worker_socket import WorkerSocket
+from chaperon.cluster.worker.join import routing_id
 from chaperon.cluster.worker.supervisor import REJOIN_WAIT, Supervisor
 from chaperon.errors import JournalError
 from chaperon.load.background import OnFault
@@ -97,7 +98,7 @@ def start_workers(
             *(["--announce"] if announce else []),
         ]
 
-    link = WorkerSocket(address, f"supervisor/{names[0]}/{os.getpid()}".encode(), key)
+    link = WorkerSocket(address, routing_id(names[0], os.getpid(), "supervisor/"), key)
     line = "" if key is None else str(key)
     if (engines_dir := _private_dir(notify)) is not None:
         on_folder(engines_dir.folder)

@@ -98,6 +98,8 @@ def test_a_port_in_use_is_said_in_one_line(shells):
         (("master", "shop.py", "--workers", "1", "--bind", "udp://x"), "not an address"),
         (("worker", "--master", "tcp://127.0.0.1:99999"), "65533"),
         (("worker", "--master", "tcp://127.0.0.1", "--processes", "some"), "a number or auto"),
+        (("worker", "--master", "tcp://127.0.0.1:*"), "give its host and port"),
+        (("worker", "--master", "tcp://*:5570"), "give its host and port"),
         (("local", "shop.py", "--processes", "99999"), "auto is one per core"),
         (("worker", "--master", "tcp://127.0.0.1", "--capacity", "0"), "more than 0"),
         (("local", "shop.py", "--processes", "2", "--max-lost", "much"), "not a share"),

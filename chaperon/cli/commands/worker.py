@@ -62,6 +62,8 @@ def worker(
         raise UsageError(f"--capacity must be more than 0, got {capacity:g}")
     enough(takes(n), f"a worker of {count_text(n, 'process', 'processes')}")
     address = Address.parse(master)
+    if not address.reachable:
+        raise UsageError(f"{master!r} is where a master listens: give its host and port, as the master prints them")
     key_found = choose_key(key, variables, WorkerKey, address, "join", without=no_key)
     if key_found is None:
         print_notice(

@@ -186,7 +186,10 @@ class Coordinator:
                 )
             if self._link.dropped[STRANGERS] and not strangers:
                 strangers = True
-                notify("a connection was refused by the key: it has another key, or none, or is of no worker")
+                notify(
+                    "a connection was refused by the key: it has another key, or none, or one while this master "
+                    "has none, or is of no worker"
+                )
             if printed != ready:
                 printed = ready
                 notify(f"{ready} of {wanted} workers are ready")

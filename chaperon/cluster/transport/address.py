@@ -70,6 +70,11 @@ class Address:
             return False
 
     @property
+    def reachable(self) -> bool:
+        """Whether a worker can connect to it: it has a host and a port, or a path, and is no pattern of a master's."""
+        return bool(self.path) or (self.host != "*" and self.port > 0)
+
+    @property
     def local(self) -> Address:
         """The address by which the machine itself reaches it."""
         everywhere = self.host in ("*", "0.0.0.0", "[::]")

@@ -1,4 +1,7 @@
-"""Addresses of both ends of a connection: they agree where no proxy and no address translation is between them."""
+"""Addresses of both ends of a connection: they agree where no proxy and no address translation is between them.
+
+Also whether a process listens at the path of a local socket.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,23 @@ import os
 import socket
 
 _MAPPED = "::ffff:"  # an IPv4 address seen by an IPv6 socket
+
+
+LISTENER_ANSWERS_WITHIN = 1.0
+"""Seconds after which a local socket that neither accepts nor refuses a connection is taken to be in use."""
+
+
+def has_listener(path: str) -> bool:
+    """Return whether a process listens at the local socket *path*. Blocks for `LISTENER_ANSWERS_WITHIN` at most."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as end:
+        end.settimeout(LISTENER_ANSWERS_WITHIN)
+        try:
+            end.connect(path)
+        except (BlockingIOError, TimeoutError):
+            return True
+        except OSError:  # there is none, or it is left over from a process that has ended
+            return False
+    return True
 
 
 def local_endpoint(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 from collections import Counter
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from chaperon.cluster.protocol.codec import decode, encode
 from chaperon.cluster.protocol.messages import CLOCK_PINGS, Message, Offer, Ping, WindowFrame
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.connections import Connections
-from chaperon.cluster.transport.endpoints import remote_endpoint
+from chaperon.cluster.transport.endpoints import has_listener, remote_endpoint
 from chaperon.cluster.transport.keys import MasterKey
 from chaperon.cluster.transport.link import FOREIGN, STRANGERS, OnBrokenHandshake, OnClosed, OnWorkerMessage
 from chaperon.cluster.transport.zmq_sockets import Sockets
@@ -28,6 +29,7 @@ GATHER_PER_WORKER, GATHER_AT_MOST = 0.0005, 0.05
 the code and its data are in the caches of the processor. Those on the control connections are not before there are
 windows, since shares are dealt by them, nor while a new worker estimates the offset of its clock by quick answers."""
 
+_NOT_HERE = "this machine has no such address; with 0.0.0.0 it listens at all it has"
 _SRCFD = int(zmq.SRCFD)
 _REFUSED_HANDSHAKES = zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
 _EVENTS = _REFUSED_HANDSHAKES | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
@@ -174,9 +176,13 @@ class MasterSocket:
 
     @staticmethod
     def _bind_one(socket: Any, endpoint: str) -> None:
+        path = endpoint.removeprefix("ipc://")
+        if path != endpoint and has_listener(path):  # ZeroMQ would take it away from that process
+            raise UsageError(f"{endpoint} is in use: give --bind another path, or end the process that has it")
         try:
             socket.bind(endpoint)
         except zmq.ZMQError as exc:
             if exc.errno == zmq.EADDRINUSE:
                 raise UsageError(f"{endpoint} is in use: give --bind another port, or end who has it") from None
-            raise UsageError(f"cannot bind {endpoint}: {exc.strerror}") from None
+            why = _NOT_HERE if exc.errno in (zmq.EADDRNOTAVAIL, errno.ENODEV) else zmq.strerror(exc.errno or 0)
+            raise UsageError(f"cannot bind {endpoint}: {why}") from None

@@ -69,7 +69,7 @@ class WorkerConnection:
             self._sink.connect(address.sink)
         except zmq.ZMQError as exc:
             self._sockets.close()
-            raise UsageError(f"cannot connect to {address}: {exc.strerror}") from None
+            raise UsageError(f"cannot connect to {address}: {zmq.strerror(exc.errno or 0)}") from None
 
     def __repr__(self) -> str:
         return f"<WorkerConnection to {self._address}, {'open' if self.connected else 'not open'}>"

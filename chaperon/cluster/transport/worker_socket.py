@@ -79,6 +79,7 @@ class WorkerSocket:
             on_connection,
         )
         self._listening = True
+        on_refused(f"no connection to {self.address}: its host is down or unknown, or drops what is sent to it", False)
         self._current.listen()
 
     def send(self, message: Message) -> None:
@@ -177,7 +178,13 @@ class WorkerSocket:
         if event != zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL or self._failures >= BROKEN_HANDSHAKES:
             why = _REFUSALS[event][self._key is None].format(self.address)
             times = count_text(self._failures, "attempt")
-            self._on_refused(f"refused by the key: {why} ({times}); give its worker.key with --key", True)
+            keyless = event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL and self._key is not None
+            remedy = (
+                "start it with a key, or, if it is yours, this worker with --no-key"
+                if keyless
+                else "give its worker.key with --key"
+            )
+            self._on_refused(f"refused by the key: {why} ({times}); {remedy}", True)
 
     def on_no_answer(self, *, process_found: bool) -> None:
         """Handle an attempt to connect that failed, or that found a process which does not answer the handshake."""

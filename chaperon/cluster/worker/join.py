@@ -31,6 +31,19 @@ RETRY_INTERVAL = 0.5
 NO_ANSWER_AFTER = 3.0
 """Seconds without an answer after which a message says so."""
 
+NOT_ADMITTED = "the master has not admitted this worker: its run may be ending, or a worker of the same name be lost"
+
+MAX_NAME_BYTES = 200
+"""Bytes of a worker's name in its routing id."""
+
+
+def routing_id(name: str, number: int, prefix: str = "") -> bytes:
+    """Return a routing id with a name, cut to what it has room for, and a number that makes it unique.
+
+    ZeroMQ allows 255 bytes; a connection after the first adds its own number.
+    """
+    return f"{prefix}{name.encode()[:MAX_NAME_BYTES].decode(errors='ignore')}/{number}".encode()
+
 
 @lazy_dataclass(frozen=True, slots=True)
 class Identity:
@@ -46,7 +59,7 @@ class Identity:
     @property
     def routing_id(self) -> bytes:
         """The ZeroMQ routing id of its sockets."""
-        return f"{self.name}/{self.incarnation}".encode()
+        return routing_id(self.name, self.incarnation)
 
     @property
     def hello(self) -> Hello:
@@ -108,7 +121,7 @@ class Join:
         self._timeout = timeout
         self._notify = notify
         self._began = clock.now()
-        self._obstacle = "no master admits this worker"
+        self._obstacle = NOT_ADMITTED
         self._notified = False
         self._bundle = bytearray()
         self._last_hello_at = -math.inf
@@ -134,6 +147,10 @@ class Join:
             self._obstacle = why
             if final:
                 self._on_joined(Joined(why=why, final=True))
+
+    def on_connected(self) -> None:
+        """Record that a connection to a master is open: what was in the way before is not any more."""
+        self._obstacle = NOT_ADMITTED
 
     def handle_welcome(self, welcome: Welcome) -> bool:
         """Handle the master's welcome; return whether it is the first."""

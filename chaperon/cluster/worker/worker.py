@@ -158,6 +158,7 @@ class Worker:
     def _on_connection(self, connected: bool) -> None:
         """Pause as soon as the connection is closed: the master will lease this worker's shares to others."""
         if connected:
+            self._join.on_connected()
             self._sender.resend_all()
             self._ping()
             self._sender.flush()
