@@ -469,6 +469,40 @@ def test_every_output_says_in_its_verdict_that_errors_did_not_count(capsys):
     assert summary_line(report).startswith(f"PASS, {said}, ")
 
 
+@pytest.mark.parametrize("load", [iterations(20, users=20), rate(10, hold=2)], ids=["closed", "open"])
+def test_a_visit_that_fails_in_its_init_is_a_failed_visit_in_ledger_series_limits_and_verdict(load):
+    def init(session):
+        if session.visit.number < 3:
+            raise ValueError("no account")
+
+    def told(*limits, **options):
+        return simulated(
+            scenario=Scenario(lambda session: None, init=init, name="shop"), load=load, limits=limits, **options
+        )
+
+    report = told("errors(visits) < 1%")
+
+    assert (report.visits.planned, report.visits.failed) == (20, 3)
+    assert (report["visit"].count, report["visit"].errors) == (20, 3)
+    assert report.verdict is Verdict.FAIL
+    assert errors_of(report) == {("step init", "ValueError"): 3}
+    assert told(strict=True).reasons == ("no limit covers 3 failed visits",)
+
+
+def test_a_cleanup_that_fails_is_an_error_that_no_limit_covers():
+    def cleanup(session):
+        raise ValueError("no way out")
+
+    def told(*limits, **options):
+        scenario = Scenario(lambda session: None, cleanup=cleanup, name="shop")
+        return simulated(scenario=scenario, load=users(3), limits=limits, **options)
+
+    assert told().headline == "PASS, no limit covers errors: 100% of cleanups failed"
+    assert told().warnings[-1] == "no limit covers 3 failed cleanups: no effect on the verdict"
+    assert told(strict=True).reasons == ("no limit covers 3 failed cleanups",)
+    assert told("errors(step cleanup) < 4", strict=True).headline == "PASS"
+
+
 def test_a_check_fails_on_errors_that_no_limit_covers():
     report = judge_check(simulated(lambda session: session.check("sane", False)))
 

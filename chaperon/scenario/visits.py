@@ -148,6 +148,9 @@ class VisitRunner:
             if entered.visited != VisitResult("done"):
                 if entered.visited.fate == "interrupted":
                     self.missed(arrival, now())
+                elif entered.visited.fate == "failed":  # so that the series has as many failed visits as the ledger
+                    active.meter.set_phase(arrival.phase, ())
+                    active.meter.record_in(entry.visits[variant], start, now(), entered.failure, 0, arrival.due, None)
                 self.leave(arrival.entry, arrival.user)
                 return entered.visited
             start = now()

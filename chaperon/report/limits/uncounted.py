@@ -16,7 +16,9 @@ UNCOUNTED = "no limit covers"
 """The beginning of the sentences about such errors."""
 NO_EFFECT = "no effect on the verdict"
 """The end of the sentence about their numbers, unless the run is strict."""
-_KINDS = ("check", "task", "visit")
+_KINDS = ("request", "check", "task", "visit", "cleanup")
+_CLEANUP = "step cleanup"
+"""The series of failures that are in no visit: its visits are over."""
 
 
 class UncountedErrors(NamedTuple):
@@ -32,7 +34,7 @@ ALL_COUNTED = UncountedErrors()
 def uncounted_errors(limits: Sequence[Limit], totals: Totals) -> UncountedErrors:
     """Return "no limit covers 42 failed requests and 7 failed checks", and their shares.
 
-    Errors of requests, checks, tasks and visits are covered where a limit on `errors`, or on their error
+    Errors of requests, checks, tasks, visits and `cleanup` are covered where a limit on `errors`, or on their error
     class, covers them. Warm-up is left out.
     """
     chosen = [limit.reading_for(totals.series) for limit in limits]
@@ -40,12 +42,12 @@ def uncounted_errors(limits: Sequence[Limit], totals: Totals) -> UncountedErrors
     failed: Counter[str] = Counter()
     made: Counter[str] = Counter()
     for key, series in totals.series.items():
-        kind = "request" if key.is_request else key.kind
-        if key.phase == WARM_UP or kind not in ("request", *_KINDS):
+        kind = "request" if key.is_request else "cleanup" if key.name == _CLEANUP else key.kind
+        if key.phase == WARM_UP or kind not in _KINDS:
             continue
         made[kind] += series.count
         failed[kind] += max(series.errors - _covered(speaking, key, totals), 0) if series.errors else 0
-    kinds = [kind for kind in ("request", *_KINDS) if failed[kind]]
+    kinds = [kind for kind in _KINDS if failed[kind]]
     if not kinds:
         return ALL_COUNTED
     numbers = _listed([count_text(failed[kind], f"failed {kind}") for kind in kinds])
