@@ -486,6 +486,58 @@ def test_outputs_that_leave_no_stream_are_refused(command, args, why):
     assert (done.returncode, done.stderr) == (2, f"chaperon: {why}\n")
 
 
+@pytest.mark.parametrize(
+    ("args", "why"),
+    [
+        (("local", "shop.py", "--json", "shop.py"), "--json shop.py is a file that is read: give another path"),
+        (
+            ("check", "shop.py:visitor", "--html", "./shop.py"),
+            "--html ./shop.py is a file that is read: give another path",
+        ),
+        (
+            ("local", "pack.shop", "--run-file", "pack/shop.py"),
+            "--run-file pack/shop.py is a file that is read: give another path",
+        ),
+        (("local", "shop.py", "--json", "link"), "--json link is a file that is read: give another path"),
+        (("report", "a.chap", "--markdown", "a.chap"), "--markdown a.chap is a file that is read: give another path"),
+        (
+            ("compare", "a.chap", "b.chap", "--csv", "b.chap"),
+            "--csv b.chap is a file that is read: give another path",
+        ),
+        (("page", "shop.py", "--log-file", "shop.py"), "--log-file shop.py is a file that is read: give another path"),
+        (
+            ("local", "shop.py", "--json", "x.out", "--html", "pack/../x.out"),
+            "--json and --html both write pack/../x.out: give each a file of its own",
+        ),
+        (
+            ("find", "shop.py", "--run-file", "x.out", "--junit", "x.out"),
+            "--junit and --run-file both write x.out: give each a file of its own",
+        ),
+    ],
+)  # fmt: skip
+def test_an_output_that_would_replace_another_or_what_is_read_is_refused(command, tmp_path, args, why):
+    texts = {"shop.py": "from chaperon import step\n@step\ndef go(session): pass\n", "a.chap": "a", "b.chap": "b"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "shop.py").write_text(texts["shop.py"])
+    (tmp_path / "link").symlink_to("shop.py")
+
+    done = command(*args)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"chaperon: {why}\n"
+    assert {name: (tmp_path / name).read_text() for name in texts} == texts
+
+
+def test_two_outputs_may_share_a_device(command, tmp_path):
+    (tmp_path / "shop.py").write_text("from chaperon import step\n@step\ndef go(session): pass\n")
+
+    done = command("local", "shop.py", "--quiet", "--json", "/dev/null", "--html", "/dev/null")
+
+    assert (done.returncode, done.stdout) == (0, "PASS\n")
+
+
 @pytest.mark.processes
 @pytest.mark.parametrize("path", ["-", "/dev/stdout"])
 def test_an_output_on_a_standard_output_that_is_closed_is_refused_before_anything_is_sent(tmp_path, target, path):

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from chaperon.cli.config_table import print_config
 from chaperon.cli.foreign_words import foreign_options
 from chaperon.cli.grouped_option import SHOWN, UNBROKEN, GroupedArgument, GroupedOption
+from chaperon.cli.output_collisions import refuse_collisions
 from chaperon.cli.settings import drop_displaced, load_settings
 from chaperon.cli.terminal.lines import print_line, print_warning
 from chaperon.cli.terminal.printing import STDERR, STDOUT, stream_reserved
@@ -109,10 +110,27 @@ class GroupedCommand(HelpfulCommand):
         if SHOWN in ctx.meta:
             print_config(ctx)
             return 0
+        refuse_collisions(self._files_written(ctx), self._words_read(ctx))
         with ExitStack() as streams:
             for number in self._streams_of_outputs(ctx):
                 streams.enter_context(stream_reserved(number))
             return super().invoke(ctx)
+
+    def _files_written(self, ctx: click.Context) -> dict[str, str]:
+        """Return the paths that options of outputs name, by option; "-" is none."""
+        options = (each for each in self.params if isinstance(each, GroupedOption) and each.takes_output)
+        paths = {each.opts[0]: ctx.params.get(each.name or "") for each in options if not each.hidden}
+        return {flag: path for flag, path in paths.items() if path is not None and path != "-"}
+
+    def _words_read(self, ctx: click.Context) -> list[str]:
+        """Return what names the files that are read: the arguments, and the file of a key."""
+        named = [ctx.params.get(each.name or "") for each in self.params if self._names_input(each)]
+        words = [word for value in named for word in (value if isinstance(value, tuple) else (value,))]
+        return [str(word) for word in words if word is not None and word != "-"]
+
+    @staticmethod
+    def _names_input(parameter: click.Parameter) -> bool:
+        return isinstance(parameter, click.Argument) or "--key" in parameter.opts
 
     def _streams_of_outputs(self, ctx: click.Context) -> Collection[int]:
         """Return the descriptors of standard streams that options of outputs name: "-", or a path such as /dev/stderr.
