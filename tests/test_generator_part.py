@@ -4,6 +4,7 @@ import json
 import math
 import random
 from dataclasses import replace
+from io import StringIO
 from itertools import pairwise
 
 import gevent
@@ -27,6 +28,7 @@ from chaperon.report.limits.limit_parser import parse
 from chaperon.report.monitor import RunMonitor
 from chaperon.report.outputs.console import print_report
 from chaperon.report.outputs.json import as_dict
+from chaperon.report.outputs.markdown import markdown_text
 from chaperon.report.report import Verdict
 from chaperon.report.rows import Row
 from chaperon.report.validity.falsified import lateness_warning
@@ -213,8 +215,22 @@ def test_waiting_too_briefly_to_know_leaves_it_for_the_next_run():
 # from windows to figures
 
 
-def run(lag=(), late=(), took=0.01, limits=(), workers=("local",), phases=None, healthy=0.0001, requests=1, trust=()):
-    """The report of a run of three seconds in which these were the lags and the latenesses of each second."""
+def run(
+    lag=(),
+    late=(),
+    took=0.01,
+    limits=(),
+    workers=("local",),
+    phases=None,
+    healthy=0.0001,
+    requests=1,
+    trust=(),
+    waited=0.0,
+):
+    """The report of a run of three seconds in which these were the lags and the latenesses of each second.
+
+    The last visit of each second had *waited* so long before it began.
+    """
     watch = RunMonitor(
         Collector(workers), [parse(text) for text in limits], brake=None, rules=ValidityRules.of(dict(trust))
     )
@@ -227,7 +243,9 @@ def run(lag=(), late=(), took=0.01, limits=(), workers=("local",), phases=None, 
                 recorder.count_visit("shop", moment, "done")
                 for _ in range(requests):
                     recorder.record(Sample(GET, moment, moment + took))
-                recorder.record(Sample(Key("shop", "visit", "visit"), moment, moment + took, due=moment))
+                recorder.record(
+                    Sample(Key("shop", "visit", "visit"), moment, moment + took, due=moment - (i == 199) * waited)
+                )
             window = recorder.cut(health={"healthy_lag": healthy}, phases=phases and phases[at])
             own = {"lag": series_of(list(lag)), "late": series_of(list(late))}
             generator = {what: series for what, series in own.items() if series.good}
@@ -275,6 +293,27 @@ def test_from_a_tenth_a_figure_is_marked_and_from_half_of_it_a_limit_proves_noth
     assert any("marked *" in warning for warning in report.warnings) is mark
     if spoils:
         assert "p95(GET /) < 1s was evaluated on a time that is not the target's: up to 10.0ms" in report.reasons[0]
+
+
+def test_markdown_marks_the_same_figures_as_the_console_and_explains_the_marks():
+    report = run(lag=[0.0] * 90 + [0.004] * 10, late=[0.0002] * 90 + [0.05] * 10, waited=0.3)
+    console = Console(width=200, file=StringIO())
+
+    print_report(report, console)
+
+    lines = [line.strip() for line in console.file.getvalue().splitlines()]
+    printed = dict(line.split("  ", 1) for line in lines if "  " in line)
+    written = {cells[0].strip("* "): cells for cells in map(cells_of, markdown_text(report).splitlines()) if cells}
+    for name in ("GET /", "visit, from when due", "all requests"):
+        figures = printed[name].split()
+        assert written[name][5:] == [figures[n] for n in (4, 6, 7, 9)], name  # p50, p95, p99, max of ten
+    assert any("*" in cell for cells in written.values() for cell in cells[5:])
+    assert "\\* a tenth of it or more may be delay of the generator itself" in markdown_text(report)
+
+
+def cells_of(line):
+    """Return the cells of a row of a Markdown table, without escapes; none of another line."""
+    return [cell.strip().replace("\\", "") for cell in line.strip("|").split("|")] if line.startswith("| ") else []
 
 
 def test_the_share_is_a_rule_of_trust():

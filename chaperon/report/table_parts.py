@@ -1,11 +1,15 @@
-"""Which rows the tables for people show, and what is said of those left out."""
+"""Which rows the tables for people show, with which times, and what is said of those left out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from chaperon.lazy_dataclass import lazy_dataclass
+from chaperon.measure.precision.confidence import PERCENTILES
 from chaperon.measure.quantity import count_text
+from chaperon.report.format import OWN, time_text
+from chaperon.report.percentiles import percentile_text
+from chaperon.report.report import Report
 from chaperon.report.rows import UNTIMED, VALUES, Row, requests_of
 
 SHOWN = 40
@@ -63,3 +67,16 @@ def table_parts(rows: Sequence[Row], limits: Sequence[str]) -> tuple[TablePart, 
 def _table_part(rows: Sequence[Row], limits: Sequence[str]) -> TablePart:
     shown = important_rows(rows, limits)
     return TablePart(rows, shown, left_out_text(rows, shown))
+
+
+def times_of(report: Report, row: Row, *, response: bool = False) -> dict[str, str]:
+    """Return the percentiles of a row with their marks, and `max`, as text by column.
+
+    They are service times, or with *response* response times where the row has them.
+    """
+    population = row.response if response and row.response is not None else row.service
+    cells = {}
+    for name, share in PERCENTILES.items():
+        own = OWN if report.falsified(row, 100 * share, response=response) else ""
+        cells[name] = percentile_text(population, share) + own
+    return {**cells, "max": time_text(population.high if population.good else None)}

@@ -14,12 +14,12 @@ from rich.text import Text
 
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.precision.confidence import PERCENTILES
-from chaperon.report.format import OWN, number_text, share_text, time_text
+from chaperon.report.format import number_text, share_text, time_text
 from chaperon.report.percentiles import percentile_text
 from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import Report
 from chaperon.report.rows import ALL_REQUESTS, ALL_SCENARIOS, IN_ERROR, UNTIMED, Row, requests_of, total_of
-from chaperon.report.table_parts import TablePart, table_parts
+from chaperon.report.table_parts import TablePart, table_parts, times_of
 
 NARROW = 100
 """Columns of a terminal below which three percentiles are shown in place of five."""
@@ -87,7 +87,7 @@ def times_text(report: Report, row: Row) -> str:
     """Return all percentiles that the tables show of a row, with their marks; empty where it has no times."""
     if row.kind in UNTIMED:
         return ""
-    times = [*_times(report, row).values(), *(_times(report, row, response=True).values() if row.response else ())]
+    times = [*times_of(report, row).values(), *(times_of(report, row, response=True).values() if row.response else ())]
     times += [percentile_text(row.in_error, share) for share in PERCENTILES.values()] if row.bad else []
     return " ".join(times)
 
@@ -123,7 +123,7 @@ def _timed_lines(report: Report, timed: TablePart) -> Iterator[_Line]:
         group = row.kind
         yield line
         if row.response is not None:
-            yield _Line(FROM_ITS_START, _times(report, row))
+            yield _Line(FROM_ITS_START, times_of(report, row))
         if row.bad:
             yield _in_error_line(row)
         if row is last:
@@ -142,13 +142,13 @@ def _total_line(report: Report, requests: Sequence[Row]) -> _Line:
     """Return the line of all *requests* together, with their service times: few of them were due at a moment."""
     scenarios = {row.scenario for row in requests}
     total = total_of(requests, ALL_SCENARIOS if len(scenarios) > 1 else scenarios.pop())
-    return _Line(ALL_REQUESTS, {**_counts(total), **_times(report, total)}, style="bold", red=_red(total))
+    return _Line(ALL_REQUESTS, {**_counts(total), **times_of(report, total)}, style="bold", red=_red(total))
 
 
 def _timed_line(report: Report, row: Row) -> _Line:
     """Return the line of a row; with its response time, the headline figure, where it was due at a moment."""
     due = row.response is not None
-    cells = {**_counts(row), **_times(report, row, response=due)}
+    cells = {**_counts(row), **times_of(report, row, response=due)}
     return _Line(row.name, cells, due=due, style="bold" if due else "", red=_red(row))
 
 
@@ -164,15 +164,6 @@ def _counts(row: Row) -> dict[str, str]:
 
 def _red(row: Row) -> frozenset[str]:
     return frozenset({"errors", "err %"} if row.errors else ())
-
-
-def _times(report: Report, row: Row, *, response: bool = False) -> dict[str, str]:
-    population = row.response if response and row.response is not None else row.service
-    cells = {}
-    for name, share in PERCENTILES.items():
-        own = OWN if report.falsified(row, 100 * share, response=response) else ""
-        cells[name] = percentile_text(population, share) + own
-    return {**cells, "max": time_text(population.high if population.good else None)}
 
 
 def _check_lines(checks: TablePart) -> Iterator[_Line]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from chaperon.measure.quantity import count_text
 from chaperon.report.events.event_groups import event_groups, event_line
 from chaperon.report.events.note_text import note_text
 from chaperon.report.exchanges.exchange_names import exchange_paths
-from chaperon.report.format import AT_LEAST, MARKS, number_text, share_text, time_text
+from chaperon.report.format import MARKS, number_text, share_text, time_text
 from chaperon.report.outputs.file_output import FileOutput
-from chaperon.report.percentiles import Population, percentile_text
+from chaperon.report.percentiles import percentile_text
 from chaperon.report.redaction.redaction import redacted_line
 from chaperon.report.report import ErrorRow, Report
 from chaperon.report.rows import ALL_SCENARIOS, IN_ERROR, Row, requests_of, total_of
-from chaperon.report.table_parts import TablePart, table_parts
+from chaperon.report.table_parts import TablePart, table_parts, times_of
 from chaperon.report.texts import one_line_texts
 
 SIGNS = {"PASS": "✓", "FAIL": "✕", "INVALID": "⚠", "ABORTED": "■"}
@@ -25,7 +25,8 @@ LONGEST = 200
 """Characters of a name or message: the middle of a longer one is left out."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!$@])")
 _SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
-_TIMED = ("series", "count", "errors", "err %", "rate/s", *_SHARES, "max")
+_TIMES = (*_SHARES, "max")
+_TIMED = ("series", "count", "errors", "err %", "rate/s", *_TIMES)
 _TIMED_ALIGN = "l r r r r r r r r"
 
 
@@ -83,9 +84,9 @@ def _series(scenario: str, rows: Sequence[Row], report: Report) -> list[str]:
     timed, checks, others = table_parts(rows, [limit.limit for limit in report.limits])
     lines = [f"### {cell(scenario)}", ""]
     if timed.rows:
-        figures = [line for row in timed.shown for line in _timed(row)]
+        figures = [line for row in timed.shown for line in _timed(report, row)]
         if requests_of(timed.rows):
-            figures.append(_total(total_of(timed.rows, scenario)))
+            figures.append(_total(report, total_of(timed.rows, scenario)))
         lines += table(_TIMED, figures, _TIMED_ALIGN) + _more(timed)
     if checks.rows:
         header: tuple[str, ...] = ("checks", "count", "failed", "passed")
@@ -100,32 +101,31 @@ def _all_scenarios(report: Report) -> list[str]:
     """Return the table of all requests, empty if they are of one scenario."""
     if len({row.scenario for row in requests_of(report.rows)}) < 2:
         return []
-    return [f"### {ALL_SCENARIOS}", "", *table(_TIMED, [_total(report.totals[-1])], _TIMED_ALIGN)]
+    return [f"### {ALL_SCENARIOS}", "", *table(_TIMED, [_total(report, report.totals[-1])], _TIMED_ALIGN)]
 
 
 def _more(part: TablePart) -> list[str]:
     return [part.left_out, ""] if part.left_out else []
 
 
-def _timed(row: Row) -> list[tuple[str, ...]]:
+def _timed(report: Report, row: Row) -> list[tuple[str, ...]]:
     """Return the line of a row, and one with the times of its samples in error."""
-    times = row.service if row.response is None else row.response
-    name = cell(row.name) + ("" if row.response is None else ", from when due")
-    lines = [_figures(name, row, times)]
+    due = row.response is not None
+    name = cell(row.name) + (", from when due" if due else "")
+    lines = [_figures(name, row, times_of(report, row, response=due))]
     if row.bad:
         spread = [percentile_text(row.in_error, share) for share in _SHARES.values()]
         lines.append((f"… {IN_ERROR}", f"{row.bad.count:,}", "", "", "", *spread, time_text(row.bad.high)))
     return lines
 
 
-def _total(row: Row) -> tuple[str, ...]:
-    return _figures(f"**{row.name}**", row, row.service)
+def _total(report: Report, row: Row) -> tuple[str, ...]:
+    return _figures(f"**{row.name}**", row, times_of(report, row))
 
 
-def _figures(name: str, row: Row, times: Population) -> tuple[str, ...]:
-    spread = [percentile_text(times, share) for share in _SHARES.values()]
+def _figures(name: str, row: Row, times: Mapping[str, str]) -> tuple[str, ...]:
     errors = f"{row.errors:,}", cell(share_text(row.errors, row.count))
-    return (name, f"{row.count:,}", *errors, f"{row.rate:,.1f}", *spread, time_text(row.max))
+    return (name, f"{row.count:,}", *errors, f"{row.rate:,.1f}", *(times[column] for column in _TIMES))
 
 
 def _check(row: Row) -> tuple[str, ...]:
@@ -138,11 +138,10 @@ def _untimed(row: Row) -> tuple[str, ...]:
 
 
 def _marks(lines: Sequence[str]) -> list[str]:
-    """Return an explanation of the marks that figures in tables carry."""
-    cells = "".join(line for line in lines if line.startswith("| "))
-    found = [f"{cell(mark)} {meaning}" for mark, meaning in MARKS.items() if mark in cells and mark != "*"]
-    if AT_LEAST not in cells:
-        found = [each for each in found if not each.startswith(AT_LEAST)]
+    """Return an explanation of the marks that times in the tables of series carry."""
+    first = _TIMED.index(_TIMES[0])
+    times = "".join(text for line in lines if line.startswith("| ") for text in line.split(" | ")[first:])
+    found = [f"{cell(mark)} {meaning}" for mark, meaning in MARKS.items() if mark in times]
     return [" · ".join(found), ""] if found else []
 
 
