@@ -402,6 +402,25 @@ def test_a_table_has_forty_series_and_says_how_many_more():
     assert total.split()[2] == "5,050"
 
 
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 120])
+def test_a_narrow_table_leaves_columns_out_and_cuts_no_figure(width):
+    def browse(session):
+        for name in ("GET /products", "GET /baskets/of/every/customer"):
+            with session.measure(name, kind="http"):
+                session.sleep(0.0123 + 0.001 * session.random.random())
+        session.record("basket", 1_000)
+
+    shown = table_of(simulated(browse, load=iterations(2_000, users=10)), width)
+
+    long, short = rows = [line for line in shown.splitlines() if line.startswith(" GET")]
+    assert max(map(len, shown.splitlines())) <= width
+    assert all("2,000" in line and "ms " in line for line in rows)
+    (values,) = (line.split() for line in shown.splitlines() if line.startswith(" basket"))
+    assert values[:3] == ["basket", "2,000", "2,000,000"]
+    assert set(values[3:]) <= {"1,000"}
+    assert [long.count("…"), short.count("…")] == [width < 120, width < 40]
+
+
 # errors that no limit covers
 
 

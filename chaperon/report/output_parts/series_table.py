@@ -29,7 +29,7 @@ CENSORED = "censored"
 COUNTS = ("count", "errors", "err %", CENSORED, "rate/s")
 SHORTER = {CENSORED: "cens."}
 """Headings in a narrow table."""
-LEFT_OUT = ("p99.9", "p90", "max", CENSORED, "rate/s")
+LEFT_OUT = ("p99.9", "p90", "max", CENSORED, "rate/s", "p99", "err %", "p50", "min", "mean", "last")
 """The columns that are left out where there is no room for them, the first one first."""
 ELLIPSIS = "…"
 WHEN_DUE = ", from when due"
@@ -203,9 +203,9 @@ def _custom_lines(rows: Sequence[Row]) -> Iterator[_Line]:
 def _table(lines: Sequence[_Line], heading: str, columns: Sequence[str], width: int) -> Table:
     """Return *lines* as a table that is at most *width* wide: names are cut in the middle, no cell is folded."""
     gap = 1 if width < NARROW else 2
-    columns, room = _fitting(lines, columns, width, gap)
+    columns, room = _fitting(lines, heading, columns, width, gap)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, gap - 1, 0, 0))
-    table.add_column(heading, no_wrap=True)
+    table.add_column(cut_middle(heading, room), no_wrap=True)
     for column in columns:
         shorter = SHORTER.get(column, column) if width < NARROW else column
         table.add_column(shorter, justify="right", no_wrap=True)
@@ -230,14 +230,17 @@ def _split(line: _Line, room: int) -> list[tuple[str, dict[str, str]]]:
     return [(cut_middle(name, room), counts), (DUE_ALONE, times)]
 
 
-def _fitting(lines: Sequence[_Line], columns: Sequence[str], width: int, gap: int) -> tuple[Sequence[str], int]:
+def _fitting(
+    lines: Sequence[_Line], heading: str, columns: Sequence[str], width: int, gap: int
+) -> tuple[Sequence[str], int]:
     """Return the columns for which there is room, and how many columns of the terminal remain for names."""
     shorter = SHORTER if width < NARROW else {}
     needed = {
         column: max(len(shorter.get(column, column)), *(cell_len(line.cells.get(column, "")) for line in lines))
         for column in columns
     }
-    longest = max(cell_len(redacted_line(line.name)) + (len(WHEN_DUE) if line.due else 0) for line in lines)
+    names = (cell_len(redacted_line(line.name)) + (len(WHEN_DUE) if line.due else 0) for line in lines)
+    longest = max(len(heading), *names)
     candidates = iter([column for column in LEFT_OUT if column in columns])
     while True:
         room = width - 2 - sum(needed[column] + gap for column in columns)
