@@ -7,6 +7,7 @@ import random
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -15,10 +16,11 @@ import pytest
 from browser import CHROMIUM, Browser, contrast
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scenes import simulated
 from test_ci_outputs import HOSTILE, PLAN, report_of
 from test_fleet import Ground
 
-from chaperon import Environment, Scenario, rate, read_run, run, step
+from chaperon import BlockTimeout, Environment, Scenario, iterations, rate, read_run, run, step
 from chaperon.execution.running import Running
 from chaperon.measure.sample import Key
 from chaperon.measure.series import Series
@@ -255,6 +257,15 @@ def rows_of(browser):
     )
 
 
+def failing(session):
+    """Make a request that ends in an error, and one that is cut."""
+    with session.measure("GET /bad", kind="http") as reply:
+        session.sleep(1)
+        reply.fail("http 500")
+    with suppress(BlockTimeout), session.timeout(1), session.measure("GET /cut", kind="http"):
+        session.sleep(5)
+
+
 @pytest.mark.page
 class TestInChromium:
     pytestmark = in_chromium
@@ -264,6 +275,25 @@ class TestInChromium:
 
         assert browser.messages == []
         assert set(browser.requests) <= {path.as_uri(), "about:blank"}
+
+    def test_a_series_without_a_good_sample_has_dashes_and_one_with_few_has_question_marks(self, shown, tmp_path):
+        browser, _, path = shown
+        report = simulated(failing, load=iterations(3), limits=["errors < 100"])
+        page = tmp_path / "failing.html"
+        page.write_text(html_of(page_payload(report, PLAN, RunSteps())), encoding="utf-8")
+
+        browser.open(page.as_uri())
+
+        texts = browser.value(
+            "[...document.querySelectorAll('#rows tr.row')].map(row => [...row.cells].map(c => c.textContent))"
+        )
+        browser.open(path.as_uri())
+        assert {name: cells for name, _, _, _, _, *cells, _ in texts} == {
+            "GET /bad  http": ["–", "–", "–", "–"],
+            "GET /cut  http": ["?", "?", "?", "–"],
+            "step failing": ["?", "?", "?", "2.00s"],
+            "visit": ["?", "?", "?", "2.00s"],
+        }
 
     def test_every_figure_of_the_tables_is_the_one_of_the_json(self, shown):
         browser, report, _ = shown

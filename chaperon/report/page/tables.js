@@ -13,7 +13,8 @@ const MARKS = { "?": "too few samples that are independent of each other: neighb
   "*": "a tenth of it or more may be delay of the generator itself", "≥": "falls among samples that were cut before they ended", "≈": "approximate: from histograms", "±": "half of the 95 % interval" };
 function percentileCell(row, name) {
   const bound = row.at_least && row.at_least[name], value = row[name], marked = [];
-  const text = bound !== undefined && bound !== null && value === null ? "≥ " + timeText(bound) : value === null && row.count && !row.approximate ? UNKNOWN : timeText(value);
+  const some = row.count > row.errors || row.censored; // percentiles are of good and censored samples
+  const text = bound !== undefined && bound !== null && value === null ? "≥ " + timeText(bound) : value === null && some && !row.approximate ? UNKNOWN : timeText(value);
   const interval = row.intervals && !row.approximate ? row.intervals[name] : null;
   const asked = DATA.finished || interval || FETCHED.has(keyOf(row)); // while live a row has intervals once it was opened
   if (value !== null && !row.approximate && asked) {
