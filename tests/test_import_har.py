@@ -1,6 +1,8 @@
 """`chaperon import har`: recordings of three browsers, written for these tests against the shop of the examples."""
 
+import ast
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,35 @@ def test_a_token_of_one_page_is_read_from_it_again(importing, shop):
     assert '"csrf_token": session.assigned.csrf_token' in text
     assert "5f2c9e01ab34cd77" not in text
     assert shop.counts["login of ada"] == 1
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        '<input type="hidden" name="csrf" value="5f2c9e01ab34">',
+        "<input type='hidden' name='csrf' value='5f2c9e01ab34'>",
+        "<input type=hidden name=csrf value=5f2c9e01ab34>",
+        '<input value=5f2c9e01ab34 type="hidden" name=csrf>',
+        "<input name=\"csrf\" value='5f2c9e01ab34' type=HIDDEN />",
+        "<meta name=csrf-token content=5f2c9e01ab34>",
+    ],
+)
+def test_a_hidden_field_is_read_from_the_page_again_with_quotes_of_any_kind_and_without(tag):
+    sent = {"text": "csrf=5f2c9e01ab34", "mimeType": "application/x-www-form-urlencoded"}
+    page = f"<form>{tag.replace('csrf', 'csrf_of_another_form').replace('5f2c9e01ab34', 'another')}\n{tag}</form>"
+
+    text = import_source(
+        "har", har(entry("http://x/", answer=page, kind="text/html"), entry("http://x/in", "POST", postData=sent))
+    ).text
+
+    (pattern,) = [call.args[0].value for call in ast.walk(ast.parse(text)) if is_find(call)]
+    assert re.findall(pattern, page) == ["5f2c9e01ab34"]
+    assert "5f2c9e01ab34" not in text
+
+
+def is_find(node):
+    """Return whether a node is a call of response.find(…)."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "find"
 
 
 @pytest.mark.processes

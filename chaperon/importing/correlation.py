@@ -25,7 +25,7 @@ DEEPEST = 12
 """Levels of a JSON body that are searched."""
 
 _INPUT = re.compile(r"<(?:input|meta)\b[^>]*>", re.IGNORECASE)
-_ATTRIBUTE = re.compile(r"""([a-zA-Z-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_ATTRIBUTE = re.compile(r"""([a-zA-Z-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 _ID = re.compile(r"(?:.*_|.*[a-z](?=I))?(?:id|ID|Id|uuid|guid)")
 
 
@@ -133,25 +133,28 @@ def _hint(path: list[str]) -> str:
 def _html_values(text: str) -> Iterator[tuple[Any, str, str]]:
     """Yield the values of hidden fields and of meta tags for tokens; others are what a user typed or chose."""
     for tag in _INPUT.findall(text):
-        found = {name.lower(): double or single for name, double, single in _ATTRIBUTE.findall(tag)}
+        found = {name.lower(): "".join(quoted) for name, *quoted in _ATTRIBUTE.findall(tag)}
         name, value = found.get("name", ""), found.get("value", found.get("content", ""))
         hidden = found.get("type", "").lower() == "hidden" or ("csrf" in name.lower() and "content" in found)
         if name and value and hidden:
             sought = "value" if "value" in found else "content"
-            parts = [_pattern("name", re.escape(name), tag), _pattern(sought, "([^\"']+)", tag)]
+            parts = [_pattern("name", re.escape(name), tag), _pattern(sought, None, tag)]
             if tag.find(f"{sought}=") < tag.find("name="):
                 parts.reverse()
             yield unescape(value), f"response.find({_raw('[^>]*'.join(parts))})", name
 
 
-def _pattern(attribute: str, value: str, tag: str) -> str:
-    quote = "'" if f"{attribute}='" in tag else '"'
-    return f"{attribute}={quote}{value}{quote}"
+def _pattern(attribute: str, value: str | None, tag: str) -> str:
+    """Return a regular expression of an attribute as *tag* has it, with quotes or without; its value for None."""
+    quote = tag.partition(f"{attribute}=")[2][:1]
+    if quote in ("'", '"'):
+        return f"{attribute}={quote}{value or f'([^{quote}]+)'}{quote}"
+    return rf"{attribute}={value}[\s/>]" if value else rf"{attribute}=([^\s>]+)"
 
 
 def _raw(pattern: str) -> str:
     """Return a regular expression as a raw literal where that is possible."""
-    plain = pattern.replace(r"\-", "-").replace("[^\"']", "[^']" if "='(" in pattern else '[^"]')
+    plain = pattern.replace(r"\-", "-")
     quote = "'" if '"' in plain else '"'
     if "\\" not in plain or quote in plain or not plain.isprintable():
         return text_literal(plain)
