@@ -406,6 +406,24 @@ def test_expect_has_one_deadline_for_the_whole_wait(websocket_server):
     assert 0.1 <= report["ws recv /"].service.censored.high < 0.3
 
 
+@pytest.mark.parametrize(
+    ("wait", "what"),
+    [
+        (lambda ws: ws.recv(timeout=0.02), "message"),
+        (lambda ws: next(iter(ws)), "message"),
+        (lambda ws: ws.expect("never", timeout=0.02), "matching message"),
+        (lambda ws: ws.request({"id": 1}, "id", timeout=0.02), "reply"),
+        (lambda ws: ws.ping(timeout=0.02), "PONG"),
+    ],
+)
+def test_a_wait_that_ends_says_what_did_not_come(websocket_server, wait, what):
+    def steps(session):
+        with pytest.raises(WebSocketTimeout, match=rf"^no {what} on /t within 0\.02 s$"):
+            wait(session.ws("/t", timeout=(5, 0.02)))
+
+    perform(websocket_server(lambda peer: gevent.sleep(1)), steps)
+
+
 def test_a_failing_predicate_is_the_fault_of_who_asked(websocket_server):
     def steps(session):
         with session.ws() as ws:

@@ -88,8 +88,10 @@ class MeasuredCalls:
         if not (over and is_a(exc, WebSocketClosed)):
             self.metrics.waited(series, start, self.metrics.now(), exc, listened=listened)
 
-    def wait(self, how: Callable[[float | None], Any] | None, within: float | None, start: float) -> Any:
-        """Return what *how* returns, the next message for None; blocks since *start*.
+    def wait(
+        self, how: Callable[[float | None], Any] | None, within: float | None, start: float, wanted: str = "message"
+    ) -> Any:
+        """Return what *how* returns, the next message for None; blocks since *start*. *wanted* names it in the error.
 
         Raises WebSocketTimeout, WebSocketClosed.
         """
@@ -100,7 +102,7 @@ class MeasuredCalls:
         except WaitExpired as exc:
             if not exc.raised_here:
                 raise
-            raise WebSocketTimeout(f"no matching message or PONG on {metrics.place} within {within:g} s") from None
+            raise WebSocketTimeout(f"no {wanted} on {metrics.place} within {within:g} s") from None
         finally:
             metrics.lag.end(metrics.now())
 
@@ -112,7 +114,7 @@ class MeasuredCalls:
         over = self.protocol.closed is not None
         listened = how is None and (may_end or not self.unanswered)
         try:
-            message: Message = self.wait(how, within, start)
+            message: Message = self.wait(how, within, start, "message" if how is None else "matching message")
         except BaseException as exc:
             if may_end and is_a(exc, WebSocketClosed) and exc.code in USUAL_ENDS:
                 return None

@@ -208,7 +208,7 @@ class WebSocket:
             start = self.send(message) if isinstance(message, (str, bytes)) else self.send_json(message)
             inbox = self._protocol.inbox
             reply: Message = self._calls.wait(
-                lambda within: inbox.remove_first(wants, within), self._span(timeout), start
+                lambda within: inbox.remove_first(wants, within), self._span(timeout), start, "reply"
             )
         except BaseException as exc:
             self._calls.failed(series, start, exc, over)
@@ -229,7 +229,7 @@ class WebSocket:
         start = self._metrics.now()
         over = self._protocol.over
         try:
-            answered: float = self._calls.wait(self._protocol.ping, self._span(timeout), start)
+            answered: float = self._calls.wait(self._protocol.ping, self._span(timeout), start, "PONG")
         except BaseException as exc:
             self._calls.failed(series, start, exc, over)
             raise
