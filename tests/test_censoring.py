@@ -609,6 +609,16 @@ def test_more_than_one_in_a_hundred_censored_warns_whatever_the_limits():
     )
 
 
+def test_the_warning_names_bodies_that_were_too_large_where_there_are_some():
+    large = Failure("body too large", "the body is larger than 16 bytes", censored=True)
+
+    report = report_of([Sample(GET, 0.0, 0.01, failure) for failure in [None] * 50 + [CUT] * 20 + [large] * 30])
+
+    assert report.warnings[0].startswith(
+        "50 of 100 requests (50.0%) did not end (50 timed out, interrupted or ended by 'body too large'): "
+    )
+
+
 def test_steps_and_calls_that_are_cut_do_not_warn_by_themselves():
     report = report_of(rows_of([0.01] * 10, [1.0] * 90, Key("shop", "step home", "step")))
 

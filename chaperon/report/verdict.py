@@ -113,6 +113,9 @@ CENSORED = 0.01
 """Largest share of all requests, or of all visits, that may be censored without a warning."""
 
 
+TOO_LARGE = "body too large"
+"""The error class of a response that was cut at `max_body`."""
+
 WORKERS_NAMED = 3
 """Lost workers that a text names."""
 
@@ -125,12 +128,14 @@ def censored_warnings(totals: Totals) -> list[str]:
     found = []
     counted = [(key, series) for key, series in totals.series.items() if key.phase != WARM_UP]
     lost = any(counts.lost for counts in totals.ledger.values())
+    large = any(error == TOO_LARGE for *_, error in totals.errors)
+    ways = ["timed out", "interrupted", *([f"ended by {TOO_LARGE!r}"] if large else [])]
     for what, kept, ended in (
-        ("requests", [series for key, series in counted if key.is_request], "timed out or interrupted"),
+        ("requests", [series for key, series in counted if key.is_request], _either(ways)),
         (
             "visits",
             [series for key, series in counted if key.kind == "visit"],
-            "timed out, interrupted or lost with a worker" if lost else "timed out or interrupted",
+            _either([*ways, *(["lost with a worker"] if lost else [])]),
         ),
     ):
         cut = sum(s.censored.count for s in kept)
@@ -138,12 +143,17 @@ def censored_warnings(totals: Totals) -> list[str]:
         total = sum(s.count for s in kept) + waited
         if total and cut + waited > CENSORED * total:
             never = "never begun or lost with a worker" if lost and what == "visits" else "never begun"
-            ways = [f"{n:,} {how}" for n, how in ((cut, ended), (waited, never)) if n]
+            parts = [f"{n:,} {how}" for n, how in ((cut, ended), (waited, never)) if n]
             found.append(
                 f"{cut + waited:,} of {total:,} {what} ({(cut + waited) / total:.1%}) did not end"
-                f" ({', '.join(ways)}): percentiles that lie among them are lower bounds, marked {AT_LEAST}"
+                f" ({', '.join(parts)}): percentiles that lie among them are lower bounds, marked {AT_LEAST}"
             )
     return found
+
+
+def _either(words: Sequence[str]) -> str:
+    """Return "timed out, interrupted or lost"."""
+    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _unmeasured_warnings(totals: Totals) -> list[str]:
