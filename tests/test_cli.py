@@ -171,6 +171,7 @@ WRONG = {
     "wrong bracket": (["local", "shop.py", "--url", "http://[::1"], BROWSE, 3, "is not a base URL"),
     "wrong port": (["local", "shop.py", "--url", "http://localhost:99999"], BROWSE, 3, "is not a base URL"),
     "unknown entry": (["local", "shop.py", "--only", "nope"], BROWSE, 2, "no entry 'nope'"),
+    "no kind of source": (["import"], BROWSE, 2, "'KIND'. Choose from: curl, har, openapi, postman, locust; "),
     "bad file name": (["new", "what?"], BROWSE, 2, "is not a name for a Python file"),
 }
 

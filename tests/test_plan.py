@@ -96,6 +96,20 @@ def test_a_ramp_and_a_hold_within_the_warm_up_are_one_line(plan):
     ]
 
 
+@pytest.mark.parametrize(
+    ("load", "line"),
+    [
+        ("users(1, hold=5)", r"steady +0:00 to 0:05 +1 user\n"),
+        ("users(2, hold=5)", r"steady +0:00 to 0:05 +2 users\n"),
+        ("rate(1, hold=5)", r"steady +0:00 to 0:05 +1 visit/s\n"),
+        ("users_per_second(1, visits=2, hold=5)", r"steady +0:00 to 0:05 +1 user/s\n"),
+        ("users(1, ramp=5, hold=5)", r"ramp +0:00 to 0:05 +0 → 1 users\n"),
+    ],
+)
+def test_one_user_is_singular(plan, load, line):
+    assert re.search(line, plan("--only", "api", "--load", load))
+
+
 def test_nothing_is_sent(plan):
     plan()
 

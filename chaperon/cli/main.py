@@ -127,7 +127,8 @@ def main() -> None:
     except click.ClickException as exc:
         context = getattr(exc, "ctx", None)
         where = f"; {context.command_path} --help says more" if context else ""
-        print_error(f"{exc.format_message().rstrip('.')}{where}")
+        words = exc.format_message().split()  # choices stand on lines of their own
+        print_error(f"{' '.join(words).rstrip('.')}{where}")
         code = exc.exit_code
     except (click.Abort, KeyboardInterrupt) as exc:
         if str(exc):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from itertools import groupby, islice
 
@@ -22,6 +23,7 @@ from chaperon.report.format import time_text
 
 WIDE = 72
 FIRST = 5
+_PLURAL = re.compile("s(?=/|$)")
 _UNUSED = (
     "headers",
     "timeout",
@@ -68,12 +70,19 @@ def _print_part(part: Share) -> None:
         stages = list(grouped)
         end = stages[-1].end
         until = "the end" if math.isinf(end) else _clock_text(end)
-        print_line(f"  {phase:<24} {_clock_text(stages[0].at):>8} to {until:<8} {_levels_text(stages)} {load.unit}")
+        print_line(
+            f"  {phase:<24} {_clock_text(stages[0].at):>8} to {until:<8} {_with_unit(_levels_text(stages), load.unit)}"
+        )
     print_line(f"  {_description(load, part)}")
     if first := [f"{part.at + at:.3f}" for _, at in islice(load.schedule(seed=part.source), FIRST)]:
         print_line(f"  due at {', '.join(first)} … s")
     if part.until is None:
         print_line("  it ends when all visits have been made")
+
+
+def _with_unit(levels: str, unit: str) -> str:
+    """Return a level with its unit: "5 users", "1 user", "1 visit/s"."""
+    return f"{levels} {_PLURAL.sub('', unit, count=1) if levels == '1' else unit}"
 
 
 def _levels_text(stages: Sequence[Stage]) -> str:
