@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import time
+from contextlib import suppress
 from itertools import pairwise
 
 import gevent
@@ -19,7 +20,7 @@ from scenes import once, simulated
 from stage import Stage
 from thorough import examples
 
-from chaperon import Environment, Scenario, Verdict, iterations, rate, run, step, users
+from chaperon import Environment, Scenario, Verdict, iterations, rate, run, step, users, users_per_second
 from chaperon.cli.terminal.live_line import live_lines
 from chaperon.cluster.journal.journal import Journal
 from chaperon.cluster.journal.journal_file import JournalHeader
@@ -37,6 +38,7 @@ from chaperon.errors import (
     WebSocketClosed,
     WebSocketTimeout,
 )
+from chaperon.execution.running import Running
 from chaperon.interrupts import marked
 from chaperon.measure.encoding.window_codec import pack_window, unpack_window
 from chaperon.measure.failures import failure_of
@@ -473,6 +475,43 @@ def test_a_visit_whose_init_is_interrupted_never_began():
 
     assert (report["visit"].count, report["visit"].never_begun) == (0, 20)
     assert report["step init"].censored == 20
+
+
+@pytest.mark.parametrize(
+    ("load", "planned"),
+    [
+        (users_per_second(1, visits=3, hold=5), 15),
+        (users_per_second(1, visits=3, hold=5, think=30), 15),
+        (iterations(9, users=2, hold=3), 9),
+        (iterations(5, users=2, each=True, hold=3), 10),
+        (rate(2, hold=4), 8),
+        (users(2, hold=3), 2),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("end", ["by itself", "at once"])
+def test_the_ledger_balances_where_visits_cannot_be_interrupted(load, planned, end):
+    def stubborn(session):
+        for _ in range(1000):
+            with suppress(BaseException):
+                session.sleep(1)
+
+    clock = VirtualClock()
+    environment = Environment(scenarios=[run(Scenario(stubborn), load)], grace=1.0)
+    running = Running(environment.plan(), clock=clock).start()
+    if end == "at once":
+        clock.run(lambda: clock.now() >= running.began + 4.5)
+        running.end_now("ended at once by Ctrl-C")
+    clock.run(lambda: running.ended)
+    report = running.report()
+
+    counts = report.visits
+    begun = counts.interrupted
+    assert begun > 0
+    assert counts.done == counts.lost == 0
+    assert counts.planned == begun + counts.dropped == planned
+    assert not [reason for reason in report.reasons if "lost" in reason or "balance" in reason]
+    assert report.verdict is (Verdict.FAIL if end == "by itself" else Verdict.ABORTED)
 
 
 def test_a_visit_that_cannot_be_interrupted_is_recorded_once():

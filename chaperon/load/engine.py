@@ -200,6 +200,7 @@ class Engine:
             flight.after(self._patience, flight.over.set)
             flight.over.wait()
         self._finished = True
+        self._close_loads()
         flight.close()
         if flight.abandoned:
             gevent.sleep(0)  # those that end as they are killed record their blocks themselves
@@ -222,6 +223,7 @@ class Engine:
         if self._flight.stopped is None:
             self._flight.stopped = self._clock.now()
         self._finished = True
+        self._close_loads()
         self._flight.close()
         self._flight.record_unended()
         self._flight.over.set()
@@ -235,7 +237,15 @@ class Engine:
         if share.until is not None:
             over = self._began + share.until + self._grace - self._clock.now()
             flight.after(over, partial(flight.interrupt, progress))
-            flight.after(over + self._patience, partial(flight.abandon, progress))
+            flight.after(over + self._patience, partial(self._abandon_share, progress, load))
+
+    def _abandon_share(self, progress: ShareProgress, load: Performer) -> None:
+        load.close()
+        self._flight.abandon(progress)
+
+    def _close_loads(self) -> None:
+        for load in self._loads.values():
+            load.close()
 
     def _when(self, at: float | None, deed: Callable[[float], None]) -> None:
         """Call *deed* now, or at offset *at* of the run if that is in the future."""

@@ -6,10 +6,11 @@ from functools import partial
 from typing import cast
 
 from chaperon.load.arrival import Arrival
-from chaperon.load.in_flight import LONG_REST, SUSPENSION_CHECK
+from chaperon.load.in_flight import LONG_REST, SUSPENSION_CHECK, VisitsInFlight
 from chaperon.load.kinds.users_per_second import UsersPerSecond
 from chaperon.load.performers.open_load import OpenLoad
-from chaperon.load.performers.performer import drawn
+from chaperon.load.performers.performer import Terms, drawn
+from chaperon.load.share import ShareProgress
 
 
 class _ArrivedUser:
@@ -33,6 +34,15 @@ class ArrivingUsers(OpenLoad):
     after a stop, after the share's time and grace, or after a visit that ended the session.
     """
 
+    def __init__(self, flight: VisitsInFlight, progress: ShareProgress, terms: Terms) -> None:
+        super().__init__(flight, progress, terms)
+        self._present: set[_ArrivedUser] = set()
+
+    def close(self) -> None:
+        """Count the further visits of the users that are still there as dropped: they will not end."""
+        while self._present:
+            self._drop_further(self._present.pop())
+
     def _arrive(self, number: int, due: float) -> None:
         flight = self._flight
         now = flight.clock.now()
@@ -41,11 +51,13 @@ class ArrivingUsers(OpenLoad):
             self._drop(number, due, now, "late")
             return
         flight.present += 1
-        self._continue(_ArrivedUser(number, due))
+        user = _ArrivedUser(number, due)
+        self._present.add(user)
+        self._continue(user)
 
     def _continue(self, user: _ArrivedUser) -> None:
         """Make the visits of a user until it leaves, or until a long rest, after which another greenlet continues."""
-        flight, progress, share = self._flight, self._progress, self._progress.share
+        flight, share = self._flight, self._progress.share
         resting = False
         try:
             resting = self._make_visits(user)
@@ -53,9 +65,14 @@ class ArrivingUsers(OpenLoad):
             if not resting:
                 flight.present -= 1
                 flight.flying[self._leg] -= 1
-                for _ in range(cast(UsersPerSecond, progress.load).visits - user.made):
-                    flight.count_visit(progress, user.due, "dropped")
+                if user in self._present:
+                    self._present.discard(user)
+                    self._drop_further(user)
                 flight.visitor.leave(share.entry, share.unique(user.number))
+
+    def _drop_further(self, user: _ArrivedUser) -> None:
+        for _ in range(cast(UsersPerSecond, self._progress.load).visits - user.made):
+            self._flight.count_visit(self._progress, user.due, "dropped")
 
     def _make_visits(self, user: _ArrivedUser) -> bool:
         """Make visits until the user leaves (False) or is parked (True)."""

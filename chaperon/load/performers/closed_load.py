@@ -230,8 +230,13 @@ class ClosedLoad:
 
     def _drop_the_rest(self) -> None:
         """Count the remaining iterations as dropped when no user is left to make them."""
+        if not (self._active or self._starting):
+            self.close()
+
+    def close(self) -> None:
+        """Count the remaining iterations as dropped; users that are still there will not end."""
         flight, progress, load = self._flight, self._progress, self._load
-        if self._active or self._starting or not isinstance(load, Iterations) or progress.released:
+        if not isinstance(load, Iterations) or progress.released:
             return
         now = flight.clock.now()
         for _ in range(load.quota(progress.share.index, progress.share.of) - progress.taken):

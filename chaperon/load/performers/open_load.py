@@ -47,6 +47,9 @@ class OpenLoad:
         self._progress.load = self._progress.load.following(curve)
         self._restart()
 
+    def close(self) -> None:
+        """Do nothing: each visit that was planned has begun or was dropped."""
+
     def run(self) -> None:
         """Start every visit of the share when it is due. Blocks until the time of the share is over."""
         flight, progress = self._flight, self._progress

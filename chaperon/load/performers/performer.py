@@ -20,6 +20,9 @@ class Performer(Protocol):
     def follow_curve(self, curve: Curve) -> None:
         """Continue along another curve, the load having been changed live."""
 
+    def close(self) -> None:
+        """Count the planned visits that no greenlet will make any more as dropped. Does not block."""
+
 
 class Pool:
     """The idle users of the open loads of an engine, and how many were created."""
