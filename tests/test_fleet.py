@@ -13,6 +13,7 @@ from chaperon.cluster.bundle import ScenarioBundle
 from chaperon.cluster.master.cluster_run import ClusterRun
 from chaperon.cluster.master.coordinator import Patience
 from chaperon.cluster.master.leases import LeaseTable
+from chaperon.cluster.master.losses import ROWS_NOTE
 from chaperon.cluster.transport.in_memory import LossyNetwork
 from chaperon.cluster.worker.engine_codes import LEFT, ORPHANED, OVER, REFUSED
 from chaperon.cluster.worker.join import Identity
@@ -474,6 +475,7 @@ def test_no_row_of_a_feed_is_taken_twice_by_whomever(ground, lost):
 
     twice = len(rows) - len(set(rows))
     assert twice <= 5 if lost else twice == 0  # what was dealt after the last ping, half a second ago, is not knows
+    assert report.notes.get(ROWS_NOTE, 0) == int(lost)
     assert report.ledger["shop"].balanced
     assert len(set(rows)) > 600
 

@@ -201,7 +201,8 @@ def test_visits_of_users_behind_a_cut_link_that_never_heals_are_estimated_and_ju
     assert report.verdict is Verdict.INVALID
     (reason,) = report.reasons
     assert re.fullmatch(
-        r"about 1\d\d visits that w1 began after the last word are in no count: with lost ones: \d+\.\d%, more than 1%",
+        r"about 1\d\d visits that w1 began after the last word are in no count, "
+        r"beside \d+ that were lost: \d+\.\d%, more than 1%",
         reason,
     )
 

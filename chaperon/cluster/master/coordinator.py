@@ -37,7 +37,7 @@ from chaperon.measure.quantity import count_text, names_text
 from chaperon.report.monitor import ABORT_GRACE, RunMonitor
 from chaperon.report.verdict import WORKERS_NAMED, lost_visits
 
-UNSEEN = "visits or so that lost workers may have begun after the last word: in no count"
+UNSEEN = "visits begun by lost workers after the last word, by an estimate: in no count"
 
 CHANGE_LEAD_TIME = 0.5
 """Seconds between a change of the load and its moment, so that every worker has received it by then."""
@@ -366,9 +366,10 @@ class Coordinator:
         if more and share <= self._lost:
             planned = sum(counts.planned for counts in totals.ledger.values())
             share = (share * planned + more) / (planned + more)
+            lost = sum(counts.lost for counts in totals.ledger.values())
             text = (
                 f"about {count_text(more, 'visit')} that {names_text(unseen, WORKERS_NAMED)} began after the last word "
-                f"{'is' if more == 1 else 'are'} in no count: with lost ones"
+                f"{'is' if more == 1 else 'are'} in no count{f', beside {lost:,} that were lost' if lost else ''}"
             )
         if share > self._lost:
             self._monitor.add_fault(f"{text}: {share:.1%}, more than {self._lost * 100:.4g}%")

@@ -15,6 +15,8 @@ from chaperon.load.share import Share
 from chaperon.measure.window import VisitCounts, Window
 from chaperon.report.monitor import RunMonitor
 
+ROWS_NOTE = "lost workers on unique rows: those taken after the last word may have been taken again"
+
 
 class LossAccounting:
     """Adds the windows of all workers to the monitor's collector, and corrects the ledger for the workers given up.
@@ -62,6 +64,8 @@ class LossAccounting:
                 else:
                     reported_by_successor.add((lease.share, lease.attempt))
             known[lease.share] = taken, rows
+            if rows:
+                worker.loss_notes.add(ROWS_NOTE)
             worker.loss_notes.add(self._shares[lease.share].load.lost_note)
         self._leases.revoke(worker.peer, known)
         if not begun:

@@ -27,6 +27,7 @@ SINGULAR = {
     "seconds lost": "second lost",
     "series that keep their name": "series that keeps its name",
     "sizes left out": "size left out",
+    "visits begun by": "visit begun by",
     "visits were in flight": "visit was in flight",
     "visits ended because": "visit ended because",
     "visits that a worker given up has made, and its": "visit that a worker given up has made, and its",
