@@ -12,9 +12,11 @@ from thorough import some
 
 from chaperon import iterations, rate, users
 from chaperon.cluster.master.coordinator import UNSEEN
+from chaperon.cluster.master.windows import LossCorrections
 from chaperon.load.kinds.iterations import Iterations
 from chaperon.load.kinds.rate import Rate
 from chaperon.load.kinds.users import Users
+from chaperon.measure.window import VisitCounts, Window
 from chaperon.report.report import Verdict
 
 pytestmark = pytest.mark.long
@@ -220,3 +222,13 @@ def test_visits_of_a_plan_are_not_estimated(load):
     _, report = lost_at(10.0, load)
 
     assert UNSEEN not in report.notes
+
+
+def test_a_late_window_of_visits_that_none_has_missed_leaves_none_missed():
+    corrections = LossCorrections()
+    late = Window("w1", 3, 2, ledger={("shop", 1): VisitCounts(planned=4, done=4)})
+    changed = corrections.record_window(late, given_up=True, scheduled=frozenset({"shop"}), found={})
+
+    assert not changed
+    assert not corrections.missed
+    assert corrections.duplicated == 4

@@ -185,7 +185,7 @@ class LossCorrections:
                 changed.append(place)
         changes: LedgerChanges = {}
         for place in changed:
-            known = min(self._declared[place], self._late[place])
+            known = min(self._declared.get(place, 0), self._late.get(place, 0))
             more = known - self._corrected[place]
             if more:
                 self._corrected[place] = known
