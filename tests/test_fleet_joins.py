@@ -3,7 +3,7 @@
 import pytest
 from test_fleet import Ground, events
 
-from chaperon import rate, users
+from chaperon import iterations, rate, users
 from chaperon.cluster.worker.engine_codes import GIVEN_UP, OVER, UNABLE
 from chaperon.errors import LoadError, WorkersMissing
 from chaperon.report.report import Verdict
@@ -138,3 +138,24 @@ def test_a_name_that_looks_like_a_second_life_of_another_worker_is_one_of_its_ow
     assert ledger.planned == 600
     assert ledger.balanced
     assert not [reason for reason in report.reasons if "windows" in reason]
+
+
+LOADS = [(rate(20, hold=10), 200), (users(4, hold=10), 400), (iterations(100, users=4), 100), (users(4), 4)]
+
+
+@pytest.mark.parametrize("moment", [0.2, 0.95, 1.0, 1.05])
+@pytest.mark.parametrize(("load", "visits"), LOADS, ids=lambda value: str(value))
+@pytest.mark.parametrize("act", ["one leaves", "one comes"])
+def test_a_worker_that_leaves_or_comes_in_the_second_before_the_first_visit_changes_nothing(act, load, visits, moment):
+    stage = Ground(load)
+    for name in ("w0", "w1"):
+        stage.worker(name)
+    stage.fleet(2)
+    leave = stage.crew["w1"].leave
+    stage.clock.after(moment, leave if act == "one leaves" else lambda: stage.worker("w2"))
+    report = stage.play()
+
+    ledger = report.ledger["shop"]
+    assert report.verdict is Verdict.PASS
+    assert ledger.planned == ledger.done == len(stage.made)
+    assert ledger.done == pytest.approx(visits, abs=2 if visits == 400 else 0)

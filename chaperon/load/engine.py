@@ -156,16 +156,17 @@ class Engine:
             self._begin(progress)
 
     def release(self, name: str) -> None:
-        """Start no more visits of a share. It is returned when its visits in flight have ended."""
+        """Start no more visits of a share. It is returned when its visits in flight have ended, or `perform` begins."""
         progress = self.shares.get(name)
-        if progress is not None and progress.alive:
+        if progress is not None and (progress.alive or not self._performing):
             progress.released = True
             self._flight.rouse()
 
     def finish(self) -> None:
         """Let `perform` return when the present shares are done, instead of waiting for further ones."""
         self._flight.keep_alive = False
-        self._flight.end_if_idle()
+        if self._performing:  # before that no share has begun, so that the engine only seems to be idle
+            self._flight.end_if_idle()
 
     def scale(self, factor: float, at: float | None = None, *, by: str = "") -> None:
         """Multiply the planned level (visits per second or users) by *factor*, from offset *at* of the run or from now.
