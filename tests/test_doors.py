@@ -553,6 +553,41 @@ def test_an_output_on_a_standard_output_that_is_closed_is_refused_before_anythin
     assert target.asked == []
 
 
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("local", "shop.py", "--iterations", "1"), ["PASS"]),
+        (("local", "shop.py", "--iterations", "1", "--quiet"), ["PASS"]),
+        (("check", "shop.py"), ["PASS"]),
+        (("local", "shop.py", "--iterations", "1", "--json", "-"), None),
+        (("plan", "shop.py"), []),
+        (("ls", "shop.py"), []),
+    ],
+    ids=lambda args: " ".join(args) if isinstance(args, tuple) else "",
+)
+def test_a_pipe_whose_reader_has_gone_ends_a_command_with_exit_code_1_and_no_text_of_the_interpreter(
+    tmp_path, args, said
+):
+    (tmp_path / "shop.py").write_text("from chaperon import step\n@step\ndef go(session): pass\n")
+    reader, writer = os.pipe()
+    os.fdopen(reader).close()  # at once; `os.close` of gevent waits for its loop
+
+    done = subprocess.run(
+        [sys.executable, "-m", "chaperon", *args],
+        stdout=writer, stderr=subprocess.PIPE, text=True, cwd=tmp_path, timeout=60,
+    )  # fmt: skip
+
+    os.close(writer)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    if said is not None:
+        lines = done.stderr.splitlines()
+        assert len(lines) == len(said)
+        assert all(line.startswith(wanted) for line, wanted in zip(lines, said, strict=True))
+
+
 @pytest.mark.parametrize(("piped", "shown"), [(False, True), (True, False)])
 def test_a_terminal_whose_output_goes_to_a_pager_is_not_drawn_on(monkeypatch, tmp_path, piped, shown):
     reader, writer = os.pipe() if piped else (None, os.open(tmp_path / "out", os.O_CREAT | os.O_WRONLY))

@@ -140,7 +140,9 @@ def main() -> None:
     except ChaperonError as exc:
         print_error(str(exc), lines=_has_lines(exc))
         code = exit_code(exc)
-    except SystemExit:  # of click, which completes a command for a shell
+    except SystemExit as exc:  # of click, which completes a command for a shell, or wrote to a pipe without a reader
+        if exc.code:
+            discard_stdout()
         raise
     except BaseException as exc:
         if os.environ.get("CHAPERON_DEBUG"):
