@@ -37,6 +37,7 @@ from chaperon.errors import OutputError
 from chaperon.execution.output_feed import OutputFeed
 from chaperon.report.capacity import Capacity
 from chaperon.report.outputs import console as console_output
+from chaperon.report.outputs import csv as csv_output
 from chaperon.report.outputs import json as json_output
 from chaperon.report.redaction.redaction import Redactor
 
@@ -528,6 +529,19 @@ def test_an_output_that_would_replace_another_or_what_is_read_is_refused(command
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"chaperon: {why}\n"
     assert {name: (tmp_path / name).read_text() for name in texts} == texts
+
+
+def test_an_error_of_csv_files_names_their_folder(command, tmp_path, monkeypatch):
+    (tmp_path / "shop.py").write_text("from chaperon import step\n@step\ndef go(session): pass\n")
+
+    def full(path, text):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(csv_output, "write_output", full)
+    done = command("local", "shop.py", "--quiet", "--csv", "figures")
+
+    assert done.returncode == 1
+    assert "chaperon: cannot write the CSV files in figures: No space left on device" in done.stderr
 
 
 def test_two_outputs_may_share_a_device(command, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaperon.measure.sample import Key
+from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.limits.selection import readings
@@ -48,6 +48,19 @@ def test_a_name_with_what_also_separates_is_found(name, quoted):
     assert judged(f"errors({shown}) < 1%", key).held
     assert judged(f"p95({shown} in shop) < 5s", key).held
     assert not judged(f"max({shown} in other) < 5s", key).held
+
+
+@pytest.mark.parametrize("limit", ["p95 < 1s", "max(GET /) < 1s", "errors(GET / in shop) < 1%", "rate > 1/s"])
+def test_a_limit_whose_samples_are_all_of_the_warm_up_says_so(limit):
+    warm, steady = Key("shop", "GET /", phase=WARM_UP), Key("shop", "GET /", phase="steady")
+    note = "all its samples are of the warm-up, which limits leave out"
+
+    found = judged(limit, warm)
+
+    assert (found.held, found.shown, found.note) == (False, "no data", note)
+    assert judged(limit, warm, steady).note is None
+    assert judged("max(GET /x) < 1s", warm).note == "no series has this name; similar names: GET /"
+    assert "there was no phase 'steady'" in parse("p95 < 1s during steady").evaluate(totals_of(warm), 10.0).note
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20))

@@ -28,6 +28,8 @@ _OPS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
 }
 TIMED = ("min", "mean", "max")
+ALL_WARM = "all its samples are of the warm-up, which limits leave out"
+"""What is said of a limit that would have data but for the warm-up."""
 
 
 class LimitInput(NamedTuple):
@@ -100,7 +102,9 @@ class Limit:
         chosen = self.reading_for(totals.series)
         measured = chosen.measure(chosen._input(totals, duration))
         if measured.value is None and measured.note is None and not any(map(chosen.covers, totals.series)):
-            measured = LimitValue(None, similar_names(self.selection, totals.series) or None)
+            warm = any(key.phase == WARM_UP and chosen.selection.covers(key) for key in totals.series)
+            note = ALL_WARM if warm and self.during is None else similar_names(self.selection, totals.series)
+            measured = LimitValue(None, note or None)
         if measured.value is None and self.during is not None:
             phases = dict.fromkeys(phase for _, phase in totals.phases)
             if not any(map(self._includes_phase, phases)):

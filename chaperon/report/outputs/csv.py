@@ -46,10 +46,9 @@ class CsvOutput(Output):
     for a second after it was closed. An unknown figure is an empty cell.
     """
 
-    name = "the CSV files"
-
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self.name = f"the CSV files in {folder}"
         self._file: IO[str] | None = None
 
     def start(self, plan: PlannedRun) -> None:
