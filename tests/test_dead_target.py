@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 
 import pytest
 from scenes import simulated
@@ -260,12 +261,29 @@ def test_a_target_that_answers_with_errors_or_not_at_all_is_there(target, transp
             assert not any("nothing" in reason for reason in shop.execute().reasons)
 
 
+def tls_error(**attributes):
+    """Return an error of OpenSSL with these attributes."""
+    exc = ssl.SSLError(1, "[SSL] an error")
+    for name, value in attributes.items():
+        setattr(exc, name, value)
+    return exc
+
+
 @pytest.mark.parametrize(
     ("exc", "reason"),
     [
         (ConnectionRefusedError(111, "Connection refused"), "nothing listens at http://h: connection refused"),
         (OSError(113, "No route to host"), "no connection to http://h: No route to host"),
-        (socket.gaierror(-2, "Name or service not known"), "nothing listens at http://h: its name has no address"),
+        (socket.gaierror(-2, "Name or service not known"), "the name in http://h has no address (Name"),
+        (
+            tls_error(reason="WRONG_VERSION_NUMBER"),
+            "no TLS connection to http://h: WRONG_VERSION_NUMBER: it may not speak TLS there; try http://",
+        ),
+        (
+            tls_error(verify_message="self-signed certificate"),
+            "no TLS connection to http://h: self-signed certificate; --insecure does not verify certificates",
+        ),
+        (tls_error(reason="NO_SHARED_CIPHER"), "no TLS connection to http://h: NO_SHARED_CIPHER"),
         (SocketTimeout(whole=False), "nothing answers at http://h: the connection timed out"),
         (OSError(24, "Too many open files"), None),
         (OSError(99, "Cannot assign requested address"), None),

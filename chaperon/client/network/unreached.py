@@ -6,6 +6,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from requests.exceptions import ProxyError
@@ -26,7 +27,8 @@ _BUILT_IN = frozenset({"builtins", "socket", "ssl", "_ssl"})
 """Modules of the exceptions that the kernel's and OpenSSL's errors are raised as."""
 _OWN = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
 """Errors that say that this machine is short of something: the target may be there."""
-
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
+"""What OpenSSL says of an answer that is no TLS, such as that of a plain HTTP server."""
 
 NO_BASE = "there is no base URL to send requests to: pass --url, or give the environment one"
 
@@ -92,14 +94,22 @@ def _url(origin: Origin) -> str:
     return encodable(f"{origin.scheme}://{host}{port}", LABEL)
 
 
+def _tls_reason(exc: Any) -> str:
+    """Return why there is no TLS connection, with what may help against the two common causes."""
+    if unverified := getattr(exc, "verify_message", ""):
+        return f"{unverified}; --insecure does not verify certificates"
+    reason = exc.reason or str(exc)
+    return f"{reason}: it may not speak TLS there; try http://" if reason in _NO_TLS else reason
+
+
 def _reason(url: str, exc: BaseException) -> str | None:
     """Return a sentence about a failed connection, None if the cause is on this side or unknown."""
     if is_a(exc, SocketTimeout):
         return f"nothing answers at {url}: the connection timed out"
     if is_a(exc, ssl.SSLError):
-        return f"no TLS connection to {url}: {getattr(exc, 'verify_message', '') or exc.reason or exc}"
+        return f"no TLS connection to {url}: {_tls_reason(exc)}"
     if is_a(exc, socket.gaierror):
-        return f"nothing listens at {url}: its name has no address ({exc.strerror or exc})"
+        return f"the name in {url} has no address ({exc.strerror or exc})"
     if is_a(exc, ConnectionRefusedError):
         return f"nothing listens at {url}: connection refused"
     if is_a(exc, OSError) and exc.errno not in _OWN:
