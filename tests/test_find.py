@@ -12,9 +12,12 @@ from unjudged import unjudged
 
 from chaperon import Environment, PlanError, Scenario, rate, run, step
 from chaperon.cli.main import chaperon
+from chaperon.cli.options import RunOptions
+from chaperon.cli.outputs import OUTPUTS
 from chaperon.errors import UsageError
 from chaperon.execution.running import Running
 from chaperon.load.search import Search
+from chaperon.report.capacity import Capacity
 from chaperon.report.report import Verdict
 from chaperon.testing import VirtualClock
 
@@ -175,6 +178,12 @@ def test_the_figure_is_the_value_that_the_limit_is_evaluated_on(limits, heading,
     assert [each["limit"] for each in probe["limits"]] == limits
     assert probe["limit"] == (None if heading == "p95 of visits" else heading)
     assert probe["p95"] == pytest.approx(1.1)
+
+
+def test_a_search_without_a_probe_has_no_chart(capsys):
+    OUTPUTS[-1].write_capacity(RunOptions(), Capacity(None, "ended", ()))
+
+    assert capsys.readouterr().out == "no rate was found: the search was stopped early\n"
 
 
 def test_a_search_needs_a_limit_and_one_entry():

@@ -80,11 +80,11 @@ def test_a_name_may_stand_behind_a_module(project):
     ("target", "says"),
     [
         ("flat", "is a directory: name a Python file in it, or a package"),
-        ("loadtests.nothing", "no such file: loadtests.nothing"),
+        ("loadtests.nothing", "no such file or module: loadtests.nothing$"),
         ("nothing.py", "no such file: nothing.py$"),
         ("json/apo.py", r"no such file: json/apo.py; did you mean json/api\.py\?"),
         ("json/apo:go", r"no such file: json/apo; did you mean json/api\.py\?"),
-        ("loadtests.apo", r"no such file: loadtests.apo; did you mean loadtests\.api\?"),
+        ("loadtests.apo", r"no such file or module: loadtests.apo; did you mean loadtests\.api\?"),
     ],
 )
 def test_a_target_that_is_none_is_refused_in_one_line(project, target, says):

@@ -77,10 +77,11 @@ def _make_console(options: OutputValues) -> Output:
 
 def _print_capacity(options: OutputValues, capacity: Capacity) -> None:
     err = stdout_is_reserved()
+    chart = capacity.lines()
     try:
         with printing(err=err):
             if not options.quiet:
-                for line in (*capacity.lines(), ""):
+                for line in chart + [""] * bool(chart):
                     print_line(line, err=err)
                 if capacity.reason:
                     print_sentence("", capacity.reason, err=err)

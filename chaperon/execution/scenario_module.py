@@ -41,6 +41,12 @@ def project_root(file: Path) -> Path:
     return folder
 
 
+def _is_dotted(path: Path) -> bool:
+    """Return whether a path that leads nowhere may have been meant as the dotted name of a module."""
+    parts = f"{path}".split(".")
+    return len(parts) > 1 and parts[-1] != "py" and all(part.isidentifier() for part in parts)
+
+
 def _near_file(path: Path) -> str:
     """Return "; did you mean shop.py?" if there is a file of a similar name; of a dotted name its module; else ""."""
     *packages, stem = path.stem.split(".") if path.suffix == ".py" else path.name.split(".")
@@ -62,7 +68,8 @@ def import_file(path: Path) -> ModuleType:
     if path.is_dir():
         raise LoadError(f"{path} is a directory: name a Python file in it, or a package (with __init__.py)")
     if not path.is_file():
-        raise LoadError(f"no such file: {path}{_near_file(path)}")
+        what = "file or module" if _is_dotted(path) else "file"
+        raise LoadError(f"no such {what}: {path}{_near_file(path)}")
     if path.suffix != ".py":
         raise LoadError(f"{path} is not a Python file: its name must end in .py")
     file = path.resolve()

@@ -125,16 +125,18 @@ class Capacity:
         return max(worst, key=lambda each: strain(each) or 0.0).limit if worst else None
 
     def lines(self) -> list[str]:
-        """Return a bar chart in text: its headings, then one line per probe, sorted by rate.
+        """Return a bar chart in text: its headings, then one line per probe, sorted by rate; nothing without a probe.
 
         A bar is as long as the value of `limit`, or as the p95 of visits if that is None.
         """
+        if not self.probes:
+            return []
         rows = sorted(self.probes, key=lambda probe: (probe.rate, probe.confirming))
         limit = self.limit
         heading = VISITS if limit is None else redacted_line(limit)
         figures = [_figure(probe, limit) for probe in rows]
-        width = max(len(heading), *(len(shown) for _, shown in figures)) if figures else len(heading)
-        longest, top = max(_CHART - width, _SHORTEST), max((value or 0.0 for value, _ in figures), default=0.0)
+        width = max(len(heading), *(len(shown) for _, shown in figures))
+        longest, top = max(_CHART - width, _SHORTEST), max(value or 0.0 for value, _ in figures)
         lines = [f"{'visits/s':>10} {heading:>{width}} {'errors':>8}"]
         for probe, (value, shown) in zip(rows, figures, strict=True):
             length = 0 if not value or not top else max(round(value / top * longest), 1)
