@@ -149,3 +149,21 @@ def test_a_late_worker_costs_a_fleet_of_a_thousand_one_look_at_each():
     assert looks["wanting"] <= 1
     assert looks["surplus"] == 1_000
     assert sum(looks.values()) < 20_000
+
+
+def test_a_share_is_recalled_from_a_worker_once_it_knows_that_it_has_it():
+    table, alpha, beta = LeaseTable(deal([("shop", rate(10, hold=60))], 4)), ("alpha", 1), ("beta", 1)
+    table.set_capacities({alpha: 1.0})
+    offered = list(table.offers(0.0))
+    assert all(table.claim(alpha, lease) for lease in offered)
+
+    table.set_capacities({alpha: 1.0, beta: 1.0})
+    assert len(table.leases(alpha)) == 4  # the answer to its claims may be lost
+
+    table.confirm(alpha, offered[:1])
+    table.set_capacities({alpha: 1.0, beta: 1.0})
+    assert {lease.share for lease in table.leases(alpha)} == {lease.share for lease in offered[1:]}
+
+    table.confirm(alpha, offered)
+    table.set_capacities({alpha: 1.0, beta: 1.0})
+    assert len(table.leases(alpha)) == 2

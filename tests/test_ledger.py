@@ -20,7 +20,9 @@ def dealt(ledger, peers, now=0.0):
     """Let the peers claim what is offered, in turn, until nothing is left."""
     for turn in range(500):
         for lease in ledger.offers(now):
-            ledger.claim(peers[turn % len(peers)], lease)
+            peer = peers[turn % len(peers)]
+            ledger.claim(peer, lease)
+            ledger.confirm(peer, [lease])
             turn += 1
         if ledger.all_dealt:
             return ledger

@@ -55,6 +55,7 @@ class LeaseTable:
         self._refused: dict[str, LeasedShare] = {}
         self._held_by: defaultdict[WorkerId, dict[str, LeasedShare]] = defaultdict(dict)
         self._recalled: set[str] = set()
+        self._unconfirmed: defaultdict[WorkerId, set[str]] = defaultdict(set)
         self._leases: dict[WorkerId, tuple[Lease, ...]] = {}
         self._balanced = False
 
@@ -153,7 +154,18 @@ class LeaseTable:
         self._held_by[peer][lease.share] = self._offered.pop(lease.share)
         self._quotas.count(peer, leased.share.entry, 1)
         self._leases.pop(peer, None)
+        self._unconfirmed[peer].add(lease.share)
         return True
+
+    def confirm(self, peer: WorkerId, leases: Iterable[Lease]) -> None:
+        """Record that *peer* knows of these leases: from then on it can return them."""
+        waiting = self._unconfirmed.get(peer)
+        if not waiting:
+            return
+        for lease in leases:
+            if lease.share in waiting and self._shares[lease.share].attempt == lease.attempt:
+                waiting.discard(lease.share)
+                self._balanced = False
 
     def complete(self, peer: WorkerId, lease: Lease) -> None:
         """Record that *peer* has completed a share."""
@@ -204,6 +216,7 @@ class LeaseTable:
     def _remove(self, peer: WorkerId, leased: LeasedShare) -> None:
         name = leased.share.name
         del self._held_by[peer][name]
+        self._unconfirmed[peer].discard(name)
         self._leases.pop(peer, None)
         leased.owner, self._balanced = None, False
         if name in self._recalled:
@@ -216,9 +229,12 @@ class LeaseTable:
         return leased if leased is not None and leased.owner == peer and leased.attempt == lease.attempt else None
 
     def _recall(self, peer: WorkerId, entry: int, surplus: int) -> None:
-        """Ask a worker to return its newest *surplus* shares of an entry."""
-        held = self._held_by[peer].items()
-        mine = [name for name, t in held if t.share.entry == entry and name not in self._recalled]
-        self._recalled.update(mine[-surplus:])
-        self._quotas.count(peer, entry, -surplus)
+        """Ask a worker to return its newest *surplus* shares of an entry, of those that it knows it has.
+
+        One that it does not know of, since the answer to its claim was lost, is recalled once it has confirmed it.
+        """
+        held, spared = self._held_by[peer].items(), self._recalled | self._unconfirmed[peer]
+        mine = [name for name, t in held if t.share.entry == entry and name not in spared][-surplus:]
+        self._recalled.update(mine)
+        self._quotas.count(peer, entry, -len(mine))
         self._leases.pop(peer, None)

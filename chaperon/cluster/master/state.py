@@ -99,6 +99,7 @@ class MasterState:
         worker.record_ping(ping, now, self._second(now), connection)
         self._record_inability(worker, now)
         if worker.present:
+            self.leases.confirm(worker.peer, ping.leases)
             for lease in ping.done:
                 self.leases.complete(worker.peer, lease)
             for lease in ping.returned:
