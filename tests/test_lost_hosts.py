@@ -12,7 +12,7 @@ from thorough import some
 
 from chaperon import iterations, rate, users
 from chaperon.cluster.master.coordinator import UNSEEN
-from chaperon.cluster.master.windows import LossCorrections
+from chaperon.cluster.master.windows import LossCorrections, WindowSequencer
 from chaperon.load.kinds.iterations import Iterations
 from chaperon.load.kinds.rate import Rate
 from chaperon.load.kinds.users import Users
@@ -232,3 +232,17 @@ def test_a_late_window_of_visits_that_none_has_missed_leaves_none_missed():
     assert not changed
     assert not corrections.missed
     assert corrections.duplicated == 4
+
+
+@pytest.mark.parametrize(("arriving", "expected"), [((), VisitCounts(planned=5)), (("shop",), VisitCounts(lost=-5))])
+def test_visits_that_ended_in_a_window_and_began_in_one_that_never_came_were_planned(arriving, expected):
+    corrections, windows = LossCorrections(), WindowSequencer()
+    windows.closed = True
+    windows.accept(Window("w1", 4, 3, ledger={("shop", 1): VisitCounts(done=5)}))
+
+    assert corrections.update_in_flight({"w1": windows}, arriving) == {("shop", 1): expected}
+    assert not corrections.update_in_flight({"w1": windows}, arriving)
+
+    windows.accept(Window("w1", 3, 2, ledger={("shop", 1): VisitCounts(planned=7)}))
+    (change,) = corrections.update_in_flight({"w1": windows}, arriving).values()
+    assert (expected.planned + change.planned, expected.lost + change.lost) == (0, 2)

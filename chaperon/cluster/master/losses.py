@@ -33,6 +33,7 @@ class LossAccounting:
         self._corrections = LossCorrections()
         self._caps = FleetCaps(monitor.reserved)
         self._unplanned = frozenset(share.label for share in shares if not share.load.has_plan)
+        self._arriving = frozenset(share.label for share in shares if share.load.is_open)
         self._shares = {share.name: share for share in shares}
         self._scheduled = frozenset({share.label for share in shares} - self._unplanned)
 
@@ -127,7 +128,9 @@ class LossAccounting:
     def update_in_flight(self, *, begun: bool) -> None:
         """Count the visits without an outcome in the windows of given-up workers as lost."""
         lost = [worker for worker in self._workers if worker.lost]
-        self.correct(self._corrections.update_in_flight({worker.peer: worker.windows for worker in lost}))
+        self.correct(
+            self._corrections.update_in_flight({worker.peer: worker.windows for worker in lost}, self._arriving)
+        )
         if begun:
             for worker in lost:
                 self._monitor.collector.set_lost_visits(worker.title, worker.windows.lost)

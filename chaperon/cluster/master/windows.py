@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from chaperon.measure.window import VisitCounts, Window
 
@@ -82,7 +82,7 @@ class WindowSequencer:
     @property
     def lost(self) -> int:
         """How many visits have an unknown outcome if no further window arrives."""
-        return sum(self.open.values()) + self._unreported.total()
+        return sum(max(count, 0) for count in self.open.values()) + self._unreported.total()
 
     @property
     def ahead(self) -> tuple[int, ...]:
@@ -192,16 +192,26 @@ class LossCorrections:
                 changes[place] = VisitCounts(planned=-more, lost=-more)
         return changes
 
-    def update_in_flight(self, sequencers: Mapping[object, WindowSequencer]) -> LedgerChanges:
-        """Return the changed counts of visits without an outcome in the windows of given-up workers."""
+    def update_in_flight(
+        self, sequencers: Mapping[object, WindowSequencer], arriving: Collection[str] = ()
+    ) -> LedgerChanges:
+        """Return the changed counts of visits that the windows of given-up workers have by half.
+
+        Those without an outcome are lost. Those of which no window has the beginning, as it never came, were planned,
+        except those of labels *arriving*, whose arrivals were counted as lost meanwhile.
+        """
         now: defaultdict[LedgerKey, int] = defaultdict(int)
         for sequencer in sequencers.values():
             for place, count in sequencer.open.items():
                 now[place] += count
-        changes = {
-            place: VisitCounts(lost=now.get(place, 0) - self._in_flight.get(place, 0))
-            for place in {*now, *self._in_flight}
-            if now.get(place, 0) != self._in_flight.get(place, 0)
-        }
+        changes = {}
+        for place in {*now, *self._in_flight}:
+            more, before = now.get(place, 0), self._in_flight.get(place, 0)
+            if more != before and place[0] in arriving:
+                changes[place] = VisitCounts(lost=more - before)
+            elif more != before:
+                changes[place] = VisitCounts(
+                    planned=max(-more, 0) - max(-before, 0), lost=max(more, 0) - max(before, 0)
+                )
         self._in_flight = dict(now)
         return changes
