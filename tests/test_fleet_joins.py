@@ -4,6 +4,7 @@ import pytest
 from test_fleet import Ground, events
 
 from chaperon import iterations, rate, users
+from chaperon.cluster.worker.assignment import SUSPENDED
 from chaperon.cluster.worker.engine_codes import GIVEN_UP, OVER, UNABLE
 from chaperon.errors import LoadError, WorkersMissing
 from chaperon.report.report import Verdict
@@ -61,7 +62,7 @@ def test_a_worker_that_comes_back_after_it_was_given_up_learns_that_the_run_goes
 
     assert stage.codes == {"w0/1": OVER, "w1/1": GIVEN_UP, "w1/2": OVER}
     assert stage.said.count("worker w1: the run is over") == 1
-    assert [kind for _, kind in events(report)] == ["lost", "joined"]
+    assert [kind for _, kind in events(report)] == ["suspended", "lost", "joined"]
 
 
 def test_a_worker_given_up_before_the_run_began_is_told_to_join_again():
@@ -159,3 +160,20 @@ def test_a_worker_that_leaves_or_comes_in_the_second_before_the_first_visit_chan
     assert report.verdict is Verdict.PASS
     assert ledger.planned == ledger.done == len(stage.made)
     assert ledger.done == pytest.approx(visits, abs=2 if visits == 400 else 0)
+
+
+@pytest.mark.parametrize("load", [rate(20, hold=30), users(4, hold=30)], ids=["rate", "users"])
+@pytest.mark.parametrize("closed_at", [-0.5, 10.0])
+def test_a_worker_that_starts_no_visit_for_lack_of_its_master_is_an_event_with_its_length(load, closed_at):
+    stage = Ground(load)
+    for name in ("w0", "w1"):
+        stage.worker(name)
+    stage.fleet(2, worker_timeout=40.0)
+    stage.after(closed_at, lambda: stage.net.close(b"w1/1"))
+    stage.after(closed_at + 5.0, lambda: stage.net.open(b"w1/1"))
+    report = stage.play()
+
+    (event,) = [event for worker, event in report.happenings if worker == "w1" and event.text == SUSPENDED]
+    assert event.kind == "suspended"
+    assert event.at == pytest.approx(max(closed_at, 0.0), abs=0.1)
+    assert event.took == pytest.approx(5.0 + min(closed_at, 0.0), abs=1.0)

@@ -15,7 +15,7 @@ from chaperon.load.engine import Engine
 from chaperon.load.generator.health import Health
 from chaperon.measure.closing import IN_FLIGHT, Closing
 from chaperon.measure.recorder import Recorder
-from chaperon.measure.window import Sink, VisitCounts
+from chaperon.measure.window import RunEvent, Sink, VisitCounts
 
 if TYPE_CHECKING:
     from chaperon.client.network.connect import NetworkContext
@@ -79,6 +79,10 @@ class LocalLoad:
     def cut(self) -> int:
         """The number of the last window that was cut, even if it was not sent."""
         return self._recorder.cut_so_far
+
+    def record_event(self, event: RunEvent) -> None:
+        """Record an event of the run in the window that is open."""
+        self._recorder.record_event(event)
 
     def perform(self) -> None:
         """Make all visits; blocks until they have ended. Raises faults of Chaperon; cuts the last window even then."""

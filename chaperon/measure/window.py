@@ -102,7 +102,8 @@ class RunEvent:
     "throttled" (the CPU quota of the control group was used up), "stolen" (the hypervisor ran
     another machine), "starved" (other processes occupied the cores), "paused" (the process did
     not run, cause unknown); of several workers also "lost" (a worker was given up), "left" (it left in
-    order) and "joined" (it came after the beginning). *took* is the duration in seconds, *text* says what and where.
+    order), "joined" (it came after the beginning) and "suspended" (it had no answer of its master). *took* is the
+    duration in seconds, *text* says what and where.
     """
 
     at: float = field(metadata=SIGNED_METADATA)

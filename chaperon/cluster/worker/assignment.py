@@ -19,9 +19,13 @@ from chaperon.load.background import OnFault, fault_text, say_fault, spawn_watch
 from chaperon.load.engine import Leasing
 from chaperon.load.share import Share
 from chaperon.measure.closing import Closing
-from chaperon.measure.window import Window
+from chaperon.measure.window import RunEvent, Window
 from chaperon.report.monitor import ABORT_GRACE
 from chaperon.session.context import StopRun
+
+SUSPENDED = "no visit was started while the master did not answer"
+SUSPENSION_TOLD = 1.0
+"""Seconds without a visit from which on they are an event."""
 
 ShareStates = tuple[tuple[Lease, ...], tuple[Lease, ...], tuple[Lease, ...]]
 """Leases that are active, done and returned, each with the progress of its share."""
@@ -71,6 +75,7 @@ class Assignment:
         self._leases: dict[str, Lease] = {}
         self._returned_unstarted: dict[str, Lease] = {}
         self._over = False
+        self._began = 0.0
         self._changes_applied = 0
 
     def __repr__(self) -> str:
@@ -106,6 +111,12 @@ class Assignment:
         """The final totals, counted apart from the windows; None before the start."""
         return None if self.load is None else self.load.closing
 
+    def record_suspension(self, since: float, until: float) -> None:
+        """Add an event for the time, in readings of the clock, in which no visit was started for lack of a master."""
+        since = max(since, self._began)
+        if self.load is not None and not self._over and until - since >= SUSPENSION_TOLD:
+            self.load.record_event(RunEvent(since - self._began, "suspended", SUSPENDED, until - since))
+
     def update_leases(self, leases: tuple[Lease, ...]) -> None:
         """Adopt the leases that the master lists: start new ones, return those it does not list."""
         wanted = {lease.share: lease for lease in leases}
@@ -125,6 +136,7 @@ class Assignment:
 
     def start(self, began: float) -> None:
         """Start the load; *began*, a reading of the clock, is the start of the run."""
+        self._began = began
         self.load = build_local_load(
             self._plan,
             (),

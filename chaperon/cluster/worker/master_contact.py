@@ -18,16 +18,21 @@ class MasterContact:
 
     A lease expires on its holder's side first, one heartbeat before the master's side. It is
     counted from the sending of the last ping that was answered (Gray and Cheriton, Leases, 1989).
-    From then on no visit may start: *on_suspend* is called with the reason.
+    From then on no visit may start: *on_suspend* is called with the reason, and *on_resume*, once visits may start
+    again, with the moment from which on none did.
     """
 
-    def __init__(self, now: float, on_suspend: Callable[[str], None]) -> None:
+    def __init__(
+        self, now: float, on_suspend: Callable[[str], None], on_resume: Callable[[float], None] = lambda since: None
+    ) -> None:
         self.heartbeat_interval = RETRY_INTERVAL
         self._on_suspend = on_suspend
+        self._on_resume = on_resume
         self._worker_timeout = math.inf  # until a master welcomes this worker
         self._newest_reply = -math.inf
         self._last_heard_at = self._last_tick_at = self._lease_renewed_at = now
         self._suspended_since: float | None = None
+        self._first_suspended_at = now
         self._backoff = 1.0
 
     def __repr__(self) -> str:
@@ -47,6 +52,7 @@ class MasterContact:
         self._lease_renewed_at = max(self._lease_renewed_at, pong.sent_at)
         if self._suspended_since is not None and pong.sent_at >= self._suspended_since:
             self._suspended_since = None
+            self._on_resume(self._first_suspended_at)
         return True
 
     def record_tick(self, now: float) -> None:
@@ -89,5 +95,6 @@ class MasterContact:
     def suspend(self, now: float, why: str) -> None:
         """Start no visit until the master has answered a ping sent after *now*."""
         if self._suspended_since is None:
+            self._first_suspended_at = now
             self._on_suspend(why)
         self._suspended_since = now

@@ -101,7 +101,8 @@ class Worker:
         self._cut_before = 0
         self._pinged_at = -math.inf
         self._order = ""
-        self._contact = MasterContact(clock.now(), self._on_suspend)
+        self._contact = MasterContact(clock.now(), self._on_suspend, self._on_resume)
+        self._ready_at = math.inf
         self._asked_to_leave = 0
 
     def __repr__(self) -> str:
@@ -198,7 +199,7 @@ class Worker:
                 send_name=self._send_name,
             )
             if self._state == "loading":
-                self._state = "ready"
+                self._state, self._ready_at = "ready", self._clock.now()
                 self._link.accept_offers()
                 self._announce(f"{self._title} has joined, with the scenario loaded")
         self._contact.record_tick(self._clock.now())  # the time to import the scenario is not a pause
@@ -230,7 +231,10 @@ class Worker:
             if pong.order == "run" and pong.began is not None and self._state == "ready":
                 self._state = "sending"
                 self._announce(f"{self._title} begins to send")
-                self.assignment.start(pong.began - self._clock_offset.ahead)
+                began = pong.began - self._clock_offset.ahead
+                self.assignment.start(began)
+                if self._ready_at < began:  # else it came late, which is an event of the master's
+                    self.assignment.record_suspension(began, now)
             self.assignment.apply_changes(pong.changes)
         if pong.order != self._order:
             self._order = pong.order
@@ -362,6 +366,10 @@ class Worker:
     def _on_suspend(self, why: str) -> None:
         if self._state == "sending":
             self._notify(f"{self._title}: {why}: it pauses until the master answers")
+
+    def _on_resume(self, since: float) -> None:
+        if self.assignment is not None:
+            self.assignment.record_suspension(since, self._clock.now())
 
     def _abandon(self, code: int, reason: str) -> None:
         """End without counting what is due from now on: other workers have the shares, or the run is over."""
