@@ -18,6 +18,7 @@ from chaperon import (
     PlanError,
     Scenario,
     Service,
+    UsageError,
     Verdict,
     iterations,
     measured,
@@ -28,6 +29,58 @@ from chaperon import (
     users,
 )
 from chaperon.errors import TaskMissing
+
+
+@pytest.mark.parametrize(
+    ("limits", "error"),
+    [
+        ({"timeout": "20ms"}, "ReadTimeout"),
+        ({"timeout": ("5s", "20ms")}, "ReadTimeout"),
+        ({"deadline": "20ms"}, "DeadlineExceeded"),
+        ({"deadline": "20ms", "stream": True}, "DeadlineExceeded"),
+        ({"max_body": 3}, "BodyTooLarge"),
+        ({"timeout": "2 parsecs"}, "PlanError: timeout: '2 parsecs' is not a time span: write 30s, 5m, 250ms or 1m30s"),
+        (
+            {"deadline": "soon", "stream": True},
+            "PlanError: deadline: 'soon' is not a time span: write 30s, 5m, 250ms or 1m30s",
+        ),
+        (
+            {"deadline": [1]},
+            "PlanError: deadline: [1] is not a time span: write a number of seconds or text such as '30s'",
+        ),
+        (
+            {"max_body": "5MB"},
+            "UsageError: max_body= takes a number of bytes such as 5_000_000, or None for no bound; got '5MB'",
+        ),
+        (
+            {"max_body": -1, "stream": True},
+            "UsageError: max_body= takes a number of bytes such as 5_000_000, or None for no bound; got -1",
+        ),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("place", ["call", "service"])
+def test_the_limits_of_a_call_and_of_a_service_are_spans_and_bytes(target, limits, error, place):
+    settings = {name: value for name, value in limits.items() if name != "stream"}
+    given = {**limits} if place == "call" else {"service": "limited", "stream": "stream" in limits}
+    kept = []
+
+    def ask(session):
+        try:
+            session.get("/" if "max_body" in limits else "/slow", **given).raw.read()
+        except Exception as exc:
+            kept.append(exc)
+            raise
+
+    try:
+        services = {"limited": Service(target.url, **settings if place == "service" else {})}
+    except (PlanError, UsageError) as exc:
+        kept.append(exc)
+    else:
+        Environment(target.url, services=services, scenarios=[run(Scenario(ask), iterations(1))]).execute()
+
+    (exc,) = kept
+    assert f"{type(exc).__name__}: {exc}".startswith(error)
 
 
 def test_what_is_reported_is_what_the_server_saw(target):

@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
+from chaperon.client.request_limits import deadline_of, max_body_of, timeout_of
 from chaperon.errors import UsageError
 from chaperon.lazy_dataclass import lazy_dataclass
 
@@ -20,11 +21,11 @@ class Service:
     """A target of the test: base URL *url* and the settings of every request to it.
 
     *headers* are sent with every request. *auth*, *verify* and *cert* have the meaning of those of
-    `requests`. *timeout* is the limit in seconds for connecting and for each read, or a pair of both.
-    *deadline* limits the whole request, in seconds, *max_body* its decoded body, in bytes; None removes the
-    limit; the default of *max_body* does not apply to streamed bodies. *transport* is "wire" (Chaperon's own)
-    or "urllib3". *local_addresses* are the source addresses of connections, used in turn. With *timings* each
-    stage of every request is recorded as a series.
+    `requests`. *timeout* is the limit for connecting and for each read, or a pair of both; *deadline*
+    limits the whole request. Both are seconds or text such as "2s". *max_body* limits its decoded body, in
+    bytes; None removes the limit; its default does not apply to streamed bodies. *transport* is "wire"
+    (Chaperon's own) or "urllib3". *local_addresses* are the source addresses of connections, used in turn.
+    With *timings* each stage of every request is recorded as a series.
     *trust_env* makes `requests` read proxies and .netrc from the environment. Headers, auth, cert and
     cookies set without a domain are sent to the origin (scheme, host, port) of *url* and to
     *trust_origins*, such as "https://cdn.example", and to no other origin that a whole URL or a redirect
@@ -36,9 +37,9 @@ class Service:
     auth: Any = field(default=None, repr=False)
     verify: bool | str = True
     cert: Any = None
-    timeout: float | tuple[float, float] | None = 30.0
+    timeout: float | str | tuple[float, float] | None = 30.0
     trust_env: bool = False
-    deadline: float | None = 120.0
+    deadline: float | str | None = 120.0
     max_body: int | None = MAX_BODY
     transport: str = "wire"
     local_addresses: Sequence[str] = ()
@@ -48,6 +49,9 @@ class Service:
     def __post_init__(self) -> None:
         if self.transport not in TRANSPORTS:
             raise UsageError(f"transport must be one of {', '.join(TRANSPORTS)}; got {self.transport!r}")
+        object.__setattr__(self, "timeout", timeout_of(self.timeout))
+        object.__setattr__(self, "deadline", deadline_of(self.deadline))
+        max_body_of(self.max_body)
         if isinstance(self.local_addresses, str):
             raise UsageError(f"local_addresses= takes a list: local_addresses=[{self.local_addresses!r}]")
         if self.local_addresses and self.transport != "wire":

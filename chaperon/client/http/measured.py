@@ -22,6 +22,7 @@ from chaperon.client.mocks import intercepted, replaced_send, stand_in
 from chaperon.client.network.connect import NetworkContext
 from chaperon.client.network.exceptions import base_missing
 from chaperon.client.outcome import Expect
+from chaperon.client.request_limits import deadline_of, max_body_of, timeout_of
 from chaperon.client.service import MAX_BODY, Service
 from chaperon.clock import default_clock
 from chaperon.errors import UsageError
@@ -101,12 +102,14 @@ class MeasuredSession(FastSession):
         """Send a request and return its response; *url* may be a path relative to the service.
 
         *name* is the name of the series. *expect* decides which responses are good: a status, a collection
-        of statuses, or a predicate of the response; by default every status below 400. *deadline* (seconds
+        of statuses, or a predicate of the response; by default every status below 400. *deadline* (a time
         for the whole call) and *max_body* (bytes of decoded body) default to the service's; None removes the
         limit. With *stream* the body has no limit unless *max_body* is given, here or for the service. The other
         parameters are those of `requests`. Blocks until the response is complete, or with *stream* until its
-        head is. Raises `requests` exceptions.
+        head is. Raises `requests` exceptions, and PlanError and UsageError for limits that are none.
         """
+        if timeout is not ... or deadline is not ... or max_body is not ...:
+            timeout, deadline, max_body = timeout_of(timeout), deadline_of(deadline), max_body_of(max_body)
         if (
             cookies is None
             and files is None
@@ -183,7 +186,7 @@ class MeasuredSession(FastSession):
     def _measure(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         name = kwargs.pop("name", None)
         expect = kwargs.pop("expect", None)
-        total, limit = kwargs.pop("deadline", ...), kwargs.pop("max_body", ...)
+        total, limit = deadline_of(kwargs.pop("deadline", ...)), max_body_of(kwargs.pop("max_body", ...))
         if limit is ... and kwargs.get("stream", self.stream) and self.service.max_body == MAX_BODY:
             limit = None  # the default is for bodies kept in memory
         kwargs.setdefault("timeout", self.service.timeout)

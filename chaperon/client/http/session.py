@@ -101,7 +101,8 @@ class FastSession(PlainSession):
         self._origins = Origins(service)
         self._signed: set[str] = set()
         self._limit = inf if service.max_body is None else service.max_body
-        self._total = inf if service.deadline is None else service.deadline
+        deadline: Any = service.deadline  # in seconds, as `Service` parses it
+        self._total: float = inf if deadline is None else deadline
         self._timeouts = timeouts_of(service.timeout, self._total)
         self._base = _base_of(service.url)
         adapter: WireAdapter | CachedPoolAdapter
