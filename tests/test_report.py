@@ -394,6 +394,7 @@ def test_the_json_keeps_its_contract():
         "sample",
         "where",
         "exchanges",
+        "warm",
     }
     assert {"scenario", "planned", "done", "failed", "interrupted", "dropped", "lost"} <= set(found["ledger"][0])
     assert {"limit", "held", "value"} <= set(found["limits"][0])

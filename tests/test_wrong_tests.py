@@ -522,6 +522,22 @@ def test_a_cleanup_that_fails_is_an_error_that_no_limit_covers():
     assert told("errors(step cleanup) < 4", strict=True).headline == "PASS"
 
 
+def test_errors_of_the_warm_up_are_told_apart_where_errors_are_listed():
+    def fail(session):
+        with session.measure("GET /", kind="http") as reply:
+            reply.fail("http 500")
+
+    report = simulated(fail, load=rate(10, hold=3, warmup=1))
+
+    (error,) = report.errors
+    assert (error.count, error.warm, report["GET /"].errors) == (30, 10, 20)
+    assert error.when == "0.0 to 2.9 s, 10 in the warm-up"
+    assert "from 0.0 to 2.9 s, 10 in the warm-up" in table_of(report)
+    assert "| 0.0–2.9 s, 10 in the warm-up |" in markdown_text(report)
+    assert as_dict(report)["errors"][0]["warm"] == 10
+    assert simulated(fail, load=rate(10, hold=3)).errors[0].when == "0.0 to 2.9 s"
+
+
 def test_a_check_fails_on_errors_that_no_limit_covers():
     report = judge_check(simulated(lambda session: session.check("sane", False)))
 

@@ -60,7 +60,8 @@ class SlowRequest:
 class ErrorRow:
     """The errors of one class in one series.
 
-    *first* and *last* are seconds from the start of the run, *sample* is the message of the first one.
+    *count* is their number, *warm* of them in the warm-up, which the rows of tables leave out. *first* and
+    *last* are seconds from the start of the run, *sample* is the message of the first one.
     *where* is the author's line that raised its exception, such as "shop.py:2 in helper", None if there is none.
     *exchanges* are the first requests that failed so, at most three, with what was sent and what came back.
     """
@@ -74,6 +75,12 @@ class ErrorRow:
     sample: str
     where: str | None = None
     exchanges: tuple[Exchange, ...] = ()
+    warm: int = 0
+
+    @property
+    def when(self) -> str:
+        """When they occurred: "0.0 to 1.9 s", with the number of those in the warm-up if there are some."""
+        return f"{self.first:.1f} to {self.last:.1f} s" + (f", {self.warm:,} in the warm-up" if self.warm else "")
 
 
 @lazy_dataclass(frozen=True)
@@ -236,7 +243,7 @@ def error_rows(
 ) -> tuple[ErrorRow, ...]:
     """Return one row per series and error class, the most frequent first."""
     rows = [
-        ErrorRow(*place, t.count, t.first, t.last, t.sample, t.where or None, tuple(exchanges.get(place, ())))
+        ErrorRow(*place, t.count, t.first, t.last, t.sample, t.where or None, tuple(exchanges.get(place, ())), t.warm)
         for place, t in errors.items()
     ]
     return tuple(sorted(rows, key=lambda r: (-r.count, r.scenario, r.series, r.error)))

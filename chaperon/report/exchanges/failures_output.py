@@ -58,7 +58,7 @@ def exchange_file_text(row: ErrorRow, exchange: Exchange, started: str) -> str:
     heading = [
         f"{exchange.series} in {exchange.scenario}",
         f"{exchange.error}: {exchange.message.removeprefix(f'{exchange.error}: ')}".removesuffix(": "),
-        f"{count_text(row.count, 'error')} of this class from {row.first:.1f} to {row.last:.1f} s",
+        f"{count_text(row.count, 'error')} of this class from {row.when}",
         *([f"raised in {row.where}"] if row.where else []),
         *_moment(started, exchange.at),
         "",
@@ -73,7 +73,7 @@ def index_text(report: Report, written: set[str]) -> str:
         f"the first {FEW} exchanges of each class of errors" if report.errors else "no error",
     ]
     for row in report.errors:
-        times = f"{row.count:,} × from {row.first:.1f} to {row.last:.1f} s"
+        times = f"{row.count:,} × from {row.when}"
         lines += ["", f"{row.error} · {row.series} in {row.scenario} · {times}"]
         names = exchange_names(row)
         for name, exchange in zip(names, row.exchanges, strict=True):

@@ -197,7 +197,7 @@ def _print_errors(errors: Sequence[ErrorRow], console: Console, exchange_folder:
     shown = [
         (f"{row.count:,} ×", redacted_line(row.error), redacted_line(f"{row.series} in {row.scenario}")) for row in rows
     ]
-    spans = [f"  from {row.first:.1f} to {row.last:.1f} s" for row in rows]
+    spans = [f"  from {row.when}" for row in rows]
     counts, names = max(len(count) for count, _, _ in shown), max(len(error) for _, error, _ in shown)
     names = min(names, console.width // 3)
     room = max(console.width - 2 - counts - 1 - names - 2 - max(map(len, spans)), 1)

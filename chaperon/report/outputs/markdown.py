@@ -153,7 +153,7 @@ def _errors(report: Report, exchange_folder: str) -> list[str]:
             f"{row.count:,}",
             cell(row.error),
             cell(f"{row.series} in {row.scenario}"),
-            f"{row.first:.1f}–{row.last:.1f} s",
+            row.when.replace(" to ", "–"),
             cell(row.sample),
             cell(row.exchanges[0].summary) if row.exchanges else "",
             *([cell(_first_file(exchange_folder, row))] if exchange_folder else []),
