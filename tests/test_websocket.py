@@ -421,7 +421,9 @@ def test_a_wait_that_ends_says_what_did_not_come(websocket_server, wait, what):
         with pytest.raises(WebSocketTimeout, match=rf"^no {what} on /t within 0\.02 s$"):
             wait(session.ws("/t", timeout=(5, 0.02)))
 
-    perform(websocket_server(lambda peer: gevent.sleep(1)), steps)
+    over = Event()
+    perform(websocket_server(lambda peer: over.wait()), steps)
+    over.set()
 
 
 def test_a_failing_predicate_is_the_fault_of_who_asked(websocket_server):
