@@ -265,10 +265,36 @@ def test_rules_can_be_set_and_turned_off():
     assert report({"lag_max": 3.0}, trust={"stall": "off"}).verdict is Verdict.PASS
 
 
-@pytest.mark.parametrize("rules", [{"lateness": 1}, {"late": "soon"}, {"dropped": "x%"}])
-def test_a_rule_that_makes_no_sense_is_refused(rules):
-    with pytest.raises(PlanError, match="trust"):
-        ValidityRules.of(rules)
+@pytest.mark.parametrize(
+    ("rule", "value"),
+    [
+        ("lateness", 1),
+        *[(rule, value) for rule in ("late", "stall", "late_for", "cpu_for") for value in ("soon", "2%", -1, "nan")],
+        *[
+            (rule, value)
+            for rule in ("dropped", "own")
+            for value in ("x%", "100ms", 5, "200%", -0.1, "nan%", "inf", True)
+        ],
+        *[(rule, value) for rule in ("late_share", "cpu", "exhausted") for value in ("x", "1s", -1, "nan", "inf", [])],
+    ],
+)
+def test_a_rule_that_makes_no_sense_or_would_be_turned_off_by_its_value_is_refused(rule, value):
+    with pytest.raises(PlanError, match=f"trust.*{rule}"):
+        ValidityRules.of({rule: value})
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "bound"),
+    [
+        ("dropped", "2%", 0.02),
+        ("own", 1, 1.0),
+        ("late_share", "150%", 1.5),
+        ("cpu", "95%", 0.95),
+        ("exhausted", "3", 3.0),
+    ],
+)
+def test_shares_may_be_percent_and_numbers_text(rule, value, bound):
+    assert getattr(ValidityRules.of({rule: value}), rule) == pytest.approx(bound)
 
 
 def test_seconds_are_told_as_people_say_them():

@@ -32,7 +32,7 @@ def local(file: str, options: RunOptions, processes: str, silence: float, dead_m
     NAME is an environment or a scenario of FILE; a file with only @step functions needs none.
     """
     environment = options.load_environment(file, warn=print_warning)
-    n = parse_processes(processes)
+    n, lost = parse_processes(processes), parse_share(max_lost)
     if n == 1:
         return execute(environment, options)
 
@@ -49,7 +49,7 @@ def local(file: str, options: RunOptions, processes: str, silence: float, dead_m
     patience = Patience(silence, dead_man, GATHER)
     path, name = split_target(file)
     bundle = ScenarioBundle(f"{path}{name}", worker_overrides(options))
-    lost, relay = parse_share(max_lost), relay_of(options)
+    relay = relay_of(options)
     on_event = (lambda text: None) if options.quiet else print_notice
     with worker_processes(
         n,

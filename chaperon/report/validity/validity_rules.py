@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from chaperon.clock import WAIT, seconds
+from chaperon.clock import WAIT, named_seconds
 from chaperon.errors import PlanError
 from chaperon.lazy_dataclass import lazy_dataclass
 
@@ -51,19 +51,31 @@ class ValidityRules:
         return replace(cls(), **changed)
 
 
-_MOST = {"late": 10.0, "stall": 10.0, "late_for": WAIT, "cpu_for": WAIT}
-"""The largest numbers, in seconds, that rules of times accept without a unit."""
+_TIMES = {"late": 10.0, "stall": 10.0, "late_for": WAIT, "cpu_for": WAIT}
+"""Rules of times, with the largest numbers, in seconds, that they accept without a unit."""
+_SHARES = {"dropped": 1.0, "own": 1.0, "late_share": math.inf}
+"""Rules of shares, with the largest share: a greater one would turn the rule off."""
 
 
 def _value(name: str, value: Any) -> float | None:
     if value is None or value == "off":
         return None
-    if isinstance(value, str) and value.endswith("%"):
-        try:
-            return float(value[:-1]) / 100
-        except ValueError:
-            raise PlanError(f"trust: {name}={value!r} is not a share, such as 2%") from None
+    if name in _TIMES:
+        return named_seconds(f"trust: {name}", value, _TIMES[name])
+    number = _number(value)
+    if name in _SHARES and not 0.0 <= number <= _SHARES[name]:
+        raise PlanError(f"trust: {name}={value!r} is not a share: write 2% or 0.02, or off")
+    if not 0.0 <= number < math.inf:
+        raise PlanError(f"trust: {name}={value!r} is not a number from 0 on, or off")
+    return number
+
+
+def _number(value: Any) -> float:
+    """Return a number, or text such as "0.02" or "2%", as a number; NaN if it is neither."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return math.nan
+    text = str(value).strip()
     try:
-        return seconds(value, most=_MOST.get(name, math.inf))
-    except PlanError as exc:
-        raise PlanError(f"trust: {name}: {exc}") from None
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        return math.nan
