@@ -586,7 +586,7 @@ def test_a_kept_run_is_as_strict_as_it_was(target, tmp_path, strict):
     assert kept.report().verdict is report.verdict is (Verdict.FAIL if strict else Verdict.PASS)
     assert kept.report(strict=True).verdict is Verdict.FAIL
     assert chaperon.read_run(path).report(strict=True).verdict is Verdict.FAIL
-    assert kept.report(strict=True, limits=["errors < 200%"]).verdict is Verdict.PASS
+    assert kept.report(strict=True, limits=["errors <= 100%"]).verdict is Verdict.PASS
 
 
 # requests that were never measured

@@ -162,10 +162,14 @@ class _Reader:
         number, unit = float(found.group(1)), found.group(2)
         timed = what in TIMED or what[0] == "p"
         if unit is None:
+            if what in ("errors", "count") and not number.is_integer():
+                self._refuse(f"{what} is a whole number or a share: write {100 * number:g}%", start)
             return number, False
         if unit == "%":
             if what not in ("errors", "count"):
                 self._refuse(f"{what} is not a share: write it without %", start)
+            if number > 100:
+                self._refuse("a share is at most 100%, so that this limit could only hold, or only break", start)
             return number / 100, True
         if unit in ("/s", "/m"):
             if what != "rate":
