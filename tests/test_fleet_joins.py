@@ -7,6 +7,7 @@ from chaperon import iterations, rate, users
 from chaperon.cluster.worker.assignment import SUSPENDED
 from chaperon.cluster.worker.engine_codes import GIVEN_UP, OVER, UNABLE
 from chaperon.errors import LoadError, WorkersMissing
+from chaperon.measure.window import VisitCounts
 from chaperon.report.report import Verdict
 
 pytestmark = pytest.mark.long
@@ -177,3 +178,58 @@ def test_a_worker_that_starts_no_visit_for_lack_of_its_master_is_an_event_with_i
     assert event.kind == "suspended"
     assert event.at == pytest.approx(max(closed_at, 0.0), abs=0.1)
     assert event.took == pytest.approx(5.0 + min(closed_at, 0.0), abs=1.0)
+
+
+@pytest.mark.parametrize("muted", [False, True], ids=["in time", "the beginning is not known"])
+def test_a_worker_that_leaves_before_it_knows_of_the_beginning_returns_its_shares(muted):
+    stage = Ground(rate(20, hold=10))
+    for name in ("w0", "w1"):
+        stage.worker(name)
+    stage.fleet(2)
+    if muted:
+        stage.net.mute.add(b"w1/1")
+        stage.clock.after(0.8, lambda: stage.net.mute.discard(b"w1/1"))
+    stage.clock.after(0.7 if muted else 0.01, stage.crew["w1"].leave)
+    report = stage.play()
+
+    assert report.ledger["shop"].lost == 0
+    assert report.ledger["shop"].done == 200
+    assert not [worker.name for worker in report.workers if worker.lost]
+
+
+def test_a_share_that_a_worker_was_leased_as_it_left_goes_to_others():
+    stage = Ground(rate(20, hold=10))
+    for name in ("w0", "w1"):
+        stage.worker(name)
+    master = stage.fleet(2)
+    claim = master.state.leases.claim
+    known = master.state.leases.all_leases(("w1", 1))[0]
+
+    def leave_just_then():
+        stage.crew["w1"].leave()
+        master.state.leases.accept_return(("w1", 1), known)
+        (again,) = master.state.leases.offers(stage.clock.now())
+        assert claim(("w1", 1), again)
+
+    stage.clock.after(0.01, leave_just_then)
+    stage.clock.after(60.0, master.kill)
+    report = stage.play()
+
+    assert report.duration < 15.0
+    assert report.ledger["shop"].done == 200
+
+
+@pytest.mark.parametrize(
+    ("load", "dropped"), [(rate(20, hold=6), 0), (users(9, hold=6), 0), (iterations(50, users=5), 50)], ids=str
+)
+def test_a_run_that_is_stopped_before_its_first_visit_has_lost_none(load, dropped):
+    stage = Ground(load)
+    for name in ("w0", "w1"):
+        stage.worker(name)
+    stage.fleet(2)
+    stage.master.stop("enough")
+    report = stage.play()
+
+    assert report.verdict is Verdict.ABORTED
+    assert "enough" in report.reasons
+    assert report.ledger["shop"] == VisitCounts(planned=dropped, dropped=dropped) if dropped else not stage.made

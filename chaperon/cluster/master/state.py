@@ -180,10 +180,13 @@ class MasterState:
         self.collector.count_note(STOOD_STILL, max(round(gap), 1))
 
     def record_leave(self, bye: Bye, now: float) -> None:
-        """Record that a worker has left in order."""
+        """Record that a worker has left in order. A share it was leased, and left before it knew, is free again."""
         worker = self.workers[bye.worker, bye.incarnation]
         if worker is not None and worker.complete and not worker.lost:
             worker.left = True
+            if self.order in ("wait", "run"):
+                for lease in self.leases.all_leases(worker.peer):
+                    self.leases.accept_return(worker.peer, lease)
             if self.order == "run":
                 self._add_event("left", f"{worker.title} left", now)
             self.collector.leave(worker.title)

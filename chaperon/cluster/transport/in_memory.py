@@ -61,6 +61,15 @@ class LossyNetwork:
         if direct and peer in self.workers:
             gevent.spawn(self.workers[peer].on_connection, False)
 
+    def notify_closed(self, peer: bytes) -> None:
+        """Tell the master's end, once it is awake, that *peer* has closed its connection, after what it sent before."""
+        self._clock.after(self.delay, lambda: gevent.spawn(self._closed_by, peer))
+
+    def _closed_by(self, peer: bytes) -> None:
+        self._awake.wait()
+        if peer not in self.cut:
+            self.master.closed(peer, True)
+
     def open(self, peer: bytes) -> None:
         """Open a connection of *peer* again."""
         self.cut.discard(peer)
@@ -184,6 +193,7 @@ class WorkerEnd:
             gevent.spawn(self.on_connection, True)
 
     def close(self) -> None:
-        """Leave the network."""
-        self._net.workers.pop(self.peer, None)
+        """Leave the network: the master's end learns that the connection is closed, unless this peer is cut off."""
+        if self._net.workers.pop(self.peer, None) is not None and self.peer not in self._net.cut:
+            self._net.notify_closed(self.peer)
         self._on_message = lambda message: None

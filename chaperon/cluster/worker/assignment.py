@@ -87,6 +87,11 @@ class Assignment:
         return self.load is not None
 
     @property
+    def busy(self) -> bool:
+        """Whether the load has been started, or it has shares to start."""
+        return self.load is not None or bool(self._leases)
+
+    @property
     def share_states(self) -> ShareStates:
         """The state of every share."""
         if self.load is None:
@@ -123,6 +128,9 @@ class Assignment:
         for name, lease in wanted.items():
             known = self._leases.get(name)
             if (known is not None and known.attempt >= lease.attempt) or name not in self._shares:
+                continue
+            if self.load is None and self._over:
+                self._returned_unstarted[name] = lease
                 continue
             self._leases[name] = lease
             self._returned_unstarted.pop(name, None)
@@ -198,9 +206,11 @@ class Assignment:
 
     def return_shares(self, *, at_once: bool = False) -> None:
         """Return every share and accept no other; visits in flight have the grace time, *at_once*: none."""
-        if self.load is None:
-            return
         self._over = True
+        if self.load is None:
+            self._returned_unstarted.update(self._leases)
+            self._leases.clear()
+            return
         for name in self._leases:
             self.load.engine.release(name)
         if at_once:

@@ -121,10 +121,10 @@ class Worker:
         return self._code
 
     def leave(self) -> None:
-        """Return all shares, then end; called twice: interrupt visits; three times: end at once."""
+        """Return all shares, then end; called twice: interrupt visits; thrice, or twice before the load: at once."""
         self._asked_to_leave += 1
         assignment = self.assignment
-        if assignment is None or not assignment.started or self._asked_to_leave > 2:
+        if assignment is None or self._asked_to_leave > (2 if assignment.started else 1) or not assignment.busy:
             self._end(LEFT, "stopped by a signal")
         elif self._asked_to_leave == 2:
             assignment.stop()
@@ -132,7 +132,10 @@ class Worker:
             self._state, self._code, self.reason = "leaving", LEFT, "stopped by a signal"
             self._link.decline_offers()
             assignment.return_shares()
-            self._ping()
+            if assignment.started:
+                self._ping()
+            else:
+                self._on_load_ended()
 
     # Messages of the master
 
@@ -241,6 +244,8 @@ class Worker:
             if self.assignment is not None and self.assignment.started:
                 self.assignment.apply_order(pong.order, pong.grace)
             elif pong.order in ("end", "stop", "kill"):
+                if self.assignment is not None:
+                    self.assignment.return_shares()
                 self._on_load_ended()
 
     def _end_run(self, pong: Pong) -> None:
