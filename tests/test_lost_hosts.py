@@ -4,6 +4,7 @@ import os
 import re
 import signal
 from collections import Counter
+from unittest import mock
 
 import pytest
 from shells import engines
@@ -207,6 +208,36 @@ def test_visits_of_users_behind_a_cut_link_that_never_heals_are_estimated_and_ju
         r"beside \d+ that were lost: \d+\.\d%, more than 1%",
         reason,
     )
+
+
+@pytest.mark.parametrize("at", [0.0, 0.5])
+def test_visits_of_users_on_a_worker_that_is_cut_off_before_any_is_known_are_estimated_by_those_of_all(at):
+    stage = Unheard(users(9, hold=30), took=0.2)
+    for k in range(3):
+        stage.worker(f"w{k}")
+    stage.fleet(3)
+    stage.lose("w1", at=at, off=40.0)
+    report = stage.play()
+
+    missing = len(stage.made) - report.ledger["shop"].planned
+    assert missing > 60
+    assert report.notes[UNSEEN] == pytest.approx(missing, rel=0.4)
+    assert report.verdict is Verdict.INVALID
+
+
+def test_what_a_worker_that_was_given_up_says_later_is_not_its_last_word():
+    stage = Unheard(users(9, hold=20), took=0.2)
+    for k in range(3):
+        stage.worker(f"w{k}")
+    stage.fleet(3)
+    stage.after(5.0, lambda: stage.net.cut.add(b"w1/1"))
+    with mock.patch.object(stage.crew["w1"]._link, "send_window", return_value=True):  # none comes any more
+        stage.after(16.0, lambda: stage.net.cut.discard(b"w1/1"))
+        report = stage.play()
+
+    missing = len(stage.made) - report.ledger["shop"].planned
+    assert report.notes[UNSEEN] == pytest.approx(missing, rel=0.4)
+    assert report.verdict is Verdict.INVALID
 
 
 def test_a_worker_behind_a_cut_link_that_heals_has_no_visits_to_estimate():

@@ -68,7 +68,7 @@ class LossAccounting:
             if rows:
                 worker.loss_notes.add(ROWS_NOTE)
             worker.loss_notes.add(self._shares[lease.share].load.lost_note)
-        self._leases.revoke(worker.peer, known)
+        worker.lost_shares = self._leases.revoke(worker.peer, known)
         if not begun:
             return
         unreported: Counter[tuple[str, int]] = Counter()
@@ -123,7 +123,21 @@ class LossAccounting:
 
     def unseen(self, worker: WorkerRecord, *, began: float, until: float, worker_timeout: float) -> int:
         """Return about how many visits of users a lost worker began after its last word, see `unseen_visits`."""
-        return unseen_visits(worker, self._unplanned, began=began, until=until, worker_timeout=worker_timeout)
+        mine = [share for share in map(self._shares.__getitem__, worker.lost_shares) if share.label in self._unplanned]
+        if not mine:
+            return 0
+        span = max(until - began, 1.0)
+        totals = self._monitor.collector.totals(histories=False).ledger
+        parts = Counter(share.label for share in self._shares.values())
+        each = {label: totals[label].planned / span / parts[label] for label in self._unplanned if label in totals}
+        return unseen_visits(
+            worker,
+            self._unplanned,
+            began=began,
+            until=until,
+            worker_timeout=worker_timeout,
+            usual=sum(each.get(share.label, 0.0) for share in mine),
+        )
 
     def update_in_flight(self, *, begun: bool) -> None:
         """Count the visits without an outcome in the windows of given-up workers as lost."""

@@ -9,7 +9,7 @@ from chaperon.cluster.master.losses import LossAccounting
 from chaperon.cluster.master.quotas import WorkerId
 from chaperon.cluster.master.unmade import unmade_visits
 from chaperon.cluster.master.windows import TOO_FAR_AHEAD, LedgerChanges
-from chaperon.cluster.master.workers import WorkerRecord, WorkerRegistry
+from chaperon.cluster.master.workers import LAST_WINDOWS_WITHIN, WorkerRecord, WorkerRegistry
 from chaperon.cluster.protocol.messages import (
     Bye,
     Change,
@@ -156,7 +156,7 @@ class MasterState:
         if worker is None or not worker.present or worker.windows_until is not None:
             return False
         worker.cut, worker.all_windows_known = max(worker.cut, dead.cut), dead.cut > 0
-        worker.windows_until = now + self._worker_timeout / 10
+        worker.windows_until = now + LAST_WINDOWS_WITHIN * self._worker_timeout
         return True
 
     def windows_received(self, dead: WorkerDied) -> WindowsReceived:

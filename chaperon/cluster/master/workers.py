@@ -23,6 +23,9 @@ SUSPECT_AFTER = 0.3
 RECONNECT_WITHIN = 0.2
 """Part of the worker timeout, two heartbeats, within which a worker whose connection was closed must reconnect."""
 
+LAST_WINDOWS_WITHIN = 0.1
+"""Part of the worker timeout, one heartbeat, within which the last windows of a dead engine must arrive."""
+
 
 MAX_WORKERS = 10_000
 """Maximum number of incarnations of workers in one run."""
@@ -35,12 +38,13 @@ MAX_NAME = 200
 class WorkerRecord:
     """One incarnation of a worker; *title* is its name, with a number from its second incarnation on, and unique.
 
-    *last_heard_at* is the time of its last message, *connection* the ZeroMQ routing id of the connection
-    by which its newest ping came, *pinged_at* when that was sent, by its clock. *disconnected_at* is when this
-    connection was closed, None while it is open. A worker is *lost* when it was given up, *left* when it ended in
-    order. After its death its last windows may arrive until *windows_until*; *all_windows_known*
-    says that *cut* is then the number of the last one. *progress_log* is what it reported of its
-    shares, *loss_notes* are the notes on the loads taken from it, *closing* came with its last window.
+    *last_word_at* is the time of its last message, *last_heard_at* the same, extended by pauses of the master since.
+    *connection* is the ZeroMQ routing id of the connection by which its newest ping came, *pinged_at* when that was
+    sent, by its clock. *disconnected_at* is when this connection was closed, None while it is open. A worker is *lost*
+    when it was given up, *left* when it ended in order. After its death its last windows may arrive until
+    *windows_until*; *all_windows_known* says that *cut* is then the number of the last one. *progress_log* is what it
+    reported of its shares, *lost_shares* are the shares taken from it, *loss_notes* the notes on their loads, *closing*
+    came with its last window.
     It has *joined* the run when its windows are waited for.
     """
 
@@ -63,6 +67,8 @@ class WorkerRecord:
     loss_notes: set[str] = field(default_factory=set)
     closing: Closing | None = None
     joined: bool = False
+    last_word_at: float = -math.inf
+    lost_shares: list[str] = field(default_factory=list)
 
     @property
     def peer(self) -> WorkerId:
@@ -96,7 +102,9 @@ class WorkerRecord:
         """Record its state, received in a *second* of the run by a *connection*."""
         if ping.sent_at >= self.pinged_at:  # else it waited in a connection that was closed since
             self.pinged_at, self.connection = ping.sent_at, connection
-        self.last_heard_at, self.disconnected_at, self.state, self.note = now, None, ping.state, ping.note
+        if not self.lost:  # what it did after its last word is estimated from when that was
+            self.last_heard_at, self.last_word_at, self.disconnected_at = now, now, None
+        self.state, self.note = ping.state, ping.note
         self.cut, self.over = max(self.cut, ping.cut), self.over or ping.over
         self.closing = ping.closing or self.closing
         self.progress_log.record(chain(ping.leases, ping.done, ping.returned), second, self.windows.progress)
