@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaperon.clock import named_seconds
-from chaperon.errors import UsageError
+from chaperon.errors import PlanError, UsageError
 
 
 def timeout_of(timeout: Any) -> Any:
@@ -13,6 +13,14 @@ def timeout_of(timeout: Any) -> Any:
     if isinstance(timeout, tuple):
         return tuple(map(timeout_of, timeout))
     return named_seconds("timeout", timeout) if isinstance(timeout, str) else timeout
+
+
+def timeout_of_call(timeout: Any) -> Any:
+    """Return *timeout* as `timeout_of` does; what is no time as it is, for `requests` to refuse with its ValueError."""
+    try:
+        return timeout_of(timeout)
+    except PlanError:
+        return timeout
 
 
 def deadline_of(deadline: Any) -> Any:

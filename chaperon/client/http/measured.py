@@ -22,7 +22,7 @@ from chaperon.client.mocks import intercepted, replaced_send, stand_in
 from chaperon.client.network.connect import NetworkContext
 from chaperon.client.network.exceptions import base_missing
 from chaperon.client.outcome import Expect
-from chaperon.client.request_limits import deadline_of, max_body_of, timeout_of
+from chaperon.client.request_limits import deadline_of, max_body_of, timeout_of_call
 from chaperon.client.service import MAX_BODY, Service
 from chaperon.clock import default_clock
 from chaperon.errors import UsageError
@@ -109,7 +109,7 @@ class MeasuredSession(FastSession):
         head is. Raises `requests` exceptions, and PlanError and UsageError for limits that are none.
         """
         if timeout is not ... or deadline is not ... or max_body is not ...:
-            timeout, deadline, max_body = timeout_of(timeout), deadline_of(deadline), max_body_of(max_body)
+            timeout, deadline, max_body = timeout_of_call(timeout), deadline_of(deadline), max_body_of(max_body)
         if (
             cookies is None
             and files is None
