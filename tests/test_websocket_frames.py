@@ -4,7 +4,7 @@ import itertools
 import struct
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from peer import BINARY, CLOSE, PING, PONG, TEXT, closing, frame, masked
 from thorough import examples
@@ -117,6 +117,7 @@ heads = st.tuples(
 
 @settings(max_examples=examples(300))
 @given(heads)
+@example((TEXT, True, 0, None, b"\x80"))
 def test_a_first_frame_that_the_reference_refuses_is_refused(head):
     opcode, fin, rsv, mask, payload = head
     data = frame(opcode, payload, fin=fin, rsv=rsv, mask=mask)
@@ -134,8 +135,10 @@ def test_a_first_frame_that_the_reference_refuses_is_refused(head):
         except ProtocolViolation as exc:
             broken = exc.code == 1002
 
-    # the reference reads masked frames, a continuation of nothing, control frames too long, a fragmented close or pong
+    # the reference reads masked frames, a continuation of nothing, control frames too long, a fragmented close or pong,
+    # and leaves it to others whether a text is UTF-8
     stricter = mask is not None or opcode == 0 or (opcode >= CLOSE and (len(payload) > 125 or not fin))
+    stricter = stricter or (opcode == TEXT and payload.decode(errors="replace").encode() != payload)
     assert broken or not refused
     assert refused or stricter or not broken
 
