@@ -4,6 +4,7 @@ import os
 import re
 import signal
 from collections import Counter
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
@@ -13,6 +14,7 @@ from thorough import some
 
 from chaperon import iterations, rate, users
 from chaperon.cluster.master.coordinator import UNSEEN
+from chaperon.cluster.master.unseen import unseen_visits
 from chaperon.cluster.master.windows import LossCorrections, WindowSequencer
 from chaperon.load.kinds.iterations import Iterations
 from chaperon.load.kinds.rate import Rate
@@ -204,10 +206,30 @@ def test_visits_of_users_behind_a_cut_link_that_never_heals_are_estimated_and_ju
     assert report.verdict is Verdict.INVALID
     (reason,) = report.reasons
     assert re.fullmatch(
-        r"about 1\d\d visits that w1 began after the last word are in no count, "
+        r"about 1\d\d visits that w1 began and did not report are in no count, "
         r"beside \d+ that were lost: \d+\.\d%, more than 1%",
         reason,
     )
+
+
+@pytest.mark.parametrize(
+    ("came", "missing"), [(range(1, 11), 0), ((1, 2, 3, 8, 9, 10), 4), ((3, 10, 5), 7), ((10,), 9), ((), 0)], ids=str
+)
+def test_visits_of_seconds_whose_windows_are_missing_before_later_ones_are_estimated(came, missing):
+    windows = WindowSequencer()
+    windows.close()
+    for seq in came:
+        ledger = {("shop", 19 + seq): VisitCounts(planned=5, done=5)}
+        windows.accept(Window("w0", seq, 19 + seq, ledger=ledger))
+    worker = SimpleNamespace(
+        windows=windows, all_windows_in=False, last_word_at=30.0, disconnected_at=30.0, windows_until=None
+    )
+
+    found = unseen_visits(worker, ["shop"], began=0.0, until=60.0, worker_timeout=10.0, usual=5.0)
+
+    assert windows.missing == missing
+    assert windows.first_second == (20 if came else 0)
+    assert found == 5 * missing
 
 
 @pytest.mark.parametrize("at", [0.0, 0.5])

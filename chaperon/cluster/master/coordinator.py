@@ -37,7 +37,7 @@ from chaperon.measure.quantity import count_text, names_text
 from chaperon.report.monitor import ABORT_GRACE, RunMonitor
 from chaperon.report.verdict import WORKERS_NAMED, lost_visits
 
-UNSEEN = "visits begun by lost workers after the last word, by an estimate: in no count"
+UNSEEN = "visits begun by lost workers and not reported, by an estimate: in no count"
 
 CHANGE_LEAD_TIME = 0.5
 """Seconds between a change of the load and its moment, so that every worker has received it by then."""
@@ -368,7 +368,7 @@ class Coordinator:
             share = (share * planned + more) / (planned + more)
             lost = sum(counts.lost for counts in totals.ledger.values())
             text = (
-                f"about {count_text(more, 'visit')} that {names_text(unseen, WORKERS_NAMED)} began after the last word "
+                f"about {count_text(more, 'visit')} that {names_text(unseen, WORKERS_NAMED)} began and did not report "
                 f"{'is' if more == 1 else 'are'} in no count{f', beside {lost:,} that were lost' if lost else ''}"
             )
         if share > self._lost:

@@ -19,23 +19,24 @@ def unseen_visits(
 ) -> int:
     """Return about how many visits of the scenarios *labels* a lost worker began and did not report.
 
-    That is from its last word on until its connection was closed, its process ended, or its leases had expired on its
-    side, and not after *until*. Where too little is known of its own rate, *usual*, in visits a second, is that of its
-    shares in the whole run. *began* and *until* are readings of the master's clock, all spans are in seconds.
+    That is in seconds whose windows are missing before a later one, and from its last word on until its connection was
+    closed, its process ended, or its leases had expired on its side, and not after *until*. Where too little is known
+    of its own rate, *usual*, in visits a second, is that of its shares in the whole run. *began* and *until* are
+    readings of the master's clock, all spans are in seconds.
     """
     windows = worker.windows
     if worker.all_windows_in:
         return 0
     known = sum(windows.planned[label] + unreported_of(worker, label) for label in labels)
     last_word = max(worker.last_word_at, began + windows.newest_second + 1)
-    active = last_word - began - max(windows.oldest_second, 0)
+    active = last_word - began - windows.first_second - windows.missing
     ends = [until, worker.last_word_at + LEASED * worker_timeout]
     if worker.disconnected_at is not None:
         ends.append(worker.disconnected_at)
     if worker.windows_until is not None:
         ends.append(worker.windows_until - LAST_WINDOWS_WITHIN * worker_timeout)
     pace = known / active if known and active > ENOUGH else usual
-    return round(pace * max(min(ends) - last_word, 0.0))
+    return round(pace * (windows.missing + max(min(ends) - last_word, 0.0)))
 
 
 def unreported_of(worker: WorkerRecord, label: str) -> int:

@@ -26,15 +26,16 @@ class WindowSequencer:
     """Puts the windows of one incarnation of a worker in order and removes duplicates.
 
     *acked* is the number up to which all windows are there. *planned* is how many visits of each scenario label they
-    have, *progress* is that of the shares
-    in these windows. Once *closed*, windows are passed on as they arrive.
+    have, *progress* is that of the shares in these windows, *missing* how many are missing before the newest. Once
+    *closed*, windows are passed on as they arrive.
     """
 
     def __init__(self) -> None:
         self._unreported: Counter[LedgerKey] = Counter()
         self.acked = 0
         self.newest_second = -1
-        self.oldest_second = -1
+        self.missing = 0
+        self._newest = self._recorded = 0
         self.planned: Counter[str] = Counter()
         self.duplicates = 0
         self.closed = False
@@ -89,6 +90,11 @@ class WindowSequencer:
         """The numbers of the windows beyond the first missing one."""
         return tuple(sorted({*self._waiting, *self._seen_late})) if self._waiting or self._seen_late else ()
 
+    @property
+    def first_second(self) -> int:
+        """The second of the run of its first window, which may be missing; 0 if none has come."""
+        return self.newest_second - self._newest + 1 if self._newest else 0
+
     def write_off(self, unreported: Mapping[LedgerKey, int]) -> LedgerChanges:
         """Record visits that were begun but are in no window; return them as lost."""
         self._unreported.update(unreported)
@@ -121,7 +127,9 @@ class WindowSequencer:
 
     def _record(self, window: Window, *, late: bool = False) -> None:
         self.newest_second = max(self.newest_second, window.at)
-        self.oldest_second = window.at if self.oldest_second < 0 else min(self.oldest_second, window.at)
+        self._newest = max(self._newest, window.seq)
+        self._recorded += 1
+        self.missing = self._newest - self._recorded
         for place, counts in window.ledger.items():
             self.planned[place[0]] += counts.planned
             self.open[place] += counts.planned - counts.ended
