@@ -122,7 +122,7 @@ class LossAccounting:
                 self._monitor.collector.add_series("", visits.due, series)
 
     def unseen(self, worker: WorkerRecord, *, began: float, until: float, worker_timeout: float) -> int:
-        """Return about how many visits of users a lost worker began after its last word, see `unseen_visits`."""
+        """Return about how many visits of users a lost worker began and did not report, see `unseen_visits`."""
         mine = [share for share in map(self._shares.__getitem__, worker.lost_shares) if share.label in self._unplanned]
         if not mine:
             return 0
