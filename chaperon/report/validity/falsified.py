@@ -13,7 +13,7 @@ from chaperon.report.rows import UNTIMED, Row, generator_part_of, shown_value
 from chaperon.report.totals import Totals
 from chaperon.report.validity.generator_part import INVALIDATING, GeneratorPart, is_marked
 
-CLEAR = 100.0
+CLEAR = 20.0
 """A limit on the longest time that holds by more than this factor does not hang on the generator's part of the time."""
 
 _Figure = tuple[float, float, str]
