@@ -163,18 +163,18 @@ def _unmeasured_warnings(totals: Totals) -> list[str]:
 
 def _lost_warnings(totals: Totals, ending: Ending) -> list[str]:
     """Return a warning about lost visits, unless a fault names them already. A few do not affect the verdict."""
-    _, text = lost_visits(totals)
+    *_, text = lost_visits(totals)
     if not text or any("lost" in fault for fault in ending.faults):
         return []
     return [f"{text}: their outcome is unknown"]
 
 
-def lost_visits(totals: Totals) -> tuple[float, str]:
-    """Return the share of the planned visits that were lost, 0 to 1, and a text on them; 0 and "" if none was."""
+def lost_visits(totals: Totals) -> tuple[int, int, str]:
+    """Return how many visits were lost, of how many planned ones, and a text on them, which is "" if none was."""
     planned = sum(counts.planned for counts in totals.ledger.values())
     lost = sum(counts.lost for counts in totals.ledger.values())
     if not lost:
-        return 0.0, ""
+        return 0, planned, ""
     # of a worker whose journal was complete, what none made afterwards is lost; of its losses the event alone is there
     given_up = [event.text for _, event in totals.happenings if event.kind == "lost"]
     workers = [
@@ -183,7 +183,7 @@ def lost_visits(totals: Totals) -> tuple[float, str]:
         if worker.lost or worker.losses or any(text.startswith(f"{worker.name} lost: ") for text in given_up)
     ]
     whose = names_text(workers, WORKERS_NAMED) if workers else "their workers"
-    return lost / planned if planned else 1.0, f"{lost:,} of {planned:,} visits were lost with {whose}"
+    return lost, planned, f"{lost:,} of {planned:,} visits were lost with {whose}"
 
 
 def _judge(totals: Totals, limits: Sequence[LimitResult], ending: Ending) -> tuple[Verdict, list[str]]:

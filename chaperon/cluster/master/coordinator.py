@@ -10,6 +10,7 @@ from gevent.event import Event
 
 from chaperon.clock import Clock
 from chaperon.cluster.master.admission import Admission
+from chaperon.cluster.master.loss_limit import UNSEEN, losses_fault
 from chaperon.cluster.master.quotas import WorkerId
 from chaperon.cluster.master.state import MasterState
 from chaperon.cluster.master.worker_logs import WorkerLogs
@@ -33,11 +34,7 @@ from chaperon.gc_tuning import reduced_gc
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.background import fault_text, say_fault
 from chaperon.load.engine import PATIENCE
-from chaperon.measure.quantity import count_text, names_text
 from chaperon.report.monitor import ABORT_GRACE, RunMonitor
-from chaperon.report.verdict import WORKERS_NAMED, lost_visits
-
-UNSEEN = "visits begun by lost workers and not reported, by an estimate: in no count"
 
 CHANGE_LEAD_TIME = 0.5
 """Seconds between a change of the load and its moment, so that every worker has received it by then."""
@@ -354,22 +351,9 @@ class Coordinator:
         faults = self._link.dropped[FAULTS]
         if faults:
             self._monitor.add_fault(f"{faults} {FAULTS}")
-        self._check_losses()
-
-    def _check_losses(self) -> None:
-        """Record a fault if more visits were lost than allowed, with those that no worker has reported."""
         totals, unseen = self._monitor.collector.totals(histories=False), self._state.unseen
-        share, text = lost_visits(totals)
-        more = sum(unseen.values())
-        if more:
-            self._monitor.collector.count_note(UNSEEN, more)
-        if more and share <= self._lost:
-            planned = sum(counts.planned for counts in totals.ledger.values())
-            share = (share * planned + more) / (planned + more)
-            lost = sum(counts.lost for counts in totals.ledger.values())
-            text = (
-                f"about {count_text(more, 'visit')} that {names_text(unseen, WORKERS_NAMED)} began and did not report "
-                f"{'is' if more == 1 else 'are'} in no count{f', beside {lost:,} that were lost' if lost else ''}"
-            )
-        if share > self._lost:
-            self._monitor.add_fault(f"{text}: {share:.1%}, more than {self._lost * 100:.4g}%")
+        if unseen:
+            self._monitor.collector.count_note(UNSEEN, sum(unseen.values()))
+        fault = losses_fault(totals, unseen, self._lost)
+        if fault:
+            self._monitor.add_fault(fault)

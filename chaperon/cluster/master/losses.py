@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from chaperon.cluster.fleet_caps import FleetCaps
 from chaperon.cluster.master.leases import LeaseTable
@@ -121,23 +121,28 @@ class LossAccounting:
             if series:
                 self._monitor.collector.add_series("", visits.due, series)
 
-    def unseen(self, worker: WorkerRecord, *, began: float, until: float, worker_timeout: float) -> int:
-        """Return about how many visits of users a lost worker began and did not report, see `unseen_visits`."""
-        mine = [share for share in map(self._shares.__getitem__, worker.lost_shares) if share.label in self._unplanned]
-        if not mine:
-            return 0
-        span = max(until - began, 1.0)
-        totals = self._monitor.collector.totals(histories=False).ledger
+    def unseen(
+        self, workers: Iterable[WorkerRecord], *, began: float, until: float, worker_timeout: float
+    ) -> dict[str, int]:
+        """Return about how many visits lost workers began and did not report, by title; see `unseen_visits`."""
+        ledger = self._monitor.collector.totals(histories=False).ledger
         parts = Counter(share.label for share in self._shares.values())
-        each = {label: totals[label].planned / span / parts[label] for label in self._unplanned if label in totals}
-        return unseen_visits(
-            worker,
-            self._unplanned,
-            began=began,
-            until=until,
-            worker_timeout=worker_timeout,
-            usual=sum(each.get(share.label, 0.0) for share in mine),
-        )
+        span = max(until - began, 1.0)
+        each = {label: ledger[label].planned / span / parts[label] for label in self._unplanned if label in ledger}
+        found = {}
+        for worker in workers:
+            shares = [self._shares[name] for name in worker.lost_shares]
+            mine = [share.label for share in shares if share.label in self._unplanned]
+            if mine:
+                found[worker.title] = unseen_visits(
+                    worker,
+                    self._unplanned,
+                    began=began,
+                    until=until,
+                    worker_timeout=worker_timeout,
+                    usual=sum(each.get(label, 0.0) for label in mine),
+                )
+        return {title: count for title, count in found.items() if count}
 
     def update_in_flight(self, *, begun: bool) -> None:
         """Count the visits without an outcome in the windows of given-up workers as lost."""

@@ -256,10 +256,13 @@ class MasterState:
             if not worker.complete:
                 self._monitor.add_fault(f"{worker.title} did not report its end: its last visits are unknown")
                 self._losses.give_up(worker, begun=self.began is not None, for_good=True)
-            if worker.lost and not worker.all_windows_in:
-                for note in worker.loss_notes:
-                    self.collector.count_note(note)
-                self._estimate_unseen(worker)
+        incomplete = [worker for worker in self.workers if worker.lost and not worker.all_windows_in]
+        for note in [note for worker in incomplete for note in worker.loss_notes]:
+            self.collector.count_note(note)
+        if incomplete and self.began is not None:
+            self.unseen = self._losses.unseen(
+                incomplete, began=self.began, until=self.finished, worker_timeout=self._worker_timeout
+            )
         unmade: LedgerChanges = {}
         until = 0.0
         if self.began is not None:
@@ -273,14 +276,6 @@ class MasterState:
         if self.began is not None:
             self._check_plan(self.began)
         self.order = "over"
-
-    def _estimate_unseen(self, worker: WorkerRecord) -> None:
-        if self.began is not None and self.finished is not None:
-            count = self._losses.unseen(
-                worker, began=self.began, until=self.finished, worker_timeout=self._worker_timeout
-            )
-            if count:
-                self.unseen[worker.title] = count
 
     def _check_plan(self, began: float) -> None:
         """Compare the ledger with the plan, which comes from the loads alone, and workers with their windows.
