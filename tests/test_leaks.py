@@ -22,6 +22,7 @@ from ground import PromptServer
 from output_options import paths
 from packed_windows import blocks_in
 from test_ci_docs import free_port
+from thorough import some
 from unjudged import unjudged
 from waits import came
 
@@ -282,18 +283,18 @@ RUN = ("--run-file", "o.run", "--log", "debug", "--log-file", "o.log")
 SEARCH = ("--from", "3", "--to", "3", "--step", "1s", "--settle", "0s")
 
 
+ENTRANCES = {
+    "processes": ("local", ("--processes", "2", *RUN)),
+    "local": ("local", ("--samples", "o.csv.gz", *RUN)),
+    "check": ("check", ("--verbose", "--samples", "o.csv", "--log", "debug")),
+    "find": ("find", (*SEARCH, *RUN)),
+}
+
+
 @pytest.mark.faults
-@pytest.mark.parametrize(
-    ("verb", "more"),
-    [
-        ("local", ("--samples", "o.csv.gz", *RUN)),
-        ("local", ("--processes", "2", *RUN)),
-        ("check", ("--verbose", "--samples", "o.csv", "--log", "debug")),
-        ("find", (*SEARCH, *RUN)),
-    ],
-    ids=["local", "processes", "check", "find"],
-)
-def test_no_secret_is_in_any_output(tmp_path, echo, websocket_server, verb, more):
+@pytest.mark.parametrize("entrance", some(ENTRANCES, 2))
+def test_no_secret_is_in_any_output(tmp_path, echo, websocket_server, entrance):
+    verb, more = ENTRANCES[entrance]
     (tmp_path / "leaky.py").write_text(LEAKY)
     (tmp_path / "setting.txt").write_text(SETTING)
     (tmp_path / "summary.md").touch()

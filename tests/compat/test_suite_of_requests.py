@@ -49,7 +49,7 @@ def suite(request):
 @pytest.fixture(scope="module")
 def libraries(request):
     name = "libraries-{}.{}".format(*sys.version_info)
-    return kept(request, name, lambda folder: pip("install", "--target", folder, *LIBRARIES))
+    return kept(request, name, lambda folder: pip("install", "--no-compile", "--target", folder, *LIBRARIES))
 
 
 @pytest.fixture(scope="module")
