@@ -1,12 +1,17 @@
 """`chaperon import curl`: commands as people type them and browsers copy them."""
 
 import json
+import re
+import subprocess
+from shutil import which
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from chaperon.errors import LoadError
+from chaperon.importing.bodies import equal_query
+from chaperon.importing.curl_command.importer import FORM
 from chaperon.importing.curl_command.shell_words import commands
 from chaperon.importing.kinds import import_source
 
@@ -71,6 +76,76 @@ def test_each_option_is_sent_as_curl_sends_it(importing, target, line, asked, bo
     assert (target.types[0] or None) == kind
 
 
+SENT = [
+    ("-d plain", "/", b"plain"),
+    ("-d a=1 -d plain", "/", b"a=1&plain"),
+    ("-d 'name=John Doe'", "/", b"name=John+Doe"),
+    ("--data-binary $'a=1\\nb=2'", "/", b"a=1\nb=2"),
+    ("--data-urlencode '=a b' -d b=1", "/", b"a+b&b=1"),
+    ("", "/service?wsdl", b""),
+    ("", "/?a=&b", b""),
+    ("", "/?a=1;b=2", b""),
+    ("--url-query 'q=#1 & more' --url-query +raw", "/?a=1", b""),
+    ("-T page.html", "", b"<p>"),
+    ("-T page.html", "/folder/?a=1", b"<p>"),
+    ("-T page.html", "/other", b"<p>"),
+]
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(which("curl") is None, reason="curl is not on the PATH")
+@pytest.mark.parametrize(("options", "path", "body"), SENT)
+def test_path_query_and_body_are_those_that_curl_sends(importing, target, tmp_path, options, path, body):
+    (tmp_path / "page.html").write_text("<p>")
+    line = f"curl -s {options} '{target.url}{path}'"
+
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    importing("curl", line)
+
+    assert done.returncode == 0
+    by_curl, by_import = zip(target.asked, target.queries, target.bodies, target.types, strict=True)
+    assert by_import[0] == by_curl[0]
+    assert equal_query(by_import[1], by_curl[1])
+    assert by_import[2] == body == (by_curl[2].replace(b" ", b"+") if by_curl[3] == FORM else by_curl[2])
+    assert (by_import[3] or FORM) == (by_curl[3] or FORM)
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(which("curl") is None, reason="curl is not on the PATH")
+@pytest.mark.parametrize(
+    "options",
+    [
+        "-F a=1 -F b=2",
+        "-F 'a=1;type=text/html'",
+        "-F 'a=1;type=text/plain; charset=utf-8'",
+        '-F \'a="x;y\\"";type=text/html;filename=z\'',
+        "-F 'a=1 ;b=2'",
+        "--form-string 'a=1;type=text/html'",
+        "-F a=@page.html",
+        "-F a=@picture",
+        "-F 'a=@page.html;type=text/css;filename=\"b;c.css\"'",
+        "-F 'a=<page.html'",
+        "-F 'a=<picture'",
+        "-F 'a=1;filename=b.xml'",
+        "-F 'a=1;filename=b'",
+    ],
+)
+def test_parts_of_a_form_are_those_that_curl_sends(importing, target, tmp_path, options):
+    (tmp_path / "page.html").write_text("<p>")
+    (tmp_path / "picture").write_bytes(b"\0\1")
+    line = f"curl -s {options} '{target.url}'"
+
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    importing("curl", line)
+
+    assert done.returncode == 0
+    by_curl, by_import = (
+        body.replace(re.search("boundary=(.*)", kind)[1].encode(), b"boundary")
+        for kind, body in zip(target.types, target.bodies, strict=True)
+    )
+    assert by_import == by_curl
+
+
 @pytest.mark.processes
 def test_user_and_password_become_auth_of_the_environment(importing, target):
     text = importing("curl", "curl -u ada:lovelace99 http://x/private", secrets=["API_PASSWORD"])
@@ -82,9 +157,10 @@ def test_user_and_password_become_auth_of_the_environment(importing, target):
 
 @pytest.mark.processes
 def test_what_curl_would_do_besides_is_a_remark(importing):
-    text = importing("curl", "curl --retry 3 --resolve x:80:127.0.0.1 http://x/")
+    text = importing("curl", "curl --retry 3 --resolve x:80:127.0.0.1 -H Accept: http://x/")
 
     assert "curl's --retry 3" in text
+    assert "curl's --header Accept:, which leaves out what curl sends by itself" in text
     assert "not carried over: curl's --resolve x:80:127.0.0.1" in importing.remarks
 
 

@@ -22,7 +22,7 @@ def body_arguments(text: str, content_type: str, secrets: SecretValues) -> tuple
         return {"json": secrets.nested(value)}, kind == "application/json"
     if kind == "application/x-www-form-urlencoded":
         fields = parse_qsl(text, keep_blank_values=True)
-        if fields and equal_query(urlencode(fields), text):
+        if fields and text.isprintable() and equal_query(urlencode(fields), text):
             return {"data": pairs([(name, secrets.query(name, value)) for name, value in fields])}, True
     return {"data": raw_text(text)}, False
 
@@ -45,5 +45,10 @@ def query_parameters(query: str, secrets: SecretValues) -> Any:
 
 
 def equal_query(one: str, other: str) -> bool:
-    """Return whether two encoded forms have the same fields, and the same number of separators."""
-    return one.count("&") == other.count("&") and parse_qsl(one, True) == parse_qsl(other, True)
+    """Return whether two encoded forms have the same fields, and the same separators: `a` is not `a=`."""
+    return _separators(one) == _separators(other) and parse_qsl(one, True) == parse_qsl(other, True)
+
+
+def _separators(query: str) -> tuple[list[bool], int]:
+    """Return whether each field has a sign of equality, and how many semicolons there are, which separate for some."""
+    return ["=" in field for field in query.split("&")], query.count(";")

@@ -11,6 +11,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 from chaperon.clock import seconds
 from chaperon.errors import LoadError, PlanError
 from chaperon.importing.bodies import body_arguments
+from chaperon.importing.curl_command.form_parts import form_files
 from chaperon.importing.curl_command.options import MEANT, OF_OUTPUT, options
 from chaperon.importing.curl_command.shell_words import commands
 from chaperon.importing.headers import kept_headers
@@ -109,21 +110,36 @@ def _add_header(command: CurlCommand, value: str) -> None:
         command.remarks.append(f"curl's --header {value}: write the headers of that file yourself")
     elif colon and text.strip() and name.strip():
         command.headers.append((name.strip(), text.strip()))
+    elif colon and name.strip():
+        command.remarks.append(f"curl's --header {value}, which leaves out what curl sends by itself")
 
 
 def _data(option: str, value: str) -> str:
     if option == "data-urlencode":
-        name, equals, text = value.partition("=")
-        if not equals and "@" in value:
-            name, _, file = value.partition("@")
-            text = _file(file)
-        elif not equals:
-            name, text = "", value
-        return f"{name}={quote_plus(text)}" if name else quote_plus(text)
+        return _urlencoded(value)
     if value.startswith("@") and option != "data-raw":
         text = _file(value[1:])
         return text if option in ("data-binary", "json") else text.replace("\r", "").replace("\n", "")
     return value
+
+
+def _urlencoded(value: str) -> str:
+    """Return what `--data-urlencode` and `--url-query` make of a value: text, =text, name=text, @file, name@file."""
+    name, equals, text = value.partition("=")
+    if not equals and "@" in value:
+        name, _, file = value.partition("@")
+        text = _file(file)
+    elif not equals:
+        name, text = "", value
+    return f"{name}={quote_plus(text)}" if name else quote_plus(text)
+
+
+def _with_file_name(url: str, file: str) -> str:
+    """Return where `--upload-file` sends a file: below a URL that ends in a slash or has no path, by its name."""
+    parts = urlsplit(url)
+    if parts.path and not parts.path.endswith("/"):
+        return url
+    return parts._replace(path=f"{parts.path or '/'}{quote(Path(file).name)}").geturl()
 
 
 def _file(name: str) -> str:
@@ -140,7 +156,8 @@ def _file(name: str) -> str:
 def _request(command: CurlCommand, url: str, base: str, secrets: SecretValues) -> ImportedRequest:
     data = ("" if "json" in command.given else "&").join(command.data)
     if ("get" in command.given and data) or "url-query" in command.given:
-        query = "&".join([*([data] if "get" in command.given and data else []), *command.given.get("url-query", ())])
+        further = [each[1:] if each[:1] == "+" else _urlencoded(each) for each in command.given.get("url-query", ())]
+        query = "&".join([*([data] if "get" in command.given and data else []), *further])
         url += ("&" if "?" in url else "?") + query
     has_body = bool(command.data) and "get" not in command.given
     headers = [*command.headers, *_headers_of_options(command)]
@@ -153,9 +170,10 @@ def _request(command: CurlCommand, url: str, base: str, secrets: SecretValues) -
         if not implied:
             headers.append(("Content-Type", kind))
     elif "form" in command.given or "form-string" in command.given:
-        arguments["files"] = _files(command)
+        arguments["files"] = form_files(command.given)
         headers = [each for each in headers if each[0].lower() != "content-type"]
     elif (upload := command.last("upload-file")) is not None:
+        url = _with_file_name(url, upload)
         arguments["data"] = Code(f"Path({flat(upload)}).read_bytes()")
     default = "POST" if has_body or "files" in arguments else "PUT" if "data" in arguments else "GET"
     method = command.last("request") or ("HEAD" if "head" in command.given else default)
@@ -198,23 +216,6 @@ def _auth(
         if each[0].lower() == "authorization" and (found := basic_credentials(each[1])):
             return [other for other in headers if other is not each], found
     return headers, userinfo(url)
-
-
-def _files(command: CurlCommand) -> Any:
-    fields: list[tuple[str, Any]] = []
-    for option in ("form", "form-string"):
-        for value in command.given.get(option, ()):
-            name, _, content = value.partition("=")
-            if option == "form" and content.startswith(("@", "<")):
-                file, *attributes = content[1:].split(";")
-                sent = {key.strip(): text for key, _, text in (each.partition("=") for each in attributes)}
-                label = sent.get("filename", Path(file).name) if content[0] == "@" else None
-                kind = [sent["type"]] if "type" in sent else []
-                fields.append((name, (label, Code(f"Path({flat(file)}).read_bytes()"), *kind)))
-            else:
-                fields.append((name, (None, content)))
-    named = dict(fields)
-    return named if len(named) == len(fields) else fields
 
 
 def _limits(command: CurlCommand) -> dict[str, Any]:
