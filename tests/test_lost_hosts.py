@@ -14,6 +14,7 @@ from thorough import some
 
 from chaperon import iterations, rate, users
 from chaperon.cluster.master.coordinator import UNSEEN
+from chaperon.cluster.master.state import DUPLICATED
 from chaperon.cluster.master.unseen import unseen_visits
 from chaperon.cluster.master.windows import LossCorrections, WindowSequencer
 from chaperon.load.kinds.iterations import Iterations
@@ -277,6 +278,43 @@ def test_visits_of_a_plan_are_not_estimated(load):
     assert UNSEEN not in report.notes
 
 
+@pytest.mark.parametrize("never", [1, 2, 4])
+@pytest.mark.parametrize("load", [iterations(300, users=9), users(60, ramp=12)], ids=str)
+def test_a_window_that_never_comes_from_a_host_that_came_back_leaves_the_plan_as_it_was(load, never):
+    stage = Ground(load, took=0.7)
+    for k in range(3):
+        stage.worker(f"w{k}")
+    stage.fleet(3)
+    send = stage.crew["w1"]._link.send_window
+    with mock.patch.object(stage.crew["w1"]._link, "send_window", lambda frame: frame.seq == never or send(frame)):
+        stage.after(3.3, lambda: stage.net.cut.add(b"w1/1"))
+        stage.after(14.0, lambda: stage.net.cut.discard(b"w1/1"))
+        report = stage.play()
+
+    ledger, again = report.ledger["shop"], report.notes.get(DUPLICATED, 0)
+    plan = 300 if isinstance(load, Iterations) else 60
+    assert ledger.balanced
+    assert ledger.planned == plan + again
+    assert not [reason for reason in report.reasons if "were planned" in reason]
+
+
+def test_visits_written_off_whose_ends_came_without_their_beginning_are_counted_once():
+    corrections, windows = LossCorrections(), WindowSequencer()
+    windows.write_off(Counter({("shop", 0): 2}))
+    windows.closed = True
+    windows.accept(Window("w1", 2, 1, ledger={("shop", 0): VisitCounts(done=3)}))
+    changed = corrections.update_in_flight({"w1": windows}, scheduled=("shop",))
+
+    assert changed == {("shop", 0): VisitCounts(planned=1, lost=-2)}
+    assert (corrections.duplicated, windows.lost, windows.unreported.total()) == (1, 0, 0)
+
+    windows.accept(Window("w1", 1, 0, ledger={("shop", 0): VisitCounts(planned=3)}))
+    changed = corrections.update_in_flight({"w1": windows}, scheduled=("shop",))
+
+    assert changed == {("shop", 0): VisitCounts(planned=-1, lost=2)}
+    assert corrections.duplicated == 0
+
+
 def test_a_late_window_of_visits_that_none_has_missed_leaves_none_missed():
     corrections = LossCorrections()
     late = Window("w1", 3, 2, ledger={("shop", 1): VisitCounts(planned=4, done=4)})
@@ -293,9 +331,9 @@ def test_visits_that_ended_in_a_window_and_began_in_one_that_never_came_were_pla
     windows.closed = True
     windows.accept(Window("w1", 4, 3, ledger={("shop", 1): VisitCounts(done=5)}))
 
-    assert corrections.update_in_flight({"w1": windows}, arriving) == {("shop", 1): expected}
-    assert not corrections.update_in_flight({"w1": windows}, arriving)
+    assert corrections.update_in_flight({"w1": windows}, arriving=arriving) == {("shop", 1): expected}
+    assert not corrections.update_in_flight({"w1": windows}, arriving=arriving)
 
     windows.accept(Window("w1", 3, 2, ledger={("shop", 1): VisitCounts(planned=7)}))
-    (change,) = corrections.update_in_flight({"w1": windows}, arriving).values()
+    (change,) = corrections.update_in_flight({"w1": windows}, arriving=arriving).values()
     assert (expected.planned + change.planned, expected.lost + change.lost) == (0, 2)

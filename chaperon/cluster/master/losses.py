@@ -148,7 +148,9 @@ class LossAccounting:
         """Count the visits without an outcome in the windows of given-up workers as lost."""
         lost = [worker for worker in self._workers if worker.lost]
         self.correct(
-            self._corrections.update_in_flight({worker.peer: worker.windows for worker in lost}, self._arriving)
+            self._corrections.update_in_flight(
+                {worker.peer: worker.windows for worker in lost}, arriving=self._arriving, scheduled=self._scheduled
+            )
         )
         if begun:
             for worker in lost:

@@ -21,6 +21,8 @@ TOO_FAR_AHEAD = (
     f"windows more than {MAX_AHEAD} numbers or {MAX_AHEAD_BYTES:,} bytes beyond a missing one: refused until then"
 )
 
+_NONE = VisitCounts()
+
 
 class WindowSequencer:
     """Puts the windows of one incarnation of a worker in order and removes duplicates.
@@ -83,7 +85,7 @@ class WindowSequencer:
     @property
     def lost(self) -> int:
         """How many visits have an unknown outcome if no further window arrives."""
-        return sum(max(count, 0) for count in self.open.values()) + self._unreported.total()
+        return sum(max(count, 0) for count in self.open.values()) + self.unreported.total()
 
     @property
     def ahead(self) -> tuple[int, ...]:
@@ -121,9 +123,22 @@ class WindowSequencer:
         return ready
 
     @property
-    def unreported(self) -> Mapping[LedgerKey, int]:
+    def unreported(self) -> Counter[LedgerKey]:
         """Visits that were begun but are in no window, by the second in which they were reported."""
-        return self._unreported
+        return self._unreported - self.ended_unreported
+
+    @property
+    def ended_unreported(self) -> Counter[LedgerKey]:
+        """Visits written off of which a window has the end, while that of their beginning never came."""
+        ended: Counter[str] = Counter()
+        for (label, _), count in self.open.items():
+            ended[label] += max(-count, 0)
+        found: Counter[LedgerKey] = Counter()
+        if any(ended.values()):
+            for place in sorted(self._unreported, key=lambda place: place[1]):
+                found[place] = min(self._unreported[place], ended[place[0]])
+                ended[place[0]] -= found[place]
+        return found
 
     def _record(self, window: Window, *, late: bool = False) -> None:
         self.newest_second = max(self.newest_second, window.at)
@@ -149,7 +164,8 @@ class LossCorrections:
     """
 
     def __init__(self) -> None:
-        self._in_flight: dict[LedgerKey, int] = {}
+        self._in_flight: dict[LedgerKey, VisitCounts] = {}
+        self._again = 0
         self._declared: defaultdict[LedgerKey, int] = defaultdict(int)
         self._declared_until: dict[LedgerKey, int] = {}
         self._late: defaultdict[LedgerKey, int] = defaultdict(int)
@@ -158,7 +174,7 @@ class LossCorrections:
     @property
     def duplicated(self) -> int:
         """How many visits were made twice: by a worker that was given up and by its successor."""
-        return sum(self._late.values()) - sum(self._corrected.values())
+        return sum(self._late.values()) - sum(self._corrected.values()) + self._again
 
     @property
     def missed(self) -> Mapping[LedgerKey, tuple[int, int]]:
@@ -201,25 +217,35 @@ class LossCorrections:
         return changes
 
     def update_in_flight(
-        self, sequencers: Mapping[object, WindowSequencer], arriving: Collection[str] = ()
+        self,
+        sequencers: Mapping[object, WindowSequencer],
+        *,
+        arriving: Collection[str] = (),
+        scheduled: Collection[str] = (),
     ) -> LedgerChanges:
         """Return the changed counts of visits that the windows of given-up workers have by half.
 
         Those without an outcome are lost. Those of which no window has the beginning, as it never came, were planned,
-        except those of labels *arriving*, whose arrivals were counted as lost meanwhile.
+        unless they were written off, and made again where the plan fixes the visits of their label, as in *scheduled*.
+        Of labels *arriving* they were counted as lost meanwhile.
         """
-        now: defaultdict[LedgerKey, int] = defaultdict(int)
+        now: defaultdict[LedgerKey, VisitCounts] = defaultdict(VisitCounts)
+        self._again = 0
         for sequencer in sequencers.values():
             for place, count in sequencer.open.items():
-                now[place] += count
+                if count > 0 or place[0] in arriving:
+                    now[place].lost += count
+                else:
+                    now[place].planned -= count
+                    self._again -= count if place[0] in scheduled else 0
+            for place, count in sequencer.ended_unreported.items():
+                if count and place[0] not in arriving:
+                    now[place].add(VisitCounts(planned=-count, lost=-count))
+                    self._again -= count if place[0] in scheduled else 0
         changes = {}
         for place in {*now, *self._in_flight}:
-            more, before = now.get(place, 0), self._in_flight.get(place, 0)
-            if more != before and place[0] in arriving:
-                changes[place] = VisitCounts(lost=more - before)
-            elif more != before:
-                changes[place] = VisitCounts(
-                    planned=max(-more, 0) - max(-before, 0), lost=max(more, 0) - max(before, 0)
-                )
+            new, old = now.get(place, _NONE), self._in_flight.get(place, _NONE)
+            if new != old:
+                changes[place] = VisitCounts(planned=new.planned - old.planned, lost=new.lost - old.lost)
         self._in_flight = dict(now)
         return changes
