@@ -42,6 +42,7 @@ class Leasing:
     *engines* is the number of engines of the run: caps on visits in flight are divided by it. With
     *keep_alive* the engine waits for further shares when it has none. No visit starts while
     *suspended* returns true; without it they always may. *on_share_ended* is called when a share is done or returned.
+    *knows_changes* returns whether the live changes up to a reading of the clock are known; without it they always are.
     """
 
     def __init__(
@@ -51,11 +52,13 @@ class Leasing:
         keep_alive: bool = False,
         suspended: Callable[[], bool] | None = None,
         on_share_ended: Callable[[], object] = lambda: None,
+        knows_changes: Callable[[float], bool] | None = None,
     ) -> None:
         self.engines = engines
         self.keep_alive = keep_alive
         self.suspended = suspended
         self.on_share_ended = on_share_ended
+        self.knows_changes = knows_changes
 
 
 class PlannedVisits:
@@ -104,6 +107,7 @@ class VisitsInFlight:
         leasing: Leasing,
     ) -> None:
         self._suspended = leasing.suspended
+        self._knows_changes = leasing.knows_changes
         self.on_share_ended = leasing.on_share_ended
         self.keep_alive = leasing.keep_alive
         self.visitor = visitor
@@ -146,6 +150,13 @@ class VisitsInFlight:
     def suspended(self) -> bool:
         """Return whether no visit may start now; see `Leasing`."""
         return self._suspended is not None and self._suspended()
+
+    def wait_for_changes(self, progress: ShareProgress, until: float) -> bool:
+        """Return False if live changes up to *until*, a reading of the clock, are known; else block for a moment."""
+        if self._knows_changes is None or not self.going(progress) or self._knows_changes(until):
+            return False
+        self.clock.sleep(SUSPENSION_CHECK)
+        return True
 
     def planned_of(self, label: str) -> PlannedVisits:
         """Return the count of the planned visits of an entry, to be added to."""

@@ -24,8 +24,13 @@ from chaperon.report.monitor import ABORT_GRACE
 from chaperon.session.context import StopRun
 
 SUSPENDED = "no visit was started while the master did not answer"
+CHANGED_LATE = {
+    "scale": "the load was not scaled yet, as the master did not answer",
+    "pause": "the load was not paused yet, as the master did not answer",
+    "resume": "the load was not resumed yet, as the master did not answer",
+}
 SUSPENSION_TOLD = 1.0
-"""Seconds without a visit from which on they are an event."""
+"""Seconds without a visit, or with the load before a change, from which on they are an event."""
 
 ShareStates = tuple[tuple[Lease, ...], tuple[Lease, ...], tuple[Lease, ...]]
 """Leases that are active, done and returned, each with the progress of its share."""
@@ -35,7 +40,8 @@ class Assignment:
     """Holds the leases of *shares* and, from `start` on, performs them.
 
     Windows are sent by *sender*, after *redact*. *engines* processes perform the whole load. No visit
-    starts while *suspended()*. *on_share_ended* is called when a share is done or returned,
+    starts while *suspended()*. *knows_changes* returns whether the changes of the load up to a reading of the clock
+    have arrived. *on_share_ended* is called when a share is done or returned,
     *stop_run* when a scenario stops the run, *on_fault* on a fault of Chaperon's own, *on_end* after
     the last window. *send_name* gets names that the journal does not write as they are, see `JournalTexts`.
     """
@@ -50,6 +56,7 @@ class Assignment:
         worker: str,
         engines: int,
         suspended: Callable[[], bool],
+        knows_changes: Callable[[float], bool],
         on_share_ended: Callable[[], object],
         stop_run: StopRun,
         on_fault: OnFault,
@@ -68,6 +75,7 @@ class Assignment:
         self._worker = worker
         self._engines = engines
         self._suspended = suspended
+        self._knows_changes = knows_changes
         self._on_share_ended = on_share_ended
         self._stop_run = stop_run
         self._on_fault = on_fault
@@ -75,7 +83,7 @@ class Assignment:
         self._leases: dict[str, Lease] = {}
         self._returned_unstarted: dict[str, Lease] = {}
         self._over = False
-        self._began = 0.0
+        self._began = self._started_at = 0.0
         self._changes_applied = 0
 
     def __repr__(self) -> str:
@@ -144,7 +152,7 @@ class Assignment:
 
     def start(self, began: float) -> None:
         """Start the load; *began*, a reading of the clock, is the start of the run."""
-        self._began = began
+        self._began, self._started_at = began, self._clock.now() - began
         self.load = build_local_load(
             self._plan,
             (),
@@ -160,6 +168,7 @@ class Assignment:
                 keep_alive=True,
                 suspended=self._suspended,
                 on_share_ended=self._on_share_ended,
+                knows_changes=self._knows_changes,
             ),
         )
         end_in_children(self.load.end_in_child)
@@ -180,11 +189,15 @@ class Assignment:
         return self._redact.add(found)
 
     def apply_changes(self, changes: tuple[Change, ...]) -> None:
-        """Apply the changes of the load that are new, at their moments of the run."""
+        """Apply the changes of the load that are new, at their moments of the run; add an event for a late one."""
         if self.load is None:
             return
+        now = self._clock.now() - self._began
         for change in changes[self._changes_applied :]:
             change.apply(self.load.engine)
+            since = max(change.at, self._started_at)
+            if now - since >= SUSPENSION_TOLD and not self._over:
+                self.load.record_event(RunEvent(since, "suspended", CHANGED_LATE[change.what], now - since))
         self._changes_applied = max(self._changes_applied, len(changes))
 
     def apply_order(self, order: Order, grace: float) -> None:

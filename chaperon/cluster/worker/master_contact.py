@@ -18,6 +18,7 @@ class MasterContact:
 
     A lease expires on its holder's side first, one heartbeat before the master's side. It is
     counted from the sending of the last ping that was answered (Gray and Cheriton, Leases, 1989).
+    *lease_renewed_at* is that moment: all that the master had ordered by then is known.
     From then on no visit may start: *on_suspend* is called with the reason, and *on_resume*, once visits may start
     again, with the moment from which on none did.
     """
@@ -30,7 +31,7 @@ class MasterContact:
         self._on_resume = on_resume
         self._worker_timeout = math.inf  # until a master welcomes this worker
         self._newest_reply = -math.inf
-        self._last_heard_at = self._last_tick_at = self._lease_renewed_at = now
+        self._last_heard_at = self._last_tick_at = self.lease_renewed_at = now
         self._suspended_since: float | None = None
         self._first_suspended_at = now
         self._backoff = 1.0
@@ -40,7 +41,7 @@ class MasterContact:
 
     def begin(self, now: float, worker_timeout: float) -> None:
         """Begin: the master has welcomed this worker, and will give it up after *worker_timeout* seconds of silence."""
-        self._last_heard_at = self._lease_renewed_at = now
+        self._last_heard_at = self.lease_renewed_at = now
         self._worker_timeout = worker_timeout
         self.heartbeat_interval = worker_timeout / 10
 
@@ -49,7 +50,7 @@ class MasterContact:
         if pong.replied_at < self._newest_reply:
             return False
         self._newest_reply, self._last_heard_at, self._backoff = pong.replied_at, now, 1.0
-        self._lease_renewed_at = max(self._lease_renewed_at, pong.sent_at)
+        self.lease_renewed_at = max(self.lease_renewed_at, pong.sent_at)
         if self._suspended_since is not None and pong.sent_at >= self._suspended_since:
             self._suspended_since = None
             self._on_resume(self._first_suspended_at)
@@ -88,8 +89,8 @@ class MasterContact:
         if self._worker_timeout < math.inf and self._suspended_since is None:
             if now - self._last_tick_at > MAX_PAUSE * self.heartbeat_interval:
                 self.suspend(now, f"this process did not run for {now - self._last_tick_at:.1f} s")
-            elif now - self._lease_renewed_at > self._worker_timeout - self.heartbeat_interval:
-                self.suspend(now, f"no message from the master for {now - self._lease_renewed_at:.1f} s")
+            elif now - self.lease_renewed_at > self._worker_timeout - self.heartbeat_interval:
+                self.suspend(now, f"no message from the master for {now - self.lease_renewed_at:.1f} s")
         return self._suspended_since is not None
 
     def suspend(self, now: float, why: str) -> None:

@@ -194,6 +194,7 @@ class Worker:
                 worker=self._identity.name,
                 engines=engines,
                 suspended=self._is_suspended,
+                knows_changes=self._knows_changes,
                 on_share_ended=self._ping,
                 stop_run=self._request_stop,
                 on_fault=self._report_fault,
@@ -367,6 +368,14 @@ class Worker:
     def _is_suspended(self) -> bool:
         """Return whether no visit may start until the master answers."""
         return self._contact.is_suspended(self._clock.now())
+
+    def _knows_changes(self, until: float) -> bool:
+        """Return whether the changes of the load up to *until*, a reading of the clock, are known; else ask."""
+        if self._contact.lease_renewed_at >= until:
+            return True
+        if self._pinged_at < until:
+            self._ping()
+        return False
 
     def _on_suspend(self, why: str) -> None:
         if self._state == "sending":

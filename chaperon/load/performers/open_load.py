@@ -57,9 +57,10 @@ class OpenLoad:
         dropped_at_once = 0
         while True:
             if self._next is None:  # no further arrival is due, unless the load is changed
-                if not flight.going(progress) or flight.clock.now() >= end:
+                if flight.clock.now() < end and flight.going(progress):
+                    flight.rest(progress, end)
+                elif not flight.wait_for_changes(progress, end):
                     return
-                flight.rest(progress, end)
                 continue
             number, offset = self._next
             due = self._begun + offset
