@@ -12,14 +12,15 @@ from shells import engines
 from test_fleet import Ground
 from thorough import some
 
-from chaperon import iterations, rate, users
-from chaperon.cluster.master.coordinator import UNSEEN
+from chaperon import iterations, rate, users, users_per_second
+from chaperon.cluster.master.loss_limit import AGAIN, UNSEEN
 from chaperon.cluster.master.state import DUPLICATED
-from chaperon.cluster.master.unseen import unseen_visits
+from chaperon.cluster.master.unseen import RunCourse, unseen_visits
 from chaperon.cluster.master.windows import LossCorrections, WindowSequencer
 from chaperon.load.kinds.iterations import Iterations
 from chaperon.load.kinds.rate import Rate
 from chaperon.load.kinds.users import Users
+from chaperon.load.share import deal
 from chaperon.measure.window import VisitCounts, Window
 from chaperon.report.report import Verdict
 
@@ -223,10 +224,17 @@ def test_visits_of_seconds_whose_windows_are_missing_before_later_ones_are_estim
         ledger = {("shop", 19 + seq): VisitCounts(planned=5, done=5)}
         windows.accept(Window("w0", seq, 19 + seq, ledger=ledger))
     worker = SimpleNamespace(
-        windows=windows, all_windows_in=False, last_word_at=30.0, disconnected_at=30.0, windows_until=None
+        windows=windows,
+        all_windows_in=False,
+        last_word_at=30.0,
+        disconnected_at=30.0,
+        windows_until=None,
+        lost_shares={"0:0/1": 0},
     )
+    (share,) = deal([("shop", users(1, hold=60))])
+    course = RunCourse(0.0, 60.0, None, 10.0, (), {"shop": 300}, {share.name: share})
 
-    found = unseen_visits(worker, ["shop"], began=0.0, until=60.0, worker_timeout=10.0, usual=5.0)
+    found = unseen_visits(worker, course)
 
     assert windows.missing == missing
     assert windows.first_second == (20 if came else 0)
@@ -269,6 +277,50 @@ def test_a_worker_behind_a_cut_link_that_heals_has_no_visits_to_estimate():
     assert UNSEEN not in report.notes
     assert len(stage.made) == report.ledger["shop"].planned
     assert report.verdict is Verdict.PASS
+
+
+def paused(stage):
+    stage.after(9.0, stage.master.pause)
+    stage.after(14.0, stage.master.resume)
+
+
+CHANGES = {
+    "nothing": lambda stage: None,
+    "a stop": lambda stage: stage.after(9.0, lambda: stage.master.stop("enough")),
+    "a pause": paused,
+    "a cut to a quarter": lambda stage: stage.after(9.0, lambda: stage.master.scale(0.25)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(
+    "load", [users(9, hold=30), users(9, hold=10), rate(20, hold=30), users_per_second(5, visits=3, hold=30)], ids=str
+)
+def test_what_a_worker_sends_that_does_not_know_of_a_change_or_of_the_end_is_estimated(load, change):
+    stage = Unheard(load, took=0.2)
+    for k in range(3):
+        stage.worker(f"w{k}")
+    stage.fleet(3)
+    stage.lose("w1", at=8.0, off=60.0)
+    CHANGES[change](stage)
+    report = stage.play()
+
+    missing = len(stage.made) - report.ledger["shop"].planned
+    assert report.notes.get(UNSEEN, 0) == pytest.approx(max(missing, 0), abs=12)
+    assert report.verdict is Verdict.INVALID
+
+
+@pytest.mark.parametrize("load", [iterations(900, users=9), users(300, ramp=30)], ids=str)
+def test_visits_of_a_fixed_number_that_a_cut_off_worker_made_unheard_are_noted_with_their_number(load):
+    stage = Unheard(load, took=0.2)
+    for k in range(3):
+        stage.worker(f"w{k}")
+    stage.fleet(3)
+    stage.lose("w1", at=6.0, off=60.0)
+    report = stage.play()
+
+    assert report.notes[AGAIN] == pytest.approx(len(stage.made) - report.ledger["shop"].planned, rel=0.2)
+    assert UNSEEN not in report.notes
 
 
 @pytest.mark.parametrize("load", [rate(40, hold=30), iterations(900, users=9)], ids=str)

@@ -127,6 +127,10 @@ class Curve:
             return 0.0
         return self.segments[place].level(offset)
 
+    def area_between(self, since: float, until: float) -> float:
+        """Return the area under the curve between two offsets, 0 where *until* is not after *since*."""
+        return sum((p.since + p.to) / 2 * p.span for p in self._between(since, until) if p.since is not None)
+
     def scaled(self, changes: Sequence[tuple[float, float]]) -> Curve:
         """Return the curve multiplied by a factor over time. *changes* are (offset, factor from then on), sorted."""
         bounds = [(0.0, 1.0), *((max(at, 0.0), factor) for at, factor in changes), (math.inf, 1.0)]

@@ -10,11 +10,12 @@ from gevent.event import Event
 
 from chaperon.clock import Clock
 from chaperon.cluster.master.admission import Admission
-from chaperon.cluster.master.loss_limit import UNSEEN, losses_fault
+from chaperon.cluster.master.loss_limit import AGAIN, UNSEEN, losses_fault
 from chaperon.cluster.master.quotas import WorkerId
 from chaperon.cluster.master.state import MasterState
 from chaperon.cluster.master.worker_logs import WorkerLogs
 from chaperon.cluster.protocol.messages import (
+    CHANGE_LEAD_TIME,
     Bye,
     Change,
     Fetch,
@@ -35,10 +36,6 @@ from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.load.background import fault_text, say_fault
 from chaperon.load.engine import PATIENCE
 from chaperon.report.monitor import ABORT_GRACE, RunMonitor
-
-CHANGE_LEAD_TIME = 0.5
-"""Seconds between a change of the load and its moment, so that every worker has received it by then."""
-
 
 WORKERS_LOOKED_AT = 200
 """How many workers are looked at in a hundredth of a heartbeat while shares are dealt: so it takes little of a core."""
@@ -354,6 +351,8 @@ class Coordinator:
         totals, unseen = self._monitor.collector.totals(histories=False), self._state.unseen
         if unseen:
             self._monitor.collector.count_note(UNSEEN, sum(unseen.values()))
+        if self._state.made_again:
+            self._monitor.collector.count_note(AGAIN, self._state.made_again)
         fault = losses_fault(totals, unseen, self._lost)
         if fault:
             self._monitor.add_fault(fault)

@@ -8,6 +8,7 @@ from chaperon.measure.quantity import count_text, names_text
 from chaperon.report.totals import Totals
 from chaperon.report.verdict import WORKERS_NAMED, lost_visits
 
+AGAIN = "visits that lost workers made after the last word, by an estimate, and others made again"
 UNSEEN = "visits begun by lost workers and not reported, by an estimate: in no count"
 
 

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from chaperon.cluster.fleet_caps import FleetCaps
 from chaperon.cluster.master.leases import LeaseTable
 from chaperon.cluster.master.lost_samples import LostVisits, censored_series
-from chaperon.cluster.master.unseen import unseen_visits
+from chaperon.cluster.master.unseen import RunCourse, unseen_visits, visits_made_again
 from chaperon.cluster.master.windows import LedgerChanges, LossCorrections
 from chaperon.cluster.master.workers import WorkerRecord, WorkerRegistry
+from chaperon.cluster.protocol.messages import Change
 from chaperon.load.share import Share
 from chaperon.measure.window import VisitCounts, Window
 from chaperon.report.monitor import RunMonitor
@@ -68,7 +69,7 @@ class LossAccounting:
             if rows:
                 worker.loss_notes.add(ROWS_NOTE)
             worker.loss_notes.add(self._shares[lease.share].load.lost_note)
-        worker.lost_shares = self._leases.revoke(worker.peer, known)
+        worker.lost_shares = {name: known[name][0] for name in self._leases.revoke(worker.peer, known)}
         if not begun:
             return
         unreported: Counter[tuple[str, int]] = Counter()
@@ -121,28 +122,28 @@ class LossAccounting:
             if series:
                 self._monitor.collector.add_series("", visits.due, series)
 
-    def unseen(
-        self, workers: Iterable[WorkerRecord], *, began: float, until: float, worker_timeout: float
-    ) -> dict[str, int]:
-        """Return about how many visits lost workers began and did not report, by title; see `unseen_visits`."""
+    def estimate(
+        self,
+        workers: Iterable[WorkerRecord],
+        *,
+        began: float,
+        finished: float,
+        stopped: float | None,
+        worker_timeout: float,
+        changes: Sequence[Change],
+    ) -> tuple[dict[str, int], int]:
+        """Return about how many visits lost workers began and did not report, by title, and how many others made again.
+
+        See `unseen_visits` and `visits_made_again`; the moments are readings of the clock.
+        """
         ledger = self._monitor.collector.totals(histories=False).ledger
-        parts = Counter(share.label for share in self._shares.values())
-        span = max(until - began, 1.0)
-        each = {label: ledger[label].planned / span / parts[label] for label in self._unplanned if label in ledger}
-        found = {}
+        planned = {label: counts.planned for label, counts in ledger.items()}
+        course = RunCourse(began, finished, stopped, worker_timeout, changes, planned, self._shares)
+        unseen, again = {}, 0
         for worker in workers:
-            shares = [self._shares[name] for name in worker.lost_shares]
-            mine = [share.label for share in shares if share.label in self._unplanned]
-            if mine:
-                found[worker.title] = unseen_visits(
-                    worker,
-                    self._unplanned,
-                    began=began,
-                    until=until,
-                    worker_timeout=worker_timeout,
-                    usual=sum(each.get(label, 0.0) for label in mine),
-                )
-        return {title: count for title, count in found.items() if count}
+            unseen[worker.title] = unseen_visits(worker, course)
+            again += visits_made_again(worker, course)
+        return {title: count for title, count in unseen.items() if count}, again
 
     def update_in_flight(self, *, begun: bool) -> None:
         """Count the visits without an outcome in the windows of given-up workers as lost."""

@@ -40,8 +40,8 @@ class MasterState:
     """The state of a master, changed by messages; *now* is the master's clock, in seconds.
 
     A worker that sends nothing for *worker_timeout* seconds is given up. *unseen* are, after the end, the estimated
-    visits of lost workers that are in no count, by title. *on_event* is called with the text of each
-    event: a worker that was lost, left, or joined after the beginning.
+    visits of lost workers that are in no count, by title, *made_again* those that others made again. *on_event* is
+    called with the text of each event: a worker that was lost, left, or joined after the beginning.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class MasterState:
         self._losses = LossAccounting(monitor, self.workers, self.leases, shares)
         self._stopped_at: float | None = None
         self.unseen: dict[str, int] = {}
+        self.made_again = 0
         self._unable: set[WorkerId] = set()
         self._without_workers_since: float | None = None
         self._gave_up_on_workers = False
@@ -260,8 +261,13 @@ class MasterState:
         for note in [note for worker in incomplete for note in worker.loss_notes]:
             self.collector.count_note(note)
         if incomplete and self.began is not None:
-            self.unseen = self._losses.unseen(
-                incomplete, began=self.began, until=self.finished, worker_timeout=self._worker_timeout
+            self.unseen, self.made_again = self._losses.estimate(
+                incomplete,
+                began=self.began,
+                finished=self.finished,
+                stopped=self._stopped_at,
+                worker_timeout=self._worker_timeout,
+                changes=self.changes,
             )
         unmade: LedgerChanges = {}
         until = 0.0

@@ -19,6 +19,9 @@ time; end now; leave, since the last window has arrived."""
 
 State = Literal["loading", "ready", "failed", "sending", "leaving", "ended"]
 
+CHANGE_LEAD_TIME = 0.5
+"""Seconds between a change of the load and its moment, so that every worker has received it by then."""
+
 CLOCK_PINGS = 8
 """By how many pings a worker estimates the offset of its clock. It sends the first ones in quick succession."""
 

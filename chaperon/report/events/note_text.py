@@ -28,6 +28,7 @@ SINGULAR = {
     "series that keep their name": "series that keeps its name",
     "sizes left out": "size left out",
     "visits begun by": "visit begun by",
+    "visits that lost workers": "visit that a lost worker",
     "visits were in flight": "visit was in flight",
     "visits ended because": "visit ended because",
     "visits that a worker given up has made, and its": "visit that a worker given up has made, and its",
