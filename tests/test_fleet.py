@@ -277,6 +277,8 @@ def test_a_worker_that_leaves_hands_its_shares_back(ground):
 
     assert report.ledger["shop"].planned == report.ledger["shop"].done == 1200
     assert stage.codes["w1/1"] == LEFT
+    assert "worker w1: it has left the run" in stage.said
+    assert "worker w1: the run is over" not in stage.said
     assert report.verdict is Verdict.PASS
     assert events(report) == [(pytest.approx(10.5, abs=1.5), "left")]
 

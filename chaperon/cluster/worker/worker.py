@@ -253,10 +253,11 @@ class Worker:
         if pong.given_up and self._state != "leaving":
             self._end(GIVEN_UP, "the master had given it up, and the run went on without it: it joins again")
             return
-        self._announce(
-            f"{self._title}: "
-            + ("the run is over" if pong.began is not None else "the master has ended before its run began")
-        )
+        if self._state == "leaving":
+            how = "it has left the run"
+        else:
+            how = "the run is over" if pong.began is not None else "the master has ended before its run began"
+        self._announce(f"{self._title}: {how}")
         self._end(self._code, self.reason)
 
     # Messages to the master
