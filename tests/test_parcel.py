@@ -1,6 +1,7 @@
 """What is shipped is what the scenario is made of, identified by its content."""
 
 import io
+import os
 import sys
 import zipfile
 from pathlib import Path
@@ -8,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from chaperon.cluster import bundle
-from chaperon.cluster.bundle import OpenedFiles, bundle_files, digest_of, pack_bundle, split_target, unpack_bundle
+from chaperon.cluster.bundle import (
+    OpenedFiles,
+    bundle_files,
+    digest_of,
+    pack_bundle,
+    read_files,
+    split_target,
+    unpack_bundle,
+)
 from chaperon.errors import LoadError, UsageError
 from chaperon.execution.loader import load
 
@@ -76,6 +85,56 @@ def test_what_is_asked_for_travels_too_if_it_is_below_the_folder(alone, tmp_path
         bundle_files(alone / "shop.py", extra=[tmp_path])
 
 
+def test_a_link_in_the_folder_travels_under_its_name_as_what_it_leads_to(alone, tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "parcel_helper", raising=False)
+    elsewhere = tmp_path / "shared"
+    (elsewhere / "rows").mkdir(parents=True)
+    (elsewhere / "rows" / "one.csv").write_text("1\n")
+    for name in ("customers.csv", "parcel_helper.py"):
+        (elsewhere / name).write_text((alone / name).read_text())
+        (alone / name).unlink()
+        (alone / name).symlink_to(elsewhere / name)
+    (alone / "data").symlink_to(elsewhere / "rows")
+    (alone / "loop").symlink_to("loop")
+    with OpenedFiles() as trail:
+        load(str(alone / "shop.py"))
+
+    files = bundle_files(alone / "shop.py", {*trail.paths, str(alone / "loop")}, [alone / "data"])
+
+    assert sorted(files) == ["customers.csv", "data/one.csv", "parcel_helper.py", "shop.py"]
+    made = pack_bundle(str(alone / "shop.py"), {}, files)
+    unpack_bundle(made.content, made.digest, tmp_path / "there")
+    assert (tmp_path / "there" / "customers.csv").read_text() == "name\nada\n"
+
+
+def test_a_file_that_changes_while_it_is_packed_does_not_spoil_the_hash(alone, tmp_path, monkeypatch):
+    log, read = alone / "customers.csv", Path.read_bytes
+
+    def growing(path):
+        try:
+            return read(path)
+        finally:
+            log.write_bytes(read(log) + b"eve\n")
+
+    files = bundle_files(alone / "shop.py", [str(log)])
+    monkeypatch.setattr(Path, "read_bytes", growing)
+    made = pack_bundle(str(alone / "shop.py"), {}, files)
+
+    unpack_bundle(made.content, made.digest, tmp_path / "there")
+
+
+def test_a_file_that_cannot_be_shipped_is_named(alone):
+    name = os.fsdecode(b"caf\xe9.csv")
+    (alone / name).write_text("1\n")
+    files = bundle_files(alone / "shop.py", [str(alone / "customers.csv")])
+    (alone / "customers.csv").unlink()
+
+    with pytest.raises(UsageError, match=r"caf.*is no UTF-8: rename it"):
+        bundle_files(alone / "shop.py", [str(alone / name)])
+    with pytest.raises(UsageError, match=r"customers\.csv cannot be shipped to workers: No such file"):
+        pack_bundle(str(alone / "shop.py"), {}, files)
+
+
 def test_what_was_packed_is_unpacked_whole_and_known_by_its_hash(package, tmp_path):
     file = package / "deep" / "shop.py"
     made = pack_bundle(f"{file}:production", {"url": "http://x"}, bundle_files(file))
@@ -84,18 +143,18 @@ def test_what_was_packed_is_unpacked_whole_and_known_by_its_hash(package, tmp_pa
 
     assert made.target == "tests_of_shop/deep/shop.py:production"
     assert (tmp_path / "there" / "tests_of_shop" / "deep" / "shop.py").read_text() == file.read_text()
-    assert made.digest == digest_of(bundle_files(tmp_path / "there" / "tests_of_shop" / "deep" / "shop.py"))
+    assert made.digest == digest_of(read_files(bundle_files(tmp_path / "there" / "tests_of_shop" / "deep" / "shop.py")))
 
 
 def test_the_hash_is_of_names_and_contents_alone(alone):
     file = alone / "shop.py"
-    before = digest_of(bundle_files(file))
+    before = digest_of(read_files(bundle_files(file)))
     file.touch()
 
-    same = digest_of(bundle_files(file))
+    same = digest_of(read_files(bundle_files(file)))
     file.write_text(FEED + "\n")
 
-    assert before == same != digest_of(bundle_files(file))
+    assert before == same != digest_of(read_files(bundle_files(file)))
 
 
 def test_a_parcel_that_was_tampered_with_is_refused(alone, tmp_path):

@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from chaperon.errors import LoadError, UsageError
 from chaperon.execution.import_guard import LIBRARIES
 from chaperon.execution.scenario_module import locate, project_root
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.quantity import count_text
+
+T = TypeVar("T")
 
 MAX_BYTES = 64 << 20
 """Maximum size of all files, in bytes."""
@@ -82,9 +84,9 @@ def bundle_files(file: Path, opened: Iterable[str] = (), extra: Iterable[Path] =
 
     That is the file with the modules it imported and the files it has *opened*, and the whole package if it is in one.
     The folder is the one above that package, or the working directory where modules come from there too. *extra* are
-    files and folders that were asked for. What is hidden, compiled or installed (a virtual environment, node_modules)
-    does not belong to it. Raises UsageError where *extra* reaches out of that folder, or there are more than
-    `MAX_FILES` files.
+    files and folders that were asked for. A symbolic link in the folder is shipped as the file that it leads to. What
+    is hidden, compiled or installed (a virtual environment, node_modules) does not belong to it. Raises UsageError
+    where *extra* reaches out of that folder, a name is no UTF-8, or there are more than `MAX_FILES` files.
     """
     modules = _author_modules()
     root = _shipped_root(file, modules)
@@ -93,26 +95,34 @@ def bundle_files(file: Path, opened: Iterable[str] = (), extra: Iterable[Path] =
     def is_shipped(path: Path) -> bool:
         return _is_shipped(path, root, environments)
 
-    candidates = {*(Path(name).resolve() for name in opened), *modules}
+    candidates = {_below(root, path) for path in (*map(Path, opened), *modules)}
     found = {file, *(path for path in candidates if path.is_relative_to(root) and is_shipped(path))}
     if project_root(file) != file.parent:
         above = project_root(file)
         found |= set(_walk(above / file.relative_to(above).parts[0], is_shipped))
     for each in extra:
-        path = each.resolve()
+        path = _below(root, each)
         if not path.exists() or not path.is_relative_to(root):
             raise UsageError(f"--ship {each}: only what is below {root} travels with {file.name}")
         found |= set(_walk(path, is_shipped)) if path.is_dir() else {path}
     if len(found) > MAX_FILES:
         raise _too_many(file)
-    return {str(PurePosixPath(path.relative_to(root))): path for path in sorted(found)}
+    names = {str(PurePosixPath(path.relative_to(root))): path for path in sorted(found)}
+    for name in names:
+        if os.fsencode(name) != name.encode(errors="replace"):
+            raise UsageError(f"{name!r} cannot be shipped with {file.name}, as its name is no UTF-8: rename it")
+    return names
 
 
-def digest_of(files: Mapping[str, Path]) -> str:
+def read_files(files: Mapping[str, Path]) -> dict[str, bytes]:
+    """Return the contents of *files* by name. Raises UsageError if one cannot be read."""
+    return {name: _readable(path, Path.read_bytes) for name, path in files.items()}
+
+
+def digest_of(contents: Mapping[str, bytes]) -> str:
     """Return the SHA-256 of names with contents, in order."""
     whole = hashlib.sha256()
-    for name, path in sorted(files.items()):
-        content = path.read_bytes()
+    for name, content in sorted(contents.items()):
         whole.update(f"{name}\0{len(content)}\0".encode())
         whole.update(content)
     return whole.hexdigest()
@@ -120,7 +130,7 @@ def digest_of(files: Mapping[str, Path]) -> str:
 
 def pack_bundle(target: str, overrides: Mapping[str, Any], files: Mapping[str, Path]) -> ScenarioBundle:
     """Return all *files* as a bundle. Raises UsageError if they are too large, with the largest named."""
-    sizes = {name: path.stat().st_size for name, path in files.items()}
+    sizes = {name: _readable(path, Path.stat).st_size for name, path in files.items()}
     size = sum(sizes.values())
     if size > MAX_BYTES:
         largest = sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0]))[:LISTED_FILES]
@@ -130,18 +140,19 @@ def pack_bundle(target: str, overrides: Mapping[str, Any], files: Mapping[str, P
             "or give workers a file of their own with --no-ship"
         )
     file, name = split_target(target)
+    contents = read_files(files)  # once: a file may change meanwhile
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for inner, path in sorted(files.items()):
-            archive.writestr(zipfile.ZipInfo(inner), path.read_bytes(), zipfile.ZIP_DEFLATED)
+        for inner, content in sorted(contents.items()):
+            archive.writestr(zipfile.ZipInfo(inner), content, zipfile.ZIP_DEFLATED)
     known = {path: inner for inner, path in files.items()}
     inside = known.get(file) or str(PurePosixPath(file.relative_to(project_root(file))))
-    return ScenarioBundle(f"{inside}{name}", overrides, digest_of(files), buffer.getvalue())
+    return ScenarioBundle(f"{inside}{name}", overrides, digest_of(contents), buffer.getvalue())
 
 
 def unpack_bundle(content: bytes, digest: str, folder: Path) -> None:
     """Write the content of a bundle to *folder*. Raises LoadError if it does not match *digest* or is too large."""
-    files: dict[str, Path] = {}
+    contents: dict[str, bytes] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if sum(info.file_size for info in archive.infolist()) > MAX_BYTES:
@@ -151,12 +162,26 @@ def unpack_bundle(content: bytes, digest: str, folder: Path) -> None:
                 if not path.resolve().is_relative_to(folder.resolve()):
                     raise LoadError(f"the scenario that was shipped reaches out of its folder: {info.filename}")
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                path.write_bytes(archive.read(info))
-                files[info.filename] = path
+                contents[info.filename] = archive.read(info)
+                path.write_bytes(contents[info.filename])
     except (zipfile.BadZipFile, OSError, EOFError, ValueError) as exc:
         raise LoadError(f"the scenario that was shipped cannot be unpacked: {exc}") from exc
-    if digest_of(files) != digest:
+    if digest_of(contents) != digest:
         raise LoadError("the scenario that was shipped is damaged: its hash differs")
+
+
+def _readable(path: Path, read: Callable[[Path], T]) -> T:
+    """Return what *read* returns of a file to ship. Raises UsageError if it cannot be read."""
+    try:
+        return read(path)
+    except OSError as exc:
+        raise UsageError(f"{path} cannot be shipped to workers: {exc.strerror}") from exc
+
+
+def _below(root: Path, path: Path) -> Path:
+    """Return *path* as it is below *root*, links in it included, or else where it leads to."""
+    named = Path(os.path.abspath(path))
+    return named if named.is_relative_to(root) else Path(os.path.realpath(path))
 
 
 def _author_modules() -> list[Path]:
@@ -165,7 +190,7 @@ def _author_modules() -> list[Path]:
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and name.partition(".")[0] not in LIBRARIES:
-            found.append(Path(file).resolve())
+            found.append(Path(file))
     return found
 
 
@@ -178,7 +203,8 @@ def _shipped_root(file: Path, modules: Iterable[Path]) -> Path:
     if not root.is_relative_to(here) or root == here:
         return root
     environments: dict[Path, bool] = {}
-    outside = (path for path in modules if path.is_relative_to(here) and not path.is_relative_to(root))
+    names = (_below(here, path) for path in modules)
+    outside = (path for path in names if path.is_relative_to(here) and not path.is_relative_to(root))
     return here if any(_is_shipped(path, here, environments) for path in outside) else root
 
 

@@ -18,7 +18,7 @@ from chaperon.cli.terminal.log_handlers import hint_at_log, log_to
 from chaperon.cli.terminal.standard_streams import print_line_by_line
 from chaperon.cli.terminal.stray_errors import stray_errors_contained
 from chaperon.clock import HubClock
-from chaperon.cluster.bundle import OpenedFiles, bundle_files, digest_of, split_target, unpack_bundle
+from chaperon.cluster.bundle import OpenedFiles, bundle_files, digest_of, read_files, split_target, unpack_bundle
 from chaperon.cluster.protocol.messages import Welcome
 from chaperon.cluster.transport.address import Address
 from chaperon.cluster.transport.keys import WorkerKey, parse_key
@@ -112,7 +112,7 @@ def _own_file_loader(own: str, logs: LogSender) -> Callable[[Welcome, bytes], En
             name = f":{welcome.target.rpartition(':')[2]}"
         with OpenedFiles() as opened:
             environment = _load(f"{file}{name}", welcome, logs)
-        if digest_of(bundle_files(file, opened.paths)) != welcome.digest:
+        if digest_of(read_files(bundle_files(file, opened.paths))) != welcome.digest:
             raise LoadError(f"{file} on this machine differs from the master's, or the files beside it do")
         return environment
 
