@@ -107,6 +107,10 @@ def imported(body, *, head="", shape=""):
             'r = session.get("/a")\n    q = session.get("/b")\n    r.fail(str(q.text))',
         ),
         (
+            "with self.rest('GET', '/a', json={}) as r:\n    if r.js['a']:\n        r.failure('b')",
+            'r = session.request("GET", "/a", json={})\n    if r.json()["a"]:\n        r.fail("b")',
+        ),
+        (
             "if True:\n    with self.client.get('/ü', catch_response=True) as r:\n        y = r",
             'if True:\n        r = session.get("/ü")\n        y = r',
         ),
@@ -116,6 +120,73 @@ def test_each_habit_has_its_place(body, wanted):
     text = imported(body, head="def helper(user):\n    user.client.get('/h')\n")
 
     assert f"    {wanted}\n" in text
+
+
+MIXED = """
+from locust import HttpUser, FastHttpUser, MarkovTaskSet, constant, task, transition
+from elsewhere import Base
+
+FastHttpUser.host = "http://x"
+
+
+class Shared:
+    @task
+    def first(self):
+        self.client.get("/first")
+
+
+class Unused:
+    @task
+    def never(self):
+        self.client.get("/never")
+
+
+class Data:
+    x = 1
+
+
+class Set(Base):
+    @task
+    def second(self):
+        self.client.get("/second", params={"x": Data.x})
+
+
+class Chain(MarkovTaskSet):
+    @transition("fourth")
+    def third(self):
+        self.client.get("/third")
+
+    @transition("third")
+    def fourth(self):
+        self.client.get("/fourth")
+
+
+class Visitor(Shared, HttpUser):
+    wait_time = constant(0)
+    tasks = [Set, Chain]
+
+
+class Other(HttpUser):
+    tasks = [Base]
+"""
+
+
+@pytest.mark.processes
+def test_classes_whose_tasks_a_user_has_are_not_kept_beside_these(importing, target):
+    text = importing("locust", MIXED.replace("from elsewhere import Base", "Base = object"), suffix="py")
+
+    assert target.asked
+    assert set(target.asked) <= {"GET /first", "GET /second", "GET /third", "GET /fourth"}
+    assert "class Data" in text
+    assert not any(f"class {name}" in text for name in ("Shared", "Unused", "Set", "Chain"))
+    assert "FastHttpUser" not in text.partition('"""\n')[2]
+    for said in (
+        "line 5: FastHttpUser.host = 'http://x'",
+        "the tasks of Unused: no user has them",
+        "the transitions of Chain: its tasks are drawn at random",
+        "the task Base",
+    ):
+        assert said in importing.remarks
 
 
 @pytest.mark.processes

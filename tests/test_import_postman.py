@@ -68,3 +68,30 @@ def test_hostile_names_stay_text(importing, target, name):
     importing("postman", json.dumps({"info": {"name": name}, "item": [{"name": name, "item": [item]}]}))
 
     assert json.loads(target.bodies[0]) == {name: name}
+
+
+def collection_of(*urls, **further):
+    items = [{"name": f"r{place}", "request": {"url": url}, **further} for place, url in enumerate(urls)]
+    return json.dumps({"info": {}, "item": items})
+
+
+@pytest.mark.processes
+def test_a_url_may_be_given_by_its_parts(importing, target):
+    parts = {
+        "protocol": "http", "host": ["a", "example"], "port": "8080", "path": ["b", {"type": "any", "value": "c"}],
+        "query": [{"key": "d", "value": "1"}, {"key": "e", "disabled": True}], "variable": ["f"],
+    }  # fmt: skip
+
+    text = importing("postman", collection_of(parts, {**parts, "path": "/g", "query": []}))
+
+    assert target.asked == ["GET /b/c", "GET /g"]
+    assert target.queries == ["d=1", ""]
+    assert '"http://a.example:8080"' in text
+
+
+@pytest.mark.processes
+def test_a_request_without_a_url_is_a_remark_and_the_others_are_there(importing, target):
+    importing("postman", collection_of("", {}, None, "ftp://x/", "http://x/a", event=[{"script": "elsewhere"}, "none"]))
+
+    assert target.asked == ["GET /a"]
+    assert [f"r{place}: it has no http or https URL" in importing.remarks for place in range(5)] == [True] * 4 + [False]

@@ -28,6 +28,9 @@ FILES = {
     "loadtests/rel.py": STEP + "from .pages import look\n@step\ndef go(session): look(session)\n",
     "loadtests/deep/__init__.py": "",
     "loadtests/deep/up.py": STEP + "from ..pages import look\n@step\ndef go(session): look(session)\n",
+    "flat/alone.v2.py": STEP + "from alone import go as first\n@step\ndef go(session): first(session)\n",
+    "loadtests/api.v2.py": STEP + "from loadtests.api import login\n@step\ndef go(session): login(session)\n",
+    "loadtests/api-old.py": STEP + "from common.auth import login\n@step\ndef go(session): login(session)\n",
     "flat/alone.py": STEP + "from common.auth import login\n@step\ndef go(session): login(session)\n",
     "json/api.py": STEP + "@step\ndef go(session): session.count('shadowed')\n",
     "json/__init__.py": "",
@@ -57,6 +60,9 @@ def project(tmp_path, monkeypatch):
         "loadtests/rel.py",
         "loadtests/deep/up.py",
         "flat/alone.py",
+        "flat/alone.v2.py",
+        "loadtests/api.v2.py",
+        "loadtests/api-old.py",
         "json/api.py",
         "loadtests",
         "loadtests.api",
@@ -269,7 +275,7 @@ def test_a_package_is_shipped_whole_with_what_it_imports_beside_it(project):
 def test_a_module_is_a_target_on_the_command_line_and_on_its_workers(project):
     for words in (
         ["check", "-m", "loadtests.api"],
-        ["local", "flat/alone.py", "--users", "2", "--processes", "2"],
+        ["local", "flat/alone.v2.py", "--users", "2", "--processes", "2"],
     ):
         done = subprocess.run(
             [sys.executable, CHAPERON, *unjudged([*words, "--url", "http://127.0.0.1:1"])],

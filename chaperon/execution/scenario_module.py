@@ -77,9 +77,10 @@ def import_file(path: Path) -> ModuleType:
     search(os.getcwd())
     search(str(root), first=True)
     parts = file.relative_to(root).with_suffix("").parts
-    name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-    if ("." not in name and parts[-1] != "__init__") or _guarded(parts[0]):
+    alone = len(parts) == 1 and parts[-1] != "__init__"
+    if alone or not all(part.isidentifier() for part in parts) or _guarded(parts[0]):
         return _run(path, lambda: _by_itself(file))
+    name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
     _forget(name, root)
     return _run(path, lambda: importlib.import_module(name))
 
@@ -140,7 +141,8 @@ def _forget(name: str, root: Path) -> None:
 
 
 def _by_itself(file: Path) -> ModuleType:
-    name = file.stem if file.stem not in sys.modules else f"scenario_{file.stem}"
+    stem = file.stem.replace(".", "_")  # a dot would make it a module of a package
+    name = stem if stem not in sys.modules else f"scenario_{stem}"
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None  # its name ends in .py
     assert spec.loader is not None

@@ -22,7 +22,7 @@ from chaperon.importing.scenario_model import (
     ImportedStep,
 )
 from chaperon.importing.secret_values import SecretValues
-from chaperon.importing.urls import base_of, relative, series_name
+from chaperon.importing.urls import base_of, origin, relative, series_name
 
 RAW_TYPES = {"json": "application/json", "xml": "application/xml", "html": "text/html", "text": "text/plain"}
 
@@ -37,7 +37,11 @@ def import_postman(text: str) -> ImportedModule:
     """Return the requests of a collection as steps. Raises LoadError where it is none."""
     try:
         collection = json.loads(text)
-        name = str(collection["info"]["name"])
+        if not (
+            isinstance(collection, Mapping) and "item" in collection and isinstance(collection.get("info"), Mapping)
+        ):
+            raise LoadError("this is not a Postman collection of version 2: it has no info with an item beside it")
+        name = str(collection["info"].get("name") or "Requests")
         items = list(_requests(collection["item"], collection.get("auth")))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
         raise LoadError(f"this is not a Postman collection of version 2: {type(exc).__name__} {exc}") from None
@@ -62,7 +66,9 @@ class CollectionReader:
 
     def module(self, name: str, items: list[tuple[Mapping[str, Any], Any]]) -> ImportedModule:
         """Return the module of all requests."""
-        steps = [self._step(item, auth) for item, auth in items]
+        steps = [step for item, auth in items if (step := self._step(item, auth)) is not None]
+        if not steps:
+            raise LoadError("the collection has no request with an http or https URL")
         urls = [str(request.url) for step in steps for request in step.requests]
         base = base_of(urls)
         for step in steps:
@@ -74,16 +80,22 @@ class CollectionReader:
         module.remarks = [*self._remarks, *([f"the values of {unknown}: see config="] if unknown else [])]
         return module
 
-    def _step(self, item: Mapping[str, Any], auth: Any) -> ImportedStep:
+    def _step(self, item: Mapping[str, Any], auth: Any) -> ImportedStep | None:
         name = str(item.get("name") or "request")
         request = item["request"]
         if isinstance(request, str):
             request = {"method": "GET", "url": request}
+        url = self._url(request.get("url"))
+        try:
+            origin(url)
+        except LoadError:
+            self._remarks.append(f"{name}: it has no http or https URL")
+            return None
         headers = [
             (str(each.get("key")), self._variables.mark(str(each.get("value", ""))))
             for each in _enabled(request.get("header"))
         ]
-        made = ImportedRequest(str(request.get("method") or "GET").upper(), self._url(request.get("url")))
+        made = ImportedRequest(str(request.get("method") or "GET").upper(), url)
         made.arguments = self._body(request.get("body"), headers)
         self._authenticate(request.get("auth", auth), made, headers)
         made.headers = kept_headers(headers, self._secrets, cookies=True)
@@ -92,11 +104,12 @@ class CollectionReader:
 
     def _url(self, url: Any) -> str:
         given = url if isinstance(url, Mapping) else {"raw": url}
-        raw = str(given.get("raw") or "")
-        values = {str(each.get("key")): str(each.get("value") or "1") for each in given.get("variable") or ()}
+        raw = str(given.get("raw") or _joined(given))
+        variables = [each for each in given.get("variable") or () if isinstance(each, Mapping)]
+        values = {str(each.get("key") or each.get("id")): str(each.get("value") or "1") for each in variables}
         raw = re.sub(r"(?<=/):(\w+)(?=[/?]|$)", lambda found: values.get(found[1], found[0]), raw)
         for each in given.get("query") or ():
-            if each.get("disabled") and each.get("key"):
+            if isinstance(each, Mapping) and each.get("disabled") and each.get("key"):
                 raw = re.sub(rf"[?&]{re.escape(str(each['key']))}=[^&]*", "", raw, count=1)
         text = self._variables.mark(raw)
         if "://" not in text.partition("?")[0]:
@@ -176,8 +189,9 @@ class CollectionReader:
 
     def _scripts(self, item: Mapping[str, Any], name: str, request: ImportedRequest) -> None:
         """Carry over what the scripts of a request set from its response, and the status that they expect."""
-        for event in item.get("event") or ():
-            lines = (event.get("script") or {}).get("exec") or []
+        scripts = [event.get("script") for event in item.get("event") or () if isinstance(event, Mapping)]
+        for script in scripts:
+            lines = script.get("exec") or [] if isinstance(script, Mapping) else []  # else one that stands elsewhere
             text = "\n".join(map(str, lines)) if isinstance(lines, list) else str(lines)
             for variable, path in _SET.findall(text):
                 parts = re.findall(r"\w+", path)
@@ -188,6 +202,21 @@ class CollectionReader:
                 request.expect = int(one or other)
             if text.strip() and not _SET.search(text) and not _STATUS.search(text):
                 self._remarks.append(f"the script of {name}: {text.strip().splitlines()[0][:60]}")
+
+
+def _joined(url: Mapping[str, Any]) -> str:
+    """Return the text of a URL of which the parts are given alone."""
+    host, path = (
+        mark.join(str(each.get("value") or "") if isinstance(each, Mapping) else str(each) for each in given)
+        if isinstance(given := url.get(part) or "", list)
+        else str(given)
+        for part, mark in (("host", "."), ("path", "/"))
+    )
+    if not host:
+        return ""
+    port = f":{url['port']}" if url.get("port") else ""
+    query = "&".join(f"{each['key']}={each.get('value') or ''}" for each in _enabled(url.get("query")))
+    return f"{url.get('protocol') or 'http'}://{host}{port}/{path.lstrip('/')}{'?' if query else ''}{query}"
 
 
 def _requests(items: Any, auth: Any) -> Iterator[tuple[Mapping[str, Any], Any]]:

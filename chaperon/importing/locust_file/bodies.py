@@ -148,8 +148,10 @@ class BodyRewriter(ast.NodeVisitor):
         self._edits.replace(self._edits.end(node), self._edits.end(node), ")")
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
-        """Rewrite what is read of the user: its client, its state, constants of its class."""
-        if isinstance(node.value, ast.Attribute) and node.value.attr == "client" and self._is_self(node.value.value):
+        """Rewrite what is read of the user: its client, its state, constants of its class; and `js` of a response."""
+        if node.attr == "js" and isinstance(node.value, ast.Name) and node.value.id in self._caught:
+            self._edits.replace(self._edits.end(node.value), self._edits.end(node), ".json()")
+        elif isinstance(node.value, ast.Attribute) and node.value.attr == "client" and self._is_self(node.value.value):
             place = "session" if node.attr in (*VERBS, "headers") else "session.http"
             if node.attr == "base_url":
                 self._say(node.lineno, "self.client.base_url: the base URL is that of the environment")
@@ -197,12 +199,17 @@ class BodyRewriter(ast.NodeVisitor):
         match call.func:
             case ast.Attribute(value=ast.Attribute(value=owner, attr="client"), attr=verb) if self._is_self(owner):
                 return verb if verb in VERBS else None
+            case ast.Attribute(value=owner, attr="rest" | "rest_") if self._is_self(owner):
+                return "request"
         return None
 
     def _request(self, call: ast.Call, expect: str | None) -> None:
         """Rewrite one request; *expect* takes the place of `catch_response`."""
         assert isinstance(call.func, ast.Attribute)
-        self._edits.replace(self._edits.start(call), self._edits.end(call.func.value), "session")
+        if call.func.attr in VERBS:
+            self._edits.replace(self._edits.start(call), self._edits.end(call.func.value), "session")
+        else:
+            self._edits.replace(self._edits.start(call), self._edits.end(call.func), "session.request")
         for place, each in enumerate(call.keywords):
             if each.arg in ("catch_response", "context"):
                 self._drop(call, place, expect if each.arg == "catch_response" else None)

@@ -10,7 +10,7 @@ from chaperon.errors import LoadError
 from chaperon.lazy_dataclass import lazy_dataclass
 
 USERS = frozenset({"HttpUser", "FastHttpUser", "User", "HttpLocust", "FastHttpLocust"})
-SETS = frozenset({"TaskSet", "SequentialTaskSet", "TaskSequence"})
+SETS = frozenset({"TaskSet", "SequentialTaskSet", "TaskSequence", "MarkovTaskSet"})
 IN_ORDER = frozenset({"SequentialTaskSet", "TaskSequence"})
 SHAPES = frozenset({"LoadTestShape"})
 
@@ -57,6 +57,7 @@ class LocustFile:
         self.constants: dict[str, ast.expr] = {}
         self.kept: list[ast.stmt] = []
         self.left_out: list[tuple[int, str]] = []
+        self._of_locust: set[str] = set()
         for each in tree.body:
             self._add(each)
         if not self.users:
@@ -114,9 +115,9 @@ class LocustFile:
     def _add(self, node: ast.stmt) -> None:
         match node:
             case ast.ImportFrom(module=module) if (module or "").split(".")[0] == "locust":
-                pass
+                self._of_locust |= {each.asname or each.name for each in node.names}
             case ast.Import() if any(each.name.split(".")[0] == "locust" for each in node.names):
-                pass
+                self._of_locust |= {each.asname or each.name.split(".")[0] for each in node.names}
             case ast.ClassDef():
                 found = self._class(node, None)
                 if found.kind == "other":
@@ -130,6 +131,8 @@ class LocustFile:
                 pass
             case ast.Expr() if "events." in ast.unparse(node):
                 self.left_out.append((node.lineno, ast.unparse(node)[:60]))
+            case ast.stmt() if not isinstance(node, (ast.FunctionDef, ast.Import, ast.ImportFrom)) and self._uses(node):
+                self.left_out.append((node.lineno, ast.unparse(node).split("\n")[0][:60]))
             case _:
                 if isinstance(node, ast.FunctionDef):
                     self.functions[node.name] = node
@@ -137,8 +140,14 @@ class LocustFile:
                     self.constants.update(dict.fromkeys(_names(node), node.value))
                 self.kept.append(node)
 
+    def _uses(self, node: ast.stmt) -> bool:
+        """Return whether a statement needs what the file imports of Locust."""
+        return any(isinstance(each, ast.Name) and each.id in self._of_locust for each in ast.walk(node))
+
     def _class(self, node: ast.ClassDef, outer: LocustClass | None) -> LocustClass:
         bases = [base for each in node.bases if (base := self.classes.get(_last(each))) is not None]
+        if "MarkovTaskSet" in map(_last, node.bases):
+            self.left_out.append((node.lineno, f"the transitions of {node.name}: its tasks are drawn at random"))
         found = LocustClass(node.name, self._kind(node, bases), node, outer, bases=bases)
         for base in bases:
             found.attributes |= base.attributes
@@ -168,9 +177,11 @@ class LocustFile:
 
 
 def task_weight(node: ast.FunctionDef | ast.ClassDef) -> int | None:
-    """Return the weight that `@task` gives, None for what is no task."""
+    """Return the weight that `@task` gives, 1 for other decorators of tasks, None for what is no task."""
     for each in node.decorator_list:
-        if _last(each) in ("task", "seq_task"):
+        if _last(each.func if isinstance(each, ast.Call) else each) in ("seq_task", "transition", "transitions"):
+            return 1
+        if _last(each) == "task":
             return 1
         if isinstance(each, ast.Call) and _last(each.func) == "task":
             given = [*each.args, *(keyword.value for keyword in each.keywords)]

@@ -6,7 +6,7 @@ import ast
 from typing import Any
 
 from chaperon.importing.locust_file.bodies import BodyRewriter, ReplacedNames
-from chaperon.importing.locust_file.classes import LocustClass, LocustFile, LocustTask, tags_of
+from chaperon.importing.locust_file.classes import LocustClass, LocustFile, LocustTask, tags_of, task_weight
 from chaperon.importing.locust_file.function_text import body_text, own_methods
 from chaperon.importing.locust_file.secret_texts import hide_secret_texts, secret_constant
 from chaperon.importing.locust_file.source_edits import SourceEdits
@@ -41,7 +41,7 @@ class FunctionWriter:
 
     def __init__(self, file: LocustFile, text: str) -> None:
         self.functions: list[str] = []
-        self.remarks: list[tuple[int, str]] = list(file.left_out)
+        self.remarks: list[tuple[int, str]] = []
         self.interrupts = False
         self.secrets = SecretValues()
         self._file = file
@@ -100,6 +100,8 @@ class FunctionWriter:
         for each in self._file.kept:
             if isinstance(each, (ast.Import, ast.ImportFrom)) or id(each) in self._names:
                 continue
+            if isinstance(each, ast.ClassDef) and self._is_dissolved(each):
+                continue
             if isinstance(each, ast.FunctionDef):
                 self._rewrite_user_argument(each)
             if name := secret_constant(each):
@@ -108,6 +110,16 @@ class FunctionWriter:
             gap = "\n\n" if isinstance(each, (ast.FunctionDef, ast.ClassDef)) else ""
             parts.append(gap + self._edits.lines(first, each.end_lineno or each.lineno, set()).rstrip("\n") + gap)
         return "\n".join(parts)
+
+    def _is_dissolved(self, node: ast.ClassDef) -> bool:
+        """Return whether a class has no place in the module: its methods were written as functions, or are tasks."""
+        methods = [each for each in node.body if isinstance(each, ast.FunctionDef)]
+        if any(id(each) in self._written for each in methods):
+            return True
+        tasks = any(task_weight(each) is not None for each in methods)
+        if tasks:
+            self.say(node.lineno, f"the tasks of {node.name}: no user has them")
+        return tasks
 
     def constants_text(self) -> str:
         """Return the constants that were attributes of classes."""
