@@ -44,7 +44,8 @@ def import_locust(text: str) -> Imported:
     standard = "from contextlib import suppress\n" if mentions(text_below, "suppress") else ""
     ours = f"from chaperon import {', '.join(each for each in names if mentions(text_below, each))}\n"
     imports = import_lines([*writer.import_nodes(), *ast.parse(standard + ours).body], text_below)
-    remarks = tuple(f"line {line}: {each}" if line else each for line, each in sorted({*file.left_out, *writer.remarks}))
+    found = sorted({*file.left_out, *writer.remarks})
+    remarks = tuple(f"line {line}: {each}" if line else each for line, each in found)
     title = ast.get_docstring(tree) or f"{', '.join(each.name for each in file.users)}, from a locustfile."
     gap = "\n" * (2 if code.startswith(("def ", "class ", "@", "async ", "#")) else 1)
     return Imported(f"{_docstring(title, writer.secrets.made, remarks)}\n\n{imports}\n{gap}{text_below}", remarks)
