@@ -95,3 +95,13 @@ def test_a_request_without_a_url_is_a_remark_and_the_others_are_there(importing,
 
     assert target.asked == ["GET /a"]
     assert [f"r{place}: it has no http or https URL" in importing.remarks for place in range(5)] == [True] * 4 + [False]
+
+
+@pytest.mark.processes
+def test_a_variable_may_stand_in_place_of_a_host():
+    text = import_source(
+        "postman", collection_of("http://x/a", "http://x/b", "{{other}}/c/12?d=1", "http://{{z}}/e")
+    ).text
+
+    assert 'name="GET /c/:id"' in text
+    assert "session.config" in text

@@ -63,10 +63,15 @@ def variable_part(segment: str) -> bool:
     return segment.isdecimal() or bool(_UUID.fullmatch(segment) or _HEX.fullmatch(segment))
 
 
+def route_of(url: str) -> str:
+    """Return the path of a URL or path, without origin and query; a variable may stand in place of a host."""
+    path = url.partition("?")[0]
+    return f"/{path.partition('://')[2].partition('/')[2]}" if "://" in path else path
+
+
 def series_name(method: str, path: str) -> str | None:
     """Return the name of a series with `:id` for the variable parts of *path*, None if it has none."""
-    route = urlsplit(path).path if "://" in path else path.partition("?")[0]
-    segments = route.split("/")
+    segments = route_of(path).split("/")
     if not any(map(variable_part, segments)):
         return None
     return f"{method.upper()} " + "/".join(":id" if variable_part(each) else each for each in segments)

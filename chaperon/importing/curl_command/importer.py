@@ -18,7 +18,7 @@ from chaperon.importing.headers import kept_headers
 from chaperon.importing.python_code import Code, flat, identifier
 from chaperon.importing.scenario_model import ImportedModule, ImportedRequest, ImportedScenario, ImportedStep
 from chaperon.importing.secret_values import SecretValues, basic_credentials
-from chaperon.importing.urls import base_of, relative, series_name, userinfo, variable_part
+from chaperon.importing.urls import base_of, relative, route_of, series_name, userinfo, variable_part
 from chaperon.lazy_dataclass import lazy_dataclass
 
 FORM = "application/x-www-form-urlencoded"
@@ -71,9 +71,7 @@ def import_curl(text: str) -> ImportedModule:
 
 def step_name(method: str, url: Any) -> str:
     """Return a name for the step of one request: "get products", "post login"."""
-    path = str(url).partition("?")[0]
-    path = urlsplit(path).path if "://" in path else path
-    words = [each for each in path.split("/") if each and not variable_part(each)]
+    words = [each for each in route_of(str(url)).split("/") if each and not variable_part(each)]
     return identifier(" ".join([method.lower(), *words[-3:]])) if words else identifier(f"{method.lower()} start")
 
 
