@@ -98,10 +98,10 @@ def test_a_request_without_a_url_is_a_remark_and_the_others_are_there(importing,
 
 
 @pytest.mark.processes
-def test_a_variable_may_stand_in_place_of_a_host():
-    text = import_source(
-        "postman", collection_of("http://x/a", "http://x/b", "{{other}}/c/12?d=1", "http://{{z}}/e")
-    ).text
+def test_variables_in_a_path_are_named_in_the_series():
+    urls = ["http://x/a", "http://x/b", "http://y{{z}}/c/12?d=1", "http://x/{{part}}/e", "http://x/f/{{$guid}}"]
 
-    assert 'name="GET /c/:id"' in text
-    assert "session.config" in text
+    text = import_source("postman", collection_of(*urls)).text
+
+    for name in ("GET /c/:id", "GET /:part/e", "GET /f/:value"):
+        assert f'name="{name}"' in text

@@ -23,6 +23,7 @@ DEEPEST = 10
 
 _VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 _BARE = re.compile(r"(?<=[:\[,\s])\{\{\s*([^{}]+?)\s*\}\}(?=\s*[,\]}])")
+_NAME = re.compile(r"""(?:\.|\[["'])(\w+)(?:["']\])?$""")
 _OPEN, _BARE_OPEN, _CLOSE = "\ue0f0", "\ue0f1", "\ue0f2"
 _MARK = re.compile(f"([{_OPEN}{_BARE_OPEN}])(\\d+){_CLOSE}")
 
@@ -76,7 +77,9 @@ class PostmanVariables:
 
     def plain(self, text: str) -> str:
         """Return a text in which the marks are the names of their variables, for names of series and keys."""
-        return _MARK.sub(lambda found: ":" + self._codes[int(found[2])].text.rpartition(".")[2].strip('"[]'), text)
+        names = (_NAME.search(code.text) for code in self._codes)
+        plain = [f":{found[1]}" if found else ":value" for found in names]
+        return _MARK.sub(lambda found: plain[int(found[2])], text)
 
     def _plain(self, found: re.Match[str]) -> str:
         """Return the value of a variable that is known and no secret, else the text as it is."""
