@@ -18,7 +18,7 @@ TESTS = {
     "chaperon/report/spooling/": "intervals kept_seconds live_page",
     "chaperon/load/": "load engine engine_shapes ledger reckoning remnant dealing data watched",
     "chaperon/load/performers/": "engine engine_shapes users_per_second long_rests cluster",
-    "chaperon/client/network/": "scripted_network transport connecting tls_streams origins second_witness "
+    "chaperon/client/network/": "scripted_network transport connecting tls_streams origins "
     "session_setup stray_requests",
     "chaperon/client/http/": "transport any_bytes repeated_heads json_text streams lenient hostile request_target "
     "refused_cookies",

@@ -13,7 +13,7 @@ from chaperon.measure.window import ErrorCount, Window
 from chaperon.report.limits.limit_parser import parse
 from chaperon.report.limits.reserved import reserved_by
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.compiled]
 
 
 def request(session, name, *, tags=(), error=None, kind="http"):

@@ -9,6 +9,7 @@ from pathlib import Path
 import compiled_tests
 import pytest
 from built import compiled
+from quick import SLOW
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_OF_A_VISIT = {
@@ -80,8 +81,14 @@ def test_every_compiled_module_has_tests_that_run_with_compiled_code_too():
     assert {compiled_tests.part_of(path) for path in compiled()} == compiled_tests.TESTS.keys()
     assert all(compiled_tests.TESTS.values())
     assert [path.name for path in compiled_tests.files() if not path.is_file()] == []
-    marked = [path for path in ROOT.glob("tests/test_*.py") if "@pytest.mark." + "compiled" in path.read_text()]
-    assert set(marked) <= set(compiled_tests.files())
+    marked = [path for path in ROOT.glob("tests/test_*.py") if "pytest.mark." + "compiled" in path.read_text()]
+    assert set(marked) <= {*compiled_tests.files(), Path(__file__)}
+    for path in compiled_tests.files():
+        marks = getattr(import_module(path.stem), "pytestmark", [])
+        names = {mark.name for mark in (marks if isinstance(marks, list) else [marks])}
+        assert names.isdisjoint(SLOW) or "compiled" in names, (
+            f"{path.name}: none of its tests is run with compiled code"
+        )
 
 
 @pytest.mark.skipif(find_spec("chaperon.visit__mypyc") is None, reason="the source is run as it is written")

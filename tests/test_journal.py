@@ -32,7 +32,7 @@ from chaperon.measure.sample import Failure, Key, Sample
 from chaperon.measure.window import RunEvent
 from chaperon.testing import VirtualClock
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.compiled]
 
 WHO = JournalHeader("worker-1", 2**62 + 1, 7, began=100.0, second=3)
 KEY = Key("shop", "GET /")

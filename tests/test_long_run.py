@@ -11,7 +11,7 @@ from chaperon.measure.precision.confidence import ranks, samples_needed
 from chaperon.measure.precision.distributions import beta_cdf, beta_quantile, t_cdf, t_quantile
 from chaperon.measure.precision.long_run import dependence, deviations, freedom_of, long_run_variance
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.compiled]
 
 
 @pytest.mark.parametrize(

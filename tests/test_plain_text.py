@@ -119,6 +119,7 @@ def windows(monkeypatch):
 
 
 @pytest.mark.long
+@pytest.mark.compiled
 @pytest.mark.parametrize("entrance", ENTRANCES, ids=lambda name: name.replace(" ", "-"))
 def test_odd_text_reaches_the_report_by_every_entrance(entrance, windows):
     for text in ODD:

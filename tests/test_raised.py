@@ -14,7 +14,11 @@ from chaperon.measure.plain_text import encodable
 from chaperon.testing import VirtualClock
 
 # an HTTPError without a file cannot be deleted without a warning
-pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.compiled,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 BATCH = 150
 """Classes in one run: of errors with different names a report lists 200."""
