@@ -29,6 +29,8 @@ SOON, LATE = 0.15, 10.0
 EXPECTED = requests.RequestException, ValueError
 """What a request may raise; urllib3 lets the errors of its own parsing out as they are."""
 
+NOWHERE = b"HTTP/1.1 302 Found\r\nLocation: http://[::nowhere/\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"
+
 
 def whole(session):
     return session.get("/")
@@ -134,6 +136,7 @@ BAD = {
     "a redirect loop": (hostile.redirect_loop, "too many redirects"),
     "a redirect to no URL": (hostile.bad_redirect, "bad url"),
     "a redirect in no text": (partial(hostile.bad_redirect, b"/\xff\xfe"), "bad url"),
+    "a redirect to no URL, with a body": (partial(hostile.saying, NOWHERE), "bad url"),
     "a status of zero": (hostile.odd_status, "protocol"),
     "a status of four digits": (partial(hostile.odd_status, b"2000"), "protocol"),
     "a NUL in the head": (partial(hostile.saying, hostile.OK + b"X-Nul: \0\r\nContent-Length: 0\r\n\r\n"), "protocol"),
@@ -323,6 +326,23 @@ def test_an_upload_that_is_not_taken_costs_one_recorded_error(behaviour, error, 
 
     assert errors_of(report) == {("POST /", error): 1}
     assert server.connections == 1
+
+
+@TRANSPORTS
+@pytest.mark.parametrize("body", [b"", b"0123456789"])
+@pytest.mark.parametrize("auth", [None, ("me", "secret")], ids=["short way", "long way"])
+def test_a_redirect_that_is_not_followed_is_an_error_if_its_body_is_cut_off(auth, body, transport, target):
+    def treat(peer):
+        peer.hear()
+        peer.say(b"HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 100\r\n\r\n", body)
+
+    def ask(session):
+        return session.get("/", allow_redirects=False, auth=auth)
+
+    with hostile.Server(treat) as server:
+        report, answers = visit(server, target, ask, transport=transport)
+
+    assert (errors_of(report), answers) == ({("GET /", "truncated"): 1}, [])
 
 
 @TRANSPORTS

@@ -40,6 +40,9 @@ ACCEPTED = {
     "a chunk size with zeros": CHUNKED + b"00000002\r\nok\r\n0000\r\n\r\n",
     "a chunk size, padded, with an extension": CHUNKED + b"2 ; a=b\r\nok\r\n0\r\n\r\n",
     "a chunk size of 0x2": CHUNKED + b"0x2\r\nok\r\n0\r\n\r\n",
+    "a later chunk size, padded, with an extension": CHUNKED + b"2\r\nok\r\n2 ; a=b\r\nok\r\n0\r\n\r\n",
+    "an extension behind a space, of a later chunk": CHUNKED + b'2;a=b\r\nok\r\n2; q="x;y"\r\nok\r\n0; a\r\n\r\n',
+    "a later chunk size with bare LF": CHUNKED + b"2\r\nok\r\n2\nok\r\n0\r\n\r\n",
     "a second chunk size with spaces": CHUNKED + b"2\r\nok\r\n2  \r\nok\r\n0  \r\n\r\n",
     "chunks and a length": OK + b"Transfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n2\r\nok\r\n0\r\n\r\n",
     "identity and a length": OK + b"Transfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nok",
@@ -127,6 +130,18 @@ def test_a_compressed_body_that_is_cut_off_is_an_error(cut, stream):
         Saying(encoded(b"gzip", cut)) as server,
         MeasuredSession() as http,
         pytest.raises(requests.exceptions.ContentDecodingError),
+    ):
+        asked(http, server.url, stream=stream)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["at once", "streamed"])
+@pytest.mark.parametrize("size", ["2", "2 ; a=b"])
+@pytest.mark.parametrize("cut", ["0", "0\r\n", "0\r\nX-T: u\r\n"])
+def test_a_chunked_body_that_is_cut_off_behind_its_last_chunk_is_an_error(cut, size, stream):
+    with (
+        Saying(CHUNKED + f"{size}\r\nok\r\n{cut}".encode()) as server,
+        MeasuredSession() as http,
+        pytest.raises(requests.exceptions.ChunkedEncodingError),
     ):
         asked(http, server.url, stream=stream)
 

@@ -213,10 +213,17 @@ def test_a_stream_is_one_sample_that_ends_with_its_body(way, clock):
     assert report["GET /"].max <= spans[0]
 
 
-@pytest.mark.parametrize("body", ["chunks cut off", "chunks without the last", "a length cut off"])
+CUT_OFF = {
+    **{name: BODIES[name] for name in ("chunks cut off", "chunks without the last", "a length cut off")},
+    "chunks without the last line": [CHUNKED, *EVENTS, b"0\r\n"],
+    "chunks cut off in a trailer": [CHUNKED, *EVENTS, b"0\r\nX-T: u\r\n"],
+}
+
+
+@pytest.mark.parametrize("body", CUT_OFF)
 @pytest.mark.parametrize("way", ["iter_lines()", "raw.read()", "raw.read1(5)", "raw.stream(None)", "iter(raw)"])
 def test_a_stream_that_is_cut_off_is_an_error_however_it_is_read(body, way):
-    with Slow(BODIES[body]) as server:
+    with Slow(CUT_OFF[body]) as server:
         report = once(server, lambda session: seen(session.http, server, way))
 
     assert [(e.error, e.count) for e in report.errors if e.series == "GET /"] == [("truncated", 1)]

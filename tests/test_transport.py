@@ -31,6 +31,8 @@ from chaperon.errors import BodyTooLarge, DescriptorsExhausted, LoadError, Ports
 from chaperon.measure.failures import classify
 from chaperon.testing.hostile import ANSWER, OK, Server
 
+MOVED = b"HTTP/1.1 301 Moved\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n"
+
 
 @contextmanager
 def serving(treat):
@@ -394,6 +396,23 @@ def test_redirects_on_the_short_way_keep_history_cookies_and_the_next_request(ta
     assert landed.url == f"{target.url}/landed"
     assert stayed.status_code == 302
     assert stayed.next.url == f"{target.url}/landed"
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "POST", "DELETE"])
+def test_what_is_redirected_without_its_body_says_so_as_with_requests(method):
+    heads = []
+
+    def treat(peer):
+        while True:
+            heads.append(peer.hear())
+            peer.say(ANSWER if b"/there" in heads[-1] else MOVED)
+
+    with serving(treat) as server, requests.Session() as plain:
+        for http in (client(server.url), plain):
+            http.request(method, f"{server.url}/", data=b"body")
+
+    lengths = [b"content-length: 0" in head.lower() for head in heads]
+    assert lengths == [False, method in ("PUT", "PATCH")] * 2
 
 
 # timed

@@ -32,8 +32,8 @@ class Body(HTTPResponse):
     It returns the same pieces at the same moments as with plain `requests`. Its head was parsed before, by
     `read_head`. When the body is complete, the connection returns to its pool. If the file is closed earlier,
     the connection is closed. Network errors are raised in the form that urllib3 translates for `requests`;
-    *failure* is then the original exception. *ended* is the clock reading, in seconds, of the last read.
-    *on_end*, if set, is called once, with an exception if the body did not end as it should.
+    *failure* is then the original exception. *ended* is the clock reading, in seconds, of the last read. *fault* is an
+    exception once the body did not end as it should; *on_end*, if set, is called once, with it.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Body(HTTPResponse):
         self.arrived = arrived
         self.ended = arrived.first
         self.failure: BaseException | None = None
+        self.fault: BaseException | None = None
         self.on_end: Callable[[BaseException | None], object] | None = None
         self._keep = framing.keep
         self._give_back = give_back
@@ -110,12 +111,13 @@ class Body(HTTPResponse):
             connection.close()
         if not whole:
             self.ended = self._now()
+        cut = ConnectionClosedEarly() if source.at_end and not whole else None
+        fault = self.failure or cut
+        if fault is not None and not is_a(fault, RequestException):
+            fault = exceptions.cut_short(fault, None, source.received)
+        self.fault = fault
         on_end, self.on_end = self.on_end, None
         if on_end is not None:
-            cut = ConnectionClosedEarly() if source.at_end and not whole else None
-            fault = self.failure or cut
-            if fault is not None and not is_a(fault, RequestException):
-                fault = exceptions.cut_short(fault, None, source.received)
             on_end(fault)
 
 

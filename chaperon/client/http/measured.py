@@ -216,6 +216,8 @@ class MeasuredSession(FastSession):
         try:
             with Measuring():
                 response = send()
+            if isinstance(response, Response) and response._fault is not None:
+                raise response._fault  # a redirect that is not followed, with a body that was cut off
         except BaseException as exc:
             end = now()
             lag.end(end)

@@ -26,8 +26,9 @@ class ResponseParser:
     the message is complete, *keep* when the connection may be reused. *rest* holds the bytes after the
     head of a 101 response, which belong to the new protocol.
 
-    Of a streamed response, and of one that llhttp refuses before any body byte, only the head is parsed:
-    *framing* then says where the body ends, *rest* holds the bytes of it received so far, and `Body` reads it.
+    Of a streamed response, and of one that llhttp refuses, only the head is parsed: *framing* then says where the
+    body ends, *rest* holds the bytes of it received so far, and `Body` reads it. So a chunked body is kept as it was
+    received until it is complete: llhttp may refuse a later chunk, whose extension has a space before its name.
 
     Many servers repeat a head to the byte until the second of its date is over. A response that arrives whole
     is not parsed if head and length are those of the last two: what llhttp says of it is known.
@@ -35,6 +36,7 @@ class ResponseParser:
 
     __slots__ = (
         "_begun",
+        "_coded",
         "_interim",
         "_is_head",
         "_known",
@@ -77,6 +79,7 @@ class ResponseParser:
         self.framing: Framing | None = None
         self._lenient = streamed
         self._unparsed = b""
+        self._coded: list[bytes] | None = None
         self._begun = 0
         self._interim = 0
         self.rest = b""
@@ -98,15 +101,15 @@ class ResponseParser:
             self._refused(data, str(exc) or type(exc).__name__)
             return
         if self.head:
-            if not (self.done or self.pieces):
-                self._unparsed += data  # the first chunk size may prove to be one that llhttp refuses
+            if self._coded is not None:
+                self._coded.append(data)
             return
         plain = self.status >= 100 and not (self._unparsed or self._interim or self._is_head)
         end = data.find(_END) if plain and data[0] == 72 else -1  # fast path: the head begins this data with "H"
         if end > 0:
             self.head = data[:end]
-            if not (self.done or self.pieces):
-                self._unparsed = data[end + len(_END) :]
+            if not self.done:
+                self._keep_coded(data[end + len(_END) :])
         else:
             self._look(data)
             if self.done and not self.head:
@@ -143,6 +146,11 @@ class ResponseParser:
             alone = size == rest and self._begun == 1 and not chunked
             self._known_status = self.status
             self._known_size = len(head) + len(_END) + rest if alone else _NEVER
+
+    def _keep_coded(self, rest: bytes) -> None:
+        """Keep *rest*, the beginning of an incomplete body, if it is chunked."""
+        if self.head.lower().find(b"\r\ntransfer-encoding") >= 0:
+            self._coded = [rest]
 
     @property
     def clean(self) -> bool:
@@ -195,7 +203,7 @@ class ResponseParser:
         self.done = True
 
     def _refused(self, data: bytes, reason: str) -> None:
-        """Read leniently what llhttp refuses before any body byte. Raises ProtocolError if that is not possible."""
+        """Read leniently what llhttp refuses. Raises ProtocolError if that is not possible."""
         if self.done and self.head:
             self.keep = False
             return
@@ -205,10 +213,10 @@ class ResponseParser:
             if self.head and _sound(self.head):
                 self.keep = False  # bytes behind a complete response
                 return
-        if self.pieces and not self.done:
-            if not self.head:
-                self._look(data)
-            raise refused(reason, data)
+        elif self.head:
+            if self._coded is None:
+                raise refused(reason, data)
+            received = b"".join([*self._coded, data])
         self._lenient = True
         self._parser = None
         self.pieces.clear()
@@ -251,7 +259,9 @@ class ResponseParser:
             raise refused(f"a status of {status}", received)
         self.head = received[start:end]
         self.status = status
-        self._unparsed = b"" if self.done or self.pieces else received[end + len(_END) :]
+        self._unparsed = b""
+        if not self.done:
+            self._keep_coded(received[end + len(_END) :])
         if self._is_head:
             self._finish_head(len(received) == end + len(_END))
 

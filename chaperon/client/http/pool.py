@@ -204,6 +204,8 @@ class HostPool:
                 cause = fault.__cause__
                 raise cause if isinstance(cause, ProtocolError) else ProtocolError(str(fault)) from exc
             raise fault from exc
+        if body.fault is not None:  # cut off behind the last chunk
+            raise ConnectionClosedEarly
         return response
 
     def _kept(self, safe: bool) -> Connection | None:

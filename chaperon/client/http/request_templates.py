@@ -51,7 +51,7 @@ def render(request: PreparedRequest, *, chunked: bool = False) -> bytes:
 
     Raises InvalidHeader for a line break in a header, ValueError for an invalid method.
     """
-    before, after = _halves(request, chunked)
+    before, after = _halves(request, chunked, no_body=request.body is None and not chunked)
     return before + _target(request) + after
 
 
@@ -60,7 +60,7 @@ def _target(request: PreparedRequest) -> bytes:
     return _encode_target(request.path_url).encode("latin-1")
 
 
-def _halves(request: PreparedRequest, chunked: bool = False) -> tuple[bytes, bytes]:
+def _halves(request: PreparedRequest, chunked: bool = False, no_body: bool = False) -> tuple[bytes, bytes]:
     """Return the bytes of a request head before its target and after it."""
     lines = []
     names = {_text(name).lower() for name in request.headers}
@@ -76,6 +76,8 @@ def _halves(request: PreparedRequest, chunked: bool = False) -> tuple[bytes, byt
     if chunked and "transfer-encoding" not in names:
         lines.append("Transfer-Encoding: chunked")
     method = _text(request.method or "GET")
+    if no_body and method.upper() in BODY_EXPECTED and names.isdisjoint(("content-length", "transfer-encoding")):
+        lines.append("Content-Length: 0")
     if not method.isascii() or any(c <= " " for c in method):
         raise ValueError(f"method can't contain control characters: {method!r}")
     try:
@@ -367,6 +369,9 @@ class EncodedRequest:
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """Idempotent methods (RFC 9110, 9.2.2): sending a request twice has the same effect as once."""
+
+BODY_EXPECTED = frozenset({"PATCH", "POST", "PUT"})
+"""Methods of which a request without a body says so: servers may answer 411 to one that does not (RFC 9110, 8.6)."""
 
 
 def _octets(body: str | bytes) -> bytes:

@@ -80,6 +80,8 @@ class Response(Extractors, Judged, requests.Response):
     _next = None
     _content_consumed = True  # unless the constructor of `requests.Response` says otherwise
     _body: Body | None = None
+    _fault: BaseException | None = None
+    """What ended an iteration over the body; `requests` reads the body of a redirect, and goes on without it."""
     _beginning = b""
     _json_head = b""
     """The last head of any response that is plainly JSON: many servers repeat it for a second."""
@@ -164,10 +166,13 @@ class Response(Extractors, Judged, requests.Response):
                 yield chunk
             if cut_off(self.raw):
                 raise ContentDecodingError(DecodeError(TRUNCATED))
+            if self._body is not None and self._body.fault is not None:
+                raise self._body.fault  # cut off behind the last chunk, which `http.client` accepts
         except BaseException as exc:
             fault = self._fault_behind(exc)
             self._end(None if is_a(exc, GeneratorExit) else fault)
             if not is_a(exc, GeneratorExit):
+                self._fault = fault
                 (self._body or self.raw).close()
             if fault is not exc:
                 raise fault from exc

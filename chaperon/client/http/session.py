@@ -263,6 +263,7 @@ class FastSession(PlainSession):
             target = super().get_redirect_target(resp)
             urlsplit(target or "")
         except ValueError as exc:
+            resp.close()  # its body is not read yet, and the connection would stay open until it is collected
             raise InvalidURL(f"redirected to what is no URL: {exc}", response=resp) from exc
         return target
 
