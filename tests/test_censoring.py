@@ -16,7 +16,7 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
-from scenes import once, simulated
+from scenes import errors_of, once, simulated
 from stage import Stage
 from thorough import examples
 
@@ -527,6 +527,22 @@ def test_a_visit_that_cannot_be_interrupted_is_recorded_once():
     assert report.visits.interrupted == 10
     assert (report["visit"].count, report["visit"].censored) == (10, 10)
     assert report["visit"].response.censored.low >= 1.0
+
+
+@pytest.mark.parametrize("again", [0.0, 40.0], ids=["handled", "never ended"])
+def test_a_request_that_is_open_as_its_visit_is_interrupted_is_in_the_list_of_errors(again):
+    def stubborn(session):
+        with session.measure("GET /", kind="http"):
+            try:
+                session.sleep(30)
+            except BaseException:
+                session.sleep(again)
+
+    report = simulated(stubborn, load=users(3, hold=2), grace=1.0, limits=["errors(GET /: interrupted) == 0"])
+
+    assert (report["GET /"].count, report["GET /"].censored) == (3, 3)
+    assert errors_of(report) == {("GET /", "interrupted"): 3}
+    assert not report.limits[0].held
 
 
 # Limits, table, JSON

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from scenes import simulated
 from unjudged import UNJUDGED
 from waits import forever
 
@@ -169,6 +170,18 @@ def test_an_abort_waits_for_data_unless_it_was_told_for_how_long():
         strict.hear()
 
     assert (patient.stopped, strict.stopped) == (None, 2)
+
+
+@pytest.mark.parametrize("load", [rate(10, hold=8, warmup=5), rate(10, hold=8, delay=5)], ids=["warm-up", "delay"])
+def test_an_abort_waits_while_no_visit_that_counts_is_due(load):
+    def shop(session):
+        with session.measure("GET /", kind="http"):
+            session.sleep(0.1)
+
+    report = simulated(shop, load=load, limits=["errors < 10% abort after 2s"])
+
+    assert (report.verdict, report.reasons) == (Verdict.PASS, ())
+    assert report.visits.done == 80
 
 
 def test_a_sliding_limit_aborts_too():

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _FRAMES: Final = frozenset({"step", "task"})
 """Kinds around all that an author does: what is in such a block may still be in no figure of its own."""
+_OPEN: Final = "open when its visit was interrupted, which handled that or could not be ended"
+"""The message of requests that are errors by that; what is around them is only counted."""
 _PREFIXED: Final = frozenset({"step", "call", "task", "check"})
 
 
@@ -128,7 +130,7 @@ class TimedBlock:
     def cut(self, endless: bool) -> None:
         """Count the block, which is open, as interrupted: its code may go on, but not as it would have by itself."""
         natural = self.kind not in NON_REQUEST_KINDS
-        self._failure = Failure("interrupted", listed=False, censored=natural or not endless)
+        self._failure = Failure("interrupted", _OPEN if natural else "", natural, natural or not endless)
 
     def _link(self, activity: SessionActivity) -> None:
         self._abandoned = False

@@ -246,8 +246,10 @@ class RunMonitor:
             else:
                 assert totals is not None
                 result = limit.evaluate(totals, self._second + 1.0)
-                if result.value is None and result.at_least is None and limit.after is None:
-                    continue  # no data yet: aborts only if the limit has a span (abort after)
+                if result.value is None and result.at_least is None:
+                    due = limit.seconds_due(totals.due)  # neither a delay, a pause nor the warm-up brings data
+                    if limit.after is None or (self._second + 1.0 if due is None else due) < limit.after:
+                        continue  # no data yet: aborts only if the limit has a span (abort after)
             if not result.held:
                 return f"stopped in second {self._second + 1}: {limit.text} was {result.shown}"
         return None
