@@ -8,6 +8,7 @@ import random
 import re
 import tracemalloc
 import zipfile
+from collections import Counter
 from dataclasses import replace
 
 import fuzz_run_files
@@ -120,6 +121,24 @@ def test_a_phase_is_reported_without_the_others(kept):
     assert {key.phase for key in report.series} == {"steady"}
     steady = [each.count for key, each in whole.series.items() if key.name == "step browse" and key.phase == "steady"]
     assert report["step browse"].count == sum(steady)
+
+
+def test_rates_and_errors_of_a_phase_are_those_of_the_phase_alone(kept):
+    path, whole = kept
+    report = read_run(path).report(phase="steady", limits=["rate(step browse) > 0/s"])
+    row = report["step browse"]
+    (limit,) = report.limits
+
+    lengths = {label: span for (label, phase), span in whole.phases.items() if phase == "steady"}
+    assert report.due == {label: pytest.approx(lengths.get(label, 0.0)) for label in whole.due}
+    assert row.rate == pytest.approx(row.count / lengths[row.scenario])
+    assert limit.value == pytest.approx(row.rate)
+    assert set(report.phases) == {(label, "steady") for label in lengths}
+    listed = Counter()
+    for error in report.errors:
+        listed[error.series, error.scenario] += error.count
+    assert listed
+    assert listed == {place: report[place].errors for place in listed}
 
 
 @pytest.mark.parametrize(

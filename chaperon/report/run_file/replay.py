@@ -10,9 +10,9 @@ from chaperon.errors import RunFileError, WireError
 from chaperon.lazy_dataclass import lazy_dataclass
 from chaperon.measure.closing import OPEN_ENDS
 from chaperon.measure.encoding.window_codec import unpack_window
-from chaperon.measure.sample import Key
+from chaperon.measure.sample import WARM_UP, Key
 from chaperon.measure.series import Series
-from chaperon.measure.window import VisitCounts, Window
+from chaperon.measure.window import ErrorCount, ErrorKey, VisitCounts, Window
 from chaperon.report.monitor import RunMonitor
 from chaperon.report.run_file.records import (
     Correction,
@@ -72,10 +72,36 @@ class Stretch:
 
     def cut(self, window: Window, seq: int) -> Window:
         """Return a window of this stretch with the number *seq*, without what is of another phase."""
-        series, ledger = window.series, self.counts(window.ledger.items())
-        if self.phase is not None:
-            series = {key: each for key, each in series.items() if key.phase == self.phase}
-        return replace(window, seq=seq, series=series, ledger=ledger)
+        ledger = self.counts(window.ledger.items())
+        if self.phase is None:
+            return replace(window, seq=seq, ledger=ledger)
+        phases = {of: span for of, span in window.phases.items() if of[1] == self.phase}
+        return replace(
+            window,
+            seq=seq,
+            ledger=ledger,
+            series={key: each for key, each in window.series.items() if key.phase == self.phase},
+            errors=self._errors(window),
+            phases=phases,
+            due={label: phases.get((label, self.phase), 0.0) for label in window.due},
+        )
+
+    def _errors(self, window: Window) -> dict[ErrorKey, ErrorCount]:
+        """Return the errors of the phase, which errors do not name: as many as its series have, at most.
+
+        Errors without a series are those of all phases.
+        """
+        failed: dict[tuple[str, str], int] = {}
+        for key, series in window.series.items():
+            own = series.errors if key.phase == self.phase else 0
+            failed[key.scenario, key.name] = failed.get((key.scenario, key.name), 0) + own
+        found = {}
+        for (label, name, error), each in window.errors.items():
+            count = min(each.count, failed.get((label, name), each.count))
+            if count:
+                warm = min(each.warm, count) if self.phase == WARM_UP else 0
+                found[label, name, error] = replace(each, count=count, warm=warm)
+        return found
 
 
 WHOLE = Stretch()
