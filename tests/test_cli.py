@@ -482,6 +482,29 @@ def test_a_second_ctrl_c_ends_a_search_whose_visit_never_switches(blocked):
     assert child.returncode == 130
 
 
+@pytest.mark.parametrize("times", [1, 4])
+def test_a_third_ctrl_c_while_all_visits_wait_prints_a_line_and_no_traceback(started, tmp_path, times):
+    waiting = """try:
+        session.sleep("1h")
+    finally:
+        session.sleep("1h")"""
+    child = started("--users", "2", "--hold", "60s", "--json", "out.json", path="/", then=waiting)
+    for hint in ("once more ends them now", "once more ends the run"):
+        child.send_signal(signal.SIGINT)
+        while hint not in child.stderr.readline():
+            assert child.poll() is None
+
+    for _ in range(times):
+        child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=20)
+
+    (ledger,) = report_in(tmp_path)["ledger"]
+    assert (ledger["planned"], ledger["interrupted"]) == (2, 2)
+    assert err.startswith("ended at once by Ctrl-C\nvisits in flight count as interrupted\n")
+    assert "Traceback" not in err
+    assert child.returncode == 130
+
+
 def test_a_third_ctrl_c_leaves_no_visit_out_of_the_ledger(started, tmp_path):
     stubborn = """while True:
         try:

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gevent
 
@@ -49,13 +49,13 @@ def handle_signals(running: Run) -> Iterator[None]:
         blocked = waiting > 0 and clock.now() - first_at >= BLOCKED and gevent.getcurrent() not in (main, hub)
         if count > 2 or blocked:
             where = f"; it was blocked at {blocking_line(frame)}" if blocked and frame is not None else ""
-            raise_in(main, f"ended at once by {name}{where}")
+            interrupt(f"ended at once by {name}{where}", abandon=gevent.getcurrent() is not hub)
         else:
             waiting += 1
             # printed by the hub: a signal may arrive in the middle of another print
             hub.loop.run_callback_threadsafe(in_hub, count, name)
 
-    with _handler_installed(on_signal):
+    with _interrupting(main) as interrupt, _handler_installed(on_signal):
         try:
             yield
         except KeyboardInterrupt as exc:
@@ -72,16 +72,11 @@ def interruptible_setup(*, even_ignored: bool = True) -> Iterator[None]:
 
     A signal that this process ignores stays ignored unless *even_ignored*, SIGHUP always.
     """
-    me, hub = gevent.getcurrent(), gevent.get_hub()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        interrupt = marked(KeyboardInterrupt(f"ended by {NAMES[signal.Signals(number)]}"))
-        if gevent.getcurrent() is me:
-            raise interrupt
-        # an exception raised in another greenlet would only be printed
-        hub.loop.run_callback_threadsafe(me.throw, interrupt)
+        interrupt(f"ended by {NAMES[signal.Signals(number)]}")
 
-    with _handler_installed(on_signal, even_ignored=even_ignored):
+    with _interrupting(gevent.getcurrent()) as interrupt, _handler_installed(on_signal, even_ignored=even_ignored):
         yield
 
 
@@ -98,6 +93,43 @@ def defer_signals() -> Iterator[None]:
 
     with _handler_installed(on_signal):
         yield
+
+
+@contextmanager
+def _interrupting(main: Any) -> Iterator[Callable[..., None]]:
+    """Give a function that raises KeyboardInterrupt with a text in *main* while the block runs.
+
+    It is called by signal handlers, in any greenlet that they interrupt. An exception raised there would end that
+    greenlet, or a callback of the hub, and be printed: it is thrown by the hub instead, or at once with *abandon*,
+    where the greenlet is not resumed. Signals that follow within `BLOCKED` are the same wish. If the hub has not
+    thrown it by then, it is raised in the hub.
+    """
+    hub, clock, over, thrown = gevent.get_hub(), HubClock(), False, True
+    last: float | None = None
+
+    def throw(interrupt: KeyboardInterrupt) -> None:
+        nonlocal thrown
+        thrown = True
+        if not over:
+            main.throw(interrupt)
+
+    def interrupt(text: str, *, abandon: bool = False) -> None:
+        nonlocal last, thrown
+        now = clock.now()
+        if last is not None and now - last < BLOCKED:
+            return
+        last = now
+        current = gevent.getcurrent()
+        if current is main or abandon or (current is hub and not thrown):
+            raise_in(main, text)
+        else:
+            thrown = False
+            hub.loop.run_callback_threadsafe(throw, marked(KeyboardInterrupt(text)))
+
+    try:
+        yield interrupt
+    finally:
+        over = True
 
 
 @contextmanager
