@@ -94,6 +94,8 @@ class EnvironmentValues:
             raise LoadError(f"on_sample= takes a function of a SampleRecord, got {self.on_sample!r}")
         if not (self.teardown is None or callable(self.teardown)):
             raise LoadError(f"teardown= takes a function, got {self.teardown!r}")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int):
+            raise LoadError(f"seed= takes a whole number, got {self.seed!r}")
         object.__setattr__(self, "timeout", parse_timeout(self.timeout))
         object.__setattr__(self, "_parsed", self._parse())
 
@@ -177,6 +179,9 @@ class EnvironmentValues:
             raise
         except UsageError as exc:
             raise LoadError(str(exc)) from None
+        for each in self.services.values():
+            if isinstance(each, Service):
+                parse_timeout(each.timeout)
         named = {
             name: replace(default, url=s, headers={}, auth=None) if isinstance(s, str) else s
             for name, s in self.services.items()
@@ -209,9 +214,17 @@ _KINDS: tuple[tuple[str, Any, str], ...] = (
 
 
 def parse_timeout(timeout: Any) -> Any:
-    """Return a timeout in seconds, None or a pair as it is. Raises PlanError."""
-    if timeout is None or isinstance(timeout, tuple):
-        return timeout
+    """Return a timeout in seconds, None, or a pair of these for connecting and for each read. Raises PlanError."""
+    if isinstance(timeout, tuple):
+        if len(timeout) != 2:
+            raise PlanError(f"timeout= takes one time, or a pair for connecting and for each read; got {timeout!r}")
+        return tuple(map(_parse_one_timeout, timeout))
+    return _parse_one_timeout(timeout)
+
+
+def _parse_one_timeout(timeout: Any) -> float | None:
+    if timeout is None:
+        return None
     span = named_seconds("timeout", timeout)
     if span == 0.0:
         raise PlanError("a timeout of 0 s would fail every request: give it more, or None for no timeout")
