@@ -157,9 +157,12 @@ class _Rate(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
         try:
             if slash and unit.strip() not in ("s", "m"):
                 raise ValueError
-            return float(number), unit.strip() or "s"
+            amount = float(number)
         except ValueError:
             self.fail(f"{value!r} is not a rate: write 50, 50/s or 3000/m", param, ctx)
+        if not 0 < amount < float("inf"):
+            self.fail(f"a rate must be positive and finite, got {value!r}", param, ctx)
+        return amount, unit.strip() or "s"
 
 
 RATE = _Rate()

@@ -23,7 +23,7 @@ from chaperon.cli.spans import SPAN
 from chaperon.cli.terminal.clean_text import hide
 from chaperon.cli.terminal.lines import print_error, print_warning
 from chaperon.cli.terminal.sentences import print_sentence
-from chaperon.errors import ChaperonError
+from chaperon.errors import ChaperonError, UsageError
 from chaperon.execution.environment import Environment
 from chaperon.execution.run_outputs import RUN_FILE
 from chaperon.report.capacity import Probe
@@ -61,13 +61,16 @@ def find(
     The rate doubles until a limit breaks, then the gap is halved. The result is confirmed by a run of
     twice the length. If the generator reaches its own limit first, the result says so.
     """
+    lowest, highest = _per_second(start), _per_second(to)
+    if lowest > highest:
+        raise UsageError(f"--from {lowest:g}/s is above --to {highest:g}/s: a search goes up")
     environment = options.load_environment(file, warn=print_warning)
     prepare(environment, options)
     sending, reported = outputs_of_search(options)
     search = partial(
         environment.find,
-        start=_per_second(start),
-        to=_per_second(to),
+        start=lowest,
+        to=highest,
         step=step,
         settle=settle,
         within=within,

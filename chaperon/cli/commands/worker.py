@@ -15,7 +15,7 @@ from chaperon.cli.option_groups import GroupedCommand, option
 from chaperon.cli.spans import SPAN
 from chaperon.cli.terminal.lines import print_notice
 from chaperon.cluster.transport.address import PORT, Address
-from chaperon.cluster.transport.key_files import choose_key
+from chaperon.cluster.transport.key_files import choose_key, find_key
 from chaperon.cluster.transport.keys import WorkerKey
 from chaperon.descriptors import enough, takes
 from chaperon.errors import UsageError
@@ -64,6 +64,11 @@ def worker(
     address = Address.parse(master)
     if not address.reachable:
         raise UsageError(f"{master!r} is where a master listens: give its host and port, as the master prints them")
+    if not (address.loopback or no_key or find_key(key, variables, WorkerKey)):
+        raise UsageError(
+            f"to join {address}, which is not this machine, a worker needs the key of its master: give "
+            "--key keys/worker.key, a copy of the file that chaperon keygen keys has made there"
+        )
     key_found = choose_key(key, variables, WorkerKey, address, "join", without=no_key)
     if key_found is None:
         print_notice(
