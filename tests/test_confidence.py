@@ -3,6 +3,7 @@
 import io
 import json
 import random
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from chaperon.measure.sample import Key, Sample
 from chaperon.measure.sketch import Sketch
 from chaperon.report.collector import Collector
 from chaperon.report.limits.limit_parser import parse
-from chaperon.report.outputs.console import print_report
+from chaperon.report.outputs.console import known_in, print_report
 from chaperon.report.outputs.json import as_dict
 from chaperon.report.verdict import Ending, RunInfo, conclude
 
@@ -100,6 +101,26 @@ def test_what_is_not_known_is_null_in_json_and_a_question_mark_in_the_table():
     known = "? too few samples to know; the busiest series needs a run of about 37s for p99, 7m for p99.9\n"
     assert known in out.getvalue()
     assert "~ 95 % interval wider than ±10 %, or under 20 s: too short to know how seconds vary\n" in out.getvalue()
+
+
+class Unknown:
+    """Times of as many samples as each percentile needs, none of which is known, as far as `known_in` reads them."""
+
+    def effective(self, q):
+        return samples_needed(q)
+
+    def bounds(self, q):
+        return None
+
+
+def test_percentiles_that_need_an_equally_long_run_are_named_together():
+    row = SimpleNamespace(kind="http", duration=60.0, response=None, service=Unknown())
+    longer = SimpleNamespace(kind="http", duration=81.0, response=None, service=Unknown())
+    longer.service.bounds = lambda q: None if q > 0.99 else (1, 2)
+    row.service.bounds = lambda q: None if q < 0.999 else (1, 2)
+
+    assert known_in([row]) == "; the busiest series needs a run of about 60s for p50, p90, p95 and p99"
+    assert known_in([longer, row]).endswith("about 60s for p50, p90, p95 and p99, 81s for p99.9")
 
 
 def test_a_table_of_what_is_known_needs_no_marks():

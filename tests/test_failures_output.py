@@ -15,7 +15,7 @@ from test_report import report_of
 from chaperon.errors import OutputError
 from chaperon.measure.exchange import BODY
 from chaperon.report.exchanges.exchange_names import FILE_NAME, exchange_names, exchange_paths
-from chaperon.report.exchanges.exchange_text import exchange_lines
+from chaperon.report.exchanges.exchange_text import exchange_lines, summary_text
 from chaperon.report.exchanges.failures_output import INDEX, NONE_KEPT, FailuresOutput
 from chaperon.report.outputs.console import ConsoleOutput
 from chaperon.report.outputs.github import GitHubOutput
@@ -68,6 +68,15 @@ def test_an_exchange_is_shown_whole_with_its_facts():
         "< more",
     ]
     assert exchange_lines(replace(one, status=0))[-1] == "< no response"
+
+
+@pytest.mark.parametrize("error", ["body too large", "truncated", "bad encoding"])
+def test_a_response_that_had_begun_is_not_said_to_be_missing(error):
+    one = replace(exchange(), error=error, method="GET", url="http://h/big", status=0)
+
+    assert exchange_lines(one)[-1] == "< a response that was not read to its end"
+    assert summary_text(one) == "GET http://h/big → a response that was not read to its end"
+    assert summary_text(replace(one, error="timeout")) == "GET http://h/big → no response"
 
 
 @pytest.mark.parametrize(("shown", "rest"), [(500, True), (None, False)])

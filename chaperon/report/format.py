@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 UNKNOWN = "?"
 ROUGH = "~"
 AT_LEAST = "≥"
@@ -12,6 +14,11 @@ MARKS = {
     AT_LEAST: "lower bound: the percentile lies among censored samples, which were cut before they ended",
     OWN: "a tenth of it or more may be delay of the generator itself",
 }
+
+
+def listed_text(parts: Sequence[str]) -> str:
+    """Return the parts of a list in a sentence: "a", "a and b", "a, b and c"; empty for none."""
+    return " and ".join([*([", ".join(parts[:-1])] if parts[:-1] else []), *parts[-1:]])
 
 
 def time_text(span: float | None) -> str:

@@ -6,6 +6,17 @@ from chaperon.measure.exchange import BODY, HANDSHAKE, MESSAGE, Exchange, Socket
 from chaperon.measure.quantity import count_text
 from chaperon.report.format import time_text
 
+BEGUN = frozenset({"bad encoding", "body too large", "truncated"})
+"""Error classes of requests that got the beginning of a response. Its status is not in their exchange."""
+UNREAD = "a response that was not read to its end"
+
+
+def summary_text(exchange: Exchange) -> str:
+    """Return the exchange in one line: method, URL, status, the first line of the response's body."""
+    if exchange.status or exchange.error not in BEGUN:
+        return exchange.summary
+    return f"{exchange.method} {exchange.url} → {UNREAD}"
+
 
 def exchange_lines(exchange: Exchange, shown: int | None = None) -> list[str]:
     """Return what is known of a request and its response as lines, marked as curl marks them.
@@ -59,7 +70,7 @@ def _facts(exchange: Exchange) -> list[str]:
 
 def _received_lines(exchange: Exchange, shown: int | None) -> list[str]:
     if not exchange.status:
-        return ["< no response"]
+        return [f"< {UNREAD if exchange.error in BEGUN else 'no response'}"]
     status = f"< {exchange.status} {exchange.reason}".rstrip()
     headers = [f"< {line}" for line in exchange.headers]
     return [status, *headers, *_body_lines("<", exchange.body, exchange.size, shown)]

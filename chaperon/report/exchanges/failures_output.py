@@ -9,7 +9,7 @@ from pathlib import Path
 from chaperon.measure.exchange import FEW, Exchange
 from chaperon.measure.quantity import count_text
 from chaperon.report.exchanges.exchange_names import FILE_NAME, exchange_names
-from chaperon.report.exchanges.exchange_text import exchange_lines
+from chaperon.report.exchanges.exchange_text import exchange_lines, summary_text
 from chaperon.report.output_parts.output_file import make_output_folder, write_output
 from chaperon.report.outputs.output import Output, PlannedRun
 from chaperon.report.redaction.one_line import one_line
@@ -78,7 +78,7 @@ def index_text(report: Report, written: set[str]) -> str:
         names = exchange_names(row)
         for name, exchange in zip(names, row.exchanges, strict=True):
             if name in written:
-                lines.append(f"  {name}  at {exchange.at:.3f} s  {exchange.summary}")
+                lines.append(f"  {name}  at {exchange.at:.3f} s  {summary_text(exchange)}")
         left_out = len(set(names) - written)
         if left_out:
             lines.append(f"  {left_out} more not written: at most {MOST_FILES:,} files")

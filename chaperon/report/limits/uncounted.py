@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from chaperon.measure.quantity import count_text
 from chaperon.measure.sample import WARM_UP, Key
-from chaperon.report.format import share_text
+from chaperon.report.format import listed_text, share_text
 from chaperon.report.limits.limits import Limit
 from chaperon.report.totals import Totals
 
@@ -50,14 +50,10 @@ def uncounted_errors(limits: Sequence[Limit], totals: Totals) -> UncountedErrors
     kinds = [kind for kind in _KINDS if failed[kind]]
     if not kinds:
         return ALL_COUNTED
-    numbers = _listed([count_text(failed[kind], f"failed {kind}") for kind in kinds])
-    shares = _listed([f"{share_text(failed[kind], made[kind])} of {count_text(2, kind)[2:]}" for kind in kinds])
+    numbers = listed_text([count_text(failed[kind], f"failed {kind}") for kind in kinds])
+    shares = listed_text([f"{share_text(failed[kind], made[kind])} of {count_text(2, kind)[2:]}" for kind in kinds])
     which = "these errors" if speaking else "errors"
     return UncountedErrors(f"{UNCOUNTED} {numbers}", f"{UNCOUNTED} {which}: {shares} failed")
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return " and ".join([*([", ".join(parts[:-1])] if parts[:-1] else []), parts[-1]])
 
 
 def _covered(speaking: Sequence[Limit], key: Key, totals: Totals) -> int:

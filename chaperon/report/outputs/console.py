@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from io import StringIO
+from itertools import groupby
+from operator import itemgetter
 
 from rich import box
 from rich.console import Console
@@ -19,7 +21,8 @@ from chaperon.report.breakdown import PHASE, split, tag_names
 from chaperon.report.events.event_groups import event_groups, event_line
 from chaperon.report.events.note_text import note_text
 from chaperon.report.exchanges.exchange_names import exchange_paths
-from chaperon.report.format import MARKS, UNKNOWN
+from chaperon.report.exchanges.exchange_text import summary_text
+from chaperon.report.format import MARKS, UNKNOWN, listed_text
 from chaperon.report.limits.limit_result import LimitResult
 from chaperon.report.output_parts.series_table import TIMES_EXPLAINED, cut_middle, print_tables, times_text
 from chaperon.report.outputs.output import Output, PlannedRun
@@ -169,8 +172,9 @@ def known_in(rows: Sequence[Row]) -> str:
         ]
         if any(lengths):
             least = max(least, min(filter(None, lengths)))
-            found.append(f"{_span_text(least)} for {name}")
-    return f"; the busiest series needs a run of about {', '.join(found)}" if found else ""
+            found.append((_span_text(least), name))
+    spans = [f"{span} for {listed_text([name for _, name in each])}" for span, each in groupby(found, itemgetter(0))]
+    return f"; the busiest series needs a run of about {', '.join(spans)}" if spans else ""
 
 
 def _span_text(span: float) -> str:
@@ -212,7 +216,7 @@ def _print_errors(errors: Sequence[ErrorRow], console: Console, exchange_folder:
             Text(f"  {'':>{counts}} {redacted_line(row.sample)}", style="dim"), overflow="ellipsis", no_wrap=True
         )
         for exchange in row.exchanges[:1]:
-            text = f"  {'':>{counts}} {redacted_line(exchange.summary)}"
+            text = f"  {'':>{counts}} {redacted_line(summary_text(exchange))}"
             console.print(Text(text, style="dim"), overflow="ellipsis", no_wrap=True)
         for path in exchange_paths(exchange_folder, row)[:1]:  # whole, so that it can be copied
             text = f"  {'':>{counts}} see {redacted_line(path)}"

@@ -9,6 +9,7 @@ from chaperon.measure.quantity import count_text
 from chaperon.report.events.event_groups import event_groups, event_line
 from chaperon.report.events.note_text import note_text
 from chaperon.report.exchanges.exchange_names import exchange_paths
+from chaperon.report.exchanges.exchange_text import summary_text
 from chaperon.report.format import MARKS, number_text, share_text, time_text
 from chaperon.report.outputs.file_output import FileOutput
 from chaperon.report.percentiles import percentile_text
@@ -155,7 +156,7 @@ def _errors(report: Report, exchange_folder: str) -> list[str]:
             cell(f"{row.series} in {row.scenario}"),
             row.when.replace(" to ", "–"),
             cell(row.sample),
-            cell(row.exchanges[0].summary) if row.exchanges else "",
+            cell(summary_text(row.exchanges[0])) if row.exchanges else "",
             *([cell(_first_file(exchange_folder, row))] if exchange_folder else []),
         )
         for row in report.errors[:ERRORS_SHOWN]

@@ -113,7 +113,8 @@ function chooseSeries(place) {
 }
 const COLUMNS = [["series", null], ["count", "count"], ["errors", "errors"], ["% failed", "share"], ["rate/s", "rate"], ["p50", "p50"], ["p95", "p95"], ["p99", "p99"], ["max", "max"], ["p95 over time", null]];
 // a failing request in one line, as the table of the console has it
-function exchangeText(each) { return `${each.method} ${each.url} → ${each.status === null ? "no response" : `${each.status} ${each.body}`.trim()}`; }
+const BEGUN = new Set(["bad encoding", "body too large", "truncated"]);
+function exchangeText(each, error) { return `${each.method} ${each.url} → ${each.status === null ? (BEGUN.has(error) ? "a response that was not read to its end" : "no response") : `${each.status} ${each.body}`.trim()}`; }
 function exchangeFile(file) { return file ? element("div", {}, "see ", element("a", { href: file.link }, file.path)) : null; }
 function sortValue(row, key) { const value = key === "share" ? row.errors / (row.count || 1) : row[key]; return value === null ? -1 : value; }
 function drawRows() {
@@ -195,7 +196,7 @@ function drawDetail(host, place, row, columns) {
 function drawErrors() {
   const rows = errorRows();
   byId("errors-section").hidden = !REPORT.errors.length;
-  table("errors", ["class", "series", "count", "first – last", "words"], rows.slice(0, 200).map((row) => element("tr", {}, cell(row.error, { class: "text bad" }), cell(`${row.series} in ${row.scenario}`, { class: "text" }), cell(countText(row.count), { "data-value": row.count }), cell(`${clockText(row.first)} – ${clockText(row.last)}`), element("td", { class: "text soft" }, row.sample, ...row.exchanges.slice(0, 1).map((each) => element("div", {}, exchangeText(each))), exchangeFile(row.file)))));
+  table("errors", ["class", "series", "count", "first – last", "words"], rows.slice(0, 200).map((row) => element("tr", {}, cell(row.error, { class: "text bad" }), cell(`${row.series} in ${row.scenario}`, { class: "text" }), cell(countText(row.count), { "data-value": row.count }), cell(`${clockText(row.first)} – ${clockText(row.last)}`), element("td", { class: "text soft" }, row.sample, ...row.exchanges.slice(0, 1).map((each) => element("div", {}, exchangeText(each, row.error))), exchangeFile(row.file)))));
 }
 function drawLedger() {
   const rows = ledgerRows(), fates = ["planned", "done", "failed", "interrupted", "no_row", "dropped", "lost"].filter((fate) => fate === "planned" || fate === "done" || REPORT.ledger.some((row) => row[fate]));

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from chaperon.report.format import listed_text
+
 
 def consecutive(seconds: Sequence[int] | Mapping[int, object], least: int) -> list[int]:
     """Return those seconds that belong to a sequence of at least *least* consecutive ones."""
@@ -31,5 +33,5 @@ def format_seconds(seconds: Sequence[int] | Mapping[int, object] | set[int]) -> 
     shown = [f"{a}" if a == b else f"{a}–{b}" for a, b in spans[:5]]
     if len(spans) > 5:
         shown.append(f"{sum(b - a + 1 for a, b in spans[5:])} more")
-    text = " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+    text = listed_text(shown)
     return f"second {text}" if len(spans) == 1 and spans[0][0] == spans[0][1] else f"seconds {text}"
