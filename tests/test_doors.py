@@ -509,11 +509,19 @@ def test_outputs_that_leave_no_stream_are_refused(command, args, why):
         (("page", "shop.py", "--log-file", "shop.py"), "--log-file shop.py is a file that is read: give another path"),
         (
             ("local", "shop.py", "--json", "x.out", "--html", "pack/../x.out"),
-            "--json and --html both write pack/../x.out: give each a file of its own",
+            "--json and --html both write pack/../x.out: give each a path of its own",
+        ),
+        (
+            ("local", "shop.py", "--json", "x.out", "--csv", "./x.out"),
+            "--json and --csv both write ./x.out: give each a path of its own",
+        ),
+        (
+            ("local", "shop.py", "--failures", "x.out/", "--run-file", "x.out"),
+            "--run-file and --failures both write x.out/: give each a path of its own",
         ),
         (
             ("find", "shop.py", "--run-file", "x.out", "--junit", "x.out"),
-            "--junit and --run-file both write x.out: give each a file of its own",
+            "--junit and --run-file both write x.out: give each a path of its own",
         ),
     ],
 )  # fmt: skip

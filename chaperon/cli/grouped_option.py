@@ -74,6 +74,11 @@ class GroupedOption(_MissingAllowed, click.Option):
         """Whether the value is the path of a file that is written."""
         return self.group == "Output" and str(self.metavar).startswith("FILE")
 
+    @property
+    def takes_folder(self) -> bool:
+        """Whether the value is the path of a folder that is written to."""
+        return self.group == "Output" and self.metavar == "DIR"
+
     def value_from_envvar(self, ctx: click.Context) -> Any:
         """Return the value of the option's variable: one value a line, where there may be several."""
         found = self.resolve_envvar_value(ctx)

@@ -110,16 +110,17 @@ class GroupedCommand(HelpfulCommand):
         if SHOWN in ctx.meta:
             print_config(ctx)
             return 0
-        refuse_collisions(self._files_written(ctx), self._words_read(ctx))
+        refuse_collisions(self._written(ctx), self._written(ctx, folders=True), self._words_read(ctx))
         with ExitStack() as streams:
             for number in self._streams_of_outputs(ctx):
                 streams.enter_context(stream_reserved(number))
             return super().invoke(ctx)
 
-    def _files_written(self, ctx: click.Context) -> dict[str, str]:
-        """Return the paths that options of outputs name, by option; "-" is none."""
-        options = (each for each in self.params if isinstance(each, GroupedOption) and each.takes_output)
-        paths = {each.opts[0]: ctx.params.get(each.name or "") for each in options if not each.hidden}
+    def _written(self, ctx: click.Context, *, folders: bool = False) -> dict[str, str]:
+        """Return the paths of files, or of *folders*, that options of outputs name, by option; "-" is none."""
+        options = (each for each in self.params if isinstance(each, GroupedOption) and not each.hidden)
+        chosen = (each for each in options if (each.takes_folder if folders else each.takes_output))
+        paths = {each.opts[0]: ctx.params.get(each.name or "") for each in chosen}
         return {flag: path for flag, path in paths.items() if path is not None and path != "-"}
 
     def _words_read(self, ctx: click.Context) -> list[str]:
