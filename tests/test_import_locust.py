@@ -327,3 +327,49 @@ class Shopper(HttpUser):
     def buy(self):
         {statement}
 """
+
+
+FIXED = """
+from locust import *
+
+
+class Shop(HttpUser):
+    weight = 3
+
+    @task
+    def look(self):
+        self.client.get("/")
+
+
+class Admin(HttpUser):
+    fixed_count = 2
+
+    @task
+    def work(self):
+        self.client.get("/admin")
+"""
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("shape", "loads"),
+    [
+        ("", ['users(30, hold="1m")', 'users(2, hold="1m")']),
+        (
+            """
+
+class Shape(LoadTestShape):
+    def tick(self):
+        if self.get_run_time() < 10:
+            return (12, 12)
+        return None
+""",
+            ['stages(("1s", 10), ("9s", 10), of=users)', 'users(2, hold="10s")'],
+        ),
+    ],
+    ids=["weights", "shape"],
+)
+def test_a_fixed_number_of_users_is_no_weight(shape, loads):
+    text = import_source("locust", FIXED + shape).text
+
+    assert [load in text for load in loads] == [True, True], text

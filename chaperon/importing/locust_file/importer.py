@@ -53,14 +53,19 @@ def import_locust(text: str) -> Imported:
 
 def _environment(file: LocustFile, writer: FunctionWriter, scenarios: list[Any], stages: Any) -> str:
     entries = []
-    weights = [_weight(each) for _, each in scenarios]
-    for (scenario, user), weight in zip(scenarios, weights, strict=True):
+    fixed = sum(_number(user, "fixed_count") or 0 for _, user in scenarios)
+    weights = sum(_weight(user) for _, user in scenarios if not _number(user, "fixed_count"))
+    for scenario, user in scenarios:
         wait = writer.load_options(user)
-        if stages is None:
-            load = call("users", weight * USERS_PER_WEIGHT, hold="1m", **wait)
+        if number := _number(user, "fixed_count"):
+            hold = "1m" if stages is None else f"{sum(span for span, _ in stages):g}s"
+            load = call("users", number, hold=hold, **wait)
+        elif stages is None:
+            load = call("users", _weight(user) * USERS_PER_WEIGHT, hold="1m", **wait)
         else:
-            part = weight / sum(weights)
-            levels = [(f"{span:g}s", max(1, round(level * part)) if level else 0) for span, level in stages]
+            part = _weight(user) / weights
+            rest = [(span, max(level - fixed, 0)) for span, level in stages]  # Locust starts the fixed ones first
+            levels = [(f"{span:g}s", max(1, round(level * part)) if level else 0) for span, level in rest]
             load = call("stages", *levels, of=Code("users"), **wait)
         entries.append(call("run", Code(scenario.variable), load))
     named: dict[str, Any] = {"scenarios": entries}
@@ -88,11 +93,13 @@ def _stages(file: LocustFile, writer: FunctionWriter) -> list[tuple[float, int]]
 
 
 def _weight(user: LocustClass) -> int:
-    for name in ("fixed_count", "weight"):
-        value = user.attributes.get(name)
-        if isinstance(value, ast.Constant) and isinstance(value.value, int) and value.value > 0:
-            return value.value
-    return 1
+    return _number(user, "weight") or 1
+
+
+def _number(user: LocustClass, name: str) -> int | None:
+    value = user.attributes.get(name)
+    found = value.value if isinstance(value, ast.Constant) else None
+    return found if isinstance(found, int) and found > 0 else None
 
 
 def _true(node: ast.expr | None) -> bool:
