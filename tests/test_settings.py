@@ -304,3 +304,9 @@ def test_the_example_of_the_documentation_is_accepted(shown, tmp_path):
 
     assert rows["--rate"] == [("pyproject.toml, profile ci", "50/s")]
     assert rows["--set"] == [("pyproject.toml", "basket.size=3")]
+
+
+def test_a_byte_order_mark_before_the_file_is_left_out(shown, tmp_path):
+    (tmp_path / "chaperon.toml").write_bytes("\ufeffusers = 3\n".encode())
+
+    assert shown("local", "shop.py")["--users"] == [("chaperon.toml", "3")]

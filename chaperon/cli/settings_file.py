@@ -127,7 +127,7 @@ def _read(path: Path, *, of_others: bool = False) -> dict[str, Any] | None:
     That of a file *of_others* is only parsed if it may name Chaperon: it then does so as it is, or has an escape.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors write a byte order mark
     except FileNotFoundError:
         return None
     except OSError as exc:
