@@ -232,7 +232,7 @@ def test_visits_of_seconds_whose_windows_are_missing_before_later_ones_are_estim
         lost_shares={"0:0/1": 0},
     )
     (share,) = deal([("shop", users(1, hold=60))])
-    course = RunCourse(0.0, 60.0, None, 10.0, (), {"shop": 300}, {share.name: share})
+    course = RunCourse(0.0, 60.0, None, 10.0, (), {"shop": 300}, {share.name: share}, ())
 
     found = unseen_visits(worker, course)
 

@@ -84,11 +84,10 @@ class UniqueRows:
         """Return the index of the next row of a feed of *size* rows, None if the shares held here own no more."""
         dealt = self._dealt[feed]
         best: tuple[int, ShareProgress] | None = None
-        for name, progress in self._shares.items():
+        for progress in self._shares.values():
             if progress.state == "returned":
                 continue
-            share = progress.share
-            row = share.place + max(dealt.get(name, 0), share.rows) * share.total
+            row = self._row(progress, dealt)
             if row < size and (best is None or row < best[0]):
                 best = row, progress
         if best is None:
@@ -98,3 +97,16 @@ class UniqueRows:
         progress.rows = max(progress.rows, dealt[progress.name])
         self._record_rows(progress.name, progress.rows)
         return row
+
+    def returned(self, feed: Hashable, size: int) -> bool:
+        """Return whether shares that this engine has returned own further rows of a feed of *size* rows."""
+        dealt = self._dealt[feed]
+        return any(
+            progress.state == "returned" and self._row(progress, dealt) < size for progress in self._shares.values()
+        )
+
+    @staticmethod
+    def _row(progress: ShareProgress, dealt: Mapping[str, int]) -> int:
+        """Return the index of the next row of a share."""
+        share = progress.share
+        return share.place + max(dealt.get(progress.name, 0), share.rows) * share.total

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from chaperon.errors import FeedEmpty, LoadError, UsageError
+from chaperon.errors import FeedEmpty, Interrupted, LoadError, UsageError
 from chaperon.interrupts import marked
 from chaperon.load.feeder import ORDERS, Order, ordered, position
 from chaperon.measure.meter import Meter
@@ -78,12 +78,16 @@ class DataMethods(SeededRandom):
     def take(self, feed: Feed) -> Any:
         """Return the next row of *feed*, a mapping as a new dict; if none is left, end this user's visits.
 
-        The visit that found none counts as `no_row` in the ledger and is in no time.
+        The visit that found none counts as `no_row` in the ledger and is in no time. On a worker that has returned its
+        shares, as it leaves its run, the rows that are left are those of other workers: the visit is interrupted.
         """
         if not isinstance(feed, Feed):
             raise UsageError(f"session.take takes what feed(…) returned, got {feed!r}")
         row = self._next_row(feed)
         recorder = self.meter.recorder
+        if row is None and feed.order == "unique" and self.context.unique_rows.returned(feed, len(feed)):
+            recorder.count_note(f"visits ended because the rows of {feed.name} had gone to other workers")
+            raise marked(Interrupted(f"the rows of {feed.name} have gone to other workers"))
         if row is None:
             recorder.count_note(f"visits ended because {feed.name} had no row left")
             raise marked(FeedEmpty(f"{feed.name} has no row left"))

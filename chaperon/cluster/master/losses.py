@@ -46,6 +46,11 @@ class LossAccounting:
         """How many visits were made twice: by a worker that was given up and by its successor."""
         return self._corrections.duplicated
 
+    @property
+    def takes_rows(self) -> bool:
+        """Whether unique rows are known to have been taken."""
+        return any(rows for worker in self._workers for _, rows in worker.windows.progress.values())
+
     def give_up(self, worker: WorkerRecord, *, begun: bool, for_good: bool = False) -> None:
         """Give up a worker: its shares continue from their last known progress.
 
@@ -66,8 +71,6 @@ class LossAccounting:
                 else:
                     reported_by_successor.add((lease.share, lease.attempt))
             known[lease.share] = taken, rows
-            if rows:
-                worker.loss_notes.add(ROWS_NOTE)
             worker.loss_notes.add(self._shares[lease.share].load.lost_note)
         worker.lost_shares = {name: known[name][0] for name in self._leases.revoke(worker.peer, known)}
         if not begun:
@@ -138,9 +141,10 @@ class LossAccounting:
         """
         ledger = self._monitor.collector.totals(histories=False).ledger
         planned = {label: counts.planned for label, counts in ledger.items()}
-        course = RunCourse(began, finished, stopped, worker_timeout, changes, planned, self._shares)
+        lost = list(workers)
+        course = RunCourse(began, finished, stopped, worker_timeout, changes, planned, self._shares, lost)
         unseen, again = {}, 0
-        for worker in workers:
+        for worker in lost:
             unseen[worker.title] = unseen_visits(worker, course)
             again += visits_made_again(worker, course)
         return {title: count for title, count in unseen.items() if count}, again

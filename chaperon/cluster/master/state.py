@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from chaperon.cluster.master.leases import LeaseTable
-from chaperon.cluster.master.losses import LossAccounting
+from chaperon.cluster.master.losses import ROWS_NOTE, LossAccounting
 from chaperon.cluster.master.quotas import WorkerId
 from chaperon.cluster.master.unmade import unmade_visits
 from chaperon.cluster.master.windows import TOO_FAR_AHEAD, LedgerChanges
@@ -260,6 +260,8 @@ class MasterState:
         incomplete = [worker for worker in self.workers if worker.lost and not worker.all_windows_in]
         for note in [note for worker in incomplete for note in worker.loss_notes]:
             self.collector.count_note(note)
+        if self._losses.takes_rows and (holders := sum(bool(worker.lost_shares) for worker in incomplete)):
+            self.collector.count_note(ROWS_NOTE, holders)
         if incomplete and self.began is not None:
             self.unseen, self.made_again = self._losses.estimate(
                 incomplete,

@@ -24,7 +24,7 @@ class RunCourse:
     """The course of a run that has ended: readings of the master's clock, in seconds.
 
     *stopped* is None if the run was not stopped. *changes* are those of the load, *planned* are the visits of
-    each scenario label, *shares* all shares by name.
+    each scenario label, *shares* all shares by name, *lost* the lost workers.
     """
 
     began: float
@@ -34,6 +34,7 @@ class RunCourse:
     changes: Sequence[Change]
     planned: Mapping[str, int]
     shares: Mapping[str, Share]
+    lost: Sequence[WorkerRecord]
 
     @property
     def until(self) -> float:
@@ -115,9 +116,17 @@ def _silent_until(worker: WorkerRecord, course: RunCourse) -> float:
 
 
 def _usual_pace(label: str, course: RunCourse, changes: LiveChanges) -> float:
-    """Return the visits of a scenario label in a second of one user, in the whole run."""
-    ours = [share for share in course.shares.values() if share.label == label and not share.load.has_plan]
-    return course.planned.get(label, 0) / max(sum(_users(each, changes, 0.0, course.until) for each in ours), 1.0)
+    """Return the visits of a scenario label in a second of one user, in the whole run.
+
+    The time in which users had no known worker does not count.
+    """
+    ours = {share.name: share for share in course.shares.values() if share.label == label and not share.load.has_plan}
+    seconds = sum(_users(share, changes, 0.0, course.until) for share in ours.values())
+    for worker in course.lost:
+        heard = _last_word(worker, course) if worker.windows.newest_second >= 0 else 0.0
+        given_up = min(worker.last_word_at - course.began + course.worker_timeout, course.until)
+        seconds -= sum(_users(ours[name], changes, heard, given_up) for name in worker.lost_shares if name in ours)
+    return course.planned.get(label, 0) / max(seconds, 1.0)
 
 
 def _users(share: Share, changes: LiveChanges, since: float, until: float) -> float:
