@@ -25,9 +25,9 @@ from chaperon.session.context import StopRun
 
 SUSPENDED = "no visit was started while the master did not answer"
 CHANGED_LATE = {
-    "scale": "the load was not scaled yet, as the master did not answer",
-    "pause": "the load was not paused yet, as the master did not answer",
-    "resume": "the load was not resumed yet, as the master did not answer",
+    "scale": "the load was not scaled yet, as the master's order had not come",
+    "pause": "the load was not paused yet, as the master's order had not come",
+    "resume": "the load was not resumed yet, as the master's order had not come",
 }
 SUSPENSION_TOLD = 1.0
 """Seconds without a visit, or with the load before a change, from which on they are an event."""
