@@ -22,9 +22,10 @@ from chaperon import Environment, Scenario, feed, iterations, mix, pause, rate, 
 from chaperon.cluster.bundle import ScenarioBundle
 from chaperon.cluster.master.cluster_run import ClusterRun
 from chaperon.cluster.master.coordinator import Patience
+from chaperon.cluster.master.losses import ROWS_NOTE
 from chaperon.cluster.master.state import DUPLICATED
 from chaperon.cluster.protocol.codec import decode
-from chaperon.cluster.protocol.messages import WorkerDied
+from chaperon.cluster.protocol.messages import WindowFrame, WorkerDied
 from chaperon.cluster.transport.link import FAULTS
 from chaperon.errors import WorkersMissing
 from chaperon.report.report import Verdict
@@ -42,7 +43,25 @@ LOADS = {
     "phases": (lambda: rate(10, hold=5) >> pause(1) >> users(4, hold=4) >> iterations(40, users=4), None),
 }
 """The kinds of load, with the number of their visits where the load alone says it."""
+SPEEDS = (0.99, 1.0, 1.01)
+"""Of a worker's clock, in seconds of its own a second: none is as wrong as these."""
 KINDS = ("Hello", "Welcome", "Fetch", "BundleChunk", "Ping", "Pong", "Offer", "WindowFrame", "Bye")
+
+
+class OtherClock:
+    """The clock of another machine: it began at another time, and is fast or slow."""
+
+    def __init__(self, clock, ahead, speed):
+        self._clock, self._ahead, self._speed = clock, ahead, speed
+
+    def now(self):
+        return self._clock.now() * self._speed + self._ahead
+
+    def sleep(self, seconds):
+        self._clock.sleep(seconds / self._speed)
+
+    def after(self, seconds, deed):
+        return self._clock.after(seconds / self._speed, deed)
 
 
 class Storm(Moments):
@@ -82,10 +101,13 @@ class Storm(Moments):
 
     def _drop_one_kind(self):
         """Lose half the messages of one kind, in one storm of four."""
+        self.windowless = set()
         self.scarce = self.chance.choice(KINDS) if self.chance.random() < 0.25 else ""
         transmit = self.net.transmit
 
         def sometimes(peer, data, deliver, *, down):
+            if peer in self.windowless and isinstance(decode(data), WindowFrame):
+                return
             if not (self.scarce and type(decode(data)).__name__ == self.scarce and self.chance.random() < 0.5):
                 transmit(peer, data, deliver, down=down)
 
@@ -144,7 +166,10 @@ class Storm(Moments):
     def join(self, name=None):
         name = name or f"w{len(self.lives)}"
         self.lives[name] += 1
+        if self.chance.random() < 0.3:
+            self.clock = OtherClock(self.real, self.chance.uniform(-900.0, 1e6), self.chance.choice(SPEEDS))
         worker = self.worker(name, life=self.lives[name], capacity=self.chance.choice([1.0, 1.0, 3.0]))
+        self.clock = self.real
         self.joined[f"{name}/{self.lives[name]}"] = worker
 
     def _strike(self):
@@ -174,6 +199,11 @@ class Storm(Moments):
             self._die(peer, name)
             if act == "die and return":
                 self.real.after(span, lambda: self.join(name))
+        elif act == "namesake":  # it was started again on another machine, while the first is there
+            self.join(name)
+        elif act == "no windows":
+            self.windowless.add(peer)
+            self.real.after(span, lambda: self.windowless.discard(peer))
         elif act in ("close", "half"):
             self.net.close(peer, direct=act == "close")
             self.real.after(span, lambda: self.net.open(peer))
@@ -196,7 +226,7 @@ class Storm(Moments):
     def _steer(self):
         if not hasattr(self, "master") or self.master.state.began is None or not self.master._started:
             return
-        verb = self.chance.choice(["scale", "scale", "pause", "stop", "kill"])
+        verb = self.chance.choice(["scale", "scale", "pause", "pause", "twice", "stop", "kill"])
         self.acts[-1] += f" {verb}"
         self.steered = True
         if verb == "scale":
@@ -204,12 +234,21 @@ class Storm(Moments):
         elif verb == "pause":
             self.master.pause()
             self.real.after(self.chance.uniform(0.1, 5.0), lambda: self.master.ended or self.master.resume())
+        elif verb == "twice":
+            for verb in self.chance.choices(["scale", "pause", "pause", "resume", "resume"], k=4):
+                self.real.after(self.chance.uniform(0.0, 3.0), lambda verb=verb: self._change(verb))
+            self.real.after(4.0, lambda: self._change("resume"))
         else:
             self.stopped = True
             getattr(self.master, verb)("enough")
 
+    def _change(self, verb):
+        if not self.master.ended:
+            getattr(self.master, verb)(*([self.chance.choice([0.5, 2.0])] if verb == "scale" else []))
+
 
 ACTS = (
+    *("namesake", "no windows", "no windows"),
     *("join", "join", "leave", "leave", "leave", "die", "die and return", "cut", "cut", "mute", "close", "half"),
     *("master", "steer", "steer", "steer"),
 )
@@ -273,6 +312,11 @@ def check(drawn, report):
     if drawn.load_kind in ("rate", "ramped poisson rate") and drawn.form != "mix":
         assert max(Counter(number for _, number, _ in drawn.made).values(), default=0) <= 1, told
     assert asked >= reported, told
+    assert total["no_row"] == 0, told
+    if len(drawn.rows) != len(set(drawn.rows)):
+        assert ROWS_NOTE in report.notes, told
+    if report.verdict is Verdict.PASS and not report.notes.get(DUPLICATED):
+        assert report["visit"].count >= total["done"] + total["failed"], told
     if not drawn.stopped and not (lost_one and drawn.load_kind in MADE_AGAIN):
         assert asked - reported <= total["lost"] + 3 * unseen + 3, told  # what is unseen is an estimate
     if total["lost"] + unseen > MAX_LOST * (total["planned"] + unseen) or not reported:
