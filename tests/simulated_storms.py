@@ -58,10 +58,13 @@ class OtherClock:
         return self._clock.now() * self._speed + self._ahead
 
     def sleep(self, seconds):
-        self._clock.sleep(seconds / self._speed)
+        self._clock.sleep(self._theirs(seconds))
 
     def after(self, seconds, deed):
-        return self._clock.after(seconds / self._speed, deed)
+        return self._clock.after(self._theirs(seconds), deed)
+
+    def _theirs(self, seconds):
+        return max(seconds / self._speed, 1e-6)  # a shorter one would be lost in rounding, and time stand still
 
 
 class Storm(Moments):
