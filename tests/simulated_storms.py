@@ -82,7 +82,7 @@ class Storm(Moments):
         self._write(load, form=chance.choice(["plain", "plain", "mix", "rows"]))
         self._drop_one_kind()
         self.wanted = chance.randint(1, 3)
-        self.steered = self.stopped = False
+        self.steered = self.stopped = self.drifting = False
         self.lives, self.joined = Counter(), {}
         self.acts = []
 
@@ -170,7 +170,9 @@ class Storm(Moments):
         name = name or f"w{len(self.lives)}"
         self.lives[name] += 1
         if self.chance.random() < 0.3:
-            self.clock = OtherClock(self.real, self.chance.uniform(-900.0, 1e6), self.chance.choice(SPEEDS))
+            speed = self.chance.choice(SPEEDS)
+            self.drifting = self.drifting or speed != 1.0
+            self.clock = OtherClock(self.real, self.chance.uniform(-900.0, 1e6), speed)
         worker = self.worker(name, life=self.lives[name], capacity=self.chance.choice([1.0, 1.0, 3.0]))
         self.clock = self.real
         self.joined[f"{name}/{self.lives[name]}"] = worker
@@ -194,9 +196,10 @@ class Storm(Moments):
     def _strike_worker(self, act, peer, span):
         name = peer.decode().partition("/")[0]
         if act == "leave":
-            gevent.spawn(self.crew[name].leave)
+            worker = self.joined[peer.decode()]
+            gevent.spawn(worker.leave)
             if span == 11.0:
-                self.real.after(0.5, self.crew[name].leave)
+                self.real.after(0.5, worker.leave)
             return
         if act in ("die", "die and return"):
             self._die(peer, name)
@@ -216,7 +219,7 @@ class Storm(Moments):
             self.real.after(span, lambda: cut.discard(peer))
 
     def _die(self, peer, name):
-        worker = self.crew[name]
+        worker = self.joined[peer.decode()]
         self.net.cut.add(peer)
         if worker.assignment is not None and worker.assignment.load is not None:
             worker.assignment.load.engine.stop(0.0)
@@ -312,7 +315,7 @@ def check(drawn, report):
         assert total["lost"] == 0, told
         assert asked == reported, told
         assert len(drawn.rows) == len(set(drawn.rows)), told
-    if drawn.load_kind in ("rate", "ramped poisson rate") and drawn.form != "mix":
+    if drawn.load_kind in ("rate", "ramped poisson rate") and drawn.form != "mix" and not drawn.drifting:
         assert max(Counter(number for _, number, _ in drawn.made).values(), default=0) <= 1, told
     assert asked >= reported, told
     assert total["no_row"] == 0, told

@@ -74,6 +74,20 @@ def test_rows_that_may_have_been_taken_twice_are_noted_though_nothing_is_known_o
     assert report.notes[ROWS_NOTE] == 1
 
 
+def test_rows_taken_twice_are_noted_though_every_window_of_the_lost_worker_comes_in_the_end():
+    stage = Taking(users(6, hold=40), rows=10_000, took=0.3)
+    for k in range(2):
+        stage.worker(f"w{k}")
+    stage.fleet(2)
+    stage.after(5.0, lambda: stage.net.cut.add(b"w1/1"))
+    stage.after(25.0, lambda: stage.net.cut.discard(b"w1/1"))
+    report = stage.play()
+
+    assert len(stage.made) == report.ledger["shop"].planned
+    assert len(stage.rows) > len(set(stage.rows))
+    assert report.notes[ROWS_NOTE] == 1
+
+
 def test_no_row_is_taken_twice_where_none_is_taken():
     stage = Ground(users(6, hold=30))
     for k in range(2):

@@ -47,9 +47,18 @@ class LossAccounting:
         return self._corrections.duplicated
 
     @property
-    def takes_rows(self) -> bool:
-        """Whether unique rows are known to have been taken."""
-        return any(rows for worker in self._workers for _, rows in worker.windows.progress.values())
+    def row_losers(self) -> int:
+        """How many lost workers may have taken unique rows that others took again."""
+        if not any(rows for worker in self._workers for _, rows in worker.windows.progress.values()):
+            return 0
+        return sum(
+            worker.lost
+            and any(
+                not worker.all_windows_in or worker.windows.late_rows.get(name, 0) > rows
+                for name, (_, rows) in worker.lost_shares.items()
+            )
+            for worker in self._workers
+        )
 
     def give_up(self, worker: WorkerRecord, *, begun: bool, for_good: bool = False) -> None:
         """Give up a worker: its shares continue from their last known progress.
@@ -72,7 +81,7 @@ class LossAccounting:
                     reported_by_successor.add((lease.share, lease.attempt))
             known[lease.share] = taken, rows
             worker.loss_notes.add(self._shares[lease.share].load.lost_note)
-        worker.lost_shares = {name: known[name][0] for name in self._leases.revoke(worker.peer, known)}
+        worker.lost_shares = {name: known[name] for name in self._leases.revoke(worker.peer, known)}
         if not begun:
             return
         unreported: Counter[tuple[str, int]] = Counter()

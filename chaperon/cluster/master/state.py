@@ -260,8 +260,8 @@ class MasterState:
         incomplete = [worker for worker in self.workers if worker.lost and not worker.all_windows_in]
         for note in [note for worker in incomplete for note in worker.loss_notes]:
             self.collector.count_note(note)
-        if self._losses.takes_rows and (holders := sum(bool(worker.lost_shares) for worker in incomplete)):
-            self.collector.count_note(ROWS_NOTE, holders)
+        if losers := self._losses.row_losers:
+            self.collector.count_note(ROWS_NOTE, losers)
         if incomplete and self.began is not None:
             self.unseen, self.made_again = self._losses.estimate(
                 incomplete,

@@ -87,7 +87,7 @@ def visits_made_again(worker: WorkerRecord, course: RunCourse) -> int:
 
     Others made them again. They are no more than were left of its shares.
     """
-    held = [(course.shares[name], start) for name, start in worker.lost_shares.items()]
+    held = [(course.shares[name], start) for name, (start, _) in worker.lost_shares.items()]
     fixed = [(share, start) for share, start in held if share.load.has_plan and not share.load.is_open]
     if worker.all_windows_in or not fixed:
         return 0

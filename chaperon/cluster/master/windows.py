@@ -29,7 +29,7 @@ class WindowSequencer:
 
     *acked* is the number up to which all windows are there. *planned* is how many visits of each scenario label they
     have, *progress* is that of the shares in these windows, *missing* how many are missing before the newest. Once
-    *closed*, windows are passed on as they arrive.
+    *closed*, windows are passed on as they arrive; *late_rows* are the unique rows of each share in those.
     """
 
     def __init__(self) -> None:
@@ -42,6 +42,7 @@ class WindowSequencer:
         self.duplicates = 0
         self.closed = False
         self.progress: dict[str, tuple[int, int]] = {}
+        self.late_rows: dict[str, int] = {}
         self.open: defaultdict[LedgerKey, int] = defaultdict(int)
         self._waiting: dict[int, Window] = {}
         self._sizes: dict[int, int] = {}
@@ -150,9 +151,11 @@ class WindowSequencer:
             self.open[place] += counts.planned - counts.ended
             if not self.open[place]:
                 del self.open[place]
-        if not (late or self.closed):
-            for share, (taken, _, rows) in window.progress.items():
+        for share, (taken, _, rows) in window.progress.items():
+            if not (late or self.closed):
                 self.progress[share] = (taken, rows)
+            elif rows:
+                self.late_rows[share] = max(self.late_rows.get(share, 0), rows)
 
 
 class LossCorrections:

@@ -43,8 +43,8 @@ class WorkerRecord:
     sent, by its clock. *disconnected_at* is when this connection was closed, None while it is open. A worker is *lost*
     when it was given up, *left* when it ended in order. After its death its last windows may arrive until
     *windows_until*; *all_windows_known* says that *cut* is then the number of the last one. *progress_log* is what it
-    reported of its shares, *lost_shares* are the shares taken from it, with the visits begun in each, *loss_notes* the
-    notes on their loads, *closing* came with its last window.
+    reported of its shares, *lost_shares* are the shares taken from it, with the visits begun and the rows taken in
+    each, *loss_notes* the notes on their loads, *closing* came with its last window.
     It has *joined* the run when its windows are waited for.
     """
 
@@ -68,7 +68,7 @@ class WorkerRecord:
     closing: Closing | None = None
     joined: bool = False
     last_word_at: float = -math.inf
-    lost_shares: dict[str, int] = field(default_factory=dict)
+    lost_shares: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def peer(self) -> WorkerId:
