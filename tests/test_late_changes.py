@@ -3,7 +3,7 @@
 import pytest
 from test_fleet import Ground
 
-from chaperon import rate, users, users_per_second
+from chaperon import iterations, rate, users, users_per_second
 
 LOADS = [rate(20, hold=10), users_per_second(5, visits=3, hold=10)]
 
@@ -69,3 +69,42 @@ def test_a_worker_that_joins_after_a_change_has_not_heard_of_it_late():
 
     assert "w1" in {worker.name for worker in report.workers}
     assert not [event for _, event in report.happenings if "yet" in event.text]
+
+
+def held_back(stage):
+    """Let no window of a worker arrive for 3 s, so that the run outlasts its load."""
+    link, until = stage.crew["w1"]._link, stage.clock.now() + 5.0
+    send = link.send_window
+    link.send_window = lambda frame: stage.clock.now() < until or send(frame)
+    stage.after(4.0, lambda: stage.master.scale(2.0))
+
+
+AFTER_THE_LOAD = {
+    "in the last moment": lambda stage: stage.after(1.9, lambda: stage.master.scale(2.0)),
+    "while windows are missing": held_back,
+    "after a stop": lambda stage: [
+        stage.after(1.0, lambda: stage.master.stop("enough")),
+        stage.after(1.1, lambda: stage.master.scale(2.0)),
+    ],
+    "just before a stop": lambda stage: [
+        stage.after(1.0, lambda: stage.master.scale(2.0)),
+        stage.after(1.2, lambda: stage.master.stop("enough")),
+    ],
+}
+
+
+@pytest.mark.parametrize("when", AFTER_THE_LOAD)
+@pytest.mark.parametrize("load", [iterations(10, users=6, each=True), rate(20, hold=2)], ids=str)
+def test_a_change_that_comes_after_the_load_adds_nothing_to_the_plan(load, when):
+    stage = Ground(load, took=0.2)
+    for k in range(2):
+        stage.worker(f"w{k}")
+    stage.fleet(2)
+    AFTER_THE_LOAD[when](stage)
+    report = stage.play()
+
+    ledger = report.ledger["shop"]
+    assert ledger.balanced
+    assert ledger.lost == 0
+    assert ledger.done == len(stage.made)
+    assert not [reason for reason in report.reasons if "lost" in reason or "were planned" in reason]

@@ -230,7 +230,10 @@ class Coordinator:
         self._conclude()
 
     def change_load(self, what: Literal["scale", "pause", "resume"], factor: float = 1.0, by: str = "") -> None:
-        """Change the load of all workers at one moment, far enough ahead to reach all of them. Raises UsageError."""
+        """Change the load of all workers at one moment, far enough ahead to reach all of them. Raises UsageError.
+
+        Does nothing once the load is over, or was stopped.
+        """
         began, now = self._state.began, self._clock.now()
         if began is None:
             raise UsageError("the run has not begun: a load is changed while it goes on")
@@ -252,6 +255,8 @@ class Coordinator:
             self._apply_ping(ping)
         self._link.send(sender, self._state.answer(ping, now, grace=self._grace, connection=sender))
         worker = self._state.workers[ping.worker, ping.incarnation]
+        if self._state.order != "run":
+            return
         if worker is not None and worker.present:
             self._pings[worker.peer] = worker.connection, ping.sent_at, now
         if (ping.claims or ping.returned) and self._offering and self._state.order in ("wait", "run"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from chaperon.cluster.master.leases import LeaseTable
@@ -275,17 +276,18 @@ class MasterState:
         until = 0.0
         if self.began is not None:
             until = (self.finished if self._stopped_at is None else self._stopped_at) - self.began
-            unmade = unmade_visits(self.leases.unowned, self.live_changes, until=until, whole=self._gave_up_on_workers)
+            changes = self._changes_until(until)
+            unmade = unmade_visits(self.leases.unowned, changes, until=until, whole=self._gave_up_on_workers)
             self._losses.correct(unmade)
         self._losses.update_in_flight(begun=self.began is not None)
         self._losses.add_lost_samples(unmade, until)
         if self._losses.duplicated > 0:
             self.collector.count_note(DUPLICATED, self._losses.duplicated)
         if self.began is not None:
-            self._check_plan(self.began)
+            self._check_plan(self.began, self._changes_until(until))
         self.order = "over"
 
-    def _check_plan(self, began: float) -> None:
+    def _check_plan(self, began: float, changes: LiveChanges) -> None:
         """Compare the ledger with the plan, which comes from the loads alone, and workers with their windows.
 
         A worker that was given up is left out, since its missing visits are written off. If the run
@@ -294,7 +296,7 @@ class MasterState:
         closings = {worker.title: worker.closing for worker in self.workers if worker.closing and not worker.lost}
         stops = [said.stopped for said in closings.values() if said.stopped is not None]
         stopped = None if self._stopped_at is None else min([self._stopped_at - began, *stops])
-        plan = due_visits(self._shares, self.live_changes, stopped=stopped)
+        plan = due_visits(self._shares, changes, stopped=stopped)
         due = {label: (least, exact and stopped is None) for label, (least, exact) in plan.items()}
         self._monitor.reconcile(closings, due, duplicated=max(self._losses.duplicated, 0))
 
@@ -325,7 +327,12 @@ class MasterState:
     @property
     def live_changes(self) -> LiveChanges:
         """Return the changes of the load so far."""
+        return self._changes_until(math.inf)
+
+    def _changes_until(self, offset: float) -> LiveChanges:
+        """Return the changes of the load up to an offset of the run; one beyond its end had no effect."""
         found = LiveChanges()
         for change in self.changes:
-            change.apply(found)
+            if change.at <= offset:
+                change.apply(found)
         return found
