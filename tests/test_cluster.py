@@ -103,6 +103,9 @@ def test_a_port_in_use_is_said_in_one_line(shells):
         (("local", "shop.py", "--processes", "99999"), "auto is one per core"),
         (("worker", "--master", "tcp://127.0.0.1", "--capacity", "0"), "more than 0"),
         (("local", "shop.py", "--processes", "2", "--max-lost", "much"), "not a share"),
+        (("local", "shop.py", "--processes", "2", "--silence", "1ms"), "a silence of 0.001 s: 0.5 s is the least"),
+        (("local", "shop.py", "--processes", "2", "--dead-man", "0s"), "a dead-man time of 0 s is too short"),
+        (("master", "shop.py", "--workers", "1", "--silence", "100ms"), "0.5 s is the least"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(shells, command, args, words):

@@ -185,6 +185,11 @@ def test_a_file_that_starts_a_master_when_it_is_imported_is_told_where_to_put_th
         ({"workers": 1, "bind": "tcp://0.0.0.0"}, "key"),
         ({"workers": 1, "max_lost": 2.0}, "max_lost= takes a share"),
         ({"workers": 1, "silence": "soon"}, "not a time span"),
+        ({"workers": 1, "silence": 0}, r"after a silence of 0 s: 0\.5 s is the least"),
+        (
+            {"workers": 1, "dead_man": 1},
+            "a dead-man time of 1 s is too short for .* 10 s.*: 2 s is the least",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(loadtest, given, words):

@@ -40,6 +40,9 @@ from chaperon.report.monitor import ABORT_GRACE, RunMonitor
 WORKERS_LOOKED_AT = 200
 """How many workers are looked at in a hundredth of a heartbeat while shares are dealt: so it takes little of a core."""
 
+MIN_SILENCE = 0.5
+"""Seconds of silence after which a worker can be given up at the earliest; a heartbeat is a tenth of it."""
+
 BROKEN_AFTER_PAUSE = 5.0
 """Seconds after a pause in which handshakes that end early are those of workers that waited for this process."""
 
@@ -50,11 +53,26 @@ class Patience:
 
     The master gives up a worker that sends nothing for *worker_timeout*. A worker that receives
     nothing for *master_timeout* stops. The master waits *gather* for its workers to join; None: without limit.
+    Raises UsageError where one of the first two is too short.
     """
 
     worker_timeout: float = 10.0
     master_timeout: float = 30.0
     gather: float | None = None
+
+    def __post_init__(self) -> None:
+        if not MIN_SILENCE <= self.worker_timeout < math.inf:
+            raise UsageError(
+                f"a worker cannot be given up after a silence of {self.worker_timeout:g} s: "
+                f"{MIN_SILENCE:g} s is the least"
+            )
+        least = 2 * self.heartbeat_interval
+        if not least <= self.master_timeout < math.inf:
+            raise UsageError(
+                f"a dead-man time of {self.master_timeout:g} s is too short for a silence of "
+                f"{self.worker_timeout:g} s, with which a worker hears of its master every "
+                f"{self.heartbeat_interval:g} s: {least:g} s is the least"
+            )
 
     @property
     def heartbeat_interval(self) -> float:
@@ -237,6 +255,8 @@ class Coordinator:
         began, now = self._state.began, self._clock.now()
         if began is None:
             raise UsageError("the run has not begun: a load is changed while it goes on")
+        if self._state.order != "run":
+            return
         at = max(now - began, 0.0) + CHANGE_LEAD_TIME
         self._state.changes.append(Change(what, at, factor, by))
         self._resend_answers()
@@ -255,8 +275,6 @@ class Coordinator:
             self._apply_ping(ping)
         self._link.send(sender, self._state.answer(ping, now, grace=self._grace, connection=sender))
         worker = self._state.workers[ping.worker, ping.incarnation]
-        if self._state.order != "run":
-            return
         if worker is not None and worker.present:
             self._pings[worker.peer] = worker.connection, ping.sent_at, now
         if (ping.claims or ping.returned) and self._offering and self._state.order in ("wait", "run"):
