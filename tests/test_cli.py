@@ -445,6 +445,15 @@ def test_a_third_ctrl_c_ends_a_visit_that_lets_nobody_else_run(started, tmp_path
     assert child.returncode in (4, 5, 130)  # 5 where the standstill had time to be noticed
 
 
+def test_a_script_for_k6_leads_to_the_page_that_translates_it(chaperon, tmp_path):
+    (tmp_path / "shop.js").write_text("import http from 'k6/http';\n")
+
+    done = chaperon("local", str(tmp_path / "shop.js"))
+
+    assert done.returncode == 3
+    assert "its name must end in .py; docs/from-k6.md has each word of k6 with ours" in done.stderr
+
+
 BLOCKING = {
     "a loop": "while True: pass",
     "a loop that ignores exceptions": """while True:

@@ -71,7 +71,8 @@ def import_file(path: Path) -> ModuleType:
         what = "file or module" if _is_dotted(path) else "file"
         raise LoadError(f"no such {what}: {path}{_near_file(path)}")
     if path.suffix != ".py":
-        raise LoadError(f"{path} is not a Python file: its name must end in .py")
+        k6 = "; docs/from-k6.md has each word of k6 with ours" if path.suffix in (".js", ".mjs", ".ts") else ""
+        raise LoadError(f"{path} is not a Python file: its name must end in .py{k6}")
     file = path.resolve()
     root = project_root(file)
     search(os.getcwd())
