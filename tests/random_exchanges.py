@@ -205,6 +205,12 @@ def check(transport, calls, outcomes, server, jar, report):
         vague[name] += way.startswith("raw") and (transport == "urllib3" or "raised" not in outcome)
         redirects[name] += len(outcome.get("history", ()))
         _judge(transport, server, outcome)
+    for name in count if transport == "wire" else ():
+        asked = Counter(asked.number for asked in server.log)
+        numbers = [str(call[1]) for index, call in enumerate(calls) if NAMES[index % 3] == name]
+        again = sum(asked[number] - 1 for number in numbers if asked[number])
+        counted = report[f"retries {name}"].total if f"retries {name}" in report else 0
+        assert counted >= again, (name, counted, again)  # more: one that a closed connection never delivered
     for name in count:
         row = report[name]
         assert row.count == count[name], (name, row)

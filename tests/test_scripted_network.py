@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from base64 import b64encode
+from contextlib import suppress
 from hashlib import sha1
 from pathlib import Path
 
@@ -42,6 +43,10 @@ class World:
         greenlet = gevent.spawn(work, *args, **keywords)
         self.clock.run(lambda: greenlet.dead)
         return greenlet.get()
+
+    def counted(self, name):
+        """Return what was counted under a name since it was asked last."""
+        return sum(series.total for key, series in self.recorder.cut().series.items() if key.name == name)
 
     def get(self, path="/", **keywords):
         return self.run(self.http.get, path, **keywords)
@@ -105,6 +110,22 @@ def test_a_safe_request_is_sent_again_once_only():
     with pytest.raises(requests.ConnectionError):
         world.get()
     assert len(world.network.peers) == 2
+    assert world.counted("retries GET /") == 1.0
+
+
+@pytest.mark.parametrize("auth", [None, ("me", "secret")], ids=["short way", "long way"])
+@pytest.mark.parametrize(
+    "rest",
+    [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"],
+)
+def test_a_request_that_is_sent_again_is_counted_whatever_becomes_of_it(rest, auth):
+    world = World(serving(HELLO), lambda peer: peer.answer(rest))
+    world.get()
+
+    with suppress(requests.RequestException):
+        world.get(auth=auth, max_body=100)
+
+    assert world.counted("retries GET /") == 1.0
 
 
 def test_a_post_that_was_sent_is_never_sent_again():

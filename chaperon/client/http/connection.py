@@ -109,8 +109,10 @@ class Connection:
     def fault(self, exc: BaseException, origin: exceptions.Origin, url: str, timeouts: Timeouts) -> Exception:
         """Return the `requests` exception that corresponds to *exc*."""
         if self.parser.head or (self.parser.received_any and isinstance(exc, ConnectionClosedEarly)):
-            return exceptions.cut_short(exc, origin, sum(map(len, self.parser.pieces)))
-        return exceptions.unanswered(exc, origin, url, timeouts.read)
+            found = exceptions.cut_short(exc, origin, sum(map(len, self.parser.pieces)))
+        else:
+            found = exceptions.unanswered(exc, origin, url, timeouts.read)
+        return exceptions.sent_again(found) if self.retried else found
 
     def close(self) -> None:
         """Close the connection; a second call does nothing."""

@@ -7,6 +7,7 @@ from typing import Any
 import requests
 
 from chaperon.client.exchange import keep_exchange, wire_bytes
+from chaperon.client.network.exceptions import was_sent_again
 from chaperon.client.outcome import Expect, judge, mark_recorded
 from chaperon.client.timings import Timings
 from chaperon.interrupts import attributes, is_a
@@ -50,6 +51,8 @@ def record_exception(
     failure = failure_of(exc)
     meter.last_reply = None
     meter.record(name, "http", start, end, failure, 0 if response is None else wire_bytes(response))
+    if was_sent_again(exc):
+        meter.record(f"retries {name}", "count", start, end, value=1.0)
     named = attributes(exc).get("request") if is_a(exc, requests.RequestException) else None
     keep_exchange(meter, name, start, end, failure, request=request if named is None else named, response=response)
 

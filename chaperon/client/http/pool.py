@@ -83,7 +83,7 @@ class HostPool:
         except NETWORK_ERRORS as exc:
             connection.close()
             if isinstance(exc, RequestException):  # the body was too large
-                raise
+                raise exceptions.sent_again(exc) if connection.retried else exc
             raise connection.fault(exc, self.origin, url, timeouts) from exc
         except BaseException:
             connection.close()
@@ -93,7 +93,8 @@ class HostPool:
         pieces.clear()
         if float(len(body)) > limit:
             connection.close()
-            raise exceptions.too_large(limit)
+            too_large = exceptions.too_large(limit)
+            raise exceptions.sent_again(too_large) if connection.retried else too_large
         response = RawResponse(connection, body)
         self.give_back(connection)
         return response

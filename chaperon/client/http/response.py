@@ -26,7 +26,7 @@ from chaperon.client.http.deadline import CallBudget, in_time
 from chaperon.client.http.extract import Extractors
 from chaperon.client.http.json_codec import decode
 from chaperon.client.http.parser import fields
-from chaperon.client.network.exceptions import too_large
+from chaperon.client.network.exceptions import sent_again, too_large
 from chaperon.client.outcome import Judged
 from chaperon.client.timings import Timings
 from chaperon.errors import BodyTooLarge, DeadlineExceeded
@@ -173,6 +173,8 @@ class Response(Extractors, Judged, requests.Response):
             self._end(None if is_a(exc, GeneratorExit) else fault)
             if not is_a(exc, GeneratorExit):
                 self._fault = fault
+                if self._body is not None and self._body.arrived.retried:
+                    sent_again(fault)
                 (self._body or self.raw).close()
             if fault is not exc:
                 raise fault from exc

@@ -22,9 +22,12 @@ from chaperon.errors import (
     ProtocolError,
     SocketTimeout,
 )
+from chaperon.interrupts import attributes
 from chaperon.measure.quantity import count_text
 
 E = TypeVar("E", bound=ChaperonError)
+X = TypeVar("X", bound=BaseException)
+_AGAIN = "_chaperon_sent_again"
 DESCRIPTORS = f"out of file descriptors: {descriptors.REMEDY}"
 OTHER_TRANSPORT = '; transport="urllib3" reads responses as http.client does'
 """Ends the message on bytes that are no valid HTTP response."""
@@ -142,6 +145,17 @@ def within_body(exc: BaseException, got: int) -> Exception:
     if isinstance(exc, ConnectionClosedEarly):
         return beneath.IncompleteRead(got, 0)
     return HTTPException(f"{exc}{OTHER_TRANSPORT}")
+
+
+def sent_again(exc: X) -> X:
+    """Return *exc*, marked as the end of a request that was sent twice, for the count of retries."""
+    attributes(exc)[_AGAIN] = True
+    return exc
+
+
+def was_sent_again(exc: BaseException) -> bool:
+    """Return whether *exc* is marked as the end of a request that was sent twice."""
+    return _AGAIN in attributes(exc)
 
 
 def too_large(limit: float) -> BodyTooLarge:
