@@ -62,7 +62,6 @@ def _raise(session, told, rows):
 
 
 def _leave(session, told, rows):
-    session.sleep(0.01)  # users whose visits take no time never let simulated time pass
     raise session.random.choice([Broken, SystemExit, gevent.GreenletExit, KeyError])("away")
 
 
@@ -121,7 +120,6 @@ def _astray(session, told, rows):
 
 
 def _record(session, told, rows):
-    session.sleep(0.01)
     session.check("fine", session.random.random() < 0.7)
     session.record("weight", 3.5, unit="kg")
     session.count("items", 2)
@@ -148,18 +146,15 @@ def _ask(session, told, rows):
 
 
 def _take(session, told, rows):
-    session.sleep(0.01)
     session.take(rows)
 
 
 def _abort(session, told, rows):
-    session.sleep(0.01)
     if session.random.random() < 0.3:
         session.abort("enough of it")
 
 
 def _stop_run(session, told, rows):
-    session.sleep(0.01)
     if session.random.random() < 0.1:
         session.stop_run("the scenario says so")
 

@@ -121,6 +121,7 @@ class Play:
         @step(**more)
         def work(session):
             told.begun["step work"] += 1
+            session.sleep(0.01)  # users whose visits take no time never let simulated time pass
             for index, act in enumerate(acts):
                 if session.visit.number % every == index % every:
                     ACTS[act][0](session, told, rows)
