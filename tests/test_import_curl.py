@@ -155,6 +155,34 @@ def test_user_and_password_become_auth_of_the_environment(importing, target):
     assert target.headers[0]["HTTP_AUTHORIZATION"].startswith("Basic ")
 
 
+SCRIPT = """#!/bin/bash
+set -e
+HOST=x; TOKEN="abc"
+curl -s http://x/a 2>/dev/null | jq '.id' > ids.txt
+for i in 1 2; do curl "http://x/items/$i" >> log 2>&1; done
+time curl -d 'a=$literal>b' http://x/b && echo "done $HOST"
+A=1 curl http://x/c?d=1\\>2 &> all.txt
+"""
+
+
+@pytest.mark.processes
+def test_of_a_script_of_the_shell_the_curl_commands_are_imported(importing, target):
+    importing("curl", SCRIPT)
+
+    assert target.asked == ["GET /a", "GET /items/$i", "POST /b", "GET /c"]
+    assert target.bodies[2] == b"a=%24literal%3Eb"
+    assert target.queries[3] == "d=1%3E2"
+    assert importing.remarks.splitlines() == [
+        f"chaperon: not carried over: {each}"
+        for each in (
+            "line 5: $i of the shell, which is sent as it is written: put a value in its place",
+            "line 2: set -e",
+            "line 5: for i in 1 2",
+            "line 6: echo done $HOST",
+        )
+    ]
+
+
 @pytest.mark.processes
 def test_what_curl_would_do_besides_is_a_remark(importing):
     text = importing("curl", "curl --retry 3 --resolve x:80:127.0.0.1 -H Accept: http://x/")
@@ -176,6 +204,7 @@ def test_what_curl_would_do_besides_is_a_remark(importing):
         ("curl http://[::1/", "not an http or https URL"),
         ("curl http://x:99999/", "not an http or https URL"),
         ("curl -d @/none/such http://x/", "No such file"),
+        ("curl -d @- http://x/ <<EOF", "standard input: write it into the command"),
         ("curl -m soon http://x/", "'soon' is not a time"),
         ('curl ^"http://x/^"', "Windows shell"),
     ],
@@ -220,4 +249,4 @@ def test_hostile_names_are_text_and_nothing_else(importing, target, name):
 def test_any_text_between_single_quotes_is_one_word(text):
     (found,) = commands("curl '" + text.replace("'", "'\\''") + "'")
 
-    assert found == ["curl", text]
+    assert found.words == ["curl", text]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import field
 from pathlib import Path
@@ -13,7 +14,7 @@ from chaperon.errors import LoadError, PlanError
 from chaperon.importing.bodies import body_arguments
 from chaperon.importing.curl_command.form_parts import form_files
 from chaperon.importing.curl_command.options import MEANT, OF_OUTPUT, options
-from chaperon.importing.curl_command.shell_words import commands
+from chaperon.importing.curl_command.shell_words import ShellCommand, commands
 from chaperon.importing.headers import kept_headers
 from chaperon.importing.python_code import Code, flat, identifier
 from chaperon.importing.scenario_model import ImportedModule, ImportedRequest, ImportedScenario, ImportedStep
@@ -21,6 +22,10 @@ from chaperon.importing.secret_values import SecretValues, basic_credentials
 from chaperon.importing.urls import base_of, relative, route_of, series_name, userinfo, variable_part
 from chaperon.lazy_dataclass import lazy_dataclass
 
+AROUND = frozenset(
+    {"time", "sudo", "command", "exec", "!", "if", "then", "else", "while", "do", "{", "}", "done", "fi"}
+)
+"""Words of a shell that stand before or after commands."""
 FORM = "application/x-www-form-urlencoded"
 LARGEST_FILE = 64 << 10
 """Bytes of a body that is read from a file."""
@@ -45,7 +50,21 @@ def import_curl(text: str) -> ImportedModule:
     """Return the requests of the curl commands in *text*, a step each. Raises LoadError."""
     if '^"' in text or "^\n" in text:
         raise LoadError('a command for the Windows shell: use "Copy as cURL (bash)" of the browser')
-    found = [transfer for words in commands(text) for transfer in _transfers(words)]
+    found: list[CurlCommand] = []
+    others: list[ShellCommand] = []
+    for command in commands(text):
+        words = _without_shell(command.words)
+        if words and Path(words[0]).name in ("curl", "curl.exe"):
+            transfers = _transfers(words)
+            transfers[0].remarks += [
+                f"line {command.line}: ${each} of the shell, which is sent as it is written: put a value in its place"
+                for each in command.variables
+            ]
+            found += transfers
+        elif words and not command.piped:
+            others.append(command)
+    if not found and others:
+        raise LoadError(f"{others[0].words[0]!r} is not curl: a line must have a curl command")
     if not found:
         raise LoadError("no curl command: write one like  curl http://localhost:8080/")
     secrets = SecretValues()
@@ -66,6 +85,7 @@ def import_curl(text: str) -> ImportedModule:
     for transfer in found:
         module.options.update(_certificates(transfer))
     module.remarks = [remark for each in found for remark in each.remarks]
+    module.remarks += [f"line {each.line}: {' '.join(each.words)[:60]}" for each in others]
     return module
 
 
@@ -75,9 +95,15 @@ def step_name(method: str, url: Any) -> str:
     return identifier(" ".join([method.lower(), *words[-3:]])) if words else identifier(f"{method.lower()} start")
 
 
+def _without_shell(words: list[str]) -> list[str]:
+    """Return the words of a command without those around it: `time`, `do`, `done`, `NAME=value`."""
+    start = 0
+    while start < len(words) and (words[start] in AROUND or re.match(r"[A-Za-z_]\w*=(?!\$\()", words[start])):
+        start += 1
+    return words[start:]
+
+
 def _transfers(words: Sequence[str]) -> list[CurlCommand]:
-    if Path(words[0]).name not in ("curl", "curl.exe"):
-        raise LoadError(f"{words[0]!r} is not curl: the commands must be curl commands")
     found = [CurlCommand()]
     for name, value in options(words[1:]):
         current = found[-1]
@@ -145,7 +171,8 @@ def _file(name: str) -> str:
         with open(name, "rb") as file:
             content = file.read(LARGEST_FILE + 1)
     except OSError as exc:
-        raise LoadError(f"curl reads its body from {name}: {exc.strerror}") from None
+        where = "standard input: write it into the command" if name == "-" else f"{name}: {exc.strerror}"
+        raise LoadError(f"curl reads its body from {where}") from None
     if len(content) > LARGEST_FILE:
         raise LoadError(f"{name} is larger than {LARGEST_FILE >> 10} KiB: give curl a smaller body")
     return content.decode("utf-8", "replace")

@@ -6,56 +6,74 @@ import re
 from collections.abc import Iterator
 
 from chaperon.errors import LoadError
-
-SEPARATORS = (";", "&&", "||", "|", "&", "\n")
+from chaperon.lazy_dataclass import lazy_dataclass
 
 _TOKEN = re.compile(
     r"""
       (?P<joined>\\\r?\n)
     | (?P<comment>(?:(?<=\s)|^)\#[^\n]*)
     | (?P<space>[ \t\r]+)
+    | (?P<redirection>(?:(?<=\s)\d)?(?:>>?&?|<(?!<)|&>)[ \t]*[^\s;&|'"]+)
     | (?P<separator>\n|;|&&|\|\||\||&)
     | \$'(?P<ansi>(?:[^'\\]|\\.)*)'
     | '(?P<single>[^']*)'
     | \$?"(?P<double>(?:[^"\\]|\\.)*)"
     | \\(?P<escaped>.)
-    | (?P<plain>[^\s;&|'"\\]+)
+    | (?P<plain>[^\s;&|'"\\<>]+|[<>])
     """,
     re.VERBOSE | re.DOTALL,
 )
+_VARIABLE = re.compile(r"(?<!\\)\$\{?([A-Za-z_]\w*|\d)")
 _ANSI = re.compile(r"\\(x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{1,4}|U[0-9a-fA-F]{1,8}|[0-7]{1,3}|.)", re.DOTALL)
 _ANSI_LETTERS = {
     "a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
 }  # fmt: skip
 
 
-def commands(text: str) -> Iterator[list[str]]:
-    """Yield the words of each command of *text*. Raises LoadError where a quote is not closed."""
-    words: list[str] = []
+@lazy_dataclass
+class ShellCommand:
+    """The words of one command, without redirections, and the line of the first.
+
+    *piped* says that it reads what the command before it prints, *variables* which the shell would put in.
+    """
+
+    words: list[str]
+    line: int
+    piped: bool
+    variables: list[str]
+
+
+def commands(text: str) -> Iterator[ShellCommand]:
+    """Yield each command of *text*. Raises LoadError where a quote is not closed."""
+    current = ShellCommand([], 0, False, [])
     word: str | None = None
     at = 0
     while at < len(text):
         found = _TOKEN.match(text, at)
+        line = text.count("\n", 0, at) + 1
         if found is None:
-            line = text.count("\n", 0, at) + 1
             raise LoadError(f"line {line}: a quote is not closed: {text[at : at + 20]!r}")
         at = found.end()
         kind, value = found.lastgroup, found[found.lastgroup or 0]
         if kind in ("joined", "comment"):
             continue
-        if kind in ("space", "separator"):
+        if kind in ("space", "separator", "redirection"):
             if word is not None:
-                words.append(word)
+                current.words.append(word)
                 word = None
-            if kind == "separator" and words:
-                yield words
-                words = []
+            if kind == "separator":
+                if current.words:
+                    yield current
+                current = ShellCommand([], 0, value == "|", [])
             continue
+        current.line = current.line or line
+        if kind in ("double", "plain"):
+            current.variables += [name for name in _VARIABLE.findall(value) if name not in current.variables]
         word = (word or "") + _unquoted(str(kind), value)
     if word is not None:
-        words.append(word)
-    if words:
-        yield words
+        current.words.append(word)
+    if current.words:
+        yield current
 
 
 def _unquoted(kind: str, text: str) -> str:
