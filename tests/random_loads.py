@@ -41,7 +41,7 @@ from chaperon.report.run_file.run_file import read_run
 from chaperon.report.run_file.writer import RunFileWriter
 from chaperon.testing import ScriptedNetwork, VirtualClock
 
-LONGEST = 900.0
+LONGEST = 10_000.0
 """Seconds of simulated time in which each run has ended."""
 LOADS = (
     lambda c: (rate(c.choice([0.5, 7, 40]), ramp=c.choice([0, 3]), hold=c.choice([1, 9.5]), **_more(c)), None),
