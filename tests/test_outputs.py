@@ -212,7 +212,7 @@ def test_seconds_that_an_output_fails_on_are_lost_to_it_alone_and_said_once(caps
 
     report = running.report()
     assert [second.at for second in kept.seconds] == list(range(6))
-    assert report.notes["seconds lost by the output the list"] == 6
+    assert report.notes["seconds not written: the list"] == 6
     assert not [reason for reason in report.reasons if "own" in reason]
     assert broken.report is not None
     assert running.output_failures == []
@@ -235,7 +235,7 @@ def test_an_output_that_is_too_slow_loses_its_oldest_seconds(capsys, monkeypatch
     total = len(kept.seconds)
     assert [second.at for second in kept.seconds] == list(range(total))
     assert [second.at for second in slow.seconds] == [0]
-    assert running.report().notes["seconds lost by the output the list"] == total
+    assert running.report().notes["seconds not written: the list"] == total
     assert slow.report is not None
     assert len(capsys.readouterr().err.splitlines()) == 1
 
@@ -286,7 +286,7 @@ def test_an_output_that_raises_anything_for_a_second_loses_that_second_alone(cap
     running = simulate(broken, kept)
 
     report = running.report()
-    assert report.notes["seconds lost by the output the list"] == len(kept.seconds) > 0
+    assert report.notes["seconds not written: the list"] == len(kept.seconds) > 0
     assert broken.report is not None
     assert (report.verdict, running.output_failures) == (Verdict.PASS, [])
     assert type(error).__name__ in capsys.readouterr().err
@@ -306,7 +306,7 @@ def test_an_output_that_raises_anything_for_a_late_window_loses_it_alone(error):
 
     assert (len(broken.seconds), len(broken.added)) == (len(kept.seconds), 0)
     assert len(kept.added) == 1
-    assert monitor.collector.totals().notes["seconds lost by the output the list"] == 1
+    assert monitor.collector.totals().notes["seconds not written: the list"] == 1
 
 
 def test_a_timeout_of_the_program_ends_its_wait_for_an_output():

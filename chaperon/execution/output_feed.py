@@ -168,7 +168,7 @@ class _LiveOutput:
             self._lose(f"the run ended and it was not done within {FLUSH:g} s")
         self._queue.clear()
         if self._lost:
-            self._monitor.collector.count_note(f"seconds lost by the output {self._output.name}", self._lost)
+            self._monitor.collector.count_note(f"seconds not written: {self._output.name}", self._lost)
 
     def _work(self) -> None:
         while True:

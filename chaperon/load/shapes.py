@@ -239,7 +239,7 @@ def _placed(load: S, delay: float | str, warmup: float | str) -> S:
 
 def _pace(n: float, per: float | str, what: str = "visits") -> float:
     if isinstance(n, bool) or not isinstance(n, (int, float)) or not 0 < n < math.inf:
-        raise PlanError(f"rate must be positive, got {n!r} {what}")
+        raise PlanError(f"rate must be positive and finite, got {n!r} {what}")
     each = 1.0 if per in ("s", "second") else 60.0 if per in ("m", "min", "minute") else _span("per", per)
     if each <= 0:
         raise PlanError(f"per= must be longer than 0 seconds, got {per!r}")

@@ -24,7 +24,7 @@ SINGULAR = {
     "records a worker": "record a worker",
     "samples ": "sample ",
     "seconds in which": "second in which",
-    "seconds lost": "second lost",
+    "seconds not written": "second not written",
     "series that keep their name": "series that keeps its name",
     "sizes left out": "size left out",
     "visits begun by": "visit begun by",
