@@ -22,7 +22,7 @@ BESIDES = {"cluster": 1, "embedded_master": 1}
 """Examples whose second command is for another shell, with the number of commands that are started first."""
 LONGEST = ("embedded_master", "cluster", "basic_account_login", "firehose")
 """Examples that are started first, for the others run beside them; the first two have masters at the same port."""
-AT_ONCE = 6
+AT_ONCE = 4
 """How many examples run at the same time: each of them keeps a small part of a core busy."""
 AS_TYPED = "test_an_example_passes_as_typed["
 RUNS = int(os.environ.get("EXAMPLE_RUNS", "1"))
