@@ -8,12 +8,10 @@ from gevent import monkey
 if __name__ == "__main__":
     monkey.patch_all()
 
-import argparse
 import io
 import re
 import sys
 import tempfile
-import time
 from collections import Counter
 from contextlib import contextmanager
 from functools import partial
@@ -25,6 +23,7 @@ from ssl import PROTOCOL_TLS_SERVER, SSLContext
 import requests
 import trustme
 from drawn_answers import DrawnServer, draw, is_strict
+from many_seeds import run_seeds
 from unjudged import UNJUDGED
 from urllib3.exceptions import HTTPError
 
@@ -304,26 +303,5 @@ def _answers(server, number):
     )
 
 
-def main():
-    """Run as many seeds as asked for, within a time; print those that break a law."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seeds", type=int, default=100)
-    parser.add_argument("--first", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=300.0)
-    asked = parser.parse_args()
-    until, broken, ran = time.monotonic() + asked.seconds, 0, 0
-    for seed in range(asked.first, asked.first + asked.seeds):
-        if time.monotonic() > until:
-            break
-        ran += 1
-        try:
-            exchange(seed)
-        except Exception as exc:
-            broken += 1
-            print(f"--- {exc if isinstance(exc, AssertionError) else f'seed {seed}: {exc!r}'}", flush=True)
-    print(f"{ran} seeds, {broken} break a law")
-    return 1 if broken else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_seeds(exchange, "seeds"))

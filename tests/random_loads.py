@@ -8,11 +8,9 @@ from gevent import monkey
 if __name__ == "__main__":
     monkey.patch_all()
 
-import argparse
 import json
 import sys
 import tempfile
-import time
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +18,7 @@ from random import Random
 
 import pytest
 from drawn_visits import ACTS, Told
+from many_seeds import run_seeds
 from simulated_storms import faults_of_greenlets
 
 from chaperon import (
@@ -317,26 +316,5 @@ def _differences(a, b, place=""):
         yield f"{place}: {a!r:.200} in the run, {b!r:.200} in its file"
 
 
-def main():
-    """Run as many seeds as asked for, within a time; print those that break a law."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seeds", type=int, default=100)
-    parser.add_argument("--first", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=300.0)
-    asked = parser.parse_args()
-    until, broken, ran = time.monotonic() + asked.seconds, 0, 0
-    for seed in range(asked.first, asked.first + asked.seeds):
-        if time.monotonic() > until:
-            break
-        ran += 1
-        try:
-            play(seed)
-        except Exception as exc:
-            broken += 1
-            print(f"--- {exc if isinstance(exc, AssertionError) else f'seed {seed}: {exc!r}'}", flush=True)
-    print(f"{ran} runs, {broken} break a law")
-    return 1 if broken else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_seeds(play, "runs"))

@@ -8,14 +8,13 @@ from gevent import monkey
 if __name__ == "__main__":
     monkey.patch_all()
 
-import argparse
 import sys
-import time
 import zlib
 from base64 import b64encode
 from hashlib import sha1
 from random import Random
 
+from many_seeds import run_seeds
 from peer import BINARY, CLOSE, GUID, PING, PONG, TEXT, frame, masked
 
 from chaperon import Environment, Scenario, WebSocketClosed, run
@@ -281,26 +280,5 @@ def check(drawn, read, ended, report, network):
     assert network.peers[0].closed_by_client or drawn.ending in ("cut", "reset"), told
 
 
-def main():
-    """Run as many seeds as asked for, within a time; print those that break a law."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seeds", type=int, default=100)
-    parser.add_argument("--first", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=300.0)
-    asked = parser.parse_args()
-    until, broken, ran = time.monotonic() + asked.seconds, 0, 0
-    for seed in range(asked.first, asked.first + asked.seeds):
-        if time.monotonic() > until:
-            break
-        ran += 1
-        try:
-            talk(seed)
-        except Exception as exc:
-            broken += 1
-            print(f"--- {exc if isinstance(exc, AssertionError) else f'seed {seed}: {exc!r}'}", flush=True)
-    print(f"{ran} talks, {broken} break a law")
-    return 1 if broken else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_seeds(talk, "talks"))

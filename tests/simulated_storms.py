@@ -8,14 +8,13 @@ from gevent import monkey
 if __name__ == "__main__":
     monkey.patch_all()
 
-import argparse
 import sys
-import time
 from collections import Counter
 from contextlib import contextmanager
 from random import Random
 
 import gevent
+from many_seeds import run_seeds
 from test_no_double_load import Moments, Stopping
 
 from chaperon import Environment, Scenario, feed, iterations, mix, pause, rate, run, step, users, users_per_second
@@ -329,26 +328,5 @@ def check(drawn, report):
         assert report.verdict is not Verdict.PASS, told
 
 
-def main():
-    """Run as many storms as asked for, within a time; print those that break a law."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seeds", type=int, default=100)
-    parser.add_argument("--first", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=300.0)
-    asked = parser.parse_args()
-    until, broken, ran = time.monotonic() + asked.seconds, 0, 0
-    for seed in range(asked.first, asked.first + asked.seeds):
-        if time.monotonic() > until:
-            break
-        ran += 1
-        try:
-            storm(seed)
-        except Exception as exc:
-            broken += 1
-            print(f"--- {exc if isinstance(exc, AssertionError) else f'seed {seed}: {exc!r}'}", flush=True)
-    print(f"{ran} storms, {broken} break a law")
-    return 1 if broken else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_seeds(storm, "storms"))
