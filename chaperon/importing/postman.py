@@ -204,14 +204,16 @@ class CollectionReader:
                 self._remarks.append(f"the script of {name}: {text.strip().splitlines()[0][:60]}")
 
 
+def _text(parts: Any, mark: str) -> str:
+    """Return a host or path, which is given as a text or as its parts, with *mark* between these."""
+    if not isinstance(parts, list):
+        return str(parts or "")
+    return mark.join(str(each.get("value") or "") if isinstance(each, Mapping) else str(each) for each in parts)
+
+
 def _joined(url: Mapping[str, Any]) -> str:
     """Return the text of a URL of which the parts are given alone."""
-    host, path = (
-        mark.join(str(each.get("value") or "") if isinstance(each, Mapping) else str(each) for each in given)
-        if isinstance(given := url.get(part) or "", list)
-        else str(given)
-        for part, mark in (("host", "."), ("path", "/"))
-    )
+    host, path = _text(url.get("host"), "."), _text(url.get("path"), "/")
     if not host:
         return ""
     port = f":{url['port']}" if url.get("port") else ""
